@@ -48,9 +48,9 @@ import { watchAddress } from './watch-address.ts';
 export interface MachineOptions {
   /** Connection URI of libvirt. */
   uri: string;
-  /** Folder that keeps what belongs to this node. */
+  /** Folder of this node's files. */
   folder: string;
-  /** What `node.yaml` in it said. */
+  /** Contents of `node.yaml` in it. */
   configuration: NodeConfigRead<PoolDeclaration>;
   /** Pools that the control plane assigned last. */
   assigned: readonly PoolDeclaration[];
@@ -59,33 +59,33 @@ export interface MachineOptions {
   signal: AbortSignal;
 }
 
-/** Where the file system is mounted that outlives a reboot. */
+/** Mount point of the file system that survives a reboot. */
 const PERSISTENT = '/quantix';
 
-/** Virtual machines, none of which outlives a restart where their definitions lie in memory. */
+/** Marks all virtual machines as not persistent if their definitions are stored in memory. */
 async function kept(look: Promise<Vms>): Promise<Vms> {
   const [told, disk] = await Promise.all([look, readDataDisk()]);
   if (disk.state === 'used') return told;
   return { ...told, vms: told.vms.map((vm) => ({ ...vm, persistent: false })) };
 }
 
-/** Milliseconds for which pools that are being brought up are waited for; then they are told as they are. */
+/** Milliseconds to wait for pools that are being brought up, before their state is reported. */
 const POOLS_PATIENCE = 3_000;
 
-/** Guests that are kept and were not there before. */
+/** Returns persistent guests that did not exist before. */
 function newIn({ vms }: Vms, before: Vms | undefined): Vm[] {
   const known = new Set(before?.vms.map(({ id }) => id));
   return vms.filter(({ id, persistent }) => persistent && !known.has(id));
 }
 
-/** The parts of this machine's agent, at work. */
+/** The running parts of this machine's agent. */
 export interface Machine {
   parts: Parts;
   /** Resolves after the signal is aborted; rejects on a bug. */
   ended: Promise<void>;
 }
 
-/** Puts the agent of this machine together, and starts watching. */
+/** Makes the parts of this machine's agent, and starts the watches. */
 export function startMachine(options: MachineOptions): Machine {
   const { uri, folder, configuration, assigned, log, signal } = options;
   const { config, problem } = configuration;
@@ -119,7 +119,7 @@ export function startMachine(options: MachineOptions): Machine {
       membership.changed();
     },
   });
-  /** Gives a guest that somebody else has defined a user of its own. */
+  /** Gives a guest that was defined by others a user of its own. */
   async function ownAccount({ id, name }: Vm): Promise<void> {
     try {
       const account = await giveAccount(libvirt, id);
@@ -151,7 +151,7 @@ export function startMachine(options: MachineOptions): Machine {
   });
   const host = async () =>
     await readHost({ meter, managementAddress: await detectManagementAddress() });
-  /** The pool of this id, be it the host's own or the control plane's. */
+  /** Finds a pool by its id, which may be the host's or the control plane's. */
   const findPool = async (id: string) => {
     const name = manager.nameOf(id);
     return (await pools.last()).pools.find((pool) => pool.id === id || pool.name === name);
@@ -179,7 +179,7 @@ export function startMachine(options: MachineOptions): Machine {
       services: readNeeded,
       assignedPools: async () => manager.results(),
     },
-    // Not waited for: a pool that is being made must not hold up what is told meanwhile.
+    // Not awaited: a pool that is being made must not delay the connection.
     onAssignedPools: async (pools) => {
       manager.assign(pools).catch((error: unknown) => log.warning(stackOf(error)));
     },
@@ -217,7 +217,7 @@ export function startMachine(options: MachineOptions): Machine {
           signal,
         }),
       );
-      // The disk may be better the next time.
+      // Forget a failure: the disk may work the next time.
       commands.catch(() => {
         commands = undefined;
       });

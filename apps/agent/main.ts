@@ -49,9 +49,9 @@ The agent of this host.
 `;
 
 /**
- * The program qx-node.
- * @param args what stands after its name
- * @returns exit status: 0, 1 if something went wrong, 2 if it was called wrongly
+ * Runs the program qx-node.
+ * @param args arguments after its name
+ * @returns exit status: 0, 1 if something went wrong, 2 for wrong usage
  */
 export async function main(args: string[]): Promise<number> {
   const options = {
@@ -187,7 +187,9 @@ async function deploy(
   return 0;
 }
 
-/** What the service asks: nothing but a path is printed by `choose`, and what went wrong is told beside it. */
+/**
+ * Runs a command of the service: `choose` prints nothing but a path on standard output, and problems on standard error.
+ */
 async function deployment([verb = '']: readonly string[]): Promise<number> {
   if (verb !== 'choose' && verb !== 'settle') throw new UsageError('deployment choose or settle?');
   const { DEPLOYMENT_PLACES } = await import('./deployment/places.ts');
@@ -211,7 +213,7 @@ async function join([address = '', given]: readonly string[]): Promise<number> {
   return print(`${await joinControlPlane(AGENT_SOCKET, { address, token })}\n`);
 }
 
-/** Reads a join token from standard input; a person is asked for it, and does not see it. */
+/** Reads a join token from standard input; at a terminal it prompts and does not echo. */
 async function readToken(): Promise<string> {
   if (!process.stdin.isTTY) {
     const { text } = await import('node:stream/consumers');

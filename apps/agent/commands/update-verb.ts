@@ -199,7 +199,7 @@ async function tellProgress(
   }
 }
 
-/** Waits until the host stays with a version. @throws TaskFailure if it went back */
+/** Waits until a version is confirmed. @throws TaskFailure if the host went back */
 async function settled(
   request: Request,
   world: UpdateWorld,
@@ -233,7 +233,7 @@ async function readStatus(world: UpdateWorld, signal: AbortSignal): Promise<Upda
   }
 }
 
-/** @throws TaskFailure in the words of qx-update */
+/** Runs qx-update. @throws TaskFailure in the words of qx-update */
 async function qxUpdate(
   args: readonly string[],
   { program = QX_UPDATE }: UpdateWorld,

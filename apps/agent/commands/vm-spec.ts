@@ -12,10 +12,10 @@ import {
 } from '../../proto/gen/quantix/v1/vm_spec_pb.js';
 import { TaskFailure } from './failure.ts';
 
-/** A UUID of an object, as the control plane writes it. */
+/** UUID of an object, in the form that the control plane uses. */
 export const uuidSchema = z.string().refine(isUuid, 'must be a UUID in lower case');
 
-/** Name of a volume: a file of a folder, or a logical volume. */
+/** Name of a volume: a file in a folder, or a logical volume. */
 const volumeNameSchema = z
   .string()
   .regex(/^[A-Za-z0-9_][A-Za-z0-9_.+-]{0,126}$/, 'must be a name of letters, digits and _ . + -');
@@ -25,12 +25,12 @@ export const volumeRefSchema = z.object({
   name: volumeNameSchema,
 });
 
-/** Interface and network names: those of the kernel are shorter, libvirt's networks are not. */
+/** Names of interfaces and networks: the kernel limits the former to fewer characters. */
 const networkNameSchema = z
   .string()
   .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/, 'must be a name of letters, digits and _ . -');
 
-/** Control characters and halves of characters: XML has no place for them, a terminal one too many. */
+/** Text without control characters and unpaired surrogates: XML cannot contain them, and a terminal must not. */
 const PLAIN = /^(?:[^\p{C}]|\n)*$/u;
 
 const diskSchema = z
@@ -73,7 +73,7 @@ const nicSchema = z.object({
 
 const count = z.number().int().min(1).max(512);
 
-/** What a VmSpec has to be, whatever host it is for. */
+/** Valid VmSpec, independent of the host. */
 export const vmSpecSchema = z
   .object({
     id: uuidSchema,
@@ -132,12 +132,12 @@ export const vmSpecSchema = z
     { path: ['disks'], message: 'two are the same volume' },
   );
 
-/** A VmSpec that can be made into a definition. */
+/** A VmSpec from which a definition can be made. */
 export type CheckedSpec = z.infer<typeof vmSpecSchema>;
 export type CheckedDisk = CheckedSpec['disks'][number];
 
 /**
- * Checks what the control plane sent.
+ * Checks a specification from the control plane.
  * @throws TaskFailure INVALID, naming the field
  */
 export function checkSpec(spec: VmSpec | undefined): CheckedSpec {

@@ -11,29 +11,29 @@ import { TaskFailure } from './failure.ts';
 import type { KeptSpecs } from './kept-specs.ts';
 import { type CheckedSpec, check, checkSpec, uuidSchema } from './vm-spec.ts';
 
-/** Milliseconds between looks at a guest that is waited for. */
+/** Milliseconds between checks of a guest's state. */
 const LOOK = 500;
-/** Milliseconds after which a guest is asked again: one that was still booting may not have heard. */
+/** Milliseconds after which a guest is asked again: one that was still booting may have missed the request. */
 const ASK_AGAIN = 10_000;
-/** Milliseconds that libvirt may take to start a guest, or to read the memory of one that was saved. */
+/** Milliseconds that libvirt may take to start a guest, or to restore a saved one. */
 const STARTING = 600_000;
 
-/** What virtual machines are acted upon with. */
+/** Dependencies of operations on virtual machines. */
 export interface VmWorld {
   /** Connection URI of libvirt. */
   readonly uri: string;
   readonly specs: KeptSpecs;
-  /** What this host adds to a specification. @throws TaskFailure if a volume is not there */
+  /** Finds the facts about this host that a definition needs. @throws TaskFailure if a volume does not exist */
   readonly place: (spec: CheckedSpec) => Promise<Placement>;
-  /** Whether no virtual machine is started. */
+  /** Returns whether the host is in maintenance, in which no virtual machine is started. */
   readonly isInMaintenance: () => Promise<boolean>;
-  /** Called after something was done: the machines are other ones now. */
+  /** Called after an operation, because the machines have changed. */
   readonly changed: () => Promise<void>;
 }
 
 type State = 'absent' | 'off' | 'paused' | 'on';
 
-/** The verbs of virtual machines. */
+/** Makes the executors for virtual machines. */
 export function vmVerbs(world: VmWorld): Partial<Record<Verb, Executor>> {
   const verb = (carryOut: (errand: Errand, vm: Vm) => Promise<Result>): Executor => ({
     objectOf: (task) => `vm ${idOf(task)}`,
@@ -90,14 +90,14 @@ class Vm {
     return word === 'paused' ? 'paused' : 'on';
   }
 
-  /** @throws TaskFailure NOT_FOUND if there is no such machine */
+  /** Returns the machine's state. @throws TaskFailure NOT_FOUND if there is no such machine */
   async expectThere(): Promise<State> {
     const state = await this.state();
     if (state !== 'absent') return state;
     throw new TaskFailure(TaskErrorCode.NOT_FOUND, 'there is no VM of this UUID');
   }
 
-  /** Does something to it; what libvirt says against it does not matter if it has come to the state all the same. */
+  /** Performs an operation; ignores an error of libvirt if the machine is in the wanted state nevertheless. */
   async act(action: (libvirt: Libvirt, id: string) => Promise<void>, goal: State): Promise<void> {
     try {
       await action(this.libvirt, this.id);
@@ -107,7 +107,7 @@ class Vm {
     }
   }
 
-  /** libvirt's XML of its definition; undefined if there is none. */
+  /** Returns libvirt's XML of its definition; undefined if there is none. */
   definition(): Promise<string | undefined> {
     return ifThere(virsh(this.libvirt, ['dumpxml', '--inactive', this.id]));
   }
@@ -144,7 +144,7 @@ async function define({ specs, place }: VmWorld, { task }: Errand, vm: Vm): Prom
   return { definitionSha256: sha256, definitionGeneration: spec.generation };
 }
 
-/** libvirt does not take another name with a new definition. */
+/** Renames a machine, because libvirt does not accept another name in a new definition. */
 async function rename({ libvirt, id }: Vm, name: string): Promise<void> {
   const old = (await virsh(libvirt, ['domname', id])).trim();
   if (old !== name) await virsh(libvirt, ['domrename', id, name]);
@@ -154,7 +154,7 @@ async function start(world: VmWorld, { again }: Errand, vm: Vm): Promise<Result>
   const state = await vm.expectThere();
   if (state === 'on') return {};
   if (again) {
-    // It may have been started, and have ended since: starting it once more is for whoever asks again.
+    // It may have been started and have ended since: a second start needs a new request.
     throw interrupted('the VM does not run now');
   }
   if (await world.isInMaintenance()) {
@@ -173,7 +173,7 @@ async function resumeVm(libvirt: Libvirt, id: string): Promise<void> {
   await virsh(libvirt, ['resume', id]);
 }
 
-/** Asks until the guest is off; the deadline of the task ends the wait. */
+/** Repeats the request until the guest is off; the deadline of the task ends the wait. */
 async function shutDown({ signal, progress }: Errand, vm: Vm): Promise<Result> {
   let asked = Number.NEGATIVE_INFINITY;
   const began = performance.now();

@@ -13,16 +13,16 @@ import type { PlacedVolume } from './domain-xml.ts';
 import { TaskFailure } from './failure.ts';
 import { check, volumeRefSchema } from './vm-spec.ts';
 
-/** Milliseconds for a program that makes, reads or removes a volume. */
+/** Milliseconds that a program may take to make, read or remove a volume. */
 const PATIENCE = 120_000;
 
-/** What volumes are acted upon with. */
+/** Dependencies of operations on volumes. */
 export interface VolumeWorld {
-  /** The pool of this id, be it the host's or the control plane's; undefined if there is none. */
+  /** Finds a pool by its id, which may be the host's or the control plane's; undefined if there is none. */
   readonly findPool: (id: string) => Promise<Pool | undefined>;
-  /** Files and devices that virtual machines of this host have. @throws LibvirtError */
+  /** Returns the files and devices that virtual machines of this host use. @throws LibvirtError */
   readonly inUse: (signal: AbortSignal) => Promise<ReadonlySet<string>>;
-  /** Called after volumes came or went. */
+  /** Called after a volume was created or deleted. */
   readonly changed: () => Promise<void>;
 }
 
@@ -36,7 +36,7 @@ const createSchema = z.object({
     .refine((bytes) => bytes % 512n === 0n, 'must be a multiple of 512'),
 });
 
-/** The verbs of volumes. */
+/** Makes the executors for volumes. */
 export function volumeVerbs(world: VolumeWorld): Partial<Record<Verb, Executor>> {
   const verb = (carryOut: (world: VolumeWorld, errand: Errand) => Promise<void>): Executor => ({
     objectOf: (task) => `volume ${JSON.stringify(refOf(task))}`,
@@ -55,9 +55,9 @@ function refOf({ verb }: Task): Partial<Pick<VolumeRef, 'poolId' | 'name'>> {
 }
 
 /**
- * Where a volume is on this host.
- * @throws TaskFailure NOT_FOUND if there is no such pool or volume; CONFLICT if the pool is not up, it is no file, or it
- * is not in this format, or takes contents from another file, which may be any of the host's
+ * Finds the place of a volume on this host.
+ * @throws TaskFailure NOT_FOUND if there is no such pool or volume; UNAVAILABLE if the pool is not up; CONFLICT if it
+ *   is not a volume, has another format, or refers to another file, which could be any file of the host
  */
 export async function placeVolume(
   { findPool }: Pick<VolumeWorld, 'findPool'>,
@@ -72,7 +72,7 @@ export async function placeVolume(
 interface Place {
   readonly path: string;
   readonly isDevice: boolean;
-  /** Of a volume group: its name. */
+  /** Name of the volume group, if it is in one. */
   readonly group: string | undefined;
 }
 
@@ -98,8 +98,8 @@ async function expectPool(
 }
 
 /**
- * Bytes that a virtual machine sees of the volume at a place; undefined if there is none. What it is written in is asked
- * for, never guessed: a guest can write whatever it likes to the beginning of a raw volume.
+ * Returns the size in bytes that a virtual machine sees of a volume; undefined if there is none. The format is given by
+ * the caller and never guessed: a guest can write anything to the beginning of a raw volume.
  * @throws TaskFailure CONFLICT if something else is there
  */
 async function capacityOf(
@@ -159,7 +159,7 @@ async function create({ findPool }: VolumeWorld, { task, signal }: Errand): Prom
     });
     return;
   }
-  // Under another name until it is whole, so that an agent that ends half-way leaves no volume that looks like one.
+  // Under a temporary name until it is complete, so that an interrupted agent leaves nothing that looks like a volume.
   const temporary = join(place.path, '..', `.${wanted.volume.name}.${task.id}`);
   await rm(temporary, { force: true });
   try {
@@ -167,7 +167,7 @@ async function create({ findPool }: VolumeWorld, { task, signal }: Errand): Prom
     await run('qemu-img', args, { timeout: PATIENCE, signal });
     const file = await open(temporary, 'r');
     await file.sync().finally(() => file.close());
-    // Unlike a rename this replaces nothing.
+    // Unlike a rename, a link never replaces an existing file.
     await link(temporary, place.path);
   } finally {
     await rm(temporary, { force: true });

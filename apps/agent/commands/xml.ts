@@ -1,4 +1,4 @@
-/** A piece of XML: an element, or text. */
+/** A node of XML: an element, or text. */
 export type Xml = Element | string;
 
 export interface Element {
@@ -9,7 +9,7 @@ export interface Element {
 
 type Value = string | number | bigint | undefined;
 
-/** An element; attributes that are undefined and children that are are left out. */
+/** Makes an element; undefined attributes and children are left out. */
 export function element(
   name: string,
   attributes: Readonly<Record<string, Value>> = {},
@@ -36,12 +36,12 @@ const ENTITIES: Readonly<Record<string, string>> = {
   '\r': '&#13;',
 };
 
-/** Characters that no XML 1.0 document can hold, however they are written (production 2, Char). */
+/** Characters that an XML 1.0 document cannot contain in any form (production 2, Char). */
 const FORBIDDEN = /[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/u;
 
 /**
- * XML of an element, without a declaration. Whatever text holds, it is no markup.
- * @throws RangeError if a text has a character that XML cannot hold: whoever makes the element has to see to that
+ * Writes the XML of an element, without a declaration. Text is escaped, so that it never becomes markup.
+ * @throws RangeError if a text has a character that XML cannot contain, which the caller must prevent
  */
 export function writeXml(root: Element): string {
   return `${lines(root, '').join('\n')}\n`;

@@ -3,10 +3,10 @@ import { ExplainedError, type Explanation } from '../../error.ts';
 /** The agent cannot do what it is asked; the message is for the operator. */
 export class AgentError extends ExplainedError {}
 
-/** Nobody answers there, or somebody else does. */
+/** There is no answer from the control plane. */
 export class UnreachableError extends AgentError {}
 
-/** The control plane asks not to be called for a while. */
+/** The control plane asks for a pause before the next call. */
 export class PassingError extends AgentError {
   /** Milliseconds. */
   readonly retryAfter: number;
@@ -17,9 +17,9 @@ export class PassingError extends AgentError {
   }
 }
 
-/** The control plane said no, or is not the one that the token means: trying again soon would not help. */
+/** The control plane refused, or is not the one that the token names: another try soon would not help. */
 export class RefusedError extends AgentError {
-  /** Milliseconds after which it is worth asking again; `undefined` if nothing was said. */
+  /** Milliseconds after which another try is reasonable; `undefined` if the answer does not say. */
   readonly retryAfter: number | undefined;
 
   constructor({ retryAfter, ...explanation }: Explanation & { retryAfter?: number | undefined }) {

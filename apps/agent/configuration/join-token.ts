@@ -1,19 +1,21 @@
 import { AgentError } from './error.ts';
 
-/** What a join token says. */
+/** Contents of a join token. */
 export interface JoinToken {
-  /** Known to the control plane and whoever holds the token; good for one node. */
+  /** Known only to the control plane and the holder of the token; valid for one node. */
   readonly secret: string;
-  /** SHA-256 over the DER of the control plane's CA certificate: 64 digits, lower case hex. */
+  /** SHA-256 of the DER of the control plane's CA certificate: 64 digits, in lower-case hex. */
   readonly fingerprint: string;
 }
 
-/** `qxj1.<secret>.<fingerprint>`: the secret has 16 to 128 of A–Z a–z 0–9 _ -, the fingerprint 64 hex digits. */
+/**
+ * `qxj1.<secret>.<fingerprint>`: the secret has 16 to 128 characters of A–Z a–z 0–9 _ -, the fingerprint 64 hex digits.
+ */
 const TOKEN = /^qxj1\.([A-Za-z0-9_-]{16,128})\.([0-9A-Fa-f]{64})$/;
 
 /**
- * Reads a join token; spaces around it do not matter.
- * @throws AgentError, without the token in its message, if it is none
+ * Parses a join token; surrounding blanks are ignored.
+ * @throws AgentError, without the token in its message, if it is malformed
  */
 export function parseJoinToken(text: string): JoinToken {
   const [, secret, fingerprint] = TOKEN.exec(text.trim()) ?? [];
@@ -26,7 +28,7 @@ export function parseJoinToken(text: string): JoinToken {
   return { secret, fingerprint: fingerprint.toLowerCase() };
 }
 
-/** Writes a join token. */
+/** Formats a join token. */
 export function formatJoinToken({ secret, fingerprint }: JoinToken): string {
   return `qxj1.${secret}.${fingerprint}`;
 }

@@ -9,17 +9,17 @@ import { AgentError } from './error.ts';
 import { formatJoinToken, parseJoinToken } from './join-token.ts';
 import { parseOrigin } from './origin.ts';
 
-/** `metrics` of `node.yaml`: at which port they are served over TLS, and for whom. */
+/** `metrics` of `node.yaml`: the port at which metrics are served over TLS, and the token that callers need. */
 const metricsSettingsSchema = z.strictObject({
-  /** Of TCP, on all addresses. */
+  /** TCP port, on all addresses. */
   port: z.number().int().min(1024).max(65_535),
-  /** What a caller shows in `Authorization: Bearer …`. */
+  /** Token that a caller sends in `Authorization: Bearer …`. */
   token: z.string().regex(/^[\w.~+/-]{32,256}=*$/, 'is not 32 to 256 letters and digits'),
 });
 
 export type MetricsSettings = z.infer<typeof metricsSettingsSchema>;
 
-/** What `node.yaml` says. `P` is what the room of the storage pools makes of one of them. */
+/** Contents of `node.yaml`. `P` is the type of a storage pool's declaration. */
 export interface NodeConfig<P = unknown> {
   /** `https://host:port`. */
   readonly controlPlane: string | undefined;
@@ -27,21 +27,21 @@ export interface NodeConfig<P = unknown> {
   readonly joinToken: string | undefined;
   readonly pools: readonly P[];
   readonly guests: GuestSettings;
-  /** Where metrics are served over TLS; `undefined` for nowhere. */
+  /** Settings of metrics over TLS; `undefined` if they are not served. */
   readonly metrics: MetricsSettings | undefined;
 }
 
 export interface NodeConfigRead<P> {
   readonly config: NodeConfig<P>;
-  /** Why the file was set aside, and where it is now; the configuration is empty then. */
+  /** Why the file was set aside, and its new name; the configuration is then empty. */
   readonly problem: string | undefined;
 }
 
 /**
  * Reads `node.yaml`; without one the configuration is empty. A file with any error is set aside as a whole.
  * @param file its path
- * @param pools what `pools` must be
- * @throws only what the disk throws
+ * @param pools schema of `pools`
+ * @throws errors of the disk only
  */
 export async function readNodeConfig<P>(
   file: string,
@@ -66,7 +66,7 @@ export async function readNodeConfig<P>(
 }
 
 /**
- * Reads the text of a `node.yaml`.
+ * Parses the text of a `node.yaml`.
  * @throws AgentError naming the file and the key or line
  */
 export async function parseNodeConfig<P>(
@@ -85,7 +85,7 @@ export async function parseNodeConfig<P>(
   return { controlPlane, joinToken, pools: parsed.data.pools ?? [], guests, metrics };
 }
 
-/** What `node.yaml` says now of the control plane; `undefined` if nothing, or nothing that can be understood. */
+/** Reads the control plane in `node.yaml`; returns `undefined` if there is none, or the file cannot be parsed. */
 export async function readControlPlane(file: string): Promise<string | undefined> {
   const text = await readIfThere(file);
   if (text === undefined) return undefined;
@@ -105,8 +105,8 @@ export interface ConfigChange {
 }
 
 /**
- * Writes into `node.yaml` which control plane the node belongs to now, and removes the token that was used.
- * @throws AgentError if the file has been broken meanwhile; it is not touched then
+ * Writes the node's control plane to `node.yaml`, and removes the used token.
+ * @throws AgentError if the file cannot be parsed; it is then unchanged
  */
 export async function rememberControlPlane(
   file: string,
@@ -119,8 +119,8 @@ export async function rememberControlPlane(
 }
 
 /**
- * Takes out of `node.yaml` to which control plane the node belonged, and a token.
- * @throws AgentError if the file has been broken meanwhile; it is not touched then
+ * Removes control plane and token from `node.yaml`.
+ * @throws AgentError if the file cannot be parsed; it is then unchanged
  */
 export async function forgetControlPlane(file: string): Promise<void> {
   await change(file, (document) => {
@@ -130,8 +130,8 @@ export async function forgetControlPlane(file: string): Promise<void> {
 }
 
 /**
- * Adds a pool to those that `node.yaml` declares.
- * @throws AgentError if the file has been broken meanwhile; it is not touched then
+ * Adds a pool to `node.yaml`.
+ * @throws AgentError if the file cannot be parsed; it is then unchanged
  */
 export async function declarePool(file: string, pool: object): Promise<void> {
   await change(file, (document) => {
@@ -141,8 +141,8 @@ export async function declarePool(file: string, pool: object): Promise<void> {
 }
 
 /**
- * Takes the pool of a name out of those that `node.yaml` declares, if it is there.
- * @throws AgentError if the file has been broken meanwhile; it is not touched then
+ * Removes the pool of a name from `node.yaml`, if it is there.
+ * @throws AgentError if the file cannot be parsed; it is then unchanged
  */
 export async function withdrawPool(file: string, name: string): Promise<void> {
   await change(file, (document) => {
@@ -153,10 +153,10 @@ export async function withdrawPool(file: string, name: string): Promise<void> {
   });
 }
 
-/** Changes of files wait for each other: each begins with what the one before wrote. */
+/** Changes of files are made one after the other: each reads the result of the previous one. */
 let lastChange: Promise<unknown> = Promise.resolve();
 
-/** Changes `node.yaml`. Everything else in the file stays as it is, comments too. */
+/** Changes `node.yaml`. The rest of the file is unchanged, including comments. */
 function change(file: string, edit: (document: Document.Parsed) => void): Promise<void> {
   const work = async () => {
     const text = (await readIfThere(file)) ?? '';
@@ -190,7 +190,7 @@ function schema<P>(pools: z.ZodType<readonly P[]>) {
   });
 }
 
-/** A parser that throws as a transformation that reports. */
+/** Turns a parser that throws into a transformation that reports an issue. */
 function by(parse: (text: string) => string) {
   return (text: string, context: z.RefinementCtx<string>): string => {
     try {

@@ -2,7 +2,7 @@ import { NODE_PORT } from '../../proto/names.ts';
 import { AgentError } from './error.ts';
 
 /**
- * Reads the address of a control plane as a person writes it.
+ * Parses the address of a control plane as a person writes it.
  * @returns `https://host:port`
  * @throws AgentError if it is anything else
  */
@@ -15,7 +15,7 @@ export function parseOrigin(text: string): string {
       fix: 'Write https://host or https://host:port.',
     });
   }
-  // Not that of URL, which leaves 443 out.
+  // Not `url.port`, which is empty for 443.
   const [, written] = /:(\d+)\/?$/.exec(text) ?? [];
   return `https://${url.hostname}:${Number(written ?? NODE_PORT)}`;
 }

@@ -10,10 +10,10 @@ import { verifyDeployed } from './programs.ts';
 import { type DeploymentRecord, takeRecord, writeRecord } from './record.ts';
 import { markUnsettled, readMoment, readStarts, writeStarts } from './running.ts';
 
-/** Seconds for which somebody may hold the record. */
+/** Seconds to wait for the lock of the record. */
 const LOCK_PATIENCE = 30;
 
-/** Has the record to oneself. */
+/** Locks the record. */
 export async function lockRecord({ run }: DeploymentPlaces): Promise<AsyncDisposable> {
   await mkdir(run, { recursive: true });
   const holder = 'another look at which agent is to run';
@@ -21,10 +21,10 @@ export async function lockRecord({ run }: DeploymentPlaces): Promise<AsyncDispos
 }
 
 /**
- * Which agent the service is to start: counts the start of one that is on trial, and takes back one that is not to be
+ * Chooses the agent that the service starts: counts the start of an agent on trial, and takes back one that must not be
  * started any more.
- * @param say tells of an agent that was taken back
- * @returns path of a deployed agent that was checked; `undefined`: the image's own
+ * @param say receives a line about an agent that was taken back
+ * @returns path of a verified deployed agent; `undefined` for the image's own
  */
 export async function chooseAgent(
   places: DeploymentPlaces,
@@ -46,7 +46,7 @@ export async function chooseAgent(
     if (chosen.record !== record) await writeRecord(places.record, chosen.record);
   } catch (error) {
     say(messageOf(error));
-    // Nobody could count its starts.
+    // Without the record, the starts of a trial cannot be counted.
     if (chosen.record.trial !== null) return await wholePrevious(record, places, keys);
   }
   if (chosen.record.trial !== null) await markUnsettled(places);
@@ -63,7 +63,7 @@ interface Checking {
   moment: Moment;
 }
 
-/** The record's first agent that lies on the disk as it was signed; others are taken back. */
+/** Returns the record's first agent that is intact on the disk; others are taken back. */
 async function firstWhole(
   record: DeploymentRecord,
   { places, keys, moment }: Checking,

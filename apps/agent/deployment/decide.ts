@@ -2,27 +2,30 @@ import type { Agent } from '../../api/agent.ts';
 import type { Health } from '../../api/health.ts';
 import type { Deployed, DeploymentRecord, Trial } from './record.ts';
 
-/** A moment of a boot: no clock that is set moves it. */
+/** A moment of a boot, independent of changes of the clock. */
 export interface Moment {
-  /** Of which boot. */
+  /** Boot ID. */
   boot: string;
-  /** Seconds since it. */
+  /** Seconds since the boot. */
   uptime: number;
-  /** For people, ISO 8601. */
+  /** Time for people, as ISO 8601. */
   now: string;
 }
 
-/** Starts that an agent on trial has. */
+/** Number of starts of an agent on trial. */
 export const TRIES = 3;
 
-/** An agent on trial is confirmed when it is ready and has run for this share of its time: not one that is about to end. */
+/**
+ * Share of its time that an agent on trial must have run before it is confirmed, so that one that is about to fail is
+ * not.
+ */
 const STEADY = 1 / 8;
 
-/** A confirmed agent that ends so often within so many seconds is taken back. */
+/** A confirmed agent that ends this often within this many seconds is taken back. */
 const ENDS = 5;
 const ENDS_WITHIN = 300;
 
-/** The record once an agent is on trial: with the next start it runs. */
+/** Returns the record with an agent on trial, which runs from the next start. */
 export function beginTrial(
   record: DeploymentRecord,
   agent: Deployed,
@@ -31,14 +34,14 @@ export function beginTrial(
   return {
     ...record,
     active: agent,
-    // Whoever runs now was confirmed.
+    // The running agent has been confirmed.
     previous: record.active,
     trial: { left: TRIES, within, boot: moment.boot, start: moment.uptime, before },
     takenBack: null,
   };
 }
 
-/** The record once the active agent is to run no more. */
+/** Returns the record without the active agent. */
 export function takeBack(
   record: DeploymentRecord,
   reason: string,
@@ -50,20 +53,20 @@ export function takeBack(
   return { ...record, active: previous, previous: null, trial: null, takenBack };
 }
 
-/** The record once the agent on trial has shown itself. */
+/** Returns the record after the agent on trial has proved itself. */
 export function confirm(record: DeploymentRecord): DeploymentRecord {
   const floor = Math.max(record.floor, record.active?.floor ?? 0);
   return { ...record, trial: null, floor };
 }
 
-/** The record once the agent before the active one, or the image's, is wanted again. */
+/** Returns the record that goes back to the agent before the active one, or to the image's. */
 export function undo(record: DeploymentRecord): DeploymentRecord {
   return { ...record, active: record.previous, previous: null, trial: null, takenBack: null };
 }
 
 /**
- * The record as the service starts an agent: a trial is counted and may be over. Only that is counted in the record;
- * `starts` are those of the active agent in this boot, so that no cut of the power takes a confirmed one back.
+ * Counts a start of an agent by the service; a trial may end by that. Only starts on trial are counted in the record.
+ * `starts` are those of the active agent in this boot, so that power failures never take back a confirmed agent.
  */
 export function countStart(
   record: DeploymentRecord,
@@ -97,12 +100,12 @@ function tooLate({ within }: Trial, why?: string): string {
   return `it was not ready within ${within} s${why === undefined ? '' : `: ${why}`}`;
 }
 
-/** What an agent told; a reason where it did not answer. */
+/** Answers of an agent, or the reason why there are none. */
 export type Answers = { agent: Agent; health: Health } | { silent: string };
 
 /**
- * Judges an agent on trial by what whoever answers on the socket says.
- * @returns the record after that, and why it is not ready yet; `undefined` if it is confirmed
+ * Judges an agent on trial by the answers on the socket.
+ * @returns the new record, and why the agent is not ready yet; `undefined` if it is confirmed
  */
 export function judgeTrial(
   record: DeploymentRecord,
@@ -117,7 +120,10 @@ export function judgeTrial(
   return { record: over ? takeBack(record, tooLate(trial, waits), moment) : record, waits };
 }
 
-/** It must be well where the one before it was, and reach a control plane that was reached before. */
+/**
+ * Returns why an agent is not ready: it must have no more problems than the agent before it, and reach the control
+ * plane if that was connected.
+ */
 function whyNotReady(active: Deployed, trial: Trial, answers: Answers): string | undefined {
   if ('silent' in answers) return answers.silent;
   const { agent, health } = answers;

@@ -24,27 +24,27 @@ import {
 import { askRunning, expectSupervisor, markUnsettled, readMoment } from './running.ts';
 import { type Settled, settle } from './settle.ts';
 
-/** What an operator asks for. */
+/** Options of a deployment. */
 export interface DeployOptions {
   /** Seconds that the agent has to become ready. */
   within: number;
-  /** Takes a line for the operator. */
+  /** Receives a line for the operator. */
   say: (line: string) => void;
-  /** Ends the waiting; what was begun goes on. */
+  /** Ends the waiting; the deployment itself continues. */
   signal: AbortSignal;
 }
 
-/** Bytes that stay free where an agent is laid down. */
+/** Bytes that must stay free where an agent is stored. */
 const RESERVE = 64 * 1024 ** 2;
 
-/** Milliseconds in which an agent tells its version, on a slow host. */
+/** Milliseconds that an agent may take to print its version, on a slow host. */
 const TRYING = 60_000;
 
 /**
- * Deploys an agent onto this host: checks it, lays it beside the one that runs, has it started, and waits until it is
- * confirmed. One that does not become ready is taken back, by whoever notices first: this process may be killed.
- * @returns what runs now, in a line
- * @throws ExplainedError why it does not run
+ * Deploys an agent to this host: verifies it, stores it beside the running one, has it started, and waits until it is
+ * confirmed. If it does not become ready, it is taken back, here or by the service: this process may be killed.
+ * @returns the running agent, in one line
+ * @throws ExplainedError saying why it does not run
  */
 export async function deployAgent(
   file: string,
@@ -90,8 +90,8 @@ export async function deployAgent(
 }
 
 /**
- * Has the agent run that ran before the one that was deployed last, or the image's own.
- * @returns what runs now, in a line
+ * Goes back to the agent that ran before the last deployment, or to the image's own.
+ * @returns the running agent, in one line
  * @throws ExplainedError
  */
 export async function undoDeployment(
@@ -116,7 +116,7 @@ async function takeTurn({ run }: DeploymentPlaces): Promise<AsyncDisposable> {
   return await lockFile(join(run, RUN_FILES.turn), { seconds: 0, holder });
 }
 
-/** Replaces the record by what a function makes of it. */
+/** Replaces the record by the result of a function. */
 async function change(
   places: DeploymentPlaces,
   build: string,
@@ -131,7 +131,7 @@ async function change(
   return made;
 }
 
-/** @returns the record; @throws ExplainedError while another agent is on trial */
+/** Checks that no agent is on trial. @returns the record @throws ExplainedError if one is */
 async function expectNoTrial(places: DeploymentPlaces): Promise<DeploymentRecord | undefined> {
   const { record } = await settle(places);
   if (record === undefined || record.trial === null || record.active === null) return record;
@@ -141,7 +141,7 @@ async function expectNoTrial(places: DeploymentPlaces): Promise<DeploymentRecord
   });
 }
 
-/** @throws ExplainedError if an agent is not for this image, or not for this day */
+/** Checks that an agent is for this image and is valid now. @throws ExplainedError if not */
 function expectFits(
   program: ProgramRelease,
   image: Image,
@@ -169,7 +169,7 @@ function expectFits(
       fix: 'Have it made anew, or set the clock: qx-time.',
     });
   }
-  // A clock that is behind would take what has long expired.
+  // If the clock is far behind, the expiry of the agent cannot be judged.
   if (now.getTime() < Date.parse(program.issued) - CLOCKS_DIFFER) {
     throw new ExplainedError({
       what: `it was issued on ${program.issued}, and here it is ${now.toISOString()}`,
@@ -182,7 +182,7 @@ function expectFits(
 /** Milliseconds by which a host's clock may be behind. */
 const CLOCKS_DIFFER = 24 * 3600 * 1000;
 
-/** @throws ExplainedError if an agent runs already, or is older than one that did */
+/** Checks that an agent is new. @throws ExplainedError if it is deployed already, or older than the floor allows */
 function expectNew({ active, previous, floor }: DeploymentRecord, agent: Deployed): void {
   if (active?.id === agent.id || previous?.id === agent.id) {
     throw new ExplainedError({
@@ -198,7 +198,7 @@ function expectNew({ active, previous, floor }: DeploymentRecord, agent: Deploye
   }
 }
 
-/** @throws ExplainedError if there is no room for an agent */
+/** Checks that there is enough space for an agent. @throws ExplainedError if not */
 async function expectRoom(programs: string, size: number): Promise<void> {
   await mkdir(programs, { recursive: true, mode: 0o700 });
   const { available } = await readSpace(programs, { timeout: 10_000 });
@@ -210,7 +210,9 @@ async function expectRoom(programs: string, size: number): Promise<void> {
   });
 }
 
-/** Has an agent tell its version: one that lacks a library of this image is told before it replaces another. */
+/**
+ * Runs an agent with --version, so that one that lacks a library of this image is refused before it replaces another.
+ */
 async function tryOut(file: string, { version }: ProgramRelease): Promise<void> {
   let said: string;
   try {
@@ -226,10 +228,10 @@ async function tryOut(file: string, { version }: ProgramRelease): Promise<void> 
   throw new ExplainedError({ what: `it says that its version is ${told} instead of ${version}` });
 }
 
-/** Milliseconds between two looks. */
+/** Milliseconds between two checks. */
 const POLL = 1000;
 
-/** @throws ExplainedError when the agent was taken back */
+/** Waits until the agent is confirmed. @throws ExplainedError if it was taken back */
 async function untilConfirmed(
   places: DeploymentPlaces,
   id: string,
@@ -244,7 +246,7 @@ async function untilConfirmed(
   });
 }
 
-/** Waits until the agent runs that is to. @throws ExplainedError if nobody wants to wait any more */
+/** Waits until the chosen agent runs. @throws ExplainedError if the waiting is aborted */
 async function untilSettled(
   places: DeploymentPlaces,
   { say, signal }: DeployOptions,

@@ -3,7 +3,10 @@ import { isWritableMount, readMounts } from '../../host/mounts.ts';
 import { readText } from '../../host/read.ts';
 import type { DeploymentPlaces } from './places.ts';
 
-/** Why a deployed agent is gone at the next restart of the host, as it lies in memory; `null` if it stays. */
+/**
+ * Returns why a deployed agent is lost at the next restart of the host, because it is stored in memory; `null` if it is
+ * kept.
+ */
 export async function readLoss({
   root,
   record,

@@ -1,35 +1,35 @@
 import { AGENT_SOCKET } from '../../api/socket.ts';
 
-/** What deploying goes by on an appliance. */
+/** Files and folders of an appliance that deployments use. */
 export const DEPLOYMENT_PLACES = {
-  /** The record: which agent is to run. The one truth of it; replaced as a whole. */
+  /** The record of the chosen agent; replaced atomically. */
   record: '/quantix/node/deployment.json',
-  /** A folder for each agent that was deployed, named by its id. */
+  /** Folder with a subfolder for each deployed agent, named by its id. */
   programs: '/data/agent',
-  /** Public keys of those whose agents are taken. */
+  /** Public keys with which agents may be signed. */
   keys: '/usr/share/quantix/release-keys',
-  /** Has `etc`, `proc` and `run`. */
+  /** Folder that contains `etc`, `proc` and `run`. */
   root: '/',
-  /** For what lasts until the next boot: marks and locks. */
+  /** Folder of marks and locks, which last until the next boot. */
   run: '/run/quantix',
-  /** Process of the service's supervisor. */
+  /** PID file of the service's supervisor. */
   supervisor: '/run/qx-node.pid',
   socket: AGENT_SOCKET,
 };
 
 export type DeploymentPlaces = typeof DEPLOYMENT_PLACES;
 
-/** Files below `run`. `agent.pid` is written by the service's launcher, which becomes the agent. */
+/** Files below `run`. `agent.pid` is written by the service's launcher, which then executes the agent. */
 export const RUN_FILES = {
-  /** There while an agent is on trial, or the one that runs is not the one that the record names. */
+  /** Exists while an agent is on trial, or the running agent is not the one in the record. */
   unsettled: 'agent-unsettled',
   pid: 'agent.pid',
-  /** When a deployed agent was started, in this boot. */
+  /** Start times of a deployed agent in this boot. */
   starts: 'agent-starts.json',
   lock: 'agent-record.lock',
-  /** Held by whoever deploys an agent or undoes that. */
+  /** Held during a deployment and its undoing. */
   turn: 'agent-deploy.lock',
 } as const;
 
-/** By the launcher: the id of the deployed agent that the process is. */
+/** Set by the launcher: the id of the deployed agent that it executes. */
 export const ID_VARIABLE = 'QUANTIX_DEPLOYED_AGENT';

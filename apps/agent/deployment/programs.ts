@@ -12,33 +12,33 @@ import { ExplainedError, messageOf } from '../../error.ts';
 import { asDiskError } from '../../files/disk-error.ts';
 import { syncFolder } from '../../files/durable-file.ts';
 
-/** Name of the agent, by which the executable knows what to run. */
+/** Name of the agent, by which the executable selects the program. */
 export const PROGRAM = 'qx-node';
 
-/** The head of the file that an agent came in, beside it. */
+/** File with the head of the file in which an agent came, stored beside it. */
 const HEAD = 'head.json';
 
-/** Bytes that are read and written at a time. */
+/** Bytes that are read and written at once. */
 const PIECE = 1024 * 1024;
 
-/** An agent's file, its head checked and the rest not yet. */
+/** An agent's file whose head has been verified, but not the rest. */
 export interface AgentFile extends AsyncDisposable {
   /** SHA-256 of the head. */
   readonly id: string;
   readonly program: ProgramRelease;
   readonly key: TrustedKey;
   /**
-   * Writes it into a new folder below another one, and checks it meanwhile.
+   * Writes it to a new folder below another one, and verifies it meanwhile.
    * @returns the folder
-   * @throws ExplainedError if it is not what its head says; DiskError
+   * @throws ExplainedError if it does not match its head; DiskError
    */
   layDown(programs: string): Promise<string>;
 }
 
 /**
- * Opens an agent's file and checks its head.
- * @param keys whose signature counts
- * @throws ExplainedError if there is none, or nobody trusted has signed it
+ * Opens an agent's file and verifies its head.
+ * @param keys trusted keys
+ * @throws ExplainedError if there is no head, or it is not signed by a trusted key
  */
 export async function openAgentFile(file: string, keys: readonly TrustedKey[]): Promise<AgentFile> {
   const handle = await openRegular(file);
@@ -68,7 +68,7 @@ export async function openAgentFile(file: string, keys: readonly TrustedKey[]): 
   }
 }
 
-/** Opens a file without waiting for what may never come, as from a pipe. */
+/** Opens a regular file; does not block on a pipe. */
 async function openRegular(file: string): Promise<FileHandle> {
   let handle: FileHandle;
   try {
@@ -102,7 +102,7 @@ interface LaidDown {
   id: string;
 }
 
-/** What a folder is called while it is written. */
+/** Prefix of a folder that is being written. */
 const UNFINISHED = '.new-';
 
 async function layDown(
@@ -127,7 +127,7 @@ async function layDown(
   }
 }
 
-/** Copies the rest of a file. @returns its SHA-256, of what was written */
+/** Copies the rest of a file. @returns the SHA-256 of the written bytes */
 async function copy(from: FileHandle, start: number, to: string): Promise<string> {
   const hash = createHash('sha256');
   const target = await open(to, 'wx', 0o700);
@@ -159,7 +159,7 @@ async function writeSynced(file: string, bytes: Uint8Array): Promise<void> {
 }
 
 /**
- * Gives what was laid down its place, for good; one that is there already goes.
+ * Moves a written folder to its final place; replaces an existing one.
  * @returns path of the program
  * @throws DiskError
  */
@@ -176,9 +176,9 @@ export async function settleDown(folder: string, programs: string, id: string): 
 }
 
 /**
- * Checks a deployed agent as it lies on the disk, whoever wrote it: signature and content.
- * @returns path of the program, and what its head says
- * @throws ExplainedError why it is not to be run
+ * Verifies signature and content of a deployed agent on the disk.
+ * @returns path of the program, and the contents of its head
+ * @throws ExplainedError saying why it must not run
  */
 export async function verifyDeployed(
   programs: string,
@@ -215,7 +215,7 @@ async function digestOf(handle: FileHandle): Promise<string> {
   }
 }
 
-/** Removes all that is in the folder of agents but these, and what is being laid down. */
+/** Removes everything from the folder of agents except for these, and for folders that are being written. */
 export async function sweep(programs: string, keep: readonly string[]): Promise<void> {
   for (const name of await namesIn(programs)) {
     if (keep.includes(name) || name.startsWith(UNFINISHED)) continue;
@@ -223,7 +223,7 @@ export async function sweep(programs: string, keep: readonly string[]): Promise<
   }
 }
 
-/** Removes what nobody has finished laying down. */
+/** Removes unfinished folders. */
 export async function sweepUnfinished(programs: string): Promise<void> {
   for (const name of await namesIn(programs)) {
     if (name.startsWith(UNFINISHED)) {

@@ -5,43 +5,45 @@ import { readIfThere, setAside, writeDurably } from '../../files/durable-file.ts
 
 const idSchema = z.string().regex(/^[0-9a-f]{64}$/);
 
-/** An agent that was deployed. */
+/** A deployed agent. */
 export const deployedSchema = z.strictObject({
   /** SHA-256 of the head of its file, and the name of its folder. */
   id: idSchema,
   version: z.string().max(100),
   serial: z.int().min(1),
   floor: z.int().min(0),
-  /** When it was deployed, ISO 8601. */
+  /** When it was deployed, as ISO 8601. */
   since: z.iso.datetime(),
 });
 
-/** How an agent on trial stands. Times are seconds since the boot that they are of: no clock that is set moves them. */
+/**
+ * State of an agent on trial. Times are in seconds since the boot that they name, independent of changes of the clock.
+ */
 const trialSchema = z.strictObject({
-  /** Starts that it still has. */
+  /** Starts that are left. */
   left: z.int().min(0).max(10),
-  /** Seconds that it has to be ready in. */
+  /** Seconds within which it must become ready. */
   within: z.int().min(1).max(3600),
-  /** Of which boot `start` is. */
+  /** Boot ID to which `start` refers. */
   boot: z.string().max(100),
   start: z.number().min(0),
-  /** How the agent before it fared; `null` if it did not answer. */
+  /** State of the agent before it; `null` if it did not answer. */
   before: z.strictObject({ connected: z.boolean(), problems: z.int().min(0) }).nullable(),
 });
 
 const recordSchema = z.strictObject({
   format: z.literal(1),
-  /** Build of the image that all of this is for; another image uses none of it. */
+  /** Build of the image to which the record applies; another image ignores it, except for `floor`. */
   image: z.string().regex(/^[0-9a-f]{8,64}$/),
-  /** The agent that is to run; `null`: the image's own. */
+  /** The chosen agent; `null` for the image's own. */
   active: deployedSchema.nullable(),
-  /** There while the active one is on trial. */
+  /** Set while the active agent is on trial. */
   trial: trialSchema.nullable(),
-  /** The confirmed agent that ran before the active one; `null`: the image's own. */
+  /** The confirmed agent that ran before the active one; `null` for the image's own. */
   previous: deployedSchema.nullable(),
   /** Agents with a lower serial are refused, on any image. */
   floor: z.int().min(0),
-  /** The last one that was taken back. */
+  /** The last agent that was taken back. */
   takenBack: deployedSchema
     .extend({ at: z.iso.datetime(), reason: z.string().max(1000) })
     .nullable(),
@@ -51,7 +53,7 @@ export type Deployed = z.infer<typeof deployedSchema>;
 export type Trial = z.infer<typeof trialSchema>;
 export type DeploymentRecord = z.infer<typeof recordSchema>;
 
-/** Nothing deployed onto an image. */
+/** Returns the record of an image without deployed agents. */
 export function emptyRecord(image: string, floor = 0): DeploymentRecord {
   return {
     format: 1,
@@ -64,7 +66,7 @@ export function emptyRecord(image: string, floor = 0): DeploymentRecord {
   };
 }
 
-/** What a file says. @returns `undefined` if it is no record */
+/** Parses a record. @returns `undefined` if it is invalid */
 export function parseRecord(text: string): DeploymentRecord | undefined {
   let json: unknown;
   try {
@@ -75,13 +77,16 @@ export function parseRecord(text: string): DeploymentRecord | undefined {
   return recordSchema.safeParse(json).data;
 }
 
-/** The record; `undefined` if nothing was ever deployed, or nobody can tell: then the image's agent runs. */
+/**
+ * Reads the record; returns `undefined` if nothing was ever deployed, or the file is invalid: then the image's agent
+ * runs.
+ */
 export async function readRecord(file: string): Promise<DeploymentRecord | undefined> {
   const text = await readIfThere(file);
   return text === undefined ? undefined : parseRecord(text);
 }
 
-/** As `readRecord`, for whoever changes it: a file that is no record is set aside. */
+/** Reads the record to change it: like `readRecord`, but sets an invalid file aside. */
 export async function takeRecord(file: string): Promise<DeploymentRecord | undefined> {
   const text = await readIfThere(file);
   if (text === undefined) return undefined;
@@ -90,7 +95,7 @@ export async function takeRecord(file: string): Promise<DeploymentRecord | undef
   return record;
 }
 
-/** Replaces the record: after a cut of the power it is the old or the new one. @throws DiskError */
+/** Replaces the record atomically, also across a power failure. @throws DiskError */
 export async function writeRecord(file: string, record: DeploymentRecord): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   await writeDurably(file, `${JSON.stringify(recordSchema.parse(record))}\n`, 0o600);

@@ -14,7 +14,7 @@ import { askAgent } from '../client/ask-agent.ts';
 import type { Answers, Moment } from './decide.ts';
 import { type DeploymentPlaces, RUN_FILES } from './places.ts';
 
-/** Now. */
+/** Returns the current moment. */
 export async function readMoment({ root }: Pick<DeploymentPlaces, 'root'>): Promise<Moment> {
   const boot = await readText(join(root, 'proc/sys/kernel/random/boot_id'));
   return { boot: boot.trim(), uptime: uptime(), now: new Date().toISOString() };
@@ -23,7 +23,7 @@ export async function readMoment({ root }: Pick<DeploymentPlaces, 'root'>): Prom
 /** Milliseconds that an agent has to answer. */
 const PATIENCE = 15_000;
 
-/** Asks whichever agent runs which one it is and how it fares. */
+/** Asks the running agent for its identity and health. */
 export async function askRunning({
   socket: socketPath,
 }: Pick<DeploymentPlaces, 'socket'>): Promise<Answers> {
@@ -38,7 +38,7 @@ export async function askRunning({
   }
 }
 
-/** The supervisor of the agent; `undefined` if the service does not run. */
+/** Returns the process ID of the agent's supervisor; `undefined` if the service does not run. */
 export async function readSupervisor({
   supervisor,
 }: Pick<DeploymentPlaces, 'supervisor'>): Promise<number | undefined> {
@@ -46,7 +46,7 @@ export async function readSupervisor({
   return pid !== undefined && isAlive(pid) ? pid : undefined;
 }
 
-/** @throws ExplainedError if nobody would start an agent that ends */
+/** Checks that the service runs. @throws ExplainedError if not, because nothing would restart an agent */
 export async function expectSupervisor(places: DeploymentPlaces): Promise<void> {
   if ((await readSupervisor(places)) !== undefined) return;
   throw new ExplainedError({
@@ -58,13 +58,13 @@ export async function expectSupervisor(places: DeploymentPlaces): Promise<void> 
 /** The process that the service runs as the agent. */
 export interface Running {
   pid: number;
-  /** The deployed agent that it is; `null`: the image's own. */
+  /** Id of the deployed agent; `null` for the image's own. */
   id: string | null;
 }
 
 /**
- * The agent that runs, as the service's launcher noted it before it became the agent; `undefined` if none does. No other
- * process is taken for it, whatever became of the number meanwhile: it is a child of the supervisor.
+ * Reads the running agent, as the service's launcher recorded it before executing the agent; `undefined` if none runs.
+ * A later process with the same ID is not taken for it, because the parent must be the supervisor.
  */
 export async function readRunning(places: DeploymentPlaces): Promise<Running | undefined> {
   const text = await readIfThere(join(places.run, RUN_FILES.pid));
@@ -76,10 +76,10 @@ export async function readRunning(places: DeploymentPlaces): Promise<Running | u
   return { pid, id: id === 'image' ? null : id };
 }
 
-/** Milliseconds that an agent has to end in order. */
+/** Milliseconds that an agent has to end after SIGTERM. */
 const ENDING = 10_000;
 
-/** Ends an agent, so that its supervisor starts the one that is to run; comes back when it has ended. */
+/** Ends an agent, so that its supervisor starts the chosen one; returns when it has ended. */
 export async function endAgent(pid: number): Promise<void> {
   const parent = await readParent(pid);
   send(pid, 'SIGTERM');
@@ -107,7 +107,7 @@ function send(pid: number, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
-/** The parent of a process that lives, by proc(5): the second field after the name in parentheses. */
+/** Returns the parent of a running process, by proc(5): the second field after the name in parentheses. */
 async function readParent(pid: number): Promise<number | undefined> {
   const status = await readText(`/proc/${pid}/stat`);
   const [, state, parent] = /^.*\) (\S) (\d+) /s.exec(status) ?? [];
@@ -116,7 +116,7 @@ async function readParent(pid: number): Promise<number | undefined> {
 
 const startsSchema = z.object({ id: z.string(), starts: z.array(z.number()) });
 
-/** Starts of a deployed agent in this boot: seconds since it. */
+/** Reads the start times of a deployed agent in this boot, in seconds since the boot. */
 export async function readStarts(places: DeploymentPlaces, id: string): Promise<number[]> {
   const text = await readFile(join(places.run, RUN_FILES.starts), 'utf8').catch(() => '{}');
   try {
@@ -127,7 +127,7 @@ export async function readStarts(places: DeploymentPlaces, id: string): Promise<
   }
 }
 
-/** Notes starts of a deployed agent. */
+/** Writes the last ten start times of a deployed agent. */
 export async function writeStarts(
   places: DeploymentPlaces,
   id: string,
@@ -137,7 +137,7 @@ export async function writeStarts(
   await writeFile(join(places.run, RUN_FILES.starts), text, { mode: 0o600 });
 }
 
-/** Has the service look from now on whether the agent that runs is the one that is to, and well. */
+/** Makes the service check from now on whether the running agent is the chosen one, and ready. */
 export async function markUnsettled({ run }: Pick<DeploymentPlaces, 'run'>): Promise<void> {
   await writeFile(join(run, RUN_FILES.unsettled), '', { mode: 0o600 });
 }

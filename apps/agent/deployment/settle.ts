@@ -6,17 +6,18 @@ import { sweep } from './programs.ts';
 import { type DeploymentRecord, readRecord, writeRecord } from './record.ts';
 import { askRunning, endAgent, markSettled, readMoment, readRunning } from './running.ts';
 
-/** How it stands with the agent that is to run. */
+/** State of the change to the chosen agent. */
 export interface Settled {
-  /** The record as it is now; `undefined` if nothing was deployed onto this image. */
+  /** The present record; `undefined` if nothing is deployed on this image. */
   record: DeploymentRecord | undefined;
-  /** What is waited for; `undefined` if the agent that is to run does, and is on no trial. */
+  /** What is missing; `undefined` if the chosen agent runs and is not on trial. */
   waits: string | undefined;
 }
 
 /**
- * Looks whether the agent runs that is to, ends another one, and confirms or takes back one that is on trial. Any number of
- * processes may do so at any time: the command that deploys an agent does, and the service as long as nobody has settled it.
+ * Checks whether the chosen agent runs, ends another one, and confirms or takes back an agent on trial. It may be
+ * called by several processes at any time: by the command that deploys an agent, and by the service until the agent is
+ * settled.
  */
 export async function settle(places: DeploymentPlaces): Promise<Settled> {
   const answers = await askRunning(places);

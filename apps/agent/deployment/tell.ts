@@ -5,10 +5,10 @@ import type { DeploymentPlaces } from './places.ts';
 import { type Deployed, readRecord } from './record.ts';
 
 /**
- * How it stands with deployed agents, as the agent that runs tells it.
- * @param id which one it is; `null`: the image's own
- * @param version its version
- * @returns `null` where nothing was deployed or taken back on this image
+ * Describes the deployed agents, from the running agent's point of view.
+ * @param id of the running agent; `null` for the image's own
+ * @param version of the running agent
+ * @returns `null` if nothing was deployed or taken back on this image
  */
 export async function tellDeployment(
   places: DeploymentPlaces,
@@ -21,7 +21,7 @@ export async function tellDeployment(
   const takenBack = here?.takenBack ?? null;
   if (id === null && takenBack === null) return null;
   const { active = null, previous = null, trial = null } = here ?? {};
-  // One that was taken back may be about to end.
+  // An agent that was taken back may still run for a moment.
   const known = [active, previous, takenBack].find((agent) => agent?.id === id);
   const runs = id === null ? null : { ...namesOf(known, version), state: stateOf(id) };
   const lost = runs === null ? null : await readLoss(places);

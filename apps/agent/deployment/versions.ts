@@ -5,16 +5,16 @@ import { printable } from '../../text/printable.ts';
 import { askAgent } from '../client/ask-agent.ts';
 import type { DeploymentPlaces } from './places.ts';
 
-/** What `qx-node version` tells. */
+/** The answer of `qx-node version`. */
 export interface Versions {
   image: Image;
-  /** The agent that runs; `null` if it does not answer. */
+  /** The running agent; `null` if it does not answer. */
   agent: Agent | null;
   /** Why it does not answer. */
   problem: string | null;
 }
 
-/** Reads which image and which agent runs. */
+/** Reads the running image and agent. */
 export async function readVersions(places: DeploymentPlaces): Promise<Versions> {
   const image = await readImage(places.root);
   try {
@@ -26,7 +26,7 @@ export async function readVersions(places: DeploymentPlaces): Promise<Versions> 
   }
 }
 
-/** The same for people, in lines. */
+/** Describes image and agent for people, in lines. */
 export function describeVersions({ image, agent, problem }: Versions): string {
   const { product, version, base, architecture, build } = image;
   const lines = [

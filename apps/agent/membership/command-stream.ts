@@ -7,39 +7,42 @@ import { backOff } from './connection/back-off.ts';
 import type { Connection } from './connection/connection.ts';
 import { ourVersion } from './version.ts';
 
-/** Who does what the control plane wants done. */
+/** Carries out the control plane's tasks. */
 export interface Commands {
-  /** Verbs that are known, as `Task.verb` names them. */
+  /** Supported verbs, named as in `Task.verb`. */
   readonly verbs: readonly string[];
   /** @param ahead milliseconds that this host's clock is ahead of the control plane's */
   take(task: Task, ahead: number): void;
   cancel(id: string): void;
-  /** Waits for something to report; undefined when the signal is given. */
+  /** Waits for a report; returns undefined when the signal is aborted. */
   nextReport(signal: AbortSignal): Promise<TaskReport | undefined>;
   acknowledge(report: TaskReport): void;
 }
 
 export interface CommandStreamOptions {
   readonly commands: Commands;
-  /** The connection at this moment. */
+  /** Returns the present connection. */
   readonly connection: () => Connection;
   readonly agentVersion: string;
   /** The kernel's boot id. */
   readonly bootId: string;
-  /** The control plane has something new to say in the answer to a heartbeat. */
+  /** Called when the control plane wants a heartbeat, because its answer has something new. */
   readonly onHeartbeatWanted: () => void;
   readonly log: (line: string) => void;
   readonly random: () => number;
 }
 
-/** Seconds within which something comes down the stream, until the control plane says otherwise; and at most. */
+/**
+ * Seconds within which the stream must carry a message, unless the control plane sets another time; and the longest
+ * such time.
+ */
 const SIGN_OF_LIFE = { usual: 60, most: 600 };
-/** Milliseconds until a control plane that knows no commands is asked again: it may have been updated. */
+/** Milliseconds before a control plane without commands is asked again: it may have been updated. */
 const WITHOUT_COMMANDS = 3_600_000;
 
 /**
- * Holds the stream of commands open, and tells how far they are. What the network does takes real time, whatever the
- * host's clock shows.
+ * Keeps the stream of commands open, and sends reports. Network timeouts use real time, independent of the host's
+ * clock.
  */
 export class CommandStream {
   readonly #options: CommandStreamOptions;
@@ -48,7 +51,7 @@ export class CommandStream {
     this.#options = options;
   }
 
-  /** Comes back when the signal is given. */
+  /** Runs until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all([
       this.#repeat(() => this.#hold(signal), signal),
@@ -56,7 +59,7 @@ export class CommandStream {
     ]);
   }
 
-  /** Does something again and again; after a failure with a pause that grows until it succeeds. */
+  /** Repeats work; after a failure with a pause that grows until it succeeds. */
   async #repeat(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
     const { log, random } = this.#options;
     for (let failures = 0; !signal.aborted; ) {
@@ -75,7 +78,7 @@ export class CommandStream {
     }
   }
 
-  /** Opens the stream, and takes what comes down it until it ends. @throws the error that ended it */
+  /** Opens the stream, and handles its messages until it ends. @throws the error that ended it */
   async #hold(signal: AbortSignal): Promise<void> {
     const { commands, connection, bootId, agentVersion, log } = this.#options;
     const silence = new AbortController();
@@ -112,7 +115,7 @@ export class CommandStream {
             this.#options.onHeartbeatWanted();
             break;
           default:
-          // A sign of life, or something that a later version knows.
+          // A keep-alive, or a message of a later version.
         }
       }
     } finally {
@@ -121,7 +124,7 @@ export class CommandStream {
     if (!signal.aborted) throw new ConnectError('the stream ended', Code.Unavailable);
   }
 
-  /** Tells how far tasks are, one report after the other. @throws the error of a call; the report stays */
+  /** Sends reports, one after the other. @throws the error of a call; the report stays queued */
   async #report(signal: AbortSignal): Promise<void> {
     const { commands, connection } = this.#options;
     for (;;) {

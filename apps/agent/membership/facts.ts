@@ -8,13 +8,13 @@ import type { VmUse } from '../../libvirt/statistics.ts';
 import type { HardwareIdentity } from '../../proto/gen/quantix/v1/host_pb.js';
 import { AgentError } from '../configuration/error.ts';
 
-/** How a service fares; `problem` is `null` for one that is ready. */
+/** State of a service; `problem` is `null` if it is ready. */
 export interface ServiceFact {
   readonly name: string;
   readonly problem: string | null;
 }
 
-/** What became of an assigned pool. */
+/** State of an assigned pool. */
 export interface AssignedFact {
   /** `AssignedPool.id`. */
   readonly id: string;
@@ -23,35 +23,35 @@ export interface AssignedFact {
   readonly problem: string | null;
 }
 
-/** What the client of the control plane learns from the rest of the agent, asked each time it is needed. */
+/** Facts from the rest of the agent that the client of the control plane uses; each call reads them again. */
 export interface Facts {
-  /** The management address, detected anew; `null` if there is none that fits. */
+  /** Detects the management address; returns `null` if there is none. */
   managementAddress(): Promise<string | null>;
   host(): Promise<Host>;
-  /** Which machine this is, and which boot of it. */
+  /** Returns the identity of the machine and of its boot. */
   hardware(): Promise<HardwareIdentity>;
-  /** What a scheduler of guests needs to know besides; without it nothing is said of that. */
+  /** Returns the facts for a scheduler of guests; without it they are not reported. */
   build?(): Promise<Build>;
-  /** Names of libvirt's networks, if they are known. */
+  /** Returns the names of libvirt's networks, if they are known. */
   networks?(): Promise<readonly string[] | undefined>;
   vms(): Promise<Vms>;
-  /** What these machines use, of those that run; `undefined` if that cannot be told. */
+  /** Returns the resource use of the running machines among these; `undefined` if it is not known. */
   statistics?(vms: readonly Vm[]): Promise<readonly VmUse[] | undefined>;
-  /** Services that the host needs, and why they do not run. */
+  /** Returns the services that the host needs, and why they do not run. */
   services?(): Promise<readonly ServiceFact[]>;
-  /** What became of the pools that the control plane assigned, as far as it has told them. */
+  /** Returns the state of the pools that the control plane assigned, as far as it is known. */
   assignedPools?(): Promise<readonly AssignedFact[]>;
-  /** How the host fares, as its consoles show it; without it nothing is said of that. */
+  /** Returns the host's health, as its consoles show it; without it health is not reported. */
   health?(): Promise<Health>;
-  /** Definitions of these machines, by UUID, as far as they are known; without it none is. */
+  /** Returns the known definitions of these machines, by UUID; without it there are none. */
   definitions?(vms: readonly Vm[]): Promise<ReadonlyMap<string, Definition>>;
   pools(): Promise<readonly Pool[]>;
 }
 
 /**
- * Asks for a fact.
+ * Reads a fact.
  * @param what its name, for the message
- * @throws AgentError if it cannot be told
+ * @throws AgentError if it cannot be read
  */
 export async function ask<T>(what: string, fact: () => Promise<T>): Promise<T> {
   try {

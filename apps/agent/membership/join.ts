@@ -27,21 +27,21 @@ export interface Joining {
   readonly signal: AbortSignal;
 }
 
-/** What a node has of joining. */
+/** Result of joining. */
 export interface Enrolment {
   readonly credentials: Credentials;
-  /** What the control plane had heard of a node of this key before. */
+  /** What the control plane had received before from a node with this key. */
   readonly kept: Kept | undefined;
-  /** Where the control plane may answer; `undefined` if it said nothing. */
+  /** Possible addresses of the control plane; `undefined` if it reported none. */
   readonly endpoints: Endpoints | undefined;
   /** Version of the authorities in `credentials`. */
   readonly trustBundleVersion: bigint;
 }
 
 /**
- * Joins a control plane: makes sure that it is the one that the token means, shows the token, and gets a certificate.
+ * Joins a control plane: verifies that it is the one that the token names, sends the token, and gets a certificate.
  * Writes nothing.
- * @throws RefusedError if trying again would not help; AgentError if it may
+ * @throws RefusedError if another try would not help; AgentError if it may
  */
 export async function join(joining: Joining): Promise<Enrolment> {
   const { origin, token, now, signal } = joining;

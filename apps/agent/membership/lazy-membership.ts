@@ -4,7 +4,7 @@ import { MEMBERSHIP } from './identity/record.ts';
 import type { Membership } from './membership.ts';
 import type { JoinRequest, MembershipOptions, MembershipStatus } from './options.ts';
 
-/** The membership of a node, at work as soon as there is a control plane. */
+/** The membership of a node, loaded as soon as there is a control plane. */
 export interface LazyMembership {
   status: () => MembershipStatus;
   /** @throws AgentError for the operator */
@@ -13,13 +13,16 @@ export interface LazyMembership {
   leave: (force: boolean) => Promise<void>;
   changed: () => void;
   addressChanged: () => void;
-  /** See `Session.reached`; for who was asked by the control plane. @throws AgentError if there is none */
+  /** See `Session.reached`; for tasks of the control plane. @throws AgentError if there is no connection */
   reached: (signal: AbortSignal) => Promise<void>;
   /** Resolves after the signal is aborted; rejects on a bug. */
   ended: Promise<void>;
 }
 
-/** A node that belongs to no control plane does without the libraries for talking to one until it joins. */
+/**
+ * Makes the membership of a node. The libraries for the connection are loaded only for a node that belongs to a control
+ * plane or joins one.
+ */
 export function lazyMembership(options: MembershipOptions): LazyMembership {
   const { signal, config, folder } = options;
   const failed = Promise.withResolvers<never>();
@@ -62,7 +65,7 @@ export function lazyMembership(options: MembershipOptions): LazyMembership {
   };
 }
 
-/** Waits for the signal, then for what ends by it. */
+/** Waits for the signal, then for `rest`. */
 async function over(signal: AbortSignal, rest: () => Promise<void>): Promise<void> {
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();

@@ -28,17 +28,19 @@ import type { Enrolment } from './join.ts';
 import type { Joined, JoinRequest, MembershipOptions, MembershipStatus } from './options.ts';
 import type { Session } from './session.ts';
 
-/** Bytes: more than a record of membership has. */
+/** Bytes: more than a membership record has. */
 const LARGEST_RECORD = 65_536;
-/** Milliseconds until another try after the disk refused. */
+/** Milliseconds before another try after an error of the disk. */
 const RECOVERY = 60_000;
-/** Milliseconds until a refused node asks again, half as much again at most, where the control plane says nothing. */
+/**
+ * Milliseconds before a refused node tries again, extended at random by up to half, if the control plane sets no time.
+ */
 const REFUSED_PAUSE = 3_600_000;
-/** Milliseconds: what the control plane may say. */
+/** Milliseconds: limits of the time that the control plane may set. */
 const LEAST_REFUSED_PAUSE = 60_000;
 const MOST_REFUSED_PAUSE = 86_400_000;
 
-/** What is to be done next about the control plane. */
+/** The next step. */
 type Plan =
   | { readonly kind: 'start' }
   | { readonly kind: 'wait' }
@@ -47,28 +49,28 @@ type Plan =
       readonly kind: 'speak';
       readonly origin: string;
       readonly record: MembershipRecord;
-      /** What the control plane had heard of this node as it joined. */
+      /** What the control plane had received from this node before it joined. */
       readonly kept?: Kept | undefined;
     };
 
-/** A membership that was written down. */
+/** A membership that has been written to the disk. */
 interface Written {
   readonly plan: Plan;
-  /** Whether a reboot remembers it. */
+  /** Whether it survives a reboot. */
   readonly persistent: boolean;
 }
 
 /**
- * Begins to be a member: goes on with the control plane that the node has joined, joins one by the token of the
+ * Starts the membership: connects to the control plane that the node has joined, joins one with the token in the
  * configuration, or waits until `join` is called.
  */
 export function startMembership(options: MembershipOptions): Membership {
   return new Membership(options);
 }
 
-/** To which control plane the node belongs, and how that goes. */
+/** The control plane of the node, and the state of the connection. */
 export class Membership {
-  /** Settles when the signal has ended everything; rejects on a bug only. */
+  /** Settles when the signal has ended everything; rejects only on a bug. */
   readonly finished: Promise<void>;
   readonly #options: MembershipOptions;
   readonly #epochs: Epochs;
@@ -90,25 +92,25 @@ export class Membership {
     return this.#status;
   }
 
-  /** Virtual machines or storage pools may have changed. Never throws; call it as often as you like. */
+  /** Reports that virtual machines or storage pools may have changed. Never throws; cheap to call often. */
   changed(): void {
     this.#session?.changed().catch(this.#report);
   }
 
-  /** The management address may have changed. Never throws. */
+  /** Reports that the management address may have changed. Never throws. */
   addressChanged(): void {
     this.#session?.addressChanged().catch(this.#report);
   }
 
-  /** See `Session.reached`. @throws AgentError if the node speaks to no control plane */
+  /** See `Session.reached`. @throws AgentError if there is no connection */
   async reached(signal: AbortSignal): Promise<void> {
     if (this.#session === undefined) throw new AgentError({ what: 'there is no connection now' });
     await this.#session.reached(signal);
   }
 
   /**
-   * Joins a control plane once; if that succeeds, the node belongs to it from now on, instead of to any before.
-   * @throws AgentError for the operator; everything goes on as before then
+   * Tries once to join a control plane; if that succeeds, the node belongs to it instead of any previous one.
+   * @throws AgentError for the operator; nothing has changed then
    */
   async join({ controlPlane, token }: JoinRequest): Promise<Joined> {
     const origin = parseOrigin(controlPlane);
@@ -119,9 +121,10 @@ export class Membership {
   }
 
   /**
-   * Leaves the control plane: it is told, and this host forgets it. Pools that it assigned, and its virtual machines, stay.
-   * @param force whether to forget it also if it does not hear of that
-   * @throws AgentError if the node belongs to none, or it does not hear of it; then nothing has changed
+   * Leaves the control plane: tells it, and removes the record of it. Pools that it assigned, and virtual machines,
+   * stay.
+   * @param force whether to leave even if it cannot be told
+   * @throws AgentError if the node belongs to none, or it cannot be told; nothing has changed then
    */
   async leave(force: boolean): Promise<void> {
     const { folder, signal, log, onTimeServers } = this.#options;
@@ -148,7 +151,7 @@ export class Membership {
     this.#set({ state: 'unconfigured', address: null, problem: null });
   }
 
-  /** Carries out the plan, and the next one, until the signal is given. */
+  /** Carries out one plan after the other until the signal is aborted. */
   async #run(): Promise<void> {
     const { signal } = this.#options;
     while (!signal.aborted) {
@@ -170,13 +173,13 @@ export class Membership {
     return { kind: 'wait' };
   }
 
-  /** Where the control plane is: as `node.yaml` says if somebody wrote it there since the node joined. */
+  /** Returns the address of the control plane: that in `node.yaml` if it was changed after the node joined. */
   #originOf({ origin, configuredBefore }: MembershipRecord): string {
     const { controlPlane } = this.#options.config;
     return controlPlane === undefined || controlPlane === configuredBefore ? origin : controlPlane;
   }
 
-  /** Carries out a plan until it is done, or another one is made. */
+  /** Carries out a plan until it ends, or another one replaces it. */
   async #carryOut(plan: Plan, signal: AbortSignal): Promise<void> {
     try {
       const next = await this.#follow(plan, signal);
@@ -200,7 +203,10 @@ export class Membership {
     }
   }
 
-  /** A refused plan is tried again, slowly: what was decided can be taken back. The disk may recover. Anything else is a bug. */
+  /**
+   * Handles a failed plan. A refused plan is tried again after a long pause, because a refusal can be revoked; an error
+   * of the disk is tried again too. Anything else is a bug.
+   */
   async #fail(plan: Plan, error: unknown, signal: AbortSignal): Promise<void> {
     const { clock, random } = this.#options;
     const address = this.#status.address;
@@ -240,7 +246,7 @@ export class Membership {
     return plan;
   }
 
-  /** Joins by the token of the configuration, again and again until it succeeds or is refused. */
+  /** Joins with the token in the configuration; tries again until it succeeds or is refused. */
   async #joinByConfiguration(plan: Plan & { kind: 'join' }, signal: AbortSignal): Promise<Plan> {
     const { origin, token } = plan;
     const { clock, random } = this.#options;
@@ -267,7 +273,7 @@ export class Membership {
     const { facts, agentVersion, clock, folder } = this.#options;
     const { join } = await import('./join.ts');
     const key = await this.#loadKey();
-    // Before the token is spent.
+    // Before the token is used up.
     await expectWritable(joinPath(folder, MEMBERSHIP), ' '.repeat(LARGEST_RECORD));
     return join({
       origin,
@@ -282,7 +288,7 @@ export class Membership {
     });
   }
 
-  /** Writes down that the node has joined: one file says so, and all else follows from it. */
+  /** Records that the node has joined: one file is authoritative, and everything else follows from it. */
   async #keep(origin: string, enrolment: Enrolment): Promise<Written> {
     const { folder, log, isPersistent } = this.#options;
     const persistent = await isPersistent();
@@ -302,7 +308,7 @@ export class Membership {
     return { plan: { kind: 'speak', origin, record, kept }, persistent };
   }
 
-  /** Has `node.yaml` say the same, without the token. Where that fails, the record counts all the same. */
+  /** Writes the same to `node.yaml`, without the token. If that fails, the record is authoritative. */
   async #tidyConfiguration(origin: string): Promise<void> {
     const { folder, log } = this.#options;
     try {

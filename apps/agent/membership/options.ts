@@ -5,32 +5,32 @@ import type { NodeConfig } from '../configuration/node-config.ts';
 import type { Commands } from './command-stream.ts';
 import type { Facts } from './facts.ts';
 
-/** As in `GET /healthz`. */
+/** The state in `GET /healthz`. */
 export type MembershipStatus = Health['controlPlane'];
 
 export interface MembershipOptions {
-  /** Where key, certificates and `node.yaml` are: `/quantix/node`. */
+  /** Folder of key, certificates and `node.yaml`: `/quantix/node`. */
   readonly folder: string;
-  /** What `node.yaml` said; see `readNodeConfig`. */
+  /** Contents of `node.yaml`; see `readNodeConfig`. */
   readonly config: Pick<NodeConfig, 'controlPlane' | 'joinToken'>;
   readonly facts: Facts;
   readonly agentVersion: string;
-  /** Gets the whole list of pools that this host should have, each time the control plane tells it. */
+  /** Receives the whole list of pools that this host should have, each time the control plane sends it. */
   readonly onAssignedPools?: ((pools: readonly AssignedPool[]) => Promise<void>) | undefined;
-  /** Gets the time servers that the control plane hands down when they are others than before; none withdraws them. */
+  /** Receives the time servers of the control plane when they change; an empty list removes them. */
   readonly onTimeServers?: ((servers: readonly string[]) => Promise<void>) | undefined;
-  /** Asks the LAN where the control plane of these authorities answers; without it nobody is asked. */
+  /** Asks the LAN for the address of the control plane with these authorities; without it, the LAN is not asked. */
   readonly askLan?:
     | ((fingerprints: readonly string[], signal: AbortSignal) => Promise<readonly string[]>)
     | undefined;
-  /** Opens what does what the control plane wants done; without it nothing is asked for. Called with each session. */
+  /** Opens the executor of tasks; without it, no tasks are requested. Called for each session. */
   readonly openCommands?: (() => Promise<Commands>) | undefined;
-  /** Whether `folder` outlives a reboot, asked on joining. */
+  /** Whether `folder` survives a reboot; asked when joining. */
   readonly isPersistent: () => Promise<boolean>;
-  /** Gets lines for the log. */
+  /** Receives lines for the log. */
   readonly log: (line: string) => void;
   readonly clock: Clock;
-  /** 0 to 1, as `Math.random`. */
+  /** Random number from 0 to 1, like `Math.random`. */
   readonly random: () => number;
   /** Ends everything. */
   readonly signal: AbortSignal;
@@ -46,6 +46,6 @@ export interface JoinRequest {
 export interface Joined {
   readonly nodeId: string;
   readonly controlPlane: string;
-  /** False if a reboot forgets that the node has joined. */
+  /** False if the membership is lost at a reboot. */
   readonly persistent: boolean;
 }

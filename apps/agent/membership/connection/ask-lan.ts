@@ -12,28 +12,28 @@ import {
   parseLanDatagram,
 } from '../../../proto/lan-datagram.ts';
 
-/** Milliseconds that answers are waited for. */
+/** Milliseconds to wait for answers. */
 const PATIENCE = 2000;
-/** Answers that are taken: anybody may send some. */
+/** Largest number of accepted answers: anybody on the network can send some. */
 const MOST_ANSWERS = 4;
-/** Authorities that are asked for: two, while one takes over from another. */
+/** Largest number of authorities in a query: there are two while one replaces another. */
 const MOST_AUTHORITIES = 4;
 
-/** Where the questions go; those of this machine if absent. */
+/** Addresses and ports that are used; those of this machine if absent. */
 export interface LanPlaces {
-  /** To where a question goes. */
+  /** Destination of a query. */
   readonly group?: string;
   readonly port?: number;
-  /** From where, on each address. */
+  /** Source port, on each address. */
   readonly ownPort?: number;
   readonly addresses?: readonly string[];
   readonly patience?: number;
 }
 
 /**
- * Asks each network of this host for the control plane of an authority, by IPv4.
- * @param fingerprints of the authorities that are trusted, lower case hex
- * @returns origins, each `https://address:port`, that claim to be it: hints, which only TLS can tell right from wrong
+ * Asks each network of this host for the control plane of an authority, by IPv4 multicast.
+ * @param fingerprints of the trusted authorities, in lower-case hex
+ * @returns origins, each `https://address:port`, that claim to be it: only TLS can verify the claim
  */
 export async function askLan(
   fingerprints: readonly string[],
@@ -46,7 +46,7 @@ export async function askLan(
   await Promise.all(
     addresses.map((address) =>
       askFrom(address, fingerprints, { ...places, found, signal: over }).catch(
-        // An address that went meanwhile, or a port that is taken: nobody is heard there.
+        // The address may have been removed, or the port may be in use: this network is skipped.
         () => undefined,
       ),
     ),

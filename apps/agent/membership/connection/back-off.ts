@@ -3,8 +3,8 @@ const FIRST = 1000;
 const MOST = 60_000;
 
 /**
- * How long to wait after failures in a row: 1 s, 2 s, 4 s and so on up to 60 s, less up to half of it, so that many
- * hosts do not come back at once.
+ * Returns how long to wait after failures in a row: 1 s, 2 s, 4 s and so on up to 60 s, reduced at random by up to
+ * half, so that many hosts do not return at the same time.
  * @param failures from 1
  * @param random 0 to 1
  * @returns milliseconds

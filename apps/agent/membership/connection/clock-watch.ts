@@ -1,9 +1,9 @@
 import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
 
-/** Milliseconds between two clocks from which on it is worth a word. */
+/** Milliseconds between two clocks above which the difference is logged. */
 const FAR = 60_000;
 
-/** Says once when this host's clock and the control plane's drift apart, and once when they agree again. */
+/** Logs once when this host's clock and the control plane's differ, and once when they agree again. */
 export class ClockWatch {
   readonly #log: (line: string) => void;
   #apart = false;
@@ -12,7 +12,7 @@ export class ClockWatch {
     this.#log = log;
   }
 
-  /** @param now this host's clock, milliseconds since 1970 */
+  /** Compares the clocks. @param now this host's clock, in milliseconds since 1970 */
   compare(serverTime: Timestamp | undefined, now: number): void {
     if (serverTime === undefined) return;
     const ahead = now - timestampMs(serverTime);

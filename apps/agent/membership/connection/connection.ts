@@ -9,32 +9,33 @@ import { parseCertificates } from '../identity/chain.ts';
 import type { Credentials } from '../identity/credentials.ts';
 import { sha256 } from '../identity/pin.ts';
 
-/** A way to the control plane. It connects when it is first used, and again after it broke. */
+/** A connection to the control plane. It is opened at the first call, and reopened after a failure. */
 export interface Connection {
   readonly client: Client<typeof NodeService>;
-  /** Ends the connection and what is under way on it; the next call makes a new one. */
+  /** Ends the connection and its running calls; the next call opens a new one. */
   drop(): void;
 }
 
 export interface Peer {
   /** `https://host:port`. */
   readonly origin: string;
-  /** PEM: the only CAs that are trusted. */
+  /** The only trusted CAs, in PEM. */
   readonly caCertificates: string;
-  /** What to show; only Register goes without. */
+  /** The client's certificate and key; absent only for Register. */
   readonly credentials?: Credentials | undefined;
 }
 
 /** Milliseconds for a call, including connecting. */
 const DEADLINE = 10_000;
-/** Milliseconds of silence after which a connection is asked whether it lives, and for how long. */
+/** Milliseconds of silence after which a connection is pinged, and for which an answer is awaited. */
 const PING = { pingIntervalMs: 20_000, pingTimeoutMs: 4000 };
-/** Bytes; the largest answer has a list of pools. */
+/** Largest answer in bytes; the largest one has a list of pools. */
 const LARGEST_ANSWER = 4 * 1024 * 1024;
 
 /**
- * The library lets go of a session before Node has told its last error, as when the server ends politely (connect-es
- * #1768); that error would end the agent. Whoever waits for an answer hears of it all the same.
+ * Sessions with an error handler. The library removes its handler before Node emits the last error of a session, for
+ * example when the server closes it (connect-es #1768); that error would end the agent. Callers still get the error of
+ * their calls.
  */
 const heard = new WeakSet<object>();
 subscribe('http2.client.stream.created', (message) => {
@@ -49,12 +50,12 @@ function isCreated(message: unknown): message is { stream: ClientHttp2Stream } {
   return typeof message === 'object' && message !== null && 'stream' in message;
 }
 
-/** Connect over HTTP/2 and TLS 1.3, with a deadline on each call. */
+/** Opens a Connect transport over HTTP/2 and TLS 1.3, with a deadline for each call. */
 export function openConnection({ origin, caCertificates, credentials }: Peer): Connection {
   const names = serverNames(caCertificates, origin);
   const sessionManager = new Http2SessionManager(origin, PING, {
     ca: caCertificates,
-    // Of all that the roots allow, the server chooses its certificate by the first; any of them will do.
+    // The server selects its certificate by this name; a certificate for any of the names is accepted.
     servername: names[0] ?? '',
     checkServerIdentity: (_, certificate) => checkName(names, certificate),
     minVersion: 'TLSv1.3',
@@ -79,7 +80,7 @@ export function openConnection({ origin, caCertificates, credentials }: Peer): C
   };
 }
 
-/** By which names the servers of these roots are known; addresses do not matter. */
+/** Returns the names in the certificates of servers with these roots; addresses do not matter. */
 function serverNames(caCertificates: string, where: string): string[] {
   return parseCertificates(caCertificates, where).map((root) => serverName(sha256(root)));
 }

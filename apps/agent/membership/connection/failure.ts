@@ -13,7 +13,7 @@ import {
   UnreachableError,
 } from '../../configuration/error.ts';
 
-/** What is told of those reasons that are known here. */
+/** Known reasons for a refusal → message and fix. */
 const REFUSALS: Readonly<Partial<Record<RefusalReason, readonly [what: string, fix: string]>>> = {
   [RefusalReason.UNSPECIFIED]: ['the control plane refuses this node', 'Ask its administrator.'],
   [RefusalReason.TOKEN_UNKNOWN]: [
@@ -60,7 +60,7 @@ const REFUSALS: Readonly<Partial<Record<RefusalReason, readonly [what: string, f
   [RefusalReason.TOO_MANY_CALLS]: ['the control plane is called too often', 'Wait.'],
 };
 
-/** What the codes of Node.js and OpenSSL mean here. */
+/** Error codes of Node.js and OpenSSL → their meaning for the operator. */
 const MEANINGS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there',
   ECONNRESET: 'the connection was cut',
@@ -82,9 +82,10 @@ const MEANINGS: Readonly<Record<string, string>> = {
 };
 
 /**
- * What a failed call means to the operator.
- * @returns a RefusedError only if the control plane itself said no; else an AgentError, worth another try
- * @throws the error itself if it is none of a connection, but a bug
+ * Explains a failed call to the operator.
+ * @returns a RefusedError only if the control plane itself refused; otherwise an AgentError after which another try is
+ *   reasonable
+ * @throws the error itself if it is not that of a connection, but a bug
  */
 export function explainFailure(error: unknown, origin: string): AgentError {
   if (error instanceof AgentError) return error;

@@ -3,8 +3,8 @@ import type { NodeKey } from './key.ts';
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
 /**
- * A certificate request (PKCS #10, RFC 2986) of a node, with its id as the common name.
- * The library costs some 20 MB of memory, so it is loaded only here: on joining and renewal, not at each start.
+ * Makes a certificate request (PKCS #10, RFC 2986) of a node, with its id as the common name. The library takes some 20
+ * MB of memory, so it is loaded only here: for joining and renewal, not at each start.
  * @returns DER
  */
 export async function certificateRequest(key: NodeKey): Promise<Uint8Array> {

@@ -4,13 +4,13 @@ import type { NodeKey } from './key.ts';
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
 
-/** Most certificates that one file may hold. */
+/** Largest number of certificates in one file. */
 const MOST = 16;
 
 /**
- * Reads certificates in PEM, at least one.
+ * Parses certificates in PEM, at least one.
  * @param where names the file or address, for messages
- * @throws AgentError if there is none, or one that cannot be read
+ * @throws AgentError if there is none, or one cannot be parsed
  */
 export function parseCertificates(pem: string, where: string): X509Certificate[] {
   const texts = pem.match(CERTIFICATE) ?? [];
@@ -33,7 +33,8 @@ export interface Chain {
 }
 
 /**
- * Checks that a chain begins with a certificate of the node's key and ends at one of the CAs. Says nothing about time.
+ * Checks that a chain begins with a certificate of the node's key and ends at one of the CAs. Does not check validity
+ * periods.
  * @throws AgentError if not
  */
 export function checkChain({ chain, cas, key, where }: Chain): void {

@@ -2,14 +2,14 @@ import { AgentError } from '../../configuration/error.ts';
 import { checkChain, parseCertificates } from './chain.ts';
 import type { NodeKey } from './key.ts';
 
-/** What a node shows to the control plane, and what it trusts. */
+/** What a node presents to the control plane, and what it trusts. */
 export interface Credentials {
   readonly key: NodeKey;
   /** PEM: the node's certificate and those between it and the CA. */
   readonly certificateChain: string;
   /** PEM. */
   readonly caCertificates: string;
-  /** Milliseconds since 1970 between which the certificate is valid. */
+  /** Begin and end of the certificate's validity, in milliseconds since 1970. */
   readonly validFrom: number;
   readonly validTo: number;
 }
@@ -23,8 +23,8 @@ export interface Certificates {
 }
 
 /**
- * Makes credentials of certificates that came from outside.
- * @throws AgentError if they cannot be read, are not for the node's key, or not signed by the CA
+ * Makes credentials from certificates that came from outside.
+ * @throws AgentError if they cannot be parsed, do not match the node's key, or are not signed by the CA
  */
 export function credentialsOf({ where, ...certificates }: Certificates): Credentials {
   const chain = parseCertificates(certificates.certificateChain, where);
@@ -37,13 +37,13 @@ export function credentialsOf({ where, ...certificates }: Certificates): Credent
   };
 }
 
-/** Whether a third or less of the certificate's life is left. */
+/** Returns whether a third or less of the certificate's validity is left. */
 export function isRenewalDue({ validFrom, validTo }: Credentials, now: number): boolean {
   return now >= validTo - (validTo - validFrom) / 3;
 }
 
 /**
- * Checks the certificate against this host's clock.
+ * Checks the certificate's validity by this host's clock.
  * @throws AgentError that names both times
  */
 export function checkValidity({ validFrom, validTo }: Credentials, now: number): void {

@@ -5,7 +5,7 @@ import { codeOf } from '../../../process/code-of.ts';
 import type { Clock } from '../../../watch/clock.ts';
 import { AgentError } from '../../configuration/error.ts';
 
-/** What a `uint64` can hold. */
+/** The greatest `uint64`. */
 const MOST = 2n ** 64n - 1n;
 
 export interface EpochOptions {
@@ -15,9 +15,9 @@ export interface EpochOptions {
 }
 
 /**
- * Numbers the runs of a node, each greater than those before; see `position.proto`. The last number is kept in `epoch`
- * beside the key. Where none can be read the clock gives one that is greater, unless it was set back; the control plane's
- * answers lead above whatever it has heard of.
+ * Numbers the runs of a node, each greater than the previous ones; see `position.proto`. The last number is stored in
+ * `epoch` beside the key. If it cannot be read, the clock provides a greater one, unless it was set back; the control
+ * plane's answers lead above the numbers that it knows.
  */
 export class Epochs {
   readonly #options: EpochOptions;
@@ -30,14 +30,14 @@ export class Epochs {
     this.#file = join(options.folder, 'epoch');
   }
 
-  /** Why the last number is not kept; `null` if it is. */
+  /** Why the last number is not stored; `null` if it is. */
   get problem(): string | null {
     return this.#problem;
   }
 
   /**
-   * A number for a new run. One that cannot be kept is good for this run all the same.
-   * @param above what it is to be greater than, besides the last one
+   * Returns the number of a new run. A number that cannot be stored is valid for this run nevertheless.
+   * @param above a number that it must exceed, in addition to the last one
    * @throws AgentError if there is no greater one
    */
   async next(above: bigint = 0n): Promise<bigint> {

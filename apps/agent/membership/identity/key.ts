@@ -14,9 +14,9 @@ export interface NodeKey {
 }
 
 /**
- * Reads `node.key` (ECDSA on P-256, PKCS #8 in PEM); makes it, readable for root alone, if it is missing.
- * One that cannot be read is set aside, and the node has a new identity.
- * @param log gets a line for a person when that happens
+ * Reads `node.key` (ECDSA on P-256, PKCS #8 in PEM); makes it, readable for root only, if it is missing. A file that
+ * cannot be parsed is set aside, and the node gets a new identity.
+ * @param log receives a line for a person when that happens
  */
 export async function loadKey(folder: string, log: (line: string) => void): Promise<NodeKey> {
   const file = join(folder, 'node.key');

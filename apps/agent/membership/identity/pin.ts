@@ -6,7 +6,7 @@ import { AgentError, RefusedError } from '../../configuration/error.ts';
 export interface Pinning {
   /** `https://host:port`. */
   readonly origin: string;
-  /** SHA-256 of the CA's DER, lower case hex. */
+  /** SHA-256 of the CA's DER, in lower-case hex. */
   readonly fingerprint: string;
   /** Milliseconds since 1970, by this host's clock. */
   readonly now: number;
@@ -17,11 +17,11 @@ export interface Pinning {
 const PATIENCE = 10_000;
 
 /**
- * Asks a control plane for its certificates, and picks the CA that has the fingerprint. Nothing is sent on this
- * connection, so it need not be trusted; the next one is checked against the CA as usual.
+ * Asks a control plane for its certificates, and selects the CA that has the fingerprint. Nothing is sent on this
+ * connection, so it need not be trusted; the next one is verified with the CA as usual.
  * @returns the CA in PEM
- * @throws RefusedError if it shows no such CA
- * @throws AgentError if this host's clock is outside the life of the control plane's certificate
+ * @throws RefusedError if it presents no such CA
+ * @throws AgentError if this host's clock is outside the validity of the control plane's certificates
  * @throws the error of the connection
  */
 export async function fetchPinnedCa(pinning: Pinning): Promise<string> {
@@ -39,7 +39,7 @@ export async function fetchPinnedCa(pinning: Pinning): Promise<string> {
   return ca.toString();
 }
 
-/** SHA-256 of a certificate's DER, lower case hex. */
+/** Returns the SHA-256 of a certificate's DER, in lower-case hex. */
 export function sha256(certificate: X509Certificate): string {
   return certificate.fingerprint256.replaceAll(':', '').toLowerCase();
 }
@@ -62,7 +62,7 @@ function shownCertificates({ origin, fingerprint, signal }: Pinning): Promise<X5
   const { promise, resolve, reject } = Promise.withResolvers<X509Certificate[]>();
   const socket = connect({
     host,
-    // URL has none where it is that of https.
+    // `url.port` is empty for the default port of https.
     port: url.port === '' ? 443 : Number(url.port),
     servername: serverName(fingerprint),
     rejectUnauthorized: false,
@@ -82,7 +82,10 @@ function shownCertificates({ origin, fingerprint, signal }: Pinning): Promise<X5
   });
 }
 
-/** The certificates that the other side sent, its own first. A self-signed one is its own issuer. */
+/**
+ * Returns the certificates that the server sent, its own first. The chain ends at a self-signed certificate, which is
+ * its own issuer.
+ */
 function chainOf(socket: TLSSocket): X509Certificate[] {
   const shown = new Map<string, X509Certificate>();
   let one: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);

@@ -10,21 +10,21 @@ import { parseOrigin } from '../../configuration/origin.ts';
 import { type Credentials, credentialsOf } from './credentials.ts';
 import type { NodeKey } from './key.ts';
 
-/** Name of the file that says to which control plane the node belongs. */
+/** File that records the node's control plane. */
 export const MEMBERSHIP = 'membership.json';
 
-/** To which control plane a node belongs. Its file is replaced as a whole: it is never of two control planes. */
+/** The control plane of a node. Its file is replaced atomically, so that a node never belongs to two control planes. */
 export interface MembershipRecord {
-  /** Where it answered last: `https://host:port`. */
+  /** Address of its last answer: `https://host:port`. */
   readonly origin: string;
-  /** Where it may answer, as it told. */
+  /** Its possible addresses, as it reported them. */
   readonly endpoints?:
     | { readonly version: bigint; readonly origins: readonly string[] }
     | undefined;
-  /** Version of the authorities in `credentials`, as it told. */
+  /** Version of the authorities in `credentials`, as it reported it. */
   readonly trustBundleVersion?: bigint | undefined;
   readonly credentials: Credentials;
-  /** What `controlPlane` in `node.yaml` said as this was written: while it says the same, it is older than this. */
+  /** `controlPlane` in `node.yaml` when this record was written: while it is unchanged, this record is newer. */
   readonly configuredBefore?: string | undefined;
 }
 
@@ -33,12 +33,12 @@ export interface RecordOptions {
   readonly key: () => Promise<NodeKey>;
   /** `controlPlane` in `node.yaml`. */
   readonly configured: string | undefined;
-  /** Gets a line for a person when a file is set aside because it cannot be used. */
+  /** Receives a line for a person when an invalid file is set aside. */
   readonly log: (line: string) => void;
 }
 
 /**
- * Where the control plane of a node answered last, and the certificates of its authorities, PEM.
+ * Reads the address of the last answer of a node's control plane, and the certificates of its authorities in PEM.
  * @returns undefined if the node has not joined
  */
 export async function readPeer(
@@ -51,10 +51,10 @@ export async function readPeer(
   return { origin, caCertificates };
 }
 
-/** Endpoints that are kept, at most. */
+/** Largest number of endpoints that are stored. */
 const MOST_ENDPOINTS = 16;
 
-/** Numbers of JSON are too small for a uint64. */
+/** JSON numbers are too small for a uint64. */
 const version = z
   .string()
   .regex(/^\d{1,20}$/)
@@ -70,8 +70,8 @@ const schema = z.object({
 });
 
 /**
- * Reads to which control plane the node belongs. Where it is told by `node.crt` and `ca.crt`, as older agents did, it is
- * written anew as one file.
+ * Reads the record of the node's control plane. If it consists of `node.crt` and `ca.crt`, as older agents wrote it, it
+ * is rewritten as one file.
  * @returns `undefined` if the node has not joined
  */
 export async function readRecord(options: RecordOptions): Promise<MembershipRecord | undefined> {
@@ -94,7 +94,7 @@ export async function readRecord(options: RecordOptions): Promise<MembershipReco
   }
 }
 
-/** Writes to which control plane the node belongs, whole or not at all. @throws DiskError */
+/** Writes the record of the node's control plane atomically. @throws DiskError */
 export async function writeRecord(folder: string, record: MembershipRecord): Promise<void> {
   const { credentials, endpoints, trustBundleVersion, ...rest } = record;
   const { certificateChain, caCertificates } = credentials;
@@ -159,7 +159,10 @@ async function replaceOlderForm(
   await removeOlderForm(folder, log);
 }
 
-/** Files of no use beside the record do no harm either: a disk that does not let go of them ends nothing. */
+/**
+ * Removes files of the older form. Files that cannot be removed do no harm, so that an error of the disk is only
+ * logged.
+ */
 async function removeOlderForm(folder: string, log: (line: string) => void): Promise<void> {
   try {
     for (const file of olderForm(folder)) await rm(file, { force: true });
@@ -174,9 +177,9 @@ function olderForm(folder: string): [certificate: string, ca: string] {
 }
 
 /**
- * Endpoints of a control plane that can be kept.
- * @param endpoints as it told them
- * @returns `undefined` if there is none among them
+ * Returns the endpoints of a control plane that can be stored.
+ * @param endpoints as it reported them
+ * @returns `undefined` if no endpoint is usable
  */
 export function usableEndpoints({
   version: told,
@@ -198,7 +201,7 @@ function readOrigin(text: string): [] | [string] {
   }
 }
 
-/** Forgets to which control plane the node belonged. @throws DiskError */
+/** Removes the record of the node's control plane. @throws DiskError */
 export async function removeRecord(folder: string): Promise<void> {
   const file = join(folder, MEMBERSHIP);
   try {

@@ -1,24 +1,24 @@
 import type { Kept, Position } from '../../../proto/gen/quantix/v1/position_pb.js';
 
-/** What an answer says of its message. */
+/** The control plane's answer to a state message. */
 export interface Answer {
   readonly applied: boolean;
-  /** Unset by a control plane that is older than this field: what it answers it has applied. */
+  /** Unset by a control plane that is older than this field, which has then applied the message. */
   readonly kept?: Kept | undefined;
 }
 
-/** What became of a message: it arrived, it changed nothing, or the node is behind what the control plane has heard. */
+/** Effect of a message: it arrived, it changed nothing, or the control plane has received newer ones. */
 export type Arrival = 'arrived' | 'unchanged' | 'behind';
 
 export interface Sent {
   readonly position: Position;
-  /** Whether it had been sent before, and its answer was lost. */
+  /** Whether it had been sent before, and the answer was lost. */
   readonly again: boolean;
-  /** The greatest number that this run has given out. */
+  /** The greatest number that this run has used. */
   readonly greatest: bigint;
 }
 
-/** Judges by the rules of `position.proto` what became of a state message. */
+/** Determines the effect of a state message by the rules of `position.proto`. */
 export function arrivalOf({ position, again, greatest }: Sent, { applied, kept }: Answer): Arrival {
   if (kept === undefined) return 'arrived';
   const isAhead = (other: Position | undefined) =>
@@ -31,7 +31,7 @@ export function arrivalOf({ position, again, greatest }: Sent, { applied, kept }
   return again && isKept ? 'arrived' : 'unchanged';
 }
 
-/** The greatest epoch of which the control plane has heard. */
+/** Returns the greatest epoch that the control plane has received. */
 export function keptEpoch(kept: Kept | undefined): bigint {
   const epochs = [kept?.state?.epoch ?? 0n, kept?.heartbeat?.epoch ?? 0n];
   return epochs.reduce((greatest, one) => (one > greatest ? one : greatest));

@@ -35,14 +35,14 @@ const LINKS = {
 
 const CARDS = { ethernet: NetworkCardType.ETHERNET, wifi: NetworkCardType.WIFI } as const;
 
-/** What else is known of a host; what was not looked at is not there. */
+/** Optional facts about a host; what was not read is absent. */
 export interface Surroundings {
   readonly build?: Build | undefined;
   /** Names of libvirt's networks. */
   readonly networks?: readonly string[] | undefined;
 }
 
-/** What a host is made of, as a message. */
+/** Makes the message about a host. */
 export function hostInfo(
   host: Host,
   agentVersion: string,
