@@ -19,7 +19,7 @@ import { openMetricsPort } from './server/metrics-port.ts';
 import { metricsRoute } from './server/routes.ts';
 import { serve } from './server/serve.ts';
 
-/** What the agent goes by on an appliance. */
+/** Files and folders of an appliance that the agent uses. */
 export const PLACES = {
   socket: AGENT_SOCKET,
   folder: '/quantix/node',
@@ -30,11 +30,11 @@ export const PLACES = {
 export type Places = typeof PLACES;
 
 /**
- * Runs the agent until it is told to end: the daemon that the service starts.
+ * Runs the agent until the signal is aborted: the daemon that the service starts.
  * @returns exit status: 0 if it was told to end, 1 if it failed; the log says why
  */
 export async function run(places: Places, signal: AbortSignal): Promise<number> {
-  // The agent never computes for long: the optimizing compilers would only be resident.
+  // The agent never computes for long: the optimizing compilers would only take memory.
   for (const flag of ['--no-opt', '--no-maglev']) setFlagsFromString(flag);
   using file = new BoundedFile(places.logFile);
   const log = createLogger({ level: 'info', write: writeToStandardOutput, file });
@@ -49,7 +49,7 @@ export async function run(places: Places, signal: AbortSignal): Promise<number> 
   }
 }
 
-/** Does the agent's work until it is told to end, or a part of it fails; then the others end too. */
+/** Runs all parts of the agent until the signal is aborted or one of them fails; then the others end too. */
 async function work(places: Places, log: Logger, told: AbortSignal): Promise<void> {
   const { socket, folder, uri } = places;
   const configuration = await readNodeConfig(`${folder}/node.yaml`, poolDeclarationsSchema);
@@ -82,8 +82,8 @@ function toList<T>(one: T | undefined): T[] {
 const SIGN_OF_LIFE = 15_000;
 
 /**
- * Writes a sign of life again and again, until the signal is aborted: the seconds since boot. The service starts an agent anew
- * that gives none.
+ * Writes a sign of life at intervals, until the signal is aborted: the seconds since boot. The service restarts an
+ * agent without one.
  */
 async function tellAlive(file: string, signal: AbortSignal): Promise<void> {
   const tell = () => writeFile(file, `${uptime()}\n`);

@@ -1,22 +1,25 @@
 import { type Watch, watch } from '../watch/watch.ts';
 
-/** Milliseconds between looks that no change of the network called for. */
+/** Milliseconds between reads if no network change requests one. */
 const PAUSE = 30_000;
 
 export interface AddressWatchOptions {
   detect: () => Promise<string | null>;
-  /** Called with what the address was, and what it is; not at first. */
+  /** Called with the previous and the new address after each change. */
   onChange: (before: string | null, after: string | null) => void;
   signal: AbortSignal;
 }
 
-/** Sees to it that a change of the management address is noticed. Nobody gets the address from here: ask for it anew. */
+/**
+ * Watches for changes of the management address. It does not provide the address itself: callers detect it when they
+ * need it.
+ */
 export function watchAddress(
   options: AddressWatchOptions,
 ): Pick<Watch<unknown>, 'refreshSoon' | 'ended'> {
   const { detect, onChange, signal } = options;
   return watch<string | null>({
-    // Without what was seen before, which `detect` might take for an argument of its own.
+    // Called without the previous value, which `detect` might take for its own argument.
     look: () => detect(),
     pause: () => PAUSE,
     onChange: (after, before) => {

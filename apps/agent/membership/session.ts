@@ -38,58 +38,60 @@ import { Snapshots } from './reporting/snapshots.ts';
 import { Standing } from './standing.ts';
 import { hashForm, ourVersion } from './version.ts';
 
-/** Most of the pause before the first full state, milliseconds: hosts that start together do not all call at once. */
+/** Longest pause before the first full state, in milliseconds: hosts that start together must not all call at once. */
 const JITTER = 5000;
-/** Milliseconds between heartbeats until the control plane says otherwise. */
+/** Milliseconds between heartbeats until the control plane sets an interval. */
 const INTERVAL = 30_000;
-/** Seconds: what the control plane may ask for. */
+/** Longest interval that the control plane may set, in seconds. */
 const LONGEST_INTERVAL = 3600;
-/** Milliseconds without any answer after which, and after which again, the LAN is asked where the control plane is. */
+/**
+ * Milliseconds without an answer after which the LAN is asked for the control plane, and after which it is asked again.
+ */
 const SILENCE = 60_000;
-/** Milliseconds: for how long the control plane may ask not to be called, after a refusal that passes. */
+/** Longest pause that the control plane may ask for in a temporary refusal, in milliseconds. */
 const LONGEST_WAIT = 3_600_000;
 
 export interface SessionOptions extends MembershipOptions {
-  /** Where the control plane answers: `https://host:port`. */
+  /** Address of the control plane: `https://host:port`. */
   readonly origin: string;
   readonly record: MembershipRecord;
   readonly epochs: Epochs;
-  /** What the control plane has heard of already. */
+  /** What the control plane has already received. */
   readonly kept: Kept | undefined;
-  /** Gets how it goes, after each call. */
+  /** Receives the state of the connection after each call. */
   readonly onOutcome: (outcome: Outcome) => void;
 }
 
 export interface Outcome {
   readonly connected: boolean;
-  /** Where the control plane is asked. */
+  /** Address at which the control plane is called. */
   readonly origin: string;
-  /** What is wrong nevertheless, or why it is not connected. */
+  /** A problem despite the connection, or why there is none. */
   readonly problem: string | null;
 }
 
-/** What is to be done next. */
+/** The next step. */
 type Step =
   | { readonly kind: 'full state' | 'heartbeat' }
   | { readonly kind: 'change'; readonly entry: OutboxEntry }
   | { readonly kind: 'pause'; readonly milliseconds: number };
 
-/** How calls of one kind fail. */
+/** Failures of one kind of calls. */
 interface Failing {
-  /** In a row. */
+  /** Number of failures in a row. */
   failures: number;
-  /** The last of them. */
+  /** The last failure. */
   failure: AgentError | null;
-  /** Until when no other is made, as `Clock.elapsed`. */
+  /** Earliest time of the next call, as `Clock.elapsed`. */
   until: number;
 }
 
 const FINE: Failing = { failures: 0, failure: null, until: 0 };
 
 /**
- * The conversation of a node with its control plane: full state, then heartbeats and changes, one call at a time, until
- * it is ended or refused. Failed calls are made again after a pause that grows. Heartbeats go on while the state cannot
- * be told; nothing is told while heartbeats fail.
+ * The exchange of a node with its control plane: a full state, then heartbeats and changes, one call at a time, until
+ * it is ended or refused. A failed call is repeated after a growing pause. Heartbeats continue while state calls fail;
+ * no state is sent while heartbeats fail.
  */
 export class Session {
   readonly #options: SessionOptions;
@@ -97,37 +99,39 @@ export class Session {
   readonly #snapshots: Snapshots;
   readonly #clockWatch: ClockWatch;
   readonly #standing: Standing;
-  /** Something is to be done before the pause under way is over. */
+  /** Set if there is something to do before the present pause is over. */
   readonly #news = new AutoResetEvent();
   #connection: Connection;
-  /** Where the control plane is asked. */
+  /** Address at which the control plane is called. */
   #origin: string;
-  /** As `Clock.elapsed`: when it answered last, or the session began; and when the LAN was asked where it is. */
+  /**
+   * As `Clock.elapsed`: the time of its last answer or of the begin of the session, and of the last query of the LAN.
+   */
   #answeredAt: number;
   #lanAskedAt = 0;
   #heartbeats = FINE;
   #state = FINE;
-  /** Whether a heartbeat was answered since the state could first not be told. */
+  /** Whether a heartbeat was answered after the state calls began to fail. */
   #livesWithoutState = false;
   #interval = INTERVAL;
-  /** How the host fared as it was last looked at, after a heartbeat: a look that hangs holds none up. */
+  /** The host's health when it was last read, after a heartbeat: a read that hangs does not delay heartbeats. */
   #health: Health | undefined;
   #services: readonly ServiceFact[] | undefined;
-  /** What virtual machines used as that was last looked at. */
+  /** Resource use of virtual machines when it was last read. */
   #use: readonly VmUse[] | undefined;
   #isMeasuring = false;
-  /** Form of the hashes that both sides understand. */
+  /** Form of the hashes that both sides support. */
   #form = 0;
   #identity: HardwareIdentity | undefined;
-  /** Those that the control plane handed down last. */
+  /** The last time servers from the control plane. */
   #timeServers: readonly string[] | undefined;
   /** As `Clock.elapsed`. */
   #heartbeatDue = 0;
-  /** The address that the call under way or the last one told; `undefined` if it failed, or none was made. */
+  /** The address in the present or last call; `undefined` if the call failed, or there was none. */
   #toldAddress: string | null | undefined;
-  /** The address changed during the call under way, or the pause after a failure. */
+  /** Whether the address changed during the present call, or during the pause after a failure. */
   #interrupted = false;
-  /** Those who wait for the answer to a heartbeat that is not under way yet. */
+  /** Callbacks of those who wait for the answer to a heartbeat that has not begun yet. */
   readonly #unanswered = new Set<() => void>();
 
   constructor(options: SessionOptions) {
@@ -141,24 +145,24 @@ export class Session {
     this.#connection = this.#connect();
   }
 
-  /** Virtual machines or pools may have changed: looks at them, and delivers what did. */
+  /** Reports that virtual machines or pools may have changed: takes a snapshot, and delivers the differences. */
   async changed(): Promise<void> {
     await this.#look();
     if (this.#reported.fullNeeded || this.#reported.nextChange() !== undefined) this.#news.set();
   }
 
   /**
-   * The management address may have changed. If it is another than the control plane was told, the connection, which
-   * may hang on the old one, is dropped and a heartbeat goes out at once.
+   * Reports that the management address may have changed. If it differs from the reported one, the connection, which
+   * may use the old address, is dropped, and a heartbeat is sent at once.
    */
   async addressChanged(): Promise<void> {
     if ((await this.#detectAddress()) !== this.#toldAddress) this.#beginAnew();
   }
 
   /**
-   * Drops the connection, and waits until a heartbeat that began after that was answered: what was changed on the way to
-   * the control plane works.
-   * @throws the signal's reason if it is given before
+   * Drops the connection, and waits for the answer to a heartbeat that began afterwards: the network path to the
+   * control plane then works in its present configuration.
+   * @throws the signal's reason if it is aborted before
    */
   async reached(signal: AbortSignal): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -175,7 +179,7 @@ export class Session {
     }
   }
 
-  /** Drops the connection, which may hang on what is no longer so, and has a heartbeat go out at once. */
+  /** Drops the connection, which may use an outdated configuration, and has a heartbeat sent at once. */
   #beginAnew(): void {
     this.#interrupted = true;
     this.#heartbeatDue = 0;
@@ -185,7 +189,7 @@ export class Session {
     this.#news.set();
   }
 
-  /** Comes back when the signal is given. @throws RefusedError if the control plane refuses this node */
+  /** Runs until the signal is aborted. @throws RefusedError if the control plane refuses this node */
   async run(signal: AbortSignal): Promise<void> {
     const over = new AbortController();
     const ended = AbortSignal.any([signal, over.signal]);
@@ -223,7 +227,7 @@ export class Session {
     await stream.run(signal);
   }
 
-  /** One step of the conversation. */
+  /** Performs one step of the exchange. */
   async #round(signal: AbortSignal): Promise<void> {
     const { onOutcome } = this.#options;
     const step = this.#next();
@@ -233,13 +237,13 @@ export class Session {
     try {
       await this.#expectValid(signal);
       await this.#take(step, signal);
-      // What could not be told elsewhere can be told here.
+      // If the address is new, state calls need not wait any longer.
       if (await this.#standing.reached(this.#origin)) this.#state = { ...this.#state, until: 0 };
       this.#answeredAt = this.#options.clock.elapsed();
       if (step.kind === 'heartbeat') this.#livesWithoutState = true;
       for (const tell of waiting) tell();
       this.#note(step, FINE);
-      // The answer may have come just before the call could be ended: it told the old address all the same.
+      // The answer may have come just before the call could be aborted, with the old address in it.
       if (this.#interrupted) this.#heartbeatDue = 0;
       onOutcome(this.#outcome());
     } catch (error) {
@@ -256,7 +260,9 @@ export class Session {
     else this.#state = failing;
   }
 
-  /** @throws RefusedError if the control plane refuses this node; the error itself if it is a bug */
+  /**
+   * Handles a failed call. @throws RefusedError if the control plane refuses this node; the error itself if it is a bug
+   */
   #failed(step: Step, error: unknown): Failing {
     const { random, clock } = this.#options;
     const failure = explainFailure(error, this.#origin);
@@ -270,7 +276,7 @@ export class Session {
     return { failures, failure, until: clock.elapsed() + pause };
   }
 
-  /** Asks the control plane elsewhere from now on; where it was silent for long, the LAN tells where that may be. */
+  /** Chooses another address of the control plane; after a long silence, asks the LAN for one. */
   async #seek({ failure, failures }: Failing, signal: AbortSignal): Promise<void> {
     const { clock, askLan, log } = this.#options;
     const now = clock.elapsed();
@@ -297,7 +303,7 @@ export class Session {
     this.#reconnect();
   }
 
-  /** A certificate that has expired is renewed before anything else; the host may have been off for long. */
+  /** Renews an expired certificate before anything else: the host may have been off for a long time. */
   async #expectValid(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     if (clock.now() > this.#standing.credentials.validTo) {
@@ -385,7 +391,7 @@ export class Session {
     const acknowledged = this.#reported.acknowledged(this.#form);
     const managementAddress = await this.#addressToTell();
     const position = this.#reported.nextPosition();
-    // Told once: a look that hangs must not be told as what is now.
+    // Reported once, so that old values are not repeated if the next read hangs.
     const use = this.#use;
     this.#use = undefined;
     const answer = await this.#connection.client.heartbeat(
@@ -446,7 +452,7 @@ export class Session {
     else this.#reported.acknowledge(entry);
   }
 
-  /** Begins a run above what the control plane has heard of: it is told everything. */
+  /** Begins a run with an epoch above what the control plane has received; it sends a full state. */
   async #beginEpoch(kept: Kept | undefined): Promise<void> {
     const { epochs, log } = this.#options;
     const heard = keptEpoch(kept);
@@ -457,7 +463,7 @@ export class Session {
     this.#reported.beginEpoch(epoch);
   }
 
-  /** What the control plane said of itself; it may have been updated, or taken back. */
+  /** Handles the control plane's version, which may change during a session. */
   #hear(version: Version | undefined): void {
     this.#form = hashForm(version);
   }
@@ -467,7 +473,7 @@ export class Session {
     return this.#identity;
   }
 
-  /** Takes the node's leave. @throws AgentError if the control plane does not hear of it */
+  /** Tells the control plane that the node leaves. @throws AgentError if it cannot be told */
   async leave(signal: AbortSignal): Promise<void> {
     try {
       await this.#connection.client.leave({}, { signal });
@@ -476,7 +482,7 @@ export class Session {
     }
   }
 
-  /** Looks at the host; what changed waits to be told. */
+  /** Takes a snapshot and reads the health of the host; differences are queued. */
   async #look(): Promise<void> {
     const { facts, log } = this.#options;
     const fares = facts.health?.().catch((error: unknown) => {
@@ -488,7 +494,9 @@ export class Session {
     this.#reported.observe(snapshot, this.#options.clock.now());
   }
 
-  /** Looks at what the next heartbeat tells besides; a look that hangs holds none up. */
+  /**
+   * Reads further values for the next heartbeat in the background, so that a read that hangs does not delay heartbeats.
+   */
   #measure(): void {
     const { facts, log } = this.#options;
     if (this.#isMeasuring) return;
@@ -507,7 +515,7 @@ export class Session {
       });
   }
 
-  /** What a scheduler needs to know of this host; what cannot be seen is not told. */
+  /** Reads the facts about this host for a scheduler; facts that cannot be read are left out. */
   async #surroundings(): Promise<Surroundings> {
     const { facts, log } = this.#options;
     const unknown = (error: unknown): undefined => {
@@ -529,7 +537,7 @@ export class Session {
     return this.#toldAddress;
   }
 
-  /** A call that tells the address: one that fails told nothing. */
+  /** Makes a call that reports the address; after a failure the address counts as not reported. */
   async #tellAddress(call: () => Promise<void>): Promise<void> {
     try {
       await call();
@@ -557,7 +565,7 @@ export class Session {
   async #useTimeServers(told: TimeServers | undefined): Promise<void> {
     const { onTimeServers, log } = this.#options;
     if (told === undefined || isDeepStrictEqual(told.servers, this.#timeServers)) return;
-    // Noted first: what this host does not take it is not asked again with each heartbeat.
+    // Stored first, so that servers that cannot be used are not tried again with each heartbeat.
     this.#timeServers = told.servers;
     try {
       await onTimeServers?.(told.servers);

@@ -20,26 +20,26 @@ import {
 } from './identity/credentials.ts';
 import { type MembershipRecord, usableEndpoints, writeRecord } from './identity/record.ts';
 
-/** Milliseconds between two tries. */
+/** Milliseconds between two attempts to renew the certificate. */
 const PAUSE = 3_600_000;
 
 export interface StandingOptions {
-  /** Where the record is kept. */
+  /** Folder of the record. */
   readonly folder: string;
   readonly clock: Clock;
   readonly log: (line: string) => void;
 }
 
 /**
- * How a node stands with its control plane: its certificate, the authorities that it trusts, and where the control plane
- * answers. Each change is on the disk before it counts for anything else, or is told as a problem until it is.
+ * A node's certificate, the authorities that it trusts, and the addresses of its control plane. Each change is written
+ * to the disk before it is used, or is reported as a problem until it is written.
  */
 export class Standing {
   readonly #options: StandingOptions;
   #record: MembershipRecord;
-  /** Where the LAN says that the control plane answers; only those that do are kept. */
+  /** Addresses of the control plane according to the LAN; stored only after it answered there. */
   #hints: readonly string[] = [];
-  /** As `Clock.elapsed`: when the next try to renew may be made. */
+  /** Earliest time of the next attempt to renew the certificate, as `Clock.elapsed`. */
   #allowed = 0;
   /** Why the record is not on the disk; `null` if it is. */
   #problem: string | null = null;
@@ -49,46 +49,46 @@ export class Standing {
     this.#options = options;
   }
 
-  /** What the operator should know; `null` for nothing. */
+  /** Problem for the operator; `null` if there is none. */
   get problem(): string | null {
     return this.#problem;
   }
 
-  /** Those that are shown now. */
+  /** The present credentials. */
   get credentials(): Credentials {
     return this.#record.credentials;
   }
 
-  /** Versions of what is kept: authorities, and endpoints; 0 for what was never told. */
+  /** Versions of the stored authorities and endpoints; 0 if they were never received. */
   get versions(): { trustBundleVersion: bigint; endpointsVersion: bigint } {
     const { trustBundleVersion = 0n, endpoints } = this.#record;
     return { trustBundleVersion, endpointsVersion: endpoints?.version ?? 0n };
   }
 
-  /** Where the control plane may answer, in the order in which that is tried: first where it answered last. */
+  /** Possible addresses of the control plane, in the order in which they are tried: first that of its last answer. */
   get origins(): readonly string[] {
     const { origin, endpoints } = this.#record;
     return [...new Set([origin, ...(endpoints?.origins ?? []), ...this.#hints])];
   }
 
-  /** SHA-256 of the authorities that are trusted, lower case hex. */
+  /** SHA-256 of the trusted authorities, in lower-case hex. */
   get fingerprints(): string[] {
     const all = [...fingerprints(this.credentials)];
     return all.map((one) => one.replaceAll(':', '').toLowerCase());
   }
 
-  /** Takes hints of where the control plane may answer, instead of those before. Trust stays with TLS. */
+  /** Replaces the hints for addresses of the control plane. They do not affect trust, which is based on TLS. */
   hint(origins: readonly string[]): void {
     this.#hints = origins;
   }
 
-  /** Whether nothing but a hint says that it answers there. */
+  /** Returns whether an address is known from a hint only. */
   isHint(origin: string): boolean {
     const { origin: last, endpoints } = this.#record;
     return origin !== last && endpoints?.origins.includes(origin) !== true;
   }
 
-  /** The control plane answered there. @returns whether that is another place than before */
+  /** Records that the control plane answered at an address. @returns whether the address is new */
   async reached(origin: string): Promise<boolean> {
     if (origin === this.#record.origin) return false;
     this.#options.log(
@@ -99,7 +99,7 @@ export class Standing {
     return true;
   }
 
-  /** Keeps a list of endpoints; one that is no newer, or names none that could be one, changes nothing. */
+  /** Stores a list of endpoints; ignores one that is not newer, or has no usable endpoint. */
   async learn(endpoints: Endpoints | undefined): Promise<void> {
     if (endpoints === undefined || endpoints.version <= this.versions.endpointsVersion) return;
     const usable = usableEndpoints(endpoints);
@@ -107,10 +107,10 @@ export class Standing {
   }
 
   /**
-   * Asks for the authorities that are to be trusted, if their version is another one. A failure is logged, and the next
-   * heartbeat tries again.
-   * @param version as the control plane told it; 0 for nothing
-   * @returns whether they are other ones now
+   * Requests the trusted authorities if their version is newer. A failure is logged, and the next heartbeat tries
+   * again.
+   * @param version from the control plane; 0 if unknown
+   * @returns whether they have changed
    * @throws RefusedError if the control plane refuses this node
    */
   async trust(version: bigint, { client }: Connection, signal: AbortSignal): Promise<boolean> {
@@ -125,8 +125,8 @@ export class Standing {
   }
 
   /**
-   * Asks for a new certificate if it is time. A failure is logged, and tried again an hour later. What could not be
-   * written is written now.
+   * Requests a new certificate if it is due. A failure is logged, and the request is repeated an hour later. Also
+   * writes a record that could not be written before.
    * @returns whether there are new credentials
    * @throws RefusedError if the control plane refuses this node
    */
@@ -143,8 +143,8 @@ export class Standing {
   }
 
   /**
-   * Gets a new certificate, also in place of one that has expired.
-   * @throws the error of the call; AgentError if what comes cannot be used
+   * Gets a new certificate, even if the present one has expired.
+   * @throws the error of the call; AgentError if the answer is unusable
    */
   async renew({ client }: Connection, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
@@ -179,7 +179,7 @@ export class Standing {
     await this.#store();
   }
 
-  /** Writes the record; until that succeeds the disk has the one before. */
+  /** Writes the record; until that succeeds, the disk has the previous one. */
   async #store(): Promise<void> {
     const { folder, log } = this.#options;
     try {
@@ -195,10 +195,12 @@ export class Standing {
   }
 }
 
-/** Where certificates come from, for messages. */
+/** Source of certificates, for messages. */
 const ANSWER = 'the control plane’s answer';
 
-/** @throws AgentError if what is offered cannot be used, or no authority of it is trusted already */
+/**
+ * Returns credentials with new authorities. @throws AgentError if they are unusable, or none of them is trusted already
+ */
 function withAuthorities(
   credentials: Credentials,
   { caCertificates }: GetTrustBundleResponse,
@@ -209,7 +211,7 @@ function withAuthorities(
   return changed;
 }
 
-/** @throws AgentError if no authority is trusted already */
+/** Checks that one of the authorities is trusted already. @throws AgentError if not */
 function expectSuccession(before: Credentials, after: Credentials): void {
   if (!fingerprints(after).isDisjointFrom(fingerprints(before))) return;
   throw new AgentError({ what: 'the new CA is not among those trusted so far', where: ANSWER });

@@ -1,13 +1,13 @@
 import { create } from '@bufbuild/protobuf';
 import { type Version, VersionSchema } from '../../proto/gen/quantix/v1/version_pb.js';
 
-/** The newest version of the protocol that this agent speaks, and the oldest; see `version.proto`. */
+/** The newest and the oldest protocol version that this agent supports; see `version.proto`. */
 const PROTOCOL = { newest: 2, oldest: 1 };
 
 /**
- * What this agent speaks.
+ * Makes the message about the versions and capabilities of this agent.
  * @param agentVersion of the program
- * @param verbs of tasks that it knows, as `Task.verb` names them
+ * @param verbs supported verbs of tasks, named as in `Task.verb`
  */
 export function ourVersion(agentVersion: string, verbs: readonly string[] = []): Version {
   return create(VersionSchema, {
@@ -20,7 +20,7 @@ export function ourVersion(agentVersion: string, verbs: readonly string[] = []):
   });
 }
 
-/** The form of hashes that a control plane understands; see `StateHash.form`. @param version what it said of itself */
+/** Returns the form of hashes that a control plane supports; see `StateHash.form`. @param version reported by it */
 export function hashForm(version: Version | undefined): number {
   return (version?.protocol ?? 1) < 2 ? 0 : 1;
 }

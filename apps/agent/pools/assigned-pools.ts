@@ -7,20 +7,20 @@ import {
   poolDeclarationsSchema,
 } from '../../storage/declaration.ts';
 
-/** Name of the file that keeps what was assigned, beside `node.yaml`. */
+/** File with the assigned pools, beside `node.yaml`. */
 export const ASSIGNED_POOLS = 'assigned-pools.json';
 
-/** Pools that the control plane assigned, and what is wrong with others, a line each. */
+/** Pools that the control plane assigned, and problems of others, one line each. */
 export interface Assignment {
   pools: readonly PoolDeclaration[];
   problems: readonly string[];
-  /** Why those are left out that are, by name. */
+  /** Why pools are left out, by name. */
   refused: ReadonlyMap<string, string>;
 }
 
 /**
- * Makes declarations of what the control plane assigned. A pool that cannot be one is told and left out; so is one whose
- * name or place the administrator's own declarations have.
+ * Makes declarations from assigned pools. A pool that is invalid is reported and left out; so is one whose name or
+ * place is used by the administrator's declarations.
  */
 export function toDeclarations(
   assigned: readonly Pick<AssignedPool, 'name' | 'type' | 'source' | 'mountOptions'>[],
@@ -69,8 +69,8 @@ function toDeclaration({
 }
 
 /**
- * Reads what was assigned last: a host comes up without its control plane. A file that says nothing that can be
- * understood is as good as none; the control plane tells all of it again.
+ * Reads the pools that were assigned last, so that a host can start without its control plane. A file that cannot be
+ * parsed counts as missing; the control plane sends the whole list again.
  */
 export async function readAssigned(file: string): Promise<readonly PoolDeclaration[]> {
   const text = await readIfThere(file);
@@ -83,7 +83,7 @@ export async function readAssigned(file: string): Promise<readonly PoolDeclarati
   }
 }
 
-/** Keeps what is assigned, whole or not at all. */
+/** Writes the assigned pools atomically. */
 export async function keepAssigned(file: string, pools: readonly PoolDeclaration[]): Promise<void> {
   await writeDurably(file, `${JSON.stringify(pools, null, 2)}\n`, 0o600);
 }

@@ -5,16 +5,16 @@ import { PoolKeeper } from '../../storage/keeper.ts';
 import { parseNodeConfig } from '../configuration/node-config.ts';
 import { ASSIGNED_POOLS, readAssigned } from './assigned-pools.ts';
 
-/** What the host is told about its pools. */
+/** The node's configuration, with its pools. */
 export const NODE_CONFIG = '/quantix/node/node.yaml';
 
-/** Milliseconds for which a boot waits for pools; the agent goes on with those that are not up. */
+/** Milliseconds that a boot waits for pools; the agent continues with those that are not up. */
 const PATIENCE = 20_000;
 
 /**
- * Brings the pools up that `node.yaml` declares and the control plane assigned, as the host boots.
- * @returns why those that are not up are not, a line each
- * @throws AgentError if the file cannot be read: the agent sets it aside
+ * Brings up the pools that `node.yaml` declares and the control plane assigned, when the host boots.
+ * @returns why pools are not up, one line each
+ * @throws AgentError if the file cannot be parsed: the agent sets it aside
  */
 export async function bringUpPools(file: string, signal: AbortSignal): Promise<string[]> {
   const text = (await readIfThere(file)) ?? '';

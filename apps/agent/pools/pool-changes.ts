@@ -1,6 +1,6 @@
 import type { Pool } from '../../api/storage.ts';
 
-/** What became of storage pools between two looks, in lines for a log. */
+/** Describes the changes of storage pools between two reads, in lines for a log. */
 export function poolChanges(before: readonly Pool[] | undefined, after: readonly Pool[]): string[] {
   const known = new Map(before?.map((pool) => [pool.id, pool]));
   const lines = after.flatMap(({ id, name, health, problem }) => {

@@ -9,30 +9,30 @@ import { createPool, importPool, releaseGroup } from '../../storage/make-pool.ts
 import { declarePool, withdrawPool } from '../configuration/node-config.ts';
 import { type Assignment, keepAssigned, toDeclarations } from './assigned-pools.ts';
 
-/** Milliseconds for which a new pool is waited for, and one that goes. */
+/** Milliseconds to wait for a pool that is added or removed. */
 const PATIENCE = 40_000;
 
 export interface PoolManagerOptions {
   /** `node.yaml`. */
   file: string;
-  /** What it says. */
+  /** Pools in it. */
   declared: readonly PoolDeclaration[];
-  /** File that keeps what the control plane assigned. */
+  /** File with the pools that the control plane assigned. */
   assignedFile: string;
-  /** What it says. */
+  /** Pools in it. */
   assigned: readonly PoolDeclaration[];
   keeper: PoolKeeper;
-  /** Called after pools came or went. */
+  /** Called after pools were added or removed. */
   onChange: () => void;
   signal: AbortSignal;
 }
 
-/** Adds pools to those that are declared, and takes them away, one at a time. */
+/** Adds pools to the declared ones and removes them, one at a time. */
 export class PoolManager {
   readonly #options: PoolManagerOptions;
   #declared: readonly PoolDeclaration[];
   #assignment: Assignment;
-  /** Names by ids of the control plane, as far as it has told them since the agent started. */
+  /** The control plane's id → name, as far as received since the agent started. */
   readonly #names = new Map<string, string>();
   #last: Promise<unknown> = Promise.resolve();
 
@@ -42,17 +42,17 @@ export class PoolManager {
     this.#assignment = { pools: options.assigned, problems: [], refused: new Map() };
   }
 
-  /** What this host is to have now: of `node.yaml`, and of the control plane. */
+  /** Returns all pools that this host should have: those of `node.yaml` and of the control plane. */
   declared(): readonly PoolDeclaration[] {
     return [...this.#declared, ...this.#assignment.pools];
   }
 
-  /** What is wrong with pools of the control plane, a line each. */
+  /** Returns the problems of the control plane's pools, one line each. */
   problems(): readonly string[] {
     return this.#assignment.problems;
   }
 
-  /** Takes over which pools the control plane assigns: all of them; those that it withdrew are unmounted. */
+  /** Replaces the pools that the control plane assigns; withdrawn ones are unmounted. */
   assign(pools: readonly AssignedPool[]): Promise<void> {
     return this.#inTurn(async () => {
       const { assignedFile, onChange } = this.#options;
@@ -66,7 +66,7 @@ export class PoolManager {
     });
   }
 
-  /** What became of the pools that the control plane told since the agent started. */
+  /** Returns the state of the pools that the control plane has assigned since the agent started. */
   results(): { id: string; name: string; problem: string | null }[] {
     const { keeper } = this.#options;
     return [...this.#names].map(([id, name]) => ({
@@ -76,14 +76,14 @@ export class PoolManager {
     }));
   }
 
-  /** The name of the pool that the control plane knows by this id; undefined if it is not known. */
+  /** Returns the name of a pool by the control plane's id; undefined if it is not known. */
   nameOf(assignedId: string): string | undefined {
     return this.#names.get(assignedId);
   }
 
   /**
-   * Brings a pool of the control plane up besides those that it assigned, for good.
-   * @throws StorageError, CommandError, ServiceError why it cannot be; then it is not assigned
+   * Adds a pool to those that the control plane assigned, permanently, and brings it up.
+   * @throws StorageError, CommandError, ServiceError saying why not; then it is not assigned
    */
   assignAlso(pool: AssignedPool): Promise<void> {
     return this.#inTurn(async () => {
@@ -103,7 +103,7 @@ export class PoolManager {
   }
 
   /**
-   * Lets a pool of the control plane go; one that is not there is gone. What is on it stays.
+   * Removes a pool of the control plane; does nothing if it does not exist. Its contents stay.
    * @throws StorageError, CommandError if it is in use; then it stays assigned
    */
   withdraw(name: string): Promise<void> {
@@ -119,7 +119,7 @@ export class PoolManager {
     });
   }
 
-  /** Assigns these while work goes on that needs it, for good if it succeeds, and those before again if it fails. */
+  /** Assigns pools and runs `work`; restores the previous assignment if that fails. */
   async #reassign(pools: readonly PoolDeclaration[], work: () => Promise<void>): Promise<void> {
     const { assignedFile, keeper, signal, onChange } = this.#options;
     const before = this.#assignment;
@@ -137,8 +137,8 @@ export class PoolManager {
   }
 
   /**
-   * Makes or takes over a pool, brings it up and declares it for good.
-   * @throws StorageError, CommandError, ServiceError why it cannot be; then it is not declared
+   * Creates or imports a pool, brings it up and declares it permanently.
+   * @throws StorageError, CommandError, ServiceError saying why not; then it is not declared
    */
   add({ action, pool, ...request }: ApiRequest): Promise<void> {
     return this.#inTurn(async () => {
@@ -161,7 +161,7 @@ export class PoolManager {
   }
 
   /**
-   * Takes a pool away: it is unmounted or let go, and declared no more. What is on it stays.
+   * Removes a declared pool: unmounts or deactivates it. Its contents stay.
    * @throws StorageError, CommandError if there is none, or it is in use; then it stays declared
    */
   remove(name: string): Promise<void> {
@@ -189,7 +189,7 @@ export class PoolManager {
     });
   }
 
-  /** Declares these while work goes on that needs it, and those before again if it fails. */
+  /** Declares pools and runs `work`; restores the previous declarations if that fails. */
   async #change(after: readonly PoolDeclaration[], work: () => Promise<void>): Promise<void> {
     const { keeper, signal, onChange } = this.#options;
     const before = this.#declared;
@@ -212,7 +212,7 @@ export class PoolManager {
   }
 }
 
-/** Stands for the file system of a pool on disks, which is not made yet, as what else is declared is looked at. */
+/** Stands for the UUID of a file system that does not exist yet, when a declaration is checked. */
 const NO_DISK = '00000000-0000-0000-0000-000000000000';
 
 function isOnDisks(
@@ -222,7 +222,7 @@ function isOnDisks(
   return disks.length > 0 || iscsi !== undefined;
 }
 
-/** @throws StorageError what is wrong with declarations */
+/** Checks declarations. @throws StorageError saying what is wrong */
 function check(declarations: readonly unknown[]): PoolDeclaration[] {
   const parsed = poolDeclarationsSchema.safeParse(declarations);
   if (parsed.success) return parsed.data;

@@ -2,13 +2,13 @@ import { readFile } from 'node:fs/promises';
 import type { Pool } from '../../api/storage.ts';
 import { type Watch, watch } from '../../watch/watch.ts';
 
-/** Milliseconds between looks at the pools: for what fills up, and for file servers that go away. */
+/** Milliseconds between reads of the pools, which may fill up or lose their file server. */
 const PAUSE = 30_000;
 
-/** Milliseconds between looks at what is mounted. */
+/** Milliseconds between reads of the mounts. */
 const MOUNTS_PAUSE = 2_000;
 
-/** Storage pools, and what kept others from being seen, a line each. */
+/** Storage pools, and why others could not be read, one line each. */
 export interface StorageState {
   pools: readonly Pool[];
   problems: readonly string[];
@@ -16,14 +16,14 @@ export interface StorageState {
 
 export interface PoolWatchOptions {
   read: () => Promise<StorageState>;
-  /** Called with the first look, and with each that differs from the one before. */
+  /** Called after the first read, and after each that differs from the one before. */
   onChange: (storage: StorageState, before: StorageState | undefined) => void;
-  /** The kernel's list of mounts; it cannot be watched but by reading it. */
+  /** The kernel's list of mounts, which is polled. */
   mounts?: string;
   signal: AbortSignal;
 }
 
-/** Watches the storage pools: looks from time to time, and as soon as something is mounted or unmounted. */
+/** Watches the storage pools: reads them at intervals, and as soon as something is mounted or unmounted. */
 export function watchPools(options: PoolWatchOptions): Watch<StorageState> {
   const { read, onChange, mounts = '/proc/self/mountinfo', signal } = options;
   const pools = watch<StorageState>({ look: () => read(), pause: () => PAUSE, onChange, signal });

@@ -13,7 +13,7 @@ const LIBVIRT_STATUS: Readonly<Record<LibvirtFailure, number>> = {
   unavailable: 503,
 };
 
-/** The answer to a request that came to this error; `undefined` if the error is a bug. */
+/** Turns an error into the answer to a request; returns `undefined` if the error is a bug. */
 export function apiErrorOf(error: unknown): ApiError | undefined {
   if (error instanceof LibvirtError) {
     return new ApiError(LIBVIRT_STATUS[error.failure], error.message);

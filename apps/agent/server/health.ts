@@ -8,7 +8,7 @@ import type { DataDisk } from '../../host/data-disk.ts';
 import type { StorageState } from '../pools/watch-pools.ts';
 import type { ControlPlaneState, Parts } from './parts.ts';
 
-/** What the agent's health is judged by. */
+/** Facts that determine the agent's health. */
 export interface HealthFacts {
   version: string;
   managementAddress: string | null;
@@ -19,11 +19,11 @@ export interface HealthFacts {
   controlPlane: ControlPlaneState;
   maintenance: Maintenance;
   deployment: Deployment | null;
-  /** Found by the agent itself. */
+  /** Problems found by the agent itself. */
   problems: readonly string[];
 }
 
-/** Tells how the agent fares, from what its parts say at this moment. */
+/** Reads the agent's health from its parts at this moment. */
 export async function readHealth(parts: Parts): Promise<Health> {
   const [managementAddress, { libvirt }, storage, dataDisk, changes, maintenance, deployment] =
     await Promise.all([
@@ -52,7 +52,7 @@ export async function readHealth(parts: Parts): Promise<Health> {
 const CHANGES_NEARLY_FULL =
   'the memory for what is written below / is nearly full: keep disks and images of virtual machines in a storage pool';
 
-/** Judges how the agent fares. A node that has joined no control plane lacks nothing. */
+/** Determines the agent's health. A node that has not joined a control plane has no problem. */
 export function judge(facts: HealthFacts): Health {
   const { version, managementAddress, libvirt, storage, dataDisk, changes, controlPlane } = facts;
   const problems = [...facts.problems, ...storage.problems];

@@ -6,25 +6,26 @@ import type { Clock } from '../../watch/clock.ts';
 /** File of key and certificate, beside `node.yaml`. */
 export const METRICS_CERTIFICATE = 'metrics.pem';
 
-/** The name in the certificate, the same on each host: who asks knows a host by the certificate itself. */
+/** Name in the certificate, the same on each host: clients identify a host by the certificate itself. */
 export const METRICS_NAME = 'metrics.quantix.internal';
 
 const DAY = 86_400_000;
-/** For how long a certificate is good, and how long before its end a new one is made. */
+/** Validity of a certificate, and how long before its end a new one is made. */
 const LIFE = 3650 * DAY;
 const REST = 90 * DAY;
 
 export interface MetricsCertificate {
-  /** PEM of both. */
+  /** Key and certificate in PEM. */
   readonly key: string;
   readonly cert: string;
-  /** SHA-256 of the certificate, as openssl-x509(1) writes it. */
+  /** SHA-256 of the certificate, in the format of openssl-x509(1). */
   readonly fingerprint: string;
 }
 
 /**
- * Reads key and certificate of the port for metrics; makes them, self-signed, where there are none that will do.
- * @param log gets a line for a person if the file cannot be used
+ * Reads key and certificate of the metrics port; makes new, self-signed ones if they are missing, invalid or about to
+ * expire.
+ * @param log receives a line for a person if the file is set aside
  * @throws DiskError
  */
 export async function metricsCertificate(

@@ -16,12 +16,12 @@ import { metricsCertificate } from './metrics-certificate.ts';
 
 export interface MetricsPortOptions {
   settings: MetricsSettings;
-  /** Where its certificate is kept. */
+  /** Folder of its certificate. */
   folder: string;
   /** Answers `GET /metrics`. */
   route: Route;
   log: Logger;
-  /** Ends it. */
+  /** Closes the port. */
   signal: AbortSignal;
   clock?: Clock;
   firewall?: FirewallOptions;
@@ -35,13 +35,15 @@ export interface MetricsPort {
   ended: Promise<void>;
 }
 
-/** Milliseconds until another try to open the port. */
+/** Milliseconds before another attempt to open the port. */
 const PAUSE = 60_000;
 
 /** Name of the service in the firewall. */
 const SERVICE = 'metrics';
 
-/** Serves metrics over TLS to those who show the token, until the signal is aborted. What keeps it from that is told. */
+/**
+ * Serves metrics over TLS to clients with the token, until the signal is aborted. Failures are logged, and tried again.
+ */
 export function openMetricsPort(options: MetricsPortOptions): MetricsPort {
   const { settings, log, signal, clock = systemClock } = options;
   let problem: string | undefined;
@@ -63,7 +65,7 @@ export function openMetricsPort(options: MetricsPortOptions): MetricsPort {
   return { problem: () => problem, ended: work() };
 }
 
-/** Serves until the signal is aborted. @throws what keeps it from that */
+/** Serves until the signal is aborted. @throws an error that prevents it */
 async function serveOnce(
   { settings, folder, route, log, signal, firewall }: MetricsPortOptions,
   clock: Clock,
@@ -100,7 +102,7 @@ async function serveOnce(
   }
 }
 
-/** @throws ApiError 401 */
+/** Checks the token of a request. @throws ApiError 401 */
 function expectToken({ headers }: IncomingMessage, token: string): void {
   const [, shown = ''] = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
   if (timingSafeEqual(digest(shown), digest(token))) return;
@@ -113,7 +115,7 @@ function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-/** Whether it is the machine's doing, and no bug. */
+/** Returns whether an error is caused by the machine and is not a bug. */
 function isExpected(error: unknown): boolean {
   return error instanceof DiskError || error instanceof CommandError || codeOf(error) !== undefined;
 }

@@ -4,18 +4,18 @@ import { type Vms, vmStateSchema } from '../../api/vms.ts';
 import type { Metric, Sample } from '../../http/exposition.ts';
 import type { ControlPlaneState } from './parts.ts';
 
-/** What the metrics are made of. */
+/** Facts from which the metrics are made. */
 export interface MetricFacts {
   version: string;
   host: Host;
   vms: Vms;
   pools: readonly Pool[];
   controlPlane: ControlPlaneState;
-  /** The agent itself: bytes, and seconds of processor time. */
+  /** The agent itself: memory in bytes, and processor time in seconds. */
   process: { residentMemory: number; cpuTime: number };
 }
 
-/** The host, its machines and pools, and the agent itself, as metrics. */
+/** Returns the metrics of the host, its machines and pools, and of the agent. */
 export function metrics(facts: MetricFacts): Metric[] {
   return [
     ...hostMetrics(facts),

@@ -8,14 +8,14 @@ import type { Vms } from '../../api/vms.ts';
 import type { DataDisk } from '../../host/data-disk.ts';
 import type { StorageState } from '../pools/watch-pools.ts';
 
-/** How far the node is with its control plane. */
+/** State of the connection to the control plane. */
 export type ControlPlaneState = Health['controlPlane'];
 
-/** What the agent is made of. Whoever asks gets what is so now; nothing about addresses is kept. */
+/** The parts of the agent, as its HTTP API uses them. Addresses are never cached. */
 export interface Parts {
-  /** Of the agent. */
+  /** Version of the agent. */
   version: string;
-  /** The deployed agent that it is; `null` if it is the image's own. */
+  /** Id of the deployed agent; `null` if it is the image's own. */
   id: string | null;
   deployment: () => Promise<Deployment | null>;
   host: () => Promise<Host>;
@@ -23,39 +23,39 @@ export interface Parts {
   managementAddress: () => Promise<string | null>;
   vms: VmParts;
   dataDisk: () => Promise<DataDisk>;
-  /** Space for what is written below `/` and lies in memory. */
+  /** Space for changes below `/`, which are kept in memory. */
   changes: () => Promise<Host['changes']>;
   storage: () => Promise<StorageState>;
   pools: PoolParts;
   maintenance: MaintenanceParts;
-  /** What else keeps the agent from its work, a line each: a configuration file that was set aside. */
+  /** Further problems of the agent, one line each, such as a configuration file that was set aside. */
   problems: () => readonly string[];
   controlPlane: ControlPlaneParts;
 }
 
-/** Whether the host starts virtual machines. */
+/** Reads and sets whether the host is in maintenance. */
 export interface MaintenanceParts {
   current: () => Promise<Maintenance>;
-  /** @throws what the disk throws */
+  /** @throws errors of the disk */
   set: (request: MaintenanceRequest) => Promise<void>;
 }
 
-/** What acts on pools throws StorageError, CommandError or ServiceError. */
+/** Operations on pools; they throw StorageError, CommandError or ServiceError. */
 export interface PoolParts {
-  /** Makes or takes over a pool, and declares it for good. */
+  /** Creates or imports a pool, and declares it permanently. */
   add: (request: PoolRequest) => Promise<void>;
-  /** Takes away the declared pool of this name. */
+  /** Removes the declared pool of this name. */
   remove: (name: string) => Promise<void>;
-  /** Looks anew, after a change. */
+  /** Reads the pools, after a change. */
   refresh: () => Promise<StorageState>;
 }
 
-/** Virtual machines; what acts on one takes its UUID and throws LibvirtError; a start MaintenanceError, too. */
+/** Operations on virtual machines; they take a UUID and throw LibvirtError, `start` also MaintenanceError. */
 export interface VmParts {
   current: () => Promise<Vms>;
-  /** Looks anew, after a change. */
+  /** Reads the machines, after a change. */
   refresh: () => Promise<Vms>;
-  /** Takes libvirt's XML, returns the UUID. */
+  /** Defines a machine from libvirt's XML, and returns its UUID. */
   define: (xml: string) => Promise<string>;
   start: (id: string) => Promise<void>;
   shutdown: (id: string) => Promise<void>;
@@ -65,8 +65,8 @@ export interface VmParts {
 
 export interface ControlPlaneParts {
   state: () => ControlPlaneState;
-  /** Joins a control plane, with a token that it gave out for one node. */
+  /** Joins a control plane, with a token that it issued for one node. */
   join: (invitation: { address: string; token: string }) => Promise<void>;
-  /** Leaves it, with force also if it does not hear of that. */
+  /** Leaves it; with force also if it cannot be told. */
   leave: (force: boolean) => Promise<void>;
 }

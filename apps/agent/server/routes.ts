@@ -12,7 +12,7 @@ import type { Parts, PoolParts, VmParts } from './parts.ts';
 
 const invitationSchema = z.strictObject({ address: z.string().min(1), token: z.string().min(1) });
 
-/** The agent's HTTP API, answered by its parts. The schemas of what it tells are in apps/api. */
+/** Returns the routes of the agent's HTTP API. The schemas of the answers are in apps/api. */
 export function routes(parts: Parts): Route[] {
   const get = (path: string, look: () => Promise<unknown>): Route => ({
     method: 'GET',
@@ -132,13 +132,13 @@ function vmRoutes(vms: VmParts, list: Route): Route[] {
 
 const DEFINITION = "Send libvirt's XML of a domain.";
 
-/** Tells of a machine after something was done to it; one that is gone by that, as `null`. */
+/** Answers with the state of a machine after an operation; with `null` if it no longer exists. */
 async function tellVm({ refresh }: VmParts, id: string): Promise<Answer> {
   const { vms } = await refresh();
   return json(vms.find((vm) => vm.id === id.toLowerCase()) ?? null);
 }
 
-/** `GET /metrics`. */
+/** Returns the route `GET /metrics`. */
 export function metricsRoute(parts: Parts): Route {
   return { method: 'GET', path: '/metrics', answer: () => tellMetrics(parts) };
 }

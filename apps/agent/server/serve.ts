@@ -11,12 +11,12 @@ export interface ServeOptions {
   /** Path of the Unix socket. */
   socket: string;
   log: Logger;
-  /** Ends it. */
+  /** Ends the server. */
   signal: AbortSignal;
 }
 
 /**
- * Answers on the socket until the signal is aborted. Requests that are being answered then are cut off.
+ * Answers on the socket until the signal is aborted. Requests in progress are then cut off.
  * @throws Error if it cannot listen there
  */
 export async function serve({ parts, socket, log, signal }: ServeOptions): Promise<void> {

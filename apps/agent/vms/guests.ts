@@ -10,11 +10,11 @@ import { codeOf } from '../../process/code-of.ts';
 import { poolDeclarationsSchema } from '../../storage/declaration.ts';
 import { readNodeConfig } from '../configuration/node-config.ts';
 
-/** The kernel's log, whose warnings the consoles show. */
+/** The kernel's log, whose warnings appear on the consoles. */
 const KERNEL_LOG = '/dev/kmsg';
 const CONFIGURATION = '/quantix/node/node.yaml';
 
-/** What the service `quantix-guests` goes by on an appliance. */
+/** Files and folders of an appliance that the service `quantix-guests` uses. */
 const WORLD = { places: GUEST_PLACES, uri: SYSTEM_URI, configuration: CONFIGURATION };
 
 export interface GuestWorld {
@@ -26,8 +26,8 @@ export interface GuestWorld {
 }
 
 /**
- * Starts or stops the guests of this host as its boot and its end ask for.
- * @returns exit status: 1 if a guest did not start, lost its power, or libvirt does not answer
+ * Starts or stops the guests of this host, at its boot and shutdown.
+ * @returns exit status: 1 if a guest did not start or was powered off, or libvirt does not answer
  */
 export async function runGuests(
   verb: 'start' | 'stop' | 'cut-short',
@@ -72,7 +72,7 @@ async function tellKernel(line: string): Promise<void> {
   try {
     await appendFile(KERNEL_LOG, `<4>quantix: ${line}\n`);
   } catch (error) {
-    // Not on an appliance, or not root.
+    // The program does not run on an appliance, or not as root.
     if (!['EACCES', 'EPERM', 'ENOENT'].includes(codeOf(error) ?? '')) throw error;
   }
 }

@@ -1,6 +1,6 @@
 import type { Vms } from '../../api/vms.ts';
 
-/** What became of the virtual machines between two looks, in lines for a log. */
+/** Describes the changes of virtual machines between two reads, in lines for a log. */
 export function vmChanges(before: Vms | undefined, after: Vms): string[] {
   const lines: string[] = [];
   if (!after.libvirt.available) return [after.libvirt.problem];

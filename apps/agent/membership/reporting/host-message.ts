@@ -109,7 +109,7 @@ export function hostInfo(
   });
 }
 
-/** How a host fares, as a message. */
+/** Makes the message about the load of a host. */
 export function hostLoad(host: Host, runningVms: number): HostLoad {
   const [load1m, load5m, load15m] = host.load;
   return create(HostLoadSchema, {
@@ -124,7 +124,7 @@ export function hostLoad(host: Host, runningVms: number): HostLoad {
   });
 }
 
-/** What is wrong with a host, as a message. @param certificateEnds milliseconds since 1970 */
+/** Makes the message about the problems of a host. @param certificateEnds milliseconds since 1970 */
 export function healthMessage(
   health: Health | undefined,
   certificateEnds: number,

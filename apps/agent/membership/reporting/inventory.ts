@@ -2,25 +2,25 @@ import type { StoragePool } from '../../../proto/gen/quantix/v1/storage_pb.js';
 import type { VirtualMachine } from '../../../proto/gen/quantix/v1/vm_pb.js';
 import { hashPools, hashVms, poolLine, vmLine } from '../../../proto/state-hash.ts';
 
-/** The objects of a host by their ids; `undefined` where they are not known. */
+/** The objects of a host, by id; `undefined` if they are not known. */
 export interface Inventory {
   readonly vms: ReadonlyMap<string, VirtualMachine> | undefined;
   readonly pools: ReadonlyMap<string, StoragePool> | undefined;
 }
 
-/** One object that came, changed or went. */
+/** An object that was added, changed or removed. */
 export type Change =
   | { readonly kind: 'vm'; readonly id: string; readonly present: VirtualMachine | undefined }
   | { readonly kind: 'pool'; readonly id: string; readonly present: StoragePool | undefined };
 
-/** Objects by their ids, sorted. */
+/** Maps objects by their ids, sorted. */
 export function byId<T extends { id: string }>(objects: Iterable<T>): Map<string, T> {
   const sorted = [...objects].toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
   return new Map(sorted.map((one) => [one.id, one]));
 }
 
 /**
- * What has to be told so that `from` becomes `to`. Nothing is told of what `to` does not know.
+ * Returns the changes that turn `from` into `to`. A kind of objects that `to` does not know has no changes.
  * @returns `undefined` if `to` knows a kind of objects that `from` does not: a full state has to be sent
  */
 export function changesBetween(from: Inventory, to: Inventory): Change[] | undefined {
@@ -36,14 +36,16 @@ export function changesBetween(from: Inventory, to: Inventory): Change[] | undef
   ];
 }
 
-/** The inventory after a change. */
+/** Returns the inventory after a change. */
 export function withChange(inventory: Inventory, change: Change): Inventory {
   return change.kind === 'vm'
     ? { ...inventory, vms: changed(inventory.vms, change.id, change.present) }
     : { ...inventory, pools: changed(inventory.pools, change.id, change.present) };
 }
 
-/** Hashes of an inventory, as the message `StateHash` has them. @param form which fields a line has; see there */
+/**
+ * Computes the hashes of an inventory for the message `StateHash`. @param form fields in a line; see `StateHash.form`
+ */
 export function stateHash(
   { vms, pools }: Inventory,
   form: number,

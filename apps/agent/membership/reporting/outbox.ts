@@ -1,20 +1,20 @@
 import type { Change } from './inventory.ts';
 
-/** A change that waits to be delivered. */
+/** A change that is to be delivered. */
 export interface OutboxEntry {
-  /** `Position.number`; kept when it is sent again. */
+  /** `Position.number`; unchanged when it is sent again. */
   readonly number: bigint;
   readonly change: Change;
-  /** When it was seen, milliseconds since 1970. */
+  /** When it was observed, in milliseconds since 1970. */
   readonly seenAt: number;
 }
 
-/** Most changes that wait; more than that are told by a full state. */
+/** Largest number of changes; more are replaced by a full state. */
 const CAPACITY = 1000;
 
 /**
- * Changes that the control plane has not acknowledged, in the order of their numbers; one per object, since a newer
- * change of an object takes the place of an older one. It need not outlive the agent: each run begins with a full state.
+ * Changes that the control plane has not acknowledged, ordered by number; at most one per object, because a newer
+ * change of an object replaces an older one. It is not stored: each run of the agent begins with a full state.
  */
 export class Outbox {
   readonly #entries = new Map<string, OutboxEntry>();
@@ -29,12 +29,12 @@ export class Outbox {
     return this.#entries.size;
   }
 
-  /** True once more changed than fits: what was dropped is in the next full state. */
+  /** True after too many changes: the dropped ones are part of the next full state. */
   get overflowed(): boolean {
     return this.#overflowed;
   }
 
-  /** Adds a change at the end; its number must be greater than each before. */
+  /** Appends a change; its number must be greater than all previous ones. */
   put(entry: OutboxEntry): void {
     if (this.#overflowed) return;
     const key = keyOf(entry.change);
@@ -45,23 +45,23 @@ export class Outbox {
     this.#overflowed = true;
   }
 
-  /** The change to deliver next; it stays until it is acknowledged. */
+  /** Returns the change to deliver next; it stays until it is acknowledged. */
   first(): OutboxEntry | undefined {
     return this.#entries.values().next().value;
   }
 
-  /** All that wait, in order. */
+  /** Returns all changes, in order. */
   entries(): Iterable<OutboxEntry> {
     return this.#entries.values();
   }
 
-  /** Removes a change that was acknowledged; a newer one of the same object stays. */
+  /** Removes an acknowledged change; a newer one of the same object stays. */
   acknowledge({ number, change }: OutboxEntry): void {
     const key = keyOf(change);
     if (this.#entries.get(key)?.number === number) this.#entries.delete(key);
   }
 
-  /** Forgets everything, because a full state tells it. */
+  /** Removes all changes, because a full state replaces them. */
   clear(): void {
     this.#entries.clear();
     this.#overflowed = false;

@@ -24,7 +24,7 @@ const HEALTH = {
   unknown: PoolHealth.UNSPECIFIED,
 } as const;
 
-/** A storage pool, as a message. @param assignedId `AssignedPool.id`, if the control plane assigned it */
+/** Makes the message about a storage pool. @param assignedId `AssignedPool.id`, if the control plane assigned it */
 export function poolMessage(pool: Pool, assignedId = ''): StoragePool {
   return create(StoragePoolSchema, {
     id: pool.id,

@@ -5,25 +5,25 @@ import { Outbox, type OutboxEntry } from './outbox.ts';
 
 const NOTHING: Inventory = { vms: undefined, pools: undefined };
 
-/** What the control plane acknowledged. */
+/** The state that the control plane acknowledged. */
 export interface Acknowledged {
   readonly stateHash: { readonly vms: string; readonly pools: string; readonly form: number };
   readonly position: Position | undefined;
 }
 
 /**
- * What the control plane has been told: what it acknowledged, what waits in the outbox, and whether a full state has to
- * be sent. Whatever is observed is compared with this, so nothing is lost by an event that was missed.
+ * The state that was reported to the control plane: what it acknowledged, the changes in the outbox, and whether a full
+ * state has to be sent. Each observation is compared with this, so that a missed event loses nothing.
  */
 export class Reported {
   #epoch: bigint;
   readonly #outbox: Outbox;
   #number = 0n;
-  /** Of the last change that was sent. */
+  /** Number of the last change that was sent. */
   #sent = 0n;
   #acknowledged: Inventory = NOTHING;
   #acknowledgedAt: Position | undefined;
-  /** Acknowledged, or in the full state that is under way. */
+  /** Acknowledged, or in the full state that is being sent. */
   #base: Inventory = NOTHING;
   #fullNeeded = true;
 
@@ -32,22 +32,22 @@ export class Reported {
     this.#outbox = outbox;
   }
 
-  /** Whether the next state message has to be a full state. */
+  /** Whether the next state message must be a full state. */
   get fullNeeded(): boolean {
     return this.#fullNeeded || this.#outbox.overflowed;
   }
 
-  /** Hashes of what was acknowledged, and up to which position. @param form see `StateHash.form` */
+  /** Returns the hashes and the position of the acknowledged state. @param form see `StateHash.form` */
   acknowledged(form: number): Acknowledged {
     return { stateHash: stateHash(this.#acknowledged, form), position: this.#acknowledgedAt };
   }
 
-  /** The greatest number that was given out. */
+  /** The greatest number that was used. */
   get greatest(): bigint {
     return this.#number;
   }
 
-  /** Begins another run: the control plane has to be told everything. */
+  /** Begins another run, which must send a full state. */
   beginEpoch(epoch: bigint): void {
     this.#epoch = epoch;
     this.#number = 0n;
@@ -57,25 +57,25 @@ export class Reported {
     this.#fullNeeded = true;
   }
 
-  /** A position for the next message. */
+  /** Returns the position of the next message. */
   nextPosition(): Position {
     this.#number += 1n;
     return this.#position(this.#number);
   }
 
-  /** The position of a change that goes out, and whether it did before. */
+  /** Returns the position of a change that is being sent, and whether it had been sent before. */
   send({ number }: OutboxEntry): { position: Position; again: boolean } {
     const again = number <= this.#sent;
     if (!again) this.#sent = number;
     return { position: this.#position(number), again };
   }
 
-  /** The control plane has to be told everything. */
+  /** Requires a full state. */
   requireFull(): void {
     this.#fullNeeded = true;
   }
 
-  /** Puts into the outbox what differs from what was told. @param now milliseconds since 1970 */
+  /** Adds the differences from the reported state to the outbox. @param now milliseconds since 1970 */
   observe(inventory: Inventory, now: number): void {
     let told = this.#base;
     for (const { change } of this.#outbox.entries()) told = withChange(told, change);
@@ -90,26 +90,26 @@ export class Reported {
     }
   }
 
-  /** A full state goes out: what waited is in it. */
+  /** Marks the beginning of a full state, which includes all waiting changes. */
   beginFull(inventory: Inventory): void {
     this.#outbox.clear();
     this.#base = inventory;
     this.#fullNeeded = true;
   }
 
-  /** The full state was acknowledged. */
+  /** Marks the full state as acknowledged. */
   endFull(position: Position): void {
     this.#acknowledged = this.#base;
     this.#acknowledgedAt = position;
     this.#fullNeeded = false;
   }
 
-  /** The change to deliver next. */
+  /** Returns the change to deliver next. */
   nextChange(): OutboxEntry | undefined {
     return this.#outbox.first();
   }
 
-  /** A change was acknowledged. */
+  /** Marks a change as acknowledged. */
   acknowledge(entry: OutboxEntry): void {
     this.#outbox.acknowledge(entry);
     this.#base = withChange(this.#base, entry.change);

@@ -46,21 +46,21 @@ export interface FullState {
   readonly version: Version;
   readonly snapshot: Snapshot;
   readonly surroundings?: Surroundings | undefined;
-  /** Of the hashes. */
+  /** Form of the hashes. */
   readonly form: number;
   /** Milliseconds since 1970, by this host's clock. */
   readonly now: number;
 }
 
-/** Bytes that a list takes for an object besides the object itself, at most. */
+/** Largest number of bytes that a list adds to an object. */
 const FRAMING = 6;
 
-/** Bytes of objects in one part of a full state; with what else a part has it stays below 1 MiB. */
+/** Bytes of objects in one part of a full state; with its other fields, a part stays below 1 MiB. */
 const PART = 768 * 1024;
 
 /**
- * Everything that the host knows, in parts as `SyncFullStateRequest` describes them.
- * @param part most bytes of objects in one
+ * Yields the full state of the host in parts, as `SyncFullStateRequest` describes them.
+ * @param part largest number of bytes of objects in one part
  */
 export async function* fullStateParts(
   full: FullState,
@@ -101,7 +101,7 @@ export async function* fullStateParts(
     }
   }
   for (const pool of snapshot.listed) {
-    // One is begun for each pool: an empty list says that the pool was looked into.
+    // A list is added for each pool: an empty list means that the pool has no volumes.
     let list = create(PoolVolumesSchema, { poolId: pool.id });
     request.volumes.push(list);
     for (const volume of volumeMessages(pool)) {
@@ -126,14 +126,14 @@ export interface Pulse {
   readonly position: Position;
   readonly managementAddress: string | null;
   readonly host: Host;
-  /** The latest look; fullness of pools is taken from it. */
+  /** The latest snapshot, from which the usage of pools is taken. */
   readonly snapshot: Snapshot | undefined;
   readonly acknowledged: Acknowledged;
   readonly health: Health | undefined;
   readonly services?: readonly ServiceFact[] | undefined;
-  /** What virtual machines use; one that is missing was not looked at. */
+  /** Resource use of virtual machines; it was not read for machines that are missing. */
   readonly use?: readonly VmUse[] | undefined;
-  /** Milliseconds since 1970: when the node's certificate ends. */
+  /** End of the node's certificate, in milliseconds since 1970. */
   readonly certificateEnds: number;
   readonly version: Version;
   readonly bootId: string;
@@ -143,7 +143,7 @@ export interface Pulse {
   readonly now: number;
 }
 
-/** What a virtual machine uses, as a message. */
+/** Makes the message about the resource use of a virtual machine. */
 function useMessage(use: VmUse): MessageInitShape<typeof VmStatisticsSchema> {
   return {
     vmId: use.id,
@@ -157,7 +157,7 @@ function useMessage(use: VmUse): MessageInitShape<typeof VmStatisticsSchema> {
   };
 }
 
-/** A heartbeat, as a request. */
+/** Makes the request for a heartbeat. */
 export function heartbeatRequest(pulse: Pulse): HeartbeatRequest {
   const { position, host, snapshot, acknowledged } = pulse;
   const pools = [...(snapshot?.pools?.values() ?? [])];
@@ -181,7 +181,7 @@ export function heartbeatRequest(pulse: Pulse): HeartbeatRequest {
   });
 }
 
-/** A change of a virtual machine, as a request. */
+/** Makes the request for a change of a virtual machine. */
 export function vmChangeRequest(
   change: Extract<Change, { kind: 'vm' }>,
   position: Position,
@@ -196,7 +196,7 @@ export function vmChangeRequest(
   });
 }
 
-/** A change of a storage pool, as a request. */
+/** Makes the request for a change of a storage pool. */
 export function storageChangeRequest(
   change: Extract<Change, { kind: 'pool' }>,
   position: Position,

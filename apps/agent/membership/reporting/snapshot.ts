@@ -22,10 +22,10 @@ export interface Snapshot extends Inventory {
   readonly assigned: readonly AssignedPoolResult[];
 }
 
-/** What a snapshot is taken of. */
+/** Dependencies of a snapshot. */
 export type SnapshotOptions = Pick<MembershipOptions, 'facts' | 'log' | 'clock'>;
 
-/** Looks at the host. What cannot be seen is not known, which is not the same as not there. */
+/** Takes a snapshot of the host. Objects that cannot be read are unknown, which is different from absent. */
 export async function takeSnapshot(
   { facts, log, clock }: SnapshotOptions,
   messages: VmMessages,
@@ -66,7 +66,7 @@ function assignedIdOf(pool: Pool, assigned: readonly AssignedFact[]): string {
   return assigned.find(({ name }) => name === pool.name)?.id ?? '';
 }
 
-/** The innermost pool in which a file or device lies: pools lie in each other. */
+/** Returns the id of the innermost pool that contains a file or device: pools may contain each other. */
 function poolOf(pools: readonly Pool[], source: string): string {
   const places = pools.flatMap(({ id, kind, path, source: group }) => {
     const place = kind === 'lvm' ? `/dev/${group}` : path;

@@ -2,9 +2,9 @@ import { oneAtATime } from '../../../watch/one-at-a-time.ts';
 import { type Snapshot, type SnapshotOptions, takeSnapshot } from './snapshot.ts';
 import { VmMessages } from './vm-message.ts';
 
-/** Takes snapshots of the host, one after another, so that an older one never overwrites a newer. */
+/** Takes snapshots of the host, one after another, so that an older one never replaces a newer one. */
 export class Snapshots {
-  /** A snapshot that begins after this call; callers that wait at the same time share one. */
+  /** Takes a snapshot that begins after this call; concurrent callers share one. */
   readonly take: () => Promise<Snapshot>;
   #latest: Snapshot | undefined;
 
@@ -16,7 +16,7 @@ export class Snapshots {
     });
   }
 
-  /** The last one, if any was taken. */
+  /** The last snapshot, if there is one. */
   get latest(): Snapshot | undefined {
     return this.#latest;
   }

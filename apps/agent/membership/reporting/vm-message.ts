@@ -27,7 +27,7 @@ const STATES = {
 
 const NIL = '00000000-0000-0000-0000-000000000000';
 
-/** Whether libvirt answers, as a message. */
+/** Makes the message that says whether libvirt answers. */
 export function hypervisorMessage({ libvirt }: Vms): Hypervisor {
   return create(HypervisorSchema, {
     available: libvirt.available,
@@ -36,24 +36,25 @@ export function hypervisorMessage({ libvirt }: Vms): Hypervisor {
   });
 }
 
-/** What is known of machines besides what libvirt lists. */
+/** Facts about machines that are not in libvirt's list. */
 export interface About {
   /** By UUID. */
   readonly definitions: ReadonlyMap<string, Definition>;
-  /** `StoragePool.id` of the pool in which a file or device lies; empty if it lies in none. */
+  /** Returns the `StoragePool.id` of the pool that contains a file or device; empty if there is none. */
   readonly poolOf: (source: string) => string;
 }
 
 const NOTHING: About = { definitions: new Map(), poolOf: () => '' };
 
-/** Turns virtual machines into messages, and counts for each how often its power state was seen to change. */
+/** Makes messages about virtual machines, and counts the observed changes of each machine's power state. */
 export class VmMessages {
   #seen = new Map<string, VirtualMachine>();
 
   /**
+   * Makes the messages.
    * @param now milliseconds since 1970
-   * @param about what else is known of them
-   * @returns one message per virtual machine; one whose id is the nil UUID is no virtual machine
+   * @param about further facts about the machines
+   * @returns one message per virtual machine; an entry with the nil UUID is not a virtual machine
    */
   of(vms: readonly Vm[], now: number, about: About = NOTHING): VirtualMachine[] {
     const messages = vms

@@ -13,15 +13,15 @@ const FORMATS = {
   unknown: VolumeFormat.UNSPECIFIED,
 } as const;
 
-/** Hashes of lists that are told again and again; a pool that was not listed anew has the same list. */
+/** Hashes of lists, which are reported repeatedly; a pool that was not listed again has the same list object. */
 const hashes = new WeakMap<Pool['volumes'], string>();
 
-/** Whether the volumes of a pool are known: it answers, and they were listed since the agent started. */
+/** Returns whether the volumes of a pool are known: it answers, and they have been listed since the agent started. */
 export function knowsVolumes({ health, volumesSeen }: Pool): boolean {
   return volumesSeen !== 'never' && health !== 'unknown' && health !== 'unmounted';
 }
 
-/** Volumes, as messages, sorted by name as the contract says. */
+/** Makes the messages about volumes, sorted by name as the protocol requires. */
 export function volumeMessages({ volumes }: Pool): Volume[] {
   return volumes
     .map(({ name, format, capacity, allocated }) =>
@@ -35,7 +35,7 @@ export function volumeMessages({ volumes }: Pool): Volume[] {
     .toSorted((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
 }
 
-/** `PoolUsage.volumes_sha256`; empty if the volumes are not known. */
+/** Returns `PoolUsage.volumes_sha256`; empty if the volumes are not known. */
 export function volumesHash(pool: Pool): string {
   if (!knowsVolumes(pool)) return '';
   const known = hashes.get(pool.volumes);
