@@ -11,8 +11,8 @@ export interface Program {
 }
 
 /**
- * Makes V8 interpret a program instead of compiling it. For programs that mostly wait: compiling what they do every few
- * seconds takes more memory than it is worth, a fifth of a console's.
+ * Makes V8 interpret a program instead of compiling it. For programs that mostly wait: compiling code that runs every
+ * few seconds takes more processor time than it saves, a fifth of all that a console uses.
  */
 function interpreted(program: Promise<Program>): Promise<Program> {
   for (const flag of ['--no-opt', '--no-maglev', '--no-sparkplug']) setFlagsFromString(flag);

@@ -33,7 +33,7 @@ export async function stopGuests(options: StopOptions): Promise<string[]> {
   try {
     return await stop(options);
   } finally {
-    // The records of running guests stay unchanged until the host is down; only an aborted stop ends that here.
+    // The hook must not change its records until the host is down, so this file stays; only an aborted stop removes it.
     if (options.libvirt.signal?.aborted) await rm(places.stopping, { force: true });
   }
 }

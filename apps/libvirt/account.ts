@@ -30,7 +30,7 @@ export async function giveAccount(libvirt: Libvirt, id: string): Promise<number 
   const definition = await virsh(libvirt, dump);
   const labelled = withAccount(definition, account);
   if (labelled === undefined) return undefined;
-  // A definition that has changed since is skipped: that change is handled by itself.
+  // A definition that has changed since is not overwritten.
   if ((await virsh(libvirt, dump)) === definition) await defineFrom(libvirt, labelled);
   return account;
 }

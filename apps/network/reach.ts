@@ -39,8 +39,8 @@ export interface ReachPlaces {
 }
 
 /**
- * Asks the gateway, each name server and the control plane of this machine, all at the same time. A target that does
- * not answer is a result, not an error.
+ * Asks the gateway, each name server and the control plane of this machine, all at the same time. Never throws: a
+ * target that does not answer is a result.
  */
 export async function testReach(
   { network, controlPlane }: { network: Network; controlPlane: ControlPlaneAddress | undefined },

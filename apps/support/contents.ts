@@ -180,7 +180,7 @@ async function definitionsOf({ run }: Place): Promise<Item[]> {
   );
 }
 
-/** Removes from a definition all that an operator passes to a guest: secrets in it may have any name. */
+/** Removes from a definition the texts that an operator passes to a guest: secrets in them may have any name. */
 export function withoutGuestsWords(xml: string): string {
   return xml
     .replaceAll(/<(metadata|sysinfo|cmdline|initargs|description)\b[^>]*>[\s\S]*?<\/\1>/g, '<$1/>')

@@ -8,7 +8,10 @@ import { printable } from '../../text/printable.ts';
 import { describeMaintenance } from './maintenance.ts';
 import type { Status, Told } from './status.ts';
 
-/** Describes the agent's answers for people, in lines. Control characters in names are removed for the terminal. */
+/**
+ * Describes the agent's answers for people, in lines. Control characters are replaced by question marks, so that names
+ * cannot control a terminal.
+ */
 export function describe(status: Status): string {
   const lines = [
     ...describeHealth(status.health),

@@ -110,7 +110,7 @@ export class Membership {
 
   /**
    * Tries once to join a control plane; if that succeeds, the node belongs to it instead of any previous one.
-   * @throws AgentError for the operator; nothing has changed then
+   * @throws AgentError for the operator; everything then continues as before
    */
   async join({ controlPlane, token }: JoinRequest): Promise<Joined> {
     const origin = parseOrigin(controlPlane);

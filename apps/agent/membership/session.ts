@@ -105,7 +105,7 @@ export class Session {
   /** Address at which the control plane is called. */
   #origin: string;
   /**
-   * As `Clock.elapsed`: the time of its last answer or of the begin of the session, and of the last query of the LAN.
+   * As `Clock.elapsed`: the time of its last answer or of the start of the session, and of the last query of the LAN.
    */
   #answeredAt: number;
   #lanAskedAt = 0;

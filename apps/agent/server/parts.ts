@@ -11,7 +11,7 @@ import type { StorageState } from '../pools/watch-pools.ts';
 /** State of the connection to the control plane. */
 export type ControlPlaneState = Health['controlPlane'];
 
-/** The parts of the agent, as its HTTP API uses them. Addresses are never cached. */
+/** The parts of the agent. Their functions return current values; addresses are never cached. */
 export interface Parts {
   /** Version of the agent. */
   version: string;
