@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 
-/** An account of this machine, with the groups that it is a member of. */
+/** An account of this machine, with the groups it is a member of. */
 export interface Account {
   readonly uid: number;
   readonly gid: number;
   readonly groups: readonly number[];
 }
 
-/** Finds an account by its name in passwd(5) and group(5). @returns undefined if there is none */
+/** Finds an account by name in passwd(5) and group(5). @returns undefined if it does not exist */
 export async function findAccount(name: string): Promise<Account | undefined> {
   const line = (await readFile('/etc/passwd', 'utf8'))
     .split('\n')
@@ -22,12 +22,12 @@ export async function findAccount(name: string): Promise<Account | undefined> {
   return { uid: Number(uid), gid: Number(gid), groups };
 }
 
-/** Whether this process is root, and so can become another account. */
+/** Whether this process is root, and can therefore switch to another account. */
 export function isRoot(): boolean {
   return process.getuid?.() === 0;
 }
 
-/** Makes this process, which is root, one of an account. */
+/** Switches this process from root to another account, for good. */
 export function becomeAccount({ uid, gid, groups }: Account): void {
   process.setgroups?.([gid, ...groups]);
   process.setgid?.(gid);
@@ -35,9 +35,9 @@ export function becomeAccount({ uid, gid, groups }: Account): void {
 }
 
 /**
- * Works as an account for as long as it takes, where this process is root, and is root again then. What else the process does
- * meanwhile is done by that account, too.
- * @param account undefined where there is none of that name: the process stays who it is
+ * Runs work under another account if this process is root, and switches back to root afterwards. Until then, everything
+ * the process does runs under that account.
+ * @param account undefined if the account does not exist: the process keeps its own
  */
 export async function asAccount<T>(
   account: Account | undefined,

@@ -22,7 +22,7 @@ const names = z
   .min(1)
   .max(8);
 
-/** Words that name a receiver of alerts. */
+/** The name of a receiver of alerts. */
 const receiverName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'is no name');
 
 const severities = z
@@ -42,7 +42,7 @@ const webhook = z.strictObject({
       /^whsec_(?:[A-Za-z0-9+/]{4}){8,21}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/,
       'is not whsec_ and a key of 24 to 64 bytes in base64: echo whsec_$(openssl rand -base64 32) makes one',
     ),
-  /** A file with certificates that its certificate has to go back to, in place of those that are known. */
+  /** A file with the certificates that its certificate chain must end in, instead of the system's. */
   authority: path.optional(),
   severities,
 });
@@ -61,7 +61,7 @@ const syslog = z
     port: port ?? (rest.transport === 'tls' ? 6514 : 514),
   }));
 
-/** What `config.yaml` may say; each key has a default, and any other key is an error. */
+/** Schema of `config.yaml`; each key has a default, and any other key is an error. */
 const configSchema = z
   .strictObject({
     database: z
@@ -85,7 +85,7 @@ const configSchema = z
         address: z
           .url({ protocol: /^http$/, error: 'is not an address such as http://127.0.0.1:2379' })
           .default('http://127.0.0.1:2379'),
-        /** Left by its service when it has set a damaged folder aside. */
+        /** Written by etcd's service when it has set a damaged folder aside. */
         notice: path.default('/var/lib/etcd/notice'),
       })
       .prefault({}),
@@ -116,30 +116,30 @@ const configSchema = z
       ),
     /** The certificate authority: a private key and its certificate. */
     authority: path.default('/quantix/vdc/ca.pem'),
-    /** The port of the hosts' agents. */
+    /** The port for hosts' agents. */
     agents: z
       .strictObject({
-        /** An address of this machine; `::` is all of them, by IPv4 as well. */
+        /** An address of this machine; `::` means all addresses, IPv4 included. */
         listen: z.union([z.ipv4(), z.ipv6()], 'is no address').default('::'),
-        /** 0 is any that is free. */
+        /** 0 means any free port. */
         port: z.int().min(0).max(65535).default(NODE_PORT),
-        /** Where it can be reached as well, or is going to be: hosts are told before anything changes. */
+        /** Further addresses at which it is reachable, now or soon: hosts learn them before anything changes. */
         announce: z.array(origin).max(16).default([]),
       })
       .prefault({}),
-    /** The port of people. */
+    /** The port for people. */
     people: z
       .strictObject({
-        /** An address of this machine; `::` is all of them, by IPv4 as well. */
+        /** An address of this machine; `::` means all addresses, IPv4 included. */
         listen: z.union([z.ipv4(), z.ipv6()], 'is no address').default('::'),
-        /** 0 is any that is free. */
+        /** 0 means any free port. */
         port: z.int().min(0).max(65535).default(443),
       })
       .prefault({}),
-    /** Updates for hosts: where they come from, and how much of them is kept. */
+    /** Updates for hosts: their source, and how many are kept. */
     updates: z
       .strictObject({
-        /** Root of the tree that is mirrored; without it, what is put into the folder by hand is served. */
+        /** Root of the tree to mirror; without it, files put into the folder by hand are served. */
         upstream: z
           .url({ protocol: /^https?$/, error: 'is not an address such as https://updates.example' })
           .transform((text) => text.replace(/\/+$/, ''))
@@ -152,7 +152,7 @@ const configSchema = z
         limitGiB: z.int().min(1).max(10_000).default(10),
       })
       .prefault({}),
-    /** Backups, and the passphrase of those that are made by themselves. */
+    /** Backups, and the passphrase of automatic ones. */
     backup: z
       .strictObject({
         folder: path.default('/data/backup'),
@@ -162,21 +162,21 @@ const configSchema = z
           .string()
           .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'is no time such as "02:30"')
           .default('02:30'),
-        /** Of how many days, and of how many weeks, the last one is kept. */
+        /** Number of days, and of weeks, for which the last backup is kept. */
         days: z.int().min(1).max(1000).default(7),
         weeks: z.int().min(0).max(1000).default(4),
-        /** Hours after which the last good one is too old. */
+        /** Hours after which the last good backup is too old. */
         alertAfter: z.int().min(1).max(10_000).default(48),
       })
       .prefault({}),
-    /** How long what happened is kept: events beyond either are removed. */
+    /** Retention of events: those beyond either limit are removed. */
     events: z
       .strictObject({
         most: z.int().min(1000).max(100_000_000).default(200_000),
         days: z.int().min(1).max(3650).default(30),
       })
       .prefault({}),
-    /** Who is told of alerts. */
+    /** Receivers of alerts. */
     alerts: z
       .strictObject({
         webhooks: z.array(webhook).max(16).default([]),
@@ -194,7 +194,7 @@ const configSchema = z
 
 export type Config = z.output<typeof configSchema>;
 
-/** Names of those who are told of alerts. */
+/** Returns the names of all receivers of alerts. */
 export function receiversOf({
   webhooks,
   syslog: servers,
@@ -206,18 +206,18 @@ export function receiversOf({
 }
 
 /**
- * Reads the control plane's configuration; without a file it is the default.
- * @throws ControlPlaneError naming the file and the key or line that is wrong; nothing of a wrong file is used
+ * Reads the control plane's configuration; without a file, the defaults apply.
+ * @throws ControlPlaneError naming the file and the wrong key or line; no part of a wrong file is used
  */
 export async function readConfig(file: string): Promise<Config> {
   const text = await readIfThere(file);
   return await parseConfig(text ?? '', file);
 }
 
-/** Reads the text of a `config.yaml`; see `readConfig`. */
+/** Parses the text of a `config.yaml`; see `readConfig`. */
 export async function parseConfig(text: string, file: string): Promise<Config> {
   const yaml = { text, file, Failure: ControlPlaneError };
-  // An empty file is not worth the parser's loading.
+  // The YAML parser is slow to load; an empty file does not need it.
   const content = text.trim() === '' ? undefined : contentOf(await parseYaml(yaml), yaml);
   const parsed = configSchema.safeParse(content ?? {});
   if (parsed.success) return parsed.data;

@@ -34,11 +34,11 @@ import type { OpenPort } from './people/port.ts';
 import type { Authority } from './trust/authority.ts';
 import type { MirrorState } from './updates/keep-mirror.ts';
 
-/** Milliseconds between two looks at the services, and between two attempts to reach the database. */
+/** Milliseconds between two checks of the services, and between two attempts to reach the database. */
 const LOOK_EVERY = 10_000;
 const RETRY_AFTER = 2_000;
 
-/** Who leads while there is no database to lead with. */
+/** The standing while there is no database for an election. */
 const NOT_ASKED: AgedStanding = {
   role: 'unknown',
   problem: 'the database is not ready yet',
@@ -46,41 +46,41 @@ const NOT_ASKED: AgedStanding = {
   confirmedAgo: undefined,
 };
 
-/** The control plane's own state: what it found out, and when. */
+/** The control plane's own state: what it has found out, and when. */
 export interface ControlPlane extends InventorySources {
-  /** Which hosts trust it, and by which it knows them. */
+  /** The certificate authority that hosts trust, and by which it identifies them. */
   readonly authority: Authority;
-  /** Why it tells of its health and does nothing else, for people; undefined if it does all. */
+  /** Returns why it only reports its health and does nothing else, for people; undefined if it works fully. */
   limited(): string | undefined;
-  /** What people are shown. */
+  /** The certificate that people are shown. */
   readonly certificate: PeopleCertificate;
-  /** What happens, for whoever listens. */
+  /** The events, for subscribers. */
   readonly events: EventFeed;
-  /** How the mirroring of updates stands. */
+  /** Returns the state of the mirroring of updates. */
   mirrored(): readonly MirrorState[];
-  /** The port of people and its certificate; `null` while they are not served. */
+  /** Returns the port for people and its certificate; `null` while it is not served. */
   servedPeople(): FirstLogIn['people'];
-  /** What there is to tell now. */
+  /** Collects the current facts about health. */
   facts(): Promise<HealthFacts>;
-  /** Works until the signal is aborted. */
+  /** Resolves after the signal is aborted and all work has ended. */
   readonly ended: Promise<void>;
 }
 
 export interface ControlPlaneOptions {
   readonly config: Config;
   readonly authority: Authority;
-  /** What is backed up beside the database each night; nothing is, where this is absent. */
+  /** What is backed up each night with the database; without it, there are no nightly backups. */
   readonly secrets?: BackupSecrets;
-  /** Whether the version that runs stays: migrations wait for that. */
+  /** Whether the running version is confirmed: migrations wait for that. */
   readonly confirmed: Confirmed;
-  /** The port of people, where it was opened before this process left root. */
+  /** The port for people, if it was opened while this process was root. */
   readonly port?: OpenPort | undefined;
   readonly version: string;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
-/** Times of the election, by a configuration. */
+/** Returns the election's times from a configuration. */
 function electionTimes({
   leadership: { lease, renewEvery, stepDownAfter },
 }: Config): ElectionTimes {
@@ -92,9 +92,9 @@ function electionTimes({
 }
 
 /**
- * Starts the control plane: waits for PostgreSQL, migrates, then looks at its services again and again. A database that is not
- * there yet is waited for; one that cannot be used is told in `facts`, and tried again. While the version that runs is not
- * confirmed, migrations are only tried, and all else waits with them.
+ * Starts the control plane: waits for PostgreSQL, migrates it, then checks its services repeatedly. If the database is
+ * not there yet, it waits; if it cannot be used, `facts` reports the problem, and it tries again. While the running
+ * version is not confirmed, migrations are only tried out, and everything else waits for them.
  */
 export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const { config, authority, secrets, confirmed, version, log, signal } = options;
@@ -105,7 +105,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const certificate = new PeopleCertificate({ database, authority, log });
   let problem: string | undefined = 'the database is not migrated yet';
   let limited: string | undefined;
-  /** Whether the database has the schema of this version: nothing works on it before. */
+  /** Whether the database has the schema of this version: nothing uses it before. */
   let migrated = false;
   let schemaVersion: number | undefined;
   let mirrored = (): readonly MirrorState[] => [];
@@ -120,7 +120,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   }));
 
   const request = migrateRequest(config, { version, log });
-  /** Migrations that were tried already, by their names. */
+  /** Names of the migrations that were already tried out. */
   let tried = '';
   const migrate = async (): Promise<'done' | 'held' | 'failed'> => {
     try {
@@ -218,7 +218,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     untilOvertaken: async (task) => await begun().untilOvertaken(task),
   };
   const serveAgents = async () => {
-    // Loaded after the first look, as etcd's client is.
+    // Loaded after the first check, as etcd's client is.
     const [{ serveNodes }, { openNodeState, readKept }, { ClaimLocks }, { startMonitor }] =
       await Promise.all([
         import('./node-service/serve.ts'),
@@ -242,7 +242,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     await serveAgain(() => serveNodes(options));
     await Promise.all([monitor.ended, rolled]);
   };
-  /** Serves until told to end: what cannot be served now is tried again. */
+  /** Serves until the signal is aborted; retries after a failure. */
   const serveAgain = async (serve: () => Promise<{ ended: Promise<void> }>) => {
     for (let told = ''; !signal.aborted; ) {
       try {
@@ -315,7 +315,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       await monotonicClock.sleep(became === 'held' ? LOOK_EVERY : RETRY_AFTER, signal);
     }
     if (signal.aborted) return;
-    // Before etcd's client is loaded, which takes a slow machine seconds: a boot waits for the first look.
+    // Runs before etcd's client is loaded, which takes a slow machine seconds: the boot waits for the first check.
     await look();
     await Promise.all([
       ...[lead(), events.work(), serveAgents(), servePeople()],

@@ -18,20 +18,22 @@ import { type AlertReceiver, newsOf } from './receiver.ts';
 import { syslogReceiver } from './syslog.ts';
 import { webhookReceiver } from './webhook.ts';
 
-/** Events of alerts that may wait for a receiver; the oldest ones beyond are given up, and counted. */
+/** Alert events that may wait for one receiver; older ones are dropped and counted. */
 export const MOST_WAITING = 1000;
 
-/** Milliseconds between two looks where nothing was told. */
+/** Milliseconds between two looks at the database if no notification arrives. */
 const LOOK_EVERY = 10_000;
 
-/** Milliseconds after a failure until the next attempt; it doubles with each, up to the most. */
+/**
+ * Delays before the next attempt after a failure, in milliseconds; the delay doubles with each failure, up to `most`.
+ */
 export interface RetryTimes {
   readonly first: number;
   readonly most: number;
 }
 const RETRY: RetryTimes = { first: 1000, most: 300_000 };
 
-/** Those who are told of alerts, by the configuration. */
+/** Creates the receivers of alerts that the configuration names. */
 export function openReceivers({ webhooks, syslog }: Config['alerts']): AlertReceiver[] {
   return [
     ...webhooks.map((one) => webhookReceiver(one)),
@@ -52,8 +54,9 @@ export interface DeliverOptions {
 }
 
 /**
- * Tells receivers of alerts, while this program leads, until the signal: to each all events in their order, from the moment on
- * that it was configured. Events wait in the database, and outlive a restart; a receiver that fails keeps no other one waiting.
+ * Delivers alerts to receivers while this program is the leader, until the signal is aborted. Each receiver gets all
+ * events in order, starting from when it was configured. Events wait in the database and survive a restart; a failing
+ * receiver does not delay the others.
  */
 export async function deliverAlerts(options: DeliverOptions): Promise<void> {
   const { receivers } = options;
@@ -75,7 +78,7 @@ async function wakeWithNews(
         for (const wake of wakes) wake.set();
       }
     } catch {
-      // Cut off: what was missed is found in the database.
+      // The subscription was lost: missed events are found in the database.
       for (const wake of wakes) wake.set();
     }
   }
@@ -101,7 +104,7 @@ async function deliverTo(
         const why = messageOf(error);
         if (why !== told) log.warning(`alerts do not reach ${receiver.name}: ${why}`);
         told = why;
-        // No news makes it try sooner.
+        // New events do not shorten the delay after a failure.
         const wait = Math.min(retry.first * 2 ** failures, retry.most);
         failures += 1;
         await systemClock.sleep(wait * (0.8 + 0.4 * Math.random()), signal);
@@ -112,7 +115,7 @@ async function deliverTo(
   }
 }
 
-/** Delivers the next event. @returns whether there may be more @throws Error if it did not arrive */
+/** Delivers the next event to a receiver. @returns whether there may be more @throws Error if the delivery fails */
 async function deliverNext(
   receiver: AlertReceiver,
   epoch: number,

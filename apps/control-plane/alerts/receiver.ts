@@ -3,24 +3,24 @@ import type { FleetEvent } from '../../api/events.ts';
 import { messageOf } from '../../error.ts';
 import type { Config } from '../config.ts';
 
-/** A receiver, by the configuration. */
+/** Settings of a receiver in the configuration. */
 export type WebhookSettings = Config['alerts']['webhooks'][number];
 export type SyslogSettings = Config['alerts']['syslog'][number];
 
-/** Something outside that is told of alerts. */
+/** An outside system that receives alerts. */
 export interface AlertReceiver {
-  /** Name by the configuration. */
+  /** Its name in the configuration. */
   readonly name: string;
-  /** Severities of the alerts that it is told of. */
+  /** Severities of the alerts that it receives. */
   readonly severities: ReadonlySet<string>;
   /**
-   * Tells it one event of an alert. The same event may be told again, where it is not known whether it arrived.
-   * @throws Error saying why it did not arrive, as far as that can be known
+   * Delivers one event of an alert. If it is unknown whether an event arrived, it is delivered again.
+   * @throws Error with the reason why it did not arrive, if it is known
    */
   deliver(event: FleetEvent, signal: AbortSignal): Promise<void>;
 }
 
-/** What an event of an alert says of it; see `write_alert_events` of migration 11. */
+/** Data of an alert event; see `write_alert_events` of migration 11. */
 export interface AlertNews {
   readonly severity: string;
   readonly message: string;
@@ -30,7 +30,7 @@ export interface AlertNews {
   readonly acknowledgedBy: string | null;
 }
 
-/** Reads what an event of an alert says. */
+/** Reads the data of an alert event. */
 export function newsOf({ data }: FleetEvent): AlertNews {
   const text = (name: string) => {
     const value = data[name];
@@ -47,8 +47,9 @@ export function newsOf({ data }: FleetEvent): AlertNews {
 }
 
 /**
- * Reads the certificates that a receiver's has to go back to; anew with each delivery, as somebody may replace them.
- * @param file undefined: those that Node knows
+ * Reads the certificates that a receiver's certificate chain must end in; read for each delivery, because the file may
+ * be replaced.
+ * @param file undefined: use the certificates that Node trusts
  * @throws Error naming the file
  */
 export async function readAuthority(file: string | undefined): Promise<{ ca?: string }> {

@@ -8,19 +8,16 @@ import type { FleetEvent } from '../../api/events.ts';
 import { printable } from '../../text/printable.ts';
 import { type AlertReceiver, newsOf, readAuthority, type SyslogSettings } from './receiver.ts';
 
-/**
- * Milliseconds that the server may take in all until it has let go of the connection, whatever it says meanwhile, and for which a
- * datagram's refusal is waited for.
- */
+/** Milliseconds within which the server must close the connection, and for which a refusal of a datagram is awaited. */
 const CLOSED_WITHIN = 10_000;
 const REFUSED_WITHIN = 200;
 
-/** Facility "daemon", and severities, of RFC 5424, 6.2.1. */
+/** Facility "daemon" and the severities of RFC 5424, 6.2.1. */
 const FACILITY = 3;
 const SEVERITIES: Readonly<Record<string, number>> = { CRITICAL: 2, WARNING: 4, INFO: 6 };
 const NOTICE = 5;
 
-/** Bytes of a text: what every receiver should take (RFC 5424, 6.1), less the header. */
+/** Longest text in bytes: the length that every receiver should accept (RFC 5424, 6.1), less the header. */
 const LONGEST_TEXT = 1800;
 
 const WORDS: Readonly<Record<string, string>> = {
@@ -31,9 +28,9 @@ const WORDS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Sends RFC 5424: a datagram each (RFC 5426), or one connection each, with the length before the message (RFC 6587, 3.4.1; RFC
- * 5425 for TLS). A connection that the server ends in order after ours means that it arrived. Of a datagram only a refusal is
- * told.
+ * Creates a receiver that sends RFC 5424 messages: each as a datagram (RFC 5426), or on a connection of its own with
+ * the length before the message (RFC 6587, 3.4.1; RFC 5425 for TLS). A message has arrived if the server closes the
+ * connection in order after this side has closed it. For a datagram, only a refusal is noticed.
  */
 export function syslogReceiver(
   settings: SyslogSettings,
@@ -51,7 +48,7 @@ export function syslogReceiver(
   };
 }
 
-/** @param host name of this machine */
+/** Formats an event as a syslog message. @param host name of this machine */
 export function syslogMessage(event: FleetEvent, host: string): string {
   const { severity, message, sourceType, sourceName, acknowledgedBy } = newsOf(event);
   const isNews = event.kind === 'alert.raised' || event.kind === 'alert.changed';
@@ -62,11 +59,11 @@ export function syslogMessage(event: FleetEvent, host: string): string {
   const by = acknowledgedBy === null ? '' : ` by ${acknowledgedBy}`;
   const more = message === '' ? '' : `: ${message}`;
   const told = `${WORDS[event.kind] ?? event.kind}${by}, ${severity}: ${event.subject.name} (${source})${more} [alert ${event.subject.id}, event ${event.id}]`;
-  // The byte order mark says that it is UTF-8.
+  // The byte order mark marks the text as UTF-8.
   return `${header} \uFEFF${cut(printable(told))}`;
 }
 
-/** Cut to so many bytes that no character is. */
+/** Cuts a text to the longest length, without splitting a character. */
 function cut(text: string): string {
   const bytes = Buffer.from(text);
   if (bytes.length <= LONGEST_TEXT) return text;
@@ -79,7 +76,7 @@ async function sendDatagram({ host, port }: SyslogSettings, message: Buffer): Pr
   const { promise: failed, reject } = Promise.withResolvers<never>();
   socket.on('error', reject);
   try {
-    // Not as the callback of connect(): that is called where it fails, too.
+    // Not as the callback of connect(): that is called on failure, too.
     socket.once('connect', () =>
       socket.send(message, (error) => {
         if (error !== null) reject(error);
@@ -111,7 +108,7 @@ async function sendStream(
   const late = () => reject(new Error(`${host}, port ${port}, does not answer`));
   const limit = setTimeout(late, closedWithin);
   socket.on('error', reject);
-  // A server that has read all ends the connection after us; one that has not resets it, or ended it before.
+  // A server that has read everything closes the connection after us; one that has not resets it or closed it earlier.
   socket.on('end', () => {
     if (socket.writableFinished) resolve();
     else reject(new Error(`${host}, port ${port}, ends the connection before it has the message`));

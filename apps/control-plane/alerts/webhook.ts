@@ -3,12 +3,13 @@ import { request } from 'node:https';
 import type { FleetEvent } from '../../api/events.ts';
 import { type AlertReceiver, newsOf, readAuthority, type WebhookSettings } from './receiver.ts';
 
-/** Milliseconds that an answer may take, where nothing else is said. */
+/** Milliseconds that an answer may take by default. */
 const ANSWER_WITHIN = 10_000;
 
 /**
- * Posts JSON, signed as Standard Webhooks have it (https://www.standardwebhooks.com, version 1): HMAC-SHA256 over id, time in
- * seconds and body. A status from 200 to 299 within that time means that it arrived; nothing else does.
+ * Creates a receiver that posts JSON, signed as in Standard Webhooks (https://www.standardwebhooks.com, version 1):
+ * HMAC-SHA256 over id, time in seconds and body. A delivery has arrived only if the status is from 200 to 299 and comes
+ * in time.
  */
 export function webhookReceiver(
   settings: WebhookSettings,
@@ -80,11 +81,11 @@ interface Post {
   readonly signal: AbortSignal;
 }
 
-/** @returns the status of the answer, whose body is not read */
+/** Posts a body. @returns the status of the response, whose body is not read */
 async function post({ url, body, ...given }: Post): Promise<number> {
   const { signal } = given;
   const { promise, resolve, reject } = Promise.withResolvers<number>();
-  // A connection of its own: one that is kept may be dead without a word.
+  // A new connection each time: a kept one may have been lost unnoticed.
   const sent = request(url, { method: 'POST', agent: false, ...given });
   sent.once('response', (response) => {
     resolve(response.statusCode ?? 0);

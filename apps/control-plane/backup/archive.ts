@@ -3,43 +3,43 @@ import * as z from 'zod';
 import { ControlPlaneError } from '../error.ts';
 import { ByteReader, damaged, seal, unseal } from './sealed-stream.ts';
 
-/** Bytes of a manifest and of a file beside the dump, at most: both are held in memory. */
+/** Largest size in bytes of the manifest and of each file beside the dump: both are held in memory. */
 const MOST_BYTES = 1024 * 1024;
 
 const SHA256_BYTES = 32;
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
-/** Files of the control plane that a backup has beside the dump; of the configuration only if there is one. */
+/** Files that a backup holds besides the dump; the configuration only if it exists. */
 export const FILE_NAMES = ['ca.pem', 'config.yaml'] as const;
 export type FileName = (typeof FILE_NAMES)[number];
 
 const manifestSchema = z.object({
-  /** Whose backup it is. */
+  /** Product that the backup belongs to. */
   product: z.string().max(100),
   /** Version of the program that made it. */
   program: z.string().max(100),
-  /** When what it holds was so. */
+  /** The time of the state that it holds. */
   madeAt: z.iso.datetime(),
-  /** Major version of the PostgreSQL that was dumped. */
+  /** Major version of the PostgreSQL server that was dumped. */
   postgresql: z.int().positive(),
-  /** The migrations that the database had, as its ledger has them. */
+  /** The applied migrations, as in the database's ledger. */
   migrations: z
     .array(z.object({ version: z.int(), name: z.string(), upSha256: sha256, downSha256: sha256 }))
     .max(10_000),
-  /** Rows of each table; tables of another schema than `public` with its name before theirs. */
+  /** Table → its number of rows; the name of a table outside the schema `public` begins with its schema. */
   counts: z.record(z.string(), z.int().nonnegative()),
-  /** SHA-256 of the certificate authority's root. */
+  /** SHA-256 of the certificate authority's root certificate. */
   authority: sha256,
   files: z
     .array(z.object({ name: z.enum(FILE_NAMES), size: z.int().min(0).max(MOST_BYTES), sha256 }))
     .max(FILE_NAMES.length),
 });
 
-/** What a backup says of itself. */
+/** The manifest of a backup. */
 export type Manifest = z.output<typeof manifestSchema>;
 
-/** What a backup is made of. */
+/** The content to write into a backup. */
 export interface ArchiveContent {
   readonly manifest: Omit<Manifest, 'files'>;
   readonly files: ReadonlyMap<FileName, Uint8Array>;
@@ -51,13 +51,13 @@ export interface ArchiveContent {
 export interface Archive {
   readonly manifest: Manifest;
   readonly files: ReadonlyMap<FileName, Buffer>;
-  /** @throws ControlPlaneError, before its end, if the backup is damaged: until then nothing of it may be believed */
+  /** @throws ControlPlaneError while it is read, if the backup is damaged: do not trust any part before the end */
   readonly dump: AsyncGenerator<Buffer>;
 }
 
 /**
- * Makes a backup: a sealed stream of the manifest's length in bytes (4 bytes, big-endian), the manifest in JSON, the files in the
- * manifest's order, the dump, and the dump's SHA-256 (32 bytes).
+ * Writes a backup: a sealed stream of the manifest's length in bytes (4 bytes, big-endian), the manifest in JSON, the
+ * files in the manifest's order, the dump, and the dump's SHA-256 (32 bytes).
  * @param cost see `seal`
  */
 export function writeArchive(
@@ -88,8 +88,8 @@ async function* contentOf({ manifest, files, dump }: ArchiveContent): AsyncGener
 }
 
 /**
- * Opens a backup: its manifest and files are read, its dump is not yet.
- * @throws ControlPlaneError if it is none, cannot be opened with this passphrase, or is damaged
+ * Opens a backup and reads its manifest and files, but not its dump.
+ * @throws ControlPlaneError if it is not a backup, cannot be opened with this passphrase, or is damaged
  */
 export async function openArchive(
   sealed: AsyncIterable<Uint8Array>,
@@ -134,7 +134,7 @@ function parseManifest(bytes: Buffer): Manifest {
   });
 }
 
-/** All but the last 32 bytes, which are the hash of those before. */
+/** Yields the dump: all but the last 32 bytes, which are its hash. */
 async function* dumpOf(source: ByteReader): AsyncGenerator<Buffer> {
   const hash = createHash('sha256');
   let held = Buffer.alloc(0);

@@ -1,9 +1,12 @@
 import type { ClientBase } from 'pg';
 
-/** Rows by table; tables of another schema than `public` with its name before theirs: `migrations.ledger`. */
+/**
+ * Table → its number of rows; the name of a table outside the schema `public` begins with its schema:
+ * `migrations.ledger`.
+ */
 export type Counts = Readonly<Record<string, number>>;
 
-/** Counts the rows of all tables of a database, as the transaction sees them. */
+/** Counts the rows of all tables of a database, as seen by the current transaction. */
 export async function countRows(client: ClientBase): Promise<Counts> {
   const { rows: tables } = await client.query<{ schema: string; name: string }>(`
     SELECT schemaname AS schema, tablename AS name FROM pg_tables

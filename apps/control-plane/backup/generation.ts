@@ -4,33 +4,34 @@ import { enterAudit } from '../database/repositories/audit-log.ts';
 import { leaveEventNumbersOut } from '../database/repositories/events.ts';
 
 /**
- * By how much the leader's epoch is raised at least: more than it grew between a backup and its restore. So a program that led
- * after the backup and was paused leads no more. That it is no smaller than the time in milliseconds tells restores of one backup
- * apart.
+ * Least increase of the leader's epoch: more than it can grow between a backup and its restore, so that a leader that
+ * took over after the backup and was paused is fenced off. The new epoch is also at least the time in milliseconds,
+ * which distinguishes several restores of one backup.
  */
 const LEAP = 1_000_000;
 
-/** Why what was under way is not any more, for people. */
+/** Reason shown to people for tasks that the restore canceled. */
 const REASON = 'the control plane was restored from a backup';
 
 /** Where a restored database comes from. */
 export interface Origin {
-  /** When the backup was made. */
+  /** The time at which the backup was made. */
   readonly madeAt: string;
-  /** Who restores it. */
+  /** Who restores the backup. */
   readonly by: string;
   readonly now: Date;
 }
 
 /**
- * Makes a restored database the beginning of something new, since what happened after the backup is not known to it:
- *  - whoever led, leads no more;
- *  - join tokens are revoked: they may have been used, or revoked, since;
- *  - sessions end: people may have logged out, or lost their accounts, since; requests that were answered are forgotten;
- *  - tasks that were under way are canceled, and roll-outs pause: hosts may have done them, or be told otherwise, since;
+ * Starts a new generation of a restored database, which does not know what happened after the backup:
+ *  - the current leader loses the leadership;
+ *  - join tokens are revoked: they may have been used or revoked since;
+ *  - sessions end: people may have logged out or lost their accounts since; stored answers to requests are deleted;
+ *  - running tasks are canceled and roll-outs are paused: hosts may have carried them out, or received other orders,
+ *    since;
  *  - every host is asked for its full state;
- *  - listeners to events begin anew: what they heard last is not known.
- * An entry of the audit log says so. A host that joined after the backup has no record, and is refused as such
+ *  - subscriptions to events start anew: which event they received last is not known.
+ * An entry of the audit log records it. A host that joined after the backup has no record, and is refused
  * (`ADOPTION_PENDING`).
  */
 export async function beginGeneration(

@@ -1,33 +1,35 @@
 import { readdir } from 'node:fs/promises';
 
-/** Whose backups these are. */
+/** Product that the backups belong to. */
 export const PRODUCT = 'qvdc';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
-/** 1970 began on a Thursday: days before its first Monday. */
+/** The first Monday after 1 January 1970, which was a Thursday, in milliseconds. */
 const MONDAY = 4 * DAY;
 
-/** Which backups are made by themselves, when, and for how long they are kept. */
+/** Schedule and retention of automatic backups. */
 export interface BackupRule {
   /** Time of day in UTC, `02:30`. */
   readonly at: string;
-  /** Of how many days, and of how many weeks, the last one is kept. */
+  /** Number of days, and of weeks, for which the last backup is kept. */
   readonly days: number;
   readonly weeks: number;
-  /** Hours after which the last good one is too old. */
+  /** Hours after which the last good backup is too old. */
   readonly alertAfter: number;
 }
 
-/** What a backup is called: names are in the order of time. */
+/** Returns the name of a backup made at a time; names sort by time. */
 export function backupName(now: Date): string {
   return `${PRODUCT}-${now.toISOString().replaceAll(/[-:]|\.\d+/g, '')}.backup`;
 }
 
 const NAME = new RegExp(`^${PRODUCT}-(\\d{4})(\\d{2})(\\d{2})T(\\d{2})(\\d{2})(\\d{2})Z\\.backup$`);
 
-/** When a backup was made, by its name; undefined if it is none of these. */
+/**
+ * Returns the time of a backup in milliseconds since 1970, from its name; undefined if it is not the name of a backup.
+ */
 export function backupTime(name: string): number | undefined {
   const [, ...parts] = NAME.exec(name) ?? [];
   if (parts.length !== 6) return undefined;
@@ -36,7 +38,7 @@ export function backupTime(name: string): number | undefined {
   return Number.isNaN(time) ? undefined : time;
 }
 
-/** Names of the good backups of a folder, the newest first; one has its name when it was verified. */
+/** Lists the names of the good backups of a folder, newest first; a backup gets its name once it is verified. */
 export async function listBackups(folder: string): Promise<string[]> {
   const names = await readdir(folder);
   return names
@@ -46,7 +48,8 @@ export async function listBackups(folder: string): Promise<string[]> {
 }
 
 /**
- * The newest backup. One of the future is none: a clock that had gone ahead made it, and it would be the newest for years.
+ * Finds the newest backup. Backups from the future are skipped: a clock that was ahead made them, and they would be the
+ * newest for years.
  * @param names of backups
  * @param now milliseconds since 1970
  */
@@ -66,7 +69,7 @@ function newestFirst(names: readonly string[], now: number): { name: string; tim
     .sort((a, b) => b.time - a.time);
 }
 
-/** When a backup was due last, in milliseconds since 1970. @param at `02:30`, UTC */
+/** Returns the time at which a backup was last due, in milliseconds since 1970. @param at `02:30`, UTC */
 export function lastDue(at: string, now: number): number {
   const [hours = 0, minutes = 0] = at.split(':').map(Number);
   const today = Math.floor(now / DAY) * DAY + hours * HOUR + minutes * 60_000;
@@ -74,8 +77,8 @@ export function lastDue(at: string, now: number): number {
 }
 
 /**
- * Which backups are given up: all but the last one of each of the last days, and of each of the last weeks (from Monday), that
- * have one. The newest always stays, and so does one of the future, which takes no other one's place.
+ * Returns the backups to delete: all but the last one of each of the latest days and of each of the latest weeks (from
+ * Monday) that have one. The newest is always kept. Backups from the future are kept, too, and do not count.
  * @param names of backups
  * @param now milliseconds since 1970
  */
@@ -100,19 +103,19 @@ export function outdated(
   return there.map(({ name }) => name).filter((name) => !kept.has(name));
 }
 
-/** What there is to know of the backups that are made by themselves. */
+/** The state of automatic backups. */
 export interface BackupStanding {
-  /** When the last good one was made; undefined if there is none. */
+  /** Time of the last good backup; undefined if there is none. */
   readonly newest: number | undefined;
-  /** Whether there is a passphrase for them. */
+  /** Whether a passphrase is set. */
   readonly hasPassphrase: boolean;
-  /** Whether any host has joined: before, nothing can be lost. */
+  /** Whether any host has joined: before that, there is nothing to lose. */
   readonly hasHosts: boolean;
-  /** Why the last attempt failed; undefined if it did not. */
+  /** Why the last attempt failed; undefined if it succeeded. */
   readonly failure: string | undefined;
 }
 
-/** What is wrong with them, in words for people; undefined if nothing is. */
+/** Describes a problem of automatic backups, for people; undefined if there is none. */
 export function backupProblem(
   { newest, hasPassphrase, hasHosts, failure }: BackupStanding,
   { alertAfter }: Pick<BackupRule, 'alertAfter'>,

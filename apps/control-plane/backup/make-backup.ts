@@ -15,7 +15,7 @@ import { countRows } from './count-rows.ts';
 import { PRODUCT } from './keep.ts';
 import { majorVersion } from './scratch-database.ts';
 
-/** What is backed up beside the database. */
+/** The files to back up with the database. */
 export interface BackupFiles {
   readonly files: ReadonlyMap<FileName, Buffer>;
   /** Fingerprint of the certificate authority. */
@@ -23,7 +23,7 @@ export interface BackupFiles {
 }
 
 /**
- * Reads the files that a backup has. Root's business: they are nobody else's.
+ * Reads the files to back up. Runs as root: other accounts may not read them.
  * @param authority path of the certificate authority
  * @param configuration path of the configuration, which may be missing
  * @throws ControlPlaneError if there is no certificate authority, or it cannot be read
@@ -55,7 +55,7 @@ export async function readBackupFiles(
 
 export interface BackupRequest extends BackupFiles {
   readonly address: DatabaseAddress;
-  /** Whom PostgreSQL knows the control plane by; undefined where this process is that already. */
+  /** Account that PostgreSQL knows the control plane by; undefined if this process already has it. */
   readonly account: Account | undefined;
   readonly passphrase: string;
   /** Version of the program. */
@@ -65,9 +65,9 @@ export interface BackupRequest extends BackupFiles {
 }
 
 /**
- * Makes a backup. The file is its owner's alone, and gets its name when it is whole and on disk; what is there by that name
- * is replaced. Counts and dump are of one moment, whatever is written meanwhile.
- * @returns what is in it
+ * Makes a backup. Only its owner may read the file, which gets its name once it is complete and on disk; an existing
+ * file of that name is replaced. Counts and dump show the same snapshot, independent of concurrent writes.
+ * @returns row counts of the backup
  * @throws ControlPlaneError if the database cannot be dumped
  * @throws DiskError if the file cannot be written
  */
@@ -104,7 +104,10 @@ export async function makeBackup(
   }
 }
 
-/** Writes a file that is there whole or not at all, also after a power cut, and only its owner's. @throws DiskError */
+/**
+ * Writes a file that only its owner can read. It exists complete or not at all, also after a power failure. @throws
+ * DiskError
+ */
 async function writeWhole(file: string, content: AsyncIterable<Uint8Array>): Promise<void> {
   const temporary = `${file}.${process.pid}.partial`;
   try {
@@ -120,7 +123,7 @@ async function writeWhole(file: string, content: AsyncIterable<Uint8Array>): Pro
   }
 }
 
-/** A dump in pg_dump's custom format, as it is made. */
+/** Yields a dump in pg_dump's custom format while it is made. */
 async function* dumpOf(
   { socketFolder, user, database }: DatabaseAddress,
   {
@@ -131,7 +134,7 @@ async function* dumpOf(
 ): AsyncGenerator<Uint8Array> {
   const args = [
     ...['--host', socketFolder, '--username', user, '--no-password'],
-    // More of it costs more time than it saves.
+    // Stronger compression costs more time than it saves.
     ...['--format=custom', '--compress=1', `--snapshot=${snapshot}`, database],
   ];
   const ending = new AbortController();
@@ -145,7 +148,7 @@ async function* dumpOf(
   stderr?.setEncoding('utf8').on('data', (piece: string) => {
     words = (words + piece).slice(-10_000);
   });
-  // Told below; a program that cannot be started has no output.
+  // Reported below; a program that cannot be started has no output.
   child.ended.catch(() => undefined);
   try {
     if (stdout !== null) yield* stdout;
@@ -158,7 +161,7 @@ async function* dumpOf(
       cause,
     });
   } finally {
-    // Where nobody reads on.
+    // Reached also if the consumer stops reading.
     ending.abort();
   }
 }

@@ -15,18 +15,18 @@ import { backupName, backupProblem, lastDue, listBackups, newestOf, outdated } f
 import { type BackupFiles, makeBackup } from './make-backup.ts';
 import { verifyBackup } from './verify.ts';
 
-/** Milliseconds between two looks at the clock, and after which what failed is tried again. */
+/** Milliseconds between two looks at the clock, and before a failed backup is tried again. */
 const LOOK_EVERY = 60_000;
 const RETRY_AFTER = 3_600_000;
 
-/** What an alert about backups is called. */
+/** Identifies the alert about backups. */
 const ALERT = { title: 'There is no good backup', sourceType: 'CONTROL_PLANE' } as const;
 const SOURCE = 'backup';
 
-/** What is left of a backup that was cut off, by its name; whatever else is in the folder is somebody's. */
+/** Names of unfinished backups that an interrupted attempt left; other files in the folder are not touched. */
 const CUT_OFF = /^qvdc-\d{8}T\d{6}Z\.backup\.unverified(\.\d+\.partial)?$/;
 
-/** What the program read of root's files when it was root. */
+/** Files of root that the program read while it was root. */
 export interface BackupSecrets extends BackupFiles {
   readonly passphrase: string | undefined;
 }
@@ -41,14 +41,15 @@ export interface NightlyOptions {
   readonly signal: AbortSignal;
 }
 
-/** Folder of the backups that are made by themselves. */
+/** Returns the folder of automatic backups. */
 export function nightlyFolder({ backup }: Config): string {
   return join(backup.folder, 'nightly');
 }
 
 /**
- * Makes a backup each night, restores it into a scratch database, and gives up old ones, until the signal is aborted. One that is
- * not known to be good has another name. What is wrong is an alert, which ends by itself.
+ * Makes a backup each night, verifies it by restoring it into a scratch database, and deletes old ones, until the
+ * signal is aborted. An unverified backup has a different name. A problem raises an alert, which is cleared when the
+ * problem is solved.
  */
 export async function makeNightly(options: NightlyOptions): Promise<void> {
   const { config, secrets, database, log, signal } = options;
@@ -72,7 +73,7 @@ export async function makeNightly(options: NightlyOptions): Promise<void> {
   }
 }
 
-/** @returns why it failed; undefined if it did not */
+/** Tries to make a backup. @returns why it failed; undefined if it succeeded */
 async function attempt(
   options: NightlyOptions & { passphrase: string; now: Date },
 ): Promise<string | undefined> {
@@ -92,7 +93,10 @@ async function attempt(
   }
 }
 
-/** @returns path of the backup, which gets its name when it was restored into a scratch database */
+/**
+ * Makes a backup and verifies it in a scratch database. @returns its path; the file gets this name after the
+ * verification
+ */
 async function makeGoodBackup({
   config,
   secrets,
@@ -103,7 +107,7 @@ async function makeGoodBackup({
 }: NightlyOptions & { passphrase: string; now: Date }): Promise<string> {
   const folder = nightlyFolder(config);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  // What an attempt left that was cut off.
+  // Remove the unfinished files of interrupted attempts.
   for (const name of await readdir(folder)) {
     if (CUT_OFF.test(name)) await rm(join(folder, name));
   }
@@ -120,7 +124,7 @@ async function makeGoodBackup({
     const archive = await openArchive(content, passphrase);
     await verifyBackup(archive, { address, own, signal });
   } finally {
-    // One that is no good is not read to its end.
+    // A bad backup is not read to its end.
     content.destroy();
   }
   await rename(unverified, file);
@@ -128,7 +132,7 @@ async function makeGoodBackup({
   return file;
 }
 
-/** Names of the good backups that were made by themselves, the newest first. */
+/** Lists the names of the good automatic backups, newest first. */
 export async function listNightly(config: Config): Promise<string[]> {
   try {
     return await listBackups(nightlyFolder(config));
@@ -138,7 +142,7 @@ export async function listNightly(config: Config): Promise<string[]> {
   }
 }
 
-/** Raises the alert that says what is wrong, or ends it. */
+/** Raises the alert about backups if there is a problem, and clears it otherwise. */
 async function tell(
   { config, secrets, database }: NightlyOptions,
   failure: string | undefined,

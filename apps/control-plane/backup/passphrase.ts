@@ -2,11 +2,11 @@ import { messageOf } from '../../error.ts';
 import { readIfThere } from '../../files/durable-file.ts';
 import { ControlPlaneError } from '../error.ts';
 
-/** Characters that a passphrase has at least: it is what stands between a copy of a backup and all hosts. */
+/** Least number of characters of a passphrase: it alone protects all hosts if a copy of a backup leaks. */
 export const LEAST_CHARACTERS = 12;
 
 /**
- * Reads a passphrase: the first line of a file.
+ * Reads a passphrase from the first line of a file.
  * @returns undefined if there is no such file
  * @throws ControlPlaneError if it cannot be read, or is too short
  */
@@ -23,7 +23,7 @@ export async function readPassphrase(file: string): Promise<string | undefined> 
   return expectLong(line, file);
 }
 
-/** @throws ControlPlaneError if a passphrase is too short to be one */
+/** Returns the passphrase. @throws ControlPlaneError if it is too short */
 export function expectLong(passphrase: string, where?: string): string {
   if (passphrase.length >= LEAST_CHARACTERS) return passphrase;
   throw new ControlPlaneError({

@@ -19,19 +19,19 @@ import { dropDatabase, openBeside, restoreBeside } from './scratch-database.ts';
 import { damaged } from './sealed-stream.ts';
 import { finishSwitch, orderSwitch, type SwitchFolders, switchFolders } from './switch.ts';
 
-/** What is put in place of what. */
+/** What to restore, and onto what. */
 export interface RestoreRequest {
   readonly archive: Archive;
   readonly config: Config;
   readonly configFile: string;
-  /** What becomes of the present configuration. */
+  /** What to do with the present configuration. */
   readonly configuration: 'replace' | 'keep';
-  /** Whom PostgreSQL knows the control plane by; undefined where this process is that already. */
+  /** Account that PostgreSQL knows the control plane by; undefined if this process already has it. */
   readonly account: Account | undefined;
   readonly confirmed: Confirmed;
   /** Version of the program. */
   readonly program: string;
-  /** Who restores it, for the audit log. */
+  /** Who restores the backup, for the audit log. */
   readonly by: string;
   readonly now: Date;
   readonly log: Logger;
@@ -39,9 +39,9 @@ export interface RestoreRequest {
 }
 
 /**
- * Whether a backup is one that this program can restore, by what it says of itself.
- * @returns the migrations that it lacks
- * @throws ControlPlaneError if it is another product's, of a newer version, or has other migrations
+ * Checks by a backup's manifest that this program can restore it.
+ * @returns the migrations that the backup lacks
+ * @throws ControlPlaneError if it belongs to another product or a newer version, or has other migrations
  */
 export async function expectRestorable(
   { product, program, migrations }: Manifest,
@@ -63,11 +63,11 @@ export async function expectRestorable(
 }
 
 /**
- * Puts a backup in the place of the present database, certificate authority and configuration. All is made and checked beside
- * them; then they are switched, and a cut at any moment leaves the one or the other. What was there is kept: the database as
- * `<name>_before_restore`, the files in `before-restore`.
+ * Replaces the present database, certificate authority and configuration by those of a backup. The new ones are
+ * prepared and checked first and then switched in; an interruption at any point leaves either the old or the new state.
+ * The old state is kept: the database as `<name>_before_restore`, the files in `before-restore`.
  * @returns rows of each table
- * @throws ControlPlaneError if it cannot be restored, or the control plane runs; nothing was changed then
+ * @throws ControlPlaneError if it cannot be restored, or the control plane is running; nothing has changed then
  */
 export async function restoreBackup(request: RestoreRequest): Promise<Counts> {
   const { archive, config, configFile, account, confirmed, program, by, now, log, signal } =
@@ -117,7 +117,8 @@ export async function restoreBackup(request: RestoreRequest): Promise<Counts> {
 }
 
 /**
- * Goes on with a restore that was cut off when it had been decided; what was cut off before that has changed nothing.
+ * Completes a restore that was interrupted after its switch was decided. A restore that was interrupted earlier has
+ * changed nothing.
  * @returns whether there was one
  * @throws as `finishSwitch` does, or if PostgreSQL does not answer
  */
@@ -134,7 +135,7 @@ export async function finishRestore(
   }
 }
 
-/** The files that take the places of present ones. @throws ControlPlaneError if they do not fit this machine */
+/** Returns the files that replace present ones. @throws ControlPlaneError if they do not fit this machine */
 async function newFiles({
   archive: { manifest, files },
   config,
@@ -169,10 +170,13 @@ async function renameDatabase(beside: Client, from: string, to: string): Promise
   await beside.query(`ALTER DATABASE ${quotedFrom} RENAME TO ${quotedTo}`);
 }
 
-/** @throws ControlPlaneError if somebody is connected to the database: the control plane, or a person */
+/**
+ * Checks that nobody is connected to the database. @throws ControlPlaneError naming the session: the control plane's or
+ * a person's
+ */
 async function expectStopped(beside: Client, database: string): Promise<void> {
   const { rows } = await beside.query<{ name: string; user: string }>(
-    // What kind another account's session is, is not told; the server's own have no account.
+    // PostgreSQL hides the backend type of other accounts' sessions; the server's own processes have no account.
     `SELECT application_name AS name, usename AS user FROM pg_stat_activity
      WHERE datname = $1 AND usename IS NOT NULL AND coalesce(backend_type, 'client backend') = 'client backend' LIMIT 1`,
     [database],

@@ -12,16 +12,19 @@ import type { Archive, Manifest } from './archive.ts';
 import { countRows } from './count-rows.ts';
 import { damaged } from './sealed-stream.ts';
 
-/** The database that every server has: who works on databases is connected to this one. */
+/** A database that every server has; connections that create or drop databases use it. */
 const MAINTENANCE = 'postgres';
 
-/** Key of the advisory lock under which one program at a time restores beside a database; the second is its name's hash. */
+/**
+ * First key of the advisory lock that allows only one program at a time to restore next to a database; the second key
+ * is the hash of the database's name.
+ */
 const LOCK = 730_591;
 
-/** Milliseconds that are waited for the end of another verification or restore. */
+/** Milliseconds to wait for another verification or restore to end. */
 const LOCK_TIMEOUT = 60_000;
 
-/** Major version of the server: 15, 18. */
+/** Returns the major version of the server, such as 15 or 18. */
 export async function majorVersion(client: ClientBase): Promise<number> {
   const { rows } = await client.query<{ number: string }>(
     "SELECT current_setting('server_version_num') AS number",
@@ -30,9 +33,9 @@ export async function majorVersion(client: ClientBase): Promise<number> {
 }
 
 /**
- * Connects to the server beside a database, as the only program that restores there. What others left that were cut off is
- * removed. The lock ends with the connection.
- * @throws ControlPlaneError if the server does not answer, or another one goes on for a minute
+ * Connects to the server, next to a database, and takes the lock for restoring there. Removes the scratch databases of
+ * interrupted programs. The lock ends with the connection.
+ * @throws ControlPlaneError if the server does not answer, or another program holds the lock for a minute
  */
 export async function openBeside(address: DatabaseAddress): Promise<Client> {
   const client = await openConnection({ ...address, database: MAINTENANCE });
@@ -56,7 +59,7 @@ export async function openBeside(address: DatabaseAddress): Promise<Client> {
   }
 }
 
-/** Ends the control plane's own connections to databases. Those of a person are not its to end. */
+/** Terminates the control plane's own sessions in databases. Sessions of other accounts are left alone. */
 export async function endSessions(client: Client, databases: readonly string[]): Promise<void> {
   await client.query(
     `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -66,8 +69,8 @@ export async function endSessions(client: Client, databases: readonly string[]):
 }
 
 /**
- * Removes a database, if it is there. Not with FORCE: that is refused while the server's own vacuum works there, which is ended
- * without.
+ * Drops a database if it exists. Does not use FORCE, which fails while the server's autovacuum works there; without it,
+ * PostgreSQL ends the autovacuum.
  */
 export async function dropDatabase(client: Client, name: string): Promise<void> {
   await endSessions(client, [name]);
@@ -80,11 +83,11 @@ export interface Scratch {
 }
 
 /**
- * Restores a backup into a new database beside the present one, and compares what is there with the backup's manifest: rows of
- * each table, and the migrations. Nothing else is changed.
+ * Restores a backup into a new database next to the present one, and compares it with the backup's manifest: the rows
+ * of each table, and the migrations. Nothing else is changed.
  * @param beside from `openBeside`
- * @throws ControlPlaneError if the backup is damaged, is of a newer PostgreSQL, or is not what its manifest says; the new database
- *   is gone then
+ * @throws ControlPlaneError if the backup is damaged, comes from a newer PostgreSQL, or does not match its manifest;
+ *   the new database is removed then
  */
 export async function restoreBeside(
   beside: Client,
@@ -134,7 +137,7 @@ async function restoreDump(
   stderr?.setEncoding('utf8').on('data', (piece: string) => {
     words = (words + piece).slice(-10_000);
   });
-  // Told below.
+  // Reported below.
   child.ended.catch(() => undefined);
   try {
     await give(stdin, dump);
@@ -145,15 +148,15 @@ async function restoreDump(
     const what = `the dump in the backup cannot be restored: ${messageOf(cause)}`;
     throw new ControlPlaneError({ what, where: database, cause });
   } finally {
-    // Of a dump that turned out to be damaged nothing is committed: its session is in one transaction, and ends.
+    // Nothing of a damaged dump is committed: its session is a single transaction, which ends here.
     ending.abort();
     await child.ended.catch(() => undefined);
   }
 }
 
 /**
- * Hands a stream to a program. It is read to its end also where the program has ended, or wants no more: only at its end is it
- * known to be whole.
+ * Writes a stream to a program. Reads the stream to its end even if the program has ended or closed its input: only the
+ * end shows that the stream is complete.
  */
 async function give(stdin: Writable | null, content: AsyncIterable<Uint8Array>): Promise<void> {
   const closed = new AbortController();

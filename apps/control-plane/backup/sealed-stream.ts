@@ -9,20 +9,18 @@ import {
 import { ControlPlaneError } from '../error.ts';
 
 /**
- * A stream of bytes under a passphrase. The format is our own; numbers are big-endian.
- *
- * Header, 60 bytes:
- *  - 8 bytes `QVDCBAK` and the version of the format, 1;
+ * A stream of bytes, encrypted under a passphrase. The format is our own; numbers are big-endian.
+ *  Header, 60 bytes:
+ *  - 8 bytes: `QVDCBAK` and the version of the format, 1;
  *  - 4 bytes: the binary logarithm of scrypt's N (RFC 7914), r = 8, p = 1, and 0;
  *  - 16 random bytes, the salt;
- *  - 32 bytes HMAC-SHA256 over the 28 bytes before. A wrong passphrase is told from damage by it.
- *
- * scrypt makes 64 bytes of the passphrase (UTF-8, NFC) and the salt: the key of what follows, and that of the HMAC.
- *
- * Then blocks, each of 65,536 bytes but for the last, which has as many as are left: AES-256-GCM, followed by its tag of 16
- * bytes. The nonce is 7 bytes 0, 4 bytes the block's number from 0, and 1 byte that is 1 in the last block and 0 before (STREAM
- * by Hoang, Reyhanitabar, Rogaway and Vizár). So a block that is changed, moved, left out or put in is no block, and a stream
- * that was cut off has no last one. Each stream has a salt, and so a key, of its own: no nonce is used twice.
+ *  - 32 bytes: HMAC-SHA256 over the 28 bytes before. It distinguishes a wrong passphrase from damage.
+ *  scrypt derives 64 bytes from the passphrase (UTF-8, NFC) and the salt: the key of the blocks, and that of the HMAC.
+ *  Then follow blocks of 65,536 bytes each, except the last, which holds the rest: AES-256-GCM, each followed by its
+ *  tag of 16 bytes. The nonce is 7 bytes 0, 4 bytes with the block's number from 0, and 1 byte that is 1 in the last
+ *  block and 0 in all others (STREAM by Hoang, Reyhanitabar, Rogaway and Vizár). A block that is changed, moved, left
+ *  out or inserted is therefore detected, and a truncated stream lacks its last block. Each stream has its own salt and
+ *  so its own key: no nonce is used twice.
  */
 const MAGIC = Buffer.from('QVDCBAK\x01', 'latin1');
 const HEADER_BYTES = 60;
@@ -35,11 +33,11 @@ const TAG_BYTES = 16;
 /** Binary logarithm of scrypt's N: 64 MiB of memory. */
 const COST = 16;
 
-/** What a header may ask for: more takes memory that an appliance does not have. */
+/** Accepted range of the cost in a header: a larger one takes more memory than an appliance has. */
 const COSTS = { least: 10, most: 18 };
 
 /**
- * Seals a stream; what it holds is kept in memory a block at a time.
+ * Encrypts a stream; holds one block at a time in memory.
  * @param cost binary logarithm of scrypt's N, 10 to 18
  */
 export async function* seal(
@@ -59,9 +57,10 @@ export async function* seal(
 }
 
 /**
- * Opens a sealed stream. Each piece that comes was sealed with this passphrase, in this place; only once the last one has come is
- * the stream known to be whole.
- * @throws ControlPlaneError if it is none, of a newer format, under another passphrase, changed, or cut off
+ * Decrypts a sealed stream. Each piece that it yields was sealed with this passphrase in this position; only the end of
+ * the stream shows that it is complete.
+ * @throws ControlPlaneError if it is not a sealed stream, has a newer format or another passphrase, was changed, or is
+ *   truncated
  */
 export async function* unseal(
   sealed: AsyncIterable<Uint8Array>,
@@ -77,7 +76,7 @@ export async function* unseal(
   }
 }
 
-/** @returns the key of the blocks */
+/** Checks a header. @returns the key of the blocks */
 async function openHeader(header: Buffer, passphrase: string): Promise<Buffer> {
   if (!header.subarray(0, 7).equals(MAGIC.subarray(0, 7))) {
     throw new ControlPlaneError({ what: 'this is no backup of QvDC' });
@@ -121,18 +120,18 @@ function openBlock(
   }
 }
 
-/** What is wrong with a backup that was made with this passphrase and is not as it was made. */
+/** Creates the error for a backup that was opened with the right passphrase but is damaged. */
 export function damaged(what: string, cause?: unknown): ControlPlaneError {
   const fix = 'Nothing was changed. Use another backup, or another copy of this one.';
   return new ControlPlaneError({ what: `the backup is damaged: ${what}`, fix, cause });
 }
 
-/** @param head the header's first 28 bytes */
+/** Derives the keys from a passphrase. @param head the header's first 28 bytes */
 async function deriveKeys(passphrase: string, head: Buffer): Promise<Keys> {
   const N = 2 ** (head[8] ?? 0);
   const salt = head.subarray(SALT_AT, SIGNED_BYTES);
   const both = await new Promise<Buffer>((resolve, reject) => {
-    // It takes 128 N r bytes, and a little more.
+    // scrypt takes 128 N r bytes, and a little more.
     const options = { N, r: 8, p: 1, maxmem: 2 * 128 * N * 8 };
     scrypt(passphrase.normalize('NFC'), salt, 64, options, (error, made) =>
       error === null ? resolve(made) : reject(error),
@@ -142,9 +141,9 @@ async function deriveKeys(passphrase: string, head: Buffer): Promise<Keys> {
 }
 
 interface Keys {
-  /** Of the blocks. */
+  /** Key of the blocks. */
   readonly key: Buffer;
-  /** Of the header's HMAC. */
+  /** Key of the header's HMAC. */
   readonly check: Buffer;
 }
 
@@ -159,7 +158,7 @@ function nonceOf(number: number, isLast: boolean): Buffer {
   return nonce;
 }
 
-/** Cuts a stream into blocks of a size. There is always a last one; it may be empty if the stream is. */
+/** Cuts a stream into blocks of a size. There is always a last block; it is empty if the stream is. */
 async function* blocksOf(
   content: AsyncIterable<Uint8Array>,
   size: number,
@@ -175,7 +174,7 @@ async function* blocksOf(
   }
 }
 
-/** Reads a stream in pieces of one's own size. */
+/** Reads a stream in pieces of any size. */
 export class ByteReader {
   readonly #source: AsyncIterator<Uint8Array>;
   #pieces: Buffer[] = [];
@@ -185,7 +184,7 @@ export class ByteReader {
     this.#source = source[Symbol.asyncIterator]();
   }
 
-  /** Reads so many bytes; fewer where the stream ends. */
+  /** Reads a number of bytes; fewer if the stream ends. */
   async read(size: number): Promise<Buffer> {
     while (this.#held < size) {
       const next = await this.#source.next();
@@ -199,7 +198,7 @@ export class ByteReader {
     return all.subarray(0, size);
   }
 
-  /** What was not read yet, as it comes. */
+  /** Yields the unread rest as it arrives. */
   async *rest(): AsyncGenerator<Buffer> {
     const pieces = this.#pieces;
     this.#pieces = [];

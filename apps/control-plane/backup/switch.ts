@@ -9,40 +9,45 @@ import { ControlPlaneError } from '../error.ts';
 import { FILE_NAMES, type FileName } from './archive.ts';
 import { dropDatabase, endSessions } from './scratch-database.ts';
 
-/** In the folder of the new files: what is to be done. It is written last, and from then on it is done, whatever happens. */
+/**
+ * File in the folder of the new files that says what to do. It is written last; once it exists, the switch is carried
+ * out, also after a crash.
+ */
 const ORDER = 'order.json';
 
-/** How often the database's last connections are ended before the switch is given up, and milliseconds between. */
+/**
+ * How often the database's last connections are terminated before the switch fails, and the milliseconds in between.
+ */
 const TRIES = 20;
 const PAUSE = 100;
 
 const orderSchema = z.strictObject({
-  /** The database that takes the place of the present one, and the name of that afterwards. */
+  /** The database that replaces the present one, and the present one's later name. */
   restored: z.string(),
   present: z.string(),
   before: z.string(),
-  /** Where files go that lie beside the order. */
+  /** Destinations of the files next to the order. */
   places: z.partialRecord(z.enum(FILE_NAMES), z.string().startsWith('/')),
 });
 
-/** What a switch is to do. */
+/** The content of an order. */
 type Order = z.output<typeof orderSchema>;
 
-/** Where a switch is noted while it is under way, and where files go that it replaces. Both are root's alone. */
+/** The folder of a switch that is under way, and the folder of the files that it replaced. Only root may read them. */
 export interface SwitchFolders {
   readonly restore: string;
   readonly before: string;
 }
 
-/** @param configFile path of the configuration, beside which these folders are */
+/** Returns the folders of a switch. @param configFile path of the configuration, next to which they are */
 export function switchFolders(configFile: string): SwitchFolders {
   const folder = dirname(configFile);
   return { restore: join(folder, 'restore'), before: join(folder, 'before-restore') };
 }
 
 /**
- * Decides that a restored database and files take the places of the present ones. When this has come to its end, they do, even if
- * the machine is switched off: `finishSwitch` goes on. Before that, nothing has happened.
+ * Decides that a restored database and files replace the present ones. Once it returns, the decision holds, even if the
+ * machine is switched off: `finishSwitch` completes it. Before that, nothing has changed.
  * @throws DiskError
  */
 export async function orderSwitch(
@@ -63,14 +68,15 @@ export async function orderSwitch(
   await writeDurably(join(restore, ORDER), text, 0o600);
 }
 
-/** Whether a switch was decided and is not done yet. */
+/** Whether a switch is decided and not complete yet. */
 export async function isSwitchOrdered({ restore }: SwitchFolders): Promise<boolean> {
   return (await readIfThere(join(restore, ORDER))) !== undefined;
 }
 
 /**
- * Does what was decided, or the rest of it: names of databases change in one transaction, then files take their places; those
- * before are kept. Each step can be done again. What is left of a restore that was cut off before it had decided is removed.
+ * Carries out a decided switch, or the rest of it: databases are renamed in one transaction, then files are replaced;
+ * the old ones are kept. Each step can be repeated. Removes what a restore left that was interrupted before its
+ * decision.
  * @param beside a connection to another database of the server
  * @returns whether there was something to do
  * @throws ControlPlaneError if somebody stays connected to the database, or the order cannot be read
@@ -99,8 +105,8 @@ export async function finishSwitch(folders: SwitchFolders, beside: Client): Prom
 }
 
 /**
- * Removes what is left of a restore that was cut off before it had decided anything; the authority's key is in it. There must be
- * no order.
+ * Removes the files of a restore that was interrupted before its decision; they include the authority's key. Call it
+ * only if there is no order.
  * @throws DiskError
  */
 export async function removeUndecided({ restore }: SwitchFolders): Promise<void> {
@@ -133,7 +139,7 @@ async function renameDatabases(
     return found.rowCount !== 0;
   };
   const quoted = (name: string) => beside.escapeIdentifier(name);
-  // Nobody but this takes its name from a restored database whose switch was decided.
+  // Only this switch renames the restored database: if it is gone, the rename is done.
   if (!(await exists(restored))) return;
   await dropDatabase(beside, before);
   const hasPresent = await exists(present);
@@ -162,7 +168,7 @@ async function renameDatabases(
   }
 }
 
-/** Puts a new file in its place. One that is there already was put there before. */
+/** Moves a new file into its place. Does nothing if the place already has its content. */
 async function replaceFile(from: string, place: string, before: string): Promise<void> {
   const content = await readFile(from);
   const present = await readIfThere(place);

@@ -3,39 +3,40 @@ import * as z from 'zod';
 import type { Logger } from '../../log/logger.ts';
 
 /**
- * Answers that are kept for a while in Redis or Valkey. None of it is ever missed: where the cache is gone, slow or holds
- * something strange it has nothing, and no error.
+ * A cache in Redis or Valkey. Its loss never fails a caller: if it is down, slow or holds invalid data, it has no value
+ * and throws no error.
  */
 export interface Cache {
-  /** What is kept under a key; undefined if there is nothing, or something else than the schema says. */
+  /** Returns the value of a key; undefined if there is none, or if it does not match the schema. */
   get<T>(key: string, schema: z.ZodType<T>): Promise<T | undefined>;
-  /** Keeps a value, which JSON can say, for so many seconds; or does not. */
+  /** Stores a JSON value for a number of seconds; may fail silently. */
   set(key: string, value: unknown, seconds: number): Promise<void>;
-  /** Ends the connection. */
+  /** Closes the connection. */
   close(): void;
 }
 
 type Client = ReturnType<typeof createClient>;
 
-/** Milliseconds that a question to the cache may take, if its opener does not say: what it saves takes a few. */
+/** Milliseconds that a request to the cache may take by default: the work it saves takes only a few. */
 const PATIENCE = 100;
 
 /** Milliseconds for which a cache that did not answer is not asked again. */
 const REST = 1_000;
 
-/** Questions that may wait for an answer at once. */
+/** Requests that may wait for an answer at the same time. */
 const MOST_WAITING = 100;
 
-/** Milliseconds between attempts to connect: at first, and at most. */
+/** Milliseconds between attempts to connect: the first delay, and the longest. */
 const RECONNECT = { first: 100, most: 10_000 };
 
-/** Keys of the control plane begin so. */
+/** Prefix of the control plane's keys. */
 const PREFIX = 'qvdc:';
 
 /**
- * Opens the cache. It connects when it is first asked, without waiting for that, and again whenever the connection is lost.
+ * Opens the cache. It connects with the first request, which does not wait for it, and again whenever the connection is
+ * lost.
  * @param socket Unix socket of Redis or Valkey
- * @param patience milliseconds that a question may take
+ * @param patience milliseconds that a request may take
  */
 export function openCache(socket: string, log: Logger, patience = PATIENCE): Cache {
   let client: Client | undefined;
@@ -43,23 +44,23 @@ export function openCache(socket: string, log: Logger, patience = PATIENCE): Cac
   let isClosed = false;
   let restUntil = 0;
 
-  /** Connects. The client has hundreds of commands, which take a slow machine seconds to load: no start waits for it. */
+  /** Connects. Imports the client late: its hundreds of commands take a slow machine seconds to load. */
   const open = async () => {
     const { createClient } = await import('@redis/client');
     if (isClosed) return;
     client = createClient({
       socket: { path: socket, connectTimeout: 3_000, reconnectStrategy },
-      // A cache that is not connected is asked nothing.
+      // While it is not connected, requests fail at once.
       disableOfflineQueue: true,
       commandsQueueMaxLength: MOST_WAITING,
     });
-    // Told to whoever watches the services; here it is a miss.
+    // The health of services is reported elsewhere; here it is a cache miss.
     client.on('error', (error) => log.debug(`the cache is not connected: ${String(error)}`));
-    // Settles when the cache is closed, at the latest.
+    // Settles at the latest when the cache is closed.
     client.connect().catch((error) => log.debug(`the cache is not connected: ${String(error)}`));
   };
 
-  /** Asks the cache, unless it is known not to answer. */
+  /** Sends a request to the cache, unless it recently did not answer. */
   const ask = async <T>(question: (asked: Client) => Promise<T>): Promise<T | undefined> => {
     if (!isOpened) void open();
     isOpened = true;
@@ -97,8 +98,8 @@ export function openCache(socket: string, log: Logger, patience = PATIENCE): Cac
 }
 
 /**
- * Gives what is kept under a key, or finds it and keeps it for others.
- * @throws whatever finding throws
+ * Returns the cached value of a key, or finds it and stores it.
+ * @throws the errors of `find`
  */
 export async function remember<T>(
   cache: Cache,
@@ -112,12 +113,12 @@ export async function remember<T>(
   return found;
 }
 
-/** Reads a kept value. @returns undefined if it is none of the schema */
+/** Parses a stored value. @returns undefined if it does not match the schema */
 function parse<T>(text: string, schema: z.ZodType<T>): T | undefined {
   return jsonOf(schema).safeParse(text).data;
 }
 
-/** A text with JSON of a schema. */
+/** Creates a schema for JSON text of another schema. */
 function jsonOf<T>(schema: z.ZodType<T>) {
   return z
     .string()
@@ -132,7 +133,9 @@ function jsonOf<T>(schema: z.ZodType<T>) {
     .pipe(schema);
 }
 
-/** Milliseconds until the next attempt, less up to half of it. @param attempts in a row that failed */
+/**
+ * Returns the milliseconds until the next attempt, randomly reduced by up to half. @param attempts that failed in a row
+ */
 function reconnectStrategy(attempts: number): number {
   const longest = Math.min(RECONNECT.most, RECONNECT.first * 2 ** Math.min(attempts, 16));
   return longest * (1 - Math.random() / 2);

@@ -19,18 +19,18 @@ import { ControlPlaneError } from '../error.ts';
 import { databaseAddress } from '../migrate-request.ts';
 import { whoAsks } from '../operator/client.ts';
 
-/** How a command about backups is called. */
+/** Options of the backup commands. */
 export interface BackupOptions {
   readonly configFile: string;
   readonly form: 'text' | 'json';
-  /** A file whose first line is the passphrase; else it is the kept one, or is asked for. */
+  /** A file whose first line is the passphrase; without it, the stored passphrase is used, or the operator is asked. */
   readonly passphraseFile: string | undefined;
   readonly signal: AbortSignal;
 }
 
 /**
- * `qx-controlplane backup [FILE]`: makes one.
- * @param given path of the file; in the folder of backups, named by the time, if absent
+ * Carries out `qx-controlplane backup [FILE]`.
+ * @param given path of the file; by default it is in the folder of backups and named by the time
  * @returns the text to print
  */
 export async function makeOne(given: string | undefined, options: BackupOptions): Promise<string> {
@@ -47,7 +47,7 @@ export async function makeOne(given: string | undefined, options: BackupOptions)
   return `${file}: ${rowsOf(counts)}\nKnown to be good is only what was restored once: qx-controlplane backup verify ${file}\n`;
 }
 
-/** `qx-controlplane backup verify FILE`. @returns the text to print */
+/** Carries out `qx-controlplane backup verify FILE`. @returns the text to print */
 export async function verifyOne(file: string, options: BackupOptions): Promise<string> {
   const { configFile, form, signal } = options;
   const config = await readConfig(configFile);
@@ -67,7 +67,7 @@ export async function verifyOne(file: string, options: BackupOptions): Promise<s
 }
 
 /**
- * `qx-controlplane restore FILE`: puts a backup in the place of what is there.
+ * Carries out `qx-controlplane restore FILE`, which replaces the present state by a backup.
  * @returns the text to print
  */
 export async function restoreOne(
@@ -108,7 +108,7 @@ async function expectAgreement(madeAt: string): Promise<void> {
   throw new ControlPlaneError({ what: 'nothing was restored', fix: '--yes asks no question.' });
 }
 
-/** Reads a backup for as long as the work takes. What goes wrong names its file. */
+/** Opens a backup for a piece of work, and closes it afterwards. Errors name the file. */
 async function withArchive<T>(
   file: string,
   passphrase: string,

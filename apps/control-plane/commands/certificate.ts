@@ -10,7 +10,7 @@ import { type Operating, type Outcome, told } from './operating.ts';
 
 const DAY = 86_400_000;
 
-/** `qx-controlplane certificate`; see `operate`. */
+/** Carries out `qx-controlplane certificate`; see `operate`. */
 export async function certificate(
   verb: string,
   operands: readonly string[],

@@ -2,8 +2,8 @@ import { becomeAccount, findAccount, isRoot } from '../account.ts';
 import { type Config, readConfig } from '../config.ts';
 
 /**
- * Reads the configuration for a command of an operator, who is root. The command then goes on as the account that PostgreSQL
- * knows the control plane by; a developer's machine has none, and the command stays who it is.
+ * Reads the configuration for a command that root runs, then switches to the account that PostgreSQL knows the control
+ * plane by. If that account does not exist, as on a developer's machine, the process keeps its own.
  * @throws ControlPlaneError as `readConfig` does
  */
 export async function readConfigAsAccount(file: string): Promise<Config> {

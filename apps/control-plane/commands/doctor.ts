@@ -31,16 +31,16 @@ import { reasonToHold } from '../held-migrations.ts';
 import { databaseAddress, migrateRequest } from '../migrate-request.ts';
 import { readConfigAsAccount } from './config.ts';
 
-/** Milliseconds that a service has to answer: this program is a new one, whose first question takes longest. */
+/** Milliseconds within which a service must answer; the first request of a new process takes longest. */
 const WITHIN = 20_000;
 
-/** Milliseconds that other programs have to answer. */
+/** Milliseconds within which other programs must answer. */
 const PATIENCE = 10_000;
 
 const SERVICE_FIX = 'rc-service NAME status; rc-service NAME restart; logread | grep NAME';
 
 /**
- * `qx-controlplane doctor`: asks everything that the control plane stands on, now.
+ * Carries out `qx-controlplane doctor`: checks everything that the control plane depends on.
  * @returns the text to print, and whether all is well
  */
 export async function examine(
@@ -76,7 +76,7 @@ export async function examine(
     await database.close();
   }
 
-  /** What the database and its hosts tell: clocks, versions, backups. */
+  /** Checks what the database knows of hosts: clocks, versions, backups. */
   async function examineFleet(): Promise<Finding[]> {
     try {
       const now = Date.now();
@@ -100,13 +100,16 @@ export async function examine(
         judgeHosts(rows, VERSION),
       ];
     } catch (error) {
-      // Another version's schema is told already.
+      // A schema of another version is already reported.
       if (error instanceof DatabaseError) return [];
       throw error;
     }
   }
 
-  /** A port that is any free one cannot be asked, and one that waits for the version's confirmation is not open yet. */
+  /**
+   * Checks the listening ports. Port 0 means any free one and cannot be checked; while the version waits for its
+   * confirmation, ports are not open yet.
+   */
   async function examinePorts(isAnswering: boolean): Promise<Finding[]> {
     if ((await confirmed.problem()) !== undefined) return [];
     const given = isAnswering && (await hasGivenCertificate());
@@ -125,7 +128,7 @@ export async function examine(
     try {
       return (await readPeopleCertificate(database.db)) !== undefined;
     } catch (error) {
-      // Another version's schema is told already.
+      // A schema of another version is already reported.
       if (error instanceof DatabaseError) return false;
       throw error;
     }
@@ -151,7 +154,7 @@ export async function examine(
   }
 }
 
-/** Room where backups go; nothing is told of a folder that is not there. */
+/** Checks the free space for backups; reports nothing if the folder does not exist. */
 async function examineSpace({ backup: { folder } }: Config): Promise<Finding[]> {
   if (!(await isThere(folder))) return [];
   return [judgeSpace(await readSpace(folder, { timeout: PATIENCE }), folder)];

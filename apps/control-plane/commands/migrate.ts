@@ -7,7 +7,7 @@ import { reasonToHold } from '../held-migrations.ts';
 import { migrateRequest } from '../migrate-request.ts';
 import { readConfigAsAccount } from './config.ts';
 
-/** `qx-controlplane migrate status`. @returns the text to print */
+/** Carries out `qx-controlplane migrate status`. @returns the text to print */
 export async function showMigrations(configFile: string, form: 'text' | 'json'): Promise<string> {
   const config = await readConfigAsAccount(configFile);
   const { applied, pending } = await readMigrationStatus(
@@ -28,9 +28,9 @@ export async function showMigrations(configFile: string, form: 'text' | 'json'):
 }
 
 /**
- * `qx-controlplane migrate up`.
+ * Carries out `qx-controlplane migrate up`.
  * @returns the text to print
- * @throws ControlPlaneError if the version that runs is not confirmed
+ * @throws ControlPlaneError if the running version is not confirmed
  */
 export async function applyMigrations(configFile: string): Promise<string> {
   await using confirmed = await openConfirmation();
@@ -43,7 +43,7 @@ export async function applyMigrations(configFile: string): Promise<string> {
   return told(done, 'applied', 'The database has all migrations.');
 }
 
-/** `qx-controlplane migrate down`. @returns the text to print */
+/** Carries out `qx-controlplane migrate down`. @returns the text to print */
 export async function takeMigrationsBack(configFile: string, count: number): Promise<string> {
   const config = await readConfigAsAccount(configFile);
   const request = migrateRequest(config, { version: VERSION, log: operatorLog() });
@@ -55,7 +55,7 @@ function told(migrations: readonly { name: string }[], what: string, none: strin
   return migrations.map(({ name }) => `${name}  ${what}\n`).join('');
 }
 
-/** What happens on the way is told beside the result. */
+/** Creates a logger that writes progress to standard error, apart from the result. */
 function operatorLog(): Logger {
   return createLogger({ level: 'warning', write: (line) => process.stderr.write(`${line}\n`) });
 }

@@ -17,8 +17,10 @@ import { type Operating, type Outcome, one, told } from './operating.ts';
 import * as oversee from './oversee.ts';
 
 /**
- * `qx-controlplane token|nodes|vms|pools|tasks|updates|events|alerts|audit|users|certificate`, by the control plane that runs on this machine.
- * @throws UsageError; AnswerError in the words of the control plane, or that it does not run
+ * Carries out `qx-controlplane token|nodes|vms|pools|tasks|updates|events|alerts|audit|users|certificate`, through the
+ * control plane that runs on this machine.
+ * @throws UsageError
+ * @throws AnswerError with the control plane's words, or if it does not run
  */
 export async function operate(
   command: OperatorCommand,
@@ -145,7 +147,10 @@ async function nodes(
   }
 }
 
-/** Deletes nothing by a slip: the host's name is typed, or --yes was. @throws ControlPlaneError if it was not */
+/**
+ * Protects against deleting by mistake: the operator types the host's name, or has given --yes. @throws
+ * ControlPlaneError otherwise
+ */
 async function confirmDelete(hostname: string, { values, askLine }: Operating): Promise<void> {
   if (values.yes === true) return;
   const name = printable(hostname);
@@ -178,7 +183,7 @@ async function vms(
     throw new UsageError('vms list, show, start, shutdown, stop or reboot?');
   }
   expectOperands(operands, 1, Number.POSITIVE_INFINITY);
-  // A slip in one name is found before anything is done to the others.
+  // A wrong name is found before anything is done to the other VMs.
   const found = [];
   for (const name of operands) found.push(await client.showVm(name, operating));
   const seconds = parseDuration(operating.values.within ?? WITHIN, LONGEST_TASK);
@@ -327,17 +332,17 @@ function parseUpTo100(option: string, text: string): number {
   throw new UsageError(`--${option} ${JSON.stringify(text)} is no number from 1 to 100`);
 }
 
-/** Seconds that a task may take at most. */
+/** Longest time of a task in seconds. */
 const LONGEST_TASK = 24 * 60 * 60;
 
-/** Time that a task may take, and that is waited for its end, where nothing else is said. */
+/** Default time that a task may take, and for which its end is awaited. */
 const WITHIN = '2m';
 
-/** Milliseconds between two looks at a task, and after that time until it is given up: the host's word may be late. */
+/** Milliseconds between two looks at a task, and the extra time to wait for the host's late answer. */
 const LOOK_EVERY = 500;
 const GRACE = 10_000;
 
-/** Waits for the ends of tasks and tells how far they are, unless --no-wait was given. */
+/** Waits for tasks to end and prints their progress, unless --no-wait was given. */
 async function follow(
   begun: readonly FleetTask[],
   operating: Operating,
@@ -399,7 +404,7 @@ function parseUses(text: string): number {
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
-/** Reads a time such as `90s`, `30m`, `1h` or `7d`. @returns seconds @throws UsageError */
+/** Parses a duration such as `90s`, `30m`, `1h` or `7d`. @returns seconds @throws UsageError */
 export function parseDuration(text: string, most: number): number {
   const [, number = '', unit = ''] = /^([1-9]\d{0,6})([smhd])$/.exec(text) ?? [];
   const seconds = Number(number) * (UNITS[unit] ?? 0);

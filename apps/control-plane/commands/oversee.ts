@@ -4,7 +4,7 @@ import * as client from '../operator/client.ts';
 import * as describe from '../operator/describe-oversight.ts';
 import { type Operating, type Outcome, one, told } from './operating.ts';
 
-/** `qx-controlplane events`; see `operate`. */
+/** Carries out `qx-controlplane events`; see `operate`. */
 export async function events(
   verb: string,
   operands: readonly string[],
@@ -17,7 +17,7 @@ export async function events(
   return told(operating, answer, (now) => describe.eventsTable(answer, now));
 }
 
-/** `qx-controlplane alerts`; see `operate`. */
+/** Carries out `qx-controlplane alerts`; see `operate`. */
 export async function alerts(
   verb: string,
   operands: readonly string[],
@@ -44,7 +44,7 @@ export async function alerts(
   }
 }
 
-/** `qx-controlplane audit`; see `operate`. The status is 1 where the log is not whole. */
+/** Carries out `qx-controlplane audit`; see `operate`. The status is 1 if the log fails its verification. */
 export async function audit(
   verb: string,
   operands: readonly string[],

@@ -6,21 +6,21 @@ import type {
 } from '../../proto/gen/etcd/rpc_pb.js';
 import { EtcdError } from './error.ts';
 
-/** A key of etcd with its value. */
+/** A key of etcd and its value. */
 export interface KeyValue {
   readonly key: string;
   readonly value: string;
-  /** Revision of the store when the key was made. */
+  /** Revision of the store at which the key was created. */
   readonly createRevision: number;
 }
 
-/** What a transaction came to. */
+/** The result of a transaction. */
 export interface TransactionResult {
   /** Whether its conditions held. */
   readonly held: boolean;
   /** Revision of the store after it. */
   readonly revision: number;
-  /** For each step that was done: the key that it read; undefined if that is not there, or the step reads nothing. */
+  /** For each executed step, the key that it read; undefined if the key does not exist or the step reads nothing. */
   readonly read: readonly (KeyValue | undefined)[];
 }
 
@@ -32,18 +32,18 @@ export interface Change {
   readonly revision: number;
 }
 
-/** A lease: keys that go with it are removed when it ends. */
+/** A lease: keys attached to it are removed when it ends. */
 export interface Lease {
-  /** etcd's ids take 63 bits. */
+  /** etcd's lease id, which takes 63 bits. */
   readonly id: bigint;
-  /** Seconds that it lives without being renewed. */
+  /** Time to live in seconds, without a renewal. */
   readonly seconds: number;
 }
 
 /**
  * Reads the answer to a request for a lease.
- * @param asked seconds that were asked for
- * @throws EtcdError if there is none, or one that ends earlier
+ * @param asked requested seconds
+ * @throws EtcdError if no lease was granted, or one with a shorter time
  */
 export function readLease(answer: LeaseGrantResponse, asked: number, address: string): Lease {
   if (answer.error !== '') throw new EtcdError('refused', `etcd refuses: ${answer.error}`, address);
@@ -57,8 +57,8 @@ export function readLease(answer: LeaseGrantResponse, asked: number, address: st
 
 /**
  * Reads the answer to a transaction.
- * @param steps of each list how many steps were asked for
- * @throws EtcdError if it is not one to this transaction
+ * @param steps number of requested steps of each list
+ * @throws EtcdError if the answer does not match this transaction
  */
 export function readTransaction(
   answer: TxnResponse,
@@ -77,8 +77,8 @@ export function readTransaction(
 }
 
 /**
- * Reads a message of a stream of changes.
- * @throws EtcdError if no more will come: 'forgotten' if changes are missing, 'refused' if etcd ended it
+ * Reads a message of a watch stream.
+ * @throws EtcdError if the stream is over: 'forgotten' if changes are missing, 'refused' if etcd ended it
  */
 export function readChanges(answer: WatchResponse, address: string): Change[] {
   if (answer.compactRevision !== 0n) {
@@ -108,7 +108,7 @@ function readKeyValue({ key, value, createRevision }: KeyValueMessage, address: 
   };
 }
 
-/** Revisions count from 1, by one with each transaction that changes something. */
+/** Reads a revision: they start at 1 and grow by one with each transaction that changes something. */
 function readRevision(revision: bigint, address: string): number {
   const value = Number(revision);
   if (value > 0 && Number.isSafeInteger(value)) return value;

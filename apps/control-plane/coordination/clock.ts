@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Time that only passes, so that nobody who sets the machine's clock changes how long something takes. */
+/** A monotonic clock: setting the machine's clock does not change measured durations. */
 export interface MonotonicClock {
-  /** Milliseconds since some moment. */
+  /** Milliseconds since an arbitrary moment. */
   now(): number;
-  /** Waits; comes back early, without an error, when the signal is aborted. */
+  /** Waits; returns early, without an error, when the signal is aborted. */
   sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
 }
 
-/** The machine's. It stands still while the machine is suspended. */
+/** The machine's monotonic clock. It stops while the machine is suspended. */
 export const monotonicClock: MonotonicClock = {
   now: () => performance.now(),
   async sleep(milliseconds, signal) {

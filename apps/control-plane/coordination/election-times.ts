@@ -1,10 +1,13 @@
 /** Times of an election, in milliseconds: `renewEvery` < `stepDownAfter` < `lease`. */
 export interface ElectionTimes {
-  /** How long a leader's lease lives without being renewed; whole seconds. */
+  /** Time to live of a leader's lease; whole seconds. */
   readonly lease: number;
-  /** Between two renewals, and between two looks of a follower at who leads. */
+  /** Time between two renewals, and between two looks of a follower at the leader. */
   readonly renewEvery: number;
-  /** After its last confirmed renewal a leader leads no more. The rest of its lease is for what it has begun. */
+  /**
+   * Time after its last confirmed renewal at which a leader steps down. The rest of its lease is for work already
+   * begun.
+   */
   readonly stepDownAfter: number;
 }
 

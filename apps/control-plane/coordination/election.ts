@@ -6,53 +6,54 @@ import type { MonotonicClock } from './clock.ts';
 import type { ElectionTimes } from './election-times.ts';
 import type { LeaderKey } from './leader-key.ts';
 
-/** Where leaders are entered, so that what an earlier one writes is refused. */
+/** A store that records leaders, so that writes of earlier ones are refused. */
 export interface Fence {
   /**
-   * Enters a new leader.
-   * @param entry epoch that it proposes, larger than any before unless the store was emptied
+   * Records a new leader.
+   * @param entry its proposed epoch, larger than any before unless the election's store was emptied
    * @returns the epoch to lead with, larger than any before
    */
   enter(entry: { epoch: number; holder: string }): Promise<number>;
-  /** @throws FencedError if another leader has been entered since */
+  /** Checks that an epoch is current. @throws FencedError if another leader has been recorded since */
   check(epoch: number): Promise<void>;
 }
 
-/** Who leads, as far as this program knows. */
+/** Who is the leader, as far as this program knows. */
 export type Standing =
-  /** This program does. */
+  /** This program is the leader. */
   | { readonly role: 'leader'; readonly epoch: number }
-  /** Another one does. */
+  /** Another program is the leader. */
   | { readonly role: 'follower'; readonly leader: string }
-  /** Nobody can tell. */
+  /** The leader is not known. */
   | { readonly role: 'unknown'; readonly problem: string };
 
-/** Who leads, and for how long that has been known. */
+/** Who is the leader, and for how long that has been known. */
 export type AgedStanding = Standing & {
-  /** Milliseconds since it became so; undefined before the election has begun. */
+  /** Milliseconds since this standing began; undefined before the election has begun. */
   readonly age: number | undefined;
   /** Milliseconds since it was last confirmed; undefined before the election has begun. */
   readonly confirmedAgo: number | undefined;
 };
 
-/** A program's part in an election. */
+/** A program's participation in an election. */
 export interface Election {
-  /** Who leads at this moment; never this program after its time is up, however long it was paused. */
+  /** Returns who is the leader now; never this program after its time is up, even if it was paused. */
   standing(): AgedStanding;
   /**
-   * Does a leader's work. A transaction of it has to check the epoch. Where that finds another leader, this one steps down.
-   * @throws NotLeaderError if this program does not lead; nothing was done then
-   * @throws FencedError if another leads by now
+   * Does work as the leader. Its transactions must check the epoch. If the check finds another leader, this program
+   * steps down.
+   * @throws NotLeaderError if this program is not the leader; nothing was done then
+   * @throws FencedError if another program has become the leader
    */
   asLeader<T>(work: (epoch: number) => Promise<T>): Promise<T>;
   /**
-   * Does work that goes on while nobody can tell who leads, as where etcd is stopped: with the epoch that this program was
-   * entered with last. A transaction of it has to check the epoch: that refuses it once another leader was entered.
-   * @throws NotLeaderError if this program was never entered, or was overtaken; nothing was done then
-   * @throws FencedError if another leads by now
+   * Does work that continues while the leader is unknown, for example while etcd is stopped: with the last recorded
+   * epoch of this program. Its transactions must check the epoch, which fails once another leader is recorded.
+   * @throws NotLeaderError if this program was never recorded as the leader, or was overtaken; nothing was done then
+   * @throws FencedError if another program has become the leader
    */
   untilOvertaken<T>(work: (epoch: number) => Promise<T>): Promise<T>;
-  /** Takes part until the signal is aborted; then lets go of the leadership. */
+  /** Takes part until the signal is aborted; then gives up the leadership. */
   readonly ended: Promise<void>;
 }
 
@@ -67,7 +68,7 @@ export interface ElectionOptions {
   readonly signal: AbortSignal;
 }
 
-/** A leader's work was asked of a program that does not lead, or leads no more. */
+/** Thrown if work of the leader is requested from a program that is not, or no longer, the leader. */
 export class NotLeaderError extends ControlPlaneError {
   constructor(what = 'this program does not lead') {
     super({ what, fix: 'The leader does it.' });
@@ -77,18 +78,21 @@ export class NotLeaderError extends ControlPlaneError {
 /** Milliseconds after a failure until the next attempt. */
 const RETRY_AFTER = 1_000;
 
-/** The time in which this program leads. */
+/** A period in which this program is the leader. */
 interface Term {
   readonly epoch: number;
-  /** When its lease was last confirmed: the moment before etcd was asked, which it lives from at the earliest. */
+  /**
+   * When its lease was last confirmed: the moment before etcd was asked, so that the lease ends no earlier than
+   * assumed.
+   */
   confirmedAt: number;
-  /** Aborted, with the reason, when another one leads. */
+  /** Aborted, with the reason, when another program is the leader. */
   readonly overtaken: AbortController;
 }
 
 /**
- * Takes part in the election of the one program that leads. Who takes the leader's key leads as long as its lease is renewed,
- * and is entered at the fence before it acts.
+ * Takes part in the election of a single leader. The program that takes the leader's key leads as long as it renews its
+ * lease; the fence records it before it acts.
  */
 export function startElection(options: ElectionOptions): Election {
   const { name, key, fence, clock, times, log, signal } = options;
@@ -103,7 +107,7 @@ export function startElection(options: ElectionOptions): Election {
   const outOfTime = () =>
     new NotLeaderError(`the leadership was not confirmed for ${times.stepDownAfter / 1000} s`);
 
-  /** @throws NotLeaderError if something takes longer than until a moment; it is not waited for any longer then */
+  /** Awaits work until a moment. @throws NotLeaderError if it takes longer; the work is not awaited any further then */
   const within = async <T>(moment: number, work: Promise<T>): Promise<T> => {
     const settled = new AbortController();
     const limit = clock.sleep(moment - clock.now(), settled.signal).then(() => {
@@ -140,7 +144,7 @@ export function startElection(options: ElectionOptions): Election {
     }
   };
 
-  /** Follows who leads, for a while, or leads. */
+  /** Follows the leader for a while, or becomes the leader. */
   const campaign = async () => {
     const held = await key.read();
     if (held === undefined) return await lead();
@@ -148,7 +152,7 @@ export function startElection(options: ElectionOptions): Election {
     await follow(held.revision);
   };
 
-  /** Waits until there may be another leader. A change that is not told is noticed by the next look. */
+  /** Waits until there may be another leader. The next look finds a change that was not reported. */
   const follow = async (revision: number) => {
     const ending = new AbortController();
     const limit = AbortSignal.any([ending.signal, signal]);
@@ -164,7 +168,7 @@ export function startElection(options: ElectionOptions): Election {
     }
   };
 
-  /** Takes the key and leads, unless another one was faster. */
+  /** Takes the key and leads, unless another program was faster. */
   const lead = async () => {
     const askedAt = clock.now();
     const lease = await key.grantLease(times.lease / 1000);
@@ -178,7 +182,7 @@ export function startElection(options: ElectionOptions): Election {
     }
   };
 
-  /** Leads until told to end. @throws ControlPlaneError if it is overtaken or out of time */
+  /** Leads until the signal is aborted. @throws ControlPlaneError if it is overtaken or out of time */
   const serve = async (lease: Lease, revision: number, askedAt: number) => {
     const entering = fence.enter({ epoch: revision, holder: name });
     const epoch = await within(endOf({ confirmedAt: askedAt }), entering);
@@ -197,7 +201,10 @@ export function startElection(options: ElectionOptions): Election {
     }
   };
 
-  /** @returns whether it could be confirmed @throws ControlPlaneError if another one leads, or may */
+  /**
+   * Renews the lease. @returns whether it was confirmed @throws ControlPlaneError if another program is the leader, or
+   * may be
+   */
   const confirm = async (own: Term, lease: Lease): Promise<boolean> => {
     const askedAt = clock.now();
     try {
@@ -215,7 +222,7 @@ export function startElection(options: ElectionOptions): Election {
     }
   };
 
-  /** Gives the key free for others at once. Where that fails it is free when the lease has ended. */
+  /** Revokes the lease, so that others can take the key at once. If that fails, the key is free when the lease ends. */
   const letGo = async (lease: Lease) => {
     try {
       await key.revokeLease(lease);
@@ -230,7 +237,7 @@ export function startElection(options: ElectionOptions): Election {
     return { role: 'unknown', problem: outOfTime().message };
   };
 
-  /** Works with an epoch; a refusal by the fence ends what this program had with it. */
+  /** Works with an epoch; if the fence refuses it, this program steps down. */
   const withEpoch = async <T>(
     epoch: number | undefined,
     work: (epoch: number) => Promise<T>,
@@ -258,7 +265,7 @@ export function startElection(options: ElectionOptions): Election {
   };
 }
 
-/** Whether both tell of the same leader, or of none. */
+/** Whether both standings name the same leader, or none. */
 function isSame(one: Standing, other: Standing): boolean {
   if (one.role === 'leader') return other.role === 'leader' && one.epoch === other.epoch;
   if (one.role === 'follower') return other.role === 'follower' && one.leader === other.leader;

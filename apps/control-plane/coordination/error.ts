@@ -2,18 +2,18 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { codeOf } from '../../process/code-of.ts';
 import { ControlPlaneError } from '../error.ts';
 
-/** Why etcd did not do what it was asked. */
+/** Why etcd did not carry out a request. */
 export type EtcdFailure =
-  /** It does not answer, or not in time; whether it did what it was asked is not known. */
+  /** No answer, or not in time; whether the request was carried out is not known. */
   | 'unreachable'
-  /** It says no. */
+  /** etcd refuses. */
   | 'refused'
-  /** Its answer makes no sense. */
+  /** The answer is invalid. */
   | 'invalid'
-  /** It was asked for changes since a revision that it has forgotten: what is there now must be read anew. */
+  /** Changes were requested from a revision that is compacted: read the present state anew. */
   | 'forgotten';
 
-/** etcd did not do what it was asked. */
+/** Thrown if etcd did not carry out a request. */
 export class EtcdError extends ControlPlaneError {
   readonly failure: EtcdFailure;
 
@@ -30,7 +30,7 @@ const FIXES: Readonly<Record<EtcdFailure, string | undefined>> = {
   forgotten: undefined,
 };
 
-/** Codes of gRPC with which a call ends that got no answer. */
+/** gRPC codes of calls that got no answer. */
 const NO_ANSWER: ReadonlySet<Code> = new Set([
   Code.Unavailable,
   Code.DeadlineExceeded,
@@ -38,7 +38,10 @@ const NO_ANSWER: ReadonlySet<Code> = new Set([
   Code.Aborted,
 ]);
 
-/** What a failed call means to the operator. @throws the error itself if it is none of a call, but a bug */
+/**
+ * Turns a failed call into an error for the operator. @throws the error itself if it does not come from a call: it is a
+ * bug
+ */
 export function explainEtcdFailure(error: unknown, address: string): EtcdError {
   if (error instanceof EtcdError) return error;
   if (!(error instanceof ConnectError) && codeOf(error) === undefined) throw error;
@@ -50,7 +53,7 @@ export function explainEtcdFailure(error: unknown, address: string): EtcdError {
     const what = `etcd cannot be reached: ${failure.rawMessage}`;
     return new EtcdError('unreachable', what, address, error);
   }
-  // How an answer ends that is no gRPC, or not whole.
+  // Codes of answers that are not gRPC, or incomplete.
   const isSense = ![Code.Unimplemented, Code.Internal, Code.InvalidArgument].includes(failure.code);
   const what = `etcd ${isSense ? 'refuses' : 'does not understand, or is not understood'}: ${failure.rawMessage}`;
   return new EtcdError(isSense ? 'refused' : 'invalid', what, address, error);

@@ -23,45 +23,45 @@ export type Step =
   | { readonly kind: 'read' | 'remove'; readonly key: string }
   | { readonly kind: 'put'; readonly key: string; readonly value: string; readonly lease?: Lease };
 
-/** What etcd does at once: one of two lists of steps. */
+/** A transaction of etcd: executes one of two lists of steps atomically. */
 export interface Transaction {
-  /** Keys and the revision that each was made at, 0 for one that is not there. */
+  /** Conditions: keys and their create revisions; 0 for a key that does not exist. */
   readonly where?: readonly { readonly key: string; readonly createRevision: number }[];
-  /** Done if it is so. */
+  /** Executed if all conditions hold. */
   readonly success: readonly Step[];
-  /** Done if it is not. */
+  /** Executed otherwise. */
   readonly failure?: readonly Step[];
 }
 
 /**
- * etcd, by its version 3 API. Each call takes no longer than 3 s and throws an EtcdError if it was not answered, or in an
- * unexpected way.
+ * etcd, with its version 3 API. Each call takes at most 3 s, and throws an EtcdError if the answer is missing or
+ * unexpected.
  */
 export interface Etcd {
-  /** Makes a lease of at least so many seconds. */
+  /** Grants a lease of at least a number of seconds. */
   grantLease(seconds: number): Promise<Lease>;
-  /** Lets a lease live for its full time again, counted from when etcd takes the request. @returns false if it has ended */
+  /** Renews a lease for its full time, counted from when etcd receives the request. @returns false if it has ended */
   renewLease(lease: Lease): Promise<boolean>;
-  /** Ends a lease, and with it its keys. One that has ended already is fine. */
+  /** Revokes a lease, which removes its keys. Does nothing if it has ended already. */
   revokeLease(lease: Lease): Promise<void>;
   transact(transaction: Transaction): Promise<TransactionResult>;
   /**
-   * Tells of changes of a key as they happen, until the signal is aborted.
-   * @param from revision of the first change to tell of
-   * @throws EtcdError when no more can be told; where its failure is 'forgotten', the key has to be read anew
+   * Yields changes of a key as they happen, until the signal is aborted.
+   * @param from revision of the first change to report
+   * @throws EtcdError when the stream is over; if its failure is 'forgotten', the key must be read anew
    */
   watch(key: string, from: number, signal: AbortSignal): AsyncGenerator<Change, void, void>;
-  /** Ends the connection and what is under way on it. */
+  /** Closes the connection and cancels its calls. */
   close(): void;
 }
 
 /** Milliseconds for a call, including connecting. */
 const DEADLINE = 3_000;
 
-/** Bytes; the largest answer has a few short keys. */
+/** Largest answer in bytes; real answers hold a few short keys. */
 const LARGEST_ANSWER = 1024 * 1024;
 
-/** Opens etcd at an address such as `http://127.0.0.1:2379`; connects when it is first asked, and again after a loss. */
+/** Opens etcd at an address such as `http://127.0.0.1:2379`; connects with the first call, and again after a loss. */
 export function openEtcd(address: string): Etcd {
   const connection = new Http2Connection(address);
   const transport = createGrpcTransport({
@@ -74,7 +74,7 @@ export function openEtcd(address: string): Etcd {
   return etcdOver(transport, address, () => connection.drop());
 }
 
-/** etcd over a transport of one's own. @param drop ends its connection; the next call makes a new one */
+/** Creates the client on a given transport. @param drop ends its connection; the next call makes a new one */
 export function etcdOver(transport: Transport, address: string, drop: () => void): Etcd {
   const leases = createClient(LeaseService, transport);
   const keys = createClient(KV, transport);
@@ -87,7 +87,7 @@ export function etcdOver(transport: Transport, address: string, drop: () => void
     }
   };
   const explain = (error: unknown): EtcdError => {
-    // There may be no way through this connection any more.
+    // The connection may be dead.
     if (error instanceof ConnectError && error.code === Code.DeadlineExceeded) drop();
     return explainEtcdFailure(error, address);
   };
@@ -133,7 +133,7 @@ export function etcdOver(transport: Transport, address: string, drop: () => void
         const request = {
           requestUnion: { case: 'createRequest' as const, value: asked },
         };
-        // A deadline of 0 is none.
+        // 0 means no deadline.
         const options = { signal: anyEnd, timeoutMs: 0 };
         for await (const answer of changes.watch(onceUntil(request, anyEnd), options)) {
           yield* readChanges(answer, address);
@@ -168,7 +168,7 @@ async function* once<T>(request: T): AsyncGenerator<T, void, void> {
   yield request;
 }
 
-/** A stream of one request that stays open: etcd ends the answers with it. */
+/** Sends one request and keeps the stream open: etcd ends the answers when the stream ends. */
 async function* onceUntil<T>(request: T, signal: AbortSignal): AsyncGenerator<T, void, void> {
   yield request;
   if (signal.aborted) return;

@@ -4,7 +4,7 @@ import { enterLeader, FencedError, writeAsLeader } from '../database/repositorie
 import { ControlPlaneError } from '../error.ts';
 import type { Fence } from './election.ts';
 
-/** Leaders are entered in PostgreSQL, where their transactions check it. */
+/** Creates a fence in PostgreSQL, where leaders' transactions check the epoch. */
 export function fenceIn(database: Database): Fence {
   return {
     enter: (entry) => explained(enterLeader(database, entry)),

@@ -7,13 +7,13 @@ import {
 import type { GrpcTransportOptions } from '@connectrpc/connect-node';
 
 /**
- * An HTTP/2 connection that is made when it is first needed, and anew after it broke. Connect's own manager leaves a
- * connection alone while it changes its state; an error of the protocol at such a moment ends the program.
+ * An HTTP/2 connection that is made on demand, and anew after a failure. Connect's own session manager does not listen
+ * to a connection while it changes its state; a protocol error at such a moment ends the program.
  */
 export class Http2Connection implements NonNullable<GrpcTransportOptions['sessionManager']> {
   readonly authority: string;
   #session: Promise<ClientHttp2Session> | undefined;
-  /** All that are not closed yet: streams of one that is to be used no more go on. */
+  /** All connections that are not closed yet: streams of a replaced connection continue. */
   readonly #open = new Set<ClientHttp2Session>();
 
   /** @param address `http://host:port` */
@@ -31,10 +31,10 @@ export class Http2Connection implements NonNullable<GrpcTransportOptions['sessio
     return session.request({ ...headers, ':method': method, ':path': path });
   }
 
-  /** Calls have deadlines: a connection that is dead needs no other sign. */
+  /** Does nothing: calls have deadlines, which detect a dead connection. */
   notifyResponseByteRead(): void {}
 
-  /** Ends it, and what is under way on it. The next request makes a new one. */
+  /** Closes the connections and cancels their streams. The next request makes a new one. */
   drop(): void {
     this.#session = undefined;
     for (const session of this.#open) session.destroy();

@@ -1,34 +1,34 @@
 import type { KeyValue, Lease } from './answers.ts';
 import type { Etcd } from './etcd.ts';
 
-/** Key that the leader holds for as long as its lease lives. */
+/** Key that the leader holds while its lease lives. */
 const LEADER_KEY = 'quantix/vdc/leader';
 
-/** Who holds the leader's key. */
+/** The holder of the leader's key. */
 export interface Held {
-  /** Name that the holder gave. */
+  /** Name that the holder gave itself. */
   readonly holder: string;
-  /** Revision at which it took the key: larger than that of each holder before, as long as the store was not emptied. */
+  /** Revision at which it took the key: larger than that of each earlier holder, unless the store was emptied. */
   readonly revision: number;
 }
 
-/** What an election needs: one key that is held with a lease. Each call may fail with an error, done or not done. */
+/** What an election needs: one key that is held with a lease. A call that fails may have been carried out or not. */
 export interface LeaderKey {
-  /** Makes a lease of so many seconds. */
+  /** Grants a lease of a number of seconds. */
   grantLease(seconds: number): Promise<Lease>;
-  /** Lets a lease live for its full time again. @returns false if it has ended */
+  /** Renews a lease for its full time. @returns false if it has ended */
   renewLease(lease: Lease): Promise<boolean>;
-  /** Ends a lease, and so lets go of the key. */
+  /** Revokes a lease, and so releases the key. */
   revokeLease(lease: Lease): Promise<void>;
-  /** Who holds the key now; undefined if nobody does. */
+  /** Returns the current holder of the key; undefined if there is none. */
   read(): Promise<Held | undefined>;
-  /** Takes the key if nobody holds it. @returns who holds it then, and whether it is the caller */
+  /** Takes the key if it is free. @returns its holder, and whether that is the caller */
   take(holder: string, lease: Lease): Promise<Held & { readonly isTaken: boolean }>;
-  /** Comes back once the key is let go of after a revision, or the signal is aborted. */
+  /** Resolves when the key is released after a revision, or the signal is aborted. */
   waitUntilFree(revision: number, signal: AbortSignal): Promise<void>;
 }
 
-/** The leader's key in etcd. */
+/** Creates the leader's key in etcd. */
 export function leaderKeyIn(etcd: Etcd): LeaderKey {
   return {
     grantLease: (seconds) => etcd.grantLease(seconds),

@@ -3,9 +3,9 @@ import { messageOf } from '../../error.ts';
 import type { Logger } from '../../log/logger.ts';
 import { ControlPlaneError } from '../error.ts';
 
-/** Where the database is. */
+/** Where the database is, and how to connect. */
 export interface DatabaseAddress {
-  /** Folder of PostgreSQL's Unix socket. The server knows who connects by the account of the process (peer). */
+  /** Folder of PostgreSQL's Unix socket. The server identifies a client by the account of its process (peer). */
   readonly socketFolder: string;
   readonly database: string;
   readonly user: string;
@@ -18,17 +18,17 @@ export const DATABASE: DatabaseAddress = {
   user: 'quantix',
 };
 
-/** How many connections a pool has. */
+/** The number of connections of a pool. */
 export interface PoolSize {
-  /** Connections at most. */
+  /** Most connections. */
   readonly open: number;
-  /** Connections that stay when nobody needs them. */
+  /** Connections that stay open when idle. */
   readonly idle: number;
 }
 
 export const POOL_SIZE: PoolSize = { open: 50, idle: 10 };
 
-/** Milliseconds that are waited for a connection, and after which one beyond the idle ones is closed. */
+/** Milliseconds to wait for a connection, and after which an idle connection beyond the kept ones is closed. */
 const CONNECT_WITHIN = 10_000;
 const IDLE_TIMEOUT = 30_000;
 
@@ -37,8 +37,8 @@ const STATEMENT_TIMEOUT = 15_000;
 const LOCK_TIMEOUT = 5_000;
 
 /**
- * Makes the pool that the program's own work goes through. A connection that is lost while idle is logged and replaced.
- * @param types how values of PostgreSQL become values of JavaScript
+ * Creates the pool for the program's own work. A connection that is lost while idle is logged and replaced.
+ * @param types parsers that turn PostgreSQL's values into JavaScript's
  */
 export function createPool(
   address: DatabaseAddress,
@@ -60,13 +60,13 @@ export function createPool(
 }
 
 /**
- * Opens a connection outside of the pool, without time limits, for what takes long or leaves a session in a state that
- * nobody should inherit.
+ * Opens a connection outside of the pool, without time limits, for work that takes long or changes the state of its
+ * session.
  * @throws ControlPlaneError if the server does not answer or refuses
  */
 export async function openConnection(address: DatabaseAddress): Promise<Client> {
   const client = new Client(clientConfig(address));
-  // Told to whoever runs a statement; a loss in between is noticed by the next one.
+  // Statements report the error; a loss in between shows with the next one.
   client.on('error', () => undefined);
   try {
     await client.connect();

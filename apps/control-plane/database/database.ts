@@ -4,18 +4,18 @@ import type { Logger } from '../../log/logger.ts';
 import { createPool, type DatabaseAddress, type PoolSize } from './connection.ts';
 import type { DB } from './schema.ts';
 
-/** What repositories work on: the database, or a transaction in it. */
+/** Where repositories run statements: the database, or a transaction in it. */
 export type Executor = Kysely<DB> | Transaction<DB>;
 
 /** The control plane's database, through a pool of connections. */
 export interface Database {
   readonly db: Kysely<DB>;
-  /** How the pool fares, for metrics. */
+  /** The pool's counts, for metrics. */
   readonly pool: Pick<Pool, 'totalCount' | 'idleCount' | 'waitingCount'>;
   close(): Promise<void>;
 }
 
-/** Opens the database; connects when the first statement is run. */
+/** Opens the database; connects with the first statement. */
 export function openDatabase(address: DatabaseAddress, size: PoolSize, log: Logger): Database {
   const pool = createPool(address, size, log, TYPES);
   const plugins = [new CamelCasePlugin({ maintainNestedObjectKeys: true })];
@@ -23,10 +23,10 @@ export function openDatabase(address: DatabaseAddress, size: PoolSize, log: Logg
   return { db, pool, close: () => db.destroy() };
 }
 
-/** Object identifiers of PostgreSQL's types (pg_type.dat). */
+/** Object identifier of a PostgreSQL type (pg_type.dat). */
 const INT8 = 20;
 
-/** Values as the generated types of the schema have them: 64-bit integers as numbers, which are exact up to 2⁵³. */
+/** Parses values as the generated schema types declare them: 64-bit integers as numbers, which are exact up to 2⁵³. */
 const TYPES: CustomTypesConfig = {
   getTypeParser: (oid, format) => {
     if (oid === INT8) return parseInteger;

@@ -6,10 +6,10 @@ import { run } from '../../process/run.ts';
 import { ControlPlaneError } from '../error.ts';
 import type { DatabaseAddress } from './connection.ts';
 
-/** Where dumps go that are made before a migration. */
+/** Folder of the dumps that are made before a migration. */
 export const AUTOMATIC_DUMPS = '/data/backup/auto';
 
-/** Dumps that are kept of those made before migrations. */
+/** Number of dumps that are kept of those made before migrations. */
 const KEPT = 3;
 
 /** Milliseconds that a dump may take. */
@@ -18,8 +18,8 @@ const TIMEOUT = 30 * 60_000;
 const DUMP_NAME = /^before-migration-.*\.dump$/;
 
 /**
- * Dumps a database before its schema is changed, in PostgreSQL's custom format (pg_dump(1), `-Fc`), and removes all but the
- * newest of these dumps. The file gets its name when it is whole and on disk.
+ * Dumps a database before its schema is changed, in PostgreSQL's custom format (pg_dump(1), `-Fc`), and removes all but
+ * the newest of these dumps. The file gets its name once it is complete and on disk.
  * @param version the schema's present version
  * @returns path of the dump
  * @throws ControlPlaneError if it cannot be made
@@ -61,7 +61,7 @@ async function dump(
   });
 }
 
-/** Names begin with the time, so that their order is that of their age. */
+/** Removes all but the newest dumps. Names begin with the time and so sort by age. */
 async function removeOldDumps(folder: string): Promise<void> {
   const dumps = (await readdir(folder)).filter((name) => DUMP_NAME.test(name)).sort();
   for (const name of dumps.slice(0, -KEPT)) await rm(join(folder, name), { force: true });

@@ -3,18 +3,18 @@ import { z } from 'zod';
 import { ControlPlaneError } from '../error.ts';
 import type { Migration } from './migration-files.ts';
 
-/** Schema of the ledger and of the table that node-pg-migrate keeps; no dump of `public` shows them. */
+/** Schema of the ledger and of node-pg-migrate's own table; dumps of `public` do not contain it. */
 export const LEDGER_SCHEMA = 'migrations';
 
-/** A migration that was applied. */
+/** An applied migration. */
 export interface LedgerEntry {
   readonly version: number;
   readonly name: string;
-  /** Of the files as they were applied, lower case hex. */
+  /** SHA-256 of the files as they were applied, in lower case hex. */
   readonly upSha256: string;
   readonly downSha256: string;
   readonly appliedAt: Date;
-  /** How long it took. */
+  /** Duration in milliseconds. */
   readonly milliseconds: number;
   /** Version of the program that applied it. */
   readonly programVersion: string;
@@ -44,7 +44,7 @@ const rowSchema = z
 
 /** The database was migrated by a newer program: this one must not touch it. */
 export class NewerSchemaError extends ControlPlaneError {
-  /** Version of the database's schema, and of the newest that this program knows. */
+  /** Version of the database's schema, and the newest version that this program knows. */
   readonly schemaVersion: number;
   readonly knownVersion: number;
 
@@ -58,7 +58,7 @@ export class NewerSchemaError extends ControlPlaneError {
   }
 }
 
-/** Makes the ledger where there is none. */
+/** Creates the ledger if it does not exist. */
 export async function ensureLedger(client: ClientBase): Promise<void> {
   await client.query(`
     CREATE SCHEMA IF NOT EXISTS ${LEDGER_SCHEMA};
@@ -73,7 +73,7 @@ export async function ensureLedger(client: ClientBase): Promise<void> {
     )`);
 }
 
-/** Reads the ledger, in order of version; empty where there is none. */
+/** Reads the ledger, sorted by version; empty if it does not exist. */
 export async function readLedger(client: ClientBase): Promise<LedgerEntry[]> {
   const { rows } = await client.query<{ found: boolean }>(
     `SELECT to_regclass('${LEDGER_SCHEMA}.ledger') IS NOT NULL AS found`,
@@ -83,7 +83,10 @@ export async function readLedger(client: ClientBase): Promise<LedgerEntry[]> {
   return z.array(rowSchema).parse(ledger.rows);
 }
 
-/** The statement that enters a migration; it runs in the transaction of the migration itself, so both are there or neither. */
+/**
+ * Returns the statement that records a migration; it runs in the migration's own transaction, so both are committed or
+ * neither.
+ */
 export function entryStatement(migration: Migration, programVersion: string): string {
   const { version, name, up, down } = migration;
   const values = [name, up.sha256, down.sha256, programVersion].map(quoted);
@@ -93,16 +96,16 @@ export function entryStatement(migration: Migration, programVersion: string): st
       1000 * extract(epoch FROM clock_timestamp() - transaction_timestamp()));`;
 }
 
-/** The statement that takes a migration out again. */
+/** Returns the statement that removes a migration from the ledger. */
 export function removalStatement({ version }: Migration): string {
   return `DELETE FROM ${LEDGER_SCHEMA}.ledger WHERE version = ${version};`;
 }
 
 /**
- * Compares what was applied with the migrations that the program has.
- * @returns the migrations that are yet to be applied, in order
- * @throws NewerSchemaError if more was applied than the program knows
- * @throws ControlPlaneError if a migration that was applied is another one here
+ * Compares the applied migrations with those of the program.
+ * @returns the pending migrations, in order
+ * @throws NewerSchemaError if more were applied than the program knows
+ * @throws ControlPlaneError if an applied migration differs from the program's
  */
 export function pendingMigrations(
   ledger: readonly LedgerEntry[],

@@ -8,19 +8,21 @@ const RETRY_AFTER = 2000;
 
 export interface ListenOptions {
   readonly address: DatabaseAddress;
-  /** Name of the channel: see NOTIFY of PostgreSQL. */
+  /** Name of the channel: see PostgreSQL's NOTIFY. */
   readonly channel: 'node_news' | 'event_news';
-  /** What comes late while nobody listens, for the log. */
+  /** What is delayed while the connection is lost, for the log. */
   readonly late: string;
-  /** There is something new, with what was said of it; undefined: there may be anything. */
+  /**
+   * Receives the payload of each notification; undefined after a reconnect, when notifications may have been missed.
+   */
   readonly onNews: (payload: string | undefined) => void;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
 /**
- * Listens to the database for news, by whichever program they come, until the signal. After a time without a connection there
- * may be anything new.
+ * Subscribes to notifications of the database, from any program, until the signal is aborted. After a lost connection,
+ * notifications may have been missed.
  */
 export async function listenForNews(options: ListenOptions): Promise<void> {
   const { address, channel, late, onNews, log, signal } = options;

@@ -14,10 +14,10 @@ import {
 } from './ledger.ts';
 import { type Migration, readMigrations } from './migration-files.ts';
 
-/** Key of the advisory lock under which one program at a time migrates. */
+/** Key of the advisory lock that allows only one program at a time to migrate. */
 const LOCK = 7_305_917_620_155_001;
 
-/** What migrating needs. */
+/** Settings of a migration. */
 export interface MigrateRequest {
   readonly address: DatabaseAddress;
   /** Folder of the migrations. */
@@ -25,18 +25,18 @@ export interface MigrateRequest {
   /** Version of the program, for the ledger. */
   readonly programVersion: string;
   readonly log: Logger;
-  /** Dumps the database before a schema that holds data is changed. @param version the schema's present version */
+  /** Dumps the database before its schema is changed, if it holds data. @param version the schema's present version */
   readonly dump: (version: number) => Promise<void>;
 }
 
-/** How far the schema of a database is. */
+/** The state of a database's schema. */
 export interface MigrationStatus {
   readonly applied: readonly LedgerEntry[];
   readonly pending: readonly Migration[];
 }
 
 /**
- * Says which migrations were applied and which are pending; changes nothing.
+ * Returns the applied and the pending migrations; changes nothing.
  * @throws NewerSchemaError, ControlPlaneError as `pendingMigrations` does
  */
 export async function readMigrationStatus(
@@ -53,11 +53,11 @@ export async function readMigrationStatus(
 }
 
 /**
- * Applies all pending migrations, each in a transaction of its own, while no other program migrates. A database that holds
- * data is dumped before.
- * @returns the migrations that were applied now
- * @throws NewerSchemaError if the database is of a newer program
- * @throws ControlPlaneError naming the migration that failed; nothing of it stays, what came before it does
+ * Applies all pending migrations, each in its own transaction, under a lock. A database that holds data is dumped
+ * first.
+ * @returns the migrations that were applied
+ * @throws NewerSchemaError if a newer program migrated the database
+ * @throws ControlPlaneError naming the migration that failed; it is rolled back, those before it stay applied
  */
 export async function migrateUp(request: MigrateRequest): Promise<Migration[]> {
   return await withLock(request, async (client, migrations) => {
@@ -71,8 +71,8 @@ export async function migrateUp(request: MigrateRequest): Promise<Migration[]> {
 }
 
 /**
- * Applies all pending migrations in one transaction and takes that back: what the database is and holds does not change.
- * So it is known beforehand that they go through, with what the database holds now.
+ * Applies all pending migrations in one transaction and rolls it back: schema and data do not change. This shows in
+ * advance whether they succeed with the present data.
  * @throws as `migrateUp` does
  */
 export async function tryMigrations(request: Omit<MigrateRequest, 'dump'>): Promise<void> {
@@ -80,7 +80,7 @@ export async function tryMigrations(request: Omit<MigrateRequest, 'dump'>): Prom
   const migrations = await readMigrations(folder);
   const client = await openConnection(address);
   try {
-    // Nothing is committed: ending the session takes back what it has begun.
+    // Nothing is committed: the transaction is rolled back when the session ends.
     await client.query(`BEGIN; SELECT pg_advisory_xact_lock(${LOCK})`);
     await ensureLedger(client);
     const applied = await readLedger(client);
@@ -89,7 +89,7 @@ export async function tryMigrations(request: Omit<MigrateRequest, 'dump'>): Prom
       try {
         await client.query(migration.up.sql);
         await client.query(entryStatement(migration, programVersion));
-        // What a commit of this one would check.
+        // Check the deferred constraints that a commit would check.
         await client.query('SET CONSTRAINTS ALL IMMEDIATE');
       } catch (cause) {
         throw new ControlPlaneError({
@@ -106,9 +106,9 @@ export async function tryMigrations(request: Omit<MigrateRequest, 'dump'>): Prom
 }
 
 /**
- * Takes back the newest migrations; what only they can hold is lost. The database is dumped before.
- * @param count how many, from 1
- * @returns the migrations that were taken back, the newest first
+ * Reverts the newest migrations; data that only they can hold is lost. The database is dumped first.
+ * @param count how many, at least 1
+ * @returns the reverted migrations, newest first
  */
 export async function migrateDown(request: MigrateRequest, count: number): Promise<Migration[]> {
   return await withLock(request, async (client, migrations) => {
@@ -125,7 +125,10 @@ export async function migrateDown(request: MigrateRequest, count: number): Promi
   });
 }
 
-/** Works on a connection of its own, which is closed afterwards: a failed migration leaves its session unusable. */
+/**
+ * Runs work under the lock, on a connection of its own, which is closed afterwards: a failed migration leaves its
+ * session unusable.
+ */
 async function withLock<T>(
   { address, folder }: MigrateRequest,
   work: (client: Client, migrations: Migration[]) => Promise<T>,
@@ -153,7 +156,7 @@ async function run(client: Client, { migrations, request, direction, count }: Ru
   const { folder, programVersion, log } = request;
   let current = '';
   const ignored = () => undefined;
-  // Loaded when there is something to migrate: most starts and commands only ask whether there is.
+  // Loaded only if there is something to migrate: most starts and commands only check.
   const { runner } = await import('node-pg-migrate');
   try {
     await runner({
@@ -165,7 +168,7 @@ async function run(client: Client, { migrations, request, direction, count }: Ru
       migrationsSchema: LEDGER_SCHEMA,
       singleTransaction: false,
       checkOrder: true,
-      // The lock is held already, by the same session.
+      // This session already holds the lock.
       noLock: true,
       logger: { debug: ignored, info: ignored, warn: ignored, error: ignored },
       migrationLoaderStrategies: [{ extensions: ['.sql'], loader: async () => units() }],
@@ -179,7 +182,7 @@ async function run(client: Client, { migrations, request, direction, count }: Ru
     });
   }
 
-  /** The migrations as node-pg-migrate runs them, from the bytes whose hashes the ledger gets. */
+  /** Returns the migrations in node-pg-migrate's form, from the bytes that the ledger's hashes cover. */
   function units() {
     const begin = (migration: Migration) => {
       current = migration.name;

@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { messageOf } from '../../error.ts';
 import { ControlPlaneError } from '../error.ts';
 
-/** Where the image has its migrations. */
+/** Folder of the image's migrations. */
 export const MIGRATIONS_FOLDER = '/usr/share/quantix-vdc/migrations';
 
 /** One step of the schema, up and down: the pair `NNNNNN_name.up.sql` and `NNNNNN_name.down.sql`. */
 export interface Migration {
   /** 1 for the first; there are no gaps. */
   readonly version: number;
-  /** `000001_initial_schema`. */
+  /** For example `000001_initial_schema`. */
   readonly name: string;
   readonly up: SqlFile;
   readonly down: SqlFile;
@@ -21,7 +21,7 @@ export interface Migration {
 export interface SqlFile {
   readonly path: string;
   readonly sql: string;
-  /** Lower case hex. */
+  /** In lower case hex. */
   readonly sha256: string;
 }
 
@@ -29,8 +29,8 @@ const NAME = /^(\d{6}_[a-z0-9_]+)\.(up|down)\.sql$/;
 
 /**
  * Reads the migrations of a folder, in order.
- * @throws ControlPlaneError if the folder is missing or empty, a file is none of a migration, one of a pair is missing,
- *   or a number is missing or given twice
+ * @throws ControlPlaneError if the folder is missing or empty, a file does not belong to a migration, one of a pair is
+ *   missing, or a number is missing or occurs twice
  */
 export async function readMigrations(folder: string): Promise<Migration[]> {
   const pairs = new Map<string, { up?: string; down?: string }>();

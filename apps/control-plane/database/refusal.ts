@@ -1,21 +1,21 @@
 import { DatabaseError } from 'pg';
 import { ControlPlaneError } from '../error.ts';
 
-/** Why the database refuses a change. */
+/** Why the database refused a change. */
 export type RefusalReason =
-  /** Something with this name, number or key is there already. */
+  /** Something with this name, number or key exists already. */
   | 'exists'
-  /** It refers to something that is not there. */
+  /** It refers to something that does not exist. */
   | 'missing'
   /** Something else refers to it. */
   | 'in-use'
-  /** A value is none of its set, out of its range, or not of its type. */
+  /** A value is outside its set or range, or not of its type. */
   | 'invalid';
 
-/** The database refuses a change because of what the caller asked for. */
+/** Thrown if the database refuses a change because of the caller's values. */
 export class RefusedChangeError extends ControlPlaneError {
   readonly reason: RefusalReason;
-  /** Constraint of the schema, where there is one: `volumes_pool_id_name_key`. */
+  /** Violated constraint of the schema, if there is one: `volumes_pool_id_name_key`. */
   readonly constraint: string | undefined;
 
   constructor(reason: RefusalReason, what: string, cause: DatabaseError) {
@@ -25,13 +25,13 @@ export class RefusedChangeError extends ControlPlaneError {
   }
 }
 
-/** Codes of PostgreSQL (its appendix A) that the caller's values are to blame for. */
+/** Codes of PostgreSQL (its appendix A) for errors that the caller's values cause. */
 const FOREIGN_KEY = '23503';
 const REASONS: Readonly<Record<string, RefusalReason>> = {
   '23505': 'exists',
   '23514': 'invalid',
   '23502': 'invalid',
-  // Not a number, an address, a date, a UUID; too large; a text with NUL.
+  // Not a number, an address, a date or a UUID; too large; a text with NUL.
   '22P02': 'invalid',
   '22003': 'invalid',
   '22007': 'invalid',
@@ -41,8 +41,8 @@ const REASONS: Readonly<Record<string, RefusalReason>> = {
 };
 
 /**
- * Runs a change, and tells what the database refuses in words for people.
- * @throws RefusedChangeError if the caller's values are to blame; anything else as it is
+ * Awaits a change, and explains a refusal of the database to people.
+ * @throws RefusedChangeError if the caller's values are the cause; any other error unchanged
  */
 export async function explainRefusal<T>(change: Promise<T>): Promise<T> {
   try {
@@ -55,7 +55,7 @@ export async function explainRefusal<T>(change: Promise<T>): Promise<T> {
   }
 }
 
-/** One code stands for both directions of a reference. */
+/** Finds the direction of a violated reference: both directions have the same code. */
 function foreignKeyReason({ detail = '' }: DatabaseError): RefusalReason {
   return detail.includes('is still referenced') ? 'in-use' : 'missing';
 }

@@ -11,10 +11,10 @@ export type EntityTable = {
 /** A row as it is read. */
 export type Row<T extends keyof DB> = Selectable<DB[T]>;
 
-/** What a new row is made of. */
+/** The values of a new row. */
 export type NewRow<T extends keyof DB> = Insertable<DB[T]>;
 
-/** What changes in a row. */
+/** The changed values of a row. */
 export type RowChanges<T extends keyof DB> = Updateable<DB[T]>;
 
 /** Reads one row. */
@@ -27,7 +27,7 @@ export async function findRow<T extends EntityTable>(
   return (await query.execute(db)).rows[0];
 }
 
-/** Reads rows, oldest first. @param where a condition; all rows if absent */
+/** Reads rows, oldest first. @param where a condition; by default all rows */
 export async function listRows<T extends EntityTable>(
   db: Executor,
   table: T,
@@ -40,7 +40,7 @@ export async function listRows<T extends EntityTable>(
 }
 
 /**
- * Adds a row; columns that are undefined get their default.
+ * Inserts a row; columns that are undefined get their default.
  * @throws RefusedChangeError
  */
 export async function insertRow<T extends keyof DB>(
@@ -59,8 +59,8 @@ export async function insertRow<T extends keyof DB>(
 }
 
 /**
- * Changes columns of a row; where they have these values already nothing is written.
- * @returns the row as it is now; `undefined` if there is none
+ * Updates columns of a row; writes nothing if they have these values already.
+ * @returns the present row; `undefined` if it does not exist
  * @throws RefusedChangeError
  */
 export async function updateRow<T extends EntityTable>(
@@ -83,9 +83,9 @@ export async function updateRow<T extends EntityTable>(
 }
 
 /**
- * Removes a row.
- * @returns whether there was one
- * @throws RefusedChangeError if something refers to it that does not go with it
+ * Deletes a row.
+ * @returns whether it existed
+ * @throws RefusedChangeError if another row refers to it that is not deleted with it
  */
 export async function removeRow(db: Executor, table: EntityTable, id: string): Promise<boolean> {
   const query = sql`DELETE FROM ${sql.table(table)} WHERE id = ${id}`;
@@ -93,7 +93,7 @@ export async function removeRow(db: Executor, table: EntityTable, id: string): P
   return (numAffectedRows ?? 0n) > 0n;
 }
 
-/** What every repository can do with the rows of its table. */
+/** The operations that every repository has for its table. */
 export interface EntityRows<T extends EntityTable> {
   /** See `findRow`. */
   find(db: Executor, id: string): Promise<Row<T> | undefined>;
@@ -105,7 +105,7 @@ export interface EntityRows<T extends EntityTable> {
   remove(db: Executor, id: string): Promise<boolean>;
 }
 
-/** The rows of a table, for its repository. */
+/** Returns the operations on the rows of a table, for its repository. */
 export function rowsOf<T extends EntityTable>(table: T): EntityRows<T> {
   return {
     find: (db, id) => findRow(db, table, id),
@@ -115,7 +115,7 @@ export function rowsOf<T extends EntityTable>(table: T): EntityRows<T> {
   };
 }
 
-/** The columns that a caller gave a value. */
+/** Returns the columns with a defined value. */
 function columnsOf(row: object): [string, unknown][] {
   const entries: [string, unknown][] = Object.entries(row);
   return entries.filter(([, value]) => value !== undefined);

@@ -1,20 +1,18 @@
 import { type DescMessage, type JsonValue, type MessageShape, toJson } from '@bufbuild/protobuf';
 
-/*
- * What hosts send, as PostgreSQL takes it: it keeps no NUL in texts.
- */
+/* Conversion of texts from hosts for PostgreSQL, whose texts cannot contain NUL. */
 
-/** A text in which nothing is lost: a NUL is shown as U+FFFD. */
+/** Replaces each NUL of a text by U+FFFD. */
 export function withoutNul(text: string): string {
   return text.replaceAll('\0', '\uFFFD');
 }
 
-/** A text for people, cut to so many characters at most. */
+/** Removes each NUL of a text, and cuts it to a number of characters. */
 export function keptText(text: string, longest: number): string {
   return text.replaceAll('\0', '').slice(0, longest);
 }
 
-/** A message as JSON. */
+/** Converts a message to JSON, without NULs. */
 export function messageJson<D extends DescMessage>(schema: D, message: MessageShape<D>): JsonValue {
   const text = JSON.stringify(toJson(schema, message));
   return JSON.parse(text, (_, value: unknown) =>

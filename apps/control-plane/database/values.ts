@@ -1,6 +1,6 @@
 /**
- * The value sets of the schema: TABLE_COLUMN → its values, as the CHECK constraint `TABLE_COLUMN_value` has them. Where the
- * agents' protocol has the same set these are the names of its enum, without their prefix.
+ * The value sets of the schema: TABLE_COLUMN → its values, as in the CHECK constraint `TABLE_COLUMN_value`. If the
+ * agents' protocol has the same set, the values are the names of its enum without their prefix.
  */
 export const VALUE_SETS = {
   admin_emails_role: ['primary', 'secondary', 'billing', 'security'],

@@ -16,19 +16,24 @@ import {
 } from '../database/repositories/events.ts';
 import { ControlPlaneError } from '../error.ts';
 
-/** Events that are kept in memory, for all listeners: how far one may be behind before it is cut off. */
+/** Events that are kept in memory for all subscribers: a subscriber that is further behind is cut off. */
 const MOST_BEHIND = 5000;
 
-/** Events that are numbered and read at once, at most; a page leaves nobody behind who has taken the one before. */
+/**
+ * Most events that are numbered and read at once; it is small enough that a subscriber that has taken the previous page
+ * is not cut off.
+ */
 const PAGE = 500;
 
-/** Listeners that read from the database at the same time, because they come back with an old number. */
+/** Subscribers that read from the database at the same time, because they resume from an old number. */
 const CATCHING_UP = 4;
 
-/** Milliseconds between two looks where nothing was told: the connection that listens may be lost without a word. */
+/** Milliseconds between two looks without a notification: the subscribed connection may be lost unnoticed. */
 const LOOK_EVERY = 5000;
 
-/** A listener wants to resume where events are gone, or never were: it has to start from a list. */
+/**
+ * Thrown if a subscriber resumes from a number whose events were removed or never existed: it must start from a list.
+ */
 export class EventsGoneError extends ControlPlaneError {
   readonly bounds: EventBounds;
 
@@ -41,9 +46,9 @@ export class EventsGoneError extends ControlPlaneError {
   }
 }
 
-/** A listener took its events too slowly, and is told no more; nothing is lost. */
+/** Thrown if a subscriber took its events too slowly and is cut off; it can resume without a loss. */
 export class SlowListenerError extends ControlPlaneError {
-  /** Number of the last event that it was offered, wanted or not: it may come back with it. */
+  /** Number of the last event that it was offered, whether it matched the filter or not: it may resume from there. */
   readonly last: number;
 
   constructor(last: number, most: number) {
@@ -55,18 +60,18 @@ export class SlowListenerError extends ControlPlaneError {
   }
 }
 
-/** What a listener wants. */
+/** What a subscriber requests. */
 export interface ListenRequest {
-  /** Number of the last event that it has seen; without it, it hears what happens from now on. */
+  /** Number of the last event that it has seen; without it, it gets events from now on. */
   readonly after?: number | undefined;
   readonly filter?: EventFilter;
-  /** Ends it. */
+  /** Ends the subscription. */
   readonly signal: AbortSignal;
 }
 
 export interface EventFeedOptions {
   readonly database: Database;
-  /** The same database, for listening to it. */
+  /** Address of the same database, for subscribing to notifications. */
   readonly address: DatabaseAddress;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -74,7 +79,7 @@ export interface EventFeedOptions {
   readonly mostBehind?: number;
 }
 
-/** Numbers events, and tells them to any number of listeners, from one reader of the database. */
+/** Numbers events, and distributes them to any number of subscribers, from one reader of the database. */
 export class EventFeed {
   readonly #options: EventFeedOptions;
   readonly #mostBehind: number;
@@ -95,12 +100,12 @@ export class EventFeed {
     this.#page = Math.min(PAGE, this.#mostBehind);
   }
 
-  /** How many listen, and how many were cut off since the start. */
+  /** Number of subscribers, and of those cut off since the start. */
   get counts(): { listeners: number; cutOff: number } {
     return { listeners: this.#listeners, cutOff: this.#cutOff };
   }
 
-  /** Reads until the signal, and then ends all listeners. The database has to be migrated. */
+  /** Reads events until the signal is aborted, then ends all subscriptions. The database must be migrated. */
   async work(): Promise<void> {
     const { address, log, signal } = this.#options;
     const news = new AutoResetEvent();
@@ -132,7 +137,7 @@ export class EventFeed {
     }
   }
 
-  /** What was numbered before the first look is read by those who ask for it. */
+  /** Starts at the last event; earlier ones are read on demand. */
   async #begin(): Promise<void> {
     const { last } = await readEventBounds(this.#options.database.db);
     this.#floor = last;
@@ -154,7 +159,7 @@ export class EventFeed {
     if (events.length === 0) return;
     for (const event of events) {
       if (event.id !== this.#last + 1) {
-        // A restore left numbers out: nobody goes on from before.
+        // A restore skipped numbers: nobody may resume from before.
         this.#recent = [];
         this.#floor = event.id - 1;
       }
@@ -174,9 +179,9 @@ export class EventFeed {
   }
 
   /**
-   * Begins to listen. Of a listener nothing is kept but how far it is; it takes events when it is ready for them.
-   * @returns the wanted events in their order, until the signal; it throws a SlowListenerError where the listener falls behind,
-   *   and an EventsGoneError where events go while it catches up
+   * Subscribes to events. Only the position of a subscriber is stored; it takes events when it is ready.
+   * @returns the matching events in order, until the signal is aborted; throws a SlowListenerError if the subscriber
+   *   falls behind, and an EventsGoneError if events are removed while it catches up
    * @throws EventsGoneError
    */
   async listen({ after, filter = {}, signal }: ListenRequest): Promise<AsyncIterable<FleetEvent>> {
@@ -228,7 +233,8 @@ export class EventFeed {
   async #readPage(after: number): Promise<FleetEvent[]> {
     const { db } = this.#options.database;
     const page = await listEvents(db, { after, limit: this.#page });
-    // After the page: what went meanwhile is noticed, and what goes from now on is in it.
+    // Check after reading the page: events that were removed before the read are noticed; those removed later are in
+    // the page.
     const bounds = await readEventBounds(db);
     if (after < bounds.resumableFrom) throw new EventsGoneError(after, bounds);
     return page;
@@ -239,7 +245,7 @@ export class EventFeed {
     const wake = () => resolve();
     this.#waiting.add(wake);
     signal.addEventListener('abort', wake, { once: true });
-    // Aborted by now, it would wait for the next event.
+    // If it is aborted already, it would wait for the next event.
     if (signal.aborted) wake();
     await promise;
     signal.removeEventListener('abort', wake);

@@ -8,7 +8,7 @@ import { forgetReceivers } from '../database/repositories/alert-receivers.ts';
 import { pruneEvents } from '../database/repositories/events.ts';
 import { FencedError, writeAsLeader } from '../database/repositories/leadership.ts';
 
-/** Milliseconds between two looks, and in a day. */
+/** Milliseconds between two runs, and in a day. */
 const LOOK_EVERY = 10 * 60_000;
 const DAY = 24 * 60 * 60_000;
 
@@ -18,14 +18,17 @@ const AT_ONCE = 10_000;
 export interface PruneOptions {
   readonly config: Pick<Config, 'events' | 'alerts'>;
   readonly database: Database;
-  /** Only the leader removes. */
+  /** Only the leader removes events. */
   readonly leadership: Pick<Election, 'asLeader'>;
   readonly clock: MonotonicClock;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
-/** Removes, while this program leads, events and receivers of alerts beyond what the configuration keeps, until the signal. */
+/**
+ * Removes, while this program is the leader, events and receivers of alerts beyond the configured retention, until the
+ * signal is aborted.
+ */
 export async function pruneAgainAndAgain(options: PruneOptions): Promise<void> {
   const { config, database, leadership, clock, log, signal } = options;
   const { most, days } = config.events;

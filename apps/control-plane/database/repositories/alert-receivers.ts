@@ -4,16 +4,16 @@ import type { Executor } from '../database.ts';
 import type { Row } from '../rows.ts';
 import { raiseAlert } from './alerts.ts';
 
-/** Who is told of alerts, and how that stands. */
+/** A receiver of alerts, and the state of its delivery. */
 export type AlertReceiverRow = Row<'alertReceivers'>;
 
-/** Title of the alert about a receiver that nothing reaches. */
+/** Title of the alert about a receiver that cannot be reached. */
 const UNREACHED = 'Alerts do not reach a receiver';
 
-/** Milliseconds for which nothing may arrive before that is an alert itself. */
+/** Milliseconds without a successful delivery before that raises an alert. */
 const TOLD_AFTER = 60_000;
 
-/** Where the delivery to a receiver stands. One that is new begins with the present. */
+/** Returns the delivery state of a receiver. For a new receiver, it starts at the present event. */
 export async function readReceiver(db: Executor, name: string): Promise<AlertReceiverRow> {
   await sql`
     INSERT INTO alert_receivers (name, delivered_through) SELECT ${name}, last FROM event_numbering
@@ -25,7 +25,7 @@ export async function readReceiver(db: Executor, name: string): Promise<AlertRec
     .executeTakeFirstOrThrow();
 }
 
-/** Notes that an event arrived, or was not for this receiver. */
+/** Records that an event was delivered, or was not meant for this receiver. */
 export async function recordDelivery(
   db: Executor,
   name: string,
@@ -40,7 +40,7 @@ export async function recordDelivery(
     WHERE title = ${UNREACHED} AND source_name = ${name} AND resolved_at IS NULL`.execute(db);
 }
 
-/** Notes that an event did not arrive; where that goes on, it is an alert itself. */
+/** Records that an event could not be delivered; raises an alert if that has lasted too long. */
 export async function recordFailure(
   db: Executor,
   name: string,
@@ -58,8 +58,8 @@ export async function recordFailure(
 }
 
 /**
- * Gives up the oldest events of alerts that wait for a receiver, where there are more than so many.
- * @returns how many were given up
+ * Drops the oldest alert events that wait for a receiver, beyond a number.
+ * @returns how many were dropped
  */
 export async function dropOverdueNews(db: Executor, name: string, most: number): Promise<number> {
   const { rows } = await sql<{ lost: number }>`
@@ -73,7 +73,7 @@ export async function dropOverdueNews(db: Executor, name: string, most: number):
   return rows[0]?.lost ?? 0;
 }
 
-/** Forgets receivers that are configured no more. */
+/** Removes receivers that are no longer configured. */
 export async function forgetReceivers(
   db: Executor,
   names: readonly string[],
@@ -87,7 +87,7 @@ export async function forgetReceivers(
       AND resolved_at IS NULL`.execute(db);
 }
 
-/** How the delivery to each receiver stands. */
+/** Lists the delivery state of each receiver. */
 export async function listReceivers(db: Executor): Promise<AlertReceiverState[]> {
   const { rows } = await sql<AlertReceiverRow & { waiting: number }>`
     SELECT receiver.*, (SELECT count(*) FROM events

@@ -8,14 +8,14 @@ import { enterAudit, holdAudit } from './audit-log.ts';
 
 export type Alert = Row<'alerts'>;
 
-/** What is raised. */
+/** The values of an alert to raise. */
 export type NewAlert = Pick<
   NewRow<'alerts'>,
   'severity' | 'title' | 'message' | 'sourceType' | 'sourceId' | 'sourceName'
 >;
 
 /**
- * Raises an alert, unless the same one, of one source and title, is open; then severity and message become the present ones.
+ * Raises an alert. If one with the same source and title is open, its severity and message are updated instead.
  * @returns the open alert
  */
 export async function raiseAlert(db: Executor, alert: NewAlert): Promise<Alert> {
@@ -35,10 +35,10 @@ export async function raiseAlert(db: Executor, alert: NewAlert): Promise<Alert> 
   return (await listRows(db, 'alerts', same))[0]!;
 }
 
-/** Alerts that nothing resolved yet, oldest first. */
+/** Lists open alerts, oldest first. */
 export const listOpenAlerts = (db: Executor) => listRows(db, 'alerts', sql`resolved_at IS NULL`);
 
-/** Which alerts are wanted; all if nothing is said. */
+/** Selects alerts; a field that is absent selects all. */
 export interface AlertFilter {
   readonly isOpen?: boolean | undefined;
   readonly isAcknowledged?: boolean | undefined;
@@ -47,7 +47,7 @@ export interface AlertFilter {
   readonly sourceId?: string | undefined;
 }
 
-/** Alerts, the newest first. @param before id of the last one that was read; those that were raised before it follow */
+/** Lists alerts, newest first. @param before id of the last alert of the previous page */
 export async function listAlerts(
   db: Executor,
   { filter = {}, before, limit }: { filter?: AlertFilter; before?: string; limit: number },
@@ -69,7 +69,7 @@ export async function listAlerts(
   return await query.orderBy('createdAt', 'desc').orderBy('id', 'desc').limit(limit).execute();
 }
 
-/** An alert as people see it. */
+/** Converts an alert for people. */
 export function describeAlert(alert: Alert): FleetAlert {
   const { id, title, message, sourceType, sourceId, sourceName, acknowledgedBy } = alert;
   return {
@@ -82,7 +82,7 @@ export function describeAlert(alert: Alert): FleetAlert {
   };
 }
 
-/** Open alerts about one kind of thing, oldest first, without who has seen them. */
+/** Lists open alerts with one type of source, oldest first, without their acknowledgement. */
 export async function listOpenAlertsOf(
   db: Executor,
   sourceType: Alert['sourceType'],
@@ -96,15 +96,15 @@ export async function listOpenAlertsOf(
     .execute();
 }
 
-/** Who does something to an alert, and when. */
+/** Who changes an alert, and when. */
 export interface AlertAct {
   readonly by: string;
   readonly at: Date;
 }
 
 /**
- * Notes who has seen an alert, with an entry in the audit log; the first one stays.
- * @returns the alert as it is now; undefined if there is none
+ * Records that an alert was acknowledged, with an entry in the audit log; only the first acknowledgement counts.
+ * @returns the present alert; undefined if it does not exist
  */
 export async function acknowledgeAlert(
   db: Kysely<DB>,
@@ -126,7 +126,7 @@ export async function acknowledgeAlert(
   });
 }
 
-/** Notes that what an alert is about is over. @returns whether it was open */
+/** Resolves an alert. @returns whether it was open */
 export async function resolveAlert(db: Executor, id: string, at: Date): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('alerts')
@@ -138,8 +138,8 @@ export async function resolveAlert(db: Executor, id: string, at: Date): Promise<
 }
 
 /**
- * The same where somebody says so, with an entry in the audit log. What is still so is noticed again.
- * @returns the alert as it is now; undefined if there is none
+ * Resolves an alert for an operator, with an entry in the audit log. If its cause persists, it is raised again.
+ * @returns the present alert; undefined if it does not exist
  */
 export async function clearAlert(
   db: Kysely<DB>,

@@ -1,13 +1,13 @@
 import { sql } from 'kysely';
 import type { Executor } from '../database.ts';
 
-/** What nodes are told of the control plane. */
+/** What the control plane announces to nodes. */
 export type AnnouncementName = 'endpoints' | 'trust-bundle';
 
 /**
- * Records what nodes are told, if it is not the same as before.
- * @returns its version: greater than that of all that was told before. It is at least the time, in seconds since 1970, so that
- *   what follows a restored database is newer than what was told after the backup
+ * Records an announcement to nodes, unless its content is unchanged.
+ * @returns its version, greater than that of each earlier announcement. It is at least the time in seconds since 1970,
+ *   so that versions after a restore are newer than those announced after the backup
  */
 export async function announce(
   db: Executor,
@@ -30,12 +30,12 @@ export async function announce(
   return BigInt(rows[0]!.version);
 }
 
-/** Has whoever holds a node's stream look for what is new of it. */
+/** Notifies the program that holds a node's stream that there are changes for the node. */
 export async function tellNews(db: Executor, nodeId: string): Promise<void> {
   await sql`SELECT pg_notify('node_news', ${nodeId})`.execute(db);
 }
 
-/** Since when a node is to send its full state; `null` if it is not. */
+/** Returns since when a full state is requested from a node; `null` if it is not. */
 export async function readFullStateWanted(db: Executor, nodeId: string): Promise<Date | null> {
   const row = await db
     .selectFrom('nodes')

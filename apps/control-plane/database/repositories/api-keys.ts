@@ -3,15 +3,15 @@ import type { Executor } from '../database.ts';
 import { insertRow, type Row } from '../rows.ts';
 import { listPermissions } from './roles.ts';
 
-/** A key without what it is known by. */
+/** A key without its hash. */
 export type ApiKey = Omit<Row<'apiKeys'>, 'keyHash'>;
 
-/** What a key begins with, and bytes of its secret. */
+/** Prefix of a key, bytes of its secret, and characters of it that are shown. */
 const MARK = 'qxk_';
 const SECRET_BYTES = 32;
 const SHOWN = 8;
 
-/** What a new key is to be. */
+/** Values of a new key. */
 export interface ApiKeyRequest {
   readonly name: string;
   readonly createdBy: string;
@@ -20,8 +20,8 @@ export interface ApiKeyRequest {
 }
 
 /**
- * Makes a key. It may do no more than its owner may, now and at each use.
- * @returns the key itself, which is not kept and can be shown this once
+ * Creates an API key. It never permits more than its owner may do, now and at each use.
+ * @returns the key itself, which is not stored and can be shown only now
  * @throws RefusedChangeError if the owner has a key of this name
  */
 export async function createApiKey(
@@ -42,9 +42,9 @@ export async function createApiKey(
 }
 
 /**
- * What the bearer of a key may do, and who its owner is.
- * @param now when it is used
- * @returns `undefined` if there is no such key, it was revoked or has expired, or its owner is disabled
+ * Returns the owner of a key, and the permissions that it grants.
+ * @param now time of the use
+ * @returns `undefined` if the key does not exist, was revoked or has expired, or its owner is disabled
  */
 export async function useApiKey(
   db: Executor,
@@ -66,7 +66,7 @@ export async function useApiKey(
   return { userId: key.createdBy, permissions };
 }
 
-/** The keys of a user, oldest first. */
+/** Lists the keys of a user, oldest first. */
 export async function listApiKeys(db: Executor, userId: string): Promise<ApiKey[]> {
   const rows = await db
     .selectFrom('apiKeys')
@@ -77,7 +77,7 @@ export async function listApiKeys(db: Executor, userId: string): Promise<ApiKey[
   return rows.map(({ keyHash: _hash, ...key }) => key);
 }
 
-/** Revokes a key. @returns whether it was there and not revoked yet */
+/** Revokes a key. @returns whether it existed and was not revoked yet */
 export async function revokeApiKey(db: Executor, id: string, now: Date): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('apiKeys')
@@ -88,7 +88,7 @@ export async function revokeApiKey(db: Executor, id: string, now: Date): Promise
   return numUpdatedRows > 0n;
 }
 
-/** A secret of 256 random bits needs neither salt nor a slow hash. */
+/** Hashes a secret; with 256 random bits, it needs neither a salt nor a slow hash. */
 function hashOf(secret: string): Buffer {
   return createHash('sha256').update(secret).digest();
 }

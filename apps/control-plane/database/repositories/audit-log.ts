@@ -6,15 +6,15 @@ import type { DB } from '../schema.ts';
 
 export type AuditEntry = Row<'auditLog'>;
 
-/** What is entered; number, time and hash are the database's. */
+/** Values of a new entry; the database sets number, time and hashes. */
 export type NewAuditEntry = Omit<
   NewRow<'auditLog'>,
   'sequence' | 'id' | 'createdAt' | 'hash' | 'previousHash'
 >;
 
-/** Which entries are wanted; all if nothing is said. */
+/** Selects entries; a field that is absent selects all. */
 export interface AuditFilter {
-  /** Actions, or the first words of actions: `node` is all that begin with `node.`. */
+  /** An action, or the first words of actions: `node` selects all that begin with `node.`. */
   readonly action?: string | undefined;
   readonly username?: string | undefined;
   readonly resourceId?: string | undefined;
@@ -23,29 +23,33 @@ export interface AuditFilter {
   readonly until?: Date | undefined;
 }
 
-/** Entries that are read at once where all are. */
+/** Number of entries per read of the whole log. */
 const PAGE = 5000;
 
-/** Findings that are told at most. */
+/** Most findings in a verdict. */
 const MOST_FINDINGS = 100;
 
-/** Enters an action. In the transaction of the action itself both are kept or neither. Nothing of it may be secret. */
+/**
+ * Writes an entry to the audit log. In the action's own transaction, both are committed or neither. It must not contain
+ * secrets.
+ */
 export async function enterAudit(db: Executor, entry: NewAuditEntry): Promise<AuditEntry> {
-  // A trigger sets these from the entry before.
+  // A trigger sets these from the previous entry.
   const chained = { sequence: 0, previousHash: Buffer.alloc(0), hash: Buffer.alloc(0) };
   return await insertRow(db, 'auditLog', { ...entry, ...chained });
 }
 
 /**
- * Has a transaction write the next entry of the log, before anybody else does. One that enters something in it and changes alerts
- * does the former first, or this: two of which each waits for what the other has would end by failing.
+ * Locks the log's head, so that this transaction writes the next entry. A transaction that writes to the log and
+ * changes alerts must call this, or write its entry, before it changes the alerts: otherwise two such transactions can
+ * deadlock.
  */
 export async function holdAudit(transaction: Transaction<DB>): Promise<void> {
   await sql`SELECT FROM audit_log_head FOR UPDATE`.execute(transaction);
 }
 
 /**
- * Entries in their order: the first ones after a number, or the last ones before one.
+ * Lists entries in order: the first ones after a number, or the last ones before one.
  * @param after number of the entry before the first, 0 for all
  * @param before number of the entry after the last; without both, the newest entries
  */
@@ -85,7 +89,7 @@ export async function listAudit(
   return isForward ? rows : rows.reverse();
 }
 
-/** An entry as people see it. */
+/** Converts an entry for people. */
 export function describeAuditEntry(entry: AuditEntry): FleetAuditEntry {
   const { sequence, id, username, userId, action, details, userAgent } = entry;
   return {
@@ -99,24 +103,24 @@ export function describeAuditEntry(entry: AuditEntry): FleetAuditEntry {
   };
 }
 
-/** An entry as the chain has it. */
+/** The fields of an entry that the chain check uses. */
 export interface ChainLink {
   readonly sequence: number;
   readonly previousHash: string;
   readonly hash: string;
-  /** Whether its hash is the one over the hash before and what it says now. */
+  /** Whether the stored hash equals the one computed from the previous hash and the present content. */
   readonly isOwnHash: boolean;
 }
 
-/** The end of the chain, as it is kept beside it. */
+/** The head of the chain, which is stored apart from the entries. */
 export type ChainHead = Pick<ChainLink, 'sequence' | 'hash'>;
 
 /**
- * Looks through the chain of hashes, entry by entry; `docs/database.md` has its form.
- * - changed: what the entry says is not what its hash covers.
- * - removed: there are no such entries, though later ones, or the head, tell that there were.
- * - inserted: the entry after it follows the one before it; or it comes after the head.
- * - unlinked: the entry follows none that is there: the one before it was replaced, or one between them removed.
+ * Verifies the chain of hashes, entry by entry; its format is described in `docs/database.md`. Findings:
+ *  - changed: the content of the entry does not match its hash.
+ *  - removed: these entries are missing, though later ones or the head show that they existed.
+ *  - inserted: the next entry links to the entry before this one; or this one comes after the head.
+ *  - unlinked: the entry does not link to the previous one, which was replaced, or an entry between them was removed.
  */
 export class ChainCheck {
   readonly findings: AuditFinding[] = [];
@@ -124,7 +128,7 @@ export class ChainCheck {
   #lastButOne: ChainLink | undefined;
   #entries = 0;
 
-  /** The next entry in the order of numbers. */
+  /** Adds the next entry, in the order of numbers. */
   add(link: ChainLink): void {
     const last = this.#last;
     const isGap = link.sequence !== last.sequence + 1;
@@ -139,7 +143,7 @@ export class ChainCheck {
     this.#entries += 1;
   }
 
-  /** All entries were added. */
+  /** Ends the check after all entries were added. @returns the verdict */
   end(head: ChainHead): AuditVerdict {
     const { sequence, hash } = this.#last;
     if (sequence < head.sequence) this.#find('removed', sequence + 1, head.sequence);
@@ -155,8 +159,8 @@ export class ChainCheck {
 }
 
 /**
- * Counts the chain of hashes again, over all entries that there are at this moment.
- * @param noted the last entry, as it was told and noted before: it has to be there still
+ * Recomputes the chain of hashes over all present entries.
+ * @param noted a head that was noted earlier: its entry must still exist
  */
 export async function verifyAudit(db: Kysely<DB>, noted?: ChainHead): Promise<AuditVerdict> {
   return await db

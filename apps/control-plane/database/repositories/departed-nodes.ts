@@ -8,21 +8,22 @@ import { enterAudit } from './audit-log.ts';
 /** A node that was deleted or has left. */
 export type DepartedNode = Row<'departedNodes'>;
 
-/** How and why a node goes. */
+/** How and why a node departs. */
 export interface Departure {
   readonly nodeId: string;
   readonly how: ValueOf<'departed_nodes_how'>;
-  /** Who says so. */
+  /** Who decided it. */
   readonly by: string;
   readonly reason: string;
   readonly now: Date;
 }
 
 /**
- * Ends a node: it is refused from now on, its tasks are gone, and an entry of the audit log says so. A deleted one is removed
- * from the inventory, with the virtual machines and pools that were known by its reports alone; its managed virtual machines
- * are marked as lost. Of one that has left all of that stays as it was last reported, and its phase is DISCONNECTED.
- * @returns whether there was such a node
+ * Records the departure of a node: it is refused from now on, its tasks are removed, and the audit log gets an entry.
+ * If it was deleted, it is removed from the inventory, along with the virtual machines and pools that were known only
+ * from its reports; its managed virtual machines are marked as lost. If it has left, its last reported state stays, and
+ * its phase is DISCONNECTED.
+ * @returns whether the node existed
  */
 export async function departNode(
   db: Kysely<DB>,
@@ -62,7 +63,7 @@ async function removeFromInventory(db: Executor, nodeId: string, now: Date): Pro
     UPDATE virtual_machines
     SET power_state = 'UNKNOWN', lost_reason = 'its node was deleted', lost_at = ${now}
     WHERE node_id = ${nodeId} AND lost_at IS NULL`.execute(db);
-  // A pool that another host reported too, or that has volumes recorded, is more than this node's.
+  // Keep pools that another host reported too, or that have recorded volumes: they do not belong to this node alone.
   await sql`
     DELETE FROM storage_pools AS pool USING pool_host_statuses AS status
     WHERE status.pool_id = pool.id AND status.node_id = ${nodeId} AND NOT pool.is_managed
@@ -71,7 +72,7 @@ async function removeFromInventory(db: Executor, nodeId: string, now: Date): Pro
   await sql`DELETE FROM nodes WHERE id = ${nodeId}`.execute(db);
 }
 
-/** How a node went; `undefined` if it did not, or was readmitted. */
+/** Finds the departure of a node; `undefined` if it has not departed, or was readmitted. */
 export async function findDepartedNode(
   db: Executor,
   nodeId: string,
@@ -83,12 +84,12 @@ export async function findDepartedNode(
     .executeTakeFirst();
 }
 
-/** Nodes that are gone, the last one first. */
+/** Lists departed nodes, the last one first. */
 export async function listDepartedNodes(db: Executor): Promise<DepartedNode[]> {
   return await db.selectFrom('departedNodes').selectAll().orderBy('departedAt', 'desc').execute();
 }
 
-/** Forgets that a node went. `useJoinToken` does it with a new token. @returns whether it had gone */
+/** Removes the record of a node's departure. `useJoinToken` calls it for a new token. @returns whether there was one */
 export async function readmitNode(db: Executor, nodeId: string): Promise<boolean> {
   const { numDeletedRows } = await db
     .deleteFrom('departedNodes')

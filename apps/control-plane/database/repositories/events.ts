@@ -4,38 +4,41 @@ import type { Executor } from '../database.ts';
 import { insertRow } from '../rows.ts';
 import type { DB } from '../schema.ts';
 
-/** What happened. Most is written by triggers of migration 11; this is for what no row of another table tells. */
+/**
+ * An event to write. Most events are written by triggers of migration 11; this one is for events that no row of another
+ * table shows.
+ */
 export interface NewEvent {
   /** Two words with a dot: `user.logged-in`. */
   readonly kind: string;
   readonly subject: FleetEvent['subject'];
   readonly nodeId?: string;
-  /** Nothing secret: whoever may read the subject reads this. */
+  /** Must not contain secrets: everyone who may read the subject may read it. */
   readonly data?: Readonly<Record<string, unknown>>;
 }
 
-/** Which events are wanted; all if nothing is said. */
+/** Selects events; a field that is absent selects all. */
 export interface EventFilter {
-  /** Kinds, or the first words of kinds: `vm` is all that begin with `vm.`. */
+  /** Kinds, or the first words of kinds: `vm` selects all that begin with `vm.`. */
   readonly kinds?: readonly string[] | undefined;
   readonly subjectTypes?: readonly EventSubject[] | undefined;
   readonly subjectId?: string | undefined;
   readonly nodeId?: string | undefined;
 }
 
-/** Between which numbers a listener may resume. */
+/** The range of numbers from which a subscriber may resume. */
 export interface EventBounds {
   /** Number of the last event; 0 if there was none. */
   readonly last: number;
-  /** The smallest number that a listener may have seen last: after a smaller one events are gone. */
+  /** The smallest number to resume after: after a smaller one, events have been removed. */
   readonly resumableFrom: number;
 }
 
-/** Numbers that a restore leaves out at least: more than there can be events between two backups. */
+/** Least number of event numbers that a restore skips: more than there can be events between two backups. */
 const NUMBERS_LEFT_OUT = 1_000_000_000;
 
 /**
- * Writes an event: it happens when the transaction commits, or not at all.
+ * Writes an event; it is published when the transaction commits.
  * @throws RefusedChangeError
  */
 export async function writeEvent(
@@ -48,7 +51,7 @@ export async function writeEvent(
   });
 }
 
-/** Gives numbers to events that have none yet. @returns how many were numbered, at most that many */
+/** Numbers events that have no number yet. @param most how many at most @returns how many were numbered */
 export async function numberEvents(db: Executor, most: number): Promise<number> {
   const { rows: waiting } = await sql`SELECT FROM unnumbered_events LIMIT 1`.execute(db);
   if (waiting.length === 0) return 0;
@@ -64,7 +67,7 @@ export async function readEventBounds(db: Executor): Promise<EventBounds> {
     .executeTakeFirstOrThrow();
 }
 
-/** Events after one, in their order. @param after number of the one before the first, 0 for all that there are */
+/** Lists the events after a number, in order. @param after 0 for all events */
 export async function listEvents(
   db: Executor,
   { after, limit, filter = {} }: { after: number; limit: number; filter?: EventFilter },
@@ -76,7 +79,7 @@ export async function listEvents(
   return rows.map(toEvent);
 }
 
-/** The newest events, in their order. */
+/** Lists the newest events, in order. */
 export async function listNewestEvents(
   db: Executor,
   { limit, filter = {} }: { limit: number; filter?: EventFilter },
@@ -86,7 +89,7 @@ export async function listNewestEvents(
   return rows.map(toEvent).reverse();
 }
 
-/** Whether an event is wanted: what `listEvents` does in the database. */
+/** Whether an event matches a filter: the same condition that `listEvents` uses in the database. */
 export function isWanted(event: FleetEvent, filter: EventFilter): boolean {
   const { kinds, subjectTypes, subjectId, nodeId } = filter;
   const { kind, subject } = event;
@@ -99,10 +102,10 @@ export function isWanted(event: FleetEvent, filter: EventFilter): boolean {
 }
 
 /**
- * Removes old events. No more are looked at than go at once: a statement may take a few seconds only, however many there are.
- * @param keep events that stay at most, the newest
- * @param before those that happened before go, too
- * @param most events that go at once, at most
+ * Removes old events, in a bounded batch: a statement may take only a few seconds, independent of the number of events.
+ * @param keep number of newest events to keep
+ * @param before older events are removed, too
+ * @param most size of the batch
  * @returns how many were removed; if that is `most`, there may be more
  */
 export async function pruneEvents(
@@ -124,10 +127,10 @@ export async function pruneEvents(
 }
 
 /**
- * Leaves numbers out, so that those that were given after a backup, and are lost with a restore of it, are not given again:
- * listeners that saw them are told to start from a list. To be called once after each restore. What was given after an earlier
- * restore of the same backup is known to nobody here: numbers go on from the time in microseconds, which there are more of than
- * events.
+ * Skips event numbers, so that numbers assigned after a backup, which a restore loses, are not assigned again:
+ * subscribers that saw them are told to start from a list. Call it once after each restore. Numbers that were assigned
+ * after an earlier restore of the same backup are not known here; therefore numbers continue from the time in
+ * microseconds, which grows faster than they do.
  */
 export async function leaveEventNumbersOut(db: Executor): Promise<void> {
   await sql`

@@ -13,10 +13,10 @@ import { explainRefusal } from '../refusal.ts';
 import { type JoinToken, type JoinTokenUse, listJoinTokens } from './join-tokens.ts';
 import { listTasks, type TaskRow } from './tasks.ts';
 
-/** Milliseconds for which what a node told can be taken as so. */
+/** Milliseconds for which a node's report counts as current. */
 const HEARD_LASTS = MISSED_HEARTBEATS * HEARTBEAT_INTERVAL * 1000;
 
-/** Phases in which a node's last word may be old, whenever that was. */
+/** Phases in which a node's last report may be outdated, however recent. */
 const UNHEARD_PHASES: readonly string[] = ['UNKNOWN', 'DISCONNECTED'];
 
 interface Heard {
@@ -29,18 +29,18 @@ function isHeard({ phase, receivedAt }: Heard, now: Date): boolean {
   return now.getTime() - receivedAt.getTime() < HEARD_LASTS;
 }
 
-/** Which nodes. */
+/** Selects nodes. */
 export interface NodeChoice {
   readonly now: Date;
   readonly id?: string;
   readonly phase?: string | undefined;
-  /** How their host names begin. */
+  /** Prefix of their host names. */
   readonly name?: string | undefined;
   readonly after?: Order['after'];
   readonly limit?: number;
 }
 
-/** Nodes as an operator sees them, by host name. */
+/** Reads nodes for operators, sorted by host name. */
 export async function readFleetNodes(
   db: Executor,
   { now, id, phase, name, after, limit }: NodeChoice,
@@ -84,37 +84,37 @@ export async function readFleetNodes(
 /** The order of a list. */
 export interface Order {
   readonly descending: boolean;
-  /** Only what comes after the row with this id that is sorted by this text. */
+  /** Only rows after the one with this sort key and id. */
   readonly after: { readonly key: string; readonly id: string } | undefined;
 }
 
-/** What a list of virtual machines can be sorted by; each has an index. */
+/** Fields that a list of virtual machines can be sorted by; each has an index. */
 export const VM_ORDERS = ['name', 'createdAt'] as const;
 
-/** Which virtual machines. */
+/** Selects virtual machines. */
 export interface VmChoice {
   readonly now: Date;
   readonly id?: string;
   readonly nodeId?: string | undefined;
   readonly powerState?: string | undefined;
-  /** How their names begin. */
+  /** Prefix of their names. */
   readonly name?: string | undefined;
   readonly order?: Order & { readonly by: (typeof VM_ORDERS)[number] };
   readonly limit: number;
 }
 
-/** A virtual machine in a list, with what the list is sorted by. */
+/** A virtual machine in a list, with its sort key. */
 export type ListedVm = FleetVm & { readonly key: string };
 
-/** Virtual machines as an operator sees them, by name unless another order is given. */
+/** Reads virtual machines for operators, sorted by name by default. */
 export async function readFleetVms(db: Executor, choice: VmChoice): Promise<FleetVm[]> {
   return (await listFleetVms(db, choice)).map(({ key: _key, ...vm }) => vm);
 }
 
-/** Largest character there is, after which no name goes on: the database's order is that of code points. */
+/** The largest code point, which sorts after every continuation of a name: the database sorts by code points. */
 const LAST_CHARACTER = String.fromCodePoint(0x10ffff);
 
-/** As `readFleetVms`, with what they are sorted by. */
+/** Reads virtual machines as `readFleetVms` does, with their sort keys. */
 export async function listFleetVms(db: Executor, choice: VmChoice): Promise<ListedVm[]> {
   const { now, id, nodeId, powerState, name, limit } = choice;
   const { order = { by: 'name', descending: false, after: undefined } } = choice;
@@ -161,7 +161,10 @@ export async function listFleetVms(db: Executor, choice: VmChoice): Promise<List
   });
 }
 
-/** What the recorded power state of a virtual machine is worth. While its node is heard of, it is as fresh as the node's word. */
+/**
+ * Returns how current the recorded power state of a virtual machine is. While its node reports, it is as current as the
+ * last report.
+ */
 function standingOf(
   row: Heard & { lastSeen: Date | null; lostAt: Date | null },
   now: Date,
@@ -173,7 +176,7 @@ function standingOf(
   return { known: isHeard(row, now) ? 'now' : 'last-seen', asOf };
 }
 
-/** Storage pools as an operator sees them, by name. @param id only this one */
+/** Reads storage pools for operators, sorted by name. @param id only this pool */
 export async function readFleetPools(
   db: Executor,
   { now, id }: { now: Date; id?: string },
@@ -220,7 +223,7 @@ export async function readFleetPools(
   }));
 }
 
-/** Which tasks. */
+/** Selects tasks. */
 export interface TaskChoice {
   readonly nodeId?: string | undefined;
   readonly objectId?: string | undefined;
@@ -229,7 +232,7 @@ export interface TaskChoice {
   readonly limit: number;
 }
 
-/** Tasks as an operator sees them, the newest first, with what they are sorted by. */
+/** Reads tasks for operators, newest first, with their sort keys. */
 export async function listFleetTasks(
   db: Executor,
   { nodeId, objectId, state, after, limit }: TaskChoice,
@@ -248,7 +251,7 @@ export async function listFleetTasks(
   return tasks.map((task, index) => ({ ...task, key: rows[index]?.key ?? '' }));
 }
 
-/** Tasks as an operator sees them, the newest first. */
+/** Reads tasks for operators, newest first. */
 export async function readFleetTasks(
   db: Executor,
   choice: Parameters<typeof listTasks>[1],
@@ -256,7 +259,7 @@ export async function readFleetTasks(
   return await withNodes(db, await listTasks(db, choice));
 }
 
-/** Rows of tasks with the host names of their nodes. */
+/** Converts task rows for operators, with the host names of their nodes. */
 export async function withNodes(db: Executor, tasks: readonly TaskRow[]): Promise<FleetTask[]> {
   const ids = [...new Set(tasks.map(({ nodeId }) => nodeId))];
   const { rows } = await sql<{ id: string; hostname: string }>`
@@ -278,12 +281,12 @@ export async function withNodes(db: Executor, tasks: readonly TaskRow[]): Promis
   }));
 }
 
-/** Join tokens as an operator sees them, oldest first. */
+/** Reads join tokens for operators, oldest first. */
 export async function readFleetTokens(db: Executor, now: Date): Promise<FleetToken[]> {
   return (await listJoinTokens(db)).map((token) => describeToken(token, now));
 }
 
-/** A join token as an operator sees it. */
+/** Converts a join token for operators. */
 export function describeToken(
   token: JoinToken & { uses: readonly JoinTokenUse[] },
   now: Date,
@@ -318,7 +321,7 @@ function direction(descending: boolean): RawBuilder<unknown> {
   return descending ? sql`DESC` : sql`ASC`;
 }
 
-/** What comes after a row in a list: compared as pairs, so that an index of both is gone through from there on. */
+/** Condition for the rows after one in a list: compares pairs, so that an index of both columns can be used. */
 function beyond(
   column: { readonly sorted: RawBuilder<unknown>; readonly id: RawBuilder<unknown> },
   { descending, after }: Order,

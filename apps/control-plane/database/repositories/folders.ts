@@ -13,7 +13,7 @@ import {
 
 export type Folder = Row<'folders'>;
 
-/** Key of the advisory lock under which one folder at a time moves: two moves could make a circle of each other. */
+/** Key of the advisory lock that allows only one folder at a time to move: two concurrent moves could form a cycle. */
 const MOVE_LOCK = 7_305_917_620_155_003;
 
 export const findFolder = (db: Executor, id: string) => findRow(db, 'folders', id);
@@ -21,18 +21,18 @@ export const findFolder = (db: Executor, id: string) => findRow(db, 'folders', i
 export const listFolders = (db: Executor, projectId: string): Promise<Folder[]> =>
   listRows(db, 'folders', sql`project_id = ${projectId}`);
 
-/** @throws RefusedChangeError if its parent, or the top of the project, has one of this name */
+/** @throws RefusedChangeError if its parent, or the top of the project, has a folder of this name */
 export const createFolder = (db: Executor, folder: NewRow<'folders'>) =>
   insertRow(db, 'folders', folder);
 
-/** @throws RefusedChangeError if its parent has another one of this name */
+/** @throws RefusedChangeError if its parent has another folder of this name */
 export const renameFolder = (db: Executor, id: string, name: string) =>
   updateRow(db, 'folders', id, { name });
 
 /**
- * Moves a folder with all that is in it.
- * @param parentId where to; null for the top
- * @throws ControlPlaneError if that is in the folder itself
+ * Moves a folder with its content.
+ * @param parentId new parent; null for the top
+ * @throws ControlPlaneError if the new parent is inside the folder
  */
 export async function moveFolder(
   { db }: Database,
@@ -55,5 +55,5 @@ export async function moveFolder(
   });
 }
 
-/** Removes a folder with the folders in it; virtual machines that were there are in none then. */
+/** Removes a folder with its subfolders; their virtual machines are in no folder afterwards. */
 export const removeFolder = (db: Executor, id: string) => removeRow(db, 'folders', id);

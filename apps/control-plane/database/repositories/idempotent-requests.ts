@@ -1,29 +1,29 @@
 import type { Executor } from '../database.ts';
 
-/** Milliseconds for which an answer is kept for a second request. */
+/** Milliseconds for which an answer is kept for a repeated request. */
 const KEPT = 24 * 60 * 60 * 1000;
 
-/** A request that may come twice. */
+/** A request that may be repeated. */
 export interface IdempotentRequest {
   readonly userId: string;
-  /** What the caller calls it. */
+  /** The caller's key for it. */
   readonly key: string;
   /** SHA-256 of method, path and body. */
   readonly requestHash: Buffer;
 }
 
-/** What was found of a request. */
+/** What is known of a request. */
 export type Earlier =
-  /** It came for the first time. */
+  /** It was not sent before. */
   | { readonly kind: 'new' }
   /** The key was used for another request. */
   | { readonly kind: 'other' }
-  /** It was begun, and its end is not known, or not yet. */
+  /** It was begun, and its outcome is not known, or not yet. */
   | { readonly kind: 'begun' }
-  /** Its answer; the body is null where it had a secret. */
+  /** It was answered; the body is null if it contained a secret. */
   | { readonly kind: 'answered'; readonly status: number; readonly body: string | null };
 
-/** Notes that a request begins, unless it was there before. */
+/** Records the start of a request, unless it was recorded before. */
 export async function beginRequest(
   db: Executor,
   { userId, key, requestHash }: IdempotentRequest,
@@ -51,7 +51,7 @@ export async function beginRequest(
   return { kind: 'answered', status: row.status, body: row.body };
 }
 
-/** Keeps the answer to a request. @param body null where it has a secret */
+/** Stores the answer to a request. @param body null if it contains a secret */
 export async function keepAnswer(
   db: Executor,
   { userId, key }: IdempotentRequest,
@@ -65,7 +65,7 @@ export async function keepAnswer(
     .execute();
 }
 
-/** Forgets a request that came to nothing: it may come again. */
+/** Removes a request that had no effect, so that it can be repeated. */
 export async function forgetRequest(
   db: Executor,
   { userId, key }: IdempotentRequest,
@@ -77,7 +77,7 @@ export async function forgetRequest(
     .execute();
 }
 
-/** Removes what is kept for longer than a second request may come. */
+/** Removes requests that are older than the time for which answers are kept. */
 export async function removeOldRequests(db: Executor, now: Date): Promise<void> {
   await db
     .deleteFrom('idempotentRequests')

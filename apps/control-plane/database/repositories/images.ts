@@ -8,7 +8,7 @@ const rows = rowsOf('images');
 
 export const findImage = rows.find;
 
-/** Images that a project may use: its own, and public ones; oldest first. */
+/** Lists the images that a project may use, its own and public ones, oldest first. */
 export const listImages = (db: Executor, projectId: string): Promise<Image[]> =>
   listRows(db, 'images', sql`project_id = ${projectId} OR visibility = 'PUBLIC'`);
 

@@ -4,7 +4,7 @@ import type { Executor } from '../database.ts';
 
 const counts = z.record(z.string(), z.int().nonnegative());
 
-/** How many there are of what, by state; states of which there is none are left out. */
+/** Counts by state; states without any are absent. */
 export const inventorySchema = z.strictObject({
   /** By phase. */
   nodes: counts,
@@ -16,7 +16,7 @@ export const inventorySchema = z.strictObject({
 
 export type Inventory = z.output<typeof inventorySchema>;
 
-/** Counts nodes, virtual machines and storage pools: reads each of their rows, in one statement. */
+/** Counts nodes, virtual machines and storage pools, in one statement that reads all their rows. */
 export async function countInventory(db: Executor): Promise<Inventory> {
   const { rows } = await sql<{ kind: keyof Inventory; state: string; count: number }>`
     SELECT 'nodes' AS kind, phase AS state, count(*) FROM nodes GROUP BY phase

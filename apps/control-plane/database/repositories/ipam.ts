@@ -8,19 +8,19 @@ import { insertRow, listRows, type NewRow, type Row, removeRow } from '../rows.t
 export type SubnetPool = Row<'subnetPools'>;
 export type IpAllocation = Row<'ipAllocations'>;
 
-/** Prefix of the MAC addresses that are drawn: locally administered, as OpenStack and others have it. */
+/** Prefix of generated MAC addresses: locally administered, as OpenStack and others use it. */
 const MAC_PREFIX = 'fa:16:3e';
 
-/** Draws of a MAC address until it is plain that something is wrong: one in 16 million is taken by each machine. */
+/** Attempts to find a free MAC address before giving up: each used address takes one of 16 million. */
 const MOST_DRAWS = 16;
 
-/** @throws RefusedChangeError if the network has a pool, or its addresses are not in the network */
+/** @throws RefusedChangeError if the network has a pool already, or the addresses are outside the network */
 export const createSubnetPool = (db: Executor, pool: NewRow<'subnetPools'>) =>
   insertRow(db, 'subnetPools', pool);
 
 export const removeSubnetPool = (db: Executor, id: string) => removeRow(db, 'subnetPools', id);
 
-/** The pool of a network. */
+/** Finds the pool of a network. */
 export async function findSubnetPool(
   db: Executor,
   networkId: string,
@@ -28,7 +28,7 @@ export async function findSubnetPool(
   return (await listRows(db, 'subnetPools', sql`network_id = ${networkId}`))[0];
 }
 
-/** The addresses that are taken in a network, in order. */
+/** Lists the allocated addresses of a network, in order. */
 export async function listIpAllocations(db: Executor, networkId: string): Promise<IpAllocation[]> {
   return await db
     .selectFrom('ipAllocations')
@@ -38,13 +38,13 @@ export async function listIpAllocations(db: Executor, networkId: string): Promis
     .execute();
 }
 
-/** Whom an address is for. */
+/** The owner of an address. */
 export type AddressOwner = Pick<NewRow<'ipAllocations'>, 'portId' | 'macAddress' | 'hostname'>;
 
 /**
- * Takes the first free address of a network: neither taken, nor its gateway, nor bound to a MAC address. Those who ask at
- * the same time wait for each other, so that each gets one of its own.
- * @throws ControlPlaneError if the network has no pool, or none is free
+ * Allocates the first free address of a network: one that is not allocated, not its gateway, and not bound to a MAC
+ * address. Concurrent callers wait for each other, so that each gets a different one.
+ * @throws ControlPlaneError if the network has no pool, or no address is free
  */
 export async function allocateAddress(
   { db }: Database,
@@ -64,7 +64,8 @@ export async function allocateAddress(
         where: networkId,
       });
     }
-    // The free address after the smallest taken one that has none after it, or the first: no scan of the whole range.
+    // The first address of the range, or the address after the smallest taken one without a taken successor: no scan of
+    // the whole range.
     const { rows } = await sql<{ address: string | null }>`
       WITH taken AS (
         SELECT ip_address AS address FROM ip_allocations WHERE network_id = ${networkId}
@@ -92,7 +93,7 @@ export async function allocateAddress(
   });
 }
 
-/** Gives an address back. @returns whether it was taken */
+/** Releases an address. @returns whether it was allocated */
 export async function releaseAddress(
   db: Executor,
   networkId: string,
@@ -106,11 +107,11 @@ export async function releaseAddress(
   return numDeletedRows > 0n;
 }
 
-/** @throws RefusedChangeError if MAC address or IP address is bound in this network already */
+/** @throws RefusedChangeError if the MAC address or IP address is already bound in this network */
 export const bindAddress = (db: Executor, binding: NewRow<'dhcpStaticBindings'>) =>
   explainRefusal(insertRow(db, 'dhcpStaticBindings', binding));
 
-/** Draws a MAC address that nothing else has, and enters it. */
+/** Generates a MAC address that is not in use, and registers it. */
 export async function registerMacAddress(
   db: Executor,
   owner: Pick<NewRow<'macRegistry'>, 'portId' | 'vmId' | 'projectId'>,

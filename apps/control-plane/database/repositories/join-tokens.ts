@@ -6,13 +6,13 @@ import type { DB } from '../schema.ts';
 import { enterAudit } from './audit-log.ts';
 import { readmitNode } from './departed-nodes.ts';
 
-/** A token without what it is known by. */
+/** A token without its hash. */
 export type JoinToken = Omit<Row<'joinTokens'>, 'secretHash'>;
 
-/** One key that a token belongs to. */
+/** A key that has used a token. */
 export type JoinTokenUse = Row<'joinTokenUses'>;
 
-/** What a new token is to be. */
+/** Values of a new token. */
 export interface JoinTokenRequest {
   readonly description: string;
   readonly createdBy: string;
@@ -21,27 +21,27 @@ export interface JoinTokenRequest {
   readonly expiresAt: Date;
 }
 
-/** Who presents a token. */
+/** The host that presents a token. */
 export interface JoinTokenBearer {
   readonly secret: string;
-  /** Made of the bearer's key. */
+  /** Derived from the bearer's key. */
   readonly nodeId: string;
   readonly hostname: string;
-  /** Where the call came from. */
+  /** Address from which the call came. */
   readonly address: string;
   readonly now: Date;
 }
 
-/** What becomes of a token that is presented. A revoked one is as one that never was. */
+/** The result of presenting a token. A revoked token is treated as unknown. */
 export type JoinTokenVerdict = 'accepted' | 'unknown' | 'used' | 'expired';
 
 /** Bytes of a secret. */
 const SECRET_BYTES = 32;
 
 /**
- * Makes a token, with an entry in the audit log.
- * @returns the secret, which is not kept and can be shown this once
- * @throws RefusedChangeError if a value is out of its range
+ * Creates a token, with an entry in the audit log.
+ * @returns the secret, which is not stored and can be shown only now
+ * @throws RefusedChangeError if a value is out of range
  */
 export async function createJoinToken(
   db: Kysely<DB>,
@@ -64,16 +64,16 @@ export async function createJoinToken(
 }
 
 /**
- * Presents a token: it belongs to the first keys that come, as many as it may have, and each of these may come again until it
- * expires. A node that was deleted or has left is readmitted by a token that it had not used before; to one that it had, it is
- * as used up. The first use by a key is entered in the audit log.
+ * Presents a token. It is bound to the first keys that use it, up to its number of uses, and each of them may use it
+ * again until it expires. A node that was deleted or has left is readmitted by a token that it has not used before; one
+ * that it has used counts as used up. The first use by each key is recorded in the audit log.
  */
 export async function useJoinToken(
   db: Kysely<DB>,
   { secret, nodeId, hostname, address, now }: JoinTokenBearer,
 ): Promise<JoinTokenVerdict> {
   return await db.transaction().execute(async (transaction) => {
-    // Locked: of two keys that come at once to the last use the second sees that of the first.
+    // Locks the row: if two keys compete for the last use, the second sees the use of the first.
     const token = await transaction
       .selectFrom('joinTokens')
       .selectAll()
@@ -113,7 +113,7 @@ export async function useJoinToken(
   });
 }
 
-/** All tokens, oldest first, each with the keys that it belongs to. */
+/** Lists all tokens, oldest first, each with the keys that have used it. */
 export async function listJoinTokens(
   db: Executor,
 ): Promise<(JoinToken & { uses: JoinTokenUse[] })[]> {
@@ -128,7 +128,7 @@ export async function listJoinTokens(
 
 /**
  * Revokes a token, with an entry in the audit log; nodes that joined with it stay.
- * @returns whether it was there and not revoked yet
+ * @returns whether it existed and was not revoked yet
  */
 export async function revokeJoinToken(
   db: Kysely<DB>,
@@ -171,7 +171,7 @@ function withoutHash({ secretHash: _hash, ...token }: Row<'joinTokens'>): JoinTo
   return token;
 }
 
-/** A secret of 256 random bits needs neither salt nor a slow hash. */
+/** Hashes a secret; with 256 random bits, it needs neither a salt nor a slow hash. */
 function hashOf(secret: string): Buffer {
   return createHash('sha256').update(secret).digest();
 }

@@ -3,7 +3,7 @@ import { ControlPlaneError } from '../../error.ts';
 import type { Database } from '../database.ts';
 import type { DB } from '../schema.ts';
 
-/** Another program leads: what this one wanted to write as the leader was not written. */
+/** Another program is the leader: nothing of the write was committed. */
 export class FencedError extends ControlPlaneError {
   constructor(own: number, present: number, holder: string) {
     super({
@@ -14,9 +14,9 @@ export class FencedError extends ControlPlaneError {
 }
 
 /**
- * Enters a new leader. From then on transactions of leaders before it fail.
- * @param epoch its fencing token, larger than any before (etcd's create revision of its key); where etcd began anew and
- *   counts from 1 again, the next larger one of what the database has counts
+ * Records a new leader. From then on, transactions of earlier leaders fail.
+ * @param epoch its fencing token, the create revision of its key in etcd, larger than any before; if etcd started anew
+ *   and counts from 1 again, the recorded epoch plus one is used instead
  * @returns the epoch to lead with
  */
 export async function enterLeader(
@@ -30,9 +30,9 @@ export async function enterLeader(
 }
 
 /**
- * Works in a transaction as the leader. The leadership's row is locked against a change for as long, so that a program that
- * was paused cannot write after another one took over.
- * @throws FencedError if another program leads by now; nothing is written then
+ * Runs a transaction as the leader. It locks the leadership's row until it ends, so that a paused program cannot write
+ * after another one has taken over.
+ * @throws FencedError if another program has become the leader; nothing is written then
  */
 export async function writeAsLeader<T>(
   { db }: Database,

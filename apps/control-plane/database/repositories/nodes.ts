@@ -9,46 +9,46 @@ import { enterAudit } from './audit-log.ts';
 export type Node = Row<'nodes'>;
 export type NodePhase = ValueOf<'nodes_phase'>;
 
-/** What a host says of itself when it becomes a node. */
+/** What a host states about itself when it becomes a node. */
 export interface NodeRegistration {
-  /** Made of its public key. */
+  /** Derived from its public key. */
   readonly id: string;
   readonly hostname: string;
   readonly managementIp: string | null;
   readonly spec: object;
 }
 
-/** One heartbeat, as it is kept. */
+/** One heartbeat, as it is stored. */
 export interface Heartbeat {
   readonly nodeId: string;
   readonly epoch: number;
   readonly sequence: number;
   readonly receivedAt: Date;
-  /** How the host fares: HostLoad, HostHealth, Hypervisor and Version of the agents' contract. */
+  /** Messages HostLoad, HostHealth, Hypervisor and Version of the agents' protocol. */
   readonly load: object;
   readonly health: object;
   readonly hypervisor: object;
   readonly version: object;
-  /** The host's clock minus ours; null if it did not say. */
+  /** The host's clock minus ours, in milliseconds; null if the host did not send it. */
   readonly clockOffsetMs: number | null;
-  /** Versions of what the host keeps: CA certificates, endpoints. */
+  /** Versions of the CA certificates and endpoints that the host has stored. */
   readonly trustBundleVersion: number;
   readonly endpointsVersion: number;
-  /** Whether it comes from the machine that sent the last full state. */
+  /** Whether it comes from the same boot of the machine as the last full state. */
   readonly isOfKnownBoot: boolean;
 }
 
 export const findNode = (db: Executor, id: string) => findRow(db, 'nodes', id);
 
-/** Nodes, oldest first. @param phase only those in this phase */
+/** Lists nodes, oldest first. @param phase only those in this phase */
 export function listNodes(db: Executor, { phase }: { phase?: NodePhase } = {}): Promise<Node[]> {
   return listRows(db, 'nodes', phase === undefined ? undefined : sql`phase = ${phase}`);
 }
 
 /**
- * Records a host as a node. One that is known keeps its phase and labels: registering again undoes nothing that an
- * administrator decided.
- * @throws RefusedChangeError if a value is none
+ * Records a host as a node. A known node keeps its phase and labels: registering again does not undo an administrator's
+ * decisions.
+ * @throws RefusedChangeError if a value is invalid
  */
 export async function registerNode(db: Executor, node: NodeRegistration): Promise<Node> {
   const { id, hostname, managementIp, spec } = node;
@@ -64,7 +64,7 @@ export async function registerNode(db: Executor, node: NodeRegistration): Promis
   return (await findNode(db, id))!;
 }
 
-/** Records what a host says of itself now: host name and address. Nothing is written if both are known. */
+/** Updates the host name and address that a host reports. Writes nothing if both are unchanged. */
 export function updateNodeIdentity(
   db: Executor,
   id: string,
@@ -89,7 +89,7 @@ export function setNodeLabels(
   return updateRow(db, 'nodes', id, { labels });
 }
 
-/** Has a node asked for its full state with its next heartbeat's answer, and enters that in the audit log. */
+/** Requests a node's full state with the answer to its next heartbeat, and records that in the audit log. */
 export async function wantFullState(
   db: Kysely<DB>,
   id: string,
@@ -105,11 +105,11 @@ export async function wantFullState(
 export const removeNode = (db: Executor, id: string) => removeRow(db, 'nodes', id);
 
 /**
- * Records heartbeats, many in one statement. One that is older than what is recorded, by epoch and sequence, is passed
- * over, and so is one of a node that is not there. A heartbeat that a crash loses is followed by the next one, so the
- * transaction does not wait for the disk.
- * @param transaction of which this is all
- * @returns the nodes whose heartbeat was recorded
+ * Records many heartbeats in one statement. Heartbeats older than the recorded one, by epoch and sequence, are skipped,
+ * and so are those of unknown nodes. The commit does not wait for the disk: if a crash loses a heartbeat, the next one
+ * follows soon.
+ * @param transaction a transaction for this alone
+ * @returns ids of the nodes whose heartbeat was recorded
  */
 export async function recordHeartbeats(
   transaction: Transaction<DB>,
@@ -149,7 +149,7 @@ export async function recordHeartbeats(
   return rows.map(({ nodeId }) => nodeId);
 }
 
-/** When each node was heard of last; `undefined` for one that never was. */
+/** Reads the last heartbeat of a node; `undefined` if there was none. */
 export async function readLastHeartbeat(
   db: Executor,
   nodeId: string,
@@ -161,10 +161,10 @@ export async function readLastHeartbeat(
     .executeTakeFirst();
 }
 
-/** Whether there is a node, or was. */
+/** Whether a node is a member, has departed, or is unknown. */
 export type Standing = 'member' | 'departed' | 'unknown';
 
-/** How a node stands: one that was deleted or has left is departed until a join token readmits it. */
+/** Reads the standing of a node: after it was deleted or has left, it is departed until a join token readmits it. */
 export async function readStanding(db: Executor, id: string): Promise<Standing> {
   const { rows } = await sql<{ standing: Standing }>`
     SELECT CASE
@@ -175,9 +175,9 @@ export async function readStanding(db: Executor, id: string): Promise<Standing> 
 }
 
 /**
- * Takes in a node of which there is no record, as after a restore: whoever has its key is let in, and tells the rest with its full
- * state. Until then its host name is its id. An entry of the audit log says so.
- * @returns how it stood; of one that was not unknown nothing is changed
+ * Adopts a node without a record, for example after a restore: its key is accepted, and its full state supplies the
+ * rest. Until then, its host name is its id. The audit log gets an entry.
+ * @returns its standing before; a node that was not unknown is not changed
  */
 export async function adoptNode(
   db: Kysely<DB>,

@@ -1,10 +1,10 @@
 import type { Executor } from '../database.ts';
 import type { Row } from '../rows.ts';
 
-/** The certificate that people are shown in place of the control plane's own. */
+/** The certificate that people are shown instead of the control plane's own. */
 export type PeopleCertificateRow = Omit<Row<'peopleCertificate'>, 'single'>;
 
-/** Reads it; `undefined` if there is none. */
+/** Reads the certificate; `undefined` if there is none. */
 export async function readPeopleCertificate(
   db: Executor,
 ): Promise<PeopleCertificateRow | undefined> {
@@ -14,7 +14,7 @@ export async function readPeopleCertificate(
     .executeTakeFirst();
 }
 
-/** Puts one in the place of the one that is there, if there is one. */
+/** Stores a certificate in place of the present one, if any. */
 export async function setPeopleCertificate(db: Executor, row: PeopleCertificateRow): Promise<void> {
   await db
     .insertInto('peopleCertificate')
@@ -23,7 +23,7 @@ export async function setPeopleCertificate(db: Executor, row: PeopleCertificateR
     .execute();
 }
 
-/** @returns whether there was one */
+/** Removes the certificate. @returns whether there was one */
 export async function removePeopleCertificate(db: Executor): Promise<boolean> {
   const { numDeletedRows } = await db.deleteFrom('peopleCertificate').executeTakeFirst();
   return numDeletedRows > 0n;

@@ -19,11 +19,11 @@ export const findRole = (db: Executor, id: string) => findRow(db, 'roles', id);
 
 export const listRoles = (db: Executor) => listRows(db, 'roles');
 
-/** Makes a role of one's own. @throws RefusedChangeError if there is one of this name */
+/** Creates a custom role. @throws RefusedChangeError if there is one of this name */
 export const createRole = (db: Executor, role: Omit<NewRow<'roles'>, 'type'>) =>
   insertRow(db, 'roles', { ...role, type: 'custom' });
 
-/** @throws ControlPlaneError if it is a role of the system */
+/** @throws ControlPlaneError if it is a system role */
 export async function updateRole(
   db: Executor,
   id: string,
@@ -33,7 +33,7 @@ export async function updateRole(
   return await updateRow(db, 'roles', id, changes);
 }
 
-/** Removes a role; nobody has it any more. @throws ControlPlaneError if it is a role of the system */
+/** Removes a role, from all users as well. @throws ControlPlaneError if it is a system role */
 export async function removeRole(db: Executor, id: string): Promise<boolean> {
   await refuseSystemRole(db, id);
   return await removeRow(db, 'roles', id);
@@ -48,7 +48,7 @@ async function refuseSystemRole(db: Executor, id: string): Promise<void> {
   });
 }
 
-/** Gives a user a role; nothing happens if he has it. */
+/** Assigns a role to a user; does nothing if the user has it. */
 export async function assignRole(
   db: Executor,
   { userId, roleId, assignedBy }: { userId: string; roleId: string; assignedBy: string | null },
@@ -67,8 +67,8 @@ export async function withdrawRole(db: Executor, userId: string, roleId: string)
 }
 
 /**
- * What a user may do: the permissions of his roles and of their parents, and those of the system role that his account names.
- * @returns sorted, each once
+ * Lists a user's permissions: those of assigned roles and their parents, and those of the system role of the account.
+ * @returns sorted, without duplicates
  */
 export async function listPermissions(db: Executor, userId: string): Promise<string[]> {
   const { rows } = await sql<{ permission: string }>`

@@ -14,19 +14,19 @@ import { enterTask } from './tasks.ts';
 
 export type RolloutRow = Row<'updateRollouts'>;
 
-/** Milliseconds that a host has for its update: the image over a slow line, a restart, and minutes on trial. */
+/** Milliseconds that a host has for its update: a download over a slow line, a restart, and minutes on trial. */
 const UPDATE_LASTS = 6 * 60 * 60 * 1000;
 
-/** Milliseconds for which a host counts as heard of. */
+/** Milliseconds since its last heartbeat for which a host counts as reachable. */
 const HEARD_LASTS = MISSED_HEARTBEATS * HEARTBEAT_INTERVAL * 1000;
 
-/** Roll-outs that are told, at most: the newest. */
+/** Number of newest roll-outs that are shown. */
 const MOST = 20;
 
-/** Title of the alert about a roll-out that a host has stopped. */
+/** Title of the alert about a roll-out that was paused because of a host. */
 const STOPPED = 'A roll-out of an update is paused';
 
-/** What a new roll-out is to be. */
+/** Values of a new roll-out. */
 export interface RolloutStart {
   readonly release: PinnedRelease & { readonly version: string; readonly base: string };
   readonly percentage: number;
@@ -36,8 +36,8 @@ export interface RolloutStart {
 }
 
 /**
- * Begins a roll-out over all hosts that are members; those of another architecture or base are left out. One of the same
- * product and architecture that is paused, with no host under way, ends by that.
+ * Starts a roll-out to all member hosts; hosts of another architecture or base are left out. A paused roll-out of the
+ * same product and architecture without a host under way is ended.
  * @returns its id; undefined if another one is under way
  */
 export async function startRollout(
@@ -73,7 +73,7 @@ export async function startRollout(
   });
 }
 
-/** Begins no further host of a roll-out. @returns whether it ran */
+/** Pauses a roll-out: no further host is updated. @returns whether it was running */
 export async function pauseRollout(
   db: Kysely<DB>,
   id: string,
@@ -89,7 +89,7 @@ export async function pauseRollout(
 }
 
 /**
- * Has a roll-out go on. Hosts that failed are tried once more, first, or left out.
+ * Resumes a roll-out. Hosts that failed are tried again first, or left out.
  * @returns whether it was paused
  */
 export async function resumeRollout(
@@ -139,7 +139,7 @@ interface UnfinishedRow {
   readonly createdBy: string;
 }
 
-/** Notes what became of hosts, and does the next step of every roll-out that is not finished. To be called by the leader alone. */
+/** Records the outcomes of hosts, and takes the next step of every unfinished roll-out. Only the leader may call it. */
 export async function advanceRollouts(transaction: Transaction<DB>, now: Date): Promise<void> {
   const { rows } = await sql<UnfinishedRow>`
     SELECT id, product, channel, architecture, base, version, serial, percentage, at_once, state, reason, created_by
@@ -183,7 +183,7 @@ async function advance(
   });
 }
 
-/** Notes the ends of tasks, and hosts that have left. */
+/** Records ended tasks, and hosts that have left. */
 async function noteEnds(transaction: Transaction<DB>, id: string, now: Date): Promise<void> {
   await sql`
     UPDATE update_rollout_hosts AS host
@@ -201,7 +201,7 @@ async function noteEnds(transaction: Transaction<DB>, id: string, now: Date): Pr
     WHERE rollout_id = ${id} AND state = 'UNDER_WAY' AND task_id IS NULL`.execute(transaction);
 }
 
-/** Notes that a release is not for hosts. */
+/** Records that a release is not for these hosts. */
 async function leaveOutOthers(
   transaction: Transaction<DB>,
   id: string,
@@ -249,7 +249,7 @@ async function readHosts(db: Executor, ids: readonly string[], now: Date): Promi
   return rows;
 }
 
-/** Roll-outs as an operator sees them, the newest first. @param id only this one */
+/** Reads roll-outs for operators, newest first. @param id only this one */
 export async function readFleetRollouts(
   db: Executor,
   { now, id }: { now: Date; id?: string },
@@ -275,14 +275,14 @@ export async function readFleetRollouts(
   }));
 }
 
-/** What is told of a host: what it does, why it failed or was left out, or what is not known of it. */
+/** Returns the text shown for a host: what it is doing, why it failed or was left out, or what is unknown about it. */
 function wordsFor(release: MadeFor, host: HostRow): string {
   if (host.state === 'UNDER_WAY') return host.doing ?? '';
   const fit = fitOf(release, host);
   return host.state === 'WAITING' && fit.is === 'UNKNOWN' ? fit.why : host.message;
 }
 
-/** Releases of roll-outs that are not finished. */
+/** Returns the releases of unfinished roll-outs. */
 export async function readPinned(db: Executor): Promise<PinnedRelease[]> {
   const { rows } = await sql<PinnedRelease>`
     SELECT product, channel, architecture, serial FROM update_rollouts WHERE finished_at IS NULL`.execute(

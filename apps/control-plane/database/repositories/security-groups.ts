@@ -6,7 +6,7 @@ import { findRow, insertRow, listRows, type NewRow, type Row, removeRow } from '
 export type SecurityGroup = Row<'securityGroups'>;
 export type SecurityRule = Row<'securityRules'>;
 
-/** A rule as it is written into a group. */
+/** The values of a rule of a group. */
 export type NewSecurityRule = Omit<NewRow<'securityRules'>, 'securityGroupId'>;
 
 export const findSecurityGroup = (db: Executor, id: string) => findRow(db, 'securityGroups', id);
@@ -14,14 +14,14 @@ export const findSecurityGroup = (db: Executor, id: string) => findRow(db, 'secu
 export const listSecurityGroups = (db: Executor, projectId: string): Promise<SecurityGroup[]> =>
   listRows(db, 'securityGroups', sql`project_id = ${projectId}`);
 
-/** @throws RefusedChangeError if the project has a group of this name, or a default one already */
+/** @throws RefusedChangeError if the project has a group of this name, or already a default one */
 export const createSecurityGroup = (db: Executor, group: NewRow<'securityGroups'>) =>
   insertRow(db, 'securityGroups', group);
 
 export const removeSecurityGroup = (db: Executor, id: string) =>
   removeRow(db, 'securityGroups', id);
 
-/** The rules of a group, in the order in which they apply. */
+/** Lists the rules of a group, in the order in which they apply. */
 export async function listSecurityRules(db: Executor, groupId: string): Promise<SecurityRule[]> {
   return await db
     .selectFrom('securityRules')
@@ -33,8 +33,8 @@ export async function listSecurityRules(db: Executor, groupId: string): Promise<
 }
 
 /**
- * Gives a group other rules, all at once.
- * @throws RefusedChangeError naming what is wrong; the rules stay as they were
+ * Replaces all rules of a group at once.
+ * @throws RefusedChangeError naming what is wrong; the rules stay unchanged then
  */
 export async function replaceSecurityRules(
   db: Executor,
@@ -50,7 +50,7 @@ export async function replaceSecurityRules(
   });
 }
 
-/** Says which groups a virtual machine is in. */
+/** Sets the security groups of a virtual machine. */
 export async function assignSecurityGroups(
   db: Executor,
   vmId: string,
@@ -65,7 +65,7 @@ export async function assignSecurityGroups(
   );
 }
 
-/** The groups that a virtual machine is in. */
+/** Lists the security groups of a virtual machine. */
 export async function listSecurityGroupsOf(db: Executor, vmId: string): Promise<SecurityGroup[]> {
   const where = sql`id IN (SELECT security_group_id FROM vm_security_groups WHERE vm_id = ${vmId})`;
   return await listRows(db, 'securityGroups', where);

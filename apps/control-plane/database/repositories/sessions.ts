@@ -3,17 +3,17 @@ import { sql } from 'kysely';
 import type { Executor } from '../database.ts';
 import { insertRow, type Row } from '../rows.ts';
 
-/** A session without what it is known by. */
+/** A session without its hash. */
 export type Session = Omit<Row<'sessions'>, 'tokenHash'>;
 
-/** Milliseconds after which a session ends that is not used, and that it lasts at most. */
+/** Milliseconds after which an unused session ends, and the longest time of a session. */
 const IDLE = 60 * 60 * 1000;
 const LONGEST = 12 * 60 * 60 * 1000;
 
-/** Milliseconds between two notes that a session is in use: not every request writes. */
+/** Milliseconds between two records that a session is in use: not every request writes. */
 const NOTE_EVERY = 60 * 1000;
 
-/** Milliseconds for which a session is kept after its time: from where somebody logged in is known by it. */
+/** Milliseconds for which an expired session is kept: it shows from which networks a user has logged in. */
 const KEPT = 30 * 24 * 60 * 60 * 1000;
 
 const SECRET_BYTES = 32;
@@ -28,7 +28,7 @@ export interface NewSession {
   readonly now: Date;
 }
 
-/** Begins a session. @returns its secret, which is not kept, in base64url */
+/** Starts a session. @returns its secret in base64url, which is not stored */
 export async function beginSession(
   db: Executor,
   { userId, address, network, userAgent, now }: NewSession,
@@ -42,7 +42,7 @@ export async function beginSession(
   return { secret, session };
 }
 
-/** The session of a secret, and its user. */
+/** A session found by its secret, and its user. */
 export interface SessionUse {
   readonly sessionId: string;
   readonly userId: string;
@@ -51,9 +51,9 @@ export interface SessionUse {
 }
 
 /**
- * Uses a session.
- * @returns `undefined` if there is no such session, it has ended, was not used for an hour or is older than twelve, or its user
- *   is disabled
+ * Finds a session by its secret, and records its use.
+ * @returns `undefined` if the session does not exist, has ended, was unused for an hour or is older than twelve, or its
+ *   user is disabled
  */
 export async function useSession(
   db: Executor,
@@ -88,7 +88,7 @@ export async function useSession(
   return use;
 }
 
-/** Ends sessions of a user: one, or all. @returns how many were open */
+/** Ends one session of a user, or all of them. @returns how many were open */
 export async function endSessions(
   db: Executor,
   userId: string,
@@ -106,7 +106,7 @@ export async function endSessions(
   return Number(numUpdatedRows);
 }
 
-/** The open sessions of a user, the newest first. */
+/** Lists the open sessions of a user, newest first. */
 export async function listSessions(db: Executor, userId: string, now: Date): Promise<Session[]> {
   const rows = await db
     .selectFrom('sessions')
@@ -121,7 +121,7 @@ export async function listSessions(db: Executor, userId: string, now: Date): Pro
   return rows.map(({ tokenHash: _hash, ...session }) => session);
 }
 
-/** Whether somebody has logged in from a network before. */
+/** Whether a user has logged in from a network before. */
 export async function hasLoggedInFrom(
   db: Executor,
   { userId, network }: { userId: string; network: string },
@@ -133,7 +133,7 @@ export async function hasLoggedInFrom(
   return rows[0]?.known === true;
 }
 
-/** Removes sessions whose time was over a month ago. */
+/** Removes sessions that expired more than a month ago. */
 export async function removeOldSessions(db: Executor, now: Date): Promise<void> {
   await db
     .deleteFrom('sessions')
@@ -141,7 +141,7 @@ export async function removeOldSessions(db: Executor, now: Date): Promise<void> 
     .execute();
 }
 
-/** A secret of 256 random bits needs neither salt nor a slow hash. */
+/** Hashes a secret; with 256 random bits, it needs neither a salt nor a slow hash. */
 function hashOf(secret: string): Buffer {
   return createHash('sha256').update(secret).digest();
 }

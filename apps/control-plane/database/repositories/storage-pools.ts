@@ -9,7 +9,7 @@ const rows = rowsOf('storagePools');
 
 export const findStoragePool = rows.find;
 
-/** Pools, oldest first. @param assignedTo only those that this node should have */
+/** Lists pools, oldest first. @param assignedTo only those assigned to this node */
 export function listStoragePools(
   db: Executor,
   { assignedTo }: { assignedTo?: string } = {},
@@ -24,10 +24,10 @@ export const createStoragePool = rows.create;
 
 export const updateStoragePool = rows.update;
 
-/** @throws RefusedChangeError while volumes are in it */
+/** @throws RefusedChangeError while it contains volumes */
 export const removeStoragePool = rows.remove;
 
-/** How a pool fares on each host that reported it. */
+/** Lists the state of a pool on each host that reported it. */
 export async function listPoolHostStatuses(
   db: Executor,
   poolId: string,

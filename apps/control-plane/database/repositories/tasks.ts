@@ -16,43 +16,43 @@ import { keptText, messageJson } from '../text.ts';
 import { VALUE_SETS, type ValueOf } from '../values.ts';
 import { enterAudit } from './audit-log.ts';
 
-/** A task, as it is kept. */
+/** A task, as it is stored. */
 export type TaskRow = Row<'tasks'>;
 
-/** What is to be done: one of the verbs of `quantix.v1.Task`. */
+/** The action of a task: one of the verbs of `quantix.v1.Task`. */
 export type TaskVerb = Extract<Task['verb'], { case: string }>;
 
-/** What a new task is to be. */
+/** Values of a new task. */
 export interface TaskRequest {
   readonly nodeId: string;
   readonly verb: TaskVerb;
-  /** See `Task.generation`; 0 if absent. */
+  /** See `Task.generation`; 0 by default. */
   readonly generation?: number;
   readonly requestedBy: string;
   readonly expiresAt: Date;
-  /** Name of what it is about, for the audit log. */
+  /** Name of its object, for the audit log. */
   readonly objectName?: string;
 }
 
-/** What a task is about. */
+/** The object of a task. */
 export interface TaskObject {
   readonly type: ValueOf<'tasks_object_type'>;
   /** UUID of a virtual machine, id of a pool, `pool/name` of a volume, name of an interface, id of a node. */
   readonly id: string;
 }
 
-/** Longest text of a host that is kept, in characters. */
+/** Longest text from a host that is stored, in characters. */
 const LONGEST_TEXT = 4096;
 
 /**
- * Makes a task, with an entry in the audit log. Whoever holds the node's stream open has to be told.
- * @throws RefusedChangeError if there is no such node
+ * Creates a task, with an entry in the audit log. The caller must notify the program that holds the node's stream.
+ * @throws RefusedChangeError if the node does not exist
  */
 export async function createTask(db: Kysely<DB>, request: TaskRequest): Promise<TaskRow> {
   return await db.transaction().execute((transaction) => enterTask(transaction, request));
 }
 
-/** As `createTask`, in a transaction that there is. */
+/** Creates a task as `createTask` does, in an existing transaction. */
 export async function enterTask(
   transaction: Transaction<DB>,
   request: TaskRequest,
@@ -80,7 +80,7 @@ export async function enterTask(
 
 export const findTask = (db: Executor, id: string) => findRow(db, 'tasks', id);
 
-/** Which tasks are wanted; all if nothing is said. */
+/** Selects tasks; a field that is absent selects all. */
 export interface TaskFilter {
   readonly nodeId?: string | undefined;
   readonly states?: readonly ValueOf<'tasks_state'>[] | undefined;
@@ -91,9 +91,9 @@ export interface TaskFilter {
 }
 
 /**
- * Tasks, the newest first.
- * @param limit at most as many
- * @param before id of the last one that was read; those that were made before it follow
+ * Lists tasks, newest first.
+ * @param limit how many at most
+ * @param before id of the last task of the previous page
  */
 export async function listTasks(
   db: Executor,
@@ -115,16 +115,16 @@ export async function listTasks(
   return await query.orderBy('createdAt', 'desc').orderBy('id', 'desc').limit(limit).execute();
 }
 
-/** A task that a node is to be sent. */
+/** A task to send to a node. */
 export interface UnfinishedTask {
   readonly task: Task;
-  /** Whether it is to be taken back, too. */
+  /** Whether its cancellation is to be sent, too. */
   readonly isCancelRequested: boolean;
 }
 
 /**
- * What each new stream of a node begins with: its tasks whose end was not reported, oldest first. One that expired before it
- * was ever sent is not among them.
+ * Lists the tasks that each new stream of a node starts with: those whose end was not reported, oldest first. Tasks
+ * that expired before they were ever sent are left out.
  */
 export async function listUnfinishedTasks(
   db: Executor,
@@ -147,8 +147,8 @@ export async function listUnfinishedTasks(
 }
 
 /**
- * Records that a task goes down its node's stream, before it does.
- * @returns whether it may: one that is finished, or was taken back or expired before it was ever sent, may not
+ * Records that a task is about to be sent on its node's stream.
+ * @returns whether it may be sent: not if it is finished, or was canceled or expired before it was ever sent
  */
 export async function recordTaskSent(db: Executor, id: string, now: Date): Promise<boolean> {
   const { rows } = await sql`
@@ -158,7 +158,7 @@ export async function recordTaskSent(db: Executor, id: string, now: Date): Promi
   return rows.length > 0;
 }
 
-/** States of reports, as they are kept. */
+/** States of reports → their stored values. */
 const STATES: Partial<Record<TaskState, 'ACCEPTED' | 'RUNNING' | 'DONE' | 'FAILED'>> = {
   [TaskState.ACCEPTED]: 'ACCEPTED',
   [TaskState.RUNNING]: 'RUNNING',
@@ -166,17 +166,18 @@ const STATES: Partial<Record<TaskState, 'ACCEPTED' | 'RUNNING' | 'DONE' | 'FAILE
   [TaskState.FAILED]: 'FAILED',
 };
 
-/** What became of a report. */
+/** The result of a report. */
 export interface TaskReportVerdict {
-  /** Whether the node has such a task. */
+  /** Whether the task exists and belongs to the node. */
   readonly isKnown: boolean;
   /** The task, if the report changed it. */
   readonly task: TaskRow | undefined;
 }
 
 /**
- * Records how far a task is. Of two reports the one with the greater number counts, whichever comes first, and a final one is
- * never replaced. A task of another node is as one that is not there. A state that is not known changes nothing.
+ * Records the progress of a task. Of two reports, the one with the greater number counts, independent of the order of
+ * arrival, and a final one is never replaced. Another node's task counts as nonexistent. An unknown state changes
+ * nothing.
  */
 export async function recordTaskReport(
   db: Executor,
@@ -220,7 +221,7 @@ export async function recordTaskReport(
   return { isKnown: known !== undefined, task: undefined };
 }
 
-/** Ends a task without its node: it is not done, for a reason that is known here. One that is finished stays as it is. */
+/** Fails a task without its node's report, for a reason that is known here. A finished task stays unchanged. */
 export async function failTask(
   db: Executor,
   id: string,
@@ -235,9 +236,9 @@ export async function failTask(
 }
 
 /**
- * Ends tasks that were sent, and whose node has not told their end long after their deadline: it would have by then.
+ * Fails tasks that were sent and whose end is still not reported long after their deadline.
  * @param grace milliseconds after the deadline
- * @returns ids of the tasks that ended
+ * @returns ids of the failed tasks
  */
 export async function endOverdueTasks(db: Executor, now: Date, grace: number): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
@@ -249,8 +250,8 @@ export async function endOverdueTasks(db: Executor, now: Date, grace: number): P
 }
 
 /**
- * Ends what expired before it was ever sent; see `endOverdueTasks` for one that was.
- * @returns ids of the tasks that ended
+ * Fails tasks that expired before they were ever sent; see `endOverdueTasks` for those that were.
+ * @returns ids of the failed tasks
  */
 export async function expireTasks(db: Executor, now: Date): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
@@ -263,9 +264,9 @@ export async function expireTasks(db: Executor, now: Date): Promise<string[]> {
 }
 
 /**
- * Takes a task back, with an entry in the audit log. One that was never sent ends at once; for another its node has to be told,
- * which ends it if it has not begun it.
- * @returns the task as it is now, and whether its node has to be told; `undefined` if there is no such task
+ * Cancels a task, with an entry in the audit log. One that was never sent ends at once; otherwise its node must be
+ * told, and ends it if it has not started it.
+ * @returns the present task, and whether its node must be told; `undefined` if the task does not exist
  */
 export async function cancelTask(
   db: Kysely<DB>,
@@ -298,7 +299,7 @@ export async function cancelTask(
   });
 }
 
-/** What a task is about. */
+/** Returns the object of a task. */
 function objectOf(verb: TaskVerb, nodeId: string): TaskObject {
   switch (verb.case) {
     case 'defineVm':
@@ -322,7 +323,7 @@ function objectOf(verb: TaskVerb, nodeId: string): TaskObject {
   }
 }
 
-/** A code that a newer host knows is none to us. */
+/** Returns the name of an error code; an unknown code of a newer host becomes UNSPECIFIED. */
 function errorCodeOf(code: TaskErrorCode | undefined): ValueOf<'tasks_error_code'> {
   const name = code === undefined ? undefined : TaskErrorCode[code];
   return VALUE_SETS.tasks_error_code.find((one) => one === name) ?? 'UNSPECIFIED';

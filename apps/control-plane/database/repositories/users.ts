@@ -9,7 +9,7 @@ export const findUser = rows.find;
 
 export const listUsers = (db: Executor) => listRows(db, 'users');
 
-/** Finds a user by the name to log in with, or does not. */
+/** Finds a user by login name. */
 export async function findUserByName(db: Executor, username: string): Promise<User | undefined> {
   return await db
     .selectFrom('users')
@@ -18,10 +18,10 @@ export async function findUserByName(db: Executor, username: string): Promise<Us
     .executeTakeFirst();
 }
 
-/** @throws RefusedChangeError if there is one of this name or address, or the name has other characters than it may */
+/** @throws RefusedChangeError if there is one of this name or address, or the name has invalid characters */
 export const createUser = rows.create;
 
 export const updateUser = rows.update;
 
-/** Removes a user with his API keys; what he did stays in the audit log. */
+/** Removes a user with the user's API keys; entries in the audit log stay. */
 export const removeUser = rows.remove;

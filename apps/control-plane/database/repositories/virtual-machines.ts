@@ -15,13 +15,13 @@ import type { ValueOf } from '../values.ts';
 export type VirtualMachine = Row<'virtualMachines'>;
 export type PowerState = ValueOf<'virtual_machines_power_state'>;
 
-/** What people define of a virtual machine; a report changes none of it. */
+/** The fields of a virtual machine that people define; reports never change them. */
 export type Definition = Pick<
   RowChanges<'virtualMachines'>,
   'name' | 'projectId' | 'description' | 'labels' | 'spec' | 'folderId'
 >;
 
-/** What a virtual machine is defined by. */
+/** The values of a new virtual machine. */
 export type NewVirtualMachine = Pick<
   NewRow<'virtualMachines'>,
   'name' | 'projectId' | 'description' | 'labels' | 'spec' | 'folderId' | 'createdBy'
@@ -29,7 +29,7 @@ export type NewVirtualMachine = Pick<
 
 export const findVirtualMachine = (db: Executor, id: string) => findRow(db, 'virtualMachines', id);
 
-/** Virtual machines, oldest first. */
+/** Lists virtual machines, oldest first. */
 export function listVirtualMachines(
   db: Executor,
   { nodeId, projectId }: { nodeId?: string; projectId?: string } = {},
@@ -40,8 +40,8 @@ export function listVirtualMachines(
 }
 
 /**
- * Defines a virtual machine. Its power state is not known until its host reports it.
- * @throws RefusedChangeError if the project has one of this name, or something it refers to is not there
+ * Defines a virtual machine. Its power state is unknown until its host reports it.
+ * @throws RefusedChangeError if the project has one of this name, or it refers to something that does not exist
  */
 export function defineVirtualMachine(
   db: Executor,
@@ -50,7 +50,7 @@ export function defineVirtualMachine(
   return insertRow(db, 'virtualMachines', definition);
 }
 
-/** Changes what people define. */
+/** Changes the fields that people define. */
 export function redefineVirtualMachine(
   db: Executor,
   id: string,
@@ -59,7 +59,7 @@ export function redefineVirtualMachine(
   return updateRow(db, 'virtualMachines', id, definition);
 }
 
-/** Takes a virtual machine that a host reported under management, in a project. */
+/** Takes a reported virtual machine under management, in a project. */
 export function adoptVirtualMachine(
   db: Executor,
   id: string,

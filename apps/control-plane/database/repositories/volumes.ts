@@ -14,7 +14,7 @@ export type Volume = Row<'volumes'>;
 
 export const findVolume = (db: Executor, id: string) => findRow(db, 'volumes', id);
 
-/** Volumes, oldest first. */
+/** Lists volumes, oldest first. */
 export function listVolumes(
   db: Executor,
   { poolId, attachedVmId }: { poolId?: string; attachedVmId?: string } = {},
@@ -24,7 +24,7 @@ export function listVolumes(
   return listRows(db, 'volumes', sql`${ofPool} AND ${ofMachine}`);
 }
 
-/** @throws RefusedChangeError if the pool has a volume of this name, or is not there */
+/** @throws RefusedChangeError if the pool has a volume of this name, or does not exist */
 export const createVolume = (db: Executor, volume: NewRow<'volumes'>) =>
   insertRow(db, 'volumes', volume);
 
@@ -33,7 +33,7 @@ export const updateVolume = (db: Executor, id: string, changes: RowChanges<'volu
 
 /**
  * Attaches a volume to a virtual machine, unless it is attached to another one.
- * @returns the volume; `undefined` if it is not there or attached elsewhere
+ * @returns the volume; `undefined` if it does not exist or is attached elsewhere
  */
 export async function attachVolume(
   db: Executor,
@@ -54,7 +54,7 @@ export async function attachVolume(
 export const detachVolume = (db: Executor, id: string) =>
   updateRow(db, 'volumes', id, { attachedVmId: null, phase: 'READY' });
 
-/** Removes a volume that no virtual machine has. @returns whether one was removed */
+/** Removes a volume that is not attached. @returns whether one was removed */
 export async function removeVolume(db: Executor, id: string): Promise<boolean> {
   const { numDeletedRows } = await db
     .deleteFrom('volumes')
