@@ -1,5 +1,5 @@
-/** Seconds between two heartbeats of a node, as it is told. */
+/** Seconds between two heartbeats of a node, as announced to it. */
 export const HEARTBEAT_INTERVAL = 30;
 
-/** Heartbeats that a node misses before it counts as not heard of. */
+/** Missed heartbeats after which a node counts as silent. */
 export const MISSED_HEARTBEATS = 3;

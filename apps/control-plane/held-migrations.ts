@@ -1,12 +1,13 @@
 import type { Confirmation } from '../update/confirmation.ts';
 import type { Migration } from './database/migration-files.ts';
 
-/** What of a confirmation is asked. */
+/** The part of a confirmation that is used here. */
 export type Confirmed = Pick<Confirmation, 'problem'>;
 
 /**
- * Why pending migrations are not applied yet: a version that is taken back must leave the database as the one before knows it.
- * @returns undefined if nothing is pending, or the version that runs is confirmed
+ * Returns why pending migrations are not applied yet: if the running version is rolled back, the database must still
+ * have the previous version's schema.
+ * @returns undefined if nothing is pending, or the running version is confirmed
  */
 export async function reasonToHold(
   pending: readonly Pick<Migration, 'name'>[],

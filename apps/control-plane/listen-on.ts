@@ -3,9 +3,9 @@ import { messageOf } from '../error.ts';
 import { ControlPlaneError } from './error.ts';
 
 /**
- * Has a server listen on a port of this machine.
- * @param whom who is served there, which is also the part of `config.yaml` that names address and port
- * @throws ControlPlaneError if it cannot
+ * Makes a server listen on a port of this machine.
+ * @param whom whom it serves, which is also the section of `config.yaml` with its address and port
+ * @throws ControlPlaneError if it cannot listen
  */
 export async function listenOn(
   server: Server,

@@ -16,7 +16,7 @@ import {
   type OperatorValues,
 } from './operator/options.ts';
 
-/** Where an appliance has its configuration. */
+/** Path of an appliance's configuration. */
 const CONFIG_FILE = '/quantix/vdc/config.yaml';
 
 const HELP = `Usage: qx-controlplane COMMAND
@@ -83,9 +83,9 @@ The control plane.
 `;
 
 /**
- * The program qx-controlplane.
- * @param args what stands after its name
- * @returns exit status: 0, 1 if something went wrong, 2 if it was called wrongly
+ * Runs the program qx-controlplane.
+ * @param args its arguments, without the program's name
+ * @returns exit status: 0, 1 if something went wrong, 2 for wrong usage
  */
 export async function main(args: string[]): Promise<number> {
   const options = {
@@ -119,9 +119,9 @@ export async function main(args: string[]): Promise<number> {
 }
 
 interface Options {
-  /** File with the configuration. */
+  /** Path of the configuration. */
   config: string;
-  /** How what is told is told. */
+  /** Format of the output. */
   form: 'json' | 'text';
 }
 
@@ -158,7 +158,7 @@ interface BackupValues extends OperatorValues {
   readonly 'keep-configuration'?: boolean | undefined;
 }
 
-/** What an operator does about backups. */
+/** Runs a command about backups. */
 async function secure(
   command: 'backup' | 'restore',
   operands: readonly string[],
@@ -188,7 +188,7 @@ async function secure(
   return print(await restoreOne(first ?? '', { ...given, configuration, isAgreed }));
 }
 
-/** What an operator does with tokens, nodes and what is on them. */
+/** Runs a command about tokens, nodes and what is on them. */
 async function operate(
   command: OperatorCommand,
   operands: readonly string[],
@@ -209,7 +209,7 @@ async function operate(
   return status;
 }
 
-/** @returns the text to print */
+/** Runs a command about migrations. @returns the text to print */
 async function migrate(
   [direction, ...operands]: readonly string[],
   { config, form }: Options,

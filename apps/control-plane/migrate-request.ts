@@ -4,14 +4,14 @@ import type { DatabaseAddress } from './database/connection.ts';
 import { dumpBeforeMigration } from './database/dump.ts';
 import type { MigrateRequest } from './database/migrate.ts';
 
-/** The database that a configuration names. */
+/** Returns the address of a configuration's database. */
 export function databaseAddress({
   database: { socketFolder, database, user },
 }: Config): DatabaseAddress {
   return { socketFolder, database, user };
 }
 
-/** What migrating needs, by a configuration. */
+/** Returns a configuration's settings for migrations. */
 export function migrateRequest(
   config: Config,
   { version, log }: { version: string; log: Logger },

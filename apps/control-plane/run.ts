@@ -26,26 +26,26 @@ import { type OpenPort, openPort } from './people/port.ts';
 import { type Authority, openAuthority } from './trust/authority.ts';
 import { updateRoutes } from './updates/routes.ts';
 
-/** Milliseconds between two attempts to go on with a restore. */
+/** Milliseconds between two attempts to complete a restore. */
 const RETRY_AFTER = 2_000;
 
 /**
- * Runs the control plane until it is told to end: the daemon that the service starts.
- * @returns exit status: 0 if it was told to end, 1 if it failed; the log says why
+ * Runs the control plane until the signal is aborted: the daemon that the service starts.
+ * @returns exit status: 0 if the signal ended it, 1 if it failed; the log says why
  */
 export async function runControlPlane(configFile: string, signal: AbortSignal): Promise<number> {
   const log = createLogger({ level: 'info', write: writeToStandardOutput });
   try {
     await goOnWithRestore(configFile, { log, signal });
     const config = await readConfig(configFile);
-    // Before it is root no more: on FAT, all of /quantix is root's alone, and the boot state always is.
+    // Read while still root: on FAT, only root can read /quantix, and the same always holds for the boot state.
     const authority = await openAuthority(config.authority);
     const secrets = {
       ...(await readBackupFiles(config.authority, configFile)),
       passphrase: await readNightlyPassphrase(config.backup.passphrase, log),
     };
     await using confirmed = await openConfirmation();
-    // A port below 1024 is root's to open.
+    // Only root can open a port below 1024.
     const port = isRoot() ? await openEarly(config, log) : undefined;
     await leaveRoot(config.database.user);
     log.info(`qx-controlplane ${VERSION} starts`);
@@ -60,8 +60,8 @@ export async function runControlPlane(configFile: string, signal: AbortSignal): 
 }
 
 /**
- * Goes on with a restore that was cut off after it had been decided: until that is done, database and files are not one whole.
- * PostgreSQL is waited for.
+ * Completes a restore that was interrupted after its switch was decided: until then, database and files do not match.
+ * Waits for PostgreSQL.
  */
 async function goOnWithRestore(
   configFile: string,
@@ -92,7 +92,10 @@ async function goOnWithRestore(
   }
 }
 
-/** One that cannot be used is told, and is none: the control plane does without backups rather than not at all. */
+/**
+ * Reads the passphrase of nightly backups. An unusable one is reported and counts as missing: the control plane works
+ * without backups rather than not at all.
+ */
 async function readNightlyPassphrase(file: string, log: Logger): Promise<string | undefined> {
   try {
     return await readPassphrase(file);
@@ -103,7 +106,7 @@ async function readNightlyPassphrase(file: string, log: Logger): Promise<string 
   }
 }
 
-/** Serves and works until told to end, or until one of both fails; then the other ends too. */
+/** Serves and works until the signal is aborted, or until either fails; then the other ends, too. */
 async function work(
   {
     log,
@@ -156,7 +159,7 @@ async function work(
   }
 }
 
-/** Opens the port of people. Where that fails it is tried again later, and hosts are served all the same. */
+/** Opens the port for people. If that fails, it is tried again later, and hosts are served meanwhile. */
 async function openEarly({ people }: Config, log: Logger): Promise<OpenPort | undefined> {
   try {
     return await openPort(people);
@@ -168,9 +171,9 @@ async function openEarly({ people }: Config, log: Logger): Promise<OpenPort | un
 }
 
 /**
- * Where it was started as root, it becomes the account that PostgreSQL knows it by. Root is needed before that: on FAT, the
- * configuration is root's alone.
- * @throws ControlPlaneError if there is no such account
+ * Switches from root to the account that PostgreSQL knows the control plane by, if it was started as root. Root is
+ * needed before that: on FAT, only root can read the configuration.
+ * @throws ControlPlaneError if the account does not exist
  */
 async function leaveRoot(name: string): Promise<void> {
   if (!isRoot()) return;

@@ -9,21 +9,21 @@ import { isNewerVersion } from '../newer-version.ts';
 
 const DAY = 86_400_000;
 
-/** One thing that was looked at. */
+/** The result of one check. */
 export interface Finding {
   readonly subject: string;
-  /** `null` if it is not known: that alone is no problem. */
+  /** `null` if it is not known, which is not a problem by itself. */
   readonly isWell: boolean | null;
-  /** What was found, for people. */
+  /** What was found, in words for people. */
   readonly told: string;
   /** What to do; empty if there is nothing to do. */
   readonly fix: string;
 }
 
-/** A part of a file system that has to stay free. */
+/** Share of a file system that must stay free. */
 const LEAST_FREE = 0.1;
 
-/** Whether there is room for what grows: the database, backups, updates. */
+/** Judges whether there is enough free space for growing data: the database, backups, updates. */
 export function judgeSpace({ total, available }: Space, folder: string): Finding {
   const share = total === 0 ? 1 : available / total;
   const isWell = share >= LEAST_FREE;
@@ -32,12 +32,12 @@ export function judgeSpace({ total, available }: Space, folder: string): Finding
   return { subject: 'disk', isWell, told, fix: isWell ? '' : fix };
 }
 
-/** Milliseconds by which the hosts' clocks may differ from this one. */
+/** Milliseconds by which the hosts' clocks may differ from this machine's. */
 const CLOCK_DIFFERENCE = 5_000;
 
 /**
- * Whether the clock is right, as far as it can be told.
- * @param time what chronyd knows; undefined if it cannot be asked
+ * Judges whether the clock is right, as far as that is known.
+ * @param time chronyd's state; undefined if it cannot be asked
  * @param offsets the hosts' clocks minus this one, in milliseconds
  */
 export function judgeClock(time: TimeState | undefined, offsets: readonly number[]): Finding {
@@ -61,14 +61,14 @@ export function judgeClock(time: TimeState | undefined, offsets: readonly number
   };
 }
 
-/** Milliseconds that the port of the agents has to answer, and to be opened: that comes after the start of the service. */
+/** Milliseconds within which a port must answer, and must be open: it is opened after the start of the service. */
 const WITHIN = 5_000;
 const OPENED_WITHIN = 15_000;
 
-/** What answers at a port. */
+/** The answer of a port: its certificate's end in milliseconds since 1970, or a problem. */
 export type PortAnswer = { readonly endsAt: number } | { readonly problem: string };
 
-/** Where a port is, and what is spoken there, as TLS names it (RFC 7301). */
+/** Address of a port, and its protocol's name in TLS (RFC 7301). */
 interface PortAddress {
   readonly listen: string;
   readonly port: number;
@@ -76,8 +76,8 @@ interface PortAddress {
 }
 
 /**
- * Calls a port of this machine by TLS, for a while if nothing listens there.
- * @param openedWithin milliseconds after which it is not called again
+ * Connects to a port of this machine with TLS; retries for a while if nothing listens there.
+ * @param openedWithin milliseconds after which it gives up
  */
 export async function askPort(
   address: PortAddress,
@@ -99,7 +99,7 @@ async function callPort({
   const host = listen === '::' ? '::1' : listen === '0.0.0.0' ? '127.0.0.1' : listen;
   const { promise, resolve } = Promise.withResolvers<{ answer: PortAnswer; isRefused: boolean }>();
   const end = (answer: PortAnswer, isRefused = false) => resolve({ answer, isRefused });
-  // Whose certificate it is does not matter here: nothing is said to it.
+  // The certificate need not be trusted here: nothing is sent to the server.
   const asked = { host, port, rejectUnauthorized: false, ALPNProtocols: [protocol] };
   const socket = connect(asked, () => {
     const { valid_to: last }: PeerCertificate = socket.getPeerCertificate();
@@ -118,19 +118,19 @@ async function callPort({
 }
 
 /**
- * Days before its end at which a certificate should have been made anew. The control plane makes its own ones when thirty are
- * left; one that was given is people's business, who need time.
+ * Days before its end at which a certificate should have been renewed. The control plane renews its own thirty days
+ * before; a given one is renewed by people, who need time.
  */
 const LEAST_DAYS = { own: 20, given: 30 };
 
-/** Whom a port is for, and where its certificate comes from. */
+/** Whom a port serves, and where its certificate comes from. */
 export interface ServedPort {
   readonly port: number;
   readonly whom: 'agents' | 'people';
   readonly certificate: 'own' | 'given';
 }
 
-/** Whether hosts or people are served, and the certificate that they are shown is made anew in time. */
+/** Judges whether a port answers, and whether its certificate is renewed in time. */
 export function judgePort(
   answer: PortAnswer,
   { port, whom: subject, certificate }: ServedPort,
@@ -157,9 +157,9 @@ export function judgePort(
 }
 
 /**
- * How the backups fare that are made by themselves.
+ * Judges the state of automatic backups.
  * @param problem from `backupProblem`
- * @param there whether there is a passphrase for them, and the name of the newest one
+ * @param there whether a passphrase is set, and the name of the newest backup
  */
 export function judgeBackups(
   problem: string | undefined,
@@ -177,16 +177,16 @@ export function judgeBackups(
   };
 }
 
-/** A host, and the version of what runs there; empty if it has not told. */
+/** A host and its version; empty if the host has not reported it. */
 export interface HostVersion {
   readonly hostname: string;
   readonly version: string;
 }
 
-/** Hosts that are named; of others their number. */
+/** Number of hosts that are listed by name; the rest are only counted. */
 const NAMED = 5;
 
-/** Which hosts run versions before this one's. They work, so that is no problem yet. */
+/** Lists the hosts with older versions than this one. They work, so this is not a problem yet. */
 export function judgeHosts(hosts: readonly HostVersion[], own: string): Finding {
   const subject = 'hosts';
   const older = hosts.filter(({ version }) => isNewerVersion(own, version));

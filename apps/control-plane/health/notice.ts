@@ -3,12 +3,12 @@ import { codeOf } from '../../process/code-of.ts';
 import type { Executor } from '../database/database.ts';
 import { raiseAlert } from '../database/repositories/alerts.ts';
 
-/** Most of a notice that is read, in bytes. */
+/** Most bytes of a notice that are read. */
 const LONGEST = 4096;
 
 /**
- * Reads a notice: one line of text for people, as `overlay/qvdc/usr/lib/quantix/vdc/etcd` writes it. Anything else is
- * shortened to what can be shown.
+ * Reads a notice: one line of text for people, as written by `overlay/qvdc/usr/lib/quantix/vdc/etcd`. Other content is
+ * reduced to printable text.
  */
 export function parseNotice(bytes: Uint8Array): string {
   const text = new TextDecoder().decode(bytes.subarray(0, LONGEST));
@@ -18,9 +18,9 @@ export function parseNotice(bytes: Uint8Array): string {
 }
 
 /**
- * Makes an alert of the notice that the service etcd leaves when it has set its folder aside, and removes the notice. A notice
- * of which the alert could not be made stays.
- * @returns what it says; undefined if there is none
+ * Raises an alert from the notice that etcd's service leaves when it has set its folder aside, and removes the notice.
+ * The notice stays if the alert cannot be raised.
+ * @returns its text; undefined if there is none
  * @throws if the notice cannot be read or removed, or the database refuses
  */
 export async function takeNotice(db: Executor, file: string): Promise<string | undefined> {

@@ -6,44 +6,44 @@ import { messageOf } from '../../error.ts';
 import type { Config } from '../config.ts';
 import type { Database } from '../database/database.ts';
 
-/** How a service fares: it answered, it did not, or nobody has asked yet. */
+/** The state of a service: it answered, it did not, or it was not asked yet. */
 export type ServiceState = 'ok' | 'failed' | 'unknown';
 
-/** What a probe of a service came to. */
+/** The result of a probe of a service. */
 export interface ServiceHealth {
   readonly name: 'postgresql' | 'etcd' | 'redis';
   readonly state: ServiceState;
-  /** Why it failed, for people; empty if it did not. */
+  /** Why it failed, for people; empty if it did not fail. */
   readonly problem: string;
-  /** When it was asked; undefined if it was not yet. */
+  /** Time of the probe; undefined if it was not probed yet. */
   readonly askedAt: Date | undefined;
 }
 
-/** Milliseconds within which a service answers whoever asks it again and again. */
+/** Milliseconds within which a service must answer by default. */
 const PATIENCE = 10_000;
 
-/** How a service is asked; everything is optional. */
+/** Options of a probe. */
 export interface Asking {
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds that it has to answer. */
+  /** Milliseconds within which it must answer. */
   readonly within?: number;
 }
 
-/** Asks a service once. @throws anything, with a message for people, if it does not answer as it should */
+/** Probes a service once. @throws any error, with a message for people, if it does not answer as it should */
 export type Probe = (signal: AbortSignal) => Promise<void>;
 
-/** Asks PostgreSQL a question that it answers from its tables, whatever schema the database has. */
+/** Creates a probe that reads PostgreSQL's catalog, which works with any schema. */
 export function probePostgresql({ db }: Database): Probe {
   return async () => {
     await sql`SELECT to_regclass('migrations.ledger')`.execute(db);
   };
 }
 
-/** Asks etcd for its health (its HTTP endpoint `/health`), which includes that it can commit. */
+/** Creates a probe of etcd's HTTP endpoint `/health`, which includes that it can commit. */
 export function probeEtcd(address: string): Probe {
   return (signal) =>
     new Promise<void>((resolve, reject) => {
-      // Not by `fetch`: loading it takes longer than all the rest of a command.
+      // Not `fetch`: loading it takes longer than the rest of a command.
       const asked = get(new URL('/health', address), { signal, agent: false }, async (answer) => {
         try {
           const told = await text(answer);
@@ -57,7 +57,7 @@ export function probeEtcd(address: string): Probe {
     });
 }
 
-/** Sends Redis or Valkey a PING (RESP, its protocol) over its Unix socket. */
+/** Creates a probe that sends a PING to Redis or Valkey (in their protocol, RESP) over a Unix socket. */
 export function probeRedis(socket: string): Probe {
   return (signal) =>
     new Promise<void>((resolve, reject) => {
@@ -83,7 +83,7 @@ export function probeRedis(socket: string): Probe {
     });
 }
 
-/** Asks a service, and says what it came to; takes no longer than its patience. */
+/** Probes a service, and returns the result within the time limit. */
 export async function askService(
   name: ServiceHealth['name'],
   probe: Probe,
@@ -104,7 +104,7 @@ export async function askService(
   }
 }
 
-/** Asks all services of a configuration, each once. */
+/** Probes all services of a configuration once. */
 export async function askServices(
   config: Config,
   database: Database,

@@ -5,29 +5,31 @@ import type { AgedStanding } from '../coordination/election.ts';
 import type { Alert } from '../database/repositories/alerts.ts';
 import type { ServiceHealth } from './probes.ts';
 
-/** An alert about the control plane itself that nobody has resolved yet. */
+/** An open alert about the control plane itself. */
 export type OpenAlert = Pick<Alert, 'severity' | 'title' | 'message' | 'createdAt'>;
 
-/** What the routes tell of. */
+/** What the routes report. */
 export interface HealthFacts {
   readonly version: string;
   /** Why the program cannot serve, for people; undefined if it can. */
   readonly problem: string | undefined;
-  /** Why it serves nothing but its health, by plan, for people; undefined if it serves all. */
+  /** Why it intentionally serves only its health, for people; undefined if it serves everything. */
   readonly limited: string | undefined;
-  /** Version of the database's schema; undefined while it is not known. */
+  /** Version of the database's schema; undefined while it is unknown. */
   readonly schemaVersion: number | undefined;
-  /** Who leads. */
+  /** Who is the leader. */
   readonly leadership: AgedStanding;
   readonly services: readonly ServiceHealth[];
   readonly alerts: readonly OpenAlert[];
-  /** Whether what is kept outlives a restart: there is a data disk. Undefined while it is not known. */
+  /** Whether data survives a restart, which needs a data disk. Undefined while it is unknown. */
   readonly persistent: boolean | undefined;
   /** Connections to the database. */
   readonly pool: { total: number; idle: number; waiting: number };
 }
 
-/** `/healthz`: the program lives. `/readyz`: it can serve. `/metrics`: Prometheus' text format. */
+/**
+ * Creates the routes `/healthz`: the program is alive; `/readyz`: it can serve; `/metrics`: Prometheus' text format.
+ */
 export function healthRoutes(facts: () => Promise<HealthFacts>): Route[] {
   return [
     { method: 'GET', path: '/healthz', answer: async () => json({ status: 'ok' }) },
@@ -52,7 +54,10 @@ export function healthRoutes(facts: () => Promise<HealthFacts>): Route[] {
   ];
 }
 
-/** Routes that are refused for as long as nothing but health is told. @param limited why that is so, undefined if it is not */
+/**
+ * Makes routes refuse requests while only health is served. @param limited returns why, or undefined if everything is
+ * served
+ */
 export function unlessLimited(
   routes: readonly Route[],
   limited: () => string | undefined,
@@ -67,7 +72,7 @@ export function unlessLimited(
   }));
 }
 
-/** Ages in seconds, to the tenth. */
+/** Formats a standing, with ages in seconds, rounded to tenths. */
 function leadershipBody({ age, confirmedAgo, ...standing }: AgedStanding) {
   return { ...standing, seconds: seconds(age), confirmedSecondsAgo: seconds(confirmedAgo) };
 }
@@ -77,8 +82,8 @@ function seconds(milliseconds: number | undefined): number | undefined {
 }
 
 /**
- * Whether the control plane can serve, or could if its version were confirmed. PostgreSQL is the one service without which
- * nothing works; without the others everything works, slower.
+ * Whether the control plane can serve, or could if its version were confirmed. Only PostgreSQL is indispensable;
+ * without the other services, everything works more slowly.
  */
 export function isReady({ problem, services }: Pick<HealthFacts, 'problem' | 'services'>): boolean {
   return (
@@ -87,7 +92,7 @@ export function isReady({ problem, services }: Pick<HealthFacts, 'problem' | 'se
   );
 }
 
-/** What there is to tell, in the text format of Prometheus. */
+/** Formats the facts in Prometheus' text format. */
 export function metricsText(facts: HealthFacts): string {
   return exposition(metrics(facts));
 }

@@ -1,15 +1,15 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-/** Whether the control plane can serve: what the service `qx-controlplane` waits for and tells. */
+/** Whether the control plane can serve; the service `qx-controlplane` waits for it and shows it. */
 export type Readiness = 'ready' | 'failed';
 
-/** The file with that word, beside the socket. */
+/** Returns the path of the file with the readiness, next to the socket. */
 export function stateFile(socket: string): string {
   return join(dirname(socket), 'state');
 }
 
-/** Notes whether the control plane can serve. */
+/** Writes whether the control plane can serve. */
 export async function writeState(socket: string, state: Readiness): Promise<void> {
   const file = stateFile(socket);
   await mkdir(dirname(file), { recursive: true });
@@ -17,7 +17,7 @@ export async function writeState(socket: string, state: Readiness): Promise<void
   await rename(`${file}.new`, file);
 }
 
-/** Forgets what an earlier process noted. */
+/** Removes the readiness that an earlier process wrote. */
 export async function clearState(socket: string): Promise<void> {
   await rm(stateFile(socket), { force: true });
 }

@@ -5,16 +5,16 @@ import { type Cache, remember } from '../cache/cache.ts';
 import type { Database } from '../database/database.ts';
 import { countInventory, inventorySchema } from '../database/repositories/inventory.ts';
 
-/** Seconds for which a count is as good as a new one: consoles and pages ask every few seconds, each. */
+/** Seconds for which counts are cached: consoles and pages request them every few seconds. */
 const COUNT_LASTS = 5;
 
-/** What the routes tell of. */
+/** What the routes use. */
 export interface InventorySources {
   readonly database: Database;
   readonly cache: Cache;
 }
 
-/** `/inventory`: how many nodes, virtual machines and storage pools there are, by state; up to 5 s old. */
+/** Creates the route `/inventory`: counts of nodes, virtual machines and storage pools by state, up to 5 s old. */
 export function inventoryRoutes({ database, cache }: InventorySources): Route[] {
   const entry = { key: 'inventory', schema: inventorySchema, seconds: COUNT_LASTS };
   return [

@@ -18,22 +18,22 @@ const MASS_SILENCE = 'Most hosts went silent at once';
 
 export interface MonitorOptions {
   readonly database: Database;
-  /** Only the leader concludes anything from silence. */
+  /** Only the leader draws conclusions from silence. */
   readonly leadership: Pick<Election, 'asLeader'>;
-  /** Those of openNodeState. */
+  /** The locks of `openNodeState`. */
   readonly locks: ClaimLocks;
   readonly clock: MonotonicClock;
   readonly log: Logger;
   readonly signal: AbortSignal;
-  /** Seconds. */
+  /** In seconds. */
   readonly heartbeatInterval?: number;
 }
 
-/** Watches whether nodes are heard of. */
+/** Watches whether nodes send messages. */
 export interface Monitor {
-  /** A message of a node was taken. */
+  /** Records that a message of a node was received. */
   readonly onHeard: (nodeId: string) => void;
-  /** Works until the signal is aborted. */
+  /** Resolves after the signal is aborted and all work has ended. */
   readonly ended: Promise<void>;
 }
 
@@ -44,7 +44,7 @@ interface KnownNode {
   readonly hasAlert: boolean;
 }
 
-/** Looks again and again, while this program leads, which nodes are silent, and records what follows. */
+/** Checks repeatedly, while this program is the leader, which nodes are silent, and records the consequences. */
 export function startMonitor(options: MonitorOptions): Monitor {
   const { database, leadership, locks, clock, log, signal } = options;
   const interval = (options.heartbeatInterval ?? HEARTBEAT_INTERVAL) * 1000;
@@ -67,7 +67,7 @@ export function startMonitor(options: MonitorOptions): Monitor {
     try {
       await writeAsLeader(database, epoch, async (transaction) => {
         const now = new Date();
-        // Those that were heard of since the look stay as they are.
+        // Leave out nodes that were heard since the check.
         const gone = decisions.disconnect.filter((id) => watch.silence(id, clock.now()) > interval);
         const disconnected = await disconnect(transaction, gone);
         const lock = async (ids: Iterable<string>) => void held.push(await locks.acquire(ids));
@@ -96,7 +96,7 @@ export function startMonitor(options: MonitorOptions): Monitor {
 
   const work = async () => {
     while (!signal.aborted) {
-      // Jittered, so that looks do not keep step with heartbeats.
+      // Jitter keeps checks from aligning with heartbeats.
       await clock.sleep((interval / 6) * (0.8 + 0.4 * Math.random()), signal);
       if (signal.aborted) return;
       try {
@@ -114,7 +114,7 @@ export function startMonitor(options: MonitorOptions): Monitor {
   return { onHeard: (id) => watch.heard(id, clock.now()), ended: work() };
 }
 
-/** Members, and whether their silence is told already. */
+/** Reads all members, and whether there is already an alert about their silence. */
 async function readNodes(db: Executor): Promise<KnownNode[]> {
   const { rows } = await sql<KnownNode>`
     SELECT node.id, node.hostname, node.phase, EXISTS (
@@ -125,7 +125,7 @@ async function readNodes(db: Executor): Promise<KnownNode[]> {
   return rows;
 }
 
-/** Open alerts about nodes that are heard of, or are members no more. */
+/** Open alerts about nodes that are heard again, or are no longer members. */
 const OVERDUE = sql`source_type = 'HOST' AND title = ${SILENT_NODE} AND resolved_at IS NULL AND NOT EXISTS (
   SELECT FROM nodes AS node WHERE node.id = alerts.source_id AND node.phase = 'DISCONNECTED'
     AND NOT EXISTS (SELECT FROM departed_nodes AS gone WHERE gone.node_id = node.id))`;
@@ -140,7 +140,7 @@ async function readAlerts(db: Executor): Promise<{ overdue: unknown[]; isMassOpe
   return { overdue, isMassOpen: mass.length > 0 };
 }
 
-/** @returns those whose phase was still one that silence ends */
+/** Sets nodes to DISCONNECTED. @returns ids of those whose phase was still one that silence ends */
 async function disconnect(db: Executor, ids: readonly string[]): Promise<string[]> {
   if (ids.length === 0) return [];
   const { rows } = await sql<{ id: string }>`

@@ -1,33 +1,36 @@
 import type { NodePhase } from '../database/repositories/nodes.ts';
 import { MISSED_HEARTBEATS as MISSED } from '../heartbeat-times.ts';
 
-/** Phases that silence ends; what an administrator decided stays. */
+/** Phases that silence ends; phases that an administrator set stay. */
 const WATCHED: ReadonlySet<NodePhase> = new Set(['READY', 'NOT_READY']);
 
-/** What is to be done after a look. */
+/** What to do after a check. */
 export interface Decisions {
-  /** Nodes that become DISCONNECTED. */
+  /** Nodes to set to DISCONNECTED. */
   readonly disconnect: readonly string[];
-  /** Nodes that are to have an open alert of their own. */
+  /** Nodes that must have an open alert of their own. */
   readonly alert: readonly string[];
-  /** Whether so many went silent at once that the alert is about this program instead; undefined: too early to tell. */
+  /**
+   * Whether so many nodes went silent at once that the alert is about this program instead; undefined if it is too
+   * early to tell.
+   */
   readonly isMass: boolean | undefined;
 }
 
-/** Most nodes have gone silent within one interval. */
+/** A case in which most nodes went silent within one interval. */
 interface MassSilence {
   readonly ids: Set<string>;
   readonly heldUntil: number;
 }
 
 /**
- * Decides which nodes are not heard of. Times are milliseconds of a monotonic clock. Silence counts from the last message that
- * this program took and from when it began to watch, whichever is later.
+ * Decides which nodes are silent. Times are milliseconds of a monotonic clock. Silence begins with the last message
+ * that this program received, or with the start of watching, whichever is later.
  */
 export class NodeWatch {
   readonly #interval: number;
   readonly #heard = new Map<string, number>();
-  /** When nodes were first spared because most went silent: once in a silence. */
+  /** When nodes were first spared because most went silent; a node is spared once per silence. */
   readonly #spared = new Map<string, number>();
   #began: number | undefined;
   #lookedAt = 0;
@@ -39,13 +42,13 @@ export class NodeWatch {
     this.#interval = interval;
   }
 
-  /** A message of a node was taken. */
+  /** Records that a message of a node was received. */
   heard(id: string, now: number): void {
     this.#heard.set(id, now);
     this.#spared.delete(id);
   }
 
-  /** Begins to watch: every node has the whole time from now on. */
+  /** Starts watching: every node has its full time from now on. */
   begin(now: number): void {
     this.#began = now;
     this.#lookedAt = now;
@@ -54,15 +57,15 @@ export class NodeWatch {
     this.#spared.clear();
   }
 
-  /** Milliseconds for which a node has been silent. */
+  /** Returns for how many milliseconds a node has been silent. */
   silence(id: string, now: number): number {
     return now - Math.max(this.#heard.get(id) ?? -Infinity, this.#began ?? now);
   }
 
-  /** @param nodes all that are members, with the phases that are recorded */
+  /** Checks which nodes are silent. @param nodes all members, with their recorded phases */
   look(nodes: readonly { id: string; phase: NodePhase }[], now: number): Decisions {
     this.#forgetOthers(new Set(nodes.map(({ id }) => id)));
-    // It was paused, or the database was away: what the nodes sent meanwhile may not be taken yet.
+    // This program was paused, or the database was unavailable: messages from that time may still be unprocessed.
     if (now - this.#lookedAt > this.#interval / 2) this.#notBefore = now + this.#interval;
     this.#lookedAt = now;
     const isSilent = (id: string, intervals: number) =>
@@ -72,7 +75,7 @@ export class NodeWatch {
     const due = mayDecide ? watched.filter((id) => isSilent(id, MISSED)) : [];
     this.#endMass((id) => isSilent(id, MISSED - 1));
     if (due.length > 0) {
-      // Those that went silent up to one interval after the first of them.
+      // Include those that went silent up to one interval after the first of them.
       const gone = watched.filter((id) => isSilent(id, MISSED - 1));
       if (this.#mass === undefined && gone.length >= 2 && gone.length * 2 > watched.length) {
         this.#mass = { ids: new Set(gone), heldUntil: now + this.#interval };
@@ -100,7 +103,10 @@ export class NodeWatch {
     return { disconnect, alert, isMass: mass !== undefined || (isKnown ? false : undefined) };
   }
 
-  /** It was not this program if only some stay silent: these have alerts of their own from then on. */
+  /**
+   * Ends a mass silence once only some nodes stay silent: this program was not the cause, and these nodes get alerts of
+   * their own.
+   */
   #endMass(isSilent: (id: string) => boolean): void {
     if (this.#mass === undefined) return;
     const { ids } = this.#mass;

@@ -1,28 +1,30 @@
-/** How often something may be done. */
+/** A rate limit. */
 export interface Rate {
-  /** As often at once. */
+  /** How often it may happen at once. */
   readonly burst: number;
-  /** Milliseconds until it may be done once more. */
+  /** Milliseconds until it may happen once more. */
   readonly every: number;
 }
 
-/** Most of those that are counted; more than there are nodes. Beyond that the one that did least lately is forgotten. */
+/**
+ * Most callers that are counted, more than there are nodes. Beyond that, the least recently active one is forgotten.
+ */
 const MOST = 20_000;
 
-/** Counts how often each of many does something, and says when it is too much. */
+/** Limits how often each of many callers may do something. */
 export class Allowance {
   readonly #rate: Rate;
   readonly #elapsed: () => number;
-  /** When each will have its whole burst again; least recently used first. */
+  /** When each caller will have its whole burst again; least recently used first. */
   readonly #full = new Map<string, number>();
 
-  /** @param elapsed milliseconds that passed since some moment */
+  /** @param elapsed returns milliseconds since an arbitrary moment */
   constructor(rate: Rate, elapsed: () => number = () => performance.now()) {
     this.#rate = rate;
     this.#elapsed = elapsed;
   }
 
-  /** Milliseconds until this one may do it again; 0 if it may now. */
+  /** Returns the milliseconds until a caller may do it again; 0 if it may now. */
   wait(who: string): number {
     const { burst, every } = this.#rate;
     const now = this.#elapsed();
@@ -30,7 +32,7 @@ export class Allowance {
     return Math.max(0, full - now - (burst - 1) * every);
   }
 
-  /** Counts that it was done once. */
+  /** Counts one use by a caller. */
   count(who: string): void {
     const now = this.#elapsed();
     const full = Math.max(this.#full.get(who) ?? 0, now) + this.#rate.every;
@@ -40,26 +42,29 @@ export class Allowance {
     if (this.#full.size > MOST && oldest !== undefined) this.#full.delete(oldest);
   }
 
-  /** Gives one its whole burst again. */
+  /** Restores a caller's whole burst. */
   forget(who: string): void {
     this.#full.delete(who);
   }
 }
 
-/** Places that many take for a while, of which each may have a share at the same time. */
+/** A pool of slots, of which each caller may hold a limited share at the same time. */
 export class Shares {
   readonly #all: number;
   readonly #each: number;
   readonly #taken = new Map<string, number>();
   #sum = 0;
 
-  /** @param all places in all @param each places that one may have */
+  /** @param all number of slots @param each slots that one caller may hold */
   constructor({ all, each }: { all: number; each: number }) {
     this.#all = all;
     this.#each = each;
   }
 
-  /** Takes a place. @returns what gives it back, once; or whether this one's share is taken, or all places are */
+  /**
+   * Takes a slot. @returns a function that releases it, to be called once; or whether the caller's share or all slots
+   * are used up
+   */
   take(who: string): (() => void) | 'share' | 'all' {
     const own = this.#taken.get(who) ?? 0;
     if (own >= this.#each) return 'share';
@@ -75,7 +80,10 @@ export class Shares {
   }
 }
 
-/** Who shares an allowance: an address, and of IPv6 the network of 64 bits that one host may have to itself. */
+/**
+ * Returns the key under which an address shares an allowance: the address itself, or for IPv6 its /64 network, which
+ * one host may own.
+ */
 export function networkOf(address: string): string {
   const plain = address.replace(/^::ffff:(?=[\d.]+$)/i, '').replace(/%.*$/, '');
   if (!plain.includes(':')) return plain;

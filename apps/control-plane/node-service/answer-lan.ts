@@ -9,21 +9,21 @@ import {
   parseLanDatagram,
 } from '../../proto/lan-datagram.ts';
 
-/** Answers in a second: what more ask hear nothing, and ask again. */
+/** Answers per second; further requests get no answer, and their senders ask again. */
 const MOST_A_SECOND = 50;
 
 export interface LanAnswers {
-  /** SHA-256 of the authority, lower case hex. */
+  /** SHA-256 of the authority's certificate, in lower case hex. */
   readonly fingerprint: string;
-  /** The port of the door for agents. */
+  /** The port for agents. */
   readonly port: number;
-  /** Gets a line if nothing can be heard. */
+  /** Receives a line for the log if the socket fails. */
   readonly onProblem: (line: string) => void;
-  /** The port of UDP; the contract's if absent. */
+  /** The UDP port; the protocol's port by default. */
   readonly lanPort?: number;
 }
 
-/** Answers hosts that look for the control plane of their authority on the LAN; see `lan-datagram.ts`. */
+/** Answers hosts that search the LAN for the control plane of their authority; see `lan-datagram.ts`. */
 export class LanAnswerer {
   readonly #socket: Socket;
   readonly #joined = new Set<string>();
@@ -49,9 +49,9 @@ export class LanAnswerer {
     });
   }
 
-  /** Listens on the networks that there are now; call it every few seconds. */
+  /** Joins the multicast group on the networks that exist now; call it every few seconds. */
   look(): void {
-    // A socket that joins a group before it is bound is bound to any port.
+    // A socket that joins a group before it is bound would be bound to a random port.
     if (!this.#isBound) return;
     const present = Object.values(networkInterfaces())
       .flatMap((infos = []) => infos)
@@ -65,7 +65,7 @@ export class LanAnswerer {
       try {
         this.#socket.addMembership(LAN_GROUP, address);
       } catch {
-        // The kernel has it still, from before the address went and came back; or it went again.
+        // The kernel has still joined it, from before the address disappeared and came back; or it disappeared again.
       }
     }
   }

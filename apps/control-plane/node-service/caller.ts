@@ -3,20 +3,20 @@ import { TLSSocket } from 'node:tls';
 import { createContextKey } from '@connectrpc/connect';
 import type { Authority, Identity } from '../trust/authority.ts';
 
-/** Who calls. */
+/** The caller of a request. */
 export interface Caller {
-  /** The other end of the connection. */
+  /** Address of the other end of the connection. */
   readonly address: string;
-  /** `undefined` without a certificate that the authority signed for a node. */
+  /** `undefined` without a certificate that the authority has signed for a node. */
   readonly identity: Identity | undefined;
 }
 
-/** Who makes a call. */
+/** Context key of the caller. */
 export const callerKey = createContextKey<Caller>({ address: '', identity: undefined });
 
 /**
- * Tells who is at the other end of a connection. TLS has proven that it holds the key of its certificate; who signed it is
- * looked at here, and time at each call.
+ * Identifies the other end of a connection. TLS has proven that it holds the key of its certificate; the signature is
+ * checked here, and its validity with each call.
  */
 export function callerOf(session: Http2Session, authority: Authority): Caller {
   const { socket } = session;
@@ -26,7 +26,7 @@ export function callerOf(session: Http2Session, authority: Authority): Caller {
   try {
     return { address, identity: authority.identify(certificate.raw) };
   } catch {
-    // Whatever OpenSSL takes for a certificate and cannot read: none of ours.
+    // OpenSSL accepted a certificate that cannot be parsed: the authority did not sign it.
     return { address, identity: undefined };
   }
 }

@@ -16,17 +16,17 @@ import {
   type UnfinishedTask,
 } from '../database/repositories/tasks.ts';
 
-/** Seconds within which something comes down a stream. */
+/** Seconds after which something is sent on an idle stream. */
 const SIGN_OF_LIFE = 30;
 
 export interface StreamRequest {
   readonly nodeId: string;
-  /** Verbs that the node knows, as `Task.verb` names them. */
+  /** Verbs that the node supports, as `Task.verb` names them. */
   readonly verbs: ReadonlySet<string>;
   readonly signal: AbortSignal;
 }
 
-/** The streams that nodes hold open, one for each: what the database has for them goes down as it comes. */
+/** The open streams of nodes, one for each node: they send what the database has for the node, as it appears. */
 export class CommandStreams {
   readonly #db: Executor;
   readonly #version: Version;
@@ -37,29 +37,32 @@ export class CommandStreams {
     this.#version = version;
   }
 
-  /** How many nodes hold one open. */
+  /** Number of nodes with an open stream. */
   get size(): number {
     return this.#streams.size;
   }
 
-  /** There is something new of a node, or of any. */
+  /** Wakes the stream of a node, or all streams if the node is unknown, because there may be news. */
   wake(nodeId: string | undefined): void {
     if (nodeId !== undefined) this.#streams.get(nodeId)?.wake();
     else for (const stream of this.#streams.values()) stream.wake();
   }
 
-  /** Has a node, or all of them, send a heartbeat at once: its answer has something new. */
+  /** Requests a heartbeat at once from a node, or from all, because its answer has news. */
   wantHeartbeat(nodeId?: string): void {
     if (nodeId !== undefined) this.#streams.get(nodeId)?.wantHeartbeat();
     else for (const stream of this.#streams.values()) stream.wantHeartbeat();
   }
 
-  /** Ends all. */
+  /** Ends all streams. */
   close(): void {
     for (const stream of this.#streams.values()) stream.end();
   }
 
-  /** A new stream of a node, until its caller leaves, a newer one comes, or it is a node no more. */
+  /**
+   * Opens a new stream for a node. It ends when its caller leaves, a newer stream of the node is opened, or the node is
+   * no longer a member.
+   */
   async *open(request: StreamRequest): AsyncGenerator<WatchResponse> {
     const { nodeId } = request;
     this.#streams.get(nodeId)?.end();
@@ -84,16 +87,16 @@ export class CommandStreams {
   }
 }
 
-/** What goes down to one node. */
+/** The stream of one node. */
 class Stream {
   readonly #db: Executor;
   readonly #request: StreamRequest;
   readonly #ending = new AbortController();
   readonly #news = new AutoResetEvent();
   #isHeartbeatWanted = false;
-  /** The wish for a full state that the node was last asked for a heartbeat for. */
+  /** Time of the last request for a full state for which the node was asked for a heartbeat. */
   #fullStateWanted: number | undefined;
-  /** Of the unfinished tasks those that went down, and those whose end was asked for. */
+  /** Unfinished tasks that were sent, and those whose cancellation was sent. */
   #sent = new Set<string>();
   #cancelled = new Set<string>();
 
@@ -132,7 +135,7 @@ class Stream {
     }
   }
 
-  /** What has not gone down yet. */
+  /** Yields what has not been sent yet. */
   async *#due(): AsyncGenerator<WatchResponse> {
     const wanted = (await readFullStateWanted(this.#db, this.#request.nodeId))?.getTime();
     const isFullStateWanted = wanted !== undefined && wanted !== this.#fullStateWanted;

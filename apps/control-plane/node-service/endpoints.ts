@@ -5,20 +5,21 @@ import { type Endpoints, EndpointsSchema } from '../../proto/gen/quantix/v1/node
 import type { Executor } from '../database/database.ts';
 import { announce } from '../database/repositories/announcements.ts';
 
-/** Most origins that are told. */
+/** Most origins in the list. */
 const MOST = 32;
 
-/** What an origin is made of. */
+/** What the origins are derived from. */
 export interface Listening {
   readonly port: number;
-  /** An address of this machine, or one that stands for all of them. */
+  /** An address of this machine, or a wildcard for all of them. */
   readonly listen: string;
-  /** Origins that are told besides its own. */
+  /** Origins that are listed in addition. */
   readonly announced: readonly string[];
 }
 
 /**
- * Where the control plane can be reached: its addresses as they are now, IPv4 first, then what is announced.
+ * Returns the origins at which the control plane can be reached: its present addresses, IPv4 first, then the announced
+ * ones.
  * @param interfaces of this machine
  */
 export function presentOrigins(
@@ -42,7 +43,7 @@ function rank(address: string): number {
   return address.includes(':') ? 1 : 0;
 }
 
-/** The list of endpoints, with a version that the database keeps. */
+/** The list of endpoints, with a version that is stored in the database. */
 export class EndpointList {
   readonly #db: Executor;
   readonly #listening: Listening;
@@ -53,7 +54,7 @@ export class EndpointList {
     this.#listening = listening;
   }
 
-  /** The list as it is now: the machine's addresses are asked for each time. */
+  /** Returns the present list; reads the machine's addresses each time. */
   async read(): Promise<Endpoints> {
     const origins = presentOrigins(this.#listening);
     const content = JSON.stringify(origins);

@@ -19,31 +19,32 @@ import {
 import { messageOf } from '../../error.ts';
 import type { FileRequest, FileResponse } from '../updates/serve.ts';
 
-/** Bytes of one message: a part of a full state has at most 1 MiB, and some more for its frame. */
+/** Largest message in bytes: a part of a full state has at most 1 MiB, plus some overhead. */
 const LARGEST_MESSAGE = 1024 * 1024 + 64 * 1024;
 
-/** Milliseconds that the body of a request may take to come. */
+/** Milliseconds within which the body of a request must arrive. */
 const BODY_WITHIN = 60_000;
 
-/** Answers a request for a file. */
+/** Handles a request for a file. */
 type FileHandler = (request: FileRequest, response: FileResponse) => Promise<void>;
 
 export interface RequestHandling {
   readonly routes: (router: ConnectRouter) => void;
-  /** Handles what stands below a path, by any version of HTTP. */
+  /** Handles requests below a path, with any version of HTTP. */
   readonly files: { readonly below: string; readonly handle: FileHandler };
   readonly valuesOf: (session: Http2Session) => ContextValues;
-  /** Bytes that the body of a request on this connection may have. */
+  /** Returns the largest body in bytes of a request on this connection. */
   readonly largestBody: (session: Http2Session) => number;
-  /** Milliseconds that a body may take. */
+  /** Milliseconds within which a body must arrive. */
   readonly bodyWithin?: number;
-  /** Told of what went wrong with a request, for the log. */
+  /** Receives what went wrong with a request, for the log. */
   readonly onFailure: (session: Http2Session | undefined, message: string) => void;
 }
 
 /**
- * Hands requests of HTTP/2 to Connect, and those for files to their handler, which programs ask for by HTTP/1.1, too: without trust in any of it: a body that is too large or too slow, a path or authority
- * that is none, a caller that leaves in the middle. Nothing compressed is taken, so that what is small stays small.
+ * Passes HTTP/2 requests to Connect, and requests for files, which may also use HTTP/1.1, to their handler. Nothing in
+ * a request is trusted: the body may be too large or too slow, path or authority invalid, and the caller may leave at
+ * any time. Compressed bodies are refused, so that a small request stays small.
  */
 export function handleRequests(handling: RequestHandling) {
   const { routes, files, valuesOf, largestBody, bodyWithin = BODY_WITHIN, onFailure } = handling;
@@ -87,7 +88,7 @@ export function handleRequests(handling: RequestHandling) {
       return;
     }
     if (request instanceof IncomingMessage || response instanceof ServerResponse) {
-      // NodeService is spoken by HTTP/2 alone.
+      // NodeService requires HTTP/2.
       if (response instanceof ServerResponse) response.writeHead(505, { connection: 'close' });
       response.end();
       return;
@@ -104,9 +105,9 @@ export function handleRequests(handling: RequestHandling) {
       clearTimeout(timer);
     });
     stream.once('close', () => clearTimeout(timer));
-    // Whoever resets a stream tells so by an error; what was under way hears of it by its signal.
+    // A reset stream emits an error; the running handler is informed by its signal.
     stream.on('error', () => undefined);
-    // What is left of a body that nobody wants is not waited for.
+    // Do not wait for the rest of a body that nobody reads.
     stream.once('finish', () => {
       if (!isWhole && !stream.closed) stream.close(constants.NGHTTP2_NO_ERROR);
     });

@@ -33,16 +33,18 @@ import { failureOf } from './refusal.ts';
 import type { ThrottledLog } from './throttled-log.ts';
 import { expectCommonVersion, verbsOf } from './version.ts';
 
-/** Milliseconds for which an expired certificate can be renewed. */
+/** Milliseconds after its expiry for which a certificate can be renewed. */
 const RENEWABLE_FOR = 365 * 86_400_000;
 
-/** How many registrations of a network may fail: tokens cannot be guessed, and trying costs the guesser's time alone. */
+/**
+ * Limit of failed registrations per network: a token cannot be guessed, and attempts must not cost this program much.
+ */
 const FAILED_REGISTRATIONS: Rate = { burst: 20, every: 30_000 };
 
-/** How often a node may call. One whose guests change all the time calls some ten times a second. */
+/** Limit of calls per node. A node whose guests change all the time makes some ten calls per second. */
 const CALLS: Rate = { burst: 1000, every: 20 };
 
-/** A secret of a token, as `node_service.proto` has it. */
+/** Format of a token's secret, as in `node_service.proto`. */
 const SECRET = /^[A-Za-z0-9_-]{16,128}$/;
 
 export interface NodeCalls {
@@ -50,7 +52,7 @@ export interface NodeCalls {
   readonly authority: Authority;
   readonly trustBundleVersion: bigint;
   readonly state: NodeState;
-  /** The positions that are kept of a node. */
+  /** Reads the stored positions of a node. */
   readonly readKept: (nodeId: string) => Promise<Kept>;
   readonly streams: CommandStreams;
   readonly endpoints: EndpointList;
@@ -60,7 +62,7 @@ export interface NodeCalls {
   readonly callRate?: Rate;
 }
 
-/** What nodes call; see `node_service.proto`. */
+/** Registers the calls of nodes; see `node_service.proto`. */
 export function nodeRoutes(router: ConnectRouter, calls: NodeCalls): void {
   router.service(NodeService, nodeService(calls));
 }
@@ -71,7 +73,7 @@ function nodeService(calls: NodeCalls): ServiceImpl<typeof NodeService> {
   const failed = new Allowance(FAILED_REGISTRATIONS);
   const made = new Allowance(calls.callRate ?? CALLS);
 
-  /** Does a call, and tells of it if it fails: the log in one line, its caller in a code and a refusal. */
+  /** Runs a call and reports a failure: with one line in the log, and with a code and a refusal to the caller. */
   const answer = async <T>(context: HandlerContext, work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
@@ -95,7 +97,7 @@ function nodeService(calls: NodeCalls): ServiceImpl<typeof NodeService> {
     throw new RefusedCallError(RefusalReason.TOO_MANY_CALLS, 'called too often', seconds);
   };
 
-  /** The node that calls, by its certificate. @throws RefusedCallError if it is none, or is one no more */
+  /** Identifies the calling node by its certificate. @throws RefusedCallError if it is not, or no longer, a node */
   const expectNode = async ({ values }: HandlerContext, expiredFor = 0): Promise<string> => {
     const { identity } = values.get(callerKey);
     if (identity === undefined) {
@@ -244,7 +246,7 @@ function tokenRefusal(verdict: Exclude<JoinTokenVerdict, 'accepted'>): RefusedCa
   return new RefusedCallError(reason, what);
 }
 
-/** The first part says what the host speaks. */
+/** Passes parts on; checks the host's version in the first part. */
 async function* withCommonVersion(parts: AsyncIterable<SyncFullStateRequest>) {
   for await (const part of parts) {
     if (part.part === 1) expectCommonVersion(part.version);
@@ -252,7 +254,7 @@ async function* withCommonVersion(parts: AsyncIterable<SyncFullStateRequest>) {
   }
 }
 
-/** A host's name as the database takes it. @throws RefusedCallError if there is none */
+/** Returns a host's name in a form that the database accepts. @throws RefusedCallError if it is empty */
 function hostnameOf(host: HostInfo | undefined): string {
   const name = keptText(host?.hostname ?? '', 255);
   if (name !== '') return name;

@@ -7,7 +7,7 @@ import { RefusedChangeError } from '../database/refusal.ts';
 import { ControlPlaneError } from '../error.ts';
 import { MalformedMessageError, RefusedCallError } from '../reconciliation/error.ts';
 
-/** Codes by reason, as `refusal.proto` has them; all others are `permission_denied`. */
+/** Codes by reason, as in `refusal.proto`; all other reasons have `permission_denied`. */
 const CODES: Readonly<Partial<Record<RefusalReason, Code>>> = {
   [RefusalReason.TOKEN_UNKNOWN]: Code.Unauthenticated,
   [RefusalReason.TOKEN_USED]: Code.Unauthenticated,
@@ -17,16 +17,16 @@ const CODES: Readonly<Partial<Record<RefusalReason, Code>>> = {
   [RefusalReason.TOO_MANY_CALLS]: Code.ResourceExhausted,
 };
 
-/** Why a call was not done, for the log. */
+/** Why a call failed, for the log. */
 export interface Failure {
-  /** What the node is told. */
+  /** The answer to the node. */
   readonly answer: ConnectError;
-  /** What of it is the same as another one of this caller. */
+  /** Failures of one caller with the same kind count as the same. */
   readonly kind: string;
   readonly message: string;
 }
 
-/** What a failure of a call means to its caller. Of what went wrong inside nothing is told outside. */
+/** Converts an error into a failure of a call. Details of internal errors are not disclosed. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof RefusedCallError) {
     const { reason, retryAfterSeconds, message } = error;

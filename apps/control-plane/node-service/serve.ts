@@ -27,28 +27,31 @@ import { Sessions } from './sessions.ts';
 import { ThrottledLog } from './throttled-log.ts';
 import { ourVersion } from './version.ts';
 
-/** Milliseconds that TLS may take, from the first byte or none. */
+/** Milliseconds within which the TLS handshake must end, also if it never starts. */
 const HANDSHAKE_WITHIN = 10_000;
 
-/** Milliseconds between two looks at deadlines of tasks, the machine's addresses and the server's certificate. */
+/** Milliseconds between two checks of tasks' deadlines, the machine's addresses and the server's certificate. */
 const LOOK_EVERY = 5000;
 
-/** Milliseconds after its deadline for which a node is waited for to tell what came of a task. */
+/** Milliseconds after a task's deadline for which its node's report is awaited. */
 const REPORT_WITHIN = 300_000;
 
-/** Connections by HTTP/1.1 at the same time, at most, and those of one address. */
+/** Most concurrent HTTP/1.1 connections: in all, and per network. */
 const FILE_CONNECTIONS = { all: 256, each: 32 };
 
-/** Bytes that the body of a request may have: a full state of many parts, and the little that a host joins with. */
+/**
+ * Largest body of a request in bytes: for a node, a full state in many parts; for others, the little that a host sends
+ * to join.
+ */
 const LARGEST_BODY = { node: 80 * 1024 * 1024, stranger: 256 * 1024 };
 
 export interface NodeServiceOptions {
   readonly database: Database;
-  /** The same database, for listening to it. */
+  /** Address of the same database, for subscribing to notifications. */
   readonly address: DatabaseAddress;
   readonly authority: Authority;
   readonly state: NodeState;
-  /** The positions that are kept of a node. */
+  /** Reads the stored positions of a node. */
   readonly readKept: (nodeId: string) => Promise<Kept>;
   readonly agents: {
     readonly listen: string;
@@ -57,29 +60,29 @@ export interface NodeServiceOptions {
   };
   /** Folder of the tree of updates, which is served below /updates/. */
   readonly updates: string;
-  /** Of the program. */
+  /** Version of the program. */
   readonly version: string;
   readonly log: Logger;
   readonly signal: AbortSignal;
-  /** Milliseconds that the body of a request may take. */
+  /** Milliseconds within which the body of a request must arrive. */
   readonly bodyWithin?: number;
-  /** How often a node may call. */
+  /** Limit of calls per node. */
   readonly callRate?: Rate;
 }
 
-/** The door of the hosts' agents. */
+/** The server for hosts' agents. */
 export interface NodeServer {
   /** The port that it listens on. */
   readonly port: number;
-  /** Has a node, or all of them, send a heartbeat at once. */
+  /** Requests a heartbeat at once from a node, or from all. */
   wantHeartbeat(nodeId?: string): void;
-  /** Works until the signal is aborted. */
+  /** Resolves after the signal is aborted and the server has stopped. */
   readonly ended: Promise<void>;
 }
 
 /**
- * Serves `NodeService`: TLS 1.3 and HTTP/2 alone, client certificates asked for and looked at with each call; and, to anybody
- * and by HTTP/1.1, too, the tree of updates.
+ * Serves `NodeService` with TLS 1.3 and HTTP/2 only; client certificates are requested, and checked with each call.
+ * Also serves the tree of updates, to everyone and also with HTTP/1.1.
  * @throws ControlPlaneError if it cannot listen
  */
 export async function serveNodes(options: NodeServiceOptions): Promise<NodeServer> {
@@ -95,7 +98,7 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
   server.on('session', (session) => sessions.add(session));
   server.on('tlsClientError', (error, socket: TLSSocket) => {
     const code = codeOf(error) ?? messageOf(error);
-    // Whoever looks at the certificate before it joins leaves without a word.
+    // A host that only reads the certificate before it joins disconnects without a close.
     if (code === 'ECONNRESET') return;
     told.warn(socket.remoteAddress ?? 'a caller', code, `TLS failed: ${code}`);
   });
@@ -103,7 +106,7 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
   const places = new Shares(FILE_CONNECTIONS);
   server.on('secureConnection', (socket: TLSSocket) => {
     if (socket.alpnProtocol === 'h2') return;
-    // Of HTTP/1.1 there are downloads of files only.
+    // HTTP/1.1 serves only downloads of files.
     const taken = places.take(networkOf(socket.remoteAddress ?? ''));
     if (typeof taken === 'string') return void socket.destroy();
     files.add(socket);

@@ -2,32 +2,32 @@ import type { Http2Session } from 'node:http2';
 import type { Authority } from '../trust/authority.ts';
 import { type Caller, callerOf } from './caller.ts';
 
-/** Milliseconds. */
+/** Milliseconds between two checks of the connections. */
 const LOOK_EVERY = 5000;
-/** How long a connection may live whose caller is no node: joining takes one call. */
+/** Milliseconds for which a connection may live whose caller is not a node: joining takes one call. */
 const STRANGERS_FOR = 30_000;
-/** How long a node's connection may carry nothing. */
+/** Milliseconds for which a node's connection may be idle. */
 const IDLE_FOR = 300_000;
-/** How often a connection is asked whether it lives, and how long it may be silent after that. */
+/** Milliseconds between two pings of a connection, and for which it may be silent afterwards. */
 const PING_EVERY = 30_000;
 
-/** How many strangers may be connected at once; the oldest gives way. */
+/** Most concurrent connections of strangers; the oldest is closed for a new one. */
 const MOST_STRANGERS = 200;
 
-/** Who is at the other end of a connection that is closed. */
+/** The caller of a closed connection. */
 const GONE: Caller = { address: 'a caller that is gone', identity: undefined };
 
 interface Kept {
   readonly caller: Caller;
   readonly since: number;
-  /** When a request began last. */
+  /** When the last request began. */
   busyAt: number;
   streams: number;
   pingedAt: number;
   isAwaited: boolean;
 }
 
-/** The connections that are open: those that are dead, idle, or a stranger's for too long are closed. */
+/** The open connections: those that are dead or idle, or belong to a stranger for too long, are closed. */
 export class Sessions {
   readonly #authority: Authority;
   readonly #kept = new Map<Http2Session, Kept>();
@@ -45,7 +45,7 @@ export class Sessions {
     const kept = { caller, since: now, busyAt: now, streams: 0, pingedAt: now, isAwaited: false };
     this.#kept.set(session, kept);
     session.on('close', () => this.#kept.delete(session));
-    // A connection that breaks is no error of ours; what was under way on it hears of it.
+    // A broken connection is not an error here; its running requests are informed.
     session.on('error', () => undefined);
     session.on('stream', (stream) => {
       kept.busyAt = performance.now();
@@ -59,12 +59,12 @@ export class Sessions {
     if (strangers.length > MOST_STRANGERS) oldest?.[0].destroy();
   }
 
-  /** Who is at the other end; of one that is closed nobody. */
+  /** Returns the caller of a connection; a placeholder if it is closed. */
   callerOf(session: Http2Session): Caller {
     return this.#kept.get(session)?.caller ?? GONE;
   }
 
-  /** Closes all. */
+  /** Closes all connections. */
   close(): void {
     clearInterval(this.#timer);
     for (const session of this.#kept.keys()) session.destroy();
@@ -73,7 +73,7 @@ export class Sessions {
   #look(): void {
     const now = performance.now();
     for (const [session, kept] of this.#kept) {
-      // It is told of a moment later.
+      // Its close event follows soon.
       if (session.destroyed) continue;
       const isStranger = kept.caller.identity === undefined;
       if (isStranger && now - kept.since > STRANGERS_FOR) session.destroy();

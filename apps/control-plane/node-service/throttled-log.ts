@@ -1,12 +1,12 @@
 import type { Logger } from '../../log/logger.ts';
 
-/** Milliseconds for which the same is not told again. */
+/** Milliseconds for which a repeated message is suppressed. */
 const QUIET = 60_000;
 
 /** Most subjects that are remembered. */
 const MOST = 1000;
 
-/** Tells of what callers do wrong: one line a minute of each caller and kind, however often it happens. */
+/** Logs mistakes of callers: one line per minute, caller and kind, however often it happens. */
 export class ThrottledLog {
   readonly #log: Logger;
   readonly #told = new Map<string, { at: number; since: number }>();
@@ -15,7 +15,7 @@ export class ThrottledLog {
     this.#log = log;
   }
 
-  /** @param kind what of the same counts as the same, besides its caller */
+  /** @param kind messages of one caller with the same kind count as repeated */
   warn(caller: string, kind: string, message: string): void {
     const key = `${caller} ${kind}`;
     const now = performance.now();

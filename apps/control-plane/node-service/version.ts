@@ -3,17 +3,17 @@ import { RefusalReason } from '../../proto/gen/quantix/v1/refusal_pb.js';
 import { type Version, VersionSchema } from '../../proto/gen/quantix/v1/version_pb.js';
 import { RefusedCallError } from '../reconciliation/error.ts';
 
-/** The newest version of the protocol that the control plane speaks, and the oldest; see `version.proto`. */
+/** The newest and the oldest version of the protocol that the control plane supports; see `version.proto`. */
 const PROTOCOL = { newest: 2, oldest: 1 };
 
-/** What the control plane speaks. @param program its version */
+/** Returns the versions that the control plane supports. @param program its own version */
 export function ourVersion(program: string): Version {
   const { newest, oldest } = PROTOCOL;
   return create(VersionSchema, { protocol: newest, oldestProtocol: oldest, program });
 }
 
 /**
- * Makes sure that there is a version that both sides speak. A node that says nothing is of version 1.
+ * Checks that both sides support a common version. A node that sends none supports version 1.
  * @throws RefusedCallError if there is none
  */
 export function expectCommonVersion(version: Version | undefined): void {
@@ -26,7 +26,7 @@ export function expectCommonVersion(version: Version | undefined): void {
   );
 }
 
-/** The verbs of tasks that a node knows, as `Task.verb` names them. */
+/** Returns the verbs of tasks that a node supports, as `Task.verb` names them. */
 export function verbsOf(version: Version | undefined): Set<string> {
   const names = (version?.capabilities ?? []).filter((one) => one.startsWith('task.'));
   return new Set(

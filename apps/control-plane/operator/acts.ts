@@ -19,16 +19,14 @@ import {
   type TaskVerb,
 } from '../database/repositories/tasks.ts';
 
-/*
- * What people do to nodes and what is on them, at the command line and over the network alike.
- */
+/* Actions of people on nodes and what is on them, shared by the command line and the HTTP API. */
 
-/** Milliseconds that a host has to be told of its maintenance: it may be off. */
+/** Milliseconds within which a host must receive its maintenance: it may be switched off. */
 const MAINTENANCE_LASTS = 24 * 60 * 60 * 1000;
 
 type Db = Database['db'];
 
-/** Who does something, and when. */
+/** Who acts, and when. */
 export interface Act {
   readonly by: string;
   readonly now: Date;
@@ -58,7 +56,7 @@ export async function readTask(db: Executor, id: string, now: Date): Promise<Fle
   return task;
 }
 
-/** @throws ApiError 409 if a node has left: nothing that it is told reaches it */
+/** @throws ApiError 409 if a node has left: orders no longer reach it */
 function refuseLeft({ hostname, leftAt }: FleetNode): void {
   if (leftAt === null) return;
   throw new ApiError(409, `${hostname} has left, at ${leftAt}`, {
@@ -66,7 +64,7 @@ function refuseLeft({ hostname, leftAt }: FleetNode): void {
   });
 }
 
-/** Has a node send its full state, at once where it is connected. @throws ApiError 404; 409 if it has left */
+/** Requests the full state of a node, at once if it is connected. @throws ApiError 404; 409 if it has left */
 export async function resyncNode(db: Db, id: string, { by, now }: Act): Promise<FleetNode> {
   refuseLeft(await readNode(db, id, now));
   await wantFullState(db, id, { by, now });
@@ -74,7 +72,7 @@ export async function resyncNode(db: Db, id: string, { by, now }: Act): Promise<
   return await readNode(db, id, now);
 }
 
-/** Begins or ends a node's maintenance. @returns the task that tells the host @throws ApiError 404; 409 if it has left */
+/** Starts or ends a node's maintenance. @returns the task for the host @throws ApiError 404; 409 if it has left */
 export async function setMaintenance(
   db: Db,
   id: string,
@@ -83,7 +81,7 @@ export async function setMaintenance(
   const node = await readNode(db, id, now);
   refuseLeft(node);
   const { phase, hostname, isHeard } = node;
-  // Whether it can be reached shows only after it: a node that is not heard of is DISCONNECTED again then.
+  // A node that is not heard becomes DISCONNECTED again: whether it can be reached shows only after its maintenance.
   const after = isHeard ? 'READY' : 'DISCONNECTED';
   if (on) await setNodePhase(db, id, 'MAINTENANCE');
   else if (phase === 'MAINTENANCE') await setNodePhase(db, id, after);
@@ -97,9 +95,9 @@ export async function setMaintenance(
 }
 
 /**
- * Has a virtual machine's node do something.
- * @returns the task, which has just begun
- * @throws ApiError 404; 409 if there is no node to do it
+ * Starts an action of a virtual machine on its node.
+ * @returns the new task
+ * @throws ApiError 404; 409 if no node can do it
  */
 export async function actOnVm(
   db: Db,

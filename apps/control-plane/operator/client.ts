@@ -54,28 +54,28 @@ import {
 } from '../../api/users.ts';
 import { ask } from '../../http/ask.ts';
 
-/** How the control plane of this machine is asked. Everything rejects with an AnswerError for people. */
+/** Options of a request to this machine's control plane. All functions reject with an AnswerError for people. */
 export interface Asking {
-  /** Where it listens; the appliance's place if absent. */
+  /** Its socket; the appliance's by default. */
   readonly socket?: string;
   readonly signal?: AbortSignal;
 }
 
-/** A request without who makes it: that is the account of this process. */
+/** A request without its requester, which is the account of this process. */
 type Unsigned<T> = Omit<T, 'by'>;
 
 export async function listNodes(asking: Asking = {}): Promise<FleetNode[]> {
   return (await get('/v1/nodes', fleetNodesSchema, asking)).nodes;
 }
 
-/** @param node id, beginning of one, or host name */
+/** @param node id, prefix of an id, or host name */
 export const showNode = (node: string, asking: Asking = {}): Promise<FleetNode> =>
   get(`/v1/nodes/${segment(node)}`, fleetNodeSchema, asking);
 
 export const resyncNode = (node: string, asking: Asking = {}): Promise<FleetNode> =>
   post(`/v1/nodes/${segment(node)}/resync`, {}, fleetNodeSchema, asking);
 
-/** @param node its whole id */
+/** @param node its full id */
 export const adoptNode = (node: string, asking: Asking = {}): Promise<FleetNode> =>
   post(`/v1/nodes/${segment(node)}/adopt`, {}, fleetNodeSchema, asking);
 
@@ -86,11 +86,11 @@ export const setNodeMaintenance = (
 ): Promise<FleetTask> =>
   post(`/v1/nodes/${segment(node)}/maintenance`, request, fleetTaskSchema, asking);
 
-/** @returns the node as it was */
+/** @returns the node as it was before */
 export const deleteNode = (node: string, reason: string, asking: Asking = {}): Promise<FleetNode> =>
   post(`/v1/nodes/${segment(node)}/delete`, { reason }, fleetNodeSchema, asking);
 
-/** Virtual machines, and whether there are more than are told at once. @param node only those on this one */
+/** Lists virtual machines, and whether there are more than one answer holds. @param node only those on this node */
 export const listVms = (
   node: string | undefined,
   asking: Asking = {},
@@ -100,7 +100,7 @@ export const listVms = (
 export const showVm = (vm: string, asking: Asking = {}): Promise<FleetVm> =>
   get(`/v1/vms/${segment(vm)}`, fleetVmSchema, asking);
 
-/** Has a virtual machine's node do something. @returns the task, which has just begun */
+/** Starts an action of a virtual machine on its node. @returns the new task */
 export const actOnVm = (
   vm: string,
   request: Unsigned<VmActionRequest>,
@@ -114,7 +114,7 @@ export async function listPools(asking: Asking = {}): Promise<FleetPool[]> {
 export const showPool = (pool: string, asking: Asking = {}): Promise<FleetPool> =>
   get(`/v1/pools/${segment(pool)}`, fleetPoolSchema, asking);
 
-/** The newest tasks, the newest first. */
+/** Lists the newest tasks, newest first. */
 export async function listTasks(
   node: string | undefined,
   asking: Asking = {},
@@ -132,7 +132,7 @@ export async function listTokens(asking: Asking = {}): Promise<FleetToken[]> {
   return (await get('/v1/join-tokens', fleetTokensSchema, asking)).tokens;
 }
 
-/** @returns the token with its secret, which is told this once */
+/** @returns the token with its secret, which is shown only now */
 export const createToken = (
   request: Unsigned<TokenRequest>,
   asking: Asking = {},
@@ -162,10 +162,10 @@ export const resumeRollout = (
 ): Promise<FleetRollout> =>
   post(`/v1/updates/${segment(rollout)}/resume`, request, fleetRolloutSchema, asking);
 
-/** Milliseconds that the audit log may take to be looked through: some seconds for a million entries. */
+/** Milliseconds within which the audit log must be verified: a million entries take some seconds. */
 const VERIFIED_WITHIN = 600_000;
 
-/** What stands after the question mark. */
+/** Parameters of a query string. */
 type Asked<Name extends string> = Readonly<Partial<Record<Name, string | undefined>>>;
 
 export const listEvents = (
@@ -204,19 +204,19 @@ export async function listUsers(asking: Asking = {}): Promise<User[]> {
   return (await get('/v1/users', usersSchema, asking)).users;
 }
 
-/** @returns the account with its password, which is told this once */
+/** @returns the account with its password, which is shown only now */
 export const addUser = (request: Unsigned<UserRequest>, asking: Asking = {}): Promise<IssuedUser> =>
   post('/v1/users', request, issuedUserSchema, asking);
 
-/** Where people log in for the first time, and whether somebody has. */
+/** Reads where people log in for the first time, and whether somebody has. */
 export const readFirstLogIn = (asking: Asking = {}): Promise<FirstLogIn> =>
   get('/v1/first-password', firstLogInSchema, asking);
 
-/** The password for the first log-in; each time it is another. */
+/** Issues a password for the first log-in; each call returns another one. */
 export const issueFirstPassword = (asking: Asking = {}): Promise<IssuedUser> =>
   post('/v1/first-password', {}, issuedUserSchema, asking);
 
-/** @returns the account with its new password, which is told this once */
+/** @returns the account with its new password, which is shown only now */
 export const resetUserPassword = (user: string, asking: Asking = {}): Promise<IssuedUser> =>
   post(`/v1/users/${segment(user)}/reset-password`, {}, issuedUserSchema, asking);
 
@@ -226,17 +226,17 @@ export const setUserEnabled = (
   asking: Asking = {},
 ): Promise<User> => post(`/v1/users/${segment(user)}/${verb}`, {}, userSchema, asking);
 
-/** What the port of people shows. */
+/** Reads the certificate of the port for people. */
 export const showCertificate = (asking: Asking = {}): Promise<ShownCertificate> =>
   get('/v1/certificate', shownCertificateSchema, asking);
 
-/** Has it show another one. */
+/** Replaces the certificate of the port for people. */
 export const setCertificate = (
   request: Unsigned<CertificateRequest>,
   asking: Asking = {},
 ): Promise<ShownCertificate> => post('/v1/certificate', request, shownCertificateSchema, asking);
 
-/** Has it show the control plane's own again. */
+/** Restores the control plane's own certificate. */
 export const resetCertificate = (asking: Asking = {}): Promise<ShownCertificate> =>
   post('/v1/certificate/reset', {}, shownCertificateSchema, asking);
 
@@ -254,7 +254,7 @@ function whom({ socket = CONTROL_PLANE_SOCKET, signal }: Asking) {
   return { whom: answerer, ...(signal === undefined ? {} : { signal }) };
 }
 
-/** Who asks, for the audit log: the account, or the one that became root by sudo. */
+/** Returns the requester for the audit log: the account, or the one that became root by sudo. */
 export function whoAsks(): string {
   const { SUDO_USER } = process.env;
   return SUDO_USER !== undefined && SUDO_USER !== '' ? SUDO_USER.slice(0, 100) : accountName();
@@ -264,7 +264,7 @@ function accountName(): string {
   try {
     return userInfo().username;
   } catch {
-    // An account without an entry in passwd(5).
+    // The account has no entry in passwd(5).
     return `uid ${process.getuid?.() ?? 'unknown'}`;
   }
 }

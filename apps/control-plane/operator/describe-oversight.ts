@@ -22,7 +22,7 @@ export function eventsTable({ events }: FleetEvents, now: number): string {
   ]);
 }
 
-/** Details in one line: what is simple, by name. */
+/** Formats details in one line: simple values with their names. */
 function detailsText(data: Readonly<Record<string, unknown>>): string {
   const parts = Object.entries(data).flatMap(([name, value]) =>
     value === null || value === '' || typeof value === 'object' ? [] : [`${name} ${String(value)}`],
@@ -60,7 +60,7 @@ export function alertsText({ alerts, more, receivers }: FleetAlerts, now: number
   return `${list}${rest}\n${told}`;
 }
 
-/** Whether an alert is over, or somebody has seen it. */
+/** Describes whether an alert is cleared, acknowledged or open. */
 export function alertState(
   { clearedAt, acknowledgedBy }: FleetAlerts['alerts'][number],
   now: number,

@@ -12,10 +12,10 @@ import { ago, clock, moment } from '../../text/age.ts';
 import { bytes } from '../../text/amount.ts';
 import { printable } from '../../text/printable.ts';
 
-/** Characters of an id in a list; more where that is not enough to tell two apart is for `show`. */
+/** Characters of an id in a list; if they are ambiguous, `show` prints the full id. */
 const SHORT_ID = 8;
 
-/** A table: columns as wide as their widest cell, and nothing in it that could do something to a terminal. */
+/** Formats a table: columns are as wide as their widest cell, and control characters are replaced. */
 export function table(rows: readonly (readonly string[])[]): string {
   const cells = rows.map((row) => row.map(printable));
   const widths = (cells[0] ?? []).map((_, column) =>
@@ -50,7 +50,7 @@ function userStateText({ enabled, mustChangePassword }: User): string {
   return mustChangePassword ? 'has to change its password' : 'enabled';
 }
 
-/** When something was, or that it never was. */
+/** Formats a time, or says that there was none. */
 function when(iso: string | null, now: number, never = 'never'): string {
   return iso === null ? never : moment(Date.parse(iso), now);
 }
@@ -70,7 +70,7 @@ export function nodesTable(nodes: readonly FleetNode[], now: number): string {
   ]);
 }
 
-/** The phase of a node, or that it has left. */
+/** Describes the phase of a node, or that it has left. */
 function phaseText({ phase, leftAt }: FleetNode, now: number): string {
   return leftAt === null ? phase : `left ${moment(Date.parse(leftAt), now)}`;
 }
@@ -89,7 +89,9 @@ export function nodeText(node: FleetNode, now: number): string {
   ]);
 }
 
-/** What is known of a virtual machine's power: `running`, or `last seen running 14:02 (5 minutes ago)`. */
+/**
+ * Describes what is known of a virtual machine's power state: `running`, or `last seen running 14:02 (5 minutes ago)`.
+ */
 export function powerText({ powerState, known, asOf, lostReason }: FleetVm, now: number): string {
   const state = powerState.toLowerCase().replaceAll('_', ' ');
   const at = asOf === null ? '' : ` ${moment(Date.parse(asOf), now)}`;
@@ -224,12 +226,12 @@ export function rolloutText(rollout: FleetRollout, now: number): string {
   return `${head}\n${table([['HOST', 'STATE', 'TOLD VERSION', 'LAST HEARD', ''], ...rows])}`;
 }
 
-/** What a task does, in words. */
+/** Returns the verb of a task in words. */
 export function verbText({ verb }: FleetTask): string {
   return verb.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
-/** How far a task is. */
+/** Describes the progress of a task. */
 export function taskStateText({ state, progress, error, isCancelRequested }: FleetTask): string {
   const back = isCancelRequested ? ', taken back' : '';
   switch (state) {

@@ -3,7 +3,7 @@ import { ApiError } from '../../http/error.ts';
 import type { Executor } from '../database/database.ts';
 import { listDepartedNodes } from '../database/repositories/departed-nodes.ts';
 
-/** What an operator names by an id, the beginning of one, or a name. */
+/** Objects that an operator names by an id, the prefix of an id, or a name. */
 const KINDS = {
   node: { table: 'nodes', name: 'hostname', noun: 'node' },
   vm: { table: 'virtual_machines', name: 'name', noun: 'virtual machine' },
@@ -17,19 +17,19 @@ const KINDS = {
 
 export type Kind = keyof typeof KINDS;
 
-/** Shortest beginning of an id that stands for it. */
+/** Shortest prefix of an id that is accepted. */
 const SHORTEST = 4;
 
 const ID_BEGINNING = /^[0-9a-f-]{4,36}$/;
 
-/** Ids that are named where several fit. */
+/** Number of ids that are listed if several match. */
 const SHOWN = 5;
 
 /**
- * Finds what an operator names: by its id, else by its name, else by the beginning of its id, from four characters.
- * @param encoded as it stands in a request's path
+ * Finds an object: by its id, else by its name, else by a prefix of its id of at least four characters.
+ * @param encoded percent-encoded, as in a request's path
  * @returns its id
- * @throws ApiError 404 if there is none, 409 if several fit, 400 if it is no name, 410 for a node that is gone
+ * @throws ApiError 404 if there is none, 409 if several match, 400 if the name is invalid, 410 for a departed node
  */
 export async function find(db: Executor, kind: Kind, encoded: string): Promise<string> {
   const given = decode(encoded);

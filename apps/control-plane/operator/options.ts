@@ -1,6 +1,6 @@
 import { UsageError } from '../../process/command-line.ts';
 
-/** Options of the operator's commands, as parseArgs has them. */
+/** Options of the operator's commands, for parseArgs. */
 export const OPERATOR_OPTIONS = {
   uses: { type: 'string' },
   expires: { type: 'string' },
@@ -28,7 +28,7 @@ export const OPERATOR_OPTIONS = {
   key: { type: 'string' },
 } as const;
 
-/** What was given of them. */
+/** The given values of these options. */
 export interface OperatorValues {
   readonly uses?: string | undefined;
   readonly expires?: string | undefined;
@@ -56,7 +56,7 @@ export interface OperatorValues {
   readonly key?: string | undefined;
 }
 
-/** Which options each command takes. */
+/** Options by command. */
 const OPTIONS_OF: Readonly<Record<string, readonly (keyof OperatorValues)[]>> = {
   'token create': ['uses', 'expires', 'description'],
   'nodes maintenance': ['reason', 'no-wait', 'within'],
@@ -77,7 +77,7 @@ const OPTIONS_OF: Readonly<Record<string, readonly (keyof OperatorValues)[]>> = 
   'certificate set': ['cert', 'key'],
 };
 
-/** Whether a command is one of these. */
+/** Whether a command is one of the operator's. */
 export function isOperatorCommand(command: string | undefined): command is OperatorCommand {
   return OPERATOR_COMMANDS.some((one) => one === command);
 }
@@ -86,17 +86,17 @@ const OPERATOR_COMMANDS = [
   ...(['token', 'nodes', 'vms', 'pools', 'tasks', 'updates'] as const),
   ...(['events', 'alerts', 'audit', 'users', 'certificate'] as const),
 ] as const;
-/** A command of these. */
+/** A command of the operator. */
 export type OperatorCommand = (typeof OPERATOR_COMMANDS)[number];
 
-/** @throws UsageError if an option is not one of this command */
+/** @throws UsageError if the command does not have an option */
 export function refuseOptions(command: string, values: OperatorValues): void {
   const known: readonly string[] = OPTIONS_OF[command] ?? [];
   const [name] = givenOptions(values).filter((one) => !known.includes(one));
   if (name !== undefined) throw new UsageError(`--${name} is not of ${command.trim()}`);
 }
 
-/** The options that were given. */
+/** Returns the names of the given options. */
 export function givenOptions(values: OperatorValues): string[] {
   return Object.entries(values).flatMap(([name, value]) =>
     name in OPERATOR_OPTIONS && value !== undefined ? [name] : [],

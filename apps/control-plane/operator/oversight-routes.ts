@@ -24,13 +24,13 @@ import {
 import { find } from './find.ts';
 import { explained } from './routes.ts';
 
-/** What the routes work with. */
+/** What the routes use. */
 export interface OversightSources {
   readonly database: Database;
   readonly now?: () => Date;
 }
 
-/** Things in one answer. */
+/** Most items in one answer. */
 const MOST = 1000;
 
 const number = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -57,7 +57,7 @@ const verifyAsked = z.strictObject({
     .optional(),
 });
 
-/** What `qx-controlplane events|alerts|audit` ask; bodies are in `apps/api/`. */
+/** Creates the routes for `qx-controlplane events|alerts|audit`; their bodies are in `apps/api/`. */
 export function oversightRoutes(sources: OversightSources): Route[] {
   return [...eventRoutes(sources), ...alertRoutes(sources), ...auditRoutes(sources)].map(
     (route) => ({ ...route, answer: explained(route.answer) }),
@@ -74,7 +74,7 @@ function eventRoutes({ database: { db } }: OversightSources): Route[] {
         const nodeId = node === undefined ? undefined : await find(db, 'node', node);
         const filter = { nodeId, kinds: kind === undefined ? undefined : [kind] };
         await numberEvents(db, MOST);
-        // Before the events: whoever listens from there misses none.
+        // Read before the events: a subscriber that starts there misses none.
         const bounds = await readEventBounds(db);
         const events =
           after === undefined
@@ -127,7 +127,7 @@ function auditRoutes({ database: { db } }: OversightSources): Route[] {
         const filter = { action, username: user };
         const entries = await listAudit(db, { after, before, limit: most + 1, filter });
         const isMore = entries.length > most;
-        // The one too many is at the end that is read towards.
+        // The surplus entry is at the end of the reading direction.
         const shown = !isMore
           ? entries
           : after === undefined
@@ -149,7 +149,7 @@ function auditRoutes({ database: { db } }: OversightSources): Route[] {
   ];
 }
 
-/** Reads what stands after the question mark. @throws ApiError 400 naming what is wrong */
+/** Parses a query string. @throws ApiError 400 naming what is wrong */
 function asked<T extends z.ZodType>({ url = '' }: IncomingMessage, schema: T): z.output<T> {
   const given = Object.fromEntries(new URL(url, 'http://localhost').searchParams);
   const parsed = schema.safeParse(given);

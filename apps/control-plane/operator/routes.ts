@@ -28,13 +28,13 @@ import { cancelTask, expireTasks } from '../database/repositories/tasks.ts';
 import { actOnVm, readNode, readTask, readVm, resyncNode, setMaintenance } from './acts.ts';
 import { find } from './find.ts';
 
-/** Virtual machines in one answer. */
+/** Most virtual machines in one answer. */
 const MOST_VMS = 20_000;
 
-/** Tasks in one answer: the newest. */
+/** Number of newest tasks in one answer. */
 const MOST_TASKS = 200;
 
-/** What the operator's routes work with. */
+/** What the operator's routes use. */
 export interface OperatorSources {
   readonly database: Database;
   /** SHA-256 of the control plane's CA, 64 hex digits. */
@@ -44,7 +44,10 @@ export interface OperatorSources {
 
 type Handler = Route['answer'];
 
-/** `/v1/…`: what `qx-controlplane token|nodes|vms|pools|tasks` and the console ask; their bodies are in `apps/api/fleet.ts`. */
+/**
+ * Creates the routes `/v1/…` for `qx-controlplane token|nodes|vms|pools|tasks` and the console; their bodies are in
+ * `apps/api/fleet.ts`.
+ */
 export function operatorRoutes(sources: OperatorSources): Route[] {
   return [...tokenRoutes(sources), ...nodeRoutes(sources), ...fleetRoutes(sources)].map(
     (route) => ({
@@ -54,7 +57,7 @@ export function operatorRoutes(sources: OperatorSources): Route[] {
   );
 }
 
-/** Errors of the database as answers. */
+/** Wraps a handler: turns errors of the database into answers. */
 export function explained(handler: Handler): Handler {
   return async (request, id) => {
     try {

@@ -51,7 +51,7 @@ const roleSchema = z.object({
 const apiKeySchema = z.object({
   id: z.guid(),
   name: z.string(),
-  /** How the key begins. */
+  /** The visible beginning of the key. */
   prefix: z.string(),
   permissions: z.array(z.string()),
   createdAt: time,
@@ -74,7 +74,10 @@ export interface AccountSources {
   readonly now: () => Date;
 }
 
-/** Accounts, roles and API keys. Nobody gives what he has not, nor takes over who may more than he. */
+/**
+ * Creates the routes of accounts, roles and API keys. Nobody can grant permissions that they do not have, or change an
+ * account with more permissions than their own.
+ */
 export function accountRoutes(sources: AccountSources): Route[] {
   return [...userRoutes(sources), ...roleRoutes(sources), ...keyRoutes(sources)];
 }
@@ -328,8 +331,8 @@ async function readUser(db: Executor, id: string): Promise<User> {
 }
 
 /**
- * Reads an account that nobody else changes until the end of the transaction. All admins are locked before it, as whoever
- * changes accounts locks them: who has one of them and then asks for the others could wait for somebody who waits for that one.
+ * Reads an account and locks it until the end of the transaction. All admins are locked first, by everyone who changes
+ * accounts: two transactions that lock accounts in different orders could deadlock.
  */
 async function lockUser(transaction: Transaction<DB>, id: string): Promise<User> {
   await lockAdmins(transaction);
@@ -339,7 +342,7 @@ async function lockUser(transaction: Transaction<DB>, id: string): Promise<User>
   return user;
 }
 
-/** Has whoever else changes a role wait until the end of the transaction. */
+/** Locks all roles until the end of the transaction. */
 async function lockRoles(transaction: Executor): Promise<void> {
   await transaction.selectFrom('roles').select('id').orderBy('id').forUpdate().execute();
 }
@@ -350,7 +353,7 @@ async function readRole(db: Executor, id: string): Promise<Role> {
   return role;
 }
 
-/** What a role allows, with its parents. */
+/** Returns the permissions of a role and its parents. */
 async function permissionsOfRole(db: Executor, id: string): Promise<string[]> {
   const roles = new Map((await listRoles(db)).map((role) => [role.id, role]));
   const found = new Set<string>();
@@ -363,7 +366,7 @@ async function permissionsOfRole(db: Executor, id: string): Promise<string[]> {
   return [...found];
 }
 
-/** @throws ApiError 403 if somebody would give more than he has */
+/** @throws ApiError 403 if somebody would grant permissions that they do not have */
 function refuseMore({ permissions: own, username: who }: Caller, given: readonly string[]): void {
   const more = given.filter((one) => !own.has(one));
   if (more.length === 0) return;
@@ -376,8 +379,8 @@ async function refuseToGive(db: Executor, caller: Caller, name: string): Promise
 }
 
 /**
- * Of one's own account nobody is refused, but an API key, which may less than its owner, is.
- * @throws ApiError 403 if an account may more than who would change it: he could take it over
+ * Everyone may change their own account, but not with an API key, which may have fewer permissions than its owner.
+ * @throws ApiError 403 if the account has permissions that the caller does not have: the caller could take it over
  */
 async function refuseMightier(db: Executor, caller: Caller, userId: string): Promise<void> {
   if (userId === caller.userId && caller.sessionId !== undefined) return;
@@ -385,12 +388,12 @@ async function refuseMightier(db: Executor, caller: Caller, userId: string): Pro
   const system = (await listRoles(db)).find(
     ({ name, type }) => name === user.role && type === 'system',
   );
-  // One that is disabled may nothing now, and could be enabled.
+  // Count the role of a disabled account, too: it could be enabled.
   const ofRole = system === undefined ? [] : await permissionsOfRole(db, system.id);
   refuseMore(caller, [...new Set([...ofRole, ...(await listPermissions(db, userId))])]);
 }
 
-/** Enters a change of an account's further roles, and tells it. */
+/** Records a change of an account's additional roles in the audit log and as an event. */
 async function enterRoles(
   transaction: Executor,
   action: string,

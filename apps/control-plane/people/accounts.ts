@@ -16,26 +16,26 @@ import type { DB } from '../database/schema.ts';
 import { drawPassword, hashPassword } from './password.ts';
 import { writeUserEvent } from './user-events.ts';
 
-/** Who does something to an account, as the audit log names him. */
+/** Who acts on an account, for the audit log. */
 export type Signature = Pick<NewAuditEntry, 'userId' | 'username' | 'ipAddress' | 'userAgent'>;
 
-/** An account, and the password with which its owner logs in first: it is shown this once, and changed then. */
+/** An account with its initial password, which is shown only now and must be changed at the first log-in. */
 export interface Issued {
   readonly user: User;
   readonly password: string;
 }
 
-/** Name of the account that the first start makes. */
+/** Name of the account that the first start creates. */
 export const FIRST_ACCOUNT = 'admin';
 
-/** What a new account is to be. */
+/** Values of a new account. */
 export interface NewAccount {
   readonly username: string;
   readonly email: string | null;
   readonly role: UserRole;
 }
 
-/** An account as people see it. */
+/** Converts an account for people. */
 export function describeUser(user: User): ShownUser {
   const { id, username, email, role, enabled, mustChangePassword } = user;
   return {
@@ -46,7 +46,10 @@ export function describeUser(user: User): ShownUser {
   };
 }
 
-/** Makes an account with a drawn password. @throws RefusedChangeError if there is one of this name or address, or it is no name */
+/**
+ * Creates an account with a generated password. @throws RefusedChangeError if there is one of this name or address, or
+ * the name is invalid
+ */
 export async function addAccount(
   db: Kysely<DB>,
   account: NewAccount,
@@ -66,7 +69,7 @@ export async function addAccount(
   return { user, password };
 }
 
-/** Gives an account a drawn password; its sessions end. */
+/** Sets a generated password for an account; its sessions end. */
 export async function resetPassword(
   db: Kysely<DB>,
   user: User,
@@ -87,7 +90,7 @@ export async function resetPassword(
   return { user: present(changed), password };
 }
 
-/** What can be changed of an account. */
+/** Fields of an account that can be changed. */
 export interface AccountChanges {
   readonly email?: string | null | undefined;
   readonly role?: UserRole | undefined;
@@ -95,8 +98,8 @@ export interface AccountChanges {
 }
 
 /**
- * Changes an account, in a transaction; if it is disabled its sessions end, and its API keys are good for nothing meanwhile.
- * @throws ApiError 409 if nobody would be left who may do everything
+ * Changes an account, in a transaction. If it is disabled, its sessions end, and its API keys do not work meanwhile.
+ * @throws ApiError 409 if no enabled admin would be left
  */
 export async function changeAccount(
   transaction: Transaction<DB>,
@@ -120,7 +123,7 @@ export async function changeAccount(
   return changed;
 }
 
-/** Removes an account with its sessions and API keys, in a transaction. @throws ApiError 409 as `changeAccount` */
+/** Removes an account with its sessions and API keys, in a transaction. @throws ApiError 409 as `changeAccount` does */
 export async function removeAccount(
   transaction: Transaction<DB>,
   user: User,
@@ -133,7 +136,7 @@ export async function removeAccount(
   await writeUserEvent(transaction, 'removed', user, { by: by.username });
 }
 
-/** Whether nobody has ever logged in: then the console gives out the first password. */
+/** Whether nobody has ever logged in: only then, the console issues the first password. */
 export async function isFirstLogInOpen(db: Executor): Promise<boolean> {
   const { rows } = await sql<{ used: boolean }>`
     SELECT EXISTS (SELECT FROM users WHERE last_login IS NOT NULL) AS used`.execute(db);
@@ -141,8 +144,8 @@ export async function isFirstLogInOpen(db: Executor): Promise<boolean> {
 }
 
 /**
- * Gives out a password for the first log-in, and makes its account if it is not there. Each has another one, and makes the one
- * before worthless: none is kept anywhere.
+ * Issues a password for the first log-in, and creates its account if it does not exist. Each call sets a new password
+ * and so invalidates the previous one; none is stored in plain text.
  * @throws ApiError 409 if somebody has logged in
  */
 export async function issueFirstPassword(
@@ -160,8 +163,8 @@ export async function issueFirstPassword(
 }
 
 /**
- * Has one transaction at a time change who the admins are. All of them are locked in one order, before any is changed: of two that
- * disable one another at the same time, the second waits, and then sees what the first did.
+ * Locks all admins, in a fixed order, so that only one transaction at a time changes who is an admin: of two admins
+ * that disable each other at the same time, the second waits and then sees the first change.
  */
 export async function lockAdmins(transaction: Transaction<DB>): Promise<void> {
   await sql`SELECT FROM users WHERE role = 'admin' ORDER BY id FOR UPDATE`.execute(transaction);
@@ -189,7 +192,7 @@ async function enter(
   });
 }
 
-/** @throws ApiError 404 if an account went meanwhile */
+/** Returns the account. @throws ApiError 404 if it was removed meanwhile */
 export function present(user: User | undefined): User {
   if (user === undefined) throw new ApiError(404, 'the account is gone by now');
   return user;

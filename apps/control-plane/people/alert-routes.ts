@@ -12,7 +12,7 @@ import {
 import { page, pageOf, pageQuery, pageSchema } from './page.ts';
 import { idParams, type Route, route } from './route.ts';
 
-/** What people are to know of: alerts, and who has seen them. */
+/** Creates the routes of alerts and their acknowledgement. */
 export function alertRoutes({ db, now }: { db: Database['db']; now: () => Date }): Route[] {
   return [
     route('alert:read', {

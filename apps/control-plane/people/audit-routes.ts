@@ -11,7 +11,7 @@ import { type Route, route, text } from './route.ts';
 
 const time = z.iso.datetime();
 
-/** Who did what, when, from where and with what result. */
+/** Creates the routes of the audit log. */
 export function auditRoutes({ db }: { db: Database['db'] }): Route[] {
   return [
     route('system:audit', {
@@ -19,13 +19,13 @@ export function auditRoutes({ db }: { db: Database['db'] }): Route[] {
       summary: 'The audit log, the newest entries first',
       query: z.strictObject({
         ...pageQuery,
-        /** The first word of actions, such as `user`, or a whole one. */
+        /** An action, or its first word, such as `user`. */
         action: text(1, 100).optional(),
         username: text(1, 255).optional(),
-        /** What was acted on. */
+        /** Id of the affected object. */
         resourceId: z.guid().optional(),
         result: z.enum(['success', 'failure']).optional(),
-        /** Entries from this moment on, and before that one. */
+        /** Entries from this time on, and before that one. */
         since: time.optional(),
         until: time.optional(),
       }),
@@ -50,7 +50,7 @@ export function auditRoutes({ db }: { db: Database['db'] }): Route[] {
   ];
 }
 
-/** The number of an entry, of a cursor. @throws ApiError 400 if it is none */
+/** Returns the number of an entry from a cursor. @throws ApiError 400 if it is invalid */
 function sequenceOf(key: string): number {
   if (/^\d{1,15}$/.test(key)) return Number(key);
   throw invalidCursor();

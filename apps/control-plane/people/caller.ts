@@ -8,24 +8,27 @@ import { useSession } from '../database/repositories/sessions.ts';
 import { findUser } from '../database/repositories/users.ts';
 import type { Origin } from './log-in.ts';
 
-/** The cookie of a session: `__Host-` has browsers take it by HTTPS from this host alone (RFC 6265bis, 4.1.3.2). */
+/**
+ * Name of the session cookie: with `__Host-`, browsers accept it only over HTTPS and from this host (RFC 6265bis,
+ * 4.1.3.2).
+ */
 const COOKIE = '__Host-qx-session';
 
-/** Who asks, and what he may. */
+/** The caller of a request, and its permissions. */
 export interface Caller extends Origin {
   readonly userId: string;
   readonly username: string;
   readonly permissions: ReadonlySet<string>;
-  /** His session; undefined if he came with an API key. */
+  /** Its session; undefined if it uses an API key. */
   readonly sessionId: string | undefined;
-  /** Nothing is for him but his password, until he has changed it. */
+  /** Whether it may do nothing but change its password. */
   readonly mustChangePassword: boolean;
 }
 
 /**
- * Finds out who asks: by the key of `Authorization: Bearer`, else by the cookie of a session.
- * @returns `undefined` if neither is there
- * @throws ApiError 401 if one is that is good for nothing
+ * Identifies the caller: by the key of `Authorization: Bearer`, or else by the session cookie.
+ * @returns `undefined` if there is neither
+ * @throws ApiError 401 if one is given but invalid
  */
 export async function findCaller(
   db: Executor,
@@ -65,7 +68,7 @@ async function bearerOf(
   };
 }
 
-/** The secret in a `Cookie` header. @returns `undefined` unless there is one, in the form of one */
+/** Returns the secret from a `Cookie` header. @returns `undefined` unless there is exactly one of the right form */
 function sessionSecret(cookie: string | undefined): string | undefined {
   const values = (cookie ?? '').split(/; */).flatMap((pair) => {
     const [name, value = ''] = pair.split('=', 2);
@@ -75,20 +78,20 @@ function sessionSecret(cookie: string | undefined): string | undefined {
   return values.length === 1 && /^[\w-]{43}$/.test(value) ? value : undefined;
 }
 
-/** The `Set-Cookie` of a session, which lasts as long as the browser, or until it ends here. */
+/** Returns the `Set-Cookie` of a session, which lasts until the browser is closed or the session ends. */
 export function sessionCookie(secret: string): string {
   return `${COOKIE}=${secret}; Path=/; Secure; HttpOnly; SameSite=Strict`;
 }
 
-/** The `Set-Cookie` that has a browser forget it. */
+/** The `Set-Cookie` that makes a browser delete the session cookie. */
 export const ENDED_COOKIE = `${COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0`;
 
-/** The account of who asks, as events name it. */
+/** Returns the caller's account, as events name it. */
 export function accountOf({ userId: id, username }: Caller): { id: string; username: string } {
   return { id, username };
 }
 
-/** Who did something, for the audit log. */
+/** Returns the caller's fields of an audit entry. */
 export function signed({
   userId,
   username,

@@ -14,7 +14,7 @@ import { signed } from './caller.ts';
 import type { PeopleCertificate, PresentCertificate } from './certificate.ts';
 import { type Route, route } from './route.ts';
 
-/** Works on the certificate. @throws ApiError 400 where it is not one that can be shown */
+/** Changes the certificate. @throws ApiError 400 if it cannot be used */
 async function changed(work: () => Promise<PresentCertificate>) {
   try {
     return (await work()).shown;
@@ -24,7 +24,7 @@ async function changed(work: () => Promise<PresentCertificate>) {
   }
 }
 
-/** The certificate that people are shown, for admins. */
+/** Creates the routes of the certificate that people are shown, for admins. */
 export function certificateRoutes(certificate: PeopleCertificate): Route[] {
   const answer = shownCertificateSchema;
   return [
@@ -51,7 +51,7 @@ export function certificateRoutes(certificate: PeopleCertificate): Route[] {
   ];
 }
 
-/** The same for `qx-controlplane certificate`. */
+/** Creates the same routes for `qx-controlplane certificate`. */
 export function localCertificateRoutes(certificate: PeopleCertificate): LocalRoute[] {
   const routes: LocalRoute[] = [
     {

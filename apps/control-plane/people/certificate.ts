@@ -20,13 +20,13 @@ import {
 import type { GivenCertificate } from '../trust/given-certificate.ts';
 import type { Signature } from './accounts.ts';
 
-/** What the server for people shows. */
+/** The certificate of the server for people. */
 export interface PresentCertificate extends ServerCertificate {
-  /** As people see it. */
+  /** Its description for people. */
   readonly shown: ShownCertificate;
 }
 
-/** What it works with. */
+/** What the certificate's management uses. */
 export interface CertificateSources {
   readonly database: Database;
   readonly authority: Pick<Authority, 'serverCertificate'>;
@@ -35,13 +35,13 @@ export interface CertificateSources {
 }
 
 /**
- * The certificate of the server for people: the one that was given and is kept in the database, or else one of the control
- * plane's own authority, which is made anew in time.
+ * Manages the certificate of the server for people: the given one that is stored in the database, or else one of the
+ * control plane's own authority, which is renewed in time.
  */
 export class PeopleCertificate {
   readonly #sources: CertificateSources;
   readonly #now: () => Date;
-  /** One change at a time: what was read before another one is not shown after it. */
+  /** One change at a time: an outdated read must not replace a later change. */
   readonly #turn = pLimit(1);
   #present: PresentCertificate | undefined;
   #change: (present: PresentCertificate) => void = () => undefined;
@@ -51,19 +51,20 @@ export class PeopleCertificate {
     this.#now = sources.now ?? (() => new Date());
   }
 
-  /** Has a server told of each other certificate that is to be shown from then on; one server alone. */
+  /** Sets the callback for changes of the certificate; there is only one. */
   onChange(change: (present: PresentCertificate) => void): void {
     this.#change = change;
   }
 
-  /** Looks which certificate is to be shown now. @throws if the database does not answer */
+  /** Determines the certificate to use now. @throws if the database does not answer */
   look(): Promise<PresentCertificate> {
     return this.#turn(() => this.#look());
   }
 
   /**
-   * Shows a given certificate from now on, and after each start. It is examined, and spoken with once, before anything changes.
-   * @throws CertificateError if it cannot be shown: then the one before stays
+   * Uses a given certificate from now on, and after each start. It is checked, and tried in one TLS connection, before
+   * anything changes.
+   * @throws CertificateError if it cannot be used: the previous one stays
    */
   replace(given: GivenCertificate, by: Signature): Promise<PresentCertificate> {
     return this.#turn(async () => {
@@ -87,7 +88,7 @@ export class PeopleCertificate {
     });
   }
 
-  /** Shows one of the control plane's own authority again. */
+  /** Uses a certificate of the control plane's own authority again. */
   reset(by: Signature): Promise<PresentCertificate> {
     return this.#turn(async () => {
       await this.#sources.database.db.transaction().execute(async (transaction) => {
@@ -128,7 +129,7 @@ export class PeopleCertificate {
   }
 }
 
-/** @throws if it cannot be read */
+/** Loads a stored certificate. @throws if it is invalid */
 async function presentOf({
   chain,
   privateKey,

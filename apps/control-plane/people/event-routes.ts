@@ -5,13 +5,15 @@ import { ApiError } from '../../http/error.ts';
 import { type EventFeed, EventsGoneError } from '../events/feed.ts';
 import { type Route, route, text } from './route.ts';
 
-/** Milliseconds after which a stream ends: whoever listens comes back, and it is looked at again whether he may. */
+/** Milliseconds after which a stream ends: the client reconnects, and its permissions are checked again. */
 const LISTENED_FOR = 120_000;
 
-/** What is said first: how long to wait before coming back, in milliseconds. It has the head go out at once. */
+/** First text of a stream: milliseconds before a reconnect. It also makes the response's head go out at once. */
 const FIRST = 'retry: 1000\n\n';
 
-/** What happens, as it happens: server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). */
+/**
+ * Creates the routes of events, as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+ */
 export function eventRoutes({ events }: { events: Pick<EventFeed, 'listen'> }): Route[] {
   return [
     route('event:read', {
@@ -19,7 +21,7 @@ export function eventRoutes({ events }: { events: Pick<EventFeed, 'listen'> }): 
       summary:
         'What happens, as server-sent events; Last-Event-ID resumes after an event, 410 says that events are gone',
       query: z.strictObject({
-        /** The first word of kinds, such as `vm`, or a whole one. */
+        /** A kind, or its first word, such as `vm`. */
         kind: text(1, 100).optional(),
         nodeId: z.guid().optional(),
       }),
@@ -28,7 +30,7 @@ export function eventRoutes({ events }: { events: Pick<EventFeed, 'listen'> }): 
         const after = lastSeen(headers['last-event-id']);
         const ending = AbortSignal.any([signal, AbortSignal.timeout(LISTENED_FOR)]);
         const kinds = kind === undefined ? undefined : [kind];
-        // Who logs in, and who may what, is nobody's business who may not look at accounts.
+        // Events about users are only for callers that may read accounts.
         const subjectTypes = caller.permissions.has('user:read')
           ? undefined
           : EVENT_SUBJECTS.filter((type) => type !== 'USER');
@@ -43,14 +45,14 @@ export function eventRoutes({ events }: { events: Pick<EventFeed, 'listen'> }): 
   ];
 }
 
-/** @throws ApiError 400 if it is no number of an event */
+/** @throws ApiError 400 if it is not the number of an event */
 function lastSeen(header: string | string[] | undefined): number | undefined {
   if (header === undefined || header === '') return undefined;
   if (typeof header === 'string' && /^\d{1,16}$/.test(header)) return Number(header);
   throw new ApiError(400, 'Last-Event-ID is no number of an event');
 }
 
-/** @throws ApiError 410 if events after the last one that was seen are gone */
+/** @throws ApiError 410 if events after the last seen one were removed */
 async function listen(
   events: Pick<EventFeed, 'listen'>,
   request: Parameters<EventFeed['listen']>[0],

@@ -35,7 +35,7 @@ import {
 import { page, pageOf, pageQuery, pageSchema } from './page.ts';
 import { idParams, type Route, route, text } from './route.ts';
 
-/** Seconds that a task may take until its end, if nothing is said, and at most. */
+/** Seconds within which a task must end: by default, and at most. */
 const TASK_SECONDS = { usual: 120, most: 24 * 60 * 60 };
 
 export interface FleetSources {
@@ -45,7 +45,7 @@ export interface FleetSources {
   readonly now: () => Date;
 }
 
-/** Nodes and what is on them, tasks, and what hosts join with. */
+/** Creates the routes of nodes and what is on them, tasks, and join tokens. */
 export function fleetRoutes(sources: FleetSources): Route[] {
   return [
     ...nodeRoutes(sources),
@@ -128,7 +128,7 @@ function vmRoutes({ db, now }: FleetSources): Route[] {
         ...pageQuery,
         nodeId: z.guid().optional(),
         powerState: z.enum(VALUE_SETS.virtual_machines_power_state).optional(),
-        /** How their names begin. */
+        /** Prefix of their names. */
         name: text(1, 255).optional(),
         sort: z.enum(VM_ORDERS).default('name'),
         order: z.enum(['asc', 'desc']).default('asc'),
@@ -202,7 +202,7 @@ function taskRoutes({ db, now }: FleetSources): Route[] {
       query: z.strictObject({
         ...pageQuery,
         nodeId: z.guid().optional(),
-        /** Of the virtual machine, or whatever else it is about. */
+        /** Id of the virtual machine or other object. */
         objectId: text(1, 500).optional(),
         state: fleetTaskSchema.shape.state.optional(),
       }),

@@ -4,7 +4,7 @@ import { EXPOSITION_TYPE } from '../../http/exposition.ts';
 import { type HealthFacts, isReady, metricsText } from '../health/routes.ts';
 import { openRoute, type Route, route } from './route.ts';
 
-/** How the control plane fares: that it lives and can serve is for anybody, figures are not. */
+/** Creates the routes of health: everyone may read that the program is alive and ready, but not the metrics. */
 export function healthRoutes(facts: () => Promise<HealthFacts>): Route[] {
   return [
     openRoute({

@@ -14,34 +14,34 @@ import { Allowance, networkOf } from '../node-service/allowance.ts';
 import { checkPassword, hashPassword } from './password.ts';
 import { RefusedLogIns, writeUserEvent } from './user-events.ts';
 
-/** Where a request comes from. */
+/** Origin of a request. */
 export interface Origin {
   readonly address: string;
   readonly userAgent: string;
 }
 
-/** A session that was begun. */
+/** A new session. */
 export interface Begun {
-  /** What its cookie holds. */
+  /** Value of its cookie. */
   readonly secret: string;
   readonly session: Session;
   readonly user: User;
 }
 
 /*
- * How often somebody may try to log in. An account that strangers guess at is closed to networks from which its owner never
- * logged in, and to no other: nobody can be kept out of his account from where he works.
+ * Limits of log-in attempts. If strangers guess an account's password, it is closed only for networks from which its
+ * owner has never logged in: nobody can be locked out from where they work.
  */
 export const RATES = {
-  /** From one network, whatever the account. */
+  /** Per network, for all accounts. */
   network: { burst: 30, every: 5_000 },
-  /** For one account, from one network. */
+  /** Per account and network. */
   pair: { burst: 10, every: 15_000 },
-  /** For one account, from all networks that it was never used from. */
+  /** Per account, for all networks from which it was never used. */
   strangers: { burst: 50, every: 15_000 },
 };
 
-/** The id of no account. */
+/** An id that no account has. */
 const NOBODY = '00000000-0000-0000-0000-000000000000';
 
 /** Logs people in, and changes their passwords. */
@@ -53,7 +53,7 @@ export class LogIn {
   readonly #strangers: Allowance;
   readonly #refused: RefusedLogIns;
 
-  /** @param elapsed milliseconds that passed since some moment */
+  /** @param elapsed returns milliseconds since an arbitrary moment */
   constructor(
     db: Kysely<DB>,
     {
@@ -71,9 +71,9 @@ export class LogIn {
   }
 
   /**
-   * Begins a session. A name that nobody has is answered as a wrong password is, and as late. Both ends are in the audit log,
-   * and events; of many refusals only some are.
-   * @throws ApiError 401 if name and password do not belong together, or the account is disabled; 429 if it was tried too often
+   * Starts a session. An unknown name gets the same answer, after the same time, as a wrong password. Success and
+   * refusal are recorded in the audit log and as events; of many refusals, only some become events.
+   * @throws ApiError 401 if name and password do not match, or the account is disabled; 429 after too many attempts
    */
   async begin(
     { username, password }: { username: string; password: string },
@@ -91,7 +91,7 @@ export class LogIn {
           })
         : undefined;
     if (begun === undefined) {
-      // A name that nobody has may be a password in the wrong place.
+      // An unknown name may be a password typed into the wrong field.
       const account = user ?? { id: NOBODY, username: '' };
       const untold = this.#refused.count(account.id);
       await this.#db.transaction().execute(async (transaction) => {
@@ -109,8 +109,8 @@ export class LogIn {
   }
 
   /**
-   * Begins a session of whose password was right.
-   * @param passwordHash of the same password, at the present cost; undefined if it has that
+   * Starts a session after the password was verified.
+   * @param passwordHash new hash of the same password at the present cost; undefined if its hash has that cost
    * @returns undefined if the account was disabled, removed or given another password meanwhile
    */
   async #beginFor(
@@ -140,8 +140,8 @@ export class LogIn {
   }
 
   /**
-   * Changes the password of who is logged in: all sessions end, and a new one begins.
-   * @throws ApiError 403 if the present password is another; 400 if the new one is no better; 429 if it was tried too often
+   * Changes the password of a logged-in account: all its sessions end, and a new one starts.
+   * @throws ApiError 403 if the present password is wrong; 400 if the new one is weak; 429 after too many attempts
    */
   async changePassword(
     userId: string,
@@ -178,7 +178,9 @@ export class LogIn {
     });
   }
 
-  /** Counts an attempt before it is made: of many at once, those beyond the limit are refused, too. */
+  /**
+   * Counts an attempt before it is made, so that of many concurrent attempts those beyond the limit are refused, too.
+   */
   async #allow({
     username,
     network,
@@ -188,7 +190,7 @@ export class LogIn {
     network: string;
     user: User | undefined;
   }): Promise<void> {
-    // Asked for nobody, too: the answer takes as long.
+    // Asked for unknown accounts, too, so that the answer takes the same time.
     const isKnown = await hasLoggedInFrom(this.#db, { userId: user?.id ?? NOBODY, network });
     const limits: [Allowance, string][] = [
       [this.#network, network],
@@ -206,7 +208,7 @@ export class LogIn {
   }
 }
 
-/** @throws ApiError 400 if a password is the first that anybody would try */
+/** @throws ApiError 400 if a password is among the first that anybody would try */
 export function refuseWeak(username: string, password: string): void {
   if (password.toLowerCase() === username || /^(.)\1*$/u.test(password)) {
     throw new ApiError(400, 'the password is easily guessed', {
@@ -216,8 +218,8 @@ export function refuseWeak(username: string, password: string): void {
 }
 
 /**
- * Whether an account is as it was read before its password was looked at, which takes a while, and stays so until the end of the
- * transaction. Sessions that are ended with a password or an account would begin again otherwise.
+ * Whether an account is unchanged since it was read, before the slow verification of its password; locks it until the
+ * end of the transaction. Otherwise, sessions that ended with a password or an account could start again.
  */
 async function isUnchanged(
   transaction: Executor,

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { Access, Route } from './route.ts';
 
-/** The error of all routes: RFC 9457, with what the reader can do. */
+/** Schema of the errors of all routes: RFC 9457, with advice for the reader. */
 const problemSchema = z.object({
   type: z.literal('about:blank'),
   title: z.string(),
@@ -10,7 +10,7 @@ const problemSchema = z.object({
   fix: z.string().optional(),
 });
 
-/** JSON, as far as a document of the API is made of it. */
+/** JSON values of an API document. */
 type Json =
   | string
   | number
@@ -21,8 +21,8 @@ type Json =
   | { [key: string]: Json };
 
 /**
- * Describes routes (OpenAPI 3.1.1, https://spec.openapis.org/oas/v3.1.1.html). `x-access` of an operation is who may ask:
- * `anybody`, `account`, `session`, `session-before-change`, or a permission.
+ * Describes routes (OpenAPI 3.1.1, https://spec.openapis.org/oas/v3.1.1.html). `x-access` of an operation says who may
+ * call it: `anybody`, `account`, `session`, `session-before-change`, or a permission.
  */
 export function describeApi(routes: readonly Route[]): { [key: string]: Json } {
   const byPath = Map.groupBy(routes, ({ path }) => path);
@@ -116,7 +116,7 @@ function headerOf(name: string): Json {
 function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {
   const { $schema: _dialect, ...described } = z.toJSONSchema(schema, {
     ...{ io, unrepresentable: 'any' },
-    // The format says it, and shorter.
+    // The format already implies the pattern.
     override: ({ jsonSchema }) => {
       if (jsonSchema.format !== undefined) delete jsonSchema.pattern;
     },

@@ -17,14 +17,16 @@ import {
   resetPassword,
 } from './accounts.ts';
 
-/** `/v1/users…`: what `qx-controlplane users` and the console ask; their bodies are in `apps/api/users.ts`. */
+/**
+ * Creates the routes `/v1/users…` for `qx-controlplane users` and the console; their bodies are in `apps/api/users.ts`.
+ */
 export function userRoutes({
   database: { db },
   servedPeople,
   now = () => new Date(),
 }: {
   database: Database;
-  /** How people are served at the moment. */
+  /** Returns how people are served at the moment. */
   servedPeople: () => FirstLogIn['people'];
   now?: () => Date;
 }): Route[] {

@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import { ApiError } from '../../http/error.ts';
 
-/** Rows of a page, if nothing is said, and at most. */
+/** Rows of a page: by default, and at most. */
 const USUAL = 50;
 const MOST = 500;
 
-/** What a list can be asked for, besides its filters: how many rows, and those after which. */
+/** Query parameters of every list, besides its filters: number of rows, and the row to start after. */
 export const pageQuery = {
   limit: z
     .string()
@@ -13,17 +13,17 @@ export const pageQuery = {
     .transform(Number)
     .refine((limit) => limit <= MOST, 'is no number from 1 to 500')
     .optional(),
-  /** `next` of the page before. */
+  /** `next` of the previous page. */
   cursor: z.string().max(2000).optional(),
 };
 
-/** Where a page begins: after the row that is sorted by this text and has this id. */
+/** Start of a page: after the row with this sort key and id. */
 export interface Position {
   readonly key: string;
   readonly id: string;
 }
 
-/** The page that is asked for. */
+/** The requested page. */
 export interface PageChoice {
   readonly limit: number;
   readonly after: Position | undefined;
@@ -34,7 +34,7 @@ const positionSchema = z.tuple([
   z.guid(),
 ]);
 
-/** @throws ApiError 400 if the cursor is none */
+/** Parses the parameters of a page. @throws ApiError 400 if the cursor is invalid */
 export function pageOf({
   limit = USUAL,
   cursor,
@@ -58,21 +58,21 @@ function parseCursor(cursor: string): Position {
   return { key, id };
 }
 
-/** What is thrown for a cursor that no page gave. */
+/** Creates the error for an invalid cursor. */
 export function invalidCursor(): ApiError {
   return new ApiError(400, 'cursor of the query: is none', {
     fix: 'Take it from next of the page before.',
   });
 }
 
-/** What a list answers: rows, and the cursor of the next page, null on the last one. */
+/** Creates the schema of a list: rows, and the cursor of the next page, which is null on the last page. */
 export function pageSchema<Row extends z.ZodType>(row: Row) {
   return z.object({ items: z.array(row), next: z.string().nullable() });
 }
 
 /**
- * A page of rows of which one more than asked for was read.
- * @param positionOf where a row stands
+ * Creates a page from rows, of which one more than the limit was read.
+ * @param positionOf returns the position of a row
  */
 export function page<Row, Shown>(
   rows: readonly Row[],

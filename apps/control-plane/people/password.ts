@@ -11,15 +11,15 @@ const COST = { memory: 47_104, passes: 2, parallelism: 1 } as const;
 const SALT_BYTES = 16;
 const TAG_BYTES = 32;
 
-/** Most that a hash may cost which the database has: nobody has it filled by a row. */
+/** Largest cost of a stored hash that is accepted: no row can exhaust memory or processor. */
 const MOST = { memory: 1024 * 1024, passes: 16, parallelism: 8 };
 
-/** Hashes that are counted at the same time, each with its memory, and that wait for it. */
+/** Hashes that are computed at the same time, each with its memory, and hashes that may wait. */
 const AT_ONCE = 2;
 const WAITING = 16;
 const limit = pLimit(AT_ONCE);
 
-/** Characters that a password may have. */
+/** Shortest and longest password, in characters. */
 export const SHORTEST_PASSWORD = 8;
 export const LONGEST_PASSWORD = 256;
 
@@ -46,16 +46,16 @@ export async function hashPassword(password: string): Promise<string> {
   return `$argon2id$v=19$${numbers}$${unpadded(salt)}$${unpadded(tag)}`;
 }
 
-/** What a password is worth. */
+/** The result of a password check. */
 export interface PasswordVerdict {
   readonly isRight: boolean;
-  /** Whether its hash has another cost than a new one: it is to be hashed anew. */
+  /** Whether its hash has another cost than a new one and should be replaced. */
   readonly isOutdated: boolean;
 }
 
 /**
- * Compares a password with what is kept of it. Without anything to compare it with, as where there is no such account, it is
- * hashed all the same, so that the answer takes as long.
+ * Compares a password with its stored hash. If there is none, for example because the account does not exist, the
+ * password is hashed all the same, so that the answer takes the same time.
  * @param kept PHC string
  * @throws ApiError 503 if too many are being hashed
  */
@@ -73,7 +73,10 @@ export async function checkPassword(
   return { isRight, isOutdated };
 }
 
-/** A password of 100 random bits in groups that are read and typed easily, without letters that are taken for others. */
+/**
+ * Generates a password of almost 100 random bits, in groups that are easy to read and type, without easily confused
+ * letters.
+ */
 export function drawPassword(): string {
   const letters = 'abcdefghjkmnpqrstuvwxyz23456789';
   const group = () => Array.from({ length: 5 }, () => letters[randomInt(letters.length)]).join('');
@@ -90,7 +93,7 @@ async function hash(
       headers: { 'retry-after': '2' },
     });
   }
-  // As typed on one keyboard or composed on another: RFC 8265, 4.2.2.
+  // Keyboards compose characters differently; normalize as in RFC 8265, 4.2.2.
   const message = Buffer.from(password.normalize('NFC'), 'utf8');
   const parameters = { message, nonce: salt, tagLength: tagBytes, ...cost };
   return await limit(() => derive('argon2id', parameters));

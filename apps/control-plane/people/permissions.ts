@@ -1,4 +1,4 @@
-/** All that a role or an API key can allow; the role admin has all of it. */
+/** All permissions of roles and API keys; the role admin has all of them. */
 export const PERMISSIONS = [
   ...(['vm:create', 'vm:read', 'vm:update', 'vm:delete', 'vm:start', 'vm:stop'] as const),
   ...(['vm:migrate', 'node:create', 'node:read', 'node:update', 'node:delete'] as const),

@@ -1,24 +1,24 @@
 import { createServer, type Server } from 'node:net';
 import { listenOn } from '../listen-on.ts';
 
-/** Where people are served. */
+/** Address of the server for people. */
 export interface PeopleAddress {
   /** An address of this machine. */
   readonly listen: string;
   readonly port: number;
 }
 
-/** A port on which this process listens; a server takes it over by `listen`. */
+/** A port on which this process listens; a server takes it over with `listen`. */
 export type OpenPort = Server;
 
 /**
- * Listens on a port, and lets go of whoever calls before a server has taken it over.
- * @throws ControlPlaneError if it cannot
+ * Listens on a port, and closes connections until a server has taken it over.
+ * @throws ControlPlaneError if it cannot listen
  */
 export async function openPort(address: PeopleAddress): Promise<OpenPort> {
   const server = createServer((socket) => socket.destroy());
   await listenOn(server, address, 'people');
-  // It alone keeps no program running: one that fails before it serves ends.
+  // The open port does not keep the process alive: a program that fails before it serves ends.
   server.unref();
   return server;
 }

@@ -6,7 +6,7 @@ import { ControlPlaneError } from '../error.ts';
 /** Media type of an error. */
 export const PROBLEM_TYPE = 'application/problem+json';
 
-/** What went wrong, as RFC 9457 has it; `detail` is for people, `fix` says what they can do. */
+/** An error in the form of RFC 9457; `detail` is for people, `fix` says what they can do. */
 export interface Problem {
   readonly type: 'about:blank';
   /** The status in words. */
@@ -16,7 +16,7 @@ export interface Problem {
   readonly fix?: string | undefined;
 }
 
-/** A problem as text. */
+/** Formats a problem as JSON text. */
 export function problemText(status: number, detail: string, fix?: string): string {
   const title = STATUS_CODES[status] ?? 'Error';
   const problem: Problem = { type: 'about:blank', title, status, detail, fix };
@@ -30,11 +30,11 @@ const STATUS_OF: Readonly<Record<RefusalReason, number>> = {
   invalid: 400,
 };
 
-/** Codes of PostgreSQL (its appendix A), or of a socket, that mean that it cannot be asked now. */
+/** Codes of PostgreSQL (its appendix A), or of a socket, that mean that the database is unavailable. */
 const AWAY = /^(08...|53...|57...|55P03|25P0[34]|40...|ECONN[A-Z]+|ENOENT|EPIPE|ETIMEDOUT|EACCES)$/;
 
 /**
- * What went wrong, for who asked.
+ * Converts an error into an answer for the caller.
  * @returns `undefined` if it is a bug of the program
  */
 export function explain(error: unknown): ApiError | undefined {
@@ -58,7 +58,7 @@ export function explain(error: unknown): ApiError | undefined {
   return fromServer(error);
 }
 
-/** What fastify refuses has a status of its own. */
+/** Converts a refusal by fastify, which has a status of its own. */
 function fromServer(error: Error): ApiError | undefined {
   if (!('statusCode' in error) || typeof error.statusCode !== 'number') return undefined;
   const { statusCode } = error;

@@ -5,42 +5,42 @@ import type { Caller } from './caller.ts';
 import type { Origin } from './log-in.ts';
 import type { Permission } from './permissions.ts';
 
-/** Who may ask. */
+/** Who may call a route. */
 export type Access =
-  /** Anybody. */
+  /** Everyone. */
   | 'anybody'
-  /** Whoever is logged in or has an API key. */
+  /** Everyone who is logged in or has an API key. */
   | 'account'
-  /** Whoever is logged in; with an API key nobody. */
+  /** Everyone who is logged in, but not with an API key. */
   | 'session'
-  /** The same, even before a password that has to be changed was changed. */
+  /** As `session`, also before a password that must be changed was changed. */
   | 'session-before-change'
-  /** Whoever has this permission. */
+  /** Everyone with this permission. */
   | Permission;
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
-/** What a route is given: as its schemas have it, and who asks. */
+/** Input of a route: values parsed by its schemas, and the caller. */
 export interface Given<Params, Query, Body, Who> {
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
   readonly caller: Who;
   readonly origin: Origin;
-  /** Of the request, in lower case. */
+  /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** Aborted when who asks is there no more. */
+  /** Aborted when the caller has disconnected. */
   readonly signal: AbortSignal;
 }
 
-/** What a route answers. */
+/** Answer of a route. */
 export interface Reply {
-  /** As the schema of the answer has it, or a stream of its text; nothing for 204. */
+  /** A value of the answer's schema, or a stream of its text; nothing for 204. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** A route as it is written down; what it lacks of the schemas it takes nothing of. */
+/** Definition of a route; a missing schema means that the part must be empty. */
 export interface Definition<
   Params extends z.ZodType,
   Query extends z.ZodType,
@@ -48,23 +48,23 @@ export interface Definition<
   Who,
 > {
   readonly method: Method;
-  /** Such as `/v1/vms/{id}`. */
+  /** For example `/v1/vms/{id}`. */
   readonly path: string;
   readonly summary: string;
   readonly params?: Params;
   readonly query?: Query;
   readonly body?: Body;
-  /** Status of what goes well, and what it says. 204 says nothing. */
+  /** Status of success and schema of its body. 204 has no body. */
   readonly status: 200 | 201 | 202 | 204;
   readonly answer?: z.ZodType;
-  /** Whether the answer has a secret, which is shown once: it is not kept for a second request. */
+  /** Whether the answer contains a secret that is shown only once: it is not stored for repeated requests. */
   readonly isSecret?: boolean;
   readonly handle: (
     given: Given<z.output<Params>, z.output<Query>, z.output<Body>, Who>,
   ) => Promise<Reply>;
 }
 
-/** A route of whatever schemas. */
+/** A route, independent of the types of its schemas. */
 export interface Route {
   readonly method: Method;
   readonly path: string;
@@ -76,13 +76,13 @@ export interface Route {
   readonly status: number;
   readonly answer: z.ZodType | undefined;
   readonly isSecret: boolean;
-  /** @throws ApiError 400 naming what is not as the schemas have it */
+  /** @throws ApiError 400 naming what does not match the schemas */
   readonly handle: (given: Given<unknown, unknown, unknown, Caller | undefined>) => Promise<Reply>;
 }
 
 const nothing = z.strictObject({});
 
-/** A route for whoever may ask it, who is known. */
+/** Creates a route for authenticated callers. */
 export function route<
   Params extends z.ZodType = typeof nothing,
   Query extends z.ZodType = typeof nothing,
@@ -94,7 +94,7 @@ export function route<
   });
 }
 
-/** A route for anybody. */
+/** Creates a route for everyone. */
 export function openRoute<
   Params extends z.ZodType = typeof nothing,
   Query extends z.ZodType = typeof nothing,
@@ -132,7 +132,10 @@ function parse(part: 'path' | 'query' | 'body', schema: z.ZodType, value: unknow
   throw new ApiError(400, `${where}: ${issue?.message ?? 'not as it should be'}`);
 }
 
-/** A text of people: of so many characters, well-formed and without NUL, which PostgreSQL does not keep. */
+/**
+ * Creates the schema of a text from people: with a number of characters, well-formed, and without NUL, which PostgreSQL
+ * does not store.
+ */
 export function text(shortest: number, longest: number) {
   return z
     .string()
@@ -141,15 +144,15 @@ export function text(shortest: number, longest: number) {
     .refine((one) => one.isWellFormed() && !one.includes('\0'), 'has characters that are none');
 }
 
-/** The path of one thing. */
+/** Path parameters of a single object. */
 export const idParams = z.strictObject({ id: z.guid() });
 
-/** What stands for one state of a thing (RFC 9110, 8.8.3). */
+/** Returns the entity tag of a state of an object (RFC 9110, 8.8.3). */
 export function entityTag(body: object): string {
   return `"${createHash('sha256').update(JSON.stringify(body)).digest('base64url').slice(0, 22)}"`;
 }
 
-/** @throws ApiError 412 if a request is for another state of a thing than its present one */
+/** @throws ApiError 412 if a request is for another state of an object than the present one */
 export function requireMatch(
   headers: Given<unknown, unknown, unknown, unknown>['headers'],
   present: object,

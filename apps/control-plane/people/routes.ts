@@ -13,7 +13,7 @@ import { LogIn } from './log-in.ts';
 import type { Route } from './route.ts';
 import { sessionRoutes } from './session-routes.ts';
 
-/** What the routes for people work with. */
+/** What the routes for people use. */
 export interface PeopleSources {
   readonly database: Database;
   readonly events: Pick<EventFeed, 'listen'>;
@@ -24,7 +24,7 @@ export interface PeopleSources {
   readonly now: () => Date;
 }
 
-/** All routes for people. */
+/** Returns all routes for people. */
 export function peopleRoutes({
   database: { db },
   events,

@@ -19,31 +19,31 @@ import { type OpenPort, openPort, type PeopleAddress } from './port.ts';
 import { peopleRoutes } from './routes.ts';
 import { peopleServer } from './server.ts';
 
-/** Milliseconds that TLS, the head of a request and all of it may take, and that a connection may be idle. */
+/** Time limits in milliseconds: TLS handshake, head of a request, whole request, idle connection. */
 const WITHIN = { tls: 10_000, head: 10_000, request: 30_000, idle: 60_000 };
 
-/** Connections at the same time, and those of one address. */
+/** Most concurrent connections: in all, and per network. */
 const CONNECTIONS = { all: 2048, each: 1024 };
 
-/** Milliseconds between two looks at the certificate, and at what is too old. */
+/** Milliseconds between two checks of the certificate and of outdated records. */
 const LOOK_EVERY = 60_000;
 
 export interface ServePeopleOptions {
   readonly database: Database;
   readonly authority: Authority;
-  /** What it shows. */
+  /** Its certificate. */
   readonly certificate: PeopleCertificate;
   readonly people: PeopleAddress;
-  /** Its port, where it is open already. */
+  /** Its port, if it is already open. */
   readonly port?: OpenPort | undefined;
-  /** What happens. */
+  /** The events, for subscribers. */
   readonly events: Pick<EventFeed, 'listen'>;
-  /** How the control plane fares. */
+  /** Collects facts about health. */
   readonly health: () => Promise<HealthFacts>;
   readonly now?: () => Date;
   readonly log: Logger;
   readonly signal: AbortSignal;
-  /** Milliseconds that the head of a request, and all of it, may take. */
+  /** Time limits in milliseconds that replace the default ones. */
   readonly within?: Partial<typeof WITHIN>;
 }
 
@@ -51,14 +51,14 @@ export interface ServePeopleOptions {
 export interface PeopleDoor {
   /** The port that it listens on. */
   readonly port: number;
-  /** SHA-256 of the certificate that it shows now, in hexadecimal digits. */
+  /** SHA-256 of its present certificate, in hexadecimal. */
   readonly fingerprint: string;
-  /** Works until the signal is aborted. */
+  /** Resolves after the signal is aborted and the server has stopped. */
   readonly ended: Promise<void>;
 }
 
 /**
- * Serves the API for people: HTTPS, by TLS 1.2 and 1.3, with the certificate that is to be shown, from the moment on that it is.
+ * Serves the API for people: HTTPS with TLS 1.2 and 1.3, always with the present certificate.
  * @throws ControlPlaneError if it cannot listen
  */
 export async function servePeople(options: ServePeopleOptions): Promise<PeopleDoor> {

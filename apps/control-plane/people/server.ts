@@ -15,26 +15,26 @@ import type { Origin } from './log-in.ts';
 import { explain, PROBLEM_TYPE, problemText } from './problem.ts';
 import { entityTag, type Reply, type Route } from './route.ts';
 
-/** Bytes that the body of a request may have. */
+/** Largest body of a request, in bytes. */
 const LARGEST_BODY = 64 * 1024;
 
-/** Characters that what stands in a path for an id may have. */
+/** Longest path parameter, in characters. */
 const LONGEST_PARAMETER = 100;
 
-/** What the routes are served with. */
+/** What the server needs. */
 export interface PeopleServing {
   readonly db: Executor;
   readonly routes: readonly Route[];
   readonly now: () => Date;
-  /** Called with what went wrong in the program itself. */
+  /** Receives errors of the program itself. */
   readonly onBug: (error: unknown) => void;
-  /** Called with what is refused. */
+  /** Receives refused requests. */
   readonly onRefused: (address: string, problem: string) => void;
-  /** Makes the server of a listener. */
+  /** Creates the server of a listener. */
   readonly serverOf: (listener: RequestListener) => Server;
 }
 
-/** Headers of every answer: nothing is kept, framed, or taken for something else. */
+/** Headers of every answer: do not cache, do not frame, do not guess the content type. */
 const HEADERS = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
@@ -42,14 +42,14 @@ const HEADERS = {
   'x-content-type-options': 'nosniff',
 };
 
-/** What is no request, or no whole one, by the code of node:http. */
+/** Answers to invalid or incomplete requests, by the code of node:http. */
 const NO_HTTP = { status: 400, what: 'the request is no HTTP' };
 const UNREADABLE: Readonly<Record<string, typeof NO_HTTP>> = {
   ERR_HTTP_REQUEST_TIMEOUT: { status: 408, what: 'the request took too long' },
   HPE_HEADER_OVERFLOW: { status: 431, what: 'the head of the request is too long' },
 };
 
-/** Makes the HTTP server of routes for people; it listens nowhere yet. */
+/** Creates the HTTP server of the routes for people; it does not listen yet. */
 export async function peopleServer(serving: PeopleServing): Promise<FastifyInstance> {
   const { onBug, onRefused, serverOf } = serving;
   const app = fastify({
@@ -57,7 +57,7 @@ export async function peopleServer(serving: PeopleServing): Promise<FastifyInsta
     exposeHeadRoutes: false,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: LONGEST_PARAMETER },
-    // Two keys of one object: the last one counts, in every reader alike.
+    // Refuse keys that would set an object's prototype or constructor.
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
     clientErrorHandler: ({ code }, socket) => {
@@ -91,13 +91,13 @@ export async function peopleServer(serving: PeopleServing): Promise<FastifyInsta
   app.setNotFoundHandler((request, reply) =>
     fail(new ApiError(404, 'there is nothing here'), request, reply),
   );
-  // Only JSON, so that no form of another site is one.
+  // Accept only JSON: a form of another site cannot send it.
   app.removeContentTypeParser('text/plain');
   for (const route of serving.routes) {
     app.route({
       method: route.method,
       url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
-      // Before the body is read: a stranger's is not.
+      // Runs before the body is read: the body of an unauthorized caller is not read.
       onRequest: async (request) => {
         refuseOtherSites(request);
         callers.set(request, await admit(serving, route, request));
@@ -129,10 +129,10 @@ export async function peopleServer(serving: PeopleServing): Promise<FastifyInsta
   return app;
 }
 
-/** Who makes a request, from its head on. */
+/** Callers by request, known once the head was read. */
 const callers = new WeakMap<FastifyRequest, Caller | undefined>();
 
-/** @throws ApiError 403 if a page of another site makes a request: browsers say so */
+/** @throws ApiError 403 if browser headers show that a page of another site makes the request */
 function refuseOtherSites({ headers }: FastifyRequest): void {
   const site = headers['sec-fetch-site'];
   const isOwn = site === undefined || site === 'same-origin' || site === 'none';
@@ -141,7 +141,7 @@ function refuseOtherSites({ headers }: FastifyRequest): void {
   throw new ApiError(403, 'a page of another site asks');
 }
 
-/** @throws ApiError 401, 403 if a route is not for who asks */
+/** Authenticates the caller and checks its access. @throws ApiError 401, 403 if the caller may not use the route */
 async function admit(
   { db, now }: PeopleServing,
   { access }: Route,
@@ -169,7 +169,7 @@ async function admit(
   return caller;
 }
 
-/** Where a request comes from: IPv4 as such, IPv6 without the interface. */
+/** Returns the address of a request: IPv4 addresses in their own form, IPv6 without the interface. */
 function addressOf({ socket }: FastifyRequest): string {
   const address = socket.remoteAddress ?? '';
   return address.replace(/^::ffff:(?=[\d.]+$)/i, '').replace(/%.*$/, '');
@@ -179,7 +179,7 @@ function originOf(request: FastifyRequest): Origin {
   return { address: addressOf(request), userAgent: request.headers['user-agent'] ?? '' };
 }
 
-/** Does what a route is for. */
+/** Runs the handler of a route. */
 async function work(
   route: Route,
   caller: Caller | undefined,
@@ -204,15 +204,15 @@ async function send(
   await reply.send(status === 204 ? undefined : text);
 }
 
-/** What a route answers, as text: JSON, unless it is text already. */
+/** Returns the body of an answer as text: JSON, unless it is text already. */
 function textOf({ body }: Reply): string {
   if (body === undefined) return '';
   return typeof body === 'string' ? body : `${JSON.stringify(body)}\n`;
 }
 
 /**
- * As `work`, but done once for an Idempotency-Key: a second request gets the answer of the first
- * (draft-ietf-httpapi-idempotency-key-header).
+ * Runs the handler of a route as `work` does, but once for each Idempotency-Key: a repeated request gets the answer of
+ * the first (draft-ietf-httpapi-idempotency-key-header).
  */
 async function workOnce(
   { db, now }: PeopleServing,

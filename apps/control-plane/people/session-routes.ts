@@ -13,12 +13,12 @@ import { writeUserEvent } from './user-events.ts';
 
 const time = z.iso.datetime();
 
-/** Who is logged in. */
+/** Schema of the logged-in account. */
 export const accountSchema = z.object({
   userId: z.guid(),
   username: z.string(),
   permissions: z.array(z.string()),
-  /** Nothing else answers until it was changed. */
+  /** Whether all other routes refuse until the password is changed. */
   mustChangePassword: z.boolean(),
 });
 
@@ -32,7 +32,7 @@ const sessionSchema = z.object({
   isPresent: z.boolean(),
 });
 
-/** Logging in and out, and sessions. */
+/** Creates the routes of logging in, logging out and sessions. */
 export function sessionRoutes({
   db,
   logIn,

@@ -3,7 +3,7 @@ import { writeEvent } from '../database/repositories/events.ts';
 import type { User } from '../database/repositories/users.ts';
 import { Allowance, type Rate } from '../node-service/allowance.ts';
 
-/** What happens to an account, or is done by its owner: the second word of the event's kind. */
+/** What happened to an account, or was done by its owner: the second word of the event's kind. */
 export type UserEvent =
   | 'logged-in'
   | 'logged-out'
@@ -17,7 +17,7 @@ export type UserEvent =
   | 'role-changed'
   | 'role-removed';
 
-/** Writes an event about an account, in the transaction of what it tells. @param data nothing secret */
+/** Writes an event about an account, in the transaction of the change. @param data must not contain secrets */
 export async function writeUserEvent(
   db: Executor,
   what: UserEvent,
@@ -29,23 +29,23 @@ export async function writeUserEvent(
 }
 
 /**
- * How often refused log-ins are told of one account, and of all names together that nobody has. Only so many events are kept:
- * somebody who guesses does not have all others go.
+ * Limit of events about refused log-ins, per account, and for all unknown names together. The number of stored events
+ * is limited: somebody who guesses passwords must not displace all others.
  */
 const TOLD: Rate = { burst: 3, every: 10 * 60_000 };
 
-/** Which refused log-ins are told by an event; the audit log has all of them. */
+/** Selects the refused log-ins that become events; the audit log has all of them. */
 export class RefusedLogIns {
   readonly #told: Allowance;
-  /** Those of an account that were not told, since the last one that was. */
+  /** Refused log-ins of an account without an event, since the last one with an event. */
   readonly #untold = new Map<string, number>();
 
-  /** @param elapsed milliseconds that passed since some moment */
+  /** @param elapsed returns milliseconds since an arbitrary moment */
   constructor(elapsed?: () => number) {
     this.#told = new Allowance(TOLD, elapsed);
   }
 
-  /** Counts one. @returns `undefined` if it is not to be told, else how many before it were not */
+  /** Counts a refused log-in. @returns `undefined` if it gets no event, else how many before it got none */
   count(userId: string): number | undefined {
     const untold = this.#untold.get(userId) ?? 0;
     if (this.#told.wait(userId) > 0) {

@@ -1,13 +1,17 @@
 /**
- * One at a time may draw conclusions about a virtual machine: two hosts that tell of one migration at the same moment would
- * not see each other's claims. It is enough within this program, since no other one leads.
+ * Locks on virtual machines: only one call at a time may draw conclusions about one. Otherwise, two hosts that report a
+ * migration at the same moment would not see each other's claims. Locks within this program are enough, since there is
+ * only one leader.
  */
 export class ClaimLocks {
   readonly #last = new Map<string, Promise<void>>();
 
-  /** Waits until nobody else works on any of these ids. @returns what lets go of them, after the transaction has ended */
+  /**
+   * Waits until nobody else holds any of these ids. @returns a function that releases them, to be called after the
+   * transaction has ended
+   */
   async acquire(ids: Iterable<string>): Promise<() => void> {
-    // All are asked for at once, so that no two can wait for each other.
+    // All ids are requested in one step, so that two callers cannot deadlock.
     const wanted = [...new Set(ids)];
     const before = wanted.map((id) => this.#last.get(id));
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -1,10 +1,10 @@
 import { RefusalReason } from '../../proto/gen/quantix/v1/refusal_pb.js';
 import { ControlPlaneError } from '../error.ts';
 
-/** A node's call is refused: the answer is the error detail `Refusal` of refusal.proto. */
+/** Thrown to refuse a node's call: the answer has the error detail `Refusal` of refusal.proto. */
 export class RefusedCallError extends ControlPlaneError {
   readonly reason: RefusalReason;
-  /** Seconds after which it is worth asking again; 0: whatever the node thinks fit. */
+  /** Seconds after which a retry makes sense; 0: the node decides. */
   readonly retryAfterSeconds: number;
 
   constructor(reason: RefusalReason, what: string, retryAfterSeconds = 0) {
@@ -14,7 +14,7 @@ export class RefusedCallError extends ControlPlaneError {
   }
 }
 
-/** A message is none that node_service.proto describes. It changed nothing, and the same message is never taken. */
+/** Thrown for a message that does not follow node_service.proto. It changed nothing, and would be refused again. */
 export class MalformedMessageError extends ControlPlaneError {
   constructor(what: string) {
     super({ what });

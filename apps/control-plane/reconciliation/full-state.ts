@@ -13,25 +13,26 @@ import type { ReportedVolumes } from './pool-records.ts';
 import { type KeptPosition, readPosition } from './position.ts';
 import { encode, keyOf } from './reports.ts';
 
-/** Most parts that a full state may have; each is at most 1 MiB, which whoever reads the stream sees to. */
+/** Most parts of a full state; each has at most 1 MiB, which the reader of the stream ensures. */
 export const MOST_PARTS = 64;
 
-/** A full state, all of it. */
+/** A complete full state. */
 export interface FullState {
   readonly position: KeptPosition;
   readonly managementAddress: string;
   readonly host: HostInfo | undefined;
-  /** Whether the host can run virtual machines; it says so unless it says otherwise. */
+  /** Whether the host can run virtual machines; true if it does not report it. */
   readonly isAvailable: boolean;
-  /** All that there are; undefined where they are not known. */
+  /** All that exist; undefined if the host could not read them. */
   readonly vms: readonly VirtualMachine[] | undefined;
   readonly pools: readonly StoragePool[] | undefined;
   readonly volumes: readonly ReportedVolumes[];
 }
 
 /**
- * Puts the parts of a full state together.
- * @throws MalformedMessageError if they are not those of one full state, in order, with the last one, or too many
+ * Joins the parts of a full state.
+ * @throws MalformedMessageError if they do not belong to one full state, are out of order or incomplete, or there are
+ *   too many
  */
 export async function collectParts(parts: AsyncIterable<SyncFullStateRequest>): Promise<FullState> {
   let first: SyncFullStateRequest | undefined;

@@ -27,17 +27,17 @@ import { recordPoolSizes } from './pool-records.ts';
 import { isLater, type KeptPosition, keptMessage, readPosition } from './position.ts';
 import { countable, keyOf, readAddress, readHostname, sizesOf } from './reports.ts';
 
-/** Seconds after which it is worth asking again whether another host still has the same key. */
+/** Seconds after which a node may check again whether another host still uses its key. */
 const COPY_RETRY = 3600;
 
-/** A heartbeat that waits for its answer. */
+/** A heartbeat that awaits its answer. */
 export interface Sent {
   readonly nodeId: string;
   readonly request: HeartbeatRequest;
   readonly position: KeptPosition;
 }
 
-/** What becomes of a heartbeat. */
+/** The result of a heartbeat. */
 export type Outcome = HeartbeatResponse | RefusedCallError;
 
 /** @throws MalformedMessageError */
@@ -46,7 +46,7 @@ export function readHeartbeat(nodeId: string, request: HeartbeatRequest): Sent {
   return { nodeId, request, position: readPosition(request.position) };
 }
 
-/** @throws RefusedCallError if the boot of a node is one that another one has replaced */
+/** @throws RefusedCallError if another boot has replaced this boot of a node */
 export function expectOriginal({ nodeId, isFormerBoot }: NodeRecord): void {
   if (isFormerBoot) throw copyOf(nodeId);
 }
@@ -60,8 +60,8 @@ export function copyOf(nodeId: string): RefusedCallError {
 }
 
 /**
- * Takes heartbeats, each of another node.
- * @returns what becomes of each, and the nodes that were not heard of before and are now
+ * Processes heartbeats, each of a different node.
+ * @returns the result of each, and the nodes that were silent before
  */
 export async function takeHeartbeats(
   transaction: Transaction<DB>,
@@ -113,7 +113,7 @@ export async function takeHeartbeats(
   return { outcomes, returned: returned.map(({ nodeId }) => nodeId) };
 }
 
-/** Hashes of volumes as they are recorded, by node and pool; null where no full state has said anything. */
+/** Recorded hashes of volumes, by node and pool; null if no full state has reported any. */
 type KnownVolumes = ReadonlyMap<string, string | null>;
 
 async function readVolumes(db: Transaction<DB>, sent: readonly Sent[]): Promise<KnownVolumes> {
@@ -131,11 +131,14 @@ async function readVolumes(db: Transaction<DB>, sent: readonly Sent[]): Promise<
   return new Map(rows.map(({ nodeId, hostPoolId, sha256 }) => [`${nodeId} ${hostPoolId}`, sha256]));
 }
 
-/** What a heartbeat says about the recorded state: see HeartbeatRequest. */
+/** What a heartbeat shows about the recorded state: see HeartbeatRequest. */
 interface Verdict {
-  /** Whether exactly what the node holds acknowledged was applied, in a form of hash that both know. */
+  /**
+   * Whether the state that the node holds acknowledged is exactly the applied one, with a form of hash that both sides
+   * know.
+   */
   readonly isComparable: boolean;
-  /** Whether the recorded state is known to be the node's. */
+  /** Whether the recorded state is known to be the node's present one. */
   readonly isCurrent: boolean;
   readonly requestFullSync: boolean;
 }
@@ -143,7 +146,7 @@ interface Verdict {
 function judge(request: HeartbeatRequest, node: NodeRecord, volumes: KnownVolumes): Verdict {
   const { acknowledged, stateHash, bootId, pools } = request;
   const told = acknowledged === undefined ? undefined : readPosition(acknowledged);
-  // Restored from a backup, it has applied less than that.
+  // After a restore from a backup, less is applied than the node holds acknowledged.
   const isBehind = told !== undefined && isLater(told, node.state);
   const isAt = told !== undefined && !isBehind && !isLater(node.state ?? told, told);
   const { form = 0, vms = '', pools: poolsHash = '' } = stateHash ?? {};

@@ -5,23 +5,23 @@ import type { NodePhase } from '../database/repositories/nodes.ts';
 import { RefusedCallError } from './error.ts';
 import type { KeptPosition } from './position.ts';
 
-/** A node as it is recorded, as far as its reports are judged by it. */
+/** A recorded node, with the fields by which its reports are judged. */
 export interface NodeRecord {
   readonly nodeId: string;
   readonly phase: NodePhase;
   readonly isFullStateWanted: boolean;
   readonly state: KeptPosition | undefined;
   readonly heartbeat: KeptPosition | undefined;
-  /** One for each form, from 0 on; none before the first full state. */
+  /** Hashes by form, starting with form 0; empty before the first full state. */
   readonly vmsHashes: readonly string[];
   readonly poolsHashes: readonly string[];
-  /** Of the machine that sent the last full state; empty where that is not known. */
+  /** Identity of the machine that sent the last full state; empty if unknown. */
   readonly smbiosUuid: string;
   readonly serial: string;
   readonly bootId: string;
-  /** When that machine was heard of. */
+  /** When that machine was last heard. */
   readonly bootHeardAt: Date | null;
-  /** Whether the boot that is asked about is one that another one has replaced. */
+  /** Whether another boot has replaced the boot in question. */
   readonly isFormerBoot: boolean;
 }
 
@@ -44,8 +44,8 @@ interface Found {
 }
 
 /**
- * Reads nodes, by what they say their boot is.
- * @param locked whether nobody else may work on their reports until the transaction ends
+ * Reads nodes, with the boots that they report.
+ * @param locked whether to lock their reports until the transaction ends
  */
 export async function readNodes(
   db: Executor,
@@ -92,7 +92,7 @@ function positionOf(epoch: number | null, sequence: number | null): KeptPosition
   return epoch === null || sequence === null ? undefined : { epoch, sequence };
 }
 
-/** Why there is no such node: it was deleted or has left, or never was one. */
+/** Explains why a node does not exist: it was deleted, has left, or never existed. */
 export async function explainAbsence(db: Executor, nodeId: string): Promise<RefusedCallError> {
   const { rows } = await sql<{ how: string }>`
     SELECT how FROM departed_nodes WHERE node_id = ${nodeId}`.execute(db);
@@ -103,19 +103,19 @@ export async function explainAbsence(db: Executor, nodeId: string): Promise<Refu
   return new RefusedCallError(RefusalReason.NODE_UNKNOWN, `the node ${nodeId} is not registered`);
 }
 
-/** What a report says of a node itself; undefined where it says nothing that can be recorded. */
+/** A report's statements about the node itself; undefined for what it does not state or what cannot be recorded. */
 export interface NodeFacts {
   readonly nodeId: string;
   readonly hostname: string | undefined;
   readonly managementIp: string | null;
   readonly spec: object | undefined;
   readonly phase: NodePhase;
-  /** The phase that was read: another one that was set meanwhile stays. */
+  /** The phase as it was read: a different one that was set meanwhile stays. */
   readonly phaseBefore: NodePhase;
   readonly isFullStateWanted: boolean;
 }
 
-/** Records what nodes say of themselves, in one statement. What is not different is not written. */
+/** Records reported facts about nodes, in one statement. Unchanged rows are not written. */
 export async function recordNodes(
   db: Executor,
   facts: readonly NodeFacts[],
@@ -146,13 +146,13 @@ export async function recordNodes(
       OR (NOT sent.wanted AND node.full_state_wanted_at IS NOT NULL))`.execute(db);
 }
 
-/** What is kept of a node's state, besides its reports. */
+/** What is stored of a node's state, besides its reports. */
 export interface StateRecord extends KeptPosition {
   readonly nodeId: string;
   readonly fullStateAt: Date | null;
   readonly vmsHashes: readonly string[];
   readonly poolsHashes: readonly string[];
-  /** Undefined where it stays. */
+  /** Undefined to keep the recorded one. */
   readonly hardware: { smbiosUuid: string; serial: string; bootId: string } | undefined;
 }
 
@@ -176,7 +176,7 @@ export async function recordState(db: Executor, state: StateRecord): Promise<voi
   );
 }
 
-/** Notes that a boot of a node is over. */
+/** Records that a boot of a node is over. */
 export async function recordFormerBoot(
   db: Executor,
   nodeId: string,

@@ -59,18 +59,18 @@ import {
 import { applyVmChanges, readClaims, readKnownVms, readOwned } from './vm-records.ts';
 
 /**
- * What becomes of the state that nodes report. A node is named by the key of its certificate. The answers are whole but for
- * what the control plane tells of itself: its version, the trust bundle's, its endpoints and time servers.
- *
- * Each of them throws
- * - RefusedCallError, where the answer is a refusal,
- * - MalformedMessageError, where the message is none: `invalid_argument`, without a refusal,
- * - NotLeaderError or FencedError, where another program leads: `unavailable`, so that the node tries its next endpoint,
- * - anything else where the database does not do it: `unavailable`, too.
+ * Processes the state that nodes report. A node is identified by the key of its certificate. Answers lack only the
+ * facts about the control plane itself: its version, the trust bundle's version, its endpoints and time servers.
+ *  Each function throws
+ * - RefusedCallError if the call is refused,
+ * - MalformedMessageError if the message is invalid: `invalid_argument`, without a refusal,
+ * - NotLeaderError or FencedError if another program is the leader: `unavailable`, so that the node tries its next
+ *   endpoint,
+ * - any other error if the database fails: also `unavailable`.
  */
 export interface NodeState {
   heartbeat(nodeId: string, request: HeartbeatRequest): Promise<HeartbeatResponse>;
-  /** @param parts as they come down the stream; what they hold is applied when the last one is there, or not at all */
+  /** @param parts as they arrive on the stream; their content is applied after the last one, or not at all */
   syncFullState(
     nodeId: string,
     parts: AsyncIterable<SyncFullStateRequest>,
@@ -84,35 +84,38 @@ export interface NodeState {
 
 export interface NodeStateOptions {
   readonly database: Database;
-  /** The last leader applies what nodes report, also while etcd is stopped and nobody can tell who leads. */
+  /** The last leader applies reports, also while etcd is stopped and the leader is unknown. */
   readonly leadership: Pick<Election, 'untilOvertaken'>;
   readonly log: Logger;
-  /** Seconds. */
+  /** In seconds. */
   readonly heartbeatInterval?: number;
-  /** Told of each message of a node that was taken, so that the monitor knows when it was heard of. */
+  /** Called for each processed message of a node, so that the monitor knows when it was heard. */
   readonly onHeard?: (nodeId: string) => void;
-  /** Shared with whoever else draws conclusions about virtual machines. */
+  /** Shared with all who draw conclusions about virtual machines. */
   readonly locks?: ClaimLocks;
 }
 
 /** Most heartbeats that are recorded in one transaction. */
 const BATCH = 200;
 
-/** Heartbeats within which other hardware with a node's key is a copy: see HardwareIdentity. */
+/** Number of heartbeat intervals within which other hardware with the same key is a copy: see HardwareIdentity. */
 const COPY_WITHIN = 3;
 
-/** Nobody: the nil UUID is no node's id. */
+/** The nil UUID, which is no node's id. */
 const NOBODY = '00000000-0000-0000-0000-000000000000';
 
-/** A transaction of the leader, with what is to be let go of when it has ended. */
+/** A transaction of the leader, with locks that are released when it has ended. */
 export interface Work {
   readonly transaction: Transaction<DB>;
   readonly now: Date;
-  /** Waits until nobody else draws conclusions about these virtual machines; lasts until the transaction has ended. */
+  /**
+   * Waits until nobody else draws conclusions about these virtual machines; the lock lasts until the transaction has
+   * ended.
+   */
   lock(ids: Iterable<string>): Promise<void>;
 }
 
-/** Takes what nodes report. */
+/** Creates the processing of nodes' reports. */
 export function openNodeState(options: NodeStateOptions): NodeState {
   const { database, leadership, log, onHeard = () => undefined } = options;
   const { heartbeatInterval = HEARTBEAT_INTERVAL, locks = new ClaimLocks() } = options;
@@ -193,13 +196,13 @@ export function openNodeState(options: NodeStateOptions): NodeState {
   };
 }
 
-/** The positions that are kept of a node, for `RegisterResponse.kept`; both unset if it is not known. */
+/** Reads the stored positions of a node, for `RegisterResponse.kept`; both are unset for an unknown node. */
 export async function readKept(db: Executor, nodeId: string): Promise<Kept> {
   const node = (await readNodes(db, [{ nodeId, bootId: '' }], { locked: false })).get(nodeId);
   return keptMessage(node?.state, node?.heartbeat);
 }
 
-/** @throws RefusedCallError if there is no such node, or its key was copied */
+/** Finds the record of a node. @throws RefusedCallError if it does not exist, or its key was copied */
 async function findNode(
   { transaction }: Work,
   nodeId: string,
@@ -285,12 +288,12 @@ async function takeFullState(
   });
 }
 
-/** Hashes of what was never told are those of nothing. */
+/** Returns the stored hashes, or those of an empty list if nothing was reported yet. */
 function keptHashes(hashes: readonly string[]): readonly string[] {
   return hashes.length > 0 ? hashes : hashVmReports([]);
 }
 
-/** Whether another machine sends a full state while the recorded one is heard of. */
+/** Whether another machine sends a full state while the recorded one is still active. */
 function isCopy(
   node: NodeRecord,
   hardware: { smbiosUuid: string; serial: string; bootId: string },
@@ -302,20 +305,23 @@ function isCopy(
   return isOther && node.bootHeardAt !== null && node.bootHeardAt.getTime() > since;
 }
 
-/** The ids, as they were sent, of what is kept under these keys. */
+/** Returns the ids, as they were sent, of the objects stored under these keys. */
 function idsOf(items: readonly { id: string }[], keys: readonly string[]): string[] {
   const wanted = new Set(keys);
   return [...new Set(items.map(({ id }) => id).filter((id) => wanted.has(keyOf(id))))];
 }
 
-/** What a notification changes in the record of its node's state. */
+/** Changes of a notification to the record of its node's state. */
 interface Noted {
   readonly vmsHashes?: readonly string[];
   readonly poolsHashes?: readonly string[];
   readonly isFullStateWanted?: boolean;
 }
 
-/** Applies a notification, unless it is not greater than what is kept, or the full state that begins its epoch is missing. */
+/**
+ * Applies a notification, unless it is not greater than the stored position, or the full state that starts its epoch is
+ * missing.
+ */
 async function takeNotification(
   work: Work,
   nodeId: string,
@@ -339,7 +345,7 @@ async function takeNotification(
   };
 }
 
-/** Finds out what follows from a report on virtual machines, and records it. */
+/** Determines the consequences of a report on virtual machines, and records them. */
 async function reconcileNode(
   { transaction, now, lock }: Work,
   { nodeId, vmsHashes }: NodeRecord,
@@ -385,7 +391,7 @@ async function reconcileNodePools(
   return { discovered, rejected, hashes: hashPoolReports([...kept.values()]) };
 }
 
-/** Finds out anew where virtual machines are on which nodes that come or go and others have a claim. */
+/** Determines again where virtual machines are that other nodes claim, too, after nodes became silent or came back. */
 export async function settleContested(
   { transaction, now, lock }: Work,
   nodeIds: readonly string[],
@@ -403,8 +409,9 @@ export async function settleContested(
 }
 
 /**
- * Gathers heartbeats while a transaction is under way, for the next one. Those of one node come one after the other.
- * @returns what waits for the outcome of one
+ * Collects heartbeats while a transaction is running, for the next transaction. Heartbeats of one node are processed
+ * one after the other.
+ * @returns a function that resolves with the result of a heartbeat
  */
 function batched(
   take: (sent: readonly Sent[]) => Promise<ReadonlyMap<string, Outcome>>,

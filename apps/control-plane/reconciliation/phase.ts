@@ -4,8 +4,9 @@ import type { NodePhase } from '../database/repositories/nodes.ts';
 const DECIDED: ReadonlySet<NodePhase> = new Set(['MAINTENANCE', 'DRAINING', 'ERROR']);
 
 /**
- * The phase of a node that was heard of. What an administrator decided stays.
- * @param isCurrent whether its state is recorded as it is: it sent its full state, or its hashes are the recorded ones
+ * Returns the phase of a node after a report. A phase that an administrator set stays.
+ * @param isCurrent whether the recorded state is its present one: it sent its full state, or its hashes equal the
+ *   recorded ones
  * @param isAvailable whether it can run virtual machines
  */
 export function phaseAfter(

@@ -8,15 +8,15 @@ import {
   type Sizes,
 } from './reconcile-pools.ts';
 
-/** Pools of a host, as nodes report them, and their volumes. */
+/** The volumes of a host's pool, as its node reports them. */
 export interface ReportedVolumes {
   readonly poolId: string;
-  /** PoolVolumes of storage.proto. */
+  /** Message PoolVolumes of storage.proto. */
   readonly volumes: Uint8Array;
   readonly sha256: string;
 }
 
-/** Reads what a node reported last of its pools. */
+/** Reads the last reports of a node's pools. */
 export async function readKnownPools(
   db: Executor,
   nodeId: string,
@@ -36,7 +36,7 @@ export async function readKnownPools(
   );
 }
 
-/** Writes what was found of a node's pools. @returns how many were not known before */
+/** Writes the changes of a node's pools. @returns how many pools were unknown before */
 export async function applyPoolChanges(
   db: Executor,
   nodeId: string,
@@ -60,7 +60,7 @@ export async function applyPoolChanges(
   if (reported.length > 0) {
     const fit = reported.filter(isPool);
     const found = await findPools(db, nodeId, fit);
-    // One that another host brought at this moment is only seen by a second look.
+    // A pool that another host added at this moment shows only on a second look.
     if (found.length < fit.length) found.push(...(await findPools(db, nodeId, fit)));
     discovered = found.filter(({ isNew }) => isNew).length;
     const idOf = new Map(found.map(({ hostPoolId, id }) => [hostPoolId, id]));
@@ -119,7 +119,7 @@ export async function applyPoolChanges(
   return discovered;
 }
 
-/** Finds the pools that a node's reports are of; those that are not there are recorded as discovered and unmanaged. */
+/** Finds the pools that a node's reports belong to; unknown ones are recorded as discovered and unmanaged. */
 async function findPools(
   db: Executor,
   nodeId: string,
@@ -155,7 +155,7 @@ async function findPools(
   return rows;
 }
 
-/** Records volumes: of pools that were looked into what is in them, and of others that they were not. */
+/** Records the volumes of pools that were read, and of other pools that they were not read. */
 export async function recordVolumes(
   db: Executor,
   nodeId: string,
@@ -173,7 +173,7 @@ export async function recordVolumes(
       AND kept.volumes_sha256 IS DISTINCT FROM coalesce(sent.sha256, '')`.execute(db);
 }
 
-/** How full pools are on nodes, as heartbeats tell. What is not different is not written. */
+/** Records the sizes of pools on nodes, from heartbeats. Unchanged rows are not written. */
 export async function recordPoolSizes(
   db: Executor,
   sizes: readonly (Sizes & { nodeId: string; hostPoolId: string })[],
@@ -203,8 +203,9 @@ export async function recordPoolSizes(
 }
 
 /**
- * Draws from how pools fare on their hosts how they are: the size is that of one host on which it can be used, since hosts that
- * share a pool see the same one. A discovered pool that no host has and nothing lies in is removed.
+ * Derives the state of pools from their states on hosts: the size is taken from one host that can use the pool, since
+ * hosts that share a pool see the same size. A discovered pool that no host has and that contains no volumes is
+ * removed.
  */
 async function summarizePools(db: Executor, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return;

@@ -2,13 +2,13 @@ import { create } from '@bufbuild/protobuf';
 import { type Kept, KeptSchema, type Position } from '../../proto/gen/quantix/v1/position_pb.js';
 import { MalformedMessageError } from './error.ts';
 
-/** A position as it is kept: see position.proto. */
+/** A position as it is stored: see position.proto. */
 export interface KeptPosition {
   readonly epoch: number;
   readonly sequence: number;
 }
 
-/** @throws MalformedMessageError if there is none, or it is beyond what can be counted */
+/** @throws MalformedMessageError if it is missing or too large */
 export function readPosition(position: Position | undefined): KeptPosition {
   if (position === undefined) throw new MalformedMessageError('the message has no position');
   const { epoch, number } = position;
@@ -19,7 +19,7 @@ export function readPosition(position: Position | undefined): KeptPosition {
   return { epoch: Number(epoch), sequence: Number(number) };
 }
 
-/** Whether a position is greater than the kept one, by epoch, then by number. */
+/** Whether a position is greater than the stored one, by epoch, then by number. */
 export function isLater(position: KeptPosition, kept: KeptPosition | undefined): boolean {
   if (kept === undefined || position.epoch > kept.epoch) return true;
   return position.epoch === kept.epoch && position.sequence > kept.sequence;

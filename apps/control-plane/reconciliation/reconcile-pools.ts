@@ -2,36 +2,36 @@ import type { ValueOf } from '../database/values.ts';
 import { isEqual } from './reconcile.ts';
 
 /*
- * What follows from a node's report on its storage pools, as a pure function of what is known. A pool that hosts share is one
- * pool, with how it fares on each of them; any other one is its host's own, whatever it is called.
+ * Derives the consequences of a node's report on its storage pools, as a pure function of what is known. A pool that
+ * hosts share is one pool, with its state on each of them; any other pool belongs to its host alone, whatever its name.
  */
 
-/** Bytes; null where they are not known. */
+/** In bytes; null if unknown. */
 export interface Sizes {
   readonly totalBytes: number | null;
   readonly usedBytes: number | null;
   readonly availableBytes: number | null;
 }
 
-/** What a node reports of one pool. */
+/** A node's report on one pool. */
 export interface ReportedPool {
-  /** What the host calls it. */
+  /** The host's id of the pool. */
   readonly id: string;
   readonly name: string;
   readonly poolType: ValueOf<'storage_pools_pool_type'>;
   readonly health: ValueOf<'pool_host_statuses_health'>;
   readonly mountPath: string;
   readonly problem: string;
-  /** Id of the pool that the control plane assigned; empty if it did not. */
+  /** Id of the pool, if the control plane assigned it; else empty. */
   readonly assignedId: string;
-  /** Whether hosts that call a pool so have the same one. */
+  /** Whether a pool with this id is the same one on all hosts. */
   readonly isShared: boolean;
   readonly sizes: Sizes;
-  /** The whole message as it is kept; equal bytes are an equal report. */
+  /** The whole message as it is stored; equal bytes are an equal report. */
   readonly report: Uint8Array;
 }
 
-/** What is kept of one pool of a node. */
+/** What is stored of one pool of a node. */
 export interface KnownPool {
   readonly report: Uint8Array;
   readonly sizes: Sizes;
@@ -39,7 +39,7 @@ export interface KnownPool {
 
 export interface PoolReport {
   readonly present: readonly ReportedPool[];
-  /** Whether `present` is all that there is; if not, nothing follows from absence. */
+  /** Whether `present` is complete; if not, absence means nothing. */
   readonly isComplete: boolean;
   readonly absent: readonly string[];
 }
@@ -47,9 +47,9 @@ export interface PoolReport {
 export interface PoolChanges {
   /** Pools that are new or different. */
   readonly reported: readonly ReportedPool[];
-  /** Pools that the node has no more. */
+  /** Pools that the node no longer has. */
   readonly gone: readonly string[];
-  /** Ids of what cannot be recorded as a pool. */
+  /** Ids of reports that cannot be recorded as a pool. */
   readonly rejected: readonly string[];
 }
 
@@ -60,7 +60,7 @@ export function isPool({ id, name }: ReportedPool): boolean {
   );
 }
 
-/** Tells what is to be changed. The same report again changes nothing. */
+/** Determines the changes of a report. The same report again changes nothing. */
 export function reconcilePools(
   known: ReadonlyMap<string, KnownPool>,
   { present: items, isComplete, absent }: PoolReport,

@@ -2,33 +2,32 @@ import { isUuid } from '../../libvirt/uuid.ts';
 import type { ValueOf } from '../database/values.ts';
 
 /*
- * What follows from a node's report, as a pure function of what is known.
- *
- * Each node has a claim on each virtual machine that it reports. Which node a virtual machine is on follows from all claims
- * on it, so that it does not matter in which order two hosts tell of a migration:
- *  - one of a node that is heard of goes before one of a node that is not,
- *  - one that runs it goes before one that merely has it,
- *  - among equals the node stays that has it already; else it is the one with the lowest id.
- * Several nodes that are heard of and run it are a conflict: it is recorded, and the virtual machine stays where it is.
+ * Derives the consequences of a node's report, as a pure function of what is known.
+ *  Each node has a claim on each virtual machine that it reports. All claims together determine the node of a virtual
+ *  machine, so that it does not matter in which order two hosts report a migration:
+ *  - a claim of a node that is heard takes precedence over one of a silent node,
+ *  - a claim of a node that runs it takes precedence over one that only has it defined,
+ *  - among equal claims, the present node keeps it; otherwise, the node with the lowest id gets it. If several nodes
+ *    that are heard run it, there is a conflict: it is recorded, and the virtual machine stays at its node.
  */
 
 export type PowerState = ValueOf<'virtual_machines_power_state'>;
 
-/** What a node reports of one virtual machine. */
+/** A node's report on one virtual machine. */
 export interface ReportedVm {
-  /** As it was sent: not necessarily an id. */
+  /** As it was sent: not necessarily a valid id. */
   readonly id: string;
   readonly name: string;
   readonly powerState: PowerState;
-  /** The whole message as it is kept; equal bytes are an equal report. */
+  /** The whole message as it is stored; equal bytes are an equal report. */
   readonly report: Uint8Array;
 }
 
-/** What a node reported of one virtual machine, as it is kept. */
+/** A node's report on one virtual machine, as it is stored. */
 export interface Claim {
   readonly nodeId: string;
   readonly powerState: PowerState;
-  /** Whether the node is heard of. */
+  /** Whether the node is heard. */
   readonly isHeard: boolean;
 }
 
@@ -41,13 +40,13 @@ export interface KnownVm {
   readonly isLost: boolean;
   /** Whether any host ever reported it. */
   readonly wasSeen: boolean;
-  /** Nodes of its recorded conflict, sorted; none if there is no conflict. */
+  /** Nodes of its recorded conflict, sorted; empty without a conflict. */
   readonly conflict: readonly string[];
 }
 
 /** What is known before a report. */
 export interface KnownVms {
-  /** Virtual machines that the node or its report has to do with. */
+  /** Virtual machines that are on the node or in its report. */
   readonly vms: ReadonlyMap<string, KnownVm>;
   /** Claims of this node: reports by id. */
   readonly own: ReadonlyMap<
@@ -58,44 +57,44 @@ export interface KnownVms {
   readonly others: ReadonlyMap<string, readonly Claim[]>;
 }
 
-/** What a node says of its virtual machines. */
+/** A node's report on its virtual machines. */
 export interface VmReport {
   readonly nodeId: string;
   readonly present: readonly ReportedVm[];
-  /** Whether `present` is all that there is; if not, nothing follows from absence. */
+  /** Whether `present` is complete; if not, absence means nothing. */
   readonly isComplete: boolean;
-  /** Ids that are told to be gone. */
+  /** Ids that are reported as gone. */
   readonly absent: readonly string[];
 }
 
-/** Where a virtual machine is, and what it does. */
+/** A virtual machine's node and power state. */
 export interface Placement {
   readonly id: string;
   readonly nodeId: string;
   readonly powerState: PowerState;
 }
 
-/** What is to be changed. */
+/** The changes to record. */
 export interface VmChanges {
   /** Claims of the node that are new or different. */
   readonly claimed: readonly ReportedVm[];
-  /** Claims of the node that are no more. */
+  /** Claims of the node that have ended. */
   readonly unclaimed: readonly string[];
-  /** Virtual machines that are recorded as discovered. */
+  /** Virtual machines to record as discovered. */
   readonly discovered: readonly (Placement & { readonly name: string })[];
-  /** Virtual machines that are recorded as somewhere else, as doing something else, or as found again. */
+  /** Virtual machines with another node or power state, or found again. */
   readonly placed: readonly Placement[];
-  /** Managed ones whose state is not known any more, though nothing proves that they are gone. */
+  /** Managed virtual machines whose state is no longer known, though nothing proves that they are gone. */
   readonly unknown: readonly string[];
-  /** Managed ones that are gone. */
+  /** Managed virtual machines that are gone. */
   readonly lost: readonly string[];
-  /** Discovered ones that no node has any more. */
+  /** Discovered virtual machines that no node has any more. */
   readonly removed: readonly string[];
-  /** Conflicts that began, or have other nodes than before. */
+  /** Conflicts that are new, or have other nodes than before. */
   readonly conflicts: readonly { readonly vmId: string; readonly nodeIds: readonly string[] }[];
   /** Virtual machines whose conflict is over. */
   readonly settled: readonly string[];
-  /** Ids of what cannot be recorded as a virtual machine. */
+  /** Ids of reports that cannot be recorded as a virtual machine. */
   readonly rejected: readonly string[];
 }
 
@@ -104,9 +103,9 @@ const RUNNING: ReadonlySet<PowerState> = new Set(['RUNNING', 'BLOCKED', 'SHUTTIN
 /** Whether a name can be recorded. */
 const isName = (name: string) => name !== '' && [...name].length <= 255 && !name.includes('\0');
 
-/** Tells what is to be changed. `apply` of it to what is known, and the same report again, changes nothing. */
+/** Determines the changes of a report. Once they are applied, the same report again changes nothing. */
 export function reconcileVms(known: KnownVms, report: VmReport): VmChanges {
-  // Of one id that is reported twice the last counts.
+  // If one id is reported twice, the last report counts.
   const present = new Map(report.present.map((vm) => [vm.id, vm]));
   const claimed = [...present.values()].filter(
     ({ id, report: bytes }) => !isEqual(known.own.get(id)?.report, bytes),
@@ -142,7 +141,7 @@ export function reconcileVms(known: KnownVms, report: VmReport): VmChanges {
   return changes;
 }
 
-/** Claims on a virtual machine after the report. */
+/** Returns the claims on a virtual machine after the report. */
 function claimsOn(
   id: string,
   known: KnownVms,
@@ -187,7 +186,7 @@ function settle(
   }
 }
 
-/** The claim that says where a virtual machine is; undefined without any. */
+/** Returns the claim that determines the node of a virtual machine; undefined if there are no claims. */
 export function ownerOf(claims: readonly Claim[], present: string | null): Claim | undefined {
   const rank = ({ nodeId, powerState, isHeard }: Claim) =>
     (isHeard ? 4 : 0) + (RUNNING.has(powerState) ? 2 : 0) + (nodeId === present ? 1 : 0);
@@ -196,7 +195,7 @@ export function ownerOf(claims: readonly Claim[], present: string | null): Claim
   )[0];
 }
 
-/** Nodes that are heard of and run the same virtual machine, sorted; none unless there are several. */
+/** Returns the nodes that are heard and run the same virtual machine, sorted; empty unless there are several. */
 export function conflictOf(claims: readonly Claim[]): string[] {
   const nodes = claims
     .filter(({ isHeard, powerState }) => isHeard && RUNNING.has(powerState))

@@ -26,23 +26,23 @@ import type { ReportedVm } from './reconcile.ts';
 import type { ReportedPool, Sizes } from './reconcile-pools.ts';
 
 /*
- * What nodes send, as it is kept. Everything that goes into the hash of a node's state stays as it was sent; what changes all
- * the time is left out, so that a report that says nothing new is equal to the kept one.
+ * Reports of nodes in their stored form. Every field that is part of the hash of a node's state is stored as it was
+ * sent; fields that change all the time are left out, so that a report without news equals the stored one.
  */
 
-/** The newest form of StateHash that this control plane writes; it knows those from 0 on. */
+/** The newest form of StateHash that this control plane writes; it knows all forms from 0 to this one. */
 export const NEWEST_FORM = 1;
 
-/** Longest id that is a key as it is; PostgreSQL has limits for keys. */
+/** Longest id that is used as a key unchanged; PostgreSQL limits the length of keys. */
 const LONGEST_KEY = 255;
 
-/** What an object is kept under: its id, unless that cannot be a key. */
+/** Returns the key of an object: its id, or a hash of it if the id cannot be a key. */
 export function keyOf(id: string): string {
   if (id !== '' && id.length <= LONGEST_KEY && !id.includes('\0')) return id;
   return `sha256:${createHash('sha256').update(id).digest('hex')}`;
 }
 
-/** A virtual machine's report, without counters. */
+/** Converts a report on a virtual machine; counters are left out. */
 export function readVm(vm: VirtualMachine): ReportedVm {
   const kept = clone(VirtualMachineSchema, vm);
   kept.powerStateChanges = 0n;
@@ -56,7 +56,7 @@ export function readVm(vm: VirtualMachine): ReportedVm {
   };
 }
 
-/** A pool's report, without how full it is; that is kept beside it. */
+/** Converts a report on a pool; its usage is left out and stored separately. */
 export function readPool(pool: StoragePool): ReportedPool {
   const kept = clone(StoragePoolSchema, pool);
   delete kept.usage;
@@ -74,7 +74,7 @@ export function readPool(pool: StoragePool): ReportedPool {
   };
 }
 
-/** Sizes of a pool in bytes; null where they are not known. */
+/** Returns the sizes of a pool in bytes; null if unknown. */
 export function sizesOf(usage: PoolUsage | undefined): Sizes {
   if (usage === undefined || usage.totalBytes === 0n) {
     return { totalBytes: null, usedBytes: null, availableBytes: null };
@@ -86,29 +86,29 @@ export function sizesOf(usage: PoolUsage | undefined): Sizes {
   };
 }
 
-/** Hashes over what is kept of a node's virtual machines, one for each form. */
+/** Hashes the stored reports on a node's virtual machines, once for each form. */
 export function hashVmReports(reports: readonly Uint8Array[]): string[] {
   const vms = reports.map((report) => fromBinary(VirtualMachineSchema, report));
   return [0, NEWEST_FORM].map((form) => hashVms(vms, form));
 }
 
-/** The same of its pools. */
+/** Hashes the stored reports on a node's pools, once for each form. */
 export function hashPoolReports(reports: readonly Uint8Array[]): string[] {
   const pools = reports.map((report) => fromBinary(StoragePoolSchema, report));
   return [0, NEWEST_FORM].map((form) => hashPools(pools, form));
 }
 
-/** What a host is made of, as `nodes.spec` has it. */
+/** Returns the hardware and software of a host, for `nodes.spec`. */
 export function hostSpec(host: HostInfo): object {
   return { ...(messageJson(HostInfoSchema, host) as object) };
 }
 
-/** An address as PostgreSQL takes it; null if it is none. */
+/** Returns an address that PostgreSQL accepts; null if it is not valid. */
 export function readAddress(address: string): string | null {
   return isIP(address) !== 0 && !address.includes('%') ? address : null;
 }
 
-/** A host name as it is recorded; undefined if it cannot be. */
+/** Returns a host name in the form that is recorded; undefined if it cannot be recorded. */
 export function readHostname(hostname: string): string | undefined {
   const name = withoutNul(hostname);
   return name === '' || [...name].length > 255 ? undefined : name;
@@ -118,12 +118,12 @@ export function encode<D extends DescMessage>(schema: D, message: MessageShape<D
   return toBinary(schema, message, { writeUnknownFields: false });
 }
 
-/** 64-bit numbers beyond what can be told apart are not known. */
+/** Converts a 64-bit number; null if it is too large to be exact. */
 export function countable(value: bigint): number | null {
   return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : null;
 }
 
-/** The name of an enum's value; UNKNOWN for what this program does not know. */
+/** Returns the name of an enum's value; UNKNOWN for a value that this program does not know. */
 function nameOf<E extends Record<number, string>>(
   names: E,
   value: number | undefined,

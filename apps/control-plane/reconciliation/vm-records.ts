@@ -3,31 +3,31 @@ import type { Executor } from '../database/database.ts';
 import { raiseAlert } from '../database/repositories/alerts.ts';
 import type { Claim, KnownVm, KnownVms, PowerState, VmChanges } from './reconcile.ts';
 
-/** Project and folder of what hosts reported and nobody adopted yet; seeded by the migrations. */
+/** Project and folder of virtual machines that hosts reported and nobody has adopted yet; created by the migrations. */
 const DISCOVERED_PROJECT = '00000000-0000-0000-0000-000000000002';
 const DISCOVERED_FOLDER = '10000000-0000-0000-0000-000000000003';
 
-/** Title of the alert on a virtual machine that several nodes run. */
+/** Title of the alert about a virtual machine that several nodes run. */
 const CONFLICT = 'Several nodes run this virtual machine';
 
-/** What a node's claims are. */
+/** A node's claims, by id of the virtual machine. */
 export type OwnClaims = Map<string, { powerState: PowerState; report: Uint8Array }>;
 
-/** Reads what a node reported last. */
+/** Reads a node's last reports on virtual machines. */
 export async function readClaims(db: Executor, nodeId: string): Promise<OwnClaims> {
   const { rows } = await sql<{ vmId: string; powerState: PowerState; report: Uint8Array }>`
     SELECT vm_id, power_state, report FROM reported_vms WHERE node_id = ${nodeId}`.execute(db);
   return new Map(rows.map(({ vmId, powerState, report }) => [vmId, { powerState, report }]));
 }
 
-/** Ids of virtual machines that are recorded as on a node. */
+/** Reads the ids of virtual machines that are recorded on a node. */
 export async function readOwned(db: Executor, nodeId: string): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     SELECT id FROM virtual_machines WHERE node_id = ${nodeId}`.execute(db);
   return rows.map(({ id }) => id);
 }
 
-/** Reads what is known of virtual machines, and who else has a claim on them. @param ids UUIDs, in lower case */
+/** Reads what is known of virtual machines, and other nodes' claims on them. @param ids UUIDs, in lower case */
 export async function readKnownVms(
   db: Executor,
   nodeId: string,
@@ -51,7 +51,7 @@ export async function readKnownVms(
   };
 }
 
-/** Writes what was found: one statement for each table and kind of change, and none for a kind that there is none of. */
+/** Writes changes with one statement per table and kind of change; kinds without changes need none. */
 export async function applyVmChanges(
   db: Executor,
   nodeId: string,
@@ -121,7 +121,7 @@ async function markLost(db: Executor, ids: readonly string[], now: Date): Promis
     WHERE id = ANY (${ids}::uuid[])`.execute(db);
 }
 
-/** Records conflicts with one alert each, which ends with the conflict. */
+/** Records conflicts, with one alert each, which is resolved when the conflict ends. */
 export async function applyConflicts(
   db: Executor,
   {

@@ -12,7 +12,7 @@ import type { Issuer, Validity } from './issue.ts';
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
-/** Milliseconds for which certificates are valid, and for which they were before they were made: clocks differ. */
+/** Milliseconds for which certificates are valid after they are issued, and before: clocks differ. */
 const LIFE = 90 * DAY;
 const BEFORE = DAY;
 
@@ -21,14 +21,14 @@ const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
 
 const PEM = /-----BEGIN (PRIVATE KEY|CERTIFICATE)-----[A-Za-z0-9+/=\s]+-----END \1-----/g;
 
-/** Who a certificate says that a caller is. */
+/** The identity that a certificate gives its caller. */
 export interface Identity {
   readonly nodeId: string;
   /** Milliseconds since 1970 between which the certificate is valid. */
   readonly validity: Validity;
 }
 
-/** A server's key, and its certificate with all that lead to the root, the root too. */
+/** A server's key, and its certificate chain, including the root. */
 export interface ServerCertificate {
   /** PEM. */
   readonly key: string;
@@ -38,8 +38,8 @@ export interface ServerCertificate {
 }
 
 /**
- * The control plane's certificate authority. The first root signs; the others are trusted beside it, while one takes over
- * from another.
+ * The control plane's certificate authority. The first root signs; the others are also trusted, during a change of
+ * roots.
  */
 export class Authority {
   readonly #issuer: Issuer;
@@ -74,22 +74,22 @@ export class Authority {
     this.#issuer = { certificate: certificates[0] ?? '', key };
   }
 
-  /** SHA-256 of the DER of the root that signs, lower case hex: what join tokens have. */
+  /** SHA-256 of the signing root's DER, in lower case hex, as in join tokens. */
   get fingerprint(): string {
     return this.fingerprints[0] ?? '';
   }
 
-  /** Those of all roots, the one that signs first. */
+  /** Fingerprints of all roots, the signing one first. */
   get fingerprints(): string[] {
     return this.#roots.map(fingerprintOf);
   }
 
-  /** PEM: all that nodes are to trust. */
+  /** All roots that nodes must trust, in PEM. */
   get bundle(): string {
     return this.#roots.map(String).join('');
   }
 
-  /** Makes a key and certificate for a server, known by the names of all roots and by no address. */
+  /** Issues a key and certificate for a server, with names derived from all roots, and no address. */
   async serverCertificate(now = Date.now()): Promise<ServerCertificate> {
     const { issueServer } = await import('./issue.ts');
     const validity = { from: now - BEFORE, to: now + LIFE };
@@ -99,7 +99,7 @@ export class Authority {
 
   /**
    * Signs a node's certificate request.
-   * @returns PEM: the node's certificate, and nothing between it and the root
+   * @returns the node's certificate in PEM; there are no intermediate certificates
    */
   async sign({ publicKey, nodeId: id }: CertificateRequest, now = Date.now()): Promise<string> {
     const { issueNode } = await import('./issue.ts');
@@ -108,8 +108,8 @@ export class Authority {
   }
 
   /**
-   * Tells which node a certificate is of, whatever the time.
-   * @param der as TLS had it: whoever shows it has its key
+   * Identifies the node of a certificate, without checking its validity.
+   * @param der from TLS, which has proven that the caller holds its key
    * @returns `undefined` if no root has signed it for a node
    */
   identify(der: Uint8Array): Identity | undefined {
@@ -130,16 +130,16 @@ export class Authority {
   }
 }
 
-/** Whether a certificate is to be made anew: a third or less of its life is left, or the clock is outside of it. */
+/** Whether a certificate must be renewed: at most a third of its lifetime is left, or the clock is outside of it. */
 export function isDue({ validity: { from, to } }: ServerCertificate, now: number): boolean {
   return now < from || now >= to - (to - from) / 3;
 }
 
 /**
- * Opens the certificate authority, or makes it where there is none. All of it is one file, so that a cut of power leaves it
- * whole or not there.
- * @param file whose folder is made; only its owner may read it
- * @throws ControlPlaneError if it cannot be read: nothing takes its place
+ * Opens the certificate authority, or creates it if it does not exist. It is a single file, so that a power failure
+ * leaves it complete or absent.
+ * @param file its folder is created; only its owner may read it
+ * @throws ControlPlaneError if it cannot be read: it is never replaced
  * @throws DiskError if it cannot be written
  */
 export async function openAuthority(file: string): Promise<Authority> {
@@ -166,7 +166,7 @@ async function read(file: string): Promise<string | undefined> {
   }
 }
 
-/** SHA-256 of a certificate's DER, lower case hex: what people compare. */
+/** Returns the SHA-256 of a certificate's DER in lower case hex, for people to compare. */
 export function fingerprintOf(certificate: X509Certificate): string {
   return certificate.fingerprint256.replaceAll(':', '').toLowerCase();
 }

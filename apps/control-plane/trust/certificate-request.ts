@@ -3,27 +3,27 @@ import { messageOf } from '../../error.ts';
 import { nodeId } from '../../proto/names.ts';
 import { ControlPlaneError } from '../error.ts';
 
-/** Bytes; one of an agent has some 250. */
+/** Largest request in bytes; an agent's has about 250. */
 const LARGEST = 4096;
 
-/** What stands before the point in the SubjectPublicKeyInfo of an uncompressed key on P-256 (RFC 5480, 2). */
+/** SubjectPublicKeyInfo of an uncompressed P-256 key (RFC 5480, 2), up to the point. */
 const P256 = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex');
 
-/** A certificate request that was made with the key it is for. */
+/** A certificate request that is signed with its own key. */
 export interface CertificateRequest {
   readonly publicKey: KeyObject;
-  /** Of the node of this key. */
+  /** Id of the node with this key. */
   readonly nodeId: string;
 }
 
-/** The certificate request is not one that is signed here. */
+/** Thrown for a certificate request that is not acceptable. */
 export class RequestError extends ControlPlaneError {}
 
 /**
- * Reads a certificate request (PKCS #10, RFC 2986) for a key of ECDSA on P-256. Only its key counts; its key is written in
- * one way only, so that a key has one id.
- * @param der as it came from outside
- * @throws RequestError if it is none, for another kind of key, or not signed by its own key
+ * Reads a certificate request (PKCS #10, RFC 2986) for an ECDSA key on P-256. Only its key is used; a key has a single
+ * valid encoding, so that it has a single id.
+ * @param der untrusted bytes
+ * @throws RequestError if it is not a request, has another kind of key, or is not signed with its own key
  */
 export async function readCertificateRequest(der: Uint8Array): Promise<CertificateRequest> {
   if (der.length === 0 || der.length > LARGEST) {

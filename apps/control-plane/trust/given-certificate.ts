@@ -5,50 +5,50 @@ import { messageOf } from '../../error.ts';
 import { ControlPlaneError } from '../error.ts';
 import type { ServerCertificate } from './authority.ts';
 
-/** Certificates of a chain at most, and bits of an RSA key at least. */
+/** Most certificates of a chain, and least bits of an RSA key. */
 const MOST = 8;
 const LEAST_BITS = 2048;
 
-/** Curves of keys that all browsers take. */
+/** Curves of keys that all browsers accept. */
 const CURVES = ['prime256v1', 'secp384r1'];
 
 /** Extended key usage of servers (RFC 5280, 4.2.1.12). */
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
 
-/** Milliseconds that a server and a client in one process may take to greet each other. */
+/** Milliseconds within which a server and a client in this process must complete their handshake. */
 const WITHIN = 10_000;
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
 
-/** A certificate with its key as they were given, in PEM. */
+/** A given certificate chain and its key, in PEM. */
 export interface GivenCertificate {
   readonly chain: string;
   readonly key: string;
 }
 
-/** A given certificate that a server can show. */
+/** A given certificate that a server can use. */
 export interface ExaminedCertificate extends ServerCertificate {
-  /** Those of the chain. */
+  /** Certificates of the chain. */
   readonly certificates: readonly X509Certificate[];
-  /** Names and addresses for which it is good. */
+  /** Names and addresses for which it is valid. */
   readonly names: readonly string[];
 }
 
-/** The certificate cannot be shown to people. */
+/** Thrown for a certificate that cannot be used. */
 export class CertificateError extends ControlPlaneError {}
 
 /**
- * Examines whether a server can show a certificate to browsers: each certificate was signed by the next, the key is its own and
- * strong enough, all are valid now, and it has names.
+ * Checks whether a server can use a certificate with browsers: each certificate is signed by the next, the key belongs
+ * to it and is strong enough, all are valid now, and it has names.
  * @param now milliseconds since 1970
- * @throws CertificateError that says which of these is not so
+ * @throws CertificateError naming the first failed check
  */
 export function examineCertificate(given: GivenCertificate, now: number): ExaminedCertificate {
   try {
     return examine(given, now);
   } catch (cause) {
     if (cause instanceof CertificateError) throw cause;
-    // A key of an unknown kind, or a date that is none.
+    // A key of an unknown kind, or an invalid date.
     const what = `a certificate cannot be understood: ${messageOf(cause)}`;
     throw new CertificateError({ what, cause });
   }
@@ -93,16 +93,18 @@ function examine(given: GivenCertificate, now: number): ExaminedCertificate {
   };
 }
 
-/** Names and addresses of a certificate (RFC 5280, 4.2.1.6); what no browser asks for is left out. */
+/**
+ * Returns the names and addresses of a certificate (RFC 5280, 4.2.1.6); kinds that browsers do not use are left out.
+ */
 export function namesOf({ subjectAltName }: X509Certificate): string[] {
   const found = (subjectAltName ?? '').matchAll(/(?:^|, )(?:DNS|IP Address):([\w.:*-]+)(?=,|$)/g);
   return [...found].flatMap(([, name]) => (name === undefined ? [] : [name]));
 }
 
 /**
- * Proves that clients which believe the last certificate of a chain come to speak with a server that shows it, by TLS 1.2 and 1.3.
- * Both are in this process.
- * @throws CertificateError if they do not
+ * Proves with a server and clients in this process that TLS 1.2 and 1.3 connections succeed if the clients trust the
+ * last certificate of the chain.
+ * @throws CertificateError if one fails
  */
 export async function proveCertificate(examined: ExaminedCertificate): Promise<void> {
   await Promise.all([greet(examined, 'TLSv1.2'), greet(examined, 'TLSv1.3')]);
@@ -219,7 +221,7 @@ function expectServer(own: X509Certificate): void {
       fix: 'Sign one for the server with it. openssl req -x509 makes one that is no authority with -addext basicConstraints=critical,CA:FALSE.',
     });
   }
-  // Node names the extended key usage so.
+  // Node calls the extended key usage `keyUsage`.
   const { keyUsage: purposes } = own;
   if (purposes === undefined || purposes.includes(SERVER_AUTH)) return;
   throw new CertificateError({
@@ -228,7 +230,7 @@ function expectServer(own: X509Certificate): void {
   });
 }
 
-/** @throws CertificateError if its key, or the hash that it is signed by, is one that browsers refuse */
+/** @throws CertificateError if browsers refuse its key or the hash of its signature */
 function expectStrong(one: X509Certificate): void {
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = one.publicKey;
   const isStrong =
@@ -242,7 +244,7 @@ function expectStrong(one: X509Certificate): void {
       fix: `Have one made for a key of ECDSA on P-256 or P-384, or of RSA with ${LEAST_BITS} bits or more.`,
     });
   }
-  // Nobody looks at how a root signed itself.
+  // The signature of a root is not checked by browsers.
   const isRoot = one.subject === one.issuer;
   if (isRoot || !/sha1|md[245]/i.test(one.signatureAlgorithm ?? '')) return;
   throw new CertificateError({
@@ -263,7 +265,7 @@ function expectValid(one: X509Certificate, now: number): void {
   });
 }
 
-/** What a certificate is called, in one line. */
+/** Returns the name of a certificate in one line. */
 function nameOf({ subject, subjectAltName }: X509Certificate): string {
   const name = (subject ?? '') === '' ? (subjectAltName ?? '') : subject;
   const line = name.replaceAll('\n', ', ').slice(0, 100);

@@ -5,7 +5,7 @@ import { serverName } from '../../proto/names.ts';
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
-/** Milliseconds since 1970. */
+/** In milliseconds since 1970. */
 export interface Validity {
   readonly from: number;
   readonly to: number;
@@ -19,20 +19,20 @@ export interface Issuer {
 }
 
 /**
- * A root is valid whatever the clock said when it was made, and without an end that is known (RFC 5280, 4.1.2.5): another
- * one takes over when people say so, not when a date does.
+ * A root is valid independent of the clock at its creation, and has no known end (RFC 5280, 4.1.2.5): people decide
+ * when another root replaces it.
  */
 const ROOT_VALIDITY: Validity = {
   from: Date.UTC(2020, 0, 1),
   to: Date.UTC(9999, 11, 31, 23, 59, 59),
 };
 
-/** Makes a root with a key of its own. @returns its certificate and key in PEM */
+/** Creates a root with a new key. @returns its certificate and key in PEM */
 export async function makeRoot(): Promise<{ certificate: string; key: string }> {
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serial(),
-    // Its own name, so that nobody looks for the issuer of a certificate among roots of the same name.
+    // A unique name, so that verifiers do not search for an issuer among roots of the same name.
     name: [{ CN: [`QvDC ${randomBytes(4).toString('hex')}`] }],
     ...dates(ROOT_VALIDITY),
     signingAlgorithm: ALGORITHM,
@@ -47,9 +47,9 @@ export async function makeRoot(): Promise<{ certificate: string; key: string }> 
 }
 
 /**
- * Makes a key and certificate for a server.
- * @param fingerprints of the roots by whose names it is to be known
- * @returns PEM
+ * Issues a key and certificate for a server.
+ * @param fingerprints of the roots from which its names are derived
+ * @returns certificate and key in PEM
  */
 export async function issueServer(
   issuer: Issuer,
@@ -65,7 +65,7 @@ export async function issueServer(
   return { certificate, key: await pkcs8(keys.privateKey) };
 }
 
-/** Makes a node's certificate, which is good for calling as this node and nothing else. @returns PEM */
+/** Issues a node's certificate, which is valid only for calls as this node. @returns PEM */
 export async function issueNode(
   issuer: Issuer,
   node: { publicKey: KeyObject; nodeId: string },
@@ -111,7 +111,9 @@ async function pkcs8(key: webcrypto.CryptoKey): Promise<string> {
   return x509.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
 }
 
-/** 16 bytes of chance, positive and not longer than RFC 5280 (4.1.2.2) has it. */
+/**
+ * Generates a serial number of 16 bytes, 15 of them random; it is positive and within the length of RFC 5280 (4.1.2.2).
+ */
 function serial(): string {
   return `01${randomBytes(15).toString('hex')}`;
 }

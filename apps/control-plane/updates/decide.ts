@@ -1,18 +1,18 @@
-/** What a release is made for. */
+/** Platform that a release is made for. */
 export interface MadeFor {
-  /** `x86_64` */
+  /** For example `x86_64`. */
   readonly architecture: string;
-  /** What its system is made from: `alpine`. Hosts of another one refuse it. */
+  /** Base of its system, for example `alpine`. Hosts with another base refuse it. */
   readonly base: string;
 }
 
-/** A roll-out as it is to be decided on. */
+/** The facts about a roll-out for a decision. */
 export interface Rollout extends MadeFor {
   readonly state: 'RUNNING' | 'PAUSED';
   readonly reason: string;
-  /** How many of its hosts may have it, of a hundred. */
+  /** Percentage of its hosts that may be updated. */
   readonly percentage: number;
-  /** Hosts that are updated at the same time, at most. */
+  /** Most hosts that are updated at the same time. */
   readonly atOnce: number;
 }
 
@@ -22,19 +22,19 @@ export interface RolloutHost {
   readonly state: 'WAITING' | 'UNDER_WAY' | 'DONE' | 'FAILED' | 'SKIPPED';
   /** Why it failed. */
   readonly message: string;
-  /** Whether it is heard of, and can be begun. */
+  /** Whether it is heard, so that its update can be started. */
   readonly isHeard: boolean;
-  /** What it told of itself last; `null` where it told nothing of it. */
+  /** Its last reported values; `null` if it did not report them. */
   readonly architecture: string | null;
   readonly base: string | null;
 }
 
-/** Whether a release is for a host, and why it is not, or why that is not known. */
+/** Whether a release fits a host; otherwise why not, or why that is unknown. */
 export type Fit =
   | { readonly is: 'FITTING' }
   | { readonly is: 'OTHER' | 'UNKNOWN'; readonly why: string };
 
-/** Compares what a release is made for with what a host told of itself. */
+/** Compares the platform of a release with what a host reported. */
 export function fitOf(
   release: MadeFor,
   { architecture, base }: Pick<RolloutHost, 'architecture' | 'base'>,
@@ -53,20 +53,20 @@ export function fitOf(
   return { is: 'UNKNOWN', why: `it does not tell ${what}: it comes after those that do` };
 }
 
-/** What is to be done next. */
+/** The next step of a roll-out. */
 export interface Decision {
-  /** Hosts that are left out now, as the release is not for them. */
+  /** Hosts to leave out now, because the release does not fit them. */
   readonly leaveOut: readonly { readonly nodeId: string; readonly why: string }[];
-  /** Hosts that are begun now. */
+  /** Hosts whose update starts now. */
   readonly begin: readonly string[];
   readonly state: 'RUNNING' | 'PAUSED' | 'DONE';
   readonly reason: string;
 }
 
 /**
- * Decides how a roll-out goes on: hosts in their order, no more at once and in all than it may, none after the first that
- * failed. Hosts that are not heard of are passed over until they are. Those that the release is not for are left out; those
- * of which that is not known come last: they refuse by themselves what is not for them, which pauses the roll-out.
+ * Decides the next step of a roll-out: hosts in their order, within the limits at once and in all, and none after the
+ * first failure. Silent hosts are skipped until they are heard again. Hosts that the release does not fit are left out;
+ * those for which that is unknown come last: they refuse a wrong release themselves, which pauses the roll-out.
  */
 export function decide(rollout: Rollout, hosts: readonly RolloutHost[]): Decision {
   const leaveOut = hosts.flatMap((host) => {
@@ -82,7 +82,7 @@ export function decide(rollout: Rollout, hosts: readonly RolloutHost[]): Decisio
   return { leaveOut, ...goOn(rollout, left) };
 }
 
-/** How it goes on with the hosts that are left. */
+/** Decides the next step for the remaining hosts. */
 function goOn(rollout: Rollout, hosts: readonly RolloutHost[]): Omit<Decision, 'leaveOut'> {
   const of = (...states: RolloutHost['state'][]) =>
     hosts.filter(({ state }) => states.includes(state));

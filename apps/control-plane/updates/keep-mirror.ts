@@ -8,26 +8,29 @@ import type { Config } from '../config.ts';
 import { mirror } from './mirror.ts';
 import type { PinnedRelease } from './tree.ts';
 
-/** Milliseconds between two looks at the update server; after a failure, which is doubled with each more; and at most. */
+/**
+ * Milliseconds between two requests to the update server; after a failure, doubled with each further one; and the
+ * longest delay.
+ */
 const LOOK_EVERY = 30 * 60_000;
 const RETRY_AFTER = 2 * 60_000;
 const LONGEST_WAIT = 6 * 60 * 60_000;
 
-/** How the mirroring of a line stands. */
+/** The state of the mirroring of a line. */
 export interface MirrorState {
   readonly line: ReleaseLine;
-  /** When the server was asked last; undefined if it was not yet. */
+  /** When the server was last asked; undefined if it was not asked yet. */
   readonly askedAt: Date | undefined;
-  /** Why nothing came of it. */
+  /** Why the last attempt failed. */
   readonly problem: string | undefined;
 }
 
-/** The tree is kept like that of the update server. */
+/** Keeps the tree equal to the update server's. */
 export interface MirrorKeeper {
   states(): readonly MirrorState[];
   /** Asks the server now. */
   look(): void;
-  /** Works until the signal is aborted. */
+  /** Resolves after the signal is aborted and all work has ended. */
   readonly ended: Promise<void>;
 }
 
@@ -39,7 +42,7 @@ export interface KeepMirrorOptions {
   readonly clock?: Clock;
 }
 
-/** The lines that a configuration names. */
+/** Returns the lines that a configuration names. */
 export function linesOf({ products, channels, architectures }: Config['updates']): ReleaseLine[] {
   return products.flatMap((product) =>
     channels.flatMap((channel) =>
@@ -48,7 +51,7 @@ export function linesOf({ products, channels, architectures }: Config['updates']
   );
 }
 
-/** Asks the update server again and again for each line, and brings what is new; without a server nothing is done. */
+/** Asks the update server repeatedly for each line, and downloads new releases; without a server, it does nothing. */
 export function keepMirror(options: KeepMirrorOptions): MirrorKeeper {
   const { updates, log, signal, clock = systemClock } = options;
   const states = new Map<string, MirrorState>();
@@ -75,7 +78,7 @@ export function keepMirror(options: KeepMirrorOptions): MirrorKeeper {
       if (problem !== before) log.warning(`updates: ${problem}`);
     }
     states.set(name, { line, askedAt: new Date(), problem });
-    // An image that is damaged over there is not to be brought every two minutes for ever.
+    // An image that is damaged on the server must not be downloaded every two minutes.
     failures.set(name, problem === undefined ? 0 : (failures.get(name) ?? 0) + 1);
     due.set(name, clock.elapsed() + waitAfter(failures.get(name) ?? 0));
   };
@@ -101,7 +104,7 @@ function nameOf(line: ReleaseLine): string {
   return releasePath(line).replace('/release.json', '');
 }
 
-/** Milliseconds until a line is asked for again, after so many failures in a row. */
+/** Returns the milliseconds until the next request for a line, after a number of failures in a row. */
 function waitAfter(failures: number): number {
   if (failures === 0) return LOOK_EVERY;
   return Math.min(RETRY_AFTER * 2 ** (failures - 1), LONGEST_WAIT);

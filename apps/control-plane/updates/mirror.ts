@@ -13,36 +13,37 @@ import { ControlPlaneError } from '../error.ts';
 import { keep, type PinnedRelease, readKept, sizeOf, sweep } from './tree.ts';
 import { type Fetched, fetchFrom } from './upstream.ts';
 
-/** What a tree is brought from, and what of it. */
+/** What to mirror, and from where. */
 export interface MirrorRequest {
-  /** Root of the other tree: `https://updates.example/quantix`. */
+  /** Root of the upstream tree: `https://updates.example/quantix`. */
   readonly upstream: string;
   readonly folder: string;
   readonly line: ReleaseLine;
-  /** Keys whose releases are taken. */
+  /** Keys whose releases are accepted. */
   readonly trusted: readonly TrustedKey[];
-  /** Bytes that all images may have. */
+  /** Most bytes of all images together. */
   readonly limit: number;
-  /** Releases that roll-outs bring to hosts: their images stay. */
+  /** Releases of unfinished roll-outs: their images stay. */
   readonly pinned: readonly PinnedRelease[];
   readonly now: Date;
   readonly signal: AbortSignal;
-  /** Milliseconds for a release, and for each MiB of an image; 10 minutes if absent. */
+  /** Time limit in milliseconds for a release, and for each MiB of an image; 10 minutes by default. */
   readonly patience?: number;
 }
 
-/** A server that sends a byte now and then would keep the releases of all other lines away. */
+/** Without it, a server that sends a byte now and then would block the releases of all other lines. */
 const PATIENCE = 10 * 60_000;
-/** Bytes that count as progress. */
+/** Number of bytes that count as progress. */
 const PROGRESS = 1024 * 1024;
 
-/** What came of it: nothing there, nothing new, or a new release. */
+/** The result: no release there, no newer release, or a new release. */
 export type Mirrored = 'none' | 'same' | Release;
 
 /**
- * Brings the newest release of a line, if it is newer than what is here, and its image: what was brought already of an image
- * is not asked for again. Only what somebody trusted has signed comes into the tree, and only whole.
- * @throws ExplainedError if the server does not answer, is held back, lies, or there is no room
+ * Downloads the newest release of a line, if it is newer than the present one, and its image; an interrupted download
+ * is continued. Only complete files with a trusted signature are put into the tree.
+ * @throws ExplainedError if the server does not answer, is stuck at an old release or gives wrong content, or there is
+ *   no space
  */
 export async function mirror(request: MirrorRequest): Promise<Mirrored> {
   const { upstream, folder, line, trusted, now } = request;
@@ -58,7 +59,7 @@ export async function mirror(request: MirrorRequest): Promise<Mirrored> {
   return release;
 }
 
-/** @throws ControlPlaneError if a release is not one that may take the place of what is here */
+/** @throws ControlPlaneError if a release must not replace the present one */
 function refuse(
   release: Release,
   {
@@ -141,7 +142,7 @@ async function bringImage(request: MirrorRequest, release: Release): Promise<voi
   await syncFolder(dirname(file));
 }
 
-/** Brings what is missing of a file. @returns SHA-256 of all of it, in hex */
+/** Downloads the rest of a file. @returns SHA-256 of the whole file, in hex */
 async function download({
   address,
   part,
@@ -162,7 +163,7 @@ async function download({
     throw new ControlPlaneError({ what: 'the update server has no such image', where: address });
   }
   const hash = createHash('sha256');
-  // A server that knows no ranges begins at the start.
+  // A server without ranges sends the whole file.
   let at = fetched?.isPart === false ? 0 : begun;
   if (at > 0) for await (const piece of createReadStream(part, { end: at - 1 })) hash.update(piece);
   await using file = await open(part, at === 0 ? 'w' : 'r+');

@@ -6,19 +6,19 @@ import type { Database } from '../database/database.ts';
 import { FencedError, writeAsLeader } from '../database/repositories/leadership.ts';
 import { advanceRollouts } from '../database/repositories/rollouts.ts';
 
-/** Milliseconds between two looks. */
+/** Milliseconds between two steps. */
 const LOOK_EVERY = 3000;
 
 export interface RollOutOptions {
   readonly database: Database;
-  /** Only the leader begins hosts. */
+  /** Only the leader starts updates. */
   readonly leadership: Pick<Election, 'asLeader'>;
   readonly clock: MonotonicClock;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
-/** Has roll-outs go on, while this program leads, until the signal is aborted. */
+/** Advances roll-outs, while this program is the leader, until the signal is aborted. */
 export async function rollOut(options: RollOutOptions): Promise<void> {
   const { database, leadership, clock, log, signal } = options;
   const look = (epoch: number) =>

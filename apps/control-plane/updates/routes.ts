@@ -24,19 +24,19 @@ import { explained } from '../operator/routes.ts';
 import { linesOf, type MirrorState } from './keep-mirror.ts';
 import { type KeptRelease, listLines, pin, readKept } from './tree.ts';
 
-/** What hosts are; QvDC updates itself by qx-update. */
+/** Product of hosts; QvDC itself is updated with qx-update. */
 const PRODUCT = 'quantix-os';
 
-/** What the routes work with. */
+/** What the routes use. */
 export interface UpdateSources {
   readonly database: Database;
   readonly updates: Config['updates'];
-  /** How the mirroring of each line stands. */
+  /** Returns the state of the mirroring of each line. */
   readonly mirrored: () => readonly MirrorState[];
   readonly now?: () => Date;
 }
 
-/** `/v1/updates…`: what `qx-controlplane updates` asks. */
+/** Creates the routes `/v1/updates…` for `qx-controlplane updates`. */
 export function updateRoutes(sources: UpdateSources): Route[] {
   const { database, now = () => new Date() } = sources;
   const { db } = database;
@@ -111,7 +111,7 @@ async function readRollout(db: Executor, id: string, now: Date): Promise<FleetRo
   return rollout;
 }
 
-/** @throws ApiError why there is nothing to be brought to hosts */
+/** Finds the release of a new roll-out. @throws ApiError saying why there is none */
 async function releaseToStart(
   { updates }: UpdateSources,
   line: ReleaseLine,
@@ -141,7 +141,7 @@ async function releaseToStart(
   });
 }
 
-/** What is here of each line that is mirrored or in the tree. */
+/** Reads the present release of each line that is mirrored or in the tree. */
 async function readReleases({
   updates,
   mirrored,

@@ -8,18 +8,18 @@ import { pipeline } from 'node:stream/promises';
 import { codeOf } from '../../process/code-of.ts';
 import { networkOf, Shares } from '../node-service/allowance.ts';
 
-/** Below which the tree of updates is served. */
+/** Path below which the tree of updates is served. */
 export const UPDATES_PATH = '/updates/';
 
-/** Downloads of images at the same time, at most, and those of one address: each holds a file open and a connection. */
+/** Most concurrent downloads of images: in all, and per network; each holds an open file and a connection. */
 const DOWNLOADS = { all: 64, each: 8 };
-/** Seconds after which somebody who was refused may ask again. */
+/** Seconds after which a refused caller may ask again. */
 const ASK_AGAIN = '30';
 
-/** Milliseconds for which a caller may take nothing of what it asked for. */
+/** Milliseconds for which a caller may read nothing of its download. */
 const PATIENCE = 60_000;
 
-/** A request and its answer, of any version of HTTP. */
+/** A request and its response, with any version of HTTP. */
 export interface FileRequest {
   readonly socket: { readonly remoteAddress?: string | undefined };
   readonly method?: string | undefined;
@@ -36,7 +36,7 @@ export type FileResponse = Writable & {
 interface Served {
   readonly path: string;
   readonly type: string;
-  /** SHA-256 that its name says; of others it is that of their content. */
+  /** SHA-256 from its name; for other files, it is computed from their content. */
   readonly sha256?: string;
 }
 
@@ -45,9 +45,9 @@ const RELEASE = /^([a-z][a-z0-9-]{0,63}\/[a-z][a-z0-9-]{0,31}\/[a-z0-9_]{1,32})\
 const AT = /^at\/([1-9]\d{0,15})\/(.+)$/;
 
 /**
- * Which file a path stands for. `at/SERIAL/` before it is the same tree with the release of that serial in it, which a
- * roll-out keeps there while newer ones come.
- * @param path what follows `/updates/`
+ * Returns the file of a path. The prefix `at/SERIAL/` selects the same tree with the release of that serial, which a
+ * roll-out keeps there when newer ones are published.
+ * @param path the part after `/updates/`
  */
 function servedAt(folder: string, path: string): Served | undefined {
   const [, serial, rest] = AT.exec(path) ?? [];
@@ -62,16 +62,16 @@ function servedAt(folder: string, path: string): Served | undefined {
   return { path: join(folder, line, file), type: 'application/json' };
 }
 
-/** A part of a file: from its first byte to the last, both of it. */
+/** A part of a file: its first and its last byte, both included. */
 interface Part {
   readonly start: number;
   readonly end: number;
 }
 
 /**
- * What a Range asks for (RFC 9110, 14.2): one range of bytes. Of several, or of another unit, nothing is made: the whole is
- * a right answer, too.
- * @returns undefined for the whole file, `none` if there is no such part
+ * Parses a Range header (RFC 9110, 14.2) with one range of bytes. Several ranges or other units are ignored: the whole
+ * file is a valid answer, too.
+ * @returns undefined for the whole file, `none` if the range is outside the file
  */
 export function partOf(range: string | undefined, bytes: number): Part | 'none' | undefined {
   const [, first = '', last = ''] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(range ?? '') ?? [];
@@ -87,11 +87,11 @@ export function partOf(range: string | undefined, bytes: number): Part | 'none' 
 }
 
 /**
- * Serves the tree of updates to anybody: what is in it is public, and signed. One address, of IPv6 one network of 64 bits, has
- * a share of the downloads at most (429, RFC 6585, 4). What release there is, everybody is told: a host that were refused
- * would give its update up, while it asks for an image again.
+ * Serves the tree of updates to everyone: its content is public and signed. One address, or one IPv6 /64 network, has a
+ * limited share of the downloads (429, RFC 6585, 4). Release files are never refused: a refused host would give up its
+ * update, while it asks again for an image.
  * @param folder the tree
- * @returns what handles a request whose path begins with `UPDATES_PATH`
+ * @returns the handler of requests whose path begins with `UPDATES_PATH`
  */
 export function updatesHandler(
   folder: string,
@@ -151,7 +151,7 @@ async function send(
   if (method === 'HEAD') return void response.end();
   if (content !== undefined) return void response.end(content.subarray(start, end + 1));
   response.setTimeout(PATIENCE, () => response.destroy());
-  // Whoever leaves in the middle is no error of ours.
+  // A caller that disconnects in the middle is not an error here.
   await pipeline(createReadStream(path, { start, end }), response).catch(() => undefined);
 }
 

@@ -7,26 +7,26 @@ import { imagePath, type ReleaseLine, releasePath } from '../../../build/release
 import { readIfThere, writeDurably } from '../../files/durable-file.ts';
 import { codeOf } from '../../process/code-of.ts';
 
-/** A release that is in the tree, and its envelope. */
+/** A release in the tree, and its envelope. */
 export interface KeptRelease {
   readonly release: Release;
   readonly envelope: string;
-  /** Whether its image is there, too. */
+  /** Whether its image is in the tree, too. */
   readonly isWhole: boolean;
 }
 
-/** A release that a roll-out brings to hosts. */
+/** A release of an unfinished roll-out. */
 export type PinnedRelease = ReleaseLine & { readonly serial: number };
 
-/** Folder of a line in the tree. */
+/** Returns the folder of a line in the tree. */
 function lineFolder(folder: string, line: ReleaseLine): string {
   return join(folder, releasePath(line), '..');
 }
 
 /**
- * The newest release of a line in the tree.
+ * Reads the newest release of a line in the tree.
  * @returns undefined if there is none
- * @throws ExplainedError if nobody trusted has signed it: somebody else has written there
+ * @throws ExplainedError if it has no trusted signature: somebody else has written it
  */
 export async function readKept(
   folder: string,
@@ -41,7 +41,7 @@ export async function readKept(
   return { release, envelope, isWhole: bytes === release.image.bytes };
 }
 
-/** Lines that the tree has a release of, by their folders. */
+/** Lists the lines with a release in the tree, by their folders. */
 export async function listLines(folder: string): Promise<ReleaseLine[]> {
   const lines: ReleaseLine[] = [];
   for (const product of await foldersIn(folder)) {
@@ -60,22 +60,22 @@ async function foldersIn(folder: string): Promise<string[]> {
   return entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).toSorted();
 }
 
-/** Keeps a release under its serial, where it stays while newer ones come; see `serve.ts`. */
+/** Stores a release under its serial, where it stays when newer ones are published; see `serve.ts`. */
 export async function pin(folder: string, { release, envelope }: KeptRelease): Promise<void> {
   await writeDurably(join(lineFolder(folder, release), `${release.serial}.json`), envelope, 0o644);
 }
 
-/** Makes a release the newest of its line. Its image has to be there. */
+/** Makes a release the newest of its line. Its image must be in the tree. */
 export async function keep(folder: string, release: Release, envelope: string): Promise<void> {
   await mkdir(lineFolder(folder, release), { recursive: true });
   await writeDurably(join(folder, releasePath(release)), envelope, 0o644);
 }
 
 /**
- * Removes what no release names: images, parts of such, and pins of roll-outs that have ended.
- * @param pinned releases of roll-outs that have not ended
- * @param coming SHA-256 of images that are being brought
- * @returns bytes that the images which are left have
+ * Removes files that no release names: images, partial images, and pins of finished roll-outs.
+ * @param pinned releases of unfinished roll-outs
+ * @param coming SHA-256 of images that are being downloaded
+ * @returns bytes of the remaining images
  */
 export async function sweep(
   folder: string,
@@ -109,7 +109,10 @@ function isSame(one: PinnedRelease, line: ReleaseLine, serial: number): boolean 
   return releasePath(one) === releasePath(line) && one.serial === serial;
 }
 
-/** The image that an envelope names; nothing is concluded from it but that the image stays. */
+/**
+ * Returns the hash of the image that an envelope names, without verifying its signature; it is used only to keep the
+ * image.
+ */
 function imageIn(envelope: string): string | undefined {
   try {
     const { payload } = JSON.parse(envelope);

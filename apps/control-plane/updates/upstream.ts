@@ -3,22 +3,23 @@ import { request as secureRequest } from 'node:https';
 import { messageOf } from '../../error.ts';
 import { ControlPlaneError } from '../error.ts';
 
-/** Milliseconds without a byte after which a connection is given up. */
+/** Milliseconds without a byte after which a connection is closed. */
 const PATIENCE = 30_000;
 
-/** What a server answered. */
+/** A server's answer. */
 export interface Fetched {
-  /** Whether it is the part that was asked for, and not the whole. */
+  /** Whether it is the requested part, rather than the whole file. */
   readonly isPart: boolean;
   readonly body: AsyncIterable<Uint8Array>;
-  /** Has nothing more come. */
+  /** Ends the download. */
   close(): void;
 }
 
 /**
- * Asks a server for a file, from an offset on. It is sent nowhere else, as updates come from where the operator said.
- * @returns undefined if it has no such file
- * @throws ControlPlaneError if it does not answer, or answers with anything else
+ * Requests a file from a server, starting at an offset. Redirects are not followed: updates come only from where the
+ * operator has configured.
+ * @returns undefined if the server does not have the file
+ * @throws ControlPlaneError if it does not answer, or gives any other answer
  */
 export async function fetchFrom(
   address: string,
