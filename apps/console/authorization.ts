@@ -9,7 +9,7 @@ import { wrap } from './kit/text.ts';
 import type { Dialog, Next, State, Step } from './state.ts';
 import { open } from './steps.ts';
 
-/** Milliseconds that a password's check may take; the hash is slow on purpose, and wrong passwords before it cost time. */
+/** Milliseconds that a password check may take: hashing is slow on purpose, and earlier wrong passwords add delays. */
 const PASSWORD_LIMIT = 90_000;
 
 /** The form that asks for root's password. */
@@ -23,8 +23,8 @@ const FIELDS = [
 ] as const;
 
 /**
- * Goes on with something that needs root's password, if there is one. Whether there is one is asked now, not remembered
- * from earlier; where it cannot be read, nobody goes on.
+ * Continues with something that needs root's password, after asking for it if there is one. Whether there is one is
+ * read now, not remembered; if it cannot be read, nobody may continue.
  * @param title what is to be done
  */
 export function authorize(state: State, title: string, next: Next): Step {
@@ -52,7 +52,7 @@ function onPasswordState(
 interface Question {
   title: string;
   next: Next;
-  /** What is wrong with the password before. */
+  /** What was wrong with the previous password. */
   problem: string | null;
 }
 

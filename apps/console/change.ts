@@ -5,24 +5,24 @@ import type { FactName } from './facts.ts';
 import type { Next, State, Step } from './state.ts';
 import { andThen, back, backToMenu, stay } from './steps.ts';
 
-/** Milliseconds that a change may take at most: longer than any command that it runs is allowed to. */
+/** Longest time of a change in milliseconds: more than the limit of any command that it runs. */
 const LIMIT = 200_000;
 
-/** Where one is after a change: on the same screen, on the one before, or on the one that the menu leads to. */
+/** Where to go after a change: stay on the screen, back to the previous one, or to the one opened from the menu. */
 const WAYS = { stay, back, menu: backToMenu };
 
-/** A change of the machine, which needs root's password, once there is one. */
+/** A change of the machine, which needs root's password if there is one. */
 export interface Change {
-  /** What is being done, for a person who waits. */
+  /** What is being done, shown while a person waits. */
   title: string;
   /** Facts that it changes. */
   facts: readonly FactName[];
   leads: keyof typeof WAYS;
-  /** Does it. @returns what to tell the person, or how it goes on */
+  /** Makes the change. @returns a message for the person, or the next step */
   run(deps: Deps, signal: AbortSignal): Promise<string | Next>;
 }
 
-/** Makes a change, after the password, and tells what came of it. */
+/** Makes a change, after asking for the password, and shows the result. */
 export function request(state: State, { title, facts, leads, run }: Change): Step {
   return authorize(state, title, (allowed) =>
     work(allowed, {
@@ -39,7 +39,7 @@ export function request(state: State, { title, facts, leads, run }: Change): Ste
   );
 }
 
-/** What was done, and what is to be minded, if anything. */
+/** Joins a result with its warnings, if there are any. */
 export function withNotices(done: string, notices: readonly string[]): string {
   return notices.length === 0 ? done : `${done} Note: ${notices.join('; ')}`;
 }

@@ -8,10 +8,10 @@ import type { Effect, Event, State } from './state.ts';
 import { update } from './update.ts';
 import { view } from './view.ts';
 
-/** Milliseconds between ticks, where nothing moves. */
+/** Milliseconds between ticks while nothing is animated. */
 const TICK = 5_000;
 
-/** The console of an appliance, for `runProgram`. */
+/** Creates the console of an appliance, for `runProgram`. */
 export function consoleProgram(product: string, deps: Deps): Program<State, Event, Effect> {
   const effects = new Effects(deps);
   const sources = FACT_NAMES.filter((name) => deps.facts[name] !== undefined);

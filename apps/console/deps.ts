@@ -9,83 +9,85 @@ import type { OwnCommand } from '../process/own-program.ts';
 import type { PublicKey } from '../services/public-key.ts';
 import type { FactName, FactValue } from './facts.ts';
 
-/** How something is asked; a rejection's message is shown to the person at the console. */
+/** Reads a value; a rejection's message is shown to the person at the console. */
 export type Read<T> = (signal: AbortSignal) => Promise<T>;
 
-/** Whether root has a password; where that cannot be known nobody is let in, and why is told. */
+/** Whether root has a password; if that cannot be known, nobody may continue, and `closed` says why. */
 export type PasswordState = 'set' | 'empty' | { closed: string };
 
-/** What a host joins a control plane with. */
+/** Address and token with which a host joins a control plane. */
 export interface Invitation {
   /** `https://host` or `https://host:port`. */
   address: string;
-  /** `qxj1.SECRET.FINGERPRINT`, good for one host. */
+  /** `qxj1.SECRET.FINGERPRINT`, valid for one host. */
   token: string;
 }
 
 /**
- * All that a console asks of the machine it runs on. Each function ends early when its signal is aborted, and rejects
+ * Everything that a console needs from its machine. Each function ends early when its signal is aborted, and rejects
  * with an error whose message is written for the person at the console.
  */
 export interface Deps {
-  /** The facts that this appliance has; a console shows nothing of those that are absent. */
+  /** Readers of the facts that this appliance has; a console does not show absent facts. */
   facts: { readonly [Name in FactName]?: Read<FactValue<Name>> };
 
-  /** Waits until the network changes; rejects if that cannot be watched. */
+  /** Waits until the network changes; rejects if it cannot be watched. */
   networkChange(signal: AbortSignal): Promise<void>;
 
-  /** Changes the network, by qx-network. Resolves with what it says, a line each. */
+  /** Changes the network with qx-network. Resolves with its output, by line. */
   changeNetwork(command: NetworkCommand, signal: AbortSignal): Promise<string[]>;
   scanWifi(interfaceName: string, signal: AbortSignal): Promise<HeardNetwork[]>;
 
-  /** Switches SSH on, for some minutes or (`null`) until it is switched off. Resolves with what is to be minded, a line each. */
+  /**
+   * Switches SSH on for some minutes or, with `null`, until it is switched off. Resolves with warnings, one per line.
+   */
   enableSsh(minutes: number | null, signal: AbortSignal): Promise<string[]>;
   disableSsh(signal: AbortSignal): Promise<string[]>;
 
-  /** Public keys on a stick, `/dev/sdb1` say, or at an address whose content has this SHA-256. */
+  /** Reads public keys from a stick, such as `/dev/sdb1`, or from an address whose content has this SHA-256. */
   stickKeys(device: string, signal: AbortSignal): Promise<PublicKey[]>;
   fetchKeys(what: { url: string; sha256: string }, signal: AbortSignal): Promise<PublicKey[]>;
 
-  /** Runs another of the appliance's programs. Resolves with what it says, a line each. */
+  /** Runs another of the appliance's programs. Resolves with its output, by line. */
   run(command: OwnCommand, signal: AbortSignal): Promise<string[]>;
 
   restartService(name: string, signal: AbortSignal): Promise<void>;
 
   /** Whether root has a password. */
   passwordState(signal: AbortSignal): Promise<PasswordState>;
-  /** Whether this is root's password. */
+  /** Checks whether this is root's password. */
   checkPassword(password: string, signal: AbortSignal): Promise<boolean>;
-  /** Resolves with what is to be minded, a line each. */
+  /** Resolves with warnings, one per line. */
   setPassword(password: string, signal: AbortSignal): Promise<string[]>;
 
   restart(signal: AbortSignal): Promise<void>;
   powerOff(signal: AbortSignal): Promise<void>;
-  /** Of a hypervisor host, by its agent. */
+  /** For hypervisor hosts, through their agent. */
   actOnVm(what: { id: string; verb: VmVerb }, signal: AbortSignal): Promise<void>;
   setMaintenance(what: MaintenanceRequest, signal: AbortSignal): Promise<void>;
-  /** Resolves with what the pool is like. */
+  /** Resolves with a description of the pool. */
   addPool(pool: PoolRequest, signal: AbortSignal): Promise<string>;
   removePool(name: string, signal: AbortSignal): Promise<void>;
-  /** Has whoever runs this program open a machine's text console when it ends. */
+  /** Makes the program's launcher open a virtual machine's text console when this program ends. */
   leaveForConsole(vm: { id: string; name: string }): Promise<void>;
 
-  /** Resolves with how it stands then. */
+  /** Resolves with the resulting state. */
   joinControlPlane(invitation: Invitation): Promise<string>;
-  /** Leaves it, forced also if it does not hear of that. Resolves with what was done. */
+  /** Leaves the control plane; with `force`, also if the control plane cannot be told. Resolves with what was done. */
   leaveControlPlane(force: boolean): Promise<string>;
-  /** The invitation on a stick, `/dev/sdb1` say. */
+  /** Reads the invitation on a stick, such as `/dev/sdb1`. */
   readInvitation(device: string, signal: AbortSignal): Promise<Invitation>;
 
-  /** Has the control plane of this machine make a join token. */
+  /** Creates a join token on this machine's control plane. */
   makeJoinToken(request: Omit<TokenRequest, 'by'>, signal: AbortSignal): Promise<NewToken>;
-  /** Has it give the first account a password, which is another one each time. */
+  /** Sets and returns a new password for the first account. */
   issueFirstPassword(signal: AbortSignal): Promise<IssuedUser>;
 
-  /** Writes the support bundle to a stick, `/dev/sdb1` say. Resolves with what it is called there. */
+  /** Writes the support bundle to a stick, such as `/dev/sdb1`. Resolves with its name there. */
   writeSupport(device: string, signal: AbortSignal): Promise<string>;
-  /** Takes the machine back to how it came, and restarts it. Resolves with what goes. */
+  /** Resets the machine to its delivery state, and restarts it. Resolves with what is erased. */
   reset(what: { name: string; data: boolean }, signal: AbortSignal): Promise<string>;
 
-  /** Cuts the power of virtual machines that a host which goes down still waits for. */
+  /** Cuts the power of virtual machines that a host waits for while it shuts down. */
   cutShort(signal: AbortSignal): Promise<void>;
 }

@@ -5,16 +5,16 @@ import { plain, wrap } from './kit/text.ts';
 import type { Dialog, Next, State, Step, Work } from './state.ts';
 import { open, stay } from './steps.ts';
 
-/** Turns while something is being done, one each so many milliseconds. */
+/** Frames of the animation while something is being done, and the milliseconds of each. */
 const SPINNER = ['|', '/', '-', '\\'];
 const SPIN = 250;
 
-/** True for the keys that lead out of whatever takes keys. */
+/** True for the keys that leave a dialog or form. */
 export function escapes(key: Key): boolean {
   return key.name === 'escape' || key.name === 'interrupt';
 }
 
-/** Tells something that is to be acknowledged. */
+/** Shows a message that the person must acknowledge. */
 export function tell(state: State, title: string, text: string): Step {
   return open(state, {
     passing: true,
@@ -25,7 +25,7 @@ export function tell(state: State, title: string, text: string): Step {
   });
 }
 
-/** Asks before something is done. */
+/** Asks for confirmation before something is done. */
 export function confirm(
   state: State,
   { title, text, next }: { title: string; text: string; next: Next },
@@ -41,7 +41,7 @@ export function confirm(
   });
 }
 
-/** Does something that takes a while, with a dialog that shows it. */
+/** Runs work that takes a while, and shows a dialog meanwhile. */
 export function work(state: State, what: Work): Step {
   return {
     state: { ...state, dialog: workingDialog(what, state.now) },
@@ -62,7 +62,7 @@ function workingDialog({ title }: Work, since: number): Dialog {
   };
 }
 
-/** A title, and below it a text. */
+/** Formats a title with a text below it. */
 function paragraphs(title: string, text: string, columns: number): Box {
   return {
     lines: [...heading(title, columns), ...wrap(text, boxWidth(columns)).map(line)],
@@ -70,7 +70,7 @@ function paragraphs(title: string, text: string, columns: number): Box {
   };
 }
 
-/** The title of a box, and a line below it. */
+/** Formats the title of a box, with an empty line below it. */
 export function heading(title: string, columns: number): Line[] {
   return [...wrap(title, boxWidth(columns)).map(bold), line('')];
 }

@@ -8,7 +8,7 @@ import type { Effect, Event, Work } from './state.ts';
 /** Milliseconds that reading a fact may take. */
 const READ_LIMIT = 15_000;
 
-/** Thrown for what did not end in time; its message is for the person who waits. */
+/** Thrown if something did not end in time; its message is for the person who waits. */
 class TimeLimitError extends Error {
   constructor(milliseconds: number) {
     super(`no answer within ${milliseconds / 1000} s`);
@@ -16,7 +16,7 @@ class TimeLimitError extends Error {
   }
 }
 
-/** Carries out effects; one at a time of those that a dialog waits for can be cancelled. */
+/** Carries out effects; the one that a dialog waits for can be cancelled. */
 export class Effects {
   readonly #deps: Deps;
   #waitedFor = new AbortController();
@@ -25,7 +25,7 @@ export class Effects {
     this.#deps = deps;
   }
 
-  /** Does what an effect says and tells what came of it. Whatever fails becomes an event; nothing is thrown. */
+  /** Carries out an effect and returns its result. Failures become events; nothing is thrown. */
   async carryOut(effect: Effect, signal: AbortSignal): Promise<Event> {
     switch (effect.type) {
       case 'read': {
@@ -35,7 +35,7 @@ export class Effects {
         return { type: 'fact', turn, took: performance.now() - began, fact };
       }
       case 'await-network-change':
-        // Where it cannot be watched it is read at intervals all the same.
+        // If the network cannot be watched, it is still read at intervals.
         return this.#deps.networkChange(signal).then(
           () => ({ type: 'network-changed' }),
           () => ({ type: 'nothing' }),
@@ -77,7 +77,7 @@ async function readFact<Name extends FactName>(
 }
 
 /**
- * What some work gives, if it is done in time. Work that heeds its signal late, or never, is not waited for.
+ * Awaits work with a time limit. Work that reacts late to its signal, or never, is not awaited any longer.
  * @throws TimeLimitError, the signal's reason, or what the work throws
  */
 export async function within<T>(

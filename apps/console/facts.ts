@@ -17,26 +17,29 @@ import type { Service } from '../services/state.ts';
 import type { TimeState } from '../services/time.ts';
 import type { Stick } from '../support/sticks.ts';
 
-/** What is known of one thing: its value, or why it is not known. Both are `null` until it was first read. */
+/** A known fact: its value, or why it is unknown. Both are `null` until it was first read. */
 export interface Fact<T> {
   value: T | null;
   problem: string | null;
 }
 
-/** How far a host is with stopping its virtual machines before it goes down. */
+/** The progress of a host that stops its virtual machines before it shuts down. */
 export interface GuestStop {
-  /** What is still waited for, in a line; `null` if the host does not go down. */
+  /** What it still waits for, in one line; `null` if the host is not shutting down. */
   waits: string | null;
 }
 
-/** A fact before it was first read, which is read again when it is so many milliseconds old and a screen shows it. */
+/**
+ * Creates a fact that was not read yet. It is read again when a screen shows it and it is older than `age`
+ * milliseconds.
+ */
 function every<T>(age: number): Fact<T> & { age: number } {
   return { value: null, problem: null, age };
 }
 
 /**
- * What the consoles may know of a machine. A further fact is a line here and its reader in `appliance/deps.ts`; it costs
- * nothing while no screen names it.
+ * The facts that consoles can show of a machine. A new fact needs a line here and a reader in `appliance/deps.ts`; it
+ * is read only if a screen names it.
  */
 export const FACTS = {
   stop: every<GuestStop>(1_000),
@@ -49,13 +52,13 @@ export const FACTS = {
   services: every<Service[]>(5_000),
   pools: every<Pool[]>(15_000),
   ssh: every<SshState>(30_000),
-  // It is read at once when it changes.
+  // Also read whenever it changes.
   network: every<Network>(60_000),
-  // Disks are asked how they fare.
+  // Reading it queries the disks' health.
   hardware: every<Hardware>(60_000),
   sticks: every<Stick[]>(5_000),
   update: every<UpdateStatus>(15_000),
-  // Asked when somebody wants to know, and never by itself.
+  // Read only on request.
   reach: every<Reach[]>(Number.POSITIVE_INFINITY),
   logInKeys: every<LogInKey[]>(10_000),
   hostKeys: every<PublicKey[]>(10_000),
@@ -68,12 +71,12 @@ export const FACTS = {
 
 export type FactName = keyof typeof FACTS;
 
-/** What a fact's value is. */
+/** The type of a fact's value. */
 export type FactValue<Name extends FactName> = NonNullable<(typeof FACTS)[Name]['value']>;
 
 export type Facts = { readonly [Name in FactName]: Fact<FactValue<Name>> };
 
-/** A fact that was read, or could not be. */
+/** A fact that was read, or failed to be read. */
 export type FactRead<Name extends FactName = FactName> = {
   [Each in Name]: { name: Each; value: FactValue<Each> | null; problem: string | null };
 }[Name];
@@ -81,7 +84,7 @@ export type FactRead<Name extends FactName = FactName> = {
 /** Names of all facts. */
 export const FACT_NAMES = Object.keys(FACTS).filter((name): name is FactName => name in FACTS);
 
-/** Facts after one was read. What was known before goes, for it may no longer be so. */
+/** Updates the facts after one was read. Its previous value is dropped even on failure, because it may be outdated. */
 export function learn(facts: Facts, { name, value, problem }: FactRead): Facts {
   return { ...facts, [name]: { value, problem } };
 }

@@ -5,14 +5,14 @@ import { runProgram } from './kit/run.ts';
 /** Signals that end a console in an orderly way. */
 const ENDINGS = ['SIGTERM', 'SIGHUP', 'SIGINT'] as const;
 
-/** Exit status for what cannot begin: no terminal, or a word too many. */
+/** Exit status for wrong usage: no terminal, or an unexpected argument. */
 const USAGE = 2;
 
-/** A console as a program. */
+/** Description of a console program. */
 export interface ConsoleCall {
-  /** `qx-console` */
+  /** For example `qx-console`. */
   name: string;
-  /** Shown until the product's name is known. */
+  /** Product name, shown until the host's is known. */
   product: string;
   args: readonly string[];
   deps: () => Deps;
@@ -20,7 +20,7 @@ export interface ConsoleCall {
 
 /**
  * Runs a console on this process's terminal.
- * @returns exit status: see `exit-status.ts`; 1 after a crash, which is told on standard error
+ * @returns exit status: see `exit-status.ts`; 1 after a crash, which is reported on standard error
  */
 export async function runConsole({ name, product, args, deps }: ConsoleCall): Promise<number> {
   const { stdin: input, stdout: output, stderr } = process;

@@ -11,13 +11,13 @@ import { SYSTEM } from './screens/system.ts';
 import type { Screen, State, Step } from './state.ts';
 import { leave, stay } from './steps.ts';
 
-/** An entry of the menu; the first is F1 or 1, and so on. */
+/** An entry of the menu; the first one is F1 or 1, and so on. */
 interface Entry {
   label: string;
   choose(state: State): Step;
 }
 
-/** The menu at the foot of every screen. */
+/** The menu at the bottom of every screen. */
 export const MENU: readonly Entry[] = [
   { label: 'Status', choose: (state) => stay({ ...state, screen: STATUS, below: [] }) },
   { label: 'Network', choose: (state) => aboveStatus(state, NETWORK) },
@@ -33,17 +33,17 @@ export const MENU: readonly Entry[] = [
   { label: 'Log-in', choose: (state) => leave(state, EXIT.login) },
 ];
 
-/** Escape leads from every screen of the menu to the status. */
+/** Opens a screen of the menu; Escape leads from there to the status. */
 function aboveStatus(state: State, screen: Screen): Step {
   return stay({ ...state, screen, below: [STATUS] });
 }
 
-/** The entry that a function key stands for. */
+/** Returns the entry of a function key. */
 export function entryOfFunctionKey(key: Key): Entry | undefined {
   return MENU.find((_, index) => key.name === `f${index + 1}`);
 }
 
-/** The entry that a digit stands for, where digits are not typed into a form. */
+/** Returns the entry of a digit; not for screens in which digits are typed. */
 export function entryOfDigit(key: Key): Entry | undefined {
   return MENU.find((_, index) => letter(key) === String(index + 1));
 }

@@ -2,12 +2,12 @@ import { FACTS, type FactName, learn } from './facts.ts';
 import type { Effect, Event, State, Step } from './state.ts';
 
 /**
- * From one question to the next pass at least so many times what the answer took: a machine that is too busy to answer has
- * better things to do than to be asked.
+ * Between two reads, at least this many times the duration of the last read must pass: an overloaded machine is asked
+ * less often.
  */
 const REST = 5;
 
-/** A state whose facts are asked for again where they are old and shown, and what asks for them. */
+/** Reads the facts of the present screen that are outdated. */
 export function poll(state: State): Step {
   return ask(
     state,
@@ -15,7 +15,7 @@ export function poll(state: State): Step {
   );
 }
 
-/** Asks for facts however old they are, for something has changed them. */
+/** Reads facts independent of their age, because something has changed them. */
 export function ask(state: State, names: readonly FactName[]): Step {
   const asked = { ...state.asked };
   const effects: Effect[] = [];
@@ -29,7 +29,7 @@ export function ask(state: State, names: readonly FactName[]): Step {
   return { state: { ...state, asked }, effects };
 }
 
-/** Takes an answer, unless the fact was asked for again since. */
+/** Updates a fact, unless it was requested again since. */
 export function onFact(
   state: State,
   { fact, turn, took }: Extract<Event, { type: 'fact' }>,
@@ -49,6 +49,6 @@ function isDue(state: State, name: FactName): boolean {
   const asked = state.asked[name];
   if (asked === undefined) return true;
   const rest = Math.max(FACTS[name].age, asked.took * REST);
-  // A tick may come a little before its time.
+  // A tick may come a little early.
   return asked.answered && state.now - asked.at >= rest - 500;
 }

@@ -7,43 +7,43 @@ import type { Step as ProgramStep } from './kit/program.ts';
 import type { Body } from './screens/body.ts';
 
 /**
- * What is below the title: a value that knows how it looks and what keys make of it. Its own state is what it was made
- * from, so a key that changes it shows another one in its place (`steps.ts`).
+ * A screen below the title: an immutable value that draws itself and handles keys. Its own state is given at its
+ * creation, so that a key that changes it shows a new screen in its place (`steps.ts`).
  */
 export interface Screen {
-  /** What it shows: asked for again where it is old, and only while this screen is shown. */
+  /** Facts that it shows: read again when they are outdated, while this screen is shown. */
   readonly facts: readonly FactName[];
   /** True if digits and letters are typed into it. */
   readonly takesText: boolean;
   view(state: State, room: Size): Body;
-  /** Any key but those of the menu and those that lead back. */
+  /** Handles any key except those of the menu and those that lead back. */
   onKey(state: State, key: Key): Step;
 }
 
-/** What lies over the screen, and takes the keys. */
+/** A dialog over the screen, which receives the keys. */
 export interface Dialog {
-  /** True for what only tells something: the menu leads on from it, as from a screen. */
+  /** True for a mere message: menu keys work in it as on a screen. */
   readonly passing: boolean;
-  /** Milliseconds between two looks at it, where it moves. */
+  /** Milliseconds between two frames of an animated dialog; `null` if it is not animated. */
   readonly moves: number | null;
   view(state: State, columns: number): Box & { keys: string };
   onKey(state: State, key: Key): Step;
 }
 
-/** A question for a fact: answers to earlier ones are no longer of interest. */
+/** A request for a fact: answers to earlier requests are ignored. */
 export interface Asked {
   /** Milliseconds since 1970. */
   at: number;
   turn: number;
   answered: boolean;
-  /** Milliseconds that the last answer took; 0 before the first. */
+  /** Duration of the last read in milliseconds; 0 before the first. */
   took: number;
-  /** When what is known was asked for; `undefined` if nothing is known. */
+  /** When the present value was requested; `undefined` if there is none. */
   known: number | undefined;
 }
 
 export interface State {
-  /** What this appliance is called before its version is known. */
+  /** Name of this appliance, shown until its version is known. */
   product: string;
   size: Size;
   /** Milliseconds since 1970. */
@@ -51,46 +51,46 @@ export interface State {
   /** The facts that this appliance has. */
   sources: readonly FactName[];
   facts: Facts;
-  /** The last time that each fact was asked for. */
+  /** The last request for each fact. */
   asked: Readonly<Partial<Record<FactName, Asked>>>;
   screen: Screen;
-  /** The screens that Escape leads back to, the next one last. */
+  /** Screens that Escape leads back to; the next one is the last. */
   below: readonly Screen[];
   dialog: Dialog | null;
   exitStatus: number | null;
 }
 
-/** A state, and what is to be done outside now that it is reached. */
+/** A state, and the effects to carry out. */
 export type Step = ProgramStep<State, Effect>;
 
-/** How it goes on once something is known. */
+/** Continues after something is known. */
 export type Next = (state: State) => Step;
 
-/** Something that takes a while and that a dialog waits for, with a key that cancels it. */
+/** Work that takes a while and that a dialog waits for; a key cancels it. */
 export interface Work {
-  /** What is being done, for a person who waits. */
+  /** What is being done, shown while a person waits. */
   title: string;
-  /** Milliseconds that it may take. */
+  /** Longest time in milliseconds. */
   limit: number;
-  /** What it changes, even where it fails or is cancelled. */
+  /** Facts that it changes, even if it fails or is cancelled. */
   facts: readonly FactName[];
   run(deps: Deps, signal: AbortSignal): Promise<Next>;
 }
 
-/** What is to be done outside. */
+/** An effect to carry out. */
 export type Effect =
   | { type: 'read'; name: FactName; turn: number }
   | { type: 'await-network-change' }
   | { type: 'work'; work: Work }
   | { type: 'cancel' };
 
-/** What came of it. */
+/** The result of an effect. */
 export type Event =
-  /** `took`: milliseconds. */
+  /** `took`: in milliseconds. */
   | { type: 'fact'; turn: number; took: number; fact: FactRead }
   | { type: 'network-changed' }
   | { type: 'done'; work: Work; next: Next }
   | { type: 'failed'; work: Work; problem: string }
   | { type: 'cancelled'; work: Work }
-  /** Nothing that anybody waits for. */
+  /** A result that nobody waits for. */
   | { type: 'nothing' };

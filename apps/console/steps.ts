@@ -1,21 +1,21 @@
 import type { Dialog, Screen, State, Step } from './state.ts';
 
-/** Nothing happens. */
+/** Keeps the state, without effects. */
 export function stay(state: State): Step {
   return { state, effects: [] };
 }
 
-/** Shows another state of a screen, or another screen, in place of the one that is shown. */
+/** Replaces the shown screen by another one, or by another state of it. */
 export function show(state: State, screen: Screen): Step {
   return stay({ ...state, screen });
 }
 
-/** Goes on to a screen from which Escape leads back to this one. */
+/** Opens a screen from which Escape leads back to the present one. */
 export function enter(state: State, screen: Screen): Step {
   return stay({ ...state, screen, below: [...state.below, state.screen] });
 }
 
-/** Goes to where Escape leads. */
+/** Goes back to the previous screen. */
 export function back(state: State): Step {
   const screen = state.below.at(-1);
   return screen === undefined
@@ -23,25 +23,25 @@ export function back(state: State): Step {
     : stay({ ...state, screen, below: state.below.slice(0, -1) });
 }
 
-/** Goes back to the screen that the menu led to. */
+/** Goes back to the screen that was opened from the menu. */
 export function backToMenu(state: State): Step {
   const [first, second = state.screen] = state.below;
   if (first === undefined) return stay(state);
   return stay({ ...state, screen: second, below: [first] });
 }
 
-/** Opens a dialog over the screen. */
+/** Opens a dialog over the screen; `null` closes it. */
 export function open(state: State, dialog: Dialog | null): Step {
   return stay({ ...state, dialog });
 }
 
-/** One step after the other. */
+/** Takes one step after another. */
 export function andThen({ state, effects }: Step, next: (state: State) => Step): Step {
   const step = next(state);
   return { state: step.state, effects: [...effects, ...step.effects] };
 }
 
-/** Leaves the program. */
+/** Ends the program. */
 export function leave(state: State, exitStatus: number): Step {
   return stay({ ...state, exitStatus });
 }

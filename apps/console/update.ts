@@ -6,7 +6,7 @@ import { ask, onFact, poll } from './polling.ts';
 import type { Event, State, Step } from './state.ts';
 import { andThen, back, stay } from './steps.ts';
 
-/** What becomes of a console when something happens. Facts that the new screen shows are asked for where they are old. */
+/** Returns the next step of a console after an event. Outdated facts of the new screen are read. */
 export function update(state: State, event: Event | Happening): Step {
   return andThen(react(state, event), poll);
 }
@@ -32,7 +32,7 @@ function react(state: State, event: Event | Happening): Step {
         tell(now, `Failed: ${event.work.title}`, event.problem),
       );
     case 'cancelled':
-      // It may have had its effect, in part.
+      // It may have taken effect in part.
       return andThen(ask(state, event.work.facts), (now) =>
         tell(now, 'Cancelled', event.work.title),
       );

@@ -35,7 +35,7 @@ function filled(lines: readonly Line[], { rows }: Size): Line[] {
   return Array.from({ length: rows }, (_, index) => lines[index] ?? line(''));
 }
 
-/** Cells of a name in the title, so that a long one leaves room for the rest. */
+/** Longest name in the title, in cells, so that the rest has space. */
 const NAME_CELLS = 30;
 
 function titleLine({ product, facts, size }: State, screenTitle: string): Line {
@@ -48,7 +48,7 @@ function titleLine({ product, facts, size }: State, screenTitle: string): Line {
   return reverse(room < NAME_CELLS ? padded(left, size.columns) : `${padded(left, room)}${right}`);
 }
 
-/** Which keys do what: the screen's on the left, on the right how the menu is reached. */
+/** Formats the help for keys: the screen's keys on the left, those of the menu on the right. */
 function keysLine(keys: string, menu: string, columns: number): Line {
   const left = ` ${keys}`;
   const room = columns - menu.length - 1;

@@ -1,7 +1,7 @@
 import { CONTROL_PLANE_SOCKET, type Readiness, readinessSchema } from '../../api/readiness.ts';
 import { ask } from '../../http/ask.ts';
 
-/** Asks the control plane of this machine how it fares. @throws AnswerError with a message for a person */
+/** Asks the control plane of this machine for its readiness. @throws AnswerError with a message for people */
 export function askReadiness(
   signal: AbortSignal,
   socketPath = CONTROL_PLANE_SOCKET,

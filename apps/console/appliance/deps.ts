@@ -47,7 +47,7 @@ import { powerOff, restart } from './power.ts';
 import { requestReset } from './reset.ts';
 import { writeSupport } from './support.ts';
 
-/** A hypervisor host: what the agent tells, and what this program sees itself. */
+/** Creates the functions of a hypervisor host: facts come from the agent and from this program. */
 export function hypervisorDeps(): Deps {
   const deps = machineDeps();
   const lookMyself = deps.facts.host;
@@ -76,7 +76,7 @@ export function hypervisorDeps(): Deps {
   };
 }
 
-/** A control plane's machine: it has no agent, and tells of itself. */
+/** Creates the functions of a control plane's machine: it has no agent and reports on itself. */
 export function controlPlaneDeps(): Deps {
   const deps = machineDeps();
   return {
@@ -90,7 +90,7 @@ export function controlPlaneDeps(): Deps {
   };
 }
 
-/** What both appliances have. */
+/** Creates the functions that both appliances share. */
 function machineDeps(): Deps & { facts: { host: Read<Host> } } {
   const meter = new CpuMeter();
   const changes = new NetworkChanges();
@@ -155,10 +155,13 @@ function machineDeps(): Deps & { facts: { host: Read<Host> } } {
   };
 }
 
-/** Milliseconds after which this program looks itself at what the agent has not told. */
+/** Milliseconds after which this program reads facts itself if the agent does not answer. */
 const AGENT_PATIENCE = 3_000;
 
-/** The agent's view; this program's own while the agent does not answer, which the screen tells beside it. */
+/**
+ * Returns the agent's view of the host, or this program's own view while the agent does not answer, which the screen
+ * says next to it.
+ */
 async function hostOfAgent(signal: AbortSignal, lookMyself: Read<Host>): Promise<Host> {
   const patience = AbortSignal.any([signal, AbortSignal.timeout(AGENT_PATIENCE)]);
   try {

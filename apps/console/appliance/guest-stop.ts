@@ -3,7 +3,7 @@ import { GUEST_PLACES, type GuestPlaces } from '../../guests/places.ts';
 import { codeOf } from '../../process/code-of.ts';
 import type { GuestStop } from '../facts.ts';
 
-/** What a host that goes down still waits for, as the service that stops its guests tells it. */
+/** Reads what a host that is shutting down still waits for, as written by the service that stops its guests. */
 export async function readGuestStop({
   stopping,
 }: Pick<GuestPlaces, 'stopping'> = GUEST_PLACES): Promise<GuestStop> {

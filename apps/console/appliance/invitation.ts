@@ -7,20 +7,23 @@ import { codeOf } from '../../process/code-of.ts';
 import { StickError, withStick } from '../../support/stick-mount.ts';
 import type { Invitation } from '../deps.ts';
 
-/** What a control plane's operator puts on a stick for a host: as `node.yaml`, with `controlPlane` and `joinToken`. */
+/**
+ * File on a stick with which an operator of a control plane invites a host: in the form of `node.yaml`, with
+ * `controlPlane` and `joinToken`.
+ */
 export const INVITATION_FILE = 'quantix-join.yaml';
 
-/** Bytes of it that are read. */
+/** Most bytes of it that are read. */
 const MOST = 64 * 1024;
 
-/** The invitation on a stick. @throws StickError, CommandError, AgentError naming what is wrong with the file */
+/** Reads the invitation on a stick. @throws StickError, CommandError, AgentError naming what is wrong with the file */
 export async function readInvitation(device: string, signal: AbortSignal): Promise<Invitation> {
   return await withStick({ device, access: 'ro', signal }, (folder) =>
     invitationIn(folder, device),
   );
 }
 
-/** The invitation in a folder. @param where how people call the folder */
+/** Reads the invitation in a folder. @param where name of the folder for people */
 export async function invitationIn(folder: string, where: string): Promise<Invitation> {
   const text = await readFile(join(folder, INVITATION_FILE), where);
   const file = `${where}, ${INVITATION_FILE}`;
@@ -34,7 +37,7 @@ export async function invitationIn(folder: string, where: string): Promise<Invit
   return { address, token };
 }
 
-/** The beginning of a file that is no link: a stick is anybody's. */
+/** Reads the beginning of a regular file; links are refused, because a stick is not trusted. */
 async function readFile(path: string, where: string): Promise<string> {
   try {
     await using file = await open(

@@ -1,17 +1,17 @@
-/** Level of a kernel message from which on it is worth a look: KERN_WARNING, of 0 (emergency) to 7 (debug). */
+/** Highest level of a kernel message that is shown as a warning: KERN_WARNING, of 0 (emergency) to 7 (debug). */
 const WARNING = 4;
 
-/** Bits of a message's priority that are its level; the others are its facility (syslog(3)). */
+/** Mask of the level in a message's priority; the other bits are its facility (syslog(3)). */
 const LEVEL_BITS = 7;
 
 /** A message of the kernel. */
 export interface KernelMessage {
   level: number;
-  /** With the time in brackets. */
+  /** The text with its time in brackets. */
   text: string;
 }
 
-/** Parses `dmesg -r`: `<4>[    1.234567] text`. A line without a priority belongs to the one before it. */
+/** Parses the output of `dmesg -r`: `<4>[    1.234567] text`. A line without a priority belongs to the line before. */
 export function parseKernelLog(text: string): KernelMessage[] {
   const messages: KernelMessage[] = [];
   let level = WARNING;
@@ -24,7 +24,7 @@ export function parseKernelLog(text: string): KernelMessage[] {
   return messages;
 }
 
-/** Messages that are warnings, errors or worse. */
+/** Selects messages that are warnings, errors or worse. */
 export function warningsOf(messages: readonly KernelMessage[]): KernelMessage[] {
   return messages.filter(({ level }) => level <= WARNING);
 }

@@ -1,24 +1,24 @@
 import { run } from '../../process/run.ts';
 import { type KernelMessage, parseKernelLog, warningsOf } from './kernel-log.ts';
 
-/** Lines of a log that are kept. */
+/** Number of last lines of a log that are shown. */
 const MOST_LINES = 2_000;
 
-/** Milliseconds. */
+/** In milliseconds. */
 const TIMEOUT = 10_000;
 
-/** The last lines of the system log, oldest first: busybox's ring in memory. @throws CommandError */
+/** Reads the last lines of the system log, oldest first, from busybox's buffer in memory. @throws CommandError */
 export async function readSystemLog(signal: AbortSignal): Promise<string[]> {
   const text = await run('logread', [], { timeout: TIMEOUT, signal });
   return text.split('\n').slice(-MOST_LINES);
 }
 
-/** The last lines of the kernel's log, oldest first. @throws CommandError */
+/** Reads the last lines of the kernel's log, oldest first. @throws CommandError */
 export async function readKernelLog(signal: AbortSignal): Promise<string[]> {
   return textsOf(await kernelMessages(signal));
 }
 
-/** Those that are warnings, errors or worse. @throws CommandError */
+/** Reads the kernel's messages that are warnings, errors or worse. @throws CommandError */
 export async function readKernelWarnings(signal: AbortSignal): Promise<string[]> {
   return textsOf(warningsOf(await kernelMessages(signal)));
 }

@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 
-/** By `console-launch`: the file in which it is told what it is to open on the terminal. */
+/** Set by `console-launch`: path of the file that tells it what to open on the terminal. */
 const ANSWER = 'QUANTIX_ANSWER';
 
 /**
- * Has `console-launch` open the text console of a virtual machine when this program ends: it finds the UUID in one line of
- * a file, and how people call the machine in the next.
- * @throws Error where nobody waits for that
+ * Makes `console-launch` open the text console of a virtual machine when this program ends: writes its UUID to the
+ * first line of a file, and its name to the second.
+ * @throws Error if this program was not started by `console-launch`
  */
 export async function leaveForConsole(
   { id, name }: { id: string; name: string },

@@ -2,13 +2,15 @@ import { CommandError } from '../../process/command-error.ts';
 import { run, runFully } from '../../process/run.ts';
 import type { PasswordState } from '../deps.ts';
 
-/** The program that keeps root's password; it reads passwords from standard input. */
+/** The program that manages root's password; it reads passwords from standard input. */
 export const QX_PASSWORD = '/usr/sbin/qx-password';
 
-/** Milliseconds: hashing is slow on purpose. */
+/** In milliseconds: hashing is slow on purpose. */
 const TIMEOUT = 60_000;
 
-/** After wrong passwords a check waits for up to half a minute, and for one on another console. */
+/**
+ * In milliseconds: after wrong passwords, a check waits for up to half a minute, and for a check on another console.
+ */
 const CHECK_TIMEOUT = 90_000;
 
 /** Exit status of `check` for a password that is not root's. */
@@ -16,11 +18,11 @@ const WRONG = 1;
 
 export interface PasswordOptions {
   signal: AbortSignal;
-  /** Another qx-password; QX_PASSWORD if absent. */
+  /** Path of the program; QX_PASSWORD by default. */
   program?: string;
 }
 
-/** Whether root has a password. @throws CommandError; an answer that is none of these counts as `set` */
+/** Returns whether root has a password. An unexpected answer counts as `set`. @throws CommandError */
 export async function passwordState({
   signal,
   program = QX_PASSWORD,
@@ -31,7 +33,7 @@ export async function passwordState({
   return answer.trim() === 'empty' ? 'empty' : 'set';
 }
 
-/** Whether this is root's password. @throws CommandError if it cannot be checked */
+/** Checks whether this is root's password. @throws CommandError if it cannot be checked */
 export async function checkPassword(
   password: string,
   { signal, program = QX_PASSWORD }: PasswordOptions,
@@ -46,7 +48,7 @@ export async function checkPassword(
   }
 }
 
-/** Sets root's password. @returns what is to be minded, a line each. @throws CommandError */
+/** Sets root's password. @returns warnings, one per line. @throws CommandError */
 export async function setPassword(
   password: string,
   { signal, program = QX_PASSWORD }: PasswordOptions,

@@ -1,18 +1,18 @@
 import { run } from '../../process/run.ts';
 
-/** The program that takes a machine back to how it came. */
+/** The program that resets a machine to its delivery state. */
 const QX_RESET = '/usr/sbin/qx-reset';
-/** Milliseconds; it writes a mark, and syncs it. */
+/** In milliseconds; the program writes and syncs a mark. */
 const TIMEOUT = 30_000;
 
 export interface ResetRequest {
-  /** This machine's name, as a person typed it. */
+  /** This machine's name, as the person typed it. */
   name: string;
-  /** Whether what is on the data disk goes, too. */
+  /** Whether the data disk is erased, too. */
   data: boolean;
 }
 
-/** Has the next boot take the machine back to how it came. @returns what it says @throws CommandError */
+/** Requests a factory reset at the next boot. @returns the program's output @throws CommandError */
 export async function requestReset(
   { name, data }: ResetRequest,
   { signal, program = QX_RESET }: { signal: AbortSignal; program?: string },

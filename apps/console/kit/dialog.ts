@@ -4,23 +4,23 @@ import { column } from './text.ts';
 /** Text in a box. */
 export interface Box {
   lines: readonly Line[];
-  /** Where the cursor is in `lines`. */
+  /** Position of the cursor in `lines`. */
   cursor: Position | null;
 }
 
-/** Cells of a box that are not text: border and blank on both sides. */
+/** Cells of a box besides its text: a border and a blank on both sides. */
 const BORDER = 4;
 
 /** Widest text in a box. */
 const WIDEST = 64;
 
-/** Cells of a box's text in a terminal of so many columns. */
+/** Returns the width of a box's text in a terminal with a number of columns, in cells. */
 export function boxWidth(columns: number): number {
   return Math.max(Math.min(columns - BORDER - 2, WIDEST), 1);
 }
 
 /**
- * Puts a box over the middle of a body.
+ * Draws a box over the middle of a body.
  * @param body lines below
  * @param room rows and columns of the body
  */

@@ -1,6 +1,6 @@
 import { type Frame, type Row, rowsOf, type Size, type Style } from './frame.ts';
 
-/** Control sequences of ECMA-48 that a VT100, the Linux console and xterm have in common. */
+/** ECMA-48 control sequences that VT100, the Linux console and xterm share. */
 const CLEAR = '\x1b[0m\x1b[2J\x1b[H';
 const STYLES: Record<Style, string> = {
   plain: '\x1b[0m',
@@ -10,22 +10,22 @@ const STYLES: Record<Style, string> = {
 const SHOW_CURSOR = '\x1b[?25h';
 const HIDE_CURSOR = '\x1b[?25l';
 
-/** What a terminal shows, as far as it was told. */
+/** What a terminal shows, according to what was written to it. */
 export interface Drawn {
   rows: readonly Row[];
   size: Size;
   cursor: Frame['cursor'];
 }
 
-/** What to write to a terminal, and what it shows then. */
+/** Output for a terminal, and what it shows afterwards. */
 export interface Drawing {
   output: string;
   drawn: Drawn;
 }
 
 /**
- * Makes a terminal show a frame by writing only the cells that differ.
- * @param drawn what it shows now; `null` if that is not known, which clears it
+ * Returns the output that makes a terminal show a frame, with only the cells that differ.
+ * @param drawn what it shows now; `null` if unknown, in which case it is cleared
  */
 export function draw(frame: Frame, size: Size, drawn: Drawn | null): Drawing {
   const rows = rowsOf(frame, size);
@@ -41,7 +41,7 @@ export function draw(frame: Frame, size: Size, drawn: Drawn | null): Drawing {
   return { output: `${HIDE_CURSOR}${cells}${cursor}`, drawn: now };
 }
 
-/** What to write when the terminal is given back: an empty screen with a cursor at its top. */
+/** Output when the terminal is released: an empty screen with the cursor at its top. */
 export const RESTORED = `${CLEAR}${SHOW_CURSOR}`;
 
 function sameSize(one: Size, other: Size): boolean {
@@ -66,7 +66,7 @@ function empty({ columns }: Size): Row {
   return { text: ' '.repeat(columns), styles: Array.from({ length: columns }, () => 'plain') };
 }
 
-/** What makes one row another: its cells from the first to the last that differ. */
+/** Returns the output that changes one row into another: its cells from the first to the last difference. */
 function change(row: Row, before: Row, index: number): string {
   const differs = (column: number) =>
     row.text[column] !== before.text[column] || row.styles[column] !== before.styles[column];

@@ -3,16 +3,16 @@ import { complaint, type Form } from './form.ts';
 import type { Line, Position } from './frame.ts';
 import { column, cut, plain } from './text.ts';
 
-/** The lines of a form, and where the cursor is in them. */
+/** The lines of a form, and the position of the cursor in them. */
 export interface FormView {
   lines: Line[];
   cursor: Position | null;
 }
 
-/** Cells left of a field's value besides its label: the mark of the focus, a blank and a bracket. */
+/** Cells left of a field's value besides its label: focus mark, blank and bracket. */
 const FRAME_CELLS = 4;
 
-/** Draws a form: each field on a line, below it what is wrong with it or what belongs there. */
+/** Draws a form: one line per field, followed by its problem or hint. */
 export function viewForm<Name extends string>(
   form: Form<Name>,
   fields: Fields<Name>,
@@ -38,7 +38,7 @@ export function viewForm<Name extends string>(
   return { lines, cursor: { column: labels + FRAME_CELLS - 1 + offset, row: form.focus * 2 } };
 }
 
-/** Characters that are out of sight left of the cursor. */
+/** Returns the number of characters scrolled out to the left. */
 function scrolled(cursor: number, room: number): number {
   return Math.max(cursor - room + 1, 0);
 }

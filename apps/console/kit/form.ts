@@ -4,22 +4,22 @@ import type { Key } from './keys.ts';
 /** A form that is being filled in. */
 export interface Form<Name extends string> {
   values: Values<Name>;
-  /** Index of the field that keys go to. */
+  /** Index of the focused field. */
   focus: number;
   /** Characters left of the cursor in that field. */
   cursor: number;
-  /** True once it was to be sent: then empty fields complain too. */
+  /** True after an attempt to submit: then empty fields show their problems, too. */
   asked: boolean;
 }
 
-/** What a key did to a form. */
+/** The result of a key in a form. */
 export interface Filling<Name extends string> {
   form: Form<Name>;
-  /** True if it was sent: only if no field has a problem. */
+  /** True if it was submitted, which needs fields without problems. */
   submitted: boolean;
 }
 
-/** A form with these values, the cursor at the end of the first field. */
+/** Creates a form with these values; the cursor is at the end of the first field. */
 export function openForm<Name extends string>(
   fields: Fields<Name>,
   values: Values<Name>,
@@ -27,7 +27,7 @@ export function openForm<Name extends string>(
   return focusOn({ values, focus: 0, cursor: 0, asked: false }, fields, 0);
 }
 
-/** A form after a key: typing, Tab and arrows between fields, Enter to send it. */
+/** Returns a form after a key: text, Tab and arrows between fields, Enter to submit. */
 export function fill<Name extends string>(
   form: Form<Name>,
   fields: Fields<Name>,
@@ -37,7 +37,7 @@ export function fill<Name extends string>(
   return { form: edit(form, fields, key), submitted: false };
 }
 
-/** What a field has to complain of now: an empty one is left in peace until the form is sent. */
+/** Returns the problem that a field shows now: an empty field shows none until the form is submitted. */
 export function complaint<Name extends string>(
   form: Form<Name>,
   field: Field<Name>,

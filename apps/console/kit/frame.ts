@@ -6,7 +6,7 @@ export interface Size {
   rows: number;
 }
 
-/** How text looks; what it says never depends on it, for some terminals show neither. */
+/** Style of text; the meaning of a text never depends on it, because some terminals show neither style. */
 export type Style = 'plain' | 'bold' | 'reverse';
 
 /** Text in one style. */
@@ -15,32 +15,32 @@ export interface Span {
   style: Style;
 }
 
-/** A line, from left to right; what is right of it is empty. */
+/** A line, from left to right; the rest of the row is empty. */
 export type Line = readonly Span[];
 
-/** A cell; columns and rows count from 0. */
+/** Position of a cell; columns and rows count from 0. */
 export interface Position {
   column: number;
   row: number;
 }
 
-/** What a terminal is to show: lines from the top, and where the cursor blinks, if it is seen. */
+/** The content of a terminal: lines from the top, and the position of the cursor, if it is visible. */
 export interface Frame {
   lines: readonly Line[];
   cursor: Position | null;
 }
 
-/** A line of plain text. */
+/** Creates a line of plain text. */
 export function line(text: string): Line {
   return [{ text, style: 'plain' }];
 }
 
-/** A line of bold text. */
+/** Creates a line of bold text. */
 export function bold(text: string): Line {
   return [{ text, style: 'bold' }];
 }
 
-/** A line in reverse video. */
+/** Creates a line in reverse video. */
 export function reverse(text: string): Line {
   return [{ text, style: 'reverse' }];
 }
@@ -52,8 +52,8 @@ export interface Row {
 }
 
 /**
- * A frame as rows that fill the terminal exactly. What does not fit is cut. The last cell of the last row stays empty,
- * for writing there makes some terminals scroll.
+ * Converts a frame into rows that fill the terminal exactly. Text that does not fit is cut off. The last cell of the
+ * last row stays empty, because writing there makes some terminals scroll.
  */
 export function rowsOf(frame: Frame, { columns, rows }: Size): Row[] {
   return Array.from({ length: rows }, (_, index) =>

@@ -3,7 +3,7 @@ import { emitKeypressEvents } from 'node:readline';
 import type { Readable } from 'node:stream';
 import * as z from 'zod';
 
-/** Keys that are no characters, by the name they have here. */
+/** Names of keys that are not characters. */
 export type KeyName =
   | `f${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12}`
   | 'enter'
@@ -26,7 +26,10 @@ export type KeyName =
 /** A key that was pressed. */
 export type Key = { name: KeyName } | { name: 'character'; character: string };
 
-/** What Node tells of a key: readline.emitKeypressEvents, which knows the Linux console's, VT100's and xterm's keys. */
+/**
+ * Node's description of a key, from readline.emitKeypressEvents, which knows the keys of the Linux console, VT100 and
+ * xterm.
+ */
 const keypressSchema = z.object({
   name: z.string().optional(),
   sequence: z.string().optional(),
@@ -66,10 +69,10 @@ const NAMES: Record<string, KeyName> = {
   f12: 'f12',
 };
 
-/** Control characters that stand for a key: Ctrl-C and Ctrl-L. */
+/** Control characters with a meaning: Ctrl-C and Ctrl-L. */
 const CONTROLS: Record<string, KeyName> = { c: 'interrupt', l: 'redraw' };
 
-/** The key that Node tells of, or `null` for one that means nothing here. */
+/** Converts Node's description of a key; `null` for a key without a meaning here. */
 export function toKey(text: string | undefined, keypress: Keypress): Key | null {
   const { name, sequence, ctrl, meta, shift } = keypress;
   if (ctrl) {
@@ -86,8 +89,8 @@ export function toKey(text: string | undefined, keypress: Keypress): Key | null 
 }
 
 /**
- * Tells of the keys that are pressed on a terminal, also where their sequences come byte by byte, as on a serial line.
- * @returns ends it
+ * Reports the keys that are pressed on a terminal, also if their sequences arrive byte by byte, as on a serial line.
+ * @returns a function that ends it
  */
 export function listenToKeys(input: Readable, onKey: (key: Key) => void): () => void {
   emitKeypressEvents(input);
@@ -100,7 +103,7 @@ export function listenToKeys(input: Readable, onKey: (key: Key) => void): () => 
   return () => void emitter.off('keypress', listen);
 }
 
-/** The character that was typed, in lower case; empty for another key. */
+/** Returns the typed character in lower case; empty for another key. */
 export function letter(key: Key): string {
   return key.name === 'character' ? key.character.toLowerCase() : '';
 }

@@ -3,7 +3,7 @@ import type { Key } from './keys.ts';
 import { letter } from './keys.ts';
 import { column } from './text.ts';
 
-/** Where one is in a list. */
+/** Position in a list. */
 export interface List {
   selected: number;
 }
@@ -12,9 +12,9 @@ export interface List {
 export const LIST_START: List = { selected: 0 };
 
 /**
- * A list after a key: arrows or `j` and `k`, page keys, Home and End.
- * @param length entries that there are now
- * @param page entries that are seen at once
+ * Returns a list after a key: arrows or `j` and `k`, page keys, Home and End.
+ * @param length present number of entries
+ * @param page number of visible entries
  */
 export function moveInList(list: List, key: Key, { length, page }: ListSize): List {
   return { selected: Math.max(Math.min(target(list, key, { length, page }), length - 1), 0) };
@@ -35,12 +35,12 @@ function target({ selected }: List, key: Key, { length, page }: ListSize): numbe
   return selected;
 }
 
-/** The entry that is selected, if there is one. */
+/** Returns the selected entry, if there is one. */
 export function selectedOf<Entry>(list: List, entries: readonly Entry[]): Entry | undefined {
   return entries[Math.min(list.selected, entries.length - 1)];
 }
 
-/** The lines of a list around the selected entry, which `>` marks; at most `rows` of them. */
+/** Draws a list around the selected entry, which `>` marks; at most `rows` lines. */
 export function viewList(
   list: List,
   entries: readonly string[],

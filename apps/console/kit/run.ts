@@ -1,12 +1,12 @@
 import type { Happening, Program, Step } from './program.ts';
 import { Terminal, type TerminalStreams } from './terminal.ts';
 
-/** Milliseconds until an event that can wait is drawn. */
+/** Milliseconds until an event whose drawing can be delayed is drawn. */
 const DRAW_AFTER = 30;
 
 /**
- * Runs a program on a terminal until it is over, the line is hung up or the signal is aborted. Keys are served while
- * effects are under way; the terminal is given back whatever happens.
+ * Runs a program on a terminal until it ends, the terminal hangs up or the signal is aborted. Keys are handled while
+ * effects are running; the terminal is always released.
  * @returns the program's exit status; 0 after a hang-up
  * @throws what `update` or `view` throws
  */
@@ -22,7 +22,7 @@ export async function runProgram<State, Event, Effect>(
   let state: State;
   let drawing: NodeJS.Timeout | undefined;
 
-  /** Has the program end with what is thrown. */
+  /** Ends the program with any error that the work throws. */
   const guard = (work: () => void) => {
     try {
       work();
@@ -35,7 +35,7 @@ export async function runProgram<State, Event, Effect>(
     drawing = undefined;
     terminal.show(program.view(state));
   };
-  /** Events that come soon after each other are drawn once. */
+  /** Draws after a short delay, so that events in quick succession are drawn once. */
   const showSoon = () => {
     drawing ??= setTimeout(() => guard(show), DRAW_AFTER);
   };
@@ -55,7 +55,10 @@ export async function runProgram<State, Event, Effect>(
       }
     });
   };
-  /** A timer that runs is left alone, or a stream of events would put the tick off for ever. */
+  /**
+   * Keeps a running timer if its interval is unchanged; restarting it would let a stream of events postpone the tick
+   * for ever.
+   */
   const keepTicking = (milliseconds: number) => {
     if (milliseconds === interval) return;
     clearInterval(timer);

@@ -1,8 +1,8 @@
 import type { Key } from './keys.ts';
 
 /**
- * Lines by which arrows, page keys, Home and End scroll; `undefined` for any other key.
- * @param page lines that are seen at once
+ * Returns by how many lines arrows, page keys, Home and End scroll; `undefined` for any other key.
+ * @param page number of visible lines
  * @param last lines above the last page
  */
 export function scrollStep(

@@ -3,31 +3,31 @@ import { type Drawn, draw, RESTORED } from './draw.ts';
 import type { Frame, Size } from './frame.ts';
 import { type Key, listenToKeys } from './keys.ts';
 
-/** The two halves of a terminal, as `process.stdin` and `process.stdout` are. */
+/** Input and output of a terminal, such as `process.stdin` and `process.stdout`. */
 export interface TerminalStreams {
   input: Readable & { setRawMode?(raw: boolean): unknown };
   output: Writable & { columns?: number; rows?: number };
 }
 
-/** What a terminal tells of. */
+/** Events of a terminal. */
 export interface TerminalEvents {
   key(key: Key): void;
   resize(size: Size): void;
-  /** The line was hung up. */
+  /** The terminal was hung up. */
   end(): void;
 }
 
-/** Size of a terminal that does not know its own, such as one at a serial line. */
+/** Size of a terminal that does not know its own size, such as one on a serial line. */
 const DEFAULT_SIZE: Size = { columns: 80, rows: 24 };
 
-/** A terminal that belongs to a program until it is disposed of, which also happens when the process ends. */
+/** A terminal that a program owns until it is disposed of, which also happens when the process ends. */
 export class Terminal implements Disposable {
   readonly #streams: TerminalStreams;
   readonly #ends: (() => void)[] = [];
   #drawn: Drawn | null = null;
   #open = true;
 
-  /** Takes the terminal: keys come one by one and are not echoed. */
+  /** Takes the terminal over: keys arrive one by one and are not echoed. */
   constructor(streams: TerminalStreams, events: TerminalEvents) {
     this.#streams = streams;
     const { input, output } = streams;
@@ -49,7 +49,7 @@ export class Terminal implements Disposable {
     return { columns, rows };
   }
 
-  /** Shows a frame, by writing what differs from what is shown. */
+  /** Shows a frame, by writing the differences to the present content. */
   show(frame: Frame): void {
     if (!this.#open) return;
     const { output, drawn } = draw(frame, this.size, this.#drawn);
@@ -57,12 +57,12 @@ export class Terminal implements Disposable {
     if (output !== '') this.#streams.output.write(output);
   }
 
-  /** Draws everything anew next time: something else may have written to the terminal. */
+  /** Makes the next frame redraw everything: something else may have written to the terminal. */
   forget(): void {
     this.#drawn = null;
   }
 
-  /** Gives the terminal back as it was, empty. */
+  /** Clears the terminal and restores its mode. */
   [Symbol.dispose](): void {
     if (!this.#open) return;
     this.#open = false;

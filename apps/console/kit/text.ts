@@ -1,28 +1,32 @@
 import { stripVTControlCharacters } from 'node:util';
 
-/** Characters that every terminal draws as one cell; the consoles draw nothing else. */
+/**
+ * Characters other than printable ASCII: every terminal draws a printable one as one cell, and the consoles draw
+ * nothing else.
+ */
 const UNPRINTABLE = /[^ -~]/gu;
 
 /**
- * Text from outside as one line of printable ASCII: control sequences are left out, blanks of any kind become spaces,
- * any other character becomes `?`. So a host name or an error message cannot move the cursor or break a line.
+ * Converts untrusted text into one line of printable ASCII: control sequences are removed, whitespace becomes spaces,
+ * any other character becomes `?`. A host name or an error message can therefore neither move the cursor nor break a
+ * line.
  */
 export function plain(text: string): string {
   return stripVTControlCharacters(text).replace(/\s/g, ' ').replace(UNPRINTABLE, '?');
 }
 
-/** Text cut to a width in cells; a cut is shown by `~` at the end. */
+/** Cuts text to a width in cells; a `~` at the end marks a cut. */
 export function cut(text: string, width: number): string {
   if (text.length <= width) return text;
   return width < 1 ? '' : `${text.slice(0, width - 1)}~`;
 }
 
-/** Text in exactly so many cells: cut, or filled with spaces. */
+/** Cuts or pads text to a number of cells. */
 export function column(text: string, width: number): string {
   return cut(plain(text), width).padEnd(Math.max(width, 0));
 }
 
-/** Text in lines of at most `width` cells, broken at spaces where there are some. */
+/** Breaks text into lines of at most `width` cells, at spaces if there are any. */
 export function wrap(text: string, width: number): string[] {
   const room = Math.max(width, 1);
   const lines: string[] = [];

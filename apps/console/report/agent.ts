@@ -3,13 +3,13 @@ import type { Pool } from '../../api/storage.ts';
 import type { Vms } from '../../api/vms.ts';
 import { bytes, count, percent } from '../../text/amount.ts';
 
-/** How the agent fares, and what is wrong. */
+/** Describes the agent's health and its problems. */
 export function healthTexts({ ok, problems, version }: Health): string[] {
   if (ok && problems.length === 0) return [`ready (${version})`];
   return [ok ? `ready (${version}), but:` : `not ready (${version}):`, ...problems];
 }
 
-/** That the agent is not the image's own, or that one was taken back, and why; nothing where neither is so. */
+/** Describes that a deployed agent replaces the image's own, or that one was rolled back, and why; empty otherwise. */
 export function deploymentTexts({ deployment }: Health): string[] {
   const { runs = null, takenBack = null, lost = null, imageVersion = '' } = deployment ?? {};
   const own =
@@ -22,19 +22,19 @@ export function deploymentTexts({ deployment }: Health): string[] {
   return [...own, ...gone, ...failed];
 }
 
-/** That virtual machines do not outlive a restart, and why; nothing where they do. */
+/** Describes that virtual machines do not survive a restart, and why; empty if they do. */
 export function dataDiskTexts({ dataDisk: { persistent, problem } }: Health): string[] {
   if (persistent) return [];
   return [`virtual machines do not outlive a restart: ${problem ?? 'why is not known'}`];
 }
 
-/** That the host starts no virtual machine, and why; nothing where it does. */
+/** Describes that the host is in maintenance and starts no virtual machines, and why; empty if it is not. */
 export function maintenanceTexts({ maintenance: { on, reason } }: Health): string[] {
   if (!on) return [];
   return [`in maintenance${reason === null ? '' : `: ${reason}`}; no virtual machine is started`];
 }
 
-/** How it stands with the control plane, and why. */
+/** Describes the connection to the control plane, and its problem. */
 export function controlPlaneTexts({ controlPlane }: Health): string[] {
   const { state, address, problem } = controlPlane;
   if (state === 'unconfigured') return ['none joined'];
@@ -42,7 +42,7 @@ export function controlPlaneTexts({ controlPlane }: Health): string[] {
   return problem === null ? [words.join(' ')] : [words.join(' '), problem];
 }
 
-/** How many virtual machines there are in each state. */
+/** Counts virtual machines by state. */
 export function vmTexts({ libvirt, vms }: Vms): string[] {
   if (!libvirt.available) return [`not known: ${libvirt.problem}`];
   if (vms.length === 0) return [`none (libvirt ${libvirt.version})`];
@@ -54,12 +54,12 @@ export function vmTexts({ libvirt, vms }: Vms): string[] {
   return [`${counts.join(', ')} (libvirt ${libvirt.version})`];
 }
 
-/** Storage pools, one a line. */
+/** Describes storage pools, one per line. */
 export function poolTexts(pools: readonly Pool[]): string[] {
   return pools.length === 0 ? ['none'] : pools.map(poolText);
 }
 
-/** A storage pool in a line. */
+/** Describes a storage pool in one line. */
 export function poolText({ name, health, problem, total, used, kind, volumes }: Pool): string {
   const size = total === 0 ? '' : `, ${bytes(used)} of ${bytes(total)} (${percent(used / total)})`;
   const why = problem === null ? '' : `: ${problem}`;

@@ -1,7 +1,7 @@
 import type { Readiness } from '../../api/readiness.ts';
 import { ago } from '../../text/age.ts';
 
-/** How the control plane fares, and what is wrong. */
+/** Describes the control plane's readiness and its problems. */
 export function readinessTexts(told: Readiness): string[] {
   const { ready, version, problem, limited, schemaVersion } = told;
   const schema = schemaVersion === undefined ? '' : `, schema version ${schemaVersion}`;
@@ -13,7 +13,8 @@ export function readinessTexts(told: Readiness): string[] {
 }
 
 /**
- * What it stands on, as it was when it was asked: those that answer, and each that does not. `now` in milliseconds since 1970.
+ * Describes the state of its services when they were last probed: those that answer, and each that does not. `now` is
+ * in milliseconds since 1970.
  */
 export function databaseTexts({ services }: Readiness, now: number): string[] {
   const asked = services.flatMap(({ askedAt }) =>
@@ -33,7 +34,7 @@ export function databaseTexts({ services }: Readiness, now: number): string[] {
   ].filter((text) => text !== '');
 }
 
-/** Whether what it keeps outlives a restart. */
+/** Describes whether its data survives a restart. */
 export function persistenceText({ persistent }: Readiness): string {
   if (persistent === undefined) return 'not known';
   return persistent
@@ -41,7 +42,7 @@ export function persistenceText({ persistent }: Readiness): string {
     : 'in memory: this machine forgets all at a restart (no data disk)';
 }
 
-/** What is wrong with the control plane itself and nobody has resolved yet. */
+/** Describes open alerts about the control plane itself. */
 export function alertTexts({ alerts }: Readiness): string[] {
   return alerts.map(
     ({ severity, title, message }) =>

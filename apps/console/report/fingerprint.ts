@@ -1,4 +1,4 @@
-/** Sixteen groups of four digits, in which people compare them. */
+/** Formats a fingerprint for comparison by people: sixteen groups of four digits. */
 export function fingerprintText(fingerprint: string): string {
   return (fingerprint.toUpperCase().match(/.{4}/g) ?? []).join(' ');
 }

@@ -3,7 +3,7 @@ import { isNearlyFull } from '../../host/changes.ts';
 import { bytes, count, duration, percent } from '../../text/amount.ts';
 import { type Row, rows } from './row.ts';
 
-/** Processors, memory and how they are used. */
+/** Describes processors, memory and their usage. */
 export function machineRows(host: Host): Row[] {
   const { cpu, memory, load } = host;
   const used = memory.total - memory.available;
@@ -22,7 +22,7 @@ export function machineRows(host: Host): Row[] {
   ];
 }
 
-/** What is written below `/` lies in memory; of that a person is told before it is full. */
+/** Warns before the memory is full that holds changes below `/`; empty otherwise. */
 function changesRows({ changes }: Host): Row[] {
   if (changes === null || !isNearlyFull(changes)) return [];
   const share = percent(changes.used / changes.total);

@@ -1,6 +1,6 @@
 import type { Interface, Network } from '../../api/network.ts';
 
-/** An interface in one line. */
+/** Describes an interface in one line. */
 export function interfaceText(one: Interface): string {
   const addresses = one.addresses.map(({ address, prefix }) => `${address}/${prefix}`).join(', ');
   const words = [
@@ -14,13 +14,13 @@ export function interfaceText(one: Interface): string {
   return words.filter((word) => word !== '').join('  ');
 }
 
-/** What an interface is made of; empty for a card. */
+/** Describes the ports or the VLAN of an interface; empty for a card. */
 function linkText({ type, ports, vlan }: Interface): string {
   if (vlan !== null) return `VLAN ${vlan.id} on ${vlan.link}`;
   return type === null ? '' : `${type} of ${ports.length === 0 ? 'no port' : ports.join(', ')}`;
 }
 
-/** What of IPv6 an interface has, in one line. */
+/** Describes the IPv6 configuration of an interface in one line. */
 export function ipv6Text({ ipv6 }: Interface): string {
   if (ipv6.method === 'off') return 'IPv6 off';
   const reached = ipv6.addresses.filter(({ origin }) => origin !== 'link');
@@ -32,7 +32,7 @@ export function ipv6Text({ ipv6 }: Interface): string {
   return `IPv6 ${addresses.length === 0 ? 'no address' : addresses.join(', ')}${gateway}`;
 }
 
-/** How an interface gets its address. */
+/** Describes how an interface gets its address. */
 export function methodText({ method, dhcp, master }: Interface): string {
   if (master !== null) return `port of ${master}`;
   if (method === null) return 'not configured';
@@ -42,12 +42,12 @@ export function methodText({ method, dhcp, master }: Interface): string {
   return dhcp.lease === null ? 'DHCP, no answer yet' : 'DHCP';
 }
 
-/** That a change is undone in so many seconds. */
+/** Describes a change that is on trial. @param seconds until it is undone */
 export function trialText(seconds: number): string {
   return `A change is on trial: undone in ${seconds} s unless somebody confirms it.`;
 }
 
-/** What somebody should see to, in lines; none if all is well. */
+/** Lists the problems of the network, one per line; empty if all is well. */
 export function networkProblems({ interfaces, problems }: Network): string[] {
   return [
     ...problems,
@@ -60,12 +60,12 @@ export function networkProblems({ interfaces, problems }: Network): string[] {
   ];
 }
 
-/** The interface that the preferred default route goes through. */
+/** Returns the interface of the preferred default route. */
 export function defaultInterface(network: Network): Interface | undefined {
   return network.interfaces.find(({ name }) => name === network.default);
 }
 
-/** Where packets to elsewhere go, and who is asked for names. */
+/** Describes the default route and its DNS servers. */
 export function routeText(network: Network): string {
   const one = defaultInterface(network);
   if (one === undefined) return 'none';

@@ -2,13 +2,13 @@ import type { SshState } from '../../services/ssh.ts';
 import type { Service } from '../../services/state.ts';
 import { count, duration } from '../../text/amount.ts';
 
-/** States in which a service is as it should be or on its way there. */
+/** States of a service that need no attention. */
 const CALM: readonly Service['state'][] = ['started', 'stopped'];
 
-/** Runlevels whose services are done once the machine is up, or come when it goes down. */
+/** Runlevels whose services run only while the machine boots or shuts down. */
 const PASSING = ['sysinit', 'shutdown'];
 
-/** Services that concern a person: those that belong to the running machine, and others that run. */
+/** Selects the services to show: those of the running machine, and others that are running. */
 export function concerning(services: readonly Service[]): Service[] {
   return services.filter(
     ({ state, runlevels }) =>
@@ -17,7 +17,10 @@ export function concerning(services: readonly Service[]): Service[] {
   );
 }
 
-/** How services fare: the number of those that are ready, each that is not at rest, and each that ended by itself. */
+/**
+ * Describes services: the number of those that are ready, each that is in another state than started or stopped, and
+ * each that has restarted by itself.
+ */
 export function serviceTexts(all: readonly Service[]): string[] {
   const services = concerning(all);
   const started = services.filter(({ state }) => state === 'started').length;
@@ -31,13 +34,13 @@ export function serviceTexts(all: readonly Service[]): string[] {
   return [[`${started} ready`, ...words, ...again].join('; ')];
 }
 
-/** A service's state in words. */
+/** Describes a service's state. */
 export function stateText(state: Service['state']): string {
   if (state === 'started') return 'ready';
   return state === 'inactive' ? 'waiting' : state;
 }
 
-/** Whether SSH is on, and for how long: `now` in milliseconds since 1970. */
+/** Describes whether SSH is on, and for how long. `now` is in milliseconds since 1970. */
 export function sshText({ state, until, enabledAtBoot }: SshState, now: number): string {
   const next = enabledAtBoot ? 'on' : 'off';
   if (state === 'off') return enabledAtBoot ? 'off, on after a restart' : 'off';

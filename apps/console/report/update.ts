@@ -15,7 +15,7 @@ const STATES = {
   refused: 'nothing can be updated',
 } as const;
 
-/** All that is known of a machine's updates. */
+/** Describes everything known about a machine's updates. */
 export function updateRows(status: UpdateStatus): Row[] {
   const { version, booted, state, problem, slots, server, channel, floor, keys } = status;
   const where = booted === null ? '' : `, slot ${booted.toUpperCase()}`;
@@ -34,7 +34,7 @@ export function updateRows(status: UpdateStatus): Row[] {
   ];
 }
 
-/** What a person is told of updates without asking: a version on trial, and one that was taken back. */
+/** Describes what needs attention: a version on trial, or one that was rolled back. */
 export function updateTexts(status: UpdateStatus): string[] {
   const { version, state, problem, last } = status;
   if (state === 'trial') return [`${version} is on trial, and not confirmed yet`];

@@ -1,6 +1,6 @@
-/** IPv4 addresses as they are typed. The rules are those of qx-network, which has the last word. */
+/** Checks of typed IPv4 addresses. The rules are those of qx-network, which checks them again. */
 
-/** An address as a 32-bit number, or `null` if it is none: four octets, without leading zeros. */
+/** Converts an address to a 32-bit number; `null` if it is invalid: four octets, without leading zeros. */
 export function toNumber(address: string): number | null {
   const octets = address.split('.');
   if (octets.length !== 4 || !octets.every((octet) => /^(0|[1-9]\d{0,2})$/.test(octet)))
@@ -10,13 +10,13 @@ export function toNumber(address: string): number | null {
   return numbers.reduce((sum, octet) => sum * 256 + octet, 0);
 }
 
-/** True for an address that one machine can have: not 0/8, loopback, multicast or reserved. */
+/** Whether a machine can have this address: not 0/8, loopback, multicast or reserved. */
 export function isHostAddress(address: string): boolean {
   const first = firstOctet(address);
   return first >= 1 && first !== 127 && first <= 223;
 }
 
-/** True for an address that can be asked for names; the machine's own counts too. */
+/** Whether this can be the address of a DNS server; loopback addresses are allowed. */
 export function isNameServer(address: string): boolean {
   return isHostAddress(address) || firstOctet(address) === 127;
 }
@@ -27,7 +27,7 @@ export interface Subnet {
   prefix: number;
 }
 
-/** `10.0.0.7/24` in its parts, or `null` if it is no such thing. */
+/** Parses text such as `10.0.0.7/24`; `null` if it is invalid. */
 export function toSubnet(text: string): Subnet | null {
   const [, address = '', digits = ''] = /^([\d.]+)\/([1-9]\d?)$/.exec(text) ?? [];
   const prefix = Number(digits);
@@ -35,14 +35,14 @@ export function toSubnet(text: string): Subnet | null {
   return { address, prefix };
 }
 
-/** True if an address is in the subnet of another. */
+/** Whether an address is in the subnet of another. */
 export function isInSubnet(address: string, subnet: Subnet): boolean {
   const size = 2 ** (32 - subnet.prefix);
   const [one, other] = [toNumber(address), toNumber(subnet.address)];
   return one !== null && other !== null && Math.floor(one / size) === Math.floor(other / size);
 }
 
-/** True for the first or last address of a subnet, which no machine can have. */
+/** Whether this is the first or last address of a subnet, which no machine can have. */
 export function isSubnetEnd({ address, prefix }: Subnet): boolean {
   const number = toNumber(address);
   if (number === null || prefix > 30) return false;
@@ -50,7 +50,7 @@ export function isSubnetEnd({ address, prefix }: Subnet): boolean {
   return number % size === 0 || number % size === size - 1;
 }
 
-/** True for the first address of a subnet. */
+/** Whether this is the first address of a subnet. */
 export function isSubnetStart({ address, prefix }: Subnet): boolean {
   const number = toNumber(address);
   return number !== null && number % 2 ** (32 - prefix) === 0;

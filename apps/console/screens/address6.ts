@@ -1,6 +1,8 @@
-/** IPv6 addresses as they are typed. The rules are those of qx-network, which has the last word. */
+/** Checks of typed IPv6 addresses. The rules are those of qx-network, which checks them again. */
 
-/** An address as eight numbers, or `null` if it is none. Neither a zone nor the octets of an IPv4 address may be in it. */
+/**
+ * Converts an address to eight numbers; `null` if it is invalid. Zones and embedded IPv4 addresses are not accepted.
+ */
 export function toGroups(address: string): number[] | null {
   const [left = '', right, ...more] = address.split('::');
   if (more.length > 0) return null;
@@ -18,19 +20,19 @@ function groupsOf(text: string): number[] | null {
   return groups.map((group) => Number.parseInt(group, 16));
 }
 
-/** True for an address that one machine can have and others can reach: not link-local, loopback, multicast, reserved. */
+/** Whether a machine can have this address and others can reach it: not link-local, loopback, multicast or reserved. */
 export function isHostAddress6(address: string): boolean {
   const [first = 0] = toGroups(address) ?? [];
   return first > 0 && (first & 0xff00) !== 0xff00 && !isLinkLocal(first);
 }
 
-/** True for an address that is good on one link. */
+/** Whether an address is link-local. */
 export function isLinkLocal6(address: string): boolean {
   const [first] = toGroups(address) ?? [];
   return first !== undefined && isLinkLocal(first);
 }
 
-/** True for an address that can be asked for names; the machine's own counts too. */
+/** Whether this can be the address of a DNS server; the loopback address is allowed. */
 export function isNameServer6(address: string): boolean {
   return isHostAddress6(address) || toGroups(address)?.join() === '0,0,0,0,0,0,0,1';
 }
@@ -41,14 +43,14 @@ export interface Subnet6 {
   prefix: number;
 }
 
-/** `2001:db8::7/64` in its parts, or `null` if it is no such thing. */
+/** Parses text such as `2001:db8::7/64`; `null` if it is invalid. */
 export function toSubnet6(text: string): Subnet6 | null {
   const [, address = '', digits = ''] = /^([\da-fA-F:]+)\/([1-9]\d{0,2})$/.exec(text) ?? [];
   const prefix = Number(digits);
   return isHostAddress6(address) && prefix <= 128 ? { address, prefix } : null;
 }
 
-/** True if an address is in the subnet of another. */
+/** Whether an address is in the subnet of another. */
 export function isInSubnet6(address: string, { address: other, prefix }: Subnet6): boolean {
   const [one, two] = [toGroups(address), toGroups(other)];
   if (one === null || two === null) return false;
@@ -58,12 +60,12 @@ export function isInSubnet6(address: string, { address: other, prefix }: Subnet6
   });
 }
 
-/** True for two ways to write one address. */
+/** Whether two texts denote the same address. */
 export function isSameAddress6(one: string, other: string): boolean {
   return toGroups(one) !== null && toGroups(one)?.join() === toGroups(other)?.join();
 }
 
-/** True for the first address of a subnet. */
+/** Whether this is the first address of a subnet. */
 export function isSubnetStart6({ address, prefix }: Subnet6): boolean {
   const groups = toGroups(address) ?? [];
   return groups.every((group, index) => {

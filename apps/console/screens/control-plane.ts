@@ -18,12 +18,12 @@ import { sticksScreen } from './sticks.ts';
 
 type Name = 'address' | 'token';
 
-/** Milliseconds for a file of a stick. */
+/** Milliseconds for reading a file from a stick. */
 const READ_LIMIT = 60_000;
-/** Characters of the longest token. */
+/** Length of the longest token, in characters. */
 const LONGEST_TOKEN = 200;
 
-/** How the host stands with its control plane. */
+/** Screen with the host's connection to its control plane. */
 export const CONTROL_PLANE: Screen = {
   facts: ['health'],
   takesText: false,
@@ -62,7 +62,10 @@ function viewControlPlane({ facts }: State, { columns }: Size): Body {
   );
 }
 
-/** @param how whether the control plane is to hear of it: one that is gone for good cannot */
+/**
+ * Asks before the host leaves its control plane. @param how whether to tell the control plane, which is impossible if
+ * it no longer exists
+ */
 function askToLeave(state: State, how: 'heard' | 'unheard'): Step {
   const address = state.facts.health.value?.controlPlane.address ?? null;
   if (address === null) return tell(state, 'Nothing to leave', 'No control plane is known.');
@@ -107,7 +110,7 @@ function joinScreen(): Screen {
   );
 }
 
-/** What a parser has against a value, without what to do about it, for which a form has no room. */
+/** Returns a parser's complaint about a value, without its advice, for which a form has no space. */
 function complaintOf(parse: () => unknown): string | null {
   try {
     parse();
@@ -117,7 +120,7 @@ function complaintOf(parse: () => unknown): string | null {
   }
 }
 
-/** Asks whether the authority that the token means is the one that the control plane shows; then joins. */
+/** Asks whether the token's fingerprint is the one that the control plane shows; then joins. */
 function compare(state: State, { address, token }: Invitation): Step {
   return confirm(state, {
     title: `Is this the fingerprint that ${address} shows?`,

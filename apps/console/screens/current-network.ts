@@ -1,7 +1,7 @@
 import type { Network } from '../../api/network.ts';
 import type { State } from '../state.ts';
 
-/** The network as it was read last, but for the seconds that changes on trial have left: those have gone on since. */
+/** Returns the network as last read, with the remaining seconds of changes on trial reduced by the time since. */
 export function currentNetwork({ facts, asked, now }: State): Network | null {
   const { value } = facts.network;
   if (value === null) return null;

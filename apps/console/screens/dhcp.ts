@@ -7,7 +7,7 @@ import { makeChange } from './network-change.ts';
 
 type Name = 'keep' | 'confirm';
 
-/** The form that has an interface ask for its address. */
+/** Creates the form that switches an interface to DHCP. */
 export function dhcpScreen(name: string, network: Network): Screen {
   return formScreen<Name>(
     {

@@ -11,13 +11,13 @@ import { type Body, body, rowLines } from './body.ts';
 
 const TITLE = 'First password';
 
-/** Cells of the labels. */
+/** Width of the labels, in cells. */
 const LABELS = 12;
 
-/** What gives an account another password later on. */
+/** Command that sets another password of an account later. */
 const RESET = 'qx-controlplane users reset-password NAME';
 
-/** The password with which the first administrator logs in, as long as nobody has logged in. */
+/** Screen with the first administrator's password, while nobody has logged in yet. */
 export const FIRST_PASSWORD: Screen = {
   facts: ['host', 'firstLogIn'],
   takesText: false,
@@ -66,7 +66,7 @@ function onOfferKey(state: State, key: Key): Step {
   });
 }
 
-/** A password that was made; it is known to this screen alone. */
+/** Creates the screen of an issued password, which is stored nowhere else. */
 function shownScreen(issued: IssuedUser): Screen {
   return {
     facts: ['host', 'firstLogIn'],
@@ -103,7 +103,7 @@ function viewShown({ username, password }: IssuedUser, { facts }: State, room: S
   return body(TITLE, 'Esc Back', lines);
 }
 
-/** Where people log in. */
+/** Describes where people log in. */
 function addressText(people: FirstLogIn['people'], address: string | null): string {
   if (people === null) return 'people are not served at the moment: the log says why';
   if (address === null) return 'none: this machine has no address';
@@ -111,7 +111,7 @@ function addressText(people: FirstLogIn['people'], address: string | null): stri
   return `https://${host}${people.port === 443 ? '' : `:${people.port}`}`;
 }
 
-/** Paragraphs, an empty line between two. */
+/** Formats paragraphs, separated by empty lines. */
 function linesOf(texts: readonly string[], columns: number): Line[] {
   return texts.flatMap((text, index) => [
     ...(index === 0 ? [] : [line('')]),

@@ -10,16 +10,16 @@ import { show } from '../steps.ts';
 /** A form that fills a screen. */
 export interface FormSpec<Name extends string> {
   title: string;
-  /** What it is for, a paragraph each. */
+  /** Its purpose, by paragraph. */
   purpose: readonly string[];
   fields: Fields<Name>;
-  /** Facts that are kept fresh meanwhile. */
+  /** Facts that are kept up to date meanwhile. */
   facts?: readonly FactName[];
-  /** What comes of values none of which has a problem. The form stays on the screen meanwhile, for a second try. */
+  /** Handles submitted values without problems. The form stays on the screen meanwhile, for another try. */
   send(state: State, values: Values<Name>): Step;
 }
 
-/** A screen that is a form, with these values to begin with. */
+/** Creates a screen with a form that has these initial values. */
 export function formScreen<Name extends string>(
   spec: FormSpec<Name>,
   values: Values<Name>,

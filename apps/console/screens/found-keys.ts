@@ -9,12 +9,12 @@ import { show } from '../steps.ts';
 import { type Body, body } from './body.ts';
 import { bodyRows } from './room.ts';
 
-/** A key in one line: the fingerprint is what people compare. */
+/** Formats a key in one line, with the fingerprint for comparison by people. */
 export function keyText({ type, fingerprint, comment }: PublicKey, remark = ''): string {
   return plain(`${column(type, 10)} ${fingerprint} ${remark}${comment}`).trimEnd();
 }
 
-/** Keys that were found somewhere, one of which or all of which may log in from now on. */
+/** Creates the screen of found keys, of which one or all can be allowed to log in. */
 export function foundKeysScreen(
   where: string,
   found: readonly PublicKey[],
@@ -35,7 +35,7 @@ export function foundKeysScreen(
   };
 }
 
-/** Lets keys log in. */
+/** Adds keys that may log in. */
 export function addKeys(state: State, keys: readonly PublicKey[]): Step {
   const input = `${keys.map(({ text }) => text).join('\n')}\n`;
   const one = keys.length === 1;

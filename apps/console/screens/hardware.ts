@@ -11,10 +11,10 @@ import { show, stay } from '../steps.ts';
 import { type Body, body, rowLines } from './body.ts';
 import { bodyRows } from './room.ts';
 
-/** Cells of the labels. */
+/** Width of the labels, in cells. */
 const LABELS = 10;
 
-/** What the machine is made of, from its top. */
+/** Screen with the machine's hardware, from its top. */
 export const HARDWARE = hardwareScreen(0);
 
 function hardwareScreen(top: number): Screen {
@@ -85,7 +85,7 @@ function hardwareRows(hardware: Hardware): Row[] {
 
 const orNone = (texts: readonly string[]) => (texts.length === 0 ? ['none'] : texts);
 
-/** What is known of several, one after the other. */
+/** Joins the known values. */
 function known(texts: readonly (string | null)[]): string {
   return texts.filter((text) => text !== null).join(' ') || 'not known';
 }

@@ -3,12 +3,12 @@ import { textField } from '../kit/field.ts';
 import type { Screen, State } from '../state.ts';
 import { formScreen } from './form.ts';
 
-/** True for a host name by RFC 1123: the rule is that of qx-hostname, which has the last word. */
+/** Whether this is a host name of RFC 1123: the rule is that of qx-hostname, which checks it again. */
 export function isHostName(name: string): boolean {
   return /^[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$/.test(name);
 }
 
-/** The form for the machine's name, filled in with the one that it has. */
+/** Creates the form for the machine's name, filled with the present one. */
 export function hostNameScreen({ facts }: State): Screen {
   return formScreen<'name'>(
     {

@@ -3,7 +3,7 @@ import { type Line, line } from '../kit/frame.ts';
 import { wrap } from '../kit/text.ts';
 import { ipv6Text, routeText, trialText } from '../report/network.ts';
 
-/** What is known of an interface, and of the network as far as it concerns whoever changes it. */
+/** Describes an interface, and what matters of the network for its configuration. */
 export function detailLines(one: Interface, network: Network, columns: number): Line[] {
   const texts = [
     `Hardware address ${one.mac}, configured by ${one.source ?? 'default (DHCP)'}`,

@@ -19,10 +19,10 @@ import { routesScreen } from './routes.ts';
 import { staticScreen } from './static.ts';
 import { wifiScreen } from './wifi.ts';
 
-/** Milliseconds that a look for WiFi networks may take. */
+/** Milliseconds that a scan for WiFi networks may take. */
 const SCAN_LIMIT = 30_000;
 
-/** What can be done with an interface. */
+/** Returns the commands for an interface. */
 export function interfaceCommands(one: Interface, network: Network): Command[] {
   const { name, kind, type } = one;
   const commands: (Command | false)[] = [
@@ -70,7 +70,7 @@ export function interfaceCommands(one: Interface, network: Network): Command[] {
   return commands.filter((command) => command !== false);
 }
 
-/** What can be done with an interface of this name, and what is known of it. */
+/** Creates the screen of an interface, with its commands and details. */
 export function interfaceScreen(name: string, list: List = LIST_START): Screen {
   const find = (state: State) => currentNetwork(state)?.interfaces.find((one) => one.name === name);
   const title = `Network: ${name}`;
@@ -99,7 +99,7 @@ export function interfaceScreen(name: string, list: List = LIST_START): Screen {
   };
 }
 
-/** Looks for WiFi networks, and shows them. */
+/** Scans for WiFi networks, and shows them. */
 export function lookForWifi(state: State, { name, kind }: Interface): Step {
   if (kind !== 'wifi') return tell(state, 'No WiFi', `${name} is not a WiFi interface.`);
   return work(state, {

@@ -17,7 +17,7 @@ import { makeChange } from './network-change.ts';
 
 type Name = 'method' | 'address' | 'gateway' | 'dns' | 'keep' | 'confirm';
 
-/** The C library asks no more. */
+/** The C library uses no more than these. */
 const MOST_NAME_SERVERS = 3;
 
 const FIELDS = [
@@ -75,7 +75,7 @@ function gatewayProblem({ method, address, gateway }: Values<Name>): string | nu
   return isInSubnet6(gateway, subnet) ? null : `Outside ${address}.`;
 }
 
-/** The form for an interface's IPv6, filled in with what it has now. */
+/** Creates the form for an interface's IPv6, filled with its present configuration. */
 export function ipv6Screen({ name, ipv6, dns }: Interface, network: Network): Screen {
   const method = ipv6.method ?? 'auto';
   const own = ipv6.addresses.find(({ origin }) => origin === 'static');

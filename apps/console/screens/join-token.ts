@@ -13,7 +13,7 @@ type Name = 'hours' | 'uses' | 'description';
 
 const HOUR = 60 * 60;
 
-/** The form that makes a join token. */
+/** Creates the form for a new join token. */
 export function joinTokenScreen(): Screen {
   return formScreen<Name>(
     {
@@ -67,7 +67,7 @@ function isNumber(text: string, most: number): boolean {
   return /^[1-9]\d*$/.test(text) && Number(text) <= most;
 }
 
-/** A token that was made; it is known to this screen alone. */
+/** Creates the screen of a new token, which is stored nowhere else. */
 function madeScreen(token: NewToken): Screen {
   return {
     facts: [],

@@ -7,7 +7,7 @@ import { makeChange } from './network-change.ts';
 
 type Name = 'ssid' | 'password' | 'keep';
 
-/** The fields of a WiFi network to join; their rules are qx-network's. */
+/** Fields of a WiFi network; their rules are qx-network's. */
 const FIELDS = [
   textField<Name>({
     name: 'ssid',
@@ -30,7 +30,7 @@ const FIELDS = [
   keepField,
 ] as const;
 
-/** The form that joins a WiFi network. */
+/** Creates the form that joins a WiFi network. */
 export function joinScreen(name: string, ssid: string, state: State): Screen {
   const keep = usualKeep({ persistent: state.facts.network.value?.persistent ?? false });
   return formScreen<Name>(

@@ -2,7 +2,7 @@ import type { Network } from '../../api/network.ts';
 import type { Keep, Lasting } from '../../network/change.ts';
 import { choiceField } from '../kit/field.ts';
 
-/** The field that says how long a change of the network lasts. */
+/** Field for how long a change of the network lasts. */
 export const keepField = choiceField({
   name: 'keep',
   label: 'Lasts',
@@ -12,10 +12,10 @@ export const keepField = choiceField({
   ],
 });
 
-/** Seconds in which a change is confirmed: enough for a slow machine to make it, and to try the new address. */
+/** Seconds in which a change must be confirmed: enough for a slow machine to make it, and to try the new address. */
 export const CONFIRM_SECONDS = 120;
 
-/** The field that says whether a change is undone by itself. */
+/** Field for whether a change is undone without a confirmation. */
 export const confirmField = choiceField({
   name: 'confirm',
   label: 'Undone',
@@ -25,17 +25,17 @@ export const confirmField = choiceField({
   ],
 });
 
-/** What is offered first: without a disk for settings nothing lasts longer than the session. */
+/** Returns the default choice: without a disk for settings, nothing lasts longer than the session. */
 export function usualKeep({ persistent }: Pick<Network, 'persistent'>): Keep {
   return persistent ? 'persistent' : 'session';
 }
 
-/** What the field holds. */
+/** Converts the value of the field. */
 export function toKeep(value: string): Keep {
   return value === 'session' ? 'session' : 'persistent';
 }
 
-/** What both fields hold. */
+/** Converts the values of both fields. */
 export function toLasting({ keep, confirm }: { keep: string; confirm: string }): Lasting {
   return { keep: toKeep(keep), confirm: confirm === 'yes' ? CONFIRM_SECONDS : null };
 }

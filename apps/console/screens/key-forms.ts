@@ -6,14 +6,14 @@ import { enter, stay } from '../steps.ts';
 import { formScreen } from './form.ts';
 import { addKeys, foundKeysScreen } from './found-keys.ts';
 
-/** Characters of an RSA key of 16,384 bits with options and comment. */
+/** Length of an RSA key of 16,384 bits with options and comment, in characters. */
 const LONGEST_KEY = 4_096;
 const LONGEST_URL = 1_000;
 
-/** Milliseconds. */
+/** In milliseconds. */
 const FETCH_LIMIT = 60_000;
 
-/** The form for a key that is typed, or pasted into the terminal. */
+/** Creates the form for a key that is typed, or pasted into the terminal. */
 export function keyFormScreen(): Screen {
   return formScreen<'key'>(
     {
@@ -40,7 +40,7 @@ export function keyFormScreen(): Screen {
   );
 }
 
-/** The form for keys that a web server has: whoever it is, they count by their hash. */
+/** Creates the form for keys on a web server: the server is not trusted, their hash is checked. */
 export function keyUrlScreen(): Screen {
   return formScreen<'url' | 'sha256'>(
     {

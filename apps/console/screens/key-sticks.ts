@@ -5,10 +5,10 @@ import { enter } from '../steps.ts';
 import { foundKeysScreen } from './found-keys.ts';
 import { sticksScreen } from './sticks.ts';
 
-/** Milliseconds. */
+/** In milliseconds. */
 const LIMIT = 60_000;
 
-/** Sticks that may have keys. */
+/** Screen with sticks that may contain keys. */
 export const KEY_STICKS = sticksScreen({
   title: 'SSH: keys from a stick',
   above: (_state, columns) =>

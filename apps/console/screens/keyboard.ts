@@ -8,7 +8,7 @@ import { show } from '../steps.ts';
 import { type Body, body } from './body.ts';
 import { bodyRows } from './room.ts';
 
-/** Layouts of the keyboard at the screen. */
+/** Creates the screen of keyboard layouts. */
 export function keyboardScreen(list: List = LIST_START): Screen {
   return {
     facts: ['keyboard'],

@@ -12,7 +12,7 @@ import { keyFormScreen, keyUrlScreen } from './key-forms.ts';
 import { KEY_STICKS } from './key-sticks.ts';
 import { bodyRows } from './room.ts';
 
-/** Keys that may log in as root. */
+/** Creates the screen of keys that may log in as root. */
 export function keysScreen(list: List = LIST_START): Screen {
   return {
     facts: ['logInKeys'],

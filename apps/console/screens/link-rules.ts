@@ -1,19 +1,19 @@
 import { isHostAddress, isSubnetStart, toSubnet } from './address.ts';
 import { isHostAddress6, isLinkLocal6, isSubnetStart6, toSubnet6 } from './address6.ts';
 
-/** Names, numbers and routes of links as they are typed. The rules are those of qx-network, which has the last word. */
+/** Checks of typed names, numbers and routes of links. The rules are those of qx-network, which checks them again. */
 
-/** True for what may be the name of an interface. */
+/** Whether this can be the name of an interface. */
 export function isInterfaceName(name: string): boolean {
   return /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,14}$/.test(name);
 }
 
-/** Words with commas between. */
+/** Splits a comma-separated list. */
 export function toList(text: string): string[] {
   return text.trim() === '' ? [] : text.split(',').map((word) => word.trim());
 }
 
-/** What is wrong with the names of ports; `null` if nothing is. */
+/** Returns what is wrong with the names of ports; `null` if nothing is. */
 export function portsProblem(text: string): string | null {
   const ports = toList(text);
   const wrong = ports.find((port) => !isInterfaceName(port));
@@ -23,12 +23,12 @@ export function portsProblem(text: string): string | null {
   return twice === undefined ? null : `${twice} is there twice.`;
 }
 
-/** True for a decimal number without leading zeros. */
+/** Whether this is a decimal number in a range, without leading zeros. */
 export function isNumber(text: string, least: number, most: number): boolean {
   return /^[1-9]\d{0,8}$/.test(text) && Number(text) >= least && Number(text) <= most;
 }
 
-/** True for `SUBNET/PREFIX via GATEWAY`. */
+/** Whether this is a route in the form `SUBNET/PREFIX via GATEWAY`. */
 export function isRoute(text: string): boolean {
   const [, subnet = '', gateway = ''] = /^(\S+) via (\S+)$/.exec(text) ?? [];
   if (subnet.includes(':')) {

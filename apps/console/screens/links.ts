@@ -70,7 +70,7 @@ const VLAN: Fields<Vlan> = [
   confirmField,
 ];
 
-/** The form for a new bridge, over an interface. */
+/** Creates the form for a new bridge with an interface as its port. */
 export function bridgeScreen(port: string, network: Network): Screen {
   return formScreen<Bridge>(
     {
@@ -87,7 +87,7 @@ export function bridgeScreen(port: string, network: Network): Screen {
   );
 }
 
-/** The form for a new bond. */
+/** Creates the form for a new bond. */
 export function bondScreen(port: string, network: Network): Screen {
   return formScreen<Bond>(
     {
@@ -106,7 +106,7 @@ export function bondScreen(port: string, network: Network): Screen {
   );
 }
 
-/** The form for a new VLAN on an interface. */
+/** Creates the form for a new VLAN on an interface. */
 export function vlanScreen(link: string, network: Network): Screen {
   return formScreen<Vlan>(
     {
@@ -137,7 +137,7 @@ function lasting(network: Network): Record<Lasts, string> {
   return { keep: usualKeep(network), confirm: 'yes' };
 }
 
-/** The first name with a number that no interface has. */
+/** Returns the first numbered name that no interface has. */
 function freeName(prefix: string, { interfaces }: Network): string {
   let number = 0;
   while (interfaces.some(({ name }) => name === `${prefix}${number}`)) number += 1;

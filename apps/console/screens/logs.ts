@@ -14,19 +14,19 @@ const LOGS = [
   { source: 'kernelWarnings', title: 'Kernel warnings and errors' },
 ] as const satisfies readonly { source: FactName; title: string }[];
 
-/** Which log, and where one is in it: the first line that is seen; `end` follows the newest. */
+/** The shown log, and its first visible line; `end` follows the newest lines. */
 interface Place {
   log: number;
   top: number | 'end';
 }
 
-/** The logs, each at its end. */
+/** Screen with the logs, each at its end. */
 export const LOGS_SCREEN = logScreen({ log: 0, top: 'end' });
 
 function logScreen(place: Place): Screen {
   const { source } = logOf(place);
   return {
-    // What somebody reads does not change under his eyes.
+    // Above the end, the text must not change while somebody reads it.
     facts: place.top === 'end' ? [source] : [],
     takesText: false,
     view: (state, room) => viewLog(state, place, room),
@@ -48,7 +48,7 @@ function neighbour({ log }: Place, step: number): Place {
   return { log: (log + step + LOGS.length) % LOGS.length, top: 'end' };
 }
 
-/** The first line that is seen after a key. At the end, the log is followed. */
+/** Returns the first visible line after a key. At the end, the log is followed. */
 function scroll(state: State, place: Place, key: Key): number | 'end' {
   const page = bodyRows(state.size);
   const lines = state.facts[logOf(place).source].value ?? [];

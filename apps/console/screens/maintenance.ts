@@ -10,7 +10,7 @@ import { enter, stay } from '../steps.ts';
 import { type Body, body } from './body.ts';
 import { formScreen } from './form.ts';
 
-/** Whether the host starts virtual machines. */
+/** Screen with the host's maintenance. */
 export const MAINTENANCE: Screen = {
   facts: ['health', 'vms'],
   takesText: false,

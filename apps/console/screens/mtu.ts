@@ -9,11 +9,11 @@ import { makeChange } from './network-change.ts';
 
 type Name = 'mtu' | 'keep';
 
-/** Below 1280 bytes there is no IPv6. */
+/** In bytes: IPv6 needs at least 1280. */
 const LEAST = 1280;
 const MOST = 9216;
 
-/** The form for the size of an interface's packets. */
+/** Creates the form for an interface's MTU. */
 export function mtuScreen({ name, mtu }: Interface, network: Network): Screen {
   return formScreen<Name>(
     {

@@ -8,26 +8,26 @@ import { wrap } from '../kit/text.ts';
 import type { Dialog, State, Step } from '../state.ts';
 import { open, stay } from '../steps.ts';
 
-/** What a change of the network changes. */
+/** Facts that a change of the network affects. */
 const FACTS = ['network', 'host', 'health'] as const;
 
 /** Milliseconds that a confirmation may take. */
 const CONFIRM_LIMIT = 60_000;
 
-/** What qx-network says of the time, which is counted here. */
+/** The remaining time in qx-network's output, which is replaced by the countdown here. */
 const UNDONE = /: undone in \d+ s unless confirmed: /;
 
-/** A change of the network, on its way. */
+/** A change of the network to make. */
 interface NetworkChange {
   title: string;
-  /** The interface. */
+  /** Name of the interface. */
   name: string;
   command: NetworkCommand;
-  /** If it is on trial, the seconds are counted. */
+  /** How long it lasts; a change on trial has a countdown. */
   lasting: Lasting;
 }
 
-/** Makes a change of the network, and tells what came of it. */
+/** Makes a change of the network, and shows the result. */
 export function makeChange(state: State, { title, name, command, lasting }: NetworkChange): Step {
   const { confirm = null } = lasting;
   return request(state, {
@@ -35,7 +35,7 @@ export function makeChange(state: State, { title, name, command, lasting }: Netw
     facts: FACTS,
     leads: 'menu',
     run: async (deps, signal) => {
-      // The time counts from before the change: what is shown ends sooner than what is, never later.
+      // The time counts from before the change: the countdown may end before the trial, but never after it.
       const begun = Date.now();
       const said = await deps.changeNetwork(command, signal);
       if (confirm === null) return said.join('. ');
@@ -45,7 +45,7 @@ export function makeChange(state: State, { title, name, command, lasting }: Netw
   });
 }
 
-/** Keeps a change that is on trial, after the password. */
+/** Confirms a change that is on trial, after asking for the password. */
 export function requestConfirmation(state: State, name: string): Step {
   return request(state, {
     title: `Confirming the change of ${name}`,
@@ -58,15 +58,15 @@ export function requestConfirmation(state: State, name: string): Step {
 
 interface Shown {
   name: string;
-  /** What qx-network said. */
+  /** Output of qx-network. */
   said: readonly string[];
-  /** How long it is on trial in all. */
+  /** Length of the trial in seconds. */
   seconds: number;
-  /** Milliseconds since 1970. */
+  /** End of the trial in milliseconds since 1970. */
   until: number;
 }
 
-/** Tells that a change was made, and counts the seconds until it is undone. */
+/** Creates the dialog that reports a change, and counts down to its undoing. */
 export function trialDialog({ name, said, seconds, until }: Shown): Dialog {
   const secondsLeft = ({ now }: State) => Math.min(Math.ceil((until - now) / 1000), seconds);
   return {
@@ -92,7 +92,7 @@ export function trialDialog({ name, said, seconds, until }: Shown): Dialog {
   };
 }
 
-/** Keeps what this person has just been allowed to change: the password is not asked for again. */
+/** Confirms a change that this person has just made: the password is not asked for again. */
 function confirmNow(state: State, name: string): Step {
   return work(state, {
     title: `Confirming the change of ${name}`,

@@ -11,7 +11,7 @@ import { detailLines } from './interface-details.ts';
 import { enterReach } from './reach.ts';
 import { bodyRows } from './room.ts';
 
-/** The interfaces, the first one selected. */
+/** Screen with the interfaces, the first one selected. */
 export const NETWORK = networkScreen(LIST_START);
 
 function networkScreen(list: List): Screen {
@@ -38,7 +38,7 @@ function onNetworkKey(state: State, list: List, key: Key): Step {
   return show(state, networkScreen(moveInList(list, key, size)));
 }
 
-/** The interfaces, and what is known of the selected one. */
+/** Draws the interfaces, and details of the selected one. */
 function viewNetwork(state: State, selected: List, room: Size): Body {
   const { problem } = state.facts.network;
   const value = currentNetwork(state);

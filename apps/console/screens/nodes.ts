@@ -12,13 +12,13 @@ import { type Body, body, rowLines } from './body.ts';
 import { joinTokenScreen } from './join-token.ts';
 import { bodyRows } from './room.ts';
 
-/** Rows that the heading and the selected node take, besides the list. */
+/** Rows besides the list: the heading and the selected node. */
 const OTHER_ROWS = 7;
 
-/** Cells of the labels. */
+/** Width of the labels, in cells. */
 const LABELS = 12;
 
-/** The hosts that have joined, the first one selected. */
+/** Screen with the joined hosts, the first one selected. */
 export const NODES = nodesScreen(LIST_START);
 
 function nodesScreen(list: List): Screen {
@@ -74,7 +74,7 @@ function entryOf(node: FleetNode, now: number, names: number): string {
   ].join(' ');
 }
 
-/** What there is to tell of the selected node besides. What is old is said to be so. */
+/** Describes the selected node, and how old this information is. */
 function rowsOfNode(node: FleetNode, now: number): Row[] {
   const { id, managementAddress, addressSince, isHeard, vms } = node;
   const since =

@@ -8,7 +8,7 @@ type Name = 'password' | 'again';
 
 const LEAST_CHARACTERS = 8;
 
-/** A new password, twice; its rules are qx-password's. */
+/** Fields of a new password, typed twice; the rules are qx-password's. */
 const FIELDS = [
   secretField<Name>({
     name: 'password',
@@ -27,7 +27,7 @@ const FIELDS = [
   }),
 ] as const;
 
-/** The form for a new password, empty. */
+/** Creates the empty form for a new password. */
 export function passwordScreen(): Screen {
   return formScreen<Name>(
     {
@@ -35,7 +35,7 @@ export function passwordScreen(): Screen {
       purpose: ['The password of root, for this console and for log-in prompts; never over SSH.'],
       fields: FIELDS,
       send: (state, { password }) =>
-        // Neither password stays on the screen.
+        // Clear the form: no password stays on the screen.
         request(show(state, passwordScreen()).state, {
           title: 'Setting the password',
           facts: [],

@@ -14,7 +14,7 @@ const PURPOSE: Readonly<Record<Action, readonly string[]>> = {
   import: ['A storage pool of what is there already. Nothing on it is changed.'],
 };
 
-/** What may be the place of each kind, and how that is said. */
+/** Pattern of the place for each kind of pool, and the message if it does not match. */
 const PLACES: Readonly<Record<string, { pattern: RegExp; problem: string }>> = {
   disk: { pattern: /^\/dev\/[A-Za-z0-9][A-Za-z0-9_/-]*$/, problem: 'A disk, such as /dev/sdb.' },
   lvm: { pattern: /^\/dev\/[A-Za-z0-9][A-Za-z0-9_/-]*$/, problem: 'A disk, such as /dev/sdb.' },
@@ -22,7 +22,7 @@ const PLACES: Readonly<Record<string, { pattern: RegExp; problem: string }>> = {
   nfs: { pattern: /^\S+:\/\S*$/, problem: 'An export, such as nas.example:/pool.' },
 };
 
-/** The form for a pool that is made, or taken over. */
+/** Creates the form for a pool to create or import. */
 export function poolScreen(action: Action): Screen {
   return formScreen<Name>(
     {
@@ -86,7 +86,7 @@ function fieldsOf(action: Action): Fields<Name> {
   ];
 }
 
-/** What is asked of the agent, as `qx-node pool` asks it. */
+/** Returns the request to the agent, in the form that `qx-node pool` sends. */
 function requestOf(action: Action, { name, kind, place, serial }: Values<Name>): PoolRequest {
   switch (kind) {
     case 'directory':
@@ -98,7 +98,7 @@ function requestOf(action: Action, { name, kind, place, serial }: Values<Name>):
         action,
         pool: { name },
         disks: [place],
-        // What an import finds on the disk says itself which of both it is.
+        // On import, the content of the disk shows which of both kinds it is.
         ...(kind === 'lvm' && action === 'create' ? { lvm: true } : {}),
         ...(serial === '' ? {} : { destroy: serial }),
       };

@@ -36,7 +36,7 @@ const COMMANDS: readonly Command[] = [
   },
 ];
 
-/** Restart, shut down, and cutting that short. */
+/** Screen to restart, to shut down, and to cut a shutdown short. */
 export const POWER = powerScreen(LIST_START);
 
 function powerScreen(list: List): Screen {
@@ -95,10 +95,10 @@ function askToCutShort(state: State): Step {
   });
 }
 
-/** What a machine that goes down already still waits for. */
+/** Returns what a machine that is shutting down still waits for. */
 const waitsFor = ({ facts }: State) => facts.stop.value?.waits ?? null;
 
-/** What ends with the machine. */
+/** Describes what ends with the machine. */
 function consequences({ sources, facts }: State): string {
   if (!sources.includes('vms')) return 'Its services stop.';
   const { value } = facts.vms;

@@ -19,7 +19,7 @@ const STATES: Record<Reach['state'], string> = {
   unknown: 'not known',
 };
 
-/** Tests the management network, and shows what comes of it. */
+/** Tests the management network, and shows the results. */
 export function enterReach(state: State): Step {
   return andThen(enter(state, REACH), (now) => ask(now, ['reach']));
 }
@@ -34,7 +34,7 @@ const REACH: Screen = {
 function viewReach(state: State, room: Size): Body {
   const title = 'Test of the management network';
   const { value, problem } = state.facts.reach;
-  // What was seen before is not shown as what is.
+  // Do not show earlier results as present ones.
   if (state.asked.reach?.answered !== true) {
     return body(title, 'Esc Back', [line('Gateway, DNS servers and control plane are asked ...')]);
   }

@@ -7,7 +7,7 @@ import { formScreen } from './form.ts';
 
 type Name = 'data' | 'name';
 
-/** The form for a factory reset, for which the machine's own name is typed. */
+/** Opens the form for a factory reset, in which the machine's own name must be typed. */
 export function enterReset(state: State): Step {
   const name = state.facts.host.value?.hostname ?? state.facts.network.value?.hostname;
   if (name === undefined) {

@@ -9,10 +9,10 @@ import { makeChange } from './network-change.ts';
 
 type Name = 'routes' | 'keep';
 
-/** Characters of the list: some forty routes. */
+/** Longest list in characters: about forty routes. */
 const LONGEST = 2_000;
 
-/** The form for an interface's static routes. */
+/** Creates the form for an interface's static routes. */
 export function routesScreen({ name, routes }: Interface, network: Network): Screen {
   return formScreen<Name>(
     {

@@ -11,7 +11,7 @@ import { show } from '../steps.ts';
 import { type Body, body } from './body.ts';
 import { bodyRows } from './room.ts';
 
-/** The services that concern a person, the first one selected. */
+/** Screen with the services, the first one selected. */
 export const SERVICES = servicesScreen(LIST_START);
 
 function servicesScreen(list: List): Screen {

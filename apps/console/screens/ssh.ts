@@ -32,7 +32,7 @@ const COMMANDS: readonly Command[] = [
   { letter: 'y', text: 'Keys that may log in', run: (state) => enter(state, keysScreen()) },
 ];
 
-/** Whether SSH is on, and what can be done about it. */
+/** Screen with the state of SSH and its commands. */
 export const SSH = sshScreen(LIST_START);
 
 function sshScreen(list: List): Screen {
@@ -47,7 +47,7 @@ function sshScreen(list: List): Screen {
   };
 }
 
-/** The form that says how long SSH is on. */
+/** Creates the form for how long SSH is on. */
 function minutesScreen(): Screen {
   return formScreen<'minutes'>(
     {
@@ -107,7 +107,7 @@ function viewSsh(state: State, list: List, room: Size): Body {
   ]);
 }
 
-/** Who can log in. */
+/** Describes who can log in. */
 function loginText({ facts }: State): string {
   const { value, problem } = facts.logInKeys;
   const rule = 'root logs in with a key, never with a password';
@@ -116,7 +116,7 @@ function loginText({ facts }: State): string {
   return `${rule}: ${count(value.length, 'key')} may.`;
 }
 
-/** What whoever logs in first compares with what the client shows. */
+/** Lists the host's keys, to compare with those that a client shows at the first log-in. */
 function hostKeyLines({ facts }: State): Line[] {
   const { value, problem } = facts.hostKeys;
   if (value === null) return problem === null ? [] : [line(`This host's keys: ${problem}`)];

@@ -11,10 +11,10 @@ import { makeChange } from './network-change.ts';
 
 type Name = 'address' | 'gateway' | 'dns' | 'keep' | 'confirm';
 
-/** The C library asks no more. */
+/** The C library uses no more than these. */
 const MOST_NAME_SERVERS = 3;
 
-/** The fields of a static address. */
+/** Fields of a static address. */
 const FIELDS = [
   textField<Name>({
     name: 'address',
@@ -58,7 +58,7 @@ function gatewayProblem({ address, gateway }: Values<Name>): string | null {
   return isEnd ? 'This is the first or last address of the subnet.' : null;
 }
 
-/** The form for a static address, filled in with what the interface has now. */
+/** Creates the form for a static address, filled with the interface's present configuration. */
 export function staticScreen(one: Interface, network: Network): Screen {
   const [now] = one.addresses;
   return formScreen<Name>(

@@ -29,10 +29,10 @@ import { type Body, body, rowLines } from './body.ts';
 import { currentNetwork } from './current-network.ts';
 import { bodyRows } from './room.ts';
 
-/** Cells of the labels. */
+/** Width of the labels, in cells. */
 const LABELS = 18;
 
-/** The machine at a glance, from its top. */
+/** Screen with an overview of the machine, from its top. */
 export const STATUS = statusScreen(0);
 
 function statusScreen(top: number): Screen {
@@ -55,7 +55,7 @@ function statusScreen(top: number): Screen {
   };
 }
 
-/** A key on the status screen: arrows scroll, `q` leaves. */
+/** Handles a key on the status screen: arrows scroll, `q` leaves. */
 function onStatusKey(state: State, top: number, key: Key): Step {
   if (letter(key) === 'q') return leave(state, EXIT.left);
   const last = Math.max(statusLines(state, state.size.columns).length - bodyRows(state.size), 0);

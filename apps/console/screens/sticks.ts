@@ -10,19 +10,22 @@ import { show } from '../steps.ts';
 import { type Body, body } from './body.ts';
 import { bodyRows } from './room.ts';
 
-/** A screen on which one of the sticks is chosen. */
+/** Options of a screen on which a stick is chosen. */
 export interface SticksOptions {
   title: string;
   /** Facts that `above` needs besides the sticks. */
   facts?: readonly FactName[];
-  /** What is told above the list; the lines are at most so many cells wide. */
+  /** Returns the lines above the list. @param columns their largest width, in cells */
   above: (state: State, columns: number) => readonly Line[];
-  /** What Enter does: `Read`. */
+  /** Label of Enter, such as `Read`. */
   enter: string;
   choose: (state: State, stick: Stick) => Step;
 }
 
-/** Lists the sticks with a file system that can be read and written, as they are put in and taken out. */
+/**
+ * Creates the screen of sticks with a readable and writable file system; it is updated when sticks are plugged in or
+ * out.
+ */
 export function sticksScreen(options: SticksOptions, list: List = LIST_START): Screen {
   return {
     facts: ['sticks', ...(options.facts ?? [])],

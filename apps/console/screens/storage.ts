@@ -14,7 +14,7 @@ import { type Body, body } from './body.ts';
 import { poolScreen } from './pool.ts';
 import { bodyRows } from './room.ts';
 
-/** Storage pools, the first one selected, and the disks of the machine. */
+/** Screen with storage pools, the first one selected, and the machine's disks. */
 export const STORAGE = storageScreen(LIST_START);
 
 function storageScreen(list: List): Screen {

@@ -3,7 +3,7 @@ import { line } from '../kit/frame.ts';
 import { plain, wrap } from '../kit/text.ts';
 import { sticksScreen } from './sticks.ts';
 
-/** Sticks that can take a support bundle. */
+/** Screen with sticks for a support bundle. */
 export const SUPPORT = sticksScreen({
   title: 'Support bundle',
   facts: ['host'],

@@ -20,7 +20,7 @@ import { timeScreen } from './time.ts';
 import { UPDATE } from './update.ts';
 import { VMS } from './vms.ts';
 
-/** Screens that have no key of their own in the menu: a further one is a line here. */
+/** Screens without a key of their own in the menu; a new one needs a line here. */
 const ENTRIES: readonly (Command & { needs?: FactName })[] = [
   { letter: 'n', text: 'Nodes', needs: 'nodes', run: (state) => enter(state, NODES) },
   {
@@ -54,7 +54,7 @@ const ENTRIES: readonly (Command & { needs?: FactName })[] = [
   { letter: 'f', text: 'Factory reset', run: enterReset },
 ];
 
-/** What one sets up once, or seldom looks at. */
+/** Screen with seldom used entries. */
 export const SYSTEM = systemScreen(LIST_START);
 
 function systemScreen(list: List): Screen {
@@ -72,7 +72,7 @@ function systemScreen(list: List): Screen {
   };
 }
 
-/** Those that this appliance has: of the others it knows nothing. */
+/** Returns the entries for which this appliance has the facts. */
 function entriesOf({ sources }: State): Command[] {
   return ENTRIES.filter(({ needs }) => needs === undefined || sources.includes(needs));
 }

@@ -18,7 +18,7 @@ const MOST_SERVERS = 8;
 /** Characters of eight long names. */
 const LONGEST = 1_000;
 
-/** True for the name or address of a time server: the rule is that of qx-time, which has the last word. */
+/** Whether this is the name or address of a time server: the rule is that of qx-time, which checks it again. */
 export function isTimeServer(word: string): boolean {
   if (word.includes(':')) return isHostAddress6(word);
   if (/^[\d.]*$/.test(word)) return isHostAddress(word);
@@ -30,7 +30,7 @@ const COMMANDS: readonly Command[] = [
   { letter: 's', text: 'Time servers', run: (state) => enter(state, serversScreen(state)) },
 ];
 
-/** Whether the clock is set, by whom, and who else was asked. */
+/** Creates the screen of the clock and its time servers. */
 export function timeScreen(list: List = LIST_START): Screen {
   return {
     facts: ['time'],

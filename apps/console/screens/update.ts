@@ -9,10 +9,10 @@ import { enter, stay } from '../steps.ts';
 import { type Body, body, rowLines } from './body.ts';
 import { sticksScreen } from './sticks.ts';
 
-/** Cells of the labels. */
+/** Width of the labels, in cells. */
 const LABELS = 15;
 
-/** Versions of the system: which is where, and bringing, trying and taking back one. */
+/** Screen with versions of the system: which slot has which, and commands to install, try and roll back one. */
 export const UPDATE: Screen = {
   facts: ['update'],
   takesText: false,

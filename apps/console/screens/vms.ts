@@ -15,13 +15,13 @@ import { leave, show } from '../steps.ts';
 import { type Body, body } from './body.ts';
 import { bodyRows } from './room.ts';
 
-/** Milliseconds that it may take to get ready for another program on the terminal. */
+/** Milliseconds that it may take to prepare the terminal for another program. */
 const ATTACH_LIMIT = 5_000;
 
-/** States in which a machine has a process, and with it a console. */
+/** States in which a virtual machine has a process, and so a console. */
 const LIVES: readonly Vm['state'][] = ['running', 'blocked', 'paused', 'shutdown', 'pmsuspended'];
 
-/** The virtual machines, the first one selected. */
+/** Screen with the virtual machines, the first one selected. */
 export const VMS = vmsScreen(LIST_START);
 
 function vmsScreen(list: List): Screen {
@@ -56,9 +56,9 @@ function onVmsKey(state: State, list: List, key: Key): Step {
 
 interface Act {
   verb: VmVerb;
-  /** `Starting` */
+  /** For example `Starting`. */
   doing: string;
-  /** `is started` */
+  /** For example `is started`. */
   done: string;
 }
 
@@ -83,7 +83,7 @@ function askToStop(state: State, vm: Vm): Step {
   });
 }
 
-/** Leaves this program for the machine's text console; `console-launch` starts it again afterwards. */
+/** Leaves this program for the virtual machine's text console; `console-launch` starts it again afterwards. */
 function attach(state: State, { id, name, state: now }: Vm): Step {
   if (!LIVES.includes(now)) {
     return tell(state, 'No console', `${plain(name)} does not run.`);

@@ -9,7 +9,7 @@ import { type Body, body } from './body.ts';
 import { joinScreen } from './join.ts';
 import { bodyRows } from './room.ts';
 
-/** The WiFi networks that an interface has found. */
+/** Creates the screen of found WiFi networks. */
 export function wifiScreen(
   interfaceName: string,
   found: readonly HeardNetwork[],
