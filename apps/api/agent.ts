@@ -3,23 +3,23 @@ import * as z from 'zod';
 /** An agent that was deployed onto an image. */
 const deployedSchema = z.object({
   version: z.string(),
-  /** `null` where that is not known any more. */
+  /** `null` if it is no longer known. */
   serial: z.number().nullable(),
-  /** When it was put there, ISO 8601; `null` where that is not known any more. */
+  /** Time of its deployment, ISO 8601; `null` if it is no longer known. */
   since: z.string().nullable(),
 });
 
-/** How it stands with agents that were deployed onto this image. */
+/** The state of agents that were deployed onto this image. */
 export const deploymentSchema = z.object({
-  /** The agent that runs, if it is not the image's own. */
+  /** The running agent, if it is not the image's own. */
   runs: deployedSchema
     .extend({ state: z.enum(['on trial', 'confirmed', 'about to end']) })
     .nullable(),
-  /** The last one that was taken back, and why, until the next one is deployed. */
+  /** The last agent that was rolled back, and why, until the next one is deployed. */
   takenBack: deployedSchema.extend({ at: z.string(), reason: z.string() }).nullable(),
-  /** Version of the image, whose own agent has the same one. */
+  /** Version of the image, and so of its own agent. */
   imageVersion: z.string(),
-  /** Why a deployed agent is gone at the next restart of the host; `null` if it stays until the next image. */
+  /** Why a deployed agent is lost at the host's next restart; `null` if it stays until the next image. */
   lost: z.string().nullable(),
 });
 
@@ -27,11 +27,11 @@ export const deploymentSchema = z.object({
 export const agentSchema = z.object({
   version: z.string(),
   pid: z.number(),
-  /** Seconds since it was started. */
+  /** Seconds since its start. */
   runningFor: z.number(),
-  /** The deployed agent that it is; `null` if it is the image's own. */
+  /** Id of the deployed agent; `null` if it is the image's own agent. */
   id: z.string().nullable(),
-  /** `null` where nothing was deployed or taken back. */
+  /** `null` if no agent was deployed or rolled back. */
   deployment: deploymentSchema.nullable(),
 });
 

@@ -16,21 +16,21 @@ export const fleetAuditEntrySchema = z.object({
   }),
   result: z.enum(['success', 'failure']),
   details: z.record(z.string(), z.unknown()),
-  /** Address and program that it came from; null where it came from this machine. */
+  /** Address and user agent of the request; null if it came from this machine. */
   address: z.string().nullable(),
   userAgent: z.string().nullable(),
-  /** SHA-256 in hex over the hash before and this entry. */
+  /** SHA-256 in hex over the previous hash and this entry. */
   hash: z.string(),
 });
 export type FleetAuditEntry = z.output<typeof fleetAuditEntrySchema>;
 
-/** Entries in their order. `more`: there are others beyond them. */
+/** Entries in order. `more`: whether there are further ones in the direction of reading. */
 export const fleetAuditSchema = z.object({
   entries: z.array(fleetAuditEntrySchema),
   more: z.boolean(),
 });
 
-/** What is wrong with the audit log, at an entry or at a range of them. */
+/** A problem of the audit log, at one entry or a range of entries. */
 export const auditFindingSchema = z.object({
   what: z.enum(['changed', 'removed', 'inserted', 'unlinked']),
   from: z.int(),
@@ -38,13 +38,13 @@ export const auditFindingSchema = z.object({
 });
 export type AuditFinding = z.output<typeof auditFindingSchema>;
 
-/** The audit log, looked through. */
+/** The result of verifying the audit log. */
 export const auditVerdictSchema = z.object({
-  /** Entries that were looked at. */
+  /** Number of verified entries. */
   entries: z.int(),
-  /** The last entry; noted elsewhere, it proves later that nothing before it was changed. */
+  /** The last entry; noted elsewhere, it proves later that no entry up to it was changed. */
   head: z.object({ sequence: z.int(), hash: z.string() }),
-  /** The first findings; none if it is whole. */
+  /** The first findings; empty if the log is intact. */
   findings: z.array(auditFindingSchema),
 });
 export type AuditVerdict = z.output<typeof auditVerdictSchema>;

@@ -2,36 +2,36 @@ import * as z from 'zod';
 
 const time = z.iso.datetime();
 
-/** Characters of a chain or a key, at most. */
+/** Most characters of a chain or a key. */
 const LONGEST = 24_000;
 
-/** PEM of a certificate and all that lead to its root, and of its key. */
+/** PEM of a certificate chain, and of its key. */
 export const certificateGiven = {
-  /** The server's own certificate first, each further one that of who signed the one before; the root may be left out. */
+  /** The server's own certificate first, each followed by its issuer's; the root may be left out. */
   chain: z.string().min(1).max(LONGEST),
   /** Without a passphrase. */
   key: z.string().min(1).max(LONGEST),
 };
 
-/** What the port of people shows. Times are ISO 8601, in UTC. */
+/** The certificate of the port for people. Times are ISO 8601, in UTC. */
 export const shownCertificateSchema = z.object({
-  /** Whether it is one that the control plane's authority signed, or one that was given. */
+  /** Whether the control plane's authority signed it, or it was given. */
   origin: z.enum(['own', 'given']),
-  /** SHA-256 of the certificate, in hexadecimal digits. */
+  /** SHA-256 of the certificate, in hexadecimal. */
   fingerprint: z.hex(),
-  /** Names and addresses for which it is good. */
+  /** Names and addresses for which it is valid. */
   names: z.array(z.string()),
   validFrom: time,
   validTo: time,
-  /** Certificates that are shown: its own, and those that lead to its root. */
+  /** Number of certificates in its chain. */
   certificates: z.int(),
-  /** Who gave it, and when; `null` for the control plane's own. */
+  /** Who set it, and when; `null` for the control plane's own. */
   setBy: z.string().nullable(),
   setAt: time.nullable(),
 });
 export type ShownCertificate = z.output<typeof shownCertificateSchema>;
 
-/** Gives another one, on the control plane's own machine. */
+/** Request to set another certificate, on the control plane's own machine. */
 export const certificateRequestSchema = z.strictObject({
   /** For the audit log. */
   by: z.string().min(1).max(100),

@@ -1,32 +1,35 @@
 import * as z from 'zod';
 
-/** What the control plane tells of what happened. Times are ISO 8601, in UTC. */
+/** Events of the control plane. Times are ISO 8601, in UTC. */
 
-/** What an event can be about. */
+/** Types of an event's subject. */
 export const EVENT_SUBJECTS = ['NODE', 'VM', 'POOL', 'TASK', 'ALERT', 'ROLLOUT', 'USER'] as const;
 export type EventSubject = (typeof EVENT_SUBJECTS)[number];
 
-/** Something that happened. */
+/** An event. */
 export const fleetEventSchema = z.object({
-  /** Grows by one with each event: a listener resumes after the last one that it has seen. */
+  /** Grows by one with each event: a subscriber resumes after the last one that it has seen. */
   id: z.int().positive(),
-  /** What happened, such as `vm.lost`: `docs/operator.md` has all. */
+  /** What happened, such as `vm.lost`: all kinds are listed in `docs/operator.md`. */
   kind: z.string(),
   subject: z.object({ type: z.enum(EVENT_SUBJECTS), id: z.string(), name: z.string() }),
-  /** The host where it happened; null if it is of none. */
+  /** The host where it happened; null if it concerns no host. */
   nodeId: z.string().nullable(),
-  /** More of it, by its kind. */
+  /** Details, which depend on the kind. */
   data: z.record(z.string(), z.unknown()),
   happenedAt: z.iso.datetime(),
 });
 export type FleetEvent = z.output<typeof fleetEventSchema>;
 
-/** Events, and between which numbers a listener may resume. */
+/** Events, and the range of numbers from which a subscriber may resume. */
 export const fleetEventsSchema = z.object({
   events: z.array(fleetEventSchema),
-  /** Number of the last event. Whoever reads a list after this, and listens from here, misses nothing. */
+  /**
+   * Number of the last event. A client that reads a list after this answer and subscribes from this number misses
+   * nothing.
+   */
   last: z.int(),
-  /** After a smaller number events are gone. */
+  /** Smallest number to resume after: after a smaller one, events have been removed. */
   resumableFrom: z.int(),
 });
 export type FleetEvents = z.output<typeof fleetEventsSchema>;

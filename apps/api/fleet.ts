@@ -1,6 +1,9 @@
 import * as z from 'zod';
 
-/** What the control plane tells an operator on its socket, and `qx-controlplane … --json` prints. Times are ISO 8601, in UTC. */
+/**
+ * What the control plane answers to an operator on its socket, and `qx-controlplane … --json` prints. Times are ISO
+ * 8601, in UTC.
+ */
 
 const time = z.iso.datetime();
 const size = z.number().nullable();
@@ -9,18 +12,18 @@ const size = z.number().nullable();
 export const fleetNodeSchema = z.object({
   id: z.string(),
   hostname: z.string(),
-  /** Address at which it can be reached, and since when it is this one; null if it has none. */
+  /** Its management address, and since when it has this one; null if it has none. */
   managementAddress: z.string().nullable(),
   addressSince: time.nullable(),
   phase: z.string(),
-  /** When it was heard of last; null if never. */
+  /** Time of its last message; null if there was none. */
   lastHeard: time.nullable(),
-  /** Whether that is so little ago that what it told can be taken as so. */
+  /** Whether its last message is so recent that its reports count as current. */
   isHeard: z.boolean(),
-  /** Virtual machines that are recorded as on it. */
+  /** Number of virtual machines recorded on it. */
   vms: z.number(),
   joinedAt: time,
-  /** When it left, by its own will; null if it has not. It is refused since then. */
+  /** When it left voluntarily; null if it has not. It is refused since then. */
   leftAt: time.nullable(),
 });
 export type FleetNode = z.output<typeof fleetNodeSchema>;
@@ -35,21 +38,21 @@ export const fleetVmSchema = z.object({
   node: z.string().nullable(),
   powerState: z.string(),
   /**
-   * What `powerState` is: so now; how it was seen last, as its node was not heard of since; known to nobody, as no node ever
-   * told; how it was when its node had it last.
+   * How current `powerState` is. `now`: current; `last-seen`: last reported before its node became silent; `never`: no
+   * node has ever reported it; `lost`: last reported before its node lost it.
    */
   known: z.enum(['now', 'last-seen', 'never', 'lost']),
-  /** When it was so; null if never. */
+  /** Time of the power state; null if it was never reported. */
   asOf: time.nullable(),
   isManaged: z.boolean(),
-  /** Why its node has it no more. */
+  /** Why its node no longer has it. */
   lostReason: z.string().nullable(),
 });
 export type FleetVm = z.output<typeof fleetVmSchema>;
-/** `more`: there are others, which were left off. */
+/** `more`: whether there are further ones, which were left out. */
 export const fleetVmsSchema = z.object({ vms: z.array(fleetVmSchema), more: z.boolean() });
 
-/** A storage pool, and how it fares on each host that told of it. Sizes are bytes, null where they are not known. */
+/** A storage pool, and its state on each host that reported it. Sizes are in bytes, null if unknown. */
 export const fleetPoolSchema = z.object({
   id: z.string(),
   name: z.string(),
@@ -60,7 +63,7 @@ export const fleetPoolSchema = z.object({
     z.object({
       nodeId: z.string(),
       node: z.string(),
-      /** As it was when the host was heard of last. */
+      /** State in the host's last report. */
       health: z.string(),
       isHeard: z.boolean(),
       lastHeard: time.nullable(),
@@ -75,7 +78,7 @@ export const fleetPoolSchema = z.object({
 export type FleetPool = z.output<typeof fleetPoolSchema>;
 export const fleetPoolsSchema = z.object({ pools: z.array(fleetPoolSchema) });
 
-/** Something that a host is to do, or did. */
+/** A task of a host. */
 export const fleetTaskSchema = z.object({
   id: z.string(),
   nodeId: z.string(),
@@ -94,13 +97,13 @@ export const fleetTaskSchema = z.object({
   sentAt: time.nullable(),
   startedAt: time.nullable(),
   finishedAt: time.nullable(),
-  /** Whether somebody has taken it back; a host that has begun it goes on. */
+  /** Whether somebody has canceled it; a host that has started it continues. */
   isCancelRequested: z.boolean(),
 });
 export type FleetTask = z.output<typeof fleetTaskSchema>;
 export const fleetTasksSchema = z.object({ tasks: z.array(fleetTaskSchema) });
 
-/** What hosts join with; its secret is told once, when it is made. */
+/** A join token; its secret is shown only once, at its creation. */
 export const fleetTokenSchema = z.object({
   id: z.string(),
   description: z.string(),
@@ -122,23 +125,23 @@ export const fleetTokenSchema = z.object({
 export type FleetToken = z.output<typeof fleetTokenSchema>;
 export const fleetTokensSchema = z.object({ tokens: z.array(fleetTokenSchema) });
 
-/** A token that was made. */
+/** A new token. */
 export const newTokenSchema = z.object({
   ...fleetTokenSchema.shape,
-  /** `qxj1.SECRET.FINGERPRINT`, as a host takes it. */
+  /** `qxj1.SECRET.FINGERPRINT`, the form that a host expects. */
   joinToken: z.string(),
-  /** SHA-256 of the control plane's CA, in hex: what the host shows before it joins. */
+  /** SHA-256 of the control plane's CA, in hex: the host shows it before it joins. */
   fingerprint: z.string(),
 });
 export type NewToken = z.output<typeof newTokenSchema>;
 
-/** Who asks for something: for the audit log. */
+/** Who makes a request, for the audit log. */
 const by = z.string().min(1).max(100);
 
-/** Longest life of a token, in seconds: a year. */
+/** Longest lifetime of a token in seconds: a year. */
 export const LONGEST_TOKEN_LIFE = 365 * 24 * 60 * 60;
 
-/** Asks for a token. */
+/** Request for a token. */
 export const tokenRequestSchema = z.strictObject({
   by,
   description: z.string().max(255),
@@ -147,18 +150,18 @@ export const tokenRequestSchema = z.strictObject({
 });
 export type TokenRequest = z.output<typeof tokenRequestSchema>;
 
-/** Asks for what needs no words but whose. */
+/** Request that needs nothing but its requester. */
 export const byRequestSchema = z.strictObject({ by });
 
-/** What a virtual machine can be told. */
+/** Actions of a virtual machine. */
 export const VM_ACTIONS = ['start', 'shutdown', 'stop', 'reboot'] as const;
 export type VmAction = (typeof VM_ACTIONS)[number];
 
-/** Asks for a task of a virtual machine. */
+/** Request for an action of a virtual machine. */
 export const vmActionRequestSchema = z.strictObject({
   by,
   action: z.enum(VM_ACTIONS),
-  /** Seconds that the task may take until its end. */
+  /** Seconds within which the task must end. */
   expiresInSeconds: z
     .int()
     .min(1)
@@ -166,7 +169,7 @@ export const vmActionRequestSchema = z.strictObject({
 });
 export type VmActionRequest = z.output<typeof vmActionRequestSchema>;
 
-/** Asks for a node's maintenance to begin or end. */
+/** Request to start or end a node's maintenance. */
 export const nodeMaintenanceRequestSchema = z.strictObject({
   by,
   on: z.boolean(),
@@ -174,23 +177,23 @@ export const nodeMaintenanceRequestSchema = z.strictObject({
 });
 export type NodeMaintenanceRequest = z.output<typeof nodeMaintenanceRequestSchema>;
 
-/** Asks for a node to be deleted. */
+/** Request to delete a node. */
 export const nodeDeleteRequestSchema = z.strictObject({ by, reason: z.string().max(255) });
 export type NodeDeleteRequest = z.output<typeof nodeDeleteRequestSchema>;
 
-/** How a roll-out fares, and each of its hosts. */
+/** A roll-out, and the state of each of its hosts. */
 export const fleetRolloutSchema = z.object({
   id: z.string(),
   product: z.string(),
   channel: z.string(),
   architecture: z.string(),
-  /** What its system is made from. */
+  /** Base of the release's system. */
   base: z.string(),
   version: z.string(),
   serial: z.number(),
-  /** How many of the hosts may have it, of a hundred. */
+  /** Percentage of the hosts that may be updated. */
   percentage: z.number(),
-  /** Hosts that are updated at the same time, at most. */
+  /** Most hosts that are updated at the same time. */
   atOnce: z.number(),
   state: z.enum(['RUNNING', 'PAUSED', 'DONE', 'ENDED']),
   /** Why it is paused or was ended; empty otherwise. */
@@ -198,19 +201,19 @@ export const fleetRolloutSchema = z.object({
   createdBy: z.string(),
   createdAt: time,
   finishedAt: time.nullable(),
-  /** In the order in which they have their turn. */
+  /** In the order in which they are updated. */
   hosts: z.array(
     z.object({
       nodeId: z.string(),
       node: z.string(),
       state: z.enum(['WAITING', 'UNDER_WAY', 'DONE', 'FAILED', 'SKIPPED']),
-      /** Whether the release is for it, by what it told of its CPU and base last. */
+      /** Whether the release fits the host, according to its last reported CPU architecture and base. */
       fit: z.enum(['FITTING', 'OTHER', 'UNKNOWN']),
       taskId: z.string().nullable(),
-      /** 0 to 100 while it is under way, as it was heard of last. */
+      /** Last reported progress, 0 to 100; null unless it is under way. */
       progress: z.number().nullable(),
       message: z.string(),
-      /** The version that the host told last; null if it told none. */
+      /** Last version that the host reported; null if there was none. */
       version: z.string().nullable(),
       lastHeard: time.nullable(),
       startedAt: time.nullable(),
@@ -220,16 +223,16 @@ export const fleetRolloutSchema = z.object({
 });
 export type FleetRollout = z.output<typeof fleetRolloutSchema>;
 
-/** Releases that are here for hosts, how they come here, and roll-outs, the newest first. */
+/** Available releases for hosts, their source, and roll-outs, newest first. */
 export const fleetUpdatesSchema = z.object({
-  /** Root of the tree that is mirrored; null if there is none. */
+  /** Root of the mirrored tree; null if nothing is mirrored. */
   upstream: z.string().nullable(),
   releases: z.array(
     z.object({
       product: z.string(),
       channel: z.string(),
       architecture: z.string(),
-      /** What is here; null if nothing is that can be used. */
+      /** The available release; null if there is none that can be used. */
       release: z
         .object({
           version: z.string(),
@@ -237,13 +240,13 @@ export const fleetUpdatesSchema = z.object({
           issued: time,
           expires: time,
           bytes: z.number(),
-          /** Whether its image is here, too. */
+          /** Whether its image is available, too. */
           isWhole: z.boolean(),
         })
         .nullable(),
-      /** When the update server was asked last; null if it was not since this program began. */
+      /** When the update server was last asked; null if it was not since the start of this program. */
       askedAt: time.nullable(),
-      /** What is wrong; null if nothing is. */
+      /** The present problem; null if there is none. */
       problem: z.string().nullable(),
     }),
   ),
@@ -253,23 +256,23 @@ export type FleetUpdates = z.output<typeof fleetUpdatesSchema>;
 
 const percentage = z.int().min(1).max(100);
 
-/** Asks for a roll-out of the release that is here. */
+/** Request to roll out the available release. */
 export const rolloutRequestSchema = z.strictObject({
   by,
   channel: z.string().min(1).max(32),
   architecture: z.string().min(1).max(32),
   percentage,
   atOnce: z.int().min(1).max(100),
-  /** It has to be this one. */
+  /** The version that the release must have. */
   version: z.string().max(80).optional(),
 });
 export type RolloutRequest = z.output<typeof rolloutRequestSchema>;
 
-/** Asks for a roll-out to go on. */
+/** Request to resume a roll-out. */
 export const rolloutResumeSchema = z.strictObject({
   by,
   percentage: percentage.optional(),
-  /** Hosts that failed are left out instead of being tried once more. */
+  /** Whether hosts that failed are left out instead of being tried again. */
   skipFailed: z.boolean(),
 });
 export type RolloutResume = z.output<typeof rolloutResumeSchema>;

@@ -3,33 +3,36 @@ import { diskSchema, nicSchema } from './host.ts';
 
 const told = z.string().nullable();
 
-/** Something that a chip measures. */
+/** A value that a chip measures. */
 export const sensorSchema = z.object({
-  /** Of the chip's driver: `coretemp`. */
+  /** Name of the chip's driver: `coretemp`. */
   chip: z.string(),
-  /** As the chip calls it: `Package id 0`, `fan2`. */
+  /** The chip's name for it: `Package id 0`, `fan2`. */
   label: z.string(),
-  /** `celsius`, revolutions per minute, `volt`, `ampere`, `watt`. */
+  /** `celsius`, `rpm` (revolutions per minute), `volt`, `ampere`, `watt`. */
   unit: z.enum(['celsius', 'rpm', 'volt', 'ampere', 'watt']),
   value: z.number(),
-  /** Whether the chip itself raises an alarm; `null` where it does not say. */
+  /** Whether the chip reports an alarm; `null` if it does not report that. */
   alarm: z.boolean().nullable(),
 });
 
-/** How a disk says that it fares (SMART). */
+/** A disk's own report on its health (SMART). */
 export const wearSchema = z.object({
-  /** Its own judgement. */
+  /** The disk's own judgement. */
   health: z.enum(['passed', 'failing', 'unknown']),
-  /** Degrees Celsius. */
+  /** In degrees Celsius. */
   temperature: z.number().nullable(),
   hours: z.number().nullable(),
-  /** Percent of the life that it was built for; above 100 is possible. */
+  /** Percentage of its rated lifetime that is used; can exceed 100. */
   used: z.number().nullable(),
   /** Why its health is unknown. */
   problem: told,
 });
 
-/** What a machine is made of: `GET /v1/hardware`. What the firmware does not tell, or tells in its maker's place-holders, is `null`. */
+/**
+ * A machine's hardware: `GET /v1/hardware`. Values that the firmware lacks, or fills with its vendor's placeholders,
+ * are `null`.
+ */
 export const hardwareSchema = z.object({
   vendor: told,
   model: told,

@@ -2,9 +2,9 @@ import * as z from 'zod';
 import { deploymentSchema } from './agent.ts';
 import { maintenanceSchema } from './maintenance.ts';
 
-/** How the agent fares: `GET /healthz`. */
+/** The agent's health: `GET /healthz`. */
 export const healthSchema = z.object({
-  /** False while something that it needs is missing; `problems` says what. */
+  /** False while something that it needs is missing; see `problems`. */
   ok: z.boolean(),
   version: z.string(),
   managementAddress: z.string().nullable(),
@@ -14,10 +14,10 @@ export const healthSchema = z.object({
     /** Why it is not connected. */
     problem: z.string().nullable(),
   }),
-  /** Whether virtual machines outlive a restart of the host: whether libvirt's folders lie on a data disk. */
+  /** Whether virtual machines survive a restart of the host, which needs libvirt's folders to be on a data disk. */
   dataDisk: z.object({ persistent: z.boolean(), problem: z.string().nullable() }),
   maintenance: maintenanceSchema,
-  /** Agents that were deployed onto the image; `null` where none was. */
+  /** Agents that were deployed onto the image; `null` if there were none. */
   deployment: deploymentSchema.nullable(),
   problems: z.array(z.string()),
 });

@@ -2,15 +2,15 @@ import * as z from 'zod';
 
 /** Whether the host is in maintenance: `GET /v1/maintenance`. */
 export const maintenanceSchema = z.object({
-  /** It starts no virtual machine then, at a boot neither; what runs goes on. */
+  /** While it is on, no virtual machine is started, not even at boot; running ones continue. */
   on: z.boolean(),
-  /** Why, as whoever began it said. */
+  /** The reason given when it was started. */
   reason: z.string().nullable(),
-  /** When it began, ISO 8601. */
+  /** Time of its start, ISO 8601. */
   since: z.string().nullable(),
 });
 
-/** What is wanted: `POST /v1/maintenance`. */
+/** The requested state: `POST /v1/maintenance`. */
 export const maintenanceRequestSchema = z.strictObject({
   on: z.boolean(),
   reason: z.string().trim().min(1).max(200).nullish(),

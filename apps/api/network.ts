@@ -1,21 +1,21 @@
 import * as z from 'zod';
 
-/** An interface as `qx-network status --json` tells of it. */
+/** An interface as described by `qx-network status --json`. */
 export const interfaceSchema = z.object({
   name: z.string(),
   kind: z.string(),
   mac: z.string(),
   carrier: z.boolean(),
-  /** Mbit/s. */
+  /** In Mbit/s. */
   speed: z.number().nullable(),
   method: z.enum(['dhcp', 'static', 'off']).nullable(),
   source: z.string().nullable(),
   addresses: z.array(z.object({ address: z.string(), prefix: z.number() })),
-  /** Bytes. */
+  /** In bytes. */
   mtu: z.number().nullable(),
-  /** As configured, each `SUBNET/PREFIX via GATEWAY`. */
+  /** The configured routes, each in the form `SUBNET/PREFIX via GATEWAY`. */
   routes: z.array(z.string()),
-  /** What a file makes it. */
+  /** Its configured type. */
   type: z.enum(['bridge', 'bond', 'vlan']).nullable(),
   /** The bridge or bond that it is a port of. */
   master: z.string().nullable(),
@@ -27,7 +27,7 @@ export const interfaceSchema = z.object({
       z.object({
         address: z.string(),
         prefix: z.number(),
-        /** Advertised by a router, set, or good on this link only. */
+        /** `router`: advertised by a router; `static`: configured; `link`: link-local. */
         origin: z.enum(['router', 'static', 'link']),
       }),
     ),
@@ -44,7 +44,7 @@ export const interfaceSchema = z.object({
         .nullable(),
     })
     .nullable(),
-  /** Seconds until a change on trial is undone, unless it is confirmed before. */
+  /** Seconds until a change on trial is undone unless it is confirmed. */
   confirm: z.number().nullable(),
   problem: z.string().nullable(),
 });
@@ -56,7 +56,7 @@ export const networkSchema = z.object({
   /** Interface of the preferred default route. */
   default: z.string().nullable(),
   interfaces: z.array(interfaceSchema),
-  /** Files that count for nothing, each with the reason: set aside with a mistake, or of no interface that is there. */
+  /** Files that are ignored, each with the reason: it contains a mistake, or its interface does not exist. */
   problems: z.array(z.string()),
 });
 

@@ -1,16 +1,16 @@
 import * as z from 'zod';
 
-/** Where the control plane listens for its own machine: a Unix socket that its account and root may open. */
+/** Unix socket of the control plane for its own machine; only its account and root may open it. */
 export const CONTROL_PLANE_SOCKET = '/run/quantix-vdc/controlplane.sock';
 
-/** How the control plane fares: `GET /readyz`. */
+/** The control plane's readiness: `GET /readyz`. */
 export const readinessSchema = z.object({
   /** Whether it can serve. */
   ready: z.boolean(),
   version: z.string(),
   /** Why it cannot serve. */
   problem: z.string().optional(),
-  /** Why it is ready to tell of its health and to do nothing else yet; absent if it does all. */
+  /** Why it reports its health but does nothing else yet; absent if it works fully. */
   limited: z.string().optional(),
   /** Version of the database's schema. */
   schemaVersion: z.number().optional(),
@@ -18,13 +18,13 @@ export const readinessSchema = z.object({
     z.object({
       name: z.string(),
       state: z.enum(['ok', 'failed', 'unknown']),
-      /** Why it failed; empty if it did not. */
+      /** Why it failed; empty if it did not fail. */
       problem: z.string(),
-      /** When it was asked. */
+      /** Time of the last probe. */
       askedAt: z.iso.datetime().optional(),
     }),
   ),
-  /** What is wrong with the control plane itself, and nobody has resolved yet. */
+  /** Open alerts about the control plane itself. */
   alerts: z.array(
     z.object({
       severity: z.string(),
@@ -33,7 +33,7 @@ export const readinessSchema = z.object({
       createdAt: z.iso.datetime(),
     }),
   ),
-  /** Whether what it keeps outlives a restart. */
+  /** Whether its data survives a restart. */
   persistent: z.boolean().optional(),
 });
 

@@ -1,2 +1,2 @@
-/** Where the agent listens: a Unix socket that only root may open. */
+/** Unix socket of the agent; only root may open it. */
 export const AGENT_SOCKET = '/run/quantix/node.sock';

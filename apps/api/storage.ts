@@ -2,35 +2,35 @@ import * as z from 'zod';
 
 const seenSchema = z.union([z.literal(['now', 'never']), z.iso.datetime()]);
 
-/** A place for volumes: `GET /v1/storage-pools`. A pool is a mount point or a volume group, never a path's prefix. */
+/** A storage pool: `GET /v1/storage-pools`. A pool is a mount point or a volume group, never the prefix of a path. */
 export const poolSchema = z.object({
-  /** The same at each look and after each restart: made from what the pool is, such as a file system's UUID. */
+  /** Stable across readings and restarts: derived from the pool itself, such as its file system's UUID. */
   id: z.string(),
   name: z.string(),
   kind: z.enum(['directory', 'filesystem', 'lvm', 'nfs']),
-  /** Where it is mounted; `null` for a volume group or an unmounted pool. */
+  /** Mount point; `null` for a volume group or an unmounted pool. */
   path: z.string().nullable(),
-  /** What is mounted: a device, `server:/export`, a volume group. */
+  /** Source of the mount, or volume group: a device, `server:/export`, a name. */
   source: z.string(),
-  /** `unknown` if it does not answer: all else is what was last seen then. */
+  /** `unknown` if it does not answer: then all other values are the last known ones. */
   health: z.enum(['healthy', 'degraded', 'failed', 'unmounted', 'unknown']),
-  /** `now`, or when it last answered (ISO 8601), or `never`. */
+  /** `now`, the time of its last answer (ISO 8601), or `never`. */
   seen: seenSchema,
   /** Why it is not healthy. */
   problem: z.string().nullable(),
   writable: z.boolean(),
-  /** Bytes; 0 where it is not mounted. */
+  /** In bytes; 0 if it is not mounted. */
   total: z.number(),
   used: z.number(),
   available: z.number(),
-  /** When its volumes were listed: a large pool is told before that is done, and lists go on beside it. */
+  /** When its volumes were last listed: a large pool is reported before its list is complete. */
   volumesSeen: seenSchema,
   volumes: z.array(
     z.object({
       name: z.string(),
       path: z.string(),
       format: z.enum(['raw', 'qcow2', 'iso', 'lv', 'unknown']),
-      /** Bytes that it takes up. */
+      /** Allocated bytes. */
       allocated: z.number(),
       /** Bytes that a virtual machine sees. */
       capacity: z.number(),
@@ -42,11 +42,11 @@ export const poolsSchema = z.array(poolSchema);
 
 export type Pool = z.infer<typeof poolSchema>;
 
-/** What is to become a pool: `POST /v1/storage-pools`. */
+/** Request for a new pool: `POST /v1/storage-pools`. */
 export const poolRequestSchema = z.strictObject({
-  /** To make one, or to take over what is there. */
+  /** Whether to create a pool, or to import an existing one. */
   action: z.enum(['create', 'import']),
-  /** What can be said of it in `node.yaml` before it is there. */
+  /** The fields that `node.yaml` can have for it before it exists. */
   pool: z.strictObject({
     name: z.string(),
     path: z.string().optional(),
@@ -56,13 +56,13 @@ export const poolRequestSchema = z.strictObject({
     multipath: z.boolean().optional(),
     options: z.array(z.string()).optional(),
   }),
-  /** Disks that it is on, such as `/dev/sdb`. */
+  /** Its disks, such as `/dev/sdb`. */
   disks: z
     .array(z.string().regex(/^\/dev\/[A-Za-z0-9][A-Za-z0-9_/-]*$/, 'must be a device in /dev'))
     .optional(),
-  /** Whether a volume group is made of them. */
+  /** Whether to create a volume group on them. */
   lvm: z.boolean().optional(),
-  /** Serial number of the disk whose contents may be lost. */
+  /** Serial number of the disk whose content may be destroyed. */
   destroy: z.string().optional(),
 });
 

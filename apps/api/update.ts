@@ -2,43 +2,49 @@ import * as z from 'zod';
 
 const slotName = z.enum(['a', 'b']);
 
-/** What became of an update: `confirmed` and used, `taken-back` since it was not well, `not-tried` since it never came up. */
+/**
+ * The outcome of an update: `confirmed` and in use, `taken-back` because it was not healthy, `not-tried` because it
+ * never booted.
+ */
 export const outcomeSchema = z.object({
-  /** Version that was tried, and the one that was there before. */
+  /** The version of the update, and the version before. */
   version: z.string(),
   before: z.string(),
   result: z.enum(['confirmed', 'taken-back', 'not-tried']),
-  /** Why it was taken back, a line each. */
+  /** Why it was rolled back, one reason per line. */
   reasons: z.array(z.string()),
-  /** When that was known, ISO 8601. */
+  /** Time of the outcome, ISO 8601. */
   at: z.string(),
 });
 
-/** How updates of a machine stand: `qx-update status --json`. */
+/** The state of a machine's updates: `qx-update status --json`. */
 export const updateStatusSchema = z.object({
   product: z.string(),
-  /** Version that runs. */
+  /** The running version. */
   version: z.string(),
-  /** `live`: not installed. `good`: the confirmed version runs. `trial`: a version runs that is not confirmed yet. */
+  /**
+   * `live`: not installed. `good`: the confirmed version runs. `trial`: an unconfirmed version runs. `refused`: see
+   * `problem`.
+   */
   state: z.enum(['live', 'good', 'trial', 'refused']),
-  /** Why it is `refused`: nothing is updated then. */
+  /** Why it is `refused`: no update is possible then. */
   problem: z.string().nullable(),
   /** The slot that the machine was booted from. */
   booted: slotName.nullable(),
   slots: z.array(
     z.object({
       slot: slotName,
-      /** Version of the image in it; `null` if there is none that is whole. */
+      /** Version of the image in it; `null` if there is no complete image. */
       version: z.string().nullable(),
-      /** Serial of its release; `null` for an image that came without one. */
+      /** Serial of its release; `null` for an image without a release. */
       serial: z.number().nullable(),
-      /** Whether this one was confirmed last, and is booted. */
+      /** Whether it is the confirmed slot and booted. */
       good: z.boolean(),
     }),
   ),
-  /** What the next boots try, and how many of them are left. */
+  /** The slot that the next boots try, and how many tries are left. */
   trial: z.object({ slot: slotName, left: z.number() }).nullable(),
-  /** What is being written just now, bytes; with why it waits before it asks again, or did not end well. */
+  /** The image that is being written, in bytes, and why it waits before a retry or has failed. */
   staging: z
     .object({
       version: z.string(),
@@ -53,7 +59,7 @@ export const updateStatusSchema = z.object({
   floor: z.number(),
   server: z.string().nullable(),
   channel: z.string(),
-  /** Names of the keys that releases are signed with; without any there is no update. */
+  /** Names of the keys that releases must be signed with; without keys, no update is possible. */
   keys: z.array(z.string()),
 });
 

@@ -12,7 +12,7 @@ export const userSchema = z.object({
   email: z.string().nullable(),
   role: z.enum(USER_ROLES),
   enabled: z.boolean(),
-  /** Whoever logs in can do nothing else before that. */
+  /** Until the password is changed, the account can do nothing else. */
   mustChangePassword: z.boolean(),
   lastLogin: time.nullable(),
   createdAt: time,
@@ -20,7 +20,7 @@ export const userSchema = z.object({
 export type User = z.output<typeof userSchema>;
 export const usersSchema = z.object({ users: z.array(userSchema) });
 
-/** An account with the password for its first log-in, which has it changed; it is shown this once. */
+/** An account with the password for its first log-in, which must be changed there; it is shown only now. */
 export const issuedUserSchema = z.object({ ...userSchema.shape, password: z.string() });
 export type IssuedUser = z.output<typeof issuedUserSchema>;
 
@@ -28,7 +28,7 @@ export type IssuedUser = z.output<typeof issuedUserSchema>;
 export const firstLogInSchema = z.object({
   /** Whether nobody has ever logged in: only then is there a first password. */
   open: z.boolean(),
-  /** The port of people and the SHA-256 of its certificate, in hexadecimal digits; `null` while people are not served. */
+  /** The port for people and the SHA-256 of its certificate, in hexadecimal; `null` while people are not served. */
   people: z.object({ port: z.int(), fingerprint: z.hex() }).nullable(),
 });
 export type FirstLogIn = z.output<typeof firstLogInSchema>;
@@ -37,7 +37,7 @@ export const username = z
   .string()
   .regex(/^[a-z0-9][a-z0-9._@-]{0,254}$/, 'is no name of an account');
 
-/** Asks for an account, on the control plane's own machine. */
+/** Request for an account, on the control plane's own machine. */
 export const userRequestSchema = z.strictObject({
   /** For the audit log. */
   by: z.string().min(1).max(100),

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 
 /**
- * States of a domain, in libvirt's words (`virDomainState`); `unknown` if libvirt lists it and does not describe it. The
- * rest is then what was last known of it: its UUID for a name and zeros, if that is nothing.
+ * States of a domain, in libvirt's words (`virDomainState`); `unknown` if libvirt lists the domain but does not
+ * describe it. The other fields are then the last known ones; if there are none, its UUID as the name, and zeros.
  */
 export const vmStateSchema = z.enum([
   'running',
@@ -23,14 +23,14 @@ export const vmSchema = z.object({
   state: vmStateSchema,
   /** Virtual processors. */
   cpus: z.number(),
-  /** Bytes. */
+  /** In bytes. */
   memory: z.number(),
-  /** Whether its definition outlives its end, and a restart of the host. */
+  /** Whether its definition remains after it ends, and after a restart of the host. */
   persistent: z.boolean(),
   autostart: z.boolean(),
 });
 
-/** Virtual machines: `GET /v1/vms`. Without libvirt there are none, and `problem` says why. */
+/** Virtual machines: `GET /v1/vms`. Empty without libvirt; `problem` says why. */
 export const vmsSchema = z.object({
   libvirt: z.discriminatedUnion('available', [
     z.object({ available: z.literal(true), version: z.string() }),

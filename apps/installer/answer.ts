@@ -4,7 +4,7 @@ import { contentOf, parseYaml } from '../files/yaml.ts';
 import { parsePublicKey } from '../services/public-key.ts';
 import { InstallError } from './error.ts';
 
-/** Bytes of an answer file at most. */
+/** Largest answer file, in bytes. */
 export const GREATEST_ANSWER = 256 * 1024;
 
 const UNITS: Readonly<Record<string, number>> = {
@@ -13,7 +13,7 @@ const UNITS: Readonly<Record<string, number>> = {
   TiB: 1024 ** 4,
 };
 
-/** `100 GiB`, or a whole number of bytes. */
+/** A size such as `100 GiB`, or a whole number of bytes. */
 const sizeSchema = z.union([z.int().min(1), z.string()]).transform((size, context) => {
   if (typeof size === 'number') return size;
   const [, digits, unit = ''] = /^([1-9]\d{0,8}) ?(MiB|GiB|TiB)$/.exec(size) ?? [];
@@ -25,7 +25,7 @@ const sizeSchema = z.union([z.int().min(1), z.string()]).transform((size, contex
 
 const name = z.string().min(1).max(256);
 
-/** What a disk is chosen by: all that is said must be so. */
+/** Criteria that choose a disk: all given ones must match. */
 const diskSchema = z
   .strictObject({
     serial: name.optional(),
@@ -35,10 +35,10 @@ const diskSchema = z
       .string()
       .regex(/^\/dev\/[\w!/:.+-]{1,200}$/, 'is not the path of a device')
       .optional(),
-    /** As the installer shows it; `*` stands for any characters. */
+    /** Model as the installer shows it; `*` matches any characters. */
     model: name.optional(),
     'min-size': sizeSchema.optional(),
-    /** Which one of several. */
+    /** Which disk to take if several match. */
     pick: z.enum(['one', 'smallest']).default('one'),
   })
   .refine(
@@ -55,7 +55,7 @@ const publicKey = z
   .max(16_384)
   .refine((line) => parsePublicKey(line) !== null, { error: 'is not a public key of OpenSSH' });
 
-/** One line of a configuration of the network, whose meaning `qx-network` knows. */
+/** One line of a network configuration in the format of `qx-network`. */
 const networkValue = z
   .union([z.string().regex(/^[^\0\r\n]{0,512}$/, 'is more than a line'), z.int()])
   .transform(String);
@@ -80,7 +80,7 @@ const joinSchema = z.strictObject({
   token: z.string().regex(/^qxj1\.[A-Za-z0-9_-]{16,128}\.[0-9A-Fa-f]{64}$/, 'is not a join token'),
 });
 
-/** What an installed system begins with. */
+/** The initial configuration of the installed system. */
 const configurationSchema = z.strictObject({
   hostname: z
     .string()
@@ -88,7 +88,7 @@ const configurationSchema = z.strictObject({
     .optional(),
   'password-hash': passwordHash.optional(),
   'ssh-keys': z.array(publicKey).max(100).optional(),
-  /** SSH comes up at boot. */
+  /** Whether SSH is started at boot. */
   ssh: z.boolean().optional(),
   network: networkSchema.optional(),
   join: joinSchema.optional(),
@@ -96,38 +96,38 @@ const configurationSchema = z.strictObject({
 
 const answerSchema = z.strictObject({
   disk: diskSchema,
-  /** Serial number of the disk, or its path if it has none: what is on it may be destroyed. */
+  /** Serial number of the disk, or its path if it has none: permits to destroy its content. */
   erase: name.optional(),
-  /** At a reinstallation: configuration and data stay. */
+  /** Whether a reinstallation keeps configuration and data. */
   'keep-data': z.boolean().default(true),
-  /** What of the disk becomes the data partition. */
+  /** Size of the data partition: the rest of the disk, none, or bytes. */
   data: z.union([z.enum(['rest', 'none']), sizeSchema]).default('rest'),
-  /** The configuration of the system that installs is taken over. */
+  /** Whether to take over the configuration of the installing system. */
   'carry-over': z.boolean().default(true),
   configuration: configurationSchema.default({}),
-  /** Where the report is sent. */
+  /** Address to send the report to. */
   report: z.url({ protocol: /^https?$/, error: 'is not an address of the web' }).optional(),
-  /** What follows on success. */
+  /** What to do after success. */
   afterwards: z.enum(['restart', 'power-off', 'stay']).optional(),
 });
 
-/** What an answer file says. */
+/** The content of an answer file. */
 export type Answer = z.infer<typeof answerSchema>;
 
-/** Which disk an answer means. */
+/** The criteria by which an answer chooses a disk. */
 export type DiskChoice = Answer['disk'];
 
-/** What it says of the system that is installed. */
+/** An answer's configuration of the installed system. */
 export type Configuration = Answer['configuration'];
 
-/** What nobody has answered. */
+/** Returns an answer with a chosen disk and defaults for everything else. */
 export function answerFor(disk: DiskChoice): Answer {
   return answerSchema.parse({ disk });
 }
 
 /**
- * Reads an answer file.
- * @param file how people call it
+ * Parses an answer file.
+ * @param file its name for people
  * @throws InstallError with the file, the line and the column of the first mistake, and its key
  */
 export async function parseAnswer(text: string, file: string): Promise<Answer> {
@@ -152,7 +152,9 @@ export async function parseAnswer(text: string, file: string): Promise<Answer> {
 
 type Issue = z.core.$ZodIssue;
 
-/** Of the kinds that a value may have, the complaint of the last one, which says what the value should look like. */
+/**
+ * Returns the innermost issue: for a union, that of its last member, which describes what the value should look like.
+ */
 function innermost(issue: Issue): Issue {
   if (issue.code === 'invalid_key')
     return { ...issue, message: issue.issues[0]?.message ?? issue.message };
@@ -162,9 +164,9 @@ function innermost(issue: Issue): Issue {
   return innermost({ ...inner, path: [...issue.path, ...inner.path] });
 }
 
-/** Complaints of zod begin with a capital and name no subject. */
+/** Completes a message: zod's own begin with a capital and have no subject. */
 function wording({ code, message, ...issue }: Issue): string {
-  // What YAML takes for a number has lost its zeros, and `no` is a text to YAML 1.2.
+  // A text that YAML 1.2 parses as a number has lost its zeros, and `no` is a text there.
   const expected = code === 'invalid_type' && 'expected' in issue ? issue.expected : undefined;
   if (expected === 'boolean') return 'is neither true nor false';
   if (expected === 'string') return 'is no text: write it in quotation marks';
@@ -175,7 +177,7 @@ function byPlace(document: Document.Parsed): (one: Issue, other: Issue) => numbe
   return (one, other) => offsetOf(document, one.path) - offsetOf(document, other.path);
 }
 
-/** Where a key stands, or what is around a key that is missing: the offset in the text. */
+/** Returns the offset in the text of a key, or of the mapping that lacks it. */
 function offsetOf(document: Document.Parsed, path: readonly PropertyKey[]): number {
   const keys = path.map((key) => (typeof key === 'symbol' ? String(key) : key));
   for (let length = keys.length; length > 0; length -= 1) {

@@ -7,34 +7,37 @@ import { readNames } from '../host/read.ts';
 import { InstallError } from './error.ts';
 import type { InstallPlan } from './plan.ts';
 
-/** Of the variables that UEFI defines itself (UEFI 2.10, 3.3). */
+/** Vendor GUID of the variables that UEFI itself defines (UEFI 2.10, 3.3). */
 const VENDOR = '8be4df61-93ca-11d2-aa0d-00e098032b8c';
 const BOOT_ORDER = `BootOrder-${VENDOR}`;
 const BOOT_OPTION = new RegExp(`^Boot([0-9A-F]{4})-${VENDOR}$`);
 
-/** What efivarfs has before a variable's content: it outlives a restart, and the system may see it (UEFI 2.10, 8.2). */
+/**
+ * Attributes before a variable's content in efivarfs: persistent, and accessible at boot and at run time (UEFI 2.10,
+ * 8.2).
+ */
 const ATTRIBUTES = Buffer.from([7, 0, 0, 0]);
 
-/** Of a load option: the firmware may start it (UEFI 2.10, 3.1.3). */
+/** Attribute of a load option: the firmware may start it (UEFI 2.10, 3.1.3). */
 const ACTIVE = 1;
 
-/** Types of a device path's nodes (UEFI 2.10, 10.3): a partition, a file, and the end. */
+/** Types of nodes of a device path (UEFI 2.10, 10.3): a partition, a file, and the end. */
 const [HARD_DRIVE, FILE, END] = [0x0401, 0x0404, 0x7fff];
 const HARD_DRIVE_BYTES = 42;
-/** How a partition is named there: by its GUID in a GPT. */
+/** Partition format and signature type of such a node: identified by its GUID in a GPT. */
 const BY_GUID = Buffer.from([2, 2]);
 
-/** An entry of the firmware's boot menu, as far as it names a file of a partition. */
+/** An entry of the firmware's boot menu, decoded if it names a file on a partition. */
 export interface LoadOption {
   isActive: boolean;
   label: string;
-  /** Where the file is; `null` where the entry names something else. */
+  /** The partition with the file; `null` if the entry names something else. */
   partition: { number: number; firstSector: bigint; sectors: bigint; guid: string } | null;
-  /** Path of the program, `\EFI\BOOT\BOOTX64.EFI`; `null` where it names none. */
+  /** Path of the program, `\EFI\BOOT\BOOTX64.EFI`; `null` if there is none. */
   loader: string | null;
 }
 
-/** Writes an entry for a file of a partition (EFI_LOAD_OPTION; UEFI 2.10, 3.1.3). */
+/** Encodes an entry for a file on a partition (EFI_LOAD_OPTION; UEFI 2.10, 3.1.3). */
 export function encodeLoadOption({
   isActive,
   label,
@@ -58,7 +61,7 @@ export function encodeLoadOption({
   return Buffer.concat([head, textOf(label), path]);
 }
 
-/** Reads an entry. @returns undefined if it is cut off */
+/** Decodes an entry. @returns undefined if it is truncated */
 export function decodeLoadOption(bytes: Buffer): LoadOption | undefined {
   if (bytes.length < 8) return undefined;
   const label = untilZero(bytes.subarray(6));
@@ -94,7 +97,7 @@ function nodeOf(type: number, content: Buffer): Buffer {
   return Buffer.concat([head, content]);
 }
 
-/** A text as UEFI has it: UTF-16, little-endian, and a zero. */
+/** Encodes a text for UEFI: UTF-16, little-endian, with a terminating zero. */
 function textOf(text: string): Buffer {
   return Buffer.from(`${text}\0`, 'utf16le');
 }
@@ -105,7 +108,7 @@ function untilZero(bytes: Buffer): string | undefined {
   return end < 0 ? undefined : text.slice(0, end);
 }
 
-/** The entry that an installed disk has in the firmware's boot menu. */
+/** The entry of an installed disk in the firmware's boot menu. */
 export interface WantedEntry {
   /** Name of the product for people: `Quantix-OS`. */
   title: string;
@@ -115,12 +118,11 @@ export interface WantedEntry {
 }
 
 /**
- * Has the firmware's boot menu begin with the disk that was installed, under UEFI. An entry that it has already stays where
- * it is; those of the product go that name a partition which this disk no longer has. The entries of others stay, and so do
- * those of the product on other disks.
- * @param root folder in which sys is
- * @throws InstallError if the firmware does not take it: the disk starts all the same where firmware looks for
- * `\EFI\BOOT` by itself
+ * Puts the installed disk at the beginning of the firmware's boot menu, under UEFI. An existing entry for it stays
+ * where it is; entries of the product for partitions that this disk no longer has are removed. Other entries, and those
+ * of the product for other disks, stay.
+ * @param root folder that contains sys
+ * @throws InstallError if the firmware refuses it: the disk still boots with firmware that looks for `\EFI\BOOT` itself
  */
 export async function keepBootEntry(wanted: WantedEntry, root = '/'): Promise<void> {
   const firmware = join(root, 'sys/firmware/efi');
@@ -157,7 +159,7 @@ async function writeEntry(folder: string, { title, plan, loader }: WantedEntry):
   );
   const kept = ours.find((one) => one.content.equals(content) && order.includes(one.number));
   const stale = ours.filter((one) => one !== kept);
-  // They are useless already, and a store may be full.
+  // Stale entries are useless, and removing them first frees space in a full store.
   for (const one of stale) await rm(join(folder, nameOf(one.number)));
   const rest = order.filter((one) => !stale.some((other) => other.number === one));
   if (kept !== undefined) return stale.length === 0 ? undefined : await writeOrder(folder, rest);
@@ -167,18 +169,18 @@ async function writeEntry(folder: string, { title, plan, loader }: WantedEntry):
   try {
     await write(file, content);
   } catch (error) {
-    // What is left is empty; that it cannot be removed is no worse than why it is.
+    // The leftover variable is empty; that it cannot be removed matters less than the first error.
     await rm(file).catch(() => undefined);
     throw error;
   }
   await writeOrder(folder, [free, ...rest]);
 }
 
-/** What the firmware's boot menu has. */
+/** The firmware's boot menu. */
 interface Menu {
-  /** The entries that can be read. */
+  /** The entries that can be decoded. */
   options: { number: number; content: Buffer; option: LoadOption }[];
-  /** The numbers of all entries, and those that are tried, in their order. */
+  /** Numbers of all entries, and the boot order. */
   used: number[];
   order: number[];
 }
@@ -217,7 +219,7 @@ async function readVariable(file: string): Promise<Buffer> {
   return (await readFile(file)).subarray(ATTRIBUTES.length);
 }
 
-/** Writes a variable, by one call as efivarfs demands, and reads it back: firmware may keep nothing without saying so. */
+/** Writes a variable in a single call, as efivarfs requires, and reads it back: firmware may drop it silently. */
 async function write(file: string, content: Buffer): Promise<void> {
   await writeFile(file, Buffer.concat([ATTRIBUTES, content]));
   if ((await readVariable(file)).equals(content)) return;

@@ -6,16 +6,16 @@ import { MEDIUM_FILES, parseMediumFiles } from '../../build/disk/medium-files.ts
 import { messageOf } from '../error.ts';
 import { InstallError } from './error.ts';
 
-/** Bytes that are read at a time. */
+/** Bytes per read. */
 const PIECE = 1024 * 1024;
 
 /**
- * Compares the files of a medium, the root filesystem among them, with the hashes that it has of them. An image with a
- * damaged one would be installed as it is otherwise: it reads the same each time, and the kernel checks a block of the root
- * filesystem only when somebody wants it.
- * @param medium where it is mounted
- * @param onBytes gets how many bytes were read, and are to be read in all
- * @throws InstallError that names every file that is damaged; ExplainedError if the list is
+ * Compares the files of a medium, including the root filesystem, with the hashes on it. Without this check, an image
+ * with a damaged file would be installed: it reads the same each time, and the kernel checks a block of the root
+ * filesystem only when it is used.
+ * @param medium its mount point
+ * @param onBytes receives the bytes read so far, and in all
+ * @throws InstallError that names every damaged file; ExplainedError if the list itself is damaged
  */
 export async function checkMedium(
   medium: string,
@@ -47,7 +47,7 @@ export async function checkMedium(
   if (problems.length > 0) throw damaged(problems.join('; '), medium);
 }
 
-/** Bytes of all files that are there. */
+/** Returns the bytes of all existing files. */
 async function bytesOf(medium: string, paths: readonly string[]): Promise<number> {
   const sizes = paths.map((path) =>
     stat(join(medium, path)).then(

@@ -4,20 +4,20 @@ import { readIfThere } from '../files/durable-file.ts';
 import type { Configuration } from './answer.ts';
 import { InstallError } from './error.ts';
 
-/** Files of a configuration: path below `/quantix` → what is in it. All are root's alone. */
+/** Files of a configuration: path below `/quantix` → content. All are for root only. */
 export type ConfigurationFiles = ReadonlyMap<string, Buffer>;
 
 /**
- * Names below `/quantix` of what belongs to one installation, to one boot, or to what lies elsewhere, as deployed agents and the
- * versions in the slots of another disk do: it is not carried over.
+ * Names below `/quantix` that are not carried over: they belong to one installation, to one boot, or to something
+ * elsewhere, such as deployed agents and the versions in the slots of another disk.
  */
 const LEFT_BEHIND =
   /^(install\.yaml.*|install\.json|deployment\.json|record\.json|reset|lost\+found|\..*|.*\.rejected.*)$/;
 
-/** Bytes of a configuration that is carried over, at most. */
+/** Largest configuration that is carried over, in bytes. */
 const MOST = 32 * 1024 * 1024;
 
-/** Where things of this session are that a machine keeps below `/quantix` when it can. */
+/** Session files whose persistent counterparts are below `/quantix`. */
 const SESSION = {
   network: 'etc/quantix/network',
   shadow: 'etc/shadow',
@@ -25,9 +25,9 @@ const SESSION = {
 };
 
 /**
- * The configuration of the system that runs, as it is to be after a restart: what is kept, and what was set for this session
- * only because there was no place to keep it.
- * @param root folder in which quantix and etc are
+ * Returns the configuration that the running system should have after a restart: what is stored, and what was set only
+ * for this session because nothing could be stored.
+ * @param root folder that contains quantix and etc
  * @throws InstallError if it is larger than a configuration can be
  */
 export async function liveConfiguration(root = '/'): Promise<ConfigurationFiles> {
@@ -44,7 +44,7 @@ export async function liveConfiguration(root = '/'): Promise<ConfigurationFiles>
   return files;
 }
 
-/** Files of a folder and of those in it; links and devices are nobody's configuration. */
+/** Collects the files of a folder and its subfolders; links and devices are skipped. */
 async function collect(folder: string, prefix: string, files: Map<string, Buffer>): Promise<void> {
   for (const name of await namesIn(folder)) {
     if (LEFT_BEHIND.test(name)) continue;
@@ -69,7 +69,7 @@ async function namesIn(folder: string): Promise<string[]> {
   return names.sort();
 }
 
-/** The files that an answer's configuration stands for, over those that were carried over. */
+/** Adds the files of an answer's configuration to those carried over, which they replace. */
 export function withConfiguration(
   carried: ConfigurationFiles,
   answer: Configuration,

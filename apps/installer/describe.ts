@@ -4,7 +4,7 @@ import type { InstallPlan } from './plan.ts';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 
-/** A size for people, in the largest unit of which it has one: `256 MiB`, `1.8 TiB`. */
+/** Formats a size for people, in the largest unit with at least one: `256 MiB`, `1.8 TiB`. */
 export function sizeText(bytes: number): string {
   let size = bytes;
   let unit = 0;
@@ -16,14 +16,14 @@ export function sizeText(bytes: number): string {
   return `${text} ${UNITS[unit]}`;
 }
 
-/** A disk on one line, by what one finds it in the machine by. */
+/** Describes a disk in one line, with what identifies it in the machine. */
 export function diskText({ path, model, serial, bytes, transport }: DiskFacts): string {
   const attached = transport === 'other' ? '' : `, ${transport}`;
   const number = serial === null ? 'no serial number' : `serial ${serial}`;
   return `${path}  ${sizeText(bytes)}${attached}  ${model ?? 'unknown model'}  ${number}`;
 }
 
-/** What is on a disk, in a few words. */
+/** Describes the content of a disk in a few words. */
 export function contentsText({ isMedium, uses, contents, partitions }: DiskFacts): string {
   if (isMedium) return 'this system was started from it';
   if (uses.length > 0) return uses.join(', ');
@@ -33,7 +33,7 @@ export function contentsText({ isMedium, uses, contents, partitions }: DiskFacts
   return labels.length === 0 ? names.join(', ') : `${names.join(', ')}: ${labels.join(' ')}`;
 }
 
-/** What a plan does, a line each. */
+/** Describes what a plan does, by line. */
 export function planText(plan: InstallPlan): string[] {
   const { disk, kind, layout, destroys, release, remarks } = plan;
   return [
@@ -51,7 +51,7 @@ export function planText(plan: InstallPlan): string[] {
   ];
 }
 
-/** What the partitions are for. */
+/** Purposes of the partitions. */
 const PURPOSES = {
   bios: 'boot loader for BIOS',
   efi: 'boot loader',
@@ -61,14 +61,14 @@ const PURPOSES = {
   data: 'data, /data',
 } as const;
 
-/** How far an installation is, in steps of a tenth. */
+/** Describes the progress of an installation, in steps of ten per cent. */
 export function progressText({ step, done, total }: Progress): string {
   const part =
     total === 0 ? '' : ` ${Math.floor((done / total) * 10) * 10} % of ${sizeText(total)}`;
   return `${STEPS[step]}${part}`;
 }
 
-/** What is being done. */
+/** Descriptions of the steps. */
 const STEPS: Readonly<Record<Progress['step'], string>> = {
   look: 'looking at the disk once more',
   check: 'checking the medium',

@@ -1,4 +1,4 @@
 import { ExplainedError } from '../error.ts';
 
-/** The installer cannot go on; the message is for whoever installs. */
+/** Thrown if the installer cannot continue; the message is for the person who installs. */
 export class InstallError extends ExplainedError {}

@@ -3,31 +3,31 @@ import type { Region } from '../../build/disk/block-device.ts';
 /** How a disk is attached. */
 export type Transport = 'nvme' | 'sata' | 'sas' | 'usb' | 'virtio' | 'mmc' | 'other';
 
-/** A mark of a system that was found on a disk. */
+/** A signature of a system that was found on a disk. */
 export interface Finding {
-  /** Who left it: `LVM`, `ZFS`. */
+  /** The system: `LVM`, `ZFS`. */
   name: string;
-  /** Where, bytes from the beginning of the disk. */
+  /** Its offset on the disk, in bytes. */
   offset: number;
 }
 
-/** A partition that a disk has now. */
+/** A present partition of a disk. */
 export interface OldPartition extends Region {
   number: number;
-  /** Its name in a GPT; empty where it has none. */
+  /** Its name in a GPT; empty if it has none. */
   name: string;
-  /** Its unique GUID and its type, lower case; empty in another kind of table. */
+  /** Its unique GUID and its type, in lower case; empty in other kinds of tables. */
   guid: string;
   type: string;
 }
 
-/** What is known of a disk at a moment. */
+/** The state of a disk at one moment. */
 export interface DiskFacts {
-  /** `/dev/sda` */
+  /** For example `/dev/sda`. */
   path: string;
   model: string | null;
   serial: string | null;
-  /** World-wide name, as the kernel tells it: `naa.5000c500a1b2c3d4`. */
+  /** World-wide name in the kernel's form: `naa.5000c500a1b2c3d4`. */
   wwn: string | null;
   bytes: number;
   /** Bytes of a logical sector. */
@@ -36,19 +36,19 @@ export interface DiskFacts {
   readOnly: boolean;
   /** True for the disk that this system was started from. */
   isMedium: boolean;
-  /** What cannot be ended here: `mounted at /data`. */
+  /** Uses that the installer cannot end: `mounted at /data`. */
   uses: readonly string[];
-  /** Devices that are made of it and can be taken apart: `md127`, `dm-0`. */
+  /** Devices on top of it that can be taken apart: `md127`, `dm-0`. */
   holders: readonly string[];
-  /** Partitions that it has now, by whatever table. */
+  /** Its present partitions, from any kind of table. */
   partitions: readonly OldPartition[];
-  /** GUID of its GPT, lower case; `null` without a whole one. */
+  /** GUID of its GPT, in lower case; `null` without an intact one. */
   guid: string | null;
-  /** What was found on it; empty for an empty disk. */
+  /** Signatures found on it; empty for an empty disk. */
   contents: readonly Finding[];
 }
 
-/** What the installer installs. */
+/** The image to install. */
 export interface ImageFacts {
   product: string;
   /** Name of the product for people: `Quantix-OS`. */
@@ -58,10 +58,10 @@ export interface ImageFacts {
   bytes: number;
 }
 
-/** What is known of a machine. */
+/** The state of a machine. */
 export interface MachineFacts {
   firmware: 'bios' | 'uefi';
-  /** Whether machines of this kind may have a BIOS: then the disk gets a boot loader for it, too. */
+  /** Whether machines of this architecture may have a BIOS: then the disk gets a boot loader for BIOS, too. */
   hasBios: boolean;
   image: ImageFacts;
   disks: readonly DiskFacts[];

@@ -5,11 +5,12 @@ import { callProgram, withLoop } from '../disk/make-ext4.ts';
 import { writeDurably } from '../files/durable-file.ts';
 import type { ConfigurationFiles } from './configuration.ts';
 
-/** Where a disk's partition is mounted for a moment. */
+/** Temporary mount point of a partition. */
 const FOLDER = '/run/quantix/installer';
 
 /**
- * Writes files into the ext4 of a partition, each whole or not at all after a power cut, for root alone.
+ * Writes files into the ext4 file system of a partition, for root only. After a power failure, each is complete or
+ * absent.
  * @param path the disk
  * @throws ExplainedError if it cannot be mounted; DiskError if it cannot be written
  */

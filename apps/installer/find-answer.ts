@@ -6,13 +6,13 @@ import { readText } from '../host/read.ts';
 import { type Answer, GREATEST_ANSWER, parseAnswer } from './answer.ts';
 import { InstallError } from './error.ts';
 
-/** On the partition with the configuration, which may be a config drive. */
+/** Path on the configuration partition, which may be a config drive. */
 const FILE = '/quantix/install.yaml';
 
-/** Of the kernel: where else the answer file is. */
+/** Kernel parameter that names another answer file. */
 const PARAMETER = /(?:^|\s)quantix\.answer=(\S+)/;
 
-/** Milliseconds that a server may take. */
+/** Milliseconds within which a server must answer. */
 const PATIENCE = 60_000;
 
 /** An answer file that was found. */
@@ -22,15 +22,15 @@ export interface FoundAnswer {
   where: string;
 }
 
-/** True where the kernel was told that this system is to be installed. @param root folder in which proc is */
+/** Whether the kernel parameters request an installation. @param root folder that contains proc */
 export async function isInstallMode(root = '/'): Promise<boolean> {
   return /(?:^|\s)quantix\.mode=install(?:\s|$)/.test(await readText(`${root}/proc/cmdline`));
 }
 
 /**
- * The answer file of an unattended installation: what the kernel's parameter `quantix.answer` names, else `install.yaml` on
- * the partition with the configuration. `null` if there is neither.
- * @throws InstallError if it cannot be had, or says something that is not understood
+ * Finds the answer file of an unattended installation: the one named by the kernel parameter `quantix.answer`, or else
+ * `install.yaml` on the configuration partition. `null` if there is neither.
+ * @throws InstallError if it cannot be read or is invalid
  */
 export async function findAnswer(signal: AbortSignal): Promise<FoundAnswer | null> {
   const [, named] = PARAMETER.exec(await readText('/proc/cmdline')) ?? [];
@@ -41,8 +41,8 @@ export async function findAnswer(signal: AbortSignal): Promise<FoundAnswer | nul
 
 /**
  * Reads an answer file.
- * @param where a path, or an address with the file's hash behind it: `https://host/node7.yaml#sha256=<64 hex digits>`
- * @throws InstallError if it cannot be had, is another one than the hash says, or is not understood
+ * @param where a path, or an address followed by the file's hash: `https://host/node7.yaml#sha256=<64 hex digits>`
+ * @throws InstallError if it cannot be read, does not match the hash, or is invalid
  */
 export async function loadAnswer(where: string, signal: AbortSignal): Promise<FoundAnswer> {
   if (!/^https?:/i.test(where)) {
@@ -95,8 +95,8 @@ async function download(address: string, signal: AbortSignal): Promise<Buffer> {
 }
 
 /**
- * Has an answer file that was carried out not be found again.
- * @returns false if it stays, since it is a server's or what it lies on cannot be written
+ * Renames an answer file that was carried out, so that it is not found again.
+ * @returns false if it stays, because it is on a server or its file system is not writable
  */
 export async function retireAnswer({ where }: FoundAnswer): Promise<boolean> {
   if (where !== FILE) return false;

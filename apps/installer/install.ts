@@ -10,57 +10,58 @@ import type { DiskFacts, MachineFacts } from './facts.ts';
 import type { InstallPlan } from './plan.ts';
 import { wipeDisk } from './wipe.ts';
 
-/** A disk that is the installer's alone until it is given back. */
+/** A disk that is held exclusively until it is released. */
 export type ClaimedDisk = BlockDevice & AsyncDisposable;
 
-/** What an installation does to the machine, besides writing to its disk. */
+/** Operations of an installation on the machine, besides writing to its disk. */
 export interface Machinery {
-  /** What is known of the machine now. */
+  /** Reads the present state of the machine. */
   readMachine(): Promise<MachineFacts>;
-  /** Takes a device apart that is made of the disk, as `DiskFacts.holders` names it. */
+  /** Takes apart a device on top of the disk; `DiskFacts.holders` has its name. */
   release(holder: string): Promise<void>;
   claim(path: string): Promise<ClaimedDisk>;
   /**
-   * Compares the files on the medium with what they were made as.
-   * @param onBytes gets how many bytes were read, and are to be read in all
+   * Compares the files on the medium with their hashes.
+   * @param onBytes receives the bytes read so far, and in all
    * @throws InstallError if one is damaged
    */
   checkMedium(onBytes: (done: number, total: number) => void): Promise<void>;
-  /** The image's bytes from the first one; read twice. A piece may change when the next one is asked for. */
+  /** Reads the image from its beginning; called twice. A piece is valid until the next one is requested. */
   readImage(): AsyncIterable<Buffer>;
-  /** What an installed disk boots by. */
+  /** Reads the files that an installed disk boots with. */
   readBootFiles(): Promise<BootFiles>;
-  /** Makes an empty file system of a partition. */
+  /** Creates an empty file system on a partition. */
   makeFileSystem(disk: DiskFacts, partition: LaidPartition): Promise<void>;
-  /** Writes files into the file system of a partition, each whole or not at all. */
+  /** Writes files into the file system of a partition, each completely or not at all. */
   putFiles(disk: DiskFacts, partition: LaidPartition, files: ConfigurationFiles): Promise<void>;
 }
 
-/** How far an installation is. */
+/** The progress of an installation. */
 export interface Progress {
   step: 'look' | 'check' | 'read' | 'wipe' | InstallPhase | 'finish';
-  /** Bytes of the step that are done, and in all; both 0 where it has none to count. */
+  /** Bytes of the step that are done, and in all; both are 0 if the step does not count bytes. */
   done: number;
   total: number;
 }
 
 export interface InstallOptions {
   plan: InstallPlan;
-  /** What goes to the end of the slot, but for the hash, which is that of what is read. */
+  /** Trailer of the slot; its hash is computed from what is read. */
   trailer: Omit<SlotTrailer, 'sha256'>;
   machinery: Machinery;
-  /** The configuration that the installed system begins with. */
+  /** The initial configuration of the installed system. */
   files: ConfigurationFiles;
-  /** Time stamp of the files that are written, seconds since 1970. */
+  /** Time stamp of the written files, in seconds since 1970. */
   epoch: number;
   onProgress: (progress: Progress) => void;
   signal: AbortSignal;
 }
 
 /**
- * Installs as planned. The medium is read whole before anything is written: one that is damaged costs nothing.
- * @returns SHA-256 of the image, hex
- * @throws InstallError, ExplainedError; then the disk boots nothing, or was not touched
+ * Installs according to a plan. The medium is read completely before anything is written: a damaged one is found before
+ * the disk is changed.
+ * @returns SHA-256 of the image, in hex
+ * @throws InstallError, ExplainedError; the disk is then unchanged or does not boot
  */
 export async function install(options: InstallOptions): Promise<string> {
   const { plan, machinery, onProgress, signal } = options;
@@ -101,7 +102,7 @@ async function makeFileSystem(
   if (partition.role === 'configuration') await machinery.putFiles(plan.disk, partition, files);
 }
 
-/** @throws InstallError if the medium ends early */
+/** Reads the image and returns its hash. @throws InstallError if the medium ends early */
 async function hashImage(
   { machinery, trailer: { imageBytes }, signal }: InstallOptions,
   onBytes: (done: number, total: number) => void,
@@ -117,7 +118,7 @@ async function hashImage(
   return hash.digest('hex');
 }
 
-/** @throws InstallError if the disk is not the one that was planned for, or holds something else now */
+/** @throws InstallError if the disk is not the planned one, or its content has changed */
 async function expectUnchanged(planned: DiskFacts, machinery: Machinery): Promise<void> {
   const { disks } = await machinery.readMachine();
   const now = disks.find(({ path }) => path === planned.path);
@@ -130,7 +131,7 @@ async function expectUnchanged(planned: DiskFacts, machinery: Machinery): Promis
   throw new InstallError({ what, fix: 'Nothing was written. Look at the disks again.' });
 }
 
-/** @throws InstallError if what was opened is no longer what was looked at */
+/** @throws InstallError if the opened disk differs from the examined one */
 function expectSameSize(disk: DiskFacts, device: BlockDevice): void {
   if (device.bytes === disk.bytes && device.sectorSize === disk.sectorSize) return;
   throw new InstallError({

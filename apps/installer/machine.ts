@@ -9,7 +9,7 @@ import { MEDIUM, type Medium, readImage } from './medium.ts';
 import { readMachine } from './read-facts.ts';
 import { releaseDevice } from './release.ts';
 
-/** This machine, as the installer works on it. */
+/** Creates the operations on this machine. */
 export function thisMachine(medium: Medium, signal: AbortSignal): Machinery {
   return {
     readMachine: () => readMachine({ image: medium.facts, openToRead: openBlockDevice }),

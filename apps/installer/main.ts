@@ -23,7 +23,7 @@ FILE is a path, or an address with a hash behind it: https://host/node7.yaml#sha
 file is what the kernel's parameter quantix.answer names, or /quantix/install.yaml.
 `;
 
-/** `qx-install`: installs the system that runs on a disk. @returns exit status */
+/** Runs `qx-install`, which installs the running system on a disk. @returns exit status */
 export function main(args: string[]): Promise<number> {
   if (args.length === 0) return runInstaller();
   return runCommandLine(
@@ -93,7 +93,7 @@ async function answerOf(named: string | undefined, signal: AbortSignal): Promise
   return found;
 }
 
-/** @throws InstallError with all reasons why there is none */
+/** Returns the plan. @throws InstallError with all reasons why there is none */
 function planIn(planned: Planned): InstallPlan {
   if ('plan' in planned) return planned.plan;
   throw new InstallError({

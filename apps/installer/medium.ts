@@ -8,13 +8,15 @@ import { readAttribute, readNames, readText } from '../host/read.ts';
 import { InstallError } from './error.ts';
 import type { ImageFacts } from './facts.ts';
 
-/** Where the medium is mounted that this system runs from. */
+/** Mount point of the medium that this system runs from. */
 export const MEDIUM = '/run/quantix/medium';
 
-/** Of ECMA-119 (8.4): the primary volume descriptor, its mark, and where the volume's blocks are counted. */
+/**
+ * Position and content of the primary volume descriptor of ECMA-119 (8.4): its mark, and where its number of blocks is.
+ */
 const DESCRIPTOR = { at: 32_768, bytes: 2048, mark: 'CD001', blocks: 80, block: 2048 };
 
-/** Bytes of an image that are read at a time. */
+/** Bytes of an image per read. */
 const PIECE = 1024 * 1024;
 
 /** The image that this system runs from. */
@@ -23,14 +25,14 @@ export interface Medium {
   base: string;
   architecture: string;
   buildId: string;
-  /** The device that holds its bytes from the first one on. */
+  /** The device with its bytes, from the first one on. */
   device: string;
 }
 
 /**
- * The medium of this system. Its image is the ISO that stands at the beginning of the device, and as long as it says.
- * @param root folder in which proc, sys and run are
- * @throws InstallError if there is none, or it is no image but has the files of one
+ * Finds the medium of this system. Its image is the ISO at the beginning of the device, which states its own length.
+ * @param root folder that contains proc, sys and run
+ * @throws InstallError if there is none, or it contains the image's files instead of the image
  */
 export async function findMedium(root = '/'): Promise<Medium> {
   const mount = (await readMounts(root)).find(({ path }) => path === MEDIUM);
@@ -63,14 +65,14 @@ export async function findMedium(root = '/'): Promise<Medium> {
   };
 }
 
-/** What a loop device is made of, or the device itself. */
+/** Returns the file or device behind a loop device, or the device itself. */
 async function deviceOf(root: string, source: string): Promise<string> {
   const name = source.replace(/^\/dev\//, '');
   const file = await readAttribute(join(root, 'sys/block', name, 'loop/backing_file'));
   return file ?? source;
 }
 
-/** Bytes of the ISO at the beginning of a device. @throws InstallError if there is none */
+/** Returns the bytes of the ISO at the beginning of a device. @throws InstallError if there is none */
 async function imageBytes(device: string): Promise<number> {
   await using file = await open(device, 'r');
   const { at, bytes, mark, blocks, block } = DESCRIPTOR;
@@ -92,7 +94,7 @@ async function imageBytes(device: string): Promise<number> {
 
 /**
  * Reads an image from the beginning of a device.
- * @returns pieces, each of which stays as it is only until the next one is asked for
+ * @returns pieces; each is valid until the next one is requested
  * @throws InstallError if it ends early or cannot be read
  */
 export async function* readImage(

@@ -11,31 +11,31 @@ import { ExplainedError } from '../error.ts';
 import type { Answer, DiskChoice } from './answer.ts';
 import type { DiskFacts, MachineFacts } from './facts.ts';
 
-/** What is going to be done to which disk. */
+/** What will be done to which disk. */
 export interface InstallPlan {
   disk: DiskFacts;
-  /** `reinstall` keeps configuration and data where they are, with everything else new. */
+  /** `reinstall` keeps the partitions with configuration and data, and replaces everything else. */
   kind: 'install' | 'reinstall';
   layout: DiskLayout;
-  /** What is on the disk and goes: `ZFS`, `a Quantix-OS with its configuration`. */
+  /** Content of the disk that will be destroyed: `ZFS`, `a Quantix-OS with its configuration`. */
   destroys: readonly string[];
-  /** Devices to be taken apart first, as `DiskFacts.holders`. */
+  /** Devices to take apart first, from `DiskFacts.holders`. */
   release: readonly string[];
-  /** What is good to know, a sentence each. */
+  /** Remarks for people, one sentence each. */
   remarks: readonly string[];
 }
 
-/** A plan, or all reasons why there is none, a clause each. */
+/** A plan, or all reasons why there is none, one clause each. */
 export type Planned = { plan: InstallPlan } | { reasons: readonly string[] };
 
-/** What somebody types or writes to say that a disk may be erased: its serial number or, where it has none, its path. */
+/** Returns what a person types to permit erasing a disk: its serial number or, if it has none, its path. */
 export function proofOf({ serial, path }: Pick<DiskFacts, 'serial' | 'path'>): string {
   return serial ?? path;
 }
 
 /**
- * Plans an installation. Nothing is looked at but what is given.
- * @param newGuid makes a GUID, lower case
+ * Plans an installation. A pure function of its arguments.
+ * @param newGuid generates a GUID in lower case
  */
 export function planInstall(machine: MachineFacts, answer: Answer, newGuid: () => string): Planned {
   const chosen = chooseDisk(machine, answer.disk);
@@ -115,7 +115,7 @@ function matches(disk: DiskFacts, choice: DiskChoice): boolean {
   );
 }
 
-/** A world-wide name without what different programs write before it. */
+/** Returns a world-wide name without the prefixes that different programs add. */
 function bareName(wwn: string): string {
   return wwn.toLowerCase().replace(/^(naa\.|eui\.|nvme\.|0x)+/, '');
 }
@@ -160,7 +160,7 @@ function shortName(disk: DiskFacts | undefined): string {
   return disk.serial === null ? disk.path : `${disk.path} (serial ${disk.serial})`;
 }
 
-/** Why a disk cannot be taken, whatever is on it. */
+/** Returns why a disk cannot be used, independent of its content. */
 function refusals(disk: DiskFacts, { firmware }: MachineFacts): string[] {
   const { path } = disk;
   return [
@@ -174,7 +174,7 @@ function refusals(disk: DiskFacts, { firmware }: MachineFacts): string[] {
   ];
 }
 
-/** True for a disk that has the partitions of an installation of this product. */
+/** Whether a disk has the partitions of an installation of this product. */
 function isOwn(disk: DiskFacts, prefix: string): boolean {
   const roles = ['efi', 'a', 'b', 'configuration'] as const;
   return (
@@ -188,8 +188,8 @@ function partitionOf(disk: DiskFacts, role: PartitionRole) {
 }
 
 /**
- * Whether there is something to keep: configuration and data, which are made and filled before the table that names them is
- * written. Where one of them is no file system it is damaged.
+ * Whether there is configuration and data to keep: their file systems are created and filled before the partition table
+ * that names them is written. If one has no file system, the installation is damaged.
  */
 function hasFileSystems(disk: DiskFacts): boolean {
   return (['configuration', 'data'] as const).every((role) => {
@@ -245,7 +245,7 @@ function newLayout(
   }
 }
 
-/** The layout that a disk has, to be filled anew but for configuration and data. */
+/** Returns the present layout of a disk, whose partitions are filled anew except for configuration and data. */
 function keptLayout(disk: DiskFacts, { image, firmware }: MachineFacts): Laid {
   const refuse = (what: string): Laid => ({
     reason: `${disk.path}: the installation on it cannot be kept: ${what}. \`keep-data: false\` with \`erase\` makes it anew`,

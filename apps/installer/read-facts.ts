@@ -11,22 +11,22 @@ import { findSignatures } from './signatures.ts';
 
 const MIB = 1024 * 1024;
 
-/** Bytes of the sectors that /sys counts in, whatever the disk's own are. */
+/** Bytes of a sector in /sys, independent of the disk's own sector size. */
 const SECTOR = 512;
 
-/** Reads disks without claiming them. */
+/** Opens a disk for reading, without claiming it. */
 export type OpenToRead = (path: string) => Promise<BlockDevice & AsyncDisposable>;
 
 export interface FactsOptions {
   image: ImageFacts;
   openToRead: OpenToRead;
-  /** Folder in which proc and sys are. */
+  /** Folder that contains proc and sys. */
   root?: string;
-  /** As Node calls it. */
+  /** Node's name of the architecture. */
   architecture?: NodeJS.Architecture;
 }
 
-/** What is known of this machine and its disks now. A disk that cannot be read is in use by that. */
+/** Reads the present state of this machine and its disks. A disk that cannot be read counts as in use. */
 export async function readMachine({
   image,
   openToRead,
@@ -66,7 +66,7 @@ function kernelName(path: string): string {
 
 type Looked = Pick<DiskFacts, 'partitions' | 'guid' | 'contents'>;
 
-/** What is on a disk; one that is broken keeps nobody from the others, and is not to be used itself. */
+/** Reads the content of a disk; a broken disk is reported as a problem, so that the others remain usable. */
 async function tryLook(
   path: string,
   how: { folder: string; openToRead: OpenToRead },
@@ -80,7 +80,7 @@ async function tryLook(
   }
 }
 
-/** What is on a disk. */
+/** Reads the content of a disk. */
 async function look(
   path: string,
   { folder, openToRead }: { folder: string; openToRead: OpenToRead },
@@ -98,12 +98,15 @@ async function look(
   };
 }
 
-/** Where a disk that bears no mark is looked at for data: what it begins and ends with, and so many places between. */
+/**
+ * Parts of a disk without signatures that are searched for data: bytes at its beginning and end, and the number and
+ * size of samples in between.
+ */
 const [LOOK_BEGIN, LOOK_END, LOOK_PLACES, LOOK_BYTES] = [4 * MIB, MIB, 32, 64 * 1024];
 
 /**
- * Where there is something on a disk of which nobody knows what it is, such as a database on the bare disk or what is
- * encrypted without a header; undefined if it seems to be empty: the same byte everywhere.
+ * Finds unknown data on a disk, such as a database on the raw disk or encryption without a header. @returns its offset;
+ * undefined if the disk seems empty, with the same byte everywhere
  */
 async function findData(device: BlockDevice): Promise<number | undefined> {
   const { bytes } = device;
@@ -125,7 +128,7 @@ async function findData(device: BlockDevice): Promise<number | undefined> {
   return undefined;
 }
 
-/** Partitions as the kernel has them, of a table of any kind. */
+/** Reads the kernel's list of partitions, from any kind of table. */
 async function kernelPartitions(folder: string): Promise<OldPartition[]> {
   const partitions: OldPartition[] = [];
   for (const name of await readNames(folder)) {
@@ -140,8 +143,8 @@ async function kernelPartitions(folder: string): Promise<OldPartition[]> {
 }
 
 /**
- * Partitions of a disk and what is made of them, and of that.
- * @returns folders in sys of all; names of those that can be taken apart, in the order in which this is to be done
+ * Finds the partitions of a disk and all devices on top of them.
+ * @returns `folders`: their folders in sys; `made`: names of those that can be taken apart, in the order to do so
  */
 async function devicesAbove(
   root: string,
@@ -171,7 +174,7 @@ async function devicesAbove(
   return { folders, made };
 }
 
-/** What devices are used for that only whoever did it can end. */
+/** Returns uses of devices that only their users can end. */
 async function usesOf(
   root: string,
   folders: readonly string[],
@@ -197,7 +200,7 @@ async function usesOf(
   return uses;
 }
 
-/** Loop devices, and the file or device that each of them is. */
+/** Lists loop devices, each with its file or device. */
 async function loopDevices(
   root: string,
 ): Promise<{ number: string | null; file: string | null }[]> {

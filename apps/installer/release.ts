@@ -5,14 +5,14 @@ import { readAttribute } from '../host/read.ts';
 import { run } from '../process/run.ts';
 import { InstallError } from './error.ts';
 
-/** Milliseconds. */
+/** In milliseconds. */
 const PATIENCE = 30_000;
 
 /**
- * Takes a device apart that is made of disks: an array of md, a mapping of the device mapper, as LVM, LUKS and multipath make
- * them. What was on its disks stays on them.
- * @param name as the kernel has it: `md127`, `dm-0`
- * @throws InstallError if it stays
+ * Takes apart a device on top of disks: an md array, or a device-mapper mapping of LVM, LUKS or multipath. The content
+ * of its disks stays.
+ * @param name the kernel's name: `md127`, `dm-0`
+ * @throws InstallError if it remains
  */
 export async function releaseDevice(name: string, root = '/'): Promise<void> {
   try {

@@ -2,23 +2,23 @@ import { messageOf } from '../error.ts';
 import type { DiskFacts, ImageFacts } from './facts.ts';
 import type { InstallPlan } from './plan.ts';
 
-/** What came of an installation, for people and programs. */
+/** The result of an installation, for people and programs. */
 export interface Report {
   format: 1;
   result: 'installed' | 'failed';
-  /** Why it failed; `null` if it did not. */
+  /** Why it failed; `null` if it succeeded. */
   problem: string | null;
-  /** What is to be minded of an installation that is done, a sentence or more each. */
+  /** Warnings about a completed installation, one or more sentences each. */
   warnings: readonly string[];
   product: string;
   version: string;
-  /** `null` where nothing could be planned, as no disk is what was asked for, say. */
+  /** `null` if nothing could be planned, for example because no disk matches. */
   kind: InstallPlan['kind'] | null;
   disk: ReportedDisk | null;
   partitions: { name: string; guid: string; offset: number; bytes: number }[];
-  /** SHA-256 of the image, hex; `null` if it was not read to its end. */
+  /** SHA-256 of the image, in hex; `null` if it was not read completely. */
   sha256: string | null;
-  /** ISO 8601. */
+  /** Start time, ISO 8601. */
   startedAt: string;
   seconds: number;
 }
@@ -32,21 +32,21 @@ interface ReportedDisk {
   sectorSize: number;
 }
 
-/** What a report is made from. */
+/** The parts of a report. */
 export interface ReportParts {
-  /** `null` if there was none. */
+  /** `null` if there was no plan. */
   plan: InstallPlan | null;
   image: ImageFacts;
   started: Date;
   ended: Date;
   sha256: string | null;
-  /** What is to be minded; nothing if absent. */
+  /** Warnings; none by default. */
   warnings?: readonly string[];
-  /** What was thrown; absent if all went well. */
+  /** The error that was thrown; absent after success. */
   error?: unknown;
 }
 
-/** Writes the report of an installation. */
+/** Creates the report of an installation. */
 export function reportOf({
   plan,
   image,
@@ -78,10 +78,10 @@ function reportedDisk({ path, model, serial, wwn, bytes, sectorSize }: DiskFacts
   return { path, model, serial, wwn, bytes, sectorSize };
 }
 
-/** Milliseconds that a server may take to have a report. */
+/** Milliseconds within which a server must accept a report. */
 const PATIENCE = 15_000;
 
-/** Sends a report to a server, as JSON by POST. @returns why it could not be sent; `null` if it was taken */
+/** Sends a report to a server, as JSON by POST. @returns why it could not be sent; `null` if it was accepted */
 export async function sendReport(
   address: string,
   report: Report,

@@ -15,17 +15,17 @@ import { findMedium, type Medium } from './medium.ts';
 import { type InstallPlan, type Planned, planInstall } from './plan.ts';
 import { type Report, reportOf, sendReport } from './report.ts';
 
-/** On the installed system: what the installer did. */
+/** File on the installed system with the installer's report. */
 export const REPORT_FILE = 'install.json';
 
-/** The program in the EFI partition that UEFI starts. */
+/** Path of the program in the EFI partition that UEFI starts. */
 const LOADER = /^\/EFI\/BOOT\/BOOT[A-Z0-9]+\.EFI$/;
 
 const FOLDER = '/run/quantix/installer';
-/** Holds the number of the process that installs. */
+/** Contains the id of the installing process. */
 const LOCK = `${FOLDER}/lock`;
 
-/** What the installer knows of a machine, and can do to it. */
+/** A session of the installer on this machine. */
 export class Session {
   readonly medium: Medium;
   readonly #machinery: Machinery;
@@ -35,27 +35,28 @@ export class Session {
     this.#machinery = machinery;
   }
 
-  /** @throws InstallError if this system was not started from a medium that can be installed */
+  /** Opens a session. @throws InstallError if this system was not started from a medium that can be installed */
   static async open(signal: AbortSignal): Promise<Session> {
     const medium = await findMedium();
     return new Session(medium, thisMachine(medium, signal));
   }
 
-  /** The machine now. */
+  /** Reads the present state of the machine. */
   look(): Promise<MachineFacts> {
     return this.#machinery.readMachine();
   }
 
-  /** What would be done. */
+  /** Plans an installation according to an answer. */
   async plan(answer: Answer): Promise<Planned> {
     return planInstall(await this.look(), answer, randomUUID);
   }
 
   /**
-   * Carries a plan out, and reports it: on the console, on the installed disk, and to whom the answer names.
-   * @param tell gets what is to be minded, a sentence each
-   * @returns the report; an installation that failed is told in it
-   * @throws InstallError if another one is under way
+   * Carries out a plan, and reports the result: on the console, on the installed disk, and to the server that the
+   * answer names.
+   * @param tell receives warnings, one sentence each
+   * @returns the report, also of an installation that failed
+   * @throws InstallError if another installation is running
    */
   async carryOut(
     plan: InstallPlan,
@@ -88,7 +89,7 @@ export class Session {
     return report;
   }
 
-  /** Reports that nothing can be installed as an answer asks for. @param reasons why, a clause each */
+  /** Reports that nothing can be installed according to an answer. @param reasons why, one clause each */
   async refuse(
     reasons: readonly string[],
     { answer, tell }: Pick<CarryOutOptions, 'answer' | 'tell'>,
@@ -101,7 +102,7 @@ export class Session {
     return report;
   }
 
-  /** What is installed is there from here on, whatever the firmware says. @returns what is to be minded */
+  /** Adds the disk to the firmware's boot menu; the installation is complete even if that fails. @returns warnings */
   async #enterInBootMenu(plan: InstallPlan): Promise<string[]> {
     const { title } = this.medium.facts;
     return await warningsOf(async () => {
@@ -111,7 +112,7 @@ export class Session {
     });
   }
 
-  /** Puts the report onto the installed disk. @returns what is to be minded */
+  /** Writes the report to the installed disk. @returns warnings */
   async #keepReport(plan: InstallPlan, report: Report): Promise<string[]> {
     const text = Buffer.from(`${JSON.stringify(report, null, 2)}\n`);
     const partition = partitionOf(plan.layout, 'configuration');
@@ -120,7 +121,7 @@ export class Session {
   }
 }
 
-/** Does what an installation is whole without. @returns why it could not be done; nothing if it was */
+/** Does work that an installation does not depend on. @returns why it failed; empty if it succeeded */
 async function warningsOf(work: () => Promise<void>): Promise<string[]> {
   try {
     await work();
@@ -137,10 +138,10 @@ export interface CarryOutOptions {
   signal: AbortSignal;
 }
 
-/** Bytes of a record of the kernel's log. */
+/** Longest record in the kernel's log, in bytes. */
 const RECORD = 900;
 
-/** Writes into the kernel's log, which all consoles show. */
+/** Writes lines to the kernel's log, which all consoles show. */
 export async function sayOnConsole(...lines: readonly string[]): Promise<void> {
   for (const line of lines) {
     await appendFile('/dev/kmsg', `<4>quantix: ${line.slice(0, RECORD)}\n`).catch(
@@ -151,7 +152,7 @@ export async function sayOnConsole(...lines: readonly string[]): Promise<void> {
   }
 }
 
-/** Tells what came of an installation: on the consoles, and to whom an answer names. */
+/** Reports the result of an installation: on the consoles, and to the server that the answer names. */
 async function publish(
   report: Report,
   answer: Answer,
@@ -159,12 +160,12 @@ async function publish(
 ): Promise<void> {
   await sayReport(report);
   if (answer.report === undefined) return;
-  // One that was given up is reported all the same.
+  // Uses a signal of its own: a cancelled installation is reported, too.
   const problem = await sendReport(answer.report, report, new AbortController().signal);
   if (problem !== null) tell(`The report could not be sent: ${problem}.`);
 }
 
-/** Tells what came of an installation: for people, and as JSON. */
+/** Writes the result of an installation to the consoles: for people, and as JSON. */
 async function sayReport(report: Report): Promise<void> {
   const { result, product, version, disk, problem, partitions: _, warnings, ...rest } = report;
   const text =
@@ -175,7 +176,7 @@ async function sayReport(report: Report): Promise<void> {
   await sayOnConsole(text, ...warnings, `install report ${json}`);
 }
 
-/** @throws InstallError if another process installs */
+/** Takes the lock of installations. @throws InstallError if another process is installing */
 async function lock(): Promise<AsyncDisposable> {
   await mkdir(FOLDER, { recursive: true, mode: 0o700 });
   for (;;) {
@@ -192,7 +193,7 @@ async function lock(): Promise<AsyncDisposable> {
   }
 }
 
-/** Whether a process installs now. */
+/** Whether a process is installing. */
 export async function isInstalling(): Promise<boolean> {
   const holder = (await readFile(LOCK, 'utf8').catch(() => '')).trim();
   if (!/^\d+$/.test(holder)) return false;
@@ -200,7 +201,10 @@ export async function isInstalling(): Promise<boolean> {
   return name.includes('qx');
 }
 
-/** What comes after an installation. A machine that would find its answer again is not restarted into the next one. */
+/**
+ * Restarts or switches off the machine after an installation. A machine that would find its answer file again is not
+ * restarted by default, because it would install again.
+ */
 export async function finish(answer: Answer, retired: boolean, signal: AbortSignal): Promise<void> {
   const next = answer.afterwards ?? (retired ? 'restart' : 'power-off');
   if (next === 'restart') await restart(signal);

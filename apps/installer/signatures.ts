@@ -5,10 +5,10 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 const GIB = 1024 * MIB;
 
-/** Where a mark may be in a region of so many bytes; a place outside of the region does not count. */
+/** Returns the offsets in a region at which a signature may be; offsets outside of the region are ignored. */
 type Places = (region: { bytes: number; sectorSize: number }) => readonly number[];
 
-/** What marks the contents of a disk or partition, and where. */
+/** A signature of a content of disks or partitions, and its offsets. */
 interface Signature {
   name: string;
   marks: readonly Buffer[];
@@ -20,7 +20,10 @@ const at =
   () =>
     offsets;
 
-/** Of the four labels of 256 KiB each that ZFS has at both ends of a multiple of 256 KiB, the rings of uberblocks. */
+/**
+ * Offsets of the uberblocks in ZFS's four labels: two of 256 KiB each at both ends of a region, whose length is rounded
+ * down to a multiple of 256 KiB.
+ */
 const ZFS: Places = ({ bytes }) => {
   const end = Math.floor(bytes / (256 * KIB)) * 256 * KIB;
   const labels = [0, 256 * KIB, end - 512 * KIB, end - 256 * KIB];
@@ -37,14 +40,15 @@ function hex(value: string): Buffer {
   return Buffer.from(value, 'hex');
 }
 
-/** At the beginning of the last sector but so many, of 512 bytes as well as of the disk's own. */
+/** Offset of a sector counted from the end, in sectors of 512 bytes and in the disk's own. */
 const beforeEnd =
   (sectors: number): Places =>
   ({ bytes, sectorSize }) => [bytes - sectors * 512, bytes - sectors * sectorSize];
 
 /**
- * Marks by which systems find what is theirs. Places are those of the formats: md(4), LVM's label, ZFS on-disk format, LUKS2
- * 1.1.1, btrfs' superblock mirrors, VMFS as VMware lays it out, Intel's and SNIA's (DDF 2.0) RAID metadata, UEFI 2.10 (5.3).
+ * Signatures by which systems identify their own disks. Offsets are those of the formats: md(4), LVM's label, ZFS
+ * on-disk format, LUKS2 1.1.1, btrfs' superblock mirrors, VMware's layout of VMFS, Intel's and SNIA's (DDF 2.0) RAID
+ * metadata, UEFI 2.10 (5.3).
  */
 export const SIGNATURES: readonly Signature[] = [
   {
@@ -105,15 +109,15 @@ export const SIGNATURES: readonly Signature[] = [
   { name: 'Stratis', marks: [text('!Stra0tis\x86\xff\x02^\x41rh')], places: at(516, 4612) },
 ];
 
-/** The table of partitions in a master boot record, and how it ends. */
+/** Offsets in a master boot record of its partition table and its end mark. */
 const MBR = { entries: 446, end: 510 };
 
-/** Bytes that are read together. */
+/** Bytes per read. */
 const BLOCK = 64 * KIB;
 
 /**
- * Reads what is needed of a disk in large blocks, each once, several at a time.
- * @returns gives the bytes of a place, which must be one of those that were asked for
+ * Reads parts of a disk in large blocks, each once, several at a time.
+ * @returns a function that returns the bytes of a part, which must be one of the requested ones
  */
 async function readPlaces(
   device: BlockDevice,
@@ -139,7 +143,7 @@ async function readPlaces(
   };
 }
 
-/** Every place in a region at which something may mark its contents: offset of the disk, and the mark's bytes. */
+/** Returns every place in a region at which a signature may be: its offset on the disk, and the signature's bytes. */
 function placesIn({ offset, bytes }: Region, sectorSize: number) {
   return SIGNATURES.flatMap(({ name, marks, places }) => {
     const longest = Math.max(...marks.map(({ length }) => length));
@@ -151,9 +155,9 @@ function placesIn({ offset, bytes }: Region, sectorSize: number) {
 }
 
 /**
- * Looks for marks of systems on a disk and in regions of it: partitions that it has, had or will have.
+ * Searches for signatures of systems on a disk and in regions of it: partitions that it has, had or will have.
  * @param regions besides the whole disk
- * @returns in the order of their places, none twice
+ * @returns signatures by offset, without duplicates
  * @throws ExplainedError if the disk cannot be read
  */
 export async function findSignatures(
@@ -178,7 +182,10 @@ export async function findSignatures(
   return [...found.values()].sort((one, other) => one.offset - other.offset);
 }
 
-/** True for a record with a table of which an entry is used; a FAT's first sector ends the same way and has none. */
+/**
+ * Whether a boot record has a partition table with an entry; the first sector of a FAT has the same end mark but no
+ * table.
+ */
 function hasPartitions(record: Buffer): boolean {
   if (record.readUInt16LE(MBR.end) !== 0xaa55) return false;
   const entries = [0, 1, 2, 3].map((index) =>
@@ -194,19 +201,19 @@ function isInside(device: BlockDevice, { offset, bytes }: Region): boolean {
   return offset >= 0 && bytes >= 512 && offset + bytes <= device.bytes;
 }
 
-/** Bytes at both ends of a disk that are written over. */
+/** Bytes at both ends of a disk that are overwritten. */
 const DISK_ENDS = 16 * MIB;
 
-/** Bytes at both ends of each partition. */
+/** Bytes at both ends of each partition that are overwritten. */
 const PARTITION_ENDS = MIB;
 
-/** What is written over at once around a mark. */
+/** Size of the overwritten block around a signature, in bytes. */
 const AROUND = 4 * KIB;
 
 /**
- * What has to be written over so that nobody finds on a disk what was there: its ends, those of each region, and the far
- * places at which some systems mark what is theirs.
- * @returns in order, whole blocks of 4 KiB, none overlapping
+ * Returns the regions to overwrite so that no system finds its former content: both ends of the disk and of each
+ * region, and the places of signatures elsewhere.
+ * @returns sorted whole blocks of 4 KiB, without overlaps
  */
 export function wipeRegions(
   { bytes, sectorSize }: { bytes: number; sectorSize: number },

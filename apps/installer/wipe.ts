@@ -4,15 +4,15 @@ import { pageMemory } from '../../build/disk/page-memory.ts';
 import { InstallError } from './error.ts';
 import { findSignatures, wipeRegions } from './signatures.ts';
 
-/** Bytes that are written or read at a time. */
+/** Bytes per write or read. */
 const PIECE = 1024 * 1024;
 
 /**
- * Writes zeros over everything by which a system would find what was on a disk, and reads it back. Its first
- * sector, which a BIOS starts from, goes first, then the rest of its beginning, and the rest when these are on the medium as
- * zeros: a power cut in the middle leaves nothing that half boots.
+ * Overwrites with zeros everything by which a system would find former content of a disk, and reads it back. The first
+ * sector, which a BIOS boots from, is overwritten first, then the rest of the disk's beginning, and once these are on
+ * the medium, everything else: a power failure in between leaves nothing that partly boots.
  * @param regions partitions that the disk had and will have
- * @throws InstallError if something is still there, or a sector keeps what it had; ExplainedError of the disk
+ * @throws InstallError if something is still there, or a sector keeps its content; ExplainedError of the disk
  */
 export async function wipeDisk(
   device: BlockDevice,
@@ -33,8 +33,8 @@ export async function wipeDisk(
 }
 
 /**
- * Writes zeros over regions of a disk, and reads them back.
- * @throws InstallError if a sector keeps what it had; ExplainedError of the disk
+ * Overwrites regions of a disk with zeros, and reads them back.
+ * @throws InstallError if a sector keeps its content; ExplainedError of the disk
  */
 export async function zero(
   device: BlockDevice,

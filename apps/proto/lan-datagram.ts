@@ -1,22 +1,23 @@
 /*
- * How a host finds its control plane again where no address that it knows answers: it asks its LAN by UDP multicast for
- * the fingerprint of its authority, and whoever serves agents under that authority answers to where the question came
- * from. An answer is a hint of where to try TLS, never trust. Question and answer are of one length, so that nobody makes
- * more traffic of a forged question than it costs.
+ * How a host finds its control plane if it does not answer at any known address: the host sends the fingerprint of its
+ * authority to the LAN by UDP multicast, and a control plane of that authority answers to the sender. An answer only
+ * says where to try TLS; it is never trusted. Question and answer have the same length, so that a forged question
+ * cannot be used for amplification.
  *
  *   0   4  `QXVD`
  *   4   1  version: 1
  *   5   1  1 question, 2 answer
- *   6   2  port of the door for agents; 0 in a question
- *   8   8  number of the question, at random; an answer has that of its question
+ *   6   2  port for agents; 0 in a question
+ *   8   8  random number of the question; an answer repeats it
  *  16  32  SHA-256 of the DER of the authority's certificate
- *
- * Numbers are big-endian. What is of another length, or has anything else in it, is none of these.
+ *  Numbers are big-endian. Datagrams of another length or with other values are ignored.
  */
 
-/** Where questions go: a group that no router lets out of the site (RFC 2365), with a time to live of 1. */
+/**
+ * Destination of questions: a group that routers do not forward out of the site (RFC 2365), with a time to live of 1.
+ */
 export const LAN_GROUP = '239.255.81.88';
-/** The port of UDP that both sides send from and listen at: firewalls let in what is from it and to it. */
+/** UDP port that both sides send from and listen on: firewalls accept datagrams from it and to it. */
 export const LAN_PORT = 9444;
 
 const LENGTH = 48;
@@ -28,13 +29,13 @@ export interface LanDatagram {
   readonly kind: keyof typeof KINDS;
   /** 16 hex digits. */
   readonly number: string;
-  /** SHA-256 of the authority, lower case hex. */
+  /** SHA-256 of the authority's certificate, in lower case hex. */
   readonly fingerprint: string;
-  /** Of an answer 1 to 65535, of a question 0. */
+  /** 1 to 65535 in an answer, 0 in a question. */
   readonly port: number;
 }
 
-/** Writes a datagram. */
+/** Encodes a datagram. */
 export function formatLanDatagram({ kind, number, fingerprint, port }: LanDatagram): Buffer {
   const bytes = Buffer.alloc(LENGTH);
   bytes.write(MAGIC, 0, 'latin1');
@@ -46,7 +47,7 @@ export function formatLanDatagram({ kind, number, fingerprint, port }: LanDatagr
   return bytes;
 }
 
-/** Reads a datagram that anybody may have sent. @returns `undefined` if it is none of these */
+/** Parses an untrusted datagram. @returns `undefined` if it is invalid */
 export function parseLanDatagram(bytes: Buffer): LanDatagram | undefined {
   if (bytes.length !== LENGTH || bytes.toString('latin1', 0, 4) !== MAGIC) return undefined;
   if (bytes.readUInt8(4) !== VERSION) return undefined;

@@ -1,8 +1,8 @@
 import { createHash, type KeyObject } from 'node:crypto';
 
 /**
- * The id of the node with this public key: the first 16 bytes of SHA-256 over its SubjectPublicKeyInfo in DER, as a
- * UUID of version 8 (RFC 9562, 5.8).
+ * Returns the id of the node with a public key: the first 16 bytes of SHA-256 over its SubjectPublicKeyInfo in DER, as
+ * a UUID of version 8 (RFC 9562, 5.8).
  */
 export function nodeId(publicKey: KeyObject): string {
   const spki = publicKey.export({ type: 'spki', format: 'der' });
@@ -12,10 +12,13 @@ export function nodeId(publicKey: KeyObject): string {
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
-/** The port at which a control plane answers its nodes, where nothing else is said; see `node_service.proto`. */
+/** Default port of a control plane for its nodes; see `node_service.proto`. */
 export const NODE_PORT = 9443;
 
-/** The name of the servers of a root, made of the SHA-256 of its DER in lower case hex; see `node_service.proto`. */
+/**
+ * Returns the name of a root's servers, derived from the SHA-256 of its DER in lower case hex; see
+ * `node_service.proto`.
+ */
 export function serverName(fingerprint: string): string {
   return `${fingerprint.slice(0, 16)}.vdc.quantix.internal`;
 }

@@ -2,24 +2,22 @@ import { createHash } from 'node:crypto';
 import type { StoragePool, Volume } from './gen/quantix/v1/storage_pb.js';
 import type { VirtualMachine } from './gen/quantix/v1/vm_pb.js';
 
-/*
- * The hash of a node's state, exactly as position.proto defines it for both sides.
- */
+/* The hash of a node's state, as position.proto defines it for both sides. */
 
 /** The newest form of a line; see `StateHash.form`. */
 const NEWEST = 1;
 
-/** SHA-256 in lower case hex over the virtual machines, in whatever order they come. */
+/** Returns the SHA-256 in lower case hex over virtual machines, independent of their order. */
 export function hashVms(vms: Iterable<VirtualMachine>, form = NEWEST): string {
   return hashLines([...vms].map((vm) => [vm.id, vmLine(vm, form)]));
 }
 
-/** SHA-256 in lower case hex over the storage pools, in whatever order they come. */
+/** Returns the SHA-256 in lower case hex over storage pools, independent of their order. */
 export function hashPools(pools: Iterable<StoragePool>, form = NEWEST): string {
   return hashLines([...pools].map((pool) => [pool.id, poolLine(pool, form)]));
 }
 
-/** `PoolUsage.volumes_sha256`: over a pool's volumes, in whatever order they come. */
+/** Returns `PoolUsage.volumes_sha256`: the hash over a pool's volumes, independent of their order. */
 export function hashVolumes(volumes: Iterable<Volume>): string {
   return hashLines(
     [...volumes].map(({ name, format, capacityBytes }) => [
@@ -29,7 +27,7 @@ export function hashVolumes(volumes: Iterable<Volume>): string {
   );
 }
 
-/** The line of one virtual machine. */
+/** Formats the line of one virtual machine. */
 export function vmLine(vm: VirtualMachine, form = NEWEST): string {
   return line([
     vm.id,
@@ -43,7 +41,7 @@ export function vmLine(vm: VirtualMachine, form = NEWEST): string {
   ]);
 }
 
-/** The line of one storage pool. */
+/** Formats the line of one storage pool. */
 export function poolLine(pool: StoragePool, form = NEWEST): string {
   return line([
     pool.id,

@@ -1,8 +1,8 @@
-/** Numbers as people read them. */
+/** Units of sizes for people. */
 
 const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
-/** Bytes, in the largest unit of which there is at least one: `3.2 GiB`. */
+/** Formats a number of bytes in the largest unit with at least one: `3.2 GiB`. */
 export function bytes(amount: number): string {
   let value = Math.max(amount, 0);
   let unit = 0;
@@ -13,17 +13,17 @@ export function bytes(amount: number): string {
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
 }
 
-/** A share from 0 to 1 in per cent. */
+/** Formats a share from 0 to 1 as a percentage. */
 export function percent(share: number): string {
   return `${Math.round(Math.min(Math.max(share, 0), 1) * 100)} %`;
 }
 
-/** A number and what it counts: `1 disk`, `2 disks`. */
+/** Formats a number with its noun: `1 disk`, `2 disks`. */
 export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
-/** Seconds, to the minute. */
+/** Formats a duration in seconds, in whole minutes. */
 export function duration(seconds: number): string {
   const minutes = Math.floor(Math.max(seconds, 0) / 60);
   const [days, hours] = [Math.floor(minutes / 1440), Math.floor(minutes / 60) % 24];

@@ -1,6 +1,6 @@
 const INVISIBLE = /[\p{Cc}\p{Cf}\u2028\u2029]+/gu;
 
-/** Text in which each run of characters that could do something to a terminal is a `?`. */
+/** Replaces each run of characters that could control a terminal by `?`. */
 export function printable(text: string): string {
   return text.replaceAll(INVISIBLE, '?');
 }

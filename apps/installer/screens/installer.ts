@@ -14,12 +14,12 @@ import type { Deps, Watch } from './deps.ts';
 import { installerProgram } from './program.ts';
 
 const FOLDER = '/run/quantix/installer';
-/** There is one unattended attempt a boot: what failed is not tried again and again. */
+/** Marks the only unattended attempt of this boot: a failed one is not repeated. */
 const ATTEMPTED = `${FOLDER}/attempted`;
-/** Has console-launch start the console although the kernel was told to install. */
+/** Makes console-launch start the console although the kernel parameters request an installation. */
 const LIVE = `${FOLDER}/live`;
 
-/** Exit status for what cannot begin: no terminal. */
+/** Exit status for wrong usage: no terminal. */
 const USAGE = 2;
 
 /** Runs the installer's screens on this process's terminal. @returns exit status */
@@ -81,7 +81,7 @@ async function carryOutAnswer({ onProgress, signal }: Watch): Promise<Report | n
   }
 }
 
-/** Tells progress on all consoles, too. */
+/** Reports progress on all consoles, too. */
 function aloud(onProgress: (progress: Progress) => void): (progress: Progress) => void {
   let told = '';
   return (progress) => {

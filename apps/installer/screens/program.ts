@@ -20,10 +20,10 @@ import { view } from './view.ts';
 
 type Next = Step<State, Effect>;
 
-/** What is usual. */
+/** Default choices. */
 const CHOICES: Choices = { keep: true, carry: true, data: true };
 
-/** The installer's screens. @param product shown in the title */
+/** Creates the program of the installer's screens. @param product shown in the title */
 export function installerProgram(product: string, deps: Deps): Program<State, Event, Effect> {
   const news = new News();
   return {
@@ -75,7 +75,7 @@ function show(state: State, shown: View, ...effects: readonly Effect[]): Next {
   return { state: { ...state, view: shown }, effects };
 }
 
-/** Leaves the installer for something that takes a moment. */
+/** Leaves the installer, and shows what is being done meanwhile. */
 function leave(state: State, what: string, effect: Effect): Next {
   return show(state, { at: 'leaving', what }, effect);
 }
@@ -207,7 +207,7 @@ async function plan(
     'carry-over': choices.carry,
     data: choices.data ? 'rest' : 'none',
   };
-  // What is lost is asked for when the plan was seen.
+  // The serial number is typed only after the plan was shown.
   const planned = await deps.plan({ ...answer, erase: proof }, signal);
   return {
     type: 'shown',
@@ -215,7 +215,7 @@ async function plan(
   };
 }
 
-/** How far an installation is, for one who asks for it each time that it was drawn. */
+/** The latest progress of an installation, for a reader that asks again each time it has drawn one. */
 class News {
   #latest: Progress | undefined;
   #waiting: ((progress: Progress) => void) | undefined;

@@ -10,18 +10,18 @@ import type { Report } from '../report.ts';
 
 /** What the operator has chosen so far. */
 export interface Choices {
-  /** At a reinstallation: configuration and data stay. */
+  /** Whether a reinstallation keeps configuration and data. */
   keep: boolean;
-  /** The configuration of this system is taken over. */
+  /** Whether to take over the configuration of this system. */
   carry: boolean;
-  /** The rest of the disk becomes the data partition. */
+  /** Whether the rest of the disk becomes the data partition. */
   data: boolean;
 }
 
-/** What the screen shows. */
+/** The content of the screen. */
 export type View =
   | { at: 'looking' }
-  /** Another process installs. */
+  /** Another process is installing. */
   | { at: 'busy' }
   | { at: 'disks'; machine: MachineFacts; list: List }
   | { at: 'planning'; machine: MachineFacts; list: List }
@@ -33,9 +33,9 @@ export type View =
       /** Serial number or path of the disk. */
       proof: string;
       answer: Answer;
-      /** A plan, or why there is none. */
+      /** A plan, or the reasons why there is none. */
       planned: { plan: InstallPlan } | { reasons: readonly string[] };
-      /** The form in which the serial number is typed; `null` while it is not asked for. */
+      /** The form for the serial number; `null` while it is not shown. */
       form: Form<'serial'> | null;
     }
   | { at: 'installing'; progress: Progress | null }
@@ -49,7 +49,7 @@ export interface State {
   exitStatus: number | null;
 }
 
-/** What is to be done. */
+/** An effect to carry out. */
 export type Effect =
   | { do: 'begin' }
   | { do: 'look' }
@@ -60,13 +60,13 @@ export type Effect =
   | { do: 'power-off' }
   | { do: 'live' };
 
-/** What came of it. */
+/** The result of an effect. */
 export type Event =
   | { type: 'shown'; view: View }
   | { type: 'progressed'; progress: Progress }
   | { type: 'left' };
 
-/** The form in which the serial number of a disk is typed that is erased. @param proof what it must be */
+/** Creates the form in which the serial number of the disk to erase is typed. @param proof the required text */
 export function serialFields(proof: string): Fields<'serial'> {
   return [
     textField({

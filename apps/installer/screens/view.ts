@@ -5,7 +5,7 @@ import { column, wrap } from '../../console/kit/text.ts';
 import { contentsText, diskText, planText, progressText } from '../describe.ts';
 import { type State, serialFields, type View } from './state.ts';
 
-/** Rows besides a body: title, two empty ones, keys. */
+/** Rows besides the body: title, two empty ones, keys. */
 const FRAME_ROWS = 4;
 
 /** Draws the installer. */
