@@ -38,7 +38,7 @@ export const updateStatusSchema = z.object({
       version: z.string().nullable(),
       /** Serial of its release; `null` for an image without a release. */
       serial: z.number().nullable(),
-      /** Whether it is the confirmed slot and booted. */
+      /** Whether it is the confirmed slot, which boots by default. */
       good: z.boolean(),
     }),
   ),

@@ -40,7 +40,7 @@ function hex(value: string): Buffer {
   return Buffer.from(value, 'hex');
 }
 
-/** Offset of a sector counted from the end, in sectors of 512 bytes and in the disk's own. */
+/** Returns the beginning of a sector counted from the end, in sectors of 512 bytes and in the disk's own. */
 const beforeEnd =
   (sectors: number): Places =>
   ({ bytes, sectorSize }) => [bytes - sectors * 512, bytes - sectors * sectorSize];

@@ -10,7 +10,8 @@
  *   6   2  port for agents; 0 in a question
  *   8   8  random number of the question; an answer repeats it
  *  16  32  SHA-256 of the DER of the authority's certificate
- *  Numbers are big-endian. Datagrams of another length or with other values are ignored.
+ *
+ * Numbers are big-endian. Datagrams of another length or with other values are ignored.
  */
 
 /**

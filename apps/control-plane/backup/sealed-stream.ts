@@ -10,17 +10,20 @@ import { ControlPlaneError } from '../error.ts';
 
 /**
  * A stream of bytes, encrypted under a passphrase. The format is our own; numbers are big-endian.
- *  Header, 60 bytes:
+ *
+ * Header, 60 bytes:
  *  - 8 bytes: `QVDCBAK` and the version of the format, 1;
  *  - 4 bytes: the binary logarithm of scrypt's N (RFC 7914), r = 8, p = 1, and 0;
  *  - 16 random bytes, the salt;
  *  - 32 bytes: HMAC-SHA256 over the 28 bytes before. It distinguishes a wrong passphrase from damage.
- *  scrypt derives 64 bytes from the passphrase (UTF-8, NFC) and the salt: the key of the blocks, and that of the HMAC.
- *  Then follow blocks of 65,536 bytes each, except the last, which holds the rest: AES-256-GCM, each followed by its
- *  tag of 16 bytes. The nonce is 7 bytes 0, 4 bytes with the block's number from 0, and 1 byte that is 1 in the last
- *  block and 0 in all others (STREAM by Hoang, Reyhanitabar, Rogaway and Vizár). A block that is changed, moved, left
- *  out or inserted is therefore detected, and a truncated stream lacks its last block. Each stream has its own salt and
- *  so its own key: no nonce is used twice.
+ *
+ * scrypt derives 64 bytes from the passphrase (UTF-8, NFC) and the salt: the key of the blocks, and that of the HMAC.
+ *
+ * Then follow blocks of 65,536 bytes each, except the last, which holds the rest: AES-256-GCM, each followed by its tag
+ * of 16 bytes. The nonce is 7 bytes 0, 4 bytes with the block's number from 0, and 1 byte that is 1 in the last block
+ * and 0 in all others (STREAM by Hoang, Reyhanitabar, Rogaway and Vizár). A block that is changed, moved, left out or
+ * inserted is therefore detected, and a truncated stream lacks its last block. Each stream has its own salt and so its
+ * own key: no nonce is used twice.
  */
 const MAGIC = Buffer.from('QVDCBAK\x01', 'latin1');
 const HEADER_BYTES = 60;

@@ -7,8 +7,8 @@ import {
 import type { GrpcTransportOptions } from '@connectrpc/connect-node';
 
 /**
- * An HTTP/2 connection that is made on demand, and anew after a failure. Connect's own session manager does not listen
- * to a connection while it changes its state; a protocol error at such a moment ends the program.
+ * An HTTP/2 connection that is made on demand, and anew after a failure. Connect's own session manager does not handle
+ * errors of a connection while it changes its state; a protocol error at such a moment ends the program.
  */
 export class Http2Connection implements NonNullable<GrpcTransportOptions['sessionManager']> {
   readonly authority: string;

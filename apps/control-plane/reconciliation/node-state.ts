@@ -61,7 +61,8 @@ import { applyVmChanges, readClaims, readKnownVms, readOwned } from './vm-record
 /**
  * Processes the state that nodes report. A node is identified by the key of its certificate. Answers lack only the
  * facts about the control plane itself: its version, the trust bundle's version, its endpoints and time servers.
- *  Each function throws
+ *
+ * Each function throws
  * - RefusedCallError if the call is refused,
  * - MalformedMessageError if the message is invalid: `invalid_argument`, without a refusal,
  * - NotLeaderError or FencedError if another program is the leader: `unavailable`, so that the node tries its next

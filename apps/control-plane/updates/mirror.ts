@@ -42,8 +42,8 @@ export type Mirrored = 'none' | 'same' | Release;
 /**
  * Downloads the newest release of a line, if it is newer than the present one, and its image; an interrupted download
  * is continued. Only complete files with a trusted signature are put into the tree.
- * @throws ExplainedError if the server does not answer, is stuck at an old release or gives wrong content, or there is
- *   no space
+ * @throws ExplainedError if the server does not answer, gives an outdated release or wrong content, or there is no
+ *   space
  */
 export async function mirror(request: MirrorRequest): Promise<Mirrored> {
   const { upstream, folder, line, trusted, now } = request;
