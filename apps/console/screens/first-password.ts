@@ -66,7 +66,7 @@ function onOfferKey(state: State, key: Key): Step {
   });
 }
 
-/** Creates the screen of an issued password, which is stored nowhere else. */
+/** Creates the screen of an issued password, which only this screen holds. */
 function shownScreen(issued: IssuedUser): Screen {
   return {
     facts: ['host', 'firstLogIn'],

@@ -67,7 +67,7 @@ function isNumber(text: string, most: number): boolean {
   return /^[1-9]\d*$/.test(text) && Number(text) <= most;
 }
 
-/** Creates the screen of a new token, which is stored nowhere else. */
+/** Creates the screen of a new token, which only this screen holds. */
 function madeScreen(token: NewToken): Screen {
   return {
     facts: [],

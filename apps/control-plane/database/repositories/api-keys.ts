@@ -42,7 +42,7 @@ export async function createApiKey(
 }
 
 /**
- * Returns the owner of a key, and the permissions that it grants.
+ * Records the use of a key, and returns its owner and the permissions that it grants.
  * @param now time of the use
  * @returns `undefined` if the key does not exist, was revoked or has expired, or its owner is disabled
  */
