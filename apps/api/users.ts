@@ -20,7 +20,7 @@ export const userSchema = z.object({
 export type User = z.output<typeof userSchema>;
 export const usersSchema = z.object({ users: z.array(userSchema) });
 
-/** An account with the password for its first log-in, which must be changed there; it is shown only now. */
+/** An account with the password for its first log-in, which must be changed there; it is shown only once. */
 export const issuedUserSchema = z.object({ ...userSchema.shape, password: z.string() });
 export type IssuedUser = z.output<typeof issuedUserSchema>;
 

@@ -132,7 +132,7 @@ export async function listTokens(asking: Asking = {}): Promise<FleetToken[]> {
   return (await get('/v1/join-tokens', fleetTokensSchema, asking)).tokens;
 }
 
-/** @returns the token with its secret, which is shown only now */
+/** @returns the token with its secret, which is shown only once */
 export const createToken = (
   request: Unsigned<TokenRequest>,
   asking: Asking = {},
@@ -204,7 +204,7 @@ export async function listUsers(asking: Asking = {}): Promise<User[]> {
   return (await get('/v1/users', usersSchema, asking)).users;
 }
 
-/** @returns the account with its password, which is shown only now */
+/** @returns the account with its password, which is shown only once */
 export const addUser = (request: Unsigned<UserRequest>, asking: Asking = {}): Promise<IssuedUser> =>
   post('/v1/users', request, issuedUserSchema, asking);
 
@@ -216,7 +216,7 @@ export const readFirstLogIn = (asking: Asking = {}): Promise<FirstLogIn> =>
 export const issueFirstPassword = (asking: Asking = {}): Promise<IssuedUser> =>
   post('/v1/first-password', {}, issuedUserSchema, asking);
 
-/** @returns the account with its new password, which is shown only now */
+/** @returns the account with its new password, which is shown only once */
 export const resetUserPassword = (user: string, asking: Asking = {}): Promise<IssuedUser> =>
   post(`/v1/users/${segment(user)}/reset-password`, {}, issuedUserSchema, asking);
 

@@ -19,7 +19,7 @@ import { writeUserEvent } from './user-events.ts';
 /** Who acts on an account, for the audit log. */
 export type Signature = Pick<NewAuditEntry, 'userId' | 'username' | 'ipAddress' | 'userAgent'>;
 
-/** An account with its initial password, which is shown only now and must be changed at the first log-in. */
+/** An account with its initial password, which is shown only once and must be changed at the first log-in. */
 export interface Issued {
   readonly user: User;
   readonly password: string;

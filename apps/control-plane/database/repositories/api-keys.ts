@@ -21,7 +21,7 @@ export interface ApiKeyRequest {
 
 /**
  * Creates an API key. It never permits more than its owner may do, now and at each use.
- * @returns the key itself, which is not stored and can be shown only now
+ * @returns the key itself, which is not stored and can be shown only once
  * @throws RefusedChangeError if the owner has a key of this name
  */
 export async function createApiKey(

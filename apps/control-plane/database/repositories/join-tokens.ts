@@ -40,7 +40,7 @@ const SECRET_BYTES = 32;
 
 /**
  * Creates a token, with an entry in the audit log.
- * @returns the secret, which is not stored and can be shown only now
+ * @returns the secret, which is not stored and can be shown only once
  * @throws RefusedChangeError if a value is out of range
  */
 export async function createJoinToken(
