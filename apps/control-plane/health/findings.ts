@@ -61,9 +61,14 @@ export function judgeClock(time: TimeState | undefined, offsets: readonly number
   };
 }
 
-/** Milliseconds within which a port must answer, and must be open: it is opened after the start of the service. */
+/** Milliseconds for one answer of a port. */
 const WITHIN = 5_000;
-const OPENED_WITHIN = 15_000;
+
+/**
+ * Milliseconds for a port to be opened and served, which the control plane does after its service has started. In emulation
+ * its first TLS handshake may take longer than one answer may.
+ */
+const SERVED_WITHIN = 30_000;
 
 /** The answer of a port: its certificate's end in milliseconds since 1970, or a problem. */
 export type PortAnswer = { readonly endsAt: number } | { readonly problem: string };
@@ -76,29 +81,31 @@ interface PortAddress {
 }
 
 /**
- * Connects to a port of this machine with TLS; retries for a while if nothing listens there.
- * @param openedWithin milliseconds after which it gives up
+ * Connects to a port of this machine with TLS. Retries for a while if nothing listens there or nothing answers: the port for
+ * people is listened on from the start of the service, and served later.
+ * @param servedWithin milliseconds after which it gives up
+ * @param within milliseconds that each attempt waits for an answer
  */
 export async function askPort(
   address: PortAddress,
-  openedWithin = OPENED_WITHIN,
+  servedWithin = SERVED_WITHIN,
+  within = WITHIN,
 ): Promise<PortAnswer> {
-  const giveUp = performance.now() + openedWithin;
+  const giveUp = performance.now() + servedWithin;
   for (;;) {
-    const { answer, isRefused } = await callPort(address);
-    if (!isRefused || performance.now() >= giveUp) return answer;
+    const { answer, isServed } = await callPort(address, within);
+    if (isServed || performance.now() >= giveUp) return answer;
     await sleep(500);
   }
 }
 
-async function callPort({
-  listen,
-  port,
-  protocol,
-}: PortAddress): Promise<{ answer: PortAnswer; isRefused: boolean }> {
+async function callPort(
+  { listen, port, protocol }: PortAddress,
+  within: number,
+): Promise<{ answer: PortAnswer; isServed: boolean }> {
   const host = listen === '::' ? '::1' : listen === '0.0.0.0' ? '127.0.0.1' : listen;
-  const { promise, resolve } = Promise.withResolvers<{ answer: PortAnswer; isRefused: boolean }>();
-  const end = (answer: PortAnswer, isRefused = false) => resolve({ answer, isRefused });
+  const { promise, resolve } = Promise.withResolvers<{ answer: PortAnswer; isServed: boolean }>();
+  const end = (answer: PortAnswer, isServed = true) => resolve({ answer, isServed });
   // The certificate need not be trusted here: nothing is sent to the server.
   const asked = { host, port, rejectUnauthorized: false, ALPNProtocols: [protocol] };
   const socket = connect(asked, () => {
@@ -106,9 +113,9 @@ async function callPort({
     const endsAt = Date.parse(last);
     end(Number.isNaN(endsAt) ? { problem: 'it shows no certificate' } : { endsAt });
   });
-  socket.setTimeout(WITHIN, () => end({ problem: 'no answer in time' }));
+  socket.setTimeout(within, () => end({ problem: 'no answer in time' }, false));
   socket.once('error', (error) =>
-    end({ problem: messageOf(error) }, codeOf(error) === 'ECONNREFUSED'),
+    end({ problem: messageOf(error) }, codeOf(error) !== 'ECONNREFUSED'),
   );
   try {
     return await promise;

@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer as createPlainServer } from 'node:net';
 import { createServer } from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import {
@@ -105,4 +106,20 @@ test('the port is asked for its certificate, and one that nobody listens on says
   await new Promise<void>((listening) => server.listen(port, '127.0.0.1', listening));
   expect(await asked).toHaveProperty('endsAt');
   await new Promise((closed) => server.close(closed));
+});
+
+test('doctor waits for a port that is listened on and not served yet', async () => {
+  const secure = createServer(await (await Authority.create('ours')).server());
+  let calls = 0;
+  const plain = createPlainServer((socket) => {
+    calls += 1;
+    if (calls > 1) secure.emit('connection', socket);
+  });
+  await new Promise<void>((listening) => plain.listen(0, '127.0.0.1', listening));
+  const { port } = plain.address() as AddressInfo;
+  const address = { listen: '127.0.0.1', port, protocol: 'http/1.1' } as const;
+  expect(await askPort(address, 0, 300)).toEqual({ problem: 'no answer in time' });
+  calls = 0;
+  expect(await askPort(address, 60_000, 300)).toHaveProperty('endsAt');
+  plain.close();
 });
