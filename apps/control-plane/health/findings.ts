@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type PeerCertificate } from 'node:tls';
 import { messageOf } from '../../error.ts';
 import type { Space } from '../../host/file-system-space.ts';
-import { codeOf } from '../../process/code-of.ts';
 import type { TimeState } from '../../services/time.ts';
 import { bytes } from '../../text/amount.ts';
 import { isNewerVersion } from '../newer-version.ts';
@@ -68,7 +67,7 @@ const WITHIN = 5_000;
  * Milliseconds for a port to be opened and served, which the control plane does after its service has started. In emulation
  * its first TLS handshake may take longer than one answer may.
  */
-const SERVED_WITHIN = 30_000;
+const SERVED_WITHIN = 60_000;
 
 /** The answer of a port: its certificate's end in milliseconds since 1970, or a problem. */
 export type PortAnswer = { readonly endsAt: number } | { readonly problem: string };
@@ -81,8 +80,8 @@ interface PortAddress {
 }
 
 /**
- * Connects to a port of this machine with TLS. Retries for a while if nothing listens there or nothing answers: the port for
- * people is listened on from the start of the service, and served later.
+ * Connects to a port of this machine with TLS. Retries for a while after a failure: the port for people is listened on from
+ * the start of the service, served later, and a handshake that waited too long for that is cut off.
  * @param servedWithin milliseconds after which it gives up
  * @param within milliseconds that each attempt waits for an answer
  */
@@ -93,8 +92,8 @@ export async function askPort(
 ): Promise<PortAnswer> {
   const giveUp = performance.now() + servedWithin;
   for (;;) {
-    const { answer, isServed } = await callPort(address, within);
-    if (isServed || performance.now() >= giveUp) return answer;
+    const answer = await callPort(address, within);
+    if ('endsAt' in answer || performance.now() >= giveUp) return answer;
     await sleep(500);
   }
 }
@@ -102,21 +101,18 @@ export async function askPort(
 async function callPort(
   { listen, port, protocol }: PortAddress,
   within: number,
-): Promise<{ answer: PortAnswer; isServed: boolean }> {
+): Promise<PortAnswer> {
   const host = listen === '::' ? '::1' : listen === '0.0.0.0' ? '127.0.0.1' : listen;
-  const { promise, resolve } = Promise.withResolvers<{ answer: PortAnswer; isServed: boolean }>();
-  const end = (answer: PortAnswer, isServed = true) => resolve({ answer, isServed });
+  const { promise, resolve } = Promise.withResolvers<PortAnswer>();
   // The certificate need not be trusted here: nothing is sent to the server.
   const asked = { host, port, rejectUnauthorized: false, ALPNProtocols: [protocol] };
   const socket = connect(asked, () => {
     const { valid_to: last }: PeerCertificate = socket.getPeerCertificate();
     const endsAt = Date.parse(last);
-    end(Number.isNaN(endsAt) ? { problem: 'it shows no certificate' } : { endsAt });
+    resolve(Number.isNaN(endsAt) ? { problem: 'it shows no certificate' } : { endsAt });
   });
-  socket.setTimeout(within, () => end({ problem: 'no answer in time' }, false));
-  socket.once('error', (error) =>
-    end({ problem: messageOf(error) }, codeOf(error) !== 'ECONNREFUSED'),
-  );
+  socket.setTimeout(within, () => resolve({ problem: 'no answer in time' }));
+  socket.once('error', (error) => resolve({ problem: messageOf(error) }));
   try {
     return await promise;
   } finally {

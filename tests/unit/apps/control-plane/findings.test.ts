@@ -113,7 +113,8 @@ test('doctor waits for a port that is listened on and not served yet', async () 
   let calls = 0;
   const plain = createPlainServer((socket) => {
     calls += 1;
-    if (calls > 1) secure.emit('connection', socket);
+    if (calls === 2) socket.resetAndDestroy();
+    if (calls > 2) secure.emit('connection', socket);
   });
   await new Promise<void>((listening) => plain.listen(0, '127.0.0.1', listening));
   const { port } = plain.address() as AddressInfo;
