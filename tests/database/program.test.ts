@@ -106,22 +106,29 @@ test('doctor names each service that does not answer, with what to do, and fails
   ]);
 });
 
-test('doctor says that a control plane with hosts is not backed up, and that hosts are not served', async () => {
-  await using made = await makeDatabase('migrated');
-  const database = openDatabase(made.address, { open: 1, idle: 0 }, SILENT);
-  const host = { id: randomUUID(), hostname: 'node7', managementIp: null, spec: {} };
-  await registerNode(database.db, host).finally(() => database.close());
-  const file = join(folder, 'served.yaml');
-  const port = await freePort();
-  await writeFile(file, configText(made).replace('"port":0', `"port":${port}`));
-  const command = [PROGRAM, 'qx-controlplane', 'doctor', '--config', file];
-  const { stdout } = await execa(process.execPath, command, { reject: false });
-  expect(stdout).toMatch(/^backup {6}PROBLEM: no backups are made: there is no passphrase/m);
-  expect(stdout).toMatch(
-    new RegExp(`^agents {6}PROBLEM: nothing serves hosts on port ${port}: `, 'm'),
-  );
-  expect(stdout).toMatch(/^hosts {7}ok: 1, none older/m);
-});
+/** Milliseconds: doctor asks a port that nothing serves for a minute. */
+const UNSERVED = 180_000;
+
+test(
+  'doctor says that a control plane with hosts is not backed up, and that hosts are not served',
+  async () => {
+    await using made = await makeDatabase('migrated');
+    const database = openDatabase(made.address, { open: 1, idle: 0 }, SILENT);
+    const host = { id: randomUUID(), hostname: 'node7', managementIp: null, spec: {} };
+    await registerNode(database.db, host).finally(() => database.close());
+    const file = join(folder, 'served.yaml');
+    const port = await freePort();
+    await writeFile(file, configText(made).replace('"port":0', `"port":${port}`));
+    const command = [PROGRAM, 'qx-controlplane', 'doctor', '--config', file];
+    const { stdout } = await execa(process.execPath, command, { reject: false });
+    expect(stdout).toMatch(/^backup {6}PROBLEM: no backups are made: there is no passphrase/m);
+    expect(stdout).toMatch(
+      new RegExp(`^agents {6}PROBLEM: nothing serves hosts on port ${port}: `, 'm'),
+    );
+    expect(stdout).toMatch(/^hosts {7}ok: 1, none older/m);
+  },
+  UNSERVED,
+);
 
 test.each([
   [['migrate'], 'migrate status, up or down?'],
