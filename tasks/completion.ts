@@ -10,12 +10,9 @@ export const COMPLETION_WORD = '--get-yargs-completions';
 
 /**
  * Returns a script that defines `qx-build` as a shell function for any folder, and completes its words.
- * @param program Node and the toolchain's main file
+ * @param program words of the command that runs the toolchain
  */
-export function completionScript(
-  shell: Shell,
-  program: readonly [node: string, main: string],
-): string {
+export function completionScript(shell: Shell, program: readonly string[]): string {
   const call = program.map(quote).join(' ');
   return shell === 'bash' ? bashScript(call) : zshScript(call);
 }

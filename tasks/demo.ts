@@ -8,6 +8,7 @@ import { writeFatDrive } from '../build/image/config-drive/write.ts';
 import type { ImageOptions } from '../build/image/prepare.ts';
 import { makeScratchFolder } from '../build/process/scratch-folder.ts';
 import { Guest } from '../build/qemu/guest.ts';
+import { DYNAMIC_PORTS } from '../build/qemu/guest-network.ts';
 import { awaitShell, openShell, runInShell } from '../build/qemu/shell.ts';
 import { findBuilt } from './qemu.ts';
 import type { Output } from './ui/events.ts';
@@ -19,8 +20,6 @@ const HOSTS = [
   { name: 'host-a', address: '10.77.0.11/24', vm: 'web' },
   { name: 'host-b', address: '10.77.0.12/24', vm: 'mail' },
 ] as const;
-/** Ports for dynamic use (RFC 6335). */
-const PORTS = { from: 49_152, to: 65_536 };
 /** Timeout of every wait in seconds: three machines share the processors, perhaps in emulation. */
 const PATIENCE = 1800;
 
@@ -76,7 +75,7 @@ interface DemoOptions {
 class Demo implements AsyncDisposable {
   readonly #options: DemoOptions;
   readonly #machines = new AsyncDisposableStack();
-  readonly #port = randomInt(PORTS.from, PORTS.to);
+  readonly #port = DYNAMIC_PORTS.from + randomInt(DYNAMIC_PORTS.count);
 
   constructor(options: DemoOptions) {
     this.#options = options;

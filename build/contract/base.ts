@@ -6,7 +6,6 @@ import type { EntrySink } from '../tree/sink.ts';
 import type { Tree } from '../tree/tree.ts';
 import type { Lock, LockedPackage, PackageContent } from './lock.ts';
 import type { PackagedNode } from './node.ts';
-import type { PackageRelations } from './relations.ts';
 import type { FindRoute } from './route.ts';
 import type { PackageScript } from './scripts.ts';
 
@@ -41,6 +40,18 @@ export interface Mirrors {
   addresses: ReadonlyMap<string, readonly string[]>;
   /** How to reach their servers, if not through the proxies of the environment. */
   findRoute?: FindRoute | undefined;
+}
+
+/** Relations of a package to others, and its size. */
+export interface PackageRelations {
+  /** Size of its files when installed, in bytes, as stated in the package; absent if not stated. */
+  installedSize?: number | undefined;
+  /** Its dependencies, each as a list of alternative names. */
+  needs: readonly (readonly string[])[];
+  /** Names that it provides in addition to its own. */
+  provides: readonly string[];
+  /** Names of packages that it is installed with although nothing needs it (apk's `install_if`); usually empty. */
+  comesWith: readonly string[];
 }
 
 /** A downloaded package: its entry in the lock, and its file. */

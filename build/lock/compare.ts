@@ -1,8 +1,9 @@
 import type { Lock } from '../contract/lock.ts';
+import { FLAVOURS, type Flavour } from '../profile/profile.ts';
 
 /** Lists how a lock's request differs from the profile's current one, one line each; empty if the lock is valid. */
 export function requestDifferences(locked: Lock['request'], present: Lock['request']): string[] {
-  const ofFlavour = (flavour: 'virt' | 'full') => [
+  const ofFlavour = (flavour: Flavour) => [
     ...valueDifference(`kernel.${flavour}`, locked.kernel[flavour], present.kernel[flavour]),
     ...listDifferences(
       `flavours.${flavour}.packages`,
@@ -13,8 +14,7 @@ export function requestDifferences(locked: Lock['request'], present: Lock['reque
   return [
     ...listDifferences('packages', locked.packages, present.packages),
     ...listDifferences('without', locked.without, present.without),
-    ...ofFlavour('virt'),
-    ...ofFlavour('full'),
+    ...FLAVOURS.flatMap(ofFlavour),
     ...valueDifference('suite', locked.suite, present.suite),
   ];
 }

@@ -1,4 +1,4 @@
-import type { PackageRelations } from '../contract/relations.ts';
+import type { PackageRelations } from '../contract/base.ts';
 
 /** Input of `findReasons`. */
 export interface ReasonRequest {

@@ -6,7 +6,7 @@ import type { Forward, Segment } from './machine.ts';
 const GUEST_ADDRESS = '10.0.2.15';
 
 /** Ports for dynamic use (RFC 6335). */
-const DYNAMIC_PORTS = { from: 49_152, count: 16_384 };
+export const DYNAMIC_PORTS = { from: 49_152, count: 16_384 };
 
 /**
  * Parses `PORT:PORT`: a port of this host, and the guest's port that it is forwarded to.

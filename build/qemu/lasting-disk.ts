@@ -1,4 +1,5 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { BuildError } from '../error.ts';
@@ -50,7 +51,7 @@ export async function ensureLastingDisk(
   { folder, signal }: { folder: string; signal?: AbortSignal | undefined },
 ): Promise<string> {
   const file = join(folder, `${name}.qcow2`);
-  if (await exists(file)) {
+  if (existsSync(file)) {
     const text = await run('qemu-img', ['info', '--force-share', '--output=json', file], {
       signal,
     });
@@ -74,8 +75,4 @@ export async function ensureLastingDisk(
     await run('qemu-img', ['create', '-q', '-f', 'qcow2', temporary, String(size)], { signal });
   });
   return file;
-}
-
-async function exists(file: string): Promise<boolean> {
-  return (await stat(file).catch(() => undefined)) !== undefined;
 }

@@ -6,7 +6,7 @@ import { defineCommand, NO_PATHS } from './define.ts';
 const EPILOGUE = `The script makes qx-build a command of the shell, in any folder, and completes commands, options and what these
 may be. Into ~/.bashrc, or ~/.zshrc with zsh, where /src/quantix is this project:
 
-  source <(npm run -s --prefix /src/quantix qx-build -- completion bash)`;
+  source <(/src/quantix/qx-build completion bash)`;
 
 /** `qx-build completion`: prints the script with which a shell completes `qx-build` commands. */
 export const completionCommand = defineCommand({
@@ -18,7 +18,6 @@ export const completionCommand = defineCommand({
       .epilogue(EPILOGUE),
   paths: () => NO_PATHS,
   handler: async ({ shell }, { output }) => {
-    const main = join(PROJECT, 'tasks/qx-build.ts');
-    output.say(completionScript(shell, [join(PROJECT, 'node_modules/.bin/node'), main]).trimEnd());
+    output.say(completionScript(shell, [join(PROJECT, 'qx-build')]).trimEnd());
   },
 });

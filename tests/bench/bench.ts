@@ -27,17 +27,6 @@ const builtSchema = z.object({ event: z.literal('built'), image: z.string(), fil
  * `make bench`: builds and boots, as medians next to their limits. A figure over its limit fails nothing.
  * `PARTS=builds,boots` measures these parts alone.
  */
-const { stdout } = await execa(process.execPath, ['tasks/qx-build.ts', 'iso', '--json'], {
-  cwd: PROJECT,
-});
-const images = stdout
-  .split('\n')
-  .map((line) => builtSchema.safeParse(JSON.parse(line)).data)
-  .filter((image) => image !== undefined)
-  .map((image) => ({ ...image, dataLabel: image.image === 'qvdc' ? QVDC_DATA : undefined }));
-const profiles = images.map(({ image }) => image);
-const hosts = images.filter(({ image }) => image === 'quantix-os');
-
 const PARTS: Record<string, () => AsyncGenerator<Figure[]>> = {
   async *apk() {
     yield await measureApk(RUNS);
@@ -90,6 +79,17 @@ if (unknown.length > 0) {
   console.error(`PARTS: there is no ${unknown.join(', ')}; use ${Object.keys(PARTS).join(', ')}`);
   process.exit(2);
 }
+
+const { stdout } = await execa(process.execPath, ['tasks/qx-build.ts', 'iso', '--json'], {
+  cwd: PROJECT,
+});
+const images = stdout
+  .split('\n')
+  .map((line) => builtSchema.safeParse(JSON.parse(line)).data)
+  .filter((image) => image !== undefined)
+  .map((image) => ({ ...image, dataLabel: image.image === 'qvdc' ? QVDC_DATA : undefined }));
+const profiles = images.map(({ image }) => image);
+const hosts = images.filter(({ image }) => image === 'quantix-os');
 
 const rows: string[][] = [];
 const failed: string[] = [];

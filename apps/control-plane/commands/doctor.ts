@@ -65,7 +65,7 @@ export async function examine(
       await examineSchema(),
       await examineData(),
       ...(await examineSpace(config)),
-      ...(isAnswering ? await examineFleet() : []),
+      ...(isAnswering ? await unlessOtherSchema(examineFleet, []) : []),
       ...(await examinePorts(isAnswering)),
     ];
     const isWell = findings.every((one) => one.isWell !== false);
@@ -78,32 +78,24 @@ export async function examine(
 
   /** Checks what the database knows of hosts: clocks, versions, backups. */
   async function examineFleet(): Promise<Finding[]> {
-    try {
-      const now = Date.now();
-      const { rows } = await sql<HostVersion & { offset: number | null }>`
-        SELECT hostname, coalesce(version ->> 'program', '') AS version,
-          CASE WHEN received_at > now() - interval '5 minutes' THEN clock_offset_ms END AS offset
-        FROM nodes LEFT JOIN node_heartbeats ON node_id = id ORDER BY hostname`.execute(
-        database.db,
-      );
-      const offsets = rows.flatMap(({ offset }) => (offset === null ? [] : [offset]));
-      const newest = newestOf(await listNightly(config), now);
-      const standing = {
-        ...{ hasPassphrase, hasHosts: rows.length > 0, failure: undefined },
-        newest: newest?.time,
-      };
-      return [
-        judgeClock(await askTime(), offsets),
-        judgeBackups(backupProblem(standing, config.backup, now), {
-          ...{ hasPassphrase, newest: newest?.name },
-        }),
-        judgeHosts(rows, VERSION),
-      ];
-    } catch (error) {
-      // A schema of another version is already reported.
-      if (error instanceof DatabaseError) return [];
-      throw error;
-    }
+    const now = Date.now();
+    const { rows } = await sql<HostVersion & { offset: number | null }>`
+      SELECT hostname, coalesce(version ->> 'program', '') AS version,
+        CASE WHEN received_at > now() - interval '5 minutes' THEN clock_offset_ms END AS offset
+      FROM nodes LEFT JOIN node_heartbeats ON node_id = id ORDER BY hostname`.execute(database.db);
+    const offsets = rows.flatMap(({ offset }) => (offset === null ? [] : [offset]));
+    const newest = newestOf(await listNightly(config), now);
+    const standing = {
+      ...{ hasPassphrase, hasHosts: rows.length > 0, failure: undefined },
+      newest: newest?.time,
+    };
+    return [
+      judgeClock(await askTime(), offsets),
+      judgeBackups(backupProblem(standing, config.backup, now), {
+        ...{ hasPassphrase, newest: newest?.name },
+      }),
+      judgeHosts(rows, VERSION),
+    ];
   }
 
   /**
@@ -112,7 +104,7 @@ export async function examine(
    */
   async function examinePorts(isAnswering: boolean): Promise<Finding[]> {
     if ((await confirmed.problem()) !== undefined) return [];
-    const given = isAnswering && (await hasGivenCertificate());
+    const given = isAnswering && (await unlessOtherSchema(hasGivenCertificate, false));
     const { agents, people } = config;
     const ports = [
       { ...agents, whom: 'agents', protocol: 'h2', certificate: 'own' },
@@ -125,13 +117,7 @@ export async function examine(
   }
 
   async function hasGivenCertificate(): Promise<boolean> {
-    try {
-      return (await readPeopleCertificate(database.db)) !== undefined;
-    } catch (error) {
-      // A schema of another version is already reported.
-      if (error instanceof DatabaseError) return false;
-      throw error;
-    }
+    return (await readPeopleCertificate(database.db)) !== undefined;
   }
 
   async function examineSchema(): Promise<Finding> {
@@ -151,6 +137,16 @@ export async function examine(
       if (!(error instanceof ControlPlaneError)) throw error;
       return { subject, isWell: false, told: error.message, fix: '' };
     }
+  }
+}
+
+/** Runs queries; returns `otherwise` if the database has a schema of another version, which is already reported. */
+async function unlessOtherSchema<T>(work: () => Promise<T>, otherwise: T): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof DatabaseError) return otherwise;
+    throw error;
   }
 }
 

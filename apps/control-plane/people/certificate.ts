@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
 import pLimit from 'p-limit';
 import type { ShownCertificate } from '../../api/certificate.ts';
 import { messageOf } from '../../error.ts';
@@ -17,7 +18,12 @@ import {
   isDue,
   type ServerCertificate,
 } from '../trust/authority.ts';
-import type { GivenCertificate } from '../trust/given-certificate.ts';
+import {
+  examineCertificate,
+  type GivenCertificate,
+  namesOf,
+  proveCertificate,
+} from '../trust/given-certificate.ts';
 import type { Signature } from './accounts.ts';
 
 /** The certificate of the server for people. */
@@ -68,9 +74,6 @@ export class PeopleCertificate {
    */
   replace(given: GivenCertificate, by: Signature): Promise<PresentCertificate> {
     return this.#turn(async () => {
-      const { examineCertificate, proveCertificate } = await import(
-        '../trust/given-certificate.ts'
-      );
       const now = this.#now();
       const examined = examineCertificate(given, now.getTime());
       await proveCertificate(examined);
@@ -118,38 +121,31 @@ export class PeopleCertificate {
       const isSame = present?.chain === kept.chain && present.key === kept.privateKey;
       if (present !== undefined && isSame) return present;
       try {
-        return await presentOf(kept);
+        return presentOf(kept);
       } catch (error) {
         log.error(`the certificate that was given for people cannot be shown: ${messageOf(error)}`);
       }
     }
     const now = this.#now().getTime();
     const isGood = present?.shown.origin === 'own' && !isDue(present, now);
-    return isGood ? present : await ownOf(await authority.serverCertificate());
+    return isGood ? present : ownOf(await authority.serverCertificate());
   }
 }
 
 /** Loads a stored certificate. @throws if it is invalid */
-async function presentOf({
-  chain,
-  privateKey,
-  setBy,
-  setAt,
-}: PeopleCertificateRow): Promise<PresentCertificate> {
-  const { createSecureContext } = await import('node:tls');
+function presentOf({ chain, privateKey, setBy, setAt }: PeopleCertificateRow): PresentCertificate {
   createSecureContext({ cert: chain, key: privateKey });
   const set = { setBy, setAt: setAt.toISOString() };
-  return await describe({ chain, key: privateKey }, { origin: 'given', ...set });
+  return describe({ chain, key: privateKey }, { origin: 'given', ...set });
 }
 
 const ownOf = (made: GivenCertificate) =>
   describe(made, { origin: 'own', setBy: null, setAt: null });
 
-async function describe(
+function describe(
   { chain, key }: GivenCertificate,
   source: Pick<ShownCertificate, 'origin' | 'setBy' | 'setAt'>,
-): Promise<PresentCertificate> {
-  const { namesOf } = await import('../trust/given-certificate.ts');
+): PresentCertificate {
   const own = new X509Certificate(chain);
   const { validFromDate: from, validToDate: to } = own;
   return {

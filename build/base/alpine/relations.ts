@@ -1,5 +1,5 @@
+import type { PackageRelations } from '../../contract/base.ts';
 import type { LockedPackage } from '../../contract/lock.ts';
-import type { PackageRelations } from '../../contract/relations.ts';
 import { parseAtom, splitList } from './dependency/dependency.ts';
 
 /**

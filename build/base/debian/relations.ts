@@ -1,6 +1,5 @@
 import pLimit from 'p-limit';
-import type { PackageArchive } from '../../contract/base.ts';
-import type { PackageRelations } from '../../contract/relations.ts';
+import type { PackageArchive, PackageRelations } from '../../contract/base.ts';
 import { run } from '../../process/run.ts';
 import { parseStanzas, type Stanza } from './apt/stanza.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { PackageRelations } from '../../../build/contract/relations.ts';
+import type { PackageRelations } from '../../../build/contract/base.ts';
 import { findReasons } from '../../../build/lock/reasons.ts';
 
 const NOTHING: PackageRelations = { needs: [], provides: [], comesWith: [] };
