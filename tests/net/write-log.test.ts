@@ -4,7 +4,6 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -13,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { openBlockDevice } from '../../apps/disk/open-block-device.ts';
 import { partitionOf } from '../../build/disk/layout.ts';
@@ -25,6 +25,7 @@ import { installRequest } from '../unit/disk/installed.ts';
 const folder = mkdtempSync(join(tmpdir(), 'quantix-log-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
+const CHANGE_FILES = fileURLToPath(import.meta.resolve('../power-cuts/change-files.ts'));
 const DAEMON = '/usr/bin/qemu-storage-daemon';
 const canRecord = existsSync(DAEMON) && existsSync('/dev/fuse');
 const [DISK, LOG, SHOWN] = ['disk', 'log', 'shown'].map((name) => join(folder, name)) as [
@@ -87,13 +88,11 @@ test.runIf(canRecord)(
         using place = part(partitionOf(layout, 'configuration'));
         const mounted = join(folder, 'mounted');
         mkdirSync(mounted, { recursive: true });
-        execFileSync('mount', [place.path, mounted]);
-        for (let count = 0; count < 20; count += 1) {
-          const file = join(mounted, `file${count}`);
-          writeFileSync(`${file}.new`, `content ${round} `.repeat(300), { flush: count % 3 === 0 });
-          renameSync(`${file}.new`, file);
-        }
-        execFileSync('umount', [mounted]);
+        // A mount namespace that another program unshares meanwhile would hold a mount of ours past its umount.
+        execFileSync('unshare', [
+          ...['--mount', process.execPath, CHANGE_FILES],
+          ...[place.path, mounted, `content ${round} `],
+        ]);
       };
       const efi = partOf(device, layout, 'efi');
       changeConfiguration(1);
