@@ -1,8 +1,13 @@
 import yargs, { type Argv } from 'yargs';
 import { ExplainedError } from '../build/explained-error.ts';
 import { failedCommand } from '../build/process/run.ts';
-import type { CommandContext, CommandPaths } from './commands/context.ts';
-import { type Command, CommandExit, NO_PATHS } from './commands/define.ts';
+import {
+  type Command,
+  type CommandContext,
+  CommandExit,
+  type CommandPaths,
+  NO_PATHS,
+} from './commands/define.ts';
 import { COMPLETION_WORD, completeWords, separateValue } from './completion.ts';
 import { Interrupt } from './interrupt.ts';
 import { explainMissingPackage } from './missing-package.ts';

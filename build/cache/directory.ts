@@ -26,14 +26,17 @@ export interface CacheDirectory {
 }
 
 /**
- * Returns the location of the cache: `$QUANTIX_CACHE`, else `$XDG_CACHE_HOME/quantix`, else `~/.cache/quantix`. A
- * relative `XDG_CACHE_HOME` is ignored, as the XDG Base Directory Specification 0.8 requires. Creates no folder.
- * @throws BuildError if no variable names a location
+ * Returns the location of the cache: the folder that the caller names, else `$QUANTIX_CACHE`, else
+ * `$XDG_CACHE_HOME/quantix`, else `~/.cache/quantix`. A relative `XDG_CACHE_HOME` is ignored, as the XDG Base Directory
+ * Specification 0.8 requires. Creates no folder.
+ * @param named path of a folder; absent or empty means that the environment decides
+ * @throws BuildError if neither the caller nor a variable names a location
  */
 export function cacheDirectory(
+  named?: string,
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): CacheDirectory {
-  return cacheRooms(cacheRoot(env));
+  return cacheRooms(cacheRoot(named, env));
 }
 
 /** Returns the folders of a cache at a given path. */
@@ -52,11 +55,17 @@ export function cacheRooms(root: string): CacheDirectory {
   };
 }
 
-function cacheRoot(env: Readonly<Record<string, string | undefined>>): string {
-  const { QUANTIX_CACHE: own, XDG_CACHE_HOME: xdg } = env;
-  if (own !== undefined && own !== '') return resolve(own);
+function cacheRoot(
+  named: string | undefined,
+  {
+    QUANTIX_CACHE: own,
+    XDG_CACHE_HOME: xdg,
+    HOME: home,
+  }: Readonly<Record<string, string | undefined>>,
+): string {
+  const wanted = named || own;
+  if (wanted) return resolve(wanted);
   if (xdg !== undefined && isAbsolute(xdg)) return join(xdg, 'quantix');
-  const home = env.HOME;
   return join(home === undefined || home === '' ? homeOfUser() : home, '.cache', 'quantix');
 }
 
@@ -66,7 +75,7 @@ function homeOfUser(): string {
   } catch (cause) {
     throw new BuildError({
       what: 'there is no place for the cache: this user has no home folder and no HOME',
-      fix: 'Set QUANTIX_CACHE to a folder.',
+      fix: 'Name a folder with --cache-dir or QUANTIX_CACHE.',
       cause,
     });
   }

@@ -5,15 +5,24 @@ import { errorCode } from '../process/errno.ts';
 const REFUSALS: Readonly<Record<string, readonly [what: string, fix: string]>> = {
   ENOSPC: [
     'the disk is full',
-    'Free space there, or set QUANTIX_CACHE to a folder on another disk.',
+    'Free space there, or name a folder on another disk with --cache-dir or QUANTIX_CACHE.',
   ],
   EDQUOT: [
     'the disk quota is used up',
-    'Free space there, or set QUANTIX_CACHE to another folder.',
+    'Free space there, or name another folder with --cache-dir or QUANTIX_CACHE.',
   ],
-  EROFS: ['the file system is read-only', 'Set QUANTIX_CACHE to a folder that can be written.'],
-  EACCES: ['the folder cannot be written', 'Set QUANTIX_CACHE to a folder of your own.'],
-  EPERM: ['the folder cannot be written', 'Set QUANTIX_CACHE to a folder of your own.'],
+  EROFS: [
+    'the file system is read-only',
+    'Name a folder that can be written with --cache-dir or QUANTIX_CACHE.',
+  ],
+  EACCES: [
+    'the folder cannot be written',
+    'Name a folder of your own with --cache-dir or QUANTIX_CACHE.',
+  ],
+  EPERM: [
+    'the folder cannot be written',
+    'Name a folder of your own with --cache-dir or QUANTIX_CACHE.',
+  ],
 };
 
 /** Converts errors about a full or read-only disk to messages for the user; returns any other error unchanged. */

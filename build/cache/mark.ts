@@ -24,11 +24,12 @@ export function isMarked({ root }: CacheDirectory): boolean {
 }
 
 /**
- * Opens the cache of the environment (see `cacheDirectory`): creates and marks it if needed.
+ * Opens the cache: creates and marks it if needed.
+ * @param named see `cacheDirectory`
  * @throws BuildError if the folder contains other files, or cannot be written
  */
-export function openCache(): CacheDirectory {
-  const cache = cacheDirectory();
+export function openCache(named?: string): CacheDirectory {
+  const cache = cacheDirectory(named);
   try {
     markCache(cache);
   } catch (error) {
@@ -57,7 +58,7 @@ export function markCache(directory: CacheDirectory): void {
     throw new BuildError({
       what: `this folder is no cache of qx-build: it has ${foreign ?? besides[0]}`,
       where: root,
-      fix: 'Set QUANTIX_CACHE to an empty folder, or to one that is not there yet.',
+      fix: 'Name an empty folder with --cache-dir or QUANTIX_CACHE, or one that is not there yet.',
     });
   }
   writeFileSync(join(root, TAG), `${SIGNATURE}\n${OURS}\n`);

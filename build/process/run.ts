@@ -119,7 +119,7 @@ export function childFailure(
   if (FULL_DISK.test(stderr)) {
     return new BuildError({
       what: `the disk is full: ${name} could not write its output`,
-      fix: 'Free space where the image goes (--output) and in the cache (QUANTIX_CACHE).',
+      fix: 'Free space where the image goes (--output) and in the cache (--cache-dir, QUANTIX_CACHE).',
       cause,
     });
   }

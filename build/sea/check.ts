@@ -59,7 +59,7 @@ function refusedToRun(file: string, cause: Error): BuildError {
   return new BuildError({
     what: 'the programs were compiled, and cannot be tried: their file system runs no programs (noexec)',
     where: file,
-    fix: 'Set QUANTIX_CACHE to a folder on another file system.',
+    fix: 'Name a folder on another file system with --cache-dir or QUANTIX_CACHE.',
     cause,
   });
 }

@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 import { ARCHITECTURE_NAMES, DEFAULT_ARCHITECTURE } from '../../build/architecture.ts';
 import { BuildError } from '../../build/error.ts';
 import { PROJECT } from '../project.ts';
-import { chooseProfiles, givenOnce, profileOptions } from './context.ts';
-import { CommandExit, defineCommand } from './define.ts';
+import { chooseProfiles, profileOptions } from './context.ts';
+import { CommandExit, defineCommand, givenOnce } from './define.ts';
 
 const EPILOGUE = `Nothing is downloaded: docs/papers.md says where Alpine and Debian publish their advisories.
 

@@ -4,8 +4,8 @@ import { buildRequirements } from '../../build/host/requirements.ts';
 import { prepareImage } from '../../build/image/prepare.ts';
 import { writeAgent } from '../agent.ts';
 import { openSigner, SIGNER_OPTIONS, signerOptions, signerPaths } from '../signer.ts';
-import { givenOnce, imageOptions, imagePaths, toImageOptions } from './context.ts';
-import { defineCommand } from './define.ts';
+import { imageOptions, imagePaths, toImageOptions } from './context.ts';
+import { defineCommand, givenOnce } from './define.ts';
 
 const EPILOGUE = `It runs on hosts whose image is from the same base and has the key (RELEASE_KEYS=FOLDER); docs/agent.md says more.
 

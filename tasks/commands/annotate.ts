@@ -1,8 +1,7 @@
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { BuildError } from '../../build/error.ts';
-import { givenOnce } from './context.ts';
-import { defineCommand } from './define.ts';
+import { defineCommand, givenOnce } from './define.ts';
 
 const EPILOGUE = `Reads what a command with --json prints, and tells it in the log of a CI job. Errors that name a file of the
 project are shown at its line.

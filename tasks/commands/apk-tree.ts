@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { openCache } from '../../build/cache/mark.ts';
 import { BuildError } from '../../build/error.ts';
 import { errorCode } from '../../build/process/errno.ts';
-import { defineCommand } from './define.ts';
+import { cacheOption, defineCommand } from './define.ts';
 
 const EPILOGUE = `Prints the tar of what apk would put into an empty root with
   apk --root R --initdb --no-scripts add NAMES
@@ -20,7 +20,7 @@ export const apkTreeCommand = defineCommand({
   command: 'tree',
   describe: 'Print the tar of the root filesystem that apk add would make: tree … -- NAMES',
   builder: (yargs) =>
-    yargs
+    cacheOption(yargs)
       .parserConfiguration({ 'populate--': true })
       .option('arch', {
         type: 'string',
@@ -48,9 +48,9 @@ export const apkTreeCommand = defineCommand({
         describe: 'One more constraint or name for the world, besides NAMES',
       })
       .epilogue(EPILOGUE),
-  paths: ({ keysDir, repository }) => ({
+  paths: ({ keysDir, repository, cacheDir }) => ({
     reads: [keysDir, ...repository.map(repositoryFolder).filter((path) => path !== undefined)],
-    writes: [],
+    writes: cacheDir === undefined ? [] : [cacheDir],
   }),
   handler: async (options, { signal }) => {
     refuseTerminal();
@@ -65,7 +65,7 @@ export const apkTreeCommand = defineCommand({
       keys: await readKeys(options.keysDir, onNote),
       repositories: options.repository.map(repositoryAddress),
       wanted: [...options.worldArg, ...(Array.isArray(names) ? names.map(String) : [])],
-      cache: openCache(),
+      cache: openCache(options.cacheDir),
       signal,
       onNote,
     });

@@ -13,15 +13,15 @@ import { BuildError } from '../../build/error.ts';
 import { StepCache } from '../../build/step/cache.ts';
 import type { Output } from '../ui/events.ts';
 import { formatBytes, formatTable } from '../ui/format.ts';
-import { givenOnce } from './context.ts';
-import { defineCommand } from './define.ts';
+import { imagePaths } from './context.ts';
+import { cacheOption, defineCommand, givenOnce } from './define.ts';
 
 /** `qx-build cache`: shows the cache's contents, verifies them, and removes old ones. */
 export const cacheCommand = defineCommand({
   command: 'cache <action>',
   describe: 'List, verify or prune the cache',
   builder: (yargs) =>
-    yargs
+    cacheOption(yargs)
       .positional('action', {
         choices: ['list', 'verify', 'prune'] as const,
         demandOption: true,
@@ -33,9 +33,9 @@ export const cacheCommand = defineCommand({
         defaultDescription: '$QUANTIX_CACHE_SIZE, else 20GB',
       })
       .check(givenOnce('size')),
-  paths: () => ({ reads: [], writes: [] }),
-  handler: async ({ action, size }, { output, signal }) => {
-    const cache = openCache();
+  paths: ({ cacheDir }) => imagePaths({ cacheDir }),
+  handler: async ({ action, size, cacheDir }, { output, signal }) => {
+    const cache = openCache(cacheDir);
     const limit = size === undefined ? cacheLimit() : parseSize(size, '--size');
     if (action === 'list') list(cache, limit, output);
     else if (action === 'verify') await verify(cache, output, signal);

@@ -7,15 +7,15 @@ import { BuildError } from '../../build/error.ts';
 import { cleanOutputFolder } from '../../build/image/output-folder.ts';
 import { loadProfile, profileNames } from '../../build/profile/load.ts';
 import { PROJECT } from '../project.ts';
-import { findProfile, givenOnce } from './context.ts';
-import { defineCommand } from './define.ts';
+import { findProfile, imagePaths } from './context.ts';
+import { cacheOption, defineCommand, givenOnce } from './define.ts';
 
 /** `qx-build clean`: removes build output. */
 export const cleanCommand = defineCommand({
   command: 'clean',
   describe: 'Remove what was built: dist/ and the results of steps; downloads stay',
   builder: (yargs) =>
-    yargs
+    cacheOption(yargs)
       .option('downloads', { type: 'boolean', default: false, describe: 'Remove downloads too' })
       .option('output', { type: 'string', default: 'dist', describe: 'Folder for what is built' })
       .option('profile', {
@@ -26,8 +26,8 @@ export const cleanCommand = defineCommand({
         describe: 'Paths of profiles from elsewhere whose images are removed, too',
       })
       .check(givenOnce('output')),
-  paths: ({ output }) => ({ reads: [], writes: [output] }),
-  handler: async ({ downloads, output: folder, profile }, { output }) => {
+  paths: (options) => imagePaths(options),
+  handler: async ({ downloads, output: folder, profile, cacheDir }, { output }) => {
     const directory = resolve(folder);
     const named = profile.map((one) => loadProfile(PROJECT, findProfile(one)));
     const others = (await Promise.all(named)).map(({ name }) => name);
@@ -35,13 +35,13 @@ export const cleanCommand = defineCommand({
     const { removed, left } = await cleanOutputFolder(directory, names);
     output.say(`${directory}: removed ${removed.length} files.`);
     if (left.length > 0) output.say(`${directory}: left what is not ours: ${shortList(left)}`);
-    const cache = cacheDirectory();
+    const cache = cacheDirectory(cacheDir);
     if (!existsSync(cache.root)) return;
     if (!isMarked(cache)) {
       throw new BuildError({
         what: 'nothing was removed from this folder: it does not carry the mark of a cache of qx-build',
         where: cache.root,
-        fix: 'A build marks its cache; set QUANTIX_CACHE if it is elsewhere.',
+        fix: 'A build marks its cache; name it with --cache-dir or QUANTIX_CACHE if it is elsewhere.',
       });
     }
     const built = [cache.steps, cache.images, cache.opened, cache.tmp];

@@ -14,24 +14,7 @@ import { FORMAT_NAMES } from '../../build/image/format.ts';
 import type { ImageOptions } from '../../build/image/prepare.ts';
 import { profileNames } from '../../build/profile/load.ts';
 import { PROJECT } from '../project.ts';
-import type { Output } from '../ui/events.ts';
-
-/** What every command gets besides its options. */
-export interface CommandContext {
-  output: Output;
-  /** Aborted by Ctrl-C. */
-  signal: AbortSignal;
-  /** Returns the paths that a command line names; none if the command will refuse the command line. */
-  findPaths: (args: readonly string[]) => Promise<CommandPaths>;
-}
-
-/** Paths on the host that were given to a command, as written. */
-export interface CommandPaths {
-  /** Files and folders that it reads. */
-  reads: readonly string[];
-  /** Folders that it writes to; it creates missing ones. */
-  writes: readonly string[];
-}
+import { type CommandContext, type CommandPaths, cacheOption, givenOnce } from './define.ts';
 
 /** Options of all commands for images of one architecture. */
 export function imageOptions(yargs: Argv) {
@@ -62,9 +45,9 @@ export function profileOptions(yargs: Argv) {
     .check(givenOnce('base'));
 }
 
-/** Options of all commands that use packages: the choice of images, and the source of packages. */
+/** Options of all commands that use packages: the choice of images, the source of packages, and the cache. */
 export function packageOptions(yargs: Argv) {
-  return profileOptions(yargs)
+  return cacheOption(profileOptions(yargs))
     .option('mirror', {
       type: 'string',
       describe: "Address of the package mirror; the host's own or the distribution's if absent",
@@ -87,24 +70,17 @@ export function imagePaths(options: {
   mirror?: string | undefined;
   keysDir?: string | undefined;
   releaseKeys?: string | undefined;
-  output?: string;
+  output?: string | undefined;
+  cacheDir?: string | undefined;
 }): CommandPaths {
-  const { profile, mirror = '', keysDir, releaseKeys, output } = options;
+  const { profile, mirror = '', keysDir, releaseKeys, output, cacheDir } = options;
   return {
     reads: [
       ...(URL.canParse(mirror) && mirror.startsWith('file:') ? [fileURLToPath(mirror)] : []),
       ...profileFolders(profile),
       ...[keysDir, releaseKeys].filter((path) => path !== undefined),
     ],
-    writes: output === undefined ? [] : [output],
-  };
-}
-
-/** Returns a check for yargs that each of these options is given once; yargs turns a repeated option into a list. */
-export function givenOnce(...names: string[]): (options: Record<string, unknown>) => true | string {
-  return (options) => {
-    const twice = names.find((name) => Array.isArray(options[name]));
-    return twice === undefined ? true : `--${twice} may be given once`;
+    writes: [output, cacheDir].filter((path) => path !== undefined),
   };
 }
 
@@ -175,6 +151,7 @@ export function toImageOptions(
   > & {
     output: string;
     arch: ArchitectureName;
+    cacheDir: string | undefined;
     keysDir?: string | undefined;
     releaseKeys?: string | undefined;
   },
@@ -183,7 +160,7 @@ export function toImageOptions(
   return {
     ...options,
     projectDirectory: PROJECT,
-    cache: openCache(),
+    cache: openCache(options.cacheDir),
     outputDirectory: resolve(options.output),
     architecture: options.arch,
     keysDirectory: options.keysDir,

@@ -1,5 +1,22 @@
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
-import type { CommandContext, CommandPaths } from './context.ts';
+import type { Output } from '../ui/events.ts';
+
+/** What every command gets besides its options. */
+export interface CommandContext {
+  output: Output;
+  /** Aborted by Ctrl-C. */
+  signal: AbortSignal;
+  /** Returns the paths that a command line names; none if the command will refuse the command line. */
+  findPaths: (args: readonly string[]) => Promise<CommandPaths>;
+}
+
+/** Paths on the host that were given to a command, as written. */
+export interface CommandPaths {
+  /** Files and folders that it reads. */
+  reads: readonly string[];
+  /** Folders that it writes to; it creates missing ones. */
+  writes: readonly string[];
+}
 
 /** A command of `qx-build`, with the types of its options. */
 export interface CommandDefinition<Options> {
@@ -52,6 +69,25 @@ export function defineGroup({
     register: (yargs, context) => void add(yargs, (inner, one) => one.register(inner, context)),
     registerPaths: (yargs, tell) => void add(yargs, (inner, one) => one.registerPaths(inner, tell)),
   };
+}
+
+/** Returns a check for yargs that each of these options is given once; yargs turns a repeated option into a list. */
+export function givenOnce(...names: string[]): (options: Record<string, unknown>) => true | string {
+  return (options) => {
+    const twice = names.find((name) => Array.isArray(options[name]));
+    return twice === undefined ? true : `--${twice} may be given once`;
+  };
+}
+
+/** Adds the option of all commands that use the cache: its folder, which `openCache` takes. */
+export function cacheOption<T>(yargs: Argv<T>) {
+  return yargs
+    .option('cache-dir', {
+      type: 'string',
+      describe: 'Folder of the cache',
+      defaultDescription: '$QUANTIX_CACHE, else quantix in the cache folder of the user',
+    })
+    .check(givenOnce('cache-dir'));
 }
 
 /** Thrown by a command that ends with its own exit code. */

@@ -8,8 +8,7 @@ import { minisignPublicKey } from '../../build/release/minisign.ts';
 import { allowedSigner } from '../../build/release/ssh-signature.ts';
 import { readKeyText, readPublicKeyFile, readSigner } from '../signer.ts';
 import { readPassphrase } from '../ui/passphrase.ts';
-import { givenOnce } from './context.ts';
-import { defineCommand } from './define.ts';
+import { defineCommand, givenOnce } from './define.ts';
 
 const EPILOGUE = `new writes the private key, release.key, for its owner only, and beside it the public one, release.pem.
 Put public keys into a folder and build with it: such images take updates that one of these keys has signed.

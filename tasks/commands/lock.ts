@@ -11,16 +11,16 @@ export const lockCommand = defineCommand({
   command: 'lock',
   describe: 'Resolve the packages of profiles and write their lock files',
   builder: imageOptions,
-  paths: (options) => ({
-    reads: imagePaths(options).reads,
-    writes: profileFolders(options.profile),
-  }),
+  paths: (options) => {
+    const { reads, writes } = imagePaths(options);
+    return { reads, writes: [...writes, ...profileFolders(options.profile)] };
+  },
   handler: async (options, { output, signal }) => {
     const { base, arch: architecture, mirror, keysDir: keysDirectory, update } = options;
     await lockProfiles(chooseProfiles(options), {
       ...{ base, architecture, mirror, keysDirectory, update, signal },
       projectDirectory: PROJECT,
-      cache: openCache(),
+      cache: openCache(options.cacheDir),
       say: output.say,
       prepareHost: (name) => ensureInstalled(lockRequirements(name), { say: output.say, signal }),
     });

@@ -1,5 +1,5 @@
-import { chooseProfiles, givenOnce, imageOptions, imagePaths, toImageOptions } from './context.ts';
-import { defineCommand } from './define.ts';
+import { chooseProfiles, imageOptions, imagePaths, toImageOptions } from './context.ts';
+import { defineCommand, givenOnce } from './define.ts';
 
 /** `qx-build mirror`: writes a partial Alpine mirror from locks, for sites without a network. */
 export const mirrorCommand = defineCommand({

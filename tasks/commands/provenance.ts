@@ -8,8 +8,7 @@ import {
   signerPaths,
 } from '../signer.ts';
 import { paperFiles } from '../summary.ts';
-import { givenOnce } from './context.ts';
-import { defineCommand } from './define.ts';
+import { defineCommand, givenOnce } from './define.ts';
 
 const EPILOGUE = `Beside each image goes IMAGE.intoto.json, an in-toto statement, and where somebody signs (--key, --ssh-agent,
 --signer) IMAGE.intoto.jsonl, the same signed. docs/provenance.md says what is in it.

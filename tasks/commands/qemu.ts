@@ -1,8 +1,8 @@
 import { ensureInstalled } from '../../build/host/install.ts';
 import { buildRequirements, qemuRequirements } from '../../build/host/requirements.ts';
 import { FIRMWARES } from '../../build/qemu/machine.ts';
-import { buildOptions, chooseProfiles, givenOnce, imagePaths, toImageOptions } from './context.ts';
-import { defineCommand } from './define.ts';
+import { buildOptions, chooseProfiles, imagePaths, toImageOptions } from './context.ts';
+import { defineCommand, givenOnce } from './define.ts';
 
 /** A check for yargs: one machine runs at a time, and its profile must be named. */
 function onlyOne(profiles: readonly string[]): true | string {

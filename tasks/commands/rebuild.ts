@@ -20,8 +20,8 @@ import {
 } from '../signer.ts';
 import type { Output } from '../ui/events.ts';
 import { count } from '../ui/format.ts';
-import { givenOnce, imagePaths } from './context.ts';
-import { defineCommand } from './define.ts';
+import { imagePaths } from './context.ts';
+import { cacheOption, defineCommand, givenOnce } from './define.ts';
 
 const EPILOGUE = `The commit and the tools that made a release are in its provenance. It is made in a folder of its own, from the
 commit and nothing but downloads, so the clone stays as it is. With --check it ends with 0 if every file is the same, else
@@ -35,7 +35,7 @@ export const rebuildCommand = defineCommand({
   command: 'rebuild <list>',
   describe: 'Make a release again from its commit and locks, and say whether it is the same',
   builder: (yargs) =>
-    optionalSignerOptions(yargs)
+    cacheOption(optionalSignerOptions(yargs))
       .positional('list', {
         type: 'string',
         demandOption: true,
@@ -99,9 +99,11 @@ export const rebuildCommand = defineCommand({
       })
       .epilogue(EPILOGUE),
   paths: ({ list, publisher = [], record = RECORD, ...options }) => {
-    const { reads } = imagePaths({ ...options, output: '' });
-    const writes = [dirname(record), ...(options.output === undefined ? [] : [options.output])];
-    return { reads: [dirname(list), ...publisher, ...reads, ...signerPaths(options)], writes };
+    const { reads, writes } = imagePaths(options);
+    return {
+      reads: [dirname(list), ...publisher, ...reads, ...signerPaths(options)],
+      writes: [dirname(record), ...writes],
+    };
   },
   handler: async (options, { output, signal }) => {
     const { list, check, record = RECORD, publisher, mirror, keysDir, offline } = options;
@@ -112,7 +114,7 @@ export const rebuildCommand = defineCommand({
     const { checkRelease, remakeRelease } = await import('../rebuild.ts');
     const published = await readPublished(list, options.unsigned === true ? undefined : trusted);
     const request = {
-      ...{ project: PROJECT, cache: openCache(), signal },
+      ...{ project: PROJECT, cache: openCache(options.cacheDir), signal },
       ...{ output: options.output, releaseKeys: options.releaseKeys },
       otherTools: options.otherTools,
       options: [

@@ -4,8 +4,7 @@ import { BuildError } from '../../build/error.ts';
 import { keyIdOf, readTrustedKeys } from '../../build/release/keys.ts';
 import { type PublishedImage, publish, releasePath } from '../../build/release/tree.ts';
 import { openSigner, SIGNER_OPTIONS, signerOptions, signerPaths } from '../signer.ts';
-import { givenOnce } from './context.ts';
-import { defineCommand } from './define.ts';
+import { defineCommand, givenOnce } from './define.ts';
 
 const EPILOGUE = `Any web server, a folder or a stick serves the tree; docs/updating.md says how hosts find it.
 

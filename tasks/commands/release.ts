@@ -29,14 +29,8 @@ import {
   saysSigner,
   signerPaths,
 } from '../signer.ts';
-import {
-  chooseProfiles,
-  givenOnce,
-  imagePaths,
-  packageOptions,
-  toImageOptions,
-} from './context.ts';
-import { defineCommand } from './define.ts';
+import { chooseProfiles, imagePaths, packageOptions, toImageOptions } from './context.ts';
+import { defineCommand, givenOnce } from './define.ts';
 import { signAndTell } from './sign.ts';
 
 const EPILOGUE = `Everything goes to one folder, dist/VERSION, and is listed in its release.json and SHA256SUMS. Where somebody

@@ -1,5 +1,4 @@
-import { givenOnce } from './context.ts';
-import { defineCommand } from './define.ts';
+import { defineCommand, givenOnce } from './define.ts';
 
 const EPILOGUE = `Writes SUBJECT.svg, a picture, and SUBJECT.json, the same for programs.
 

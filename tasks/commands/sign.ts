@@ -2,8 +2,7 @@ import { signFolder } from '../../build/release/sign-folder.ts';
 import type { Signer } from '../../build/release/signer.ts';
 import { openSigner, SIGNER_OPTIONS, signerOptions, signerPaths } from '../signer.ts';
 import { count, formatBytes } from '../ui/format.ts';
-import { type CommandContext, givenOnce } from './context.ts';
-import { defineCommand } from './define.ts';
+import { type CommandContext, defineCommand, givenOnce } from './define.ts';
 
 const EPILOGUE = `Writes SHA256SUMS, SHA256SUMS.minisig for minisign, SHA256SUMS.sig for ssh-keygen and, where there is
 a release.json, release.dsse.json. Hidden files are left out.

@@ -5,20 +5,28 @@ import { cacheDirectory } from '../../../build/cache/directory.ts';
 
 const MODULE = join(import.meta.dirname, '../../../build/cache/directory.ts');
 
-test('the cache is where QUANTIX_CACHE says, before everything else', () => {
+test('a folder that is named is the cache, whatever the environment says; an empty name is none', () => {
+  const env = { QUANTIX_CACHE: '/srv/qx', HOME: '/home/a' };
+  expect(cacheDirectory('near', env).root).toBe(resolve('near'));
+  expect(cacheDirectory('', env).root).toBe('/srv/qx');
+});
+
+test('the cache is where QUANTIX_CACHE says, before what is usual', () => {
   const env = { QUANTIX_CACHE: '/srv/qx', XDG_CACHE_HOME: '/xdg', HOME: '/home/a' };
-  expect(cacheDirectory(env)).toMatchObject({ root: '/srv/qx', tmp: '/srv/qx/tmp' });
-  expect(cacheDirectory({ QUANTIX_CACHE: 'near' }).root).toBe(resolve('near'));
+  expect(cacheDirectory(undefined, env)).toMatchObject({ root: '/srv/qx', tmp: '/srv/qx/tmp' });
+  expect(cacheDirectory(undefined, { QUANTIX_CACHE: 'near' }).root).toBe(resolve('near'));
 });
 
 test('without it the cache is in the user cache folder', () => {
-  expect(cacheDirectory({ XDG_CACHE_HOME: '/xdg', HOME: '/home/a' }).root).toBe('/xdg/quantix');
-  expect(cacheDirectory({ HOME: '/home/a' }).root).toBe('/home/a/.cache/quantix');
+  expect(cacheDirectory(undefined, { XDG_CACHE_HOME: '/xdg', HOME: '/home/a' }).root).toBe(
+    '/xdg/quantix',
+  );
+  expect(cacheDirectory(undefined, { HOME: '/home/a' }).root).toBe('/home/a/.cache/quantix');
 });
 
 test('a relative XDG_CACHE_HOME is ignored, and an empty variable is none', () => {
   const env = { QUANTIX_CACHE: '', XDG_CACHE_HOME: 'xdg', HOME: '/home/a' };
-  expect(cacheDirectory(env).root).toBe('/home/a/.cache/quantix');
+  expect(cacheDirectory(undefined, env).root).toBe('/home/a/.cache/quantix');
 });
 
 test.skipIf(process.getuid?.() !== 0)(
@@ -26,8 +34,10 @@ test.skipIf(process.getuid?.() !== 0)(
   async () => {
     const code = `const { cacheDirectory } = await import(${JSON.stringify(MODULE)});
       process.setgid(54321); process.setuid(54321); delete process.env.HOME;
-      try { cacheDirectory({}); } catch (error) { console.log(error.name, error.message); }`;
+      try { cacheDirectory(undefined, {}); } catch (error) { console.log(error.name, error.message); }`;
     const { stdout } = await execa(process.execPath, ['--input-type=module', '-e', code]);
-    expect(stdout).toMatch(/^BuildError there is no place for the cache.*Set QUANTIX_CACHE/);
+    expect(stdout).toMatch(
+      /^BuildError there is no place for the cache.*--cache-dir or QUANTIX_CACHE/,
+    );
   },
 );

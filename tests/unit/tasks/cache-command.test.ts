@@ -46,6 +46,13 @@ test('the cache is listed by rooms, with sizes and the days of use', async () =>
   expect(printed).toContain(': 8 B of 2.0 GB\n');
 });
 
+test('the cache that --cache-dir names is taken before the one of the environment', async () => {
+  const { cache } = await filledCache();
+  vi.stubEnv('QUANTIX_CACHE', join(await temporaryFolder(), 'other'));
+  expect(await main(['cache', 'list', '--cache-dir', cache.root])).toBe(0);
+  expect(printed).toContain(`${cache.root}: 8 B of `);
+});
+
 test('a damaged download is found, told and removed; then all is well', async () => {
   const { cache, files } = await filledCache();
   const [damaged = ''] = files;
