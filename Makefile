@@ -20,6 +20,7 @@ FORWARD ?=
 NETWORK ?=
 GUEST   ?=
 REMOTE_CACHE ?=
+JOBS    ?=
 DOCKER  ?=
 DOCKER_BASE ?=
 DOCKER_BUILD_FLAGS ?=
@@ -42,15 +43,15 @@ VITEST := $(NODE) node_modules/vitest/vitest.mjs run
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
 	@echo
-	@echo 'Variables: PROFILE=quantix-os|qvdc BASE=auto|alpine|debian ARCH=x86_64|arm64 MIRROR=http://… KEYS=folder FLAVOUR=virt|full FORMAT=iso|raw|qcow2 RELEASE=1 RELEASE_KEYS=folder RELEASE_KEY=file CHANNEL=stable FIRMWARE=bios|uefi|uefi-secure CHART=file.svg REMOTE_CACHE=no'
+	@echo 'Variables: PROFILE=quantix-os|qvdc BASE=auto|alpine|debian ARCH=x86_64|arm64 MIRROR=http://… KEYS=folder FLAVOUR=virt|full FORMAT=iso|raw|qcow2 RELEASE=1 RELEASE_KEYS=folder RELEASE_KEY=file CHANNEL=stable FIRMWARE=bios|uefi|uefi-secure CHART=file.svg REMOTE_CACHE=no JOBS=2'
 	@echo 'of qemu: CPUS=2 MEMORY=2048 DISK=data=20G FORWARD=8443:443 NETWORK=lab GUEST=name'
 	@echo 'DOCKER=1 runs iso, lock, rootfs and explain in the builder image; DOCKER_BASE=… DOCKER_BUILD_FLAGS=… DOCKER_RUN_FLAGS=…'
 
 iso: node_modules/.ready ## Build the ISOs into dist/
-	@$(BUILDER) iso $(STEPS)
+	@$(BUILDER) iso $(STEPS) $(addprefix --jobs ,$(JOBS))
 
 release: node_modules/.ready ## Build a release into dist/VERSION: all images in all formats, from the locks as they stand
-	@$(BUILDER) release $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(addprefix --format ,$(FORMAT)) $(addprefix --release-keys ,$(RELEASE_KEYS)) $(addprefix --key ,$(RELEASE_KEY))
+	@$(BUILDER) release $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(addprefix --format ,$(FORMAT)) $(addprefix --release-keys ,$(RELEASE_KEYS)) $(addprefix --key ,$(RELEASE_KEY)) $(addprefix --jobs ,$(JOBS))
 
 release-tree: node_modules/.ready ## Publish the ISOs of dist/ as signed updates in dist/updates, for any web server
 	@$(BUILDER) release-tree --key $(or $(RELEASE_KEY),$(error RELEASE_KEY=file is needed: qx-build key new makes one)) \
@@ -60,7 +61,7 @@ lock: node_modules/.ready ## Resolve packages anew and write profiles/*.lock.jso
 	@$(BUILDER) lock $(IMAGES)
 
 rootfs: node_modules/.ready ## Write the root filesystems as tar into dist/, to look into
-	@$(BUILDER) rootfs $(STEPS)
+	@$(BUILDER) rootfs $(STEPS) $(addprefix --jobs ,$(JOBS))
 
 explain: node_modules/.ready ## Say what changed since the last build, and what runs because of it
 	@$(BUILDER) explain $(STEPS)

@@ -74,9 +74,10 @@ export class ImageBuild {
 
   /** Returns what a step gets besides its inputs. */
   work(report: StageReport): Work {
-    const { projectDirectory, lockRequest } = this.image;
+    const { projectDirectory, lockRequest, jobs } = this.image;
     return {
       projectDirectory,
+      threads: jobs,
       signal: lockRequest.signal,
       made: (step) => this.result(step).directory,
       hashes: (step) => this.result(step).hashes,

@@ -37,7 +37,10 @@ export async function buildIso(
   await readChecksums(dirname(prepared.file));
   await sweepOutputFolder(dirname(prepared.file), [prepared.facts.profile.name]);
   const { name } = facts.profile;
-  const stages = new Stages({ image: name, output, signal: lockRequest.signal });
+  const stages = new Stages({
+    ...{ image: name, output, signal: lockRequest.signal },
+    atOnce: prepared.jobs,
+  });
   const { signal, times } = stages;
   const build = new ImageBuild({ ...prepared, lockRequest: { ...lockRequest, signal } }, remote);
   const task = stages.stage.bind(stages);
@@ -98,20 +101,13 @@ export async function buildIso(
     return {};
   });
 
+  const formats = further(build, task);
   await stages.run([
-    sideBySide('System', [...sources, kernel, loader, rootfs]),
+    stages.sideBySide('System', [...sources, kernel, loader, rootfs]),
     trust,
     medium,
-    ...besides(further(build, task)),
+    ...(formats.length === 0 ? [] : [stages.sideBySide('Formats', formats)]),
     papers,
   ]);
   return { image: name, file: build.image.file, sha256: build.iso.sha256, times };
-}
-
-function besides(stages: ListrTask[]): ListrTask[] {
-  return stages.length === 0 ? [] : [sideBySide('Formats', stages)];
-}
-
-function sideBySide(title: string, tasks: ListrTask[]): ListrTask {
-  return { title, task: (_context, parent) => parent.newListr(tasks, { concurrent: true }) };
 }

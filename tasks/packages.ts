@@ -13,7 +13,7 @@ import type { RemoteCache } from '../build/remote-cache/remote-cache.ts';
 import type { Entry } from '../build/tree/entry.ts';
 import type { StageReport } from './ui/stage.ts';
 
-/** Archives opened at the same time: decompressing one uses one core. */
+/** Most archives opened at the same time: decompressing one uses one core. */
 const OPEN_AT_ONCE = 2;
 
 /** Packages in the cache, and their image, whose lock may have changed during the download. */
@@ -101,12 +101,12 @@ function encodePath(path: string): string {
 }
 
 async function openAll(
-  { facts, lockRequest }: PreparedImage,
+  { facts, lockRequest, jobs = OPEN_AT_ONCE }: PreparedImage,
   files: ReadonlyMap<string, string>,
 ): Promise<Pick<FetchedPackages, 'entries' | 'scripts'>> {
   const opened = new OpenedStore(lockRequest.cache, lockRequest.say);
   const reader = facts.base.reader(facts.profile);
-  const limit = pLimit(OPEN_AT_ONCE);
+  const limit = pLimit(Math.min(jobs, OPEN_AT_ONCE));
   const archives = listPackages(facts.lock, facts.flavour).map((locked) => ({
     locked,
     file: must(files.get(locked.sha256), `file of ${locked.name}`),

@@ -65,6 +65,8 @@ export interface ImageWork {
   checked: (step: Step) => Promise<void>;
   /** Returns opened packages, in this order. */
   opened: (packages: readonly PackageContent[]) => OpenedPackage[];
+  /** Threads of a tool that has several; as many as there are processors if absent. */
+  threads?: number | undefined;
   signal?: AbortSignal | undefined;
   /** Reports progress in bytes. */
   onProgress?: ((done: number, total: number) => void) | undefined;

@@ -54,6 +54,8 @@ export interface ImageOptions {
   update?: boolean | undefined;
   /** Use only the cache, not the network. */
   offline?: boolean | undefined;
+  /** Most stages that run at the same time, and most threads of a tool; no limit if absent. No result depends on it. */
+  jobs?: number | undefined;
   signal?: AbortSignal | undefined;
   /** Receives lines for the user. */
   say: (line: string) => void;
@@ -70,6 +72,8 @@ export interface PreparedImage {
   projectDirectory: string;
   lockRequest: LockRequest;
   frozen: boolean;
+  /** See `ImageOptions.jobs`. */
+  jobs?: number | undefined;
   /** Absolute path of the ISO. */
   file: string;
 }
@@ -116,7 +120,7 @@ export async function prepareLock(wanted: string, options: ImageOptions): Promis
 
 /** Loads a profile (see `loadProfile`) and its lock, and plans its image. Runs tools whose version is unknown. */
 export async function prepareImage(wanted: string, options: ImageOptions): Promise<PreparedImage> {
-  const { projectDirectory, release } = options;
+  const { projectDirectory, release, jobs } = options;
   const [prepared, toolVersions] = await Promise.all([
     prepareLock(wanted, options),
     hostToolVersions(options),
@@ -147,7 +151,7 @@ export async function prepareImage(wanted: string, options: ImageOptions): Promi
     toolVersions,
   };
   const file = resolve(projectDirectory, options.outputDirectory, imageName(facts));
-  return { facts, plan: planImage(facts), projectDirectory, lockRequest, frozen, file };
+  return { facts, plan: planImage(facts), projectDirectory, lockRequest, frozen, jobs, file };
 }
 
 /** Returns the same image with another lock, and with that lock's Node. */

@@ -60,7 +60,7 @@ async function makeSquashfs(
   work: ImageWork,
 ): Promise<void> {
   const { compression, epoch } = inputs;
-  const { signal, onProgress } = work;
+  const { threads, signal, onProgress } = work;
   using reader = new ContentReader();
   const tree = assembleRootfs(inputs, work, reader);
   // Handle Ctrl-C now: building a tree blocks the event loop.
@@ -68,7 +68,7 @@ async function makeSquashfs(
   assertAudited(tree, auditOptions(inputs));
   await nextTurn(undefined, { signal });
   const file = join(directory, SQUASHFS_FILE);
-  await writeSquashfs(tree, file, { compression, epoch, signal, onProgress });
+  await writeSquashfs(tree, file, { compression, epoch, threads, signal, onProgress });
   assembled.set(inputs, { entries: tree.entries(), epoch });
 }
 
@@ -95,6 +95,8 @@ export interface SquashfsOptions {
   compression: Compression;
   /** Time stamp of all files and of the file system, in seconds since 1970. */
   epoch: number;
+  /** Threads that compress; as many as there are processors if absent. */
+  threads?: number | undefined;
   signal?: AbortSignal | undefined;
   /** Receives the bytes of the tar passed on so far, and in all. */
   onProgress?: ((done: number, total: number) => void) | undefined;
@@ -102,23 +104,27 @@ export interface SquashfsOptions {
 
 /**
  * Writes a tree as a squashfs file system: it is streamed as a tar into mksquashfs, nothing is unpacked. The same tree,
- * time stamp and mksquashfs give the same bytes, independent of the user.
+ * time stamp and mksquashfs give the same bytes, independent of the user and of the number of threads.
  * @throws BuildError if a squashfs cannot hold the tree, or mksquashfs is missing or fails (for example, if the disk is
  *   full)
  */
 export async function writeSquashfs(
   tree: Tree,
   file: string,
-  { compression, epoch, signal, onProgress }: SquashfsOptions,
+  { compression, epoch, threads, signal, onProgress }: SquashfsOptions,
 ): Promise<void> {
   assertFitsSquashfs(tree);
   const total = tarSize(tree);
   await makeAtomically(file, (temporary) =>
-    feed(squashfsCommand(temporary, compression), tarStream(tree, epoch, { reuse: true }), {
-      env: { SOURCE_DATE_EPOCH: String(epoch) },
-      signal,
-      onBytes: (done) => onProgress?.(Math.min(done, total), total),
-    }),
+    feed(
+      squashfsCommand(temporary, compression, { threads }),
+      tarStream(tree, epoch, { reuse: true }),
+      {
+        env: { SOURCE_DATE_EPOCH: String(epoch) },
+        signal,
+        onBytes: (done) => onProgress?.(Math.min(done, total), total),
+      },
+    ),
   );
 }
 
@@ -129,9 +135,10 @@ export async function writeSquashfs(
 export function squashfsCommand(
   file: string,
   compression: Compression,
-  { root = isRoot() }: { root?: boolean } = {},
+  { root = isRoot(), threads }: { root?: boolean; threads?: number | undefined } = {},
 ): [Tool, ...string[]] {
   const args = ['-', file, '-tar', '-noappend', '-root-mode', '755', '-no-progress', '-quiet'];
-  const rest = [...args, ...compression.args];
+  const bound = threads === undefined ? [] : ['-processors', String(threads)];
+  const rest = [...args, ...bound, ...compression.args];
   return root ? ['mksquashfs', ...rest] : ['fakeroot', '--', 'mksquashfs', ...rest];
 }

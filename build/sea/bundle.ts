@@ -25,6 +25,8 @@ export interface BundleRequest {
   version: string;
   /** Version of the Node that runs the bundle: `26.10.0`. */
   node: string;
+  /** Threads of esbuild; as many as there are processors if absent. The first bundle of a process decides for all. */
+  threads?: number | undefined;
 }
 
 /**
@@ -38,6 +40,7 @@ export async function bundle({
   sources,
   version,
   node,
+  threads,
 }: BundleRequest): Promise<Bundle> {
   const root = resolve(projectDirectory);
   refuseOtherEsbuild(process.env.ESBUILD_BINARY_PATH);
@@ -65,7 +68,7 @@ export async function bundle({
       define: { QUANTIX_VERSION: JSON.stringify(version) },
       logLevel: 'silent',
     } satisfies BuildOptions;
-    const { outputFiles, metafile } = await withRoom(() => build(options));
+    const { outputFiles, metafile } = await withRoom(() => build(options), threads);
     return { code: must(outputFiles[0], 'output of esbuild').text, packages: packagesIn(metafile) };
   } catch (cause) {
     throw explained(cause);
@@ -78,10 +81,14 @@ export async function bundle({
  */
 const ROOM = { GOGC: 'off', GOMEMLIMIT: '1GiB' };
 
-/** Runs a function with these variables set; esbuild passes this process's environment on to its program. */
-function withRoom<T>(start: () => T): T {
+/**
+ * Runs a function with these variables set, and with a limit on threads; esbuild passes this process's environment on to
+ * its program when it starts that.
+ */
+function withRoom<T>(start: () => T, threads: number | undefined): T {
   const before = process.env;
-  process.env = { ...before, ...ROOM };
+  const bound = threads === undefined ? {} : { GOMAXPROCS: String(threads) };
+  process.env = { ...before, ...ROOM, ...bound };
   try {
     return start();
   } finally {

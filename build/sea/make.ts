@@ -51,6 +51,8 @@ export interface SeaWork {
   archive: (archive: NodeArchive) => Promise<string>;
   /** Returns opened packages, in this order, for the base's own Node. */
   opened: (packages: readonly PackageContent[]) => OpenedPackage[];
+  /** Threads of the bundler; as many as there are processors if absent. */
+  threads?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -108,11 +110,11 @@ function libraries(sources: Sources, installed: NpmPackages) {
 async function makeSea(
   directory: string,
   inputs: ReturnType<typeof readSea>,
-  { projectDirectory, archive, opened, signal }: SeaWork,
+  { projectDirectory, archive, opened, threads, signal }: SeaWork,
 ): Promise<void> {
   const { source, library, modules, architecture, runtime, codeCache, version } = inputs;
   const output = join(directory, EXECUTABLE_FILE);
-  const request = { projectDirectory, entry: ENTRY, sources: source, version };
+  const request = { projectDirectory, entry: ENTRY, sources: source, version, threads };
   const bundling = bundle({ ...request, node: runtime.version }).then((bundled) => {
     // These files were read by the bundler itself.
     const read = {

@@ -136,6 +136,25 @@ export function stepOptions(yargs: Argv) {
   });
 }
 
+/** Adds the option of all commands that build: how much of the host they use. */
+export function jobsOption<T>(yargs: Argv<T>) {
+  return yargs
+    .option('jobs', {
+      type: 'number',
+      describe: 'Most stages that run at the same time, and most threads of a tool that has several',
+      defaultDescription: 'no limit, and as many threads as processors',
+    })
+    .check(givenOnce('jobs'))
+    .check(({ jobs }) => isJobs(jobs) || `--jobs is a whole number from 1 to ${MOST_JOBS}`);
+}
+
+/** mksquashfs(1) starts as many threads as it is told. */
+const MOST_JOBS = 1024;
+
+function isJobs(jobs: number | undefined): boolean {
+  return jobs === undefined || (Number.isInteger(jobs) && jobs >= 1 && jobs <= MOST_JOBS);
+}
+
 /** Converts the options of `buildOptions` to those of the library. */
 export function toImageOptions(
   options: Omit<

@@ -4,15 +4,15 @@ import { FORMATS } from '../../build/image/format.ts';
 import { prepareImage } from '../../build/image/prepare.ts';
 import { isUpToDate, readRecord } from '../../build/image/record.ts';
 import type { Built } from '../summary.ts';
-import { chooseProfiles, imagePaths, stepOptions, toImageOptions } from './context.ts';
+import { chooseProfiles, imagePaths, jobsOption, stepOptions, toImageOptions } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build iso`: builds images, or reports that they are up to date. */
 export const isoCommand = defineCommand({
   command: 'iso',
   describe: 'Build the bootable images of profiles',
-  builder: stepOptions,
-  paths: imagePaths,
+  builder: (yargs) => jobsOption(stepOptions(yargs)),
+  paths: (options) => imagePaths(options),
   handler: async (options, { output, signal }) => {
     const layout = FORMATS[options.format].layout === 'raw' ? [] : LAYOUT_REQUIREMENTS;
     const requirements = [...buildRequirements(options.arch), ...layout];

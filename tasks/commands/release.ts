@@ -29,7 +29,13 @@ import {
   saysSigner,
   signerPaths,
 } from '../signer.ts';
-import { chooseProfiles, imagePaths, packageOptions, toImageOptions } from './context.ts';
+import {
+  chooseProfiles,
+  imagePaths,
+  jobsOption,
+  packageOptions,
+  toImageOptions,
+} from './context.ts';
 import { defineCommand, givenOnce } from './define.ts';
 import { signAndTell } from './sign.ts';
 
@@ -44,7 +50,7 @@ export const releaseCommand = defineCommand({
   command: 'release',
   describe: 'Build a release: all images in all formats, from the locks as they stand',
   builder: (yargs) =>
-    optionalSignerOptions(packageOptions(yargs))
+    jobsOption(optionalSignerOptions(packageOptions(yargs)))
       .option('arch', {
         choices: ARCHITECTURE_NAMES,
         array: true,

@@ -52,6 +52,8 @@ export interface StagesOptions {
   output: Output;
   /** Cancels all stages when aborted. */
   signal?: AbortSignal | undefined;
+  /** Most stages that run at the same time; no limit if absent. */
+  atOnce?: number | undefined;
 }
 
 /** Stages that succeed or fail together: if one fails, those that run at the same time are cancelled. */
@@ -63,14 +65,16 @@ export class Stages {
   readonly #began = performance.now();
   readonly #image: string;
   readonly #output: Output;
+  readonly #atOnce: number | undefined;
   readonly #failed = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
   /** Stage → promise that settles when the stage has ended. */
   readonly #ended = new Map<ListrTask, Promise<void>>();
 
-  constructor({ image, output, signal }: StagesOptions) {
+  constructor({ image, output, signal, atOnce }: StagesOptions) {
     this.#image = image;
     this.#output = output;
+    this.#atOnce = atOnce;
     this.signal = anySignal(signal, this.#failed.signal);
   }
 
@@ -124,6 +128,15 @@ export class Stages {
     };
     this.#ended.set(made, ended.promise);
     return made;
+  }
+
+  /**
+   * Combines stages that run at the same time to one Listr2 task.
+   * @param stages each after those that it waits for: a stage that waits counts as one that runs
+   */
+  sideBySide(title: string, stages: ListrTask[]): ListrTask {
+    const concurrent = this.#atOnce ?? true;
+    return { title, task: (_context, parent) => parent.newListr(stages, { concurrent }) };
   }
 
   /**

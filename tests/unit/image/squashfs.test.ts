@@ -87,6 +87,18 @@ test.skipIf(!hasFakeroot)('whoever runs it, the bytes are the same', async () =>
   expect((await readFile(theirs)).equals(await readFile(mine))).toBe(true);
 });
 
+test('the bytes are the same on one thread and on several', async () => {
+  const folder = await temporaryFolder();
+  const written = [1, 3, undefined].map(async (threads) => {
+    const file = join(folder, `${threads}`);
+    await writeSquashfs(tree(), file, { ...options, threads });
+    return readFile(file);
+  });
+  const [one, ...others] = await Promise.all(written);
+  for (const other of others) expect(one?.equals(other)).toBe(true);
+  expect(squashfsCommand('x', QUICK, { threads: 3 }).join(' ')).toContain(' -processors 3 ');
+});
+
 test('root runs mksquashfs itself', () => {
   expect(squashfsCommand('x', QUICK, { root: true })[0]).toBe('mksquashfs');
 });

@@ -98,3 +98,23 @@ test('a file that was not read with the others is refused by its name', async ()
     /was not imported, when the build was planned \(apps\/x\.ts\)/,
   );
 });
+
+test('esbuild runs on as many threads as it is told', async () => {
+  const project = await projectOf('console.log(1);');
+  const script = `
+    import { readdirSync, readFileSync } from 'node:fs';
+    const { bundle } = await import(${JSON.stringify(join(PROJECT, 'build/sea/bundle.ts'))});
+    const { readSources } = await import(${JSON.stringify(join(PROJECT, 'build/step/source.ts'))});
+    const projectDirectory = ${JSON.stringify(project)};
+    const sources = readSources(projectDirectory, ['${ENTRY}']);
+    const about = { projectDirectory, entry: '${ENTRY}', sources, version: '1', node: process.versions.node };
+    await bundle({ ...about, threads: 3 });
+    const tasks = '/proc/self/task';
+    const children = readdirSync(tasks).flatMap((task) =>
+      readFileSync(tasks + '/' + task + '/children', 'utf8').split(' ').filter((id) => id !== ''));
+    for (const id of children) console.log(readFileSync('/proc/' + id + '/environ', 'utf8'));
+    process.exit();`;
+  const args = ['--input-type=module', '-e', script];
+  const { stdout } = await execa(process.execPath, args, { cwd: PROJECT });
+  expect(stdout.split('\0')).toContain('GOMAXPROCS=3');
+});

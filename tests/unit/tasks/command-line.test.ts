@@ -76,6 +76,9 @@ describe('words that are wrong end with 2 and lead to the help', () => {
       ['qemu', '--profile', 'qvdc', '--boot-chart', 'x.svg', '--disk', 'data=1G'],
       '--boot-chart is of a machine without --disk',
     ],
+    [['iso', '--jobs', '0'], '--jobs is a whole number from 1 to 1024.'],
+    [['rootfs', '--jobs', 'all'], '--jobs is a whole number from 1 to 1024.'],
+    [['explain', '--jobs', '1'], 'Unknown argument: jobs.'],
     [['iso', '--format', 'vmdk'], 'Given: "vmdk", Choices: "iso", "raw", "qcow2"'],
     [['iso', '--arch', 'vax'], 'Given: "vax", Choices: "x86_64", "arm64"'],
   ])('%j', async (args, words) => {

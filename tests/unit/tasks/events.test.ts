@@ -56,8 +56,8 @@ test('programs read one event a line, lines for people among them', () => {
   expect(output.interactive).toBe(false);
 });
 
-const stagesOf = (signal?: AbortSignal) =>
-  new Stages({ image: 'qvdc', output: commandOutput({ json: true }), signal });
+const stagesOf = (signal?: AbortSignal, atOnce?: number) =>
+  new Stages({ image: 'qvdc', output: commandOutput({ json: true }), signal, atOnce });
 
 test('a stage tells programs when it starts and when it is done, and how long it took', async () => {
   const stages = stagesOf();
@@ -158,6 +158,34 @@ test('a stage begins when those that it needs have ended, whatever runs beside i
   await running;
   expect(order).toEqual(['packages', 'sea', 'initramfs', 'squashfs']);
 });
+
+test.each([1, 2])(
+  'of stages side by side no more than %i run at once, and all do',
+  async (atOnce) => {
+    const stages = stagesOf(undefined, atOnce);
+    let [running, most] = [0, 0];
+    const ended: string[] = [];
+    const stage = (step: string, after: readonly ListrTask[] = []) =>
+      stages.stage(
+        step,
+        step,
+        async () => {
+          running += 1;
+          most = Math.max(most, running);
+          await wait(1);
+          running -= 1;
+          ended.push(step);
+          return {};
+        },
+        { after },
+      );
+    const packages = stage('packages');
+    const others = ['initramfs', 'boot-loader', 'squashfs'].map((step) => stage(step, [packages]));
+    await stages.run([stages.sideBySide('System', [packages, ...others])]);
+    expect(most).toBeLessThanOrEqual(atOnce);
+    expect(ended).toHaveLength(4);
+  },
+);
 
 test('a stage does not begin when one that it needs has failed, and nor do those that need it', async () => {
   const stages = stagesOf();
