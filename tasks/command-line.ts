@@ -1,6 +1,7 @@
 import yargs, { type Argv } from 'yargs';
 import { ExplainedError } from '../build/explained-error.ts';
 import { failedCommand } from '../build/process/run.ts';
+import { logOf, stackOf } from './build-log.ts';
 import {
   type Command,
   type CommandContext,
@@ -100,11 +101,9 @@ export async function main(words: readonly string[]): Promise<number> {
       return interrupt.exitCode;
     }
     const cause = error instanceof CommandExit ? error.cause : error;
-    const exitCode = report(
-      explainMissingPackage(cause) ?? cause,
-      output,
-      args.includes('--verbose'),
-    );
+    const exitCode = report(explainMissingPackage(cause) ?? cause, {
+      ...{ output, verbose: args.includes('--verbose'), log: logOf(cause) },
+    });
     return error instanceof CommandExit ? error.exitCode : exitCode;
   }
 }
@@ -187,23 +186,26 @@ export async function findPaths(words: readonly string[]): Promise<CommandPaths>
   return found;
 }
 
-function report(error: unknown, output: Output, verbose: boolean): number {
+/** How an error is told. */
+interface Telling {
+  output: Output;
+  verbose: boolean;
+  /** File with what tools said before. */
+  log: string | undefined;
+}
+
+function report(error: unknown, { output, verbose, log }: Telling): number {
   const expected = error instanceof ExplainedError || error instanceof UsageError;
   const message = error instanceof Error ? error.message : String(error);
   const stop = /[.?!]$/.test(message) ? '' : '.';
   const hint = error instanceof UsageError ? `${stop} See qx-build --help.` : '';
+  const said = log === undefined ? '' : `${stop} What its tools said is in ${log}.`;
   const where = error instanceof ExplainedError ? error.where : undefined;
-  output.emit({ event: 'error', message, ...(where && placeIn(PROJECT, where)) });
-  process.stderr.write(`qx-build: ${message}${hint}\n`);
+  output.emit({ event: 'error', message, log, ...(where && placeIn(PROJECT, where)) });
+  process.stderr.write(`qx-build: ${message}${hint}${said}\n`);
   const command = verbose ? failedCommand(error) : undefined;
   if (command !== undefined) process.stderr.write(`Command: ${command}\n`);
   if (verbose || !expected) process.stderr.write(`${stackOf(error)}\n`);
   if (error instanceof UsageError) return USAGE;
   return expected ? REFUSED : BUG;
-}
-
-function stackOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const cause = error.cause === undefined ? '' : `\nCaused by: ${stackOf(error.cause)}`;
-  return `${error.stack ?? error.message}${cause}`;
 }

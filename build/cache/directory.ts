@@ -21,6 +21,8 @@ export interface CacheDirectory {
   readonly resolved: string;
   /** Records of built images. */
   readonly images: string;
+  /** Logs of what tools printed during the latest builds. */
+  readonly logs: string;
   /** Unfinished files, and downloads to resume. */
   readonly tmp: string;
 }
@@ -51,6 +53,7 @@ export function cacheRooms(root: string): CacheDirectory {
     apt: join(root, 'apt'),
     resolved: join(root, 'resolved'),
     images: join(root, 'images'),
+    logs: join(root, 'logs'),
     tmp: join(root, 'tmp'),
   };
 }

@@ -3,6 +3,7 @@ import { finished } from 'node:stream/promises';
 import { anySignal, inGroup } from './child-group.ts';
 import { errorCode } from './errno.ts';
 import { groupOptions, type RunOptions, toolError } from './run.ts';
+import { logTool } from './tool-log.ts';
 import type { Tool } from './tools.ts';
 
 /**
@@ -22,7 +23,7 @@ export async function feed(
   const signal = anySignal(options.signal, failed.signal);
   const { execa } = await import('execa');
   const started = execa(tool, args, { ...groupOptions(options), stdin: 'pipe', stdout: 'ignore' });
-  const child = inGroup(started, signal);
+  const child = inGroup(logTool(started, [tool, ...args], options.cwd), signal);
   const [fed, ended] = await Promise.allSettled([
     writeAll(child.stdin, chunks, options.onBytes).catch((error: unknown) => {
       if (!brokenPipe(error)) failed.abort();

@@ -2,6 +2,7 @@ import type { ExecaError, Options } from 'execa';
 import { BuildError } from '../error.ts';
 import { inGroup, KILL_AFTER } from './child-group.ts';
 import { type Environment, isolatedEnvironment } from './environment.ts';
+import { logTool } from './tool-log.ts';
 import { ISOLATING_ARGUMENTS, TOOL_PACKAGES, type Tool } from './tools.ts';
 
 /** Messages of tools about a full disk: the C library's, and xorriso's. */
@@ -51,12 +52,14 @@ export async function run(
 ): Promise<string> {
   // Loaded on use: most commands start no child, and execa is a third of what they would load.
   const { execa } = await import('execa');
+  const whole = [...(ISOLATING_ARGUMENTS[tool] ?? []), ...args];
   try {
-    const child = execa(tool, [...(ISOLATING_ARGUMENTS[tool] ?? []), ...args], {
+    const child = execa(tool, whole, {
       ...groupOptions(options),
       input: options.input ?? '',
       maxBuffer: 512 * 1024 * 1024,
     });
+    logTool(child, [tool, ...whole], options.cwd);
     const { stdout } = await inGroup(child, options.signal);
     return typeof stdout === 'string' ? stdout : '';
   } catch (error) {

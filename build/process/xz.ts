@@ -1,6 +1,7 @@
 import { BuildError } from '../error.ts';
 import { isolatedEnvironment } from './environment.ts';
 import { isChildError, toolError } from './run.ts';
+import { logTool } from './tool-log.ts';
 
 /** Size of a stream's footer in bytes: CRC32, backward size, flags, `YZ` (The .xz File Format 1.2.1, 2.1.2). */
 const FOOTER = 12;
@@ -33,7 +34,8 @@ export async function decompressXz(
 async function decompressAll(streams: readonly Buffer[], where: string): Promise<Buffer> {
   const { execa } = await import('execa');
   try {
-    const { stdout } = await execa('xz', ['--decompress', '--stdout', '--no-warn'], {
+    const words = ['--decompress', '--stdout', '--no-warn'];
+    const child = execa('xz', words, {
       env: isolatedEnvironment(),
       extendEnv: false,
       input: Buffer.concat(streams),
@@ -41,6 +43,7 @@ async function decompressAll(streams: readonly Buffer[], where: string): Promise
       stripFinalNewline: false,
       maxBuffer: 2 ** 31,
     });
+    const { stdout } = await logTool(child, ['xz', ...words]);
     return Buffer.from(stdout.buffer, stdout.byteOffset, stdout.byteLength);
   } catch (error) {
     if (isChildError(error) && error.exitCode === 1) {

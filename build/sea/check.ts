@@ -3,6 +3,7 @@ import { parseElf } from '../elf/elf.ts';
 import { BuildError } from '../error.ts';
 import { inGroup } from '../process/child-group.ts';
 import { groupOptions, isChildError } from '../process/run.ts';
+import { logTool } from '../process/tool-log.ts';
 import type { Command, OwnLoader } from './own-node.ts';
 
 /**
@@ -35,12 +36,14 @@ async function answer(
 ): Promise<string> {
   const { execa } = await import('execa');
   try {
-    const child = execa(command, [...before, '--version'], {
+    const words = [...before, '--version'];
+    const child = execa(command, words, {
       ...groupOptions({ signal }),
       env: environment,
       all: true,
       stripFinalNewline: false,
     });
+    logTool(child, [command, ...words]);
     const { all } = await inGroup(child, signal);
     return typeof all === 'string' ? all : '';
   } catch (error) {

@@ -4,6 +4,7 @@ import { ARCHITECTURES, type ArchitectureName } from '../architecture.ts';
 import { BuildError } from '../error.ts';
 import { inGroup } from '../process/child-group.ts';
 import { groupOptions, isChildError, run } from '../process/run.ts';
+import { logTool } from '../process/tool-log.ts';
 import { injectPrograms } from './inject.ts';
 import type { Command } from './own-node.ts';
 
@@ -95,7 +96,7 @@ async function prepare(
   const args = [...before, SAME_EACH_TIME, '--experimental-sea-config', 'sea.json'];
   const { execa } = await import('execa');
   try {
-    await inGroup(execa(command, args, options), signal);
+    await inGroup(logTool(execa(command, args, options), [command, ...args], cwd), signal);
   } catch (error) {
     if (!isChildError(error)) throw error;
     throw new BuildError({

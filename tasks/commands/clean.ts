@@ -44,7 +44,7 @@ export const cleanCommand = defineCommand({
         fix: 'A build marks its cache; name it with --cache-dir or QUANTIX_CACHE if it is elsewhere.',
       });
     }
-    const built = [cache.steps, cache.images, cache.opened, cache.tmp];
+    const built = [cache.steps, cache.images, cache.opened, cache.logs, cache.tmp];
     for (const room of downloads ? [...built, cache.blobs, cache.resolved, cache.apt] : built) {
       await rm(room, { recursive: true, force: true });
     }

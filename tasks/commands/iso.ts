@@ -1,8 +1,11 @@
+import { openCache } from '../../build/cache/mark.ts';
 import { ensureInstalled } from '../../build/host/install.ts';
 import { buildRequirements, LAYOUT_REQUIREMENTS } from '../../build/host/requirements.ts';
 import { FORMATS } from '../../build/image/format.ts';
 import { prepareImage } from '../../build/image/prepare.ts';
 import { isUpToDate, readRecord } from '../../build/image/record.ts';
+import type { RemoteCache } from '../../build/remote-cache/remote-cache.ts';
+import { withBuildLog } from '../build-log.ts';
 import type { Built } from '../summary.ts';
 import { chooseProfiles, imagePaths, jobsOption, stepOptions, toImageOptions } from './context.ts';
 import { defineCommand } from './define.ts';
@@ -19,10 +22,11 @@ export const isoCommand = defineCommand({
     await ensureInstalled(requirements, { say: output.say, signal });
     const { announce, hasPapers, tellOtherTools } = await import('../summary.ts');
     const { withRemoteCache } = await import('../remote-cache.ts');
-    const built = await withRemoteCache(options, output, async (remote) => {
+    const profiles = chooseProfiles(options);
+    const build = async (remote: RemoteCache | 'forbidden' | undefined) => {
       const others = remote === 'forbidden' ? remote : 'allowed';
       const images: Built[] = [];
-      for (const name of chooseProfiles(options)) {
+      for (const name of profiles) {
         const image = await prepareImage(name, toImageOptions(options, { output, signal }));
         const record = readRecord(image.lockRequest.cache, image.file);
         const made = record !== undefined && isUpToDate(record, image.file, image.plan, others);
@@ -37,7 +41,12 @@ export const isoCommand = defineCommand({
         images.push(await buildIso(image, output, { remote }));
       }
       return images;
-    });
+    };
+    const built = await withBuildLog(
+      openCache(options.cacheDir),
+      `${options.format} of ${profiles.join(', ')}`,
+      () => withRemoteCache(options, output, build),
+    );
     announce(built, output);
   },
 });

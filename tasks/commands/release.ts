@@ -4,6 +4,7 @@ import {
   type ArchitectureName,
   DEFAULT_ARCHITECTURE,
 } from '../../build/architecture.ts';
+import { openCache } from '../../build/cache/mark.ts';
 import { BuildError } from '../../build/error.ts';
 import { ensureInstalled } from '../../build/host/install.ts';
 import {
@@ -21,6 +22,7 @@ import {
 import { requireCommit } from '../../build/image/source-state.ts';
 import { profileNames } from '../../build/profile/load.ts';
 import { BY_HAND } from '../../build/release/provenance.ts';
+import { withBuildLog } from '../build-log.ts';
 import { PROJECT } from '../project.ts';
 import {
   openSigner,
@@ -119,13 +121,16 @@ export const releaseCommand = defineCommand({
       const image = await prepareImage(name, toImageOptions(one, { output, signal }));
       return { image, formats: chooseFormats(options.format, arch) };
     };
-    const [first, ...others] = await Promise.all(
-      architectures.flatMap((arch) => profiles.map((name) => prepare(name, arch))),
-    );
-    if (first === undefined) throw new BuildError({ what: 'there is no profile to release' });
     const { buildRelease } = await import('../release.ts');
     const { builder } = options;
-    await buildRelease([first, ...others], { profiles: profileNames(PROJECT), builder }, output);
+    const what = `release of ${profiles.join(', ')}`;
+    await withBuildLog(openCache(options.cacheDir), what, async () => {
+      const [first, ...others] = await Promise.all(
+        architectures.flatMap((arch) => profiles.map((name) => prepare(name, arch))),
+      );
+      if (first === undefined) throw new BuildError({ what: 'there is no profile to release' });
+      await buildRelease([first, ...others], { profiles: profileNames(PROJECT), builder }, output);
+    });
     if (signer !== undefined) await signAndTell(directory, signer, { output, signal });
   },
 });

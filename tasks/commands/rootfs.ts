@@ -1,6 +1,8 @@
+import { openCache } from '../../build/cache/mark.ts';
 import { ensureInstalled } from '../../build/host/install.ts';
 import { buildRequirements } from '../../build/host/requirements.ts';
 import { prepareImage } from '../../build/image/prepare.ts';
+import { withBuildLog } from '../build-log.ts';
 import { chooseProfiles, imagePaths, jobsOption, stepOptions, toImageOptions } from './context.ts';
 import { defineCommand } from './define.ts';
 
@@ -14,11 +16,15 @@ export const rootfsCommand = defineCommand({
     await ensureInstalled(buildRequirements(options.arch), { say: output.say, signal });
     const { writeRootfs } = await import('../rootfs.ts');
     const { withRemoteCache } = await import('../remote-cache.ts');
-    await withRemoteCache(options, output, async (remote) => {
-      for (const name of chooseProfiles(options)) {
-        const image = await prepareImage(name, toImageOptions(options, { output, signal }));
-        await writeRootfs(image, output, remote);
-      }
-    });
+    const profiles = chooseProfiles(options);
+    const what = `root filesystem of ${profiles.join(', ')}`;
+    await withBuildLog(openCache(options.cacheDir), what, () =>
+      withRemoteCache(options, output, async (remote) => {
+        for (const name of profiles) {
+          const image = await prepareImage(name, toImageOptions(options, { output, signal }));
+          await writeRootfs(image, output, remote);
+        }
+      }),
+    );
   },
 });

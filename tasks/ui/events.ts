@@ -75,7 +75,7 @@ export type BuildEvent =
   | ({ event: 'difference' } & DifferenceEvent)
   | ({ event: 'remade' } & RemadeFile)
   | { event: 'finding'; kind: string; file: string; what: string }
-  | ({ event: 'error'; message: string } & Partial<Place>);
+  | ({ event: 'error'; message: string; log?: string | undefined } & Partial<Place>);
 
 /** Output of a command: lines for people, or events for programs. */
 export interface Output {

@@ -2,6 +2,7 @@ import type { PackageArchive } from '../../contract/base.ts';
 import { ModuleUnpacker } from '../../kmod/unpack-modules.ts';
 import { anySignal, inGroup } from '../../process/child-group.ts';
 import { groupOptions, toolError } from '../../process/run.ts';
+import { logTool } from '../../process/tool-log.ts';
 import { codeDigest } from '../../step/code.ts';
 import { readTar } from '../../tree/read-tar.ts';
 import type { EntrySink } from '../../tree/sink.ts';
@@ -21,11 +22,13 @@ export async function openDebianPackage(
   signal?: AbortSignal,
 ): Promise<void> {
   const { execa } = await import('execa');
-  const started = execa('dpkg-deb', ['--fsys-tarfile', file], {
+  const words = ['--fsys-tarfile', file];
+  const started = execa('dpkg-deb', words, {
     ...groupOptions({ signal }),
     stdout: 'pipe',
     buffer: { stdout: false, stderr: true },
   });
+  logTool(started, ['dpkg-deb', ...words]);
   const failed = new AbortController();
   const child = inGroup(started, anySignal(signal, failed.signal));
   const where = `package ${locked.name} ${locked.version}`;

@@ -1,0 +1,69 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CacheDirectory } from '../build/cache/directory.ts';
+import { errorCode } from '../build/process/errno.ts';
+import { ToolLog } from '../build/process/tool-log.ts';
+
+/** Logs that are kept: the newest. */
+const KEPT = 10;
+
+/** When the build began, to the millisecond, and the id of its process: `2026-11-28T19-40-12.345Z-4711.log`. */
+const LOG_NAME = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}Z-\d+\.log$/;
+
+/** Logs of builds, by the errors that ended them. */
+const logs = new WeakMap<object, string>();
+
+/**
+ * Builds with a log of the tools that are run: a file in the cache's `logs`, which also has the error that ends the build.
+ * A build that runs no tool leaves none.
+ * @param what is built: `iso of qvdc`
+ */
+export async function withBuildLog<T>(
+  cache: CacheDirectory,
+  what: string,
+  build: () => Promise<T>,
+): Promise<T> {
+  const began = new Date().toISOString().replaceAll(':', '-');
+  const log = new ToolLog(
+    join(cache.logs, `${began}-${process.pid}.log`),
+    `${what} (Node ${process.version}, process ${process.pid})`,
+  );
+  try {
+    return await log.during(build);
+  } catch (error) {
+    if (log.isWritten && error instanceof Error) {
+      log.write(`The build failed: ${stackOf(error)}`);
+      logs.set(error, log.file);
+    }
+    throw error;
+  } finally {
+    log.close();
+    if (log.isWritten) await removeOldLogs(cache.logs);
+  }
+}
+
+/** The log of the build that an error ended; none if it is of no build, or no tool was run. */
+export function logOf(error: unknown): string | undefined {
+  return error instanceof Error ? logs.get(error) : undefined;
+}
+
+/** Stack traces of an error and of those underneath. */
+export function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? '' : `\nCaused by: ${stackOf(error.cause)}`;
+  return `${error.stack ?? error.message}${cause}`;
+}
+
+async function removeOldLogs(folder: string): Promise<void> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    // Taken away with the rest of the cache, say by `qx-build clean`.
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  });
+  // Their names have the order of their times.
+  const old = names
+    .filter((name) => LOG_NAME.test(name))
+    .sort()
+    .slice(0, -KEPT);
+  for (const name of old) await rm(join(folder, name), { force: true });
+}

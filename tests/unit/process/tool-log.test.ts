@@ -1,0 +1,88 @@
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { feed } from '../../../build/process/feed.ts';
+import { run } from '../../../build/process/run.ts';
+import { ToolLog } from '../../../build/process/tool-log.ts';
+import { temporaryFolder } from '../folder.ts';
+
+/** A log, and the environment in which mksquashfs and mtype are scripts. */
+async function withScripts(script: string) {
+  const folder = await temporaryFolder();
+  for (const name of ['mksquashfs', 'mtype']) {
+    await writeFile(join(folder, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  }
+  const log = new ToolLog(join(folder, 'logs/x.log'), 'a build');
+  return { folder, log, env: { PATH: `${folder}${delimiter}${process.env.PATH}` } };
+}
+
+test('a log has of each tool its command line, how it ended, and what it said', async () => {
+  const { log, env } = await withScripts('cat >/dev/null; echo said; echo complained >&2; exit 3');
+  await log.during(async () => {
+    await expect(run('mtype', ['a b', "it's"], { env })).rejects.toThrow('mtype exited with 3');
+    await expect(feed(['mksquashfs', '-'], [], { env })).rejects.toThrow('exited with 3');
+  });
+  const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
+  const lines = [
+    `${time} a build`,
+    String.raw`${time} \[1\] mtype 'a b' 'it'\\''s'`,
+    String.raw`${time} \[1\] ended with 3 after \d+\.\d\d s`,
+    '    said',
+    '    complained',
+    String.raw`${time} \[2\] mksquashfs -`,
+    String.raw`${time} \[2\] ended with 3 after \d+\.\d\d s`,
+    '    complained',
+  ];
+  expect(await readFile(log.file, 'utf8')).toMatch(new RegExp(`^${lines.join('\n')}\n$`));
+});
+
+test('it tells of a tool that is missing, and of one that was cancelled', async () => {
+  const { log, env } = await withScripts('exec sleep 1000');
+  const cancel = new AbortController();
+  await log.during(async () => {
+    await expect(run('xorriso', [], { env: { PATH: '/nonexistent' } })).rejects.toThrow('missing');
+    const running = run('mtype', [], { env, signal: cancel.signal });
+    cancel.abort();
+    await expect(running).rejects.toThrow('cancelled');
+  });
+  const text = await readFile(log.file, 'utf8');
+  expect(text).toMatch(/\[1\] did not run: ENOENT after/);
+  expect(text).toMatch(/\[2\] was ended by SIG(TERM|KILL) after/);
+});
+
+test('nothing in it moves the cursor of a terminal, and no password of an address is in it', async () => {
+  const { log, env } = await withScripts(`printf '\\033[2Jfrom http://me:secret@mirror/x\\n'`);
+  await log.during(() => run('mtype', ['https://me:secret@mirror/y'], { env }));
+  const text = await readFile(log.file, 'utf8');
+  expect(text).toContain('\\u{1b}[2Jfrom http://mirror/x\n');
+  expect(text).toContain(' https://mirror/y\n');
+  expect(text).not.toContain('secret');
+});
+
+test('without a tool there is no file, and a tool that is run besides is not in it', async () => {
+  const { log, env } = await withScripts('echo said');
+  await log.during(() => Promise.resolve());
+  await run('mtype', [], { env });
+  expect(existsSync(log.file)).toBe(false);
+  expect(log.isWritten).toBe(false);
+});
+
+test('nothing comes into a log that is closed', async () => {
+  const { log, env } = await withScripts('sleep 0.1; echo late');
+  await log.during(async () => {
+    const running = run('mtype', [], { env });
+    await vi.waitFor(() => expect(log.isWritten).toBe(true));
+    log.close();
+    await running;
+  });
+  expect(await readFile(log.file, 'utf8')).toMatch(/ \[1\] mtype\n$/);
+});
+
+test('a log that cannot be written does not stop the work', async () => {
+  const { folder, env } = await withScripts('echo said');
+  await writeFile(join(folder, 'no-folder'), '');
+  const log = new ToolLog(join(folder, 'no-folder/x.log'), 'a build');
+  expect(await log.during(() => run('mtype', [], { env }))).toBe('said');
+  expect(log.isWritten).toBe(false);
+});
