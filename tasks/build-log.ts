@@ -4,19 +4,19 @@ import type { CacheDirectory } from '../build/cache/directory.ts';
 import { errorCode } from '../build/process/errno.ts';
 import { ToolLog } from '../build/process/tool-log.ts';
 
-/** Logs that are kept: the newest. */
+/** Number of logs that are kept, the newest. */
 const KEPT = 10;
 
-/** When the build began, to the millisecond, and the id of its process: `2026-11-28T19-40-12.345Z-4711.log`. */
+/** Name of a log, from the time when the build began and the id of its process: `2026-11-28T19-40-12.345Z-4711.log`. */
 const LOG_NAME = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}Z-\d+\.log$/;
 
-/** Logs of builds, by the errors that ended them. */
+/** Error that ended a build → the build's log. */
 const logs = new WeakMap<object, string>();
 
 /**
- * Builds with a log of the tools that are run: a file in the cache's `logs`, which also has the error that ends the build.
+ * Builds with a log of the tools that run: a file in the cache's `logs`, which also has the error that ends the build.
  * A build that runs no tool leaves none.
- * @param what is built: `iso of qvdc`
+ * @param what what is built: `iso of qvdc`
  */
 export async function withBuildLog<T>(
   cache: CacheDirectory,
@@ -42,12 +42,12 @@ export async function withBuildLog<T>(
   }
 }
 
-/** The log of the build that an error ended; none if it is of no build, or no tool was run. */
+/** Returns the log of the build that an error ended; undefined if no build ended, or it ran no tool. */
 export function logOf(error: unknown): string | undefined {
   return error instanceof Error ? logs.get(error) : undefined;
 }
 
-/** Stack traces of an error and of those underneath. */
+/** Returns the stack traces of an error and of its causes. */
 export function stackOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause === undefined ? '' : `\nCaused by: ${stackOf(error.cause)}`;
@@ -56,11 +56,11 @@ export function stackOf(error: unknown): string {
 
 async function removeOldLogs(folder: string): Promise<void> {
   const names = await readdir(folder).catch((error: unknown) => {
-    // Taken away with the rest of the cache, say by `qx-build clean`.
+    // Removed with the rest of the cache, for example by `qx-build clean`.
     if (errorCode(error) === 'ENOENT') return [];
     throw error;
   });
-  // Their names have the order of their times.
+  // The order of names is that of times.
   const old = names
     .filter((name) => LOG_NAME.test(name))
     .sort()

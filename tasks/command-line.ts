@@ -186,11 +186,11 @@ export async function findPaths(words: readonly string[]): Promise<CommandPaths>
   return found;
 }
 
-/** How an error is told. */
+/** How `report` prints an error. */
 interface Telling {
   output: Output;
   verbose: boolean;
-  /** File with what tools said before. */
+  /** File with the output of the tools that ran before. */
   log: string | undefined;
 }
 

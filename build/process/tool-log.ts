@@ -3,10 +3,10 @@ import { appendFileSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { printable } from '../drawing/printable.ts';
 
-/** Characters that are kept of what a tool writes to one of its outputs: the last ones. */
+/** Most characters kept of each output of a tool: the last ones. */
 const KEPT = 64 * 1024;
 
-/** What execa tells of a child that has ended. */
+/** The fields used here of execa's result or error. */
 interface Ended {
   readonly exitCode?: number | undefined;
   readonly signal?: string | undefined;
@@ -19,8 +19,8 @@ interface Ended {
 const current = new AsyncLocalStorage<ToolLog>();
 
 /**
- * A file that keeps, of each tool that is run during some work, its command line and when it began and ended, how, and
- * what it said. It is made when the first tool begins, and is for people to read: its lines have no fixed form.
+ * A log file of the tools that run during some work: the command line of each, when it began and ended, its exit code
+ * and its output. The first tool creates the file. It is for people to read: its lines have no fixed format.
  */
 export class ToolLog {
   readonly file: string;
@@ -35,17 +35,17 @@ export class ToolLog {
     this.#heading = heading;
   }
 
-  /** Whether there is something in it. */
+  /** Whether the file exists: something was written to it. */
   get isWritten(): boolean {
     return this.#isWritten;
   }
 
-  /** Does some work; all that `logTool` is told meanwhile, by whatever the work starts, goes into this log. */
+  /** Does some work; all tools that it starts, passed to `logTool`, are logged here. */
   during<T>(work: () => Promise<T>): Promise<T> {
     return current.run(this, work);
   }
 
-  /** Notes that a tool begins. @returns what is to be called when it has ended */
+  /** Logs that a tool begins. @returns the function to call when it has ended */
   begin(words: readonly string[], folder: string | undefined): (ended: Ended) => void {
     if (!this.#isWritten) this.write(this.#heading);
     this.#tools += 1;
@@ -60,12 +60,12 @@ export class ToolLog {
     };
   }
 
-  /** Ends the log: what tools say that have not ended by then does not come into it. */
+  /** Ends the log: tools that end later are not logged any more. */
   close(): void {
     this.#isClosed = true;
   }
 
-  /** Appends a text, with the time before it. A log that cannot be written is given up: the work is not about it. */
+  /** Appends a text after the current time. A log that cannot be written is given up, and the work goes on. */
   write(text: string): void {
     if (this.#isClosed) return;
     try {
@@ -79,8 +79,8 @@ export class ToolLog {
 }
 
 /**
- * Has the log of the work that is under way, if there is one, keep what becomes of a tool.
- * @param child of execa
+ * Logs a tool, if the work that started it has a log.
+ * @param child child process, of execa
  * @param words its command line
  * @returns the child
  */
@@ -101,7 +101,7 @@ function howEnded({ exitCode, signal, code }: Ended): string {
     : `ended with ${exitCode}`;
 }
 
-/** What a tool said, by lines; nothing of what is no text, or was not kept. */
+/** Returns the lines of a tool's output; none if it is binary or was not buffered. */
 function outputLines(output: unknown): string[] {
   if (typeof output !== 'string' || output === '') return [];
   const cut = output.length > KEPT ? [`(${output.length - KEPT} characters before it)`] : [];
@@ -112,12 +112,12 @@ function outputLines(output: unknown): string[] {
   return [...cut, ...lines];
 }
 
-/** A word as a shell takes it. */
+/** Quotes a word for a shell. */
 function quoted(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-/** Text as a terminal may show it, and without names and passwords in addresses. */
+/** Escapes what a terminal would interpret, and removes user names and passwords from addresses. */
 function safe(text: string): string {
   const plain = text.replace(/(:\/\/)[^\s/@'"]*@/g, '$1');
   return plain

@@ -141,7 +141,8 @@ export function jobsOption<T>(yargs: Argv<T>) {
   return yargs
     .option('jobs', {
       type: 'number',
-      describe: 'Most stages that run at the same time, and most threads of a tool that has several',
+      describe:
+        'Most stages that run at the same time, and most threads of a tool that has several',
       defaultDescription: 'no limit, and as many threads as processors',
     })
     .check(givenOnce('jobs'))

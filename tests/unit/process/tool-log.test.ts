@@ -69,11 +69,15 @@ test('without a tool there is no file, and a tool that is run besides is not in 
 });
 
 test('nothing comes into a log that is closed', async () => {
-  const { log, env } = await withScripts('sleep 0.1; echo late');
+  const { folder, log, env } = await withScripts(
+    'while [ ! -e "$GATE" ]; do sleep 0.05; done; echo late',
+  );
+  const gate = join(folder, 'gate');
   await log.during(async () => {
-    const running = run('mtype', [], { env });
-    await vi.waitFor(() => expect(log.isWritten).toBe(true));
+    const running = run('mtype', [], { env: { ...env, GATE: gate } });
+    await vi.waitFor(() => expect(log.isWritten).toBe(true), 30_000);
     log.close();
+    await writeFile(gate, '');
     await running;
   });
   expect(await readFile(log.file, 'utf8')).toMatch(/ \[1\] mtype\n$/);
