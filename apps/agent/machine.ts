@@ -29,6 +29,7 @@ import { PoolKeeper } from '../storage/keeper.ts';
 import { StorageReader } from '../storage/pools.ts';
 import { VERSION } from '../version.ts';
 import { systemClock } from '../watch/clock.ts';
+import { poolChanges, vmChanges } from './changes.ts';
 import type { Commander } from './commands/commander.ts';
 import type { NodeConfigRead } from './configuration/node-config.ts';
 import { DEPLOYMENT_PLACES, ID_VARIABLE } from './deployment/places.ts';
@@ -37,12 +38,10 @@ import { readPeer } from './membership/identity/record.ts';
 import { lazyMembership } from './membership/lazy-membership.ts';
 import { readHardwareIdentity } from './membership/reporting/hardware-identity.ts';
 import { ASSIGNED_POOLS } from './pools/assigned-pools.ts';
-import { poolChanges } from './pools/pool-changes.ts';
 import { PoolManager } from './pools/pool-manager.ts';
 import { watchPools } from './pools/watch-pools.ts';
 import { readHealth } from './server/health.ts';
 import type { Parts } from './server/parts.ts';
-import { vmChanges } from './vms/vm-changes.ts';
 import { watchAddress } from './watch-address.ts';
 
 export interface MachineOptions {

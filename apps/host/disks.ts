@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import type { Disk } from '../api/host.ts';
-import { diskModel } from './disk-model.ts';
 import { diskSerial } from './disk-serial.ts';
 import { readAttribute, readNames, readNumber, readTarget } from './read.ts';
 
@@ -66,4 +65,25 @@ async function readKind(folder: string, name: string, model: string | null): Pro
   const isInvented = INVENTED.test(vendor ?? '') || INVENTED.test(model ?? '');
   if (isInvented || /\/(virtio|xen|vmbus)$/.test(subsystem ?? '')) return 'virtual';
   return rotational === 1 ? 'hdd' : 'ssd';
+}
+
+/**
+ * Reads the model of a disk: vendor and model of SCSI, model only of SATA and NVMe, the name of a memory card; `null`
+ * if it has none.
+ */
+async function diskModel(folder: string): Promise<string | null> {
+  const [vendor, model, card] = await Promise.all([
+    readAttribute(join(folder, 'device/vendor')),
+    readAttribute(join(folder, 'device/model')),
+    readAttribute(join(folder, 'device/name')),
+  ]);
+  if (model === null) return clean(card);
+  // The vendor of SATA disks is part of the model; that of virtio and PCI devices is a number.
+  const isMaker = vendor !== null && vendor !== 'ATA' && !vendor.startsWith('0x');
+  return clean(isMaker ? `${vendor} ${model}` : model);
+}
+
+/** Replaces unprintable characters: firmware may put anything into a name. */
+function clean(text: string | null): string | null {
+  return text?.replaceAll(/[^\x20-\x7e]+/g, '?').replaceAll(/ +/g, ' ') ?? null;
 }

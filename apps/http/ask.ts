@@ -1,7 +1,8 @@
+import { type ClientRequest, type IncomingMessage, type RequestOptions, request } from 'node:http';
+import { connect } from 'node:net';
 import * as z from 'zod';
 import { messageOf } from '../error.ts';
 import { codeOf } from '../process/code-of.ts';
-import { requestOn } from './request.ts';
 
 /** Milliseconds that a program has to answer: it may itself wait for libvirt or for the network. */
 const TIME_LIMIT = 60_000;
@@ -112,4 +113,16 @@ function parseJson(text: string, { whom, path }: Question<unknown>): unknown {
   } catch (cause) {
     throw new AnswerError(`${whom.name}'s answer to ${path} is no JSON`, { cause });
   }
+}
+
+/**
+ * Starts a request to a program on its Unix socket, like `request` of node:http. Does not use an http.Agent: to find a
+ * server's name, it compiles a pattern that costs more than the rest of the request.
+ */
+export function requestOn(
+  socket: string,
+  options: RequestOptions,
+  onResponse: (response: IncomingMessage) => void,
+): ClientRequest {
+  return request({ ...options, createConnection: () => connect(socket) }, onResponse);
 }

@@ -2,7 +2,6 @@ import type { Readable } from 'node:stream';
 import { startChild } from './child.ts';
 import { CommandError } from './command-error.ts';
 import { endingError } from './ending-error.ts';
-import { linesOf } from './lines-of.ts';
 
 /** Characters at the end of standard error that are kept for the error message. */
 const LAST_WORDS = 4_096;
@@ -53,4 +52,18 @@ export async function* streamLines(
 
 async function* textOf(stream: Readable | null): AsyncGenerator<string, void, void> {
   if (stream !== null) yield* stream.setEncoding('utf8');
+}
+
+/** Longest line in characters; the rest of it is left out. */
+const LONGEST_LINE = 64 * 1024;
+
+/** Splits text that comes in pieces into lines; a last line without a line feed counts too. */
+export async function* linesOf(pieces: AsyncIterable<string>): AsyncGenerator<string, void, void> {
+  let rest = '';
+  for await (const piece of pieces) {
+    const lines = (rest + piece).split('\n');
+    rest = (lines.pop() ?? '').slice(0, LONGEST_LINE);
+    yield* lines.map((line) => line.slice(0, LONGEST_LINE));
+  }
+  if (rest !== '') yield rest;
 }

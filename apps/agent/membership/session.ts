@@ -34,7 +34,7 @@ import {
   storageChangeRequest,
   vmChangeRequest,
 } from './reporting/requests.ts';
-import { Snapshots } from './reporting/snapshots.ts';
+import { Snapshots } from './reporting/snapshot.ts';
 import { Standing } from './standing.ts';
 import { hashForm, ourVersion } from './version.ts';
 

@@ -11,7 +11,6 @@ import { BuildError, must } from '../../error.ts';
 import { type Flavour, findSettings, listFlavours, type Profile } from '../../profile/profile.ts';
 import { mergeFlavours } from '../system/flavours.ts';
 import { assertNotOlder } from '../system/freshness.ts';
-import { repositoryState } from './freshness.ts';
 import { problemOfNode } from './node.ts';
 import { fetchArchive } from './repository/archive.ts';
 import { openFirst } from './repository/fail-over.ts';
@@ -177,4 +176,16 @@ async function lockPackage(
     apk: Object.fromEntries(fields),
   };
   return { locked, file };
+}
+
+/** Returns a repository's state for a lock. An index has no date: that of its newest package is used. */
+export function repositoryState(
+  { packages, sha256 }: Pick<Repository, 'packages' | 'sha256'>,
+  release: string,
+): Lock['repositories'][string] {
+  const newest = packages.reduce((latest, { fields }) => {
+    const built = Number(/^\d{1,11}$/.exec(fields.get('t') ?? '') ?? 0);
+    return Math.max(latest, built);
+  }, 0);
+  return { suite: release, date: new Date(newest * 1000).toISOString(), sha256 };
 }

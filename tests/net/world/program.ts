@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect } from 'vitest';
-import { linesOf } from '../../../apps/process/lines-of.ts';
+import { linesOf } from '../../../apps/process/stream-lines.ts';
 import type { Machine } from './machine.ts';
 
 /** A program of the host that runs in a machine's network, until it is disposed of. */

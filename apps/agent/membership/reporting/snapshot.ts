@@ -8,11 +8,12 @@ import {
   AssignedPoolResultSchema,
 } from '../../../proto/gen/quantix/v1/storage_pb.js';
 import type { Hypervisor } from '../../../proto/gen/quantix/v1/vm_pb.js';
+import { oneAtATime } from '../../../watch/one-at-a-time.ts';
 import type { AssignedFact } from '../facts.ts';
 import type { MembershipOptions } from '../options.ts';
 import { byId, type Inventory } from './inventory.ts';
 import { poolMessage } from './pool-message.ts';
-import { hypervisorMessage, type VmMessages } from './vm-message.ts';
+import { hypervisorMessage, VmMessages } from './vm-message.ts';
 import { knowsVolumes } from './volumes.ts';
 
 export interface Snapshot extends Inventory {
@@ -73,4 +74,24 @@ function poolOf(pools: readonly Pool[], source: string): string {
     return place !== null && source.startsWith(`${place}/`) ? [{ id, place }] : [];
   });
   return places.toSorted((a, b) => b.place.length - a.place.length)[0]?.id ?? '';
+}
+
+/** Takes snapshots of the host, one after another, so that an older one never replaces a newer one. */
+export class Snapshots {
+  /** Takes a snapshot that begins after this call; concurrent callers share one. */
+  readonly take: () => Promise<Snapshot>;
+  #latest: Snapshot | undefined;
+
+  constructor(options: SnapshotOptions) {
+    const messages = new VmMessages();
+    this.take = oneAtATime(async () => {
+      this.#latest = await takeSnapshot(options, messages);
+      return this.#latest;
+    });
+  }
+
+  /** The last snapshot, if there is one. */
+  get latest(): Snapshot | undefined {
+    return this.#latest;
+  }
 }

@@ -1,9 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { poolChanges } from '../../../../apps/agent/pools/pool-changes.ts';
+import { poolChanges, vmChanges } from '../../../../apps/agent/changes.ts';
 import { type StorageState, watchPools } from '../../../../apps/agent/pools/watch-pools.ts';
-import { vmChanges } from '../../../../apps/agent/vms/vm-changes.ts';
 import { watchAddress } from '../../../../apps/agent/watch-address.ts';
 import type { Pool } from '../../../../apps/api/storage.ts';
 import type { Vms } from '../../../../apps/api/vms.ts';

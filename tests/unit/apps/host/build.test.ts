@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
+import { readNumaNodes } from '../../../../apps/host/build.ts';
 import { parseCpuFeatures } from '../../../../apps/host/cpuinfo.ts';
 import { readPciDevices } from '../../../../apps/host/devices.ts';
 import { readLinks } from '../../../../apps/host/links.ts';
-import { readNumaNodes } from '../../../../apps/host/numa.ts';
 import { inside, plant } from './plant.ts';
 
 const PCI = 'sys/bus/pci/devices';

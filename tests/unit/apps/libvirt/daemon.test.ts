@@ -7,7 +7,7 @@ import {
   startVm,
   undefineVm,
 } from '../../../../apps/libvirt/domain.ts';
-import type { VmEvent } from '../../../../apps/libvirt/event.ts';
+import type { VmEvent } from '../../../../apps/libvirt/follow-events.ts';
 import { followEvents } from '../../../../apps/libvirt/follow-events.ts';
 import { readVms } from '../../../../apps/libvirt/read-vms.ts';
 import { watchVms } from '../../../../apps/libvirt/watch-vms.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseEvent } from '../../../../apps/libvirt/event.ts';
+import { parseEvent } from '../../../../apps/libvirt/follow-events.ts';
 
 test('an event tells what happened to which VM', () => {
   expect(parseEvent("event 'lifecycle' for domain 'web': Started Booted")).toEqual({

@@ -1,7 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { linesOf } from '../../../../apps/process/lines-of.ts';
-import { streamLines } from '../../../../apps/process/stream-lines.ts';
+import { linesOf, streamLines } from '../../../../apps/process/stream-lines.ts';
 
 const sh = (text: string) => ['-c', text];
 const never = new AbortController().signal;

@@ -1,4 +1,5 @@
-import type { Vms } from '../../api/vms.ts';
+import type { Pool } from '../api/storage.ts';
+import type { Vms } from '../api/vms.ts';
 
 /** Describes the changes of virtual machines between two reads, in lines for a log. */
 export function vmChanges(before: Vms | undefined, after: Vms): string[] {
@@ -13,4 +14,16 @@ export function vmChanges(before: Vms | undefined, after: Vms): string[] {
   }
   for (const { id, name } of known.values()) lines.push(`VM ${name} (${id}): gone`);
   return lines;
+}
+
+/** Describes the changes of storage pools between two reads, in lines for a log. */
+export function poolChanges(before: readonly Pool[] | undefined, after: readonly Pool[]): string[] {
+  const known = new Map(before?.map((pool) => [pool.id, pool]));
+  const lines = after.flatMap(({ id, name, health, problem }) => {
+    const old = known.get(id)?.health ?? 'new';
+    known.delete(id);
+    const why = problem === null ? '' : `: ${problem}`;
+    return old === health ? [] : [`storage pool ${name}: ${old} → ${health}${why}`];
+  });
+  return [...lines, ...[...known.values()].map(({ name }) => `storage pool ${name}: gone`)];
 }
