@@ -21,7 +21,7 @@ test('the agent of this machine starts, answers, and ends when it is told to', a
   const ending = new AbortController();
   const ended = run(where, ending.signal);
   const question = { socketPath: where.socket, path: '/healthz', schema: healthSchema };
-  const health = await vi.waitFor(() => askAgent(question), { timeout: 30_000 });
+  const health = await vi.waitFor(() => askAgent(question), { timeout: 100_000 });
   expect(health.problems).toEqual(
     expect.arrayContaining([expect.stringMatching(/^libvirt is not (running|installed)/)]),
   );

@@ -34,7 +34,7 @@ export async function servingAgent(parts: Parts): Promise<Agent> {
   onTestFinished(stop);
   await Promise.race([
     done,
-    vi.waitFor(() => log.includes(`info: listening on ${socket}`) || fail(), 30_000),
+    vi.waitFor(() => log.includes(`info: listening on ${socket}`) || fail(), 100_000),
   ]);
   return { socket, log, stop, send: (line, body, headers) => send(socket, line, body, headers) };
 }
