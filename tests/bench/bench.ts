@@ -14,6 +14,7 @@ import { measureIdle } from './idle.ts';
 import { type Figure, isWithin } from './measure.ts';
 import { measureNetwork } from './network.ts';
 import { measurePrograms } from './programs.ts';
+import { measureReleases } from './releases.ts';
 import { measureRemoteCache } from './remote-cache.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
@@ -46,6 +47,9 @@ const PARTS: Record<string, () => AsyncGenerator<Figure[]>> = {
   async *builds() {
     for (const profile of profiles) yield await measureBuilds(profile, RUNS);
     yield await measureTogether(profiles, RUNS);
+  },
+  async *releases() {
+    yield await measureReleases(profiles, RUNS);
   },
   async *'remote-cache'() {
     for (const profile of profiles) yield await measureRemoteCache(profile, RUNS);

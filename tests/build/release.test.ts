@@ -12,7 +12,7 @@ import { parseProvenance, STATEMENT_TYPE } from '../../build/release/provenance.
 import { parseReleaseFiles, type ReleaseFile } from '../../build/release/release-files.ts';
 import { temporaryFolder } from '../unit/folder.ts';
 import { PROJECT } from '../vm/build-images.ts';
-import { commitSmallProject, SMALL, SMALL_LOCK, writeSmallProfile } from './small-release.ts';
+import { commitProject, SMALL, SMALL_LOCK, writeSmallProfile } from './small-release.ts';
 import { openWorkshop, type Workshop } from './workshop.ts';
 
 /** Of the kernel with few modules, for the quickest build. */
@@ -31,7 +31,7 @@ beforeAll(async () => {
   await writeSmallProfile(directory);
   const locked = await workshop.run(['lock', '--base', 'debian', '--profile', SMALL]);
   expect(locked.exitCode, locked.stderr).toBe(0);
-  commit = await commitSmallProject(directory);
+  commit = await commitProject(directory);
   const key = join(directory, '../release.key');
   await workshop.run(['key', 'new', key, '--plain']);
   const released = await workshop.run([...RELEASE, '--key', key, '--output', '../dist']);

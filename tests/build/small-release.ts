@@ -68,7 +68,7 @@ export async function writeSmallProfile(project: string): Promise<void> {
 }
 
 /** Makes a copy of the project a repository. @returns its one commit */
-export async function commitSmallProject(project: string): Promise<string> {
+export async function commitProject(project: string): Promise<string> {
   await copyFile(join(PROJECT, '.gitignore'), join(project, '.gitignore'));
   const git = (...words: string[]) =>
     execa('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.org', ...words], {
