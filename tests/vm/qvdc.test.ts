@@ -60,7 +60,6 @@ async function cutFirstBoot({ cut, moment, after }: (typeof cuts)[number]): Prom
   await using story = await boot(`qvdc-power-cut-${cut}`, {
     firmware: 'uefi',
     board: 'q35',
-    cpus: 2,
     medium: { as: 'cdrom', bus: 'ata', image: imageOf('qvdc').iso },
     disks: [disk],
   });
