@@ -168,13 +168,13 @@ function summaryOf(findings: readonly Finding[], open: readonly Finding[]): stri
     ({ state, review }) => state === 'undetermined' && review === undefined,
   ).length;
   const rest = findings.length - open.length - closed - undetermined;
-  return `${open.length} open, of which a newer version mends ${fixable}; ${closed} reviewed and closed, ${undetermined} undetermined, ${rest} unimportant`;
+  return `${open.length} open, ${fixable} of which are fixed in a newer version; ${closed} reviewed and closed, ${undetermined} undetermined, ${rest} unimportant`;
 }
 
 function notesOf({ expired, unknown, malformed }: AdvisoryReport): string[] {
   return [
     ...expired.map((one) => `Review expired on ${one.expires}: ${one.id} in ${one.package}`),
     ...unknown.map((one) => `Review of what is not found here: ${one.id} in ${one.package}`),
-    ...malformed.map((line) => `Not compared, as its version is none: ${line}`),
+    ...malformed.map((line) => `Not compared, because its version is not valid: ${line}`),
   ];
 }

@@ -130,7 +130,7 @@ function annotationOf(event: Event): Annotation | undefined {
   }
   if (event.event !== 'advisory' || !event.open) return undefined;
   const { image, id, source, version, fixed } = event;
-  const mended = fixed === undefined ? '' : `, mended in ${fixed}`;
+  const mended = fixed === undefined ? '' : `, fixed in ${fixed}`;
   const message = `${id} is open in ${source} ${version} of ${image}${mended}`;
   return { level: 'warning', message, place: { file: `profiles/${image}.ts` } };
 }

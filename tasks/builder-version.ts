@@ -15,7 +15,7 @@ export async function tellVersion(projectDirectory: string, output: Output): Pro
   }
   const state =
     source === undefined
-      ? 'commit unknown: this is no git repository of its own, or git is not there'
+      ? 'commit unknown: this is not a git repository of its own, or there is no git'
       : `commit ${source.commit}${source.dirty ? ', and files differ from it' : ''}`;
   output.say(`qx-build ${version} (${state})`);
 }

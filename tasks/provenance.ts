@@ -87,7 +87,7 @@ export async function writeProvenance(
   const { source, profile, version, base, architecture, flavour, release } = manifest;
   if (source === null) {
     throw new BuildError({
-      what: 'its manifest names no commit: it was not built in a git repository, or git refused',
+      what: 'its manifest names no commit: it was not built in a git repository, or git refused to read it',
       where: image,
       fix: 'Build it in a clone in which `git status` works.',
     });

@@ -151,7 +151,9 @@ export async function findBuilt(profile: string, options: ImageOptions) {
   const initramfs = await new StepCache(options.cache.steps).find(plan.initramfs);
   if (initramfs === undefined || !isUpToDate(readRecord(options.cache, file), file, plan)) {
     throw new BuildError({
-      what: existsSync(file) ? 'the image is not of this source' : 'the image is not there',
+      what: existsSync(file)
+        ? 'the image was not built from these sources'
+        : 'the image is not there',
       where: file,
       fix: isAbsolute(profile)
         ? `Build it first, with the same options: qx-build iso --profile ${profile}`

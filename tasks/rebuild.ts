@@ -140,7 +140,7 @@ async function requireCommitHere(
   };
   await git('rev-parse', '--git-dir').catch(
     refuse(
-      'this is no clone of the sources, or git refuses',
+      'this is not a clone of the sources, or git refuses to read it',
       'Run it in a clone in which `git status` works.',
     ),
   );
@@ -318,6 +318,6 @@ async function runAsCaller(
   if (exitCode === 0) return;
   throw new BuildError({
     what: `the release could not be made again: ${basename(program)} ended with ${exitCode}`,
-    fix: 'Why is told above.',
+    fix: 'The reason is above.',
   });
 }

@@ -49,13 +49,13 @@ export function describeRemote(report: RemoteCacheReport): string[] {
     ...(packages.asked > 0 ? [`${packages.had} of ${packages.asked} packages`] : []),
     `${formatBytes(report.received)} down`,
     `${refused.length} refused`,
-    ...(brought === '' ? [] : [`${brought} brought (${formatBytes(report.sent)} up)`]),
+    ...(brought === '' ? [] : [`${brought} uploaded (${formatBytes(report.sent)})`]),
   ];
   const more = refused.length > MOST_TOLD ? [`  and ${refused.length - MOST_TOLD} more`] : [];
   return [
     `remote cache: ${parts.join(', ')}`,
     ...(givenUp === undefined ? [] : [`  given up: ${givenUp} (${address})`]),
-    ...(closed === undefined ? [] : [`  nothing more was brought there: ${closed} (${address})`]),
+    ...(closed === undefined ? [] : [`  uploads stopped: ${closed} (${address})`]),
     ...refused.slice(0, MOST_TOLD).map((what) => `  refused ${what}`),
     ...more,
   ];

@@ -66,7 +66,7 @@ async function reportPackages(
   const [old, fresh] = [await readContent(before, options), await readContent(image, options)];
   if (old.packages === undefined || fresh.packages === undefined) {
     throw new BuildError({
-      what: 'which packages are in it is not told',
+      what: 'its packages are unknown',
       where: old.packages === undefined ? before : image,
       fix: 'Name the locks, or images with their manifests beside them.',
     });

@@ -26,7 +26,7 @@ export function tellUnreviewed(
     return;
   }
   throw new BuildError({
-    what: `nobody reviewed these scripts of packages, so this is no release: ${nameScripts(open)}`,
+    what: `nobody reviewed these scripts of packages, so this cannot be a release: ${nameScripts(open)}`,
     where: `bases.${base.name}.scripts of the profile`,
     fix: ['What they do:', ...describeUnreviewed(scripts), '', SCRIPTS_FIX].join('\n'),
   });

@@ -162,7 +162,7 @@ function checkCoverage(
   if (missing.length === 0) return;
   throw new BuildError({
     what: `there are no advisories for ${BASES[base].title} ${request.suite}: ${missing.join(', ')}`,
-    fix: 'Give the files that are about them, too; docs/papers.md says where they are published.',
+    fix: 'Also give the files for them; docs/papers.md says where they are published.',
   });
 }
 
@@ -191,7 +191,7 @@ function whyOutdated({ days, newestYear, asOf, maxAge }: Age): string | undefine
   // CVE numbers of a year are assigned from January on, so a database of February or later contains some.
   const [year = 0, month = 0] = asOf.split('-').map(Number);
   if (month > 1 && newestYear !== undefined && newestYear < year) {
-    return `its newest entry is of ${newestYear}, whatever its date says`;
+    return `its newest entry is from ${newestYear}, whatever its date says`;
   }
   return undefined;
 }

@@ -19,7 +19,7 @@ export function parseDatabase(text: string, where: string): AdvisoryDatabase {
     json = JSON.parse(text);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw refuse(`it is no JSON: ${why}`, where, cause);
+    throw refuse(`it is not JSON: ${why}`, where, cause);
   }
   try {
     const database = isSecdb(json) ? parseSecdb(json) : parseTracker(json);
@@ -35,7 +35,7 @@ export function parseDatabase(text: string, where: string): AdvisoryDatabase {
 
 function refuse(why: string, where: string, cause?: unknown): BuildError {
   return new BuildError({
-    what: `this is no database of advisories, neither ${BASES.alpine.title}’s nor ${BASES.debian.title}’s: ${why}`,
+    what: `this is not an advisory database of ${BASES.alpine.title} or ${BASES.debian.title}: ${why}`,
     where,
     fix: 'docs/papers.md says where they are published; download it again.',
     cause,

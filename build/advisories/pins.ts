@@ -48,7 +48,12 @@ async function readAdvisoryPins(file: string): Promise<AdvisoryPin[]> {
     const issue = cause instanceof z.ZodError ? cause.issues[0] : undefined;
     const why = issue === undefined ? 'no JSON' : `${issue.path.join('.')}: ${issue.message}`;
     const fix = 'Write it again with `qx-build advisories --pin FILE…`.';
-    throw new BuildError({ what: `pins of advisories are wrong: ${why}`, where: file, fix, cause });
+    throw new BuildError({
+      what: `the pinned advisory files are wrong: ${why}`,
+      where: file,
+      fix,
+      cause,
+    });
   }
 }
 
@@ -91,10 +96,10 @@ export async function readPinned(
     const known = pins.some(({ name }) => name === basename(file));
     throw new BuildError({
       what: known
-        ? `its SHA-256 is ${sha256}, and another one is pinned`
-        : 'it is not among the pinned files of advisories',
+        ? `its SHA-256 is ${sha256}, not the pinned one`
+        : 'it is not among the pinned advisory files',
       where: file,
-      fix: `Pin it with \`qx-build advisories --pin ${file}\` if it is to count (${pinsFile}).`,
+      fix: `Pin it with \`qx-build advisories --pin ${file}\` if it is to be used (${pinsFile}).`,
     });
   }
   return [...databases.values()];

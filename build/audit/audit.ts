@@ -79,7 +79,7 @@ function refuse(findings: readonly Finding[], where: string): void {
   const count = groups.length === 1 ? 'one thing' : `${groups.length} things`;
   throw new BuildError({
     what: `${where} has ${count} that cannot work`,
-    fix: `Mend in the profile or an overlay:${listed.join('')}${rest}`,
+    fix: `Fix in the profile or an overlay:${listed.join('')}${rest}`,
   });
 }
 

@@ -55,7 +55,7 @@ async function automatic(circumstances: BaseCircumstances): Promise<Base> {
     tell(first, reasonFor(first, own));
     return base;
   }
-  tell(last, `no mirror of ${BASES[first].title} answers (BASE=${first} insists)`);
+  tell(last, `no mirror of ${BASES[first].title} answers (BASE=${first} selects it anyway)`);
   return LOADERS[last]();
 }
 
@@ -64,7 +64,7 @@ function reasonFor(chosen: BaseName, own: readonly BaseName[]): string {
   if (own.length === 1) return 'the profile has no other base';
   const [passed] = own.slice(0, own.indexOf(chosen));
   if (passed === undefined) return 'it is locked';
-  return `${BASES[passed].title} is not locked (BASE=${passed} takes it all the same)`;
+  return `${BASES[passed].title} is not locked (BASE=${passed} selects it anyway)`;
 }
 
 /** Whether any mirror has the files that must exist; a base without known mirror addresses counts as reachable. */

@@ -28,7 +28,7 @@ const GRAVITY: readonly FailureKind[] = ['altered', 'refused', 'interrupted', 'g
 
 const FIXES: Readonly<Record<Exclude<FailureKind, 'gone'>, string>> = {
   altered:
-    'Nothing of it was kept. The mirror or a proxy on the way changed the file: use another mirror, and do not build if they agree.',
+    'Nothing of it was kept. The mirror or a proxy on the way changed the file: use another mirror. If that one sends the same, do not build.',
   refused: 'Check the mirror address and the proxy settings.',
   interrupted: 'Check the network and the proxy settings; what has arrived is kept and is resumed.',
 };

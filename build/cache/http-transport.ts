@@ -263,7 +263,7 @@ async function* decompress(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uin
     yield* decoder;
   } catch (error) {
     throw /^(Z_|ZSTD_)/.test(errorCode(error) ?? '')
-      ? new TransferFailure('altered', 'what it sends is no zstd, or half of it', { cause: error })
+      ? new TransferFailure('altered', 'its answer is not zstd, or is truncated', { cause: error })
       : error;
   }
 }

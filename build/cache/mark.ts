@@ -56,7 +56,7 @@ export function markCache(directory: CacheDirectory): void {
   const isOlder = hasDownloads && (foreign === undefined || hasResults);
   if (besides.length > 0 && !isOlder) {
     throw new BuildError({
-      what: `this folder is no cache of qx-build: it has ${foreign ?? besides[0]}`,
+      what: `this folder is not a cache of qx-build: it has ${foreign ?? besides[0]}`,
       where: root,
       fix: 'Name an empty folder with --cache-dir or QUANTIX_CACHE, or one that is not there yet.',
     });

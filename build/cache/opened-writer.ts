@@ -43,7 +43,7 @@ export class OpenedWriter implements EntrySink {
   }
 
   async file(entry: Omit<FileEntry, 'content'>, content: AsyncIterable<Uint8Array>): Promise<void> {
-    if (this.#busy) throw new Error(`${entry.path} began before the file before it had ended`);
+    if (this.#busy) throw new Error(`${entry.path} began before the previous file had ended`);
     this.#busy = true;
     const offset = this.size;
     for await (const chunk of content) {

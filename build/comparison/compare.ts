@@ -70,7 +70,7 @@ export function compareContent(before: Content, after: Content): Differences {
       : packageChanges(before.packages, after.packages);
   if (parts.length === 0 && packages === undefined) {
     throw new BuildError({
-      what: `${before.file} and ${after.file} have nothing that both tell of`,
+      what: `${before.file} and ${after.file} have nothing in common that can be compared`,
       fix: 'Compare two images, or two locks.',
     });
   }

@@ -63,7 +63,8 @@ export async function readRootfsTar(
     if (path === '') continue;
     if (header.type === 'hardlink') {
       const node = nodes.get(treePath(header.target, where));
-      if (node === undefined) throw unreadable(`/${path} is a name of what is not there`, where);
+      if (node === undefined)
+        throw unreadable(`/${path} is a hard link to a file that does not exist`, where);
       nodes.set(path, { ...node, path });
       continue;
     }

@@ -38,7 +38,7 @@ export function packagesOf(
   }
   const found = packagesOfManifest(`${image}.manifest.json`, image);
   if (Array.isArray(found)) return found;
-  say(`${image}: its packages are not told: ${found}`);
+  say(`${image}: its packages are unknown: ${found}`);
   return undefined;
 }
 
@@ -51,7 +51,7 @@ function sizeIn(text: string | undefined): number | undefined {
 function packagesOfManifest(manifest: string, image: string): ComparedPackage[] | string {
   if (!existsSync(manifest)) return 'there is no database of them in it, and no manifest beside it';
   const parsed = manifestSchema.safeParse(readJson(manifest));
-  if (!parsed.success) return `${manifest} is no manifest of a build`;
+  if (!parsed.success) return `${manifest} is not a build manifest`;
   using range = FileRange.open(image);
   const { iso, inputs } = parsed.data;
   if (hashRange(range).digest('hex') === iso.sha256) return inputs.packages;

@@ -78,7 +78,7 @@ function sizeOf(file: string): number {
   if (found === undefined) throw new BuildError({ what: 'there is no such file', where: file });
   if (found.isFile()) return found.size;
   throw new BuildError({
-    what: 'this is no file',
+    what: 'this is not a file',
     where: file,
     fix: 'Name an image, a root filesystem as tar, or a lock.',
   });
@@ -115,7 +115,7 @@ function explained(error: unknown, file: string): unknown {
   return new BuildError({
     what: error.what.replace('cannot be read back', 'cannot be read'),
     where: file,
-    fix: 'It is damaged, or nothing that this builder makes: get it, or make it, again.',
+    fix: 'It is damaged, or was not made by this builder: download or build it again.',
     cause: error,
   });
 }
@@ -199,7 +199,7 @@ async function bootedSlot(
     return range.part(offset, trailer.imageBytes);
   }
   throw new BuildError({
-    what: 'this disk is none that an appliance was installed on',
+    what: 'no appliance is installed on this disk',
     where: file,
     fix: 'Name an ISO, or a disk that this builder or its installer wrote.',
   });
@@ -302,7 +302,7 @@ function refuseOtherForm(head: Buffer, where: string): void {
   const form = OTHER_FORMS.find(({ is }) => is(head, firstName));
   if (form === undefined) return;
   throw new BuildError({
-    what: `this is ${form.name}, which is not looked into`,
+    what: `this is ${form.name}, and its content cannot be compared`,
     where,
     fix: 'Compare the ISO, the qcow2 or the tar of the root filesystem of the same image: they hold the same system.',
   });
@@ -327,7 +327,7 @@ async function* tarChunks(
     throw new BuildError({
       what: `it does not decompress: ${cause instanceof Error ? cause.message : String(cause)}`,
       where: file,
-      fix: 'It is damaged: get it, or make it, again.',
+      fix: 'It is damaged: download or build it again.',
       cause,
     });
   } finally {

@@ -54,10 +54,10 @@ async function describeDifference(
   const [before, after] = [join(published, path), join(remade, path)];
   const there = await stat(before).catch(() => undefined);
   if (there?.isFile() !== true) {
-    return { place: 'the published one is not here to be compared with' };
+    return { place: 'the published file is not here, so it cannot be compared' };
   }
   if ((await hashFile(before, [], signal)).whole !== sha256) {
-    return { place: 'the one that is here is not the one that was published' };
+    return { place: 'the file that is here differs from the published one' };
   }
   const offset = await firstDifference(before, after, signal);
   if (offset === undefined) return {};

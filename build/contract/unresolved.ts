@@ -35,8 +35,8 @@ function describeObstacles(obstacles: readonly Obstacles[]): { what: string; fix
   const besides =
     scripts.length === 0 ? '' : `\n\n${SCRIPTS_HEAD}\n${scripts.join('\n')}\n\n${SCRIPTS_FIX}`;
   return {
-    what: `the packages of ${names} cannot be had`,
-    fix: `All that is wrong:\n${lines.join('\n')}\nTake another name or version in the profile, or a mirror that has what is missing.${besides}`,
+    what: `the packages of ${names} cannot be resolved`,
+    fix: `All problems:\n${lines.join('\n')}\nTake another name or version in the profile, or a mirror that has what is missing.${besides}`,
   };
 }
 

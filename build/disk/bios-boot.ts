@@ -28,7 +28,7 @@ export function placeBiosBoot(
   partition: LaidPartition,
 ): { code: Buffer; core: Buffer } {
   if (boot.length !== SECTOR || boot.readUInt16LE(510) !== 0xaa55) {
-    throw new ExplainedError({ what: 'boot.img is no boot sector' });
+    throw new ExplainedError({ what: 'boot.img is not a boot sector' });
   }
   const rest = Math.ceil(core.length / SECTOR) - 1;
   if (rest < 1 || (rest + 1) * SECTOR > partition.bytes) {

@@ -52,7 +52,7 @@ export async function readBootFiles(folder: string, prefix = ''): Promise<BootFi
     .map((name) => name.slice(prefix.length));
   const [loader, ...others] = names.filter((name) => LOADER.test(name));
   if (loader === undefined || others.length > 0 || !names.includes(GRUB_CONFIG)) {
-    throw missing(folder, 'has not what an installed disk boots by');
+    throw missing(folder, 'lacks files that an installed disk needs to boot');
   }
   const bytes = (name: string) => readFile(join(folder, prefix + name));
   const efi = new Map([

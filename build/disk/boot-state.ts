@@ -91,7 +91,7 @@ export async function writeBootState(efi: BlockDevice, state: BootState): Promis
   await efi.flush();
   if (bytes.equals(await efi.read(sector, efi.sectorSize))) return;
   throw new ExplainedError({
-    what: 'the boot state reads otherwise than it was written',
+    what: 'the boot state reads back differently than it was written',
     where: ENVIRONMENT_PATH,
     fix: 'The disk is failing: replace it.',
   });

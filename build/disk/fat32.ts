@@ -204,7 +204,7 @@ function shortName(name: string): { short: string; cases: number } {
   );
   if (match === null) {
     throw new ExplainedError({
-      what: `${JSON.stringify(name)} is no name of 8.3 characters in one case`,
+      what: `${JSON.stringify(name)} is not an 8.3 name in one case`,
     });
   }
   const [, base = '', extension = ''] = match;
@@ -323,7 +323,7 @@ class Volume {
     const shape = isPower(sectorSize) && sectorSize >= 512 && sectorSize <= 4096;
     const old = [17, 19, 22].some((at) => boot.readUInt16LE(at) !== 0);
     if (!shape || !isPower(perCluster) || reserved === 0 || copies === 0 || old) {
-      throw damaged('its boot sector is none of FAT32');
+      throw damaged('its boot sector is not a FAT32 one');
     }
     if (boot.readUInt16LE(510) !== 0xaa55) throw damaged('its boot sector is not marked as one');
     if (sectorSize % device.sectorSize !== 0)

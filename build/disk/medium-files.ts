@@ -31,7 +31,7 @@ export function parseMediumFiles(text: string): FileHashes {
   for (const [at, line] of lines.entries()) {
     const [, sha256, path] = LINE.exec(line) ?? [];
     if (sha256 === undefined || path === undefined || files.has(`/${path}`)) {
-      throw damaged(`line ${at + 1} is none`);
+      throw damaged(`line ${at + 1} is not a checksum line`);
     }
     files.set(`/${path}`, sha256);
   }

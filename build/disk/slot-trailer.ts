@@ -119,7 +119,7 @@ function trailerOffset(slot: BlockDevice): number {
 async function assertReads(slot: BlockDevice, at: number, bytes: Buffer): Promise<void> {
   if (bytes.equals(await slot.read(at, bytes.length))) return;
   throw new ExplainedError({
-    what: "the slot's trailer reads otherwise than it was written",
+    what: "the slot's trailer reads back differently than it was written",
     fix: 'The disk is failing: replace it.',
   });
 }

@@ -210,7 +210,7 @@ export async function verifyImage(
   }
   if (hash.digest('hex') === trailer.sha256) return;
   throw new ExplainedError({
-    what: 'the image reads otherwise than it was written',
+    what: 'the image reads back differently than it was written',
     fix: 'The disk is failing: replace it.',
   });
 }

@@ -53,7 +53,7 @@ function noDaemon(error: unknown): unknown {
   const words = error.what.replace(/^docker exited with \d+: /, '').replace(/[.?]+$/, '');
   return new BuildError({
     what: `no Docker daemon answers: ${words}`,
-    fix: 'Start it, see that you may use it (group docker), or build without DOCKER=1.',
+    fix: 'Start it, make sure that you may use it (group docker), or build without DOCKER=1.',
     cause: error,
   });
 }

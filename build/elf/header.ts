@@ -56,7 +56,7 @@ export function readHeader(source: ElfSource): ElfHeader {
     part: 'header',
     most: HEADER,
   });
-  if (!isElf(bytes)) throw damaged(source, 'it does not begin as one');
+  if (!isElf(bytes)) throw damaged(source, 'it does not start with the ELF magic number');
   const [wide, little] = [bytes[4] === 2, bytes[5] === 1];
   if (!wide && bytes[4] !== 1) throw damaged(source, 'it is neither 32 nor 64 bits wide');
   if (!little && bytes[5] !== 2) throw damaged(source, 'its byte order is unknown');

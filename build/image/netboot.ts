@@ -77,9 +77,9 @@ export function ipxeScript({
   const strange = parameters.find((one) => !/^[\w.,:=/@+-]+$/.test(one));
   if (strange !== undefined) {
     throw new BuildError({
-      what: `iPXE would not hand the kernel's parameter ${JSON.stringify(strange)} on as it is`,
+      what: `iPXE would not pass the kernel parameter ${JSON.stringify(strange)} on unchanged`,
       where: 'cmdline of the profile',
-      fix: 'Do without it, or leave the format netboot out.',
+      fix: 'Remove it, or leave the format netboot out.',
     });
   }
   const initramfs = ['initramfs', 'medium.cpio'];

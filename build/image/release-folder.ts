@@ -28,7 +28,7 @@ export async function openReleaseFolder(
     : version;
   if (before !== version) {
     throw new BuildError({
-      what: `this folder is the release ${before}, and not ${version}`,
+      what: `this folder holds release ${before}, not ${version}`,
       where: directory,
       fix: FIX,
     });
@@ -48,7 +48,7 @@ export async function openReleaseFolder(
     const [first = '', ...more] = others;
     const rest = more.length === 0 ? '' : ` and ${more.length} more`;
     throw new BuildError({
-      what: `the folder has what would not be of this release: ${first}${rest}`,
+      what: `the folder has files that do not belong to this release: ${first}${rest}`,
       where: directory,
       fix: FIX,
     });

@@ -54,7 +54,7 @@ export function chooseFormats(
   const lacking = asked.find((name) => !has(name));
   if (lacking !== undefined) {
     throw new BuildError({
-      what: `there is no ${lacking} for ${architecture}: its images are not made for VMware`,
+      what: `the format ${lacking} is not made for ${architecture}: its images are not made for VMware`,
       fix: 'Leave it out, or choose another architecture.',
     });
   }

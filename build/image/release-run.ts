@@ -50,7 +50,7 @@ export function planRun({ folder, list, provenances }: PublishedRelease): Releas
     throw refuse('its images were not made by one run of qx-build release');
   }
   if (first.version !== list.version) {
-    throw refuse(`its images are of version ${first.version}, and it is of ${list.version}`);
+    throw refuse(`its images have version ${first.version}, but the release has ${list.version}`);
   }
   const images = provenances.map(({ parameters, subjects }) => {
     const architecture = ARCHITECTURE_NAMES.find((name) => name === parameters.architecture);

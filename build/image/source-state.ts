@@ -72,13 +72,13 @@ export async function requireCommit(projectDirectory: string, signal?: AbortSign
   if (state?.dirty === false) return;
   if (state === undefined) {
     throw new BuildError({
-      what: 'a release is built from a commit, and this is no git repository, or git refuses',
+      what: 'a release is built from a commit, but this is not a git repository, or git refuses to read it',
       where: projectDirectory,
       fix: 'Build it in a clone in which `git status` works.',
     });
   }
   throw new BuildError({
-    what: `a release is built from a commit, and files differ from ${state.commit.slice(0, 12)}`,
+    what: `a release is built from a commit, but files differ from ${state.commit.slice(0, 12)}`,
     where: projectDirectory,
     fix: 'Commit or remove what `git status` lists.',
   });

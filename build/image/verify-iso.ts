@@ -103,7 +103,7 @@ export async function verifyIso(
   throw new BuildError({
     what: `the ISO does not read back as it was written: ${problems.join('; ')}`,
     where: file,
-    fix: 'Check the disk, then build again; if it stays, this is a bug of the builder.',
+    fix: 'Check the disk, then build again; if it fails again, this is a bug of the builder.',
   });
 }
 
@@ -177,7 +177,7 @@ function pathProblems(
   for (const { path, kind, mode, owner } of paths) {
     const expected = meant.get(path);
     meant.delete(path);
-    if (expected === undefined) problems.push(`${path} is too much`);
+    if (expected === undefined) problems.push(`${path} is unexpected`);
     else if (kind !== expected) problems.push(`${path} is a ${kind}, not a ${expected}`);
     const right = kind === 'directory' ? 'r-xr-xr-x' : 'r--r--r--';
     if (mode !== right || owner !== '0:0') problems.push(`${path} has ${mode} of ${owner}`);

@@ -32,7 +32,7 @@ export async function makeVerityTree(file: string, signal?: AbortSignal): Promis
   const dataBlocks = size / VERITY_BLOCK;
   if (dataBlocks < 1 || !Number.isInteger(dataBlocks)) {
     throw new BuildError({
-      what: `a file of ${size} bytes has no hash tree: it is not blocks of ${VERITY_BLOCK} bytes`,
+      what: `a file of ${size} bytes has no hash tree: it is not a whole number of blocks of ${VERITY_BLOCK} bytes`,
       where: file,
       fix: 'This is a bug of the builder: mksquashfs pads what it writes to such blocks.',
     });

@@ -76,7 +76,7 @@ function unknown(index: ModuleIndex, name: string): never {
 
 function tooDeep({ name, path }: KernelModule): BuildError {
   return new BuildError({
-    what: `more than ${DEEPEST} kernel modules want each other before them, ${name} being the last`,
+    what: `more than ${DEEPEST} kernel modules depend on each other in a row (softdep pre), ${name} being the last`,
     where: path,
     fix: 'The kernel package is damaged or hostile.',
   });

@@ -44,7 +44,7 @@ function dependLines(service: string, script: string): string[] {
   const body = /^depend\(\) \{\n((?:.*\n)*?)\}$/m.exec(script)?.[1];
   if (body === undefined && /^\s*(?:function\s+depend\b|depend\s*\(\s*\))/m.test(script)) {
     throw new BuildError({
-      what: 'depend() is not written as the builder reads it',
+      what: 'depend() is written in a form that the builder does not read',
       where: `/etc/init.d/${service}`,
       fix: 'Write "depend() {", a line for each of its words, and "}" at the beginning of lines.',
     });
@@ -60,7 +60,7 @@ function parseDependency(service: string, line: string): Dependency {
   const verb = VERBS.find((known) => known === word);
   if (verb !== undefined) return { verb, names: names.trim().split(/\s+/) };
   throw new BuildError({
-    what: `depend() holds ${JSON.stringify(line)}, which cannot be told without running it`,
+    what: `depend() holds ${JSON.stringify(line)}, whose result only running it would show`,
     where: `/etc/init.d/${service}`,
     fix: 'Use plain lines such as "need net" there.',
   });

@@ -46,6 +46,6 @@ export async function toolVersion(tool: VersionedTool): Promise<string> {
   if (version !== undefined) return version.trim();
   throw new BuildError({
     what: `${tool} does not say its version: ${answer.split('\n')[0]}`,
-    fix: 'Another program of this name is first on PATH; take it off.',
+    fix: 'Another program of this name comes first on PATH; remove it from there.',
   });
 }

@@ -23,7 +23,8 @@ export async function decompressXz(
   if (sizes.some((size) => size > most)) throw damaged('an xz stream is too large', where);
   const bytes = await decompressAll(streams, where);
   const total = sizes.reduce((sum, size) => sum + size, 0);
-  if (bytes.length !== total) throw damaged('an xz stream has not the size that it says', where);
+  if (bytes.length !== total)
+    throw damaged('an xz stream does not have the size that it states', where);
   let end = 0;
   return sizes.map((size) => {
     end += size;
@@ -56,11 +57,11 @@ async function decompressAll(streams: readonly Buffer[], where: string): Promise
 /** Adds up the sizes in the index at the end of a stream (The .xz File Format 1.2.1, 4). */
 function uncompressedSize(stream: Buffer, where: string): number {
   if (stream.length < 2 * FOOTER || stream.toString('latin1', stream.length - 2) !== 'YZ') {
-    throw damaged('what should be an xz stream is none', where);
+    throw damaged('this is not an xz stream', where);
   }
   const indexSize = (stream.readUInt32LE(stream.length - FOOTER + 4) + 1) * 4;
   let at = stream.length - FOOTER - indexSize;
-  if (at < FOOTER || stream[at] !== 0) throw damaged('what should be an xz stream is none', where);
+  if (at < FOOTER || stream[at] !== 0) throw damaged('this is not an xz stream', where);
   at += 1;
   const number = (): number => {
     let value = 0;
@@ -70,11 +71,11 @@ function uncompressedSize(stream: Buffer, where: string): number {
       value += (byte & 0x7f) * factor;
       if (byte < 0x80) return value;
     }
-    throw damaged('what should be an xz stream is none', where);
+    throw damaged('this is not an xz stream', where);
   };
   let size = 0;
   for (let records = number(); records > 0; records -= 1) {
-    if (at >= stream.length - FOOTER) throw damaged('what should be an xz stream is none', where);
+    if (at >= stream.length - FOOTER) throw damaged('this is not an xz stream', where);
     number(); // Compressed size.
     size += number();
   }
@@ -82,5 +83,5 @@ function uncompressedSize(stream: Buffer, where: string): number {
 }
 
 function damaged(what: string, where: string, cause?: unknown): BuildError {
-  return new BuildError({ what, where, fix: 'Get it, or make it, again.', cause });
+  return new BuildError({ what, where, fix: 'Download or build it again.', cause });
 }

@@ -20,7 +20,7 @@ export function parseForward(text: string): Forward {
     return { hostPort, guestAddress: GUEST_ADDRESS, guestPort };
   }
   throw new BuildError({
-    what: `${JSON.stringify(text)} is no forward of a port`,
+    what: `${JSON.stringify(text)} is not a port forward`,
     where: '--forward',
     fix: 'Write the port of this host and that of the guest, 1 to 65535: --forward 8443:443',
   });

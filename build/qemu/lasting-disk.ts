@@ -37,7 +37,7 @@ export function parseLastingDisk(text: string): LastingDisk {
   const [, name = '', number, unit = ''] = match;
   const size = number === undefined ? undefined : Number(number) * (UNITS[unit] ?? 0);
   if (size !== 0) return { name, size };
-  throw new BuildError({ what: 'a disk of no bytes is none', where: `--disk ${text}` });
+  throw new BuildError({ what: 'a disk needs a size above zero', where: `--disk ${text}` });
 }
 
 /**

@@ -55,7 +55,7 @@ export function comparePaths<Node extends ImageNode>(
   }
   problems.push(...linkProblems(nodes, entries, owners));
   byPath.delete('');
-  problems.push(...[...byPath.keys()].map((path) => `/${path} is too much`));
+  problems.push(...[...byPath.keys()].map((path) => `/${path} is unexpected`));
   return { problems, files };
 }
 

@@ -113,7 +113,8 @@ function member(cursor: Cursor, where: string): { name: string; node: CpioNode }
 
 function numbers(header: Buffer, where: string): number[] {
   const text = header.toString('latin1');
-  if (!text.startsWith(MAGIC)) throw unreadable('it is no cpio archive of the newc format', where);
+  if (!text.startsWith(MAGIC))
+    throw unreadable('it is not a cpio archive in the newc format', where);
   const digits = text.slice(MAGIC.length);
   if (!/^[0-9a-f]+$/i.test(digits)) throw unreadable('a header has a malformed number', where);
   return Array.from({ length: 13 }, (_, index) =>

@@ -60,7 +60,7 @@ export function compareFat(
     ...[...files.keys()].filter((path) => !meant.files.has(path)),
     ...directories.filter((path) => !folders.has(path)),
   ];
-  return [...problems, ...extra.map((path) => `${path} is too much`)];
+  return [...problems, ...extra.map((path) => `${path} is unexpected`)];
 }
 
 class Volume {
@@ -90,7 +90,7 @@ class Volume {
     const signature = new Cursor(image, 510, where).u16();
     const valid = powers.every((value) => [1, 2, 4, 8, 16, 32, 64, 128].includes(value));
     if (!valid || copies === 0 || tableSectors === 0 || signature !== 0xaa55) {
-      throw unreadable('it is no FAT file system', where);
+      throw unreadable('it is not a FAT file system', where);
     }
     if (sectors * sectorSize !== image.length) {
       throw unreadable('the file system is not as large as its image', where);
@@ -158,7 +158,7 @@ class Volume {
     const bytes = size === 0 ? Buffer.alloc(0) : this.#chain(first, path);
     const clusters = Math.ceil(size / this.#clusterSize);
     if (bytes.length !== clusters * this.#clusterSize) {
-      throw unreadable(`${path} has not as many clusters as its size needs`, this.#where);
+      throw unreadable(`${path} does not have as many clusters as its size needs`, this.#where);
     }
     content.files.set(path, bytes.subarray(0, size));
   }

@@ -50,7 +50,7 @@ export interface Iso {
 export function readIso9660(image: ImageBytes, where: string): Iso {
   const descriptor = new Cursor(image.read(FIRST_DESCRIPTOR * SECTOR, SECTOR), 0, where);
   if (descriptor.take(7).toString('latin1') !== '\x01CD001\x01') {
-    throw unreadable('it is no ISO 9660 file system', where);
+    throw unreadable('it is not an ISO 9660 file system', where);
   }
   descriptor.take(33);
   const volumeId = descriptor.take(32).toString('latin1').trimEnd();
@@ -154,7 +154,7 @@ class Walk {
   #node(folder: string, { block, size, flags, systemUse }: DirectoryRecord): IsoNode {
     const { name, mode, uid, gid } = this.#rockRidge(systemUse);
     if (name === '' || name === '.' || name === '..' || /[/\0]/.test(name)) {
-      throw this.#damaged(`${JSON.stringify(name)} is no name`);
+      throw this.#damaged(`${JSON.stringify(name)} is not a valid name`);
     }
     const path = folder === '' ? name : `${folder}/${name}`;
     if (path.length > LONGEST_PATH) throw this.#damaged('a path is too long');

@@ -4,7 +4,7 @@ import { BuildError } from '../error.ts';
 const MOST_LISTED = 20;
 
 const FIX =
-  'Check disk and memory of this machine, then build again; if it stays, this is a bug of the builder.';
+  'Check disk and memory of this machine, then build again; if it fails again, this is a bug of the builder.';
 
 /** Returns the error for an image that was just made and violates its format. */
 export function unreadable(what: string, where: string, cause?: unknown): BuildError {
@@ -29,7 +29,7 @@ export function assertNone(
   const more = problems.length - MOST_LISTED;
   const listed = problems.slice(0, MOST_LISTED).join('; ');
   throw new BuildError({
-    what: `${what} does not read back as it was meant: ${listed}${more > 0 ? `; and ${more} more` : ''}`,
+    what: `${what} does not read back as it was written: ${listed}${more > 0 ? `; and ${more} more` : ''}`,
     where,
     fix: FIX,
   });

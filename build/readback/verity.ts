@@ -46,7 +46,7 @@ export async function compareVerity(
 function readSuperblock(bytes: Buffer, where: string): { block: number; dataBlocks: number } {
   const cursor = new Cursor(bytes, 0, where);
   if (cursor.take(8).toString('latin1') !== SIGNATURE)
-    throw unreadable('it is no hash tree', where);
+    throw unreadable('it is not a hash tree', where);
   const [version, type] = [cursor.u32(), cursor.u32()];
   cursor.take(16);
   const algorithm = cursor.take(32).toString('latin1').replace(/\0+$/, '');
@@ -56,7 +56,7 @@ function readSuperblock(bytes: Buffer, where: string): { block: number; dataBloc
   const form = [version, type, algorithm, dataBlock, hashBlock, salt].join(' ');
   if (form !== '1 1 sha256 4096 4096 0') throw unreadable(`its form is ${form}`, where);
   if (bytes.subarray(cursor.at, dataBlock).some((byte) => byte !== 0)) {
-    throw unreadable(`what is behind its superblock of ${SUPERBLOCK} bytes is not empty`, where);
+    throw unreadable(`what follows its superblock of ${SUPERBLOCK} bytes is not empty`, where);
   }
   return { block: dataBlock, dataBlocks };
 }
@@ -85,14 +85,16 @@ function readLevels(bytes: Buffer, { block, dataBlocks, rootHash, where }: Level
     for (let index = 0; index < count; index += 1) {
       const found = hashOf(blocks.subarray(index * block, (index + 1) * block));
       if (found !== hashAt(hashes, index)) {
-        problems.push(`block ${index} of level ${level} of its tree is not what is above it`);
+        problems.push(
+          `block ${index} of level ${level} of its tree does not match the level above it`,
+        );
       }
     }
     hashes = blocks;
   }
   if (cursor.at !== bytes.length) throw unreadable('it goes on after its end', where);
   if (hashes.subarray(dataBlocks * HASH).some((byte) => byte !== 0)) {
-    throw unreadable('what is behind its last hash is not empty', where);
+    throw unreadable('what follows its last hash is not empty', where);
   }
   return { hashes, problems };
 }
@@ -114,7 +116,7 @@ async function compareData(file: FileHandle, { block, dataBlocks, hashes, signal
     for (let at = 0; at < length; at += block) {
       const index = first + at / block;
       if (hashOf(buffer.subarray(at, at + block)) !== hashAt(hashes, index)) {
-        problems.push(`block ${index} of ${block} bytes is not what its hash tree says`);
+        problems.push(`block ${index} of ${block} bytes does not match its hash tree`);
       }
     }
   }

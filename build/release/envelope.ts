@@ -72,7 +72,7 @@ export async function sealBy(
   const envelope = envelopeOf(payloadType, payload, signatures);
   if (envelope.length <= longest) return envelope;
   throw new ExplainedError({
-    what: `what is to be signed has ${payload.length} bytes, and nobody opens an envelope of more than ${longest}`,
+    what: `what is to be signed has ${payload.length} bytes, more than the ${longest} that an envelope may have`,
     where: payloadType,
   });
 }
@@ -130,7 +130,7 @@ export function openEnvelope(
   if (key !== undefined) return { payload, key };
   const names = trusted.map(({ name, id }) => `${name} ${id.slice(0, 16)}`).join(', ');
   throw new ExplainedError({
-    what: `its signature is by none of the keys that are trusted here: ${names}`,
+    what: `it is not signed with a key that is trusted here: ${names}`,
     where,
     fix: 'It was changed on its way, or signed with another key: get it from its publisher again.',
   });
@@ -153,7 +153,7 @@ function parseEnvelope(
   try {
     json = JSON.parse(typeof text === 'string' ? text : Buffer.from(text).toString('utf8'));
   } catch (cause) {
-    throw noEnvelope('is no JSON', where, cause);
+    throw noEnvelope('is not JSON', where, cause);
   }
   const { success, data, error } = envelopeSchema.safeParse(json);
   if (!success) throw noEnvelope(firstIssue(error), where, error);
@@ -172,12 +172,12 @@ export function firstIssue({ issues }: z.ZodError): string {
 }
 
 function noEnvelope(why: string, where: string, cause?: unknown): ExplainedError {
-  const what = `it is no signed file, a DSSE envelope: ${why}`;
+  const what = `it is not a signed file (DSSE envelope): ${why}`;
   return new ExplainedError({ what, where, fix: 'Get it from its publisher again.', cause });
 }
 
 /** Decodes Base64 in either alphabet (DSSE allows both), with or without padding. */
 function fromBase64(text: string, name: string, where: string): Buffer {
-  if (!/^[0-9A-Za-z+/_-]*={0,2}$/.test(text)) throw noEnvelope(`its ${name} is no Base64`, where);
+  if (!/^[0-9A-Za-z+/_-]*={0,2}$/.test(text)) throw noEnvelope(`its ${name} is not Base64`, where);
   return Buffer.from(text, 'base64');
 }

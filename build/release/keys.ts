@@ -60,9 +60,9 @@ export function publicKeyFrom(bytes: Uint8Array): KeyObject {
 export function readPublicKey(text: string, name: string, where: string): TrustedKey {
   if (text.includes('PRIVATE KEY-----')) {
     throw new ExplainedError({
-      what: 'there is a private key where public keys belong',
+      what: 'there is a private key in the folder of public keys',
       where,
-      fix: 'Take it away, and put the public key there that qx-build key show prints.',
+      fix: 'Remove it, and put the public key there that qx-build key show prints.',
     });
   }
   // Node also accepts the text of a certificate, which was not issued for this purpose.
@@ -155,7 +155,7 @@ export function readPrivateKey(
     key = createPrivateKey({ key: text, format: 'pem', ...(encrypted && { passphrase }) });
   } catch (cause) {
     throw new ExplainedError({
-      what: encrypted ? 'the passphrase does not open the key' : 'it is no private key in PEM',
+      what: encrypted ? 'the passphrase does not open the key' : 'it is not a private key in PEM',
       where,
       fix: encrypted ? 'Check the passphrase.' : 'Make one with qx-build key new.',
       cause,

@@ -79,7 +79,7 @@ export function readMinisign(text: string, where: string): Minisignature {
   const bytes = fromBase64(marked, 2 + KEY_NUMBER_BYTES + SIGNATURE_BYTES);
   const commentSignature = fromBase64(last, SIGNATURE_BYTES);
   if (bytes === undefined || commentSignature === undefined) {
-    throw noMinisign('a signature in it is not whole', where);
+    throw noMinisign('a signature in it is incomplete', where);
   }
   const mark = bytes.toString('latin1', 0, 2);
   if (mark === LEGACY_MARK) {
@@ -163,7 +163,7 @@ function fromBase64(text: string, bytes: number): Buffer | undefined {
 
 function noMinisign(why: string, where: string): ExplainedError {
   return new ExplainedError({
-    what: `it is no signature of minisign: ${why}`,
+    what: `it is not a minisign signature: ${why}`,
     where,
     fix: 'Get it from its publisher again.',
   });

@@ -75,7 +75,7 @@ export function verifyProgram(
   try {
     json = JSON.parse(payload.toString('utf8'));
   } catch (cause) {
-    throw new ExplainedError({ what: 'what was signed is no JSON', where, cause });
+    throw new ExplainedError({ what: 'what was signed is not JSON', where, cause });
   }
   return { program: parse(json, where), key };
 }
@@ -98,7 +98,7 @@ function parse(json: unknown, where: string): ProgramRelease {
   const { success, data, error } = programSchema.safeParse(json);
   if (success) return data;
   throw new ExplainedError({
-    what: `it is no program that this version knows how to take: ${firstIssue(error)}`,
+    what: `it is not a program that this version can install: ${firstIssue(error)}`,
     where,
     fix: 'Make it with the qx-build of this version.',
     cause: error,

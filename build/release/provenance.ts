@@ -206,11 +206,11 @@ function parseStatement<Schema extends z.ZodType>(
   try {
     json = JSON.parse(Buffer.from(statement).toString('utf8'));
   } catch (cause) {
-    throw new ExplainedError({ what: 'it is no JSON', where, fix: FETCH_AGAIN, cause });
+    throw new ExplainedError({ what: 'it is not JSON', where, fix: FETCH_AGAIN, cause });
   }
   const { success, data, error } = schema.safeParse(json);
   if (success) return data;
-  const what = `it is no provenance: ${firstIssue(error)}`;
+  const what = `it is not a provenance statement: ${firstIssue(error)}`;
   throw new ExplainedError({ what, where, fix: FETCH_AGAIN, cause: error });
 }
 

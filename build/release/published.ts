@@ -65,7 +65,7 @@ async function requireSigned(
   const text = await readFile(where).catch((cause: unknown) => {
     const what =
       codeOf(cause) === 'ENOENT'
-        ? 'nobody has signed the release: this is not there'
+        ? 'the release is not signed: this file is missing'
         : 'it cannot be read';
     const fix = 'Get it from the publisher, or say that it need not be signed: --unsigned.';
     throw new ExplainedError({ what, where, fix, cause });

@@ -71,7 +71,7 @@ export function parseReleaseFiles(text: string, where: string): ReleaseFiles {
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new ExplainedError({ what: 'it is no JSON', where, fix: FETCH_AGAIN, cause });
+    throw new ExplainedError({ what: 'it is not JSON', where, fix: FETCH_AGAIN, cause });
   }
   return check(json, where);
 }
@@ -81,6 +81,6 @@ const FETCH_AGAIN = 'Get it from its publisher again.';
 function check(json: unknown, where: string) {
   const { success, data, error } = releaseFilesSchema.safeParse(json);
   if (success) return data;
-  const what = `it is no list of a release's files: ${firstIssue(error)}`;
+  const what = `it is not the file list of a release: ${firstIssue(error)}`;
   throw new ExplainedError({ what, where, fix: FETCH_AGAIN, cause: error });
 }

@@ -73,9 +73,9 @@ export async function signFolder(
     const file = join(folder, name);
     if (!isFile) {
       throw new ExplainedError({
-        what: 'this is no plain file, and cannot be part of a release',
+        what: 'this is not a regular file, so it cannot be part of a release',
         where: file,
-        fix: 'Take it away.',
+        fix: 'Remove it.',
       });
     }
     if (remade.has(name)) continue;

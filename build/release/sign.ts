@@ -37,7 +37,7 @@ export function verifyRelease(
   try {
     json = JSON.parse(payload.toString('utf8'));
   } catch (cause) {
-    throw new ExplainedError({ what: 'what was signed is no JSON', where, cause });
+    throw new ExplainedError({ what: 'what was signed is not JSON', where, cause });
   }
   return parse(json, where);
 }
@@ -46,7 +46,7 @@ function parse(json: unknown, where: string): Release {
   const { success, data, error } = releaseSchema.safeParse(json);
   if (success) return data;
   throw new ExplainedError({
-    what: `it is no release that this version knows: ${firstIssue(error)}`,
+    what: `it is not a release that this version understands: ${firstIssue(error)}`,
     where,
     fix: 'Make it with the qx-build of this version, or update step by step.',
     cause: error,

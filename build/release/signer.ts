@@ -31,7 +31,7 @@ export async function signBy(signer: Signer, bytes: Uint8Array): Promise<Buffer>
     return Buffer.from(signature);
   }
   throw new ExplainedError({
-    what: `what it returned is no signature by its public key: ${signature.length} bytes`,
+    what: `what it returned is not a signature that its public key verifies: ${signature.length} bytes`,
     where: signer.name,
     fix: 'It has to sign the bytes as they are, with Ed25519, and with the private key that belongs to the public one.',
   });

@@ -85,7 +85,8 @@ export function readSshSignature(text: string, where: string): SshSignature {
   const reserved = reader.string();
   const hashName = reader.text();
   const hash = HASHES.find((name) => name === hashName);
-  if (hash === undefined) throw noSignature(`${JSON.stringify(hashName)} is no hash of it`, where);
+  if (hash === undefined)
+    throw noSignature(`${JSON.stringify(hashName)} is not a hash that it supports`, where);
   const signature = readSshSignatureBlob(reader.string(), where);
   reader.end();
   return { key, namespace, reserved, hash, signature };
@@ -125,7 +126,7 @@ function signedBytes(
 
 function noSignature(why: string, where: string): ExplainedError {
   return new ExplainedError({
-    what: `it is no signature of SSH: ${why}`,
+    what: `it is not an SSH signature: ${why}`,
     where,
     fix: 'Get it from its publisher again.',
   });

@@ -64,9 +64,9 @@ export async function publish(image: PublishedImage, publication: Publication): 
   const serial = publication.serial ?? (before?.serial ?? 0) + 1;
   if (before !== undefined && serial <= before.serial) {
     throw new ExplainedError({
-      what: `serial ${serial} does not rise: that of the release before is ${before.serial}`,
+      what: `serial ${serial} is not above that of the previous release, ${before.serial}`,
       where: path,
-      fix: 'Leave --serial away.',
+      fix: 'Leave --serial out.',
     });
   }
   const { size: bytes, sha256 } = await digestOf(image.file);

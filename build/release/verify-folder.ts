@@ -149,7 +149,7 @@ function mixedUp(file: string, key: TrustedKey, signature?: { trustedComment: st
 
 function notTrusted(file: string, trusted: readonly TrustedKey[]): Finding {
   const names = trusted.map(({ name, id }) => `${name} ${id.slice(0, 16)}`).join(', ');
-  const what = `the signature is by none of the keys that are trusted here: ${names}`;
+  const what = `it is not signed with a key that is trusted here: ${names}`;
   return { kind: 'not trusted', file, what };
 }
 
@@ -211,11 +211,11 @@ async function checkProvenances(
 function foreignIn(statement: Buffer, sums: Checksums, envelope: string): string | undefined {
   const plain = sums.get(envelope.slice(0, -1));
   if (plain !== undefined && plain !== sha256(statement)) {
-    return `${envelope.slice(0, -1)} says something else`;
+    return `${envelope.slice(0, -1)} differs from it`;
   }
   const subjects = readSubjects(statement, envelope);
   const foreign = subjects.find((subject) => sums.get(subject.name) !== subject.sha256);
-  return foreign && `it is about another ${foreign.name} than ${CHECKSUMS}`;
+  return foreign && `the ${foreign.name} that it describes is not the one in ${CHECKSUMS}`;
 }
 
 /** Verifies each file in the checksums, except those that already have a problem. */
@@ -257,7 +257,7 @@ async function checkFile(
 ): Promise<number | Omit<Finding, 'file'>> {
   try {
     const stats = await lstat(path);
-    if (!stats.isFile()) return { kind: 'changed', what: 'it is no plain file' };
+    if (!stats.isFile()) return { kind: 'changed', what: 'it is not a regular file' };
     if (size !== undefined && stats.size < size) {
       return { kind: 'truncated', what: `it ends after ${stats.size} of ${size} bytes` };
     }
@@ -277,14 +277,14 @@ function extraFiles(entries: readonly FolderEntry[], sums: Checksums): Finding[]
   const extra = entries.filter(({ name }) => !sums.has(name));
   return extra.map(({ name }) => ({
     ...{ kind: 'extra', file: name },
-    what: 'it is no part of what was signed',
+    what: 'it was not signed',
   }));
 }
 
 /** @returns the content of a file; undefined if it does not exist */
 async function readText(folder: string, name: string): Promise<Buffer | undefined> {
   const path = join(folder, name);
-  let what = 'it is no plain file';
+  let what = 'it is not a regular file';
   try {
     const stats = await lstat(path);
     // Reading a pipe would wait forever.

@@ -117,7 +117,8 @@ export function openEntry(
   const [action, envelope] = readAction(bytes, refuse);
   const { payload, key } = openEnvelope(envelope, { payloadType: RESULT_TYPE, trusted, where });
   const { success, data, error } = resultSchema.safeParse(parseJson(payload, refuse));
-  if (!success) throw refuse(`it is no result that this version knows: ${firstIssue(error)}`);
+  if (!success)
+    throw refuse(`it is not a result that this version understands: ${firstIssue(error)}`);
   if (data.key !== step.key || data.step !== step.name) {
     throw refuse(`it is the result of ${data.step} ${data.key.slice(0, 16)}, another step`);
   }
@@ -138,7 +139,7 @@ function readAction(bytes: Uint8Array, refuse: Refuse): [ActionResult, string] {
       .map((note) => anyUnpack(note, StringValueSchema)?.value)
       .find((value) => value !== undefined);
   } catch (cause) {
-    throw refuse('it is no ActionResult', cause);
+    throw refuse('it is not an ActionResult', cause);
   }
   if (envelope === undefined) throw refuse('it is not signed');
   return [action, envelope];
@@ -148,7 +149,7 @@ function parseJson(payload: Buffer, refuse: Refuse): unknown {
   try {
     return JSON.parse(payload.toString('utf8'));
   } catch (cause) {
-    throw refuse('what was signed is no JSON', cause);
+    throw refuse('what was signed is not JSON', cause);
   }
 }
 

@@ -220,7 +220,8 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
     this.#missing.add(step.key);
     this.#inVain += performance.now() - began;
     const { answer } = this.#patience;
-    if (this.#inVain > answer) this.#giveUp(`to say no it took more than ${answer / 1000} s`);
+    if (this.#inVain > answer)
+      this.#giveUp(`to report missing results it took more than ${answer / 1000} s`);
     return undefined;
   }
 

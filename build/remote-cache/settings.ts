@@ -71,14 +71,14 @@ export async function remoteCacheSettings(
   const trusted = own === undefined || known ? others : [...others, own.trusted];
   if (trusted.length === 0) {
     throw new BuildError({
-      what: 'nobody is trusted whose results could be taken from the remote cache',
+      what: 'no key is trusted, so no result can be taken from the remote cache',
       where: 'QUANTIX_REMOTE_CACHE',
       fix: 'Set QUANTIX_REMOTE_CACHE_KEYS to a folder with the public key of who fills it.',
     });
   }
   if (writes && own === undefined) {
     throw new BuildError({
-      what: 'results are to be brought to the remote cache, and there is no key to sign them with',
+      what: 'results are to be uploaded to the remote cache, but there is no key to sign them with',
       where: 'QUANTIX_REMOTE_CACHE_WRITE',
       fix: 'Set QUANTIX_REMOTE_CACHE_KEY to the file of a private key: qx-build key new --plain',
     });
@@ -99,7 +99,7 @@ function readAddress(text: string): string {
     return url.href.replace(/\/+$/, '');
   }
   throw new BuildError({
-    what: 'this is no address of a remote cache',
+    what: 'this is not the address of a remote cache',
     // Not the value, which may contain a password.
     where: 'QUANTIX_REMOTE_CACHE',
     fix: 'Write it as https://host/ or https://host/folder.',

@@ -160,7 +160,7 @@ function explained(cause: unknown): unknown {
   return new BuildError({
     what: `the programs cannot be bundled: ${text}`,
     where: location === null ? undefined : `${location.file}:${location.line}`,
-    fix: 'Mend the source; a package that is missing comes with `npm ci`.',
+    fix: 'Fix the source; a package that is missing comes with `npm ci`.',
     cause,
   });
 }

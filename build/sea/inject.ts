@@ -74,7 +74,7 @@ export function withPrograms(program: Buffer, blob: Buffer, name: string): Buffe
 function changesOf(source: ElfSource, blob: Buffer): Changes {
   const { name, size } = source;
   const header = readHeader(source);
-  if (header.bits !== 64 || !header.littleEndian) throw unfit(name, 'it is no 64-bit program');
+  if (header.bits !== 64 || !header.littleEndian) throw unfit(name, 'it is not a 64-bit program');
   const segments = readSegments(source, header);
   const last = lastLoaded(segments, name);
   const end = last.offset + last.size;
@@ -106,7 +106,7 @@ function changesOf(source: ElfSource, blob: Buffer): Changes {
 function lastLoaded(segments: readonly Segment[], name: string): Segment {
   const loaded = segments.filter(({ type }) => type === PT.LOAD);
   const [last] = loaded.toSorted((a, b) => b.address - a.address);
-  if (last === undefined) throw unfit(name, 'nothing of it is loaded');
+  if (last === undefined) throw unfit(name, 'it has no loadable segment');
   const { offset, address, size, memory } = last;
   const zeros = memory - size;
   if (!Number.isSafeInteger(address + LARGEST) || !(zeros >= 0 && zeros <= MOST_ZEROS)) {

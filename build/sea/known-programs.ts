@@ -23,8 +23,8 @@ export async function checkPrograms(
   const unknown = programs.filter((name) => !known.includes(name));
   if (unknown.length === 0) return;
   throw new BuildError({
-    what: `the profile names programs that there are not: ${unknown.join(', ')}`,
+    what: `the profile names programs that do not exist: ${unknown.join(', ')}`,
     where: file,
-    fix: `Programs there are: ${known.join(', ')}.`,
+    fix: `The programs are: ${known.join(', ')}.`,
   });
 }

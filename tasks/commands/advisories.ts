@@ -30,7 +30,7 @@ export const advisoriesCommand = defineCommand({
       })
       .option('pin', {
         type: 'boolean',
-        describe: 'Note these files as those that count, and do no more',
+        describe: 'Pin these files, and stop',
       })
       .option('date', {
         type: 'string',
@@ -41,7 +41,7 @@ export const advisoriesCommand = defineCommand({
       .option('pins', {
         type: 'string',
         default: 'profiles/advisories.lock.json',
-        describe: 'Where it is noted which files count',
+        describe: 'File with the pinned files',
       })
       .option('arch', {
         choices: ARCHITECTURE_NAMES,
@@ -65,7 +65,7 @@ export const advisoriesCommand = defineCommand({
       })
       .option('fail-on', {
         choices: ['open', 'fixable'] as const,
-        describe: 'End with code 3 if something is open, or open and mended by a newer version',
+        describe: 'End with code 3 if something is open, or open and fixed in a newer version',
       })
       .option('vex', {
         type: 'string',
@@ -135,7 +135,7 @@ function dayOf(text: string): string {
   )
     return text;
   throw new BuildError({
-    what: `${JSON.stringify(text)} is no day`,
+    what: `${JSON.stringify(text)} is not a day`,
     fix: 'Write it as 2026-11-28.',
   });
 }

@@ -51,7 +51,10 @@ export const agentCommand = defineCommand({
   handler: async (options, { output, signal }) => {
     const { days, serial, floor, profile, ...rest } = options;
     if (!(days > 0 && days <= LONGEST_LIFE)) {
-      throw new BuildError({ what: `${days} days are no life of an agent`, fix: '1 to 3650.' });
+      throw new BuildError({
+        what: `${days} days are not a valid lifetime of an agent`,
+        fix: '1 to 3650.',
+      });
     }
     if (profile.length > 1) throw new BuildError({ what: 'an agent is of one profile' });
     const signer = await openSigner(options, signal);

@@ -106,7 +106,7 @@ function sourceDateEpoch(): number | undefined {
   if (text === undefined || text === '') return undefined;
   if (/^\d{1,11}$/.test(text)) return Number(text);
   throw new BuildError({
-    what: `SOURCE_DATE_EPOCH is ${JSON.stringify(text)}, which is no time`,
+    what: `SOURCE_DATE_EPOCH is ${JSON.stringify(text)}, which is not a time`,
     fix: 'Set it to seconds since 1970, or not at all.',
   });
 }

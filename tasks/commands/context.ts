@@ -54,7 +54,7 @@ export function packageOptions(yargs: Argv) {
     })
     .option('keys-dir', {
       type: 'string',
-      describe: 'Folder with further keys (*.rsa.pub) to believe, for an Alpine mirror of your own',
+      describe: 'Folder with further keys (*.rsa.pub) to trust, for an Alpine mirror of your own',
     })
     .option('update', {
       type: 'boolean',

@@ -77,8 +77,7 @@ export const rebuildCommand = defineCommand({
       .option('mirror', { type: 'string', describe: 'Address of the package mirror' })
       .option('keys-dir', {
         type: 'string',
-        describe:
-          'Folder with further keys (*.rsa.pub) to believe, for an Alpine mirror of your own',
+        describe: 'Folder with further keys (*.rsa.pub) to trust, for an Alpine mirror of your own',
       })
       .option('offline', {
         type: 'boolean',

@@ -75,7 +75,10 @@ export const releaseTreeCommand = defineCommand({
   handler: async (options, { output, signal }) => {
     const { channel, days, floor, serial, releaseKeys, output: tree } = options;
     if (!(days > 0 && days <= 3650)) {
-      throw new BuildError({ what: `${days} days are no life of a release`, fix: '1 to 3650.' });
+      throw new BuildError({
+        what: `${days} days are not a valid lifetime of a release`,
+        fix: '1 to 3650.',
+      });
     }
     const images = await Promise.all(options.images.map(readImage));
     refuseTwins(images.map(({ image }) => image));
@@ -128,7 +131,7 @@ function parseManifest(text: string, where: string): z.infer<typeof manifestSche
     return manifestSchema.parse(JSON.parse(text));
   } catch (cause) {
     throw new BuildError({
-      what: 'this is no manifest of this version',
+      what: 'this is not a manifest of this version',
       where,
       fix: 'Build the image again.',
       cause,

@@ -59,7 +59,7 @@ export const verifyCommand = defineCommand({
 function refuse(folder: string, { key, files, findings }: Verdict): void {
   if (key === undefined) {
     throw new BuildError({
-      what: 'this is no release that a key which you trust has signed, so no file in it was looked at',
+      what: 'no key that you trust has signed this release, so none of its files was checked',
       where: folder,
       fix: 'Get SHA256SUMS and its signatures from the publisher again, and the public key from a second place.',
     });
@@ -69,7 +69,7 @@ function refuse(folder: string, { key, files, findings }: Verdict): void {
     throw new BuildError({
       what: `this is not the release as it was signed: ${printable(file)} is ${kind}${findings.length > 1 ? `, and ${findings.length - 1} more` : ''}`,
       where: folder,
-      fix: 'Get what is told above from the publisher again.',
+      fix: 'Get the files named above from the publisher again.',
     });
   }
   if (files > 0) return;

@@ -30,7 +30,7 @@ async function firstLine(file: string): Promise<string> {
 async function ask(question: string, signal: AbortSignal): Promise<string> {
   if (!process.stdin.isTTY) {
     throw new BuildError({
-      what: 'there is no terminal to ask for the passphrase at',
+      what: 'there is no terminal to ask for the passphrase',
       fix: 'Give --passphrase-file FILE.',
     });
   }

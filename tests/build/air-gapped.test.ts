@@ -67,7 +67,9 @@ test('an image is built from the lock that was written from a mirror', async () 
 test('a release is refused as long as nobody reviewed the scripts of its packages', async () => {
   const { exitCode, stderr } = await connected.run(['iso', ...ALPINE, ...from, '--release']);
   expect(exitCode).toBe(1);
-  expect(stderr).toContain('nobody reviewed these scripts of packages, so this is no release');
+  expect(stderr).toContain(
+    'nobody reviewed these scripts of packages, so this cannot be a release',
+  );
 });
 
 test('once it is locked, Alpine is what is built without saying which base', async () => {

@@ -22,7 +22,7 @@ export function missingDrivers(
         rule: 'driver',
         path: directory,
         what: `has no driver ${name}, which ${machine} needs`,
-        fix: 'Take a kernel that has it, or do not promise it: kernel.drivers of the profile.',
+        fix: 'Take a kernel that has it, or remove it from kernel.drivers of the profile.',
       })),
   );
 }

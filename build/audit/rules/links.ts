@@ -22,7 +22,7 @@ export function danglingLinks({ tree, links }: Survey): Finding[] {
       path: entry.path,
       what:
         end === undefined
-          ? `is a link to ${entry.target}, which leads in a circle`
+          ? `is a link to ${entry.target}, which forms a loop`
           : `is a link to ${entry.target}, which does not exist`,
       fix: 'Add the package that has the target, or drop the link.',
     });

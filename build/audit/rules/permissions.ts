@@ -25,7 +25,7 @@ export function unexpectedSetuid({ tree, entries }: Survey, { setuid }: AuditOpt
   for (const path of Object.keys(setuid)) {
     const file = tree.file(path);
     if (file !== undefined && present.has(file.path)) continue;
-    const what = 'is in the list `setuid` of the profile, but is no set-uid or set-gid file';
+    const what = 'is in the list `setuid` of the profile, but is not a set-uid or set-gid file';
     findings.push({ rule: 'setuid', path: path.slice(1), what, fix: 'Remove it from the list.' });
   }
   return findings;

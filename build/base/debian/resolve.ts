@@ -270,7 +270,9 @@ function lockPackage({ stanza, uri }: Chosen, { sources, replaced }: Surrounding
   const from = plainAddress(uri);
   const source = sources.find(({ address }) => from.startsWith(`${plainAddress(address)}/`));
   if (source === undefined) {
-    throw new BuildError({ what: `apt takes ${path} from ${uri}, which is none of its sources` });
+    throw new BuildError({
+      what: `apt takes ${path} from ${uri}, which is not one of its sources`,
+    });
   }
   // `lvm2 (2.03.31-2)`: the version is given only if it differs (deb-control(5)).
   const [, origin, sourceVersion] =

@@ -44,7 +44,7 @@ export function assertValid(
 ): void {
   if (now.getTime() + TOLERANCE < date.getTime()) {
     say(
-      `this machine's clock says ${formatMinute(now)}, before the index of ${suite} was made (${formatMinute(date)}): whether a newer one exists cannot be told`,
+      `this machine's clock says ${formatMinute(now)}, before the index of ${suite} was made (${formatMinute(date)}), so the index may be outdated`,
     );
   } else if (validUntil !== undefined && now > validUntil) {
     throw new BuildError({

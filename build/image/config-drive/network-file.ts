@@ -141,6 +141,6 @@ function wrong(what: string, where: string): BuildError {
   return new BuildError({
     what: printable,
     where,
-    fix: 'docs/network.md tells what may be there.',
+    fix: 'docs/network.md lists the keys.',
   });
 }

@@ -118,7 +118,7 @@ function sshEnabledFile(files: Readonly<Record<string, string>>): string {
 function shadowFile(hash: string): string {
   if (/^\$6\$[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{86}$/.test(hash)) return `root:${hash}\n`;
   throw new BuildError({
-    what: 'this is no hash of a password',
+    what: 'this is not a password hash',
     where: '--password-hash-file',
     fix: 'Write one with `openssl passwd -6`.',
   });

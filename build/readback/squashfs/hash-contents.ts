@@ -16,7 +16,8 @@ export async function hashContents(image: Squashfs): Promise<Map<number, string>
   const hashes = new Map([...files.keys()].map((inode) => [inode, new PartsHash()]));
   await visitContents(image, [...files.values()], (part) => {
     const { node, length, bytes } = part;
-    if (bytes.length !== length) throw unreadable(`/${node.path} has not the size it says`, where);
+    if (bytes.length !== length)
+      throw unreadable(`/${node.path} does not have the size that it states`, where);
     hashes.get(node.inode)?.take(part);
   });
   return new Map([...hashes].map(([inode, hash]) => [inode, hash.digest()]));

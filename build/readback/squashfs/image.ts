@@ -106,7 +106,7 @@ class Walk {
   nodes(): SquashfsNode[] {
     const { root } = this.#tables.superblock;
     const inode = this.#inode(root.block, root.offset);
-    if (inode.type !== 'directory') throw this.#damaged('its root is no directory');
+    if (inode.type !== 'directory') throw this.#damaged('its root is not a directory');
     const nodes = [this.#node('', inode)];
     this.#enter('', inode, nodes);
     for (const { claimed, found } of this.#names.values()) {
@@ -175,9 +175,9 @@ class Walk {
         const bytes = Buffer.from(name);
         if (cursor.at > end) throw this.#damaged('a directory is too long');
         if (name === '.' || name === '..' || /[/\0]/.test(name))
-          throw this.#damaged(`${JSON.stringify(name)} is no name`);
+          throw this.#damaged(`${JSON.stringify(name)} is not a valid name`);
         // The kernel uses binary search for names.
-        if (before.compare(bytes) >= 0) throw this.#damaged(`${name} is not in its place`);
+        if (before.compare(bytes) >= 0) throw this.#damaged(`${name} is not in byte order`);
         before = bytes;
         yield { name, typeNumber, place: { block, offset } };
       }

@@ -56,7 +56,7 @@ export class Metadata {
     const whole = blocks.every(({ length }, index) =>
       index < blocks.length - 1 ? length === BLOCK : length > 0 && length <= BLOCK,
     );
-    if (!whole) throw unreadable('a metadata block has not the size it must have', where);
+    if (!whole) throw unreadable('a metadata block has the wrong size', where);
     const starts = new Map(stored.map(({ at }, index) => [at, index * BLOCK]));
     return new Metadata(Buffer.concat(blocks), starts, where);
   }
@@ -105,7 +105,6 @@ export async function readTable(
       throw unreadable('the list of a table is wrong', source.where);
     }
   }
-  if (metadata.size !== size)
-    throw unreadable('a table has not the size it must have', source.where);
+  if (metadata.size !== size) throw unreadable('a table has the wrong size', source.where);
   return { start, table: metadata.from(0, 0) };
 }

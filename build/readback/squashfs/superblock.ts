@@ -39,7 +39,7 @@ export interface Superblock {
  * @throws BuildError if it is not one of squashfs 4.0, or the compression algorithm is not supported
  */
 export function parseSuperblock(cursor: Cursor, where: string): Superblock {
-  if (cursor.u32() !== MAGIC) throw unreadable('it is no squashfs', where);
+  if (cursor.u32() !== MAGIC) throw unreadable('it is not a squashfs', where);
   const inodes = cursor.u32();
   const madeAt = cursor.u32();
   const blockSize = cursor.u32();

@@ -24,7 +24,7 @@ export async function verifySquashfs(
   const worker = new Worker(THREAD, { workerData, env: isolatedEnvironment(), execArgv: [] });
   try {
     const [outcome]: Outcome[] = await once(worker, 'message', { signal });
-    if (outcome === undefined) throw new Error('the thread that reads back said nothing');
+    if (outcome === undefined) throw new Error('the thread that reads back reported nothing');
     if ('failure' in outcome) throw new BuildError(outcome.failure);
     assertNone(outcome.problems, { what: 'the root filesystem', where: file });
   } finally {

@@ -127,7 +127,7 @@ test.each([
     ...([
       '2027-03-01',
       '2027-03-02',
-      'its newest entry is of 2026, whatever its date says',
+      'its newest entry is from 2026, whatever its date says',
     ] as const),
   ],
 ])('a database %s', (_, date, asOf, outdated) => {

@@ -4,19 +4,23 @@ import { parseReviews } from '../../../build/advisories/reviews.ts';
 import { SECDB, TRACKER } from './databases.ts';
 
 test.each([
-  ['no JSON', '<html>404</html>', 'it is no JSON'],
-  ['a list', '[]', 'neither Alpine’s nor Debian’s'],
-  ['null', 'null', 'neither Alpine’s nor Debian’s'],
+  ['no JSON', '<html>404</html>', 'it is not JSON'],
+  ['a list', '[]', 'not an advisory database of Alpine or Debian'],
+  ['null', 'null', 'not an advisory database of Alpine or Debian'],
   ['an empty object', '{}', 'it names no vulnerability'],
   [
     'a database without packages',
     JSON.stringify({ ...SECDB, packages: [] }),
     'it names no vulnerability',
   ],
-  ['one that was cut off', JSON.stringify(TRACKER).slice(0, -20), 'it is no JSON'],
+  ['one that was cut off', JSON.stringify(TRACKER).slice(0, -20), 'it is not JSON'],
   ['packages that are none', JSON.stringify({ ...SECDB, packages: [{}] }), 'packages.0.pkg'],
   ['a state that is new', JSON.stringify(TRACKER).replace('"open"', '"maybe"'), '.status: '],
-  ['a name with an escape', JSON.stringify({ '\u001b[2J': TRACKER.openssl }), 'neither'],
+  [
+    'a name with an escape',
+    JSON.stringify({ '\u001b[2J': TRACKER.openssl }),
+    'not an advisory database',
+  ],
 ])('%s is refused by its reason', (_, text, message) => {
   expect(() => parseDatabase(text, 'data.json')).toThrow(message);
   expect(() => parseDatabase(text, 'data.json')).toThrow('(data.json)');

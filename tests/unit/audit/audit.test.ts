@@ -16,7 +16,7 @@ test('a sound tree passes', () => {
 test('one error lists what was found, and what to do', () => {
   expect(() => assertAudited(dangling(1), { setuid: {} })).toThrow(BuildError);
   expect(() => assertAudited(dangling(1), { setuid: {} })).toThrow(
-    'has one thing that cannot work. Mend in the profile or an overlay:\n  link: /usr/l0 is a link to no0, which does not exist. Add the',
+    'has one thing that cannot work. Fix in the profile or an overlay:\n  link: /usr/l0 is a link to no0, which does not exist. Add the',
   );
 });
 
@@ -50,7 +50,7 @@ test('the same finding at many paths is one line', () => {
     ...['a', 'b', 'c'].map((name) => symlink(`usr/${name}`, 'nothing')),
   );
   expect(() => assertAudited(tree, { setuid: {} })).toThrow(
-    'has one thing that cannot work. Mend in the profile or an overlay:\n  link: /usr/a (and 2 more) is a link to nothing',
+    'has one thing that cannot work. Fix in the profile or an overlay:\n  link: /usr/a (and 2 more) is a link to nothing',
   );
 });
 

@@ -42,7 +42,7 @@ test.each([
 
 test('links in a circle are found', () => {
   expect(audited([symlink('a', '/b'), symlink('b', 'a'), file('c')])).toEqual([
-    'link: a is a link to /b, which leads in a circle',
-    'link: b is a link to a, which leads in a circle',
+    'link: a is a link to /b, which forms a loop',
+    'link: b is a link to a, which forms a loop',
   ]);
 });

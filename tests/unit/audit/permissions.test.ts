@@ -29,7 +29,7 @@ test.each([[[file('bin/su', 'su', { mode: 0o755 })]], [[]]])(
   'an entry of the list that matches nothing is found',
   (tree) => {
     expect(audited(tree, { setuid: { '/bin/su': 'log in as root' } })).toEqual([
-      'setuid: bin/su is in the list `setuid` of the profile, but is no set-uid or set-gid file',
+      'setuid: bin/su is in the list `setuid` of the profile, but is not a set-uid or set-gid file',
     ]);
   },
 );

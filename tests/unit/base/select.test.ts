@@ -34,7 +34,9 @@ test('Alpine that is locked is taken without asking a mirror, where Debian must 
 test('in a development build Debian stands in when no mirror answers, and one line says so', async () => {
   expect(await automatic(await profileAt([nowhere, nowhere]), {})).toEqual({
     name: 'debian',
-    said: ['qvdc: packages come from Debian: no mirror of Alpine answers (BASE=alpine insists)'],
+    said: [
+      'qvdc: packages come from Debian: no mirror of Alpine answers (BASE=alpine selects it anyway)',
+    ],
   });
 });
 
@@ -50,9 +52,7 @@ test('where Alpine is not locked, Debian is taken without asking a mirror', asyn
   const found = await automatic(profile, { isLocked: () => false });
   expect(found).toEqual({
     name: 'debian',
-    said: [
-      'qvdc: packages come from Debian: Alpine is not locked (BASE=alpine takes it all the same)',
-    ],
+    said: ['qvdc: packages come from Debian: Alpine is not locked (BASE=alpine selects it anyway)'],
   });
   expect(mirror.asked).toEqual([]);
 });

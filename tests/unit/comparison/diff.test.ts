@@ -51,7 +51,7 @@ test('an image is the same as itself, which ends with 0', async () => {
 test('settings, sizes and files of two ISOs are told, part by part, which ends with 1', async () => {
   expect(await diff(before, after)).toBe(1);
   for (const line of [
-    'its packages are not told: there is no database of them in it, and no manifest beside it',
+    'its packages are unknown: there is no database of them in it, and no manifest beside it',
     '  build id: aaaa → bbbb',
     '  initramfs MODULES: loop → loop zram',
     '  os-release VERSION_ID: 1 → 2',
@@ -141,7 +141,7 @@ test('other forms of an image, which would look like a root filesystem, are refu
     await writeFile(path, bytes);
     expect(await diff(path, before), name).toBe(2);
     expect(output.complained).toContain(
-      `this is ${name}, which is not looked into (${path}). Compare the ISO, the qcow2 or the tar`,
+      `this is ${name}, and its content cannot be compared (${path}). Compare the ISO, the qcow2 or the tar`,
     );
   }
 });
@@ -212,7 +212,7 @@ test('names with markup or control characters are text, for a terminal and in Ma
 
 test.each<[string, (folder: string) => Promise<string>, string]>([
   ['nothing', async (folder) => join(folder, 'x'), 'there is no such file'],
-  ['a folder', async (folder) => folder, 'this is no file'],
+  ['a folder', async (folder) => folder, 'this is not a file'],
   ['text', async (folder) => write(folder, 'hello'), 'this is neither an image nor a lock'],
   ['other JSON', async (folder) => write(folder, '{}'), 'lock is wrong'],
   [
@@ -250,5 +250,5 @@ async function half(folder: string): Promise<string> {
 test('a lock and an image without packages have nothing to compare', async () => {
   const lock = await write(await temporaryFolder(), JSON.stringify(sampleLock()));
   expect(await diff(lock, before)).toBe(2);
-  expect(output.complained).toContain('have nothing that both tell of');
+  expect(output.complained).toContain('have nothing in common that can be compared');
 });

@@ -170,12 +170,12 @@ test('what is the same need not be here, and of what differs is told why no byte
   const other = { ...file, sha256: '0'.repeat(64) };
   expect(await compared(other, file)).toMatchObject({
     result: 'differs',
-    place: 'the published one is not here to be compared with',
+    place: 'the published file is not here, so it cannot be compared',
   });
   await writeFile(join(published, 'a.iso'), 'made');
   expect(await compared(other, file)).toMatchObject({
     result: 'differs',
-    place: 'the one that is here is not the one that was published',
+    place: 'the file that is here differs from the published one',
   });
 });
 

@@ -108,7 +108,7 @@ test.each([
   ['sizes of a lock', ['sizes', 'lock'], 'there are no files in it'],
   ['a build without a manifest', ['build', 'lock'], 'there is no manifest of its build'],
   ['a build of long ago', ['build', 'old'], 'does not say when each step of the build began'],
-  ['packages of a tar', ['packages', 'tar', '--before', 'lock'], 'packages are in it is not told'],
+  ['packages of a tar', ['packages', 'tar', '--before', 'lock'], 'its packages are unknown'],
 ])('%s cannot be drawn', async (_what, [subject = '', image = '', ...rest], words) => {
   const folder = await temporaryFolder();
   const at = (name: string) => join(folder, name);

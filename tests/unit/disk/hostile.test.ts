@@ -252,7 +252,7 @@ test('an image that is not the announced one, or a disk that forgets, ends an in
     },
   });
   await expect(writeInstalledDisk(forgetful, installRequest(layout))).rejects.toThrow(
-    /reads otherwise/,
+    /reads back differently/,
   );
   for (const disk of [device, forgetful]) {
     expect((await disk.read(0, 512)).subarray(0, 440)).toEqual(Buffer.alloc(440));

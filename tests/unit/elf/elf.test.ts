@@ -89,7 +89,7 @@ const PHDR = 64;
 const DYNAMIC = PHDR + 2 * 56;
 
 test.each<[string, Buffer, string]>([
-  ['nothing', Buffer.alloc(0), 'does not begin'],
+  ['nothing', Buffer.alloc(0), 'does not start'],
   ['only the magic', Buffer.from('\x7fELF'), 'neither 32 nor 64'],
   ['a third class', patched(4, 3, 1), 'neither 32 nor 64'],
   ['a third byte order', patched(5, 3, 1), 'byte order'],

@@ -149,7 +149,7 @@ test('one whose init cannot be started is refused', async () => {
     'busybox-static': { entries: [program('bin/busybox', await readFile('/bin/busybox'))] },
   };
   await expect(makeStep(packages, file('init', '#!/bin/busybox sh\n'))).rejects.toThrow(
-    'the initramfs has one thing that cannot work. Mend in the profile or an overlay:\n  init: /init is not executable.',
+    'the initramfs has one thing that cannot work. Fix in the profile or an overlay:\n  init: /init is not executable.',
   );
 });
 

@@ -181,7 +181,7 @@ describe('an ISO', () => {
   test('is refused when something is on it that was not meant to be', async () => {
     const { '/boot/vmlinuz': _, ...files } = expected.files;
     await expect(verifyIso(await copy(), { ...expected, files })).rejects.toThrow(
-      'written: /boot/vmlinuz is too much (',
+      'written: /boot/vmlinuz is unexpected (',
     );
   });
 
@@ -214,7 +214,7 @@ describe('an ISO', () => {
     // What is loaded begins with a sector that loads the rest, and has room before the first slot.
     expect(bios?.core.length).toBeLessThan(1024 * 1024);
     await expect(readBootFiles(loader, 'x')).rejects.toThrow(
-      'has not what an installed disk boots by',
+      'lacks files that an installed disk needs to boot',
     );
     await expect(readBootFiles(join(loader, 'gone'))).rejects.toThrow('cannot be read');
   });

@@ -73,7 +73,7 @@ test('the kernel is told which program starts, its initramfs, and what it is tol
 test.each(['a=$b', 'a="b c"', 'a;b', 'x&&y', '#x'])(
   'a parameter that iPXE reads itself is refused: %s',
   (one) => {
-    expect(() => ipxeScript({ title: '', parameters: [one] })).toThrow('would not hand');
+    expect(() => ipxeScript({ title: '', parameters: [one] })).toThrow('would not pass');
   },
 );
 

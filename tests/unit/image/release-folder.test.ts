@@ -57,14 +57,14 @@ test.each([
 ])('a folder with an image of %s is refused, and left as it is', async (_, name) => {
   const folder = await folderWith({ [name]: '', 'release.json': listOf('1.2.3') });
   await expect(openReleaseFolder(folder, RELEASE)).rejects.toThrow(
-    `the folder has what would not be of this release: ${name} (${folder}). Remove what is there`,
+    `the folder has files that do not belong to this release: ${name} (${folder}). Remove what is there`,
   );
   expect((await readdir(folder)).sort()).toEqual([name, 'release.json'].sort());
 });
 
 test('a folder whose list is of another version, or is none, is refused', async () => {
   const other = await folderWith({ 'release.json': listOf('1.2.2') });
-  await expect(openReleaseFolder(other, RELEASE)).rejects.toThrow('is the release 1.2.2, and not');
+  await expect(openReleaseFolder(other, RELEASE)).rejects.toThrow('holds release 1.2.2, not');
   const broken = await folderWith({ 'release.json': '{' });
-  await expect(openReleaseFolder(broken, RELEASE)).rejects.toThrow('it is no JSON');
+  await expect(openReleaseFolder(broken, RELEASE)).rejects.toThrow('it is not JSON');
 });

@@ -70,7 +70,7 @@ test('one bit that is flipped in the data is found, and where', async () => {
   const { data, tree, rootHash } = await sample(300);
   await flipBit(data, 257 * VERITY_BLOCK + 4095);
   expect(await compareVerity({ data, tree, rootHash })).toEqual([
-    'block 257 of 4096 bytes is not what its hash tree says',
+    'block 257 of 4096 bytes does not match its hash tree',
   ]);
 });
 
@@ -99,7 +99,7 @@ test('one bit that is flipped anywhere in the tree is found', async () => {
 test('a tree of other data, a cut one and one that goes on are refused', async () => {
   const { data, tree, rootHash, bytes } = await sample(300);
   const problems = await compareVerity({ data, tree, rootHash: '0'.repeat(64) });
-  expect(problems).toEqual(['block 0 of level 0 of its tree is not what is above it']);
+  expect(problems).toEqual(['block 0 of level 0 of its tree does not match the level above it']);
   const other = await sample(299);
   await expect(compareVerity({ data, tree: other.tree, rootHash })).rejects.toThrow(
     'it is of 299 blocks of 4096 bytes, not of 1228800 bytes',

@@ -93,11 +93,11 @@ describe('the index', () => {
   });
 
   test.each([
-    ['a.ko', 'no ELF', 'does not begin as one'],
+    ['a.ko', 'no ELF', 'does not start with the ELF'],
     ['a.ko.gz', 'no gzip', 'cannot be unpacked'],
     ['a.ko.zst', 'no zstd', 'cannot be unpacked'],
     ['a.ko.xz', 'xz', 'xz, which is not supported'],
-    ['a.ko', '', 'does not begin as one'],
+    ['a.ko', '', 'does not start with the ELF'],
   ])('a module %s holding %j is an error', (name, content, why) => {
     expect(() => indexOf(file(`lib/modules/${RELEASE}/${name}`, content))).toThrow(BuildError);
     expect(() => indexOf(file(`lib/modules/${RELEASE}/${name}`, content))).toThrow(why);

@@ -96,8 +96,8 @@ test('more modules than fit into a batch come out whole', async () => {
 test('a damaged module is refused with its package', async () => {
   const whole = packed('module'.repeat(1000));
   const damages: [Buffer, string][] = [
-    [whole.subarray(0, -20), `what should be an xz stream is none (${PACKAGE})`],
-    [Buffer.alloc(100), `what should be an xz stream is none (${PACKAGE})`],
+    [whole.subarray(0, -20), `this is not an xz stream (${PACKAGE})`],
+    [Buffer.alloc(100), `this is not an xz stream (${PACKAGE})`],
     [Buffer.from(whole).fill(0, 24, 40), `an xz stream is damaged (${PACKAGE})`],
   ];
   for (const [bytes, message] of damages) {

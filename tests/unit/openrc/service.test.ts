@@ -37,7 +37,7 @@ test.each([
   ["\tneed 'net'", "need 'net'"],
 ])('a depend() with %j is refused with its service', (line, shown) => {
   expect(() => parseService('net', `depend() {\n${line}\n}\n`)).toThrow(
-    `depend() holds ${JSON.stringify(shown)}, which cannot be told without running it (/etc/init.d/net)`,
+    `depend() holds ${JSON.stringify(shown)}, whose result only running it would show (/etc/init.d/net)`,
   );
 });
 

@@ -7,9 +7,9 @@ test('a forward leads from a port of this host to one of the guest', () => {
 });
 
 test.each(['', '443', '0:443', '443:0', '65536:1', '1:65536', 'a:b', '1:2:3', '1:2,x=y', ' 1:2'])(
-  '%j is no forward',
+  '%j is not a forward',
   (text) => {
-    expect(() => parseForward(text)).toThrow(/is no forward of a port \(--forward\)\. Write/);
+    expect(() => parseForward(text)).toThrow(/is not a port forward \(--forward\)\. Write/);
   },
 );
 

@@ -37,7 +37,7 @@ test('whatever differs is told', () => {
   tree.add(file('etc/more'));
   expect(compareCpio(archive(), tree, meant).sort()).toEqual(
     [
-      '/bin/busybox is too much',
+      '/bin/busybox is unexpected',
       '/bin/sh has target "busybox", not "busybux"',
       '/dev/console is a character, not a block',
       '/etc/empty has mode 644, not 600',
@@ -58,7 +58,7 @@ test.each<[string, (bytes: Buffer) => Buffer, string]>([
   [
     'of another format',
     (bytes) => Buffer.from(bytes.toString('latin1').replace('070701', '070702'), 'latin1'),
-    'it is no cpio archive',
+    'it is not a cpio archive',
   ],
   [
     'with a malformed number',

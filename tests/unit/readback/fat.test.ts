@@ -53,7 +53,7 @@ test('an image that is cut off, or damaged in its tables, is refused', async () 
     });
   expect(refusal((bytes) => bytes.subarray(0, -512))).toThrow('not as large as its image');
   expect(refusal((bytes) => bytes.subarray(0, 20))).toThrow('it ends too early');
-  expect(setByte(510, 0)).toThrow('it is no FAT file system');
+  expect(setByte(510, 0)).toThrow('it is not a FAT file system');
   const reserved = image.readUInt16LE(14) * 512;
   expect(setByte(reserved + 5, 0x77)).toThrow('its tables differ from each other');
 });

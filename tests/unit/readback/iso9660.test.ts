@@ -82,8 +82,12 @@ test('a file in several pieces, as one of 4 GiB is, is one file', async () => {
 });
 
 test.each<[string, (iso: Buffer) => void, string]>([
-  ['no ISO', (iso) => iso.fill(0, 16 * SECTOR, 17 * SECTOR), 'it is no ISO 9660 file system'],
-  ['a name that leads out', (iso) => iso.write('/', recordOf(iso, 'b').letter), '"/" is no name'],
+  ['no ISO', (iso) => iso.fill(0, 16 * SECTOR, 17 * SECTOR), 'it is not an ISO 9660 file system'],
+  [
+    'a name that leads out',
+    (iso) => iso.write('/', recordOf(iso, 'b').letter),
+    '"/" is not a valid name',
+  ],
   ['a name twice', (iso) => iso.write('a', recordOf(iso, 'b').letter), '/a is in it twice'],
   [
     'a file behind the end',

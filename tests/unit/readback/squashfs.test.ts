@@ -176,7 +176,7 @@ test('a path too few, a path too many and a name of another file are told', asyn
   expect(await compareSquashfs(quick, meant(tree))).toEqual([
     '/etc/more is missing',
     '/usr/bin/tool and /usr/bin/alias are one file',
-    '/etc/many/1 is too much',
+    '/etc/many/1 is unexpected',
   ]);
 });
 
@@ -184,7 +184,7 @@ test('another time stamp is told', async () => {
   const tree = treeOf(...entries());
   const later = { entries: tree.entries(), epoch: EPOCH + 1 };
   await expect(verifySquashfs(quick, later)).rejects.toThrow(
-    /^the root filesystem does not read back as it was meant: .* has time 1700000000, not 1700000001; .* and \d+ more \(/,
+    /^the root filesystem does not read back as it was written: .* has time 1700000000, not 1700000001; .* and \d+ more \(/,
   );
 });
 

@@ -151,9 +151,7 @@ describe('a signed release', () => {
     expect(await readFile(at('qvdc.ova.intoto.jsonl'), 'utf8')).toBe(before);
     expect(await told({ trusted: [others.trusted, ours.trusted] })).toEqual([]);
     expect(await told({ trusted: [others.trusted] })).toEqual([
-      expect.stringMatching(
-        'not trusted: qvdc.ova.intoto.jsonl: its signature is by none of the keys',
-      ),
+      expect.stringMatching('not trusted: qvdc.ova.intoto.jsonl: it is not signed with a key'),
     ]);
     const typed = before.replace(STATEMENT_TYPE, RELEASE_LIST_TYPE);
     for (const other of ['{}', before.replace('"payload":"e', '"payload":"f'), typed]) {
@@ -241,8 +239,8 @@ describe('of a release is told', () => {
       'changed: quantix-os.iso: it has 21001 bytes instead of 21000',
       'truncated: qvdc.ova: it ends after 5000 of 15000 bytes',
       'missing: release.json: it is not there',
-      'extra: evil.iso: it is no part of what was signed',
-      'extra: folder: it is no part of what was signed',
+      'extra: evil.iso: it was not signed',
+      'extra: folder: it was not signed',
     ]);
   });
 
@@ -254,7 +252,7 @@ describe('of a release is told', () => {
     await rm(at('quantix-os.iso'));
     await symlink(`${folder}.iso`, at('quantix-os.iso'));
     expect(await told()).toEqual([
-      'changed: quantix-os.iso: it is no plain file',
+      'changed: quantix-os.iso: it is not a regular file',
       'changed: qvdc.ova: its SHA-256 is not the one that was signed',
     ]);
   });
@@ -263,10 +261,10 @@ describe('of a release is told', () => {
     const trusted = [others.trusted];
     const verdict = await verifyFolder(folder, { trusted });
     expect(verdict).toMatchObject({ key: undefined, files: 0 });
-    const by = `none of the keys that are trusted here: others ${others.trusted.id.slice(0, 16)}`;
+    const by = `not signed with a key that is trusted here: others ${others.trusted.id.slice(0, 16)}`;
     expect(await told({ trusted })).toEqual([
-      `not trusted: SHA256SUMS.minisig: the signature is by ${by}`,
-      `not trusted: SHA256SUMS.sig: the signature is by ${by}`,
+      `not trusted: SHA256SUMS.minisig: it is ${by}`,
+      `not trusted: SHA256SUMS.sig: it is ${by}`,
     ]);
   });
 
@@ -277,10 +275,12 @@ describe('of a release is told', () => {
       await signed(other, '0.2.0', others.signer);
       await cp(join(other, name), at(name));
       expect(await told()).toEqual([
-        expect.stringMatching(`not trusted: ${name}: the signature is by none of the keys`),
+        expect.stringMatching(`not trusted: ${name}: it is not signed with a key`),
       ]);
       await truncate(at(name), 100);
-      expect(await told()).toEqual([expect.stringMatching(`changed: ${name}: it is no signature`)]);
+      expect(await told()).toEqual([
+        expect.stringMatching(`changed: ${name}: it is not an? [a-zA-Z]+ signature`),
+      ]);
       await rm(at(name));
       expect(await told()).toEqual([`missing: ${name}: the signature is not there`]);
       expect(await told({ ignoreMissing: true })).toEqual([]);
@@ -313,7 +313,7 @@ describe('of a release is told', () => {
     await writeFile(at('SHA256SUMS.minisig'), await signMinisign(sums, ours.signer, ''));
     await writeFile(at('SHA256SUMS.sig'), await signSsh(sums, ours.signer));
     expect(await told()).toEqual([
-      expect.stringMatching('not trusted: release.dsse.json: its signature is by none of the keys'),
+      expect.stringMatching('not trusted: release.dsse.json: it is not signed with a key'),
     ]);
   });
 
@@ -326,14 +326,14 @@ describe('of a release is told', () => {
     for (const [text, what] of [
       [
         elsewhere,
-        'mixed up: .*: ours has signed it, but it is about another qvdc.ova than SHA256SUMS',
+        'mixed up: .*: ours has signed it, but the qvdc.ova that it describes is not the one in SHA256SUMS',
       ],
       [
         statement.replace('.ova', '.iso'),
-        'mixed up: .* it is about another qvdc.iso than SHA256SUMS',
+        'mixed up: .* the qvdc.iso that it describes is not the one in SHA256SUMS',
       ],
-      ['{}', 'not trusted: .*: it is no provenance: subject: '],
-      ['{', 'not trusted: .*: it is no JSON'],
+      ['{}', 'not trusted: .*: it is not a provenance statement: subject: '],
+      ['{', 'not trusted: .*: it is not JSON'],
     ] as const) {
       await writeFile(at(jsonl), await sealed(text));
       await signFolder(folder, { signer: ours.signer });
@@ -345,7 +345,7 @@ describe('of a release is told', () => {
     await writeFile(at(jsonl), await sealed(`${statement} `));
     await signSums();
     expect(await told()).toEqual([
-      `mixed up: ${jsonl}: ours has signed it, but qvdc.ova.intoto.json says something else`,
+      `mixed up: ${jsonl}: ours has signed it, but qvdc.ova.intoto.json differs from it`,
     ]);
   });
 
@@ -366,7 +366,7 @@ describe('nothing is signed', () => {
     await rm(at('qvdc.ova'));
     await expect(signing()).rejects.toThrow('it names qvdc.ova, which is not there');
     await writeFile(at('release.json'), '{}');
-    await expect(signing()).rejects.toThrow('it is no list of a release');
+    await expect(signing()).rejects.toThrow('it is not the file list of a release');
     await expect(readFile(at('SHA256SUMS'))).rejects.toThrow('ENOENT');
   });
 
@@ -377,7 +377,7 @@ describe('nothing is signed', () => {
     await expect(signing()).rejects.toThrow(`there is no file to sign (${folder})`);
     await mkdir(at('oci'));
     await expect(signing()).rejects.toThrow(
-      `no plain file, and cannot be part of a release (${at('oci')})`,
+      `not a regular file, so it cannot be part of a release (${at('oci')})`,
     );
   });
 
@@ -404,5 +404,5 @@ test('a folder that is no release is told as such', async () => {
   await expect(verifying()).rejects.toThrow('it is longer than 16 MiB');
   await rm(at('SHA256SUMS'));
   await execa('mkfifo', [at('SHA256SUMS')]);
-  await expect(verifying()).rejects.toThrow(`it is no plain file (${at('SHA256SUMS')})`);
+  await expect(verifying()).rejects.toThrow(`it is not a regular file (${at('SHA256SUMS')})`);
 });

@@ -111,7 +111,11 @@ describe('ssh-agent', () => {
   });
 
   test.each([
-    ['zeroes', Buffer.alloc(64), 'no signature by its public key: 64 bytes (ssh-agent)'],
+    [
+      'zeroes',
+      Buffer.alloc(64),
+      'not a signature that its public key verifies: 64 bytes (ssh-agent)',
+    ],
     ['too little', Buffer.alloc(8), 'a signature of 8 bytes is not Ed25519'],
   ])('that signs with %s is not believed', async (_, bytes, why) => {
     const blob = sshString(Buffer.concat([sshString('ssh-ed25519'), sshString(bytes)]));

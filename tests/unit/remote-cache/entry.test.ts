@@ -46,9 +46,9 @@ test('a cache may write the message anew, in its own order', () => {
 
 test.each<[string, Uint8Array, RegExp]>([
   ['nothing', Buffer.alloc(0), /is not signed/],
-  ['a page of HTML', Buffer.from('<!doctype html><p>Log in'), /is no ActionResult/],
-  ['half of an entry', entry.subarray(0, entry.length / 2), /is no ActionResult/],
-  ['zeros', Buffer.alloc(100), /is no ActionResult/],
+  ['a page of HTML', Buffer.from('<!doctype html><p>Log in'), /is not an ActionResult/],
+  ['half of an entry', entry.subarray(0, entry.length / 2), /is not an ActionResult/],
+  ['zeros', Buffer.alloc(100), /is not an ActionResult/],
   ['more than any entry has', Buffer.alloc(LONGEST_ENTRY + 1), /is longer than/],
   [
     'another build system’s result',
@@ -70,7 +70,7 @@ test.each<[string, Uint8Array, RegExp]>([
   [
     'a signature by somebody else',
     sealEntry(step, { seconds: 1, outputs }, newPair().secret),
-    /by none of the keys that are trusted here: ci/,
+    /not signed with a key that is trusted here: ci/,
   ],
   [
     'the result of another step',

@@ -62,10 +62,10 @@ test('name and password come from a .netrc, for https', async () => {
 });
 
 test.each<[string, () => Record<string, string>, RegExp]>([
-  ['an address that is none', () => ({ '': 'cache.example', _KEYS: keys }), /no address/],
-  ['another protocol', () => ({ '': 'grpc://cache.example', _KEYS: keys }), /no address/],
-  ['a question in it', () => ({ '': 'https://c/?x', _KEYS: keys }), /no address/],
-  ['no keys', () => ({ '': 'https://c' }), /nobody is trusted.*QUANTIX_REMOTE_CACHE_KEYS/],
+  ['an address that is none', () => ({ '': 'cache.example', _KEYS: keys }), /not the address/],
+  ['another protocol', () => ({ '': 'grpc://cache.example', _KEYS: keys }), /not the address/],
+  ['a question in it', () => ({ '': 'https://c/?x', _KEYS: keys }), /not the address/],
+  ['no keys', () => ({ '': 'https://c' }), /no key is trusted.*QUANTIX_REMOTE_CACHE_KEYS/],
   ['a folder without keys', () => ({ '': 'https://c', _KEYS: folder }), /no public key, \*\.pem/],
   ['a key that is not there', () => ({ '': 'https://c', _KEY: '/nowhere' }), /cannot be read/],
   [

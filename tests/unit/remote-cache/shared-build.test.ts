@@ -144,7 +144,7 @@ test('results that somebody else has signed are refused, made here, and told', a
   const { made, report } = await (await Runner.open()).build(reader(server));
   expect(made).toEqual(ALL);
   expect(report.refused).toHaveLength(3);
-  expect(report.refused[0]).toMatch(/^sea: its signature is by none of the keys .*: ci /);
+  expect(report.refused[0]).toMatch(/^sea: it is not signed with a key .*: ci /);
   expect(report.givenUp).toBeUndefined();
 });
 

@@ -68,14 +68,18 @@ test('the same programs give the same file', () => {
 });
 
 test.each<[string, Buffer, RegExp]>([
-  ['of 32 bits', elfFile({ bits: 32 }), /it is no 64-bit program/],
+  ['of 32 bits', elfFile({ bits: 32 }), /it is not a 64-bit program/],
   ['without a note', elfFile(), /it has no note/],
   ['built without support', smallNode({ data: '' }), /it was built without them/],
   ['that has programs', made, /there are programs in it already/],
   ['with two marks', smallNode({ data: `${FUSE}0 ${FUSE}0` }), /its mark for them is there twice/],
   ['that is cut off', node.subarray(0, 400), /it is cut off/],
   ['with memory without end', smallNode({ zeros: 2 ** 40 }), /its last segment is damaged/],
-  ['that is none', Buffer.from('#!/bin/sh\n'.repeat(20)), /it does not begin as one/],
+  [
+    'that is none',
+    Buffer.from('#!/bin/sh\n'.repeat(20)),
+    /it does not start with the ELF magic number/,
+  ],
 ])('a Node %s is refused', (_, bytes, message) => {
   expect(() => withPrograms(bytes, BLOB, 'node')).toThrow(message);
 });

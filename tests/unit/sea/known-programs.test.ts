@@ -9,6 +9,6 @@ test.each(['quantix-os', 'qvdc'])('there are the programs that %s names', async 
 test('a program that there is not is told, with those that there are', async () => {
   const profile = { file: '/my/appliance.ts', programs: ['qx-disk', 'qx-nodes', 'qx-constructor'] };
   await expect(checkPrograms(PROJECT, profile)).rejects.toThrow(
-    /^the profile names programs that there are not: qx-nodes, qx-constructor \(\/my\/appliance\.ts\)\. Programs there are: qx-disk, qx-node, /,
+    /^the profile names programs that do not exist: qx-nodes, qx-constructor \(\/my\/appliance\.ts\)\. The programs are: qx-disk, qx-node, /,
   );
 });

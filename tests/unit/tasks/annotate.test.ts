@@ -53,7 +53,7 @@ test('what is open is a warning of the profile, what is not is not told', async 
     JSON.stringify({ ...advisory, version: '3.5.1-1', fixed: '3.5.4-1', open, packages: [] }),
   );
   expect(await tell(lines, { github: true })).toBe(
-    '::warning file=profiles/qvdc.ts,title=qx-build::CVE-2026-1 is open in openssl 3.5.1-1 of qvdc, mended in 3.5.4-1\n',
+    '::warning file=profiles/qvdc.ts,title=qx-build::CVE-2026-1 is open in openssl 3.5.1-1 of qvdc, fixed in 3.5.4-1\n',
   );
 });
 

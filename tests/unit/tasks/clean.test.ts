@@ -129,7 +129,7 @@ test('a folder with other things does not become a cache', async () => {
   const cache = cacheRooms(join(folder, 'home'));
   await plant(cache.root, ['letter.txt']);
   expect(() => markCache(cache)).toThrow(
-    /no cache of qx-build: it has letter\.txt .*QUANTIX_CACHE/,
+    /not a cache of qx-build: it has letter\.txt .*QUANTIX_CACHE/,
   );
   const pictures = cacheRooms(join(folder, 'srv'));
   await plant(pictures.images, ['holiday.jpg']);

@@ -188,7 +188,7 @@ test('the state of sources is the commit, and whether files differ from it', asy
     });
   await mkdir(at('below'));
   expect(await readSourceState(folder)).toBeUndefined();
-  await expect(requireCommit(folder)).rejects.toThrow('this is no git repository');
+  await expect(requireCommit(folder)).rejects.toThrow('this is not a git repository');
   await git('init', '-q');
   expect(await readSourceState(folder)).toBeUndefined();
   await writeFile(at('.gitignore'), '/dist/\n');

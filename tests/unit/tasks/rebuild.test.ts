@@ -255,7 +255,7 @@ describe('nothing is made', () => {
     await expect(check()).rejects.toThrow(
       `commit ${commit} is not in this clone (${at('project')}). Fetch it`,
     );
-    await expect(check({ project: folder })).rejects.toThrow('this is no clone of the sources');
+    await expect(check({ project: folder })).rejects.toThrow('this is not a clone of the sources');
   });
 
   test('where the release was not built from a commit as it is', async () => {
@@ -278,7 +278,7 @@ describe('nothing is made', () => {
       'CPU riscv',
     );
     expect(() => planRun({ ...published, list: { ...published.list, version: '0.3.0' } })).toThrow(
-      'its images are of version 0.2.0, and it is of 0.3.0',
+      'its images have version 0.2.0, but the release has 0.3.0',
     );
   });
 
@@ -335,9 +335,9 @@ describe('a release is not believed', () => {
   test('where nobody, or somebody else, has signed it, unless that is wanted', async () => {
     await publish();
     await signFolder(at('0.2.0'), { signer: others.signer });
-    await expect(read()).rejects.toThrow('its signature is by none of the keys');
+    await expect(read()).rejects.toThrow('it is not signed with a key');
     await rm(at('0.2.0/release.dsse.json'));
-    await expect(read()).rejects.toThrow(/nobody has signed the release.*--unsigned/);
+    await expect(read()).rejects.toThrow(/the release is not signed.*--unsigned/);
     const unsigned = await readPublished(at('0.2.0/release.json'), undefined);
     expect(unsigned.list.version).toBe('0.2.0');
   });
@@ -353,7 +353,7 @@ describe('a release is not believed', () => {
     ['names what is no commit', /"gitCommit":"[0-9a-f]+"/, '"gitCommit":"main"', 'gitCommit'],
     ['is of another type of build', 'appliance/v1', 'appliance/v2', 'buildType'],
     ['is about no file', /"subject":\[[^\]]*\]/, '"subject":[]', 'names no file'],
-    ['is cut off', /.{100}\n$/, '', 'it is no JSON'],
+    ['is cut off', /.{100}\n$/, '', 'it is not JSON'],
   ])('where its provenance %s', async (_, old, fresh, why) => {
     await publish();
     const text = await readFile(at('0.2.0/qvdc.iso.intoto.json'), 'utf8');
@@ -373,7 +373,7 @@ describe('a release is not believed', () => {
     await expect(read()).rejects.toThrow('it is not the list that ours has signed');
     const unsigned = () => readPublished(at('0.2.0/release.json'), undefined);
     await writeFile(at('0.2.0/release.json'), list.slice(0, 100));
-    await expect(unsigned()).rejects.toThrow('it is no JSON');
+    await expect(unsigned()).rejects.toThrow('it is not JSON');
     const { files, ...others } = JSON.parse(list);
     await writeFile(
       at('0.2.0/release.json'),

@@ -137,7 +137,7 @@ describe('qx-build release-tree', () => {
     expect(output.complained).toContain('an update is an ISO');
     await writeFile(`${file}.manifest.json`, '{}');
     expect(await main([...words, file])).toBe(1);
-    expect(output.complained).toContain('this is no manifest of this version');
+    expect(output.complained).toContain('this is not a manifest of this version');
     await expect(stat(at('u'))).rejects.toThrow(/ENOENT/);
   });
 });

@@ -23,7 +23,7 @@ test('packages and what was brought are in it where there were any', () => {
     sent: 36_000_000,
   });
   expect(line).toBe(
-    'remote cache: 4 of 5 steps, 3 of 7 packages, 212 MB down, 0 refused, 1 step and 4 packages brought (36.0 MB up)',
+    'remote cache: 4 of 5 steps, 3 of 7 packages, 212 MB down, 0 refused, 1 step and 4 packages uploaded (36.0 MB)',
   );
 });
 
@@ -37,7 +37,7 @@ test('what is wrong with it follows, with its address', () => {
   expect(lines).toEqual([
     expect.stringContaining('5 refused'),
     '  given up: the server answered 500 (https://cache.example/)',
-    '  nothing more was brought there: the server answered 507 (https://cache.example/)',
+    '  uploads stopped: the server answered 507 (https://cache.example/)',
     '  refused sea: it is not signed',
     '  refused b',
     '  refused c',

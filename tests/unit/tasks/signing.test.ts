@@ -96,9 +96,12 @@ describe('who signs a release', { timeout: TIME }, () => {
   });
 
   test.each([
-    ['head -c 64 /dev/zero', 'no signature by its public key: 64 bytes (the command of --signer)'],
-    ['echo no', 'no signature by its public key: 3 bytes (the command of --signer)'],
-    ['cat', 'no signature by its public key: '],
+    [
+      'head -c 64 /dev/zero',
+      'not a signature that its public key verifies: 64 bytes (the command of --signer)',
+    ],
+    ['echo no', 'not a signature that its public key verifies: 3 bytes (the command of --signer)'],
+    ['cat', 'not a signature that its public key verifies: '],
     ['echo denied >&2; exit 3', 'exited with 3: denied'],
     ['yes', 'the command of --signer '],
     ['exec 0<&-; exit 4', 'exited with 4'],
@@ -144,7 +147,7 @@ describe('who signs a release', { timeout: TIME }, () => {
     const { exitCode, stderr } = await signing;
     expect(exitCode).toBe(1);
     expect(stderr).toBe(
-      'qx-build: there is no terminal to ask for the passphrase at. Give --passphrase-file FILE.',
+      'qx-build: there is no terminal to ask for the passphrase. Give --passphrase-file FILE.',
     );
     expect(await sign('--key', at('release.key'), '--passphrase-file', at('word'))).toBe(0);
   });
@@ -173,7 +176,7 @@ describe('qx-build verify', { timeout: TIME }, () => {
     await writeFile(at('r/b.iso'), '');
     expect(await verify('--key', at('release.pem'))).toBe(1);
     expect(output.printed).toBe(
-      'changed: a.iso: its SHA-256 is not the one that was signed\nextra: b.iso: it is no part of what was signed\n',
+      'changed: a.iso: its SHA-256 is not the one that was signed\nextra: b.iso: it was not signed\n',
     );
     expect(output.complained).toContain(
       `not the release as it was signed: a.iso is changed, and 1 more (${at('r')})`,
@@ -192,9 +195,9 @@ describe('qx-build verify', { timeout: TIME }, () => {
   test('ends with 1 where nobody who is trusted has signed, with 0 where one of several has', async () => {
     expect(await verify('--key', at('others.pem'))).toBe(1);
     expect(output.printed).toContain(
-      'not trusted: SHA256SUMS.minisig: the signature is by none of the',
+      'not trusted: SHA256SUMS.minisig: it is not signed with a key',
     );
-    expect(output.complained).toContain('so no file in it was looked at');
+    expect(output.complained).toContain('so none of its files was checked');
     expect(await verify('--key', at('others.pem'), '--key', at('release.pem'))).toBe(0);
   });
 
@@ -205,7 +208,7 @@ describe('qx-build verify', { timeout: TIME }, () => {
     expect(await verify('--key', at('r/SHA256SUMS'))).toBe(1);
     expect(output.complained).toContain('it is not one public key, Ed25519, in PEM');
     expect(await verify('--key', at('release.key'))).toBe(1);
-    expect(output.complained).toContain('there is a private key where public keys belong');
+    expect(output.complained).toContain('there is a private key in the folder of public keys');
     expect(await verify()).toBe(2);
     expect(await readFile(at('r/SHA256SUMS'), 'utf8')).toContain('a.iso');
   });

@@ -75,7 +75,7 @@ function afterNul(bytes: Uint8Array, from: number | undefined): number | undefin
 function inflate(input: Uint8Array, most: number, where: string) {
   try {
     const result: unknown = inflateRawSync(input, { info: true, maxOutputLength: most });
-    if (!isInfo(result)) throw new Error('zlib told nothing of its input');
+    if (!isInfo(result)) throw new Error('zlib reported nothing about its input');
     return { content: result.buffer, consumed: result.engine.bytesWritten };
   } catch (error) {
     const code = errorCode(error);

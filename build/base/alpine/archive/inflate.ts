@@ -77,7 +77,7 @@ export async function* inflateLast(member: LastMember): AsyncGenerator<Buffer> {
   await feeding;
   checkTrailer(trailer, { crc, length }, where);
   if (hash.update(trailer).digest('hex') === member.sha256) return;
-  throw damagedArchive('its data is not what its control part says (datahash)', where);
+  throw damagedArchive('its data does not match the datahash in its control part', where);
 }
 
 /**

@@ -26,7 +26,7 @@ export function identityOf(stanza: Stanza, where: string): string {
   if (text === undefined) return `${name}-${version}`;
   const identity = canonicalIdentity(text);
   if (identity !== undefined) return identity;
-  throw damaged(`the identity of ${name} is not one: ${JSON.stringify(text)}`, place());
+  throw damaged(`the identity of ${name} is not valid: ${JSON.stringify(text)}`, place());
 }
 
 /** What a package is made from. */
@@ -106,7 +106,7 @@ class ReadPackage implements Package {
       return `its dependency ${JSON.stringify(unreadable)} cannot be read`;
     }
     const { unknown } = solverFields(this.#source);
-    if (unknown !== undefined) return `nothing is known of its field ${unknown}:`;
+    if (unknown !== undefined) return `its field ${unknown}: is unknown`;
     const { architecture } = this.#context;
     const own = this.architecture;
     if (architecture === undefined || ['', ANY_CPU, architecture].includes(own)) return undefined;

@@ -108,7 +108,7 @@ function whyOut({ state }: Solution, one: Package): string {
   for (const { name } of [one, ...one.provides]) {
     const { chosen } = state.of(name);
     if (chosen !== undefined && chosen.package !== one) {
-      return `cannot stand beside ${nameAndVersion(chosen.package)}, which has the name ${name.name} too`;
+      return `cannot be installed beside ${nameAndVersion(chosen.package)}, which also has the name ${name.name}`;
     }
   }
   return 'contradicts something else that is asked for';

@@ -24,7 +24,7 @@ function installedPackage(stanza: Stanza, where: string): InstalledPackage {
   }
   for (const letter of ['P', 'V']) required(stanza, letter, where);
   if (canonicalIdentity(required(stanza, 'C', where)) === undefined) {
-    throw unusable(stanza, 'has an identity (C:) that is none', where);
+    throw unusable(stanza, 'has an invalid identity (C:)', where);
   }
   const broken = fields.get('f');
   if (broken !== undefined && !/^[fsxS]*$/.test(broken)) {

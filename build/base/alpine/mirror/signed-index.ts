@@ -48,7 +48,7 @@ export function signedIndex(
 
 function stanza(name: string, fields: LockedPackage['apk']): string {
   if (fields === undefined) {
-    throw new BuildError({ what: `the lock does not say what the index said of ${name}` });
+    throw new BuildError({ what: `the lock lacks the index entry of ${name}` });
   }
   const rank = (letter: string) => {
     const place = ORDER.indexOf(letter);

@@ -96,7 +96,7 @@ function contents(entries: readonly TarEntry[], where: string) {
   for (const { header, content } of entries) {
     const { name, type } = header;
     if (!name.startsWith('.') || name.includes('/') || type !== 'file') {
-      throw damagedArchive(`${JSON.stringify(name)} is in its control part`, where);
+      throw damagedArchive(`${JSON.stringify(name)} does not belong in its control part`, where);
     }
     const script = name.slice(1);
     if (name === '.PKGINFO') info = parsePackageInfo(content.toString('utf8'), where);

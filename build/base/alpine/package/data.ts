@@ -39,7 +39,7 @@ export async function readData({ chunks, sink, origin }: PackageData): Promise<O
 function refuseDots({ name }: TarHeader, origin: string): void {
   if (!/^\.\.?(?:\/|$)/.test(name)) return;
   throw damagedArchive(
-    `it is packed under names like ${JSON.stringify(name.slice(0, 120))}, which apk leaves out`,
+    `it has names like ${JSON.stringify(name.slice(0, 120))}, which apk skips`,
     origin,
   );
 }
@@ -119,7 +119,7 @@ function checkHash(
   { path, sha1, origin }: { path: string; sha1: string; origin: string },
 ): void {
   if (hash.digest('hex') === sha1) return;
-  throw damagedArchive(`the content of ${path} is not what its checksum says`, origin);
+  throw damagedArchive(`the content of ${path} does not match its checksum`, origin);
 }
 
 type Special = Exclude<Entry, { type: 'file' | 'directory' }>;

@@ -62,7 +62,7 @@ export class OwnedTree {
   linked(path: string, target: string): string | undefined {
     if (this.#regular.has(target)) return this.#files.get(target);
     throw damagedArchive(
-      `hard link ${path} names ${target}, which is no file before it`,
+      `hard link ${path} names ${target}, which is not a file before it`,
       this.#where,
     );
   }
@@ -78,7 +78,7 @@ export class OwnedTree {
     const known = this.#directories.get(parent);
     if (known !== undefined) return known;
     if (parent !== '') {
-      throw damagedArchive(`the directory of ${path} is not in it before it`, this.#where);
+      throw damagedArchive(`the directory of ${path} does not come before it`, this.#where);
     }
     const root: GrowingDirectory = {
       path: '',

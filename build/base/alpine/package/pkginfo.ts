@@ -52,5 +52,5 @@ function oneWord(text: string, key: string, where: string): string {
 
 function datahash(hex: string, where: string): string {
   if (/^[0-9a-f]{64}$/.test(hex)) return hex;
-  throw damagedArchive('.PKGINFO does not say what its data must be (datahash)', where);
+  throw damagedArchive('.PKGINFO has no hash of its data (datahash)', where);
 }

@@ -71,7 +71,7 @@ async function localArchive(
     throw new BuildError({
       what: `${source.name} has ${size} bytes, its index says ${source.size}`,
       where: file,
-      fix: 'The index does not belong to the packages; make it anew.',
+      fix: 'The index does not match the packages; generate it again.',
     });
   }
   if (known?.size === size) return { ...known, file };
@@ -88,7 +88,7 @@ async function sizeOf(file: string, { name }: PackageSource): Promise<number> {
     throw new BuildError({
       what: `${name} is in the index but not in the repository`,
       where: file,
-      fix: 'The index is stale; make it anew.',
+      fix: 'The index is stale; generate it again.',
       cause,
     });
   }

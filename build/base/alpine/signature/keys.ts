@@ -27,7 +27,7 @@ export async function readKeys(folder: string, say?: (line: string) => void): Pr
   for (const name of names) {
     const key = publicKey(await readFile(join(folder, name), 'utf8'), name);
     if (key.asymmetricKeyType === 'rsa') keys.set(name, key);
-    else say?.(`${join(folder, name)} is passed over: ${kindOf(key)}, and v2 is signed with RSA`);
+    else say?.(`${join(folder, name)} is ignored: ${kindOf(key)}, and v2 is signed with RSA`);
   }
   if (keys.size > 0) return keys;
   throw new BuildError({
@@ -60,7 +60,7 @@ function publicKey(pem: string, name: string): KeyObject {
   try {
     return createPublicKey(pem);
   } catch (cause) {
-    throw notAKey(name, 'it is no public key in PEM', cause);
+    throw notAKey(name, 'it is not a public key in PEM', cause);
   }
 }
 

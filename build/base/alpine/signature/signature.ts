@@ -31,7 +31,10 @@ export function signaturesOf(entries: readonly TarEntry[], where: string): Signa
   return entries.map(({ header, content }) => {
     const match = /^\.SIGN\.([^./]+)\.([^/]+)$/.exec(header.name);
     if (match === null || header.type !== 'file') {
-      throw damagedArchive(`${JSON.stringify(header.name)} is among the signatures`, where);
+      throw damagedArchive(
+        `${JSON.stringify(header.name)} does not belong among the signatures`,
+        where,
+      );
     }
     const [, kind = '', key = ''] = match;
     return { digest: DIGESTS.get(kind), key, bytes: content };

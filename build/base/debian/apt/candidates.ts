@@ -46,9 +46,7 @@ export function findCandidates(request: CandidateRequest): Map<string, readonly 
       if (mirror !== undefined) return [suite, [source(archiveOf(suite, mirror))]];
       const found = ownSources(suite, request);
       for (const address of found.unusable)
-        say(
-          `${suite}: apt source ${address} is passed over: name its archive with MIRROR=… to use it`,
-        );
+        say(`${suite}: apt source ${address} is ignored: name its archive with MIRROR=… to use it`);
       const addresses = new Set([...found.usable, archiveOf(suite, DEBIAN)]);
       return [suite, [...addresses].map(source)];
     }),

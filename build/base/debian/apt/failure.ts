@@ -19,18 +19,18 @@ const CAUSES: readonly {
 }[] = [
   {
     pattern: /\b407\b/,
-    what: 'the proxy wants a log-in (407)',
+    what: 'the proxy requires authentication (407)',
     fix: 'Write it into the proxy’s address: http_proxy=http://NAME:PASSWORD@HOST:PORT.',
   },
   {
     pattern: /\b401\b/,
-    what: 'the mirror wants a log-in (401)',
+    what: 'the mirror requires authentication (401)',
     fix: 'Write it into /etc/apt/auth.conf; apt_auth.conf(5) says how.',
   },
   {
     pattern: /NOSPLIT|Clearsigned file isn't valid|does the network require authentication/,
-    what: 'something else than an index comes from there',
-    fix: 'A network that wants a log-in answers so: log in to it with a browser. Else check the address.',
+    what: 'the answer is not a package index',
+    fix: 'A network with a log-in page answers like this: log in with a browser. Otherwise check the address.',
   },
   {
     pattern: /EXPKEYSIG|KEYEXPIRED|\bexpired\b/i,
@@ -40,7 +40,7 @@ const CAUSES: readonly {
   },
   {
     pattern: /NO_PUBKEY|[Mm]issing key|is not signed|no longer signed|BADSIG|REVKEYSIG/,
-    what: 'it is not signed with a key of Debian’s',
+    what: 'it is not signed with one of Debian’s keys',
     fix: 'Name a mirror of Debian: MIRROR=…',
   },
 ];
@@ -57,7 +57,7 @@ export function explainUpdate(error: BuildError, now: Date): BuildError {
   const cause = CAUSES.find(({ pattern }) => complaints.some((line) => pattern.test(line)));
   const what = typeof cause?.what === 'function' ? cause.what(now) : cause?.what;
   return new BuildError({
-    what: `the package indexes cannot be had: ${what ?? shorten(first)}`,
+    what: `the package indexes cannot be fetched: ${what ?? shorten(first)}`,
     where: address,
     fix: cause?.fix ?? 'Check the network, or name a mirror: MIRROR=…',
     cause: error,
@@ -71,7 +71,7 @@ export function explainChoice(error: BuildError, where: string): BuildError {
   const unmet = listed.trim().replace(/\s*\n\s*(?=\S+ : )/g, '; ');
   const why = unmet === '' ? complaints.join(' ') || error.what : unmet;
   return new BuildError({
-    what: `the packages do not go together: ${shorten(why)}`,
+    what: `the packages cannot be installed together: ${shorten(why)}`,
     where,
     fix: 'Leave one of them out, or look at `without` in the profile.',
     cause: error,

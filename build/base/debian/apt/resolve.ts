@@ -43,7 +43,7 @@ export async function choosePackages(
     [...archives].map(([file, { name, uri }]) => {
       const stanza = described.get(`${name} ${file}`);
       if (stanza !== undefined) return { stanza, uri };
-      throw new BuildError({ what: `apt chose ${name} (${file}) but does not say what it is` });
+      throw new BuildError({ what: `apt chose ${name} (${file}) but does not describe it` });
     }),
   );
 }

@@ -33,7 +33,7 @@ export function hostSources(directory: string, say: (line: string) => void): Sou
       return file.endsWith('.sources') ? parseDeb822(readFileSync(file, 'utf8'), file) : [];
     } catch (error) {
       if (!(error instanceof BuildError)) throw error;
-      say(`sources of the host are passed over: ${error.what} (${file})`);
+      say(`sources of the host are ignored: ${error.what} (${file})`);
       return [];
     }
   });

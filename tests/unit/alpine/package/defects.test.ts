@@ -122,7 +122,7 @@ test.each<[string, Buffer, string]>([
   [
     'with the checksum of other content',
     around(Buffer.concat([first, checksum(sha1('y')), tarEntry({ name: 'usr/a' }, 'x'), END_MARK])),
-    'not what its checksum says',
+    'does not match its checksum',
   ],
   [
     'with the checksum of another link',
@@ -134,13 +134,17 @@ test.each<[string, Buffer, string]>([
         END_MARK,
       ]),
     ),
-    'not what its checksum says',
+    'does not match its checksum',
   ],
-  ['without its directories', around(tarOf(plain.slice(1))), 'the directory of usr/a is not in it'],
+  [
+    'without its directories',
+    around(tarOf(plain.slice(1))),
+    'the directory of usr/a does not come before it',
+  ],
   ['with an absolute name', around(named('/usr/a')), 'is absolute'],
   ['with a name that leaves the tree', around(named('usr/../../a')), 'leaves the tree'],
   ['with a name that takes a detour', around(named('usr/./a')), 'not allowed'],
-  ['packed as ./…', around(named('./usr/a')), 'names like "./usr/a", which apk leaves out'],
+  ['packed as ./…', around(named('./usr/a')), 'names like "./usr/a", which apk skips'],
   ['with a name above the tree', around(named('../../x')), 'names like "../../x"'],
   ['with the folder that it was packed in', around(tarEntry({ name: './', type: '5' })), '"./"'],
   ['with a name with two slashes', around(named('usr//a')), 'not allowed'],
@@ -158,12 +162,12 @@ test.each<[string, Buffer, string]>([
   [
     'with a hard link to nothing',
     around(tarOf([directory('usr'), hardlink('usr/b', 'usr/a')])),
-    'no file before it',
+    'not a file before it',
   ],
   [
     'with a hard link to a link',
     around(tarOf([directory('usr'), symlink('usr/a', '/etc/shadow'), hardlink('usr/b', 'usr/a')])),
-    'no file before it',
+    'not a file before it',
   ],
   [
     'with a hard link out of the tree',

@@ -69,7 +69,7 @@ test('keys of other kinds in a folder are passed over, and told', async () => {
   const told: string[] = [];
   expect([...(await readKeys(folder, (line) => told.push(line))).keys()]).toEqual(['a.rsa.pub']);
   expect(told).toHaveLength(2);
-  expect(told[0]).toContain('ec.rsa.pub is passed over');
+  expect(told[0]).toContain('ec.rsa.pub is ignored');
   expect(told[1]).toContain('ed25519');
 });
 

@@ -96,7 +96,7 @@ describe('whatever the host’s apt is told,', () => {
   test('an archive that nobody signed is refused', async () => {
     await place({});
     await configureHost(CARELESS);
-    await expect(resolve()).rejects.toThrow('it is not signed with a key of Debian’s');
+    await expect(resolve()).rejects.toThrow('it is not signed with one of Debian’s keys');
   });
 
   test('an archive that lost its signature is refused', async () => {
@@ -113,7 +113,7 @@ describe('whatever the host’s apt is told,', () => {
     await using other = await makeKey();
     await place({ key: other });
     await configureHost(CARELESS);
-    await expect(resolve()).rejects.toThrow('it is not signed with a key of Debian’s (file:');
+    await expect(resolve()).rejects.toThrow('it is not signed with one of Debian’s keys (file:');
   });
 
   test('an index that is no longer the newest is refused, unless an old one is wanted', async () => {
@@ -294,18 +294,14 @@ describe('the date of an index', () => {
 
 describe('what stands in the way is told by its cause:', () => {
   test.each([
-    [401, '', 'the mirror wants a log-in (401) (http://127.0.0.1:'],
-    [407, '', 'the proxy wants a log-in (407) (http://'],
-    [
-      200,
-      '<html>Welcome to the hotel</html>',
-      'something else than an index comes from there (http',
-    ],
+    [401, '', 'the mirror requires authentication (401) (http://127.0.0.1:'],
+    [407, '', 'the proxy requires authentication (407) (http://'],
+    [200, '<html>Welcome to the hotel</html>', 'the answer is not a package index (http'],
   ])('an answer of %i %s', async (status, body, message) => {
     await place();
     const { url } = await serve((_, response) => response.writeHead(status).end(body));
     await expect(resolve({ mirror: `${url}/debian` })).rejects.toThrow(
-      `the package indexes cannot be had: ${message}`,
+      `the package indexes cannot be fetched: ${message}`,
     );
   });
 
@@ -325,7 +321,7 @@ describe('what stands in the way is told by its cause:', () => {
     const conflicting = { exim: { Version: '4', Conflicts: 'postfix' }, postfix: { Version: '3' } };
     await place({ key, packages: { ...PACKAGES, ...conflicting } });
     await expect(resolve({ packages: ['bash', 'exim', 'postfix'] })).rejects.toThrow(
-      'the packages do not go together: exim : Conflicts: postfix but 3 is to be installed (bases.debian.packages)',
+      'the packages cannot be installed together: exim : Conflicts: postfix but 3 is to be installed (bases.debian.packages)',
     );
   });
 
@@ -335,7 +331,7 @@ describe('what stands in the way is told by its cause:', () => {
       packages: { ...PACKAGES, bash: { Version: '5', Depends: 'nothing (>= 2)' } },
     });
     await expect(resolve()).rejects.toThrow(
-      'the packages do not go together: bash : Depends: nothing (>= 2) but it is not installable',
+      'the packages cannot be installed together: bash : Depends: nothing (>= 2) but it is not installable',
     );
   });
 });
@@ -376,10 +372,10 @@ test('the host’s proxy is used, as a host and a port too, also where only its 
   const through = { mirror: 'http://mirror.invalid/debian' };
   vi.stubEnv('http_proxy', proxy.url.replace('http://', ''));
   onTestFinished(() => void vi.unstubAllEnvs());
-  await expect(resolve(through)).rejects.toThrow('the proxy wants a log-in');
+  await expect(resolve(through)).rejects.toThrow('the proxy requires authentication');
   vi.unstubAllEnvs();
   const before = proxy.asked.length;
   await configureHost([`Acquire::http::Proxy "${proxy.url}";`]);
-  await expect(resolve(through)).rejects.toThrow('the proxy wants a log-in');
+  await expect(resolve(through)).rejects.toThrow('the proxy requires authentication');
   expect(proxy.asked.length).toBeGreaterThan(before);
 });

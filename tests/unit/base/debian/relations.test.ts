@@ -26,7 +26,7 @@ Provides: mail (= 1), b
 });
 
 test.each(['', 'Depends: ,|,, (', 'Installed-Size: much', 'Depends: a\n b'])(
-  'what is odd is passed over: %j',
+  'what is odd is ignored: %j',
   (text) => {
     const [stanza = new Map<string, string>()] = parseStanzas(text, 'test');
     expect(relationsOf(stanza).installedSize).toBe(undefined);

@@ -103,7 +103,7 @@ describe('with an apt that answers', () => {
   test('packages that do not go together are told in its words', async () => {
     const apt = await fakeApt(answers, '--print-uris');
     await expect(choose(apt, ['bash'])).rejects.toThrow(
-      'the packages do not go together: broken packages (the profile)',
+      'the packages cannot be installed together: broken packages (the profile)',
     );
   });
 
@@ -111,7 +111,7 @@ describe('with an apt that answers', () => {
     [
       'does not describe one',
       { show: stanza('bash') },
-      'apt chose libc6 (libc6_1.0.deb) but does not say what',
+      'apt chose libc6 (libc6_1.0.deb) but does not describe it',
     ],
     ['describes another version', { show: stanza('bash', '2') + stanza('libc6') }, 'apt chose'],
     ['describes one without a file', { show: 'Package: bash\n' }, 'has no field filename'],
@@ -143,7 +143,7 @@ describe('with an apt that answers', () => {
   test('an index that cannot be fetched is told with apt’s first complaint', async () => {
     const apt = await fakeApt({}, 'update');
     await expect(apt.update()).rejects.toThrow(
-      'the package indexes cannot be had: broken packages. Check the network',
+      'the package indexes cannot be fetched: broken packages. Check the network',
     );
   });
 });

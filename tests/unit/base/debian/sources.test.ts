@@ -115,7 +115,7 @@ test('the host’s sources come in the order in which apt reads them, without wh
     'http://three.example',
   ]);
   expect(said).toEqual([
-    expect.stringMatching(/^sources of the host are passed over: not a field.*c\.sources\)$/),
+    expect.stringMatching(/^sources of the host are ignored: not a field.*c\.sources\)$/),
   ]);
   expect(hostSources(join(apt, 'nowhere'), say)).toEqual([]);
 });
@@ -182,7 +182,7 @@ describe('a release is sought', () => {
   ])('not in %s, which is told', (address) => {
     const { addresses, said } = seek([at(address)]);
     expect(addresses('trixie')).toEqual([ADDRESS]);
-    expect(said).toEqual([expect.stringContaining(`apt source ${address} is passed over`)]);
+    expect(said).toEqual([expect.stringContaining(`apt source ${address} is ignored`)]);
   });
 
   test('in a folder of this host, however it is written', () => {

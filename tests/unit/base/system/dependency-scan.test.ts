@@ -58,5 +58,5 @@ test('a system without OpenRC is refused', () => {
 
 test('what only a shell could evaluate is refused', () => {
   const tree = treeOf(OPENRC, service('net', 'depend() {\n\tneed $net\n}\n'));
-  expect(() => dependencyScan(tree)).toThrow('which cannot be told without running it');
+  expect(() => dependencyScan(tree)).toThrow('whose result only running it would show');
 });
