@@ -16,10 +16,10 @@ const HELP = `Usage: qx-node COMMAND
 The agent of this host.
 
   run                   be the agent, until told to end; the service qx-node does this
-  status [--json]       tell how the host and its agent fare
+  status [--json]       show the state of the host and its agent
   join ADDRESS [TOKEN]  join the control plane at ADDRESS, such as https://qvdc.example;
                         without TOKEN it is asked for, or read from standard input
-  leave [--force]       leave the control plane; with --force also if it does not hear of it
+  leave [--force]       leave the control plane; with --force even if it cannot be notified
   guests start          start the virtual machines that are to run after a boot
   guests stop           shut all virtual machines down, as before a restart of the host
   guests cut-short      cut the power of those that a stop still waits for
@@ -69,14 +69,15 @@ export async function main(args: string[]): Promise<number> {
       isExplained: (error) => error instanceof AnswerError || error instanceof ExplainedError,
       run: ({ command, operands }, { json, force, undo, within, ...values }) => {
         if (command !== 'deploy' && (undo || within !== undefined)) {
-          throw new UsageError('--undo and --within are of deploy only');
+          throw new UsageError('--undo and --within are options of deploy only');
         }
-        if (force && command !== 'leave') throw new UsageError('--force is of leave only');
+        if (force && command !== 'leave')
+          throw new UsageError('--force is an option of leave only');
         if (json && command !== 'status' && command !== 'version') {
-          throw new UsageError('--json is of status and version only');
+          throw new UsageError('--json is an option of status and version only');
         }
         if (command === 'pool') return pool(operands, values);
-        if (hasPoolValues(values)) throw new UsageError('these options are of pool only');
+        if (hasPoolValues(values)) throw new UsageError('these options are for pool only');
         if (command === 'leave') return leave(operands, force);
         if (command === 'deploy') return deploy(operands, undo, within);
         return dispatch(command, operands, json ? 'json' : 'text');
@@ -255,7 +256,7 @@ async function pool(
   }
   if (hasPoolValues(values)) throw new UsageError('pool remove takes a name only');
   await removePool(AGENT_SOCKET, name);
-  return print(`${name} is no pool any more; what is on it stays\n`);
+  return print(`${name} is no longer a pool; its data stays\n`);
 }
 
 async function bringUp(): Promise<number> {

@@ -35,7 +35,7 @@ export type FirstLogIn = z.output<typeof firstLogInSchema>;
 
 export const username = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9._@-]{0,254}$/, 'is no name of an account');
+  .regex(/^[a-z0-9][a-z0-9._@-]{0,254}$/, 'is not a valid account name');
 
 /** Request for an account, on the control plane's own machine. */
 export const userRequestSchema = z.strictObject({

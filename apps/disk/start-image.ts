@@ -25,7 +25,8 @@ export async function startImage(
   newGuid: () => string = randomUUID,
 ): Promise<boolean> {
   const layout = await readLayout(device);
-  if (layout === undefined) throw new ExplainedError({ what: 'this is no disk of an appliance' });
+  if (layout === undefined)
+    throw new ExplainedError({ what: 'this is not the disk of an appliance' });
   if (!isDerivedGuid(layout.guid)) return false;
   const partitions = layout.partitions.map((partition) => ({
     ...partition,

@@ -37,7 +37,7 @@ export async function startGuests(options: StartOptions): Promise<string[]> {
       return round.failed;
     } catch (error) {
       if (!isUnavailable(error)) throw error;
-      if (error.message !== told) say(`libvirt is waited for: ${error.message}`);
+      if (error.message !== told) say(`waiting for libvirt: ${error.message}`);
       told = error.message;
       await clock.sleep(ASK_AGAIN_AFTER, signal);
       if (signal.aborted || (await isThere(places.stopping))) throw error;

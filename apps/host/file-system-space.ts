@@ -14,7 +14,7 @@ export interface Space {
  */
 export function parseSpace(text: string): Space {
   const numbers = /^(\d{1,15}) (\d{1,15}) (\d{1,15}) (\d{1,15})$/.exec(text.trim());
-  if (numbers === null) throw new Error('stat told nothing of the file system');
+  if (numbers === null) throw new Error('stat printed nothing about the file system');
   const [block = 0, blocks = 0, free = 0, available = 0] = numbers.slice(1).map(Number);
   return {
     total: block * blocks,

@@ -111,7 +111,7 @@ function parseJson(text: string, { whom, path }: Question<unknown>): unknown {
   try {
     return text === '' ? null : JSON.parse(text);
   } catch (cause) {
-    throw new AnswerError(`${whom.name}'s answer to ${path} is no JSON`, { cause });
+    throw new AnswerError(`${whom.name}'s answer to ${path} is not JSON`, { cause });
   }
 }
 

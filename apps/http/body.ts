@@ -35,7 +35,7 @@ export async function readJson<Value>(
   }
   const value = schema.safeParse(json);
   if (value.success) return value.data;
-  throw new ApiError(400, `the body is not as it should be: ${z.prettifyError(value.error)}`);
+  throw new ApiError(400, `the body is not valid: ${z.prettifyError(value.error)}`);
 }
 
 /**

@@ -41,7 +41,7 @@ export function findRoute(
     throw new ApiError(404, `there is nothing at ${JSON.stringify(path.slice(0, 80))}`);
   }
   const allow = here.map(({ route }) => route.method).join(', ');
-  throw new ApiError(405, `this path knows ${allow} only`, { headers: { allow } });
+  throw new ApiError(405, `this path supports ${allow} only`, { headers: { allow } });
 }
 
 /** Returns the segment that matches `:id`, or '' if the pattern has none; `undefined` if the path does not match. */

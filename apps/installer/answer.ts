@@ -169,7 +169,7 @@ function wording({ code, message, ...issue }: Issue): string {
   // A text that YAML 1.2 parses as a number has lost its zeros, and `no` is a text there.
   const expected = code === 'invalid_type' && 'expected' in issue ? issue.expected : undefined;
   if (expected === 'boolean') return 'is neither true nor false';
-  if (expected === 'string') return 'is no text: write it in quotation marks';
+  if (expected === 'string') return 'is not text: write it in quotation marks';
   return /^(is|names|has) /.test(message) ? message : `is wrong: ${message}`;
 }
 

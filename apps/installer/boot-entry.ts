@@ -131,8 +131,8 @@ export async function keepBootEntry(wanted: WantedEntry, root = '/'): Promise<vo
     await writeEntry(join(firmware, 'efivars'), wanted);
   } catch (cause) {
     throw new InstallError({
-      what: `the firmware's boot menu did not take an entry of this disk: ${messageOf(cause)}`,
-      fix: 'The disk starts all the same where the firmware looks at it by itself; else choose it in the firmware.',
+      what: `the firmware's boot menu did not accept an entry for this disk: ${messageOf(cause)}`,
+      fix: 'The disk still boots if the firmware finds it by itself; otherwise choose it in the firmware.',
       cause,
     });
   }
@@ -223,5 +223,5 @@ async function readVariable(file: string): Promise<Buffer> {
 async function write(file: string, content: Buffer): Promise<void> {
   await writeFile(file, Buffer.concat([ATTRIBUTES, content]));
   if ((await readVariable(file)).equals(content)) return;
-  throw new Error('it reads otherwise than it was written');
+  throw new Error('it reads back differently than it was written');
 }

@@ -38,7 +38,7 @@ export async function checkMedium(
         done += piece.length;
         onBytes(done, total);
       }
-      if (hash.digest('hex') !== sha256) problems.push(`${path} is not as it was made`);
+      if (hash.digest('hex') !== sha256) problems.push(`${path} differs from what was built`);
     } catch (error) {
       signal.throwIfAborted();
       problems.push(`${path} cannot be read: ${messageOf(error)}`);

@@ -57,14 +57,14 @@ export async function loadAnswer(where: string, signal: AbortSignal): Promise<Fo
     throw new InstallError({
       what: 'an answer file from a server is pinned by its hash',
       where: address,
-      fix: 'Append #sha256= and what sha256sum says of it.',
+      fix: 'Append #sha256= and the hash that sha256sum prints.',
     });
   }
   const bytes = await download(address, signal);
   const found = createHash('sha256').update(bytes).digest('hex');
   if (found !== sha256.toLowerCase()) {
     throw new InstallError({
-      what: `the answer file is another one than was meant: its SHA-256 is ${found}`,
+      what: `the answer file is not the pinned one: its SHA-256 is ${found}`,
       where: address,
     });
   }
@@ -87,7 +87,7 @@ async function download(address: string, signal: AbortSignal): Promise<Buffer> {
   } catch (error) {
     const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
     throw new InstallError({
-      what: `the answer file cannot be had: ${messageOf(cause)}`,
+      what: `the answer file cannot be fetched: ${messageOf(cause)}`,
       where: address,
       cause,
     });

@@ -143,7 +143,7 @@ async function askNameServer(server: string, port: number, limit: AbortSignal): 
     });
     const [answer]: unknown[] = await answers;
     if (!(answer instanceof Buffer) || !answer.subarray(0, 2).equals(id)) {
-      throw new Error('it answers something else than was asked');
+      throw new Error('its answer does not match the question');
     }
     return 'it answers';
   } finally {

@@ -26,6 +26,6 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new NetworkError('qx-network status wrote no JSON', { cause: error });
+    throw new NetworkError('qx-network status did not write JSON', { cause: error });
   }
 }

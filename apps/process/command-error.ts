@@ -59,7 +59,7 @@ function whatItDid({ failure, exitCode, stderr = '', detail = '' }: CommandError
     case 'cancelled':
       return 'was cancelled';
     case 'output':
-      return 'wrote more than it may';
+      return 'wrote more output than it may';
     case 'signal':
       return `was ended by ${detail}${lastWords(stderr)}`;
     case 'exit':

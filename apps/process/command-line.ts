@@ -78,9 +78,10 @@ export function refuseCommand(command: string | undefined): never {
 
 /** Checks the number of operands. @throws UsageError if there are fewer or more than a command takes */
 export function expectOperands(operands: readonly string[], least = 0, most = least): void {
-  if (operands.length < least) throw new UsageError('something is missing');
+  if (operands.length < least) throw new UsageError('an argument is missing');
   const [tooMuch] = operands.slice(most);
-  if (tooMuch !== undefined) throw new UsageError(`${JSON.stringify(tooMuch)} is too much`);
+  if (tooMuch !== undefined)
+    throw new UsageError(`${JSON.stringify(tooMuch)} is one argument too many`);
 }
 
 /** Prints a text to standard output. @returns exit status 0 */

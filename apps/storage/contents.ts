@@ -61,7 +61,7 @@ export async function claimDisk(
   const folder = join('/sys/class/block', path.slice('/dev/'.length).replaceAll('/', '!'));
   if (disk === undefined || (await readText(join(folder, 'partition'))) !== '') {
     throw new StorageError({
-      what: `${path} is no disk that may become a pool`,
+      what: `${path} is not a disk that can become a pool`,
       fix: 'See the disks with: qx-node status',
     });
   }
@@ -77,7 +77,7 @@ export async function claimDisk(
       disk.serial === null ? 'It has no serial number, so its path' : 'Its serial number';
     throw new StorageError({
       what: `${path} holds ${contents}, which would be lost`,
-      fix: `${what} says that it is this one: --destroy ${JSON.stringify(proof)}`,
+      fix: `${what} confirms that this disk is meant: --destroy ${JSON.stringify(proof)}`,
     });
   }
   return { isForeign: true, disk };

@@ -92,18 +92,18 @@ const declarationSchema = z
     error: 'must have one of path, nfs, disk, lvm and directory',
   })
   .refine(({ path, lvm, directory }) => path === undefined || (lvm ?? directory) === undefined, {
-    error: 'a path is of what is mounted: of nfs and disk',
+    error: 'a path is for pools that are mounted: nfs and disk',
   })
   .refine(({ options, nfs, disk }) => options === undefined || (nfs ?? disk) !== undefined, {
-    error: 'options are of what is mounted: of nfs and disk',
+    error: 'options are for pools that are mounted: nfs and disk',
   })
   .refine(
     ({ iscsi, multipath, disk, lvm }) =>
       (iscsi ?? multipath) === undefined || (disk ?? lvm) !== undefined,
-    { error: 'iscsi and multipath are of disk and lvm' },
+    { error: 'iscsi and multipath are for disk and lvm' },
   )
   .refine(({ serial, disk }) => serial === undefined || disk !== undefined, {
-    error: 'a serial is of a disk',
+    error: 'a serial is for disk only',
   });
 
 /** Pools that an administrator declares: `pools` of `/quantix/node/node.yaml`. Unknown keys are refused. */

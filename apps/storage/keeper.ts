@@ -59,7 +59,9 @@ export class PoolKeeper {
 
   /** Returns what prevents pools that are no longer declared from being unmounted, one line each. */
   lingering(): string[] {
-    return [...this.#lingering].map(([path, why]) => `${path} is no pool any more: ${why}`);
+    return [...this.#lingering].map(
+      ([path, why]) => `${path} is no longer a pool, but is still mounted: ${why}`,
+    );
   }
 
   /** Makes the next call activate a volume group again. */

@@ -65,7 +65,7 @@ function parseReport<T>(command: string, text: string, schema: z.ZodType<T>): T 
   try {
     return schema.parse(JSON.parse(text));
   } catch (error) {
-    throw new Error(`${command} told what cannot be understood`, { cause: error });
+    throw new Error(`the output of ${command} cannot be understood`, { cause: error });
   }
 }
 

@@ -60,7 +60,7 @@ export async function createPool(
   const [first] = claimed;
   if (first === undefined || (claimed.length > 1 && !lvm)) {
     throw new StorageError({
-      what: `a file system is on one disk, and these are ${claimed.length}`,
+      what: `a file system needs one disk, and ${claimed.length} are given`,
       fix: 'Make a volume group of them with --lvm, or name one.',
     });
   }
@@ -166,7 +166,7 @@ async function takeGroup(
   const [group, ...others] = [...new Set(told)];
   if (group !== undefined && group !== '' && others.length === 0) return { ...pool, lvm: group };
   for (const path of paths) await run('lvmdevices', ['--yes', '--deldev', path], options);
-  throw new StorageError({ what: `there is not one volume group on ${paths.join(', ')}` });
+  throw new StorageError({ what: `there is not exactly one volume group on ${paths.join(', ')}` });
 }
 
 /** Deactivates a volume group, and removes its disks from LVM's list of devices. */

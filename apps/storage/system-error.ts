@@ -37,7 +37,7 @@ export class SystemError extends Error {
 /** Parses the system error at the end of a line of standard error: `PROGRAM: WHAT: MESSAGE`. */
 export function parseSystemError(line: string): SystemError {
   const words = line.slice(line.lastIndexOf(': ') + 1).trim();
-  return new SystemError(WORDS.get(words) ?? '', words === '' ? 'failed without a word' : words);
+  return new SystemError(WORDS.get(words) ?? '', words === '' ? 'failed without a message' : words);
 }
 
 /**

@@ -26,7 +26,7 @@ export async function* tarOf(
       type: 'File',
     });
     const block = Buffer.alloc(BLOCK);
-    if (header.encode(block)) throw new Error(`${name} is no name for a file of an archive`);
+    if (header.encode(block)) throw new Error(`${name} is not a valid file name for an archive`);
     yield block;
     yield content;
     yield Buffer.alloc((BLOCK - (content.length % BLOCK)) % BLOCK);

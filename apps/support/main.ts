@@ -38,7 +38,8 @@ export async function main(args: string[]): Promise<number> {
       options: { to: { type: 'string' } } as const,
       isExplained: (error) => error instanceof ExplainedError || error instanceof CommandError,
       run: async ({ command, operands }, { to }) => {
-        if (to !== undefined && command !== 'write') throw new UsageError('--to is of write only');
+        if (to !== undefined && command !== 'write')
+          throw new UsageError('--to is an option of write only');
         expectOperands(operands);
         if (command === 'sticks') return await listSticks();
         if (command !== 'write') return refuseCommand(command);

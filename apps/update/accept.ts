@@ -62,8 +62,8 @@ function refusalOf(
   }
   if (Date.parse(issued) > now.getTime() + CLOCK_DIFFERENCE) {
     return {
-      what: `it was issued at ${issued}, which this machine's clock, ${now.toISOString()}, has not come to: whether it has expired is not known`,
-      fix: 'Set the time: `qx-time status` tells how it stands.',
+      what: `it was issued at ${issued}, later than this machine's clock, ${now.toISOString()}: whether it has expired is not known`,
+      fix: 'Set the time: `qx-time status` shows what is wrong.',
     };
   }
   if (Date.parse(expires) <= now.getTime()) {

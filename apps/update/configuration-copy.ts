@@ -119,7 +119,7 @@ function exchangeNote(configuration: string): string {
  */
 function placeOf(configuration: string, version: string): string {
   if (/^[0-9A-Za-z][0-9A-Za-z.-]*$/.test(version)) return join(configuration, BEFORE, version);
-  throw new UpdateRefusal({ what: `${JSON.stringify(version)} is no name of a version` });
+  throw new UpdateRefusal({ what: `${JSON.stringify(version)} is not a valid version` });
 }
 
 /** Copies files and folders and nothing else; each file is replaced atomically. */

@@ -196,7 +196,7 @@ function expectOptions(command: string | undefined, values: Values): void {
         ? values[name]
         : !['minutes', 'patience'].includes(name) && values[name] !== undefined),
   );
-  if (wrong !== undefined) throw new UsageError(`--${wrong} is not of ${command}`);
+  if (wrong !== undefined) throw new UsageError(`--${wrong} is not an option of ${command}`);
   if ((values.ca === undefined) !== (values['tls-name'] === undefined)) {
     throw new UsageError('--ca and --tls-name belong together');
   }
@@ -216,7 +216,7 @@ async function server(
     return print(`${before.server ?? 'none'}, channel ${before.channel}\n`);
   }
   if (channel !== undefined && !/^[a-z][a-z0-9-]{0,31}$/.test(channel)) {
-    throw new UsageError(`${JSON.stringify(channel)} is no name of a channel`);
+    throw new UsageError(`${JSON.stringify(channel)} is not a valid channel name`);
   }
   const named = address === undefined ? before.server : parsedAddress(address);
   await expectConfiguration(places);
@@ -317,7 +317,7 @@ async function bring(places: Places, values: Values): Promise<number> {
 /** Returns a callback that reports a failure of a source, and when it is tried again, on standard error. */
 function complainOf({ name }: Source): (problem: string, wait: number) => void {
   return (problem, wait) =>
-    complain(`${name}: ${problem}; once more in ${Math.ceil(wait / 1000)} s`);
+    complain(`${name}: ${problem}; next try in ${Math.ceil(wait / 1000)} s`);
 }
 
 function mebibytes(text: string): number {
@@ -361,7 +361,7 @@ async function withSource<T>(
   const address = values.server === undefined ? setting.server : parseServerAddress(values.server);
   if (address === undefined) {
     throw new UpdateRefusal({
-      what: 'nobody has said where releases come from',
+      what: 'no update server is set',
       fix: '`qx-update server ADDRESS`, or --from a folder or a stick.',
     });
   }

@@ -80,7 +80,7 @@ async function* openImage(
       throw new ExplainedError({
         what: `the server has ${whole} bytes under this name, and the release names ${bytes}`,
         where: address,
-        fix: 'Its tree is not whole: copy the release there again.',
+        fix: 'Its tree is incomplete: copy the release there again.',
       });
     }
     // A server without range requests begins at the start: bytes that exist already are skipped.
@@ -107,7 +107,7 @@ function wholeLength({ statusCode, headers }: IncomingMessage, offset: number): 
   }
   const [, start, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers['content-range'] ?? '') ?? [];
   if (Number(start) !== offset) {
-    throw new PassingFailure(`the server gave another part than the one from byte ${offset} on`);
+    throw new PassingFailure(`the server did not return the range from byte ${offset} on`);
   }
   return total === '*' ? undefined : Number(total);
 }
@@ -182,7 +182,7 @@ export function parseServerAddress(text: string): string {
     if (url.username === '' && url.password === '') return text.replace(/\/+$/, '');
   }
   throw new ExplainedError({
-    what: `${JSON.stringify(text)} is no address of an update server`,
+    what: `${JSON.stringify(text)} is not the address of an update server`,
     fix: 'Write it like https://updates.example/quantix, without a name or a password in it.',
   });
 }

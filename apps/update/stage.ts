@@ -152,7 +152,7 @@ async function placeHead(slot: BlockDevice): Promise<void> {
   await slot.flush();
   if (head.equals(await slot.read(0, HEAD_BYTES))) return;
   throw new ExplainedError({
-    what: 'the slot reads otherwise than it was written',
+    what: 'the slot reads back differently than it was written',
     fix: 'The disk is failing: replace it.',
   });
 }

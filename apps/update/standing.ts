@@ -424,11 +424,11 @@ function whatBecame(
   }
   if (state.left > 0) {
     const reason =
-      'the boot loader passed it over: it could not be loaded, the boot state could not be written, or another entry of the menu was chosen';
+      'the boot loader skipped it: it could not be loaded, the boot state could not be written, or another entry of the menu was chosen';
     return { result: 'not-tried', reasons: [reason] };
   }
   const reason =
-    'all its boots ended before it was found well, without a word: it crashed or hung; what the kernel said last may be in /data/crash';
+    'none of its boots lasted until it was found well, and none left a reason: it crashed or hung; what the kernel said last may be in /data/crash';
   return { result: 'taken-back', reasons: [reason] };
 }
 

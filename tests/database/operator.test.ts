@@ -434,14 +434,14 @@ describe('accounts of people', () => {
       isRight: true,
     });
     await expect(run('users', 'add ada')).rejects.toThrow('already exists');
-    await expect(run('users', 'add Ada')).rejects.toThrow('is no name of an account');
+    await expect(run('users', 'add Ada')).rejects.toThrow('is not a valid account name');
     await expect(run('users', 'disable bob')).rejects.toThrow('there is no account "bob"');
     await expect(run('users', 'disable admin')).rejects.toThrow('nobody would be left');
   });
 });
 
 test.each<[OperatorCommand, string, OperatorValues, string]>([
-  ['users', 'add', {}, 'something is missing'],
+  ['users', 'add', {}, 'an argument is missing'],
   ['users', 'add ada', { role: 'root' }, '--role "root" is none of admin, operator, viewer'],
   ['users', 'list', { role: 'admin' }, '--role is not of users list'],
   ['users', 'forget', {}, 'users list, add,'],
@@ -451,11 +451,11 @@ test.each<[OperatorCommand, string, OperatorValues, string]>([
   ['token', 'create', { expires: '366d' }, 'at most 365d'],
   ['token', 'list', { uses: '2' }, '--uses is not of token list'],
   ['nodes', 'forget', {}, 'nodes list, show,'],
-  ['nodes', 'maintenance alpha', {}, 'something is missing'],
+  ['nodes', 'maintenance alpha', {}, 'an argument is missing'],
   ['nodes', 'maintenance alpha maybe', {}, 'on or off?'],
-  ['vms', 'start', {}, 'something is missing'],
+  ['vms', 'start', {}, 'an argument is missing'],
   ['vms', 'start web', { yes: true }, '--yes is not of vms start'],
-  ['pools', 'show a b', {}, '"b" is too much'],
+  ['pools', 'show a b', {}, '"b" is one argument too many'],
   ['tasks', 'end', {}, 'tasks list, show or cancel?'],
 ])('%s %s is called wrongly: %o', async (command, words, values, message) => {
   await expect(run(command, words, values)).rejects.toThrow(message);

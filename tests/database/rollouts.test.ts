@@ -302,8 +302,8 @@ describe('no roll-out begins', () => {
     await rm(join(tree, 'images'), { recursive: true });
     await expect(start()).rejects.toThrow('the image of 0.2.0 is not here');
     await writeFile(join(tree, `${LINE.product}/stable/x86_64/release.json`), '{}');
-    await expect(start()).rejects.toThrow('it is no signed file');
-    expect(await run('list')).toContain('it is no signed file');
+    await expect(start()).rejects.toThrow('it is not a signed file');
+    expect(await run('list')).toContain('it is not a signed file');
     expect(await run('list')).toContain('There was no roll-out.');
   });
 

@@ -167,7 +167,7 @@ pool create ',"destroy":"S1"'`);
   const first = declaredSchema.parse(made);
   for (const refusal of [again, wrong]) {
     expect(refusal).toMatch(/^\/dev\/loop\d+ holds a file system \(ext4\), which would be lost\. /);
-    expect(refusal).toContain('Its serial number says that it is this one: --destroy "S1"');
+    expect(refusal).toContain('Its serial number confirms that this disk is meant: --destroy "S1"');
   }
   expect(declaredSchema.parse(over).disk).not.toBe(first.disk);
 });
@@ -253,7 +253,9 @@ test('a pool that is in use stays, and is declared as before; once it is free it
     ...[hold, { remove: 'a' }, look, { run: 'kill "$(cat /mnt/pid)"' }],
     ...[{ remove: 'a' }, look, { remove: 'a' }],
   ]);
-  expect(outcomes[1]).toMatch(/\/mnt\/pools\/a is no pool any more: umount .*busy/);
+  expect(outcomes[1]).toMatch(
+    /\/mnt\/pools\/a is no longer a pool, but is still mounted: umount .*busy/,
+  );
   expect(outcomes[2]).toMatch(/name: a[\s\S]*\n2\n$/);
   expect(outcomes[4]).toBe('done');
   expect(outcomes[5]).toMatch(/^pools:[\s\S]*\n0\n$/);

@@ -16,13 +16,13 @@ export function poolRequest(
   const { nfs, directory, path } = values;
   const kinds = [disks ?? target, nfs, directory].filter((one) => one !== undefined);
   if (kinds.length !== 1) {
-    throw new UsageError('a pool is of one of --disk, --iscsi, --nfs and --directory');
+    throw new UsageError('a pool needs exactly one of --disk, --iscsi, --nfs and --directory');
   }
   if ((target === undefined) !== (portals === undefined)) {
     throw new UsageError('--iscsi TARGET and --portal ADDRESS go together');
   }
   if (action === 'import' && (lvm ?? destroy) !== undefined) {
-    throw new UsageError('--lvm and --destroy are of create only');
+    throw new UsageError('--lvm and --destroy are options of create only');
   }
   const iscsi = target === undefined || portals === undefined ? undefined : { target, portals };
   return { action, pool: { name, path, nfs, directory, iscsi, options }, disks, lvm, destroy };

@@ -226,7 +226,7 @@ export class Commander {
     }
     const isLate = expiresAt <= this.#options.now();
     if (again && isLate) {
-      const what = 'the agent ended while it did it, and the deadline has passed';
+      const what = 'the agent ended during the task, and the deadline has passed';
       return new TaskFailure(TaskErrorCode.INTERRUPTED, what);
     }
     if (again) return undefined;
@@ -234,14 +234,16 @@ export class Commander {
       return new TaskFailure(TaskErrorCode.CANCELED, 'it was taken back');
     }
     if (!isLate) return undefined;
-    return new TaskFailure(TaskErrorCode.EXPIRED, 'its deadline passed before it was begun');
+    return new TaskFailure(TaskErrorCode.EXPIRED, 'its deadline passed before it started');
   }
 
   /** Ends a task: writes the journal, then reports. The report is sent even if the journal cannot be written. */
   async #end(id: string, change: Change, expiresAt: number): Promise<void> {
     const end = { ...change, finishedAt: timestampFromMs(this.#options.now()) };
     await this.#note(id, end, expiresAt).catch((error: unknown) => {
-      this.#options.log(`the end of task ${id} could not be noted: ${failureOf(error).message}`);
+      this.#options.log(
+        `the outcome of task ${id} could not be recorded: ${failureOf(error).message}`,
+      );
     });
     this.#advance(id, end);
     this.#open.delete(id);

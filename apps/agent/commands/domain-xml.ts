@@ -72,7 +72,7 @@ function os({ firmware }: CheckedSpec, { arch }: Placement): Element {
   const hvm = element('type', { arch, machine }, 'hvm');
   if (firmware === Firmware.BIOS) {
     if (arch === 'x86_64') return element('os', {}, hvm);
-    throw new TaskFailure(TaskErrorCode.CONFLICT, 'this host has no BIOS, but UEFI only');
+    throw new TaskFailure(TaskErrorCode.CONFLICT, 'this host supports UEFI only, not BIOS');
   }
   const secure = firmware === Firmware.UEFI_SECURE;
   const enabled = secure ? 'yes' : 'no';

@@ -228,7 +228,7 @@ async function readStatus(world: UpdateWorld, signal: AbortSignal): Promise<Upda
   try {
     return updateStatusSchema.parse(JSON.parse(text));
   } catch (cause) {
-    const what = 'qx-update tells how updates stand in a way that this agent does not know';
+    const what = 'this agent cannot read the status that qx-update prints';
     throw new TaskFailure(TaskErrorCode.UNAVAILABLE, what, cause);
   }
 }

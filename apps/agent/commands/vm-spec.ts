@@ -49,7 +49,7 @@ const diskSchema = z
     ({ cdrom, format }) =>
       format === VolumeFormat.RAW ||
       (cdrom ? format !== VolumeFormat.QCOW2 : format === VolumeFormat.QCOW2),
-    { path: ['format'], message: 'must be RAW or QCOW2, of a CD-ROM RAW or ISO' },
+    { path: ['format'], message: 'must be RAW or QCOW2, for a CD-ROM RAW or ISO' },
   )
   .refine(({ cdrom, bus }) => !(cdrom && bus === DiskBus.VIRTIO), 'virtio has no CD-ROM drives');
 
@@ -109,7 +109,7 @@ export const vmSpecSchema = z
   })
   .refine(({ cpus, topology: t }) => t === undefined || t.sockets * t.cores * t.threads === cpus, {
     path: ['topology'],
-    message: 'does not come to the number of processors',
+    message: 'does not multiply to the number of processors',
   })
   .refine(({ cpuModel, cpuModelName }) => (cpuModel === CpuModel.NAMED) === (cpuModelName !== ''), {
     path: ['cpuModelName'],

@@ -217,8 +217,5 @@ async function undefine({ specs }: VmWorld, vm: Vm): Promise<Result> {
 }
 
 function interrupted(seen: string): TaskFailure {
-  return new TaskFailure(
-    TaskErrorCode.INTERRUPTED,
-    `the agent ended while it did this, and ${seen}`,
-  );
+  return new TaskFailure(TaskErrorCode.INTERRUPTED, `the agent ended during the task, and ${seen}`);
 }

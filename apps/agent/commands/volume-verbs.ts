@@ -119,14 +119,14 @@ async function capacityOf(
   try {
     const stats = await file.stat();
     if (isDevice ? !stats.isBlockDevice() : !stats.isFile()) {
-      throw new TaskFailure(TaskErrorCode.CONFLICT, `${path} is no volume`);
+      throw new TaskFailure(TaskErrorCode.CONFLICT, `${path} is not a volume`);
     }
     if (format === 'raw') return isDevice ? await deviceSize(path) : BigInt(stats.size);
     const { buffer, bytesRead } = await file.read(Buffer.alloc(QCOW2_HEADER), 0, QCOW2_HEADER, 0);
     const header = parseQcow2Header(buffer.subarray(0, bytesRead));
     if (header === undefined) throw new TaskFailure(TaskErrorCode.CONFLICT, `${path} is not qcow2`);
     if (!header.refersToOthers) return header.capacity;
-    const what = `${path} takes contents from another file, which no volume of a managed VM may`;
+    const what = `${path} has a backing file, which a volume of a managed VM must not have`;
     throw new TaskFailure(TaskErrorCode.CONFLICT, what);
   } finally {
     await file.close();

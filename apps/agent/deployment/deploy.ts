@@ -54,7 +54,7 @@ export async function deployAgent(
   const { say, within } = options;
   await using _turn = await takeTurn(places);
   const image = await readImage(places.root);
-  if (image.build === null) throw new ExplainedError({ what: 'this is no appliance of Quantix' });
+  if (image.build === null) throw new ExplainedError({ what: 'this is not a Quantix appliance' });
   await expectSupervisor(places);
   const record = await expectNoTrial(places);
   await using opened = await openAgentFile(file, await readTrustedKeys(places.keys));
@@ -100,7 +100,7 @@ export async function undoDeployment(
 ): Promise<string> {
   await using _turn = await takeTurn(places);
   const image = await readImage(places.root);
-  if (image.build === null) throw new ExplainedError({ what: 'this is no appliance of Quantix' });
+  if (image.build === null) throw new ExplainedError({ what: 'this is not a Quantix appliance' });
   const record = await change(places, image.build, async (before) => undo(before));
   await untilSettled(places, options);
   await using _ = await lockRecord(places);
@@ -136,7 +136,7 @@ async function expectNoTrial(places: DeploymentPlaces): Promise<DeploymentRecord
   const { record } = await settle(places);
   if (record === undefined || record.trial === null || record.active === null) return record;
   throw new ExplainedError({
-    what: `the agent ${record.active.version} is on trial still`,
+    what: `the agent ${record.active.version} is still on trial`,
     fix: 'Wait until `qx-node version` says how that ended, or end it with `qx-node deploy --undo`.',
   });
 }
@@ -166,7 +166,7 @@ function expectFits(
     throw new ExplainedError({
       what: `it expired on ${program.expires}`,
       where,
-      fix: 'Have it made anew, or set the clock: qx-time.',
+      fix: 'Have it built again, or set the clock: qx-time.',
     });
   }
   // If the clock is far behind, the expiry of the agent cannot be judged.
@@ -239,7 +239,8 @@ async function untilConfirmed(
 ): Promise<void> {
   const { record } = await untilSettled(places, options);
   if (record?.active?.id === id) return;
-  const reason = record?.takenBack?.id === id ? record.takenBack.reason : 'another one was wanted';
+  const reason =
+    record?.takenBack?.id === id ? record.takenBack.reason : 'another deployment replaced it';
   throw new ExplainedError({
     what: `the agent was taken back, and the one before it runs: ${reason}`,
     fix: 'Its log is /var/log/quantix/node.log.',
@@ -259,7 +260,7 @@ async function untilSettled(
     told = waits;
     if (signal.aborted) {
       throw new ExplainedError({
-        what: 'it goes on, and nobody waits for it any more',
+        what: 'the deployment goes on, but this command no longer waits for it',
         fix: '`qx-node version` says how it ends.',
       });
     }

@@ -82,12 +82,12 @@ async function openRegular(file: string): Promise<FileHandle> {
   }
   if ((await handle.stat()).isFile()) return handle;
   await handle.close();
-  throw noAgent(file, 'it is no file');
+  throw noAgent(file, 'it is not a file');
 }
 
 function noAgent(file: string, why: string): ExplainedError {
   return new ExplainedError({
-    what: `this is no agent to deploy: ${why}`,
+    what: `this is not an agent that can be deployed: ${why}`,
     where: file,
     fix: 'Make one with `qx-build agent`, and copy it whole.',
   });
@@ -191,9 +191,9 @@ export async function verifyDeployed(
   await using handle = await openRegular(file);
   const { size, mode } = await handle.stat();
   if (size !== program.bytes || (await digestOf(handle)) !== program.sha256) {
-    throw new ExplainedError({ what: 'it is not what was signed any more', where: file });
+    throw new ExplainedError({ what: 'it no longer matches its signature', where: file });
   }
-  if ((mode & 0o100) === 0) throw new ExplainedError({ what: 'it is no program', where: file });
+  if ((mode & 0o100) === 0) throw new ExplainedError({ what: 'it is not a program', where: file });
   return { file, program };
 }
 

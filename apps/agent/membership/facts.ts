@@ -57,6 +57,6 @@ export async function ask<T>(what: string, fact: () => Promise<T>): Promise<T> {
   try {
     return await fact();
   } catch (cause) {
-    throw new AgentError({ what: `${what} cannot be told: ${messageOf(cause)}`, cause });
+    throw new AgentError({ what: `${what} cannot be read: ${messageOf(cause)}`, cause });
   }
 }

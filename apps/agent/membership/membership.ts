@@ -138,10 +138,10 @@ export class Membership {
     } catch (error) {
       if (!(error instanceof AgentError)) throw error;
       if (!force) {
-        const fix = 'With --force this host forgets it all the same.';
-        throw new AgentError({ what: `the control plane was not told: ${error.message}`, fix });
+        const fix = 'With --force this host leaves anyway.';
+        throw new AgentError({ what: `the control plane was not notified: ${error.message}`, fix });
       }
-      log(`leaves, and the control plane was not told: ${error.message}`);
+      log(`leaves, and the control plane was not notified: ${error.message}`);
     }
     await onTimeServers?.([]).catch(this.#report);
     await removeRecord(folder);

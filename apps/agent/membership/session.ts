@@ -458,7 +458,7 @@ export class Session {
     const heard = keptEpoch(kept);
     const epoch = await epochs.next(heard);
     if (this.#reported.greatest > 0n) {
-      log(`the control plane has heard of a later run of this host (${heard}): beginning ${epoch}`);
+      log(`the control plane knows of a later run of this host (${heard}): starting run ${epoch}`);
     }
     this.#reported.beginEpoch(epoch);
   }
@@ -486,7 +486,7 @@ export class Session {
   async #look(): Promise<void> {
     const { facts, log } = this.#options;
     const fares = facts.health?.().catch((error: unknown) => {
-      log(`how this host fares cannot be told: ${messageOf(error)}`);
+      log(`the state of this host cannot be read: ${messageOf(error)}`);
       return undefined;
     });
     const [snapshot, health] = await Promise.all([this.#snapshots.take(), fares]);
@@ -508,7 +508,7 @@ export class Session {
     work()
       .catch((error: unknown) => {
         this.#use = undefined;
-        log(`what virtual machines use cannot be told: ${messageOf(error)}`);
+        log(`the usage of virtual machines cannot be read: ${messageOf(error)}`);
       })
       .finally(() => {
         this.#isMeasuring = false;
@@ -519,7 +519,7 @@ export class Session {
   async #surroundings(): Promise<Surroundings> {
     const { facts, log } = this.#options;
     const unknown = (error: unknown): undefined => {
-      log(`what this host is made of cannot be seen: ${messageOf(error)}`);
+      log(`the hardware of this host cannot be read: ${messageOf(error)}`);
     };
     const [build, networks] = await Promise.all([
       facts.build?.().catch(unknown),

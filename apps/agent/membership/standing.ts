@@ -184,11 +184,11 @@ export class Standing {
     const { folder, log } = this.#options;
     try {
       await writeRecord(folder, this.#record);
-      if (this.#problem !== null) log('what changed with the control plane is written');
+      if (this.#problem !== null) log('the changed control plane settings are written');
       this.#problem = null;
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
-      const problem = `what changed with the control plane (certificate, addresses) cannot be written: ${messageOf(error)}`;
+      const problem = `the changed control plane settings (certificate, addresses) cannot be written: ${messageOf(error)}`;
       if (this.#problem === null) log(problem);
       this.#problem = problem;
     }

@@ -37,7 +37,7 @@ export async function metricsCertificate(
   if (text !== undefined) {
     const kept = parse(text, clock.now());
     if (kept !== undefined) return kept;
-    log(`${file} is of no use any more: set aside as ${await setAside(file)}`);
+    log(`${file} cannot be used any more: set aside as ${await setAside(file)}`);
   }
   const made = await make(clock.now());
   await writeDurably(file, `${made.key}\n${made.cert}\n`, 0o600);

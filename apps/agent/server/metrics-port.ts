@@ -106,7 +106,7 @@ async function serveOnce(
 function expectToken({ headers }: IncomingMessage, token: string): void {
   const [, shown = ''] = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
   if (timingSafeEqual(digest(shown), digest(token))) return;
-  throw new ApiError(401, 'the token of node.yaml has to be shown', {
+  throw new ApiError(401, 'the request needs the token of node.yaml', {
     headers: { 'www-authenticate': 'Bearer' },
   });
 }

@@ -48,7 +48,7 @@ function askToRemove(state: State, { name }: Pool): Step {
         leads: 'stay',
         run: async (deps, signal) => {
           await deps.removePool(name, signal);
-          return `${plain(name)} is no pool any more; what is on it stays.`;
+          return `${plain(name)} is no longer a pool; its data stays.`;
         },
       }),
   });

@@ -122,7 +122,7 @@ function parseManifest(bytes: Buffer): Manifest {
   try {
     content = JSON.parse(bytes.toString('utf8'));
   } catch (cause) {
-    throw damaged('its manifest is no JSON', cause);
+    throw damaged('its manifest is not JSON', cause);
   }
   const parsed = manifestSchema.safeParse(content);
   if (parsed.success) return parsed.data;

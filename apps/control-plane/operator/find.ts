@@ -95,6 +95,6 @@ function decode(encoded: string): string {
     if (given.includes('\0')) throw new URIError('NUL');
     return given;
   } catch {
-    throw new ApiError(400, `${JSON.stringify(encoded.slice(0, 80))} is no name`);
+    throw new ApiError(400, `${JSON.stringify(encoded.slice(0, 80))} is not a valid name`);
   }
 }

@@ -26,7 +26,7 @@ const USAGE = 2;
 export async function runInstaller(): Promise<number> {
   const { stdin: input, stdout: output, stderr } = process;
   if (!input.isTTY || !output.isTTY) {
-    stderr.write('qx-install: this is no terminal; see qx-install --help\n');
+    stderr.write('qx-install: this is not a terminal; see qx-install --help\n');
     return USAGE;
   }
   const system = parseOsRelease(await readText('/etc/os-release'));

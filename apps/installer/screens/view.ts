@@ -68,7 +68,7 @@ function bodyOf(shown: View, room: Size): Body {
             'Take the medium out when the machine restarts, or it starts from that again.',
             room,
           ),
-          ...warnings.flatMap((warning) => [line(''), ...text(`To be minded: ${warning}`, room)]),
+          ...warnings.flatMap((warning) => [line(''), ...text(`Note: ${warning}`, room)]),
         ],
         keys: 'Enter restart   p power off',
       };
@@ -80,10 +80,7 @@ function bodyOf(shown: View, room: Size): Body {
           line(''),
           ...text(shown.problem, room),
           line(''),
-          ...text(
-            'A disk that was begun boots nothing. The medium can be started from again.',
-            room,
-          ),
+          ...text('The disk may not boot. The medium can be started from again.', room),
         ],
         keys: 'Enter look at the disks   c use this system live   p power off',
       };

@@ -35,7 +35,7 @@ const REFUSALS: Readonly<Partial<Record<RefusalReason, readonly [what: string, f
   ],
   [RefusalReason.NODE_DELETED]: [
     'this node was deleted from the control plane',
-    'Join again with a new token if it shall come back.',
+    'To bring it back, join again with a new token.',
   ],
   [RefusalReason.CERTIFICATE_REVOKED]: [
     'the certificate of this node was revoked',
@@ -46,7 +46,7 @@ const REFUSALS: Readonly<Partial<Record<RefusalReason, readonly [what: string, f
     'Update the older one.',
   ],
   [RefusalReason.DUPLICATE_KEY]: [
-    'another host is at work with the key of this one: the disk of one was copied',
+    'another host uses the key of this one: a disk was copied',
     'Remove /quantix/node on one of the two, and join with a new token.',
   ],
   [RefusalReason.CERTIFICATE_EXPIRED]: [
@@ -57,15 +57,15 @@ const REFUSALS: Readonly<Partial<Record<RefusalReason, readonly [what: string, f
     'the control plane was restored from a backup that does not have this node',
     'Its administrator has to adopt it.',
   ],
-  [RefusalReason.TOO_MANY_CALLS]: ['the control plane is called too often', 'Wait.'],
+  [RefusalReason.TOO_MANY_CALLS]: ['this host calls the control plane too often', 'Wait.'],
 };
 
 /** Error codes of Node.js and OpenSSL → their meaning for the operator. */
 const MEANINGS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there',
   ECONNRESET: 'the connection was cut',
-  EHOSTUNREACH: 'no way leads there',
-  ENETUNREACH: 'no way leads there',
+  EHOSTUNREACH: 'there is no route to it',
+  ENETUNREACH: 'there is no route to it',
   ENOTFOUND: 'its name is not known',
   EAI_AGAIN: 'no name server answers',
   ETIMEDOUT: 'no answer came',

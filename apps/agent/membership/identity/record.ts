@@ -115,7 +115,7 @@ function parse(text: string, where: string): z.infer<typeof schema> {
     return schema.parse(JSON.parse(text));
   } catch (cause) {
     if (!(cause instanceof SyntaxError || cause instanceof z.ZodError)) throw cause;
-    throw new AgentError({ what: 'this does not say to which control plane it belongs', where });
+    throw new AgentError({ what: 'this does not name its control plane', where });
   }
 }
 

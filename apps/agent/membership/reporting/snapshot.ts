@@ -33,11 +33,11 @@ export async function takeSnapshot(
 ): Promise<Snapshot> {
   const [vms, pools, assigned = []] = await Promise.all([
     facts.vms().catch((error: unknown): Vms => {
-      log(`virtual machines cannot be seen: ${messageOf(error)}`);
+      log(`virtual machines cannot be listed: ${messageOf(error)}`);
       return { libvirt: { available: false, problem: messageOf(error) }, vms: [] };
     }),
     facts.pools().catch((error: unknown): undefined => {
-      log(`storage pools cannot be seen: ${messageOf(error)}`);
+      log(`storage pools cannot be listed: ${messageOf(error)}`);
     }),
     facts.assignedPools?.(),
   ]);

@@ -25,19 +25,19 @@ test('the program ends with the status that qx-node gave', async () => {
 test.each([
   [[], 'a command is missing'],
   [['dance'], 'there is no command "dance"'],
-  [['status', 'now'], '"now" is too much'],
-  [['join'], 'something is missing'],
-  [['run', '--json'], '--json is of status and version only'],
+  [['status', 'now'], '"now" is one argument too many'],
+  [['join'], 'an argument is missing'],
+  [['run', '--json'], '--json is an option of status and version only'],
   [['status', '--nonsense'], "Unknown option '--nonsense'"],
-  [['status', '--lvm'], 'these options are of pool only'],
-  [['status', '--undo'], '--undo and --within are of deploy only'],
-  [['deploy'], 'something is missing'],
-  [['deploy', 'x.agent', '--undo'], '"x.agent" is too much'],
+  [['status', '--lvm'], 'these options are for pool only'],
+  [['status', '--undo'], '--undo and --within are options of deploy only'],
+  [['deploy'], 'an argument is missing'],
+  [['deploy', 'x.agent', '--undo'], '"x.agent" is one argument too many'],
   [['deploy', 'x.agent', '--within', '1e9'], '--within takes whole seconds'],
   [['deployment', 'dance'], 'deployment choose or settle?'],
   [['pool'], 'pool is followed by create, import, remove or up'],
-  [['pool', 'create', 'a'], 'a pool is of one of --disk, --iscsi, --nfs and --directory'],
-  [['pool', 'create', '--lvm'], 'something is missing'],
+  [['pool', 'create', 'a'], 'a pool needs exactly one of --disk, --iscsi, --nfs and --directory'],
+  [['pool', 'create', '--lvm'], 'an argument is missing'],
 ])('%j is refused in one line', async (args, what) => {
   expect(await main(args)).toBe(2);
   expect(output.printed).toBe('');

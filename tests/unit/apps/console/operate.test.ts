@@ -134,7 +134,7 @@ test('a pool is made of a disk whose serial number was typed, imported, and take
   terminal.type(`\r${DOWN}r`);
   await terminal.see(/Take the pool backup away\?/);
   terminal.type('y');
-  await terminal.see(/is no pool any more/);
+  await terminal.see(/is no longer a pool/);
   expect(calls).toEqual([
     [
       'addPool',

@@ -136,7 +136,7 @@ describe('an archive', () => {
   });
 
   test.each([
-    ['no JSON', Buffer.from([0, 0, 0, 1, 0x7b]), 'its manifest is no JSON'],
+    ['no JSON', Buffer.from([0, 0, 0, 1, 0x7b]), 'its manifest is not JSON'],
     ['not a manifest', Buffer.from('\0\0\0\x02{}', 'latin1'), 'cannot be read'],
     ['a manifest of 4 GiB', Buffer.from([255, 255, 255, 255]), 'its manifest is too long'],
     ['nothing', Buffer.alloc(0), 'it ends before its dump'],

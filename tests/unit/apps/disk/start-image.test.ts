@@ -65,7 +65,7 @@ test('a disk that is no larger than the image is started as well', async () => {
 
 test('a disk that is smaller, or none of an appliance, is left alone', async () => {
   const empty = new MemoryDevice(DISK_BYTES, 512);
-  await expect(start(empty)).rejects.toThrow('no disk of an appliance');
+  await expect(start(empty)).rejects.toThrow('not the disk of an appliance');
   expect([...empty.written()]).toEqual([]);
 });
 

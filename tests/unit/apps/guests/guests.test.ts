@@ -150,7 +150,7 @@ here('a libvirt that answers late is waited for, and the guests start then', asy
   const clock = { sleep: () => isBack };
   const started = startGuests({ ...common, settings: { startWhatRan: false }, clock });
   await vi.waitFor(
-    () => expect(said).toEqual([expect.stringMatching(/^libvirt is waited for: /)]),
+    () => expect(said).toEqual([expect.stringMatching(/^waiting for libvirt: /)]),
     30_000,
   );
   await daemon.start();

@@ -30,7 +30,7 @@ test.each([
   [404, '', 'the agent answers 404 to /v1/host'],
   [200, '', "the agent's answer to /v1/host cannot be understood"],
   [200, '{"name":7}', "the agent's answer to /v1/host cannot be understood"],
-  [200, `${'['.repeat(5000)}`, "the agent's answer to /v1/host is no JSON"],
+  [200, `${'['.repeat(5000)}`, "the agent's answer to /v1/host is not JSON"],
 ])('an answer %i %j is refused', async (status, body, message) => {
   await expect(ask(await agent(status, body))).rejects.toThrow(message);
 });

@@ -66,10 +66,10 @@ describe('an answer file', () => {
     ],
     [
       'disk:\n  serial: X\nerase: 5\n',
-      /^erase is no text: write it in quotation marks \(install.yaml, line 3, column 1\)/,
+      /^erase is not text: write it in quotation marks \(install.yaml, line 3, column 1\)/,
     ],
-    ['disk: {serial: 0123}\n', /^disk.serial is no text: write it in quotation marks \(/],
-    ['disk: {serial: 12E5}\n', /^disk.serial is no text: write it in quotation marks \(/],
+    ['disk: {serial: 0123}\n', /^disk.serial is not text: write it in quotation marks \(/],
+    ['disk: {serial: 12E5}\n', /^disk.serial is not text: write it in quotation marks \(/],
     [
       'disk: {serial: X}\nkeep-data: no\n',
       /^keep-data is neither true nor false \(install.yaml, line 2, column 1\)/,

@@ -141,10 +141,10 @@ describe('the boot menu of UEFI', () => {
     await rm(join(variables, `BootOrder-${VENDOR}`));
     await mkdir(join(variables, `BootOrder-${VENDOR}`));
     await expect(installed(layout())).rejects.toThrow(
-      /^the firmware's boot menu did not take an entry of this disk: .*starts all the same/,
+      /^the firmware's boot menu did not accept an entry for this disk: .*still boots if the firmware/,
     );
     await rm(variables, { recursive: true });
-    await expect(installed(layout())).rejects.toThrow(/ENOENT.*starts all the same/);
+    await expect(installed(layout())).rejects.toThrow(/ENOENT.*still boots if the firmware/);
   });
 
   test('is not looked for on a machine with a BIOS', async () => {

@@ -41,7 +41,7 @@ test('files that are damaged or gone are all named', async () => {
   await put('/boot/vmlinuz', 'a kernfl');
   await rm(join(medium, 'quantix/disk/BOOTX64.EFI'));
   await expect(checkMedium(medium, signal)).rejects.toThrow(
-    /^the medium is damaged: \/boot\/vmlinuz is not as it was made; \/quantix\/disk\/BOOTX64\.EFI cannot be read: .*Nothing was written/,
+    /^the medium is damaged: \/boot\/vmlinuz differs from what was built; \/quantix\/disk\/BOOTX64\.EFI cannot be read: .*Nothing was written/,
   );
 });
 
@@ -55,7 +55,7 @@ test('a root filesystem with one wrong bit is named, and how much was read is to
   expect(told.length).toBeGreaterThan(4);
   await put('/quantix/system.squashfs', `${text.slice(0, 3_000_000)}!${text.slice(3_000_001)}`);
   await expect(check()).rejects.toThrow(
-    /the medium is damaged: \/quantix\/system\.squashfs is not as it was made .*Nothing was written/,
+    /the medium is damaged: \/quantix\/system\.squashfs differs from what was built .*Nothing was written/,
   );
 });
 

@@ -36,7 +36,7 @@ describe('an answer file', () => {
     expect((await loadAnswer(`${address}#sha256=${HASH}`, signal)).where).toBe(address);
     await expect(loadAnswer(address, signal)).rejects.toThrow(/pinned by its hash/);
     await expect(loadAnswer(`${address}#sha256=${'0'.repeat(64)}`, signal)).rejects.toThrow(
-      new RegExp(`another one than was meant: its SHA-256 is ${HASH}`),
+      new RegExp(`not the pinned one: its SHA-256 is ${HASH}`),
     );
   });
 
@@ -45,10 +45,10 @@ describe('an answer file', () => {
     [
       'is elsewhere',
       (_, response) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end(),
-      /cannot be had/,
+      /cannot be fetched/,
     ],
     ['never ends', (_, response) => endless(response), /more than 262144 bytes/],
-    ['breaks off', (_, response) => response.destroy(), /cannot be had/],
+    ['breaks off', (_, response) => response.destroy(), /cannot be fetched/],
   ])('that %s is told so', async (_, listener, message) => {
     const address = await serve(listener);
     await expect(loadAnswer(`${address}#sha256=${HASH}`, signal)).rejects.toThrow(message);

@@ -104,8 +104,8 @@ test('an answer file is carried out without a key, and its failure stays on the 
 });
 
 test('what is to be minded of an installation is shown, and it is done all the same', async () => {
-  const warnings = ['the firmware’s boot menu did not take an entry of this disk: ENOSPC.'];
-  const { text } = await type([['', /is installed on[\s\S]*To be minded:[\s\S]*ENOSPC/]], {
+  const warnings = ['the firmware’s boot menu did not accept an entry for this disk: ENOSPC.'];
+  const { text } = await type([['', /is installed on[\s\S]*Note:[\s\S]*ENOSPC/]], {
     carryOutAnswer: async () => ({ ...REPORT, warnings }),
   });
   expect(text).toContain('Enter restart');

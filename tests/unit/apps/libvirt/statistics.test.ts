@@ -72,7 +72,7 @@ test.each([
     [{ cpuTime: 0 }],
   ],
   [`quantix-addresses-of ${ID}\n x y ipv4 \u001b[2J/24\nDomain: 'it's web'`, [{ addresses: [] }]],
-])('what cannot be understood is passed over: %j', (output, told) => {
+])('what cannot be understood is ignored: %j', (output, told) => {
   expect(parseStatistics(output, [WEB])).toMatchObject(told);
 });
 

@@ -166,9 +166,9 @@ describe('the status', () => {
   });
 
   test.each([
-    ['nothing', '', 'qx-network status wrote no JSON'],
-    ['half of it', '{"persistent":true,"hos', 'wrote no JSON'],
-    ['bytes', '\0\xff', 'wrote no JSON'],
+    ['nothing', '', 'qx-network status did not write JSON'],
+    ['half of it', '{"persistent":true,"hos', 'did not write JSON'],
+    ['bytes', '\0\xff', 'did not write JSON'],
     ['something else', '[]', 'cannot be understood'],
     ['a wrong type', JSON.stringify({ ...whole, persistent: 'yes' }), ': persistent: '],
     [

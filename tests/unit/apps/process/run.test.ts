@@ -97,6 +97,6 @@ test('a command that writes without end is ended', async () => {
   const flood = run('yes', [], { timeout: 600_000, maxOutput: 1_000 });
   await expect(flood).rejects.toMatchObject({
     failure: 'output',
-    message: 'yes wrote more than it may',
+    message: 'yes wrote more output than it may',
   });
 });

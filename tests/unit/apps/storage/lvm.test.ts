@@ -96,6 +96,6 @@ test.each([
   [groups({ ...group, vg_attr: '' }), 'vgs'],
 ])('%s is refused', (text, command) => {
   expect(() => parseVolumeGroups(text, volumes())).toThrow(
-    `${command} told what cannot be understood`,
+    `the output of ${command} cannot be understood`,
   );
 });

@@ -46,11 +46,11 @@ test('where nothing is installed that is told, and nothing is done', async () =>
 });
 
 test.each([
-  [['status', '--budget', '1'], '--budget is not of status'],
+  [['status', '--budget', '1'], '--budget is not an option of status'],
   [['stage', '--ca', '/x'], '--ca and --tls-name belong together'],
   [['stage', '--budget', 'much'], '--budget is a number of MiB'],
-  [['server', 'none', '--channel', 'A b'], 'is no name of a channel'],
-  [['check', 'more'], '"more" is too much'],
+  [['server', 'none', '--channel', 'A b'], 'is not a valid channel name'],
+  [['check', 'more'], '"more" is one argument too many'],
   [['fly'], 'there is no command "fly"'],
 ])('%j is wrong usage', async (args, why) => {
   const { status, said } = await called(args);

@@ -119,7 +119,7 @@ test('a machine is updated by the commands alone, from a server, and goes back',
     server: null,
     keys: ['tests'],
   });
-  expect(await update('check')).toMatch(/nobody has said where releases come from.*\[1\]/s);
+  expect(await update('check')).toMatch(/no update server is set.*\[1\]/s);
   expect(await update('server', address)).toBe('');
   expect(await update('server')).toBe(`${address}, channel stable\n`);
   expect(await update('check')).toBe('qvdc 0.2.0, stable 2 can be brought here; 0.1.0 runs\n');

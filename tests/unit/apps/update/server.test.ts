@@ -154,7 +154,7 @@ describe('from a server', () => {
       return response.writeHead(206, headers).end(IMAGE.subarray(0, 100));
     });
     const { bytes, problems } = await fetched(address, { from: 1_000 });
-    expect(problems).toEqual(['the server gave another part than the one from byte 1000 on']);
+    expect(problems).toEqual(['the server did not return the range from byte 1000 on']);
     expect(bytes.equals(IMAGE.subarray(1_000))).toBe(true);
   });
 
@@ -293,5 +293,5 @@ test.each([
   'https://name:word@updates.example',
   'https://u/?a',
 ])('%s is no address of a server', (text) => {
-  expect(() => parseServerAddress(text)).toThrow('is no address of an update server');
+  expect(() => parseServerAddress(text)).toThrow('is not the address of an update server');
 });

@@ -270,7 +270,7 @@ describe('after an activation', () => {
     await staged('a');
     await activate(world.machine(), world.open('a'), WANTED);
     expect(await judged('a')).toBe('told');
-    expect((await record()).last?.reasons[0]).toMatch(/the boot loader passed it over/);
+    expect((await record()).last?.reasons[0]).toMatch(/the boot loader skipped it/);
     expect(await state()).toEqual({ good: 'a', trial: null, left: 0 });
   });
 });
@@ -318,7 +318,7 @@ describe('an old version', () => {
 
   test('cannot name a place outside of the copies', async () => {
     await expect(restoreConfiguration(world.configuration, '../node')).rejects.toThrow(
-      '"../node" is no name of a version',
+      '"../node" is not a valid version',
     );
   });
 

@@ -21,8 +21,8 @@ test('what is typed becomes one pool, as the API wants it', () => {
 });
 
 test.each([
-  [{}, 'a pool is of one of'],
-  [{ nfs: 'a:/b', directory: '/c' }, 'a pool is of one of'],
+  [{}, 'a pool needs exactly one of'],
+  [{ nfs: 'a:/b', directory: '/c' }, 'a pool needs exactly one of'],
   [{ iscsi: TARGET.iscsi }, 'go together'],
   [{ disk: ['/dev/sdb'], portal: ['a'] }, 'go together'],
   [{ disk: ['/dev/sdb'], destroy: 'S1' }, 'of create only'],

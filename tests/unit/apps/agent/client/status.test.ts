@@ -80,6 +80,6 @@ test('a join is handed to the agent that runs', async () => {
   expect(told).toBe('joined https://qvdc: connected');
   expect(around.controlPlane.state).toBe('connected');
   await expect(joinControlPlane(socket, { address: '', token: '' })).rejects.toThrow(
-    'the body is not as it should be',
+    'the body is not valid',
   );
 });

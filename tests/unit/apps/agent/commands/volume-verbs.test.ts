@@ -101,7 +101,7 @@ here(
     image('backed', '-b', '/etc/passwd', '-F', 'raw', '-u');
     image('external', '-o', `data_file=${folder}/data,data_file_raw=on`);
     for (const name of ['backed', 'external']) {
-      await expect(place(name, 'qcow2')).rejects.toThrow(/takes contents from another file/);
+      await expect(place(name, 'qcow2')).rejects.toThrow(/has a backing file/);
     }
     await writeFile(join(folder, 'short'), 'QFI\u00fb');
     await truncate(join(folder, 'short'), 10);

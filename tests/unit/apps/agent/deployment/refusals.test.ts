@@ -36,7 +36,7 @@ async function refusal(host: Host, file: string): Promise<string> {
 const other = generateKeyPairSync('ed25519');
 
 test.each<[string, AgentFileParts, string]>([
-  ['of another key', { key: other.privateKey }, 'its signature is by none of the keys'],
+  ['of another key', { key: other.privateKey }, 'it is not signed with a key'],
   ['for QvDC', { says: { product: 'qvdc' } }, 'its product is qvdc, and quantix-os is needed'],
   ['another program', { says: { program: 'qx-console' } }, 'its program is qx-console'],
   ['for another CPU', { says: { architecture: 's390x' } }, 'its architecture is s390x'],
@@ -71,12 +71,14 @@ test('what is no agent’s file is refused, and never waited for', async () => {
   };
   for (const [name, bytes] of Object.entries(files)) {
     const why = await refusal(host, await writeAgent(host, bytes, name));
-    expect(why, name).toMatch(/is no signed file|no agent to deploy|it holds "application/);
+    expect(why, name).toMatch(
+      /is not a signed file|not an agent that can be deployed|it holds "application/,
+    );
   }
   const pipe = join(host.root, 'pipe');
   await execa('mkfifo', [pipe]);
   for (const file of [pipe, host.root, join(host.root, 'absent')]) {
-    expect(await refusal(host, file)).toMatch(/it is no file|it cannot be read/);
+    expect(await refusal(host, file)).toMatch(/it is not a file|it cannot be read/);
   }
 });
 
@@ -106,7 +108,7 @@ test('without keys, without a service, without room and beside another one nothi
   await writeFile(host.places.supervisor, `${process.pid}\n`);
   await deployAgent(file, host.places, SILENT).catch(() => undefined);
   const next = await writeAgent(host, agentFile({ says: { version: '0.3.0', serial: 3 } }), 'next');
-  await expect(deployAgent(next, host.places, SILENT)).rejects.toThrow('0.2.0 is on trial still');
+  await expect(deployAgent(next, host.places, SILENT)).rejects.toThrow('0.2.0 is still on trial');
 });
 
 /** A host with an agent on trial. */
@@ -121,12 +123,12 @@ async function withAgent(): Promise<{ host: Host; file: string }> {
 }
 
 test.each<[string, (host: Host, file: string) => Promise<unknown>, string]>([
-  ['changed', (_, file) => writeFile(file, '#!/bin/sh\n'), 'it is not what was signed any more'],
+  ['changed', (_, file) => writeFile(file, '#!/bin/sh\n'), 'it no longer matches its signature'],
   ['gone', (_, file) => rm(file), 'it cannot be read'],
   [
     'signed by a key that the image does not know',
     (host) => trust(host, other.publicKey),
-    'its signature is by none',
+    'it is not signed with a key',
   ],
 ])('an agent on the disk that is %s is not started, and taken back', async (_, change, why) => {
   const { host, file } = await withAgent();

@@ -205,7 +205,7 @@ test('a disk that was copied into a second machine: both are told of it', async 
   await copy.clock.skip();
   await plane.answered('syncFullState', 2);
   await agent.clock.skip();
-  await agent.said(/refused: another host is at work with the key of this one/);
+  await agent.said(/refused: another host uses the key of this one/);
 });
 
 test('a host that leaves is told of, forgets its control plane, and can join again', async () => {
@@ -223,7 +223,7 @@ test('a host that leaves is told of, forgets its control plane, and can join aga
 test('a control plane that cannot be told is left by force only', async () => {
   const { plane, agent } = await members();
   await plane.door.close();
-  await expect(agent.membership.leave(false)).rejects.toThrow(/was not told.*--force/);
+  await expect(agent.membership.leave(false)).rejects.toThrow(/was not notified.*--force/);
   expect(await readdir(agent.folder)).toContain('membership.json');
   await agent.membership.leave(true);
   expect(agent.membership.status.state).toBe('unconfigured');

@@ -139,7 +139,7 @@ test('a renewed certificate that cannot be written is used, told, and written la
   });
   disk.recover();
   await agent.clock.skip();
-  await agent.said(/what changed with the control plane is written/);
+  await agent.said(/the changed control plane settings are written/);
   await agent.clock.sleeping();
   expect(agent.membership.status).toMatchObject({ state: 'connected', problem: null });
   expect(await readFile(`${agent.folder}/membership.json`, 'utf8')).not.toBe(before);

@@ -142,7 +142,7 @@ test('a control plane says after how long a refusal is worth asking about', asyn
     throw refusal(Code.PermissionDenied, RefusalReason.DUPLICATE_KEY, 300);
   };
   await nextHeartbeat(plane, agent);
-  await agent.said(/refused: another host is at work/);
+  await agent.said(/refused: another host uses the key/);
   expect(await agent.clock.sleeping()).toBeGreaterThanOrEqual(300_000);
   expect(await agent.clock.sleeping()).toBeLessThan(600_000);
 });
