@@ -18,12 +18,12 @@ const origin = z
   .refine((text) => new URL(text).origin === text, 'is more than https://host:port');
 
 const names = z
-  .array(z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/, 'is no name'))
+  .array(z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/, 'is not a valid name'))
   .min(1)
   .max(8);
 
 /** The name of a receiver of alerts. */
-const receiverName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'is no name');
+const receiverName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'is not a valid name');
 
 const severities = z
   .array(z.enum(ALERT_SEVERITIES))
@@ -50,7 +50,7 @@ const webhook = z.strictObject({
 const syslog = z
   .strictObject({
     name: receiverName,
-    host: z.union([z.ipv4(), z.ipv6(), z.hostname()], 'is no host'),
+    host: z.union([z.ipv4(), z.ipv6(), z.hostname()], 'is not a host'),
     transport: z.enum(['udp', 'tcp', 'tls']).default('udp'),
     port: z.int().min(1).max(65535).optional(),
     authority: path.optional(),
@@ -77,7 +77,7 @@ const configSchema = z
             idle: z.int().min(0).max(1000).default(POOL_SIZE.idle),
           })
           .prefault({})
-          .refine(({ open, idle }) => idle <= open, 'idle is more than open'),
+          .refine(({ open, idle }) => idle <= open, 'idle must not be more than open'),
       })
       .prefault({}),
     etcd: z
@@ -120,7 +120,7 @@ const configSchema = z
     agents: z
       .strictObject({
         /** An address of this machine; `::` means all addresses, IPv4 included. */
-        listen: z.union([z.ipv4(), z.ipv6()], 'is no address').default('::'),
+        listen: z.union([z.ipv4(), z.ipv6()], 'is not an address').default('::'),
         /** 0 means any free port. */
         port: z.int().min(0).max(65535).default(NODE_PORT),
         /** Further addresses at which it is reachable, now or soon: hosts learn them before anything changes. */
@@ -131,7 +131,7 @@ const configSchema = z
     people: z
       .strictObject({
         /** An address of this machine; `::` means all addresses, IPv4 included. */
-        listen: z.union([z.ipv4(), z.ipv6()], 'is no address').default('::'),
+        listen: z.union([z.ipv4(), z.ipv6()], 'is not an address').default('::'),
         /** 0 means any free port. */
         port: z.int().min(0).max(65535).default(443),
       })
@@ -160,7 +160,7 @@ const configSchema = z
         /** Time of day, UTC. */
         at: z
           .string()
-          .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'is no time such as "02:30"')
+          .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'is not a time such as "02:30"')
           .default('02:30'),
         /** Number of days, and of weeks, for which the last backup is kept. */
         days: z.int().min(1).max(1000).default(7),

@@ -107,10 +107,12 @@ export async function main(args: string[]): Promise<number> {
           return secure(command, operands, { ...given, values });
         }
         const foreign = BACKUP_OPTIONS.find((one) => values[one] !== undefined);
-        if (foreign !== undefined) throw new UsageError(`--${foreign} is not of ${command ?? ''}`);
+        if (foreign !== undefined)
+          throw new UsageError(`--${foreign} is not an option of ${command ?? ''}`);
         if (isOperatorCommand(command)) return operate(command, operands, { ...given, values });
         const [name] = givenOptions(values);
-        if (name !== undefined) throw new UsageError(`--${name} is not of ${command ?? 'nothing'}`);
+        if (name !== undefined)
+          throw new UsageError(`--${name} is not an option of ${command ?? 'nothing'}`);
         return dispatch(command, operands, given);
       },
     },
@@ -167,8 +169,9 @@ async function secure(
   const keeps = values['keep-configuration'] === true;
   const isAgreed = values.yes === true;
   const [foreign] = givenOptions(values).filter((one) => one !== 'yes' || command !== 'restore');
-  if (foreign !== undefined) throw new UsageError(`--${foreign} is not of ${command}`);
-  if (keeps && command !== 'restore') throw new UsageError('--keep-configuration is of restore');
+  if (foreign !== undefined) throw new UsageError(`--${foreign} is not an option of ${command}`);
+  if (keeps && command !== 'restore')
+    throw new UsageError('--keep-configuration is an option of restore');
   const { makeOne, restoreOne, verifyOne } = await import('./commands/backup.ts');
   const given = {
     ...{ configFile: config, form, signal: endingSignal() },
@@ -236,5 +239,5 @@ async function migrate(
 
 function parseCount(text: string): number {
   if (/^[1-9]\d{0,3}$/.test(text)) return Number(text);
-  throw new UsageError(`${JSON.stringify(text)} is no number of migrations`);
+  throw new UsageError(`${JSON.stringify(text)} is not a number of migrations`);
 }

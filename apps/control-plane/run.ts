@@ -88,7 +88,7 @@ async function goOnWithRestore(
     await removeUndecided(folders);
   } catch (error) {
     if (!(error instanceof DiskError)) throw error;
-    log.warning(`what is left of a restore that came to nothing stays: ${error.message}`);
+    log.warning(`the remains of a failed restore cannot be removed: ${error.message}`);
   }
 }
 

@@ -256,7 +256,7 @@ describe('a file that was changed after its migration', () => {
     const file = join(other, `000004_volume_extended.${direction}.sql`);
     await writeFile(file, `${await readFile(file, 'utf8')}-- changed\n`);
     await expect(migrateUp(request(address, { folder: other }))).rejects.toThrow(
-      /migration 000004_volume_extended of the database was another one when it was applied/,
+      /migration 000004_volume_extended of the database has changed since it was applied/,
     );
   });
 });
@@ -325,7 +325,7 @@ describe('a folder that is none of migrations', () => {
       { '000001_a.up.sql': '', '000001_a.down.sql': '' },
       /should have the number 000002/,
     ],
-    ['another file', { 'README.md': '' }, /"README\.md" is no migration/],
+    ['another file', { 'README.md': '' }, /"README\.md" is not a migration/],
   ])('is refused: %s', async (_what, files, message) => {
     const wrong = await migrationsUpTo(1, files);
     await using made = await makeDatabase('empty');

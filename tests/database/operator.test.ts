@@ -296,7 +296,7 @@ describe('nodes and what is on them', () => {
   test('a host without a record is adopted by its whole id; one with a record or a departure is not', async () => {
     const id = '33333333-3333-8333-8333-333333333333';
     expect((await run('nodes', `adopt ${id}`)).text).toBe(
-      `${id} is let in, and tells its name itself.\n`,
+      `${id} is adopted, and reports its name itself.\n`,
     );
     expect(await json('nodes', `show ${id}`)).toMatchObject({ id, phase: 'PENDING' });
     await expect(run('nodes', `adopt ${id}`)).rejects.toThrow('it is a node already');
@@ -390,7 +390,7 @@ describe('a task of a virtual machine', () => {
     const id = begun[0]?.id ?? '';
     expect((await run('tasks', `show ${id.slice(0, 10)}`)).text).toContain('sent     not yet');
     expect((await run('tasks', `cancel ${id}`)).text).toMatch(
-      /^canceled \(CANCELED\): taken back by /,
+      /^canceled \(CANCELED\): canceled by /,
     );
   });
 });
@@ -442,19 +442,19 @@ describe('accounts of people', () => {
 
 test.each<[OperatorCommand, string, OperatorValues, string]>([
   ['users', 'add', {}, 'an argument is missing'],
-  ['users', 'add ada', { role: 'root' }, '--role "root" is none of admin, operator, viewer'],
-  ['users', 'list', { role: 'admin' }, '--role is not of users list'],
+  ['users', 'add ada', { role: 'root' }, '--role "root" is not one of admin, operator, viewer'],
+  ['users', 'list', { role: 'admin' }, '--role is not an option of users list'],
   ['users', 'forget', {}, 'users list, add,'],
   ['token', '', {}, 'token create, list or revoke?'],
-  ['token', 'create', { uses: '0' }, 'no number from 1 to 10000'],
+  ['token', 'create', { uses: '0' }, 'not a number from 1 to 10000'],
   ['token', 'create', { expires: '1 hour' }, 'no time such as'],
   ['token', 'create', { expires: '366d' }, 'at most 365d'],
-  ['token', 'list', { uses: '2' }, '--uses is not of token list'],
+  ['token', 'list', { uses: '2' }, '--uses is not an option of token list'],
   ['nodes', 'forget', {}, 'nodes list, show,'],
   ['nodes', 'maintenance alpha', {}, 'an argument is missing'],
   ['nodes', 'maintenance alpha maybe', {}, 'on or off?'],
   ['vms', 'start', {}, 'an argument is missing'],
-  ['vms', 'start web', { yes: true }, '--yes is not of vms start'],
+  ['vms', 'start web', { yes: true }, '--yes is not an option of vms start'],
   ['pools', 'show a b', {}, '"b" is one argument too many'],
   ['tasks', 'end', {}, 'tasks list, show or cancel?'],
 ])('%s %s is called wrongly: %o', async (command, words, values, message) => {

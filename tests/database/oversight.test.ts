@@ -178,6 +178,6 @@ test.each([
 
 test('an option of another command is refused', async () => {
   await expect(run('events', 'list', { head: '1' })).rejects.toThrow(
-    '--head is not of events list',
+    '--head is not an option of events list',
   );
 });

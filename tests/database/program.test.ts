@@ -132,7 +132,7 @@ test(
 
 test.each([
   [['migrate'], 'migrate status, up or down?'],
-  [['migrate', 'down', 'all'], '"all" is no number of migrations'],
+  [['migrate', 'down', 'all'], '"all" is not a number of migrations'],
   [['migrate', 'up', 'now'], '"now" is one argument too many'],
   [['nonsense'], 'there is no command "nonsense"'],
 ])('wrong usage is told, with exit status 2: %j', async (args, told) => {

@@ -104,7 +104,7 @@ export async function openArchive(
   for (const { name, size: bytes, sha256: expected } of manifest.files) {
     const content = await readWhole(source, bytes);
     if (files.has(name) || createHash('sha256').update(content).digest('hex') !== expected) {
-      throw damaged(`${name} is not what its manifest says`);
+      throw damaged(`${name} does not match the manifest`);
     }
     files.set(name, content);
   }
@@ -128,7 +128,7 @@ function parseManifest(bytes: Buffer): Manifest {
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new ControlPlaneError({
-    what: `the manifest of the backup cannot be read: ${issue?.message ?? 'it is none'}`,
+    what: `the manifest of the backup cannot be read: ${issue?.message ?? 'it is not valid'}`,
     where: issue?.path.join('.'),
     fix: 'Use the version of QvDC that made it, or a newer one.',
   });
@@ -145,5 +145,5 @@ async function* dumpOf(source: ByteReader): AsyncGenerator<Buffer> {
     hash.update(all.subarray(0, end));
     if (end > 0) yield all.subarray(0, end);
   }
-  if (!hash.digest().equals(held)) throw damaged('its dump is not what was dumped');
+  if (!hash.digest().equals(held)) throw damaged('its dump does not match its checksum');
 }

@@ -82,7 +82,7 @@ export async function* unseal(
 /** Checks a header. @returns the key of the blocks */
 async function openHeader(header: Buffer, passphrase: string): Promise<Buffer> {
   if (!header.subarray(0, 7).equals(MAGIC.subarray(0, 7))) {
-    throw new ControlPlaneError({ what: 'this is no backup of QvDC' });
+    throw new ControlPlaneError({ what: 'this is not a backup of QvDC' });
   }
   if (header.length < HEADER_BYTES) throw damaged('it ends in its header');
   const [version = 0] = header.subarray(7);
@@ -95,7 +95,7 @@ async function openHeader(header: Buffer, passphrase: string): Promise<Buffer> {
   const [cost = 0, r, p, nothing] = header.subarray(8, SALT_AT);
   const isKnown = r === 8 && p === 1 && nothing === 0;
   if (!isKnown || cost < COSTS.least || cost > COSTS.most) {
-    throw damaged('its header asks for what no backup has');
+    throw damaged('its header has values that no backup has');
   }
   const head = header.subarray(0, SIGNED_BYTES);
   const keys = await deriveKeys(passphrase, head);

@@ -44,7 +44,7 @@ export async function makeOne(given: string | undefined, options: BackupOptions)
   const request = { ...files, address, passphrase, program: VERSION, now, signal };
   const counts = await makeBackup(file, { ...request, account: await accountOf(config) });
   if (form === 'json') return jsonOf({ file, counts });
-  return `${file}: ${rowsOf(counts)}\nKnown to be good is only what was restored once: qx-controlplane backup verify ${file}\n`;
+  return `${file}: ${rowsOf(counts)}\nOnly a backup that was restored once is known to be good: qx-controlplane backup verify ${file}\n`;
 }
 
 /** Carries out `qx-controlplane backup verify FILE`. @returns the text to print */
@@ -149,7 +149,7 @@ async function askPassphrase(): Promise<string> {
 async function askNewPassphrase(): Promise<string> {
   const passphrase = expectLong(await askPassphrase());
   if ((await askSecret('The same again: ')) === passphrase) return passphrase;
-  throw new ControlPlaneError({ what: 'these are two passphrases' });
+  throw new ControlPlaneError({ what: 'the two passphrases differ' });
 }
 
 async function accountOf({ database }: Config): Promise<Account | undefined> {

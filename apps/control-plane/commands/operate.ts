@@ -129,7 +129,7 @@ async function nodes(
     }
     case 'adopt': {
       const node = await client.adoptNode(one(operands), operating);
-      return told(operating, node, () => `${node.id} is let in, and tells its name itself.\n`);
+      return told(operating, node, () => `${node.id} is adopted, and reports its name itself.\n`);
     }
     case 'delete': {
       const node = await client.showNode(one(operands), operating);
@@ -324,12 +324,12 @@ async function users(
 function parseRole(text: string): UserRole {
   const role = USER_ROLES.find((known) => known === text);
   if (role !== undefined) return role;
-  throw new UsageError(`--role ${JSON.stringify(text)} is none of ${USER_ROLES.join(', ')}`);
+  throw new UsageError(`--role ${JSON.stringify(text)} is not one of ${USER_ROLES.join(', ')}`);
 }
 
 function parseUpTo100(option: string, text: string): number {
   if (/^([1-9]\d?|100)$/.test(text)) return Number(text);
-  throw new UsageError(`--${option} ${JSON.stringify(text)} is no number from 1 to 100`);
+  throw new UsageError(`--${option} ${JSON.stringify(text)} is not a number from 1 to 100`);
 }
 
 /** Longest time of a task in seconds. */
@@ -399,7 +399,7 @@ function hasFailed({ state }: FleetTask): boolean {
 
 function parseUses(text: string): number {
   if (/^[1-9]\d{0,3}$/.test(text) || text === '10000') return Number(text);
-  throw new UsageError(`--uses ${JSON.stringify(text)} is no number from 1 to 10000`);
+  throw new UsageError(`--uses ${JSON.stringify(text)} is not a number from 1 to 10000`);
 }
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
@@ -410,6 +410,6 @@ export function parseDuration(text: string, most: number): number {
   const seconds = Number(number) * (UNITS[unit] ?? 0);
   if (seconds > 0 && seconds <= most) return seconds;
   throw new UsageError(
-    `${JSON.stringify(text)} is no time such as 30m, 1h or 7d, of at most ${Math.floor(most / 86_400)}d`,
+    `${JSON.stringify(text)} is not a time such as 30m, 1h or 7d, of at most ${Math.floor(most / 86_400)}d`,
   );
 }

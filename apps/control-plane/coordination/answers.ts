@@ -67,7 +67,7 @@ export function readTransaction(
 ): TransactionResult {
   const { succeeded: held, header, responses } = answer;
   if (header === undefined || responses.length !== (held ? steps.success : steps.failure)) {
-    throw new EtcdError('invalid', 'etcd answers something else than was asked', address);
+    throw new EtcdError('invalid', 'the answer of etcd does not match the request', address);
   }
   const read = responses.map(({ response }) => {
     const [found] = response.case === 'responseRange' ? response.value.kvs : [];
@@ -87,11 +87,11 @@ export function readChanges(answer: WatchResponse, address: string): Change[] {
   }
   if (answer.canceled) {
     const why = answer.cancelReason === '' ? 'it gives no reason' : answer.cancelReason;
-    throw new EtcdError('refused', `etcd tells no more of changes: ${why}`, address);
+    throw new EtcdError('refused', `etcd ended the watch: ${why}`, address);
   }
   return answer.events.map(({ type, kv }) => {
     if (kv === undefined)
-      throw new EtcdError('invalid', 'etcd tells of a change of no key', address);
+      throw new EtcdError('invalid', 'etcd reports a change without a key', address);
     return {
       kind: type === Event_EventType.DELETE ? 'removed' : 'put',
       key: text(kv.key),

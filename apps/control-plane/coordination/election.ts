@@ -161,7 +161,7 @@ export function startElection(options: ElectionOptions): Election {
       await Promise.race([change, clock.sleep(times.renewEvery, limit)]);
     } catch (error) {
       if (!(error instanceof ControlPlaneError)) throw error;
-      log.debug(`changes of the leader are not told: ${error.message}`);
+      log.debug(`changes of the leader are not reported: ${error.message}`);
       await clock.sleep(RETRY_AFTER, signal);
     } finally {
       ending.abort();

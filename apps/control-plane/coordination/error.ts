@@ -24,9 +24,9 @@ export class EtcdError extends ControlPlaneError {
 }
 
 const FIXES: Readonly<Record<EtcdFailure, string | undefined>> = {
-  unreachable: 'rc-service etcd status tells how it fares; its log says why.',
+  unreachable: 'rc-service etcd status shows its state; its log says why.',
   refused: 'rc-service etcd restart; it holds nothing that must be kept.',
-  invalid: 'Something else than etcd may listen there.',
+  invalid: 'Another program than etcd may listen there.',
   forgotten: undefined,
 };
 
@@ -55,6 +55,6 @@ export function explainEtcdFailure(error: unknown, address: string): EtcdError {
   }
   // Codes of answers that are not gRPC, or incomplete.
   const isSense = ![Code.Unimplemented, Code.Internal, Code.InvalidArgument].includes(failure.code);
-  const what = `etcd ${isSense ? 'refuses' : 'does not understand, or is not understood'}: ${failure.rawMessage}`;
+  const what = `etcd ${isSense ? 'refuses' : 'does not speak the expected protocol'}: ${failure.rawMessage}`;
   return new EtcdError(isSense ? 'refused' : 'invalid', what, address, error);
 }

@@ -91,7 +91,7 @@ function unreachable({ socketFolder, database, user }: DatabaseAddress, cause: u
   return new ControlPlaneError({
     what: `PostgreSQL cannot be reached: ${messageOf(cause)}`,
     where: `${socketFolder}, database ${database}, user ${user}`,
-    fix: 'rc-service postgresql status tells how the server fares; its log says why.',
+    fix: 'rc-service postgresql status shows its state; its log says why.',
     cause,
   });
 }

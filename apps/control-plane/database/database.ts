@@ -37,5 +37,5 @@ const TYPES: CustomTypesConfig = {
 function parseInteger(text: string): number {
   const value = Number(text);
   if (Number.isSafeInteger(value)) return value;
-  throw new RangeError(`${text} is beyond the integers that can be told apart`);
+  throw new RangeError(`${text} is too large to be an exact integer`);
 }

@@ -124,7 +124,7 @@ export function pendingMigrations(
       migration.name !== entry.name
         ? 'is not one of this program’s'
         : migration.up.sha256 !== entry.upSha256 || migration.down.sha256 !== entry.downSha256
-          ? 'was another one when it was applied'
+          ? 'has changed since it was applied'
           : undefined;
     if (changed === undefined) continue;
     throw new ControlPlaneError({

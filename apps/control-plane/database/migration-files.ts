@@ -39,7 +39,7 @@ export async function readMigrations(folder: string): Promise<Migration[]> {
     if (direction !== 'up' && direction !== 'down') {
       throw wrong(
         folder,
-        `${JSON.stringify(file)} is no migration, NNNNNN_name.up.sql or NNNNNN_name.down.sql`,
+        `${JSON.stringify(file)} is not a migration, NNNNNN_name.up.sql or NNNNNN_name.down.sql`,
       );
     }
     pairs.set(name, { ...pairs.get(name), [direction]: join(folder, file) });

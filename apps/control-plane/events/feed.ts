@@ -39,7 +39,7 @@ export class EventsGoneError extends ControlPlaneError {
 
   constructor(after: number, bounds: EventBounds) {
     super({
-      what: `events after ${after} are not all there: one can resume from ${bounds.resumableFrom} to ${bounds.last}`,
+      what: `some events after ${after} are gone: one can resume from ${bounds.resumableFrom} to ${bounds.last}`,
       fix: `Read the lists anew, then listen after ${bounds.last}.`,
     });
     this.bounds = bounds;
@@ -110,7 +110,7 @@ export class EventFeed {
     const { address, log, signal } = this.#options;
     const news = new AutoResetEvent();
     const onNews = () => news.set();
-    const late = 'events are told late';
+    const late = 'events are delivered late';
     await Promise.all([
       listenForNews({ address, channel: 'event_news', late, onNews, log, signal }),
       this.#lookAgainAndAgain(news),
@@ -130,7 +130,7 @@ export class EventFeed {
         told = '';
       } catch (error) {
         const why = messageOf(error);
-        if (why !== told && !signal.aborted) log.warning(`events cannot be told: ${why}`);
+        if (why !== told && !signal.aborted) log.warning(`events cannot be delivered: ${why}`);
         told = why;
       }
       await news.wait(LOOK_EVERY, signal);

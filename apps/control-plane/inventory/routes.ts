@@ -27,7 +27,7 @@ export function inventoryRoutes({ database, cache }: InventorySources): Route[] 
         } catch (error) {
           const why = messageOf(error);
           throw new ApiError(503, `the inventory cannot be counted: ${why}`, {
-            fix: '/readyz tells how the database fares.',
+            fix: '/readyz shows the state of the database.',
           });
         }
       },

@@ -158,7 +158,7 @@ async function raiseMass(db: Executor): Promise<void> {
   await raiseAlert(db, {
     severity: 'CRITICAL',
     title: MASS_SILENCE,
-    message: 'it is likelier that the control plane is cut off: look at its network',
+    message: 'more likely the control plane is cut off: check its network',
     ...{ sourceType: 'CONTROL_PLANE', sourceName: 'monitor' },
   });
 }

@@ -165,12 +165,12 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
     const now = new Date();
     for (const id of await expireTasks(db, now)) log.info(`task ${id} expired before it was sent`);
     for (const id of await endOverdueTasks(db, now, REPORT_WITHIN)) {
-      log.warning(`task ${id} ended as TIMEOUT: its node has not told what came of it`);
+      log.warning(`task ${id} ended as TIMEOUT: its node has not reported its outcome`);
     }
     const list = await endpoints.read();
     if (list.version !== toldVersion) {
       toldVersion = list.version;
-      log.info(`agents are told of ${list.origins.join(', ') || 'no address'}`);
+      log.info(`agents are given ${list.origins.join(', ') || 'no address'}`);
       streams.wantHeartbeat();
     }
     if (isDue(certificate, Date.now())) {

@@ -35,14 +35,14 @@ export interface Act {
 /** @throws ApiError 404 */
 export async function readNode(db: Executor, id: string, now: Date): Promise<FleetNode> {
   const [node] = await readFleetNodes(db, { now, id });
-  if (node === undefined) throw new ApiError(404, 'there is no such node, or no more');
+  if (node === undefined) throw new ApiError(404, 'there is no such node, or no longer');
   return node;
 }
 
 /** @throws ApiError 404 */
 export async function readVm(db: Executor, id: string, now: Date): Promise<FleetVm> {
   const [vm] = await readFleetVms(db, { now, id, limit: 1 });
-  if (vm === undefined) throw new ApiError(404, 'there is no such virtual machine, or no more');
+  if (vm === undefined) throw new ApiError(404, 'there is no such virtual machine, or no longer');
   return vm;
 }
 
@@ -107,7 +107,7 @@ export async function actOnVm(
   const { name, nodeId, known, lostReason } = await readVm(db, id, now);
   if (nodeId === null || known === 'lost') {
     const why = lostReason === null ? 'it is on no node' : `it is lost: ${lostReason}`;
-    throw new ApiError(409, `${name} cannot be told anything: ${why}`);
+    throw new ApiError(409, `${name} cannot be controlled: ${why}`);
   }
   refuseLeft(await readNode(db, nodeId, now));
   const task = await createTask(db, {

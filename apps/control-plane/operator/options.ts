@@ -93,7 +93,7 @@ export type OperatorCommand = (typeof OPERATOR_COMMANDS)[number];
 export function refuseOptions(command: string, values: OperatorValues): void {
   const known: readonly string[] = OPTIONS_OF[command] ?? [];
   const [name] = givenOptions(values).filter((one) => !known.includes(one));
-  if (name !== undefined) throw new UsageError(`--${name} is not of ${command.trim()}`);
+  if (name !== undefined) throw new UsageError(`--${name} is not an option of ${command.trim()}`);
 }
 
 /** Returns the names of the given options. */

@@ -65,8 +65,8 @@ export function explained(handler: Handler): Handler {
     } catch (error) {
       if (error instanceof ApiError) throw error;
       if (error instanceof RefusedChangeError) throw new ApiError(400, error.message);
-      throw new ApiError(503, `the database does not do it: ${messageOf(error)}`, {
-        fix: '/readyz tells how the database fares.',
+      throw new ApiError(503, `the database refuses it: ${messageOf(error)}`, {
+        fix: '/readyz shows the state of the database.',
       });
     }
   };

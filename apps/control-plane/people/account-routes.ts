@@ -114,7 +114,7 @@ function userRoutes({ db, now }: AccountSources): Route[] {
     }),
     route('user:update', {
       ...{ method: 'PATCH', path: '/v1/users/{id}', status: 200 },
-      summary: 'Change an account; disabled, its sessions and API keys are good for nothing',
+      summary: 'Change an account; while it is disabled, its sessions and API keys do not work',
       params: idParams,
       body: z.strictObject({
         email: email.optional(),
@@ -251,7 +251,7 @@ function roleRoutes({ db }: AccountSources): Route[] {
     }),
     route('user:update', {
       ...{ method: 'DELETE', path: '/v1/roles/{id}', status: 204 },
-      summary: 'Remove a role of one’s own; nobody has it any more',
+      summary: 'Delete a role of one’s own, which everybody loses',
       params: idParams,
       handle: async ({ params: { id }, caller, headers }) => {
         await db.transaction().execute(async (transaction) => {
@@ -280,7 +280,8 @@ function keyRoutes({ db, now }: AccountSources): Route[] {
     }),
     route('session', {
       ...{ method: 'POST', path: '/v1/api-keys', status: 201, isSecret: true },
-      summary: 'Make an API key, which is shown this once and never may more than its owner',
+      summary:
+        'Make an API key, which is shown this once and never has more permissions than its owner',
       body: z.strictObject({
         name: text(1, 100),
         permissions: permissions.min(1),
@@ -370,7 +371,7 @@ async function permissionsOfRole(db: Executor, id: string): Promise<string[]> {
 function refuseMore({ permissions: own, username: who }: Caller, given: readonly string[]): void {
   const more = given.filter((one) => !own.has(one));
   if (more.length === 0) return;
-  throw new ApiError(403, `${who} himself has not ${more.slice(0, 5).join(', ')}`);
+  throw new ApiError(403, `${who} does not have ${more.slice(0, 5).join(', ')}`);
 }
 
 async function refuseToGive(db: Executor, caller: Caller, name: string): Promise<void> {

@@ -37,8 +37,8 @@ export function alertRoutes({ db, now }: { db: Database['db']; now: () => Date }
     }),
     ...(
       [
-        ['acknowledge', 'Note that one has seen an alert', acknowledgeAlert],
-        ['clear', 'Note that what an alert is about is over', clearAlert],
+        ['acknowledge', 'Acknowledge an alert', acknowledgeAlert],
+        ['clear', 'Clear an alert whose cause is over', clearAlert],
       ] as const
     ).map(([verb, summary, does]) =>
       route('alert:update', {

@@ -58,7 +58,7 @@ async function bearerOf(
   const key = secret === undefined ? undefined : await useApiKey(db, secret, now);
   const owner = key === undefined ? undefined : await findUser(db, key.userId);
   if (key === undefined || owner === undefined) {
-    throw new ApiError(401, 'the API key is none, or good no more');
+    throw new ApiError(401, 'the API key is not valid');
   }
   return {
     ...origin,

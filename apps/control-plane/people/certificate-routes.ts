@@ -35,7 +35,7 @@ export function certificateRoutes(certificate: PeopleCertificate): Route[] {
     }),
     route('system:config', {
       ...{ method: 'POST', path: '/v1/certificate', status: 200, answer },
-      summary: 'Show another one from now on; the one before stays if it cannot be shown',
+      summary: 'Replace it; the previous one stays if the new one cannot be used',
       body: z.strictObject(certificateGiven),
       handle: async ({ body, caller }) => ({
         body: await changed(() => certificate.replace(body, signed(caller))),
@@ -43,7 +43,7 @@ export function certificateRoutes(certificate: PeopleCertificate): Route[] {
     }),
     route('system:config', {
       ...{ method: 'DELETE', path: '/v1/certificate', status: 200, answer },
-      summary: 'Show one of the control plane’s own authority again',
+      summary: 'Go back to a certificate of the control plane’s own authority',
       handle: async ({ caller }) => ({
         body: await changed(() => certificate.reset(signed(caller))),
       }),

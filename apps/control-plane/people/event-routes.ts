@@ -49,7 +49,7 @@ export function eventRoutes({ events }: { events: Pick<EventFeed, 'listen'> }): 
 function lastSeen(header: string | string[] | undefined): number | undefined {
   if (header === undefined || header === '') return undefined;
   if (typeof header === 'string' && /^\d{1,16}$/.test(header)) return Number(header);
-  throw new ApiError(400, 'Last-Event-ID is no number of an event');
+  throw new ApiError(400, 'Last-Event-ID is not the number of an event');
 }
 
 /** @throws ApiError 410 if events after the last seen one were removed */

@@ -231,7 +231,7 @@ function taskRoutes({ db, now }: FleetSources): Route[] {
     }),
     route('task:cancel', {
       ...{ method: 'POST', path: '/v1/tasks/{id}/cancel', status: 202 },
-      summary: 'Take a task back that was not begun',
+      summary: 'Cancel a task that has not started',
       params: idParams,
       answer: fleetTaskSchema,
       handle: async ({ params: { id }, caller: { username: by } }) => {

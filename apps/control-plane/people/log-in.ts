@@ -102,7 +102,7 @@ export class LogIn {
         if (untold === undefined) return;
         await writeUserEvent(transaction, 'refused', account, { address, untold });
       });
-      throw new ApiError(401, 'name and password do not belong together');
+      throw new ApiError(401, 'the name or the password is wrong');
     }
     this.#pair.forget(pairOf(username, network));
     return begun;
@@ -154,7 +154,7 @@ export class LogIn {
     const { username } = user;
     await this.#allow({ username, network, user });
     const { isRight } = await checkPassword(current, user.passwordHash);
-    if (!isRight) throw new ApiError(403, 'the present password is another');
+    if (!isRight) throw new ApiError(403, 'the present password is wrong');
     this.#pair.forget(pairOf(username, network));
     if (next === current) throw new ApiError(400, 'the new password is the present one');
     refuseWeak(username, next);
@@ -162,7 +162,7 @@ export class LogIn {
     const now = this.#now();
     return await this.#db.transaction().execute(async (transaction) => {
       if (!(await isUnchanged(transaction, user))) {
-        throw new ApiError(403, 'the present password is another');
+        throw new ApiError(403, 'the present password is wrong');
       }
       const changed = await updateUser(transaction, userId, {
         ...{ passwordHash, mustChangePassword: false },
@@ -212,7 +212,7 @@ export class LogIn {
 export function refuseWeak(username: string, password: string): void {
   if (password.toLowerCase() === username || /^(.)\1*$/u.test(password)) {
     throw new ApiError(400, 'the password is easily guessed', {
-      fix: 'Take another than the name of the account, and more than one character again and again.',
+      fix: 'Choose one that is neither the name of the account nor one character repeated.',
     });
   }
 }

@@ -9,9 +9,9 @@ const MOST = 500;
 export const pageQuery = {
   limit: z
     .string()
-    .regex(/^[1-9]\d{0,2}$/, 'is no number from 1 to 500')
+    .regex(/^[1-9]\d{0,2}$/, 'is not a number from 1 to 500')
     .transform(Number)
-    .refine((limit) => limit <= MOST, 'is no number from 1 to 500')
+    .refine((limit) => limit <= MOST, 'is not a number from 1 to 500')
     .optional(),
   /** `next` of the previous page. */
   cursor: z.string().max(2000).optional(),
@@ -60,7 +60,7 @@ function parseCursor(cursor: string): Position {
 
 /** Creates the error for an invalid cursor. */
 export function invalidCursor(): ApiError {
-  return new ApiError(400, 'cursor of the query: is none', {
+  return new ApiError(400, 'cursor of the query: is not valid', {
     fix: 'Take it from next of the page before.',
   });
 }

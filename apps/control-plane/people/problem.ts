@@ -51,7 +51,7 @@ export function explain(error: unknown): ApiError | undefined {
     /timeout exceeded when trying to connect|Connection terminated/.test(error.message)
   ) {
     return new ApiError(503, 'the database does not answer', {
-      fix: 'Try again in a moment; qx-controlplane doctor says how it fares.',
+      fix: 'Try again in a moment; qx-controlplane doctor shows its state.',
       headers: { 'retry-after': '5' },
     });
   }

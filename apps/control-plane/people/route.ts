@@ -129,7 +129,7 @@ function parse(part: 'path' | 'query' | 'body', schema: z.ZodType, value: unknow
   const [issue] = parsed.error.issues;
   const key = issue?.path.map(String).join('.') ?? '';
   const where = key === '' ? `the ${part}` : `${key} of the ${part}`;
-  throw new ApiError(400, `${where}: ${issue?.message ?? 'not as it should be'}`);
+  throw new ApiError(400, `${where}: ${issue?.message ?? 'is not valid'}`);
 }
 
 /**
@@ -141,7 +141,7 @@ export function text(shortest: number, longest: number) {
     .string()
     .min(shortest)
     .max(longest)
-    .refine((one) => one.isWellFormed() && !one.includes('\0'), 'has characters that are none');
+    .refine((one) => one.isWellFormed() && !one.includes('\0'), 'has invalid characters');
 }
 
 /** Path parameters of a single object. */

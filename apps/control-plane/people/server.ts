@@ -43,7 +43,7 @@ const HEADERS = {
 };
 
 /** Answers to invalid or incomplete requests, by the code of node:http. */
-const NO_HTTP = { status: 400, what: 'the request is no HTTP' };
+const NO_HTTP = { status: 400, what: 'the request is not HTTP' };
 const UNREADABLE: Readonly<Record<string, typeof NO_HTTP>> = {
   ERR_HTTP_REQUEST_TIMEOUT: { status: 408, what: 'the request took too long' },
   HPE_HEADER_OVERFLOW: { status: 431, what: 'the head of the request is too long' },
@@ -164,7 +164,7 @@ async function admit(
     });
   }
   if (!isOwn && access !== 'account' && !caller.permissions.has(access)) {
-    throw new ApiError(403, `${caller.username} has not the permission ${access}`);
+    throw new ApiError(403, `${caller.username} does not have the permission ${access}`);
   }
   return caller;
 }
@@ -237,7 +237,7 @@ async function workOnce(
       throw new ApiError(422, 'the Idempotency-Key was used for another request');
     case 'begun':
       throw new ApiError(409, 'the request with this Idempotency-Key was begun before', {
-        fix: 'Its end is not known yet: look at what it was about.',
+        fix: 'Its outcome is not known yet: check whether it took effect.',
       });
     case 'answered': {
       const { status, body } = earlier;

@@ -51,7 +51,7 @@ export function sessionRoutes({
     }),
     route('session-before-change', {
       ...{ method: 'GET', path: '/v1/session', status: 200 },
-      summary: 'Who is logged in, and what he may',
+      summary: 'Who is logged in, and with which permissions',
       answer: accountSchema,
       handle: async ({ caller: { userId, username, permissions, mustChangePassword } }) => ({
         body: { userId, username, permissions: [...permissions].sort(), mustChangePassword },

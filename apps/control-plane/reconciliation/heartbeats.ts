@@ -54,7 +54,7 @@ export function expectOriginal({ nodeId, isFormerBoot }: NodeRecord): void {
 export function copyOf(nodeId: string): RefusedCallError {
   return new RefusedCallError(
     RefusalReason.DUPLICATE_KEY,
-    `another host is at work with the key of the node ${nodeId}`,
+    `another host uses the key of the node ${nodeId}`,
     COPY_RETRY,
   );
 }

@@ -14,7 +14,7 @@ export function readPosition(position: Position | undefined): KeptPosition {
   const { epoch, number } = position;
   const isCounted = (value: bigint) => value > 0n && value <= BigInt(Number.MAX_SAFE_INTEGER);
   if (!isCounted(epoch) || !isCounted(number)) {
-    throw new MalformedMessageError(`${epoch}, ${number} is no position`);
+    throw new MalformedMessageError(`${epoch}, ${number} is not a position`);
   }
   return { epoch: Number(epoch), sequence: Number(number) };
 }

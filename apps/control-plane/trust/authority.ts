@@ -70,7 +70,7 @@ export class Authority {
     const [root] = this.#roots;
     if (keys.length !== 1 || root === undefined) throw fail('is not whole');
     if (!root.checkPrivateKey(key)) throw fail('has a key that is not its first certificate’s');
-    if (this.#roots.some((one) => !one.ca)) throw fail('has a certificate that is no CA’s');
+    if (this.#roots.some((one) => !one.ca)) throw fail('has a certificate that is not of a CA');
     this.#issuer = { certificate: certificates[0] ?? '', key };
   }
 

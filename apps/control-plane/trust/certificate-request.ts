@@ -35,7 +35,7 @@ export async function readCertificateRequest(der: Uint8Array): Promise<Certifica
     const request = new Pkcs10CertificateRequest(new Uint8Array(der));
     const spki = Buffer.from(request.publicKey.rawData);
     if (spki.length !== P256.length + 64 || !spki.subarray(0, P256.length).equals(P256)) {
-      throw new RequestError({ what: 'a certificate request for a key that is none of P-256' });
+      throw new RequestError({ what: 'a certificate request for a key that is not on P-256' });
     }
     const publicKey = createPublicKey({ key: spki, type: 'spki', format: 'der' });
     if (!(await request.verify())) {

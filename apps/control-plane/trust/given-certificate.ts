@@ -240,7 +240,7 @@ function expectStrong(one: X509Certificate): void {
   if (!isStrong) {
     const size = details?.namedCurve ?? details?.modulusLength ?? '';
     throw new CertificateError({
-      what: `the key of ${nameOf(one)} (${`${type} ${size}`.trim()}) is none that all browsers take`,
+      what: `the key of ${nameOf(one)} (${`${type} ${size}`.trim()}) is not accepted by all browsers`,
       fix: `Have one made for a key of ECDSA on P-256 or P-384, or of RSA with ${LEAST_BITS} bits or more.`,
     });
   }

@@ -75,7 +75,7 @@ function refuse(
     return new ControlPlaneError({ what, where: address, fix });
   };
   if (releasePath(release) !== releasePath(line)) {
-    throw because(`there is the release of ${releasePath(release)}`);
+    throw because(`the release found there is of ${releasePath(release)}`);
   }
   if (Date.parse(expires) <= now.getTime()) throw because(`the release expired at ${expires}`);
   if (kept === undefined || serial > kept.serial) return;
@@ -135,7 +135,7 @@ async function bringImage(request: MirrorRequest, release: Release): Promise<voi
     throw new ControlPlaneError({
       what: 'the image is not the one that the release names: its SHA-256 differs',
       where: address,
-      fix: 'It is brought anew; look after the update server if that comes again.',
+      fix: 'It is fetched again; check the update server if that happens again.',
     });
   }
   await rename(part, file);

@@ -243,7 +243,7 @@ export async function failTask(
 export async function endOverdueTasks(db: Executor, now: Date, grace: number): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     UPDATE tasks SET state = 'FAILED', error_code = 'TIMEOUT', finished_at = ${now},
-      error_message = 'its node has not told what came of it'
+      error_message = 'its node has not reported its outcome'
     WHERE finished_at IS NULL AND state <> 'QUEUED' AND expires_at <= ${new Date(now.getTime() - grace)}
     RETURNING id`.execute(db);
   return rows.map(({ id }) => id);
@@ -283,7 +283,7 @@ export async function cancelTask(
     if (row === undefined) return undefined;
     if (row.finishedAt !== null) return { task: row, isNodeToBeTold: false };
     const isQueued = row.state === 'QUEUED';
-    const errorMessage = `taken back by ${by} before it was sent`;
+    const errorMessage = `canceled by ${by} before it was sent`;
     const end = { state: 'CANCELED', errorCode: 'CANCELED', errorMessage, finishedAt: now };
     const task = await transaction
       .updateTable('tasks')

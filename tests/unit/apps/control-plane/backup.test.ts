@@ -95,7 +95,7 @@ describe('a sealed stream', () => {
     const greedy = Buffer.from(whole);
     greedy[8] = 40;
     await expect(unsealed(greedy)).rejects.toThrow('asks for what no backup has');
-    await expect(unsealed(Buffer.from('PGDMP'))).rejects.toThrow('this is no backup of QvDC');
+    await expect(unsealed(Buffer.from('PGDMP'))).rejects.toThrow('this is not a backup of QvDC');
   });
 });
 

@@ -39,7 +39,11 @@ describe('config.yaml of the control plane', () => {
   test.each([
     ['an unknown key', 'databse: {}', 'databse'],
     ['an unknown key further in', 'database:\n  pol: 1', 'pol'],
-    ['more idle than open', 'database: { pool: { open: 5, idle: 6 } }', 'idle is more than open'],
+    [
+      'more idle than open',
+      'database: { pool: { open: 5, idle: 6 } }',
+      'idle must not be more than open',
+    ],
     ['a leader that outlives its lease', 'leadership: { lease: 10 }', 'and that less than lease'],
     ['a path that is none', 'redis: { socket: redis.sock }', 'config.yaml, redis.socket'],
     ['an address that is none', 'etcd: { address: here }', 'config.yaml, etcd.address'],

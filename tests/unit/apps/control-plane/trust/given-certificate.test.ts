@@ -99,9 +99,13 @@ describe('a certificate is refused', () => {
     [
       'whose key is too short',
       { algorithm: { ...RSA, modulusLength: 1024 } },
-      '(rsa 1024) is none that all browsers take',
+      '(rsa 1024) is not accepted by all browsers',
     ],
-    ['whose key is of another kind', { algorithm: { name: 'Ed25519' } }, '(ed25519) is none'],
+    [
+      'whose key is of another kind',
+      { algorithm: { name: 'Ed25519' } },
+      '(ed25519) is not accepted',
+    ],
   ])('%s', async (_, wanted, told) => {
     const made = await makeCertificate(wanted);
     expect(refused(made.pem, made.key)).toContain(told);

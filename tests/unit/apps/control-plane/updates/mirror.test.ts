@@ -151,7 +151,7 @@ describe('nothing comes into the tree', () => {
       response.end(beta);
       return true;
     };
-    await expect(bring()).rejects.toThrow('there is the release of quantix-os/beta/x86_64');
+    await expect(bring()).rejects.toThrow('the release found there is of quantix-os/beta/x86_64');
   });
 
   test('whose image is another one; it is brought anew then', async () => {
