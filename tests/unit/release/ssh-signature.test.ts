@@ -97,7 +97,7 @@ describe('a signature for ssh-keygen', () => {
         sshString('md5'),
         signature,
       ),
-      /"md5" is no hash/,
+      /"md5" is not a hash/,
     ],
     [
       armoured(
