@@ -447,7 +447,7 @@ test.each<[OperatorCommand, string, OperatorValues, string]>([
   ['users', 'forget', {}, 'users list, add,'],
   ['token', '', {}, 'token create, list or revoke?'],
   ['token', 'create', { uses: '0' }, 'not a number from 1 to 10000'],
-  ['token', 'create', { expires: '1 hour' }, 'no time such as'],
+  ['token', 'create', { expires: '1 hour' }, 'not a time such as'],
   ['token', 'create', { expires: '366d' }, 'at most 365d'],
   ['token', 'list', { uses: '2' }, '--uses is not an option of token list'],
   ['nodes', 'forget', {}, 'nodes list, show,'],

@@ -94,7 +94,7 @@ describe('a sealed stream', () => {
     await expect(unsealed(newer)).rejects.toThrow('has format 2, and this program reads format 1');
     const greedy = Buffer.from(whole);
     greedy[8] = 40;
-    await expect(unsealed(greedy)).rejects.toThrow('asks for what no backup has');
+    await expect(unsealed(greedy)).rejects.toThrow('has values that no backup has');
     await expect(unsealed(Buffer.from('PGDMP'))).rejects.toThrow('this is not a backup of QvDC');
   });
 });
