@@ -29,7 +29,7 @@ test('a deployment that is cut anywhere leaves the agent before or the new one, 
     const file = await writeAgent(host, agentFile());
     const ended = await cutAt(at, () =>
       deployAgent(file, host.places, SILENT).catch((error: unknown) => {
-        if (!String(error).includes('nobody waits')) throw error;
+        if (!String(error).includes('no longer waits')) throw error;
       }),
     );
     const runs = await started(host);
