@@ -7,22 +7,31 @@ const MEANINGS: Readonly<Record<string, readonly [what: string, fix: string]>> =
   EDQUOT: ['the disk is full', 'Make room on it.'],
   EROFS: ['the disk is read-only', 'Use one that can be written.'],
   EIO: ['the disk gives errors', 'Look at the kernel’s log, and replace it.'],
+  EACCES: ['permission is denied', 'Look at its owner and its permissions.'],
+  EPERM: ['permission is denied', 'Look at its owner and its permissions.'],
+  ENOTDIR: ['it is no folder, or is in none', 'Move away what is in its place.'],
+  EEXIST: ['it is no folder', 'Move away what is in its place.'],
+  ERR_FS_EISDIR: ['it is a folder', 'Move it away.'],
 };
 
-/** A file cannot be written. */
+/** What was to be done to a file. */
+export type Access = 'read' | 'written';
+
+/** A file or folder cannot be written, or read. */
 export class DiskError extends ExplainedError {
   /** Code of errno(3), such as `ENOSPC`. */
   readonly code: string;
 
-  constructor(file: string, code: string, cause: unknown) {
+  constructor(file: string, code: string, cause: unknown, access: Access = 'written') {
     const [why, fix] = MEANINGS[code] ?? [code, undefined];
-    super({ what: `${file} cannot be written: ${why}`, fix, cause });
+    super({ what: `${file} cannot be ${access}: ${why}`, fix, cause });
     this.code = code;
   }
 }
 
-/** Turns a system error into a DiskError that names the file; returns any other error unchanged. */
-export function asDiskError(file: string, error: unknown): unknown {
+/** An error of the system as one that says which file could not be written, or read; any other as it is. */
+export function asDiskError(file: string, error: unknown, access: Access = 'written'): unknown {
+  if (error instanceof DiskError) return error;
   const code = codeOf(error);
-  return code === undefined ? error : new DiskError(file, code, error);
+  return code === undefined ? error : new DiskError(file, code, error, access);
 }

@@ -1,6 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  access,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { execa } from 'execa';
@@ -412,10 +422,8 @@ test('each night a backup is made and restored once; what is wrong is an alert t
   await using site = await makeSite();
   const config = await site.config();
   const nightly = join(site.folder, 'nightly');
-  await mkdir(nightly);
   const old = ['qvdc-20200101T023000Z.backup', 'qvdc-20200102T023000Z.backup'];
   const cutOff = [`${old[0]}.unverified`, `${old[1]}.unverified.71.partial`];
-  for (const name of [...old, ...cutOff, 'notes.txt']) await writeFile(join(nightly, name), '');
   await site.with(async (database) => {
     const { db } = database;
     const files = await readBackupFiles(config.authority, site.configFile);
@@ -443,6 +451,15 @@ test('each night a backup is made and restored once; what is wrong is an alert t
       expect(await messages()).toEqual([expect.stringMatching(message)]);
 
     await registerNode(db, node(ONE));
+    await writeFile(nightly, '');
+    await until({}, alerted(/nightly cannot be read: it is no folder, .*Move away/));
+    await rm(nightly);
+    // A folder that can be read as one that is not there, and cannot be made.
+    await symlink(join(site.folder, 'nowhere', 'nightly'), nightly);
+    await until({}, alerted(/the last backup failed: .*nightly cannot be written/));
+    await rm(nightly);
+    await mkdir(nightly);
+    for (const name of [...old, ...cutOff, 'notes.txt']) await writeFile(join(nightly, name), '');
     await until({ passphrase: '' }, alerted('there is no passphrase'));
     // Without migrations no backup can be restored.
     await until({ migrations: site.folder }, alerted('the last backup failed'));

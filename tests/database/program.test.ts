@@ -90,7 +90,12 @@ test('migrations are applied, shown and taken back on the command line', async (
   });
 });
 
-test('doctor names each service that does not answer, with what to do, and fails', async () => {
+/** Milliseconds: each call of doctor starts Node and asks all services, and a port that nothing serves for a minute. */
+const TIMEOUT = 180_000;
+
+test('doctor names each service that does not answer, with what to do, and fails', {
+  timeout: TIMEOUT,
+}, async () => {
   await using made = await makeDatabase('migrated');
   const { exitCode, stdout } = await call(made, 'doctor');
   expect(exitCode).toBe(1);
@@ -106,29 +111,48 @@ test('doctor names each service that does not answer, with what to do, and fails
   ]);
 });
 
-/** Milliseconds: doctor asks a port that nothing serves for a minute. */
-const UNSERVED = 180_000;
+test('doctor says that a control plane with hosts is not backed up, and that hosts are not served', {
+  timeout: TIMEOUT,
+}, async () => {
+  await using made = await makeDatabase('migrated');
+  const database = openDatabase(made.address, { open: 1, idle: 0 }, SILENT);
+  const host = { id: randomUUID(), hostname: 'node7', managementIp: null, spec: {} };
+  await registerNode(database.db, host).finally(() => database.close());
+  const file = join(folder, 'served.yaml');
+  const port = await freePort();
+  await writeFile(file, configText(made).replace('"port":0', `"port":${port}`));
+  const command = [PROGRAM, 'qx-controlplane', 'doctor', '--config', file];
+  const { stdout } = await execa(process.execPath, command, { reject: false });
+  expect(stdout).toMatch(/^backup {6}PROBLEM: no backups are made: there is no passphrase/m);
+  expect(stdout).toMatch(
+    new RegExp(`^agents {6}PROBLEM: nothing serves hosts on port ${port}: `, 'm'),
+  );
+  expect(stdout).toMatch(/^hosts {7}ok: 1, none older/m);
+});
 
-test(
-  'doctor says that a control plane with hosts is not backed up, and that hosts are not served',
-  async () => {
-    await using made = await makeDatabase('migrated');
-    const database = openDatabase(made.address, { open: 1, idle: 0 }, SILENT);
-    const host = { id: randomUUID(), hostname: 'node7', managementIp: null, spec: {} };
-    await registerNode(database.db, host).finally(() => database.close());
-    const file = join(folder, 'served.yaml');
-    const port = await freePort();
-    await writeFile(file, configText(made).replace('"port":0', `"port":${port}`));
+test('doctor says that the folder of the backups is none, and what else there is', {
+  timeout: TIMEOUT,
+}, async () => {
+  await using made = await makeDatabase('migrated');
+  const own = await mkdtemp(join(folder, 'doctor-'));
+  await writeFile(join(own, 'nightly'), '');
+  const doctor = async (backup: string) => {
+    const file = join(own, 'config.yaml');
+    const config = { ...JSON.parse(configText(made)), backup: { folder: backup } };
+    await writeFile(file, JSON.stringify(config));
     const command = [PROGRAM, 'qx-controlplane', 'doctor', '--config', file];
-    const { stdout } = await execa(process.execPath, command, { reject: false });
-    expect(stdout).toMatch(/^backup {6}PROBLEM: no backups are made: there is no passphrase/m);
-    expect(stdout).toMatch(
-      new RegExp(`^agents {6}PROBLEM: nothing serves hosts on port ${port}: `, 'm'),
-    );
-    expect(stdout).toMatch(/^hosts {7}ok: 1, none older/m);
-  },
-  UNSERVED,
-);
+    return await execa(process.execPath, command, { reject: false });
+  };
+  const nightly = await doctor(own);
+  expect(nightly).toMatchObject({ exitCode: 1, stderr: '' });
+  expect(nightly.stdout).toMatch(/^disk .* are free/m);
+  expect(nightly.stdout).toMatch(/^backup {6}PROBLEM: .*nightly cannot be read: it is no folder/m);
+  expect(nightly.stdout).toMatch(/^hosts {7}ok: /m);
+  const whole = await doctor(join(own, 'nightly', 'backups'));
+  expect(whole.stdout).toMatch(/^disk {8}PROBLEM: .*backups cannot be read: it is no folder/m);
+  expect(whole.stdout).toMatch(/^backup {6}PROBLEM: /m);
+  expect(whole.stdout).toMatch(/^hosts {7}ok: /m);
+});
 
 test.each([
   [['migrate'], 'migrate status, up or down?'],

@@ -105,25 +105,28 @@ export function outdated(
 
 /** The state of automatic backups. */
 export interface BackupStanding {
-  /** Time of the last good backup; undefined if there is none. */
+  /** Why their folder cannot be looked at; undefined if it can. */
+  readonly unreadable: string | undefined;
+  /** When the last good one was made; undefined if there is none. */
   readonly newest: number | undefined;
   /** Whether a passphrase is set. */
   readonly hasPassphrase: boolean;
   /** Whether any host has joined: before that, there is nothing to lose. */
   readonly hasHosts: boolean;
-  /** Why the last attempt failed; undefined if it succeeded. */
+  /** What went wrong with the last attempt, as a clause; undefined if nothing did. */
   readonly failure: string | undefined;
 }
 
 /** Describes a problem of automatic backups, for people; undefined if there is none. */
 export function backupProblem(
-  { newest, hasPassphrase, hasHosts, failure }: BackupStanding,
+  { unreadable, newest, hasPassphrase, hasHosts, failure }: BackupStanding,
   { alertAfter }: Pick<BackupRule, 'alertAfter'>,
   now: number,
 ): string | undefined {
+  if (unreadable !== undefined) return unreadable;
   if (!hasHosts) return undefined;
   if (!hasPassphrase) return 'no backups are made: there is no passphrase for them';
-  if (failure !== undefined) return `the last backup failed: ${failure}`;
+  if (failure !== undefined) return failure;
   if (newest === undefined) return 'there is no backup yet';
   const hours = Math.floor((now - newest) / HOUR);
   return hours >= alertAfter ? `the last good backup is ${hours} hours old` : undefined;

@@ -2,9 +2,9 @@ import { createReadStream } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExplainedError, messageOf } from '../../error.ts';
+import { type Access, asDiskError, DiskError } from '../../files/disk-error.ts';
 import { syncFolder } from '../../files/durable-file.ts';
 import type { Logger } from '../../log/logger.ts';
-import { codeOf } from '../../process/code-of.ts';
 import type { Config } from '../config.ts';
 import { monotonicClock } from '../coordination/clock.ts';
 import type { Database } from '../database/database.ts';
@@ -58,8 +58,11 @@ export async function makeNightly(options: NightlyOptions): Promise<void> {
   while (!signal.aborted) {
     const now = Date.now();
     try {
-      const made = newestOf(await listNightly(config), now)?.time;
-      const isDue = (made ?? 0) < lastDue(config.backup.at, now);
+      const there = await lookAtNightly(config, now);
+      // Of a folder that cannot be read it is not known whether one is due.
+      const isDue =
+        there.unreadable === undefined &&
+        (there.newest?.time ?? 0) < lastDue(config.backup.at, now);
       const isTime = performance.now() - tried >= RETRY_AFTER;
       if (isDue && isTime && secrets.passphrase !== undefined && (await hasHosts(database))) {
         tried = performance.now();
@@ -73,23 +76,25 @@ export async function makeNightly(options: NightlyOptions): Promise<void> {
   }
 }
 
-/** Tries to make a backup. @returns why it failed; undefined if it succeeded */
+/** @returns what went wrong, as a clause; undefined if nothing did */
 async function attempt(
   options: NightlyOptions & { passphrase: string; now: Date },
 ): Promise<string | undefined> {
   const { config, log, now } = options;
+  let step = 'the last backup failed';
   try {
     const file = await makeGoodBackup(options);
     log.info(`a backup was made and restored once: ${file}`);
+    step = 'there is a new backup, but old ones stay';
     const folder = nightlyFolder(config);
     for (const name of outdated(await listNightly(config), config.backup, now.getTime())) {
-      await rm(join(folder, name));
+      await removeFile(join(folder, name));
     }
     return undefined;
   } catch (error) {
     if (options.signal.aborted || !(error instanceof ExplainedError)) throw error;
-    log.error(`the backup failed: ${error.message}`);
-    return error.message;
+    log.error(`${step}: ${error.message}`);
+    return `${step}: ${error.message}`;
   }
 }
 
@@ -106,10 +111,10 @@ async function makeGoodBackup({
   signal,
 }: NightlyOptions & { passphrase: string; now: Date }): Promise<string> {
   const folder = nightlyFolder(config);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  // Remove the unfinished files of interrupted attempts.
-  for (const name of await readdir(folder)) {
-    if (CUT_OFF.test(name)) await rm(join(folder, name));
+  await access(folder, 'written', () => mkdir(folder, { recursive: true, mode: 0o700 }));
+  // What an attempt left that was cut off.
+  for (const name of await access(folder, 'read', () => readdir(folder))) {
+    if (CUT_OFF.test(name)) await removeFile(join(folder, name));
   }
   const file = join(folder, backupName(now));
   const unverified = `${file}.unverified`;
@@ -119,37 +124,82 @@ async function makeGoodBackup({
     ...{ address, account: undefined, files, authority, passphrase, program: version, now, signal },
   });
   const own = { program: version, migrations: config.database.migrations };
-  const content = createReadStream(unverified);
+  const content = readPieces(unverified);
   try {
     const archive = await openArchive(content, passphrase);
     await verifyBackup(archive, { address, own, signal });
   } finally {
-    // A bad backup is not read to its end.
-    content.destroy();
+    // One that is no good is not read to its end.
+    await content.return();
   }
-  await rename(unverified, file);
-  await syncFolder(folder);
+  await access(file, 'written', async () => {
+    await rename(unverified, file);
+    await syncFolder(folder);
+  });
   return file;
 }
 
-/** Lists the names of the good automatic backups, newest first. */
-export async function listNightly(config: Config): Promise<string[]> {
+/** What is in a file, piece by piece. @throws DiskError */
+async function* readPieces(file: string): AsyncGenerator<Buffer, void, void> {
   try {
-    return await listBackups(nightlyFolder(config));
+    yield* createReadStream(file);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return [];
+    throw asDiskError(file, error, 'read');
+  }
+}
+
+/** Does something to a file or folder. @throws DiskError where the system refuses */
+async function access<T>(file: string, how: Access, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw asDiskError(file, error, how);
+  }
+}
+
+/** Removes a file, which somebody may have removed by now. @throws DiskError */
+async function removeFile(file: string): Promise<void> {
+  await access(file, 'written', () => rm(file, { force: true }));
+}
+
+/** Names of the good backups that were made by themselves, the newest first. @throws DiskError */
+async function listNightly(config: Config): Promise<string[]> {
+  const folder = nightlyFolder(config);
+  try {
+    return await access(folder, 'read', () => listBackups(folder));
+  } catch (error) {
+    if (error instanceof DiskError && error.code === 'ENOENT') return [];
     throw error;
   }
 }
 
-/** Raises the alert about backups if there is a problem, and clears it otherwise. */
+/** What is known of the backups that are made by themselves from their folder. */
+export interface NightlyFolder {
+  /** Why it cannot be looked at, for people; undefined if it can. */
+  readonly unreadable: string | undefined;
+  /** The newest good one; undefined if there is none, or that is not known. */
+  readonly newest: { readonly name: string; readonly time: number } | undefined;
+}
+
+/** @param now milliseconds since 1970 */
+export async function lookAtNightly(config: Config, now: number): Promise<NightlyFolder> {
+  try {
+    return { unreadable: undefined, newest: newestOf(await listNightly(config), now) };
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    return { unreadable: error.message, newest: undefined };
+  }
+}
+
+/** Raises the alert that says what is wrong, or ends it. */
 async function tell(
   { config, secrets, database }: NightlyOptions,
   failure: string | undefined,
 ): Promise<void> {
   const now = Date.now();
+  const { unreadable, newest } = await lookAtNightly(config, now);
   const standing = {
-    newest: newestOf(await listNightly(config), now)?.time,
+    ...{ unreadable, newest: newest?.time },
     hasPassphrase: secrets.passphrase !== undefined,
     hasHosts: await hasHosts(database),
     failure,

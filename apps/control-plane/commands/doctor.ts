@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { DatabaseError } from 'pg';
+import { asDiskError, DiskError } from '../../files/disk-error.ts';
 import { isThere } from '../../files/durable-file.ts';
 import { readSpace } from '../../host/file-system-space.ts';
 import { createLogger } from '../../log/logger.ts';
@@ -8,8 +9,8 @@ import { ServiceError } from '../../services/control.ts';
 import { readTimeState, type TimeState } from '../../services/time.ts';
 import { openConfirmation } from '../../update/confirmation.ts';
 import { VERSION } from '../../version.ts';
-import { backupProblem, newestOf } from '../backup/keep.ts';
-import { listNightly } from '../backup/nightly.ts';
+import { backupProblem } from '../backup/keep.ts';
+import { lookAtNightly } from '../backup/nightly.ts';
 import { type Config, readConfig } from '../config.ts';
 import { openDatabase } from '../database/database.ts';
 import { readMigrationStatus } from '../database/migrate.ts';
@@ -24,6 +25,7 @@ import {
   judgeHosts,
   judgePort,
   judgeSpace,
+  tellUnknownSpace,
 } from '../health/findings.ts';
 import { isPersistent, readForgetfulness } from '../health/persistence.ts';
 import { askServices } from '../health/probes.ts';
@@ -84,15 +86,15 @@ export async function examine(
         CASE WHEN received_at > now() - interval '5 minutes' THEN clock_offset_ms END AS offset
       FROM nodes LEFT JOIN node_heartbeats ON node_id = id ORDER BY hostname`.execute(database.db);
     const offsets = rows.flatMap(({ offset }) => (offset === null ? [] : [offset]));
-    const newest = newestOf(await listNightly(config), now);
+    const { unreadable, newest } = await lookAtNightly(config, now);
     const standing = {
-      ...{ hasPassphrase, hasHosts: rows.length > 0, failure: undefined },
+      ...{ unreadable, hasPassphrase, hasHosts: rows.length > 0, failure: undefined },
       newest: newest?.time,
     };
     return [
       judgeClock(await askTime(), offsets),
       judgeBackups(backupProblem(standing, config.backup, now), {
-        ...{ hasPassphrase, newest: newest?.name },
+        ...{ hasPassphrase, newest: newest?.name, unreadable },
       }),
       judgeHosts(rows, VERSION),
     ];
@@ -152,8 +154,16 @@ async function unlessOtherSchema<T>(work: () => Promise<T>, otherwise: T): Promi
 
 /** Checks the free space for backups; reports nothing if the folder does not exist. */
 async function examineSpace({ backup: { folder } }: Config): Promise<Finding[]> {
-  if (!(await isThere(folder))) return [];
-  return [judgeSpace(await readSpace(folder, { timeout: PATIENCE }), folder)];
+  try {
+    if (!(await isThere(folder))) return [];
+    return [judgeSpace(await readSpace(folder, { timeout: PATIENCE }), folder)];
+  } catch (cause) {
+    const error = cause instanceof CommandError ? cause : asDiskError(folder, cause, 'read');
+    if (error instanceof DiskError || error instanceof CommandError) {
+      return [tellUnknownSpace(error.message, folder)];
+    }
+    throw error;
+  }
 }
 
 async function askTime(): Promise<TimeState | undefined> {

@@ -31,7 +31,13 @@ export function judgeSpace({ total, available }: Space, folder: string): Finding
   return { subject: 'disk', isWell, told, fix: isWell ? '' : fix };
 }
 
-/** Milliseconds by which the hosts' clocks may differ from this machine's. */
+/** That it is not known how much room there is. @param why in words for people */
+export function tellUnknownSpace(why: string, folder: string): Finding {
+  const fix = `mount, ls -ld ${folder} and dmesg tell more; backup.folder of config.yaml names another folder.`;
+  return { subject: 'disk', isWell: false, told: why, fix };
+}
+
+/** Milliseconds by which the hosts' clocks may differ from this one. */
 const CLOCK_DIFFERENCE = 5_000;
 
 /**
@@ -162,16 +168,23 @@ export function judgePort(
 /**
  * Judges the state of automatic backups.
  * @param problem from `backupProblem`
- * @param there whether a passphrase is set, and the name of the newest backup
+ * @param there whether there is a passphrase for them, the name of the newest one, and why their folder cannot be looked at
  */
 export function judgeBackups(
   problem: string | undefined,
-  { hasPassphrase, newest }: { hasPassphrase: boolean; newest: string | undefined },
+  {
+    hasPassphrase,
+    newest,
+    unreadable,
+  }: { hasPassphrase: boolean; newest: string | undefined; unreadable: string | undefined },
 ): Finding {
   const told = problem ?? (newest === undefined ? 'none yet, and no host has joined' : newest);
-  const fix = hasPassphrase
-    ? 'logread | grep backup says why; qx-controlplane backup makes one now.'
-    : 'Write a passphrase to /quantix/vdc/backup.passphrase, rc-service qx-controlplane restart; docs/control-plane.md.';
+  const fix =
+    unreadable !== undefined
+      ? 'It is tried again each minute. backup.folder of config.yaml names another folder.'
+      : hasPassphrase
+        ? 'logread | grep backup says why; qx-controlplane backup makes one now.'
+        : 'Write a passphrase to /quantix/vdc/backup.passphrase, rc-service qx-controlplane restart; docs/control-plane.md.';
   return {
     subject: 'backup',
     isWell: problem === undefined,

@@ -77,14 +77,19 @@ describe('doctor says what is wrong and what to do:', () => {
 
   test('backups that are not made', () => {
     const newest = 'qvdc-20300101T023000Z.backup';
-    expect(judgeBackups('no backups are made', { hasPassphrase: false, newest })).toMatchObject({
+    const well = { hasPassphrase: true, newest, unreadable: undefined };
+    expect(judgeBackups('no backups are made', { ...well, hasPassphrase: false })).toMatchObject({
       ...{ isWell: false, fix: expect.stringContaining('backup.passphrase') },
     });
-    const old = judgeBackups('the last one is old', { hasPassphrase: true, newest });
+    const old = judgeBackups('the last one is old', well);
     expect(old).toMatchObject({ isWell: false, fix: expect.stringContaining('logread') });
     expect(old.fix).not.toContain('passphrase');
-    expect(judgeBackups(undefined, { hasPassphrase: true, newest })).toMatchObject({
+    expect(judgeBackups(undefined, well)).toMatchObject({
       ...{ isWell: true, told: newest, fix: '' },
+    });
+    const unreadable = { hasPassphrase: false, newest: undefined, unreadable: 'it is no folder' };
+    expect(judgeBackups('it is no folder', unreadable)).toMatchObject({
+      ...{ isWell: false, told: 'it is no folder', fix: expect.stringContaining('backup.folder') },
     });
   });
 });

@@ -69,13 +69,21 @@ describe('of old backups', () => {
 test.each([
   ['no host has joined', { hasHosts: false, hasPassphrase: false }, undefined],
   ['there is no passphrase', { hasPassphrase: false }, 'there is no passphrase for them'],
-  ['the last one failed', { failure: 'no space' }, 'the last backup failed: no space'],
+  ['the last one failed', { failure: 'the last backup failed: no space' }, 'failed: no space'],
+  [
+    'their folder cannot be read',
+    { unreadable: 'permission is denied', hasHosts: false },
+    'denied',
+  ],
   ['there is none', { newest: undefined }, 'there is no backup yet'],
   ['it is 47 hours old', { newest: at('2030-01-01T01:00:00Z') }, undefined],
   ['it is 48 hours old', { newest: at('2030-01-01T00:00:00Z') }, 'is 48 hours old'],
 ])('what is told where %s', (_where, facts, told) => {
   const now = at('2030-01-03T00:00:00Z');
-  const well = { newest: now, hasPassphrase: true, hasHosts: true, failure: undefined };
+  const well = {
+    ...{ unreadable: undefined, newest: now, hasPassphrase: true, hasHosts: true },
+    failure: undefined,
+  };
   const problem = backupProblem({ ...well, ...facts }, { alertAfter: 48 }, now);
   if (told === undefined) expect(problem).toBeUndefined();
   else expect(problem).toContain(told);
