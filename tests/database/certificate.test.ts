@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { operate } from '../../apps/control-plane/commands/operate.ts';
+import { listOpenAlerts } from '../../apps/control-plane/database/repositories/alerts.ts';
 import { listAudit } from '../../apps/control-plane/database/repositories/audit-log.ts';
+import { listEvents, numberEvents } from '../../apps/control-plane/database/repositories/events.ts';
 import { setPeopleCertificate } from '../../apps/control-plane/database/repositories/people-certificate.ts';
 import type { OperatorValues } from '../../apps/control-plane/operator/options.ts';
 import { PeopleCertificate } from '../../apps/control-plane/people/certificate.ts';
@@ -16,6 +18,7 @@ import { fingerprintOf } from '../../apps/control-plane/trust/authority.ts';
 import { bind } from '../../apps/http/bind.ts';
 import { apiServer } from '../../apps/http/server.ts';
 import { type Made, makeCertificate } from '../control-plane/certificates.ts';
+import { openTestDatabase, SILENT } from './database.ts';
 import { PeopleDoor } from './people-door.ts';
 
 let door: PeopleDoor;
@@ -149,6 +152,54 @@ test('it is there after a start, and another program takes it over; one that is 
   await setPeopleCertificate(door.db, kept);
   expect((await other.look()).shown).toMatchObject({ origin: 'own' });
   expect(lines.join('\n')).toContain('cannot be shown');
+});
+
+test('an alert tells once that a given one ends within thirty days, and once that it has; with another one it is over', async () => {
+  // Of its own: the server of the other tests looks at its certificate, too, and knows another time.
+  await using opened = await openTestDatabase();
+  const { database } = opened;
+  const { db } = database;
+  const kept = { chain: given.pem, privateKey: given.key, setBy: 'ada', setAt: new Date() };
+  await setPeopleCertificate(db, kept);
+  const DAY = 86_400_000;
+  const end = given.certificate.notAfter.getTime();
+  const programAt = (time: number) => {
+    const { authority } = door;
+    return new PeopleCertificate({ database, authority, now: () => new Date(time), log: SILENT });
+  };
+  /** A program that looks at a time, twice. @returns the open alerts */
+  const at = async (time: number) => {
+    const program = programAt(time);
+    await program.look();
+    await program.look();
+    return (await listOpenAlerts(db)).map(({ severity, title, message }) => ({
+      ...{ severity, title, message },
+    }));
+  };
+  expect(await at(end - 30 * DAY)).toEqual([]);
+  const soon = {
+    severity: 'WARNING',
+    title: 'The certificate for people ends soon',
+    message: expect.stringMatching(/^qvdc\.example, until \d{4}-.*Z\. Have it renewed, /),
+  };
+  expect(await at(end - 30 * DAY + 1)).toEqual([soon]);
+  expect(await at(end - 1)).toEqual([soon]);
+  const ended = {
+    ...{ ...soon, severity: 'CRITICAL' },
+    title: 'The certificate for people has ended',
+  };
+  expect(await at(end + 1)).toEqual([ended]);
+  expect(await at(end + 90 * DAY)).toEqual([ended]);
+  await programAt(end + 90 * DAY).reset({ username: 'ada' });
+  expect(await listOpenAlerts(db)).toEqual([]);
+  await numberEvents(db, 1000);
+  const told = await listEvents(db, { after: 0, limit: 1000, filter: { kinds: ['alert'] } });
+  expect(told.map(({ kind, subject }) => [kind, subject.name])).toEqual([
+    ['alert.raised', soon.title],
+    ['alert.cleared', soon.title],
+    ['alert.raised', ended.title],
+    ['alert.cleared', ended.title],
+  ]);
 });
 
 test('of many who change it at once, the last one in the database is the one that is shown', async () => {

@@ -8,7 +8,7 @@ import type { Logger } from '../../log/logger.ts';
 import type { Config } from '../config.ts';
 import { monotonicClock } from '../coordination/clock.ts';
 import type { Database } from '../database/database.ts';
-import { listOpenAlerts, raiseAlert, resolveAlert } from '../database/repositories/alerts.ts';
+import { raiseAlert, resolveAlertOf } from '../database/repositories/alerts.ts';
 import { databaseAddress } from '../migrate-request.ts';
 import { openArchive } from './archive.ts';
 import { backupName, backupProblem, lastDue, listBackups, newestOf, outdated } from './keep.ts';
@@ -19,9 +19,10 @@ import { verifyBackup } from './verify.ts';
 const LOOK_EVERY = 60_000;
 const RETRY_AFTER = 3_600_000;
 
-/** Identifies the alert about backups. */
-const ALERT = { title: 'There is no good backup', sourceType: 'CONTROL_PLANE' } as const;
-const SOURCE = 'backup';
+/** What an alert about backups is called. */
+const ALERT = {
+  ...{ title: 'There is no good backup', sourceType: 'CONTROL_PLANE', sourceName: 'backup' },
+} as const;
 
 /** Names of unfinished backups that an interrupted attempt left; other files in the folder are not touched. */
 const CUT_OFF = /^qvdc-\d{8}T\d{6}Z\.backup\.unverified(\.\d+\.partial)?$/;
@@ -206,13 +207,8 @@ async function tell(
   };
   const message = backupProblem(standing, config.backup, now);
   const { db } = database;
-  if (message !== undefined) {
-    await raiseAlert(db, { ...ALERT, severity: 'WARNING', message, sourceName: SOURCE });
-    return;
-  }
-  for (const { id, title, sourceName } of await listOpenAlerts(db)) {
-    if (title === ALERT.title && sourceName === SOURCE) await resolveAlert(db, id, new Date());
-  }
+  if (message === undefined) await resolveAlertOf(db, ALERT, new Date(now));
+  else await raiseAlert(db, { ...ALERT, severity: 'WARNING', message });
 }
 
 /** Whether any host has joined. */

@@ -130,7 +130,7 @@ async function callPort(
  * Days before its end at which a certificate should have been renewed. The control plane renews its own thirty days
  * before; a given one is renewed by people, who need time.
  */
-const LEAST_DAYS = { own: 20, given: 30 };
+export const LEAST_DAYS = { own: 20, given: 30 };
 
 /** Whom a port serves, and where its certificate comes from. */
 export interface ServedPort {

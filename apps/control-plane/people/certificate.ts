@@ -5,6 +5,7 @@ import type { ShownCertificate } from '../../api/certificate.ts';
 import { messageOf } from '../../error.ts';
 import type { Logger } from '../../log/logger.ts';
 import type { Database } from '../database/database.ts';
+import { raiseAlert, resolveAlertOf } from '../database/repositories/alerts.ts';
 import { enterAudit } from '../database/repositories/audit-log.ts';
 import {
   type PeopleCertificateRow,
@@ -12,6 +13,7 @@ import {
   removePeopleCertificate,
   setPeopleCertificate,
 } from '../database/repositories/people-certificate.ts';
+import { LEAST_DAYS } from '../health/findings.ts';
 import {
   type Authority,
   fingerprintOf,
@@ -26,7 +28,14 @@ import {
 } from '../trust/given-certificate.ts';
 import type { Signature } from './accounts.ts';
 
-/** The certificate of the server for people. */
+const DAY = 86_400_000;
+
+/** What the alerts about a given certificate are called: one before its end, and one after. */
+const SOURCE = { sourceType: 'CONTROL_PLANE', sourceName: 'certificate' } as const;
+const ENDS_SOON = { ...SOURCE, title: 'The certificate for people ends soon' };
+const HAS_ENDED = { ...SOURCE, title: 'The certificate for people has ended' };
+
+/** What the server for people shows. */
 export interface PresentCertificate extends ServerCertificate {
   /** Its description for people. */
   readonly shown: ShownCertificate;
@@ -107,10 +116,32 @@ export class PeopleCertificate {
     const before = this.#present;
     const present = await this.#find();
     this.#present = present;
+    await this.#tellEnd(present);
     if (before === undefined || before === present) return present;
     this.#sources.log.info(`people are shown another certificate: ${present.shown.fingerprint}`);
     this.#change(present);
     return present;
+  }
+
+  /** Raises the alert that says how near the end of a given certificate is, or ends it: a message that stays is told once. */
+  async #tellEnd({ shown, validity }: PresentCertificate): Promise<void> {
+    const { db } = this.#sources.database;
+    const now = this.#now();
+    const days = Math.floor((validity.to - now.getTime()) / DAY);
+    const isGiven = shown.origin === 'given';
+    const wanted =
+      !isGiven || days >= LEAST_DAYS.given ? undefined : days < 0 ? HAS_ENDED : ENDS_SOON;
+    for (const one of [ENDS_SOON, HAS_ENDED]) {
+      if (one !== wanted) await resolveAlertOf(db, one, now);
+    }
+    if (wanted === undefined) return;
+    const end = `${shown.names.join(', ')}, until ${shown.validTo}`;
+    const fix = 'Have it renewed, then qx-controlplane certificate set; or certificate reset.';
+    await raiseAlert(db, {
+      ...wanted,
+      severity: wanted === HAS_ENDED ? 'CRITICAL' : 'WARNING',
+      message: `${end}. ${fix}`,
+    });
   }
 
   async #find(): Promise<PresentCertificate> {

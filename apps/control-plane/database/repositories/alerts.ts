@@ -137,6 +137,22 @@ export async function resolveAlert(db: Executor, id: string, at: Date): Promise<
   return numUpdatedRows > 0n;
 }
 
+/** The same of the alert of one source and title, if it is open. */
+export async function resolveAlertOf(
+  db: Executor,
+  { title, sourceType, sourceName }: Pick<Alert, 'title' | 'sourceType' | 'sourceName'>,
+  at: Date,
+): Promise<void> {
+  await db
+    .updateTable('alerts')
+    .set({ resolvedAt: at })
+    .where('title', '=', title)
+    .where('sourceType', '=', sourceType)
+    .where('sourceName', '=', sourceName)
+    .where('resolvedAt', 'is', null)
+    .execute();
+}
+
 /**
  * Resolves an alert for an operator, with an entry in the audit log. If its cause persists, it is raised again.
  * @returns the present alert; undefined if it does not exist
