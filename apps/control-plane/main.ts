@@ -1,5 +1,6 @@
 import { ExplainedError } from '../error.ts';
 import { AnswerError } from '../http/ask.ts';
+import { codeOf } from '../process/code-of.ts';
 import {
   endingSignal,
   expectOperands,
@@ -59,6 +60,7 @@ The control plane.
   updates pause ROLLOUT     begin no further host
   updates resume ROLLOUT    go on, hosts that failed once more; --percent 100, --skip-failed
   events list               tell what happened last: --after EVENT --kind vm --node NODE --limit 100
+  events follow             tell what happens, as it happens, until Ctrl-C; over restarts of the service
   alerts list [--all]       tell which alerts are open, and whether their receivers are reached
   alerts acknowledge ALERT  note that you have seen one
   alerts clear ALERT        end one that is over
@@ -205,14 +207,25 @@ async function operate(
   const { text, status } = await work(command, operands, {
     ...{ form, values, askLine },
     socket: (await readConfig(config)).socket,
-    signal: endingSignal(),
+    signal: AbortSignal.any([endingSignal(), unreadSignal()]),
     tell: (line) => process.stderr.write(line),
+    print: (piece) => new Promise((done) => process.stdout.write(piece, () => done())),
   });
   print(text);
   return status;
 }
 
-/** Runs a command about migrations. @returns the text to print */
+/** Aborted when nobody reads any more what is printed, as `head` does when it has enough. */
+function unreadSignal(): AbortSignal {
+  const ending = new AbortController();
+  process.stdout.on('error', (error) => {
+    if (codeOf(error) !== 'EPIPE') throw error;
+    ending.abort();
+  });
+  return ending.signal;
+}
+
+/** @returns the text to print */
 async function migrate(
   [direction, ...operands]: readonly string[],
   { config, form }: Options,

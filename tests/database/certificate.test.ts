@@ -72,6 +72,7 @@ async function run(words: string, values: OperatorValues = {}): Promise<string> 
   const { text } = await operate('certificate', words.split(' '), {
     ...{ form: 'text', values, socket: join(folder, 'controlplane.sock') },
     ...{ signal: new AbortController().signal, tell: () => undefined },
+    print: async () => undefined,
     askLine: async () => undefined,
   });
   return text;

@@ -130,6 +130,7 @@ async function run(
     tell: (text) => {
       told += text;
     },
+    print: async () => undefined,
     askLine: async () => more.typed,
   });
   return { ...outcome, told };
@@ -465,7 +466,7 @@ test('a control plane that does not run is told so', async () => {
   const nowhere = join(folder, 'nowhere.sock');
   const asked = operate('nodes', ['list'], {
     ...{ form: 'text', values: {}, socket: nowhere, signal: new AbortController().signal },
-    ...{ tell: () => undefined, askLine: async () => undefined },
+    ...{ tell: () => undefined, print: async () => undefined, askLine: async () => undefined },
   });
   await expect(asked).rejects.toThrow(
     `qx-controlplane is not running: nothing listens on ${nowhere}`,

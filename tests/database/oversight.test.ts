@@ -1,12 +1,14 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { fleetAlertsSchema } from '../../apps/api/alerts.ts';
 import { auditVerdictSchema } from '../../apps/api/audit.ts';
-import { fleetEventsSchema } from '../../apps/api/events.ts';
+import { fleetEventSchema, fleetEventsSchema } from '../../apps/api/events.ts';
 import { operate } from '../../apps/control-plane/commands/operate.ts';
 import {
   readReceiver,
@@ -14,6 +16,7 @@ import {
 } from '../../apps/control-plane/database/repositories/alert-receivers.ts';
 import { raiseAlert } from '../../apps/control-plane/database/repositories/alerts.ts';
 import { enterAudit } from '../../apps/control-plane/database/repositories/audit-log.ts';
+import { pruneEvents } from '../../apps/control-plane/database/repositories/events.ts';
 import {
   registerNode,
   setNodePhase,
@@ -36,14 +39,7 @@ beforeAll(async () => {
   const { db } = opened.database;
   folder = await mkdtemp(join(tmpdir(), 'quantix-oversight-'));
   socket = join(folder, 'controlplane.sock');
-  server = apiServer({
-    routes: oversightRoutes(opened),
-    explain: () => undefined,
-    onBug: (error) => {
-      throw error;
-    },
-  });
-  await bind(server, socket);
+  await serve();
   for (const [id, hostname] of [
     [ONE, 'alpha'],
     [TWO, 'beta'],
@@ -53,11 +49,28 @@ beforeAll(async () => {
   await setNodePhase(db, ONE, 'MAINTENANCE');
 });
 afterAll(async () => {
-  server.close();
-  server.closeAllConnections();
+  await endServing();
   await opened[Symbol.asyncDispose]();
   await rm(folder, { recursive: true });
 });
+
+async function serve(): Promise<void> {
+  server = apiServer({
+    routes: oversightRoutes(opened),
+    explain: () => undefined,
+    onBug: (error) => {
+      throw error;
+    },
+  });
+  await bind(server, socket);
+}
+
+async function endServing(): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  server.closeAllConnections();
+  await closed;
+}
 
 /** Runs a command of the operator. @returns what it prints, and its status */
 async function run(
@@ -69,6 +82,7 @@ async function run(
   return await operate(command, words.split(' '), {
     ...{ form, values, socket, signal: new AbortController().signal },
     tell: () => undefined,
+    print: async () => undefined,
     askLine: async () => undefined,
   });
 }
@@ -168,8 +182,94 @@ describe('the audit log', () => {
   });
 });
 
+describe('events are followed', () => {
+  /** Begins to follow. @returns what is printed and told, by line, and what ends it */
+  const follow = (values: OperatorValues, form: 'json' | 'text' = 'text') => {
+    const [printed, silent]: [string[], string[]] = [[], []];
+    const ending = new AbortController();
+    const ended = operate('events', ['follow'], {
+      ...{ form, values, socket, signal: ending.signal },
+      tell: (text) => silent.push(text),
+      print: async (text) => void printed.push(text),
+      askLine: async () => undefined,
+    });
+    return { printed, silent, ended, end: () => ending.abort() };
+  };
+  const register = (hostname: string) =>
+    registerNode(opened.database.db, { id: randomUUID(), hostname, managementIp: null, spec: {} });
+  const WAITING = { timeout: 60_000, interval: 50 };
+
+  test('from where one is, until there are as many as are wanted', async () => {
+    const { printed, ended } = follow({ after: '1', limit: '2' });
+    expect(await ended).toEqual({ text: '', status: 0 });
+    expect(printed).toEqual([
+      expect.stringMatching(/^2 {2}\d{4}-.*Z {2}node\.joined {2}beta {2}phase PENDING/),
+      expect.stringMatching(/^3 {2}.* {2}node\.phase {2}alpha {2}phase MAINTENANCE, before /),
+    ]);
+  });
+
+  test('from now on, over a restart of the control plane, each once, until they are ended', async () => {
+    const { printed, silent, ended, end } = follow({ kind: 'node' }, 'json');
+    const names = () =>
+      printed.map((line) => fleetEventSchema.parse(JSON.parse(line)).subject.name);
+    // When it begins to listen is not known: hosts join until one of them is heard of.
+    for (let count = 0; printed.length === 0; count += 1) {
+      await register(`early${count}`);
+      await new Promise((done) => setTimeout(done, 100));
+    }
+    await endServing();
+    await vi.waitFor(() => expect(silent.join('')).toContain('is not running'), WAITING);
+    await register('meanwhile');
+    await serve();
+    await register('after');
+    await vi.waitFor(() => expect(names()).toContain('after'), WAITING);
+    const ids = printed.map((line) => fleetEventSchema.parse(JSON.parse(line)).id);
+    expect(ids).toEqual(ids.map((_, index) => (ids[0] ?? 0) + index));
+    expect(names().slice(-2)).toEqual(['meanwhile', 'after']);
+    // A question that was under way when it ended has another reason than one after that; each is told once.
+    expect(new Set(silent).size).toBe(silent.length);
+    end();
+    expect(await ended).toMatchObject({ status: 0 });
+  });
+
+  test('where some are gone, or there are none yet, that is told', async () => {
+    const { db } = opened.database;
+    await run('events', 'list');
+    const gone = await db
+      .transaction()
+      .execute((transaction) =>
+        pruneEvents(transaction, { keep: 1, before: new Date(0), most: 10_000 }),
+      );
+    expect(gone).toBeGreaterThan(2);
+    const text = follow({ after: '1', limit: '1' });
+    await text.ended;
+    expect(text.printed).toEqual([
+      expect.stringMatching(/^Events after 1, up to \d+, are not all there/),
+      expect.stringMatching(/^\d+ /),
+    ]);
+    const json = follow({ after: '1', limit: '1' }, 'json');
+    await json.ended;
+    const [gap, event] = json.printed.map((line) => JSON.parse(line));
+    expect(gap).toEqual({ gap: { after: 1, to: event.id - 1 } });
+    const early = follow({ after: '999999', limit: '1' });
+    await vi.waitFor(() => expect(early.printed).toHaveLength(1), WAITING);
+    expect(early.printed[0]).toBe(`There is no event 999999 yet: it goes on after ${event.id}.\n`);
+    await register('gamma');
+    await early.ended;
+    expect(early.printed[1]).toMatch(/ node\.joined {2}gamma /);
+  });
+
+  test('a control plane that does not run is told at once, and so is what is no number', async () => {
+    await endServing();
+    await expect(follow({}).ended).rejects.toThrow('is not running');
+    await serve();
+    await expect(follow({ after: 'x' }).ended).rejects.toThrow('--after "x" is no number');
+    await expect(follow({ limit: '0' }).ended).rejects.toThrow('--limit 0');
+  });
+});
+
 test.each([
-  ['events', 'show', 'events list?'],
+  ['events', 'show', 'events list or follow?'],
   ['alerts', 'raise', 'alerts list, acknowledge or clear?'],
   ['audit', 'remove', 'audit list or verify?'],
 ] as const)('%s knows no %s', async (command, words, told) => {

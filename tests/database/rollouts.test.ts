@@ -83,7 +83,7 @@ afterEach(async () => {
 async function run(words: string, values: OperatorValues = {}, form: 'json' | 'text' = 'text') {
   const { text } = await operate('updates', words.split(' '), {
     ...{ form, values, socket, signal: new AbortController().signal },
-    ...{ tell: () => undefined, askLine: async () => undefined },
+    ...{ tell: () => undefined, print: async () => undefined, askLine: async () => undefined },
   });
   return text;
 }

@@ -10,7 +10,9 @@ export interface Operating {
   readonly signal: AbortSignal;
   /** Prints progress for people. */
   readonly tell: (text: string) => void;
-  /** Asks the operator for a line; undefined if nobody can be asked. */
+  /** Prints of what was asked for while there is more to come. */
+  readonly print: (text: string) => Promise<void>;
+  /** Asks the operator for a line; undefined if there is nobody to be asked. */
   readonly askLine: (question: string) => Promise<string | undefined>;
 }
 

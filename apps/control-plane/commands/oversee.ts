@@ -2,6 +2,7 @@ import { expectOperands, UsageError } from '../../process/command-line.ts';
 import { printable } from '../../text/printable.ts';
 import * as client from '../operator/client.ts';
 import * as describe from '../operator/describe-oversight.ts';
+import { followEvents } from '../operator/follow-events.ts';
 import { type Operating, type Outcome, one, told } from './operating.ts';
 
 /** Carries out `qx-controlplane events`; see `operate`. */
@@ -10,11 +11,43 @@ export async function events(
   operands: readonly string[],
   operating: Operating,
 ): Promise<Outcome> {
-  if (verb !== 'list') throw new UsageError('events list?');
   expectOperands(operands);
-  const { after, kind, node, limit } = operating.values;
-  const answer = await client.listEvents({ after, kind, node, limit }, operating);
-  return told(operating, answer, (now) => describe.eventsTable(answer, now));
+  switch (verb) {
+    case 'list': {
+      const { after, kind, node, limit } = operating.values;
+      const answer = await client.listEvents({ after, kind, node, limit }, operating);
+      return told(operating, answer, (now) => describe.eventsTable(answer, now));
+    }
+    case 'follow':
+      return await follow(operating);
+    default:
+      throw new UsageError('events list or follow?');
+  }
+}
+
+/** Prints each event as it happens, until the signal, or as many as are wanted. */
+async function follow(operating: Operating): Promise<Outcome> {
+  const { form, values, tell, print } = operating;
+  const { after, kind, node, limit } = values;
+  const request = {
+    ...{ after: after === undefined ? undefined : parseNumber('after', after), kind, node },
+    onSilence: (why: string) => tell(`${printable(why)}; it is asked again\n`),
+  };
+  let left = limit === undefined ? Number.POSITIVE_INFINITY : parseNumber('limit', limit);
+  if (left === 0) throw new UsageError('--limit 0 is none');
+  for await (const heard of followEvents(request, operating)) {
+    if (form === 'json') await print(`${JSON.stringify('event' in heard ? heard.event : heard)}\n`);
+    else if ('event' in heard) await print(describe.eventLine(heard.event));
+    else await print(describe.gapLine(heard.gap));
+    if ('event' in heard) left -= 1;
+    if (left === 0 || operating.signal.aborted) break;
+  }
+  return { text: '', status: 0 };
+}
+
+function parseNumber(name: string, text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new UsageError(`--${name} ${JSON.stringify(text)} is no number of events`);
 }
 
 /** Carries out `qx-controlplane alerts`; see `operate`. */

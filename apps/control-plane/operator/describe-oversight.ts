@@ -1,6 +1,6 @@
 import type { FleetAlerts } from '../../api/alerts.ts';
 import type { AuditFinding, AuditVerdict, FleetAuditEntry } from '../../api/audit.ts';
-import type { FleetEvents } from '../../api/events.ts';
+import type { FleetEvent, FleetEvents } from '../../api/events.ts';
 import { moment } from '../../text/age.ts';
 import { printable } from '../../text/printable.ts';
 import { table } from './describe.ts';
@@ -22,7 +22,19 @@ export function eventsTable({ events }: FleetEvents, now: number): string {
   ]);
 }
 
-/** Formats details in one line: simple values with their names. */
+/** An event on a line of its own, with its time in UTC. */
+export function eventLine({ id, happenedAt, kind, subject, data }: FleetEvent): string {
+  const parts = [String(id), happenedAt, kind, subject.name === '' ? subject.id : subject.name];
+  return `${printable([...parts, detailsText(data)].join('  ').trimEnd())}\n`;
+}
+
+/** That events are gone, or never were. */
+export function gapLine({ after, to }: { readonly after: number; readonly to: number }): string {
+  if (to < after) return `There is no event ${after} yet: it goes on after ${to}.\n`;
+  return `Events after ${after}, up to ${to}, are not all there: read the lists anew.\n`;
+}
+
+/** Details in one line: what is simple, by name. */
 function detailsText(data: Readonly<Record<string, unknown>>): string {
   const parts = Object.entries(data).flatMap(([name, value]) =>
     value === null || value === '' || typeof value === 'object' ? [] : [`${name} ${String(value)}`],

@@ -70,6 +70,7 @@ const OPTIONS_OF: Readonly<Record<string, readonly (keyof OperatorValues)[]>> = 
   'updates start': ['channel', 'arch', 'percent', 'at-once'],
   'updates resume': ['percent', 'skip-failed'],
   'events list': ['after', 'kind', 'node', 'limit'],
+  'events follow': ['after', 'kind', 'node', 'limit'],
   'alerts list': ['all', 'limit'],
   'audit list': ['after', 'before', 'action', 'user', 'limit'],
   'audit verify': ['head'],

@@ -1,0 +1,68 @@
+import type { FleetEvent } from '../../api/events.ts';
+import { AnswerError } from '../../http/ask.ts';
+import { monotonicClock } from '../coordination/clock.ts';
+import { type Asking, listEvents } from './client.ts';
+
+/** Milliseconds between two questions. */
+const ASK_EVERY = 1000;
+
+/** Events in one answer. */
+const PAGE = 500;
+
+/** What is heard: an event, or that those after one number, up to another, are not all there. */
+export type Heard =
+  | { readonly event: FleetEvent }
+  | { readonly gap: { readonly after: number; readonly to: number } };
+
+export interface FollowRequest {
+  /** Number of the last event that was seen; without it, what happens from now on is told. */
+  readonly after: number | undefined;
+  readonly kind: string | undefined;
+  readonly node: string | undefined;
+  /** Told why the control plane does not answer, once for each reason; it is asked until it does. */
+  readonly onSilence: (why: string) => void;
+}
+
+/**
+ * Tells what happens, in order, until the signal: by number, and so over restarts of the control plane.
+ * @throws AnswerError if it does not answer the first question
+ */
+export async function* followEvents(
+  { after, kind, node, onSilence }: FollowRequest,
+  asking: Asking & { readonly signal: AbortSignal },
+): AsyncGenerator<Heard, void, void> {
+  const { signal } = asking;
+  const filter = { kind, node };
+  const first = await listEvents({ ...filter, limit: '1' }, asking);
+  let cursor = after ?? first.last;
+  for (let told = ''; !signal.aborted; ) {
+    let isMore = false;
+    try {
+      const asked = { ...filter, after: String(cursor), limit: String(PAGE) };
+      const { events, last, resumableFrom } = await listEvents(asked, asking);
+      told = '';
+      isMore = events.length === PAGE;
+      for (const event of events) {
+        if (cursor < resumableFrom && resumableFrom < event.id) {
+          yield { gap: { after: cursor, to: resumableFrom } };
+        }
+        cursor = event.id;
+        yield { event };
+      }
+      if (!isMore && cursor < resumableFrom) {
+        yield { gap: { after: cursor, to: resumableFrom } };
+      }
+      // A number that was not given yet: of another control plane, or of this one before it was made anew.
+      if (events.length === 0 && cursor > last) {
+        yield { gap: { after: cursor, to: last } };
+        cursor = last;
+      }
+      if (!isMore) cursor = Math.max(cursor, last);
+    } catch (error) {
+      if (!(error instanceof AnswerError)) throw error;
+      if (!signal.aborted && error.message !== told) onSilence(error.message);
+      told = error.message;
+    }
+    if (!isMore) await monotonicClock.sleep(ASK_EVERY, signal);
+  }
+}
