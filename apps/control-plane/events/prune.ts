@@ -7,16 +7,17 @@ import type { Database } from '../database/database.ts';
 import { forgetReceivers } from '../database/repositories/alert-receivers.ts';
 import { pruneEvents } from '../database/repositories/events.ts';
 import { FencedError, writeAsLeader } from '../database/repositories/leadership.ts';
+import { pruneTasks } from '../database/repositories/tasks.ts';
 
 /** Milliseconds between two runs, and in a day. */
 const LOOK_EVERY = 10 * 60_000;
 const DAY = 24 * 60 * 60_000;
 
-/** Events that are removed in one transaction. */
+/** Events, or tasks, that are removed in one transaction. */
 const AT_ONCE = 10_000;
 
 export interface PruneOptions {
-  readonly config: Pick<Config, 'events' | 'alerts'>;
+  readonly config: Pick<Config, 'events' | 'tasks' | 'alerts'>;
   readonly database: Database;
   /** Only the leader removes events. */
   readonly leadership: Pick<Election, 'asLeader'>;
@@ -26,20 +27,22 @@ export interface PruneOptions {
 }
 
 /**
- * Removes, while this program is the leader, events and receivers of alerts beyond the configured retention, until the
- * signal is aborted.
+ * Removes, while this program leads, events, tasks and receivers of alerts beyond what the configuration keeps, until the signal.
  */
 export async function pruneAgainAndAgain(options: PruneOptions): Promise<void> {
   const { config, database, leadership, clock, log, signal } = options;
-  const { most, days } = config.events;
-  const look = (epoch: number) =>
+  const ago = (days: number) => new Date(Date.now() - days * DAY);
+  const events = (epoch: number) =>
     writeAsLeader(database, epoch, async (transaction) => {
-      const now = new Date();
-      await forgetReceivers(transaction, receiversOf(config.alerts), now);
-      const before = new Date(now.getTime() - days * DAY);
-      return await pruneEvents(transaction, { keep: most, before, most: AT_ONCE });
+      await forgetReceivers(transaction, receiversOf(config.alerts), new Date());
+      const { most: keep, days } = config.events;
+      return await pruneEvents(transaction, { keep, before: ago(days), most: AT_ONCE });
     });
-  while (!signal.aborted) {
+  const tasks = (epoch: number) =>
+    writeAsLeader(database, epoch, (transaction) =>
+      pruneTasks(transaction, { before: ago(config.tasks.days), most: AT_ONCE }),
+    );
+  const removeAll = async (what: string, look: (epoch: number) => Promise<number>) => {
     try {
       let count = 0;
       for (let isMore = true; isMore && !signal.aborted; ) {
@@ -47,12 +50,16 @@ export async function pruneAgainAndAgain(options: PruneOptions): Promise<void> {
         count += gone;
         isMore = gone === AT_ONCE;
       }
-      if (count > 0) log.info(`${count} old events were removed`);
+      if (count > 0) log.info(`${count} old ${what} were removed`);
     } catch (error) {
       if (!(error instanceof NotLeaderError || error instanceof FencedError)) {
-        log.warning(`old events cannot be removed: ${messageOf(error)}`);
+        log.warning(`old ${what} cannot be removed: ${messageOf(error)}`);
       }
     }
+  };
+  while (!signal.aborted) {
+    await removeAll('events', events);
+    await removeAll('tasks', tasks);
     await clock.sleep(LOOK_EVERY, signal);
   }
 }

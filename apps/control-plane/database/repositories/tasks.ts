@@ -264,9 +264,28 @@ export async function expireTasks(db: Executor, now: Date): Promise<string[]> {
 }
 
 /**
- * Cancels a task, with an entry in the audit log. One that was never sent ends at once; otherwise its node must be
- * told, and ends it if it has not started it.
- * @returns the present task, and whether its node must be told; `undefined` if the task does not exist
+ * Removes tasks that ended long ago; what is left of them is in the audit log. One that a roll-out has not taken note of stays.
+ * @param before those that ended before go
+ * @param most tasks that go at once, at most
+ * @returns how many were removed; if that is `most`, there may be more
+ */
+export async function pruneTasks(
+  db: Executor,
+  { before, most }: { before: Date; most: number },
+): Promise<number> {
+  const { numAffectedRows } = await sql`
+    DELETE FROM tasks WHERE id IN (
+      SELECT id FROM tasks AS old
+      WHERE finished_at < ${before} AND NOT EXISTS (
+        SELECT FROM update_rollout_hosts WHERE task_id = old.id AND state = 'UNDER_WAY')
+      LIMIT ${most})`.execute(db);
+  return Number(numAffectedRows ?? 0n);
+}
+
+/**
+ * Takes a task back, with an entry in the audit log. One that was never sent ends at once; for another its node has to be told,
+ * which ends it if it has not begun it.
+ * @returns the task as it is now, and whether its node has to be told; `undefined` if there is no such task
  */
 export async function cancelTask(
   db: Kysely<DB>,

@@ -16,6 +16,7 @@ describe('config.yaml of the control plane', () => {
       people: { listen: '::', port: 443 },
       redis: { socket: '/run/redis/redis.sock' },
       leadership: { lease: 15, renewEvery: 5, stepDownAfter: 10 },
+      ...{ events: { most: 200_000, days: 30 }, tasks: { days: 90 } },
     });
     expect(await parseConfig('# nothing\n', FILE)).toEqual(standard);
     expect(await parseConfig('database:\n  pool:\n    open: 20\n', FILE)).toMatchObject({
@@ -67,6 +68,7 @@ describe('config.yaml of the control plane', () => {
       'two receivers have one name',
     ],
     ['no host', 'alerts: { syslog: [{ name: a, host: "a b" }] }', 'alerts.syslog.0.host'],
+    ['tasks that are kept for no day', 'tasks: { days: 0 }', 'config.yaml, tasks.days'],
     ['what is no YAML', 'a: [', 'config.yaml, line'],
     ['what is no list of keys', '- 1', 'config.yaml'],
     ['aliases without end', `a: &a [x]\n${'b: *a\n'.repeat(3)}`, 'config.yaml'],
