@@ -176,9 +176,9 @@ const configSchema = z
         days: z.int().min(1).max(3650).default(30),
       })
       .prefault({}),
-    /** Days after their end that tasks are kept. */
+    /** Days for which tasks are kept after their end. */
     tasks: z.strictObject({ days: z.int().min(1).max(3650).default(90) }).prefault({}),
-    /** Who is told of alerts. */
+    /** Receivers of alerts. */
     alerts: z
       .strictObject({
         webhooks: z.array(webhook).max(16).default([]),

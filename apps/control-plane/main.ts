@@ -215,7 +215,7 @@ async function operate(
   return status;
 }
 
-/** Aborted when nobody reads any more what is printed, as `head` does when it has enough. */
+/** Returns a signal that is aborted when the reader of standard output goes away, as `head` does. */
 function unreadSignal(): AbortSignal {
   const ending = new AbortController();
   process.stdout.on('error', (error) => {
@@ -225,7 +225,7 @@ function unreadSignal(): AbortSignal {
   return ending.signal;
 }
 
-/** @returns the text to print */
+/** Runs a command about migrations. @returns the text to print */
 async function migrate(
   [direction, ...operands]: readonly string[],
   { config, form }: Options,

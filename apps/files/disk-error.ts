@@ -14,7 +14,7 @@ const MEANINGS: Readonly<Record<string, readonly [what: string, fix: string]>> =
   ERR_FS_EISDIR: ['it is a folder', 'Move it away.'],
 };
 
-/** What was to be done to a file. */
+/** How a file was accessed. */
 export type Access = 'read' | 'written';
 
 /** A file or folder cannot be written, or read. */
@@ -29,7 +29,7 @@ export class DiskError extends ExplainedError {
   }
 }
 
-/** An error of the system as one that says which file could not be written, or read; any other as it is. */
+/** Turns a system error into a DiskError that names the file; returns any other error unchanged. */
 export function asDiskError(file: string, error: unknown, access: Access = 'written'): unknown {
   if (error instanceof DiskError) return error;
   const code = codeOf(error);

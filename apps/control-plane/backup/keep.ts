@@ -105,15 +105,15 @@ export function outdated(
 
 /** The state of automatic backups. */
 export interface BackupStanding {
-  /** Why their folder cannot be looked at; undefined if it can. */
+  /** Why their folder cannot be read; undefined if it can. */
   readonly unreadable: string | undefined;
-  /** When the last good one was made; undefined if there is none. */
+  /** Time of the last good backup; undefined if there is none. */
   readonly newest: number | undefined;
   /** Whether a passphrase is set. */
   readonly hasPassphrase: boolean;
   /** Whether any host has joined: before that, there is nothing to lose. */
   readonly hasHosts: boolean;
-  /** What went wrong with the last attempt, as a clause; undefined if nothing did. */
+  /** What failed in the last attempt, as a clause; undefined if it succeeded. */
   readonly failure: string | undefined;
 }
 

@@ -19,7 +19,7 @@ import { verifyBackup } from './verify.ts';
 const LOOK_EVERY = 60_000;
 const RETRY_AFTER = 3_600_000;
 
-/** What an alert about backups is called. */
+/** Identifies the alert about backups. */
 const ALERT = {
   ...{ title: 'There is no good backup', sourceType: 'CONTROL_PLANE', sourceName: 'backup' },
 } as const;
@@ -60,7 +60,7 @@ export async function makeNightly(options: NightlyOptions): Promise<void> {
     const now = Date.now();
     try {
       const there = await lookAtNightly(config, now);
-      // Of a folder that cannot be read it is not known whether one is due.
+      // If the folder cannot be read, it is not known whether a backup is due.
       const isDue =
         there.unreadable === undefined &&
         (there.newest?.time ?? 0) < lastDue(config.backup.at, now);
@@ -77,7 +77,7 @@ export async function makeNightly(options: NightlyOptions): Promise<void> {
   }
 }
 
-/** @returns what went wrong, as a clause; undefined if nothing did */
+/** Tries to make a backup. @returns what failed, as a clause; undefined if it succeeded */
 async function attempt(
   options: NightlyOptions & { passphrase: string; now: Date },
 ): Promise<string | undefined> {
@@ -113,7 +113,7 @@ async function makeGoodBackup({
 }: NightlyOptions & { passphrase: string; now: Date }): Promise<string> {
   const folder = nightlyFolder(config);
   await access(folder, 'written', () => mkdir(folder, { recursive: true, mode: 0o700 }));
-  // What an attempt left that was cut off.
+  // Remove the unfinished files of interrupted attempts.
   for (const name of await access(folder, 'read', () => readdir(folder))) {
     if (CUT_OFF.test(name)) await removeFile(join(folder, name));
   }
@@ -130,7 +130,7 @@ async function makeGoodBackup({
     const archive = await openArchive(content, passphrase);
     await verifyBackup(archive, { address, own, signal });
   } finally {
-    // One that is no good is not read to its end.
+    // A bad backup is not read to its end.
     await content.return();
   }
   await access(file, 'written', async () => {
@@ -140,7 +140,7 @@ async function makeGoodBackup({
   return file;
 }
 
-/** What is in a file, piece by piece. @throws DiskError */
+/** Reads a file piece by piece. @throws DiskError */
 async function* readPieces(file: string): AsyncGenerator<Buffer, void, void> {
   try {
     yield* createReadStream(file);
@@ -149,7 +149,7 @@ async function* readPieces(file: string): AsyncGenerator<Buffer, void, void> {
   }
 }
 
-/** Does something to a file or folder. @throws DiskError where the system refuses */
+/** Accesses a file or folder. @throws DiskError if the system refuses */
 async function access<T>(file: string, how: Access, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -158,12 +158,12 @@ async function access<T>(file: string, how: Access, work: () => Promise<T>): Pro
   }
 }
 
-/** Removes a file, which somebody may have removed by now. @throws DiskError */
+/** Removes a file if it still exists. @throws DiskError */
 async function removeFile(file: string): Promise<void> {
   await access(file, 'written', () => rm(file, { force: true }));
 }
 
-/** Names of the good backups that were made by themselves, the newest first. @throws DiskError */
+/** Lists the names of the good automatic backups, newest first. @throws DiskError */
 async function listNightly(config: Config): Promise<string[]> {
   const folder = nightlyFolder(config);
   try {
@@ -174,15 +174,15 @@ async function listNightly(config: Config): Promise<string[]> {
   }
 }
 
-/** What is known of the backups that are made by themselves from their folder. */
+/** The folder of the automatic backups. */
 export interface NightlyFolder {
-  /** Why it cannot be looked at, for people; undefined if it can. */
+  /** Why it cannot be read, for people; undefined if it can. */
   readonly unreadable: string | undefined;
-  /** The newest good one; undefined if there is none, or that is not known. */
+  /** The newest good backup; undefined if there is none, or the folder cannot be read. */
   readonly newest: { readonly name: string; readonly time: number } | undefined;
 }
 
-/** @param now milliseconds since 1970 */
+/** Reads the folder of the automatic backups. @param now milliseconds since 1970 */
 export async function lookAtNightly(config: Config, now: number): Promise<NightlyFolder> {
   try {
     return { unreadable: undefined, newest: newestOf(await listNightly(config), now) };
@@ -192,7 +192,7 @@ export async function lookAtNightly(config: Config, now: number): Promise<Nightl
   }
 }
 
-/** Raises the alert that says what is wrong, or ends it. */
+/** Raises the alert about backups if there is a problem, and clears it otherwise. */
 async function tell(
   { config, secrets, database }: NightlyOptions,
   failure: string | undefined,

@@ -10,9 +10,9 @@ export interface Operating {
   readonly signal: AbortSignal;
   /** Prints progress for people. */
   readonly tell: (text: string) => void;
-  /** Prints of what was asked for while there is more to come. */
+  /** Prints a part of the result while more is to come; resolves once it is written. */
   readonly print: (text: string) => Promise<void>;
-  /** Asks the operator for a line; undefined if there is nobody to be asked. */
+  /** Asks the operator for a line; undefined if nobody can be asked. */
   readonly askLine: (question: string) => Promise<string | undefined>;
 }
 

@@ -25,7 +25,7 @@ export async function events(
   }
 }
 
-/** Prints each event as it happens, until the signal, or as many as are wanted. */
+/** Prints each event as it happens, until the signal is aborted or `--limit` events are printed. */
 async function follow(operating: Operating): Promise<Outcome> {
   const { form, values, tell, print } = operating;
   const { after, kind, node, limit } = values;

@@ -27,7 +27,8 @@ export interface PruneOptions {
 }
 
 /**
- * Removes, while this program leads, events, tasks and receivers of alerts beyond what the configuration keeps, until the signal.
+ * Removes, while this program is the leader, events, tasks and receivers of alerts beyond the configured retention, until
+ * the signal is aborted.
  */
 export async function pruneAgainAndAgain(options: PruneOptions): Promise<void> {
   const { config, database, leadership, clock, log, signal } = options;

@@ -31,13 +31,13 @@ export function judgeSpace({ total, available }: Space, folder: string): Finding
   return { subject: 'disk', isWell, told, fix: isWell ? '' : fix };
 }
 
-/** That it is not known how much room there is. @param why in words for people */
+/** The finding if the free space cannot be read. @param why as a clause, for people */
 export function tellUnknownSpace(why: string, folder: string): Finding {
   const fix = `mount, ls -ld ${folder} and dmesg tell more; backup.folder of config.yaml names another folder.`;
   return { subject: 'disk', isWell: false, told: why, fix };
 }
 
-/** Milliseconds by which the hosts' clocks may differ from this one. */
+/** Milliseconds by which the hosts' clocks may differ from this machine's. */
 const CLOCK_DIFFERENCE = 5_000;
 
 /**
@@ -168,7 +168,7 @@ export function judgePort(
 /**
  * Judges the state of automatic backups.
  * @param problem from `backupProblem`
- * @param there whether there is a passphrase for them, the name of the newest one, and why their folder cannot be looked at
+ * @param there whether a passphrase is set, the name of the newest backup, and why their folder cannot be read
  */
 export function judgeBackups(
   problem: string | undefined,

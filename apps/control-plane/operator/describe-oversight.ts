@@ -22,19 +22,19 @@ export function eventsTable({ events }: FleetEvents, now: number): string {
   ]);
 }
 
-/** An event on a line of its own, with its time in UTC. */
+/** Formats an event as one line, with its time in UTC. */
 export function eventLine({ id, happenedAt, kind, subject, data }: FleetEvent): string {
   const parts = [String(id), happenedAt, kind, subject.name === '' ? subject.id : subject.name];
   return `${printable([...parts, detailsText(data)].join('  ').trimEnd())}\n`;
 }
 
-/** That events are gone, or never were. */
+/** Formats a gap as one line. */
 export function gapLine({ after, to }: { readonly after: number; readonly to: number }): string {
   if (to < after) return `There is no event ${after} yet: it goes on after ${to}.\n`;
   return `Events after ${after}, up to ${to}, are not all there: read the lists anew.\n`;
 }
 
-/** Details in one line: what is simple, by name. */
+/** Formats details in one line: simple values with their names. */
 function detailsText(data: Readonly<Record<string, unknown>>): string {
   const parts = Object.entries(data).flatMap(([name, value]) =>
     value === null || value === '' || typeof value === 'object' ? [] : [`${name} ${String(value)}`],

@@ -3,29 +3,29 @@ import { AnswerError } from '../../http/ask.ts';
 import { monotonicClock } from '../coordination/clock.ts';
 import { type Asking, listEvents } from './client.ts';
 
-/** Milliseconds between two questions. */
+/** Milliseconds between two requests. */
 const ASK_EVERY = 1000;
 
 /** Events in one answer. */
 const PAGE = 500;
 
-/** What is heard: an event, or that those after one number, up to another, are not all there. */
+/** An event, or a gap: events after one number, up to another, no longer exist. */
 export type Heard =
   | { readonly event: FleetEvent }
   | { readonly gap: { readonly after: number; readonly to: number } };
 
 export interface FollowRequest {
-  /** Number of the last event that was seen; without it, what happens from now on is told. */
+  /** Number of the last known event; undefined follows from now on. */
   readonly after: number | undefined;
   readonly kind: string | undefined;
   readonly node: string | undefined;
-  /** Told why the control plane does not answer, once for each reason; it is asked until it does. */
+  /** Called with the reason if the control plane does not answer, once for each reason; requests go on. */
   readonly onSilence: (why: string) => void;
 }
 
 /**
- * Tells what happens, in order, until the signal: by number, and so over restarts of the control plane.
- * @throws AnswerError if it does not answer the first question
+ * Yields events in the order of their numbers until the signal is aborted, across restarts of the control plane.
+ * @throws AnswerError if the first request fails
  */
 export async function* followEvents(
   { after, kind, node, onSilence }: FollowRequest,
@@ -52,7 +52,7 @@ export async function* followEvents(
       if (!isMore && cursor < resumableFrom) {
         yield { gap: { after: cursor, to: resumableFrom } };
       }
-      // A number that was not given yet: of another control plane, or of this one before it was made anew.
+      // The number does not exist yet: it is from another control plane, or from before a restore.
       if (events.length === 0 && cursor > last) {
         yield { gap: { after: cursor, to: last } };
         cursor = last;

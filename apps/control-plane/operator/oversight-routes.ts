@@ -74,13 +74,13 @@ function eventRoutes({ database: { db } }: OversightSources): Route[] {
         const nodeId = node === undefined ? undefined : await find(db, 'node', node);
         const filter = { nodeId, kinds: kind === undefined ? undefined : [kind] };
         await numberEvents(db, MOST);
-        // Before the events: whoever listens from there misses none.
+        // Read before the events: a subscriber that starts there misses none.
         const { last } = await readEventBounds(db);
         const events =
           after === undefined
             ? await listNewestEvents(db, { limit: most, filter })
             : await listEvents(db, { after, limit: most, filter });
-        // After them: what went meanwhile is not taken for never having been.
+        // Read after the events: those that are removed meanwhile count as a gap.
         const { resumableFrom } = await readEventBounds(db);
         return json({ events, last, resumableFrom });
       },

@@ -30,12 +30,12 @@ import type { Signature } from './accounts.ts';
 
 const DAY = 86_400_000;
 
-/** What the alerts about a given certificate are called: one before its end, and one after. */
+/** Identifies the alerts about a given certificate: one before its end, and one after. */
 const SOURCE = { sourceType: 'CONTROL_PLANE', sourceName: 'certificate' } as const;
 const ENDS_SOON = { ...SOURCE, title: 'The certificate for people ends soon' };
 const HAS_ENDED = { ...SOURCE, title: 'The certificate for people has ended' };
 
-/** What the server for people shows. */
+/** The certificate of the server for people. */
 export interface PresentCertificate extends ServerCertificate {
   /** Its description for people. */
   readonly shown: ShownCertificate;
@@ -116,14 +116,16 @@ export class PeopleCertificate {
     const before = this.#present;
     const present = await this.#find();
     this.#present = present;
+    if (before !== undefined && before !== present) {
+      this.#sources.log.info(`people are shown another certificate: ${present.shown.fingerprint}`);
+      this.#change(present);
+    }
+    // Last: a failure here must not keep the certificate from being used.
     await this.#tellEnd(present);
-    if (before === undefined || before === present) return present;
-    this.#sources.log.info(`people are shown another certificate: ${present.shown.fingerprint}`);
-    this.#change(present);
     return present;
   }
 
-  /** Raises the alert that says how near the end of a given certificate is, or ends it: a message that stays is told once. */
+  /** Raises the alert about the end of a given certificate, or resolves it; an alert that is open already is not told again. */
   async #tellEnd({ shown, validity }: PresentCertificate): Promise<void> {
     const { db } = this.#sources.database;
     const now = this.#now();

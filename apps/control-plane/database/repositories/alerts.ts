@@ -137,7 +137,7 @@ export async function resolveAlert(db: Executor, id: string, at: Date): Promise<
   return numUpdatedRows > 0n;
 }
 
-/** The same of the alert of one source and title, if it is open. */
+/** Resolves the alert with this source and title, if it is open. */
 export async function resolveAlertOf(
   db: Executor,
   { title, sourceType, sourceName }: Pick<Alert, 'title' | 'sourceType' | 'sourceName'>,

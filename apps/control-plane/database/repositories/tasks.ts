@@ -264,10 +264,9 @@ export async function expireTasks(db: Executor, now: Date): Promise<string[]> {
 }
 
 /**
- * Removes tasks that ended long ago; what is left of them is in the audit log. One that a roll-out has not taken note of stays.
- * @param before those that ended before go
- * @param most tasks that go at once, at most
- * @returns how many were removed; if that is `most`, there may be more
+ * Removes tasks that ended before a time, except those whose end a roll-out has not recorded yet.
+ * @param most limit of the tasks that are removed
+ * @returns the number of removed tasks; if it is `most`, there may be more
  */
 export async function pruneTasks(
   db: Executor,
@@ -283,9 +282,9 @@ export async function pruneTasks(
 }
 
 /**
- * Takes a task back, with an entry in the audit log. One that was never sent ends at once; for another its node has to be told,
- * which ends it if it has not begun it.
- * @returns the task as it is now, and whether its node has to be told; `undefined` if there is no such task
+ * Cancels a task, with an entry in the audit log. One that was never sent ends at once; otherwise its node must be
+ * told, and ends it if it has not started it.
+ * @returns the present task, and whether its node must be told; `undefined` if the task does not exist
  */
 export async function cancelTask(
   db: Kysely<DB>,
