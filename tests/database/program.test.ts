@@ -70,7 +70,12 @@ async function call(made: TestDatabase, ...args: string[]) {
   return await execa(process.execPath, command, { reject: false });
 }
 
-test('migrations are applied, shown and taken back on the command line', async () => {
+/** Milliseconds: each call starts Node, and doctor asks a port that nothing serves for a minute. */
+const TIMEOUT = 180_000;
+
+test('migrations are applied, shown and taken back on the command line', {
+  timeout: TIMEOUT,
+}, async () => {
   await using made = await makeDatabase('empty');
   expect((await call(made, 'migrate', 'status')).stdout).toMatch(
     /^000001_initial_schema {2}pending$/m,
@@ -89,9 +94,6 @@ test('migrations are applied, shown and taken back on the command line', async (
     pending: [{ version: LAST - 1 }, { version: LAST }],
   });
 });
-
-/** Milliseconds: each call of doctor starts Node and asks all services, and a port that nothing serves for a minute. */
-const TIMEOUT = 180_000;
 
 test('doctor names each service that does not answer, with what to do, and fails', {
   timeout: TIMEOUT,
