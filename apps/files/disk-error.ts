@@ -9,8 +9,8 @@ const MEANINGS: Readonly<Record<string, readonly [what: string, fix: string]>> =
   EIO: ['the disk gives errors', 'Look at the kernel’s log, and replace it.'],
   EACCES: ['permission is denied', 'Look at its owner and its permissions.'],
   EPERM: ['permission is denied', 'Look at its owner and its permissions.'],
-  ENOTDIR: ['it is no folder, or is in none', 'Move away what is in its place.'],
-  EEXIST: ['it is no folder', 'Move away what is in its place.'],
+  ENOTDIR: ['it is not a folder, or not in one', 'Move away what is in its place.'],
+  EEXIST: ['it is not a folder', 'Move away what is in its place.'],
   ERR_FS_EISDIR: ['it is a folder', 'Move it away.'],
 };
 

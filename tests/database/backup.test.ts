@@ -452,7 +452,7 @@ test('each night a backup is made and restored once; what is wrong is an alert t
 
     await registerNode(db, node(ONE));
     await writeFile(nightly, '');
-    await until({}, alerted(/nightly cannot be read: it is no folder, .*Move away/));
+    await until({}, alerted(/nightly cannot be read: it is not a folder, .*Move away/));
     await rm(nightly);
     // A folder that can be read as one that is not there, and cannot be made.
     await symlink(join(site.folder, 'nowhere', 'nightly'), nightly);

@@ -181,7 +181,7 @@ test('an alert tells once that a given one ends within thirty days, and once tha
   const soon = {
     severity: 'WARNING',
     title: 'The certificate for people ends soon',
-    message: expect.stringMatching(/^qvdc\.example, until \d{4}-.*Z\. Have it renewed, /),
+    message: expect.stringMatching(/^qvdc\.example, until \d{4}-.*Z\. Renew it, /),
   };
   expect(await at(end - 30 * DAY + 1)).toEqual([soon]);
   expect(await at(end - 1)).toEqual([soon]);

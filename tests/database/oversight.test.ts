@@ -244,7 +244,7 @@ describe('events are followed', () => {
     const text = follow({ after: '1', limit: '1' });
     await text.ended;
     expect(text.printed).toEqual([
-      expect.stringMatching(/^Events after 1, up to \d+, are not all there/),
+      expect.stringMatching(/^Some events after 1, up to \d+, no longer exist/),
       expect.stringMatching(/^\d+ /),
     ]);
     const json = follow({ after: '1', limit: '1' }, 'json');
@@ -253,18 +253,18 @@ describe('events are followed', () => {
     expect(gap).toEqual({ gap: { after: 1, to: event.id - 1 } });
     const early = follow({ after: '999999', limit: '1' });
     await vi.waitFor(() => expect(early.printed).toHaveLength(1), WAITING);
-    expect(early.printed[0]).toBe(`There is no event 999999 yet: it goes on after ${event.id}.\n`);
+    expect(early.printed[0]).toBe(`There is no event 999999 yet: continuing after ${event.id}.\n`);
     await register('gamma');
     await early.ended;
     expect(early.printed[1]).toMatch(/ node\.joined {2}gamma /);
   });
 
-  test('a control plane that does not run is told at once, and so is what is no number', async () => {
+  test('a control plane that does not run is told at once, and so is what is not a number', async () => {
     await endServing();
     await expect(follow({}).ended).rejects.toThrow('is not running');
     await serve();
-    await expect(follow({ after: 'x' }).ended).rejects.toThrow('--after "x" is no number');
-    await expect(follow({ limit: '0' }).ended).rejects.toThrow('--limit 0');
+    await expect(follow({ after: 'x' }).ended).rejects.toThrow('--after "x" is not a number');
+    await expect(follow({ limit: '0' }).ended).rejects.toThrow('--limit 0 prints');
   });
 });
 

@@ -148,10 +148,12 @@ test('doctor says that the folder of the backups is none, and what else there is
   const nightly = await doctor(own);
   expect(nightly).toMatchObject({ exitCode: 1, stderr: '' });
   expect(nightly.stdout).toMatch(/^disk .* are free/m);
-  expect(nightly.stdout).toMatch(/^backup {6}PROBLEM: .*nightly cannot be read: it is no folder/m);
+  expect(nightly.stdout).toMatch(
+    /^backup {6}PROBLEM: .*nightly cannot be read: it is not a folder/m,
+  );
   expect(nightly.stdout).toMatch(/^hosts {7}ok: /m);
   const whole = await doctor(join(own, 'nightly', 'backups'));
-  expect(whole.stdout).toMatch(/^disk {8}PROBLEM: .*backups cannot be read: it is no folder/m);
+  expect(whole.stdout).toMatch(/^disk {8}PROBLEM: .*backups cannot be read: it is not a folder/m);
   expect(whole.stdout).toMatch(/^backup {6}PROBLEM: /m);
   expect(whole.stdout).toMatch(/^hosts {7}ok: /m);
 });

@@ -31,10 +31,10 @@ async function follow(operating: Operating): Promise<Outcome> {
   const { after, kind, node, limit } = values;
   const request = {
     ...{ after: after === undefined ? undefined : parseNumber('after', after), kind, node },
-    onSilence: (why: string) => tell(`${printable(why)}; it is asked again\n`),
+    onSilence: (why: string) => tell(`${printable(why)}; retrying\n`),
   };
   let left = limit === undefined ? Number.POSITIVE_INFINITY : parseNumber('limit', limit);
-  if (left === 0) throw new UsageError('--limit 0 is none');
+  if (left === 0) throw new UsageError('--limit 0 prints nothing');
   for await (const heard of followEvents(request, operating)) {
     if (form === 'json') await print(`${JSON.stringify('event' in heard ? heard.event : heard)}\n`);
     else if ('event' in heard) await print(describe.eventLine(heard.event));
@@ -47,7 +47,7 @@ async function follow(operating: Operating): Promise<Outcome> {
 
 function parseNumber(name: string, text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new UsageError(`--${name} ${JSON.stringify(text)} is no number of events`);
+  throw new UsageError(`--${name} ${JSON.stringify(text)} is not a number of events`);
 }
 
 /** Carries out `qx-controlplane alerts`; see `operate`. */

@@ -33,7 +33,7 @@ export function judgeSpace({ total, available }: Space, folder: string): Finding
 
 /** The finding if the free space cannot be read. @param why as a clause, for people */
 export function tellUnknownSpace(why: string, folder: string): Finding {
-  const fix = `mount, ls -ld ${folder} and dmesg tell more; backup.folder of config.yaml names another folder.`;
+  const fix = `mount, ls -ld ${folder} and dmesg show more; backup.folder of config.yaml names another folder.`;
   return { subject: 'disk', isWell: false, told: why, fix };
 }
 
@@ -181,7 +181,7 @@ export function judgeBackups(
   const told = problem ?? (newest === undefined ? 'none yet, and no host has joined' : newest);
   const fix =
     unreadable !== undefined
-      ? 'It is tried again each minute. backup.folder of config.yaml names another folder.'
+      ? 'It is retried every minute. backup.folder of config.yaml names another folder.'
       : hasPassphrase
         ? 'logread | grep backup says why; qx-controlplane backup makes one now.'
         : 'Write a passphrase to /quantix/vdc/backup.passphrase, rc-service qx-controlplane restart; docs/control-plane.md.';

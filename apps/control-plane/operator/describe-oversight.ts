@@ -30,8 +30,8 @@ export function eventLine({ id, happenedAt, kind, subject, data }: FleetEvent): 
 
 /** Formats a gap as one line. */
 export function gapLine({ after, to }: { readonly after: number; readonly to: number }): string {
-  if (to < after) return `There is no event ${after} yet: it goes on after ${to}.\n`;
-  return `Events after ${after}, up to ${to}, are not all there: read the lists anew.\n`;
+  if (to < after) return `There is no event ${after} yet: continuing after ${to}.\n`;
+  return `Some events after ${after}, up to ${to}, no longer exist: read the lists again.\n`;
 }
 
 /** Formats details in one line: simple values with their names. */

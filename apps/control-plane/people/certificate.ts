@@ -138,7 +138,7 @@ export class PeopleCertificate {
     }
     if (wanted === undefined) return;
     const end = `${shown.names.join(', ')}, until ${shown.validTo}`;
-    const fix = 'Have it renewed, then qx-controlplane certificate set; or certificate reset.';
+    const fix = 'Renew it, then qx-controlplane certificate set; or certificate reset.';
     await raiseAlert(db, {
       ...wanted,
       severity: wanted === HAS_ENDED ? 'CRITICAL' : 'WARNING',
