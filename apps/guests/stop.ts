@@ -24,7 +24,7 @@ export interface StopOptions {
  * Stops all guests of a host that is going down: asks each to shut down, or saves it if its policy says so. Guests that
  * still run when the time is over, or when `places.cutShort` is created, are powered off.
  * @returns names of the guests that were powered off
- * @throws LibvirtError if libvirt does not answer
+ * @throws LibvirtError if libvirt does not answer until then
  */
 export async function stopGuests(options: StopOptions): Promise<string[]> {
   const { places } = options;
@@ -40,13 +40,13 @@ export async function stopGuests(options: StopOptions): Promise<string[]> {
 
 async function stop({ libvirt, places, within, say }: StopOptions): Promise<string[]> {
   const end = performance.now() + within * 1000;
-  const running = (await readGuests(libvirt)).filter(runs);
+  const running = (await patiently(() => readGuests(libvirt))).filter(runs);
   if (running.length === 0) return [];
   say(`${running.length} guests have ${within} s to shut down`);
   const saves = new Map<string, Promise<void>>();
   const asked = new Map<string, number>();
   for (;;) {
-    const left = await stillRunning(libvirt, running);
+    const left = await patiently(() => stillRunning(libvirt, running));
     if (left.length === 0) {
       await Promise.all(saves.values());
       say('all guests have shut down');
@@ -75,6 +75,28 @@ async function stop({ libvirt, places, within, say }: StopOptions): Promise<stri
       }
     }
     await wait(PAUSE, undefined, { signal: libvirt.signal });
+  }
+
+  /**
+   * Asks libvirt until it answers or the time is over: it may be starting again, and without it guests would lose their
+   * power.
+   */
+  async function patiently<T>(question: () => Promise<T>): Promise<T> {
+    for (let told = ''; ; ) {
+      try {
+        return await question();
+      } catch (error) {
+        if (!(error instanceof LibvirtError) || error.failure !== 'unavailable') throw error;
+        if (performance.now() >= end || (await isThere(places.cutShort))) throw error;
+        const line = `libvirt is waited for: ${error.message}`;
+        if (line !== told) {
+          say(line);
+          await tell(places, line);
+        }
+        told = line;
+        await wait(PAUSE, undefined, { signal: libvirt.signal });
+      }
+    }
   }
 
   /** Saves a guest; asks one that cannot be saved to shut down, as if its policy said so. */

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -47,16 +47,25 @@ const running = async ({ virsh }: Daemon) =>
     .filter((name) => name.trim() !== '')
     .sort();
 
-/** A guest that hears nothing: what asks it to shut down gets no further than virsh. */
-async function deafGuest({ virsh, define }: Daemon): Promise<void> {
+/**
+ * Has virsh do something else first.
+ * @param first lines of a shell
+ */
+async function behindVirsh(first: string): Promise<void> {
   const folder = await temporaryFolder();
   const { stdout: real } = await execa('sh', ['-c', 'command -v virsh']);
-  const text = `#!/bin/sh\nfor word; do [ "$word" != shutdown ] || exit 0; done\nexec ${real} "$@"\n`;
-  await writeFile(join(folder, 'virsh'), text, { mode: 0o755 });
+  await writeFile(join(folder, 'virsh'), `#!/bin/sh\n${first}\nexec ${real} "$@"\n`, {
+    mode: 0o755,
+  });
   vi.stubEnv('PATH', `${folder}:${process.env.PATH}`);
   onTestFinished(() => {
     vi.unstubAllEnvs();
   });
+}
+
+/** A guest that hears nothing: what asks it to shut down gets no further than virsh. */
+async function deafGuest({ virsh, define }: Daemon): Promise<void> {
+  await behindVirsh('for word; do [ "$word" != shutdown ] || exit 0; done');
   await define(definition('deaf', 9));
   await virsh('start', 'deaf');
 }
@@ -142,6 +151,56 @@ here('without libvirt nothing is taken for stopped', async () => {
   await daemon.kill();
   await expect(stop(1)).rejects.toThrow('libvirt is not running');
 });
+
+here(
+  'a libvirt that is away when the host goes down is waited for, and no guest loses its power',
+  async () => {
+    const { daemon, stop, said } = await world();
+    await daemon.define(definition('mail', 1));
+    await daemon.virsh('start', 'mail');
+    const away = await libvirtCanBeAway();
+    await away.begin();
+    const stopped = stop(600);
+    await vi.waitFor(() => expect(said.at(-1)).toMatch(/^libvirt is waited for: /), 30_000);
+    await away.end();
+    await expect(stopped).resolves.toEqual([]);
+    expect(await running(daemon)).toEqual([]);
+    expect(said.at(-1)).toBe('all guests have shut down');
+  },
+);
+
+here(
+  'a libvirt that goes away while guests shut down is waited for, unless that is cut short',
+  async () => {
+    const { daemon, stop, said, places } = await world();
+    await deafGuest(daemon);
+    const away = await libvirtCanBeAway();
+    const stopped = stop(600);
+    const waits = () => expect(said.at(-1)).toMatch(/^libvirt is waited for: /);
+    await vi.waitFor(() => expect(said).toEqual(['1 guests have 600 s to shut down']), 30_000);
+    await away.begin();
+    await vi.waitFor(waits, 30_000);
+    expect(await readFile(places.stopping, 'utf8')).toMatch(/^libvirt is waited for: /);
+    await away.end();
+    await vi.waitFor(
+      async () =>
+        expect(await readFile(places.stopping, 'utf8')).toMatch(/^1 of 1 guests still run/),
+      30_000,
+    );
+    await away.begin();
+    await writeFile(places.cutShort, '');
+    await expect(stopped).rejects.toMatchObject({ failure: 'unavailable' });
+  },
+);
+
+/** Lets libvirt be away for a while, with all its guests there afterwards. */
+async function libvirtCanBeAway() {
+  const sign = join(await temporaryFolder(), 'away');
+  const words =
+    "error: failed to connect to the hypervisor\nerror: Failed to connect socket to '/run/libvirt-sock': Connection refused";
+  await behindVirsh(`[ ! -e ${sign} ] || { echo "${words}" >&2; exit 1; }`);
+  return { begin: () => writeFile(sign, ''), end: () => rm(sign) };
+}
 
 here('a libvirt that answers late is waited for, and the guests start then', async () => {
   const { daemon, common, said } = await world();
