@@ -24,6 +24,7 @@ const manifestSchema = z.object({
   flavour: z.string(),
   imageFormat: z.string(),
   release: z.boolean(),
+  added: z.object({ packages: z.array(z.string()), cmdline: z.array(z.string()) }).optional(),
   buildId: z.string(),
   sourceDateEpoch: z.int(),
   iso: z.object({ sha256: z.string() }),
@@ -84,7 +85,7 @@ export async function writeProvenance(
   if (manifest.inputs.packages.some((one) => !known.has(one.sha256))) {
     throw foreign('bill of materials', billFile);
   }
-  const { source, profile, version, base, architecture, flavour, release } = manifest;
+  const { source, profile, version, base, architecture, flavour, release, added } = manifest;
   if (source === null) {
     throw new BuildError({
       what: 'its manifest names no commit: it was not built in a git repository, or git refused to read it',
@@ -97,7 +98,10 @@ export async function writeProvenance(
   const papers = [billFile, spdxFile, manifestFile];
   const statement = formatProvenance({
     subjects: [{ name: basename(image), sha256 }, ...forms],
-    externalParameters: { profile, version, base, architecture, flavour, format, release },
+    externalParameters: {
+      ...{ profile, version, base, architecture, flavour, format, release },
+      ...(added && { added }),
+    },
     internalParameters: { buildId, sourceDateEpoch, compression, releaseKeys, tools, node },
     dependencies,
     source,

@@ -9,7 +9,8 @@ import { type ImageOptions, prepareImage } from '../build/image/prepare.ts';
 import { isUpToDate, readRecord } from '../build/image/record.ts';
 import { makeScratchFolder } from '../build/process/scratch-folder.ts';
 import { callerShell } from '../build/process/shell.ts';
-import type { Flavour } from '../build/profile/profile.ts';
+import { describeAdditions } from '../build/profile/additions.ts';
+import type { Additions, Flavour } from '../build/profile/profile.ts';
 import { findAcceleration } from '../build/qemu/acceleration.ts';
 import { CHART_PARAMETER, parseBootChart, svgChart, textChart } from '../build/qemu/boot-chart.ts';
 import { directBoot } from '../build/qemu/direct-boot.ts';
@@ -140,6 +141,12 @@ export async function chartBoot(
   }
 }
 
+/** Returns the command that builds the image of a profile. */
+function buildCommand(profile: string, added: Additions | undefined): string {
+  if (added !== undefined) return `qx-build iso --profile ${profile} ${describeAdditions(added)}`;
+  return isAbsolute(profile) ? `qx-build iso --profile ${profile}` : `make iso PROFILE=${profile}`;
+}
+
 /**
  * Finds the built image of a profile, and the machine to run it in.
  * @throws BuildError if it was not built or is out of date
@@ -155,9 +162,7 @@ export async function findBuilt(profile: string, options: ImageOptions) {
         ? 'the image was not built from these sources'
         : 'the image is not there',
       where: file,
-      fix: isAbsolute(profile)
-        ? `Build it first, with the same options: qx-build iso --profile ${profile}`
-        : `Build it first, with the same options: make iso PROFILE=${profile}`,
+      fix: `Build it first, with the same options: ${buildCommand(profile, facts.profile.added)}`,
     });
   }
   const answers = join(options.cache.root, 'acceleration.json');

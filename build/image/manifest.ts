@@ -55,6 +55,8 @@ export function buildManifest({
     flavour,
     imageFormat: facts.format,
     release: facts.release,
+    /** What the build added to the profile and the lock; absent if nothing. */
+    ...(profile.added && { added: profile.added }),
     buildId: plan.buildId,
     sourceDateEpoch: lock.sourceDateEpoch,
     iso: { name: basename(file), size: statSync(file).size, sha256: iso.sha256 },

@@ -42,6 +42,7 @@ export function imageName({
   format,
 }: ImageFacts): string {
   const kernel = flavour === 'full' ? '' : `-${flavour}`;
-  const state = release ? '' : '-dev';
+  const added = profile.added === undefined ? '' : '-added';
+  const state = release ? '' : `-dev${added}`;
   return `${profile.name}-${version}-${lock.base}-${profile.architecture}${kernel}${state}.${format}`;
 }

@@ -8,10 +8,16 @@ import { BuildError } from '../error.ts';
 import { currentLock, type LockRequest } from '../lock/current.ts';
 import { isLocked } from '../lock/file.ts';
 import { toolVersions } from '../process/tool-versions.ts';
+import { describeAdditions, withAdditions } from '../profile/additions.ts';
 import { loadProfile } from '../profile/load.ts';
 import { readPathOverlay } from '../profile/path-overlay.ts';
-
-import { type Flavour, findSettings, listFlavours, type Profile } from '../profile/profile.ts';
+import {
+  type Additions,
+  type Flavour,
+  findSettings,
+  listFlavours,
+  type Profile,
+} from '../profile/profile.ts';
 import { readTrustedKeys, type TrustedKey } from '../release/keys.ts';
 import { checkPrograms } from '../sea/known-programs.ts';
 import { readPrograms } from '../sea/make.ts';
@@ -41,6 +47,8 @@ export interface ImageOptions {
   format?: FormatName | undefined;
   /** Whether qemu-img converts the image, so that its version matters; if absent, that depends on the format. */
   converts?: boolean | undefined;
+  /** Packages and kernel parameters in addition to the profile's, for a development build. */
+  added?: Additions | undefined;
   /** Build a release: compress for size rather than speed. */
   release: boolean;
   /** Fail if the lock is stale or a package is unavailable; default for releases. */
@@ -91,18 +99,24 @@ export interface LockedProfile {
   node: ProgramNode | undefined;
 }
 
-/** Loads a profile (see `loadProfile`) and its lock. Runs no tools and downloads nothing, unless the lock is stale. */
+/**
+ * Loads a profile (see `loadProfile`) and its lock. Runs no tools and downloads nothing, unless the lock is stale or
+ * packages are added.
+ * @throws BuildError if something is added to a release
+ */
 export async function prepareLock(wanted: string, options: ImageOptions): Promise<LockedProfile> {
-  const { projectDirectory, release } = options;
-  const profile = await loadProfile(projectDirectory, wanted, options.architecture);
+  const { projectDirectory, release, added = { packages: [], cmdline: [] } } = options;
+  const loaded = await loadProfile(projectDirectory, wanted, options.architecture);
   const frozen = options.frozenLock ?? release;
-  await checkPrograms(projectDirectory, profile);
+  await checkPrograms(projectDirectory, loaded);
   const base = await selectBase(options.base, {
     ...options,
-    profile,
-    isLocked: (one) => isLocked(profile, one),
+    profile: loaded,
+    isLocked: (one) => isLocked(loaded, one),
     mayFallBack: !frozen && options.offline !== true,
   });
+  const profile = withAdditions(loaded, base.name, added);
+  tellAdditions(profile, options);
   if (options.withoutTools !== true) await options.prepareHost?.(base.name);
   const installed = readInstalled(projectDirectory);
   const locked = readLocked(projectDirectory);
@@ -163,6 +177,22 @@ export function withLock(image: PreparedImage, lock: Lock): PreparedImage {
   const node = programs && chooseNode(profile, base, { installed, locked, packages });
   const facts = { ...image.facts, lock, programs: programs && { ...programs, ...node } };
   return { ...image, facts, plan: planImage(facts) };
+}
+
+/** Says that an image is not what profile and lock say. @throws BuildError if it is to be a release */
+function tellAdditions(
+  { name, added }: Profile,
+  { release, say }: Pick<ImageOptions, 'release' | 'say'>,
+): void {
+  if (added === undefined) return;
+  const options = describeAdditions(added);
+  if (release) {
+    throw new BuildError({
+      what: `a release of ${name} is what profile and lock say, without ${options}`,
+      fix: 'Leave that out, or build without --release.',
+    });
+  }
+  say(`${name}: this image is not what profile and lock say, but with ${options}`);
 }
 
 /** @throws ExplainedError if a folder is given and contains no key, or a file that is not a key */

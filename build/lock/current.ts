@@ -34,7 +34,7 @@ export interface LockRequest {
 
 /**
  * Returns the lock to build with: the profile's own if it matches the profile. Otherwise, or if there is none, packages
- * are resolved for this build; only `make lock` saves the result.
+ * are resolved for this build; only `make lock` saves the result. Packages that a build adds are never saved.
  * @param frozen fail instead of resolving
  * @throws BuildError if frozen and the lock is stale; errors of resolving
  */
@@ -45,6 +45,14 @@ export async function currentLock(request: LockRequest, frozen: boolean): Promis
   const differences =
     locked === undefined ? [NO_LOCK] : requestDifferences(locked.request, base.request(profile));
   if (locked !== undefined && differences.length === 0) return locked;
+  const added = profile.added?.packages ?? [];
+  if (frozen && added.length > 0) {
+    throw new BuildError({
+      what: `this build takes the lock as it stands, in which ${added.join(', ')} cannot be added`,
+      where: file,
+      fix: 'Leave --package out, or --frozen-lock. What all images are to have belongs into the profile.',
+    });
+  }
   if (frozen) {
     throw new BuildError({
       what:
@@ -55,9 +63,16 @@ export async function currentLock(request: LockRequest, frozen: boolean): Promis
       fix: `Write it with \`${lockCommand(request)}\` and commit it.`,
     });
   }
-  request.say(
-    `${profile.name}: resolved anew (${differences.join('; ')}). \`${lockCommand(request)}\` keeps the result.`,
-  );
+  const why = `${profile.name}: resolved anew (${differences.join('; ')}).`;
+  if (added.length > 0) {
+    const lock = await resolvedAnew(request, locked, [base.request(profile), locked ?? null]);
+    const moved = packageDifferences(locked?.packages ?? [], lock.packages);
+    request.say(
+      `${why} This is for this build only: ${file} stays as it is. Against the lock: ${shortList(moved)}.`,
+    );
+    return lock;
+  }
+  request.say(`${why} \`${lockCommand(request)}\` keeps the result.`);
   return resolvedAnew(request, locked, [base.request(profile), locked ?? null]);
 }
 
@@ -82,8 +97,8 @@ export async function lockWithout(
   }
   const lock = await resolvedAnew(request, locked, [locked, gone]);
   const moved = packageDifferences(locked.packages, lock.packages);
-  const keep = lockCommand(request);
-  request.say(`${profile.name}: the mirror moved: ${shortList(moved)}. \`${keep}\` keeps this.`);
+  const keep = profile.added === undefined ? ` \`${lockCommand(request)}\` keeps this.` : '';
+  request.say(`${profile.name}: the mirror moved: ${shortList(moved)}.${keep}`);
   return lock;
 }
 

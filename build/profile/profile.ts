@@ -14,6 +14,14 @@ export type BaseSettings<Name extends BaseName> = Omit<CheckedBase<Name>, 'archi
 
 type Bases = { [Name in BaseName]: BaseSettings<Name> };
 
+/** What one build adds to a profile. */
+export interface Additions {
+  /** Names of packages, for the base that is built from. */
+  readonly packages: readonly string[];
+  /** Kernel parameters, one word each. */
+  readonly cmdline: readonly string[];
+}
+
 /** A profile for one architecture. */
 export interface Profile extends Omit<CheckedProfile, 'bases' | 'kernel'> {
   /**
@@ -21,6 +29,8 @@ export interface Profile extends Omit<CheckedProfile, 'bases' | 'kernel'> {
    */
   file: string;
   architecture: ArchitectureName;
+  /** What this build adds to the profile, which the other fields have already; absent if nothing. */
+  added?: Additions | undefined;
   /** Only the bases that support this architecture. */
   bases: Partial<Bases>;
   kernel: Pick<CheckedProfile['kernel'], 'drop'> & {
@@ -111,10 +121,13 @@ export function listDrivers(
   );
 }
 
-type Additions = Pick<Specific<BaseName>, 'grub' | 'signed' | 'packages' | 'without' | 'drop'>;
+type OfArchitecture = Pick<Specific<BaseName>, 'grub' | 'signed' | 'packages' | 'without' | 'drop'>;
 
 /** Adds the lists and records of one architecture to the common ones; other keys are taken unchanged. */
-function settingsFor<Own extends Additions, Common extends Omit<Additions, 'grub' | 'signed'>>(
+function settingsFor<
+  Own extends OfArchitecture,
+  Common extends Omit<OfArchitecture, 'grub' | 'signed'>,
+>(
   base: (Common & { architectures: { [Name in ArchitectureName]?: Own | undefined } }) | undefined,
   architecture: ArchitectureName,
 ) {

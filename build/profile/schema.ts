@@ -3,13 +3,18 @@ import { ARCHITECTURE_NAMES } from '../architecture.ts';
 import type { BaseName } from '../bases.ts';
 
 /** Alpine has names with capitals, such as `R`. Whether a package exists is checked against the base's index. */
-const packageName = z
+export const packageName = z
   .string()
   .regex(
     /^[A-Za-z0-9][A-Za-z0-9+._-]*(@[a-z]+)?$/,
     'is not a package name (letters, digits, + . _ -)',
   );
 const reason = z.string().min(10, 'needs a reason of at least 10 characters');
+/** A kernel parameter that stands in `grub.cfg` without quotes. */
+export const kernelParameter = z
+  .string()
+  .regex(/^[\w./:=,+@%-]+$/, 'must be one word of letters, digits and . / : = , + @ % - _');
+
 const treePath = z
   .string()
   .regex(/^(?:\/(?!\.{1,2}(?:\/|$))[^/\0]+)+$/, 'is not an absolute path without //, . and ..');
@@ -245,9 +250,7 @@ export const profileSchema = z.strictObject({
    */
   paths: z.record(treePath, pathEntry).default({}),
   /** Kernel parameters in addition to those that locate the medium and name the consoles. */
-  cmdline: z
-    .array(z.string().regex(/^[^\s"'$\\]+$/, 'must be one word without quotes'))
-    .default([]),
+  cmdline: z.array(kernelParameter).default([]),
   kernel: z.strictObject({
     drivers: z.strictObject({
       virt: machineDrivers.default({}),

@@ -45,6 +45,8 @@ export interface BuildDescription {
     readonly flavour: string;
     readonly format: string;
     readonly release: boolean;
+    /** Packages and kernel parameters in addition to those of profile and lock; absent if none. */
+    readonly added?: { readonly packages: readonly string[]; readonly cmdline: readonly string[] };
   };
   /** Parameters chosen by the builder, and its environment. */
   readonly internalParameters: Readonly<Record<string, unknown>>;

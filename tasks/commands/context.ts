@@ -12,6 +12,7 @@ import { ensureInstalled } from '../../build/host/install.ts';
 import { baseRequirements } from '../../build/host/requirements.ts';
 import { FORMAT_NAMES } from '../../build/image/format.ts';
 import type { ImageOptions } from '../../build/image/prepare.ts';
+import { parseAdditions } from '../../build/profile/additions.ts';
 import { profileNames } from '../../build/profile/load.ts';
 import { PROJECT } from '../project.ts';
 import { type CommandContext, type CommandPaths, cacheOption, givenOnce } from './define.ts';
@@ -136,6 +137,29 @@ export function stepOptions(yargs: Argv) {
   });
 }
 
+/** Adds the options of all commands for a development image: what it has in addition to profile and lock. */
+export function additionOptions<T>(yargs: Argv<T>) {
+  return packageOption(yargs)
+    .option('cmdline', {
+      type: 'string',
+      describe:
+        'Kernel parameters that it has besides those of the profile: "nomodeset loglevel=7"',
+    })
+    .check(givenOnce('cmdline'));
+}
+
+/** Adds the option of all commands for development images: what packages it has in addition to profile and lock. */
+export function packageOption<T>(yargs: Argv<T>) {
+  return yargs.option('package', {
+    type: 'string',
+    array: true,
+    nargs: 1,
+    default: [] as string[],
+    defaultDescription: 'none',
+    describe: 'Package that it has besides those of the profile and its lock, which stays as it is',
+  });
+}
+
 /** Adds the option of all commands that build: how much of the host they use. */
 export function jobsOption<T>(yargs: Argv<T>) {
   return yargs
@@ -164,6 +188,7 @@ export function toImageOptions(
     | 'cache'
     | 'outputDirectory'
     | 'architecture'
+    | 'added'
     | 'say'
     | 'keysDirectory'
     | 'releaseKeysDirectory'
@@ -174,11 +199,15 @@ export function toImageOptions(
     cacheDir: string | undefined;
     keysDir?: string | undefined;
     releaseKeys?: string | undefined;
+    package?: readonly string[] | undefined;
+    cmdline?: string | undefined;
   },
   { output, signal }: Pick<CommandContext, 'output' | 'signal'>,
 ): ImageOptions {
+  const { package: packages = [], cmdline = '' } = options;
   return {
     ...options,
+    added: parseAdditions({ packages, cmdline }),
     projectDirectory: PROJECT,
     cache: openCache(options.cacheDir),
     outputDirectory: resolve(options.output),

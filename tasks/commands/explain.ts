@@ -1,12 +1,18 @@
-import { chooseProfiles, imagePaths, stepOptions, toImageOptions } from './context.ts';
+import {
+  additionOptions,
+  chooseProfiles,
+  imagePaths,
+  stepOptions,
+  toImageOptions,
+} from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build explain`: shows which inputs changed since the last build, and which steps run because of that. */
 export const explainCommand = defineCommand({
   command: 'explain',
   describe: 'Say which inputs changed since the last build, and which steps run because of it',
-  builder: stepOptions,
-  paths: imagePaths,
+  builder: (yargs) => additionOptions(stepOptions(yargs)),
+  paths: (options) => imagePaths(options),
   handler: async (options, { output, signal }) => {
     const { explainBuild } = await import('../explain.ts');
     const { withRemoteCache } = await import('../remote-cache.ts');

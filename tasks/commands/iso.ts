@@ -7,14 +7,21 @@ import { isUpToDate, readRecord } from '../../build/image/record.ts';
 import type { RemoteCache } from '../../build/remote-cache/remote-cache.ts';
 import { withBuildLog } from '../build-log.ts';
 import type { Built } from '../summary.ts';
-import { chooseProfiles, imagePaths, jobsOption, stepOptions, toImageOptions } from './context.ts';
+import {
+  additionOptions,
+  chooseProfiles,
+  imagePaths,
+  jobsOption,
+  stepOptions,
+  toImageOptions,
+} from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build iso`: builds images, or reports that they are up to date. */
 export const isoCommand = defineCommand({
   command: 'iso',
   describe: 'Build the bootable images of profiles',
-  builder: (yargs) => jobsOption(stepOptions(yargs)),
+  builder: (yargs) => jobsOption(additionOptions(stepOptions(yargs))),
   paths: (options) => imagePaths(options),
   handler: async (options, { output, signal }) => {
     const layout = FORMATS[options.format].layout === 'raw' ? [] : LAYOUT_REQUIREMENTS;

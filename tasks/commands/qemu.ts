@@ -1,7 +1,13 @@
 import { ensureInstalled } from '../../build/host/install.ts';
 import { buildRequirements, qemuRequirements } from '../../build/host/requirements.ts';
 import { FIRMWARES } from '../../build/qemu/machine.ts';
-import { buildOptions, chooseProfiles, imagePaths, toImageOptions } from './context.ts';
+import {
+  additionOptions,
+  buildOptions,
+  chooseProfiles,
+  imagePaths,
+  toImageOptions,
+} from './context.ts';
 import { defineCommand, givenOnce } from './define.ts';
 
 /** A check for yargs: one machine runs at a time, and its profile must be named. */
@@ -37,7 +43,7 @@ export const qemuCommand = defineCommand({
   command: 'qemu',
   describe: 'Boot an ISO in QEMU: in a window or, without a display, on this terminal',
   builder: (yargs) =>
-    buildOptions(yargs)
+    additionOptions(buildOptions(yargs))
       .option('firmware', {
         choices: FIRMWARES,
         default: 'uefi' as const,

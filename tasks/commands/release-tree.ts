@@ -17,6 +17,7 @@ const manifestSchema = z.object({
   base: z.string(),
   architecture: z.string(),
   buildId: z.string(),
+  added: z.object({}).optional(),
   iso: z.object({ sha256: z.string() }),
   inputs: z.object({ releaseKeys: z.array(z.string()) }),
 });
@@ -121,7 +122,14 @@ async function readImage(file: string): Promise<{ image: PublishedImage; takes: 
     const fix = 'Build the image with make iso, which writes it beside the image.';
     throw new BuildError({ what: 'the manifest cannot be read', where, fix, cause });
   });
-  const { profile, iso, inputs, ...known } = parseManifest(text, where);
+  const { profile, iso, inputs, added, ...known } = parseManifest(text, where);
+  if (added !== undefined) {
+    throw new BuildError({
+      what: 'this image is not of its lock: --package or --cmdline added to it',
+      where: file,
+      fix: 'Publish an image without additions, and name the images one by one if this one is beside it.',
+    });
+  }
   const image = { ...known, product: profile, file, sha256: iso.sha256 };
   return { image, takes: inputs.releaseKeys };
 }

@@ -3,14 +3,21 @@ import { ensureInstalled } from '../../build/host/install.ts';
 import { buildRequirements } from '../../build/host/requirements.ts';
 import { prepareImage } from '../../build/image/prepare.ts';
 import { withBuildLog } from '../build-log.ts';
-import { chooseProfiles, imagePaths, jobsOption, stepOptions, toImageOptions } from './context.ts';
+import {
+  chooseProfiles,
+  imagePaths,
+  jobsOption,
+  packageOption,
+  stepOptions,
+  toImageOptions,
+} from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build rootfs`: writes the root filesystem of an image as a tar, for inspection. */
 export const rootfsCommand = defineCommand({
   command: 'rootfs',
   describe: 'Write the audited root filesystem of profiles as a tar, to look into',
-  builder: (yargs) => jobsOption(stepOptions(yargs)),
+  builder: (yargs) => jobsOption(packageOption(stepOptions(yargs))),
   paths: (options) => imagePaths(options),
   handler: async (options, { output, signal }) => {
     await ensureInstalled(buildRequirements(options.arch), { say: output.say, signal });

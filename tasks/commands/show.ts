@@ -1,4 +1,10 @@
-import { chooseProfiles, imagePaths, lockOptions, toImageOptions } from './context.ts';
+import {
+  additionOptions,
+  chooseProfiles,
+  imagePaths,
+  lockOptions,
+  toImageOptions,
+} from './context.ts';
 import { defineCommand } from './define.ts';
 
 const SUBJECTS = ['profile', 'packages'] as const;
@@ -16,7 +22,7 @@ export const showCommand = defineCommand({
   command: 'show [subject]',
   describe: 'Show what a profile comes to: its keys, its packages, and why each is there',
   builder: (yargs) =>
-    lockOptions(yargs)
+    additionOptions(lockOptions(yargs))
       .positional('subject', {
         choices: SUBJECTS,
         describe: 'What of it; both if absent',

@@ -225,6 +225,7 @@ interface Choosing {
 async function choose({ apt, profile, sources }: Choosing): Promise<LockedPackage[]> {
   const settings = findSettings(profile, 'debian');
   const { packages, kernel, without } = settings;
+  const added = profile.added?.packages ?? [];
   const flavours = listFlavours(settings);
   const where = 'bases.debian.packages';
   const omitted = { names: Object.keys(without), where: 'bases.debian.without' };
@@ -234,7 +235,8 @@ async function choose({ apt, profile, sources }: Choosing): Promise<LockedPackag
   }));
   await assertKnown(apt, [
     omitted,
-    { names: packages, where },
+    { names: packages.filter((name) => !added.includes(name)), where },
+    { names: added, where: '--package' },
     ...flavours.flatMap((flavour) => [
       { names: [kernel[flavour] ?? []].flat(), where: 'bases.debian.kernel' },
       {

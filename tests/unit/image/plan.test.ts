@@ -152,6 +152,10 @@ test('an image without programs has no step for them', async () => {
 
 test('the name of an image says product, version, base, CPU, kernel, that it is no release, and format', async () => {
   expect(imageName(facts)).toBe('qvdc-0.1.0-debian-x86_64-virt-dev.iso');
+  const added = { packages: ['htop'], cmdline: [] };
+  expect(imageName({ ...facts, profile: { ...facts.profile, added } })).toBe(
+    'qvdc-0.1.0-debian-x86_64-virt-dev-added.iso',
+  );
   const release = { ...facts, flavour: 'full', release: true } as const;
   expect(imageName(release)).toBe('qvdc-0.1.0-debian-x86_64.iso');
   expect(imageName({ ...release, format: 'qcow2' })).toBe('qvdc-0.1.0-debian-x86_64.qcow2');

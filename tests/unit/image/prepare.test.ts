@@ -29,6 +29,29 @@ test('to read a lock no tool is needed', async () => {
   expect(node).toMatchObject({ runtime: { from: 'npm' }, codeCache: true });
 });
 
+test('what a build adds is said; a release takes none of it, and nothing adds packages to a frozen lock', async () => {
+  const said: string[] = [];
+  const options = { ...(await withoutTools()), say: (line: string) => said.push(line) };
+  const cmdline = { packages: [], cmdline: ['nomodeset'] };
+  const { profile, lock } = await prepareLock('qvdc', { ...options, added: cmdline });
+  expect(profile.cmdline.at(-1)).toBe('nomodeset');
+  expect(lock).toEqual((await prepareLock('qvdc', options)).lock);
+  expect(said).toEqual([
+    'qvdc: this image is not what profile and lock say, but with --cmdline "nomodeset"',
+  ]);
+  const release = { ...options, release: true };
+  await expect(prepareLock('qvdc', { ...release, added: cmdline })).rejects.toThrow(
+    'a release of qvdc is what profile and lock say, without --cmdline "nomodeset"',
+  );
+  const added = { packages: ['htop'], cmdline: [] };
+  await expect(prepareLock('qvdc', { ...release, added })).rejects.toThrow(
+    'without --package htop',
+  );
+  await expect(prepareLock('qvdc', { ...options, frozenLock: true, added })).rejects.toThrow(
+    'in which htop cannot be added',
+  );
+});
+
 test('to explain what a build would do no tool is needed; to build, each is demanded', async () => {
   const options = await withoutTools();
   const { facts } = await prepareImage('qvdc', { ...options, withoutTools: true });

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { cacheRooms } from '../../../build/cache/directory.ts';
@@ -13,6 +13,7 @@ import {
   renewLock,
 } from '../../../build/lock/current.ts';
 import { lockFile, readLock, writeLock } from '../../../build/lock/file.ts';
+import { withAdditions } from '../../../build/profile/additions.ts';
 import { findSettings, type Profile } from '../../../build/profile/profile.ts';
 import { temporaryFolder } from '../folder.ts';
 import { shippedProfile } from '../profile/profiles.ts';
@@ -110,6 +111,31 @@ test('a stale lock is resolved anew, and again when the profile changes again', 
   }
   expect(here.resolved).toBe(2);
   expect(here.said[0]).toContain('suite: trixie → forky');
+});
+
+test('a package that a build adds is resolved beside the lock, which stays as it is', async () => {
+  const here = await world();
+  const lock = sampleLock({ request: requestOf(profile), packages: [locked('bash')] });
+  await writeLock(fileOf(here), lock);
+  const before = await readFile(fileOf(here), 'utf8');
+  const added = { packages: ['htop'], cmdline: [] };
+  const request = {
+    ...here.request,
+    profile: withAdditions(here.request.profile, 'debian', added),
+  };
+  here.packages = [locked('bash'), locked('htop'), locked('libnl')];
+  const resolved = await currentLock(request, false);
+  expect(resolved.packages.map(({ name }) => name)).toEqual(['bash', 'htop', 'libnl']);
+  expect(await currentLock(request, false)).toEqual(resolved);
+  expect(here.resolved).toBe(1);
+  expect(await readFile(fileOf(here), 'utf8')).toBe(before);
+  expect(here.said[0]).toBe(
+    `qvdc: resolved anew (packages: + htop). This is for this build only: ${fileOf(here)} stays as it is. Against the lock: + htop 1.0, + libnl 1.0.`,
+  );
+  expect(await currentLock(here.request, true)).toEqual(readLock(fileOf(here)));
+  await expect(currentLock(request, true)).rejects.toThrow(
+    /^this build takes the lock as it stands, in which htop cannot be added .*Leave --package out/,
+  );
 });
 
 test('frozen, a stale lock is refused with what differs, and so is none at all', async () => {

@@ -79,6 +79,9 @@ describe('words that are wrong end with 2 and lead to the help', () => {
     [['iso', '--jobs', '0'], '--jobs is a whole number from 1 to 1024.'],
     [['rootfs', '--jobs', 'all'], '--jobs is a whole number from 1 to 1024.'],
     [['explain', '--jobs', '1'], 'Unknown argument: jobs.'],
+    [['release', '--package', 'htop'], 'Unknown argument: package.'],
+    [['rootfs', '--cmdline', 'quiet'], 'Unknown argument: cmdline.'],
+    [['iso', '--cmdline', 'a', '--cmdline', 'b'], '--cmdline may be given once.'],
     [['iso', '--format', 'vmdk'], 'Given: "vmdk", Choices: "iso", "raw", "qcow2"'],
     [['iso', '--arch', 'vax'], 'Given: "vax", Choices: "x86_64", "arm64"'],
   ])('%j', async (args, words) => {

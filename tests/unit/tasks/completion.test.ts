@@ -29,7 +29,8 @@ describe('bash completes', { timeout: 300_000 }, () => {
 
   test('options, and what they may be', async () => {
     expect(await complete('iso', '--fr')).toEqual(['--frozen-lock']);
-    expect(await complete('iso', '--cache')).toEqual(['--cache-dir']);
+    expect(await complete('iso', '--ca')).toEqual(['--cache-dir']);
+    expect(await complete('iso', '--pa')).toEqual(['--package']);
     expect(await complete('iso', '--format', '')).toEqual(['iso', 'raw', 'qcow2']);
     expect(await complete('iso', '--format', '=', 'q')).toEqual(['qcow2']);
     expect(await complete('iso', '--format', '=')).toEqual(['iso', 'raw', 'qcow2']);

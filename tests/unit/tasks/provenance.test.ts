@@ -60,6 +60,14 @@ async function built(changes: object = {}, packages = materials.packages) {
   return file;
 }
 
+test('of an image with additions the statement has them among what its caller said', async () => {
+  const added = { packages: ['htop'], cmdline: ['nomodeset'] };
+  const file = await built({ release: false, added });
+  expect(await main(['provenance', file])).toBe(0);
+  const { predicate } = JSON.parse(await readFile(`${file}.intoto.json`, 'utf8'));
+  expect(predicate.buildDefinition.externalParameters).toMatchObject({ release: false, added });
+});
+
 test('the statement names the image, the commit, all packages and artifacts, and the papers', async () => {
   const file = await built();
   expect(await main(['provenance', file])).toBe(0);

@@ -135,6 +135,11 @@ describe('qx-build release-tree', () => {
     expect(output.complained).toContain('the manifest cannot be read');
     expect(await main([...words, at('release.key')])).toBe(1);
     expect(output.complained).toContain('an update is an ISO');
+    const manifest = JSON.parse(await readFile(`${file}.manifest.json`, 'utf8'));
+    const added = { packages: ['htop'], cmdline: [] };
+    await writeFile(`${file}.manifest.json`, JSON.stringify({ ...manifest, added }));
+    expect(await main([...words, file])).toBe(1);
+    expect(output.complained).toContain('this image is not of its lock');
     await writeFile(`${file}.manifest.json`, '{}');
     expect(await main([...words, file])).toBe(1);
     expect(output.complained).toContain('this is not a manifest of this version');

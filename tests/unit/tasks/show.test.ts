@@ -34,6 +34,26 @@ test('show profile tells the keys for one base and architecture, as YAML and as 
   });
 });
 
+test('what a build adds is in what is shown, and said not to be of profile and lock', async () => {
+  await emptyCache();
+  const added = ['--cmdline', 'nomodeset quantix.debug'];
+  expect(await main(['show', 'profile', ...IMAGE, ...added])).toBe(0);
+  const [line = '', ...yaml] = output.printed.split('\n');
+  expect(line).toBe(
+    'qvdc: this image is not what profile and lock say, but with --cmdline "nomodeset quantix.debug"',
+  );
+  const profile = parse(yaml.join('\n'));
+  expect(profile.added).toEqual({ packages: [], cmdline: ['nomodeset', 'quantix.debug'] });
+  expect(profile.cmdline.slice(-2)).toEqual(['nomodeset', 'quantix.debug']);
+});
+
+test('a kernel parameter that GRUB would read in its own way is refused before anything is done', async () => {
+  await emptyCache();
+  expect(await main(['show', 'profile', ...IMAGE, '--cmdline', 'a=$root'])).toBe(1);
+  expect(output.complained).toContain('"a=$root" must be one word of letters');
+  expect(output.printed).toBe('');
+});
+
 test('show packages tells what is asked for, and which packages it knows nothing of', async () => {
   await emptyCache();
   expect(await main(['show', 'packages', ...IMAGE])).toBe(0);

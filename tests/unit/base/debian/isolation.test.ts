@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { resolveDebian } from '../../../../build/base/debian/resolve.ts';
 import type { Resolution, ResolveRequest } from '../../../../build/contract/base.ts';
+import { withAdditions } from '../../../../build/profile/additions.ts';
 import { findSettings } from '../../../../build/profile/profile.ts';
 import { serve } from '../../cache/room.ts';
 import { temporaryFolder } from '../../folder.ts';
@@ -34,6 +35,8 @@ interface Circumstances extends Partial<ResolveRequest> {
   keyring?: string;
   without?: string[];
   packages?: string[];
+  /** Names that the build adds. */
+  added?: string[];
 }
 
 /** Resolves `bash` and two kernels from the archive; what it says is in `said`. */
@@ -42,14 +45,16 @@ async function resolve({
   keyring = key.keyring,
   without = [],
   packages = ['bash'],
+  added = [],
   ...request
 }: Circumstances = {}): Promise<Resolution & { said: string[] }> {
-  const profile = await shippedProfile();
-  Object.assign(findSettings(profile, 'debian'), {
+  const shipped = await shippedProfile();
+  Object.assign(findSettings(shipped, 'debian'), {
     packages,
     kernel: { virt: 'linux-cloud', full: 'linux' },
     without: Object.fromEntries(without.map((name) => [name, 'not needed here'])),
   });
+  const profile = withAdditions(shipped, 'debian', { packages: added, cmdline: [] });
   const said: string[] = [];
   const asked: ResolveRequest = {
     profile,
@@ -315,6 +320,13 @@ describe('what stands in the way is told by its cause:', () => {
         `no package is called ${name} (bases.debian.packages). ${hint}`,
       );
     }
+  });
+
+  test('a name that a build adds and no package has, as what was given on the command line', async () => {
+    await place();
+    await expect(resolve({ packages: ['bash'], added: ['libc'] })).rejects.toThrow(
+      'no package is called libc (--package). Did you mean libc6?',
+    );
   });
 
   test('packages that exclude each other', async () => {

@@ -1,0 +1,105 @@
+import type { BaseName } from '../bases.ts';
+import { BuildError } from '../error.ts';
+import { type Additions, findSettings, type Profile } from './profile.ts';
+import { kernelParameter, packageName } from './schema.ts';
+
+/** Parameters of the appliance that a build may set: they choose no system and prove none; see `overlay/initramfs/init`. */
+const OWN = ['answer', 'config', 'data', 'debug', 'toram'].map((name) => `quantix.${name}`);
+
+/**
+ * Parameters that decide which system is started, and what it is believed by: the programs that start first, and
+ * dm-verity. `--` would hide all that follows it, among it the build id. Names have `_` for `-`, which the kernel takes
+ * for the same (parameq() in kernel/params.c).
+ */
+const TRUSTED = /^(?:__|init|rdinit|initrd|noinitrd|(?:dm_mod|dm_verity)\..*)$/;
+
+/**
+ * Checks what the options `--package` and `--cmdline` say.
+ * @param packages names of packages
+ * @param cmdline kernel parameters, separated by white space
+ * @throws BuildError if a name is none, or a parameter has a character that is special to GRUB or the kernel, or would
+ *   decide what is started
+ */
+export function parseAdditions({
+  packages,
+  cmdline,
+}: {
+  packages: readonly string[];
+  cmdline: string;
+}): Additions {
+  for (const name of packages) {
+    if (packageName.safeParse(name).success) continue;
+    throw new BuildError({
+      what: `${JSON.stringify(name)} is not the name of a package`,
+      where: '--package',
+      fix: 'Give one name, of letters, digits and + . _ - only; give the option again for another package.',
+    });
+  }
+  const parameters = cmdline.split(/[ \t]+/).filter((one) => one !== '');
+  parameters.forEach(checkParameter);
+  return { packages: [...new Set(packages)], cmdline: parameters };
+}
+
+function checkParameter(parameter: string): void {
+  const where = '--cmdline';
+  const { error } = kernelParameter.safeParse(parameter);
+  if (error !== undefined) {
+    throw new BuildError({
+      what: `${JSON.stringify(parameter)} ${error.issues[0]?.message}`,
+      where,
+      fix: 'GRUB and the kernel give other characters a meaning of their own.',
+    });
+  }
+  const [name = ''] = parameter.split('=', 1);
+  if (TRUSTED.test(name.replaceAll('-', '_'))) {
+    throw new BuildError({
+      what: `${name} would decide what the image starts and by what it is believed`,
+      where,
+      fix: 'Leave it out: it belongs to the image.',
+    });
+  }
+  if (name.startsWith('quantix.') && !OWN.includes(name)) {
+    throw new BuildError({
+      what: `${name} is set by the image itself, or not known to it`,
+      where,
+      fix: `Of the appliance’s own parameters a build may set ${OWN.join(', ')}.`,
+    });
+  }
+}
+
+/**
+ * Returns a profile with what one build adds to it for a base; what the profile has already is no addition.
+ * @throws BuildError if the profile leaves one of the packages out on purpose
+ */
+export function withAdditions(profile: Profile, base: BaseName, additions: Additions): Profile {
+  const settings = findSettings(profile, base);
+  const { without } = settings;
+  const excluded = additions.packages.find((name) => Object.hasOwn(without, name));
+  if (excluded !== undefined) {
+    throw new BuildError({
+      what: `${profile.name} leaves the package ${excluded} out: ${without[excluded]}`,
+      where: '--package',
+      fix: `Remove it from bases.${base}.without of the profile if images are to have it.`,
+    });
+  }
+  const packages = additions.packages.filter((name) => !settings.packages.includes(name));
+  const cmdline = additions.cmdline.filter((one) => !profile.cmdline.includes(one));
+  if (packages.length === 0 && cmdline.length === 0) return profile;
+  return {
+    ...profile,
+    added: { packages, cmdline },
+    cmdline: [...profile.cmdline, ...cmdline],
+    bases: {
+      ...profile.bases,
+      [base]: { ...settings, packages: [...settings.packages, ...packages] },
+    },
+  };
+}
+
+/** Describes additions as the options that name them: `--package htop --cmdline "nomodeset"`. */
+export function describeAdditions({ packages, cmdline }: Additions): string {
+  return [
+    ...packages.map((name) => `--package ${name}`),
+    ...(cmdline.length === 0 ? [] : [`--cmdline "${cmdline.join(' ')}"`]),
+  ].join(' ');
+}
