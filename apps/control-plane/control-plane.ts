@@ -29,6 +29,7 @@ import { clearState, writeState } from './health/state-file.ts';
 import { type Confirmed, reasonToHold } from './held-migrations.ts';
 import type { InventorySources } from './inventory/routes.ts';
 import { databaseAddress, migrateRequest } from './migrate-request.ts';
+import type { NodeServer } from './node-service/serve.ts';
 import { PeopleCertificate } from './people/certificate.ts';
 import type { OpenPort } from './people/port.ts';
 import type { Authority } from './trust/authority.ts';
@@ -60,6 +61,8 @@ export interface ControlPlane extends InventorySources {
   mirrored(): readonly MirrorState[];
   /** Returns the port for people and its certificate; `null` while it is not served. */
   servedPeople(): FirstLogIn['people'];
+  /** Returns the server for hosts; `undefined` while they are not served. */
+  servedNodes(): NodeServer | undefined;
   /** Collects the current facts about health. */
   facts(): Promise<HealthFacts>;
   /** Resolves after the signal is aborted and all work has ended. */
@@ -110,6 +113,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   let schemaVersion: number | undefined;
   let mirrored = (): readonly MirrorState[] => [];
   let servedPeople: ControlPlane['servedPeople'] = () => null;
+  let servedNodes: NodeServer | undefined;
   let election: Election | undefined;
   let alerts: readonly OpenAlert[] = [];
   let services: ServiceHealth[] = (['postgresql', 'etcd', 'redis'] as const).map((name) => ({
@@ -239,7 +243,13 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       updates: config.updates.folder,
       readKept: (nodeId: string) => readKept(database.db, nodeId),
     };
-    await serveAgain(() => serveNodes(options));
+    await serveAgain(async () => {
+      servedNodes = await serveNodes(options);
+      const ended = servedNodes.ended.finally(() => {
+        servedNodes = undefined;
+      });
+      return { ended };
+    });
     await Promise.all([monitor.ended, rolled]);
   };
   /** Serves until the signal is aborted; retries after a failure. */
@@ -346,6 +356,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     limited: () => (migrated ? undefined : (limited ?? problem)),
     mirrored: () => mirrored(),
     servedPeople: () => servedPeople(),
+    servedNodes: () => servedNodes,
     facts,
     ended: work().finally(async () => {
       cache.close();

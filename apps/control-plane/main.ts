@@ -77,6 +77,12 @@ The control plane.
   certificate set           show another one from now on: --cert FILE, with all that lead to its root, --key FILE; PEM
   certificate reset         show one of the control plane’s own authority again
 
+  address show              tell where hosts find this control plane, and which address each is connected to
+  address change INTERFACE ADDRESS/PREFIX
+                            give hosts another address, try it, keep it if they connect to it, otherwise undo it:
+                            --gateway ADDRESS --dns A,B --within 2m --percent 100; --yes asks no question
+  address withdraw          give hosts the present addresses only, after a change that was interrupted
+
   NODE, VM, POOL, TASK, ROLLOUT, ALERT, USER and ID are an id, its beginning, or a name that only one has. All of these take --json.
 
   --config FILE             another configuration than ${CONFIG_FILE}
@@ -207,12 +213,23 @@ async function operate(
   const { text, status } = await work(command, operands, {
     ...{ form, values, askLine },
     socket: (await readConfig(config)).socket,
-    signal: AbortSignal.any([endingSignal(), unreadSignal()]),
+    signal:
+      command === 'address' ? outliveTerminal() : AbortSignal.any([endingSignal(), unreadSignal()]),
     tell: (line) => process.stderr.write(line),
     print: (piece) => new Promise((done) => process.stdout.write(piece, () => done())),
   });
   print(text);
   return status;
+}
+
+/**
+ * Lets this process outlive its terminal: another address of this machine may end the connection that it was started
+ * over. @returns the signal that ends it
+ */
+function outliveTerminal(): AbortSignal {
+  process.on('SIGHUP', () => undefined);
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+  return endingSignal();
 }
 
 /** Returns a signal that is aborted when the reader of standard output goes away, as `head` does. */

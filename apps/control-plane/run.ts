@@ -18,6 +18,7 @@ import { ControlPlaneError } from './error.ts';
 import { healthRoutes, unlessLimited } from './health/routes.ts';
 import type { Confirmed } from './held-migrations.ts';
 import { inventoryRoutes } from './inventory/routes.ts';
+import { addressRoutes } from './operator/address-routes.ts';
 import { oversightRoutes } from './operator/oversight-routes.ts';
 import { operatorRoutes } from './operator/routes.ts';
 import { localCertificateRoutes } from './people/certificate-routes.ts';
@@ -136,6 +137,7 @@ async function work(
             fingerprint: authority.fingerprint,
           }),
           ...oversightRoutes(controlPlane),
+          ...addressRoutes(controlPlane),
           ...userRoutes(controlPlane),
           ...localCertificateRoutes(controlPlane.certificate),
           ...updateRoutes({ ...controlPlane, updates: config.updates }),

@@ -85,6 +85,12 @@ export class NodeDoor implements AsyncDisposable {
     return this.#port;
   }
 
+  /** The open door. */
+  get server(): NodeServer {
+    if (this.#server === undefined) throw new Error('the door is not open');
+    return this.#server;
+  }
+
   get origin(): string {
     return `https://127.0.0.1:${this.#port}`;
   }
@@ -134,9 +140,9 @@ export class NodeDoor implements AsyncDisposable {
   }
 
   /** The agent's way to the door. */
-  connect(credentials?: Credentials): Connection {
+  connect(credentials?: Credentials, origin = this.origin): Connection {
     const caCertificates = this.authority.bundle;
-    const connection = openConnection({ origin: this.origin, caCertificates, credentials });
+    const connection = openConnection({ origin, caCertificates, credentials });
     this.#connections.push(connection);
     return connection;
   }

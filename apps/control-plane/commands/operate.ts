@@ -12,13 +12,21 @@ import { ControlPlaneError } from '../error.ts';
 import * as client from '../operator/client.ts';
 import * as describe from '../operator/describe.ts';
 import { type OperatorCommand, refuseOptions } from '../operator/options.ts';
+import { address } from './address.ts';
 import { certificate } from './certificate.ts';
-import { type Operating, type Outcome, one, told } from './operating.ts';
+import {
+  type Operating,
+  type Outcome,
+  one,
+  parseDuration,
+  parseUpTo100,
+  told,
+} from './operating.ts';
 import * as oversee from './oversee.ts';
 
 /**
- * Carries out `qx-controlplane token|nodes|vms|pools|tasks|updates|events|alerts|audit|users|certificate`, through the
- * control plane that runs on this machine.
+ * Carries out `qx-controlplane token|nodes|vms|pools|tasks|updates|events|alerts|audit|users|certificate|address`,
+ * through the control plane that runs on this machine.
  * @throws UsageError
  * @throws AnswerError with the control plane's words, or if it does not run
  */
@@ -51,6 +59,8 @@ export async function operate(
       return await users(verb, operands, operating);
     case 'certificate':
       return await certificate(verb, operands, operating);
+    case 'address':
+      return await address(verb, operands, operating);
   }
 }
 
@@ -327,11 +337,6 @@ function parseRole(text: string): UserRole {
   throw new UsageError(`--role ${JSON.stringify(text)} is not one of ${USER_ROLES.join(', ')}`);
 }
 
-function parseUpTo100(option: string, text: string): number {
-  if (/^([1-9]\d?|100)$/.test(text)) return Number(text);
-  throw new UsageError(`--${option} ${JSON.stringify(text)} is not a number from 1 to 100`);
-}
-
 /** Longest time of a task in seconds. */
 const LONGEST_TASK = 24 * 60 * 60;
 
@@ -400,16 +405,4 @@ function hasFailed({ state }: FleetTask): boolean {
 function parseUses(text: string): number {
   if (/^[1-9]\d{0,3}$/.test(text) || text === '10000') return Number(text);
   throw new UsageError(`--uses ${JSON.stringify(text)} is not a number from 1 to 10000`);
-}
-
-const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
-
-/** Parses a duration such as `90s`, `30m`, `1h` or `7d`. @returns seconds @throws UsageError */
-export function parseDuration(text: string, most: number): number {
-  const [, number = '', unit = ''] = /^([1-9]\d{0,6})([smhd])$/.exec(text) ?? [];
-  const seconds = Number(number) * (UNITS[unit] ?? 0);
-  if (seconds > 0 && seconds <= most) return seconds;
-  throw new UsageError(
-    `${JSON.stringify(text)} is not a time such as 30m, 1h or 7d, of at most ${Math.floor(most / 86_400)}d`,
-  );
 }

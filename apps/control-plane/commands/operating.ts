@@ -1,4 +1,4 @@
-import { expectOperands } from '../../process/command-line.ts';
+import { expectOperands, UsageError } from '../../process/command-line.ts';
 import type { OperatorValues } from '../operator/options.ts';
 
 /** Context of a command. */
@@ -33,4 +33,22 @@ export function told({ form }: Operating, value: object, text: (now: number) => 
 export function one(operands: readonly string[]): string {
   expectOperands(operands, 1);
   return operands[0] ?? '';
+}
+
+/** Parses the value of an option. @returns a number from 1 to 100 @throws UsageError */
+export function parseUpTo100(option: string, text: string): number {
+  if (/^([1-9]\d?|100)$/.test(text)) return Number(text);
+  throw new UsageError(`--${option} ${JSON.stringify(text)} is not a number from 1 to 100`);
+}
+
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+
+/** Parses a duration such as `90s`, `30m`, `1h` or `7d`. @returns seconds @throws UsageError */
+export function parseDuration(text: string, most: number): number {
+  const [, number = '', unit = ''] = /^([1-9]\d{0,6})([smhd])$/.exec(text) ?? [];
+  const seconds = Number(number) * (UNITS[unit] ?? 0);
+  if (seconds > 0 && seconds <= most) return seconds;
+  throw new UsageError(
+    `${JSON.stringify(text)} is not a time such as 30m, 1h or 7d, of at most ${Math.floor(most / 86_400)}d`,
+  );
 }

@@ -7,12 +7,14 @@ import type { Authority, Identity } from '../trust/authority.ts';
 export interface Caller {
   /** Address of the other end of the connection. */
   readonly address: string;
+  /** Address of this machine that it has connected to. */
+  readonly over: string;
   /** `undefined` without a certificate that the authority has signed for a node. */
   readonly identity: Identity | undefined;
 }
 
 /** Context key of the caller. */
-export const callerKey = createContextKey<Caller>({ address: '', identity: undefined });
+export const callerKey = createContextKey<Caller>({ address: '', over: '', identity: undefined });
 
 /**
  * Identifies the other end of a connection. TLS has proven that it holds the key of its certificate; the signature is
@@ -21,12 +23,14 @@ export const callerKey = createContextKey<Caller>({ address: '', identity: undef
 export function callerOf(session: Http2Session, authority: Authority): Caller {
   const { socket } = session;
   const address = socket.remoteAddress ?? '';
+  // A socket for both families writes IPv4 addresses as mapped ones.
+  const over = (socket.localAddress ?? '').replace(/^::ffff:(?=[\d.]+$)/, '');
   const certificate = socket instanceof TLSSocket ? socket.getPeerX509Certificate() : undefined;
-  if (certificate === undefined) return { address, identity: undefined };
+  if (certificate === undefined) return { address, over, identity: undefined };
   try {
-    return { address, identity: authority.identify(certificate.raw) };
+    return { address, over, identity: authority.identify(certificate.raw) };
   } catch {
     // OpenSSL accepted a certificate that cannot be parsed: the authority did not sign it.
-    return { address, identity: undefined };
+    return { address, over, identity: undefined };
   }
 }

@@ -56,6 +56,8 @@ export interface NodeCalls {
   readonly readKept: (nodeId: string) => Promise<Kept>;
   readonly streams: CommandStreams;
   readonly endpoints: EndpointList;
+  /** Called with each heartbeat, and the address of this machine over which it came. */
+  readonly onHeard: (nodeId: string, over: string) => void;
   readonly version: Version;
   readonly log: ThrottledLog;
   /** See `CALLS`. */
@@ -181,6 +183,7 @@ function nodeService(calls: NodeCalls): ServiceImpl<typeof NodeService> {
         const nodeId = await expectNode(context);
         expectCommonVersion(request.version);
         const said = await state.heartbeat(nodeId, request);
+        calls.onHeard(nodeId, context.values.get(callerKey).over);
         const list = await endpoints.read();
         const isKnown = list.version === request.endpointsVersion;
         const serverTime = timestampFromMs(Date.now());

@@ -11,6 +11,7 @@ import type { DatabaseAddress } from '../database/connection.ts';
 import type { Database } from '../database/database.ts';
 import { listenForNews } from '../database/listen.ts';
 import { announce } from '../database/repositories/announcements.ts';
+import { readAwareness } from '../database/repositories/nodes.ts';
 import { endOverdueTasks, expireTasks } from '../database/repositories/tasks.ts';
 import { listenOn } from '../listen-on.ts';
 import type { NodeState } from '../reconciliation/node-state.ts';
@@ -70,10 +71,23 @@ export interface NodeServiceOptions {
   readonly callRate?: Rate;
 }
 
+/** What is known of a node's heartbeats. */
+export interface Heard {
+  /** Address of this machine over which the last one came. */
+  readonly over: string;
+  readonly heartbeats: number;
+}
+
 /** The server for hosts' agents. */
 export interface NodeServer {
   /** The port that it listens on. */
   readonly port: number;
+  /** Where hosts find it. */
+  readonly endpoints: EndpointList;
+  /** The last heartbeat of each node since the server has started. */
+  readonly heard: ReadonlyMap<string, Heard>;
+  /** Reads the list of endpoints anew, and tells all nodes at once if it has changed. */
+  tellEndpoints(): Promise<void>;
   /** Requests a heartbeat at once from a node, or from all. */
   wantHeartbeat(nodeId?: string): void;
   /** Resolves after the signal is aborted and the server has stopped. */
@@ -125,13 +139,17 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
   const { port } = server.address() as AddressInfo;
   const endpoints = new EndpointList(db, { ...agents, port, announced: agents.announce });
   const { bodyWithin, callRate, readKept } = options;
+  const heard = new Map<string, Heard>();
+  const onHeard = (nodeId: string, over: string) => {
+    heard.set(nodeId, { over, heartbeats: (heard.get(nodeId)?.heartbeats ?? 0) + 1 });
+  };
   server.on(
     'request',
     handleRequests({
       routes: (router) =>
         nodeRoutes(router, {
           ...{ database, authority, trustBundleVersion, state, streams, endpoints, version },
-          ...{ readKept, log: told },
+          ...{ readKept, onHeard, log: told },
           ...(callRate === undefined ? {} : { callRate }),
         }),
       files: { below: UPDATES_PATH, handle: updatesHandler(options.updates) },
@@ -159,7 +177,20 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
     onProblem: (line) => log.warning(line),
   });
 
-  let toldVersion = (await endpoints.read()).version;
+  let toldVersion = (await endpoints.refresh()).version;
+  const tellEndpoints = async () => {
+    const list = await endpoints.refresh();
+    if (list.version !== toldVersion) {
+      toldVersion = list.version;
+      log.info(`agents are given ${list.origins.join(', ') || 'no address'}`);
+      streams.wantHeartbeat();
+    } else if (endpoints.planned.length > 0) {
+      // Only the heartbeat after the answer tells that a node keeps the list.
+      for (const { id, isAware } of await readAwareness(db, list.version)) {
+        if (!isAware) streams.wantHeartbeat(id);
+      }
+    }
+  };
   const look = async () => {
     lan.look();
     const now = new Date();
@@ -167,12 +198,7 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
     for (const id of await endOverdueTasks(db, now, REPORT_WITHIN)) {
       log.warning(`task ${id} ended as TIMEOUT: its node has not reported its outcome`);
     }
-    const list = await endpoints.read();
-    if (list.version !== toldVersion) {
-      toldVersion = list.version;
-      log.info(`agents are given ${list.origins.join(', ') || 'no address'}`);
-      streams.wantHeartbeat();
-    }
+    await tellEndpoints();
     if (isDue(certificate, Date.now())) {
       certificate = await authority.serverCertificate();
       server.setSecureContext(tlsOptions(certificate, authority));
@@ -213,7 +239,11 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
       await closed;
     }
   };
-  return { port, wantHeartbeat: (nodeId) => streams.wantHeartbeat(nodeId), ended: work() };
+  return {
+    ...{ port, endpoints, heard, tellEndpoints },
+    wantHeartbeat: (nodeId) => streams.wantHeartbeat(nodeId),
+    ended: work(),
+  };
 }
 
 function tlsOptions({ key, chain }: ServerCertificate, authority: Authority): SecureServerOptions {

@@ -15,7 +15,7 @@ const PING_EVERY = 30_000;
 const MOST_STRANGERS = 200;
 
 /** The caller of a closed connection. */
-const GONE: Caller = { address: 'a caller that is gone', identity: undefined };
+const GONE: Caller = { address: 'a caller that is gone', over: '', identity: undefined };
 
 interface Kept {
   readonly caller: Caller;

@@ -1,6 +1,12 @@
 import { userInfo } from 'node:os';
 import type * as z from 'zod';
 import {
+  type AddressEnd,
+  type AddressPlan,
+  type FleetAddress,
+  fleetAddressSchema,
+} from '../../api/address.ts';
+import {
   type FleetAlert,
   type FleetAlerts,
   fleetAlertSchema,
@@ -239,6 +245,22 @@ export const setCertificate = (
 /** Restores the control plane's own certificate. */
 export const resetCertificate = (asking: Asking = {}): Promise<ShownCertificate> =>
   post('/v1/certificate/reset', {}, shownCertificateSchema, asking);
+
+/** Reads where hosts find the control plane, and what they know of that. */
+export const showAddress = (asking: Asking = {}): Promise<FleetAddress> =>
+  get('/v1/address', fleetAddressSchema, asking);
+
+/** Tells hosts of an address that this machine will have. */
+export const planAddress = (
+  request: Unsigned<AddressPlan>,
+  asking: Asking = {},
+): Promise<FleetAddress> => post('/v1/address/plan', request, fleetAddressSchema, asking);
+
+/** Ends the planned change: hosts are told of the present addresses alone again. */
+export const endAddressPlan = (
+  request: Unsigned<AddressEnd>,
+  asking: Asking = {},
+): Promise<FleetAddress> => post('/v1/address/end', request, fleetAddressSchema, asking);
 
 function get<T>(path: string, schema: z.ZodType<T>, asking: Asking): Promise<T> {
   return ask({ ...whom(asking), path, schema });

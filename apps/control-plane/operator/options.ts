@@ -26,6 +26,8 @@ export const OPERATOR_OPTIONS = {
   role: { type: 'string' },
   cert: { type: 'string' },
   key: { type: 'string' },
+  gateway: { type: 'string' },
+  dns: { type: 'string' },
 } as const;
 
 /** The given values of these options. */
@@ -54,6 +56,8 @@ export interface OperatorValues {
   readonly role?: string | undefined;
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
+  readonly gateway?: string | undefined;
+  readonly dns?: string | undefined;
 }
 
 /** Options by command. */
@@ -76,6 +80,7 @@ const OPTIONS_OF: Readonly<Record<string, readonly (keyof OperatorValues)[]>> = 
   'audit verify': ['head'],
   'users add': ['role'],
   'certificate set': ['cert', 'key'],
+  'address change': ['gateway', 'dns', 'within', 'percent', 'yes'],
 };
 
 /** Whether a command is one of the operator's. */
@@ -85,7 +90,7 @@ export function isOperatorCommand(command: string | undefined): command is Opera
 
 const OPERATOR_COMMANDS = [
   ...(['token', 'nodes', 'vms', 'pools', 'tasks', 'updates'] as const),
-  ...(['events', 'alerts', 'audit', 'users', 'certificate'] as const),
+  ...(['events', 'alerts', 'audit', 'users', 'certificate', 'address'] as const),
 ] as const;
 /** A command of the operator. */
 export type OperatorCommand = (typeof OPERATOR_COMMANDS)[number];

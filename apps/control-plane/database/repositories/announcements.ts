@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import type { Executor } from '../database.ts';
 
-/** What the control plane announces to nodes. */
-export type AnnouncementName = 'endpoints' | 'trust-bundle';
+/** What the control plane announces to nodes; `planned-endpoints` become a part of `endpoints`. */
+export type AnnouncementName = 'endpoints' | 'trust-bundle' | 'planned-endpoints';
 
 /**
  * Records an announcement to nodes, unless its content is unchanged.
@@ -28,6 +28,19 @@ export async function announce(
     db,
   );
   return BigInt(rows[0]!.version);
+}
+
+/** Reads the content of the last announcement; `undefined` if there was none. */
+export async function readAnnouncement(
+  db: Executor,
+  name: AnnouncementName,
+): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('announcements')
+    .select('content')
+    .where('name', '=', name)
+    .executeTakeFirst();
+  return row?.content;
 }
 
 /** Notifies the program that holds a node's stream that there are changes for the node. */

@@ -149,6 +149,21 @@ export async function recordHeartbeats(
   return rows.map(({ nodeId }) => nodeId);
 }
 
+/** Lists the nodes that have sent a heartbeat, and whether each has told that it keeps a list of endpoints or a newer one. */
+export async function readAwareness(
+  db: Executor,
+  version: bigint,
+): Promise<{ id: string; isAware: boolean }[]> {
+  const rows = await db
+    .selectFrom('nodeHeartbeats')
+    .select(['nodeId', 'endpointsVersion'])
+    .execute();
+  return rows.map(({ nodeId, endpointsVersion }) => ({
+    id: nodeId,
+    isAware: BigInt(endpointsVersion) >= version,
+  }));
+}
+
 /** Reads the last heartbeat of a node; `undefined` if there was none. */
 export async function readLastHeartbeat(
   db: Executor,

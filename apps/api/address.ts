@@ -1,0 +1,45 @@
+import * as z from 'zod';
+
+/** A host, as a change of the control plane's address concerns it. */
+const addressedNode = z.object({
+  id: z.uuid(),
+  hostname: z.string(),
+  isHeard: z.boolean(),
+  /** Whether it has told that it keeps the present list of addresses. */
+  isAware: z.boolean(),
+  /** Address of this machine over which its last heartbeat came; `null` if none came since the start of the service. */
+  over: z.string().nullable(),
+  /** Number of its heartbeats since the start of the service. */
+  heartbeats: z.int(),
+});
+
+/** Where hosts find the control plane, and what they know of that. */
+export const fleetAddressSchema = z.object({
+  port: z.int(),
+  /** All that hosts are told: present addresses, planned and configured ones; `https://10.0.0.5:9443`. */
+  origins: z.array(z.string()),
+  /** Those of a planned change: what is there now, and what will be. Empty if none is planned. */
+  planned: z.array(z.string()),
+  /** Sorted by name. Hosts that have left are not listed. */
+  nodes: z.array(addressedNode),
+});
+export type FleetAddress = z.output<typeof fleetAddressSchema>;
+
+/** Request to tell hosts of an address that this machine will have. */
+export const addressPlanSchema = z.strictObject({
+  /** For the audit log. */
+  by: z.string().min(1).max(100),
+  address: z.union([z.ipv4(), z.ipv6()]),
+});
+export type AddressPlan = z.output<typeof addressPlanSchema>;
+
+/** How a planned change of the address ended. */
+export const ADDRESS_OUTCOMES = ['changed', 'undone', 'withdrawn'] as const;
+export type AddressOutcome = (typeof ADDRESS_OUTCOMES)[number];
+
+/** Request to end a planned change: hosts are told of the present addresses alone again. */
+export const addressEndSchema = z.strictObject({
+  by: z.string().min(1).max(100),
+  outcome: z.enum(ADDRESS_OUTCOMES),
+});
+export type AddressEnd = z.output<typeof addressEndSchema>;

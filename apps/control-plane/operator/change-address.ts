@@ -1,0 +1,213 @@
+import type { AddressOutcome, FleetAddress } from '../../api/address.ts';
+import { AnswerError } from '../../http/ask.ts';
+import type { NetworkCommand } from '../../network/change.ts';
+import { NetworkError } from '../../network/qx-network.ts';
+import type { MonotonicClock } from '../coordination/clock.ts';
+import { ControlPlaneError } from '../error.ts';
+
+/** Milliseconds between two looks at the hosts. */
+const LOOK_EVERY = 1000;
+
+/** Milliseconds within which hosts must tell that they keep the new address: a heartbeat is requested from them. */
+const AWARE_WITHIN = 30_000;
+
+/** Milliseconds before the end of the trial at which it is decided. */
+const MARGIN = 5000;
+
+/** Milliseconds after the end of the trial within which the previous address must be back. */
+const BACK_WITHIN = 60_000;
+
+/** A planned change of the control plane's address. */
+export interface AddressChange {
+  readonly interface: string;
+  /** Without a prefix, in the form in which the system writes addresses. */
+  readonly address: string;
+  /** The change of the network, on trial: it is undone unless it is confirmed. */
+  readonly command: NetworkCommand;
+  /** Seconds of the trial, from 30. */
+  readonly trial: number;
+  /** Share of the concerned hosts that must return, in percent. */
+  readonly percent: number;
+}
+
+/** What a change uses. */
+export interface AddressMeans {
+  /** Tells hosts of the address. */
+  plan(address: string): Promise<FleetAddress>;
+  /** Reads what hosts know. @throws AnswerError */
+  read(): Promise<FleetAddress>;
+  /** Ends the plan. */
+  end(outcome: AddressOutcome): Promise<FleetAddress>;
+  /** Returns the addresses of an interface. */
+  addressesOf(interfaceName: string): readonly string[];
+  /** Runs qx-network. @throws NetworkError */
+  changeNetwork(command: NetworkCommand): Promise<unknown>;
+  /** Confirms the trial. @throws NetworkError if there is none */
+  confirm(interfaceName: string): Promise<unknown>;
+  readonly clock: MonotonicClock;
+  /** Ends the waiting. A trial that has begun is then undone by qx-network. */
+  readonly signal: AbortSignal;
+  /** Reports progress, as sentences. */
+  readonly tell: (text: string) => void;
+  /** Asks whether to change the address although some hosts do not know the new one. @param hosts their names */
+  readonly agree: (hosts: readonly string[]) => Promise<boolean>;
+}
+
+/** How a change ended. `abandoned`: the signal ended it, and qx-network undoes it. */
+export interface AddressResult {
+  readonly outcome: AddressOutcome | 'abandoned';
+  /** Names of the hosts that have sent a heartbeat over the new address. */
+  readonly returned: readonly string[];
+  /** Names of the other hosts. */
+  readonly missing: readonly string[];
+}
+
+/**
+ * Changes the control plane's address: tells hosts of the new one, changes the network on trial, waits for hosts over the
+ * new address, and confirms. If too few return, qx-network restores the previous address.
+ *
+ * Concerned are the hosts that are connected over an address which the interface loses.
+ * @throws ControlPlaneError if no host is concerned: nothing would prove that the new address works
+ * @throws NetworkError if qx-network refuses the change; AnswerError if the control plane does not answer
+ */
+export async function changeAddress(
+  change: AddressChange,
+  means: AddressMeans,
+): Promise<AddressResult> {
+  const { address, percent } = change;
+  const { clock, signal, tell } = means;
+  const before = await means.read();
+  const leaving = leavingAddresses(change, means);
+  const concerned = before.nodes.filter(
+    ({ isHeard, over }) => isHeard && over !== null && leaving.includes(over),
+  );
+  expectWitnesses(change, concerned.length);
+  tell(`${count(before.nodes.length)} get the address ${address}.`);
+  await means.plan(address);
+  const unaware = await waitForAwareness();
+  if (signal.aborted || (unaware.length > 0 && !(await means.agree(unaware)))) {
+    await means.end('withdrawn');
+    return result('withdrawn', []);
+  }
+  const counted = new Map((await means.read()).nodes.map((one) => [one.id, one.heartbeats]));
+  const begun = clock.now();
+  tell(
+    `${change.interface} gets ${address}: undone in ${change.trial} s unless hosts connect to it.`,
+  );
+  try {
+    await means.changeNetwork(change.command);
+  } catch (error) {
+    await means.end('withdrawn');
+    throw error;
+  }
+  const returned = await waitForHosts();
+  const isProven = returned.length * 100 >= concerned.length * percent;
+  if (isProven && (await isConfirmed())) {
+    await means.end('changed');
+    return result('changed', returned);
+  }
+  if (signal.aborted) return result('abandoned', returned);
+  tell(`Only ${returned.length} of ${count(concerned.length)} returned: the change is undone.`);
+  await waitForReturn();
+  await means.end('undone');
+  return result('undone', returned);
+
+  /** Waits for all hosts to tell that they keep the new address. @returns names of those that have not */
+  async function waitForAwareness(): Promise<string[]> {
+    const until = clock.now() + AWARE_WITHIN;
+    for (;;) {
+      const { nodes } = await means.read();
+      const late = nodes.filter(({ isHeard, isAware }) => isHeard && !isAware);
+      if (late.length === 0 || clock.now() >= until || signal.aborted) {
+        return nodes.filter(({ isAware }) => !isAware).map(({ hostname }) => hostname);
+      }
+      await clock.sleep(LOOK_EVERY, signal);
+    }
+  }
+
+  /** Waits for the concerned hosts to return. @returns names of those that have */
+  async function waitForHosts(): Promise<string[]> {
+    const until = begun + change.trial * 1000 - MARGIN;
+    let found: string[] = [];
+    while (found.length < concerned.length && clock.now() < until && !signal.aborted) {
+      const seen = await lookForHosts();
+      if (seen !== undefined && seen.length > found.length) {
+        tell(`${seen.length} of ${count(concerned.length)} returned.`);
+      }
+      found = seen ?? found;
+      if (found.length < concerned.length) await clock.sleep(LOOK_EVERY, signal);
+    }
+    return found;
+  }
+
+  /** @returns names of the concerned hosts that have returned; `undefined` if the control plane does not answer */
+  async function lookForHosts(): Promise<string[] | undefined> {
+    try {
+      const ids = new Set(concerned.map(({ id }) => id));
+      const { nodes } = await means.read();
+      return nodes
+        .filter(({ id, over, heartbeats }) => {
+          return ids.has(id) && over === address && heartbeats !== counted.get(id);
+        })
+        .map(({ hostname }) => hostname);
+    } catch (error) {
+      // A service that is restarted meanwhile answers again.
+      if (error instanceof AnswerError) return undefined;
+      throw error;
+    }
+  }
+
+  async function isConfirmed(): Promise<boolean> {
+    try {
+      await means.confirm(change.interface);
+      return true;
+    } catch (error) {
+      if (!(error instanceof NetworkError)) throw error;
+      tell(`${error.message}.`);
+      return false;
+    }
+  }
+
+  /** Waits until qx-network has undone the change. @throws ControlPlaneError if it does not */
+  async function waitForReturn(): Promise<void> {
+    const until = begun + change.trial * 1000 + BACK_WITHIN;
+    while (means.addressesOf(change.interface).includes(address)) {
+      if (clock.now() >= until || signal.aborted) {
+        throw new ControlPlaneError({
+          what: `${change.interface} still has ${address}`,
+          fix: 'qx-network status shows more; qx-controlplane address withdraw ends the plan.',
+        });
+      }
+      await clock.sleep(LOOK_EVERY, signal);
+    }
+  }
+
+  function result(outcome: AddressResult['outcome'], back: readonly string[]): AddressResult {
+    const names = before.nodes.map(({ hostname }) => hostname);
+    return { outcome, returned: back, missing: names.filter((name) => !back.includes(name)) };
+  }
+}
+
+/** Returns the addresses that an interface loses. @throws ControlPlaneError if it has the new one already */
+function leavingAddresses(
+  { interface: name, address }: AddressChange,
+  { addressesOf }: AddressMeans,
+): string[] {
+  const present = addressesOf(name);
+  if (present.includes(address)) {
+    throw new ControlPlaneError({ what: `${name} has ${address} already` });
+  }
+  return present.filter((one) => one.includes(':') === address.includes(':'));
+}
+
+function expectWitnesses({ interface: name, address }: AddressChange, concerned: number): void {
+  if (concerned > 0) return;
+  throw new ControlPlaneError({
+    what: `no host is connected to an address of ${name} that ${address} replaces, so none could prove that it works`,
+    fix: 'Change it with qx-network static … --confirm 120, which undoes it unless you confirm it.',
+  });
+}
+
+function count(hosts: number): string {
+  return hosts === 1 ? '1 host' : `${hosts} hosts`;
+}

@@ -1,0 +1,262 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ConnectError } from '@connectrpc/connect';
+import { sql } from 'kysely';
+import { expect, test, vi } from 'vitest';
+import type { Connection } from '../../apps/agent/membership/connection/connection.ts';
+import { type FleetAddress, fleetAddressSchema } from '../../apps/api/address.ts';
+import { address } from '../../apps/control-plane/commands/address.ts';
+import { operate } from '../../apps/control-plane/commands/operate.ts';
+import { listAudit } from '../../apps/control-plane/database/repositories/audit-log.ts';
+import { addressRoutes } from '../../apps/control-plane/operator/address-routes.ts';
+import { planAddress } from '../../apps/control-plane/operator/client.ts';
+import type { OperatorValues } from '../../apps/control-plane/operator/options.ts';
+import { openNodeState } from '../../apps/control-plane/reconciliation/node-state.ts';
+import { bind } from '../../apps/http/bind.ts';
+import { apiServer } from '../../apps/http/server.ts';
+import type { Endpoints } from '../../apps/proto/gen/quantix/v1/node_service_pb.js';
+import { temporaryFolder } from '../unit/folder.ts';
+import { SILENT } from './database.ts';
+import { type Host, NodeDoor } from './node-door.ts';
+
+/** Both lead to the door: all of 127.0.0.0/8 is the interface `lo`, which has the first alone. */
+const [OLD, NEW] = ['127.0.0.1', '127.0.0.2'];
+
+const WITHIN = { timeout: 60_000, interval: 50 };
+
+/** Milliseconds: each test serves hosts over a database of its own. */
+vi.setConfig({ testTimeout: 180_000 });
+
+/** A control plane that hosts and operators come to. */
+class Site implements AsyncDisposable {
+  readonly door: NodeDoor;
+  readonly socket: string;
+  readonly #server: Server;
+  readonly #beating: Beating[] = [];
+  isServed = true;
+
+  private constructor(door: NodeDoor, socket: string) {
+    this.door = door;
+    this.socket = socket;
+    this.#server = apiServer({
+      routes: addressRoutes({
+        database: door.opened.database,
+        servedNodes: () => (this.isServed ? door.server : undefined),
+      }),
+      explain: () => undefined,
+      onBug: (error) => {
+        throw error;
+      },
+    });
+  }
+
+  static async open(): Promise<Site> {
+    const door = await NodeDoor.open();
+    await sql`UPDATE leadership SET epoch = 7`.execute(door.db);
+    const { database } = door.opened;
+    const leadership = { untilOvertaken: <T>(work: (epoch: number) => Promise<T>) => work(7) };
+    await door.stop();
+    await door.start({
+      agents: { listen: '0.0.0.0', port: door.port, announce: [] },
+      state: openNodeState({ database, leadership, log: SILENT }),
+    });
+    const site = new Site(door, join(await temporaryFolder(), 'controlplane.sock'));
+    await bind(site.#server, site.socket);
+    return site;
+  }
+
+  /** A host that has joined and is connected over the first address. */
+  async host(): Promise<Beating> {
+    const one = new Beating(this.door, await this.door.host(await this.door.token()));
+    this.#beating.push(one);
+    await vi.waitFor(async () => {
+      const node = (await this.show()).nodes.find(({ id }) => id === one.host.key.nodeId);
+      expect(node).toMatchObject({ isHeard: true, over: OLD });
+    }, WITHIN);
+    return one;
+  }
+
+  /** What a command is run with. */
+  operating(values: OperatorValues = {}, form: 'json' | 'text' = 'text') {
+    const lines: string[] = [];
+    const { signal } = new AbortController();
+    const tell = (text: string) => void lines.push(text);
+    const silent = { print: async () => undefined, askLine: async () => undefined };
+    return { lines, given: { form, values, socket: this.socket, signal, tell, ...silent } };
+  }
+
+  async show(): Promise<FleetAddress> {
+    const { text } = await operate('address', ['show'], this.operating({}, 'json').given);
+    return fleetAddressSchema.parse(JSON.parse(text));
+  }
+
+  origin(one: string): string {
+    return `https://${one}:${this.door.port}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#beating.map((one) => one.stop()));
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await this.door[Symbol.asyncDispose]();
+  }
+}
+
+/** A host that sends heartbeats as fast as it likes to, and keeps what it is told. */
+class Beating {
+  readonly host: Host;
+  readonly #door: NodeDoor;
+  /** Origins that it was told. */
+  origins: readonly string[] = [];
+  #version = 0n;
+  #number = 0n;
+  #over = OLD;
+  readonly #ending = new AbortController();
+  readonly #beating: Promise<void>;
+
+  constructor(door: NodeDoor, host: Host) {
+    this.host = host;
+    this.#door = door;
+    this.#beating = this.#beat();
+  }
+
+  /** Connects to another address of the control plane. */
+  move(to: string): void {
+    this.#over = to;
+  }
+
+  async stop(): Promise<void> {
+    this.#ending.abort();
+    await this.#beating;
+  }
+
+  async #beat(): Promise<void> {
+    const { enrolment } = this.host;
+    const door = this.#door;
+    const open = new Map([[OLD, this.host.connection]]);
+    while (!this.#ending.signal.aborted) {
+      const over = this.#over;
+      const connection =
+        open.get(over) ?? door.connect(enrolment.credentials, `https://${over}:${door.port}`);
+      open.set(over, connection);
+      this.#number += 1n;
+      const endpoints = await this.#say(connection, this.#number);
+      if (endpoints !== undefined) {
+        this.#version = endpoints.version;
+        this.origins = endpoints.origins;
+      }
+      await sleep(100);
+    }
+  }
+
+  /** Sends a heartbeat. @returns what it is told of endpoints; nothing if it is not answered, and the next one follows */
+  async #say(connection: Connection, number: bigint): Promise<Endpoints | undefined> {
+    try {
+      const answer = await connection.client.heartbeat({
+        position: { epoch: 1n, number },
+        hostname: `host-${this.host.key.nodeId.slice(0, 4)}`,
+        hypervisor: { available: true },
+        endpointsVersion: this.#version,
+      });
+      return answer.endpoints;
+    } catch (error) {
+      if (error instanceof ConnectError) return undefined;
+      throw error;
+    }
+  }
+}
+
+/** A program in the place of qx-network, which notes its arguments and does what else is given in sh. */
+async function network(more = ''): Promise<{ program: string; calls: () => Promise<string[]> }> {
+  const folder = await temporaryFolder();
+  const program = join(folder, 'qx-network');
+  const calls = join(folder, 'calls');
+  await writeFile(program, `#!/bin/sh\necho "$*" >>'${calls}'\n${more}`, { mode: 0o755 });
+  return { program, calls: async () => (await readFile(calls, 'utf8')).trim().split('\n') };
+}
+
+test('a change is told to hosts, tried, and kept when they come by the new address', async () => {
+  await using site = await Site.open();
+  const [one, two] = [await site.host(), await site.host()];
+  const { program, calls } = await network();
+  const { lines, given } = site.operating({ within: '60s', gateway: '127.0.0.9' });
+  const changing = address('change', ['lo', `${NEW}/8`], given, { program });
+  const put = `static lo ${NEW}/8 --gateway=127.0.0.9 --confirm 60`;
+  await vi.waitFor(async () => expect(await calls()).toEqual([put]), WITHIN);
+  for (const { origins } of [one, two]) expect(origins).toContain(site.origin(NEW));
+  expect((await site.show()).planned).toContain(site.origin(NEW));
+  one.move(NEW);
+  two.move(NEW);
+  expect(await changing).toEqual({
+    ...{ text: `lo has ${NEW}: 2 hosts are connected to it.\n`, status: 0 },
+  });
+  expect(await calls()).toEqual([put, 'confirm lo']);
+  expect(lines.join('')).toContain(`2 hosts get the address ${NEW}.`);
+  expect(await site.show()).toMatchObject({ planned: [], nodes: [{ over: NEW }, { over: NEW }] });
+  // Only the plan listed it: `lo` is no interface that leads anywhere.
+  await vi.waitFor(() => expect(one.origins).not.toContain(site.origin(NEW)), WITHIN);
+  const entries = (await listAudit(site.door.db, { limit: 100 })).map(({ action }) => action);
+  expect(entries.filter((action) => action.startsWith('address')).sort()).toEqual([
+    ...['address.changed', 'address.planned'],
+  ]);
+});
+
+test('what the network refuses is told in its words, and hosts forget the address', async () => {
+  await using site = await Site.open();
+  const one = await site.host();
+  const { program } = await network('echo "qx-network: lo: it is taken" >&2; exit 1');
+  const changing = address('change', ['lo', `${NEW}/8`], site.operating().given, { program });
+  await expect(changing).rejects.toThrow('the address is not changed: lo: it is taken');
+  expect((await site.show()).planned).toEqual([]);
+  await vi.waitFor(() => expect(one.origins).not.toContain(site.origin(NEW)), WITHIN);
+});
+
+test('a host that is off is named, and nothing is changed unless one says so', async () => {
+  await using site = await Site.open();
+  await site.host();
+  const off = await site.door.host(await site.door.token());
+  await sql`UPDATE nodes SET hostname = 'off' WHERE id = ${off.key.nodeId}`.execute(site.door.db);
+  const { program, calls } = await network();
+  const { lines, given } = site.operating();
+  const outcome = await address('change', ['lo', `${NEW}/8`], given, { program });
+  expect(outcome).toMatchObject({ status: 1, text: expect.stringContaining('Nothing is changed') });
+  expect(lines.join('')).toContain('have not confirmed the new address: off\n');
+  await expect(calls()).rejects.toThrow('ENOENT');
+});
+
+test('a plan outlives a restart of the service, until it is withdrawn', async () => {
+  await using site = await Site.open();
+  await planAddress({ address: NEW }, site);
+  await site.door.stop();
+  await site.door.start();
+  expect((await site.show()).planned).toContain(site.origin(NEW));
+  const withdraw = () => operate('address', ['withdraw'], site.operating().given);
+  expect((await withdraw()).text).not.toContain(NEW);
+  expect((await site.show()).planned).toEqual([]);
+  await expect(withdraw()).rejects.toThrow('no change of the address is planned');
+  site.isServed = false;
+  await expect(site.show()).rejects.toThrow('hosts are not served at the moment');
+});
+
+test.each([
+  [['move'], {}, 'address show, change or withdraw?'],
+  [['change', 'lo'], {}, 'an argument is missing'],
+  [['change', 'lo', '127.0.0.2'], {}, '"127.0.0.2" is not an address such as 10.0.0.5/24'],
+  [['change', 'lo', 'qvdc/24'], {}, '"qvdc/24" is not an address'],
+  [['change', 'lo', '127.0.0.2/8'], { within: '10s' }, '--within is at least 30s'],
+  [['change', 'lo', '127.0.0.2/8'], { percent: '0' }, '--percent "0" is not a number'],
+  [['show'], { within: '60s' }, '--within is not an option of address show'],
+])('address %j %j is called wrongly', async (words, values, told) => {
+  const given = {
+    ...{
+      form: 'text' as const,
+      values,
+      socket: '/nonexistent',
+      signal: new AbortController().signal,
+    },
+    ...{ tell: () => undefined, print: async () => undefined, askLine: async () => undefined },
+  };
+  await expect(operate('address', words, given)).rejects.toThrow(told);
+});
