@@ -2,7 +2,7 @@
 // @generated from file etcd/kv.proto (package mvccpb, syntax proto3)
 /* eslint-disable */
 
-// What etcd stores: the part of its data model that the control plane uses, by its API reference
+// Data model of etcd: the part that the control plane uses, according to its API reference
 // (https://etcd.io/docs/v3.4/dev-guide/api_reference_v3/). Package, names and numbers are etcd's.
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
 export declare const file_etcd_kv: GenFile;
 
 /**
- * A key with its value.
+ * A key and its value.
  *
  * @generated from message mvccpb.KeyValue
  */
@@ -27,21 +27,21 @@ export declare type KeyValue = Message<"mvccpb.KeyValue"> & {
   key: Uint8Array;
 
   /**
-   * Revision of the store when the key was made; it rises with each change of anything in the store.
+   * Revision of the store when the key was created; it grows with each change of anything in the store.
    *
    * @generated from field: int64 create_revision = 2;
    */
   createRevision: bigint;
 
   /**
-   * Revision when it was changed last.
+   * Revision of its last change.
    *
    * @generated from field: int64 mod_revision = 3;
    */
   modRevision: bigint;
 
   /**
-   * Changes since it was made, from 1.
+   * Number of changes since it was created, from 1.
    *
    * @generated from field: int64 version = 4;
    */
@@ -55,7 +55,7 @@ export declare type KeyValue = Message<"mvccpb.KeyValue"> & {
   value: Uint8Array;
 
   /**
-   * Lease that it goes with; 0 if none.
+   * Lease that it is attached to; 0 if none.
    *
    * @generated from field: int64 lease = 6;
    */
@@ -75,7 +75,7 @@ export declare const KeyValueSchema: GenMessage<KeyValue>;
  */
 export declare type Event = Message<"mvccpb.Event"> & {
   /**
-   * Kind of this one.
+   * Kind of this change.
    *
    * @generated from field: mvccpb.Event.EventType type = 1;
    */
@@ -96,20 +96,20 @@ export declare type Event = Message<"mvccpb.Event"> & {
 export declare const EventSchema: GenMessage<Event>;
 
 /**
- * Kind of a change.
+ * Kinds of changes.
  *
  * @generated from enum mvccpb.Event.EventType
  */
 export enum Event_EventType {
   /**
-   * It was made, or its value changed.
+   * The key was created, or its value changed.
    *
    * @generated from enum value: PUT = 0;
    */
   PUT = 0,
 
   /**
-   * It was removed, or its lease ended.
+   * The key was removed, or its lease ended.
    *
    * @generated from enum value: DELETE = 1;
    */

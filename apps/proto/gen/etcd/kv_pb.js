@@ -2,7 +2,7 @@
 // @generated from file etcd/kv.proto (package mvccpb, syntax proto3)
 /* eslint-disable */
 
-// What etcd stores: the part of its data model that the control plane uses, by its API reference
+// Data model of etcd: the part that the control plane uses, according to its API reference
 // (https://etcd.io/docs/v3.4/dev-guide/api_reference_v3/). Package, names and numbers are etcd's.
 
 import { enumDesc, fileDesc, messageDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
@@ -34,7 +34,7 @@ export const Event_EventTypeSchema = /*@__PURE__*/
   enumDesc(file_etcd_kv, 1, 0);
 
 /**
- * Kind of a change.
+ * Kinds of changes.
  *
  * @generated from enum mvccpb.Event.EventType
  */

@@ -2,7 +2,7 @@
 // @generated from file etcd/rpc.proto (package etcdserverpb, syntax proto3)
 /* eslint-disable */
 
-// How etcd is called: the part of its version 3 API that the control plane uses, by its API reference
+// Calls of etcd: the part of its version 3 API that the control plane uses, according to its API reference
 // (https://etcd.io/docs/v3.4/dev-guide/api_reference_v3/). Package, names and numbers are etcd's.
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
@@ -15,20 +15,20 @@ import type { Event, KeyValue } from "./kv_pb.js";
 export declare const file_etcd_rpc: GenFile;
 
 /**
- * Who answers, at which state of the store.
+ * The server that answers, and the state of the store.
  *
  * @generated from message etcdserverpb.ResponseHeader
  */
 export declare type ResponseHeader = Message<"etcdserverpb.ResponseHeader"> & {
   /**
-   * The cluster.
+   * Id of the cluster.
    *
    * @generated from field: uint64 cluster_id = 1;
    */
   clusterId: bigint;
 
   /**
-   * The member.
+   * Id of the member.
    *
    * @generated from field: uint64 member_id = 2;
    */
@@ -42,7 +42,7 @@ export declare type ResponseHeader = Message<"etcdserverpb.ResponseHeader"> & {
   revision: bigint;
 
   /**
-   * Term of the consensus.
+   * Raft term.
    *
    * @generated from field: uint64 raft_term = 4;
    */
@@ -56,7 +56,7 @@ export declare type ResponseHeader = Message<"etcdserverpb.ResponseHeader"> & {
 export declare const ResponseHeaderSchema: GenMessage<ResponseHeader>;
 
 /**
- * Which key to read.
+ * The key to read.
  *
  * @generated from message etcdserverpb.RangeRequest
  */
@@ -76,20 +76,20 @@ export declare type RangeRequest = Message<"etcdserverpb.RangeRequest"> & {
 export declare const RangeRequestSchema: GenMessage<RangeRequest>;
 
 /**
- * The key.
+ * The key that was read.
  *
  * @generated from message etcdserverpb.RangeResponse
  */
 export declare type RangeResponse = Message<"etcdserverpb.RangeResponse"> & {
   /**
-   * Who answers.
+   * Header of the answer.
    *
    * @generated from field: etcdserverpb.ResponseHeader header = 1;
    */
   header?: ResponseHeader | undefined;
 
   /**
-   * One, or none if it is not there.
+   * The key; empty if it does not exist.
    *
    * @generated from field: repeated mvccpb.KeyValue kvs = 2;
    */
@@ -103,7 +103,7 @@ export declare type RangeResponse = Message<"etcdserverpb.RangeResponse"> & {
 export declare const RangeResponseSchema: GenMessage<RangeResponse>;
 
 /**
- * What to write.
+ * The key to write.
  *
  * @generated from message etcdserverpb.PutRequest
  */
@@ -123,7 +123,7 @@ export declare type PutRequest = Message<"etcdserverpb.PutRequest"> & {
   value: Uint8Array;
 
   /**
-   * Lease that it goes with; 0 if none.
+   * Lease to attach it to; 0 if none.
    *
    * @generated from field: int64 lease = 3;
    */
@@ -137,13 +137,13 @@ export declare type PutRequest = Message<"etcdserverpb.PutRequest"> & {
 export declare const PutRequestSchema: GenMessage<PutRequest>;
 
 /**
- * It was written.
+ * The key was written.
  *
  * @generated from message etcdserverpb.PutResponse
  */
 export declare type PutResponse = Message<"etcdserverpb.PutResponse"> & {
   /**
-   * Who answers.
+   * Header of the answer.
    *
    * @generated from field: etcdserverpb.ResponseHeader header = 1;
    */
@@ -157,7 +157,7 @@ export declare type PutResponse = Message<"etcdserverpb.PutResponse"> & {
 export declare const PutResponseSchema: GenMessage<PutResponse>;
 
 /**
- * What to remove.
+ * The key to remove.
  *
  * @generated from message etcdserverpb.DeleteRangeRequest
  */
@@ -177,20 +177,20 @@ export declare type DeleteRangeRequest = Message<"etcdserverpb.DeleteRangeReques
 export declare const DeleteRangeRequestSchema: GenMessage<DeleteRangeRequest>;
 
 /**
- * It was removed.
+ * The result of a removal.
  *
  * @generated from message etcdserverpb.DeleteRangeResponse
  */
 export declare type DeleteRangeResponse = Message<"etcdserverpb.DeleteRangeResponse"> & {
   /**
-   * Who answers.
+   * Header of the answer.
    *
    * @generated from field: etcdserverpb.ResponseHeader header = 1;
    */
   header?: ResponseHeader | undefined;
 
   /**
-   * How many there were: 0 or 1.
+   * Number of removed keys: 0 or 1.
    *
    * @generated from field: int64 deleted = 2;
    */
@@ -204,19 +204,19 @@ export declare type DeleteRangeResponse = Message<"etcdserverpb.DeleteRangeRespo
 export declare const DeleteRangeResponseSchema: GenMessage<DeleteRangeResponse>;
 
 /**
- * A part of a transaction.
+ * An operation of a transaction.
  *
  * @generated from message etcdserverpb.RequestOp
  */
 export declare type RequestOp = Message<"etcdserverpb.RequestOp"> & {
   /**
-   * What to do.
+   * The operation.
    *
    * @generated from oneof etcdserverpb.RequestOp.request
    */
   request: {
     /**
-     * Read.
+     * Reads a key.
      *
      * @generated from field: etcdserverpb.RangeRequest request_range = 1;
      */
@@ -224,7 +224,7 @@ export declare type RequestOp = Message<"etcdserverpb.RequestOp"> & {
     case: "requestRange";
   } | {
     /**
-     * Write.
+     * Writes a key.
      *
      * @generated from field: etcdserverpb.PutRequest request_put = 2;
      */
@@ -232,7 +232,7 @@ export declare type RequestOp = Message<"etcdserverpb.RequestOp"> & {
     case: "requestPut";
   } | {
     /**
-     * Remove.
+     * Removes a key.
      *
      * @generated from field: etcdserverpb.DeleteRangeRequest request_delete_range = 3;
      */
@@ -248,19 +248,19 @@ export declare type RequestOp = Message<"etcdserverpb.RequestOp"> & {
 export declare const RequestOpSchema: GenMessage<RequestOp>;
 
 /**
- * What came of a part of a transaction.
+ * The result of an operation of a transaction.
  *
  * @generated from message etcdserverpb.ResponseOp
  */
 export declare type ResponseOp = Message<"etcdserverpb.ResponseOp"> & {
   /**
-   * By its kind.
+   * The result, by kind of operation.
    *
    * @generated from oneof etcdserverpb.ResponseOp.response
    */
   response: {
     /**
-     * Read.
+     * Result of reading.
      *
      * @generated from field: etcdserverpb.RangeResponse response_range = 1;
      */
@@ -268,7 +268,7 @@ export declare type ResponseOp = Message<"etcdserverpb.ResponseOp"> & {
     case: "responseRange";
   } | {
     /**
-     * Written.
+     * Result of writing.
      *
      * @generated from field: etcdserverpb.PutResponse response_put = 2;
      */
@@ -276,7 +276,7 @@ export declare type ResponseOp = Message<"etcdserverpb.ResponseOp"> & {
     case: "responsePut";
   } | {
     /**
-     * Removed.
+     * Result of removing.
      *
      * @generated from field: etcdserverpb.DeleteRangeResponse response_delete_range = 3;
      */
@@ -298,34 +298,34 @@ export declare const ResponseOpSchema: GenMessage<ResponseOp>;
  */
 export declare type Compare = Message<"etcdserverpb.Compare"> & {
   /**
-   * How they must relate.
+   * Required relation.
    *
    * @generated from field: etcdserverpb.Compare.CompareResult result = 1;
    */
   result: Compare_CompareResult;
 
   /**
-   * What is compared.
+   * Compared property.
    *
    * @generated from field: etcdserverpb.Compare.CompareTarget target = 2;
    */
   target: Compare_CompareTarget;
 
   /**
-   * Of which key.
+   * The key.
    *
    * @generated from field: bytes key = 3;
    */
   key: Uint8Array;
 
   /**
-   * What is expected.
+   * Expected value.
    *
    * @generated from oneof etcdserverpb.Compare.target_union
    */
   targetUnion: {
     /**
-     * With CREATE.
+     * For CREATE.
      *
      * @generated from field: int64 create_revision = 5;
      */
@@ -341,13 +341,13 @@ export declare type Compare = Message<"etcdserverpb.Compare"> & {
 export declare const CompareSchema: GenMessage<Compare>;
 
 /**
- * How what is there relates to what is expected.
+ * Relation of the present value to the expected one.
  *
  * @generated from enum etcdserverpb.Compare.CompareResult
  */
 export enum Compare_CompareResult {
   /**
-   * The same.
+   * Both are equal.
    *
    * @generated from enum value: EQUAL = 0;
    */
@@ -360,20 +360,20 @@ export enum Compare_CompareResult {
 export declare const Compare_CompareResultSchema: GenEnum<Compare_CompareResult>;
 
 /**
- * What of a key is compared.
+ * The property of a key to compare.
  *
  * @generated from enum etcdserverpb.Compare.CompareTarget
  */
 export enum Compare_CompareTarget {
   /**
-   * Its changes since it was made; 0 if it is not there.
+   * Number of changes since it was created; 0 if it does not exist.
    *
    * @generated from enum value: VERSION = 0;
    */
   VERSION = 0,
 
   /**
-   * Revision when it was made; 0 if it is not there.
+   * Revision at which it was created; 0 if it does not exist.
    *
    * @generated from enum value: CREATE = 1;
    */
@@ -399,14 +399,14 @@ export declare type TxnRequest = Message<"etcdserverpb.TxnRequest"> & {
   compare: Compare[];
 
   /**
-   * What to do if they hold.
+   * Operations to execute if they hold.
    *
    * @generated from field: repeated etcdserverpb.RequestOp success = 2;
    */
   success: RequestOp[];
 
   /**
-   * What to do if they do not.
+   * Operations to execute otherwise.
    *
    * @generated from field: repeated etcdserverpb.RequestOp failure = 3;
    */
@@ -420,13 +420,13 @@ export declare type TxnRequest = Message<"etcdserverpb.TxnRequest"> & {
 export declare const TxnRequestSchema: GenMessage<TxnRequest>;
 
 /**
- * What came of it.
+ * The result of a transaction.
  *
  * @generated from message etcdserverpb.TxnResponse
  */
 export declare type TxnResponse = Message<"etcdserverpb.TxnResponse"> & {
   /**
-   * Who answers.
+   * Header of the answer.
    *
    * @generated from field: etcdserverpb.ResponseHeader header = 1;
    */
@@ -440,7 +440,7 @@ export declare type TxnResponse = Message<"etcdserverpb.TxnResponse"> & {
   succeeded: boolean;
 
   /**
-   * What came of each part.
+   * Results of the executed operations.
    *
    * @generated from field: repeated etcdserverpb.ResponseOp responses = 3;
    */
@@ -454,19 +454,19 @@ export declare type TxnResponse = Message<"etcdserverpb.TxnResponse"> & {
 export declare const TxnResponseSchema: GenMessage<TxnResponse>;
 
 /**
- * On a stream of changes.
+ * A request on a watch stream.
  *
  * @generated from message etcdserverpb.WatchRequest
  */
 export declare type WatchRequest = Message<"etcdserverpb.WatchRequest"> & {
   /**
-   * What is asked.
+   * The request.
    *
    * @generated from oneof etcdserverpb.WatchRequest.request_union
    */
   requestUnion: {
     /**
-     * Tell of changes of this key.
+     * Starts to report changes of a key.
      *
      * @generated from field: etcdserverpb.WatchCreateRequest create_request = 1;
      */
@@ -482,7 +482,7 @@ export declare type WatchRequest = Message<"etcdserverpb.WatchRequest"> & {
 export declare const WatchRequestSchema: GenMessage<WatchRequest>;
 
 /**
- * What to tell of.
+ * What to watch.
  *
  * @generated from message etcdserverpb.WatchCreateRequest
  */
@@ -495,7 +495,7 @@ export declare type WatchCreateRequest = Message<"etcdserverpb.WatchCreateReques
   key: Uint8Array;
 
   /**
-   * Revision of the first change to tell of; 0 is from now on.
+   * Revision of the first change to report; 0 means from now on.
    *
    * @generated from field: int64 start_revision = 3;
    */
@@ -509,55 +509,55 @@ export declare type WatchCreateRequest = Message<"etcdserverpb.WatchCreateReques
 export declare const WatchCreateRequestSchema: GenMessage<WatchCreateRequest>;
 
 /**
- * Changes.
+ * Changes, or a notice about the watch.
  *
  * @generated from message etcdserverpb.WatchResponse
  */
 export declare type WatchResponse = Message<"etcdserverpb.WatchResponse"> & {
   /**
-   * Who answers.
+   * Header of the answer.
    *
    * @generated from field: etcdserverpb.ResponseHeader header = 1;
    */
   header?: ResponseHeader | undefined;
 
   /**
-   * What was asked for on this stream.
+   * Id of the watch on this stream.
    *
    * @generated from field: int64 watch_id = 2;
    */
   watchId: bigint;
 
   /**
-   * It was begun; there are no changes in this answer.
+   * The watch was created; this answer has no changes.
    *
    * @generated from field: bool created = 3;
    */
   created: boolean;
 
   /**
-   * It was ended; nothing more comes.
+   * The watch was canceled; no more changes follow.
    *
    * @generated from field: bool canceled = 4;
    */
   canceled: boolean;
 
   /**
-   * Where not 0: what was asked for from is forgotten, and this is the first revision that is not.
+   * If not 0: the requested revision is compacted, and this is the first one that is not.
    *
    * @generated from field: int64 compact_revision = 5;
    */
   compactRevision: bigint;
 
   /**
-   * Why it was ended.
+   * Why it was canceled.
    *
    * @generated from field: string cancel_reason = 6;
    */
   cancelReason: string;
 
   /**
-   * The changes, in their order.
+   * The changes, in order.
    *
    * @generated from field: repeated mvccpb.Event events = 11;
    */
@@ -571,13 +571,13 @@ export declare type WatchResponse = Message<"etcdserverpb.WatchResponse"> & {
 export declare const WatchResponseSchema: GenMessage<WatchResponse>;
 
 /**
- * A lease to make.
+ * A lease to grant.
  *
  * @generated from message etcdserverpb.LeaseGrantRequest
  */
 export declare type LeaseGrantRequest = Message<"etcdserverpb.LeaseGrantRequest"> & {
   /**
-   * Seconds to live.
+   * Requested time to live in seconds.
    *
    * @generated from field: int64 TTL = 1;
    */
@@ -598,13 +598,13 @@ export declare type LeaseGrantRequest = Message<"etcdserverpb.LeaseGrantRequest"
 export declare const LeaseGrantRequestSchema: GenMessage<LeaseGrantRequest>;
 
 /**
- * The lease that was made.
+ * The granted lease.
  *
  * @generated from message etcdserverpb.LeaseGrantResponse
  */
 export declare type LeaseGrantResponse = Message<"etcdserverpb.LeaseGrantResponse"> & {
   /**
-   * Who answers.
+   * Header of the answer.
    *
    * @generated from field: etcdserverpb.ResponseHeader header = 1;
    */
@@ -618,14 +618,14 @@ export declare type LeaseGrantResponse = Message<"etcdserverpb.LeaseGrantRespons
   ID: bigint;
 
   /**
-   * Seconds to live; more than was asked for, if that was less than etcd allows.
+   * Time to live in seconds; more than requested if that was less than etcd's minimum.
    *
    * @generated from field: int64 TTL = 3;
    */
   TTL: bigint;
 
   /**
-   * Why there is none.
+   * Why no lease was granted.
    *
    * @generated from field: string error = 4;
    */
@@ -639,7 +639,7 @@ export declare type LeaseGrantResponse = Message<"etcdserverpb.LeaseGrantRespons
 export declare const LeaseGrantResponseSchema: GenMessage<LeaseGrantResponse>;
 
 /**
- * A lease to end.
+ * A lease to revoke.
  *
  * @generated from message etcdserverpb.LeaseRevokeRequest
  */
@@ -659,13 +659,13 @@ export declare type LeaseRevokeRequest = Message<"etcdserverpb.LeaseRevokeReques
 export declare const LeaseRevokeRequestSchema: GenMessage<LeaseRevokeRequest>;
 
 /**
- * It was ended.
+ * The lease was revoked.
  *
  * @generated from message etcdserverpb.LeaseRevokeResponse
  */
 export declare type LeaseRevokeResponse = Message<"etcdserverpb.LeaseRevokeResponse"> & {
   /**
-   * Who answers.
+   * Header of the answer.
    *
    * @generated from field: etcdserverpb.ResponseHeader header = 1;
    */
@@ -679,7 +679,7 @@ export declare type LeaseRevokeResponse = Message<"etcdserverpb.LeaseRevokeRespo
 export declare const LeaseRevokeResponseSchema: GenMessage<LeaseRevokeResponse>;
 
 /**
- * A lease that lives on.
+ * A lease to renew.
  *
  * @generated from message etcdserverpb.LeaseKeepAliveRequest
  */
@@ -699,13 +699,13 @@ export declare type LeaseKeepAliveRequest = Message<"etcdserverpb.LeaseKeepAlive
 export declare const LeaseKeepAliveRequestSchema: GenMessage<LeaseKeepAliveRequest>;
 
 /**
- * How it lives.
+ * The renewed lease.
  *
  * @generated from message etcdserverpb.LeaseKeepAliveResponse
  */
 export declare type LeaseKeepAliveResponse = Message<"etcdserverpb.LeaseKeepAliveResponse"> & {
   /**
-   * Who answers.
+   * Header of the answer.
    *
    * @generated from field: etcdserverpb.ResponseHeader header = 1;
    */
@@ -719,7 +719,7 @@ export declare type LeaseKeepAliveResponse = Message<"etcdserverpb.LeaseKeepAliv
   ID: bigint;
 
   /**
-   * Seconds to live, from now on; 0 if there is no such lease any more.
+   * Time to live in seconds, from now on; 0 if the lease no longer exists.
    *
    * @generated from field: int64 TTL = 3;
    */
@@ -739,7 +739,7 @@ export declare const LeaseKeepAliveResponseSchema: GenMessage<LeaseKeepAliveResp
  */
 export declare const KV: GenService<{
   /**
-   * Does one of two lists of things, by how keys are at this moment.
+   * Executes one of two lists of operations, depending on the present state of keys.
    *
    * @generated from rpc etcdserverpb.KV.Txn
    */
@@ -751,13 +751,13 @@ export declare const KV: GenService<{
 }>;
 
 /**
- * Tells of changes.
+ * Watching for changes.
  *
  * @generated from service etcdserverpb.Watch
  */
 export declare const Watch: GenService<{
   /**
-   * Tells of changes of a key, as they happen.
+   * Reports changes of a key as they happen.
    *
    * @generated from rpc etcdserverpb.Watch.Watch
    */
@@ -769,13 +769,13 @@ export declare const Watch: GenService<{
 }>;
 
 /**
- * Time limits of keys.
+ * Leases of keys.
  *
  * @generated from service etcdserverpb.Lease
  */
 export declare const Lease: GenService<{
   /**
-   * Makes a lease. When it ends, the keys that were put with it are removed.
+   * Grants a lease. When it ends, the keys attached to it are removed.
    *
    * @generated from rpc etcdserverpb.Lease.LeaseGrant
    */
@@ -785,7 +785,7 @@ export declare const Lease: GenService<{
     output: typeof LeaseGrantResponseSchema;
   },
   /**
-   * Ends a lease.
+   * Revokes a lease.
    *
    * @generated from rpc etcdserverpb.Lease.LeaseRevoke
    */
@@ -795,7 +795,7 @@ export declare const Lease: GenService<{
     output: typeof LeaseRevokeResponseSchema;
   },
   /**
-   * Lets leases live for their full time again.
+   * Renews leases for their full time.
    *
    * @generated from rpc etcdserverpb.Lease.LeaseKeepAlive
    */

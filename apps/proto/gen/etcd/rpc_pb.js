@@ -2,7 +2,7 @@
 // @generated from file etcd/rpc.proto (package etcdserverpb, syntax proto3)
 /* eslint-disable */
 
-// How etcd is called: the part of its version 3 API that the control plane uses, by its API reference
+// Calls of etcd: the part of its version 3 API that the control plane uses, according to its API reference
 // (https://etcd.io/docs/v3.4/dev-guide/api_reference_v3/). Package, names and numbers are etcd's.
 
 import { enumDesc, fileDesc, messageDesc, serviceDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
@@ -91,7 +91,7 @@ export const Compare_CompareResultSchema = /*@__PURE__*/
   enumDesc(file_etcd_rpc, 9, 0);
 
 /**
- * How what is there relates to what is expected.
+ * Relation of the present value to the expected one.
  *
  * @generated from enum etcdserverpb.Compare.CompareResult
  */
@@ -105,7 +105,7 @@ export const Compare_CompareTargetSchema = /*@__PURE__*/
   enumDesc(file_etcd_rpc, 9, 1);
 
 /**
- * What of a key is compared.
+ * The property of a key to compare.
  *
  * @generated from enum etcdserverpb.Compare.CompareTarget
  */
@@ -198,7 +198,7 @@ export const KV = /*@__PURE__*/
   serviceDesc(file_etcd_rpc, 0);
 
 /**
- * Tells of changes.
+ * Watching for changes.
  *
  * @generated from service etcdserverpb.Watch
  */
@@ -206,7 +206,7 @@ export const Watch = /*@__PURE__*/
   serviceDesc(file_etcd_rpc, 1);
 
 /**
- * Time limits of keys.
+ * Leases of keys.
  *
  * @generated from service etcdserverpb.Lease
  */

@@ -12,13 +12,13 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 export declare const file_quantix_v1_host: GenFile;
 
 /**
- * What a host is made of. It changes rarely: it is sent on registration and with each full state.
+ * Hardware and software of a host. It changes rarely: it is sent on registration and with each full state.
  *
  * @generated from message quantix.v1.HostInfo
  */
 export declare type HostInfo = Message<"quantix.v1.HostInfo"> & {
   /**
-   * Host name. It identifies nobody: two hosts may have the same, and a host may change it.
+   * Host name. It is not an identity: two hosts may have the same name, and a host may change its name.
    *
    * @generated from field: string hostname = 1;
    */
@@ -53,56 +53,56 @@ export declare type HostInfo = Message<"quantix.v1.HostInfo"> & {
   cpu?: Cpu | undefined;
 
   /**
-   * Memory, bytes.
+   * Memory in bytes.
    *
    * @generated from field: uint64 memory_total_bytes = 6;
    */
   memoryTotalBytes: bigint;
 
   /**
-   * Memory set aside as huge pages, bytes.
+   * Memory reserved as huge pages, in bytes.
    *
    * @generated from field: uint64 memory_huge_pages_bytes = 7;
    */
   memoryHugePagesBytes: bigint;
 
   /**
-   * Disks, as the kernel knows them.
+   * Disks, as the kernel describes them.
    *
    * @generated from field: repeated quantix.v1.Disk disks = 8;
    */
   disks: Disk[];
 
   /**
-   * Network cards: hardware, not bridges and the like.
+   * Network cards: hardware, not bridges or other virtual interfaces.
    *
    * @generated from field: repeated quantix.v1.NetworkCard network_cards = 9;
    */
   networkCards: NetworkCard[];
 
   /**
-   * Which machine this is.
+   * Identity of the machine.
    *
    * @generated from field: quantix.v1.HardwareIdentity hardware = 10;
    */
   hardware?: HardwareIdentity | undefined;
 
   /**
-   * Memory and processors that are near each other; empty if the host has one node or does not know.
+   * NUMA nodes; empty if the host has only one or does not know.
    *
    * @generated from field: repeated quantix.v1.NumaNode numa_nodes = 11;
    */
   numaNodes: NumaNode[];
 
   /**
-   * PCI devices that a guest could be given.
+   * PCI devices that can be passed through to a guest.
    *
    * @generated from field: repeated quantix.v1.PciDevice pci_devices = 12;
    */
   pciDevices: PciDevice[];
 
   /**
-   * Interfaces that a guest's card can be attached to or that carry an address: cards, bridges, bonds, VLANs.
+   * Interfaces that guests can be attached to, or that carry an address: cards, bridges, bonds, VLANs.
    *
    * @generated from field: repeated quantix.v1.NetworkInterface interfaces = 13;
    */
@@ -116,14 +116,14 @@ export declare type HostInfo = Message<"quantix.v1.HostInfo"> & {
   virtualNetworks: string[];
 
   /**
-   * Architecture of the host as releases name it: `x86_64`, `arm64`; empty if the agent does not tell it.
+   * Architecture of the host in the form of releases: `x86_64`, `arm64`; empty if the agent does not report it.
    *
    * @generated from field: string architecture = 15;
    */
   architecture: string;
 
   /**
-   * What its system is made from, as releases name it: `alpine`, `debian`; empty if the agent does not tell it.
+   * Base of its system in the form of releases: `alpine`, `debian`; empty if the agent does not report it.
    *
    * @generated from field: string base = 16;
    */
@@ -137,18 +137,19 @@ export declare type HostInfo = Message<"quantix.v1.HostInfo"> & {
 export declare const HostInfoSchema: GenMessage<HostInfo>;
 
 /**
- * Which machine this is. The node's key is its identity; this shows when a disk moved into another machine, or was
- * copied.
+ * Identity of the machine. The node's key is its identity; this message shows when a disk was moved into another
+ * machine, or was copied.
  *
- * The control plane keeps it with the last full state that it applied. A full state from other hardware, while the
- * recorded one was heard of within three heartbeats, comes from a copy: it is refused with DUPLICATE_KEY. A boot id that
- * another one has replaced never comes back: if it does, two machines take turns, and whoever shows it is refused so.
+ * The control plane stores it with the last full state that it applied. A full state from other hardware, within three
+ * heartbeats of the last message of the recorded hardware, comes from a copy: it is refused with DUPLICATE_KEY. A boot
+ * id that another one has replaced never returns: if it does, two machines take turns, and the one with this boot id is
+ * refused in the same way.
  *
  * @generated from message quantix.v1.HardwareIdentity
  */
 export declare type HardwareIdentity = Message<"quantix.v1.HardwareIdentity"> & {
   /**
-   * SMBIOS system UUID, lower case; empty if the firmware has none.
+   * SMBIOS system UUID in lower case; empty if the firmware has none.
    *
    * @generated from field: string smbios_uuid = 1;
    */
@@ -162,21 +163,21 @@ export declare type HardwareIdentity = Message<"quantix.v1.HardwareIdentity"> & 
   serial: string;
 
   /**
-   * Who made the machine.
+   * Vendor of the machine.
    *
    * @generated from field: string vendor = 3;
    */
   vendor: string;
 
   /**
-   * What its maker calls it.
+   * The vendor's name of the model.
    *
    * @generated from field: string model = 4;
    */
   model: string;
 
   /**
-   * The kernel's boot id, a UUID: another one at each boot.
+   * The kernel's boot id, a UUID: different at each boot.
    *
    * @generated from field: string boot_id = 5;
    */
@@ -196,7 +197,7 @@ export declare const HardwareIdentitySchema: GenMessage<HardwareIdentity>;
  */
 export declare type Cpu = Message<"quantix.v1.Cpu"> & {
   /**
-   * Model, as the processor names itself.
+   * Model name reported by the processor.
    *
    * @generated from field: string model = 1;
    */
@@ -224,7 +225,7 @@ export declare type Cpu = Message<"quantix.v1.Cpu"> & {
   threads: number;
 
   /**
-   * MHz; 0 if it is not known.
+   * In MHz; 0 if unknown.
    *
    * @generated from field: uint32 frequency_mhz = 5;
    */
@@ -238,7 +239,7 @@ export declare type Cpu = Message<"quantix.v1.Cpu"> & {
   virtualization: boolean;
 
   /**
-   * Features as the kernel names them, sorted: what a guest that moves must find on the other host, too.
+   * The kernel's names of its features, sorted: a migrating guest needs them on the other host, too.
    *
    * @generated from field: repeated string features = 7;
    */
@@ -258,21 +259,21 @@ export declare const CpuSchema: GenMessage<Cpu>;
  */
 export declare type NumaNode = Message<"quantix.v1.NumaNode"> & {
   /**
-   * The kernel's number.
+   * The kernel's number of it.
    *
    * @generated from field: uint32 number = 1;
    */
   number: number;
 
   /**
-   * Its processors, as a list of the kernel: `0-7,16-23`.
+   * Its processors in the kernel's list format: `0-7,16-23`.
    *
    * @generated from field: string cpus = 2;
    */
   cpus: string;
 
   /**
-   * Memory, bytes.
+   * Memory in bytes.
    *
    * @generated from field: uint64 memory_bytes = 3;
    */
@@ -292,7 +293,7 @@ export declare const NumaNodeSchema: GenMessage<NumaNode>;
  */
 export declare type PciDevice = Message<"quantix.v1.PciDevice"> & {
   /**
-   * `0000:3b:00.0`.
+   * For example `0000:3b:00.0`.
    *
    * @generated from field: string address = 1;
    */
@@ -313,7 +314,7 @@ export declare type PciDevice = Message<"quantix.v1.PciDevice"> & {
   deviceClass: string;
 
   /**
-   * Kernel driver; empty if none has it.
+   * Kernel driver; empty if none is bound.
    *
    * @generated from field: string driver = 4;
    */
@@ -327,21 +328,21 @@ export declare type PciDevice = Message<"quantix.v1.PciDevice"> & {
   iommuGroup?: number | undefined;
 
   /**
-   * Virtual functions that it can have; 0 without SR-IOV.
+   * Largest number of virtual functions; 0 without SR-IOV.
    *
    * @generated from field: uint32 virtual_functions_possible = 6;
    */
   virtualFunctionsPossible: number;
 
   /**
-   * Virtual functions that it has.
+   * Present number of virtual functions.
    *
    * @generated from field: uint32 virtual_functions = 7;
    */
   virtualFunctions: number;
 
   /**
-   * Address of the device whose virtual function it is; empty if it is none.
+   * Address of the physical function, if it is a virtual one; else empty.
    *
    * @generated from field: string physical_function = 8;
    */
@@ -368,42 +369,42 @@ export declare type NetworkInterface = Message<"quantix.v1.NetworkInterface"> & 
   name: string;
 
   /**
-   * What it is.
+   * Type.
    *
    * @generated from field: quantix.v1.InterfaceType type = 2;
    */
   type: InterfaceType;
 
   /**
-   * MAC address, lower case with colons.
+   * MAC address in lower case, with colons.
    *
    * @generated from field: string mac = 3;
    */
   mac: string;
 
   /**
-   * IPv4 and IPv6 addresses with prefix length, `192.0.2.10/24`; no link-local ones.
+   * IPv4 and IPv6 addresses with prefix length, `192.0.2.10/24`; without link-local ones.
    *
    * @generated from field: repeated string addresses = 4;
    */
   addresses: string[];
 
   /**
-   * Ports of a bridge or bond; the interface below a VLAN.
+   * Ports of a bridge or bond; the parent interface of a VLAN.
    *
    * @generated from field: repeated string ports = 5;
    */
   ports: string[];
 
   /**
-   * VLAN id, 1 to 4094; 0 if it is no VLAN.
+   * VLAN id, 1 to 4094; 0 if it is not a VLAN.
    *
    * @generated from field: uint32 vlan_id = 6;
    */
   vlanId: number;
 
   /**
-   * Bytes.
+   * In bytes.
    *
    * @generated from field: uint32 mtu = 7;
    */
@@ -430,42 +431,42 @@ export declare const NetworkInterfaceSchema: GenMessage<NetworkInterface>;
  */
 export declare type Disk = Message<"quantix.v1.Disk"> & {
   /**
-   * `/dev/sda`.
+   * For example `/dev/sda`.
    *
    * @generated from field: string path = 1;
    */
   path: string;
 
   /**
-   * Empty if it has none.
+   * Model; empty if it has none.
    *
    * @generated from field: string model = 2;
    */
   model: string;
 
   /**
-   * Empty if it has none.
+   * Serial number; empty if it has none.
    *
    * @generated from field: string serial = 3;
    */
   serial: string;
 
   /**
-   * Bytes.
+   * In bytes.
    *
    * @generated from field: uint64 size_bytes = 4;
    */
   sizeBytes: bigint;
 
   /**
-   * What it is.
+   * Type.
    *
    * @generated from field: quantix.v1.DiskType type = 5;
    */
   type: DiskType;
 
   /**
-   * Whether it refuses to be written.
+   * Whether it cannot be written.
    *
    * @generated from field: bool read_only = 6;
    */
@@ -492,35 +493,35 @@ export declare type NetworkCard = Message<"quantix.v1.NetworkCard"> & {
   name: string;
 
   /**
-   * MAC address, lower case with colons.
+   * MAC address in lower case, with colons.
    *
    * @generated from field: string mac = 2;
    */
   mac: string;
 
   /**
-   * Kernel driver; empty if it is not known.
+   * Kernel driver; empty if unknown.
    *
    * @generated from field: string driver = 3;
    */
   driver: string;
 
   /**
-   * Mbit/s; 0 without carrier or where the driver does not know.
+   * In Mbit/s; 0 without carrier or if the driver does not know it.
    *
    * @generated from field: uint32 speed_mbps = 4;
    */
   speedMbps: number;
 
   /**
-   * Bytes.
+   * In bytes.
    *
    * @generated from field: uint32 mtu = 5;
    */
   mtu: number;
 
   /**
-   * What it is.
+   * Type.
    *
    * @generated from field: quantix.v1.NetworkCardType type = 6;
    */
@@ -534,7 +535,7 @@ export declare type NetworkCard = Message<"quantix.v1.NetworkCard"> & {
 export declare const NetworkCardSchema: GenMessage<NetworkCard>;
 
 /**
- * How a host fares at this moment.
+ * Present load of a host.
  *
  * @generated from message quantix.v1.HostLoad
  */
@@ -547,49 +548,49 @@ export declare type HostLoad = Message<"quantix.v1.HostLoad"> & {
   uptimeSeconds: bigint;
 
   /**
-   * Runnable processes, average of one minute.
+   * Load average over one minute.
    *
    * @generated from field: double load_1m = 2;
    */
   load1m: number;
 
   /**
-   * The same of five minutes.
+   * Load average over five minutes.
    *
    * @generated from field: double load_5m = 3;
    */
   load5m: number;
 
   /**
-   * The same of fifteen minutes.
+   * Load average over fifteen minutes.
    *
    * @generated from field: double load_15m = 4;
    */
   load15m: number;
 
   /**
-   * Share of all processors' time since the last look, 0 to 1.
+   * Share of all processors' time since the last reading, 0 to 1.
    *
    * @generated from field: double cpu_usage = 5;
    */
   cpuUsage: number;
 
   /**
-   * Memory, bytes.
+   * Memory in bytes.
    *
    * @generated from field: uint64 memory_total_bytes = 6;
    */
   memoryTotalBytes: bigint;
 
   /**
-   * Memory that programs could still have, bytes.
+   * Memory that is available to programs, in bytes.
    *
    * @generated from field: uint64 memory_available_bytes = 7;
    */
   memoryAvailableBytes: bigint;
 
   /**
-   * Virtual machines that run.
+   * Number of running virtual machines.
    *
    * @generated from field: uint32 running_vms = 8;
    */
@@ -603,13 +604,13 @@ export declare type HostLoad = Message<"quantix.v1.HostLoad"> & {
 export declare const HostLoadSchema: GenMessage<HostLoad>;
 
 /**
- * What is wrong with a host, as its own consoles show it.
+ * Health of a host, as its own console shows it.
  *
  * @generated from message quantix.v1.HostHealth
  */
 export declare type HostHealth = Message<"quantix.v1.HostHealth"> & {
   /**
-   * For people, one line each; none if all is well.
+   * Problems, for people, one line each; empty if all is well.
    *
    * @generated from field: repeated string problems = 1;
    */
@@ -623,21 +624,21 @@ export declare type HostHealth = Message<"quantix.v1.HostHealth"> & {
   services: Service[];
 
   /**
-   * Whether definitions of virtual machines outlive a restart of the host.
+   * Whether definitions of virtual machines survive a restart of the host.
    *
    * @generated from field: bool persistent = 3;
    */
   persistent: boolean;
 
   /**
-   * Whether the host is in maintenance: it starts no virtual machine.
+   * Whether the host is in maintenance: it starts no virtual machines.
    *
    * @generated from field: bool maintenance = 4;
    */
   maintenance: boolean;
 
   /**
-   * When the node's certificate ends.
+   * End of validity of the node's certificate.
    *
    * @generated from field: google.protobuf.Timestamp certificate_ends_at = 5;
    */
@@ -685,13 +686,13 @@ export declare type Service = Message<"quantix.v1.Service"> & {
 export declare const ServiceSchema: GenMessage<Service>;
 
 /**
- * What an interface is.
+ * Types of interfaces.
  *
  * @generated from enum quantix.v1.InterfaceType
  */
 export enum InterfaceType {
   /**
-   * Not known.
+   * Unknown.
    *
    * @generated from enum value: INTERFACE_TYPE_UNSPECIFIED = 0;
    */
@@ -732,27 +733,27 @@ export enum InterfaceType {
 export declare const InterfaceTypeSchema: GenEnum<InterfaceType>;
 
 /**
- * What a disk is.
+ * Types of disks.
  *
  * @generated from enum quantix.v1.DiskType
  */
 export enum DiskType {
   /**
-   * Not known.
+   * Unknown.
    *
    * @generated from enum value: DISK_TYPE_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * Rotating.
+   * Rotating disk.
    *
    * @generated from enum value: DISK_TYPE_HDD = 1;
    */
   HDD = 1,
 
   /**
-   * Solid state on SATA, SAS or the like.
+   * Solid-state disk on SATA, SAS or a similar bus.
    *
    * @generated from enum value: DISK_TYPE_SSD = 2;
    */
@@ -766,14 +767,14 @@ export enum DiskType {
   NVME = 3,
 
   /**
-   * A virtual machine's.
+   * Disk of a virtual machine.
    *
    * @generated from enum value: DISK_TYPE_VIRTUAL = 4;
    */
   VIRTUAL = 4,
 
   /**
-   * USB stick, memory card.
+   * USB stick or memory card.
    *
    * @generated from enum value: DISK_TYPE_REMOVABLE = 5;
    */
@@ -786,13 +787,13 @@ export enum DiskType {
 export declare const DiskTypeSchema: GenEnum<DiskType>;
 
 /**
- * What a network card is.
+ * Types of network cards.
  *
  * @generated from enum quantix.v1.NetworkCardType
  */
 export enum NetworkCardType {
   /**
-   * Not known.
+   * Unknown.
    *
    * @generated from enum value: NETWORK_CARD_TYPE_UNSPECIFIED = 0;
    */

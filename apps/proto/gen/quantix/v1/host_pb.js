@@ -95,7 +95,7 @@ export const InterfaceTypeSchema = /*@__PURE__*/
   enumDesc(file_quantix_v1_host, 0);
 
 /**
- * What an interface is.
+ * Types of interfaces.
  *
  * @generated from enum quantix.v1.InterfaceType
  */
@@ -109,7 +109,7 @@ export const DiskTypeSchema = /*@__PURE__*/
   enumDesc(file_quantix_v1_host, 1);
 
 /**
- * What a disk is.
+ * Types of disks.
  *
  * @generated from enum quantix.v1.DiskType
  */
@@ -123,7 +123,7 @@ export const NetworkCardTypeSchema = /*@__PURE__*/
   enumDesc(file_quantix_v1_host, 2);
 
 /**
- * What a network card is.
+ * Types of network cards.
  *
  * @generated from enum quantix.v1.NetworkCardType
  */

@@ -24,35 +24,35 @@ export declare const file_quantix_v1_node_service: GenFile;
  */
 export declare type RegisterRequest = Message<"quantix.v1.RegisterRequest"> & {
   /**
-   * The part of the join token between its points (`qxj1.<secret>.<fingerprint>`).
+   * The part of the join token between its periods (`qxj1.<secret>.<fingerprint>`).
    *
    * @generated from field: string token_secret = 1;
    */
   tokenSecret: string;
 
   /**
-   * PKCS #10 (RFC 2986), DER, signed by the node's key. ECDSA on P-256. Its subject does not matter.
+   * PKCS #10 (RFC 2986) in DER, signed with the node's key. ECDSA on P-256. Its subject is ignored.
    *
    * @generated from field: bytes certificate_request = 2;
    */
   certificateRequest: Uint8Array;
 
   /**
-   * What the host is made of.
+   * Hardware and software of the host.
    *
    * @generated from field: quantix.v1.HostInfo host = 3;
    */
   host?: HostInfo | undefined;
 
   /**
-   * The address at which the host can be reached; empty if it has none that fits.
+   * Address at which the host can be reached; empty if it has no suitable one.
    *
    * @generated from field: string management_address = 4;
    */
   managementAddress: string;
 
   /**
-   * What the host speaks.
+   * Protocol versions of the host.
    *
    * @generated from field: quantix.v1.Version version = 5;
    */
@@ -72,21 +72,21 @@ export declare const RegisterRequestSchema: GenMessage<RegisterRequest>;
  */
 export declare type RegisterResponse = Message<"quantix.v1.RegisterResponse"> & {
   /**
-   * The node's id, as the control plane made it of the key; the host checks that it comes to the same.
+   * The node's id, which the control plane derives from the key; the host checks that it derives the same.
    *
    * @generated from field: string node_id = 1;
    */
   nodeId: string;
 
   /**
-   * Certificates in PEM: the node's own first, then those between it and the CA.
+   * Certificates in PEM: the node's own first, then intermediate ones.
    *
    * @generated from field: string certificate_chain = 2;
    */
   certificateChain: string;
 
   /**
-   * Certificates in PEM that the host trusts from now on. One of them has the fingerprint of the token.
+   * CA certificates in PEM that the host trusts from now on. One of them has the token's fingerprint.
    *
    * @generated from field: string ca_certificates = 3;
    */
@@ -100,7 +100,7 @@ export declare type RegisterResponse = Message<"quantix.v1.RegisterResponse"> & 
   trustBundleVersion: bigint;
 
   /**
-   * What the control plane speaks.
+   * Protocol versions of the control plane.
    *
    * @generated from field: quantix.v1.Version version = 5;
    */
@@ -114,7 +114,7 @@ export declare type RegisterResponse = Message<"quantix.v1.RegisterResponse"> & 
   endpoints?: Endpoints | undefined;
 
   /**
-   * Positions that are kept of a node of this key; unset if there was none. The host begins above them.
+   * Stored positions of a node with this key; unset if there was none. The host starts above them.
    *
    * @generated from field: quantix.v1.Kept kept = 7;
    */
@@ -134,7 +134,7 @@ export declare const RegisterResponseSchema: GenMessage<RegisterResponse>;
  */
 export declare type RenewCertificateRequest = Message<"quantix.v1.RenewCertificateRequest"> & {
   /**
-   * PKCS #10, DER, of the same key.
+   * PKCS #10 in DER, with the same key.
    *
    * @generated from field: bytes certificate_request = 1;
    */
@@ -161,7 +161,7 @@ export declare type RenewCertificateResponse = Message<"quantix.v1.RenewCertific
   certificateChain: string;
 
   /**
-   * As in RegisterResponse; at least one CA must be among those that the host trusts already.
+   * As in RegisterResponse; the host must already trust at least one of them.
    *
    * @generated from field: string ca_certificates = 2;
    */
@@ -202,14 +202,14 @@ export declare const GetTrustBundleRequestSchema: GenMessage<GetTrustBundleReque
  */
 export declare type GetTrustBundleResponse = Message<"quantix.v1.GetTrustBundleResponse"> & {
   /**
-   * Greater than that of each earlier bundle; from 1.
+   * Greater than that of each earlier bundle; starts at 1.
    *
    * @generated from field: uint64 version = 1;
    */
   version: bigint;
 
   /**
-   * Certificates in PEM, all that are to be trusted; at least one must be among those that the host trusts already.
+   * All certificates to trust, in PEM; the host must already trust at least one of them.
    *
    * @generated from field: string ca_certificates = 2;
    */
@@ -223,21 +223,22 @@ export declare type GetTrustBundleResponse = Message<"quantix.v1.GetTrustBundleR
 export declare const GetTrustBundleResponseSchema: GenMessage<GetTrustBundleResponse>;
 
 /**
- * Where the control plane can be reached: all of it, in the order in which a node that never reached any tries them. A
- * node keeps the list, tries first what it reached last, and keeps to its list where nothing is said.
+ * Where the control plane can be reached: the complete list, in the order in which a node tries it that has never
+ * reached any of them. A node stores the list, first tries the origin that it reached last, and keeps its list if this
+ * message is unset.
  *
  * @generated from message quantix.v1.Endpoints
  */
 export declare type Endpoints = Message<"quantix.v1.Endpoints"> & {
   /**
-   * Greater than that of each earlier list; from 1.
+   * Greater than that of each earlier list; starts at 1.
    *
    * @generated from field: uint64 version = 1;
    */
   version: bigint;
 
   /**
-   * `https://host:port`: addresses that it has, and those that it is going to have.
+   * `https://host:port`: present and future addresses.
    *
    * @generated from field: repeated string origins = 2;
    */
@@ -257,14 +258,14 @@ export declare const EndpointsSchema: GenMessage<Endpoints>;
  */
 export declare type HeartbeatRequest = Message<"quantix.v1.HeartbeatRequest"> & {
   /**
-   * A heartbeat that failed is not sent again; the next one has a new position.
+   * Position of the heartbeat. A failed heartbeat is not repeated; the next one has a new position.
    *
    * @generated from field: quantix.v1.Position position = 1;
    */
   position?: Position | undefined;
 
   /**
-   * Detected for this heartbeat. Empty if the host has no address that fits.
+   * Management address, detected for this heartbeat. Empty if the host has no suitable address.
    *
    * @generated from field: string management_address = 2;
    */
@@ -278,14 +279,14 @@ export declare type HeartbeatRequest = Message<"quantix.v1.HeartbeatRequest"> & 
   hostname: string;
 
   /**
-   * How the host fares.
+   * Load of the host.
    *
    * @generated from field: quantix.v1.HostLoad load = 4;
    */
   load?: HostLoad | undefined;
 
   /**
-   * How full its pools are. A pool that is missing was not looked at.
+   * Usage of its pools. A missing pool was not examined.
    *
    * @generated from field: repeated quantix.v1.PoolUsage pools = 5;
    */
@@ -306,65 +307,66 @@ export declare type HeartbeatRequest = Message<"quantix.v1.HeartbeatRequest"> & 
   acknowledged?: Position | undefined;
 
   /**
-   * Hashes of the state as it was acknowledged up to there. The control plane sets `request_full_sync` where it has
-   * applied exactly up to `acknowledged` and comes to other hashes, and where it has applied less than that (it was
-   * restored). If it has applied more, an acknowledgement is still under way, and there is nothing to compare.
+   * Hashes of the state as acknowledged up to that position. The control plane sets `request_full_sync` if it has
+   * applied exactly up to `acknowledged` and computes other hashes, and if it has applied less (it was restored). If it
+   * has applied more, an acknowledgement is still under way, and nothing is compared.
    *
    * @generated from field: quantix.v1.StateHash state_hash = 8;
    */
   stateHash?: StateHash | undefined;
 
   /**
-   * The host's clock.
+   * Time of the host's clock.
    *
    * @generated from field: google.protobuf.Timestamp client_time = 9;
    */
   clientTime?: Timestamp | undefined;
 
   /**
-   * What the host speaks.
+   * Protocol versions of the host.
    *
    * @generated from field: quantix.v1.Version version = 10;
    */
   version?: Version | undefined;
 
   /**
-   * `HardwareIdentity.boot_id`. Where it is not the one of the last full state, the control plane asks for that.
+   * `HardwareIdentity.boot_id`. If it differs from that of the last full state, the control plane requests a full
+   * state.
    *
    * @generated from field: string boot_id = 11;
    */
   bootId: string;
 
   /**
-   * Version of the CA certificates that the host keeps.
+   * Version of the CA certificates that the host has stored.
    *
    * @generated from field: uint64 trust_bundle_version = 12;
    */
   trustBundleVersion: bigint;
 
   /**
-   * Version of the list of endpoints that the host keeps.
+   * Version of the list of endpoints that the host has stored.
    *
    * @generated from field: uint64 endpoints_version = 13;
    */
   endpointsVersion: bigint;
 
   /**
-   * What is wrong with it.
+   * Health of the host.
    *
    * @generated from field: quantix.v1.HostHealth health = 14;
    */
   health?: HostHealth | undefined;
 
   /**
-   * What its virtual machines use. One that is missing was not looked at.
+   * Resource usage of its virtual machines. A missing one was not examined.
    *
    * @generated from field: repeated quantix.v1.VmStatistics vms = 15;
    */
   vms: VmStatistics[];
 
   /**
-   * What became of the assigned pools.
+   * Results of the assigned pools.
    *
    * @generated from field: repeated quantix.v1.AssignedPoolResult assigned_pools = 16;
    */
@@ -384,77 +386,77 @@ export declare const HeartbeatRequestSchema: GenMessage<HeartbeatRequest>;
  */
 export declare type HeartbeatResponse = Message<"quantix.v1.HeartbeatResponse"> & {
   /**
-   * Seconds until the next heartbeat; the host keeps to it within 1 to 3600. 0: as before.
+   * Seconds until the next heartbeat; the host accepts 1 to 3600. 0: unchanged.
    *
    * @generated from field: uint32 heartbeat_interval_seconds = 1;
    */
   heartbeatIntervalSeconds: number;
 
   /**
-   * The host is to send its full state.
+   * Whether the host must send its full state.
    *
    * @generated from field: bool request_full_sync = 2;
    */
   requestFullSync: boolean;
 
   /**
-   * Hashes of what the control plane recorded as reported by this node; unset if it has nothing to compare.
+   * Hashes of what is recorded from this node's reports; unset if there is nothing to compare.
    *
    * @generated from field: quantix.v1.StateHash state_hash = 3;
    */
   stateHash?: StateHash | undefined;
 
   /**
-   * The pools that this host should have; unset if nothing is said about them.
+   * The pools that are assigned to this host; unset if they are unchanged.
    *
    * @generated from field: quantix.v1.AssignedPools assigned_pools = 4;
    */
   assignedPools?: AssignedPools | undefined;
 
   /**
-   * The control plane's clock; hosts warn if theirs is far off.
+   * Time of the control plane's clock; hosts warn if theirs is far off.
    *
    * @generated from field: google.protobuf.Timestamp server_time = 5;
    */
   serverTime?: Timestamp | undefined;
 
   /**
-   * Whether the heartbeat was greater than the kept one. If not, it changed nothing.
+   * Whether the heartbeat's position was greater than the stored one. If not, it changed nothing.
    *
    * @generated from field: bool applied = 6;
    */
   applied: boolean;
 
   /**
-   * What is kept now.
+   * Positions stored now.
    *
    * @generated from field: quantix.v1.Kept kept = 7;
    */
   kept?: Kept | undefined;
 
   /**
-   * What the control plane speaks.
+   * Protocol versions of the control plane.
    *
    * @generated from field: quantix.v1.Version version = 8;
    */
   version?: Version | undefined;
 
   /**
-   * Version of the CA certificates that nodes are to trust; 0 if nothing is said.
+   * Version of the CA certificates that nodes must trust; 0 if unchanged.
    *
    * @generated from field: uint64 trust_bundle_version = 9;
    */
   trustBundleVersion: bigint;
 
   /**
-   * Where the control plane can be reached; unset if nothing is said, or the host has this version.
+   * Where the control plane can be reached; unset if unchanged, or if the host has this version.
    *
    * @generated from field: quantix.v1.Endpoints endpoints = 10;
    */
   endpoints?: Endpoints | undefined;
 
   /**
-   * Time servers that the host should use besides its own; unset if nothing is said.
+   * Time servers that the host should use in addition to its own; unset if unchanged.
    *
    * @generated from field: quantix.v1.TimeServers time_servers = 11;
    */
@@ -474,7 +476,7 @@ export declare const HeartbeatResponseSchema: GenMessage<HeartbeatResponse>;
  */
 export declare type TimeServers = Message<"quantix.v1.TimeServers"> & {
   /**
-   * Names or addresses.
+   * Host names or addresses.
    *
    * @generated from field: repeated string servers = 1;
    */
@@ -488,14 +490,14 @@ export declare type TimeServers = Message<"quantix.v1.TimeServers"> & {
 export declare const TimeServersSchema: GenMessage<TimeServers>;
 
 /**
- * A part of a full state. All parts have the same position and go down one stream, in order. The state is applied when
- * the last part is there, and as if it had never been sent when the stream ends before that. Parts of at most 1 MiB.
+ * A part of a full state. All parts have the same position and are sent on one stream, in order. The state is applied
+ * after the last part has arrived; if the stream ends earlier, it is discarded. Parts have at most 1 MiB.
  *
  * @generated from message quantix.v1.SyncFullStateRequest
  */
 export declare type SyncFullStateRequest = Message<"quantix.v1.SyncFullStateRequest"> & {
   /**
-   * See there. In each part.
+   * Position of the full state. In each part.
    *
    * @generated from field: quantix.v1.Position position = 1;
    */
@@ -509,30 +511,29 @@ export declare type SyncFullStateRequest = Message<"quantix.v1.SyncFullStateRequ
   managementAddress: string;
 
   /**
-   * What the host is made of. In the first part.
+   * Hardware and software of the host. In the first part.
    *
    * @generated from field: quantix.v1.HostInfo host = 3;
    */
   host?: HostInfo | undefined;
 
   /**
-   * Whether it can run virtual machines. In the first part.
+   * Whether the host can run virtual machines. In the first part.
    *
    * @generated from field: quantix.v1.Hypervisor hypervisor = 4;
    */
   hypervisor?: Hypervisor | undefined;
 
   /**
-   * Virtual machines: those of all parts are all that there are. Unset in all parts: they are not known, and nothing
-   * follows from one's absence.
+   * Virtual machines: all parts together contain all of them. Unset in all parts: they are unknown, and absence means
+   * nothing.
    *
    * @generated from field: quantix.v1.VirtualMachines vms = 5;
    */
   vms?: VirtualMachines | undefined;
 
   /**
-   * Pools: those of all parts are all that there are. Unset in all parts: they are not known, and nothing follows from
-   * one's absence.
+   * Pools: all parts together contain all of them. Unset in all parts: they are unknown, and absence means nothing.
    *
    * @generated from field: quantix.v1.StoragePools pools = 6;
    */
@@ -546,7 +547,7 @@ export declare type SyncFullStateRequest = Message<"quantix.v1.SyncFullStateRequ
   stateHash?: StateHash | undefined;
 
   /**
-   * From 1.
+   * Number of the part, from 1.
    *
    * @generated from field: uint32 part = 8;
    */
@@ -560,21 +561,21 @@ export declare type SyncFullStateRequest = Message<"quantix.v1.SyncFullStateRequ
   last: boolean;
 
   /**
-   * Volumes of pools. A pool's list may go on in later parts; a pool that is in no part was not looked into.
+   * Volumes of pools. A pool's list may continue in later parts; a pool that is in no part was not read.
    *
    * @generated from field: repeated quantix.v1.PoolVolumes volumes = 10;
    */
   volumes: PoolVolumes[];
 
   /**
-   * What the host speaks. In the first part.
+   * Protocol versions of the host. In the first part.
    *
    * @generated from field: quantix.v1.Version version = 11;
    */
   version?: Version | undefined;
 
   /**
-   * The host's clock. In the first part.
+   * Time of the host's clock. In the first part.
    *
    * @generated from field: google.protobuf.Timestamp client_time = 12;
    */
@@ -641,21 +642,21 @@ export declare type SyncFullStateResponse = Message<"quantix.v1.SyncFullStateRes
   heartbeatIntervalSeconds: number;
 
   /**
-   * Virtual machines that the control plane did not know, and recorded as discovered.
+   * Number of virtual machines that were unknown, and are now recorded as discovered.
    *
    * @generated from field: uint32 vms_discovered = 2;
    */
   vmsDiscovered: number;
 
   /**
-   * Managed virtual machines that are gone from the host: marked as lost, never deleted.
+   * Number of managed virtual machines that the host no longer has: they are marked as lost, never deleted.
    *
    * @generated from field: uint32 vms_lost = 3;
    */
   vmsLost: number;
 
   /**
-   * Pools that the control plane did not know, and recorded as unmanaged.
+   * Number of pools that were unknown, and are now recorded as unmanaged.
    *
    * @generated from field: uint32 pools_discovered = 4;
    */
@@ -669,35 +670,35 @@ export declare type SyncFullStateResponse = Message<"quantix.v1.SyncFullStateRes
   assignedPools?: AssignedPools | undefined;
 
   /**
-   * The control plane's clock.
+   * Time of the control plane's clock.
    *
    * @generated from field: google.protobuf.Timestamp server_time = 6;
    */
   serverTime?: Timestamp | undefined;
 
   /**
-   * Whether it was greater than the kept position, and applied.
+   * Whether its position was greater than the stored one, so that it was applied.
    *
    * @generated from field: bool applied = 7;
    */
   applied: boolean;
 
   /**
-   * What is kept now.
+   * Positions stored now.
    *
    * @generated from field: quantix.v1.Kept kept = 8;
    */
   kept?: Kept | undefined;
 
   /**
-   * What the control plane speaks.
+   * Protocol versions of the control plane.
    *
    * @generated from field: quantix.v1.Version version = 9;
    */
   version?: Version | undefined;
 
   /**
-   * Ids of virtual machines and pools that could not be recorded; the rest was.
+   * Ids of virtual machines and pools that could not be recorded; all others were recorded.
    *
    * @generated from field: repeated string rejected_ids = 10;
    */
@@ -717,20 +718,20 @@ export declare const SyncFullStateResponseSchema: GenMessage<SyncFullStateRespon
  */
 export declare type NotifyVMChangeRequest = Message<"quantix.v1.NotifyVMChangeRequest"> & {
   /**
-   * See there.
+   * Position of the message.
    *
    * @generated from field: quantix.v1.Position position = 1;
    */
   position?: Position | undefined;
 
   /**
-   * What is now.
+   * The present state.
    *
    * @generated from oneof quantix.v1.NotifyVMChangeRequest.change
    */
   change: {
     /**
-     * It is there, and this is how; it may be new.
+     * The virtual machine as it is now; it may be new.
      *
      * @generated from field: quantix.v1.VirtualMachine present = 2;
      */
@@ -738,7 +739,7 @@ export declare type NotifyVMChangeRequest = Message<"quantix.v1.NotifyVMChangeRe
     case: "present";
   } | {
     /**
-     * The virtual machine of this id is gone from the host.
+     * Id of a virtual machine that the host no longer has.
      *
      * @generated from field: string absent_id = 3;
      */
@@ -747,7 +748,7 @@ export declare type NotifyVMChangeRequest = Message<"quantix.v1.NotifyVMChangeRe
   } | { case: undefined; value?: undefined };
 
   /**
-   * When the host saw it, by its clock.
+   * Time at which the host noticed it, by its clock.
    *
    * @generated from field: google.protobuf.Timestamp seen_at = 4;
    */
@@ -767,21 +768,21 @@ export declare const NotifyVMChangeRequestSchema: GenMessage<NotifyVMChangeReque
  */
 export declare type NotifyVMChangeResponse = Message<"quantix.v1.NotifyVMChangeResponse"> & {
   /**
-   * The host is to send its full state.
+   * Whether the host must send its full state.
    *
    * @generated from field: bool request_full_sync = 1;
    */
   requestFullSync: boolean;
 
   /**
-   * Whether it was greater than the kept position, and applied.
+   * Whether its position was greater than the stored one, so that it was applied.
    *
    * @generated from field: bool applied = 2;
    */
   applied: boolean;
 
   /**
-   * What is kept now.
+   * Positions stored now.
    *
    * @generated from field: quantix.v1.Kept kept = 3;
    */
@@ -801,20 +802,20 @@ export declare const NotifyVMChangeResponseSchema: GenMessage<NotifyVMChangeResp
  */
 export declare type NotifyStorageChangeRequest = Message<"quantix.v1.NotifyStorageChangeRequest"> & {
   /**
-   * See there.
+   * Position of the message.
    *
    * @generated from field: quantix.v1.Position position = 1;
    */
   position?: Position | undefined;
 
   /**
-   * What is now.
+   * The present state.
    *
    * @generated from oneof quantix.v1.NotifyStorageChangeRequest.change
    */
   change: {
     /**
-     * It is there, and this is how; it may be new.
+     * The pool as it is now; it may be new.
      *
      * @generated from field: quantix.v1.StoragePool present = 2;
      */
@@ -822,7 +823,7 @@ export declare type NotifyStorageChangeRequest = Message<"quantix.v1.NotifyStora
     case: "present";
   } | {
     /**
-     * The pool of this id is gone from the host: not unmounted, but unknown to it.
+     * Id of a pool that the host no longer has: not only unmounted, but unknown to it.
      *
      * @generated from field: string absent_id = 3;
      */
@@ -831,7 +832,7 @@ export declare type NotifyStorageChangeRequest = Message<"quantix.v1.NotifyStora
   } | { case: undefined; value?: undefined };
 
   /**
-   * When the host saw it, by its clock.
+   * Time at which the host noticed it, by its clock.
    *
    * @generated from field: google.protobuf.Timestamp seen_at = 4;
    */
@@ -851,21 +852,21 @@ export declare const NotifyStorageChangeRequestSchema: GenMessage<NotifyStorageC
  */
 export declare type NotifyStorageChangeResponse = Message<"quantix.v1.NotifyStorageChangeResponse"> & {
   /**
-   * The host is to send its full state.
+   * Whether the host must send its full state.
    *
    * @generated from field: bool request_full_sync = 1;
    */
   requestFullSync: boolean;
 
   /**
-   * Whether it was greater than the kept position, and applied.
+   * Whether its position was greater than the stored one, so that it was applied.
    *
    * @generated from field: bool applied = 2;
    */
   applied: boolean;
 
   /**
-   * What is kept now.
+   * Positions stored now.
    *
    * @generated from field: quantix.v1.Kept kept = 3;
    */
@@ -885,7 +886,7 @@ export declare const NotifyStorageChangeResponseSchema: GenMessage<NotifyStorage
  */
 export declare type WatchRequest = Message<"quantix.v1.WatchRequest"> & {
   /**
-   * What the host speaks, with the verbs that it knows among its capabilities: it is sent no others.
+   * Protocol versions of the host; its capabilities include the verbs that it supports: it receives no others.
    *
    * @generated from field: quantix.v1.Version version = 1;
    */
@@ -906,19 +907,19 @@ export declare type WatchRequest = Message<"quantix.v1.WatchRequest"> & {
 export declare const WatchRequestSchema: GenMessage<WatchRequest>;
 
 /**
- * What comes down the stream.
+ * A message on the stream.
  *
  * @generated from message quantix.v1.WatchResponse
  */
 export declare type WatchResponse = Message<"quantix.v1.WatchResponse"> & {
   /**
-   * Unset: nothing but a sign of life.
+   * The content; unset for a mere sign of life.
    *
    * @generated from oneof quantix.v1.WatchResponse.content
    */
   content: {
     /**
-     * The stream is open. Always first.
+     * The stream is open. Always the first message.
      *
      * @generated from field: quantix.v1.WatchOpened opened = 1;
      */
@@ -926,7 +927,7 @@ export declare type WatchResponse = Message<"quantix.v1.WatchResponse"> & {
     case: "opened";
   } | {
     /**
-     * Something that the host is to do.
+     * A task for the host.
      *
      * @generated from field: quantix.v1.Task task = 2;
      */
@@ -934,7 +935,7 @@ export declare type WatchResponse = Message<"quantix.v1.WatchResponse"> & {
     case: "task";
   } | {
     /**
-     * A task is taken back: one that was not begun ends as CANCELED, one that was goes on.
+     * Id of a task to cancel: if it was not started, it ends as CANCELED; otherwise it continues.
      *
      * @generated from field: string cancel_task_id = 3;
      */
@@ -942,7 +943,7 @@ export declare type WatchResponse = Message<"quantix.v1.WatchResponse"> & {
     case: "cancelTaskId";
   } | {
     /**
-     * The host is to send a heartbeat at once: its answer has something new.
+     * The host must send a heartbeat at once: its answer contains news.
      *
      * @generated from field: quantix.v1.HeartbeatNow heartbeat_now = 4;
      */
@@ -958,28 +959,28 @@ export declare type WatchResponse = Message<"quantix.v1.WatchResponse"> & {
 export declare const WatchResponseSchema: GenMessage<WatchResponse>;
 
 /**
- * The stream is open.
+ * Confirms that the stream is open.
  *
  * @generated from message quantix.v1.WatchOpened
  */
 export declare type WatchOpened = Message<"quantix.v1.WatchOpened"> & {
   /**
-   * Seconds within which something comes down the stream, be it a sign of life: a host that has waited twice as long
-   * opens it anew. 1 to 600.
+   * Seconds within which the next message, or a sign of life, is sent: a host that has waited twice as long opens a new
+   * stream. 1 to 600.
    *
    * @generated from field: uint32 sign_of_life_seconds = 1;
    */
   signOfLifeSeconds: number;
 
   /**
-   * The control plane's clock, by which tasks expire.
+   * Time of the control plane's clock, by which tasks expire.
    *
    * @generated from field: google.protobuf.Timestamp server_time = 2;
    */
   serverTime?: Timestamp | undefined;
 
   /**
-   * What the control plane speaks.
+   * Protocol versions of the control plane.
    *
    * @generated from field: quantix.v1.Version version = 3;
    */
@@ -993,7 +994,7 @@ export declare type WatchOpened = Message<"quantix.v1.WatchOpened"> & {
 export declare const WatchOpenedSchema: GenMessage<WatchOpened>;
 
 /**
- * The host is to send a heartbeat at once.
+ * Requests a heartbeat at once.
  *
  * @generated from message quantix.v1.HeartbeatNow
  */
@@ -1013,7 +1014,7 @@ export declare const HeartbeatNowSchema: GenMessage<HeartbeatNow>;
  */
 export declare type ReportTaskRequest = Message<"quantix.v1.ReportTaskRequest"> & {
   /**
-   * How far it is.
+   * Progress of the task.
    *
    * @generated from field: quantix.v1.TaskReport report = 1;
    */
@@ -1027,13 +1028,13 @@ export declare type ReportTaskRequest = Message<"quantix.v1.ReportTaskRequest"> 
 export declare const ReportTaskRequestSchema: GenMessage<ReportTaskRequest>;
 
 /**
- * Answer of ReportTask: the report was recorded, or need not be.
+ * Answer of ReportTask: the report was recorded, or did not need to be.
  *
  * @generated from message quantix.v1.ReportTaskResponse
  */
 export declare type ReportTaskResponse = Message<"quantix.v1.ReportTaskResponse"> & {
   /**
-   * Whether the control plane knows the task. One that it does not know is forgotten by the host, too.
+   * Whether the control plane knows the task. If not, the host forgets it, too.
    *
    * @generated from field: bool known = 1;
    */
@@ -1053,7 +1054,7 @@ export declare const ReportTaskResponseSchema: GenMessage<ReportTaskResponse>;
  */
 export declare type LeaveRequest = Message<"quantix.v1.LeaveRequest"> & {
   /**
-   * Why, for people; may be empty.
+   * Reason for people; may be empty.
    *
    * @generated from field: string reason = 1;
    */
@@ -1081,35 +1082,37 @@ export declare type LeaveResponse = Message<"quantix.v1.LeaveResponse"> & {
 export declare const LeaveResponseSchema: GenMessage<LeaveResponse>;
 
 /**
- * What hosts call on the control plane, by the Connect protocol over HTTP/2 and TLS 1.3. The control plane never calls a
- * host: what it wants done goes down the stream of Watch.
+ * Calls of hosts to the control plane, with the Connect protocol over HTTP/2 and TLS 1.3. The control plane never calls
+ * a host: it sends its orders on the stream of Watch.
  *
- * A node is its key. Its id is made of its public key: the first 16 bytes of SHA-256 over the DER of the
- * SubjectPublicKeyInfo, as a UUID of version 8 (RFC 9562, 5.8). Every call except Register is made with the node's
- * certificate (mutual TLS), and its sender is the node whose key the certificate holds; hence no request names a node.
+ * A node is identified by its key. Its id is derived from its public key: the first 16 bytes of SHA-256 over the DER of
+ * the SubjectPublicKeyInfo, as a UUID of version 8 (RFC 9562, 5.8). Every call except Register uses the node's
+ * certificate (mutual TLS), and its sender is the node with the certificate's key; therefore, requests do not contain a
+ * node id.
  *
- * Agents have a port of their own, 9443 unless an endpoint says another, since browsers would be asked for certificates
- * there. The server sends its whole chain, the root too: a host that joins knows nothing but the root's fingerprint. The
- * name in its certificate is made of the root, never of an address: the first 16 hex digits of the SHA-256 of the root's
- * DER, then `.vdc.quantix.internal`. Hosts send it as the server's name and check nothing else, so that an endpoint can
- * be any address. A certificate may hold the names of several roots while one takes over from another.
+ * Agents use a separate port, 9443 unless an endpoint names another one, because browsers would ask people for
+ * certificates there. The server sends its whole certificate chain, including the root: a joining host knows only the
+ * root's fingerprint. The name in its certificate is derived from the root, never from an address: the first 16 hex
+ * digits of the SHA-256 of the root's DER, then `.vdc.quantix.internal`. Hosts send it as the server name and check
+ * nothing else, so that an endpoint can have any address. A certificate may contain the names of several roots during a
+ * change of roots.
  *
- * A call that is refused is answered with the error detail `Refusal`. Any other error is taken as passing, and the call
- * is made again later. Fields and enum values that one side does not know mean nothing to it.
+ * A refused call is answered with the error detail `Refusal`. Any other error is considered temporary, and the call is
+ * repeated later. Each side ignores fields and enum values that it does not know.
  *
- * Times are each side's own clock, and never compared for order: positions are. Nothing here is in pages: a full state
- * comes in parts, everything else fits into one message. (The operator's API has `page_size`, `page_token` and
- * `next_page_token` on each list, and a field mask on each update.)
+ * Times are from each side's own clock, and are never compared to determine an order: positions are. There is no
+ * paging: a full state is sent in parts, everything else fits into one message. (The operator's API has `page_size`,
+ * `page_token` and `next_page_token` on each list, and a field mask on each update.)
  *
  * @generated from service quantix.v1.NodeService
  */
 export declare const NodeService: GenService<{
   /**
-   * Makes a host a node: a join token and a certificate request for a certificate. Without client certificate; the host
-   * has checked the control plane's CA against the fingerprint in its token before it sends the token.
-   * A token belongs to the first key that presents it: the same key may present it again until it expires, since an
-   * answer can be lost; any other key is refused. A key that is already a node keeps what an administrator decided
-   * about it (maintenance, labels).
+   * Makes a host a node: exchanges a join token and a certificate request for a certificate. Uses no client
+   * certificate; before the host sends the token, it checks the control plane's CA against the token's fingerprint. A
+   * token is bound to the first key that presents it: the same key may present it again until it expires, because an
+   * answer can be lost; any other key is refused. If the key already belongs to a node, an administrator's decisions
+   * about it (maintenance, labels) remain.
    *
    * @generated from rpc quantix.v1.NodeService.Register
    */
@@ -1119,9 +1122,9 @@ export declare const NodeService: GenService<{
     output: typeof RegisterResponseSchema;
   },
   /**
-   * A new certificate for the same key, asked for when a third of the old one's life is left. The only call that is also
-   * taken with a certificate that has expired, for 365 days: a host may have been switched off. After that it is refused
-   * with CERTIFICATE_EXPIRED.
+   * Issues a new certificate for the same key, requested when a third of the old one's lifetime is left. It is the only
+   * call that also accepts an expired certificate, for 365 days: a host may have been switched off. After that, it is
+   * refused with CERTIFICATE_EXPIRED.
    *
    * @generated from rpc quantix.v1.NodeService.RenewCertificate
    */
@@ -1131,8 +1134,8 @@ export declare const NodeService: GenService<{
     output: typeof RenewCertificateResponseSchema;
   },
   /**
-   * The CA certificates that nodes are to trust. Asked for when a heartbeat's answer tells another version than the node
-   * keeps. While one root takes over from another both are in it, until every node has told the new version.
+   * Returns the CA certificates that nodes must trust, requested when a heartbeat's answer names another version than
+   * the node has stored. During a change of roots it contains both, until every node has reported the new version.
    *
    * @generated from rpc quantix.v1.NodeService.GetTrustBundle
    */
@@ -1142,8 +1145,8 @@ export declare const NodeService: GenService<{
     output: typeof GetTrustBundleResponseSchema;
   },
   /**
-   * Says that the node lives, where it is and how it fares. Never changes what an administrator decided about it. Needs no
-   * full state before it.
+   * Reports that the node is alive, its address and its load. Never changes an administrator's decisions about it. Can
+   * precede the full state.
    *
    * @generated from rpc quantix.v1.NodeService.Heartbeat
    */
@@ -1153,8 +1156,8 @@ export declare const NodeService: GenService<{
     output: typeof HeartbeatResponseSchema;
   },
   /**
-   * Everything that the host knows. The first state message of each run of the agent, and the answer to
-   * `request_full_sync`. Replaces what the control plane recorded as reported by this node, once the last part is there.
+   * Sends everything that the host knows. It is the first state message of each run of the agent, and follows
+   * `request_full_sync`. Replaces everything recorded from this node's reports, after the last part has arrived.
    *
    * @generated from rpc quantix.v1.NodeService.SyncFullState
    */
@@ -1164,7 +1167,8 @@ export declare const NodeService: GenService<{
     output: typeof SyncFullStateResponseSchema;
   },
   /**
-   * One virtual machine came, changed or went. Applied by replacing it: the same message twice is harmless.
+   * Reports that a virtual machine appeared, changed or disappeared. Replaces its record: sending the message twice is
+   * harmless.
    *
    * @generated from rpc quantix.v1.NodeService.NotifyVMChange
    */
@@ -1174,7 +1178,7 @@ export declare const NodeService: GenService<{
     output: typeof NotifyVMChangeResponseSchema;
   },
   /**
-   * One storage pool came, changed or went.
+   * Reports that a storage pool appeared, changed or disappeared.
    *
    * @generated from rpc quantix.v1.NodeService.NotifyStorageChange
    */
@@ -1184,8 +1188,8 @@ export declare const NodeService: GenService<{
     output: typeof NotifyStorageChangeResponseSchema;
   },
   /**
-   * Opens the stream of what the node is to do; the node holds it open, and opens it again when it breaks. A newer stream
-   * of a node ends its older one.
+   * Opens the stream of orders for the node; the node keeps it open, and opens it again after a loss. A new stream of a
+   * node ends its older one.
    *
    * @generated from rpc quantix.v1.NodeService.Watch
    */
@@ -1195,7 +1199,7 @@ export declare const NodeService: GenService<{
     output: typeof WatchResponseSchema;
   },
   /**
-   * How far a task is. Sent again until it is answered.
+   * Reports the progress of a task. Repeated until it is answered.
    *
    * @generated from rpc quantix.v1.NodeService.ReportTask
    */
@@ -1205,8 +1209,8 @@ export declare const NodeService: GenService<{
     output: typeof ReportTaskResponseSchema;
   },
   /**
-   * The node takes its leave: its certificate is revoked, what it reported is kept as left. It needs a new join token to
-   * come back.
+   * Leaves the control plane: the node's certificate is revoked, its reports are kept and marked as left. It needs a
+   * new join token to return.
    *
    * @generated from rpc quantix.v1.NodeService.Leave
    */

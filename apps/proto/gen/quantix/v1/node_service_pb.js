@@ -200,25 +200,27 @@ export const LeaveResponseSchema = /*@__PURE__*/
   messageDesc(file_quantix_v1_node_service, 25);
 
 /**
- * What hosts call on the control plane, by the Connect protocol over HTTP/2 and TLS 1.3. The control plane never calls a
- * host: what it wants done goes down the stream of Watch.
+ * Calls of hosts to the control plane, with the Connect protocol over HTTP/2 and TLS 1.3. The control plane never calls
+ * a host: it sends its orders on the stream of Watch.
  *
- * A node is its key. Its id is made of its public key: the first 16 bytes of SHA-256 over the DER of the
- * SubjectPublicKeyInfo, as a UUID of version 8 (RFC 9562, 5.8). Every call except Register is made with the node's
- * certificate (mutual TLS), and its sender is the node whose key the certificate holds; hence no request names a node.
+ * A node is identified by its key. Its id is derived from its public key: the first 16 bytes of SHA-256 over the DER of
+ * the SubjectPublicKeyInfo, as a UUID of version 8 (RFC 9562, 5.8). Every call except Register uses the node's
+ * certificate (mutual TLS), and its sender is the node with the certificate's key; therefore, requests do not contain a
+ * node id.
  *
- * Agents have a port of their own, 9443 unless an endpoint says another, since browsers would be asked for certificates
- * there. The server sends its whole chain, the root too: a host that joins knows nothing but the root's fingerprint. The
- * name in its certificate is made of the root, never of an address: the first 16 hex digits of the SHA-256 of the root's
- * DER, then `.vdc.quantix.internal`. Hosts send it as the server's name and check nothing else, so that an endpoint can
- * be any address. A certificate may hold the names of several roots while one takes over from another.
+ * Agents use a separate port, 9443 unless an endpoint names another one, because browsers would ask people for
+ * certificates there. The server sends its whole certificate chain, including the root: a joining host knows only the
+ * root's fingerprint. The name in its certificate is derived from the root, never from an address: the first 16 hex
+ * digits of the SHA-256 of the root's DER, then `.vdc.quantix.internal`. Hosts send it as the server name and check
+ * nothing else, so that an endpoint can have any address. A certificate may contain the names of several roots during a
+ * change of roots.
  *
- * A call that is refused is answered with the error detail `Refusal`. Any other error is taken as passing, and the call
- * is made again later. Fields and enum values that one side does not know mean nothing to it.
+ * A refused call is answered with the error detail `Refusal`. Any other error is considered temporary, and the call is
+ * repeated later. Each side ignores fields and enum values that it does not know.
  *
- * Times are each side's own clock, and never compared for order: positions are. Nothing here is in pages: a full state
- * comes in parts, everything else fits into one message. (The operator's API has `page_size`, `page_token` and
- * `next_page_token` on each list, and a field mask on each update.)
+ * Times are from each side's own clock, and are never compared to determine an order: positions are. There is no
+ * paging: a full state is sent in parts, everything else fits into one message. (The operator's API has `page_size`,
+ * `page_token` and `next_page_token` on each list, and a field mask on each update.)
  *
  * @generated from service quantix.v1.NodeService
  */

@@ -11,35 +11,36 @@ import type { Message } from "@bufbuild/protobuf";
 export declare const file_quantix_v1_position: GenFile;
 
 /**
- * Where a message stands among all messages of its node. A message that is sent again keeps its position, and a node has
- * one state message (SyncFullState, NotifyVMChange, NotifyStorageChange) under way at a time.
+ * The position of a message among all messages of its node. A message that is sent again keeps its position, and a node
+ * has only one state message (SyncFullState, NotifyVMChange, NotifyStorageChange) under way at a time.
  *
- * The control plane keeps two positions of each node: that of the last state message it applied, and that of the last
- * heartbeat it applied. Positions compare by epoch, then by number.
- *  - A state message or heartbeat that is not greater than its kept position changes nothing, and its answer says so:
- *    `applied` is false.
- *  - A notification whose epoch is greater than the kept one cannot be applied, since the full state that begins the
- *    epoch is missing: `applied` is false, and `request_full_sync` true.
- *  - A heartbeat needs no full state before it: that a node lives is told also while its state cannot be.
+ * The control plane stores two positions of each node: that of the last applied state message, and that of the last
+ * applied heartbeat. Positions are compared by epoch, then by number.
+ * - A state message or heartbeat that is not greater than its stored position changes nothing, and its answer says so:
+ *   `applied` is false.
+ * - A notification with a greater epoch than the stored one cannot be applied, because the full state that starts the
+ *   epoch is missing: `applied` is false, and `request_full_sync` is true.
+ * - A heartbeat needs no full state before it: a node can report that it is alive even while its state cannot be
+ *   reported.
  *
- * Every answer brings what is kept, after the message. From it the node sees what became of its message:
- *  - `applied`, or its very position is kept and it had sent it before (the answer was lost): it has arrived.
- *  - A kept epoch that is greater than its own, or a kept number of its own epoch that it has not given out yet: it is
- *    not where it thought to be (its disk was restored or copied). It begins an epoch above both kept ones, and sends
- *    its full state.
+ * Every answer contains the positions stored after the message. They tell the node what happened to its message:
+ * - `applied`, or the message's own position is stored and it had been sent before (the answer was lost): it has
+ *   arrived.
+ * - A stored epoch greater than its own, or a stored number of its own epoch that it has not used yet: its disk was
+ *   restored or copied. It starts an epoch above both stored ones, and sends its full state.
  *
  * @generated from message quantix.v1.Position
  */
 export declare type Position = Message<"quantix.v1.Position"> & {
   /**
-   * Which run of the agent this is: greater than that of each earlier run of the node. Kept beside the node's key.
+   * Number of this run of the agent: greater than that of each earlier run of the node. Stored next to the node's key.
    *
    * @generated from field: uint64 epoch = 1;
    */
   epoch: bigint;
 
   /**
-   * Counts the messages of the run, from 1. Numbers may be left out.
+   * Number of the message in this run, from 1. Numbers may be skipped.
    *
    * @generated from field: uint64 number = 2;
    */
@@ -53,20 +54,20 @@ export declare type Position = Message<"quantix.v1.Position"> & {
 export declare const PositionSchema: GenMessage<Position>;
 
 /**
- * The positions of a node that the control plane keeps. What it keeps none of is unset.
+ * The positions of a node that the control plane stores; unset if there is none.
  *
  * @generated from message quantix.v1.Kept
  */
 export declare type Kept = Message<"quantix.v1.Kept"> & {
   /**
-   * Of the last state message that was applied.
+   * Position of the last applied state message.
    *
    * @generated from field: quantix.v1.Position state = 1;
    */
   state?: Position | undefined;
 
   /**
-   * Of the last heartbeat that was applied.
+   * Position of the last applied heartbeat.
    *
    * @generated from field: quantix.v1.Position heartbeat = 2;
    */
@@ -80,37 +81,38 @@ export declare type Kept = Message<"quantix.v1.Kept"> & {
 export declare const KeptSchema: GenMessage<Kept>;
 
 /**
- * What both sides hold to be the state of a node: hashes that each can compute from what was sent and acknowledged.
+ * Hashes of the state of a node, which each side can compute from what was sent and acknowledged.
  *
- * Each hash is SHA-256 in lower case hex over one line per object, sorted by the bytes of its id. A line is the fields
- * below, in this order, each as a netstring (its length in bytes in decimal, `:`, its bytes in UTF-8, `,`), and ends
- * with a line feed (0x0A). Numbers are written in decimal without leading zeros, enums as their numbers, booleans as
- * `0` or `1`. No objects give the hash of no bytes: e3b0c442…b855.
- *  - VirtualMachine: id, name, power_state, cpus, memory_bytes, persistent, autostart; from form 1 on also managed,
- *    definition_generation, definition_sha256.
- *  - StoragePool: id, name, type, health, mount_path, source, writable; from form 1 on also assigned_id.
+ * Each hash is SHA-256 in lower case hex over one line per object, sorted by the bytes of its id. A line consists of
+ * the fields below, in this order, each as a netstring (its length in bytes in decimal, `:`, its bytes in UTF-8, `,`),
+ * and ends with a line feed (0x0A). Numbers are written in decimal without leading zeros, enums as their numbers,
+ * booleans as `0` or `1`. Without objects, it is the hash of no bytes: e3b0c442…b855.
+ * - VirtualMachine: id, name, power_state, cpus, memory_bytes, persistent, autostart; since form 1 also managed,
+ *   definition_generation, definition_sha256.
+ * - StoragePool: id, name, type, health, mount_path, source, writable; since form 1 also assigned_id.
+ *
  * Hashes of different forms are not compared.
  *
  * @generated from message quantix.v1.StateHash
  */
 export declare type StateHash = Message<"quantix.v1.StateHash"> & {
   /**
-   * Over the virtual machines; empty where they are not known, and then it is not compared.
+   * Hash of the virtual machines; empty if they are unknown, and then not compared.
    *
    * @generated from field: string vms = 1;
    */
   vms: string;
 
   /**
-   * Over the storage pools; empty where they are not known, and then it is not compared.
+   * Hash of the storage pools; empty if they are unknown, and then not compared.
    *
    * @generated from field: string pools = 2;
    */
   pools: string;
 
   /**
-   * Which fields a line has. A node writes the greatest form that it and the control plane's version know: 0 for a
-   * control plane of protocol version 1, else 1.
+   * Form of the lines, which determines their fields. A node uses the greatest form that it and the control plane's
+   * protocol version know: 0 for a control plane of protocol version 1, else 1.
    *
    * @generated from field: uint32 form = 3;
    */

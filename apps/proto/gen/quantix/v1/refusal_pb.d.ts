@@ -11,25 +11,25 @@ import type { Message } from "@bufbuild/protobuf";
 export declare const file_quantix_v1_refusal: GenFile;
 
 /**
- * Goes with a Connect error as its detail: only this makes a refusal, so that a proxy's 403 or 404 is none.
- * The error's code is `unauthenticated` for tokens, `invalid_argument` for requests, `resource_exhausted` for too many
- * calls, `failed_precondition` for versions, `permission_denied` for all else.
+ * Detail of a Connect error: only an error with this detail is a refusal; a proxy's 403 or 404 is not. The error's code
+ * is `unauthenticated` for tokens, `invalid_argument` for requests, `resource_exhausted` for too many calls,
+ * `failed_precondition` for versions, and `permission_denied` for all others.
  *
- * No refusal is for ever: what was decided can be taken back, and a database restored. A node that is refused shows it
- * to its operator, and goes on asking, slowly.
+ * No refusal is permanent: decisions can be reversed, and a database can be restored. A refused node shows the refusal
+ * to its operator, and continues to ask at long intervals.
  *
  * @generated from message quantix.v1.Refusal
  */
 export declare type Refusal = Message<"quantix.v1.Refusal"> & {
   /**
-   * Why.
+   * The reason.
    *
    * @generated from field: quantix.v1.RefusalReason reason = 1;
    */
   reason: RefusalReason;
 
   /**
-   * Seconds after which it is worth asking again; 0: whatever the node thinks fit, such as an hour.
+   * Seconds after which a retry makes sense; 0: the node decides, for example an hour.
    *
    * @generated from field: uint32 retry_after_seconds = 2;
    */
@@ -43,20 +43,20 @@ export declare type Refusal = Message<"quantix.v1.Refusal"> & {
 export declare const RefusalSchema: GenMessage<Refusal>;
 
 /**
- * Why a call is refused. A reason that the node does not know is one that passes: it tries again after `retry_after`.
+ * Why a call is refused. A node treats an unknown reason as temporary: it tries again after `retry_after`.
  *
  * @generated from enum quantix.v1.RefusalReason
  */
 export enum RefusalReason {
   /**
-   * Not said.
+   * Unspecified.
    *
    * @generated from enum value: REFUSAL_REASON_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * No such join token.
+   * The join token does not exist.
    *
    * @generated from enum value: REFUSAL_REASON_TOKEN_UNKNOWN = 1;
    */
@@ -77,7 +77,7 @@ export enum RefusalReason {
   TOKEN_EXPIRED = 3,
 
   /**
-   * The certificate request is not one that this control plane signs.
+   * The certificate request is not acceptable.
    *
    * @generated from enum value: REFUSAL_REASON_REQUEST_INVALID = 4;
    */
@@ -91,7 +91,7 @@ export enum RefusalReason {
   NODE_UNKNOWN = 5,
 
   /**
-   * The node was deleted, or has left. It comes back only by a new join token.
+   * The node was deleted, or has left. It can return only with a new join token.
    *
    * @generated from enum value: REFUSAL_REASON_NODE_DELETED = 6;
    */
@@ -105,36 +105,36 @@ export enum RefusalReason {
   CERTIFICATE_REVOKED = 7,
 
   /**
-   * The two sides have no protocol version in common; the message of the error names both.
+   * The two sides have no common protocol version; the error's message names both.
    *
    * @generated from enum value: REFUSAL_REASON_VERSION_UNSUPPORTED = 8;
    */
   VERSION_UNSUPPORTED = 8,
 
   /**
-   * Another host is at work with the same key: the disk of one was copied. One of the two must join anew.
+   * Another host uses the same key: a disk was copied. One of the two must join again.
    *
    * @generated from enum value: REFUSAL_REASON_DUPLICATE_KEY = 9;
    */
   DUPLICATE_KEY = 9,
 
   /**
-   * The certificate expired longer ago than it can be renewed.
+   * The certificate expired too long ago to be renewed.
    *
    * @generated from enum value: REFUSAL_REASON_CERTIFICATE_EXPIRED = 10;
    */
   CERTIFICATE_EXPIRED = 10,
 
   /**
-   * The certificate is good, but the control plane, restored from a backup, has no record of the node: an administrator
-   * has to say whether it belongs here.
+   * The certificate is valid, but the control plane was restored from a backup and has no record of the node: an
+   * administrator must decide whether it belongs here.
    *
    * @generated from enum value: REFUSAL_REASON_ADOPTION_PENDING = 11;
    */
   ADOPTION_PENDING = 11,
 
   /**
-   * More calls than this node may make.
+   * The node makes too many calls.
    *
    * @generated from enum value: REFUSAL_REASON_TOO_MANY_CALLS = 12;
    */

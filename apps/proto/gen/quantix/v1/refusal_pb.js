@@ -24,7 +24,7 @@ export const RefusalReasonSchema = /*@__PURE__*/
   enumDesc(file_quantix_v1_refusal, 0);
 
 /**
- * Why a call is refused. A reason that the node does not know is one that passes: it tries again after `retry_after`.
+ * Why a call is refused. A node treats an unknown reason as temporary: it tries again after `retry_after`.
  *
  * @generated from enum quantix.v1.RefusalReason
  */

@@ -12,13 +12,13 @@ import type { VolumeFormat } from "./vm_spec_pb.js";
 export declare const file_quantix_v1_storage: GenFile;
 
 /**
- * A storage pool as its host finds it: status, never specification.
+ * A storage pool as seen by its host: status, never specification.
  *
  * @generated from message quantix.v1.StoragePool
  */
 export declare type StoragePool = Message<"quantix.v1.StoragePool"> & {
   /**
-   * The same at each look and after each restart. It is a UUID where the pool has one, such as a file system's.
+   * Stable across readings and restarts. A UUID if the pool has one, such as its file system's.
    *
    * @generated from field: string id = 1;
    */
@@ -32,28 +32,28 @@ export declare type StoragePool = Message<"quantix.v1.StoragePool"> & {
   name: string;
 
   /**
-   * What it is made of.
+   * Type.
    *
    * @generated from field: quantix.v1.PoolType type = 3;
    */
   type: PoolType;
 
   /**
-   * How it fares.
+   * Health.
    *
    * @generated from field: quantix.v1.PoolHealth health = 4;
    */
   health: PoolHealth;
 
   /**
-   * Where it is mounted; empty for a volume group and for an unmounted pool.
+   * Mount point; empty for a volume group and for an unmounted pool.
    *
    * @generated from field: string mount_path = 5;
    */
   mountPath: string;
 
   /**
-   * What is mounted: a device, `server:/export`, a volume group.
+   * Source of the mount, or volume group: a device, `server:/export`, a name.
    *
    * @generated from field: string source = 6;
    */
@@ -74,14 +74,14 @@ export declare type StoragePool = Message<"quantix.v1.StoragePool"> & {
   problem: string;
 
   /**
-   * How full it was when this was sent. Not part of the hash; each heartbeat brings it anew.
+   * Usage when the message was sent. Not part of the hash; each heartbeat updates it.
    *
    * @generated from field: quantix.v1.PoolUsage usage = 9;
    */
   usage?: PoolUsage | undefined;
 
   /**
-   * `AssignedPool.id` if the control plane assigned it; else empty.
+   * `AssignedPool.id` if the control plane has assigned it; else empty.
    *
    * @generated from field: string assigned_id = 10;
    */
@@ -95,7 +95,7 @@ export declare type StoragePool = Message<"quantix.v1.StoragePool"> & {
 export declare const StoragePoolSchema: GenMessage<StoragePool>;
 
 /**
- * How full a pool is.
+ * Usage of a pool.
  *
  * @generated from message quantix.v1.PoolUsage
  */
@@ -108,37 +108,36 @@ export declare type PoolUsage = Message<"quantix.v1.PoolUsage"> & {
   poolId: string;
 
   /**
-   * Bytes; 0 where it is not mounted.
+   * In bytes; 0 if it is not mounted.
    *
    * @generated from field: uint64 total_bytes = 2;
    */
   totalBytes: bigint;
 
   /**
-   * Bytes in use.
+   * Used bytes.
    *
    * @generated from field: uint64 used_bytes = 3;
    */
   usedBytes: bigint;
 
   /**
-   * Bytes that can still be written.
+   * Available bytes.
    *
    * @generated from field: uint64 available_bytes = 4;
    */
   availableBytes: bigint;
 
   /**
-   * Volumes in it.
+   * Number of volumes.
    *
    * @generated from field: uint32 volumes = 5;
    */
   volumes: number;
 
   /**
-   * SHA-256, lower case hex, over the pool's volumes, written as the objects of StateHash are: name, format,
-   * capacity_bytes, sorted by name. Empty if they are not known. Where it differs from what is recorded, the control
-   * plane asks for the full state.
+   * SHA-256 in lower case hex over the pool's volumes, in the format of StateHash: name, format, capacity_bytes, sorted
+   * by name. Empty if they are unknown. If it differs from the recorded one, the control plane requests the full state.
    *
    * @generated from field: string volumes_sha256 = 6;
    */
@@ -152,7 +151,7 @@ export declare type PoolUsage = Message<"quantix.v1.PoolUsage"> & {
 export declare const PoolUsageSchema: GenMessage<PoolUsage>;
 
 /**
- * A volume as its host finds it.
+ * A volume as seen by its host.
  *
  * @generated from message quantix.v1.Volume
  */
@@ -165,7 +164,7 @@ export declare type Volume = Message<"quantix.v1.Volume"> & {
   name: string;
 
   /**
-   * What it is written in.
+   * Format.
    *
    * @generated from field: quantix.v1.VolumeFormat format = 2;
    */
@@ -179,7 +178,7 @@ export declare type Volume = Message<"quantix.v1.Volume"> & {
   capacityBytes: bigint;
 
   /**
-   * Bytes that it takes up.
+   * Allocated bytes.
    *
    * @generated from field: uint64 allocated_bytes = 4;
    */
@@ -193,7 +192,7 @@ export declare type Volume = Message<"quantix.v1.Volume"> & {
 export declare const VolumeSchema: GenMessage<Volume>;
 
 /**
- * All volumes of a pool, or, in one part of a full state, some of them.
+ * All volumes of a pool, or, in a part of a full state, some of them.
  *
  * @generated from message quantix.v1.PoolVolumes
  */
@@ -220,8 +219,8 @@ export declare type PoolVolumes = Message<"quantix.v1.PoolVolumes"> & {
 export declare const PoolVolumesSchema: GenMessage<PoolVolumes>;
 
 /**
- * The pools that this host should have. Where it is set it is the whole list: a pool that is missing is to be unmounted,
- * and an empty list says that none is assigned. Where it is not set, nothing is said and nothing changes.
+ * The pools that are assigned to this host. If it is set, it is the complete list: a pool that is missing must be
+ * unmounted, and an empty list means that no pool is assigned. If it is unset, nothing changes.
  *
  * @generated from message quantix.v1.AssignedPools
  */
@@ -241,7 +240,7 @@ export declare type AssignedPools = Message<"quantix.v1.AssignedPools"> & {
 export declare const AssignedPoolsSchema: GenMessage<AssignedPools>;
 
 /**
- * A pool that the control plane assigned to this host.
+ * A pool that the control plane has assigned to this host.
  *
  * @generated from message quantix.v1.AssignedPool
  */
@@ -261,14 +260,14 @@ export declare type AssignedPool = Message<"quantix.v1.AssignedPool"> & {
   name: string;
 
   /**
-   * What it is made of.
+   * Type.
    *
    * @generated from field: quantix.v1.PoolType type = 3;
    */
   type: PoolType;
 
   /**
-   * What to mount: the UUID of a file system, `server:/export`, a volume group, a directory.
+   * Source of the mount: the UUID of a file system, `server:/export`, a volume group, a directory.
    *
    * @generated from field: string source = 4;
    */
@@ -289,7 +288,7 @@ export declare type AssignedPool = Message<"quantix.v1.AssignedPool"> & {
 export declare const AssignedPoolSchema: GenMessage<AssignedPool>;
 
 /**
- * What became of an assigned pool on the host.
+ * The result of an assigned pool on the host.
  *
  * @generated from message quantix.v1.AssignedPoolResult
  */
@@ -302,14 +301,14 @@ export declare type AssignedPoolResult = Message<"quantix.v1.AssignedPoolResult"
   id: string;
 
   /**
-   * `StoragePool.id` of what it is on the host; empty if it did not come up.
+   * Its `StoragePool.id` on the host; empty if it is not available.
    *
    * @generated from field: string pool_id = 2;
    */
   poolId: string;
 
   /**
-   * Why it did not, for people; empty if it did.
+   * Why it is not available, for people; empty if it is.
    *
    * @generated from field: string problem = 3;
    */
@@ -323,27 +322,27 @@ export declare type AssignedPoolResult = Message<"quantix.v1.AssignedPoolResult"
 export declare const AssignedPoolResultSchema: GenMessage<AssignedPoolResult>;
 
 /**
- * What a storage pool is made of. There is no other numbering of it.
+ * Types of storage pools. There is no other numbering of them.
  *
  * @generated from enum quantix.v1.PoolType
  */
 export enum PoolType {
   /**
-   * Not known.
+   * Unknown.
    *
    * @generated from enum value: POOL_TYPE_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * A directory on a file system that holds other things too.
+   * A directory on a file system that also holds other things.
    *
    * @generated from enum value: POOL_TYPE_DIRECTORY = 1;
    */
   DIRECTORY = 1,
 
   /**
-   * A local file system of its own.
+   * A separate local file system.
    *
    * @generated from enum value: POOL_TYPE_FILESYSTEM = 2;
    */
@@ -370,13 +369,13 @@ export enum PoolType {
 export declare const PoolTypeSchema: GenEnum<PoolType>;
 
 /**
- * How a pool fares on one host. There is no other numbering of it.
+ * Health of a pool on one host. There is no other numbering of it.
  *
  * @generated from enum quantix.v1.PoolHealth
  */
 export enum PoolHealth {
   /**
-   * Not known.
+   * Unknown.
    *
    * @generated from enum value: POOL_HEALTH_UNSPECIFIED = 0;
    */
@@ -390,14 +389,14 @@ export enum PoolHealth {
   HEALTHY = 1,
 
   /**
-   * Usable, but something is wrong; `problem` says what.
+   * Usable, but with a problem; see `problem`.
    *
    * @generated from enum value: POOL_HEALTH_DEGRADED = 2;
    */
   DEGRADED = 2,
 
   /**
-   * There, but not usable.
+   * Present, but not usable.
    *
    * @generated from enum value: POOL_HEALTH_FAILED = 3;
    */

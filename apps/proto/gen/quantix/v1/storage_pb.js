@@ -67,7 +67,7 @@ export const PoolTypeSchema = /*@__PURE__*/
   enumDesc(file_quantix_v1_storage, 0);
 
 /**
- * What a storage pool is made of. There is no other numbering of it.
+ * Types of storage pools. There is no other numbering of them.
  *
  * @generated from enum quantix.v1.PoolType
  */
@@ -81,7 +81,7 @@ export const PoolHealthSchema = /*@__PURE__*/
   enumDesc(file_quantix_v1_storage, 1);
 
 /**
- * How a pool fares on one host. There is no other numbering of it.
+ * Health of a pool on one host. There is no other numbering of it.
  *
  * @generated from enum quantix.v1.PoolHealth
  */

@@ -14,53 +14,53 @@ import type { AssignedPool } from "./storage_pb.js";
 export declare const file_quantix_v1_task: GenFile;
 
 /**
- * Something that a host is to do, once.
+ * An action for a host to carry out once.
  *
- * The control plane sends every task that is not finished on each new stream, until its end was reported: a task arrives
- * at least once. The host keeps a journal of the tasks that it began and finished, over restarts: a task is done at most
- * once. Tasks of one object are done one after another, in the order in which they came.
+ * The control plane sends every unfinished task on each new stream, until its end was reported: a task arrives at least
+ * once. The host keeps a journal of started and finished tasks, across restarts: a task is carried out at most once.
+ * Tasks of one object are carried out one after another, in their order of arrival.
  *
  * @generated from message quantix.v1.Task
  */
 export declare type Task = Message<"quantix.v1.Task"> & {
   /**
-   * UUID. The same id is the same task, whatever else it says.
+   * UUID. Tasks with the same id are the same task, independent of the other fields.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Of a task of a virtual machine: the generation of its definition that whoever asked for it had in mind. A host that
-   * has been given another one since does not do it (OUTDATED). 0: whatever it is.
+   * For tasks of a virtual machine: the generation of the definition that the requester has seen. A host that has
+   * received another generation since refuses the task (OUTDATED). 0: any generation.
    *
    * @generated from field: uint64 generation = 2;
    */
   generation: bigint;
 
   /**
-   * By the control plane's clock; the host reckons with the difference of clocks that it sees. A task that was not begun
-   * by then is not begun (EXPIRED); one that is under way then ends as TIMEOUT.
+   * Deadline by the control plane's clock; the host corrects it by the observed difference of the clocks. A task that
+   * is not started by then is not started (EXPIRED); one that is still running then ends as TIMEOUT.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 3;
    */
   expiresAt?: Timestamp | undefined;
 
   /**
-   * Who asked for it, for the host's log.
+   * The requester, for the host's log.
    *
    * @generated from field: string requested_by = 4;
    */
   requestedBy: string;
 
   /**
-   * What is to be done. One that the host does not know arrives as unset, and ends as UNSUPPORTED.
+   * The action. One that the host does not know arrives as unset, and ends as UNSUPPORTED.
    *
    * @generated from oneof quantix.v1.Task.verb
    */
   verb: {
     /**
-     * See there; so are all others.
+     * See DefineVm.
      *
      * @generated from field: quantix.v1.DefineVm define_vm = 10;
      */
@@ -68,7 +68,7 @@ export declare type Task = Message<"quantix.v1.Task"> & {
     case: "defineVm";
   } | {
     /**
-     * See there.
+     * See StartVm.
      *
      * @generated from field: quantix.v1.StartVm start_vm = 11;
      */
@@ -76,7 +76,7 @@ export declare type Task = Message<"quantix.v1.Task"> & {
     case: "startVm";
   } | {
     /**
-     * See there.
+     * See ShutdownVm.
      *
      * @generated from field: quantix.v1.ShutdownVm shutdown_vm = 12;
      */
@@ -84,7 +84,7 @@ export declare type Task = Message<"quantix.v1.Task"> & {
     case: "shutdownVm";
   } | {
     /**
-     * See there.
+     * See StopVm.
      *
      * @generated from field: quantix.v1.StopVm stop_vm = 13;
      */
@@ -92,7 +92,7 @@ export declare type Task = Message<"quantix.v1.Task"> & {
     case: "stopVm";
   } | {
     /**
-     * See there.
+     * See RebootVm.
      *
      * @generated from field: quantix.v1.RebootVm reboot_vm = 14;
      */
@@ -100,7 +100,7 @@ export declare type Task = Message<"quantix.v1.Task"> & {
     case: "rebootVm";
   } | {
     /**
-     * See there.
+     * See UndefineVm.
      *
      * @generated from field: quantix.v1.UndefineVm undefine_vm = 15;
      */
@@ -108,7 +108,7 @@ export declare type Task = Message<"quantix.v1.Task"> & {
     case: "undefineVm";
   } | {
     /**
-     * See there.
+     * See CreateVolume.
      *
      * @generated from field: quantix.v1.CreateVolume create_volume = 16;
      */
@@ -116,7 +116,7 @@ export declare type Task = Message<"quantix.v1.Task"> & {
     case: "createVolume";
   } | {
     /**
-     * See there.
+     * See DeleteVolume.
      *
      * @generated from field: quantix.v1.DeleteVolume delete_volume = 17;
      */
@@ -124,7 +124,7 @@ export declare type Task = Message<"quantix.v1.Task"> & {
     case: "deleteVolume";
   } | {
     /**
-     * See there.
+     * See MountPool.
      *
      * @generated from field: quantix.v1.MountPool mount_pool = 18;
      */
@@ -132,7 +132,7 @@ export declare type Task = Message<"quantix.v1.Task"> & {
     case: "mountPool";
   } | {
     /**
-     * See there.
+     * See UnmountPool.
      *
      * @generated from field: quantix.v1.UnmountPool unmount_pool = 19;
      */
@@ -140,7 +140,7 @@ export declare type Task = Message<"quantix.v1.Task"> & {
     case: "unmountPool";
   } | {
     /**
-     * See there.
+     * See ConfigureNetwork.
      *
      * @generated from field: quantix.v1.ConfigureNetwork configure_network = 20;
      */
@@ -148,7 +148,7 @@ export declare type Task = Message<"quantix.v1.Task"> & {
     case: "configureNetwork";
   } | {
     /**
-     * See there.
+     * See SetMaintenance.
      *
      * @generated from field: quantix.v1.SetMaintenance set_maintenance = 21;
      */
@@ -156,7 +156,7 @@ export declare type Task = Message<"quantix.v1.Task"> & {
     case: "setMaintenance";
   } | {
     /**
-     * See there.
+     * See UpdateHost.
      *
      * @generated from field: quantix.v1.UpdateHost update_host = 22;
      */
@@ -172,14 +172,14 @@ export declare type Task = Message<"quantix.v1.Task"> & {
 export declare const TaskSchema: GenMessage<Task>;
 
 /**
- * Defines a virtual machine, or changes its definition; one that runs takes the change at its next start. A generation
- * that the host has already is done; an older one is OUTDATED.
+ * Defines a virtual machine, or changes its definition; a running one uses the change from its next start. If the host
+ * has this generation already, the task is done; an older one is OUTDATED.
  *
  * @generated from message quantix.v1.DefineVm
  */
 export declare type DefineVm = Message<"quantix.v1.DefineVm"> & {
   /**
-   * What it is to be.
+   * Its specification.
    *
    * @generated from field: quantix.v1.VmSpec spec = 1;
    */
@@ -193,7 +193,7 @@ export declare type DefineVm = Message<"quantix.v1.DefineVm"> & {
 export declare const DefineVmSchema: GenMessage<DefineVm>;
 
 /**
- * Starts a virtual machine; done if it runs. A paused one goes on.
+ * Starts a virtual machine; done if it is running. A paused one is resumed.
  *
  * @generated from message quantix.v1.StartVm
  */
@@ -213,8 +213,8 @@ export declare type StartVm = Message<"quantix.v1.StartVm"> & {
 export declare const StartVmSchema: GenMessage<StartVm>;
 
 /**
- * Asks a guest to shut down, and waits until it has; done if it is off. A guest that does not care makes it end as
- * TIMEOUT; it runs on then.
+ * Requests a guest to shut down, and waits until it has; done if it is off. If the guest ignores the request, the task
+ * ends as TIMEOUT and the guest continues to run.
  *
  * @generated from message quantix.v1.ShutdownVm
  */
@@ -234,7 +234,7 @@ export declare type ShutdownVm = Message<"quantix.v1.ShutdownVm"> & {
 export declare const ShutdownVmSchema: GenMessage<ShutdownVm>;
 
 /**
- * Ends a virtual machine at once, as if its power was cut; done if it is off.
+ * Stops a virtual machine at once, as if its power was cut; done if it is off.
  *
  * @generated from message quantix.v1.StopVm
  */
@@ -254,7 +254,7 @@ export declare type StopVm = Message<"quantix.v1.StopVm"> & {
 export declare const StopVmSchema: GenMessage<StopVm>;
 
 /**
- * Restarts a guest that runs.
+ * Restarts a running guest.
  *
  * @generated from message quantix.v1.RebootVm
  */
@@ -267,7 +267,7 @@ export declare type RebootVm = Message<"quantix.v1.RebootVm"> & {
   vmId: string;
 
   /**
-   * As if its reset button was pressed; else the guest is asked.
+   * Whether to reset it as if its reset button was pressed; otherwise, the guest is requested to restart.
    *
    * @generated from field: bool force = 2;
    */
@@ -281,8 +281,8 @@ export declare type RebootVm = Message<"quantix.v1.RebootVm"> & {
 export declare const RebootVmSchema: GenMessage<RebootVm>;
 
 /**
- * Removes the definition of a virtual machine that is off, its UEFI variables and TPM state; never its disks. Done if
- * there is none.
+ * Removes the definition of a virtual machine that is off, with its UEFI variables and TPM state, but never its disks.
+ * Done if it does not exist.
  *
  * @generated from message quantix.v1.UndefineVm
  */
@@ -302,20 +302,20 @@ export declare type UndefineVm = Message<"quantix.v1.UndefineVm"> & {
 export declare const UndefineVmSchema: GenMessage<UndefineVm>;
 
 /**
- * Makes a volume. Done if it is there with this format and capacity; CONFLICT if there is another one of its name.
+ * Creates a volume. Done if it exists with this format and capacity; CONFLICT if its name is used by a different one.
  *
  * @generated from message quantix.v1.CreateVolume
  */
 export declare type CreateVolume = Message<"quantix.v1.CreateVolume"> & {
   /**
-   * Where, and under which name.
+   * Its pool and name.
    *
    * @generated from field: quantix.v1.VolumeRef volume = 1;
    */
   volume?: VolumeRef | undefined;
 
   /**
-   * RAW or QCOW2; RAW in a volume group.
+   * RAW or QCOW2; only RAW in a volume group.
    *
    * @generated from field: quantix.v1.VolumeFormat format = 2;
    */
@@ -336,13 +336,13 @@ export declare type CreateVolume = Message<"quantix.v1.CreateVolume"> & {
 export declare const CreateVolumeSchema: GenMessage<CreateVolume>;
 
 /**
- * Removes a volume, with everything on it. Done if there is none; CONFLICT if a virtual machine of this host has it.
+ * Removes a volume with its content. Done if it does not exist; CONFLICT if a virtual machine of this host uses it.
  *
  * @generated from message quantix.v1.DeleteVolume
  */
 export declare type DeleteVolume = Message<"quantix.v1.DeleteVolume"> & {
   /**
-   * Which one.
+   * The volume.
    *
    * @generated from field: quantix.v1.VolumeRef volume = 1;
    */
@@ -356,13 +356,14 @@ export declare type DeleteVolume = Message<"quantix.v1.DeleteVolume"> & {
 export declare const DeleteVolumeSchema: GenMessage<DeleteVolume>;
 
 /**
- * Brings up a pool besides those that were assigned, for good: the next AssignedPools has it, too. Done if it is up.
+ * Makes a pool available in addition to the assigned ones, permanently: the next AssignedPools contains it, too. Done
+ * if it is available.
  *
  * @generated from message quantix.v1.MountPool
  */
 export declare type MountPool = Message<"quantix.v1.MountPool"> & {
   /**
-   * What it is.
+   * The pool.
    *
    * @generated from field: quantix.v1.AssignedPool pool = 1;
    */
@@ -376,7 +377,7 @@ export declare type MountPool = Message<"quantix.v1.MountPool"> & {
 export declare const MountPoolSchema: GenMessage<MountPool>;
 
 /**
- * Lets an assigned pool go; what is on it stays. Done if it is not there; CONFLICT while something uses it.
+ * Unmounts an assigned pool; its content stays. Done if it is not there; CONFLICT while it is in use.
  *
  * @generated from message quantix.v1.UnmountPool
  */
@@ -396,28 +397,28 @@ export declare type UnmountPool = Message<"quantix.v1.UnmountPool"> & {
 export declare const UnmountPoolSchema: GenMessage<UnmountPool>;
 
 /**
- * Configures an interface. The host undoes it, and the task fails, unless it reaches the control plane over the new
- * configuration within `confirm_within_seconds`.
+ * Configures an interface. The host reverts the change, and the task fails, unless the host reaches the control plane
+ * with the new configuration within `confirm_within_seconds`.
  *
  * @generated from message quantix.v1.ConfigureNetwork
  */
 export declare type ConfigureNetwork = Message<"quantix.v1.ConfigureNetwork"> & {
   /**
-   * Interface.
+   * Name of the interface.
    *
    * @generated from field: string interface = 1;
    */
   interface: string;
 
   /**
-   * Lines `KEY=value` as in the host's own configuration (docs/network.md); empty removes what is configured for it.
+   * Lines `KEY=value` in the format of the host's own configuration (docs/network.md); empty removes its configuration.
    *
    * @generated from field: repeated string settings = 2;
    */
   settings: string[];
 
   /**
-   * Seconds, 10 to 600; 0: 60.
+   * In seconds, 10 to 600; 0 means 60.
    *
    * @generated from field: uint32 confirm_within_seconds = 3;
    */
@@ -431,20 +432,21 @@ export declare type ConfigureNetwork = Message<"quantix.v1.ConfigureNetwork"> & 
 export declare const ConfigureNetworkSchema: GenMessage<ConfigureNetwork>;
 
 /**
- * Enters or leaves maintenance. In maintenance the host starts no virtual machine, at boot neither; what runs goes on.
+ * Starts or ends maintenance. While it is on, the host starts no virtual machines, not even at boot; running ones
+ * continue.
  *
  * @generated from message quantix.v1.SetMaintenance
  */
 export declare type SetMaintenance = Message<"quantix.v1.SetMaintenance"> & {
   /**
-   * Whether to enter it.
+   * Whether to start it.
    *
    * @generated from field: bool enabled = 1;
    */
   enabled: boolean;
 
   /**
-   * Why, for people on the host's console.
+   * Reason, for people at the host's console.
    *
    * @generated from field: string reason = 2;
    */
@@ -458,9 +460,9 @@ export declare type SetMaintenance = Message<"quantix.v1.SetMaintenance"> & {
 export declare const SetMaintenanceSchema: GenMessage<SetMaintenance>;
 
 /**
- * Brings a release to the host, which checks it by the keys of its image, and restarts into it unless it is to be staged
- * only. Done when the host has found it well and stays with it, or has it already; CONFLICT if it went back to the version
- * before, or guests run and the host is not in maintenance.
+ * Installs a release on the host, which verifies it with the keys of its image, and restarts into it unless it is only
+ * to be staged. Done once the host is healthy with it and has confirmed it, or if the host has it already; CONFLICT if
+ * the host rolled back to the previous version, or guests are running and the host is not in maintenance.
  *
  * @generated from message quantix.v1.UpdateHost
  */
@@ -473,7 +475,7 @@ export declare type UpdateHost = Message<"quantix.v1.UpdateHost"> & {
   channel: string;
 
   /**
-   * Its serial: the control plane serves it below /updates/at/SERIAL/ at the port of NodeService.
+   * Its serial: the control plane serves it below /updates/at/SERIAL/ on the port of NodeService.
    *
    * @generated from field: uint64 serial = 2;
    */
@@ -487,7 +489,7 @@ export declare type UpdateHost = Message<"quantix.v1.UpdateHost"> & {
   version: string;
 
   /**
-   * Leaves the restart to somebody.
+   * Whether to stage the release without a restart.
    *
    * @generated from field: bool stage_only = 4;
    */
@@ -501,7 +503,7 @@ export declare type UpdateHost = Message<"quantix.v1.UpdateHost"> & {
 export declare const UpdateHostSchema: GenMessage<UpdateHost>;
 
 /**
- * Why a task was not done.
+ * Why a task failed.
  *
  * @generated from message quantix.v1.TaskError
  */
@@ -514,7 +516,7 @@ export declare type TaskError = Message<"quantix.v1.TaskError"> & {
   code: TaskErrorCode;
 
   /**
-   * For people, in the words of what refused it.
+   * For people, in the words of the component that refused it.
    *
    * @generated from field: string message = 2;
    */
@@ -528,7 +530,7 @@ export declare type TaskError = Message<"quantix.v1.TaskError"> & {
 export declare const TaskErrorSchema: GenMessage<TaskError>;
 
 /**
- * What a task came to.
+ * The result of a task.
  *
  * @generated from message quantix.v1.TaskResult
  */
@@ -562,7 +564,7 @@ export declare type TaskResult = Message<"quantix.v1.TaskResult"> & {
 export declare const TaskResultSchema: GenMessage<TaskResult>;
 
 /**
- * How far a task is. Of two reports of one task the one with the greater number counts, and a final one is never
+ * Progress of a task. Of two reports of one task, the one with the greater number counts, and a final one is never
  * replaced.
  *
  * @generated from message quantix.v1.TaskReport
@@ -576,56 +578,56 @@ export declare type TaskReport = Message<"quantix.v1.TaskReport"> & {
   taskId: string;
 
   /**
-   * Counts the reports of the task, from 1; goes on after a restart of the agent.
+   * Number of the report for this task, from 1; continues after a restart of the agent.
    *
    * @generated from field: uint32 number = 2;
    */
   number: number;
 
   /**
-   * How far it is.
+   * State of the task.
    *
    * @generated from field: quantix.v1.TaskState state = 3;
    */
   state: TaskState;
 
   /**
-   * 0 to 100.
+   * Progress from 0 to 100.
    *
    * @generated from field: uint32 progress_percent = 4;
    */
   progressPercent: number;
 
   /**
-   * What it does at this moment, for people.
+   * What it is doing at the moment, for people.
    *
    * @generated from field: string message = 5;
    */
   message: string;
 
   /**
-   * Of FAILED.
+   * For FAILED.
    *
    * @generated from field: quantix.v1.TaskError error = 6;
    */
   error?: TaskError | undefined;
 
   /**
-   * Of DONE.
+   * For DONE.
    *
    * @generated from field: quantix.v1.TaskResult result = 7;
    */
   result?: TaskResult | undefined;
 
   /**
-   * When it was begun, by the host's clock; unset before.
+   * Start time by the host's clock; unset before the start.
    *
    * @generated from field: google.protobuf.Timestamp started_at = 8;
    */
   startedAt?: Timestamp | undefined;
 
   /**
-   * When it ended, by the host's clock; unset before.
+   * End time by the host's clock; unset before the end.
    *
    * @generated from field: google.protobuf.Timestamp finished_at = 9;
    */
@@ -639,27 +641,27 @@ export declare type TaskReport = Message<"quantix.v1.TaskReport"> & {
 export declare const TaskReportSchema: GenMessage<TaskReport>;
 
 /**
- * How far a task is.
+ * States of a task.
  *
  * @generated from enum quantix.v1.TaskState
  */
 export enum TaskState {
   /**
-   * Not said.
+   * Unspecified.
    *
    * @generated from enum value: TASK_STATE_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * The host has it, and has not begun.
+   * The host has received it, and has not started it.
    *
    * @generated from enum value: TASK_STATE_ACCEPTED = 1;
    */
   ACCEPTED = 1,
 
   /**
-   * Under way.
+   * Running.
    *
    * @generated from enum value: TASK_STATE_RUNNING = 2;
    */
@@ -673,7 +675,7 @@ export enum TaskState {
   DONE = 3,
 
   /**
-   * Not done; `error` says why. Final.
+   * Failed; `error` says why. Final.
    *
    * @generated from enum value: TASK_STATE_FAILED = 4;
    */
@@ -686,27 +688,27 @@ export enum TaskState {
 export declare const TaskStateSchema: GenEnum<TaskState>;
 
 /**
- * Why a task was not done.
+ * Why a task failed.
  *
  * @generated from enum quantix.v1.TaskErrorCode
  */
 export enum TaskErrorCode {
   /**
-   * Not said.
+   * Unspecified.
    *
    * @generated from enum value: TASK_ERROR_CODE_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * The host does not know the verb, or a value in it.
+   * The host does not support the verb, or a value in it.
    *
    * @generated from enum value: TASK_ERROR_CODE_UNSUPPORTED = 1;
    */
   UNSUPPORTED = 1,
 
   /**
-   * What it says cannot be done anywhere.
+   * The request is invalid on any host.
    *
    * @generated from enum value: TASK_ERROR_CODE_INVALID = 2;
    */
@@ -720,49 +722,49 @@ export enum TaskErrorCode {
   NOT_FOUND = 3,
 
   /**
-   * The state of the host is against it; the message says how.
+   * The state of the host does not permit it; see the message.
    *
    * @generated from enum value: TASK_ERROR_CODE_CONFLICT = 4;
    */
   CONFLICT = 4,
 
   /**
-   * It was not begun by its deadline.
+   * It was not started by its deadline.
    *
    * @generated from enum value: TASK_ERROR_CODE_EXPIRED = 5;
    */
   EXPIRED = 5,
 
   /**
-   * It was not done by its deadline.
+   * It was not completed by its deadline.
    *
    * @generated from enum value: TASK_ERROR_CODE_TIMEOUT = 6;
    */
   TIMEOUT = 6,
 
   /**
-   * Something that it needs does not answer: libvirt, a pool, the disk of the journal.
+   * Something that it needs does not answer: libvirt, a pool, the disk with the journal.
    *
    * @generated from enum value: TASK_ERROR_CODE_UNAVAILABLE = 7;
    */
   UNAVAILABLE = 7,
 
   /**
-   * The agent ended while it did it, and what came of it cannot be told; the message says what is to be seen now.
+   * The agent ended during the task, and the outcome is unknown; the message describes the present state.
    *
    * @generated from enum value: TASK_ERROR_CODE_INTERRUPTED = 8;
    */
   INTERRUPTED = 8,
 
   /**
-   * A newer generation is there.
+   * The host has a newer generation.
    *
    * @generated from enum value: TASK_ERROR_CODE_OUTDATED = 9;
    */
   OUTDATED = 9,
 
   /**
-   * It was taken back before it was begun.
+   * It was canceled before it was started.
    *
    * @generated from enum value: TASK_ERROR_CODE_CANCELED = 10;
    */

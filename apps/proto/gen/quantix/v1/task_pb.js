@@ -139,7 +139,7 @@ export const TaskStateSchema = /*@__PURE__*/
   enumDesc(file_quantix_v1_task, 0);
 
 /**
- * How far a task is.
+ * States of a task.
  *
  * @generated from enum quantix.v1.TaskState
  */
@@ -153,7 +153,7 @@ export const TaskErrorCodeSchema = /*@__PURE__*/
   enumDesc(file_quantix_v1_task, 1);
 
 /**
- * Why a task was not done.
+ * Why a task failed.
  *
  * @generated from enum quantix.v1.TaskErrorCode
  */

@@ -11,25 +11,24 @@ import type { Message } from "@bufbuild/protobuf";
 export declare const file_quantix_v1_version: GenFile;
 
 /**
- * What one side speaks. Two sides whose versions differ by one work together: the newer one does without what the older
- * one does not know. Where none fits, the control plane refuses with VERSION_UNSUPPORTED.
+ * Versions that one side supports. Two sides whose versions differ by one can work together: the newer one does without
+ * what the older one does not know. If there is no common version, the control plane refuses with VERSION_UNSUPPORTED.
  *
- * Version 1: Register, RenewCertificate, Heartbeat, SyncFullState, NotifyVMChange, NotifyStorageChange.
- * Version 2: Watch, ReportTask, Leave, GetTrustBundle, endpoints, form 1 of StateHash.
- * A side that says nothing is of version 1.
+ * Version 1: Register, RenewCertificate, Heartbeat, SyncFullState, NotifyVMChange, NotifyStorageChange. Version 2:
+ * Watch, ReportTask, Leave, GetTrustBundle, endpoints, form 1 of StateHash. A side that sends no version has version 1.
  *
  * @generated from message quantix.v1.Version
  */
 export declare type Version = Message<"quantix.v1.Version"> & {
   /**
-   * The newest version of the protocol that the sender speaks.
+   * Newest protocol version that the sender supports.
    *
    * @generated from field: uint32 protocol = 1;
    */
   protocol: number;
 
   /**
-   * The oldest one.
+   * Oldest protocol version that the sender supports.
    *
    * @generated from field: uint32 oldest_protocol = 2;
    */
@@ -43,8 +42,8 @@ export declare type Version = Message<"quantix.v1.Version"> & {
   program: string;
 
   /**
-   * What the sender can do beyond its protocol's version, or, as a host, can do at all: `task.define_vm` for the verb
-   * `define_vm` of a task, and so on for each verb. Unknown ones mean nothing.
+   * Capabilities of the sender beyond its protocol version; for a host also the supported verbs: `task.define_vm` for
+   * the verb `define_vm` of a task, and so on for each verb. Unknown ones are ignored.
    *
    * @generated from field: repeated string capabilities = 4;
    */

@@ -12,14 +12,14 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 export declare const file_quantix_v1_vm: GenFile;
 
 /**
- * A virtual machine as its host finds it: status, never specification. The control plane takes over `power_state` and
- * presence; every other field tells it what is there and does not change its definition.
+ * A virtual machine as seen by its host: status, never specification. The control plane records `power_state` and
+ * presence; every other field only describes the present state and does not change its definition.
  *
  * @generated from message quantix.v1.VirtualMachine
  */
 export declare type VirtualMachine = Message<"quantix.v1.VirtualMachine"> & {
   /**
-   * UUID, lower case, as libvirt has it. Never the nil UUID.
+   * UUID in lower case, as in libvirt. Never the nil UUID.
    *
    * @generated from field: string id = 1;
    */
@@ -33,7 +33,7 @@ export declare type VirtualMachine = Message<"quantix.v1.VirtualMachine"> & {
   name: string;
 
   /**
-   * What it does.
+   * Power state.
    *
    * @generated from field: quantix.v1.PowerState power_state = 3;
    */
@@ -47,14 +47,14 @@ export declare type VirtualMachine = Message<"quantix.v1.VirtualMachine"> & {
   cpus: number;
 
   /**
-   * Memory that it may use, bytes.
+   * Memory that it may use, in bytes.
    *
    * @generated from field: uint64 memory_bytes = 5;
    */
   memoryBytes: bigint;
 
   /**
-   * Whether its definition outlives its end (libvirt: persistent).
+   * Whether its definition remains after it ends (libvirt: persistent).
    *
    * @generated from field: bool persistent = 6;
    */
@@ -68,43 +68,44 @@ export declare type VirtualMachine = Message<"quantix.v1.VirtualMachine"> & {
   autostart: boolean;
 
   /**
-   * How often `power_state` was seen to change in this run of the agent (see `Position.epoch`). Not part of the hash.
+   * Number of observed changes of `power_state` in this run of the agent (see `Position.epoch`). Not part of the hash.
    *
    * @generated from field: uint64 power_state_changes = 8;
    */
   powerStateChanges: bigint;
 
   /**
-   * When `power_state` was last seen to change, by the host's clock; unset if it has not since the agent started.
+   * Time of the last observed change of `power_state`, by the host's clock; unset if there was none since the agent
+   * started.
    *
    * @generated from field: google.protobuf.Timestamp power_state_changed_at = 9;
    */
   powerStateChangedAt?: Timestamp | undefined;
 
   /**
-   * Whether it was defined from a VmSpec. The host keeps this in the definition's metadata.
+   * Whether it was defined from a VmSpec. The host stores this in the definition's metadata.
    *
    * @generated from field: bool managed = 10;
    */
   managed: boolean;
 
   /**
-   * `VmSpec.generation` that it was defined from; 0 if it was not.
+   * `VmSpec.generation` of its definition; 0 if it was not defined from a VmSpec.
    *
    * @generated from field: uint64 definition_generation = 11;
    */
   definitionGeneration: bigint;
 
   /**
-   * SHA-256, lower case hex, of libvirt's own XML of its definition; empty if that is not known. Where it differs from
-   * what the host told after it carried out DefineVm, somebody has changed the definition since.
+   * SHA-256 in lower case hex of libvirt's own XML of its definition; empty if unknown. If it differs from what the
+   * host reported after DefineVm, somebody has changed the definition since.
    *
    * @generated from field: string definition_sha256 = 12;
    */
   definitionSha256: string;
 
   /**
-   * Disks. Not part of the hash: the hash of the definition is.
+   * Disks. Not part of the hash, which includes the hash of the definition.
    *
    * @generated from field: repeated quantix.v1.VmDisk disks = 13;
    */
@@ -118,7 +119,7 @@ export declare type VirtualMachine = Message<"quantix.v1.VirtualMachine"> & {
   nics: VmNic[];
 
   /**
-   * How its console is reached on the host; unset if it does not run or has none. Not part of the hash.
+   * How to reach its console on the host; unset if it is not running or has none. Not part of the hash.
    *
    * @generated from field: quantix.v1.VmConsole console = 15;
    */
@@ -138,7 +139,7 @@ export declare const VirtualMachineSchema: GenMessage<VirtualMachine>;
  */
 export declare type VmDisk = Message<"quantix.v1.VmDisk"> & {
   /**
-   * What the guest's bus calls it: `vda`.
+   * Name of the device on the guest's bus: `vda`.
    *
    * @generated from field: string target = 1;
    */
@@ -152,7 +153,7 @@ export declare type VmDisk = Message<"quantix.v1.VmDisk"> & {
   source: string;
 
   /**
-   * `StoragePool.id` of the pool that it lies in; empty if it lies in none.
+   * `StoragePool.id` of its pool; empty if it is in none.
    *
    * @generated from field: string pool_id = 3;
    */
@@ -166,7 +167,7 @@ export declare type VmDisk = Message<"quantix.v1.VmDisk"> & {
   cdrom: boolean;
 
   /**
-   * `qcow2`, `raw`; empty if the definition does not say.
+   * `qcow2`, `raw`; empty if the definition does not state it.
    *
    * @generated from field: string format = 5;
    */
@@ -186,28 +187,28 @@ export declare const VmDiskSchema: GenMessage<VmDisk>;
  */
 export declare type VmNic = Message<"quantix.v1.VmNic"> & {
   /**
-   * MAC address, lower case with colons.
+   * MAC address in lower case, with colons.
    *
    * @generated from field: string mac = 1;
    */
   mac: string;
 
   /**
-   * Bridge that it is attached to; empty if it is attached to none.
+   * Bridge that it is attached to; empty if none.
    *
    * @generated from field: string bridge = 2;
    */
   bridge: string;
 
   /**
-   * libvirt's network that it is attached to; empty if it is attached to none.
+   * libvirt's network that it is attached to; empty if none.
    *
    * @generated from field: string network = 3;
    */
   network: string;
 
   /**
-   * VLAN id; 0 without.
+   * VLAN id; 0 if none.
    *
    * @generated from field: uint32 vlan_id = 4;
    */
@@ -221,13 +222,13 @@ export declare type VmNic = Message<"quantix.v1.VmNic"> & {
 export declare const VmNicSchema: GenMessage<VmNic>;
 
 /**
- * The console of a virtual machine that runs.
+ * The console of a running virtual machine.
  *
  * @generated from message quantix.v1.VmConsole
  */
 export declare type VmConsole = Message<"quantix.v1.VmConsole"> & {
   /**
-   * Port of VNC on the host's loopback; 0 without.
+   * VNC port on the host's loopback address; 0 if none.
    *
    * @generated from field: uint32 vnc_port = 1;
    */
@@ -248,7 +249,7 @@ export declare type VmConsole = Message<"quantix.v1.VmConsole"> & {
 export declare const VmConsoleSchema: GenMessage<VmConsole>;
 
 /**
- * What a virtual machine that runs uses. Counters run since its start.
+ * Resource usage of a running virtual machine. Counters start at its start.
  *
  * @generated from message quantix.v1.VmStatistics
  */
@@ -261,14 +262,14 @@ export declare type VmStatistics = Message<"quantix.v1.VmStatistics"> & {
   vmId: string;
 
   /**
-   * Nanoseconds of processor time.
+   * Processor time in nanoseconds.
    *
    * @generated from field: uint64 cpu_time_ns = 2;
    */
   cpuTimeNs: bigint;
 
   /**
-   * Memory of the host that it takes up, bytes.
+   * Used memory of the host, in bytes.
    *
    * @generated from field: uint64 memory_used_bytes = 3;
    */
@@ -303,7 +304,8 @@ export declare type VmStatistics = Message<"quantix.v1.VmStatistics"> & {
   networkSentBytes: bigint;
 
   /**
-   * Addresses of the guest, IPv4 and IPv6, as its agent, a lease or its traffic tells; empty if none is known.
+   * Addresses of the guest, IPv4 and IPv6, as known from its guest agent, a lease or its traffic; empty if none is
+   * known.
    *
    * @generated from field: repeated string addresses = 8;
    */
@@ -317,13 +319,13 @@ export declare type VmStatistics = Message<"quantix.v1.VmStatistics"> & {
 export declare const VmStatisticsSchema: GenMessage<VmStatistics>;
 
 /**
- * Whether the host can run virtual machines at all.
+ * Whether the host can run virtual machines.
  *
  * @generated from message quantix.v1.Hypervisor
  */
 export declare type Hypervisor = Message<"quantix.v1.Hypervisor"> & {
   /**
-   * False if libvirt does not answer. The host then knows nothing about its virtual machines, and says nothing.
+   * False if libvirt does not answer. The host then does not know its virtual machines, and does not report them.
    *
    * @generated from field: bool available = 1;
    */
@@ -337,7 +339,7 @@ export declare type Hypervisor = Message<"quantix.v1.Hypervisor"> & {
   version: string;
 
   /**
-   * Why it does not answer, for people; empty if it does.
+   * Why libvirt does not answer, for people; empty if it does.
    *
    * @generated from field: string problem = 3;
    */
@@ -351,41 +353,42 @@ export declare type Hypervisor = Message<"quantix.v1.Hypervisor"> & {
 export declare const HypervisorSchema: GenMessage<Hypervisor>;
 
 /**
- * What a virtual machine does. The numbers are libvirt's (`virDomainState`), and there is no other numbering of them.
+ * Power states of a virtual machine. The numbers are libvirt's (`virDomainState`), and there is no other numbering of
+ * them.
  *
  * @generated from enum quantix.v1.PowerState
  */
 export enum PowerState {
   /**
-   * Not known; libvirt's `nostate`.
+   * Unknown; libvirt's `nostate`.
    *
    * @generated from enum value: POWER_STATE_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * Runs.
+   * Running.
    *
    * @generated from enum value: POWER_STATE_RUNNING = 1;
    */
   RUNNING = 1,
 
   /**
-   * Runs, and waits for a resource.
+   * Running, and waiting for a resource.
    *
    * @generated from enum value: POWER_STATE_BLOCKED = 2;
    */
   BLOCKED = 2,
 
   /**
-   * Paused by someone; its memory is kept.
+   * Paused by somebody; its memory is kept.
    *
    * @generated from enum value: POWER_STATE_PAUSED = 3;
    */
   PAUSED = 3,
 
   /**
-   * Is being shut down by its guest.
+   * Being shut down by its guest.
    *
    * @generated from enum value: POWER_STATE_SHUTTING_DOWN = 4;
    */
@@ -399,7 +402,7 @@ export enum PowerState {
   SHUT_OFF = 5,
 
   /**
-   * Ended by a fault.
+   * Ended by a failure.
    *
    * @generated from enum value: POWER_STATE_CRASHED = 6;
    */

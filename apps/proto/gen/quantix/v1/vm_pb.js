@@ -60,7 +60,8 @@ export const PowerStateSchema = /*@__PURE__*/
   enumDesc(file_quantix_v1_vm, 0);
 
 /**
- * What a virtual machine does. The numbers are libvirt's (`virDomainState`), and there is no other numbering of them.
+ * Power states of a virtual machine. The numbers are libvirt's (`virDomainState`), and there is no other numbering of
+ * them.
  *
  * @generated from enum quantix.v1.PowerState
  */

@@ -11,35 +11,36 @@ import type { Message } from "@bufbuild/protobuf";
 export declare const file_quantix_v1_vm_spec: GenFile;
 
 /**
- * What a virtual machine is to be. The control plane writes it, the host makes libvirt's definition of it. Nothing in it
- * is a path or XML of the host, and a host refuses (INVALID) what it cannot make whole.
+ * Specification of a virtual machine. The control plane writes it, and the host creates libvirt's definition from it.
+ * It contains no path or XML of the host, and a host refuses (INVALID) a specification that it cannot implement
+ * completely.
  *
  * @generated from message quantix.v1.VmSpec
  */
 export declare type VmSpec = Message<"quantix.v1.VmSpec"> & {
   /**
-   * UUID, lower case, chosen by the control plane.
+   * UUID in lower case, chosen by the control plane.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Counts the changes of this specification, from 1. A host never goes back to an older one.
+   * Number of this version of the specification, from 1. A host never returns to an older one.
    *
    * @generated from field: uint64 generation = 2;
    */
   generation: bigint;
 
   /**
-   * Name on the host: 1 to 64 letters, digits, `.`, `_`, `-` and spaces within; unique there.
+   * Name on the host: 1 to 64 letters, digits, `.`, `_`, `-` and inner spaces; unique there.
    *
    * @generated from field: string name = 3;
    */
   name: string;
 
   /**
-   * For people; at most 1,024 characters, no control characters but line feeds.
+   * Description for people; at most 1,024 characters, no control characters except line feeds.
    *
    * @generated from field: string description = 4;
    */
@@ -53,49 +54,49 @@ export declare type VmSpec = Message<"quantix.v1.VmSpec"> & {
   cpus: number;
 
   /**
-   * How they are divided; unset: one socket.
+   * Their topology; unset: one socket.
    *
    * @generated from field: quantix.v1.CpuTopology topology = 6;
    */
   topology?: CpuTopology | undefined;
 
   /**
-   * What processor the guest sees.
+   * Processor that the guest sees.
    *
    * @generated from field: quantix.v1.CpuModel cpu_model = 7;
    */
   cpuModel: CpuModel;
 
   /**
-   * libvirt's name of a processor, such as `EPYC`; of CPU_MODEL_NAMED only.
+   * libvirt's name of a processor, such as `EPYC`; only for CPU_MODEL_NAMED.
    *
    * @generated from field: string cpu_model_name = 8;
    */
   cpuModelName: string;
 
   /**
-   * Memory, bytes: a multiple of 1 MiB, at least 16 MiB.
+   * Memory in bytes: a multiple of 1 MiB, at least 16 MiB.
    *
    * @generated from field: uint64 memory_bytes = 9;
    */
   memoryBytes: bigint;
 
   /**
-   * What boots it.
+   * Firmware.
    *
    * @generated from field: quantix.v1.Firmware firmware = 10;
    */
   firmware: Firmware;
 
   /**
-   * In boot order where several have one; at most 64.
+   * Disks, at most 64; sorted by boot order if several have one.
    *
    * @generated from field: repeated quantix.v1.DiskSpec disks = 11;
    */
   disks: DiskSpec[];
 
   /**
-   * At most 32.
+   * Network cards, at most 32.
    *
    * @generated from field: repeated quantix.v1.NicSpec nics = 12;
    */
@@ -109,14 +110,15 @@ export declare type VmSpec = Message<"quantix.v1.VmSpec"> & {
   autostart: boolean;
 
   /**
-   * Guests start in this order at boot, 0 to 99,999; those of one number by name. Unset: 1000.
+   * Guests are started in this order at boot, 0 to 99,999; guests with the same number are started by name. Unset:
+   * 1000.
    *
    * @generated from field: optional uint32 start_order = 14;
    */
   startOrder?: number | undefined;
 
   /**
-   * What becomes of it when its host goes down.
+   * What happens to it when its host shuts down.
    *
    * @generated from field: quantix.v1.HostStopPolicy host_stop = 15;
    */
@@ -130,14 +132,14 @@ export declare type VmSpec = Message<"quantix.v1.VmSpec"> & {
   tpm: boolean;
 
   /**
-   * Whether its clock shows local time, as Windows wants it; else UTC.
+   * Whether its clock shows local time, as Windows expects; otherwise UTC.
    *
    * @generated from field: bool clock_local_time = 17;
    */
   clockLocalTime: boolean;
 
   /**
-   * Whether it has a screen, reachable by VNC on the host's loopback.
+   * Whether it has a screen, which VNC reaches on the host's loopback address.
    *
    * @generated from field: bool screen = 18;
    */
@@ -151,27 +153,27 @@ export declare type VmSpec = Message<"quantix.v1.VmSpec"> & {
 export declare const VmSpecSchema: GenMessage<VmSpec>;
 
 /**
- * How virtual processors are divided. Their product is `VmSpec.cpus`.
+ * Topology of virtual processors. The product of the fields is `VmSpec.cpus`.
  *
  * @generated from message quantix.v1.CpuTopology
  */
 export declare type CpuTopology = Message<"quantix.v1.CpuTopology"> & {
   /**
-   * At least 1.
+   * Sockets, at least 1.
    *
    * @generated from field: uint32 sockets = 1;
    */
   sockets: number;
 
   /**
-   * Of each socket, at least 1.
+   * Cores per socket, at least 1.
    *
    * @generated from field: uint32 cores = 2;
    */
   cores: number;
 
   /**
-   * Of each core, at least 1.
+   * Threads per core, at least 1.
    *
    * @generated from field: uint32 threads = 3;
    */
@@ -191,7 +193,7 @@ export declare const CpuTopologySchema: GenMessage<CpuTopology>;
  */
 export declare type DiskSpec = Message<"quantix.v1.DiskSpec"> & {
   /**
-   * Which volume; unset for an empty CD-ROM drive, required for a disk.
+   * The volume; unset for an empty CD-ROM drive, required for a disk.
    *
    * @generated from field: quantix.v1.VolumeRef volume = 1;
    */
@@ -205,44 +207,44 @@ export declare type DiskSpec = Message<"quantix.v1.DiskSpec"> & {
   cdrom: boolean;
 
   /**
-   * How the guest sees it.
+   * Bus.
    *
    * @generated from field: quantix.v1.DiskBus bus = 3;
    */
   bus: DiskBus;
 
   /**
-   * What the volume is written in: RAW or QCOW2; of a CD-ROM RAW, ISO or UNSPECIFIED, which are all the same. It is never
-   * guessed, since a guest can write what it likes to the beginning of a raw volume. A QCOW2 that takes contents from
-   * another file is refused.
+   * Format of the volume: RAW or QCOW2; for a CD-ROM drive RAW, ISO or UNSPECIFIED, which are equivalent. It is never
+   * detected, because a guest can write anything to the beginning of a raw volume. A QCOW2 volume with a backing file
+   * or external data file is refused.
    *
    * @generated from field: quantix.v1.VolumeFormat format = 4;
    */
   format: VolumeFormat;
 
   /**
-   * 1 for what is booted first, and so on; 0: it is not booted.
+   * Boot order, starting with 1; 0: it is not booted.
    *
    * @generated from field: uint32 boot_order = 5;
    */
   bootOrder: number;
 
   /**
-   * Whether the guest cannot write to it. Always so for a CD-ROM.
+   * Whether the guest cannot write to it. Always true for a CD-ROM drive.
    *
    * @generated from field: bool read_only = 6;
    */
   readOnly: boolean;
 
   /**
-   * What the guest sees as its serial number: at most 20 letters, digits, `_`, `-`; empty without.
+   * Serial number that the guest sees: at most 20 letters, digits, `_`, `-`; may be empty.
    *
    * @generated from field: string serial = 7;
    */
   serial: string;
 
   /**
-   * Whether blocks that the guest discards are given back to the pool.
+   * Whether blocks that the guest discards are returned to the pool.
    *
    * @generated from field: bool discard = 8;
    */
@@ -269,7 +271,7 @@ export declare type VolumeRef = Message<"quantix.v1.VolumeRef"> & {
   poolId: string;
 
   /**
-   * `Volume.name`: no `/`, and neither `.` nor `..`.
+   * `Volume.name`: without `/`, and neither `.` nor `..`.
    *
    * @generated from field: string name = 2;
    */
@@ -289,14 +291,14 @@ export declare const VolumeRefSchema: GenMessage<VolumeRef>;
  */
 export declare type NicSpec = Message<"quantix.v1.NicSpec"> & {
   /**
-   * MAC address, lower case with colons, unicast, chosen by the control plane.
+   * MAC address in lower case, with colons, unicast, chosen by the control plane.
    *
    * @generated from field: string mac = 1;
    */
   mac: string;
 
   /**
-   * What it is attached to.
+   * Network that it is attached to.
    *
    * @generated from oneof quantix.v1.NicSpec.attachment
    */
@@ -319,14 +321,14 @@ export declare type NicSpec = Message<"quantix.v1.NicSpec"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * VLAN on a bridge that filters by VLAN, 1 to 4094; 0 without.
+   * VLAN on a bridge with VLAN filtering, 1 to 4094; 0 if none.
    *
    * @generated from field: uint32 vlan_id = 4;
    */
   vlanId: number;
 
   /**
-   * How the guest sees it.
+   * Model.
    *
    * @generated from field: quantix.v1.NicModel model = 5;
    */
@@ -340,7 +342,7 @@ export declare type NicSpec = Message<"quantix.v1.NicSpec"> & {
   bootOrder: number;
 
   /**
-   * Whether the cable is pulled.
+   * Whether its cable is unplugged.
    *
    * @generated from field: bool unplugged = 7;
    */
@@ -354,34 +356,34 @@ export declare type NicSpec = Message<"quantix.v1.NicSpec"> & {
 export declare const NicSpecSchema: GenMessage<NicSpec>;
 
 /**
- * What processor a guest sees.
+ * Processors that a guest can see.
  *
  * @generated from enum quantix.v1.CpuModel
  */
 export enum CpuModel {
   /**
-   * As the host thinks fit: its own where it has KVM.
+   * The host's choice: its own processor if it has KVM.
    *
    * @generated from enum value: CPU_MODEL_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * The host's own, with all features.
+   * The host's own processor, with all features.
    *
    * @generated from enum value: CPU_MODEL_HOST = 1;
    */
   HOST = 1,
 
   /**
-   * The model that comes next to the host's, from which a guest can move.
+   * The model closest to the host's processor, from which a guest can migrate.
    *
    * @generated from enum value: CPU_MODEL_HOST_MODEL = 2;
    */
   HOST_MODEL = 2,
 
   /**
-   * The one that is named.
+   * The model in `cpu_model_name`.
    *
    * @generated from enum value: CPU_MODEL_NAMED = 3;
    */
@@ -394,7 +396,7 @@ export enum CpuModel {
 export declare const CpuModelSchema: GenEnum<CpuModel>;
 
 /**
- * What boots a guest.
+ * Firmware of a guest.
  *
  * @generated from enum quantix.v1.Firmware
  */
@@ -434,13 +436,13 @@ export enum Firmware {
 export declare const FirmwareSchema: GenEnum<Firmware>;
 
 /**
- * How a guest sees a disk.
+ * Buses of disks.
  *
  * @generated from enum quantix.v1.DiskBus
  */
 export enum DiskBus {
   /**
-   * virtio; a CD-ROM drive on SATA.
+   * virtio; SATA for a CD-ROM drive.
    *
    * @generated from enum value: DISK_BUS_UNSPECIFIED = 0;
    */
@@ -474,34 +476,34 @@ export enum DiskBus {
 export declare const DiskBusSchema: GenEnum<DiskBus>;
 
 /**
- * What a volume is written in.
+ * Formats of volumes.
  *
  * @generated from enum quantix.v1.VolumeFormat
  */
 export enum VolumeFormat {
   /**
-   * Not known.
+   * Unknown.
    *
    * @generated from enum value: VOLUME_FORMAT_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * Plain.
+   * Raw.
    *
    * @generated from enum value: VOLUME_FORMAT_RAW = 1;
    */
   RAW = 1,
 
   /**
-   * QEMU's.
+   * QEMU's qcow2.
    *
    * @generated from enum value: VOLUME_FORMAT_QCOW2 = 2;
    */
   QCOW2 = 2,
 
   /**
-   * An image of a CD: plain, and never written.
+   * An image of a CD: raw, and never written.
    *
    * @generated from enum value: VOLUME_FORMAT_ISO = 3;
    */
@@ -514,7 +516,7 @@ export enum VolumeFormat {
 export declare const VolumeFormatSchema: GenEnum<VolumeFormat>;
 
 /**
- * How a guest sees a network card.
+ * Models of network cards.
  *
  * @generated from enum quantix.v1.NicModel
  */
@@ -547,7 +549,7 @@ export enum NicModel {
 export declare const NicModelSchema: GenEnum<NicModel>;
 
 /**
- * What becomes of a guest when its host goes down.
+ * What happens to a guest when its host shuts down.
  *
  * @generated from enum quantix.v1.HostStopPolicy
  */
@@ -567,7 +569,7 @@ export enum HostStopPolicy {
   SHUTDOWN = 1,
 
   /**
-   * Its memory is saved, and it goes on after the next boot.
+   * Its memory is saved, and it is resumed after the next boot.
    *
    * @generated from enum value: HOST_STOP_POLICY_SAVE = 2;
    */

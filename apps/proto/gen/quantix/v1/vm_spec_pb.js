@@ -52,7 +52,7 @@ export const CpuModelSchema = /*@__PURE__*/
   enumDesc(file_quantix_v1_vm_spec, 0);
 
 /**
- * What processor a guest sees.
+ * Processors that a guest can see.
  *
  * @generated from enum quantix.v1.CpuModel
  */
@@ -66,7 +66,7 @@ export const FirmwareSchema = /*@__PURE__*/
   enumDesc(file_quantix_v1_vm_spec, 1);
 
 /**
- * What boots a guest.
+ * Firmware of a guest.
  *
  * @generated from enum quantix.v1.Firmware
  */
@@ -80,7 +80,7 @@ export const DiskBusSchema = /*@__PURE__*/
   enumDesc(file_quantix_v1_vm_spec, 2);
 
 /**
- * How a guest sees a disk.
+ * Buses of disks.
  *
  * @generated from enum quantix.v1.DiskBus
  */
@@ -94,7 +94,7 @@ export const VolumeFormatSchema = /*@__PURE__*/
   enumDesc(file_quantix_v1_vm_spec, 3);
 
 /**
- * What a volume is written in.
+ * Formats of volumes.
  *
  * @generated from enum quantix.v1.VolumeFormat
  */
@@ -108,7 +108,7 @@ export const NicModelSchema = /*@__PURE__*/
   enumDesc(file_quantix_v1_vm_spec, 4);
 
 /**
- * How a guest sees a network card.
+ * Models of network cards.
  *
  * @generated from enum quantix.v1.NicModel
  */
@@ -122,7 +122,7 @@ export const HostStopPolicySchema = /*@__PURE__*/
   enumDesc(file_quantix_v1_vm_spec, 5);
 
 /**
- * What becomes of a guest when its host goes down.
+ * What happens to a guest when its host shuts down.
  *
  * @generated from enum quantix.v1.HostStopPolicy
  */
