@@ -39,7 +39,7 @@ is_host_address() {
 	[ "$octet1" -ge 1 ] && [ "$octet1" -ne 127 ] && [ "$octet1" -le 223 ]
 }
 
-# True for an address that can be asked for names; the machine's own counts too: ADDRESS
+# True for an address that a name server can have, including the machine's own: ADDRESS
 is_name_server() {
 	is_host_address "$1" || { is_address "$1" && [ "$octet1" -eq 127 ]; }
 }
@@ -48,7 +48,7 @@ is_prefix() {
 	is_number "$1" 32 && [ "$1" -ge 1 ]
 }
 
-# The prefix that a netmask stands for, in `prefix`; false if it has holes: NETMASK
+# The prefix of a netmask, in `prefix`; false if its ones are not contiguous: NETMASK
 to_prefix() {
 	is_address "$1" || return 1
 	to_number "$1"

@@ -29,7 +29,7 @@ is_client_of() {
 			}
 			return name == interface
 		}
-		# These take names of interfaces as they are, and serve all of them without any.
+		# These take plain names of interfaces; without a name they serve all interfaces.
 		function other(   i, named) {
 			for (i = 1; i <= count; i++) {
 				if (words[i] == interface) return 1
@@ -41,7 +41,7 @@ is_client_of() {
 }
 
 # DHCP clients of an interface, in this network namespace: INTERFACE
-# The child of a client looks like it until it has become the hook, and does not count.
+# A child of a client has the same command line until it runs the hook, and does not count.
 clients_of() {
 	here=$(readlink /proc/self/ns/net)
 	grep -lsx -e udhcpc -e dhclient -e dhcpcd -e busybox /proc/[0-9]*/comm | while read -r process; do
@@ -61,7 +61,7 @@ read_process() {
 	state=$1 parent=$2
 }
 
-# True for a process that is there and not dead already; what `read_process` finds of it stays: PROCESS
+# True for a process that exists and is not a zombie; the results of `read_process` stay set: PROCESS
 is_alive() {
 	[ -n "$1" ] && read_process "$1" && [ "$state" != Z ]
 }
@@ -84,7 +84,7 @@ is_client_fresh() {
 	started=$(stat -c %Y "$RUN/$1/udhcpc.pid" 2>/dev/null) && [ $(($(date +%s) - started)) -lt 5 ]
 }
 
-# Ends every DHCP client of an interface. Ours first loses its file: its hook then changes nothing any more.
+# Ends every DHCP client of an interface. The file of ours is removed first, so that its hook changes nothing any more.
 end_clients() {
 	rm -f "$RUN/$1/udhcpc.pid" "$RUN/$1/lease-problem"
 	for process in $(clients_of "$1"); do
@@ -92,7 +92,7 @@ end_clients() {
 	done
 }
 
-# SIGTERM, and SIGKILL where that does not help within two seconds; then also for the hook that it waits for.
+# SIGTERM, and SIGKILL after two seconds; the latter also for the hook that it waits for.
 end_process() {
 	kill "$1" 2>/dev/null || return 0
 	tries=40
@@ -109,9 +109,9 @@ kill_family() {
 	kill -9 "$1" $family 2>/dev/null
 }
 
-# Starts our client, which asks for the address that it had, and waits until it has named itself:
-# INTERFACE [ADDRESS] [MILLISECONDS]. It asks on the wire for so long whether an address that it is given is free; a
-# quarter of a second keeps the boot short, and verify_lease asks further. Options by number: subnet mask, routers, name
+# Starts our client, which asks for its previous address, and waits until it has written its process id:
+# INTERFACE [ADDRESS] [MILLISECONDS]. It probes for so long whether an offered address is free; a quarter of a second
+# keeps the boot short, and verify_lease probes longer. Options by number: subnet mask, routers, name
 # servers, host name, domain, and 26 MTU, 42 time servers, 119 domains to search, 121 routes. The file `dark` says that it began without a carrier.
 start_client() {
 	if has_carrier "$1"; then rm -f "$RUN/$1/dark"; else : >"$RUN/$1/dark"; fi

@@ -10,7 +10,7 @@ clear_plan() {
 	clear_link_plan
 }
 
-# Reads a file into the plan; tells file and line of the first mistake: FILE [NAME]
+# Reads a file into the plan; reports file and line of the first mistake: FILE [NAME]
 read_config() {
 	clear_plan
 	keys=' ' called=${2:-$1} where=$1
@@ -46,7 +46,7 @@ read_line() {
 	set_key "$key" "${1#*=}" && keys="$keys$key "
 }
 
-# Puts one value into the plan: KEY VALUE
+# Stores one value in the plan: KEY VALUE
 set_key() {
 	case $1 in
 	METHOD) set_method "$2" ;;
@@ -94,7 +94,7 @@ set_gateway() {
 	is_host_address "$1" || complain "$where: not the address of a gateway: $1"
 }
 
-# At most three: the C library asks no more.
+# At most three: the C library uses no more.
 set_dns() {
 	dns='' servers=0 rest=$1,
 	while [ -n "$rest" ]; do
@@ -105,7 +105,7 @@ set_dns() {
 	done
 }
 
-# A line feed would end the line of the file that keeps the name.
+# A line feed would end the line in the file.
 set_ssid() {
 	ssid=$1
 	case ${#1}$1 in
@@ -135,7 +135,7 @@ set_psk() {
 	complain "$where: a WiFi password has 8 to 63 printable ASCII characters, or 64 hexadecimal digits"
 }
 
-# Fills in what follows from the rest and checks what belongs together.
+# Derives missing values and checks the consistency of the plan.
 complete_plan() {
 	[ -n "$method" ] || if [ -n "$address" ]; then method=static; else method=dhcp; fi
 	[ -z "$psk" ] || [ -n "$ssid" ] || { complain "$where: PSK without SSID"; return 1; }
@@ -153,7 +153,7 @@ complete_plan() {
 	! is_subnet_end "$gateway" "$prefix" || complain "$where: gateway $gateway is the first or last address of its subnet"
 }
 
-# True if a file says what the plan says: FILE
+# True if a file agrees with the plan: FILE
 is_plan_in() {
 	[ -f "$1" ] && [ "$(cat "$1")" = "$(write_plan)" ]
 }

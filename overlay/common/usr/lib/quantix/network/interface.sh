@@ -1,9 +1,9 @@
 #!/bin/sh
-# Network interfaces, told by what they are.
+# Network interfaces and their kinds.
 
 NET=/sys/class/net
 
-# True for a name that the kernel takes and that is safe as a file name: NAME
+# True for a name that the kernel accepts and that is safe as a file name: NAME
 is_interface_name() {
 	case $1 in
 	'' | .* | -* | *[!a-zA-Z0-9._-]*) return 1 ;;
@@ -20,14 +20,14 @@ is_hardware() {
 	[ -e "$NET/$1/device" ] && read_attribute "$1" type && [ "$attribute" = 1 ]
 }
 
-# True for an interface of hardware that is configured without having been named: INTERFACE
+# True for an interface of hardware that is configured by default: INTERFACE
 is_physical() {
 	is_hardware "$1" && { ! is_set_apart "$1" || [ -e "$SESSION/$1.conf" ] || [ -e "$PERSISTENT/$1.conf" ]; }
 }
 
-# True for hardware that is no way to the network: a virtual function of SR-IOV, which is a guest's, and the network card
-# that a management controller (BMC) shows on USB, which leads to the controller only. Those are no adapters, which have
-# drivers of their own, but computers at the other end of the cable (USB CDC, RNDIS).
+# True for hardware that does not lead to the network: a virtual function of SR-IOV, which is for a guest, and the network
+# card that a management controller (BMC) presents on USB, which leads to the controller only. Such a card is not a USB
+# adapter, which has its own driver, but a computer at the other end of the cable (USB CDC, RNDIS).
 is_set_apart() {
 	[ ! -e "$NET/$1/device/physfn" ] || return 0
 	{ driver=''; while IFS='=' read -r key word; do [ "$key" != DRIVER ] || driver=$word; done <"$NET/$1/device/uevent"; } 2>/dev/null
@@ -76,7 +76,7 @@ is_first_physical() {
 	return 1
 }
 
-# An attribute of an interface as the kernel tells it, in `attribute`; false and empty if it tells none: INTERFACE NAME
+# An attribute of an interface in sysfs, in `attribute`; false and empty if there is none: INTERFACE NAME
 read_attribute() {
 	attribute=''
 	{ read -r attribute <"$NET/$1/$2"; } 2>/dev/null
@@ -86,8 +86,8 @@ has_carrier() {
 	read_attribute "$1" carrier && [ "$attribute" = 1 ]
 }
 
-# A router's word alone (ICMP redirect) moves no route. The kernel heeds it if `all` or the interface says so, and an
-# interface has what was the default when it came.
+# ICMP redirects are ignored. The kernel accepts them if `all` or the interface allows it, and an interface gets the
+# default of the time when it appeared.
 refuse_redirects() {
 	{
 		echo 0 >"/proc/sys/net/ipv4/conf/$1/accept_redirects"
@@ -96,7 +96,7 @@ refuse_redirects() {
 	return 0
 }
 
-# Raises the link. If it was down, waits for the carrier: hardware needs up to seconds to agree on a speed.
+# Sets the link up. If it was down, waits for the carrier: hardware needs some seconds to negotiate a speed.
 raise_link() {
 	has_carrier "$1" && return 0
 	down=''
@@ -117,13 +117,13 @@ addresses_of() {
 		awk '{ for (i = 1; i < NF; i++) if ($i == "inet") print ($(i + 1) ~ "/") ? $(i + 1) : $(i + 1) "/32" }'
 }
 
-# Default routes through an interface, one a line, as `ip` tells them.
+# Default routes through an interface, one a line, as `ip` prints them.
 default_routes_of() {
 	ip -f inet route show 2>/dev/null |
 		awk -v device="$1" '$1 == "default" { for (i = 2; i < NF; i++) if ($i == "dev" && $(i + 1) == device) print }'
 }
 
-# IPv4 addresses of an interface with all that was said of them, one a line, as words for `ip addr add`.
+# IPv4 addresses of an interface with all attributes, one a line, as words for `ip addr add`.
 full_addresses_of() {
 	/sbin/ip -4 -o addr show dev "$1" 2>/dev/null | awk -v device="$1" '
 		{
@@ -152,7 +152,7 @@ find_metric() {
 	! read_attribute "$1" ifindex || metric=$((metric + attribute))
 }
 
-# Makes these the only addresses of an interface; one that is there already is not touched: INTERFACE ADDRESS/PREFIX…
+# Makes these the only addresses of an interface; existing ones are not touched: INTERFACE ADDRESS/PREFIX…
 set_addresses() {
 	drop_other_addresses "$@"
 	device=$1
@@ -185,7 +185,7 @@ add_address() {
 	esac
 }
 
-# Adds an address that the kernel takes away after some seconds, or gives it that time anew: INTERFACE ADDRESS/PREFIX SECONDS
+# Adds an address with a lifetime, or renews its lifetime: INTERFACE ADDRESS/PREFIX SECONDS
 lend_address() {
 	case $2 in
 	*/31 | */32) set -- "$@" ;;
@@ -209,7 +209,8 @@ set_default_route() {
 	ip route add default via "$2" dev "$1" metric "$metric"
 }
 
-# True if the only default route through an interface is the one wanted, or if none is wanted and there: INTERFACE [GATEWAY]
+# True if the only default route through an interface is the wanted one; without GATEWAY, if there is none:
+# INTERFACE [GATEWAY]
 has_default_route() {
 	find_metric "$1"
 	default_routes_of "$1" | awk -v gateway="$2" -v metric="$metric" '

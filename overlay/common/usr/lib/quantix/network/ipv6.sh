@@ -16,7 +16,7 @@ set_knob() {
 	[ "$knob" = "$3" ] || { echo "$3" >"/proc/sys/net/ipv6/conf/$1/$2"; } 2>/dev/null
 }
 
-# What others can reach an interface at by IPv6, one a line: ADDRESS/PREFIX ORIGIN, which is router, static or link.
+# IPv6 addresses of an interface, one a line: ADDRESS/PREFIX ORIGIN, which is router, static or link.
 addresses6_of() {
 	/sbin/ip -6 -o addr show dev "$1" 2>/dev/null | awk '
 		{
@@ -34,7 +34,7 @@ gateways6_of() {
 		{ for (i = 1; i < NF; i++) if ($i == "via") print $(i + 1) }'
 }
 
-# True if the interface has of IPv6 what the plan says, as far as that is up to it: INTERFACE
+# True if the IPv6 of an interface agrees with the plan, except for what routers decide: INTERFACE
 is_ipv6_enacted() {
 	read_knob "$1" disable_ipv6 || { [ "$method6" != static ]; return; }
 	case $method6,$knob in
@@ -65,7 +65,7 @@ is_ipv6_enacted() {
 	is_same_address6 "$present" "$gateway6"
 }
 
-# True if the plan that was enacted before had a static address: INTERFACE
+# True if the previous plan had a static address: INTERFACE
 was_static6() {
 	while read -r line; do
 		[ "$line" != METHOD6=static ] || return 0
@@ -73,7 +73,7 @@ was_static6() {
 	return 1
 }
 
-# Makes it so. Off and on again takes away all that another method has left, addresses and routes alike: INTERFACE
+# Applies the plan. Switching IPv6 off and on removes all addresses and routes of another method: INTERFACE
 apply_ipv6() {
 	is_ipv6_enacted "$1" && return 0
 	read_knob "$1" disable_ipv6 || { complain "$1: the kernel has no IPv6"; return 1; }
@@ -83,7 +83,7 @@ apply_ipv6() {
 		return
 		;;
 	auto)
-		# As long as nothing was configured there is nothing to take away. 2: also where guests' networks are routed.
+		# If nothing was configured, there is nothing to remove. 2: also if networks of guests are routed.
 		set_knob "$1" autoconf 1
 		if read_knob "$1" accept_ra && [ "$knob" = 1 ] && [ ! -e "$RUN/$1/plan" ]; then
 			set_knob "$1" accept_ra 2
@@ -124,7 +124,7 @@ await_free6() {
 	done
 }
 
-# Brings back the IPv6 of the plan that was enacted before: INTERFACE
+# Restores the IPv6 of the previous plan: INTERFACE
 restore_ipv6() (
 	clear_plan
 	method6=auto

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What a configuration says of bridges, bonds, VLANs, routes and IPv6, in the variables type, ports, bond_mode, vlan_id,
-# link, mtu, routes, method6, address6, prefix6, gateway6, dns6: parsed as config.sh does the rest.
+# The settings of a configuration for bridges, bonds, VLANs, routes and IPv6, in the variables type, ports, bond_mode,
+# vlan_id, link, mtu, routes, method6, address6, prefix6, gateway6, dns6: parsed as config.sh parses the others.
 # shellcheck disable=SC2034,SC2154 # the plan is for the other parts; `where` is from config.sh
 
 LINK_KEYS='TYPE PORTS BOND_MODE VLAN_ID LINK MTU ROUTES METHOD6 IP_ADDRESS6 PREFIX6 GATEWAY6 DNS6'
@@ -11,12 +11,12 @@ clear_link_plan() {
 	method6='' address6='' prefix6='' gateway6='' dns6=''
 }
 
-# What makes an interface a link.
+# Settings that make an interface a link.
 clear_link_part() {
 	type='' ports='' bond_mode='' vlan_id='' link=''
 }
 
-# Puts one value into the plan; 2 for a key that is none of these: KEY VALUE
+# Stores one value in the plan; 2 for a key that is not one of these: KEY VALUE
 set_link_key() {
 	case $1 in
 	TYPE) set_type "$2" ;;
@@ -43,7 +43,7 @@ set_type() {
 	esac
 }
 
-# Names with commas between; none for a bridge that only guests are on.
+# Names separated by commas; none for a bridge with guests only.
 set_ports() {
 	ports='' rest=$1${1:+,}
 	while [ -n "$rest" ]; do
@@ -159,7 +159,7 @@ set_dns6() {
 	done
 }
 
-# Fills in what follows from the rest and checks what belongs together.
+# Derives missing values and checks the consistency of the plan.
 complete_link_plan() {
 	case $type in
 	'') [ -z "$ports$bond_mode$vlan_id$link" ] || complain "$where: PORTS, BOND_MODE, VLAN_ID or LINK without TYPE" ;;
@@ -193,7 +193,7 @@ complete_plan6() {
 		complain "$where: gateway $gateway6 is outside $address6/$prefix6"
 }
 
-# True for a plan that says nothing of these.
+# True for a plan without any of these.
 is_plain_plan() {
 	[ -z "$type$mtu$routes$dns6" ] && [ "${method6:-auto}" = auto ]
 }

@@ -1,10 +1,9 @@
 #!/bin/sh
-# A DHCP lease: what udhcpc tells is checked, made the configuration of its interface, and kept in a file, from which it
-# is set again where somebody took it away. The address ends with the lease even if all of this is dead: the kernel is
-# told how long it is good.
+# A DHCP lease: the data of udhcpc is checked, applied to its interface, and stored in a file, from which it is restored
+# if somebody removes it. The address ends with the lease even if none of this runs: the kernel knows its lifetime.
 # shellcheck disable=SC2154 # ip, subnet, router, … are from udhcpc
 
-# Routes of option 121 that are taken; each costs a process.
+# Most routes of option 121 that are used; each costs a process.
 MOST_ROUTES=64
 
 # Sources of time for chronyd, a file for each interface.
@@ -93,8 +92,9 @@ drop_lease() {
 	restore_mtu "$1"
 }
 
-# Takes what is sound of what udhcpc tells; what is there already is not touched. The lease is written last: who waits for
-# it finds all the rest. The file `taking` says until the end which process is at it: the watch sees one that was killed.
+# Uses the valid parts of the data of udhcpc; settings that exist already are not touched. The lease is written last, so
+# that a waiter finds everything else. The file `taking` names the working process until the end: the watch notices if it
+# was killed.
 take_lease() {
 	echo $$ >"$RUN/$1/taking"
 	read_lease "$1"
@@ -115,7 +115,7 @@ take_lease() {
 	announce_address
 }
 
-# Static routes of the interface's plan go through a router of the lease, perhaps: INTERFACE
+# Static routes of the interface's plan may go through a router of the lease: INTERFACE
 set_kept_routes() {
 	routes=''
 	while IFS='=' read -r key text; do
@@ -124,7 +124,7 @@ set_kept_routes() {
 	[ -z "$routes" ] || apply_routes "$1"
 }
 
-# Checks what udhcpc tells, as any other input, into leased_…; false and told without an address that can be taken.
+# Checks the data of udhcpc, like any other input, into leased_…; false, with a report, without a usable address.
 check_lease() {
 	# A word of the server is a word, never a pattern of file names.
 	set -f
@@ -150,20 +150,20 @@ check_words() {
 	check_names
 	! is_number "$mtu" 65535 || [ "$mtu" -lt 576 ] || leased_mtu=$mtu
 	! is_address "$serverid" || leased_server=$serverid
-	# Without a time udhcpc takes an hour for it; the greatest number means without end (RFC 2131, 3.3).
+	# Without a lease time udhcpc assumes an hour; the greatest number means without end (RFC 2131, 3.3).
 	leased_seconds=${lease:-3600} leased_at=$(date +%s)
 	is_number "$leased_seconds" 999999999 || { leased_seconds=0; return 0; }
 	read_uptime
 	leased_until=$((now + leased_seconds))
 }
 
-# Tells why a lease is not taken: INTERFACE WHAT-IT-HAS
+# Reports why a lease is refused: INTERFACE WHAT-IT-HAS
 refuse_lease() {
 	echo "$1: the lease of the DHCP server ${serverid:-without a name} has $2" | tr -c '\n -~' '?' >"$RUN/$1/lease-problem"
 	logger -t qx-network <"$RUN/$1/lease-problem"
 }
 
-# The netmask that an address has where none is told (RFC 950, appendix; what servers without option 1 mean).
+# The netmask of an address without option 1 (RFC 950, appendix).
 class_mask() {
 	split_address "$1"
 	if [ "$octet1" -lt 128 ]; then
@@ -237,7 +237,7 @@ is_told() {
 	[ "$1" != bad ]
 }
 
-# Makes an interface what leased_… says, for the time that is left; false if there is none: INTERFACE
+# Configures an interface by leased_…, for the remaining time; false if there is none: INTERFACE
 set_lease() {
 	drop_other_addresses "$1" "$leased_address/$leased_prefix"
 	if [ -n "$leased_until" ]; then
@@ -267,7 +267,7 @@ set_route() {
 	esac 2>/dev/null
 }
 
-# Gives an interface an MTU as long as there is the lease: INTERFACE MTU
+# Sets the MTU of an interface for as long as it has the lease: INTERFACE MTU
 lend_mtu() {
 	read_attribute "$1" mtu && [ "$attribute" != "$2" ] || return 0
 	[ -f "$RUN/$1/mtu" ] || echo "$attribute" >"$RUN/$1/mtu"
@@ -300,8 +300,8 @@ set_time_sources() {
 	/usr/sbin/qx-time refresh </dev/null >/dev/null 2>&1 9>&- || :
 }
 
-# A host name of a lease counts where the operator set none. Of several, that of the preferred interface does, so that
-# none is renamed at each renewal.
+# The host name of a lease is used if the operator set none. Of several, that of the preferred interface is used, so that
+# renewals do not change the name back and forth.
 take_host_name() {
 	[ -n "$leased_name" ] && [ ! -e /quantix/hostname ] && [ "$leased_name" != "$(hostname)" ] || return 0
 	find_metric "$1"

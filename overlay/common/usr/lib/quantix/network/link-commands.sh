@@ -2,7 +2,7 @@
 # Commands of qx-network for bridges, bonds, VLANs, IPv6 and routes.
 # shellcheck disable=SC2154,SC2034 # the plan is shared with the parts
 
-# Makes a bridge, or gives one other ports: NAME PORT,…|none. It takes over what its first port has.
+# Makes a bridge, or changes its ports: NAME PORT,…|none. It takes over the settings of its first port.
 command_bridge() {
 	[ $# -ge 2 ] || usage
 	begin_link "$1" bridge "$2"
@@ -32,7 +32,7 @@ command_vlan() {
 	finish_link "$@"
 }
 
-# The plan of a link that is there or to be: NAME TYPE PORTS. A new one has that of its first port.
+# The plan of an existing or new link: NAME TYPE PORTS. A new one gets that of its first port.
 begin_link() {
 	is_interface_name "$1" || { complain "not the name of an interface: ${1:-none}"; exit 1; }
 	[ "$(id -u)" = 0 ] || { complain 'only root can change the network'; exit 1; }
@@ -55,7 +55,7 @@ begin_link() {
 		elif [ "$new_type" = bridge ]; then
 			method=off
 		fi
-		# What the first port is itself, a bond say, its bridge is not.
+		# The bridge does not take over the type of its first port, such as a bond.
 		[ -z "$type" ] || clear_link_part
 	fi
 	[ -z "$ssid" ] || { complain "$name: WiFi cannot be a port"; exit 1; }
@@ -63,7 +63,7 @@ begin_link() {
 	set_ports "$new_ports" || exit 1
 }
 
-# What is configured for an interface, without setting aside what has a mistake: INTERFACE
+# The configuration of an interface, without setting aside a file with a mistake: INTERFACE
 load_link() {
 	for source in $(config_files "$1"); do
 		read_config "$source"
@@ -73,7 +73,7 @@ load_link() {
 	method=dhcp method6=auto source=''
 }
 
-# Makes the link, then what it has; if that fails, its first port has it again: [OPTION…]
+# Makes the link, then its settings; if that fails, its first port gets them back: [OPTION…]
 finish_link() {
 	parse_options "$@"
 	where=$name
@@ -96,7 +96,7 @@ finish_link() {
 	done
 }
 
-# A link that was new goes; one that was there is made what its file says.
+# A new link is removed; an existing one is configured by its file.
 back_out() {
 	trap '' INT TERM
 	if [ -n "$is_new" ]; then
@@ -109,21 +109,21 @@ back_out() {
 	fi
 }
 
-# Gives former ports that there are what their own files say: PORT,…
+# Configures former ports that exist by their own files: PORT,…
 apply_ports() {
 	for one in $(split_list "$1"); do
 		[ ! -e "$NET/$one" ] || "$0" apply "$one"
 	done
 }
 
-# The first of the plan's ports that there is.
+# The first port of the plan that exists.
 first_port() {
 	for one in $(split_list "$ports"); do
 		[ ! -e "$NET/$one" ] || { echo "$one"; return; }
 	done
 }
 
-# What the plan's ports had is their bridge's now, for as long as that is kept.
+# The settings of the plan's ports belong to their bridge now, for as long as that is stored.
 forget_ports() {
 	for one in $(split_list "$ports"); do
 		forget_files "$one"
@@ -138,13 +138,13 @@ forget_files() {
 	! is_persistent || { remove_file "$PERSISTENT/$1.conf" && remove_shared "$PERSISTENT" "$1"; }
 }
 
-# Makes the plan of a bridge or bond that of its port, which stays what it is itself: PORT
+# Makes the plan of a bridge or bond that of its port, which keeps its own type: PORT
 become_port_plan() {
 	clear_link_part
 	set_link_keys "$(load_link "$1" 2>/dev/null && write_link_plan | grep -E '^(TYPE|PORTS|BOND_MODE|LINK|VLAN_ID)=')"
 }
 
-# Takes a bridge, bond or VLAN away; what it had is its first port's: NAME
+# Removes a bridge, bond or VLAN; its settings move to its first port: NAME
 command_remove() {
 	[ $# -eq 1 ] || usage
 	if ! is_interface_name "$1" || ! load_link "$1" || [ -z "$type" ]; then
@@ -178,7 +178,7 @@ command_remove() {
 	say "$1: removed"
 }
 
-# Takes away a link that was made on trial: no file tells of it. False if one does: NAME
+# Removes a link that was made on trial: no file configures it. False if one does: NAME
 drop_unconfirmed() {
 	[ -f "$RUN/$1/plan" ] && read_config "$RUN/$1/plan" && [ -n "$type" ] || return 1
 	! find_owner "$1" || return 1
@@ -189,7 +189,7 @@ drop_unconfirmed() {
 	apply_ports "$all_ports"
 }
 
-# No IPv4 address, of a bridge that is the guests' alone, say: INTERFACE
+# No IPv4 address, for example of a bridge for guests only: INTERFACE
 command_off() {
 	[ $# -ge 1 ] || usage
 	take "$1"
@@ -275,7 +275,7 @@ finish_setting() {
 	change "$interface"
 }
 
-# Configures an interface that has come, and the links that need it: INTERFACE
+# Configures an interface that has appeared, and the links that need it: INTERFACE
 command_arrive() {
 	"$0" apply "$1"
 	find_owner "$1" && found=" $owner " || found=''
@@ -287,7 +287,7 @@ command_arrive() {
 	done
 }
 
-# Makes the links that nothing that came has made: those without ports, or whose ports are not there.
+# Makes the links that no new interface has caused: those without ports, or whose ports do not exist.
 command_links() {
 	configured_links | while read -r one _; do
 		[ -e "$NET/$one" ] || "$0" apply "$one"
@@ -303,7 +303,7 @@ prepare_link() (
 	[ -z "$type" ] || ensure_link "$1"
 )
 
-# A port has no address and no client, whoever made it one. False if the interface is none: INTERFACE
+# A port has no address and no client, whoever made it one. False if the interface is not a port: INTERFACE
 quiet_port() {
 	is_port "$1" || return 1
 	[ -z "$(clients_of "$1")$(addresses_of "$1")" ] && [ ! -e "$RUN/$1/plan" ] && return 0
@@ -314,7 +314,7 @@ quiet_port() {
 	write_resolver
 }
 
-# Puts into the plan of an interface that somebody made a bridge or bond what it is, so that it lasts: INTERFACE
+# Adds the type and ports of a bridge or bond that somebody made by hand to its plan, so that it lasts: INTERFACE
 adopt_link() {
 	[ -z "$type" ] || return 0
 	if [ -d "$NET/$1/bridge" ]; then

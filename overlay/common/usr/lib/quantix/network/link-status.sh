@@ -1,5 +1,5 @@
 #!/bin/sh
-# What status tells of bridges, bonds, VLANs, ports and IPv6.
+# The part of status about bridges, bonds, VLANs, ports and IPv6.
 # shellcheck disable=SC2154 # the plan is from config.sh, what is looked at from status.sh
 
 # The bridge or bond that an interface is a port of, in `master`, from the end of the kernel's link; empty if none: INTERFACE

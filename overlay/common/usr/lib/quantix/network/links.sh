@@ -1,11 +1,12 @@
 #!/bin/sh
-# Bridges, bonds and VLANs: which there are to be, what each needs, and making them so. One change of them at a time.
+# Bridges, bonds and VLANs: which are configured, their dependencies, and creating them. One change at a time.
 # shellcheck disable=SC2154,SC2034 # the plan is from config.sh
 
-# iproute2's: the shell would take that of busybox, which knows neither bonds nor batches.
+# iproute2's: the shell would use that of busybox, which supports neither bonds nor batches.
 IP=/sbin/ip
 
-# Links that files configure, one a line: NAME TYPE NEEDED,… Of a name's files the first counts, as in config_files.
+# Links that files configure, one a line: NAME TYPE NEEDED,… Of several files for a name the first counts, as in
+# config_files.
 configured_links() {
 	set --
 	for file in "$SESSION"/*.conf "$PERSISTENT"/*.conf; do
@@ -26,7 +27,7 @@ configured_links() {
 		END { for (i = 1; i <= count; i++) print names[i], type[names[i]], needed[names[i]] "," }' "$@"
 }
 
-# The bridge or bond whose port an interface is by the files, in `owner`; false and empty if there is none: INTERFACE
+# The bridge or bond that has an interface as port by the files, in `owner`; false and empty without one: INTERFACE
 find_owner() {
 	owner='' links=$(configured_links)
 	[ -n "$links" ] || return 1
@@ -63,7 +64,7 @@ dependents_of() {
 		}'
 }
 
-# True for an interface that is a port of a bridge or bond, whoever made it so: it has no address of its own: INTERFACE
+# True for a port of a bridge or bond, whoever configured it; it has no address of its own: INTERFACE
 is_port() {
 	[ -e "$NET/$1/master" ]
 }
@@ -78,7 +79,7 @@ is_guests() {
 	[ -e "$NET/$1/tun_flags" ]
 }
 
-# Makes the link of the plan, and before it what it needs: NAME. Others load their plans meanwhile, so in a shell of its own.
+# Makes the link of the plan, after the links that it needs: NAME. In a subshell, because these load their own plans.
 ensure_link() (
 	mkdir -p "$RUN" && lock "$RUN/links.lock" 60 || exit 1
 	made=0
@@ -87,7 +88,7 @@ ensure_link() (
 	exit "$made"
 )
 
-# What cannot be made of what a link needs leaves out a port, and is told: NAME
+# If a link that this one needs cannot be made, its port is left out, and this is reported: NAME
 make_needed() {
 	! find_owner "$1" || [ "$owner" != "$1" ] || { complain "$1 needs itself"; return 1; }
 	dependents=" $1 $(dependents_of "$1" | tr '\n' ' ')"
@@ -100,7 +101,7 @@ make_needed() {
 	done
 }
 
-# Makes a link as its file says, and before it what it needs: NAME. In a shell of its own, for it has another plan.
+# Makes a link as its file says, after the links that it needs: NAME. In a subshell, because it has another plan.
 make_configured() (
 	interface=$1
 	mkdir -p "$RUN/$1" && load "$1" && make_needed "$1" && make_link "$1"
@@ -129,7 +130,7 @@ make_link() {
 	[ "$type" = vlan ] || release_former_ports "$1"
 }
 
-# Its address is that of its first port, so that a DHCP server and the neighbours know it; nothing else changes it then.
+# It gets the MAC address of its first port, which a DHCP server and the neighbours know, and keeps it.
 make_bridge() {
 	if [ ! -e "$NET/$1" ]; then
 		mac=$(first_mac)
@@ -148,7 +149,7 @@ first_mac() {
 	done
 }
 
-# Ports are looked at ten times a second.
+# Ports are checked ten times a second.
 make_bond() {
 	if [ -e "$NET/$1" ] && [ ! -d "$NET/$1/bonding" ]; then
 		complain "$1: there is an interface of this name that is no bond"
@@ -158,7 +159,7 @@ make_bond() {
 	if [ ! -e "$NET/$1" ]; then
 		set -- "$1" type bond mode "$bond_mode" miimon 100
 		[ "$bond_mode" != 802.3ad ] || set -- "$@" xmit_hash_policy layer3+4
-		# The driver may make one of its own, bond0, as it is loaded.
+		# The driver may create bond0 when it is loaded.
 		"$IP" link add name "$@" 2>/dev/null || "$IP" link set dev "$@" 2>/dev/null ||
 			{ complain "$1: the bond cannot be made"; return 1; }
 	fi
@@ -178,7 +179,7 @@ make_vlan() {
 	"$IP" link add link "$link" name "$1" type vlan id "$vlan_id" || complain "$1: the VLAN cannot be made"
 }
 
-# Without a key it is what it was before there was one; ports have that of their bridge or bond: NAME
+# Without the key MTU the previous value is restored; ports have that of their bridge or bond: NAME
 set_mtus() {
 	wanted=$mtu
 	[ -n "$wanted" ] || [ ! -e "$RUN/$1/plan" ] || ! grep -qs '^MTU=' "$RUN/$1/plan" || wanted=1500
@@ -190,7 +191,7 @@ set_mtus() {
 	done
 }
 
-# Makes the plan's ports that there are those of a bridge or bond; one that comes later is added then: NAME
+# Makes the existing ports of the plan ports of a bridge or bond; one that appears later is added then: NAME
 claim_ports() {
 	failed=0
 	for one in $(split_list "$ports"); do
@@ -207,8 +208,8 @@ claim_ports() {
 	return "$failed"
 }
 
-# An interface becomes a port: PORT NAME. What it has – addresses, default route, lease – is its bridge's or bond's in one
-# batch, so that no connection notices, unless that has addresses already.
+# Makes an interface a port: PORT NAME. Its addresses, default route and lease move to its bridge or bond in one batch, so
+# that connections survive, unless the bridge or bond has addresses already.
 claim_port() (
 	mkdir -p "$RUN/$1" && lock "$RUN/$1/lock" 30 || exit 1
 	end_clients "$1"
@@ -230,7 +231,7 @@ claim_port() (
 	exit "$claimed"
 )
 
-# Lines for `ip -batch` that give one interface what another has, unless it has an address itself: FROM TO
+# Lines for `ip -batch` that move the settings of one interface to another, unless that has an address: FROM TO
 move_addresses() {
 	[ -z "$(addresses_of "$2")" ] || return 0
 	find_metric "$2"
@@ -244,11 +245,11 @@ move_addresses() {
 		{ for (i = 1; i < NF; i++) if ($i == "via") { print "route replace", $(i + 1) "/32 dev", device; print "route add default via", $(i + 1), "dev", device, "metric", metric; print "route del", $(i + 1) "/32 dev", device; exit } }'
 }
 
-# The lease and the name servers of an interface are another's now: FROM TO
+# Moves the lease and the name servers of an interface to another: FROM TO
 hand_over() {
 	if [ -f "$RUN/$1/lease" ] && [ ! -f "$RUN/$2/lease" ]; then
 		mv -f "$RUN/$1/lease" "$RUN/$2/lease"
-		# A lease counts for the plan that it was taken for.
+		# A lease is valid for the plan that it was requested for.
 		(umask 077 && write_plan >"$RUN/$2/plan")
 	fi
 	[ ! -f "$RUN/$1/resolver" ] || [ -f "$RUN/$2/resolver" ] || mv -f "$RUN/$1/resolver" "$RUN/$2/resolver"
@@ -257,7 +258,7 @@ hand_over() {
 	write_resolver
 }
 
-# Ports of the plan before that are none of this one go back to what their own files say: NAME
+# Ports of the previous plan that are not in this one are configured by their own files again: NAME
 release_former_ports() {
 	for one in $(split_list "$(sed -n 's/^PORTS=//p' "$RUN/$1/plan" 2>/dev/null)"); do
 		case ,$ports, in
@@ -273,7 +274,7 @@ release_port() {
 	"$0" apply "$1" </dev/null >/dev/null 2>&1 9>&- &
 }
 
-# True if the link of the plan is there and has those of its ports that are there: NAME
+# True if the link of the plan exists and has all of its ports that exist: NAME
 is_link_enacted() {
 	case $type in
 	'') return 0 ;;
@@ -287,7 +288,7 @@ is_link_enacted() {
 	[ -z "$mtu" ] || { read_attribute "$1" mtu && [ "$attribute" = "$mtu" ]; }
 }
 
-# Takes a bridge, bond or VLAN away. What it has is its first port's then: NAME [PORT]
+# Removes a bridge, bond or VLAN. Its settings move to its first port: NAME [PORT]
 unmake_link() (
 	lock "$RUN/links.lock" 60 || exit 1
 	end_clients "$1"

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Locks of flock(2): the kernel gives one up when its last holder ends, however that happens.
+# Locks of flock(2): the kernel releases one when its last holder ends, however that happens.
 
 # Waits for a lock, and holds it until `unlock` or the end of this shell: FILE SECONDS
-# What is started meanwhile and stays holds it too, unless it closes descriptor 9.
+# A process that is started meanwhile and goes on running holds it, too, unless it closes descriptor 9.
 lock() {
 	# A redirection of `exec` that fails would end the shell.
 	true >>"$1" || return 1

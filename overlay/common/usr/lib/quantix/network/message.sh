@@ -1,11 +1,11 @@
 #!/bin/sh
-# What qx-network tells people: results to standard output, complaints to standard error, one line each.
+# Messages of qx-network: results to standard output, errors to standard error, one line each.
 
 say() {
 	echo "$*" || :
 }
 
-# Tells what is wrong and, if it is about an interface, keeps it for `status`; false always: MESSAGE
+# Reports an error and, if it is about an interface, stores it for `status`; always false: MESSAGE
 complain() {
 	printf 'qx-network: %s\n' "$*" | tr -c '\n -~' '?' >&2
 	[ -z "$interface" ] || [ ! -d "$RUN/$interface" ] || printf '%s\n' "$*" >"$RUN/$interface/problem"

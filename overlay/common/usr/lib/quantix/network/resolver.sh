@@ -1,10 +1,10 @@
 #!/bin/sh
-# /etc/resolv.conf, made anew from what each interface has; and the boot's milestone.
+# /etc/resolv.conf, written from the name servers of all interfaces; and the boot's milestone.
 # shellcheck disable=SC2154 # the metric is from interface.sh
 
 RESOLVER=/etc/resolv.conf
 
-# Keeps what an interface has: INTERFACE NAME-SERVERS [DOMAINS]. Name servers are a comma list.
+# Stores the name servers of an interface: INTERFACE NAME-SERVERS [DOMAINS], lists with commas.
 set_name_servers() {
 	resolver_text "$2" "$3" >"$RUN/$1/.resolver.$$" && mv -f "$RUN/$1/.resolver.$$" "$RUN/$1/resolver"
 	write_resolver
@@ -40,7 +40,7 @@ write_resolver() (
 	fi
 )
 
-# The milestone `network`, once in a boot: when the first address is there. Networks of guests give way to each.
+# The milestone `network`, once in a boot: when the first address is set. Networks of guests give way to each address.
 announce_address() {
 	if [ -x "$LIBRARY/guest-networks" ] && [ -S /run/libvirt/libvirt-sock ]; then
 		"$LIBRARY/guest-networks" </dev/null >/dev/null 2>&1 9>&- &

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What is, for people and for programs.
+# The present state, for people and for programs.
 # shellcheck disable=SC2154,SC2034 # the plan is from config.sh
 
 # Gathers an interface's facts in variables: INTERFACE
@@ -88,7 +88,7 @@ json_interface() {
 	printf ',"confirm":%s,"problem":%s}' "${left:-null}" "$(json "$problem")"
 }
 
-# Interfaces that status tells of: physical ones, and others that were configured by name.
+# Interfaces in the status: physical ones, and others that were configured by name.
 known_interfaces() {
 	physical_interfaces
 	for plan in "$RUN"/*/plan; do

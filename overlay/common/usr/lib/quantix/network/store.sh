@@ -1,11 +1,12 @@
 #!/bin/sh
-# Where configuration is kept: for good in PERSISTENT, for this session in SESSION, which wins until the next boot.
+# Where configuration is stored: permanently in PERSISTENT, for this session in SESSION, which has priority until the next
+# boot.
 # shellcheck disable=SC2034 # the plan is for the other parts
 
 PERSISTENT=/quantix/network
 SESSION=/etc/quantix/network
 
-# Files that configure an interface, the one that counts first: INTERFACE
+# Files that configure an interface, by priority: INTERFACE
 config_files() {
 	shared=''
 	is_first_physical "$1" && shared=yes
@@ -35,7 +36,7 @@ remove_file() {
 	sync "${1%/*}"
 }
 
-# Keeps the plan for good. What is kept for the session goes last: until then, the old configuration counts.
+# Stores the plan permanently. The session's file is removed last: until then it is the old configuration.
 store_persistent() {
 	if [ "$method" = dhcp ] && [ -z "$ssid" ] && is_plain_plan; then
 		remove_shared "$PERSISTENT" "$1" && remove_file "$PERSISTENT/$1.conf" || return 1
@@ -55,7 +56,7 @@ remove_shared() {
 	remove_file "$1/static.conf"
 }
 
-# Keeps the plan: INTERFACE persistent|session. What was set aside of this interface has been seen to with that.
+# Stores the plan: INTERFACE persistent|session. Files of this interface that were set aside are removed.
 store() {
 	if [ "$2" = session ]; then
 		store_session "$1"
@@ -87,8 +88,8 @@ load() {
 	method=dhcp method6=auto source=''
 }
 
-# Tells, a line each, of files that count for nothing: those set aside, with what is wrong if they are of the network, and
-# those of interfaces that are not there.
+# Lists ignored files, a line each: those set aside, with the mistake for those of the network, and those of interfaces
+# that do not exist.
 unused_files() {
 	for file in "${PERSISTENT%/*}"/*.rejected "${PERSISTENT%/*}"/*/*.rejected; do
 		case $file in

@@ -1,15 +1,15 @@
 #!/bin/sh
-# From a plan to a configured interface: check, apply, verify; or the previous state back.
+# From a plan to a configured interface: check, apply, verify; or restore the previous state.
 # shellcheck disable=SC2154 # the plan is from config.sh, the interface from qx-network
 
-# Seconds before a configuration that could not be applied is tried again: about a minute, and never the same twice, so
-# that two machines that want one address do not meet again.
+# Seconds before a configuration that could not be applied is tried again: about a minute, with a random part, so that
+# two machines that want one address do not collide again.
 RETRY_AFTER=55
 
-# Flag of an interface without ARP, a tunnel say (IFF_NOARP, linux/if.h).
+# Flag of an interface without ARP, such as a tunnel (IFF_NOARP, linux/if.h).
 NO_ARP=0x80
 
-# Makes an interface what the plan says; if it is so already, nothing is touched: INTERFACE
+# Configures an interface by the plan; if it agrees already, nothing is touched: INTERFACE
 enact() {
 	changed=''
 	refuse_redirects "$1"
@@ -28,7 +28,7 @@ enact() {
 	return 1
 }
 
-# True if the plan that was enacted last is this one and the system still agrees: INTERFACE
+# True if the plan that was applied last is this one and the system still agrees: INTERFACE
 is_enacted() {
 	is_plan_in "$RUN/$1/plan" || return 1
 	[ -z "$ssid" ] || is_wifi_joined "$1" || return 1
@@ -53,7 +53,7 @@ has_lease_state() {
 		has_default_route "$1" "$leased_gateway"
 }
 
-# Asks whether somebody has the address: this machine on another interface, or another machine. Nothing was changed yet.
+# Checks that the address is free, on this machine's other interfaces and on the network. Nothing was changed yet.
 check_static() {
 	owner=$(other_owner "$1" "$address")
 	[ -z "$owner" ] || { complain "$1: $owner has $address"; return 1; }
@@ -77,8 +77,8 @@ check_off() {
 	:
 }
 
-# Asks the others on the wire, as many times and a second apart, whether one of them has an address (RFC 5227, 2.1.1); one
-# that could not be asked has not said no. True if it is free: INTERFACE ADDRESS TIMES
+# Sends ARP probes for an address, a second apart (RFC 5227, 2.1.1); a probe that could not be sent proves nothing. True
+# if it is free: INTERFACE ADDRESS TIMES
 ask_for_address() {
 	read_attribute "$1" flags
 	[ $((attribute & NO_ARP)) -eq 0 ] || return 0
@@ -101,7 +101,7 @@ other_owner() {
 		}'
 }
 
-# Two interfaces in one network: the kernel chooses through which of them it answers, so that is told and no error.
+# Two interfaces in one network: the kernel chooses which one it answers through. This is reported, but is no error.
 warn_of_overlap() {
 	for one in $(ip -f inet -o addr show 2>/dev/null | awk -v own="$1" '{ sub(/[:@].*/, "", $2); if ($2 != own && $2 != "lo" && $4 ~ "/") print $2 "," $4 }'); do
 		present=${one#*,} least=${one##*/}
@@ -111,14 +111,14 @@ warn_of_overlap() {
 	done
 }
 
-# What `undo` brings back: addresses with all that belongs to them, routes of every table, name servers, the DHCP client.
+# The state that `undo` restores: addresses with attributes, routes of every table, name servers, the DHCP client.
 remember_state() {
 	old_addresses=$(full_addresses_of "$1") old_routes=$(routes_of "$1") old_client=$(clients_of "$1")
 	read_attribute "$1" mtu && old_mtu=$attribute
 	old_resolver=$(cat "$RUN/$1/resolver" 2>/dev/null) old_lease=$(cat "$RUN/$1/lease" 2>/dev/null)
 }
 
-# Brings back what `remember_state` saw. A DHCP client goes on with the lease that there was, and asks for its address.
+# Restores the state of `remember_state`. A DHCP client keeps the previous lease, and asks for its address.
 undo() {
 	trap '' INT TERM
 	case $changed in
@@ -136,14 +136,14 @@ undo() {
 	rm -f "$RUN/$1/changing"
 }
 
-# Starts the client again that there was; a lease that ended meanwhile goes.
+# Restarts the previous client; a lease that ended meanwhile is removed.
 restore_client() {
 	! is_lease_over "$1" || drop_lease "$1"
 	[ -z "$leased_until" ] || lend_address "$1" "$leased_address/$leased_prefix" $((leased_until - now))
 	start_client "$1" "$leased_address"
 }
 
-# Goes on with the lease that there is, if it is good still, and asks for its address: INTERFACE
+# Keeps the present lease, if it is still valid, and asks for its address: INTERFACE
 resume_lease() {
 	if read_lease "$1" && ! set_lease "$1"; then drop_lease "$1"; fi
 	start_client "$1" "$leased_address"
@@ -159,7 +159,7 @@ restore_state() {
 	write_resolver
 }
 
-# In the order that they had: the first of a subnet is the one that the kernel sends from.
+# In the previous order: the kernel sends from the first one of a subnet.
 restore_addresses() {
 	[ "$(full_addresses_of "$1")" != "$old_addresses" ] || return 0
 	set_addresses "$1"
@@ -202,7 +202,7 @@ apply_static() {
 	set_default_route "$1" "$gateway" || { complain "$1: the default route through $gateway cannot be set"; return 1; }
 }
 
-# Asks once more, now that the address is there: of two machines that wanted it at the same instant none had it before.
+# Probes again after the address is set: two machines that wanted it at the same instant both found it free before.
 verify_static() {
 	[ "$(addresses_of "$1")" = "$address/$prefix" ] || { complain "$1: $address/$prefix is not there after setting it"; return 1; }
 	has_default_route "$1" "$gateway" || { complain "$1: the default route through ${gateway:-no gateway} is not the only one"; return 1; }
@@ -212,7 +212,7 @@ verify_static() {
 	ask_for_address "$1" "$address" 1
 }
 
-# A lease that is still good stays while the client is started anew: a client may die, the address is nobody else's.
+# A valid lease is kept while the client is restarted: the address still belongs to this machine.
 apply_dhcp() {
 	end_clients "$1"
 	if is_plan_in "$RUN/$1/plan" && has_lease "$1"; then
@@ -243,7 +243,7 @@ apply_own_routes() {
 	if [ "$method" != dhcp ] || [ -s "$RUN/$1/lease" ]; then apply_routes "$1"; fi
 }
 
-# Keeps what was enacted, for `status` and for telling whether something is to do: INTERFACE SOURCE
+# Stores the applied plan, for `status` and to detect changes: INTERFACE SOURCE
 conclude() {
 	(umask 077 && write_plan >"$RUN/$1/.plan.$$")
 	mv -f "$RUN/$1/.plan.$$" "$RUN/$1/plan"
@@ -260,13 +260,13 @@ conclude() {
 	[ "$method" = off ] || announce_address
 }
 
-# Notes that a kept configuration could not be applied; the watch tries it again: INTERFACE
+# Records that a stored configuration could not be applied; the watch tries it again: INTERFACE
 retry_later() {
 	read_uptime
 	echo $((now + RETRY_AFTER + $$ % 10)) >"$RUN/$1/retry"
 }
 
-# Gives a static address back that another machine turned out to have: nobody could be asked without a carrier. INTERFACE
+# Removes a static address that another machine has: without a carrier it could not be probed before: INTERFACE
 yield_address() {
 	rm -f "$RUN/$1/unasked"
 	ask_for_address "$1" "$address" 3 && return 0
@@ -277,7 +277,7 @@ yield_address() {
 	return 1
 }
 
-# A gateway that is silent may only be switched off, so it is no error.
+# A silent gateway may just be switched off, so it is no error.
 greet_gateway() {
 	[ "$method" = static ] && [ -n "$gateway" ] && has_carrier "$1" || return 0
 	arping -q -f -c 1 -w 1 -I "$1" "$gateway" >/dev/null 2>&1 || warn "$1: the gateway $gateway does not answer"

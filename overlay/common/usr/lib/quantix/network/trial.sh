@@ -1,6 +1,6 @@
 #!/bin/sh
-# A change on trial (`--confirm SECONDS`): kept for the session only, so that a restart brings back what was before, and
-# undone by the watch unless `qx-network confirm` comes in time. Whoever asked for it may be dead by then.
+# A change on trial (`--confirm SECONDS`): stored for the session only, so that a restart restores the previous state, and
+# undone by the watch unless `qx-network confirm` comes in time. The process that requested it need not exist any more.
 # shellcheck disable=SC2154,SC2034 # the uptime is from lease.sh; how long to keep it is for qx-network
 
 # When the trial of an interface ends, in `trial_until` (seconds since the boot), and how long the change is to be kept, in
@@ -10,7 +10,7 @@ read_trial() {
 	{ read -r trial_until trial_keep <"$RUN/$1/trial"; } 2>/dev/null && is_number "$trial_until" 999999999 && read_uptime
 }
 
-# Begins a trial, or goes on with one, whose beginning is what an end without confirmation goes back to:
+# Begins a trial, or continues one; without confirmation the state before its beginning is restored:
 # INTERFACE SECONDS persistent|session
 begin_trial() {
 	find_watch || { complain "$1: the service quantix-network does not run, which would undo the change"; return 1; }
@@ -29,7 +29,7 @@ end_trial() {
 	rm -rf "$RUN/$1/trial" "$RUN/$1/before"
 }
 
-# Puts back the session's files of before a trial: INTERFACE
+# Restores the session's files of the time before a trial: INTERFACE
 restore_files() {
 	if [ -e "$RUN/$1/before/$1.conf" ]; then cp "$RUN/$1/before/$1.conf" "$SESSION/"; else remove_file "$SESSION/$1.conf"; fi
 	[ ! -e "$RUN/$1/before/static.conf" ] || cp "$RUN/$1/before/static.conf" "$SESSION/"

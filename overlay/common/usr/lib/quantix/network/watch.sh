@@ -1,13 +1,13 @@
 #!/bin/sh
-# Configures interfaces as they come, and mends them when their carrier comes back.
+# Configures interfaces when they appear, and repairs them when their carrier comes back.
 # shellcheck disable=SC2154 # `before` is set by eval
 
-# Seconds between two looks at what time brings.
+# Seconds between two checks for expired times.
 TICK=5
 
-# Handles what `ip -o link` and `ip -o monitor link` tell of one interface: NAME FLAGS MASTER
-# Only a change of its flags or master counts: taking a link up or scanning WiFi makes many more messages. Of links that
-# files make, only the carrier does.
+# Handles a line of `ip -o link` or `ip -o monitor link` about one interface: NAME FLAGS MASTER
+# Only a change of its flags or master counts: setting a link up or scanning WiFi causes many more messages. For links
+# that files configure, only the carrier counts.
 heed_link() {
 	is_interface_name "$1" || return 0
 	is_physical "$1" || [ -e "$RUN/$1/plan" ] || return 0
@@ -21,7 +21,7 @@ heed_link() {
 	*master*,*master*) return ;;
 	*master*,* | *,*master*) background apply "$1"; return ;;
 	esac
-	# Flags have commas between them, so each list is looked at by itself.
+	# Flags are separated by commas, so each list is matched by itself.
 	case $before in
 	*LOWER_UP*) return ;;
 	esac
@@ -30,8 +30,8 @@ heed_link() {
 	esac
 }
 
-# Handles what time brings: leases that end, clients that died, trials that nobody confirmed, configurations that could not
-# be applied, changes whose program was killed half-way. Every few seconds, so it starts no process where there is nothing to do.
+# Handles leases that end, clients that died, trials that nobody confirmed, configurations that could not be applied, and
+# changes whose program was killed. It runs every few seconds, so it starts no process if there is nothing to do.
 heed_time() {
 	read_uptime
 	for folder in "$RUN"/*/; do
@@ -50,7 +50,7 @@ heed_time() {
 	done
 }
 
-# True for an interface on DHCP whose client died, or its hook half-way, or whose lease is over: INTERFACE
+# True for an interface on DHCP whose client died, whose hook was killed, or whose lease is over: INTERFACE
 is_dhcp_dead() {
 	IFS= read -r line 2>/dev/null <"$RUN/$1/plan" && [ "$line" = METHOD=dhcp ] || return 1
 	is_lease_over "$1" || ! read_process_in "$RUN/$1/udhcpc.pid" || ! is_alive "$process" || is_hook_dead "$1"
@@ -61,20 +61,20 @@ is_hook_dead() {
 	read_process_in "$RUN/$1/taking" && ! is_alive "$process" && ! is_client_fresh "$1" && rm -f "$RUN/$1/taking"
 }
 
-# Each interface is on its own: one that waits for something holds up no other. COMMAND INTERFACE
+# Each interface is handled separately, so that none delays another: COMMAND INTERFACE
 background() {
 	"$0" "$@" 2>&1 | logger -t qx-network &
 }
 
-# Ends the `ip monitor` of this watch, or of one that was killed: it would go on until the next message.
+# Ends the `ip monitor` of this watch, or of one that was killed: it would run until the next message.
 end_monitor() {
 	read_process_in "$RUN/monitor.pid" || return 0
 	rm -f "$RUN/monitor.pid"
 	! grep -qs monitor "/proc/$process/cmdline" || kill "$process" 2>/dev/null
 }
 
-# Lines `3: eth0@if2: <FLAGS> …`, from the kernel's list and then from its messages. Of the latter only iproute2 tells;
-# without the path some shells would take busybox's ip.
+# Lines `3: eth0@if2: <FLAGS> …`, from the kernel's list and then from its messages. Only iproute2 prints the latter;
+# without the path some shells would run busybox's ip.
 watch_links() {
 	events=$RUN/events
 	end_monitor

@@ -3,7 +3,7 @@
 # shellcheck disable=SC2154 # the plan is from config.sh, the process from client.sh
 
 # The configuration of wpa_supplicant, wpa_supplicant.conf(5): WPA2 and WPA3 with a password, open without.
-# The name is written in hexadecimal digits, so that any byte in it is only a byte.
+# The name is written in hexadecimal digits, so that no byte has a special meaning.
 wifi_configuration() {
 	echo 'ctrl_interface=/run/wpa_supplicant'
 	echo 'update_config=0'
@@ -65,7 +65,7 @@ start_wifi() {
 		complain "$1: wpa_supplicant does not start"
 }
 
-# Looks around. While wpa_supplicant does so for itself, the interface is busy, a second or two each time.
+# Scans. While wpa_supplicant itself scans, the interface is busy, a second or two each time.
 look_for_wifi() {
 	tries=10
 	until seen=$(iw dev "$1" scan 2>&1); do
@@ -79,7 +79,7 @@ look_for_wifi() {
 	printf '%s\n' "$seen"
 }
 
-# Networks in reach, strongest first, `SIGNAL SECURITY NAME` each, from what `iw` tells (iw(8), scan).
+# Networks in reach, strongest first, `SIGNAL SECURITY NAME` each, from the output of `iw` (iw(8), scan).
 scan_wifi() {
 	ip link set "$1" up
 	found=$(look_for_wifi "$1") || return 1

@@ -1,18 +1,18 @@
 #!/bin/sh
-# Host keys of sshd: made once and kept in KEPT; for this session only where nothing can be kept.
-# sshd reads copies of its own: it refuses a private key that others could read, and a disk may not know of others.
+# Host keys of sshd: generated once and stored in KEPT, or for this session only if nothing can be stored.
+# sshd reads copies: it refuses a private key that others can read, and the disk's file system may not have permissions.
 
 KEPT=/quantix/ssh
 SSH=/etc/ssh
 
-# Puts a key of each type in place. Not RSA: it takes seconds to make, and clients without the others are long gone.
+# Installs a key of each type. Not RSA: it takes seconds to generate, and every client supports the others.
 set_up_host_keys() {
 	for type in ed25519 ecdsa; do
 		set_up_host_key "ssh_host_${type}_key" "$type" || return 1
 	done
 }
 
-# Puts one key in place: FILE TYPE
+# Installs one key: FILE TYPE
 set_up_host_key() {
 	if [ -e "$KEPT/$1" ]; then
 		take_host_key "$1" "$2" && return 0
@@ -23,7 +23,7 @@ set_up_host_key() {
 	keep_file "$KEPT/$1" <"$SSH/$1" || report "$KEPT/$1: cannot be written; the host key lasts until the next boot"
 }
 
-# Copies a kept key, if it is one: FILE TYPE
+# Copies a stored key, if it is valid: FILE TYPE
 take_host_key() {
 	new=$SSH/.$1.$$
 	(umask 077 && head -c 16384 "$KEPT/$1" >"$new") && is_host_key "$new" "$2" && tell_public "$1" && mv -f "$new" "$SSH/$1" && return 0
@@ -31,7 +31,7 @@ take_host_key() {
 	return 1
 }
 
-# Puts down the public half, whose fingerprint people compare: FILE
+# Writes the public half, whose fingerprint people compare: FILE
 tell_public() {
 	printf '%s\n' "$public" >"$SSH/$1.pub"
 }

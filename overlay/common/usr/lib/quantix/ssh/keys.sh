@@ -2,7 +2,7 @@
 # Public keys that may log in as root are added and removed here; sshd looks at each log-in.
 # shellcheck disable=SC2154 # KEPT_KEYS and AUTHORIZED are from authorized-keys.sh
 
-# For this session, where nothing is kept.
+# For this session, without a configuration disk.
 SESSION_KEYS=/root/.ssh/authorized_keys
 
 # The fingerprint of a line of authorized_keys; false if it has no key: LINE
@@ -12,7 +12,7 @@ fingerprint_of() {
 	print=${print%% *}
 }
 
-# Adds the lines of standard input, if each is a key that is not there yet.
+# Adds the lines of standard input that are new, if each line is a key.
 add_keys() {
 	if is_persistent; then
 		file=$KEPT_KEYS
