@@ -1,23 +1,23 @@
 #!/bin/sh
-# The data disk: what outlives a restart and is too much for /quantix. What an appliance keeps there its `data-folders.sh` says:
-#   lost                  what is gone at a restart where there is no disk
-#   waiting               what is not started where there is a disk that cannot be used
-#   make_folders FOLDER   makes the folders there, with their owners
+# The data disk: data that outlives a restart and is too large for /quantix. `data-folders.sh` of an appliance defines it:
+#   lost                  what a restart removes if there is no disk
+#   waiting               what is not started if there is a disk that cannot be used
+#   make_folders FOLDER   makes the folders in FOLDER, with their owners
 #   bindings              FOLDER:PLACE … of the disk, and where programs look for them
-# Logs and what the kernel said last before it crashed are kept for every appliance.
+# Logs and the last kernel messages before a crash are stored for every appliance.
 
 : "${lost:=all that is kept is gone}" "${waiting:=what needs it is}" "${bindings:=}"
 : "${disk:=/data}"
-# Says why nothing outlives a restart, or why there is no place for it; absent if it does.
+# Contains why nothing outlives a restart, or why the disk cannot be used; absent if all is well.
 : "${reason:=/run/quantix/not-persistent}"
-# By the initramfs, where there is such a disk that it did not mount.
+# Written by the initramfs if there is such a disk that it did not mount.
 : "${unmounted:=/run/quantix/unmounted-data}"
 : "${pstore:=/sys/fs/pstore}"
 
-# What the kernel said last, at most so many files; one has some ten KiB.
+# Most files with last kernel messages; one has some ten KiB.
 CRASH_RECORDS=64
 
-# Tells the consoles, whoever asks later and whoever runs this: MESSAGE
+# Prints a message to the consoles and the caller, and stores it: MESSAGE
 tell() {
 	echo "quantix-data: $1" >&2
 	echo "<4>quantix: $1" >/dev/kmsg
@@ -25,7 +25,7 @@ tell() {
 	echo "$1" >"$reason"
 }
 
-# Makes the folders that the image has in a place, which programs expect there: PLACE FOLDER
+# Makes the folders that the image has at a place, where programs expect them: PLACE FOLDER
 copy_folders() {
 	find "$1" -mindepth 1 -type d | while read -r folder; do
 		copy=$2${folder#"$1"}
@@ -36,7 +36,7 @@ copy_folders() {
 	done
 }
 
-# Binds folders of the disk to where programs look for them: FOLDER:PLACE…
+# Binds folders of the disk to the places where programs expect them: FOLDER:PLACE…
 bind_folders() {
 	for binding; do
 		mkdir -p "${binding#*:}"
@@ -46,8 +46,8 @@ bind_folders() {
 	done
 }
 
-# Takes what the kernel left behind when it crashed out of the firmware's memory, which is small. A record is removed there
-# when it is safely here.
+# Moves crash records of the kernel out of the firmware's memory, which is small. A record is removed there after it has
+# been synced here.
 save_crash_records() {
 	for record in "$pstore"/*; do
 		[ -f "$record" ] || continue
@@ -68,8 +68,8 @@ save_crash_records() {
 	done
 }
 
-# Makes the appliance's folders, and lets its programs find them: on the disk, or in memory where there is none. A disk that
-# cannot be used may hold all that there was: nothing starts with empty folders instead.
+# Makes the appliance's folders and binds them: on the disk, or in memory if there is none. A disk that cannot be used may
+# hold all data: nothing starts with empty folders instead.
 use_data_disk() {
 	rm -f "$reason"
 	if [ -s "$unmounted" ]; then

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Root's password as a hash: in SHADOW for this session, in a file like it for good. Passwords go through pipes and never become
-# arguments, which every process can read.
+# Root's password as a hash: in SHADOW for this session, in a similar file permanently. Passwords are passed through pipes,
+# never as arguments, which every process can read.
 
 SHADOW=/etc/shadow
 
@@ -31,7 +31,7 @@ hash_of() {
 	printf '%s\n' "$1" | openssl passwd -6 ${2:+-salt "$2"} -stdin
 }
 
-# The hash that a file of one line `root:HASH` or `root:HASH:…` (shadow(5)) has; false if it is anything else: FILE
+# The hash in a file of one line `root:HASH` or `root:HASH:…` (shadow(5)); false for any other content: FILE
 hash_in() {
 	[ -f "$1" ] || return 1
 	entry=$(head -c 512 "$1" | tr '\000' '?')
@@ -44,12 +44,12 @@ hash_in() {
 	is_hash "$entry" && echo "$entry"
 }
 
-# What SHADOW has for root: nothing, a hash, or what is none.
+# The field of root in SHADOW: empty, a hash, or an invalid one.
 root_hash() {
 	sed -n 's/^root:\([^:]*\):.*/\1/p' "$SHADOW"
 }
 
-# Gives root a hash: HASH
+# Sets root's hash: HASH
 set_root_hash() {
 	new=$SHADOW.$$
 	cp -p "$SHADOW" "$new" || return 1

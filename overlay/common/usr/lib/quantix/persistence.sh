@@ -1,13 +1,13 @@
 #!/bin/sh
-# What outlives this session lies below /quantix: written whole or not at all, and set aside where it does not parse.
+# Files that outlive this session are below /quantix: written completely or not at all, and set aside if invalid.
 
-# True if a file system is mounted in a place, and can be written: PLACE
+# True if a writable file system is mounted at a place: PLACE
 is_writable() {
 	awk -v place="$1" '$5 == place { found = 1; writable = $6 ~ /^rw(,|$)/ } END { exit !(found && writable) }' \
 		/proc/self/mountinfo
 }
 
-# True if there is a place for what outlives this session, and it can be written.
+# True if files that outlive this session can be written.
 is_persistent() {
 	is_writable /quantix
 }
@@ -24,13 +24,13 @@ keep_file() {
 	return 1
 }
 
-# Removes a file, also from what a power cut would leave: FILE
+# Removes a file, and syncs its folder: FILE
 forget_file() {
 	[ -e "$1" ] || return 0
 	rm -f "$1" && sync "${1%/*}"
 }
 
-# Takes a file that does not parse out of the way, and says so: FILE WHY
+# Sets an invalid file aside, and reports it: FILE WHY
 set_aside() {
 	if mv -f "$1" "$1.rejected" 2>/dev/null; then
 		report "$1: $2; set aside as ${1##*/}.rejected"
@@ -39,7 +39,7 @@ set_aside() {
 	fi
 }
 
-# Tells whoever runs this, and the consoles: MESSAGE
+# Prints a message for the caller and the consoles: MESSAGE
 report() {
 	echo "$*" >&2
 	echo "<4>quantix: $*" >/dev/kmsg

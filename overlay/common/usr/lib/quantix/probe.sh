@@ -1,8 +1,8 @@
 #!/bin/sh
-# Whether a daemon still answers, asked while it runs. Read by services whose supervisor asks: supervise-daemon ends one that is
-# not healthy and starts it again.
+# Checks that a running daemon still answers. Sourced by services whose supervisor asks: supervise-daemon ends and
+# restarts one that is not healthy.
 
-# Succeeds as soon as a command does; a daemon that is slow, or is just starting, has a minute: COMMAND…
+# Succeeds as soon as a command succeeds, within a minute for a daemon that is slow or just starting: COMMAND…
 answers() {
 	tries=6
 	until busybox timeout 10 "$@" >/dev/null 2>&1; do

@@ -1,3 +1,3 @@
 #!/bin/sh
-# Debian's loads a console font and a keyboard map; the appliances keep the kernel's.
+# Debian's loads a console font and a keyboard map; the appliances use the kernel's.
 exit 0

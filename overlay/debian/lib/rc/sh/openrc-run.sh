@@ -1,13 +1,13 @@
 #!/bin/sh
 # Runs the commands of a service script: openrc-run.sh /etc/init.d/SERVICE COMMAND…
 # In place of OpenRC's own, which reads six more scripts and starts a program for each message: with fifteen services,
-# that is a third of a boot. What openrc-run(8) offers a script is here, but for control groups, s6 and runit.
+# that is a third of a boot. It offers a script everything of openrc-run(8), except control groups, s6 and runit.
 
 export RC_SERVICE="$1" SVCNAME="$RC_SVCNAME"
 export PATH=/lib/rc/bin:/usr/sbin:/usr/bin:/sbin:/bin
 shift
 
-# What a service may assign.
+# Variables that a service may assign.
 description='' supervisor='' extra_commands='' extra_started_commands='' extra_stopped_commands=''
 
 # True if a value, or the variable of that name, says yes: VALUE
@@ -39,7 +39,7 @@ ebegin() {
 	einfo "$* ..."
 }
 
-# Tells what went wrong if something did: STATUS [MESSAGE]
+# Reports a failure, if there was one: STATUS [MESSAGE]
 eend() {
 	status=${1:-0}
 	[ "$status" -eq 0 ] || [ -z "$2" ] || eerror "$2"
@@ -67,13 +67,13 @@ mountinfo() {
 	return 1
 }
 
-# Keeps a value for the commands of this service to come: NAME VALUE
+# Stores a value for later commands of this service: NAME VALUE
 service_set_value() {
 	mkdir -p "$RC_SVCDIR/options/$RC_SVCNAME"
 	echo "$2" >"$RC_SVCDIR/options/$RC_SVCNAME/$1"
 }
 
-# Does something with the daemon by what supervises it: start|stop|status
+# Acts on the daemon through its supervisor: start|stop|status
 daemon() {
 	if [ -n "$supervisor" ]; then
 		# shellcheck source=/dev/null # OpenRC's own
@@ -136,7 +136,7 @@ is_function() {
 	return 1
 }
 
-# The last two are what supervise-daemon calls of a service that has a healthcheck_timer.
+# The last two are called by supervise-daemon for a service with a healthcheck_timer.
 is_command() {
 	case " start stop status describe healthcheck unhealthy $extra_commands $extra_started_commands $extra_stopped_commands " in
 	*" $1 "*) return 0 ;;
@@ -144,7 +144,7 @@ is_command() {
 	return 1
 }
 
-# Runs one command of the service, with what it wants before and after.
+# Runs one command of the service, with its hooks before and after.
 run_command() {
 	if ! is_command "$1" || ! is_function "$1"; then
 		eerror "$RC_SVCNAME has no command $1"
@@ -166,7 +166,7 @@ for file in /etc/rc.conf "/etc/conf.d/$RC_SVCNAME" "$RC_SERVICE"; do
 	# shellcheck source=/dev/null # the service's own
 	. "$file" || exit
 done
-# Tells the kernel's log of a start, where a chart of the boot is wanted (the kernel's parameter QX_BOOT_CHART): begin|end
+# Logs a start to the kernel log, if a chart of the boot is wanted (kernel parameter QX_BOOT_CHART): begin|end
 chart() {
 	case $QX_BOOT_CHART$action in
 	yesstart) echo "<4>quantix: $1 $RC_SVCNAME" >/dev/kmsg ;;

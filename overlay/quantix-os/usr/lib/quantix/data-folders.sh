@@ -1,14 +1,14 @@
 #!/bin/sh
-# What the hypervisor keeps on the data disk; read by data.sh.
+# Data of the hypervisor on the data disk; sourced by data.sh.
 # shellcheck disable=SC2034 # data.sh reads these
 
 lost="virtual machines and their disks are gone"
 waiting="libvirt and the virtual machines are"
-# Definitions, and the rest of libvirt's: UEFI variables, TPMs, snapshots, saved memory. Its settings are the image's.
+# Definitions and other data of libvirt: UEFI variables, TPMs, snapshots, saved memory. Its settings are in the image.
 bindings="libvirt/qemu:/etc/libvirt/qemu libvirt/storage:/etc/libvirt/storage libvirt/secrets:/etc/libvirt/secrets
 	libvirt/nwfilter:/etc/libvirt/nwfilter libvirt/state:/var/lib/libvirt"
 
-# Puts the image's own definitions where there is none of their name, to be active after a boot: PLACE FOLDER
+# Copies the image's own definitions unless their name is taken, and marks them for autostart: PLACE FOLDER
 provide_definitions() {
 	for definition in "$1"/*.xml; do
 		name=${definition##*/}

@@ -1,12 +1,12 @@
 #!/bin/sh
-# What the control plane keeps on the data disk; read by data.sh.
+# Data of the control plane on the data disk; sourced by data.sh.
 # shellcheck disable=SC2034 # data.sh reads these
 
 lost="this machine forgets all"
 waiting="the databases are"
 bindings="postgresql:/var/lib/postgresql etcd:/var/lib/etcd redis:/var/lib/redis"
 
-# The control plane takes the notice away that etcd leaves for it.
+# The control plane removes the notice that etcd leaves for it.
 make_folders() {
 	mkdir -p "$1/postgresql" "$1/etcd" "$1/redis" "$1/backup" "$1/updates" &&
 		chown postgres:postgres "$1/postgresql" && chmod 700 "$1/postgresql" &&

@@ -111,8 +111,9 @@ kill_family() {
 
 # Starts our client, which asks for its previous address, and waits until it has written its process id:
 # INTERFACE [ADDRESS] [MILLISECONDS]. It probes for so long whether an offered address is free; a quarter of a second
-# keeps the boot short, and verify_lease probes longer. Options by number: subnet mask, routers, name
-# servers, host name, domain, and 26 MTU, 42 time servers, 119 domains to search, 121 routes. The file `dark` says that it began without a carrier.
+# keeps the boot short, and verify_lease probes longer. Options by number: subnet mask, routers, name servers, host
+# name, domain, and 26 MTU, 42 time servers, 119 domains to search, 121 routes. The file `dark` says that it began
+# without a carrier.
 start_client() {
 	if has_carrier "$1"; then rm -f "$RUN/$1/dark"; else : >"$RUN/$1/dark"; fi
 	set -- "$1" "${2:+-r}" "$2" "${3:-250}"

@@ -2,8 +2,8 @@
 # Whether a service of the control plane is ready: a process that runs is not enough.
 
 # Waits until a command succeeds: SECONDS COMMAND…
-# Where it does not in time that is told, and the boot goes on: the service is supervised, and may still become ready.
-# Asking costs a slow machine more than the service's own start if it is done all the time: pauses grow to a second.
+# If it does not in time, this is reported, and the boot continues: the service is supervised, and may still become ready.
+# Constant polling would cost a slow machine more than the start of the service: pauses grow to a second.
 await_readiness() {
 	read -r now _ </proc/uptime
 	deadline=$((${now%.*} + $1))
@@ -20,7 +20,7 @@ await_readiness() {
 	done
 }
 
-# What `rc-service NAME status` says and exits with, if a command tells whether the service is ready: COMMAND…
+# Output and exit status of `rc-service NAME status`, for a command that tests whether the service is ready: COMMAND…
 readiness_status() {
 	default_status || return
 	"$@" 2>/dev/null && return
