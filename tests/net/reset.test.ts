@@ -103,8 +103,7 @@ test('nothing is removed before all can be: a data disk that is not there, or ca
   const refused = await reset(machine, 'carry-out');
   expect(refused).toMatchObject({
     status: 1,
-    stderr:
-      'the reset that was asked for is not done: nothing that can be written is mounted at /data',
+    stderr: 'the requested reset is not done: nothing that can be written is mounted at /data',
   });
   expect(await machine.read('/dev/kmsg')).toContain(`<4>quantix: ${refused.stderr}`);
   expect(await files(machine)).toEqual(ALL);

@@ -50,7 +50,7 @@ test.each(WAYS)('QvDC finds its medium under $firmware on $board from $from', as
   const { log } = story.guest;
   if (disks.length === 0) return story.expectGoodConsole();
   expect(log).toMatch(
-    /quantix: not believed: \/dev\/sdb with QVDC-CFG, for it may be a guest's disk/,
+    /quantix: not trusted: \/dev\/sdb with QVDC-CFG, because it may be a guest's disk/,
   );
   expect(log).toMatch(/verity: 7:1: data block 0 is corrupted/);
   expect(log).toMatch(/quantix: \/dev\/sda has the mark of this build and another or a damaged/);

@@ -70,7 +70,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     const added = await add(text === '' ? text : `${two}\n${text}`);
     expect(added).toMatchObject({
       status: 1,
-      stdout: expect.stringMatching(/^told: (line 2 is no public key|no public key was given)$/),
+      stdout: expect.stringMatching(/^told: (line 2 is not a public key|no public key was given)$/),
     });
     expect(await read('kept')).toBe(one);
   });

@@ -132,7 +132,7 @@ test('a crash starts the program again, and its last words are logged', async ()
     'hold',
     'release',
     'TypeError: x',
-    'program has crashed (exit status 1) and is started again; logread tells more.',
+    'program has crashed (exit status 1) and is started again; logread has more.',
     'hold',
     'release',
   ]);

@@ -190,7 +190,7 @@ describe.skipIf(lacks('mkfs.ext4'))('the file system with the configuration', ()
 
   const mounted = (name: string) =>
     `check ${name} ext4\nmount -t ext4 -o rw,noatime,nosuid,nodev ${name} /root/quantix\nsay QUANTIX-CFG (${name}) is mounted at /quantix`;
-  const NOT_USED = 'labelled QUANTIX-CFG, is not used: another one is believed';
+  const NOT_USED = 'labelled QUANTIX-CFG, is not used: another one is trusted';
 
   test('is the one with the label: it is checked and mounted', async () => {
     const other = { maker: 'mformat', label: 'OTHER' };
@@ -220,7 +220,7 @@ describe.skipIf(lacks('mkfs.ext4'))('the file system with the configuration', ()
 
   test('is not believed on a large disk, which may be a guest’s', async () => {
     expect(await choice({ sda: config(LARGE) })).toBe(
-      "say not believed: sda with QUANTIX-CFG, for it may be a guest's disk: quantix.config=UUID=NUMBER names it, quantix.config=none does without",
+      "say not trusted: sda with QUANTIX-CFG, because it may be a guest's disk: quantix.config=UUID=NUMBER names it, quantix.config=none does without",
     );
     expect(await choice({ sda: config({ ...LARGE, removable: true }) })).toBe(mounted('sda'));
     expect(await choice({ sda: config(LARGE) }, 'boot_disk=sda')).toBe(mounted('sda'));
@@ -349,7 +349,7 @@ describe('the medium', () => {
   test('is none that has the mark alone: it is told once, and another one is taken', async () => {
     const files = ['build-0123'];
     const told =
-      'say vda has the mark of this build and another or a damaged system: it is passed over';
+      'say vda has the mark of this build and another or a damaged system: it is not used';
     expect(await taken({ vda: { files, ours: false }, vdb: { files, ours: true } })).toBe(
       `close\n${told}\ntakes vdb`,
     );

@@ -137,7 +137,7 @@ make_bridge() {
 		"$IP" link add name "$1" ${mac:+address "$mac"} type bridge forward_delay 0 ||
 			{ complain "$1: the bridge cannot be made"; return 1; }
 	elif [ ! -d "$NET/$1/bridge" ]; then
-		complain "$1: there is an interface of this name that is no bridge"
+		complain "$1: there is an interface of this name that is not a bridge"
 		return 1
 	fi
 	claim_ports "$1"
@@ -152,7 +152,7 @@ first_mac() {
 # Ports are checked ten times a second.
 make_bond() {
 	if [ -e "$NET/$1" ] && [ ! -d "$NET/$1/bonding" ]; then
-		complain "$1: there is an interface of this name that is no bond"
+		complain "$1: there is an interface of this name that is not a bond"
 		return 1
 	fi
 	! read_attribute "$1" bonding/mode || [ "${attribute%% *}" = "$bond_mode" ] || "$IP" link del dev "$1"
@@ -172,7 +172,7 @@ make_vlan() {
 		case $("$IP" -d -o link show dev "$1") in
 		*": $1@$link: "*" vlan protocol "*" id $vlan_id "*) return 0 ;;
 		*' vlan protocol '*) "$IP" link del dev "$1" ;;
-		*) complain "$1: there is an interface of this name that is no VLAN"; return 1 ;;
+		*) complain "$1: there is an interface of this name that is not a VLAN"; return 1 ;;
 		esac
 	fi
 	"$IP" link set dev "$link" up

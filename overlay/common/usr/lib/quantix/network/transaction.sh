@@ -63,7 +63,7 @@ check_static() {
 	[ "$(addresses_of "$1")" != "$address/$prefix" ] || return 0
 	has_carrier "$1" || {
 		: >"$RUN/$1/unasked"
-		warn "$1: no carrier; whether $address is free is asked when there is one"
+		warn "$1: no carrier; whether $address is free is checked when there is one"
 		return 0
 	}
 	ask_for_address "$1" "$address" 3
@@ -86,7 +86,7 @@ ask_for_address() {
 	case $? in
 	0) ;;
 	1) complain "$1: another machine has $2" ;;
-	*) complain "$1: nobody could be asked whether $2 is free" ;;
+	*) complain "$1: it could not be checked whether $2 is free" ;;
 	esac
 }
 

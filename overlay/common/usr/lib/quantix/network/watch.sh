@@ -102,5 +102,5 @@ watch_links() {
 		[0-9]*:) name=${name%:} && heed_link "${name%%@*}" "$flags" "$master" ;;
 		esac
 	done <"$events"
-	complain 'the kernel told no more of links'
+	complain 'the kernel sent no more messages about links'
 }

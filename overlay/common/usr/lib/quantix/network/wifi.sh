@@ -49,7 +49,7 @@ join_wifi() {
 	start_wifi "$1" || return 1
 	tries=200
 	until has_carrier "$1"; do
-		[ "$tries" -gt 0 ] || { warn "$1: $ssid was not joined within 10 seconds; it is tried further"; return 0; }
+		[ "$tries" -gt 0 ] || { warn "$1: $ssid was not joined within 10 seconds; it keeps trying"; return 0; }
 		tries=$((tries - 1))
 		usleep 50000
 	done

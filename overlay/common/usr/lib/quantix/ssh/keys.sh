@@ -28,7 +28,7 @@ add_keys() {
 		case $line in
 		'' | '#'*) continue ;;
 		esac
-		fingerprint_of "$line" || { complain "line $number is no public key"; return 1; }
+		fingerprint_of "$line" || { complain "line $number is not a public key"; return 1; }
 		case "$LINE_FEED$known$LINE_FEED" in
 		*"$LINE_FEED$print$LINE_FEED"*) complain "this key is there already: $print"; continue ;;
 		esac
