@@ -10,6 +10,8 @@ FORMAT  ?=
 RELEASE ?=
 RELEASE_KEYS ?=
 RELEASE_KEY ?=
+SECURE_BOOT ?=
+SECURE_BOOT_SIGNER ?=
 CHANNEL ?=
 FIRMWARE ?= uefi
 CHART   ?=
@@ -36,6 +38,7 @@ BUILDER := $(QX) $(if $(DOCKER),$(IN_DOCKER))
 IMAGES := --base $(BASE) $(addprefix --arch ,$(ARCH)) $(addprefix --profile ,$(PROFILE)) $(addprefix --mirror ,$(MIRROR)) $(addprefix --keys-dir ,$(KEYS))
 BUILD := $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(addprefix --format ,$(FORMAT)) $(if $(RELEASE),--release) $(addprefix --release-keys ,$(RELEASE_KEYS))
 STEPS := $(BUILD) $(if $(filter no,$(REMOTE_CACHE)),--no-remote-cache)
+OWNER := $(addprefix --secure-boot ,$(SECURE_BOOT)) $(if $(SECURE_BOOT_SIGNER),--secure-boot-signer "$$SECURE_BOOT_SIGNER")
 VITEST := $(NODE) node_modules/vitest/vitest.mjs run
 
 .PHONY: help iso release release-tree lock rootfs explain qemu controlplane demo test check test-unit test-services test-database test-net test-images test-build test-docker test-vm fuzz screens bench doctor clean
@@ -43,12 +46,12 @@ VITEST := $(NODE) node_modules/vitest/vitest.mjs run
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
 	@echo
-	@echo 'Variables: PROFILE=quantix-os|qvdc BASE=auto|alpine|debian ARCH=x86_64|arm64 MIRROR=http://… KEYS=folder FLAVOUR=virt|full FORMAT=iso|raw|qcow2 RELEASE=1 RELEASE_KEYS=folder RELEASE_KEY=file CHANNEL=stable FIRMWARE=bios|uefi|uefi-secure CHART=file.svg REMOTE_CACHE=no JOBS=2'
+	@echo 'Variables: PROFILE=quantix-os|qvdc BASE=auto|alpine|debian ARCH=x86_64|arm64 MIRROR=http://… KEYS=folder FLAVOUR=virt|full FORMAT=iso|raw|qcow2 RELEASE=1 RELEASE_KEYS=folder RELEASE_KEY=file SECURE_BOOT=folder SECURE_BOOT_SIGNER=command CHANNEL=stable FIRMWARE=bios|uefi|uefi-secure CHART=file.svg REMOTE_CACHE=no JOBS=2'
 	@echo 'of qemu: CPUS=2 MEMORY=2048 DISK=data=20G FORWARD=8443:443 NETWORK=lab GUEST=name'
 	@echo 'DOCKER=1 runs iso, lock, rootfs and explain in the builder image; DOCKER_BASE=… DOCKER_BUILD_FLAGS=… DOCKER_RUN_FLAGS=…'
 
 iso: node_modules/.ready ## Build the ISOs into dist/
-	@$(BUILDER) iso $(STEPS) $(addprefix --jobs ,$(JOBS))
+	@$(BUILDER) iso $(STEPS) $(OWNER) $(addprefix --jobs ,$(JOBS))
 
 release: node_modules/.ready ## Build a release into dist/VERSION: all images in all formats, from the locks as they stand
 	@$(BUILDER) release $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(addprefix --format ,$(FORMAT)) $(addprefix --release-keys ,$(RELEASE_KEYS)) $(addprefix --key ,$(RELEASE_KEY)) $(addprefix --jobs ,$(JOBS))
@@ -64,7 +67,7 @@ rootfs: node_modules/.ready ## Write the root filesystems as tar into dist/, to 
 	@$(BUILDER) rootfs $(STEPS) $(addprefix --jobs ,$(JOBS))
 
 explain: node_modules/.ready ## Say what changed since the last build, and what runs because of it
-	@$(BUILDER) explain $(STEPS)
+	@$(BUILDER) explain $(STEPS) $(OWNER)
 
 qemu: node_modules/.ready ## Boot an ISO: in a window or, without a display, on this terminal
 	@$(QX) qemu $(BUILD) --firmware $(FIRMWARE) $(addprefix --boot-chart ,$(CHART)) $(addprefix --cpus ,$(CPUS)) \

@@ -74,8 +74,9 @@ export class ImageBuild {
 
   /** Returns what a step gets besides its inputs. */
   work(report: StageReport): Work {
-    const { projectDirectory, lockRequest, jobs } = this.image;
+    const { projectDirectory, lockRequest, facts, jobs } = this.image;
     return {
+      owner: facts.owner,
       projectDirectory,
       threads: jobs,
       signal: lockRequest.signal,

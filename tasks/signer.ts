@@ -136,29 +136,43 @@ export function commandSigner(command: string, key: KeyObject, signal: AbortSign
   return {
     name: COMMAND,
     key,
-    sign: async (bytes) => {
-      try {
-        const child = execa('sh', ['-c', command], {
-          ...{ env: callerEnvironment(), extendEnv: false, cancelSignal: signal },
-          ...{ detached: true, cleanup: false, forceKillAfterDelay: KILL_AFTER },
-          input: bytes,
-          encoding: 'buffer',
-          // The last byte of a signature may be a line feed.
-          ...{ stripFinalNewline: false, maxBuffer: LONGEST_ANSWER },
-        });
-        const { stdout } = await inGroup(child, signal);
-        return signatureOf(stdout);
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!(error instanceof ExecaError)) throw error;
-        const { exitCode, signal: ended }: ExecaError = error;
-        const words: unknown = error.stderr;
-        const stderr = words instanceof Uint8Array ? Buffer.from(words).toString('utf8') : '';
-        // Not execa's own message, which contains the command.
-        throw childFailure(COMMAND, { exitCode, signal: ended, stderr, cause: undefined });
-      }
-    },
+    sign: async (bytes) =>
+      signatureOf(await signByCommand(command, bytes, { name: COMMAND, signal })),
   };
+}
+
+/**
+ * Signs with a command of the caller.
+ * @param command for `sh -c`, with the caller's environment; it appears in no message
+ * @param bytes its standard input
+ * @param name name of the command in messages
+ * @returns its standard output
+ */
+export async function signByCommand(
+  command: string,
+  bytes: Uint8Array,
+  { name, signal }: { name: string; signal: AbortSignal },
+): Promise<Uint8Array> {
+  try {
+    const child = execa('sh', ['-c', command], {
+      ...{ env: callerEnvironment(), extendEnv: false, cancelSignal: signal },
+      ...{ detached: true, cleanup: false, forceKillAfterDelay: KILL_AFTER },
+      input: bytes,
+      encoding: 'buffer',
+      // The last byte of a signature may be a line feed.
+      ...{ stripFinalNewline: false, maxBuffer: LONGEST_ANSWER },
+    });
+    const { stdout } = await inGroup(child, signal);
+    return stdout;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof ExecaError)) throw error;
+    const { exitCode, signal: ended }: ExecaError = error;
+    const words: unknown = error.stderr;
+    const stderr = words instanceof Uint8Array ? Buffer.from(words).toString('utf8') : '';
+    // Not execa's own message, which contains the command.
+    throw childFailure(name, { exitCode, signal: ended, stderr, cause: undefined });
+  }
 }
 
 /** Decodes the output of a command, plain or Base64; `signBy` checks that it is a signature. */

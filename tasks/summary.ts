@@ -1,13 +1,15 @@
 import { existsSync, statSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { readChecksums, updateChecksums } from '../build/image/checksums.ts';
-import { listPackages } from '../build/image/facts.ts';
+import { type ImageFacts, listPackages } from '../build/image/facts.ts';
 import { buildManifest } from '../build/image/manifest.ts';
 import { otherTools } from '../build/image/other-tools.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
 import { readImageSource, type SourceState, stateThroughout } from '../build/image/source-state.ts';
 import { writeFileAtomically } from '../build/process/atomic-write.ts';
 import { readPackages } from '../build/sea/make.ts';
+import { ENROLMENT_FILES } from '../build/secure-boot/enrolment.ts';
 import type { ImageBuild } from './image-build.ts';
 import type { Output } from './ui/events.ts';
 import { formatBytes, formatSeconds, formatTable } from './ui/format.ts';
@@ -27,12 +29,26 @@ export function paperFiles(file: string): [cyclonedx: string, spdx: string, mani
   return [`${file}.cdx.json`, `${file}.spdx.json`, `${file}.manifest.json`];
 }
 
+/** What says which files go with an image. */
+interface ImageOfOwner {
+  file: string;
+  facts: Pick<ImageFacts, 'owner'>;
+}
+
+/** Names of the files that enrol the key of an image's owner → their paths beside the image; empty without an owner. */
+function enrolmentPaths({ file, facts }: ImageOfOwner): Map<string, string> {
+  const names = facts.owner === undefined ? [] : ENROLMENT_FILES;
+  return new Map(names.map((name) => [name, `${file}.${name}`]));
+}
+
 /**
- * Whether all documents of an ISO exist.
+ * Whether all files that go with an ISO exist.
  * @throws BuildError if `SHA256SUMS` is malformed
  */
-export async function hasPapers(file: string, sha256: string): Promise<boolean> {
-  if (!paperFiles(file).every((paper) => existsSync(paper))) return false;
+export async function hasPapers(image: ImageOfOwner, sha256: string): Promise<boolean> {
+  const { file } = image;
+  const papers = [...paperFiles(file), ...enrolmentPaths(image).values()];
+  if (!papers.every((paper) => existsSync(paper))) return false;
   return (await readChecksums(dirname(file))).get(basename(file)) === sha256;
 }
 
@@ -92,6 +108,11 @@ export async function describeBuild(
     [manifestFile]: manifest,
   };
   for (const [path, text] of Object.entries(papers)) await writeFileAtomically(path, text);
+  // Also on the image, but a machine may need them before it can boot that.
+  const bootLoader = build.result(plan.bootLoader).directory;
+  for (const [name, path] of enrolmentPaths({ file, facts })) {
+    await writeFileAtomically(path, await readFile(join(bootLoader, name)));
+  }
   await updateChecksums(dirname(file), { [basename(file)]: iso.sha256 }, lockRequest.signal);
 }
 

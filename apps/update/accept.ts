@@ -24,6 +24,8 @@ export interface Terms {
   seen: number;
   /** Size in bytes of the slot to write. */
   slotBytes: number;
+  /** SHA-256 of the certificate of the key that the boot loader of this disk demands signatures of; absent if it demands none. */
+  owner: string | undefined;
 }
 
 /** Milliseconds by which two clocks may differ. */
@@ -45,7 +47,7 @@ export function nameOf({ product, version, channel, serial }: Release): string {
 
 function refusalOf(
   release: Release,
-  { running, now, floor, seen, slotBytes }: Terms,
+  { running, now, floor, seen, slotBytes, owner }: Terms,
 ): { what: string; fix?: string } | undefined {
   const { product, architecture, base, serial, channel, issued, expires, image } = release;
   if (product !== running.product) {
@@ -78,6 +80,12 @@ function refusalOf(
   if (serial < seen) {
     return {
       what: `its serial is ${serial}, and ${channel} has had ${seen} here: it is an old release`,
+    };
+  }
+  if (owner !== undefined && release.owner !== owner) {
+    return {
+      what: `its boot files are not signed with the key that the boot loader of this disk demands (certificate ${owner})`,
+      fix: 'Publish an image that was built with this key (SECURE_BOOT), or install again; configuration and data can be kept.',
     };
   }
   const room = slotBytes - RESERVED_BYTES;

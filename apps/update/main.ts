@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import { dirname, join } from 'node:path';
+import { readOwnerId } from '../../build/disk/boot-files.ts';
 import { readBootState } from '../../build/disk/boot-state.ts';
 import { readTrailer } from '../../build/disk/slot-trailer.ts';
 import { readTrustedKeys } from '../../build/release/keys.ts';
@@ -263,6 +264,7 @@ async function accepted(
     floor: record.floor,
     seen: record.seen[release.channel] ?? 0,
     slotBytes: disk.slots[otherSlot(disk.booted)].bytes,
+    owner: await readOwnerId(disk.efi),
   });
   return { release, envelope };
 }

@@ -1,3 +1,4 @@
+import { readOwnerId } from '../../build/disk/boot-files.ts';
 import type { BootState } from '../../build/disk/boot-state.ts';
 import { readBootState, writeBootState } from '../../build/disk/boot-state.ts';
 import type { Slot } from '../../build/disk/layout.ts';
@@ -140,7 +141,8 @@ export async function activate(
     });
   }
   const record = await limitsOf(machine, disk);
-  const release = mayBeTried(trailer, { machine, record, activation, disk, slot });
+  const owner = await readOwnerId(disk.efi);
+  const release = mayBeTried(trailer, { machine, record, activation, disk, slot, owner });
   const trial: Trial = {
     slot,
     version: trailer.version,
@@ -196,12 +198,14 @@ function mayBeTried(
     activation: { to, now },
     disk,
     slot,
+    owner,
   }: {
     machine: Machine;
     record: UpdateRecord;
     activation: Activation;
     disk: OpenInstallation;
     slot: Slot;
+    owner: string | undefined;
   },
 ): Release | undefined {
   if (to === 'before' && trailer.release === undefined) {
@@ -221,6 +225,7 @@ function mayBeTried(
     floor: record.floor,
     seen: record.seen[release.channel] ?? 0,
     slotBytes: disk.slots[slot].bytes,
+    owner,
     now,
   };
   // A rollback is to an old release, which may have expired.

@@ -1,29 +1,39 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ARCHITECTURES, type Architecture } from '../architecture.ts';
 import {
   BIOS_BOOT,
   BIOS_CORE,
+  CHECKED_MENU,
+  CHECKED_MENU_SIGNATURE,
   GRUB_CONFIG,
   GRUB_FOLDER,
   LOADER_FOLDER,
+  OWNER_CERTIFICATE,
   SIGNED_GRUB_FOLDER,
 } from '../disk/boot-files.ts';
 import { PARTITION_NUMBERS } from '../disk/layout.ts';
-import { BuildError } from '../error.ts';
+import { BuildError, must } from '../error.ts';
 import { run } from '../process/run.ts';
 import { findSettings } from '../profile/profile.ts';
+import { signProgram } from '../secure-boot/authenticode.ts';
+import { ENROLMENT_FILES, enrolmentFiles } from '../secure-boot/enrolment.ts';
+import { publicKeyPacket, signFile } from '../secure-boot/openpgp.ts';
+import type { OwnerKey } from '../secure-boot/owner-key.ts';
 import { defineStep } from '../step/step.ts';
 import { ContentReader } from '../tree/content.ts';
 import { Tree } from '../tree/tree.ts';
 import { makeEsp } from './esp.ts';
 import {
+  hasSignedPrograms,
   type ImageFacts,
   type ImageWork,
   listPackages,
+  ownerInput,
   packageContents,
   pickToolVersions,
 } from './facts.ts';
+import { CHECKING_MODULES, checkedConfig, LOCKED_CONFIG, menuOf } from './grub-checked.ts';
 import { CORE_MODULES, earlyConfig, signedConfig } from './grub-config.ts';
 import { DISK_MODULES, diskConfig } from './grub-disk.ts';
 
@@ -48,7 +58,9 @@ const SIGNED_CONFIG = 'signed.cfg';
  * exactly this build. The step also makes the boot files of an installed disk, where GRUB boots the slots of the disk
  * it was loaded from. GRUB's modules come from the image's own packages, because the host may not have them for this
  * architecture. If the profile names packages with signed programs, UEFI boots these (shim and GRUB) unchanged, so that
- * firmware with Secure Boot accepts them and they accept the kernel.
+ * firmware with Secure Boot accepts them and they accept the kernel. An image with an
+ * owner boots a GRUB that is signed with the owner's key and opens only files signed with this key; the step then also
+ * makes the files that enrol the key.
  */
 export const planBootLoader = defineStep({
   name: 'boot-loader',
@@ -67,7 +79,8 @@ function readBootLoader(facts: ImageFacts & { buildId: string }) {
   return {
     skeleton: base.skeleton(),
     package: packageContents(packages),
-    'is signed': signed.length > 0,
+    'is signed': hasSignedPrograms(facts),
+    ...ownerInput(facts),
     architecture: ARCHITECTURES[profile.architecture],
     'build id': facts.buildId,
     epoch: lock.sourceDateEpoch,
@@ -78,7 +91,7 @@ function readBootLoader(facts: ImageFacts & { buildId: string }) {
 async function makeFromPackages(
   directory: string,
   inputs: BootLoaderInputs,
-  { opened, signal }: ImageWork,
+  { opened, owner, signal }: ImageWork,
 ): Promise<void> {
   const { skeleton, package: packages, architecture, 'build id': buildId, epoch } = inputs;
   using reader = new ContentReader();
@@ -86,7 +99,9 @@ async function makeFromPackages(
   const shipped = opened(Object.values(packages)).flatMap(({ entries }) => entries);
   for (const entry of [...skeleton, ...shipped]) grub.add(entry);
   const isSigned = inputs['is signed'];
-  await makeBootLoader(directory, { architecture, grub, isSigned, buildId, epoch, signal });
+  const key = inputs.owner === undefined ? undefined : must(owner, 'key of the owner');
+  const request = { architecture, grub, isSigned, owner: key, buildId, epoch, signal };
+  await makeBootLoader(directory, request);
 }
 
 /** Input of `makeBootLoader`. */
@@ -96,6 +111,8 @@ export interface BootLoaderRequest {
   grub: Tree;
   /** Whether UEFI boots the signed programs. */
   isSigned: boolean;
+  /** Key that signs UEFI's boot files; not allowed together with `isSigned`. */
+  owner?: OwnerKey | undefined;
   buildId: string;
   epoch: number;
   signal?: AbortSignal | undefined;
@@ -108,7 +125,7 @@ export interface BootLoaderRequest {
  */
 export async function makeBootLoader(
   directory: string,
-  { architecture, grub, isSigned, buildId, epoch, signal }: BootLoaderRequest,
+  { architecture, grub, isSigned, owner, buildId, epoch, signal }: BootLoaderRequest,
 ): Promise<void> {
   const { uefi, bios } = architecture;
   const signed = isSigned && signedPrograms(grub, architecture);
@@ -122,8 +139,19 @@ export async function makeBootLoader(
       ? writeSigned(directory, signed, buildId)
       : inModules({ grub, directory, platform: uefi.grub, signal }, async (make) => {
           const video = [...CORE_MODULES, ...uefi.video];
-          await make(uefi.grub, loader, ['--prefix', '/boot/grub', '--config', config, ...video]);
           const modules = [...DISK_MODULES, ...uefi.video];
+          if (owner !== undefined) {
+            const own = await writeOwn(directory, owner, buildId);
+            const ofMedium = ['--prefix', '/boot/grub', ...own.ofMedium];
+            await make(uefi.grub, loader, [...ofMedium, ...CHECKING_MODULES, ...video]);
+            const ofDisk = ['--prefix', GRUB_FOLDER, ...own.ofDisk];
+            await make(uefi.grub, disk(uefi.loader), [...ofDisk, ...CHECKING_MODULES, ...modules]);
+            for (const file of [loader, disk(uefi.loader)]) {
+              await writeFile(file, await signProgram(await readFile(file), owner, file));
+            }
+            return;
+          }
+          await make(uefi.grub, loader, ['--prefix', '/boot/grub', '--config', config, ...video]);
           await make(uefi.grub, disk(uefi.loader), ['--prefix', GRUB_FOLDER, ...modules]);
         }),
     bios &&
@@ -142,7 +170,8 @@ export async function makeBootLoader(
     await writeFile(join(directory, HYBRID_BOOT_SECTOR), sector(HYBRID_BOOT_SECTOR));
     await writeFile(disk(BIOS_BOOT), sector(BIOS_BOOT));
   }
-  const files = Object.entries(uefiFiles(architecture, isSigned));
+  const by = { isSigned, isOwned: owner !== undefined };
+  const files = Object.entries(uefiFiles(architecture, by));
   await makeEsp(join(directory, ESP_IMAGE), {
     files: Object.fromEntries(files.map(([path, name]) => [path, join(directory, name)])),
     serial: buildId.slice(0, 8),
@@ -196,11 +225,55 @@ async function writeSigned(
 }
 
 /**
+ * Writes the files that enrol the owner's key, the files to embed in the owner's GRUB (the key and its first
+ * configuration), and for an installed disk the owner's certificate and the menu with its signature. GRUB for BIOS keeps its own `grub.cfg`: the
+ * signature of a file is called like the file plus `.sig`, and the EFI partition has only names of 8.3 characters.
+ * @returns arguments of grub-mkimage(1) for the medium's GRUB and for the disk's
+ */
+async function writeOwn(
+  directory: string,
+  owner: OwnerKey,
+  buildId: string,
+): Promise<{ ofMedium: string[]; ofDisk: string[] }> {
+  const write = async (name: string, content: string | Buffer) => {
+    const file = join(directory, name);
+    await writeFile(file, content);
+    return file;
+  };
+  for (const [name, content] of Object.entries(await enrolmentFiles(owner))) {
+    await write(name, content);
+  }
+  const key = await write('owner.gpg', publicKeyPacket(owner));
+  // With Secure Boot, GRUB otherwise loads nothing that shim has not accepted, and there is no shim.
+  const checks = ['--pubkey', key, '--disable-shim-lock'];
+  const menu = Buffer.from(checkedConfig(diskConfig()));
+  await write(`${OF_DISK}${CHECKED_MENU}`, menu);
+  await write(`${OF_DISK}${CHECKED_MENU_SIGNATURE}`, await signFile(owner, menu));
+  await write(`${OF_DISK}${OWNER_CERTIFICATE}`, owner.certificate);
+  const first = {
+    medium: await write('checked.cfg', `${LOCKED_CONFIG}${earlyConfig(buildId)}`),
+    disk: await write('locked.cfg', `${LOCKED_CONFIG}${menuOf(CHECKED_MENU)}`),
+  };
+  return {
+    ofMedium: [...checks, '--config', first.medium],
+    ofDisk: [...checks, '--config', first.disk],
+  };
+}
+
+/** Folder in the EFI system partition with the files that enrol the owner's key. */
+const ENROLMENT_FOLDER = '/EFI/keys';
+
+/**
  * Lists the files with which UEFI boots the medium.
  * @returns path, both in the EFI system partition and on the medium → name of the step's output file
  */
-export function uefiFiles({ uefi }: Architecture, isSigned: boolean): Record<string, string> {
+export function uefiFiles(
+  { uefi }: Architecture,
+  { isSigned, isOwned }: { isSigned: boolean; isOwned: boolean },
+): Record<string, string> {
+  const enrolment = isOwned ? ENROLMENT_FILES : [];
   return {
+    ...Object.fromEntries(enrolment.map((name) => [`${ENROLMENT_FOLDER}/${name}`, name])),
     [`${LOADER_FOLDER}/${uefi.loader}`]: uefi.loader,
     ...(isSigned && {
       [`${LOADER_FOLDER}/${uefi.signed.grub}`]: uefi.signed.grub,

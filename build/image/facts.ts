@@ -5,9 +5,11 @@ import {
   type PackageContent,
   packageContent,
 } from '../contract/lock.ts';
-import type { Flavour, Profile } from '../profile/profile.ts';
+import { type Flavour, findSettings, type Profile } from '../profile/profile.ts';
 import type { TrustedKey } from '../release/keys.ts';
 import type { ProgramFacts } from '../sea/make.ts';
+import type { OwnerKey } from '../secure-boot/owner-key.ts';
+import { sha256 } from '../step/digest.ts';
 import type { NpmPackages } from '../step/npm.ts';
 import type { Step } from '../step/step.ts';
 import type { Overlay } from '../tree/overlay.ts';
@@ -29,6 +31,8 @@ export interface ImageFacts {
   overlays: readonly Overlay[];
   /** Keys whose releases the image accepts as updates. */
   releaseKeys: readonly TrustedKey[];
+  /** Key of the owner, whose signatures alone the firmware is to accept; absent if the image is not to be signed. */
+  owner?: OwnerKey | undefined;
   /** Contents of the initramfs besides packages: `init` and the list of the applets it uses. */
   initramfsOverlay: Overlay;
   /** Inputs of the programs of `apps/`; absent if the profile has none. */
@@ -63,6 +67,8 @@ export interface ImageWork {
   hashes: (step: Step) => Readonly<Record<string, string>>;
   /** Resolves when the result of an earlier step has passed its check. */
   checked: (step: Step) => Promise<void>;
+  /** Key that signs the boot files; present if the facts name an owner. */
+  owner?: OwnerKey | undefined;
   /** Returns opened packages, in this order. */
   opened: (packages: readonly PackageContent[]) => OpenedPackage[];
   /** Threads of a tool that has several; as many as there are processors if absent. */
@@ -90,4 +96,14 @@ export function pickToolVersions<Tool extends ImageTool>(
   ...tools: Tool[]
 ): Record<string, string> {
   return Object.fromEntries(tools.map((tool) => [tool, toolVersions[tool]]));
+}
+
+/** Returns the step input that identifies the owner's key; without an owner, there is no such input. */
+export function ownerInput({ owner }: ImageFacts): { owner?: string } {
+  return owner === undefined ? {} : { owner: sha256(owner.certificate) };
+}
+
+/** Whether UEFI boots an image by the signed programs of its packages, which firmware with Microsoft's keys accepts. */
+export function hasSignedPrograms({ owner, profile, base }: ImageFacts): boolean {
+  return owner === undefined && findSettings(profile, base.name).signed.length > 0;
 }

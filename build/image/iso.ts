@@ -1,22 +1,41 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ARCHITECTURES, type Architecture } from '../architecture.ts';
-import { BIOS_BOOT, BIOS_CORE, BOOT_FILES_FOLDER, GRUB_CONFIG } from '../disk/boot-files.ts';
+import {
+  BIOS_BOOT,
+  BIOS_CORE,
+  BOOT_FILES_FOLDER,
+  CHECKED_MENU,
+  CHECKED_MENU_SIGNATURE,
+  GRUB_CONFIG,
+  OWNER_CERTIFICATE,
+} from '../disk/boot-files.ts';
 import { formatMediumFiles, MEDIUM_FILES } from '../disk/medium-files.ts';
-import { must } from '../error.ts';
+import { BuildError, must } from '../error.ts';
 import { makeAtomically } from '../process/atomic-write.ts';
 import { hashFile } from '../process/hash-file.ts';
 import { run } from '../process/run.ts';
-import { findSettings } from '../profile/profile.ts';
+import { signProgram } from '../secure-boot/authenticode.ts';
+import { SIGNATURE_SUFFIX, signFile } from '../secure-boot/openpgp.ts';
+import type { OwnerKey } from '../secure-boot/owner-key.ts';
+import { sha256 } from '../step/digest.ts';
 import { defineStep, type Step } from '../step/step.ts';
 import { BIOS_IMAGE, ESP_IMAGE, HYBRID_BOOT_SECTOR, OF_DISK, uefiFiles } from './boot-loader.ts';
 import { writeDiskImage } from './disk-image.ts';
-import { type ImageFacts, type ImageWork, pickToolVersions } from './facts.ts';
+import {
+  hasSignedPrograms,
+  type ImageFacts,
+  type ImageWork,
+  ownerInput,
+  pickToolVersions,
+} from './facts.ts';
 import { convertTo, FORMATS } from './format.ts';
+import { checkedConfig, withoutShell } from './grub-checked.ts';
 import { markerPath, menuConfig } from './grub-config.ts';
 import { SLOT_CONFIG_PATH, slotConfig } from './grub-disk.ts';
 import {
   BIOS_IMAGE_PATH,
+  type BootMenuRequest,
   INITRAMFS_PATH,
   KERNEL_PATH,
   liveBootMenu,
@@ -71,7 +90,8 @@ function readIso(facts: IsoFacts) {
     'build id': facts.buildId,
     profile: { title, volumeId, cmdline },
     architecture: ARCHITECTURES[profile.architecture],
-    'is signed': findSettings(profile, facts.base.name).signed.length > 0,
+    'is signed': hasSignedPrograms(facts),
+    ...ownerInput(facts),
     flavour: facts.flavour,
     version: facts.version,
     epoch: facts.lock.sourceDateEpoch,
@@ -90,17 +110,17 @@ function readIso(facts: IsoFacts) {
 async function makeIso(
   file: string,
   inputs: IsoInputs,
-  { made, hashes: hashesOf, checked, signal }: ImageWork,
+  { made, hashes: hashesOf, checked, owner, signal }: ImageWork,
 ): Promise<IsoResult> {
   const texts = await mkdtemp(join(dirname(file), `.${basename(file)}.`));
   try {
     const placed = Object.entries(mediumFiles(inputs));
     const written = await writeTexts(texts, inputs);
-    const listed = {
+    const plain = {
       ...Object.fromEntries(placed.map(([path, { step, name }]) => [path, join(made(step), name)])),
       ...written,
     };
-    const listedHashes = {
+    const plainHashes = {
       // Hashes from when the steps made the files: a file that has changed since fails the comparison.
       ...Object.fromEntries(
         placed.map(([path, { step, name }]) => [
@@ -110,6 +130,15 @@ async function makeIso(
       ),
       ...(await hashAll(written, signal)),
     };
+    const signed = bootsBy(inputs).isOwned
+      ? await signChecked(texts, must(owner, 'key of the owner'), {
+          files: plain,
+          hashes: plainHashes,
+          buildId: inputs['build id'],
+        })
+      : {};
+    const listed = { ...plain, ...signed };
+    const listedHashes = { ...plainHashes, ...(await hashAll(signed, signal)) };
     const list = join(texts, basename(MEDIUM_FILES));
     await writeFile(list, formatMediumFiles(new Map(Object.entries(listedHashes))));
     const files = { ...listed, [MEDIUM_FILES]: list };
@@ -117,7 +146,7 @@ async function makeIso(
     const { volumeId } = inputs.profile;
     const { architecture } = inputs;
     const bootLoader = made(inputs.bootLoader);
-    const uefi = uefiFiles(architecture, inputs['is signed']);
+    const uefi = uefiFiles(architecture, bootsBy(inputs));
     const request = {
       volumeId,
       files,
@@ -162,24 +191,23 @@ async function makeIso(
  * Path on the medium → step and name of its output file. UEFI's boot files are both in the EFI system partition and on
  * the medium itself, so that a FAT stick with the copied files boots.
  */
-function mediumFiles({
-  squashfs,
-  initramfs,
-  verity,
-  bootLoader,
-  architecture,
-  'is signed': isSigned,
-}: IsoInputs): Record<string, { step: Step; name: string }> {
+function mediumFiles(inputs: IsoInputs): Record<string, { step: Step; name: string }> {
+  const { squashfs, initramfs, verity, bootLoader, architecture } = inputs;
+  const { isSigned, isOwned } = bootsBy(inputs);
   const { uefi, bios } = architecture;
   const file = (name: string) => ({ step: bootLoader, name });
-  const ofDisk = [GRUB_CONFIG, ...(bios === undefined ? [] : [BIOS_BOOT, BIOS_CORE])];
+  const ofDisk = [
+    GRUB_CONFIG,
+    ...(isOwned ? [CHECKED_MENU, CHECKED_MENU_SIGNATURE, OWNER_CERTIFICATE] : []),
+    ...(bios === undefined ? [] : [BIOS_BOOT, BIOS_CORE]),
+  ];
   const loaders = isSigned ? [uefi.loader, uefi.signed.grub] : [uefi.loader];
   const disk = [
     ...ofDisk.map((name) => [name, OF_DISK + name]),
     // Signed programs are the same for disk and medium; xorriso stores a host file once, whatever the number of paths.
     ...loaders.map((name) => [name, isSigned ? name : OF_DISK + name]),
   ].map(([name = '', source = '']) => [`${BOOT_FILES_FOLDER}/${name}`, file(source)] as const);
-  const medium = Object.entries(uefiFiles(architecture, isSigned));
+  const medium = Object.entries(uefiFiles(architecture, { isSigned, isOwned }));
   return {
     ...Object.fromEntries(disk),
     ...Object.fromEntries(medium.map(([path, name]) => [path, file(name)])),
@@ -187,6 +215,73 @@ function mediumFiles({
     [INITRAMFS_PATH]: { step: verity, name: INITRAMFS_FILE },
     [SYSTEM_PATH]: { step: squashfs, name: SQUASHFS_FILE },
     '/quantix/system.verity': { step: verity, name: VERITY_FILE },
+  };
+}
+
+/** Whether UEFI boots the signed programs of the packages, or a GRUB signed by the owner. */
+function bootsBy({ 'is signed': isSigned, owner }: IsoInputs) {
+  return { isSigned, isOwned: owner !== undefined };
+}
+
+/**
+ * Signs the files that GRUB reads on a medium with the owner's key. The kernel also gets a signature as a UEFI program,
+ * because GRUB 2.12 starts it through the firmware.
+ * @returns path on the medium → file on the host, for the signed kernel and the signatures
+ * @throws BuildError if a file has changed since it was made
+ */
+async function signChecked(
+  directory: string,
+  owner: OwnerKey,
+  plain: PlainFiles & { buildId: string },
+): Promise<Record<string, string>> {
+  const signed: Record<string, string> = {};
+  const write = async (path: string, content: Buffer) => {
+    const file = join(directory, basename(path));
+    await writeFile(file, content);
+    signed[path] = file;
+  };
+  const writeSignature = async (path: string, content: Buffer) =>
+    write(`${path}${SIGNATURE_SUFFIX}`, await signFile(owner, content));
+  const kernel = await signProgram(await readAsMade(KERNEL_PATH, plain), owner, KERNEL_PATH);
+  await write(KERNEL_PATH, kernel);
+  await writeSignature(KERNEL_PATH, kernel);
+  const configs = [MENU_PATH, SLOT_CONFIG_PATH, markerPath(plain.buildId)];
+  for (const path of [INITRAMFS_PATH, ...configs]) {
+    await writeSignature(path, await readAsMade(path, plain));
+  }
+  return signed;
+}
+
+/** Files of a medium before they are signed. */
+interface PlainFiles {
+  /** Path on the medium → file on the host. */
+  files: Readonly<Record<string, string>>;
+  /** Path on the medium → SHA-256 in hex, computed when it was made. */
+  hashes: Readonly<Record<string, string>>;
+}
+
+async function readAsMade(path: string, { files, hashes }: PlainFiles): Promise<Buffer> {
+  const file = must(files[path], `file of ${path}`);
+  const content = await readFile(file);
+  if (sha256(content) === hashes[path]) return content;
+  throw new BuildError({
+    what: `${path} has changed since it was made, and is not signed`,
+    where: file,
+    fix: 'Check disk and memory of this machine, then build again.',
+  });
+}
+
+/** Path of the menu on the medium. */
+const MENU_PATH = '/boot/grub/grub.cfg';
+
+/** Returns the GRUB configurations of a medium. */
+function grubConfigs(request: BootMenuRequest, isOwned: boolean): { menu: string; slot: string } {
+  const [live, slot] = [liveBootMenu(request), slotMenu(request)];
+  if (!isOwned) return { menu: menuConfig(live), slot: slotConfig(slot) };
+  const [first, ...more] = live.entries;
+  return {
+    menu: checkedConfig(menuConfig({ ...live, entries: [first, ...withoutShell(more)] })),
+    slot: checkedConfig(slotConfig({ ...slot, more: withoutShell(slot.more) })),
   };
 }
 
@@ -204,15 +299,14 @@ export function kernelParameters({
   return [...consoles, ...profile.cmdline, `quantix.build=${buildId}`];
 }
 
-async function writeTexts(
-  directory: string,
-  { profile, architecture, flavour, version, 'build id': buildId }: IsoInputs,
-): Promise<Record<string, string>> {
+async function writeTexts(directory: string, inputs: IsoInputs): Promise<Record<string, string>> {
+  const { profile, architecture, flavour, version, 'build id': buildId } = inputs;
   const cmdline = kernelParameters({ profile, architecture, buildId });
-  const menu = { title: profile.title, version, flavour, cmdline };
+  const request = { title: profile.title, version, flavour, cmdline };
+  const { menu, slot } = grubConfigs(request, bootsBy(inputs).isOwned);
   const texts: Record<string, string> = {
-    '/boot/grub/grub.cfg': menuConfig(liveBootMenu(menu)),
-    [SLOT_CONFIG_PATH]: slotConfig(slotMenu(menu)),
+    [MENU_PATH]: menu,
+    [SLOT_CONFIG_PATH]: slot,
     [markerPath(buildId)]: `${profile.title} ${version} ${buildId}\n`,
   };
   const written: Record<string, string> = {};

@@ -8,6 +8,7 @@ import { CHECKSUMS } from '../release/checksums.ts';
 import { releaseFields } from '../release/release.ts';
 import { parseReleaseFiles } from '../release/release-files.ts';
 import { RELEASE_LIST, signatureNames } from '../release/sign-folder.ts';
+import { ENROLMENT_FILES } from '../secure-boot/enrolment.ts';
 import { readChecksums, updateChecksums } from './checksums.ts';
 import { formatPath, RELEASE_FORMAT_NAMES } from './release-formats.ts';
 
@@ -15,6 +16,7 @@ import { formatPath, RELEASE_FORMAT_NAMES } from './release-formats.ts';
 const PAPERS = [
   ...['', '.cdx.json', '.spdx.json', '.manifest.json'],
   ...['.intoto.json', '.intoto.jsonl', '.licenses.txt'],
+  ...ENROLMENT_FILES.map((name) => `.${name}`),
 ];
 
 /** Milliseconds without a write after which an unfinished file counts as abandoned. */

@@ -40,9 +40,11 @@ export function imageName({
   version,
   release,
   format,
+  owner,
 }: ImageFacts): string {
   const kernel = flavour === 'full' ? '' : `-${flavour}`;
+  const keys = owner === undefined ? '' : '-secureboot';
   const added = profile.added === undefined ? '' : '-added';
   const state = release ? '' : `-dev${added}`;
-  return `${profile.name}-${version}-${lock.base}-${profile.architecture}${kernel}${state}.${format}`;
+  return `${profile.name}-${version}-${lock.base}-${profile.architecture}${kernel}${keys}${state}.${format}`;
 }

@@ -21,8 +21,8 @@ import {
 import { readTrustedKeys, type TrustedKey } from '../release/keys.ts';
 import { checkPrograms } from '../sea/known-programs.ts';
 import { readPrograms } from '../sea/make.ts';
-
 import { chooseNode, type ProgramNode } from '../sea/runtime.ts';
+import type { OwnerKey } from '../secure-boot/owner-key.ts';
 import { installedDifferently, type NpmPackages, readInstalled, readLocked } from '../step/npm.ts';
 import { readOverlay } from '../tree/overlay.ts';
 import { type ImageFacts, type ImageTool, listPackages } from './facts.ts';
@@ -58,6 +58,8 @@ export interface ImageOptions {
   keysDirectory?: string | undefined;
   /** Folder with the public keys that sign releases for the image; without it, the image accepts no updates. */
   releaseKeysDirectory?: string | undefined;
+  /** Key of the owner, which signs the boot files. */
+  owner?: OwnerKey | undefined;
   /** Accept package indexes older than those in the lock. */
   update?: boolean | undefined;
   /** Use only the cache, not the network. */
@@ -159,6 +161,7 @@ export async function prepareImage(wanted: string, options: ImageOptions): Promi
       readPathOverlay(profile),
     ],
     releaseKeys: await releaseKeys(options),
+    owner: options.owner,
     initramfsOverlay: overlay('initramfs'),
     programs: node && readPrograms(projectDirectory, node),
     installed,

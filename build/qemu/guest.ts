@@ -236,7 +236,7 @@ export async function freshVariables(
   const variables = join(directory, 'variables.fd');
   const { secure, ...plain } = findPlatform(machine).firmware;
   const shipped = machine.firmware === 'uefi-secure' ? secure : plain;
-  await copyFile(shipped.variables, variables);
+  await copyFile(machine.variables ?? shipped.variables, variables);
   return variables;
 }
 

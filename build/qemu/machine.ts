@@ -13,8 +13,13 @@ export type Firmware = (typeof FIRMWARES)[number];
 export interface Machine {
   /** Its architecture; `DEFAULT_ARCHITECTURE` if absent. */
   architecture?: ArchitectureName | undefined;
-  /** `uefi-secure` starts only programs signed with Microsoft's keys (Secure Boot); not available on the board `pc`. */
+  /**
+   * `uefi-secure` starts only programs signed with a key in its variables (Secure Boot), by default Microsoft's; not
+   * available on the board `pc`.
+   */
   firmware: Firmware;
+  /** Template of UEFI's variables, which is copied; the firmware's own if absent. */
+  variables?: string | undefined;
   /** QEMU's machine type; the architecture's default if absent. */
   board?: Board | undefined;
   /** Medium that it boots from. */

@@ -29,6 +29,8 @@ export const releaseSchema = z
     issued: z.iso.datetime(),
     /** RFC 3339, UTC. From then on it is refused. */
     expires: z.iso.datetime(),
+    /** SHA-256 of the certificate of the key that signed the image's boot files; absent if it is not signed with a key of its owner. */
+    owner: sha256.optional(),
     image: z.strictObject({
       /** Address relative to the `release.json`'s root: `images/<sha256>.iso`. */
       path: z.string().regex(/^images\/[0-9a-f]{64}\.iso$/),

@@ -25,7 +25,7 @@ export function imagePath(sha256: string): string {
 
 /** An image to publish. */
 export interface PublishedImage
-  extends Pick<Release, 'product' | 'version' | 'architecture' | 'base' | 'buildId'> {
+  extends Pick<Release, 'product' | 'version' | 'architecture' | 'base' | 'buildId' | 'owner'> {
   file: string;
   /** SHA-256 recorded by the build, hex; the file must have it. */
   sha256: string;
@@ -77,9 +77,10 @@ export async function publish(image: PublishedImage, publication: Publication): 
       fix: 'Build it again.',
     });
   }
-  const { product, version, architecture, base, buildId } = image;
+  const { product, version, architecture, base, buildId, owner } = image;
   const release: Release = {
     ...{ format: 1, product, version, channel, architecture, base, buildId, serial },
+    ...(owner !== undefined && { owner }),
     floor: publication.floor ?? before?.floor ?? 0,
     issued: wholeSeconds(now.getTime()),
     expires: wholeSeconds(now.getTime() + days * DAY),

@@ -71,15 +71,16 @@ export function imagePaths(options: {
   mirror?: string | undefined;
   keysDir?: string | undefined;
   releaseKeys?: string | undefined;
+  secureBoot?: string | undefined;
   output?: string | undefined;
   cacheDir?: string | undefined;
 }): CommandPaths {
-  const { profile, mirror = '', keysDir, releaseKeys, output, cacheDir } = options;
+  const { profile, mirror = '', keysDir, releaseKeys, secureBoot, output, cacheDir } = options;
   return {
     reads: [
       ...(URL.canParse(mirror) && mirror.startsWith('file:') ? [fileURLToPath(mirror)] : []),
       ...profileFolders(profile),
-      ...[keysDir, releaseKeys].filter((path) => path !== undefined),
+      ...[keysDir, releaseKeys, secureBoot].filter((path) => path !== undefined),
     ],
     writes: [output, cacheDir].filter((path) => path !== undefined),
   };

@@ -1,3 +1,4 @@
+import { ownerOptions, readOwner } from '../owner-key.ts';
 import {
   additionOptions,
   chooseProfiles,
@@ -11,14 +12,16 @@ import { defineCommand } from './define.ts';
 export const explainCommand = defineCommand({
   command: 'explain',
   describe: 'Say which inputs changed since the last build, and which steps run because of it',
-  builder: (yargs) => additionOptions(stepOptions(yargs)),
+  builder: (yargs) => ownerOptions(additionOptions(stepOptions(yargs))),
   paths: (options) => imagePaths(options),
   handler: async (options, { output, signal }) => {
+    const owner = await readOwner(options);
     const { explainBuild } = await import('../explain.ts');
     const { withRemoteCache } = await import('../remote-cache.ts');
     await withRemoteCache(options, output, async (remote) => {
       for (const name of chooseProfiles(options)) {
-        await explainBuild(name, toImageOptions(options, { output, signal }), output, remote);
+        const image = { ...toImageOptions(options, { output, signal }), owner };
+        await explainBuild(name, image, output, remote);
       }
     });
   },

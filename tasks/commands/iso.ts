@@ -6,6 +6,7 @@ import { prepareImage } from '../../build/image/prepare.ts';
 import { isUpToDate, readRecord } from '../../build/image/record.ts';
 import type { RemoteCache } from '../../build/remote-cache/remote-cache.ts';
 import { withBuildLog } from '../build-log.ts';
+import { openOwnerKey, ownerOptions } from '../owner-key.ts';
 import type { Built } from '../summary.ts';
 import {
   additionOptions,
@@ -21,12 +22,13 @@ import { defineCommand } from './define.ts';
 export const isoCommand = defineCommand({
   command: 'iso',
   describe: 'Build the bootable images of profiles',
-  builder: (yargs) => jobsOption(additionOptions(stepOptions(yargs))),
+  builder: (yargs) => ownerOptions(jobsOption(additionOptions(stepOptions(yargs)))),
   paths: (options) => imagePaths(options),
   handler: async (options, { output, signal }) => {
     const layout = FORMATS[options.format].layout === 'raw' ? [] : LAYOUT_REQUIREMENTS;
     const requirements = [...buildRequirements(options.arch), ...layout];
     await ensureInstalled(requirements, { say: output.say, signal });
+    const owner = await openOwnerKey(options, signal);
     const { announce, hasPapers, tellOtherTools } = await import('../summary.ts');
     const { withRemoteCache } = await import('../remote-cache.ts');
     const profiles = chooseProfiles(options);
@@ -34,10 +36,13 @@ export const isoCommand = defineCommand({
       const others = remote === 'forbidden' ? remote : 'allowed';
       const images: Built[] = [];
       for (const name of profiles) {
-        const image = await prepareImage(name, toImageOptions(options, { output, signal }));
+        const image = await prepareImage(name, {
+          ...toImageOptions(options, { output, signal }),
+          owner,
+        });
         const record = readRecord(image.lockRequest.cache, image.file);
         const made = record !== undefined && isUpToDate(record, image.file, image.plan, others);
-        if (made && (await hasPapers(image.file, record.sha256))) {
+        if (made && (await hasPapers(image, record.sha256))) {
           const { name: product } = image.facts.profile;
           output.say(`${product}: up to date, nothing to do`);
           images.push({ image: product, file: image.file, sha256: record.sha256, times: [] });

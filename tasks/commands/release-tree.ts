@@ -19,7 +19,7 @@ const manifestSchema = z.object({
   buildId: z.string(),
   added: z.object({}).optional(),
   iso: z.object({ sha256: z.string() }),
-  inputs: z.object({ releaseKeys: z.array(z.string()) }),
+  inputs: z.object({ releaseKeys: z.array(z.string()), owner: z.string().optional() }),
 });
 
 /** `qx-build release-tree`: publishes images as signed updates, in a tree of plain files. */
@@ -130,7 +130,7 @@ async function readImage(file: string): Promise<{ image: PublishedImage; takes: 
       fix: 'Publish an image without additions, and name the images one by one if this one is beside it.',
     });
   }
-  const image = { ...known, product: profile, file, sha256: iso.sha256 };
+  const image = { ...known, product: profile, file, sha256: iso.sha256, owner: inputs.owner };
   return { image, takes: inputs.releaseKeys };
 }
 

@@ -53,6 +53,7 @@ import { checksums, minisign, sshAgent, sshSignature } from './signature-targets
 import { support } from './support-target.ts';
 import type { Target } from './target.ts';
 import { definition, journal, qcow2, spec } from './task-targets.ts';
+import { uefiProgramTarget } from './uefi-program-target.ts';
 import { update } from './update-target.ts';
 
 const keys = trustedKeys([[key.name, key.pem]]);
@@ -240,7 +241,7 @@ export const TARGETS: readonly Target[] = [
     releaseFiles,
   ],
   ...[gpt, fat32, bootState, slotTrailer, mediumFiles, loadOption],
-  ...[program, remoteCache, comparison],
+  ...[program, uefiProgramTarget, remoteCache, comparison],
   ...[advisories, reviews, events],
   ...[checksums, minisign, sshSignature, sshAgent],
 ];

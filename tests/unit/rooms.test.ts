@@ -21,6 +21,7 @@ const ROOMS = [
   'build/kmod',
   'build/audit',
   'build/disk',
+  'build/secure-boot',
   'build/release',
   'build/profile',
   'build/contract',

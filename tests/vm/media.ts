@@ -48,7 +48,7 @@ async function makeFat(file: string, { type, start, size }: Partition): Promise<
 }
 
 /** The files of an ISO, all or those of one folder of it, in a folder. */
-async function extract(iso: string, folder: string, from = '/'): Promise<void> {
+export async function extract(iso: string, folder: string, from = '/'): Promise<void> {
   await run('xorriso', ['-osirrox', 'on', '-indev', iso, '-extract', from, folder]);
   // Folders are read-only on the medium; these have to go again.
   const paths = await readdir(folder, { recursive: true, withFileTypes: true });

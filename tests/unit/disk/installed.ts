@@ -80,9 +80,14 @@ function bootSector(): Buffer {
   return sector;
 }
 
-/** Writes an installed disk whose slot A has `IMAGE`. */
-export async function install(device: BlockDevice): Promise<DiskLayout> {
+/** Writes an installed disk whose slot A has `IMAGE`. @param more paths of files that the EFI partition has besides */
+export async function install(
+  device: BlockDevice,
+  more: Readonly<Record<string, Buffer>> = {},
+): Promise<DiskLayout> {
   const layout = smallLayout(device);
-  await writeInstalledDisk(device, installRequest(layout));
+  const { boot, ...request } = installRequest(layout);
+  const efi = new Map([...boot.efi, ...Object.entries(more)]);
+  await writeInstalledDisk(device, { ...request, boot: { ...boot, efi } });
   return layout;
 }

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { ARCHITECTURES } from '../../../build/architecture.ts';
 import type { ImageFacts } from '../../../build/image/facts.ts';
 import { imageName, listSteps, planImage } from '../../../build/image/plan.ts';
@@ -6,8 +6,10 @@ import { smallest } from '../../../build/image/squashfs.ts';
 import { findSettings } from '../../../build/profile/profile.ts';
 import { shippedProfile } from '../profile/profiles.ts';
 import { newPair } from '../release/releases.ts';
+import { newOwner } from '../secure-boot/owners.ts';
 import { overlayOf, sampleFacts } from './facts.ts';
 
+const { owner } = await newOwner(afterAll);
 const facts = await sampleFacts();
 const plan = planImage(facts);
 
@@ -134,9 +136,16 @@ test.each<[string, string[], (facts: ImageFacts) => unknown]>([
     ({ toolVersions }) => set(toolVersions, { 'grub-mkimage': '9' }),
   ],
   ['mtools', ['boot-loader', 'iso'], ({ toolVersions }) => set(toolVersions, { mformat: '9' })],
+  ['whose key signs it', ['boot-loader', 'iso'], (all) => set(all, { owner })],
   ['xorriso', ['iso'], ({ toolVersions }) => set(toolVersions, { xorriso: '9' })],
 ])('of %s depend %j', async (_, steps, change) => {
   expect(await stepsThatRead(change)).toEqual(steps);
+});
+
+test('an image that asks for no key has steps that know nothing of one', async () => {
+  const without = planImage({ ...(await sampleFacts()), owner: undefined });
+  expect(listSteps(without).map(keyOf)).toEqual(listSteps(plan).map(keyOf));
+  for (const { inputs } of listSteps(plan)) expect(Object.keys(inputs)).not.toContain('owner');
 });
 
 test('an image without programs has no step for them', async () => {
@@ -158,6 +167,7 @@ test('the name of an image says product, version, base, CPU, kernel, that it is 
   );
   const release = { ...facts, flavour: 'full', release: true } as const;
   expect(imageName(release)).toBe('qvdc-0.1.0-debian-x86_64.iso');
+  expect(imageName({ ...facts, owner })).toBe('qvdc-0.1.0-debian-x86_64-virt-secureboot-dev.iso');
   expect(imageName({ ...release, format: 'qcow2' })).toBe('qvdc-0.1.0-debian-x86_64.qcow2');
   const profile = await shippedProfile('qvdc', 'arm64');
   expect(imageName({ ...release, profile })).toBe('qvdc-0.1.0-debian-arm64.iso');

@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { cacheRooms } from '../../../build/cache/directory.ts';
 import { prepareImage } from '../../../build/image/prepare.ts';
+import { ENROLMENT_FILES } from '../../../build/secure-boot/enrolment.ts';
 import { buildIso } from '../../../tasks/iso.ts';
 import { hasPapers, paperFiles } from '../../../tasks/summary.ts';
 import { temporaryFolder } from '../folder.ts';
 import { PROJECT } from '../profile/profiles.ts';
+import { newOwner } from '../secure-boot/owners.ts';
 
 const SUM = 'a'.repeat(64);
 
@@ -22,8 +24,18 @@ async function isoWithPapers(): Promise<string> {
 
 test('an ISO is up to date only with its checksum, manifest and bill of materials', async () => {
   const file = await isoWithPapers();
-  expect(await hasPapers(file, SUM)).toBe(true);
-  expect(await hasPapers(file, 'b'.repeat(64))).toBe(false);
+  expect(await hasPapers({ file, facts: {} }, SUM)).toBe(true);
+  expect(await hasPapers({ file, facts: {} }, 'b'.repeat(64))).toBe(false);
+});
+
+test('an ISO with an owner’s key is up to date only with each file that enrols this key', async () => {
+  const { owner } = await newOwner();
+  const image = { file: await isoWithPapers(), facts: { owner } };
+  expect(await hasPapers(image, SUM)).toBe(false);
+  for (const name of ENROLMENT_FILES) await writeFile(`${image.file}.${name}`, '');
+  expect(await hasPapers(image, SUM)).toBe(true);
+  await rm(`${image.file}.PK.auth`);
+  expect(await hasPapers(image, SUM)).toBe(false);
 });
 
 test.each(['SHA256SUMS', 'x.iso.manifest.json', 'x.iso.cdx.json', 'x.iso.spdx.json'])(
@@ -31,7 +43,7 @@ test.each(['SHA256SUMS', 'x.iso.manifest.json', 'x.iso.cdx.json', 'x.iso.spdx.js
   async (name) => {
     const file = await isoWithPapers();
     await rm(join(file, '..', name));
-    expect(await hasPapers(file, SUM)).toBe(false);
+    expect(await hasPapers({ file, facts: {} }, SUM)).toBe(false);
   },
 );
 

@@ -21,14 +21,19 @@ beforeEach(async () => {
   folder = await temporaryFolder();
 });
 
-/** An ISO with its manifest, as `qx-build iso` leaves them, that takes releases of some keys. */
-async function built(name: string, version: string, releaseKeys: readonly string[] = []) {
+/** An ISO with its manifest, as `qx-build iso` leaves them, that takes releases of some keys. @param owner whose key signed it */
+async function built(
+  name: string,
+  version: string,
+  releaseKeys: readonly string[] = [],
+  owner?: string,
+) {
   const bytes = Buffer.from(`${name} ${version} `.repeat(1000));
   const file = at(`${name}-${version}.iso`);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   const manifest = {
     ...{ format: 1, profile: name, version, base: 'debian', architecture: 'x86_64' },
-    ...{ buildId: '0123456789abcdef', iso: { sha256 }, inputs: { releaseKeys } },
+    ...{ buildId: '0123456789abcdef', iso: { sha256 }, inputs: { releaseKeys, owner } },
   };
   await writeFile(file, bytes);
   await writeFile(`${file}.manifest.json`, JSON.stringify(manifest));
@@ -113,6 +118,20 @@ describe('qx-build release-tree', () => {
     const rest = await fetch(image, { headers: { range: 'bytes=5000-' } });
     expect(rest.status).toBe(206);
     expect(Buffer.from(await rest.arrayBuffer())).toEqual(os.bytes.subarray(5000));
+  });
+
+  test('says whose key signed the boot files, which a disk that boots by it asks for', async () => {
+    const key = await newKey();
+    const owner = 'c'.repeat(64);
+    const os = await built('quantix-os', '0.2.0', [key.id], owner);
+    const vdc = await built('qvdc', '0.2.0', [key.id]);
+    const words = ['release-tree', '--key', key.file, '--output', at('u')];
+    expect(await main([...words, os.file, vdc.file])).toBe(0);
+    const keys = await readTrustedKeys(at('keys'));
+    const read = async (product: string) =>
+      verifyRelease(await readFile(at(`u/${product}/stable/x86_64/release.json`), 'utf8'), keys);
+    expect((await read('quantix-os')).owner).toBe(owner);
+    expect(await read('qvdc')).not.toHaveProperty('owner');
   });
 
   test('warns of images that would not take what this key signs', async () => {

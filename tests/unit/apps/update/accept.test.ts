@@ -6,6 +6,7 @@ import { imageOf, KEY, RUNNING, releaseOf } from './world.ts';
 
 const IMAGE = imageOf('0.2.0');
 const DAY = 86_400_000;
+const OWNER = 'a'.repeat(64);
 
 const terms = (changes: Partial<Terms> = {}): Terms => ({
   running: RUNNING,
@@ -13,6 +14,7 @@ const terms = (changes: Partial<Terms> = {}): Terms => ({
   floor: 0,
   seen: 0,
   slotBytes: IMAGE.length + RESERVED_BYTES,
+  owner: undefined,
   ...changes,
 });
 
@@ -20,6 +22,12 @@ describe('a release', () => {
   test('is taken if it is for this machine, new enough, and fits', () => {
     const { release } = releaseOf(IMAGE);
     expect(() => acceptRelease(release, terms({ floor: 2, seen: 2 }))).not.toThrow();
+  });
+
+  test('is taken by a disk that boots by a key if this key signed it, and by a disk that boots by none', () => {
+    const { release } = releaseOf(IMAGE, { owner: OWNER });
+    expect(() => acceptRelease(release, terms({ owner: OWNER }))).not.toThrow();
+    expect(() => acceptRelease(release, terms())).not.toThrow();
   });
 
   test.each([
@@ -35,6 +43,13 @@ describe('a release', () => {
     ],
     ['below the floor', {}, { floor: 3 }, 'takes none below 3'],
     ['older than one that was seen', {}, { seen: 3 }, 'it is an old release'],
+    ['not signed with the key of the disk', {}, { owner: OWNER }, 'not signed with the key'],
+    [
+      'signed with another key',
+      { owner: 'b'.repeat(64) },
+      { owner: OWNER },
+      'the boot loader of this disk demands',
+    ],
     ['too large', {}, { slotBytes: IMAGE.length + RESERVED_BYTES - 1 }, 'has room for'],
   ])('is refused: %s', (_name, changes, other, why) => {
     const { release } = releaseOf(IMAGE, changes);

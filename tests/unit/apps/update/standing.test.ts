@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -58,6 +59,30 @@ async function staged(booted: Slot, accepted = releaseOf(imageOf('0.2.0')), vers
     signal,
   });
 }
+
+test('a disk that boots by a key of its owner tries only what this key signed', async () => {
+  const certificate = Buffer.alloc(900, 'certificate');
+  await using owned = await worldOn(new MemoryDevice(DISK_BYTES, 512), {
+    '/grub/owner.cer': certificate,
+  });
+  const disk = owned.open('a');
+  const owner = createHash('sha256').update(certificate).digest('hex');
+  const put = async (changes: Parameters<typeof releaseOf>[1]) => {
+    const image = imageOf('0.2.0');
+    await stage({
+      target: { efi: disk.efi, slot: disk.slots.b },
+      ...{ accepted: releaseOf(image, changes), source: sourceOf(image) },
+      ...{ clock: hastyClock(), signal },
+    });
+  };
+  await put({});
+  await expect(activate(owned.machine(), disk, WANTED)).rejects.toThrow(
+    /not signed with the key that the boot loader of this disk demands .*Publish an image/,
+  );
+  expect(await readBootState(disk.efi)).toEqual({ good: 'a', trial: null, left: 0 });
+  await put({ owner });
+  expect(await activate(owned.machine(), disk, WANTED)).toBe('0.2.0');
+});
 
 /** Activates what is staged, and boots. */
 async function tried(wanted: Partial<Activation> = {}): Promise<Slot | null> {

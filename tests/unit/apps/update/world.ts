@@ -103,9 +103,12 @@ export interface World extends AsyncDisposable {
   machine(changes?: Partial<Machine>): Machine & { told: string[]; restarts: number };
 }
 
-/** A disk with a version in slot A, and a folder that is `/quantix`. */
-export async function worldOn(device: BlockDevice): Promise<World> {
-  const layout = await install(device);
+/** A disk with a version in slot A, and a folder that is `/quantix`. @param more as of `install` */
+export async function worldOn(
+  device: BlockDevice,
+  more: Parameters<typeof install>[1] = {},
+): Promise<World> {
+  const layout = await install(device, more);
   const configuration = await mkdtemp(join(tmpdir(), 'quantix-update-'));
   await mkdir(join(configuration, 'network'));
   await writeFile(join(configuration, 'network/eth0.conf'), 'METHOD=dhcp\n', { mode: 0o600 });

@@ -1,0 +1,33 @@
+import type { BootEntry } from './grub-model.ts';
+
+/**
+ * Configuration of the GRUB of an image with an owner. It opens only files that have a signature by the owner's key beside
+ * them; `signFile` makes these.
+ */
+
+/** Modules that verify signatures; a GRUB image with a public key requires one for every file (GRUB manual, Using digital signatures). */
+export const CHECKING_MODULES = ['pgp', 'gcry_rsa', 'gcry_sha256'] as const;
+
+/** Restricts the menu editor and the command line, where verification can be turned off, to superusers, of whom there are none. */
+export const LOCKED_CONFIG = 'set superusers=""\nexport superusers\n';
+
+/** Makes GRUB read its menu from another file of its folder than `grub.cfg`. */
+export function menuOf(name: string): string {
+  return `normal $prefix/${name}\n`;
+}
+
+/**
+ * Adapts a configuration: everyone may boot the menu's entries, which otherwise only superusers may, and the boot state of
+ * an installed disk is read without a signature, because the system writes it. Only three variables are read from it, and
+ * their values are checked.
+ */
+export function checkedConfig(config: string): string {
+  return config
+    .replace(/^(\s*menuentry .*?)( --id .*)? \{$/gm, '$1 --unrestricted$2 {')
+    .replace(/^load_env /gm, 'load_env --skip-sig ');
+}
+
+/** Removes the entries that open a shell on the console. */
+export function withoutShell<Entry extends BootEntry>(entries: readonly Entry[]): Entry[] {
+  return entries.filter(({ cmdline }) => !cmdline.includes('quantix.debug'));
+}

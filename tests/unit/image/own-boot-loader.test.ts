@@ -1,0 +1,75 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { expect, test } from 'vitest';
+import { ARCHITECTURES, DEFAULT_ARCHITECTURE } from '../../../build/architecture.ts';
+import { readBootFiles } from '../../../build/disk/boot-files.ts';
+import { formatFat32 } from '../../../build/disk/fat32.ts';
+import { ESP_IMAGE, makeBootLoader, OF_DISK } from '../../../build/image/boot-loader.ts';
+import { checkedConfig } from '../../../build/image/grub-checked.ts';
+import { menuConfig } from '../../../build/image/grub-config.ts';
+import { diskConfig, slotConfig } from '../../../build/image/grub-disk.ts';
+import { liveBootMenu, slotMenu } from '../../../build/image/grub-model.ts';
+import { readFat } from '../../../build/readback/fat.ts';
+import { ENROLMENT_FILES } from '../../../build/secure-boot/enrolment.ts';
+import { signFile } from '../../../build/secure-boot/openpgp.ts';
+import { ContentReader } from '../../../build/tree/content.ts';
+import { temporaryFolder } from '../folder.ts';
+import { newOwner } from '../secure-boot/owners.ts';
+import { hostGrub } from './host-grub.ts';
+
+test('an owner’s boot loader is signed on the medium and on a disk, beside it is what the key is enrolled by, and a disk has a menu with its signature', async () => {
+  const { owner } = await newOwner();
+  const folder = await temporaryFolder();
+  using reader = new ContentReader();
+  await makeBootLoader(folder, {
+    ...{ architecture: ARCHITECTURES[DEFAULT_ARCHITECTURE], grub: hostGrub(reader) },
+    ...{ isSigned: false, owner, buildId: '0123456789abcdef', epoch: 1_700_000_000 },
+  });
+  const esp = readFat(await readFile(join(folder, ESP_IMAGE)), ESP_IMAGE).files;
+  const enrolment = ENROLMENT_FILES.map((name) => `/EFI/keys/${name}`);
+  expect([...esp.keys()].toSorted()).toEqual(['/EFI/BOOT/BOOTX64.EFI', ...enrolment].toSorted());
+  expect(esp.get('/EFI/keys/db.cer')).toEqual(owner.certificate);
+
+  const { efi, bios } = await readBootFiles(folder, OF_DISK);
+  const menu = Buffer.from(checkedConfig(diskConfig()));
+  expect(efi.get('/grub/menu')).toEqual(menu);
+  expect(efi.get('/grub/menu.sig')).toEqual(await signFile(owner, menu));
+  expect(efi.get('/grub/owner.cer')).toEqual(owner.certificate);
+  expect(efi.get('/EFI/BOOT/BOOTX64.EFI')?.includes('\nnormal $prefix/menu\n')).toBe(true);
+  // The one of a BIOS reads this, and checks nothing.
+  expect(efi.get('/grub/grub.cfg')?.toString()).toBe(diskConfig());
+  // Its file system has names of 8.3 characters only.
+  const place = { bytes: 300 * 1024 * 1024, sectorSize: 512, offset: 0 };
+  formatFat32({ ...place, label: 'X', serial: 0, files: efi, epoch: 1_700_000_000 });
+  expect(bios?.boot.length).toBe(512);
+  for (const program of [esp.get('/EFI/BOOT/BOOTX64.EFI'), efi.get('/EFI/BOOT/BOOTX64.EFI')]) {
+    expect(program?.includes(owner.certificate)).toBe(true);
+    // Nobody gets GRUB's command line, where checks can be turned off.
+    expect(program?.includes('set superusers=""\nexport superusers\n')).toBe(true);
+  }
+
+  await rm(join(folder, `${OF_DISK}menu.sig`));
+  await expect(readBootFiles(folder, OF_DISK)).rejects.toThrow(
+    'has menu and owner.cer, but not all files of a signed menu',
+  );
+});
+
+test('a menu that is checked is one of GRUB’s shell, each of its lines is for anybody, and the state of a disk needs no signature', async () => {
+  const request = {
+    ...{ title: 'QvDC', version: '0.1.0', flavour: 'full' as const },
+    cmdline: ['quantix.build=0123456789abcdef'],
+  };
+  const configs = [menuConfig(liveBootMenu(request)), slotConfig(slotMenu(request)), diskConfig()];
+  for (const config of configs) {
+    const input = checkedConfig(config);
+    await execa('grub-script-check', { input });
+    const lines = input.split('\n').filter((line) => /^\s*menuentry /.test(line));
+    expect(lines.length).toBeGreaterThan(2);
+    for (const line of lines) expect(line).toMatch(/ --unrestricted( --id .*)? \{$/);
+    expect(input.replaceAll(' --unrestricted', '').replace(' --skip-sig', '')).toBe(config);
+  }
+  expect(checkedConfig(diskConfig())).toContain(
+    '\nload_env --skip-sig --file "($efi)/grub/grubenv" good try left\n',
+  );
+});

@@ -1,0 +1,233 @@
+import { createPrivateKey } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openBlockDevice } from '../../apps/disk/open-block-device.ts';
+import { type BlockDevice, sliceDevice } from '../../build/disk/block-device.ts';
+import { BOOT_FILES_FOLDER, readBootFiles } from '../../build/disk/boot-files.ts';
+import { type BootState, readBootState, writeBootState } from '../../build/disk/boot-state.ts';
+import { locateFile } from '../../build/disk/fat32.ts';
+import { type PartitionRole, partitionOf } from '../../build/disk/layout.ts';
+import { writeInstalledDisk } from '../../build/disk/write-installed-disk.ts';
+import { SLOT_CONFIG_PATH } from '../../build/image/grub-disk.ts';
+import { INITRAMFS_PATH, KERNEL_PATH, SYSTEM_PATH } from '../../build/image/grub-model.ts';
+import { ISO_BLOCK, reportIso } from '../../build/image/iso-report.ts';
+import { run } from '../../build/process/run.ts';
+import { Guest } from '../../build/qemu/guest.ts';
+import type { Machine } from '../../build/qemu/machine.ts';
+import { ENROLMENT_FILES } from '../../build/secure-boot/enrolment.ts';
+import { signFile } from '../../build/secure-boot/openpgp.ts';
+import type { OwnerKey } from '../../build/secure-boot/owner-key.ts';
+import { DISK_BYTES, installRequest, smallLayout } from '../unit/disk/installed.ts';
+import { temporaryFolder } from '../unit/folder.ts';
+import { readOwner } from '../unit/secure-boot/owners.ts';
+import { buildImage, PROJECT } from './build-images.ts';
+import { extract } from './media.ts';
+import { boot, LONG, logIn, succeed } from './story.ts';
+
+/** Firmware's variables in which one key is all that is believed, and this key: Debian's package of the firmware has both. */
+const VARIABLES = '/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd';
+/** Firmware's variables in which no key is believed: it is in setup mode. */
+const NO_KEYS = '/usr/share/OVMF/OVMF_VARS_4M.fd';
+const PAIR = '/usr/share/ovmf/PkKek-1-snakeoil';
+const lacking = [VARIABLES, `${PAIR}.key`, `${PAIR}.pem`].filter((file) => !existsSync(file));
+
+/** Lays out that key as an owner has his. @returns the folder */
+async function layOutKey(): Promise<string> {
+  const folder = await temporaryFolder(afterAll);
+  await copyFile(`${PAIR}.pem`, join(folder, 'db.crt'));
+  const text = await readFile(`${PAIR}.key`, 'utf8');
+  const key = createPrivateKey({ key: text, format: 'pem', passphrase: 'snakeoil' });
+  await writeFile(join(folder, 'db.key'), key.export({ type: 'pkcs8', format: 'pem' }));
+  return folder;
+}
+
+/** A machine that believes this key alone, and boots from a disk. */
+function machineWith(image: string, memory: number): Machine {
+  return {
+    ...{ firmware: 'uefi-secure', variables: VARIABLES, memory },
+    medium: { as: 'disk', bus: 'virtio', image, isKept: true },
+  };
+}
+
+/** Inverts one byte. */
+async function damage(device: Pick<BlockDevice, 'read' | 'write'>, at: number): Promise<void> {
+  const sector = await device.read(at - (at % 512), 512);
+  sector.writeUInt8(sector.readUInt8(at % 512) ^ 0xff, at % 512);
+  await device.write(at - (at % 512), sector);
+}
+
+describe.skipIf(lacking.length > 0)(
+  `images with an owner’s key${lacking.length > 0 ? `, for which there is no ${lacking.join(', ')}` : ''}`,
+  () => {
+    let owner: OwnerKey;
+    let iso: string;
+
+    beforeAll(async () => {
+      const keys = await layOutKey();
+      owner = readOwner(keys);
+      iso = await buildImage('qvdc', '--secure-boot', keys);
+    });
+
+    test('boot with Secure Boot on; with a changed block of the system, kernel, initramfs or menu they do not, and nobody gets a command line', async () => {
+      for (const name of ENROLMENT_FILES) expect(existsSync(`${iso}.${name}`), name).toBe(true);
+      const disk = join(await temporaryFolder(), 'disk.raw');
+      await copyFile(iso, disk);
+      const { files } = await reportIso(iso);
+      const startOf = (path: string) =>
+        (files.find((one) => one.path === path)?.block ?? 0) * ISO_BLOCK;
+      await using story = await boot('qvdc-own-keys', machineWith(disk, 1024));
+      const { guest } = story;
+      await guest.waitForMilestone('root');
+      expect(guest.log).not.toContain('with a shell');
+
+      const restart = async (at: number) => {
+        {
+          await using device = await openBlockDevice(disk, { write: true });
+          await damage(device, at);
+        }
+        const from = guest.mark;
+        await guest.reset();
+        return from;
+      };
+      /** The same, and takes the first line of the menu. @returns a mark of when it was taken */
+      const restartIntoMenu = async (at: number) => {
+        await guest.waitFor(/GNU GRUB/, await restart(at));
+        const { mark } = guest;
+        guest.send('\r');
+        return mark;
+      };
+      let from = await restartIntoMenu(startOf(SYSTEM_PATH) + 100);
+      await guest.waitFor(/another or a damaged system: it is passed over/, from);
+      for (const path of [INITRAMFS_PATH, KERNEL_PATH]) {
+        from = await restartIntoMenu(startOf(path) + 100_000);
+        await guest.waitFor(/bad signature/, from);
+        expect(guest.log.slice(from), path).not.toContain('quantix: ');
+      }
+      from = await restart(startOf('/boot/grub/grub.cfg'));
+      await guest.waitFor(/Enter username/, from);
+      expect(guest.log.slice(from)).not.toContain('Power off');
+    });
+
+    test.skipIf(!LONG)(
+      'are enrolled by the commands of docs/secure-boot.md where firmware believes no key yet, and boot with Secure Boot on then (with QUANTIX_LONG=yes)',
+      async () => {
+        const text = await readFile(join(PROJECT, 'docs/secure-boot.md'), 'utf8');
+        const [, block = ''] = /```sh on the machine\n([\s\S]*?)```/.exec(text) ?? [];
+        await using story = await boot('qvdc-own-keys-enrolled', {
+          ...{ firmware: 'uefi-secure', variables: NO_KEYS, memory: 1024 },
+          medium: { as: 'cdrom', image: iso },
+        });
+        const { guest } = story;
+        await guest.waitForMilestone('ready');
+        expect(guest.log).not.toContain('UEFI Secure Boot is enabled');
+        await logIn(story);
+        const script = Buffer.from(block).toString('base64');
+        await succeed(story, `echo ${script} | base64 -d | sh -e`);
+        const from = guest.mark;
+        await guest.reset();
+        await guest.waitFor(/GNU GRUB/, from);
+        guest.send('\r');
+        await guest.waitFor(/UEFI Secure Boot is enabled/, from);
+        await guest.waitForMilestone('root', from);
+      },
+    );
+
+    test('an installed disk boots its slots as its state says; with a changed slot.cfg the other slot boots, a changed menu is not read, a changed GRUB does not start, and nobody gets a command line', async () => {
+      const folder = await temporaryFolder();
+      const disk = join(folder, 'disk.raw');
+      const layout = await installSmall(disk, folder, { iso, owner });
+      await using guest = await Guest.start(machineWith(disk, 256), {
+        acceleration: 'tcg',
+        log: resolve(import.meta.dirname, '../../dist/tests/own-keys-disk.log'),
+      });
+      const part = (device: BlockDevice, role: PartitionRole) => {
+        const { offset, bytes } = partitionOf(layout, role);
+        return sliceDevice(device, offset, bytes);
+      };
+      /** Does something to a part of the disk, and starts again. @returns a mark */
+      const restart = async (role: PartitionRole, change: (part: BlockDevice) => Promise<void>) => {
+        {
+          await using device = await openBlockDevice(disk, { write: true });
+          await change(part(device, role));
+        }
+        const from = guest.mark;
+        await guest.reset();
+        return from;
+      };
+      const restartWith = (state: BootState) => restart('efi', (efi) => writeBootState(efi, state));
+      const told = async (slot: string, from: number) => {
+        await guest.waitFor(/Power off/, from);
+        guest.send('\r');
+        await guest.waitFor(new RegExp(`TOLD quantix\\.slot=${slot}`), from);
+      };
+
+      await guest.waitFor(/Power off/);
+      guest.send('c');
+      await guest.waitFor(/Enter username/);
+      await told('b', await restartWith({ good: 'b', trial: null, left: 0 }));
+      await told('b', await restartWith({ good: 'a', trial: 'b', left: 3 }));
+      {
+        await using device = await openBlockDevice(disk);
+        const state = await readBootState(part(device, 'efi'));
+        expect(state).toEqual({ good: 'a', trial: 'b', left: 2 });
+      }
+      await told('a', await restartWith({ good: 'a', trial: null, left: 0 }));
+
+      const damaged = (path: string) => async (efi: BlockDevice) => {
+        const [first] = (await locateFile(efi, path))?.extents ?? [];
+        await damage(efi, (first?.offset ?? 0) + 1000);
+      };
+      let from = await restart('a', async (slot) => {
+        const image = await slot.read(0, 1024 * 1024);
+        await damage(slot, image.indexOf('TOLD'));
+      });
+      await told('b', from);
+      expect(guest.log.slice(from)).not.toContain('slot A');
+      from = await restart('efi', damaged('/grub/menu'));
+      await guest.waitFor(/Enter username/, from);
+      expect(guest.log.slice(from)).not.toContain('Power off');
+      from = await restart('efi', damaged('/EFI/BOOT/BOOTX64.EFI'));
+      await guest.waitFor(/failed to load Boot\d+.*(Access Denied|Security Violation)/, from);
+    });
+  },
+);
+
+/**
+ * Writes a disk that boots as the one does that an image is installed on. Both of its slots have nothing but a line of the menu,
+ * which tells what a kernel would have been told.
+ */
+async function installSmall(
+  disk: string,
+  folder: string,
+  { iso: medium, owner }: { iso: string; owner: OwnerKey },
+) {
+  const loader = join(folder, 'loader');
+  await extract(medium, loader, BOOT_FILES_FOLDER);
+  const content = join(folder, 'content');
+  await mkdir(join(content, 'boot/grub'), { recursive: true });
+  const config = Buffer.from(`if [ "$slot_entries" = first ]; then
+menuentry 'Test, slot '"$slot_name" --unrestricted --id "$slot" "$root" "$slot_parameters" {
+  echo "TOLD $3 END"
+  sleep 600
+}
+fi
+`);
+  await writeFile(join(content, SLOT_CONFIG_PATH), config);
+  await writeFile(join(content, `${SLOT_CONFIG_PATH}.sig`), await signFile(owner, config));
+  const iso = join(folder, 'slot.iso');
+  await run('xorriso', ['-as', 'mkisofs', '-quiet', '-R', '-o', iso, content]);
+  const image = await readFile(iso);
+  {
+    await using file = await open(disk, 'w');
+    await file.truncate(DISK_BYTES);
+  }
+  await using device = await openBlockDevice(disk, { write: true });
+  const layout = smallLayout(device);
+  const files = await readBootFiles(loader);
+  await writeInstalledDisk(device, installRequest(layout, { image, boot: files }));
+  const { offset, bytes } = partitionOf(layout, 'b');
+  await sliceDevice(device, offset, bytes).write(0, image);
+  return layout;
+}
