@@ -5,6 +5,7 @@ import { ARCHITECTURES } from '../build/architecture.ts';
 import { updateChecksums } from '../build/image/checksums.ts';
 import { writeDiskFormats } from '../build/image/disk-formats.ts';
 import { writeDiskImage } from '../build/image/disk-image.ts';
+import { hasSignedPrograms } from '../build/image/facts.ts';
 import { INITRAMFS_FILE, KERNEL_FILE } from '../build/image/initramfs.ts';
 import { kernelParameters } from '../build/image/iso.ts';
 import { writeNetboot } from '../build/image/netboot.ts';
@@ -152,6 +153,7 @@ async function writeDisk(build: ImageBuild, paths: Digests): Promise<Digests> {
       ...{ name: `${profile.name}-${version}`, title: profile.title, version },
       ...{ diskBytes: disk.bytes, guest: ARCHITECTURES[profile.architecture].vmware ?? '' },
       ...{ processors: MACHINE.processors, memory: Math.max(MACHINE.memory, profile.memory) },
+      secureBoot: hasSignedPrograms(facts),
     };
     return await writeDiskFormats({ disk, paths, machine, identity: buildId, epoch, signal });
   } finally {

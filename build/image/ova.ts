@@ -18,6 +18,8 @@ export interface VirtualMachine {
   diskBytes: number;
   /** VMware's guest type: `other3xLinux64Guest`. */
   guest: string;
+  /** Whether its firmware starts only programs signed with Microsoft's keys; the disk must boot so. */
+  secureBoot: boolean;
 }
 
 /** Newest machine version of vSphere 6.5, the oldest vSphere that reads a SHA-256 manifest. */
@@ -71,7 +73,7 @@ function beforeDisk(machine: VirtualMachine, disk: WrittenFile, epoch: number): 
  * @returns XML, padded at its end to a length that does not depend on that size
  */
 export function ovfDescriptor(machine: VirtualMachine, diskFileBytes: number): string {
-  const { processors, memory, diskBytes, guest, version } = machine;
+  const { processors, memory, diskBytes, guest, version, secureBoot } = machine;
   const [name, title] = [xmlText(machine.name), xmlText(machine.title)];
   const disk = xmlText(ovaMembers(machine).disk);
   const rest = ' '.repeat(SIZE_DIGITS - String(diskFileBytes).length);
@@ -153,7 +155,7 @@ export function ovfDescriptor(machine: VirtualMachine, diskFileBytes: number): s
         <rasd:ResourceType>10</rasd:ResourceType>
       </Item>
       <vmw:Config ovf:required="false" vmw:key="firmware" vmw:value="efi"/>
-      <vmw:Config ovf:required="false" vmw:key="bootOptions.efiSecureBootEnabled" vmw:value="false"/>
+      <vmw:Config ovf:required="false" vmw:key="bootOptions.efiSecureBootEnabled" vmw:value="${secureBoot}"/>
     </VirtualHardwareSection>
   </VirtualSystem>
 </Envelope>

@@ -17,7 +17,7 @@ async function request(names: readonly ReleaseFormatName[]): Promise<DiskFormats
     ...{ disk, paths: Object.fromEntries(paths), identity: 'build', epoch: 1_700_000_000 },
     machine: {
       ...{ name: 'qvdc-0.1.0', title: 'QvDC', version: '0.1.0', processors: 2, memory: 2048 },
-      ...{ diskBytes: DISK_BYTES, guest: 'other3xLinux64Guest' },
+      ...{ diskBytes: DISK_BYTES, guest: 'other3xLinux64Guest', secureBoot: true },
     },
   };
 }

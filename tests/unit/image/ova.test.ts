@@ -12,7 +12,7 @@ import { DISK_BYTES, sparseDisk } from './disks.ts';
 
 const MACHINE: VirtualMachine = {
   ...{ name: 'qvdc-0.1.0', title: 'QvDC', version: '0.1.0', processors: 2, memory: 2048 },
-  ...{ diskBytes: DISK_BYTES, guest: 'other3xLinux64Guest' },
+  ...{ diskBytes: DISK_BYTES, guest: 'other3xLinux64Guest', secureBoot: false },
 };
 
 async function write(disk: SparseDisk, name = 'x.ova') {
@@ -68,10 +68,21 @@ async function find(path: string, machine: Partial<VirtualMachine> = {}): Promis
   return (await execa('xmllint', ['--nonet', '--xpath', named, '-'], { input })).stdout;
 }
 
+/** XPath of a setting that OVF lacks. */
+function settingOf(key: string): string {
+  return `string(//Config[@*[local-name()='key']='${key}']/@*[local-name()='value'])`;
+}
+
+test.each([true, false])(
+  'Secure Boot is on where the image boots with it: %s',
+  async (secureBoot) => {
+    const found = await find(settingOf('bootOptions.efiSecureBootEnabled'), { secureBoot });
+    expect(found).toBe(String(secureBoot));
+  },
+);
+
 test('firmware, disk controller and hardware are said, and nothing is left to who imports it', async () => {
-  expect(
-    await find("string(//Config[@*[local-name()='key']='firmware']/@*[local-name()='value'])"),
-  ).toBe('efi');
+  expect(await find(settingOf('firmware'))).toBe('efi');
   expect(await find("string(//Item[*[local-name()='ResourceType']='6']//ResourceSubType)")).toBe(
     'lsilogic',
   );
