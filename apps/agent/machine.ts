@@ -1,5 +1,6 @@
 import type { Vm, Vms } from '../api/vms.ts';
 import { messageOf, stackOf } from '../error.ts';
+import { listSetAside } from '../files/durable-file.ts';
 import {
   beginMaintenance,
   endMaintenance,
@@ -8,6 +9,7 @@ import {
 } from '../guests/maintenance.ts';
 import { readBuild } from '../host/build.ts';
 import { readChanges } from '../host/changes.ts';
+import { readConfigurationProblem } from '../host/configuration-disk.ts';
 import { CpuMeter } from '../host/cpu-usage.ts';
 import { readDataDisk } from '../host/data-disk.ts';
 import { readHost } from '../host/host.ts';
@@ -75,6 +77,23 @@ const POOLS_PATIENCE = 3_000;
 function newIn({ vms }: Vms, before: Vms | undefined): Vm[] {
   const known = new Set(before?.vms.map(({ id }) => id));
   return vms.filter(({ id, persistent }) => persistent && !known.has(id));
+}
+
+/**
+ * Reads problems of the configuration: its file system, and files of the agent that were set aside, by this run or an
+ * earlier one, until somebody removes them.
+ * @param problem of `node.yaml` in this run
+ */
+async function readProblems(folder: string, problem: string | undefined): Promise<string[]> {
+  const [disk, aside] = await Promise.all([readConfigurationProblem(), listSetAside(folder)]);
+  const told = [disk, problem].filter((one) => one !== undefined);
+  const others = aside.filter((file) => problem?.endsWith(` ${file}.`) !== true);
+  return [
+    ...told,
+    ...others.map(
+      (file) => `${file}: set aside, for it has a mistake; remove it when that has been seen to`,
+    ),
+  ];
 }
 
 /** The running parts of this machine's agent. */
@@ -265,7 +284,7 @@ export function startMachine(options: MachineOptions): Machine {
         log.info(`maintenance ${on ? `begins${reason === null ? '' : `: ${reason}`}` : 'ends'}`);
       },
     },
-    problems: () => (problem === undefined ? [] : [problem]),
+    problems: () => readProblems(folder, problem),
     controlPlane: {
       state: membership.status,
       join: ({ address, token }) => membership.join({ controlPlane: address, token }),

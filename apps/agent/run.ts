@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setInterval as every } from 'node:timers/promises';
@@ -63,7 +63,7 @@ async function work(places: Places, log: Logger, told: AbortSignal): Promise<voi
     settings &&
     openMetricsPort({ settings, folder, route: metricsRoute(machine.parts), log, signal });
   const ended = Promise.all([machine.ended, port?.ended]);
-  const problems = () => [...machine.parts.problems(), ...toList(port?.problem())];
+  const problems = async () => [...(await machine.parts.problems()), ...toList(port?.problem())];
   const served = serve({ parts: { ...machine.parts, problems }, socket, log, signal });
   const telling = tellAlive(join(dirname(socket), 'node.alive'), signal);
   try {
@@ -87,6 +87,8 @@ const SIGN_OF_LIFE = 15_000;
  */
 async function tellAlive(file: string, signal: AbortSignal): Promise<void> {
   const tell = () => writeFile(file, `${uptime()}\n`);
+  // Not left to whoever makes the socket beside it, at the same time.
+  await mkdir(dirname(file), { recursive: true, mode: 0o755 });
   await tell();
   try {
     for await (const _ of every(SIGN_OF_LIFE, undefined, { signal })) await tell();

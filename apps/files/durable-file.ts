@@ -1,4 +1,4 @@
-import { access, open, readFile, rename, rm } from 'node:fs/promises';
+import { access, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { codeOf } from '../process/code-of.ts';
 import { asDiskError } from './disk-error.ts';
@@ -75,6 +75,18 @@ export async function setAside(file: string): Promise<string> {
   await rename(file, target);
   await syncFolder(dirname(file));
   return target;
+}
+
+/** Lists the paths of the files in a folder that were set aside, sorted; none if there is no folder. */
+export async function listSetAside(folder: string): Promise<string[]> {
+  try {
+    const names = await readdir(folder);
+    const aside = names.filter((name) => /\.rejected(-\d+)?$/.test(name));
+    return aside.sort().map((name) => join(folder, name));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 /** Returns whether a file or folder exists. @throws other errors of access(2), such as EACCES */

@@ -32,6 +32,21 @@ test('a file that is set aside is told by status and at boot until somebody has 
   ]);
 });
 
+test('of several files of one name that were set aside each is told', async () => {
+  await using story = await begin();
+  const { machine } = story;
+  const names = [
+    '/quantix/hostname.rejected-2',
+    '/quantix/node/node.yaml.rejected',
+    '/quantix/node/node.yaml.rejected-2',
+  ];
+  for (const name of names) await machine.write(name, 'nonsense\n');
+  const told = names.map(
+    (name) => `${name}: set aside, for it has a mistake; remove it when that has been seen to`,
+  );
+  expect((await machine.status()).problems).toEqual(told);
+});
+
 test('the loopback interface is not for configuration, and no router moves a route by its word', async () => {
   await using story = await begin();
   const { machine, lan } = story;

@@ -25,16 +25,25 @@ export interface HealthFacts {
 
 /** Reads the agent's health from its parts at this moment. */
 export async function readHealth(parts: Parts): Promise<Health> {
-  const [managementAddress, { libvirt }, storage, dataDisk, changes, maintenance, deployment] =
-    await Promise.all([
-      parts.managementAddress(),
-      parts.vms.current(),
-      parts.storage(),
-      parts.dataDisk(),
-      parts.changes(),
-      parts.maintenance.current(),
-      parts.deployment(),
-    ]);
+  const [
+    managementAddress,
+    { libvirt },
+    storage,
+    dataDisk,
+    changes,
+    maintenance,
+    deployment,
+    problems,
+  ] = await Promise.all([
+    parts.managementAddress(),
+    parts.vms.current(),
+    parts.storage(),
+    parts.dataDisk(),
+    parts.changes(),
+    parts.maintenance.current(),
+    parts.deployment(),
+    parts.problems(),
+  ]);
   return judge({
     version: parts.version,
     managementAddress,
@@ -45,7 +54,7 @@ export async function readHealth(parts: Parts): Promise<Health> {
     controlPlane: parts.controlPlane.state(),
     maintenance,
     deployment,
-    problems: parts.problems(),
+    problems,
   });
 }
 

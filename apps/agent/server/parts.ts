@@ -29,7 +29,7 @@ export interface Parts {
   pools: PoolParts;
   maintenance: MaintenanceParts;
   /** Further problems of the agent, one line each, such as a configuration file that was set aside. */
-  problems: () => readonly string[];
+  problems: () => Promise<readonly string[]>;
   controlPlane: ControlPlaneParts;
 }
 

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { askAgent } from '../../../../apps/agent/client/ask-agent.ts';
@@ -15,6 +15,48 @@ async function places() {
     uri: `test+unix:///default?socket=${folder}/no-libvirt`,
   };
 }
+
+/** Runs the agent while something is asked of it. */
+async function whileItRuns<T>(
+  where: Awaited<ReturnType<typeof places>>,
+  ask: () => Promise<T>,
+): Promise<T> {
+  const ending = new AbortController();
+  const ended = run(where, ending.signal);
+  try {
+    return await ask();
+  } finally {
+    ending.abort();
+    expect(await ended).toBe(0);
+  }
+}
+
+test('a node.yaml that was set aside is a problem in every run, until somebody has seen to it', async () => {
+  const where = await places();
+  const file = join(where.folder, 'node.yaml');
+  await mkdir(where.folder);
+  await writeFile(file, 'pool: []\n');
+  const question = { socketPath: where.socket, path: '/healthz', schema: healthSchema };
+  const aside = async () => {
+    const told = await vi.waitFor(() => askAgent(question), { timeout: 30_000 });
+    return told.problems.filter((problem) => problem.includes('node.yaml'));
+  };
+  const first = await whileItRuns(where, aside);
+  expect(first).toEqual([
+    expect.stringMatching(/pool.*It was set aside as .*node\.yaml\.rejected\.$/),
+  ]);
+  const later = async () => {
+    const before = await aside();
+    await rm(`${file}.rejected`);
+    return { before, after: await aside() };
+  };
+  expect(await whileItRuns(where, later)).toEqual({
+    before: [
+      `${file}.rejected: set aside, for it has a mistake; remove it when that has been seen to`,
+    ],
+    after: [],
+  });
+});
 
 test('the agent of this machine starts, answers, and ends when it is told to', async () => {
   const where = await places();

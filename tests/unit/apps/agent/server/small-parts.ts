@@ -208,7 +208,7 @@ export function smallParts(around: World): Parts {
         around.maintenance = { on, reason, since: on ? '2026-01-27T10:15:00.000Z' : null };
       },
     },
-    problems: () => around.problems,
+    problems: async () => around.problems,
     controlPlane: {
       state: () => around.controlPlane,
       leave: async () => undefined,

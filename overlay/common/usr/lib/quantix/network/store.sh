@@ -91,7 +91,8 @@ load() {
 # Lists ignored files, a line each: those set aside, with the mistake for those of the network, and those of interfaces
 # that do not exist.
 unused_files() {
-	for file in "${PERSISTENT%/*}"/*.rejected "${PERSISTENT%/*}"/*/*.rejected; do
+	set -- "${PERSISTENT%/*}"
+	for file in "$1"/*.rejected "$1"/*.rejected-* "$1"/*/*.rejected "$1"/*/*.rejected-*; do
 		case $file in
 		"$PERSISTENT"/*) continue ;;
 		esac

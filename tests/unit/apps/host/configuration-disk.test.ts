@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import {
+  readConfigurationProblem,
+  readUnmountedConfiguration,
+} from '../../../../apps/host/configuration-disk.ts';
+import { plant } from './plant.ts';
+
+const mount = (type: string, options: string) =>
+  `30 1 253:1 / /quantix rw,noatime - ${type} /dev/vdb1 ${options}\n`;
+
+const look = async (files: Record<string, string>) =>
+  await readConfigurationProblem(await plant(files));
+
+test('a configuration that can be written has no problem, and neither has a machine without one', async () => {
+  expect(await look({ 'proc/self/mountinfo': mount('ext4', 'rw') })).toBeUndefined();
+  expect(await look({})).toBeUndefined();
+});
+
+test('one that is there and was not mounted is told in the words of the boot', async () => {
+  const root = await plant({ 'run/quantix/unmounted-quantix': 'several are labelled so\n' });
+  expect(await readConfigurationProblem(root)).toBe('several are labelled so');
+  expect(await readUnmountedConfiguration(root)).toBe('several are labelled so');
+});
+
+test('one that can only be read is told, unless it is a CD', async () => {
+  expect(await look({ 'proc/self/mountinfo': mount('ext4', 'ro,errors=remount-ro') })).toBe(
+    '/quantix can only be read: /dev/vdb1 has errors, or is write-protected',
+  );
+  expect(await look({ 'proc/self/mountinfo': mount('iso9660', 'ro') })).toBeUndefined();
+});
