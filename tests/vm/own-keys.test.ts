@@ -99,7 +99,7 @@ describe.skipIf(lacking.length > 0)(
         return mark;
       };
       let from = await restartIntoMenu(startOf(SYSTEM_PATH) + 100);
-      await guest.waitFor(/another or a damaged system: it is passed over/, from);
+      await guest.waitFor(/has the mark of this build and another or a damaged system/, from);
       for (const path of [INITRAMFS_PATH, KERNEL_PATH]) {
         from = await restartIntoMenu(startOf(path) + 100_000);
         await guest.waitFor(/bad signature/, from);
