@@ -34,8 +34,8 @@ import { systemClock } from '../watch/clock.ts';
 import { poolChanges, vmChanges } from './changes.ts';
 import type { Commander } from './commands/commander.ts';
 import type { NodeConfigRead } from './configuration/node-config.ts';
+import { describeDeployment } from './deployment/describe.ts';
 import { DEPLOYMENT_PLACES, ID_VARIABLE } from './deployment/places.ts';
-import { tellDeployment } from './deployment/tell.ts';
 import { readPeer } from './membership/identity/record.ts';
 import { lazyMembership } from './membership/lazy-membership.ts';
 import { readHardwareIdentity } from './membership/reporting/hardware-identity.ts';
@@ -65,9 +65,9 @@ const PERSISTENT = '/quantix';
 
 /** Marks all virtual machines as not persistent if their definitions are stored in memory. */
 async function kept(look: Promise<Vms>): Promise<Vms> {
-  const [told, disk] = await Promise.all([look, readDataDisk()]);
-  if (disk.state === 'used') return told;
-  return { ...told, vms: told.vms.map((vm) => ({ ...vm, persistent: false })) };
+  const [vms, disk] = await Promise.all([look, readDataDisk()]);
+  if (disk.state === 'used') return vms;
+  return { ...vms, vms: vms.vms.map((vm) => ({ ...vm, persistent: false })) };
 }
 
 /** Milliseconds to wait for pools that are being brought up, before their state is reported. */
@@ -186,13 +186,13 @@ export function startMachine(options: MachineOptions): Machine {
       hardware: readHardwareIdentity,
       vms: () => kept(vms.current()),
       health: () => readHealth(parts),
-      definitions: (told) => definitions.read(told),
+      definitions: (ids) => definitions.read(ids),
       pools: async () => (await pools.last()).pools,
       build: readBuild,
       networks: () => readNetworks(libvirt),
-      statistics: async (told) => {
-        const known = await definitions.read(told);
-        return readStatistics(libvirt, told, (id) => known.get(id)?.live?.hasAgent ?? false);
+      statistics: async (ids) => {
+        const known = await definitions.read(ids);
+        return readStatistics(libvirt, ids, (id) => known.get(id)?.live?.hasAgent ?? false);
       },
       services: readNeeded,
       assignedPools: async () => manager.results(),
@@ -215,8 +215,8 @@ export function startMachine(options: MachineOptions): Machine {
           pools: {
             mount: async (pool) => {
               await manager.assignAlso(pool);
-              const told = (await pools.refresh()).pools.find(({ name }) => name === pool.name);
-              return told?.id ?? '';
+              const mounted = (await pools.refresh()).pools.find(({ name }) => name === pool.name);
+              return mounted?.id ?? '';
             },
             unmount: async (id) => {
               const name = manager.nameOf(id) ?? (await findPool(id))?.name;
@@ -252,7 +252,7 @@ export function startMachine(options: MachineOptions): Machine {
   const parts: Parts = {
     version: VERSION,
     id,
-    deployment: () => tellDeployment(DEPLOYMENT_PLACES, { id, version: VERSION }),
+    deployment: () => describeDeployment(DEPLOYMENT_PLACES, { id, version: VERSION }),
     host,
     network: () => readNetwork({ signal }),
     managementAddress: detectManagementAddress,

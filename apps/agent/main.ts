@@ -140,8 +140,8 @@ async function maintenance([state = '', reason]: readonly string[]): Promise<num
     import('./client/maintenance.ts'),
     import('../api/socket.ts'),
   ]);
-  const told = await setMaintenance(AGENT_SOCKET, { on: state === 'on', reason });
-  return print(`maintenance is ${printable(told)}\n`);
+  const described = await setMaintenance(AGENT_SOCKET, { on: state === 'on', reason });
+  return print(`maintenance is ${printable(described)}\n`);
 }
 
 async function status(form: 'text' | 'json'): Promise<number> {
@@ -150,8 +150,8 @@ async function status(form: 'text' | 'json'): Promise<number> {
     import('./client/describe.ts'),
     import('../api/socket.ts'),
   ]);
-  const told = await readStatus(AGENT_SOCKET);
-  return print(form === 'json' ? `${JSON.stringify(told, null, 2)}\n` : describe(told));
+  const status = await readStatus(AGENT_SOCKET);
+  return print(form === 'json' ? `${JSON.stringify(status, null, 2)}\n` : describe(status));
 }
 
 async function version(form: 'text' | 'json'): Promise<number> {
@@ -159,8 +159,10 @@ async function version(form: 'text' | 'json'): Promise<number> {
     import('./deployment/versions.ts'),
     import('./deployment/places.ts'),
   ]);
-  const told = await readVersions(DEPLOYMENT_PLACES);
-  return print(form === 'json' ? `${JSON.stringify(told, null, 2)}\n` : describeVersions(told));
+  const versions = await readVersions(DEPLOYMENT_PLACES);
+  return print(
+    form === 'json' ? `${JSON.stringify(versions, null, 2)}\n` : describeVersions(versions),
+  );
 }
 
 async function deploy(

@@ -50,13 +50,13 @@ export async function run(places: Places, signal: AbortSignal): Promise<number> 
 }
 
 /** Runs all parts of the agent until the signal is aborted or one of them fails; then the others end too. */
-async function work(places: Places, log: Logger, told: AbortSignal): Promise<void> {
+async function work(places: Places, log: Logger, stopped: AbortSignal): Promise<void> {
   const { socket, folder, uri } = places;
   const configuration = await readNodeConfig(`${folder}/node.yaml`, poolDeclarationsSchema);
   const assigned = await readAssigned(`${folder}/${ASSIGNED_POOLS}`);
   if (configuration.problem !== undefined) log.error(configuration.problem);
   const failed = new AbortController();
-  const signal = AbortSignal.any([told, failed.signal]);
+  const signal = AbortSignal.any([stopped, failed.signal]);
   const machine = startMachine({ uri, folder, configuration, assigned, log, signal });
   const { metrics: settings } = configuration.config;
   const port =
@@ -65,12 +65,12 @@ async function work(places: Places, log: Logger, told: AbortSignal): Promise<voi
   const ended = Promise.all([machine.ended, port?.ended]);
   const problems = async () => [...(await machine.parts.problems()), ...toList(port?.problem())];
   const served = serve({ parts: { ...machine.parts, problems }, socket, log, signal });
-  const telling = tellAlive(join(dirname(socket), 'node.alive'), signal);
+  const signsOfLife = writeSignsOfLife(join(dirname(socket), 'node.alive'), signal);
   try {
-    await Promise.all([ended, served, telling]);
+    await Promise.all([ended, served, signsOfLife]);
   } finally {
     failed.abort();
-    await Promise.allSettled([ended, served, telling]);
+    await Promise.allSettled([ended, served, signsOfLife]);
   }
 }
 
@@ -85,13 +85,14 @@ const SIGN_OF_LIFE = 15_000;
  * Writes a sign of life at intervals, until the signal is aborted: the seconds since boot. The service restarts an
  * agent without one.
  */
-async function tellAlive(file: string, signal: AbortSignal): Promise<void> {
-  const tell = () => writeFile(file, `${uptime()}\n`);
-  // Not left to whoever makes the socket beside it, at the same time.
+async function writeSignsOfLife(file: string, signal: AbortSignal): Promise<void> {
+  const write = () => writeFile(file, `${uptime()}
+`);
+  // The folder is also made by the server of the socket, at the same time.
   await mkdir(dirname(file), { recursive: true, mode: 0o755 });
-  await tell();
+  await write();
   try {
-    for await (const _ of every(SIGN_OF_LIFE, undefined, { signal })) await tell();
+    for await (const _ of every(SIGN_OF_LIFE, undefined, { signal })) await write();
   } catch (error) {
     if (!signal.aborted) throw error;
   }

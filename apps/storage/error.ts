@@ -6,7 +6,7 @@ import { ServiceError } from '../services/control.ts';
 export class StorageError extends ExplainedError {}
 
 /** Returns whether an error has a message for the operator and is not a bug. */
-export function isTold(error: unknown): error is Error {
+export function isExplainedByStorage(error: unknown): error is Error {
   return (
     error instanceof StorageError || error instanceof CommandError || error instanceof ServiceError
   );

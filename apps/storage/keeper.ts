@@ -5,7 +5,7 @@ import { startService } from '../services/control.ts';
 import type { BlockDevice } from './block-devices.ts';
 import { findCandidates } from './candidates.ts';
 import { type PoolDeclaration, placeOf } from './declaration.ts';
-import { isTold, StorageError } from './error.ts';
+import { isExplainedByStorage, StorageError } from './error.ts';
 import { DiskFinder } from './find-disk.ts';
 import { isSilent, logIn, readTargetDisks } from './iscsi.ts';
 import { cover, coveredFolders, mountPool, unmountPool } from './mounting.ts';
@@ -123,7 +123,7 @@ export class PoolKeeper {
       return true;
     } catch (error) {
       if (signal?.aborted) return false;
-      if (!isTold(error)) throw error;
+      if (!isExplainedByStorage(error)) throw error;
       this.#problems.set(name, error.message.replace(/\.$/, ''));
       return false;
     }
@@ -187,7 +187,7 @@ export class PoolKeeper {
         await unmountPool(path, signal);
       } catch (error) {
         signal?.throwIfAborted();
-        if (!isTold(error)) throw error;
+        if (!isExplainedByStorage(error)) throw error;
         this.#lingering.set(path, error.message);
       }
     }

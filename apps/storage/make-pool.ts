@@ -162,8 +162,8 @@ async function takeGroup(
   await run(KEEP_DEVICES, ['keep'], options);
   for (const path of paths) await run('lvmdevices', ['--yes', '--adddev', path], options);
   const fields = ['--noheadings', '-o', 'vg_name', '--', ...paths];
-  const told = (await run('pvs', fields, options)).split('\n').map((line) => line.trim());
-  const [group, ...others] = [...new Set(told)];
+  const values = (await run('pvs', fields, options)).split('\n').map((line) => line.trim());
+  const [group, ...others] = [...new Set(values)];
   if (group !== undefined && group !== '' && others.length === 0) return { ...pool, lvm: group };
   for (const path of paths) await run('lvmdevices', ['--yes', '--deldev', path], options);
   throw new StorageError({ what: `there is not exactly one volume group on ${paths.join(', ')}` });
@@ -174,8 +174,8 @@ export async function releaseGroup(group: string, signal?: AbortSignal): Promise
   const options = { timeout: MAKE_LIMIT, signal };
   await run('vgchange', ['--activate', 'n', '--', group], options);
   const fields = ['--noheadings', '-o', 'pv_uuid', '--select', `vg_name=${group}`];
-  const told = (await run('pvs', fields, options)).split('\n').map((line) => line.trim());
-  for (const id of told.filter((one) => one !== '')) {
+  const values = (await run('pvs', fields, options)).split('\n').map((line) => line.trim());
+  for (const id of values.filter((one) => one !== '')) {
     await run('lvmdevices', ['--yes', '--delpvid', id], options);
   }
 }

@@ -101,8 +101,8 @@ export class PoolLook {
       return null;
     } catch (error) {
       signal?.throwIfAborted();
-      const told = systemErrorOf(error);
-      if (told instanceof SystemError) return told;
+      const systemError = systemErrorOf(error);
+      if (systemError instanceof SystemError) return systemError;
       throw error;
     }
   }

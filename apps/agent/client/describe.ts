@@ -6,7 +6,7 @@ import type { Vm, Vms } from '../../api/vms.ts';
 import { bytes, duration, percent } from '../../text/amount.ts';
 import { printable } from '../../text/printable.ts';
 import { describeMaintenance } from './maintenance.ts';
-import type { Status, Told } from './status.ts';
+import type { Answer, Status } from './status.ts';
 
 /**
  * Describes the agent's answers for people, in lines. Control characters are replaced by question marks, so that names
@@ -44,10 +44,10 @@ function describeHealth(health: Health): string[] {
 
 function section<Value>(
   title: string,
-  told: Told<Value>,
+  answer: Answer<Value>,
   lines: (value: Value) => string[],
 ): string[] {
-  const body = 'problem' in told ? [`not known: ${told.problem}`] : lines(told.value);
+  const body = 'problem' in answer ? [`not known: ${answer.problem}`] : lines(answer.value);
   return [title, ...body.map((line) => `  ${line}`)];
 }
 

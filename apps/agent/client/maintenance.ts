@@ -14,14 +14,14 @@ export async function setMaintenance(
   socketPath: string,
   request: MaintenanceRequest,
 ): Promise<string> {
-  const told = await askAgent({
+  const maintenance = await askAgent({
     socketPath,
     method: 'POST',
     path: '/v1/maintenance',
     body: JSON.stringify(request),
     schema: maintenanceSchema,
   });
-  return describeMaintenance(told);
+  return describeMaintenance(maintenance);
 }
 
 /** Describes maintenance: `on since 2026-01-27T10:15:00.000Z: new memory`, or `off`. */

@@ -9,14 +9,14 @@ import { type AgentQuestion, askAgent } from './ask-agent.ts';
 /** The agent's answers, or the reasons why they are missing. */
 export interface Status {
   health: Health;
-  host: Told<Host>;
-  network: Told<Network>;
-  vms: Told<Vms>;
-  pools: Told<readonly Pool[]>;
+  host: Answer<Host>;
+  network: Answer<Network>;
+  vms: Answer<Vms>;
+  pools: Answer<readonly Pool[]>;
 }
 
 /** An answer, or the reason why there is none. */
-export type Told<Value> = { value: Value } | { problem: string };
+export type Answer<Value> = { value: Value } | { problem: string };
 
 /**
  * Asks the agent for everything that it knows.
@@ -25,15 +25,15 @@ export type Told<Value> = { value: Value } | { problem: string };
 export async function readStatus(socketPath: string): Promise<Status> {
   const health = await askAgent({ socketPath, path: '/healthz', schema: healthSchema });
   const [host, network, vms, pools] = await Promise.all([
-    told({ socketPath, path: '/v1/host', schema: hostSchema }),
-    told({ socketPath, path: '/v1/network', schema: networkSchema }),
-    told({ socketPath, path: '/v1/vms', schema: vmsSchema }),
-    told({ socketPath, path: '/v1/storage-pools', schema: poolsSchema }),
+    ask({ socketPath, path: '/v1/host', schema: hostSchema }),
+    ask({ socketPath, path: '/v1/network', schema: networkSchema }),
+    ask({ socketPath, path: '/v1/vms', schema: vmsSchema }),
+    ask({ socketPath, path: '/v1/storage-pools', schema: poolsSchema }),
   ]);
   return { health, host, network, vms, pools };
 }
 
-async function told<Value>(question: AgentQuestion<Value>): Promise<Told<Value>> {
+async function ask<Value>(question: AgentQuestion<Value>): Promise<Answer<Value>> {
   try {
     return { value: await askAgent(question) };
   } catch (error) {

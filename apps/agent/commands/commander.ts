@@ -93,7 +93,7 @@ export class Commander {
     const ended = noted !== undefined && isEnd(noted.report) ? noted.report : undefined;
     const known = this.#open.get(id)?.report ?? ended;
     if (known !== undefined) {
-      this.#tell(known);
+      this.#queue(known);
       return;
     }
     const report =
@@ -101,7 +101,7 @@ export class Commander {
         ? create(TaskReportSchema, { taskId: id, state: TaskState.ACCEPTED, number: 1 })
         : { ...noted.report, number: noted.report.number + UNNOTED };
     this.#open.set(id, { report, canceled: false });
-    this.#tell(report);
+    this.#queue(report);
     const executor = task.verb.case === undefined ? undefined : executors[task.verb.case];
     const expiresAt = (task.expiresAt === undefined ? 0 : timestampMs(task.expiresAt)) + ahead;
     this.#enqueue(executor?.objectOf(task) ?? id, () =>
@@ -261,7 +261,7 @@ export class Commander {
     const open = this.#open.get(id);
     if (open === undefined) return;
     open.report = this.#changed(id, change);
-    this.#tell(open.report);
+    this.#queue(open.report);
   }
 
   #changed(id: string, change: Change): TaskReport {
@@ -269,7 +269,7 @@ export class Commander {
     return { ...report, ...change, number: report.number + 1 };
   }
 
-  #tell(report: TaskReport): void {
+  #queue(report: TaskReport): void {
     this.#reports.set(report.taskId, report);
     this.#news.set();
   }

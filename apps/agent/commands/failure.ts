@@ -2,7 +2,7 @@ import { ExplainedError, messageOf } from '../../error.ts';
 import { DiskError } from '../../files/disk-error.ts';
 import { LibvirtError, type LibvirtFailure } from '../../libvirt/error.ts';
 import { TaskErrorCode } from '../../proto/gen/quantix/v1/task_pb.js';
-import { isTold } from '../../storage/error.ts';
+import { isExplainedByStorage } from '../../storage/error.ts';
 
 /** Why a task failed: a code for the control plane, and a message for people. */
 export class TaskFailure extends ExplainedError {
@@ -30,7 +30,7 @@ export function failureOf(error: unknown): TaskFailure {
   if (error instanceof DiskError) {
     return new TaskFailure(TaskErrorCode.UNAVAILABLE, error.message, error);
   }
-  if (isTold(error) || error instanceof ExplainedError) {
+  if (isExplainedByStorage(error) || error instanceof ExplainedError) {
     return new TaskFailure(TaskErrorCode.CONFLICT, error.message, error);
   }
   if (error instanceof Error && 'code' in error && typeof error.code === 'string') {

@@ -92,7 +92,7 @@ function ownVersion({ state, slots, booted }: UpdateStatus): string | null | und
 const checkedSchema = z.object({ serial: z.number(), runs: z.boolean().default(false) });
 
 /** Context of a check or a download. */
-interface Asked {
+interface Staging {
   /** Options of qx-update that name the server. */
   readonly server: readonly string[];
   readonly world: UpdateWorld;
@@ -106,7 +106,7 @@ interface Asked {
  */
 async function isWhatRuns(
   { version, serial }: Request,
-  { server, world, errand }: Asked,
+  { server, world, errand }: Staging,
 ): Promise<boolean> {
   const args = ['check', '--json', ...server];
   const text = await qxUpdate(args, world, errand.signal, CHECKED_WITHIN);
@@ -165,10 +165,10 @@ async function fromServer<T>(
   }
 }
 
-async function stage(request: Request, { server, world, errand }: Asked): Promise<void> {
+async function stage(request: Request, { server, world, errand }: Staging): Promise<void> {
   const watching = new AbortController();
   const signal = AbortSignal.any([errand.signal, watching.signal]);
-  const watched = tellProgress(request, world, { ...errand, signal });
+  const watched = reportProgress(request, world, { ...errand, signal });
   try {
     errand.progress(0, `asks for ${request.version}`);
     await qxUpdate(['stage', ...server], world, errand.signal);
@@ -182,7 +182,7 @@ async function stage(request: Request, { server, world, errand }: Asked): Promis
 }
 
 /** Reports the progress of a download until the signal is aborted. */
-async function tellProgress(
+async function reportProgress(
   { version }: Request,
   world: UpdateWorld,
   { signal, progress }: Pick<Errand, 'signal' | 'progress'>,
@@ -194,8 +194,8 @@ async function tellProgress(
     const staging = status?.staging;
     if (staging?.running !== true || staging.version !== version || staging.bytes <= 0) continue;
     const share = Math.min(staging.done / staging.bytes, 1);
-    const told = `brings ${version}: ${inWords(staging.done)} of ${inWords(staging.bytes)}`;
-    progress(Math.floor(75 * share), told);
+    const message = `brings ${version}: ${inWords(staging.done)} of ${inWords(staging.bytes)}`;
+    progress(Math.floor(75 * share), message);
   }
 }
 

@@ -83,9 +83,9 @@ class Vm {
   }
 
   async state(): Promise<State> {
-    const told = await ifThere(virsh(this.libvirt, ['domstate', this.id]));
-    if (told === undefined) return 'absent';
-    const word = told.trim();
+    const output = await ifThere(virsh(this.libvirt, ['domstate', this.id]));
+    if (output === undefined) return 'absent';
+    const word = output.trim();
     if (word === 'shut off' || word === 'crashed') return 'off';
     return word === 'paused' ? 'paused' : 'on';
   }

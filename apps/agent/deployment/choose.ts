@@ -41,7 +41,7 @@ export async function chooseAgent(
   const starts = [...(await readStarts(places, active.id)), moment.uptime];
   const counted = countStart(record, starts.slice(0, -1), moment);
   const chosen = await firstWhole(counted, { places, keys, moment });
-  if (chosen.record.takenBack !== record.takenBack) tellTakenBack(chosen.record, say);
+  if (chosen.record.takenBack !== record.takenBack) reportTakenBack(chosen.record, say);
   try {
     if (chosen.record !== record) await writeRecord(places.record, chosen.record);
   } catch (error) {
@@ -94,7 +94,7 @@ async function wholePrevious(
   }
 }
 
-function tellTakenBack({ takenBack }: DeploymentRecord, say: (line: string) => void): void {
+function reportTakenBack({ takenBack }: DeploymentRecord, say: (line: string) => void): void {
   if (takenBack === null) return;
   say(`the deployed agent ${takenBack.version} is taken back: ${takenBack.reason}`);
 }

@@ -224,8 +224,8 @@ async function tryOut(file: string, { version }: ProgramRelease): Promise<void> 
     });
   }
   if (said === version) return;
-  const told = JSON.stringify(said.slice(0, 100));
-  throw new ExplainedError({ what: `it says that its version is ${told} instead of ${version}` });
+  const shown = JSON.stringify(said.slice(0, 100));
+  throw new ExplainedError({ what: `it says that its version is ${shown} instead of ${version}` });
 }
 
 /** Milliseconds between two checks. */
@@ -252,12 +252,12 @@ async function untilSettled(
   places: DeploymentPlaces,
   { say, signal }: DeployOptions,
 ): Promise<Settled> {
-  for (let told = ''; ; ) {
+  for (let reported = ''; ; ) {
     const settled = await settle(places);
     const { waits } = settled;
     if (waits === undefined) return settled;
-    if (waits !== told) say(waits);
-    told = waits;
+    if (waits !== reported) say(waits);
+    reported = waits;
     if (signal.aborted) {
       throw new ExplainedError({
         what: 'the deployment goes on, but this command no longer waits for it',

@@ -120,8 +120,8 @@ const startsSchema = z.object({ id: z.string(), starts: z.array(z.number()) });
 export async function readStarts(places: DeploymentPlaces, id: string): Promise<number[]> {
   const text = await readFile(join(places.run, RUN_FILES.starts), 'utf8').catch(() => '{}');
   try {
-    const told = startsSchema.safeParse(JSON.parse(text)).data;
-    return told?.id === id ? told.starts : [];
+    const parsed = startsSchema.safeParse(JSON.parse(text)).data;
+    return parsed?.id === id ? parsed.starts : [];
   } catch {
     return [];
   }

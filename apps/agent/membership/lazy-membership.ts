@@ -43,7 +43,7 @@ export function lazyMembership(options: MembershipOptions): LazyMembership {
     membership ??= started();
     return membership;
   };
-  const tell = (what: 'changed' | 'addressChanged') => () => {
+  const notify = (what: 'changed' | 'addressChanged') => () => {
     membership?.then((one) => one[what]()).catch(failed.reject);
   };
   if (config.controlPlane !== undefined || existsSync(join(folder, MEMBERSHIP)))
@@ -56,8 +56,8 @@ export function lazyMembership(options: MembershipOptions): LazyMembership {
     leave: async (force) => {
       await (await start()).leave(force);
     },
-    changed: tell('changed'),
-    addressChanged: tell('addressChanged'),
+    changed: notify('changed'),
+    addressChanged: notify('addressChanged'),
     reached: async (within) => {
       await (await start()).reached(within);
     },

@@ -241,7 +241,7 @@ export class Session {
       if (await this.#standing.reached(this.#origin)) this.#state = { ...this.#state, until: 0 };
       this.#answeredAt = this.#options.clock.elapsed();
       if (step.kind === 'heartbeat') this.#livesWithoutState = true;
-      for (const tell of waiting) tell();
+      for (const resolve of waiting) resolve();
       this.#note(step, FINE);
       // The answer may have come just before the call could be aborted, with the old address in it.
       if (this.#interrupted) this.#heartbeatDue = 0;
@@ -318,8 +318,8 @@ export class Session {
     const connected = silence === null && (untold === null || this.#livesWithoutState);
     const own = [this.#options.epochs.problem, this.#standing.problem];
     const problems = [silence?.message ?? untold?.message ?? null, ...(connected ? own : [])];
-    const told = problems.filter((problem) => problem !== null);
-    const problem = told.length === 0 ? null : told.join('; ');
+    const present = problems.filter((problem) => problem !== null);
+    const problem = present.length === 0 ? null : present.join('; ');
     return { connected, origin: this.#origin, problem };
   }
 
@@ -485,11 +485,11 @@ export class Session {
   /** Takes a snapshot and reads the health of the host; differences are queued. */
   async #look(): Promise<void> {
     const { facts, log } = this.#options;
-    const fares = facts.health?.().catch((error: unknown) => {
+    const readingHealth = facts.health?.().catch((error: unknown) => {
       log(`the state of this host cannot be read: ${messageOf(error)}`);
       return undefined;
     });
-    const [snapshot, health] = await Promise.all([this.#snapshots.take(), fares]);
+    const [snapshot, health] = await Promise.all([this.#snapshots.take(), readingHealth]);
     this.#health = health;
     this.#reported.observe(snapshot, this.#options.clock.now());
   }
@@ -562,13 +562,13 @@ export class Session {
     }
   }
 
-  async #useTimeServers(told: TimeServers | undefined): Promise<void> {
+  async #useTimeServers(assigned: TimeServers | undefined): Promise<void> {
     const { onTimeServers, log } = this.#options;
-    if (told === undefined || isDeepStrictEqual(told.servers, this.#timeServers)) return;
+    if (assigned === undefined || isDeepStrictEqual(assigned.servers, this.#timeServers)) return;
     // Stored first, so that servers that cannot be used are not tried again with each heartbeat.
-    this.#timeServers = told.servers;
+    this.#timeServers = assigned.servers;
     try {
-      await onTimeServers?.(told.servers);
+      await onTimeServers?.(assigned.servers);
     } catch (error) {
       log(`the time servers of the control plane cannot be used: ${messageOf(error)}`);
     }

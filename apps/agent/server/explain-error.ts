@@ -3,7 +3,7 @@ import { MaintenanceError } from '../../guests/maintenance.ts';
 import { ApiError } from '../../http/error.ts';
 import { LibvirtError, type LibvirtFailure } from '../../libvirt/error.ts';
 import { NetworkError } from '../../network/qx-network.ts';
-import { isTold, StorageError } from '../../storage/error.ts';
+import { isExplainedByStorage, StorageError } from '../../storage/error.ts';
 import { AgentError } from '../configuration/error.ts';
 
 const LIBVIRT_STATUS: Readonly<Record<LibvirtFailure, number>> = {
@@ -23,7 +23,7 @@ export function apiErrorOf(error: unknown): ApiError | undefined {
   }
   if (error instanceof DiskError) return new ApiError(507, error.message);
   if (error instanceof AgentError) return new ApiError(502, error.message);
-  if (isTold(error) || error instanceof NetworkError) {
+  if (isExplainedByStorage(error) || error instanceof NetworkError) {
     return new ApiError(503, error.message);
   }
   return undefined;

@@ -29,7 +29,7 @@ export function routes(parts: Parts): Route[] {
       },
     },
     metricsRoute(parts),
-    get('/v1/agent', () => tellAgent(parts)),
+    get('/v1/agent', () => describeAgent(parts)),
     get('/v1/host', parts.host),
     get('/v1/network', parts.network),
     get('/v1/storage-pools', async () => (await parts.storage()).pools),
@@ -64,7 +64,7 @@ export function routes(parts: Parts): Route[] {
   ];
 }
 
-async function tellAgent({ version, id, deployment }: Parts): Promise<Agent> {
+async function describeAgent({ version, id, deployment }: Parts): Promise<Agent> {
   const { pid } = process;
   return { version, pid, runningFor: process.uptime(), id, deployment: await deployment() };
 }
@@ -100,7 +100,7 @@ function vmRoutes(vms: VmParts, list: Route): Route[] {
     path: `/v1/vms/:id/${verb}`,
     answer: async (_request, id) => {
       await action(id);
-      return await tellVm(vms, id);
+      return await describeVm(vms, id);
     },
   });
   return [
@@ -112,7 +112,7 @@ function vmRoutes(vms: VmParts, list: Route): Route[] {
         const xml = await readText(request);
         if (xml.trim() === '') throw new ApiError(400, 'the body is empty', { fix: DEFINITION });
         const id = await vms.define(xml);
-        return { ...(await tellVm(vms, id)), status: 201 };
+        return { ...(await describeVm(vms, id)), status: 201 };
       },
     },
     act('start', vms.start),
@@ -133,17 +133,17 @@ function vmRoutes(vms: VmParts, list: Route): Route[] {
 const DEFINITION = "Send libvirt's XML of a domain.";
 
 /** Answers with the state of a machine after an operation; with `null` if it no longer exists. */
-async function tellVm({ refresh }: VmParts, id: string): Promise<Answer> {
+async function describeVm({ refresh }: VmParts, id: string): Promise<Answer> {
   const { vms } = await refresh();
   return json(vms.find((vm) => vm.id === id.toLowerCase()) ?? null);
 }
 
 /** Returns the route `GET /metrics`. */
 export function metricsRoute(parts: Parts): Route {
-  return { method: 'GET', path: '/metrics', answer: () => tellMetrics(parts) };
+  return { method: 'GET', path: '/metrics', answer: () => renderMetrics(parts) };
 }
 
-async function tellMetrics(parts: Parts): Promise<Answer> {
+async function renderMetrics(parts: Parts): Promise<Answer> {
   const [host, vms, { pools }] = await Promise.all([
     parts.host(),
     parts.vms.current(),

@@ -43,7 +43,7 @@ export async function runGuests(
   const said: Promise<void>[] = [];
   const say = (line: string) => {
     process.stdout.write(`${line}\n`);
-    if (verb === 'stop') said.push(tellKernel(line));
+    if (verb === 'stop') said.push(logToKernel(line));
   };
   try {
     if (verb === 'start') {
@@ -68,7 +68,7 @@ export async function runGuests(
 
 const exitStatus = (left: readonly string[]) => (left.length === 0 ? 0 : 1);
 
-async function tellKernel(line: string): Promise<void> {
+async function logToKernel(line: string): Promise<void> {
   try {
     await appendFile(KERNEL_LOG, `<4>quantix: ${line}\n`);
   } catch (error) {

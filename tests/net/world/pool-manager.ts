@@ -4,7 +4,7 @@ import { readNodeConfig } from '../../../apps/agent/configuration/node-config.ts
 import { PoolManager } from '../../../apps/agent/pools/pool-manager.ts';
 import { poolRequestSchema } from '../../../apps/api/storage.ts';
 import { poolDeclarationsSchema } from '../../../apps/storage/declaration.ts';
-import { isTold } from '../../../apps/storage/error.ts';
+import { isExplainedByStorage } from '../../../apps/storage/error.ts';
 import { PoolKeeper } from '../../../apps/storage/keeper.ts';
 
 /**
@@ -38,7 +38,7 @@ for (const step of z.array(stepSchema).parse(JSON.parse(told))) {
     await ('add' in step ? manager.add(step.add) : manager.remove(step.remove));
     outcomes.push('done');
   } catch (error) {
-    if (!isTold(error)) throw error;
+    if (!isExplainedByStorage(error)) throw error;
     outcomes.push(error.message);
   }
 }

@@ -77,9 +77,10 @@ async function askFrom(
         .map((fingerprint) => [randomBytes(8).toString('hex'), fingerprint]),
     );
     socket.on('message', (bytes, from) => {
-      const told = parseLanDatagram(bytes);
-      if (told?.kind !== 'answer' || asked.get(told.number) !== told.fingerprint) return;
-      if (found.size < MOST_ANSWERS) found.add(`https://${from.address}:${told.port}`);
+      const datagram = parseLanDatagram(bytes);
+      if (datagram?.kind !== 'answer' || asked.get(datagram.number) !== datagram.fingerprint)
+        return;
+      if (found.size < MOST_ANSWERS) found.add(`https://${from.address}:${datagram.port}`);
     });
     socket.on('error', () => undefined);
     for (const [number, fingerprint] of asked) {

@@ -182,14 +182,14 @@ function olderForm(folder: string): [certificate: string, ca: string] {
  * @returns `undefined` if no endpoint is usable
  */
 export function usableEndpoints({
-  version: told,
+  version: reported,
   origins,
 }: {
   readonly version: bigint;
   readonly origins: readonly string[];
 }): MembershipRecord['endpoints'] {
   const usable = origins.flatMap(readOrigin).slice(0, MOST_ENDPOINTS);
-  return usable.length === 0 ? undefined : { version: told, origins: usable };
+  return usable.length === 0 ? undefined : { version: reported, origins: usable };
 }
 
 function readOrigin(text: string): [] | [string] {

@@ -77,9 +77,9 @@ export class Reported {
 
   /** Adds the differences from the reported state to the outbox. @param now milliseconds since 1970 */
   observe(inventory: Inventory, now: number): void {
-    let told = this.#base;
-    for (const { change } of this.#outbox.entries()) told = withChange(told, change);
-    const changes = changesBetween(told, inventory);
+    let reported = this.#base;
+    for (const { change } of this.#outbox.entries()) reported = withChange(reported, change);
+    const changes = changesBetween(reported, inventory);
     if (changes === undefined) {
       this.#fullNeeded = true;
       return;

@@ -10,7 +10,7 @@ import { type Deployed, readRecord } from './record.ts';
  * @param version of the running agent
  * @returns `null` if nothing was deployed or taken back on this image
  */
-export async function tellDeployment(
+export async function describeDeployment(
   places: DeploymentPlaces,
   { id, version }: { id: string | null; version: string },
 ): Promise<Deployment | null> {
