@@ -186,13 +186,13 @@ export function startMachine(options: MachineOptions): Machine {
       hardware: readHardwareIdentity,
       vms: () => kept(vms.current()),
       health: () => readHealth(parts),
-      definitions: (ids) => definitions.read(ids),
+      definitions: (listed) => definitions.read(listed),
       pools: async () => (await pools.last()).pools,
       build: readBuild,
       networks: () => readNetworks(libvirt),
-      statistics: async (ids) => {
-        const known = await definitions.read(ids);
-        return readStatistics(libvirt, ids, (id) => known.get(id)?.live?.hasAgent ?? false);
+      statistics: async (listed) => {
+        const known = await definitions.read(listed);
+        return readStatistics(libvirt, listed, (id) => known.get(id)?.live?.hasAgent ?? false);
       },
       services: readNeeded,
       assignedPools: async () => manager.results(),

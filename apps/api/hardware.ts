@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { diskSchema, nicSchema } from './host.ts';
 
-const told = z.string().nullable();
+const nullableText = z.string().nullable();
 
 /** A value that a chip measures. */
 export const sensorSchema = z.object({
@@ -26,7 +26,7 @@ export const wearSchema = z.object({
   /** Percentage of its rated lifetime that is used; can exceed 100. */
   used: z.number().nullable(),
   /** Why its health is unknown. */
-  problem: told,
+  problem: nullableText,
 });
 
 /**
@@ -34,13 +34,13 @@ export const wearSchema = z.object({
  * are `null`.
  */
 export const hardwareSchema = z.object({
-  vendor: told,
-  model: told,
-  serial: told,
+  vendor: nullableText,
+  model: nullableText,
+  serial: nullableText,
   /** SMBIOS UUID, in lower case. */
-  uuid: told,
-  board: told,
-  firmware: z.object({ vendor: told, version: told, date: told }),
+  uuid: nullableText,
+  board: nullableText,
+  firmware: z.object({ vendor: nullableText, version: nullableText, date: nullableText }),
   disks: z.array(diskSchema.extend({ wear: wearSchema })),
   nics: z.array(nicSchema),
   sensors: z.array(sensorSchema),

@@ -19,10 +19,10 @@ export function runs({ state }: Pick<Vm, 'state'>): boolean {
 
 /** Reads all guests that libvirt has now, in their start order. @throws LibvirtError if libvirt does not answer */
 export async function readGuests(libvirt: Libvirt): Promise<Guest[]> {
-  const told = await readVms(libvirt);
-  if (!told.libvirt.available) throw new LibvirtError('unavailable', told.libvirt.problem);
+  const listed = await readVms(libvirt);
+  if (!listed.libvirt.available) throw new LibvirtError('unavailable', listed.libvirt.problem);
   const guests = await Promise.all(
-    told.vms.map(async (vm) => ({ ...vm, policy: await readPolicy(libvirt, vm) })),
+    listed.vms.map(async (vm) => ({ ...vm, policy: await readPolicy(libvirt, vm) })),
   );
   return guests.sort(
     (a, b) => a.policy.order - b.policy.order || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0),

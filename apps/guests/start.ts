@@ -31,14 +31,14 @@ export async function startGuests(options: StartOptions): Promise<string[]> {
   const { libvirt, places, say, clock = systemClock } = options;
   const { signal = new AbortController().signal } = libvirt;
   const round = { options, seen: new Set<string>(), failed: [] };
-  for (let told = ''; ; ) {
+  for (let reported = ''; ; ) {
     try {
       await startRound(round);
       return round.failed;
     } catch (error) {
       if (!isUnavailable(error)) throw error;
-      if (error.message !== told) say(`waiting for libvirt: ${error.message}`);
-      told = error.message;
+      if (error.message !== reported) say(`waiting for libvirt: ${error.message}`);
+      reported = error.message;
       await clock.sleep(ASK_AGAIN_AFTER, signal);
       if (signal.aborted || (await isThere(places.stopping))) throw error;
     }

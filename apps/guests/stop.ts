@@ -29,7 +29,7 @@ export interface StopOptions {
 export async function stopGuests(options: StopOptions): Promise<string[]> {
   const { places } = options;
   await rm(places.cutShort, { force: true });
-  await tell(places, 'asking libvirt which guests run');
+  await report(places, 'asking libvirt which guests run');
   try {
     return await stop(options);
   } finally {
@@ -53,7 +53,7 @@ async function stop({ libvirt, places, within, say }: StopOptions): Promise<stri
       return [];
     }
     const seconds = Math.max(0, Math.ceil((end - performance.now()) / 1000));
-    await tell(
+    await report(
       places,
       `${left.length} of ${running.length} guests still run, ${seconds} s left: ${namesOf(left)}`,
     );
@@ -82,18 +82,18 @@ async function stop({ libvirt, places, within, say }: StopOptions): Promise<stri
    * power.
    */
   async function patiently<T>(question: () => Promise<T>): Promise<T> {
-    for (let told = ''; ; ) {
+    for (let reported = ''; ; ) {
       try {
         return await question();
       } catch (error) {
         if (!(error instanceof LibvirtError) || error.failure !== 'unavailable') throw error;
         if (performance.now() >= end || (await isThere(places.cutShort))) throw error;
         const line = `libvirt is waited for: ${error.message}`;
-        if (line !== told) {
+        if (line !== reported) {
           say(line);
-          await tell(places, line);
+          await report(places, line);
         }
-        told = line;
+        reported = line;
         await wait(PAUSE, undefined, { signal: libvirt.signal });
       }
     }
@@ -139,7 +139,7 @@ async function attempt(
 }
 
 /** Writes the progress file. */
-async function tell({ stopping }: GuestPlaces, line: string): Promise<void> {
+async function report({ stopping }: GuestPlaces, line: string): Promise<void> {
   await mkdir(dirname(stopping), { recursive: true });
   await writeFile(`${stopping}.new`, `${line}\n`);
   await rename(`${stopping}.new`, stopping);

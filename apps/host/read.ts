@@ -31,7 +31,7 @@ const NOT_TOLD = new Set([
  * times as much.
  */
 export async function readBytes(path: string, most = MOST): Promise<Buffer | undefined> {
-  return told(() => {
+  return ifReported(() => {
     const file = openSync(path, 'r');
     try {
       const pieces: Buffer[] = [];
@@ -67,15 +67,15 @@ export async function readNumber(path: string): Promise<number | null> {
 
 /** Reads the names in a folder, sorted; returns none if the folder does not exist. */
 export async function readNames(path: string): Promise<string[]> {
-  return told(() => readdirSync(path))?.sort() ?? [];
+  return ifReported(() => readdirSync(path))?.sort() ?? [];
 }
 
 /** Reads the target of a symbolic link of /sys; returns `null` if it does not exist. */
 export async function readTarget(path: string): Promise<string | null> {
-  return told(() => readlinkSync(path)) ?? null;
+  return ifReported(() => readlinkSync(path)) ?? null;
 }
 
-function told<T>(look: () => T): T | undefined {
+function ifReported<T>(look: () => T): T | undefined {
   try {
     return look();
   } catch (error) {

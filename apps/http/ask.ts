@@ -57,9 +57,9 @@ export async function ask<Value>(question: Question<Value>): Promise<Value> {
       });
     }
   }
-  const told = errorSchema.safeParse(text === '' ? null : parseJson(text, question));
-  if (!told.success) throw new AnswerError(`${whom.name} answers ${status} to ${path}`);
-  const { what, fix } = told.data.error;
+  const parsed = errorSchema.safeParse(text === '' ? null : parseJson(text, question));
+  if (!parsed.success) throw new AnswerError(`${whom.name} answers ${status} to ${path}`);
+  const { what, fix } = parsed.data.error;
   throw new AnswerError(fix === undefined ? what : `${what}. ${fix}`);
 }
 

@@ -29,8 +29,8 @@ export function apiServer({ routes, explain, onBug, tls }: ServerOptions): Serve
   const listener = (request: IncomingMessage, response: ServerResponse) => {
     answer(routes, request)
       .catch((error: unknown) => {
-        const told = error instanceof ApiError ? error : explain(error);
-        if (told !== undefined) return failure(told);
+        const explained = error instanceof ApiError ? error : explain(error);
+        if (explained !== undefined) return failure(explained);
         onBug(error);
         return failure(new ApiError(500, 'the program failed', { fix: 'Its log says why.' }));
       })

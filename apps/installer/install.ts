@@ -66,17 +66,18 @@ export interface InstallOptions {
 export async function install(options: InstallOptions): Promise<string> {
   const { plan, machinery, onProgress, signal } = options;
   const { disk, layout, kind } = plan;
-  const tell = (step: Progress['step'], done = 0, total = 0) => onProgress({ step, done, total });
-  tell('look');
+  const advance = (step: Progress['step'], done = 0, total = 0) =>
+    onProgress({ step, done, total });
+  advance('look');
   await expectUnchanged(disk, machinery);
-  await machinery.checkMedium((done, total) => tell('check', done, total));
+  await machinery.checkMedium((done, total) => advance('check', done, total));
   const boot = await machinery.readBootFiles();
-  const sha256 = await hashImage(options, (done, total) => tell('read', done, total));
+  const sha256 = await hashImage(options, (done, total) => advance('read', done, total));
   for (const holder of plan.release) await machinery.release(holder);
   await using device = await machinery.claim(disk.path);
   expectSameSize(disk, device);
   signal.throwIfAborted();
-  tell('wipe');
+  advance('wipe');
   if (kind === 'install')
     await wipeDisk(device, [...disk.partitions, ...layout.partitions], signal);
   await writeInstalledDisk(device, {
@@ -86,10 +87,10 @@ export async function install(options: InstallOptions): Promise<string> {
     boot,
     epoch: options.epoch,
     makeFileSystem: (partition) => makeFileSystem(options, partition),
-    onProgress: ({ phase, done, total }) => tell(phase, done, total),
+    onProgress: ({ phase, done, total }) => advance(phase, done, total),
     signal,
   });
-  tell('finish');
+  advance('finish');
   return sha256;
 }
 

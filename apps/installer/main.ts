@@ -63,18 +63,18 @@ async function carryOut(named: string | undefined): Promise<number> {
   const found = await answerOf(named, signal);
   const { answer } = found;
   const session = await Session.open(signal);
-  const tell = (sentence: string) => void process.stderr.write(`qx-install: ${sentence}\n`);
+  const say = (sentence: string) => void process.stderr.write(`qx-install: ${sentence}\n`);
   const planned = await session.plan(answer);
-  if ('reasons' in planned) await session.refuse(planned.reasons, { answer, tell });
+  if ('reasons' in planned) await session.refuse(planned.reasons, { answer, say });
   const plan = planIn(planned);
   print(`${planText(plan).join('\n')}\n`);
-  let told = '';
+  let shown = '';
   const report = await session.carryOut(plan, {
-    ...{ answer, signal, tell },
+    ...{ answer, signal, say },
     onProgress: (progress) => {
       const text = progressText(progress);
-      if (text !== told) print(`${text}\n`);
-      told = text;
+      if (text !== shown) print(`${text}\n`);
+      shown = text;
     },
   });
   print(`${JSON.stringify(report)}\n`);

@@ -81,7 +81,7 @@ function chooseDisk({ disks }: MachineFacts, choice: DiskChoice): Chosen {
     const reason =
       matching.length > 0
         ? `${shortName(matching[0])} is the medium that this system was started from`
-        : `no disk is ${told(choice)}; there are: ${disks.map(shortName).join(', ') || 'none'}`;
+        : `no disk is ${describeChoice(choice)}; there are: ${disks.map(shortName).join(', ') || 'none'}`;
     return { reasons: [reason] };
   }
   const paths = disks.filter((one) => disk.wwn !== null && one.wwn === disk.wwn);
@@ -100,7 +100,7 @@ function chooseDisk({ disks }: MachineFacts, choice: DiskChoice): Chosen {
   if (choice.pick === 'smallest' && disk.bytes < second.bytes) return { disk, remarks: [] };
   const which =
     choice.pick === 'smallest' ? 'several disks are as small and' : `${all.length} disks are`;
-  return { reasons: [`${which} ${told(choice)}: ${all.map(shortName).join(', ')}`] };
+  return { reasons: [`${which} ${describeChoice(choice)}: ${all.map(shortName).join(', ')}`] };
 }
 
 function matches(disk: DiskFacts, choice: DiskChoice): boolean {
@@ -142,7 +142,7 @@ function bySize(disks: readonly DiskFacts[]): DiskFacts[] {
   );
 }
 
-function told(choice: DiskChoice): string {
+function describeChoice(choice: DiskChoice): string {
   const { serial, wwn, path, model } = choice;
   const least = choice['min-size'];
   const words = [

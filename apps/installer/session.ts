@@ -60,7 +60,7 @@ export class Session {
    */
   async carryOut(
     plan: InstallPlan,
-    { answer, tell, onProgress, signal }: CarryOutOptions,
+    { answer, say, onProgress, signal }: CarryOutOptions,
   ): Promise<Report> {
     await using _ = await lock();
     const { base, architecture, buildId, facts } = this.medium;
@@ -85,20 +85,20 @@ export class Session {
     } catch (error) {
       report = reportOf({ ...common, ended: new Date(), sha256: null, error });
     }
-    await publish(report, answer, tell);
+    await publish(report, answer, say);
     return report;
   }
 
   /** Reports that nothing can be installed according to an answer. @param reasons why, one clause each */
   async refuse(
     reasons: readonly string[],
-    { answer, tell }: Pick<CarryOutOptions, 'answer' | 'tell'>,
+    { answer, say }: Pick<CarryOutOptions, 'answer' | 'say'>,
   ): Promise<Report> {
     const now = new Date();
     const error = new InstallError({ what: reasons.join('; ') });
     const common = { plan: null, image: this.medium.facts, started: now, ended: now };
     const report = reportOf({ ...common, sha256: null, error });
-    await publish(report, answer, tell);
+    await publish(report, answer, say);
     return report;
   }
 
@@ -133,7 +133,7 @@ async function warningsOf(work: () => Promise<void>): Promise<string[]> {
 
 export interface CarryOutOptions {
   answer: Answer;
-  tell: (sentence: string) => void;
+  say: (sentence: string) => void;
   onProgress: (progress: Progress) => void;
   signal: AbortSignal;
 }
@@ -153,16 +153,12 @@ export async function sayOnConsole(...lines: readonly string[]): Promise<void> {
 }
 
 /** Reports the result of an installation: on the consoles, and to the server that the answer names. */
-async function publish(
-  report: Report,
-  answer: Answer,
-  tell: CarryOutOptions['tell'],
-): Promise<void> {
+async function publish(report: Report, answer: Answer, say: CarryOutOptions['say']): Promise<void> {
   await sayReport(report);
   if (answer.report === undefined) return;
   // Uses a signal of its own: a cancelled installation is reported, too.
   const problem = await sendReport(answer.report, report, new AbortController().signal);
-  if (problem !== null) tell(`The report could not be sent: ${problem}.`);
+  if (problem !== null) say(`The report could not be sent: ${problem}.`);
 }
 
 /** Writes the result of an installation to the consoles: for people, and as JSON. */

@@ -8,10 +8,10 @@ import { type Libvirt, virsh } from './virsh.ts';
  * @throws LibvirtError if libvirt does not answer, or does not list the disks of a machine
  */
 export async function readDiskSources(libvirt: Libvirt): Promise<Set<string>> {
-  const told = await readVms(libvirt);
-  if (!told.libvirt.available) throw new LibvirtError('unavailable', told.libvirt.problem);
+  const listed = await readVms(libvirt);
+  if (!listed.libvirt.available) throw new LibvirtError('unavailable', listed.libvirt.problem);
   const sources = new Set<string>();
-  for (const { id, persistent, state } of told.vms) {
+  for (const { id, persistent, state } of listed.vms) {
     const views = [...(persistent ? [['--inactive']] : []), ...(state === 'shutoff' ? [] : [[]])];
     for (const view of views) {
       const list = await virsh(libvirt, ['domblklist', id, ...view]);

@@ -86,14 +86,14 @@ export function parseStatistics(output: string, vms: readonly Vm[]): VmUse[] {
       if (id !== undefined) values.set(id, facts);
     } else if (key !== undefined) facts?.set(key, Number(value));
   }
-  return [...values].map(([id, told]) => ({
+  return [...values].map(([id, facts]) => ({
     id,
-    cpuTime: told.get('cpu.time') ?? 0,
-    memory: (told.get('balloon.rss') ?? 0) * 1024,
-    diskRead: total(told, /^block\.\d+\.rd\.bytes$/),
-    diskWritten: total(told, /^block\.\d+\.wr\.bytes$/),
-    received: total(told, /^net\.\d+\.rx\.bytes$/),
-    sent: total(told, /^net\.\d+\.tx\.bytes$/),
+    cpuTime: facts.get('cpu.time') ?? 0,
+    memory: (facts.get('balloon.rss') ?? 0) * 1024,
+    diskRead: total(facts, /^block\.\d+\.rd\.bytes$/),
+    diskWritten: total(facts, /^block\.\d+\.wr\.bytes$/),
+    received: total(facts, /^net\.\d+\.rx\.bytes$/),
+    sent: total(facts, /^net\.\d+\.tx\.bytes$/),
     addresses: [...(addresses.get(id) ?? [])].sort().slice(0, MOST_ADDRESSES),
   }));
 }
@@ -113,9 +113,9 @@ function parseAddresses(text: string): Map<string, Set<string>> {
   );
 }
 
-function total(told: ReadonlyMap<string, number>, key: RegExp): number {
+function total(facts: ReadonlyMap<string, number>, key: RegExp): number {
   let sum = 0;
-  for (const [name, value] of told) if (key.test(name)) sum += value;
+  for (const [name, value] of facts) if (key.test(name)) sum += value;
   return sum;
 }
 

@@ -51,15 +51,15 @@ export async function testReach(
   const servers = [...new Set(network.interfaces.flatMap(({ dns }) => dns))];
   const { dnsPort = DNS, patience = PATIENCE } = places;
   const limit = AbortSignal.any([signal, AbortSignal.timeout(patience)]);
-  const told = (what: Reach['what'], target: string, asked: Promise<string>) =>
+  const settle = (what: Reach['what'], target: string, asked: Promise<string>) =>
     settled({ what, target, asked, patience });
   return await Promise.all([
     one?.gateway === undefined || one.gateway === null
       ? unknown('gateway', null, 'there is no default gateway')
-      : told('gateway', one.gateway, askGateway(one.name, one.gateway, { ...places, limit })),
+      : settle('gateway', one.gateway, askGateway(one.name, one.gateway, { ...places, limit })),
     ...(servers.length === 0
       ? [unknown('dns', null, 'there is no name server')]
-      : servers.map((server) => told('dns', server, askNameServer(server, dnsPort, limit)))),
+      : servers.map((server) => settle('dns', server, askNameServer(server, dnsPort, limit)))),
     ...(controlPlane === undefined ? [] : [askControlPlane(controlPlane, { limit, patience })]),
   ]);
 }

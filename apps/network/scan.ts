@@ -17,17 +17,17 @@ export interface HeardNetwork {
  * points with the same name, the strongest counts; other lines are left out.
  */
 export function parseScan(text: string): HeardNetwork[] {
-  const heard = new Map<string, HeardNetwork>();
+  const found = new Map<string, HeardNetwork>();
   for (const line of text.split('\n')) {
     const [, signal, security = '', ssid = ''] =
       /^(-?\d{1,3})\t([^\t]{1,32})\t([^\t]+)$/.exec(line) ?? [];
     if (signal === undefined) continue;
-    const known = heard.get(ssid);
+    const known = found.get(ssid);
     if (known === undefined || known.signal < Number(signal)) {
-      heard.set(ssid, { ssid, security, signal: Number(signal) });
+      found.set(ssid, { ssid, security, signal: Number(signal) });
     }
   }
-  return [...heard.values()].sort((a, b) => b.signal - a.signal);
+  return [...found.values()].sort((a, b) => b.signal - a.signal);
 }
 
 /** Scans for WiFi networks, the strongest first. @throws NetworkError if it is not a WiFi interface */

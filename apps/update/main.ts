@@ -244,8 +244,8 @@ async function check(places: Places, values: Values): Promise<number> {
   const runs = own?.version === release.version && own.sha256 === release.image.sha256;
   if (values.json) return print(`${JSON.stringify({ ...release, runs })}\n`);
   const { version } = await readRunning(places.root);
-  const told = runs ? 'is what runs' : `can be brought here; ${version} runs`;
-  return print(`${nameOf(release)} ${told}\n`);
+  const state = runs ? 'is what runs' : `can be brought here; ${version} runs`;
+  return print(`${nameOf(release)} ${state}\n`);
 }
 
 /** Asks a source for its release, and checks it against this machine's conditions. */
@@ -305,8 +305,8 @@ async function bring(places: Places, values: Values): Promise<number> {
         onProgress: (done) => void note({ done, problem: null }),
       });
       await note({ done: image.bytes, problem: null, over: true });
-      const told = how === 'written' ? 'is staged' : 'was staged already';
-      return print(`${nameOf(release)} ${told}; \`qx-update activate\` restarts into it\n`);
+      const state = how === 'written' ? 'is staged' : 'was staged already';
+      return print(`${nameOf(release)} ${state}; \`qx-update activate\` restarts into it\n`);
     });
   } catch (error) {
     const problem = signal.aborted ? 'it was ended' : messageOf(error);

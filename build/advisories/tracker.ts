@@ -46,8 +46,8 @@ export function parseTracker(json: unknown): AdvisoryDatabase {
 
 function advisoryOf(id: string, release: z.infer<typeof releaseSchema>): Advisory {
   const { status, fixed_version: fixed, urgency } = release;
-  const told = urgency === undefined || urgency === 'not yet assigned' ? {} : { urgency };
-  if (status !== 'resolved') return { id, state: status, ...told };
+  const rating = urgency === undefined || urgency === 'not yet assigned' ? {} : { urgency };
+  if (status !== 'resolved') return { id, state: status, ...rating };
   // Resolved without a version: the package never had it in this release.
-  return { id, state: 'fixed', fixed: fixed ?? '0', ...told };
+  return { id, state: 'fixed', fixed: fixed ?? '0', ...rating };
 }

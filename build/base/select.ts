@@ -49,13 +49,13 @@ async function automatic(circumstances: BaseCircumstances): Promise<Base> {
   const last = must(own.at(-1), `base of ${profile.name}`);
   const first = own.find(isLocked) ?? last;
   const base = await LOADERS[first]();
-  const tell = (name: BaseName, why: string) =>
+  const report = (name: BaseName, why: string) =>
     say(`${profile.name}: packages come from ${BASES[name].title}: ${why}`);
   if (first === last || !mayFallBack || (await isReachable(base, circumstances))) {
-    tell(first, reasonFor(first, own));
+    report(first, reasonFor(first, own));
     return base;
   }
-  tell(last, `no mirror of ${BASES[first].title} answers (BASE=${first} selects it anyway)`);
+  report(last, `no mirror of ${BASES[first].title} answers (BASE=${first} selects it anyway)`);
   return LOADERS[last]();
 }
 

@@ -27,9 +27,9 @@ export function describeCapabilities(hex: string): string | undefined {
     [permitted, (head & EFFECTIVE) === 0 ? 'permitted' : 'permitted, effective'],
     [inheritable, 'inheritable'],
   ];
-  const told = sets.flatMap(([names, set]) => (names === '' ? [] : [`${names} (${set})`]));
+  const shown = sets.flatMap(([names, set]) => (names === '' ? [] : [`${names} (${set})`]));
   const owner = hasOwner ? [`for root of user namespaces of ${bytes.readUInt32LE(20)}`] : [];
-  return [...(told.length === 0 ? ['none'] : told), ...owner].join(', ');
+  return [...(shown.length === 0 ? ['none'] : shown), ...owner].join(', ');
 }
 
 /** Names the bits of a set: its lower word is at `at`, its upper one eight bytes later. */

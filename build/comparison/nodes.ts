@@ -22,7 +22,7 @@ export interface ReadPart {
 }
 
 /** Whether the text of the file at a path is needed. */
-export type IsTold = (path: string) => boolean;
+export type IsReported = (path: string) => boolean;
 
 /** Most bytes of a file that is read whole. */
 const LARGEST_TEXT = 32 * 1024 * 1024;
@@ -33,19 +33,21 @@ const LARGEST_IN_MEMORY = 512 * 1024 * 1024;
 /** Reads a squashfs. @throws BuildError if it cannot be read */
 export async function readRootfs(
   range: FileRange,
-  isTold: IsTold,
+  isReported: IsReported,
   where: string,
 ): Promise<ReadPart> {
   const image = await readSquashfs((offset, length) => range.read(offset, length), where);
   const hashes = await hashContents(image);
-  const told = image.nodes.filter(
-    ({ path, type, size }) => type === 'file' && size <= LARGEST_TEXT && isTold(path),
+  const reported = image.nodes.filter(
+    ({ path, type, size }) => type === 'file' && size <= LARGEST_TEXT && isReported(path),
   );
-  const bytes = new Map(told.map((node) => [node, Buffer.alloc(node.size)]));
-  await visitContents(image, told, ({ node, from, bytes: part }) => {
+  const bytes = new Map(reported.map((node) => [node, Buffer.alloc(node.size)]));
+  await visitContents(image, reported, ({ node, from, bytes: part }) => {
     part.copy(bytes.get(node) ?? part, from);
   });
-  const texts = told.map((node) => [node.path, bytes.get(node)?.toString('utf8') ?? ''] as const);
+  const texts = reported.map(
+    (node) => [node.path, bytes.get(node)?.toString('utf8') ?? ''] as const,
+  );
   const nodes = image.nodes.filter(({ path }) => path !== '');
   return { nodes: contentNodes(nodes, ({ inode }) => hashes.get(inode)), texts: new Map(texts) };
 }
@@ -53,7 +55,7 @@ export async function readRootfs(
 /** Reads a tar of a root filesystem as a stream. @throws BuildError if it cannot be read */
 export async function readRootfsTar(
   chunks: AsyncIterable<Buffer>,
-  isTold: IsTold,
+  isReported: IsReported,
   where: string,
 ): Promise<ReadPart> {
   const nodes = new Map<string, ImageNode & { sha256: string }>();
@@ -70,7 +72,9 @@ export async function readRootfsTar(
     }
     const { type, mode, uid, gid, size, target, major, minor, attributes = {} } = header;
     const isFile = type === 'file';
-    const read = isFile ? await hashStream(content, isTold(path) && size <= LARGEST_TEXT) : NOTHING;
+    const read = isFile
+      ? await hashStream(content, isReported(path) && size <= LARGEST_TEXT)
+      : NOTHING;
     if (read.text !== undefined) texts.set(path, read.text);
     nodes.set(path, {
       ...{ path, type, mode, uid, gid, target, major, minor, attributes, mtime: 0 },
@@ -85,25 +89,29 @@ const NOTHING = { sha256: '', text: undefined };
 
 async function hashStream(
   content: StreamedEntry['content'],
-  isTold: boolean,
+  isReported: boolean,
 ): Promise<{ sha256: string; text: string | undefined }> {
   const hash = createHash('sha256');
   const kept: Buffer[] = [];
   for await (const chunk of content) {
     hash.update(chunk);
-    if (isTold) kept.push(Buffer.from(chunk));
+    if (isReported) kept.push(Buffer.from(chunk));
   }
-  const text = isTold ? Buffer.concat(kept).toString('utf8') : undefined;
+  const text = isReported ? Buffer.concat(kept).toString('utf8') : undefined;
   return { sha256: hash.digest('hex'), text };
 }
 
 /** Reads an initramfs. @throws BuildError if it cannot be read */
-export function readInitramfsPart(range: FileRange, isTold: IsTold, where: string): ReadPart {
+export function readInitramfsPart(
+  range: FileRange,
+  isReported: IsReported,
+  where: string,
+): ReadPart {
   const nodes = readInitramfs(whole(range, where), where);
   const byPath = new Map(nodes.map((node) => [node.path, node]));
   const hashed = (node: ImageNode) => sha256(byPath.get(node.path)?.content ?? '');
   const texts = nodes
-    .filter(({ path }) => isTold(path))
+    .filter(({ path }) => isReported(path))
     .map(({ path, content }) => [path, content.toString('utf8')] as const);
   return { nodes: contentNodes(nodes, hashed), texts: new Map(texts) };
 }
@@ -123,13 +131,14 @@ export function readEsp(range: FileRange, where: string): ContentNode[] {
 export function readMedium(
   image: FileRange,
   { nodes }: Pick<Iso, 'nodes'>,
-  isTold: IsTold,
+  isReported: IsReported,
 ): ReadPart {
   const texts = new Map<string, string>();
   const content = nodes.map(({ path, type, mode, uid, gid, offset, size }) => {
     if (type === 'directory') return plainNode(path, { type, mode, uid, gid });
     const part = image.part(offset, size);
-    if (isTold(path) && size <= LARGEST_TEXT) texts.set(path, part.read(0, size).toString('utf8'));
+    if (isReported(path) && size <= LARGEST_TEXT)
+      texts.set(path, part.read(0, size).toString('utf8'));
     return plainNode(path, { mode, uid, gid, size, sha256: hashRange(part).digest('hex') });
   });
   return { nodes: content.sort(byPath), texts };

@@ -27,7 +27,7 @@ import {
   readRootfsTar,
 } from './nodes.ts';
 import { INSTALLED, packagesOf } from './packages.ts';
-import { initramfsSettings, mediumSettings, rootfsSettings, TOLD_BY_SETTINGS } from './settings.ts';
+import { IN_SETTINGS, initramfsSettings, mediumSettings, rootfsSettings } from './settings.ts';
 
 /** Type of an EFI system partition (UEFI 2.10, 5.3.3). */
 const ESP_TYPE = 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b';
@@ -61,7 +61,7 @@ export async function readContent(file: string, options: ReadOptions): Promise<C
     if (kind === 'qcow2') return await readQcow2(file, options);
     if (kind === 'tar' || kind === 'tar.gz' || kind === 'tar.zst') {
       const chunks = refuseOtherForms(tarChunks(file, kind, options), file);
-      const part = await readRootfsTar(chunks, isTold, file);
+      const part = await readRootfsTar(chunks, isReported, file);
       return contentOf(file, new Map([['rootfs', part]]), options);
     }
     using range = FileRange.open(file);
@@ -71,7 +71,7 @@ export async function readContent(file: string, options: ReadOptions): Promise<C
   }
 }
 
-const isTold = (path: string): boolean => TOLD_BY_SETTINGS.has(path) || path === INSTALLED;
+const isReported = (path: string): boolean => IN_SETTINGS.has(path) || path === INSTALLED;
 
 function sizeOf(file: string): number {
   const found = statSync(file, { throwIfNoEntry: false });
@@ -168,7 +168,7 @@ async function readImage(
   options: ReadOptions,
 ): Promise<Content> {
   if (kind === 'squashfs') {
-    const rootfs = await readRootfs(range, isTold, file);
+    const rootfs = await readRootfs(range, isReported, file);
     return contentOf(file, new Map([['rootfs', rootfs]]), options);
   }
   const iso = kind === 'iso' ? range : await bootedSlot(file, range, options);
@@ -217,16 +217,16 @@ function deviceOf(range: FileRange, sectorSize: number): BlockDevice {
 
 async function readIso(file: string, range: FileRange, options: ReadOptions): Promise<Content> {
   const iso = readIso9660(range, file);
-  const medium = readMedium(range, iso, isTold);
+  const medium = readMedium(range, iso, isReported);
   const partOf = (path: string) => {
     const node = iso.nodes.find((one) => `/${one.path}` === path);
     return node === undefined ? undefined : range.part(node.offset, node.size);
   };
   const [system, initramfs] = [partOf(SYSTEM_PATH), partOf(INITRAMFS_PATH)];
   const parts = new Map<Part, ReadPart>([['medium', medium]]);
-  if (system !== undefined) parts.set('rootfs', await readRootfs(system, isTold, file));
+  if (system !== undefined) parts.set('rootfs', await readRootfs(system, isReported, file));
   if (initramfs !== undefined) {
-    parts.set('initramfs', readInitramfsPart(initramfs, isTold, file));
+    parts.set('initramfs', readInitramfsPart(initramfs, isReported, file));
   }
   const esp = (await readGpt(deviceOf(range, 512)))?.partitions.find(
     ({ type }) => type === ESP_TYPE,

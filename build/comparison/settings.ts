@@ -12,7 +12,7 @@ const INITRAMFS_SETTINGS = 'etc/quantix-initramfs';
 const MENU = 'boot/grub/grub.cfg';
 
 /** Files of any part from which settings are read. */
-export const TOLD_BY_SETTINGS: ReadonlySet<string> = new Set([
+export const IN_SETTINGS: ReadonlySet<string> = new Set([
   ...[OS_RELEASE, HOSTNAME, INITRAMFS_SETTINGS, MENU],
 ]);
 

@@ -118,7 +118,7 @@ export async function prepareLock(wanted: string, options: ImageOptions): Promis
     mayFallBack: !frozen && options.offline !== true,
   });
   const profile = withAdditions(loaded, base.name, added);
-  tellAdditions(profile, options);
+  reportAdditions(profile, options);
   if (options.withoutTools !== true) await options.prepareHost?.(base.name);
   const installed = readInstalled(projectDirectory);
   const locked = readLocked(projectDirectory);
@@ -183,7 +183,7 @@ export function withLock(image: PreparedImage, lock: Lock): PreparedImage {
 }
 
 /** Says that an image is not what profile and lock say. @throws BuildError if it is to be a release */
-function tellAdditions(
+function reportAdditions(
   { name, added }: Profile,
   { release, say }: Pick<ImageOptions, 'release' | 'say'>,
 ): void {

@@ -78,8 +78,8 @@ export async function verifyFolder(
   const { list, finding } = await checkList(folder, sums, trusted);
   if (finding !== undefined) found.push(finding);
   found.push(...(await checkProvenances(folder, sums, trusted)));
-  const told = new Set(found.map(({ file }) => file));
-  const { files, bytes, findings } = await checkFiles(folder, { sums, list, told, signal });
+  const reported = new Set(found.map(({ file }) => file));
+  const { files, bytes, findings } = await checkFiles(folder, { sums, list, reported, signal });
   found.push(...findings, ...extraFiles(entries, sums));
   const counts = ({ kind }: Finding) => !(ignoreMissing && kind === 'missing');
   return { version: list?.version, key, files, bytes, findings: found.filter(counts) };
@@ -224,12 +224,12 @@ async function checkFiles(
   {
     sums,
     list,
-    told,
+    reported,
     signal,
   }: {
     sums: Checksums;
     list: ReleaseFiles | undefined;
-    told: ReadonlySet<string>;
+    reported: ReadonlySet<string>;
     signal: AbortSignal | undefined;
   },
 ): Promise<Pick<Verdict, 'files' | 'bytes' | 'findings'>> {
@@ -237,7 +237,7 @@ async function checkFiles(
   const findings: Finding[] = [];
   let [files, bytes] = [0, 0];
   for (const [file, sha256] of sums) {
-    if (told.has(file)) continue;
+    if (reported.has(file)) continue;
     const outcome = await checkFile(join(folder, file), { size: sizes.get(file), sha256 }, signal);
     if (typeof outcome === 'number') {
       files += 1;

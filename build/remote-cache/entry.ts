@@ -155,11 +155,11 @@ function parseJson(payload: Buffer, refuse: Refuse): unknown {
 
 /** Whether the unsigned list of output files equals the signed one, in any order. */
 function agrees({ outputFiles }: ActionResult, outputs: readonly StepOutput[]): boolean {
-  const told = outputFiles.map(({ path, digest, isExecutable }) =>
+  const named = outputFiles.map(({ path, digest, isExecutable }) =>
     [path, digest?.hash, digest?.sizeBytes, isExecutable].join(' '),
   );
   const signed = outputs.map(({ name, sha256, size, executable }) =>
     [name, sha256, size, executable].join(' '),
   );
-  return told.toSorted().join('\n') === signed.toSorted().join('\n');
+  return named.toSorted().join('\n') === signed.toSorted().join('\n');
 }

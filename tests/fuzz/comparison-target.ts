@@ -1,7 +1,7 @@
 import { compareContent } from '../../build/comparison/compare.ts';
 import type { Content } from '../../build/comparison/content.ts';
 import { readRootfsTar } from '../../build/comparison/nodes.ts';
-import { rootfsSettings, TOLD_BY_SETTINGS } from '../../build/comparison/settings.ts';
+import { IN_SETTINGS, rootfsSettings } from '../../build/comparison/settings.ts';
 import { sizeTree } from '../../build/comparison/size-tree.ts';
 import { rootfs, tarOf } from '../unit/comparison/images.ts';
 import { file, hardlink, program } from '../unit/tree/trees.ts';
@@ -23,8 +23,8 @@ async function contentOf(bytes: Buffer): Promise<Content> {
   const chunks = (async function* () {
     yield bytes;
   })();
-  const isTold = (path: string) => TOLD_BY_SETTINGS.has(path);
-  const { nodes, texts } = await readRootfsTar(chunks, isTold, 'fuzz');
+  const isReported = (path: string) => IN_SETTINGS.has(path);
+  const { nodes, texts } = await readRootfsTar(chunks, isReported, 'fuzz');
   const settings = new Map(rootfsSettings(nodes, texts));
   return { file: 'fuzz', packages: undefined, settings, parts: new Map([['rootfs', nodes]]) };
 }

@@ -41,7 +41,7 @@ function thisSystem(): Deps {
     look: async (signal) => (await session(signal)).look(),
     plan: async (answer, signal) => (await session(signal)).plan(answer),
     carryOut: async (plan, answer, { onProgress, signal }) =>
-      (await session(signal)).carryOut(plan, { answer, onProgress, signal, tell: () => undefined }),
+      (await session(signal)).carryOut(plan, { answer, onProgress, signal, say: () => undefined }),
     carryOutAnswer,
     restart,
     powerOff,
@@ -62,15 +62,15 @@ async function carryOutAnswer({ onProgress, signal }: Watch): Promise<Report | n
     const { answer } = found;
     const session = await Session.open(signal);
     const planned = await session.plan(answer);
-    const tell = (sentence: string) => void sayOnConsole(`install: ${sentence}`);
-    if ('reasons' in planned) return await session.refuse(planned.reasons, { answer, tell });
+    const say = (sentence: string) => void sayOnConsole(`install: ${sentence}`);
+    if ('reasons' in planned) return await session.refuse(planned.reasons, { answer, say });
     await sayOnConsole(
       `install: by ${found.where}`,
       ...planText(planned.plan).map((one) => `install: ${one}`),
     );
     const report = await session.carryOut(planned.plan, {
       answer,
-      ...{ signal, tell },
+      ...{ signal, say },
       onProgress: aloud(onProgress),
     });
     if (report.problem === null) await finish(answer, await retireAnswer(found), signal);
@@ -83,11 +83,11 @@ async function carryOutAnswer({ onProgress, signal }: Watch): Promise<Report | n
 
 /** Reports progress on all consoles, too. */
 function aloud(onProgress: (progress: Progress) => void): (progress: Progress) => void {
-  let told = '';
+  let shown = '';
   return (progress) => {
     const text = progressText(progress);
-    if (text !== told) void sayOnConsole(`install: ${text}`);
-    told = text;
+    if (text !== shown) void sayOnConsole(`install: ${text}`);
+    shown = text;
     onProgress(progress);
   };
 }

@@ -155,7 +155,7 @@ interface Means {
 }
 
 async function carryOut(effect: Effect, { deps, news, signal }: Means): Promise<Event> {
-  const watch = { onProgress: (progress: Progress) => news.tell(progress), signal };
+  const watch = { onProgress: (progress: Progress) => news.report(progress), signal };
   switch (effect.do) {
     case 'begin': {
       if (await deps.isInstalling()) return { type: 'shown', view: { at: 'busy' } };
@@ -220,7 +220,7 @@ class News {
   #latest: Progress | undefined;
   #waiting: ((progress: Progress) => void) | undefined;
 
-  tell(progress: Progress): void {
+  report(progress: Progress): void {
     if (this.#waiting === undefined) {
       this.#latest = progress;
       return;

@@ -124,7 +124,7 @@ function plan({ planned, choices, form, proof }: Extract<View, { at: 'plan' }>, 
       keys: 'Esc other disk',
     };
   }
-  const told = planText(planned.plan).flatMap((one) => text(one, room));
+  const planLines = planText(planned.plan).flatMap((one) => text(one, room));
   const carried =
     planned.plan.kind === 'reinstall'
       ? []
@@ -134,7 +134,7 @@ function plan({ planned, choices, form, proof }: Extract<View, { at: 'plan' }>, 
             : 'The installed system begins without any configuration.',
           room,
         );
-  const lines = [...told, ...carried, line('')];
+  const lines = [...planLines, ...carried, line('')];
   if (form === null) {
     return {
       lines,

@@ -150,10 +150,10 @@ function completePlan6(
   const dns6 = listIn(values, 'DNS6');
   const method6 = (values.get('METHOD6') ??
     (address6 === undefined ? 'auto' : 'static')) as Plan6['method6'];
-  const told = [address6, prefix6, gateway6].some((value) => value !== undefined);
-  if (method6 === 'off' && (told || dns6.length > 0))
+  const hasAddress = [address6, prefix6, gateway6].some((value) => value !== undefined);
+  if (method6 === 'off' && (hasAddress || dns6.length > 0))
     refuse('METHOD6=off together with an address, gateway or DNS');
-  if (method6 === 'auto' && told) refuse('METHOD6=auto together with an address or gateway');
+  if (method6 === 'auto' && hasAddress) refuse('METHOD6=auto together with an address or gateway');
   if (method6 !== 'static') return { method6, dns6 };
   if (address6 === undefined) return refuse('METHOD6=static without IP_ADDRESS6');
   if (prefix6 === undefined) return refuse('IP_ADDRESS6 without PREFIX6');

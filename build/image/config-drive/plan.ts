@@ -33,8 +33,8 @@ export interface ConfigDriveRequest {
 export function planConfigDrive(request: ConfigDriveRequest): Record<string, string> {
   const files: Record<string, string> = {};
   if (request.hostname !== undefined) files['/hostname'] = hostnameFile(request.hostname);
-  const told = networkText(request);
-  if (told !== undefined) addNetworkFile(files, networkFileName(request.interface), told);
+  const text = networkText(request);
+  if (text !== undefined) addNetworkFile(files, networkFileName(request.interface), text);
   for (const [name, text] of Object.entries(request.networkFiles ?? {})) {
     addNetworkFile(files, name, text);
   }
