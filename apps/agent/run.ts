@@ -86,8 +86,12 @@ const SIGN_OF_LIFE = 15_000;
  * agent without one.
  */
 async function writeSignsOfLife(file: string, signal: AbortSignal): Promise<void> {
-  const write = () => writeFile(file, `${uptime()}
-`);
+  const write = () =>
+    writeFile(
+      file,
+      `${uptime()}
+`,
+    );
   // The folder is also made by the server of the socket, at the same time.
   await mkdir(dirname(file), { recursive: true, mode: 0o755 });
   await write();
