@@ -8,6 +8,8 @@ export interface Architecture {
   readonly triplet: string;
   /** Name in Node: `process.arch`, and the end of `node-linux-…` on npm. */
   readonly node: string;
+  /** Integrity of the package `node-linux-…` on npm in the version of `LTS_NODE`, as package-lock.json writes it. */
+  readonly ltsIntegrity: string;
   /** Program that strips symbols from executables of this architecture. */
   readonly strip: StripProgram;
   /** `e_machine` of its ELF files (gABI, chapter 4). */
@@ -123,6 +125,8 @@ export const ARCHITECTURES: Readonly<Record<ArchitectureName, Architecture>> = {
     debian: 'amd64',
     triplet: 'x86_64-linux-gnu',
     node: 'x64',
+    ltsIntegrity:
+      'sha512-tkBwUleGts0UUnK+6HKJkEsOMFb9bkG/YvXw8/alFTaDSUbneVeAFVqu6ELHXuyvVYP4vo1hNAAEfN9zl0Cm3g==',
     strip: 'x86_64-linux-gnu-strip',
     elf: 62,
     ioctl: `
@@ -185,6 +189,8 @@ export const ARCHITECTURES: Readonly<Record<ArchitectureName, Architecture>> = {
     debian: 'arm64',
     triplet: 'aarch64-linux-gnu',
     node: 'arm64',
+    ltsIntegrity:
+      'sha512-LDOiQuLlruQpQRp0ddfGZurc1xqYSlX3dYk/3shzhQfCb8IgCPwtWf1RMQCGAWGFhZNbhihhSwGeNRHA+V2pTg==',
     strip: 'aarch64-linux-gnu-strip',
     elf: 183,
     ioctl: `

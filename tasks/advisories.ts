@@ -2,7 +2,7 @@ import { type AdvisoryReport, assess, type Finding, isOpen } from '../build/advi
 import type { PinnedDatabase } from '../build/advisories/pins.ts';
 import { readReviews, reviewsFile } from '../build/advisories/reviews.ts';
 import type { ArchitectureName } from '../build/architecture.ts';
-import type { BaseChoice } from '../build/base/select.ts';
+import { type BaseChoice, loadBase } from '../build/base/select.ts';
 import { BASE_NAMES, BASES } from '../build/bases.ts';
 import type { Lock, LockedPackage } from '../build/contract/lock.ts';
 import { BuildError, must } from '../build/error.ts';
@@ -57,7 +57,8 @@ export async function reportAdvisories(
     const { lock, packages } = image;
     const reviews = await readReviews(reviewsFile(image.profile));
     const { databases, asOf, maxAge } = request;
-    const report = assess({ lock, packages, databases, reviews, asOf, maxAge });
+    const { compareVersions } = await loadBase(lock.base);
+    const report = assess({ lock, compareVersions, packages, databases, reviews, asOf, maxAge });
     if (request.vexFile !== undefined) {
       await writeFileAtomically(request.vexFile(name), await vexOf(image, report, request));
     }

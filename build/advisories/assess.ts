@@ -1,6 +1,5 @@
-import { compareVersions } from '../base/alpine/version/compare.ts';
-import { compareDebianVersions } from '../base/debian/version.ts';
 import { BASES, type BaseName } from '../bases.ts';
+import type { Base } from '../contract/base.ts';
 import type { Lock, LockedPackage } from '../contract/lock.ts';
 import { BuildError } from '../error.ts';
 import type { Advisory } from './database.ts';
@@ -10,6 +9,8 @@ import type { Review } from './reviews.ts';
 /** Input of `assess`. */
 export interface Assessment {
   readonly lock: Pick<Lock, 'base' | 'request' | 'repositories'>;
+  /** See `Base.compareVersions` of the lock's base. */
+  readonly compareVersions: Base['compareVersions'];
   /** The packages of this image, without those of another kernel flavour. */
   readonly packages: readonly LockedPackage[];
   readonly databases: readonly PinnedDatabase[];
@@ -57,11 +58,6 @@ export interface AdvisoryReport {
   readonly malformed: readonly string[];
 }
 
-const COMPARE = {
-  alpine: compareVersions,
-  debian: compareDebianVersions,
-} as const satisfies Record<BaseName, (a: string, b: string) => number>;
-
 /**
  * Finds the vulnerabilities of an image from its lock. Advisories are for source packages, whose versions are compared
  * by the rules of the base.
@@ -75,7 +71,7 @@ export function assess(assessment: Assessment): AdvisoryReport {
   const valid = reviews.filter(({ expires }) => expires > asOf);
   const sources = sourcesOf(assessment.packages, base);
   const findings = sources.flatMap((one) =>
-    advisoriesFor(one, lock, databases).map(
+    advisoriesFor(one, databases, assessment).map(
       (advisory): Finding => ({ ...advisory, ...one, review: reviewOf(advisory, one, valid) }),
     ),
   );
@@ -129,12 +125,11 @@ function originOf(locked: LockedPackage, base: BaseName): [source: string, versi
 /** Lists the advisories that affect a version of a source package. */
 function advisoriesFor(
   { source, version }: Source,
-  { base, request }: Assessment['lock'],
   databases: readonly PinnedDatabase[],
+  { lock, compareVersions }: Assessment,
 ): Advisory[] {
-  const all = databases.flatMap(({ database }) => database.find(request.suite, source));
-  const compare = COMPARE[base];
-  return all.filter(({ fixed }) => fixed === undefined || compare(version, fixed) < 0);
+  const all = databases.flatMap(({ database }) => database.find(lock.request.suite, source));
+  return all.filter(({ fixed }) => fixed === undefined || compareVersions(version, fixed) < 0);
 }
 
 function reviewOf(

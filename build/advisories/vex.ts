@@ -1,17 +1,11 @@
 import { Enums, Models } from '@cyclonedx/cyclonedx-library';
-import type { BaseName } from '../bases.ts';
+import { BASES } from '../bases.ts';
 import { cyclonedx } from '../sbom/cyclonedx.ts';
 import { type BillOfMaterials, packageUrlOf } from '../sbom/materials.ts';
 import type { Finding } from './assess.ts';
 import type { Review } from './reviews.ts';
 
 const { AnalysisJustification, AnalysisState } = Enums.Vulnerability;
-
-/** Publisher of a base's advisories, and the URL of an advisory. */
-const PUBLISHERS = {
-  alpine: { name: 'Alpine Linux', page: 'https://security.alpinelinux.org/vuln/' },
-  debian: { name: 'Debian', page: 'https://security-tracker.debian.org/tracker/' },
-} as const satisfies Record<BaseName, { name: string; page: string }>;
 
 /**
  * Formats the vulnerabilities of an image as CycloneDX 1.6 JSON: its packages, their vulnerabilities
@@ -31,11 +25,11 @@ function vulnerabilityOf(
   materials: BillOfMaterials,
 ): Models.Vulnerability.Vulnerability {
   const { id, state, fixed, source, packages, review } = finding;
-  const { name, page } = PUBLISHERS[materials.base];
+  const { advisories, packageUrl } = BASES[materials.base];
   const refs = packages.map((locked) => new Models.BomRef(packageUrlOf(locked, materials)));
   const publisher = new Models.Vulnerability.Source({
-    name,
-    url: `${page}${encodeURIComponent(id)}`,
+    name: packageUrl.supplier,
+    url: `${advisories}${encodeURIComponent(id)}`,
   });
   return new Models.Vulnerability.Vulnerability({
     bomRef: `${id}/${source}`,

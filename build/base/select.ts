@@ -15,6 +15,11 @@ const LOADERS: { readonly [Name in BaseName]: () => Promise<Base> } = {
   debian: async () => (await import('./debian/base.ts')).debian,
 };
 
+/** Returns a base by its name. */
+export function loadBase(name: BaseName): Promise<Base> {
+  return LOADERS[name]();
+}
+
 /** What the choice of `auto` depends on. */
 export interface BaseCircumstances {
   /** Whether the profile has a lock for a base. */
@@ -40,7 +45,7 @@ export async function selectBase(
   choice: BaseChoice,
   circumstances: BaseCircumstances,
 ): Promise<Base> {
-  return choice === 'auto' ? automatic(circumstances) : LOADERS[choice]();
+  return choice === 'auto' ? automatic(circumstances) : loadBase(choice);
 }
 
 async function automatic(circumstances: BaseCircumstances): Promise<Base> {
@@ -48,7 +53,7 @@ async function automatic(circumstances: BaseCircumstances): Promise<Base> {
   const own = BASE_NAMES.filter((name) => profile.bases[name] !== undefined);
   const last = must(own.at(-1), `base of ${profile.name}`);
   const first = own.find(isLocked) ?? last;
-  const base = await LOADERS[first]();
+  const base = await loadBase(first);
   const report = (name: BaseName, why: string) =>
     say(`${profile.name}: packages come from ${BASES[name].title}: ${why}`);
   if (first === last || !mayFallBack || (await isReachable(base, circumstances))) {
@@ -56,7 +61,7 @@ async function automatic(circumstances: BaseCircumstances): Promise<Base> {
     return base;
   }
   report(last, `no mirror of ${BASES[first].title} answers (BASE=${first} selects it anyway)`);
-  return LOADERS[last]();
+  return loadBase(last);
 }
 
 /** Explains the choice of `auto` in cases where no mirror was probed. */

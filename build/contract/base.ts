@@ -158,6 +158,12 @@ export interface Base<Settings extends RootfsSettings = RootfsSettings> {
     signal?: AbortSignal,
   ): Promise<ReadonlyMap<string, PackageRelations>>;
 
+  /**
+   * Compares two versions of a package by the base's rules.
+   * @returns a number less than 0 if the first is older, 0 if they are equal, else greater than 0
+   */
+  compareVersions(version: string, other: string): number;
+
   /** Returns the settings that `merge` and `finish` read. */
   settings(profile: Profile): Settings;
 

@@ -7,7 +7,7 @@ import {
   type ArchitectureName,
   DEFAULT_ARCHITECTURE,
 } from '../architecture.ts';
-import { BASE_NAMES, type BaseName } from '../bases.ts';
+import { BASE_NAMES, BASES, type BaseName } from '../bases.ts';
 import { isRoot } from '../process/environment.ts';
 import { TOOL_PACKAGES, type Tool } from '../process/tools.ts';
 
@@ -22,29 +22,15 @@ export interface Requirement {
 const tool = (name: Tool): Requirement => ({ name, package: TOOL_PACKAGES[name] });
 const file = (name: string, from: string): Requirement => ({ name, package: from });
 
-/** Requirements for resolving a base's packages; and the additional ones for opening them. */
-const RESOLVE_REQUIREMENTS: { readonly [Name in BaseName]: readonly Requirement[] } = {
-  alpine: [],
-  debian: [
-    tool('apt-get'),
-    tool('dpkg'),
-    tool('flock'),
-    file('/usr/share/keyrings/debian-archive-keyring.gpg', 'debian-archive-keyring'),
-  ],
-};
-const OPEN_REQUIREMENTS: { readonly [Name in BaseName]: readonly Requirement[] } = {
-  alpine: [],
-  debian: [tool('dpkg-deb')],
-};
-
 /** Returns the requirements for writing a profile's lock for a base. */
 export function lockRequirements(base: BaseName): readonly Requirement[] {
-  return RESOLVE_REQUIREMENTS[base];
+  const { resolve, files } = BASES[base].host;
+  return [...resolve.map(tool), ...Object.entries(files).map(([path, from]) => file(path, from))];
 }
 
 /** Returns the requirements for using the packages of a base in a build. */
 export function baseRequirements(base: BaseName): readonly Requirement[] {
-  return [...RESOLVE_REQUIREMENTS[base], ...OPEN_REQUIREMENTS[base]];
+  return [...lockRequirements(base), ...BASES[base].host.open.map(tool)];
 }
 
 /** Requirements for building any image. */

@@ -1,18 +1,12 @@
 import { QEMU_PACKAGES, STRIP_PACKAGES } from '../architecture.ts';
+import { BASE_TOOL_PACKAGES } from '../bases.ts';
 
 /** Host tool that the toolchain or a test runs → Debian package that contains it. */
 export const TOOL_PACKAGES = {
-  '/usr/lib/apt/apt-helper': 'apt',
-  'apt-cache': 'apt',
-  'apt-config': 'apt',
-  'apt-get': 'apt',
   docker: 'docker.io',
-  dpkg: 'dpkg',
-  'dpkg-deb': 'dpkg',
   ldd: 'libc-bin',
   'grub-mkimage': 'grub-common',
   fakeroot: 'fakeroot',
-  flock: 'util-linux',
   git: 'git',
   mcopy: 'mtools',
   mdir: 'mtools',
@@ -25,6 +19,7 @@ export const TOOL_PACKAGES = {
   unsquashfs: 'squashfs-tools',
   xorriso: 'xorriso',
   xz: 'xz-utils',
+  ...BASE_TOOL_PACKAGES,
   ...QEMU_PACKAGES,
   ...STRIP_PACKAGES,
 } as const;

@@ -4,6 +4,7 @@ import {
   type Board,
   DEFAULT_ARCHITECTURE,
 } from '../architecture.ts';
+import type { Format } from '../image/format.ts';
 
 export const FIRMWARES = ['bios', 'uefi', 'uefi-secure'] as const;
 
@@ -72,7 +73,7 @@ export type Medium =
 /** A disk of a machine. */
 export interface Disk {
   file: string;
-  format: 'raw' | 'qcow2';
+  format: Format['layout'];
   bus: Bus;
   /** Serial number; by default `disk0` and so on. */
   serial?: string;

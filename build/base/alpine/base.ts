@@ -16,6 +16,7 @@ import {
 import { resolveAlpine } from './resolve.ts';
 import { readScripts } from './scripts.ts';
 import { trustedKeys } from './signature/keys.ts';
+import { compareVersions } from './version/compare.ts';
 
 /** Packages from Alpine, through the apk engine in this folder: without apk, without root, and no script is run. */
 export const alpine: Base<AlpineSettings> = {
@@ -30,6 +31,7 @@ export const alpine: Base<AlpineSettings> = {
   reader,
   scripts: readScripts,
   relations: async (packages) => alpineRelations(packages.map(({ locked }) => locked)),
+  compareVersions,
   settings: alpineSettings,
   merge: mergeAlpine,
   node: findNode,

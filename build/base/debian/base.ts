@@ -7,6 +7,7 @@ import { mergeDebian } from './merge.ts';
 import { openDebianPackage, readerVersion } from './open.ts';
 import { debianRelations } from './relations.ts';
 import { debianRequest, listCandidates, resolveDebian } from './resolve.ts';
+import { compareDebianVersions } from './version.ts';
 
 /** Packages from Debian: apt resolves and verifies them, dpkg-deb opens them. */
 export const debian: Base = {
@@ -21,6 +22,7 @@ export const debian: Base = {
     open: openDebianPackage,
   }),
   relations: debianRelations,
+  compareVersions: compareDebianVersions,
   settings: (profile) => {
     const { drop, links, accept } = findSettings(profile, 'debian');
     return { drop, links, accept };

@@ -4,6 +4,8 @@ import { parseDatabase } from '../../../build/advisories/parse.ts';
 import type { AdvisoryPin } from '../../../build/advisories/pins.ts';
 import { parseReviews } from '../../../build/advisories/reviews.ts';
 import { formatVex } from '../../../build/advisories/vex.ts';
+import { alpine } from '../../../build/base/alpine/base.ts';
+import { debian } from '../../../build/base/debian/base.ts';
 import type { BaseName } from '../../../build/bases.ts';
 import type { LockedPackage } from '../../../build/contract/lock.ts';
 import { locked, materials } from '../sbom/bill.ts';
@@ -14,6 +16,8 @@ const BASES = {
   debian: { suite: 'trixie', repositories: ['trixie', 'trixie-security'], data: TRACKER },
   alpine: { suite: 'v3.24', repositories: ['main'], data: SECDB },
 } as const;
+
+const COMPARE = { debian: debian.compareVersions, alpine: alpine.compareVersions };
 
 interface Case {
   base?: BaseName;
@@ -32,6 +36,7 @@ function report(packages: readonly LockedPackage[], of: Case = {}) {
   const pin: AdvisoryPin = { name: 'data.json', base, size: 1, sha256: 'ab'.repeat(32), date };
   const state = { suite, date: '2026-11-28T00:00:00.000Z', sha256: 'cd'.repeat(32) };
   return assess({
+    compareVersions: COMPARE[base],
     lock: {
       base,
       request: { packages: [], kernel: { virt: 'a', full: 'b' }, without: [], suite },

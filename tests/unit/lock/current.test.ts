@@ -52,6 +52,7 @@ async function world(): Promise<World> {
     mirrors: async () => ({ addresses: new Map() }),
     reader: () => ({ name: 'debian', readerVersion: '', open: async () => undefined }),
     module: import.meta.filename,
+    compareVersions: () => 0,
     settings: () => ({ drop: {}, links: {}, accept: {} }),
     relations: async () => new Map(),
     merge: () => [],
