@@ -99,7 +99,7 @@ async function rootfsTar({ directory }: Workshop): Promise<string> {
   return stdout;
 }
 
-test('a mistake in a program is told with its file and line', async () => {
+test('a mistake in a program is reported with its file and line', async () => {
   await writeFile(join(workshop.directory, 'apps/hello/main.ts'), "import './nowhere.ts';\n");
   const { exitCode, stderr } = await workshop.run(ISO);
   expect(exitCode).toBe(1);

@@ -196,7 +196,7 @@ describe('a webhook', () => {
     });
   });
 
-  test('that is dead loses what is beyond the bound, the oldest first, and how much is told', async () => {
+  test('that is dead loses what is beyond the bound, the oldest first, and how much is reported', async () => {
     await using started = await startHook();
     const { hook, receiver } = started;
     hook.answer = 503;
@@ -337,7 +337,7 @@ describe('a syslog server', () => {
     },
   );
 
-  test('to which no datagram may be sent is told', async () => {
+  test('to which no datagram may be sent is reported', async () => {
     // Connecting to the address of a broadcast is refused where nobody asked for broadcasts.
     const receiver = syslogReceiver({ ...settings('udp', 514), host: '255.255.255.255' });
     await delivering([receiver], async () => {
@@ -366,7 +366,7 @@ describe('a syslog server', () => {
     }
   });
 
-  test('that is not there is told', async () => {
+  test('that is not there is reported', async () => {
     await delivering([syslogReceiver(settings('tcp', 1))], async () => {
       await raise('It burns');
       await eventually(async () => (await listReceivers(made.database.db))[0]?.problem).toMatch(

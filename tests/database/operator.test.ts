@@ -189,7 +189,7 @@ describe('join tokens', () => {
 });
 
 describe('nodes and what is on them', () => {
-  test('are told with ages', async () => {
+  test('are reported with ages', async () => {
     const { text } = await run('nodes', 'list');
     expect(text).toMatch(/^ID +HOST +ADDRESS +PHASE +LAST HEARD +VMS\n/);
     expect(text).toMatch(/alpha +10\.0\.0\.1 +READY +\d\d:\d\d \(\d+ s ago\) +1\n/);
@@ -226,7 +226,7 @@ describe('nodes and what is on them', () => {
     await expect(run('vms', 'start mail')).rejects.toThrow('it is lost: gone');
   });
 
-  test('pools are told with their hosts', async () => {
+  test('pools are reported with their hosts', async () => {
     await sql`INSERT INTO storage_pools (id, name, pool_type) VALUES (${POOL}, 'fast', 'NFS')`.execute(
       db,
     );

@@ -232,7 +232,7 @@ describe('events are followed', () => {
     expect(await ended).toMatchObject({ status: 0 });
   });
 
-  test('where some are gone, or there are none yet, that is told', async () => {
+  test('where some are gone, or there are none yet, that is reported', async () => {
     const { db } = opened.database;
     await run('events', 'list');
     const gone = await db
@@ -259,7 +259,7 @@ describe('events are followed', () => {
     expect(early.printed[1]).toMatch(/ node\.joined {2}gamma /);
   });
 
-  test('a control plane that does not run is told at once, and so is what is not a number', async () => {
+  test('a control plane that does not run is reported at once, and so is what is not a number', async () => {
     await endServing();
     await expect(follow({}).ended).rejects.toThrow('is not running');
     await serve();

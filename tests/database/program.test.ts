@@ -163,14 +163,14 @@ test.each([
   [['migrate', 'down', 'all'], '"all" is not a number of migrations'],
   [['migrate', 'up', 'now'], '"now" is one argument too many'],
   [['nonsense'], 'there is no command "nonsense"'],
-])('wrong usage is told, with exit status 2: %j', async (args, told) => {
+])('wrong usage is reported, with exit status 2: %j', async (args, told) => {
   await using made = await makeDatabase('empty');
   const { exitCode, stderr } = await call(made, ...args);
   expect(exitCode).toBe(2);
   expect(stderr).toBe(`qx-controlplane: ${told}; see qx-controlplane --help`);
 });
 
-test('a database that cannot be reached is told in one line', async () => {
+test('a database that cannot be reached is reported in one line', async () => {
   await using made = await makeDatabase('empty');
   const gone = { address: { ...made.address, database: 'nowhere' } };
   const { exitCode, stderr } = await call({ ...made, ...gone }, 'migrate', 'status');

@@ -109,7 +109,7 @@ test.concurrent('a developer gets all of it in one command, with where each list
   await expectNothingLeft(scratch.path);
 });
 
-test.concurrent('when a service ends by itself, that is told with its last words, and nothing is left', async () => {
+test.concurrent('when a service ends by itself, that is reported with its last words, and nothing is left', async () => {
   await using scratch = await scratchFolder();
   const terminal = new Terminal(scratch.path);
   await terminal.untilSays('Ctrl-C ends all of it');
@@ -134,7 +134,7 @@ test.concurrent('told to end while it starts, it leaves nothing', async () => {
 });
 
 test.runIf(isRoot())(
-  'a project’s folder that the account of the services may not enter is told, with what to do',
+  'a project’s folder that the account of the services may not enter is reported, with what to do',
   async () => {
     await using scratch = await scratchFolder();
     const closed = join(scratch.path, 'closed');

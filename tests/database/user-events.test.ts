@@ -52,7 +52,7 @@ async function idOf(answer: Promise<{ body: unknown }>): Promise<string> {
   return (body as { id: string }).id;
 }
 
-test('log-ins, log-outs and a changed password are told', async () => {
+test('log-ins, log-outs and a changed password are reported', async () => {
   const id = await door.account('ada', 'viewer');
   let cookie = '';
   const logIn = await during(async () => {
@@ -82,7 +82,7 @@ test('log-ins, log-outs and a changed password are told', async () => {
   expect(told(await logOut('/v1/sessions'))).toEqual(out(4));
 });
 
-test('of many refused log-ins few are told, of each account by itself, and all are in the audit log', async () => {
+test('of many refused log-ins few are reported, of each account by itself, and all are in the audit log', async () => {
   const rates = Object.fromEntries(
     Object.keys(RATES).map((name) => [name, { burst: 1_000_000, every: 1 }]),
   ) as typeof RATES;
@@ -117,7 +117,7 @@ test('of many refused log-ins few are told, of each account by itself, and all a
   ]);
 });
 
-test('what becomes of accounts, roles and keys is told, without a secret, and what changes nothing is not', async () => {
+test('what becomes of accounts, roles and keys is reported, without a secret, and what changes nothing is not', async () => {
   const by = 'root';
   const role = { name: 'watcher', permissions: PERMISSIONS };
   const key = { name: 'ci', permissions: PERMISSIONS };

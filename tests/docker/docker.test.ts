@@ -164,7 +164,7 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
     expect(statSync(join(folder, 'SHA256SUMS'))).toMatchObject(user);
   });
 
-  test('a refusal inside is told once, with its exit code', async () => {
+  test('a refusal inside is reported once, with its exit code', async () => {
     const refused = await qx([...base, ...flags, '--', 'iso', '--profile', 'qvcd']);
     expect(refused.exitCode).toBe(1);
     expect(refused.stderr.split('\n')).toHaveLength(1);
@@ -188,7 +188,7 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
     expect(await containers()).toBe('');
   });
 
-  test('a builder image that cannot be built is told in one line, with what to try', async () => {
+  test('a builder image that cannot be built is reported in one line, with what to try', async () => {
     const absent = [
       'docker',
       '--base-image=quantix-test-absent:none',
@@ -205,7 +205,7 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
     );
   });
 
-  test('flags that Docker does not take are told', async () => {
+  test('flags that Docker does not take are reported', async () => {
     const { exitCode, stderr } = await qx([...base, '--run-flag=--no-such-flag', '--', 'doctor']);
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/no-such-flag.*docker run exited with 125/s);
@@ -281,7 +281,7 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
       expect(stderr).toMatch(/images from Debian need apt.*BASE=alpine/);
     });
 
-    test('a branch whose Node is too old for the toolchain is told in one line', async () => {
+    test('a branch whose Node is too old for the toolchain is reported in one line', async () => {
       const script = '#!/bin/sh\n[ "$1" != --eval ] || exit 1\necho v20.12.1\n';
       const old: PackageRecipe = {
         ...{ name: 'nodejs', version: '20.12.1-r0' },

@@ -68,7 +68,7 @@ test('what is read comes from the medium, not from memory', async () => {
   expect((await device.read(0, 512)).toString()).toBe('x'.repeat(512).replaceAll('x', 'y'));
 });
 
-test('a device that is in use, or none, is told', async () => {
+test('a device that is in use, or none, is reported', async () => {
   using disk = loop(512);
   execFileSync('mkfs.ext4', ['-q', disk.path]);
   const place = mkdtempSync(join(folder, 'mount-'));

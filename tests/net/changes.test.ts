@@ -84,7 +84,7 @@ for (const shell of ['ash', 'dash'] as const) {
   });
 }
 
-test('a gateway that does not answer is told, and is no error', async () => {
+test('a gateway that does not answer is reported, and is no error', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   const address = `${lan.host(7)}/24`;

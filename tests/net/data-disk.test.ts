@@ -137,7 +137,7 @@ test('folders that programs expect where the disk is bound to are there, with th
   expect(await machine.succeed(owner)).toBe('2:3 directory\n0:0 directory');
 });
 
-test('without a disk all works in memory, and that is told', async () => {
+test('without a disk all works in memory, and that is reported', async () => {
   await using host = await appliance('quantix-os');
   const { machine, outcome } = await host.boot('no disk');
   expect(outcome.status).toBe(0);

@@ -44,7 +44,7 @@ test.each(SHELLS)(
   },
 );
 
-test('where the list of devices cannot be kept, that is told, and it still hides all', async () => {
+test('where the list of devices cannot be kept, that is reported, and it still hides all', async () => {
   await using fresh = await machine('ash');
   const { status, stderr } = await fresh.one.sh(`${readOnly}; ${KEEP} keep`);
   expect({ status, stderr }).toEqual({
@@ -84,7 +84,7 @@ test('a name that is none is set aside and another one made', async () => {
   }
 });
 
-test('the name of a host that keeps nothing lasts until the next boot, and that is told', async () => {
+test('the name of a host that keeps nothing lasts until the next boot, and that is reported', async () => {
   await using fresh = await machine('ash');
   const { status, stderr } = await fresh.one.sh(`${readOnly}; ${GIVE_NAME}`);
   expect({ status, stderr }).toEqual({

@@ -114,7 +114,7 @@ test('routes, MTU, domains and time servers of a lease count, and end with it', 
   await machine.succeed(`kill -USR1 $(cat ${CLIENT})`);
   await until('the route is gone', async () => !(await shown()).includes('10.77.') || undefined);
   await until(
-    'the lease is told',
+    'the lease is reported',
     async () =>
       /NAME=$/m.test((await machine.read('/run/quantix/network/eth0/lease')) ?? '') || undefined,
   );

@@ -34,7 +34,7 @@ test('a machine that loses its only address has none, and the other card takes o
   await seen.until(other.host(9));
 });
 
-test('a monitor that was killed is told, started again, and what was missed meanwhile is seen', async () => {
+test('a monitor that was killed is reported, started again, and what was missed meanwhile is seen', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await goStatic(machine, 'eth0', { lan, host: 7 });

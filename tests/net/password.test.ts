@@ -177,7 +177,7 @@ test('after a wrong password nothing is checked for a while, twice as long each 
   expect(await machine.read(WRONG)).toMatch(/^1 /);
 });
 
-test('without a place that lasts a password is for the session, and that is told', async () => {
+test('without a place that lasts a password is for the session, and that is reported', async () => {
   await using story = await begin();
   const { machine } = story;
   await machine.succeed('mount -o remount,bind,ro /quantix');

@@ -5,7 +5,7 @@ import { makeTemplate } from './world/template.ts';
 import { test } from './world/test.ts';
 import { until } from './world/until.ts';
 
-test('a kept address that another machine has at boot is told, tried again, and taken when it is free', async () => {
+test('a kept address that another machine has at boot is reported, tried again, and taken when it is free', async () => {
   await using story = await begin();
   const { machine, lan, cable } = story;
   const address = `${lan.host(9)}/24`;

@@ -3,7 +3,7 @@ import { begin, expectInvariant, goStatic } from './world/story.ts';
 import { test } from './world/test.ts';
 import { until } from './world/until.ts';
 
-test('a file that is set aside is told by status and at boot until somebody has seen to it', async () => {
+test('a file that is set aside is reported by status and at boot until somebody has seen to it', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await machine.write('/quantix/network/eth0.conf', '\ufeffMETHOD=dhcp\n');
@@ -32,7 +32,7 @@ test('a file that is set aside is told by status and at boot until somebody has 
   ]);
 });
 
-test('of several files of one name that were set aside each is told', async () => {
+test('of several files of one name that were set aside each is reported', async () => {
   await using story = await begin();
   const { machine } = story;
   const names = [
@@ -94,7 +94,7 @@ test('a mistake on the command line is blamed on the command line', async () => 
   expect(stderr).toBe('qx-network: eth0: not a prefix from 1 to 32: 99');
 });
 
-test('a change of address alone keeps gateway and name servers; what a machine then lacks is told', async () => {
+test('a change of address alone keeps gateway and name servers; what a machine then lacks is reported', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await goStatic(machine, 'eth0', { lan, host: 7, dns: ['9.9.9.9'] });
@@ -184,7 +184,7 @@ test('of many changes at once of one interface one at a time is made', async () 
   expect(await machine.read('/twice')).toBeUndefined();
 });
 
-test('links that own each other in a circle are told, and nobody runs round it', async () => {
+test('links that own each other in a circle are reported, and nobody runs round it', async () => {
   await using story = await begin('dash');
   const { machine } = story;
   await machine.write('/quantix/network/br1.conf', 'TYPE=bridge\nPORTS=br2\nMETHOD=off\n');

@@ -120,7 +120,7 @@ test('a watch that was killed and is started again drops no address, and only th
   await untilAddress(story, 'eth0');
 });
 
-test('an interface that goes away while it is configured is told, in words', async () => {
+test('an interface that goes away while it is configured is reported, in words', async () => {
   await using story = await begin();
   const { machine } = story;
   await machine.succeed('rm /sys/class/net/eth1/flags /sys/class/net/eth1/ifindex');

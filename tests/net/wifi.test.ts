@@ -40,7 +40,7 @@ async function beginWifi(): Promise<Story> {
 
 const CONFIGURATION = '/run/quantix/network/eth0/wpa_supplicant.conf';
 
-test('networks in reach are told, strongest first, with their security (plan only: no mac80211_hwsim)', async () => {
+test('networks in reach are reported, strongest first, with their security (plan only: no mac80211_hwsim)', async () => {
   await using story = await beginWifi();
   expect((await story.machine.network('wifi', 'eth0')).stdout.split('\n')).toEqual([
     '-40\topen\tnear and "open"',

@@ -102,7 +102,7 @@ test('Alpine’s database goes by origin; what was mended twice counts from the 
   expect(of('3.5.5-r0')).toEqual([]);
 });
 
-test('a version that Alpine wrote with a dot is compared, one that is none is told', () => {
+test('a version that Alpine wrote with a dot is compared, one that is none is reported', () => {
   const { findings, malformed } = report([locked('util-linux', { version: '2.41-r1' })], {
     base: 'alpine',
   });
@@ -171,7 +171,7 @@ test('a review counts until its day, a year if it names none, and is told then',
   expect(report(openssl, { reviews: REVIEWS, asOf: '2027-11-01' }).expired).toHaveLength(2);
 });
 
-test('a review of what is not found in the image is told', () => {
+test('a review of what is not found in the image is reported', () => {
   const reviews = REVIEWS.replaceAll('openssl', 'opensssl');
   expect(report(openssl, { reviews }).unknown).toHaveLength(2);
 });

@@ -109,7 +109,7 @@ test('pins that are none are refused by their first mistake', async () => {
   expect(output.complained).toContain('the pinned advisory files are wrong: files.0.');
 });
 
-test('a base whose packages are not locked is told', async () => {
+test('a base whose packages are not locked is reported', async () => {
   await advisories('--pin');
   expect(await advisories('--profile', 'qvdc', '--base', 'alpine')).toBe(1);
   expect(output.complained).toContain('there is no lock yet');

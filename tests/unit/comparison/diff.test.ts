@@ -48,7 +48,7 @@ test('an image is the same as itself, which ends with 0', async () => {
   expect(output.printed).toContain('They are the same.\n');
 });
 
-test('settings, sizes and files of two ISOs are told, part by part, which ends with 1', async () => {
+test('settings, sizes and files of two ISOs are reported, part by part, which ends with 1', async () => {
   expect(await diff(before, after)).toBe(1);
   for (const line of [
     'its packages are unknown: there is no database of them in it, and no manifest beside it',

@@ -137,7 +137,7 @@ test('no place is told in what is damaged, or is of another format', async () =>
   }
 });
 
-test('every file of both releases is told, by name', async () => {
+test('every file of both releases is reported, by name', async () => {
   const before = [
     await put(published, 'b.iso', 'same'),
     await put(published, 'c.iso', 'gone'),

@@ -46,7 +46,7 @@ test('reading is given up between two places', async () => {
   await expect(all()).rejects.toThrow('enough');
 });
 
-test('a write that fails is told, and no other is still under way then', async () => {
+test('a write that fails is reported, and no other is still under way then', async () => {
   const ended: number[] = [];
   const write = async (number: number, fails = false) => {
     await setImmediate();

@@ -145,7 +145,7 @@ test('a proxy is passed on by the name of its variable, never by its value', () 
   expect(args.join(' ')).not.toMatch(/secret|NO_PROXY|HOME/);
 });
 
-test('of a failed build the last complaints are told, in one line', () => {
+test('of a failed build the last complaints are reported, in one line', () => {
   const printed = [
     'DEPRECATED: The legacy builder is deprecated',
     '            Install the buildx component to build images with BuildKit:',

@@ -49,7 +49,7 @@ test('a package of two flavours is two packages', () => {
   ]);
 });
 
-test('what only one flavour has is told with the flavour', () => {
+test('what only one flavour has is reported with the flavour', () => {
   const { request } = sampleLock();
   const present = { ...request, kernel: { full: 'linux' }, flavours: { full: ['ovmf'] } };
   expect(requestDifferences(request, present)).toEqual([

@@ -151,7 +151,7 @@ test('frozen, a stale lock is refused with what differs, and so is none at all',
   expect(here.resolved).toBe(0);
 });
 
-test('when the mirror lost a package, the rest is resolved anew and what moved is told', async () => {
+test('when the mirror lost a package, the rest is resolved anew and what moved is reported', async () => {
   const here = await world();
   const before = sampleLock({ packages: [locked('bash'), locked('zlib1g')] });
   here.packages = [locked('bash', { version: '1.1' }), locked('zlib1g')];

@@ -61,7 +61,7 @@ test.each([
   expect(() => readLock(file)).toThrow(/^lock is not JSON: .*x\.lock\.json\)\. Write it again/);
 });
 
-test('JSON of another kind is told in words', () => {
+test('JSON of another kind is reported in words', () => {
   expect(() => parseLock('null', 'x')).toThrow('lock is wrong: Invalid input: expected object');
   expect(() => parseLock('[]', 'x')).toThrow('lock is wrong: Invalid input: expected object');
 });
@@ -87,12 +87,12 @@ test.each([
   [['packages', '0', 'name'], '', 'packages.0.name: '],
   [['packages', '0', 'script'], 'x', 'packages.0: Unrecognized key: "script"'],
   [['colour'], 'blue', 'lock is wrong: Unrecognized key: "colour"'],
-])('%j as %j is told with its key', (path, value, message) => {
+])('%j as %j is reported with its key', (path, value, message) => {
   const wrong = withList(path, value);
   expect(() => parseLock(JSON.stringify(wrong), 'qvdc.lock.json')).toThrow(message);
 });
 
-test('a key that is missing is told', () => {
+test('a key that is missing is reported', () => {
   const wrong = JSON.stringify(withoutKey(lock, ['request', 'suite']));
   expect(() => parseLock(wrong, 'x')).toThrow('lock is wrong: request.suite: Invalid input');
 });

@@ -75,7 +75,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     expect(await read('kept')).toBe(one);
   });
 
-  test('without a place to keep them keys count until the next boot, and that is told', async () => {
+  test('without a place to keep them keys count until the next boot, and that is reported', async () => {
     const [one = ''] = keys;
     const { add, change, read } = await machine();
     const added = await add(one, { NOTHING_PERSISTS: 'yes' });

@@ -116,7 +116,7 @@ async function blank(file: string, mebibytes: number): Promise<void> {
   await truncate(file, mebibytes * 1024 * 1024);
 }
 
-describe('a file system is told by its signature, with its label', () => {
+describe('a file system is recognised by its signature, with its label', () => {
   test.for([
     ['mkfs.ext4', 'QUANTIX-CFG', 'ext4'],
     ['mkfs.ext4', 'SIXTEEN-LETTERS!', 'ext4'],
@@ -212,7 +212,7 @@ describe.skipIf(lacks('mkfs.ext4'))('the file system with the configuration', ()
     expect(await choice(longer)).toBe('');
   });
 
-  test('is none if two have the label and nothing tells which is meant, and both are told', async () => {
+  test('is none if two have the label and nothing tells which is meant, and both are reported', async () => {
     expect(await choice({ vda: config(), vdb: config({ maker: 'mformat' }) })).toBe(
       'say several file systems are QUANTIX-CFG (vda vdb): none is mounted at /quantix',
     );
@@ -263,7 +263,7 @@ describe.skipIf(lacks('mkfs.ext4'))('the file system with the configuration', ()
     expect(await choice(disks, 'config=none')).toBe('');
   });
 
-  test('with errors that need a person is mounted read only, and that is told', async () => {
+  test('with errors that need a person is mounted read only, and that is reported', async () => {
     expect(await choice({ vda: config() }, 'check_file_system() { return 1; }')).toBe(
       'say the file system on vda has errors that need a person: it is mounted read only\n' +
         'mount -t ext4 -o ro,noatime,nosuid,nodev vda /root/quantix\nsay QUANTIX-CFG (vda) is mounted at /quantix',
@@ -346,7 +346,7 @@ describe('the medium', () => {
     expect(await taken(both)).toBe('takes vdb');
   });
 
-  test('is none that has the mark alone: it is told once, and another one is taken', async () => {
+  test('is none that has the mark alone: it is reported once, and another one is taken', async () => {
     const files = ['build-0123'];
     const told =
       'say vda has the mark of this build and another or a damaged system: it is not used';
@@ -432,7 +432,7 @@ describe('the medium', () => {
     expect(await opening('dd')).toMatch(/count=1\nnot$/);
   });
 
-  test('that is damaged is not copied to memory, and why is told', async () => {
+  test('that is damaged is not copied to memory, and why is reported', async () => {
     const text = [
       'toram=yes MEMORY=512 PRODUCT=QX; stat() { echo 4096; }; need_memory() { :; }; memory_size() { echo 1000; }',
       'copy_system() { echo "cat: read error: Input/output error" >&2; return 1; }',
@@ -479,7 +479,7 @@ describe('a disk image', () => {
     },
   );
 
-  test('that cannot be written is told, and the machine goes on without', async () => {
+  test('that cannot be written is reported, and the machine goes on without', async () => {
     const told = (await started(DERIVED, 512, 'echo no; return 1')).split('\n');
     expect(told).toEqual([...FIRST, 'say the partitions cannot be made: no', 'on']);
   });
@@ -513,7 +513,7 @@ describe('where no medium is found', () => {
     '0000:00:1d.0': ['0x0c0330', false],
   };
 
-  test('controllers that no driver has taken are told, and the small image says that it is not for them', async () => {
+  test('controllers that no driver has taken are reported, and the small image says that it is not for them', async () => {
     const told = [
       'say devices seen: /dev/vda',
       'say no driver for the disk controllers 0000:00:1d.0 (8086:2922) 0000:00:1f.2 (8086:2922)',
@@ -548,7 +548,7 @@ describe('a machine with too little memory', () => {
     );
   });
 
-  test('is told before anything else is tried', async () => {
+  test('is reported before anything else is tried', async () => {
     const folder =
       'printf "PRODUCT=QX\\nMEMORY=384\\nMODULES=loop\\n" >settings; SETTINGS=./settings';
     const told = await start(
@@ -565,7 +565,7 @@ describe('a machine with too little memory', () => {
     expect(await start('need_memory "$MEMORY" QUANTIX; echo on', 64_000_000)).toBe('on');
   });
 
-  test('is told before the system is copied to memory', async () => {
+  test('is reported before the system is copied to memory', async () => {
     const toram = 'toram=yes; stat() { echo 400000000; }; mount_root';
     expect(await start(toram, 700_000)).toBe(
       'fail QUANTIX, copied to memory, needs 894 MiB of memory; this machine has 683 MiB, besides what firmware and kernel take',

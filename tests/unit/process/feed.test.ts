@@ -36,7 +36,7 @@ test('a tool reads all that it is fed, and is told of as bytes', async () => {
   expect(seen).toEqual([6, 11]);
 });
 
-test('a tool that fails early is told in its own words, not as a broken pipe', async () => {
+test('a tool that fails early is reported in its own words, not as a broken pipe', async () => {
   const { options } = await tool('echo FATAL ERROR: no space >&2; exit 1');
   await expect(feed(['mksquashfs'], endless(), options)).rejects.toThrow(
     'mksquashfs exited with 1: FATAL ERROR: no space.',
@@ -88,7 +88,7 @@ test('a slow tool is not overrun', async () => {
   await feeding;
 });
 
-test('a tool that is missing is told with the package that brings it', async () => {
+test('a tool that is missing is reported with the package that brings it', async () => {
   const env = { PATH: '/nonexistent' };
   await expect(feed(['mksquashfs'], [chunk], { env })).rejects.toThrow(
     'host tool mksquashfs is missing. Install it: apt-get install squashfs-tools',

@@ -43,7 +43,7 @@ test('arguments reach a tool as they are, and its output comes back', async () =
   expect(await runScript('printf "<%s>" "$@"; cat', { input: 'read' })).toBe('<a b><$HOME>read');
 });
 
-test('a tool speaks English in UTC whatever the host does, and knows what it is told', async () => {
+test('a tool speaks English in UTC whatever the host does, and knows what it is reported', async () => {
   const told = await runScript('echo "$LC_ALL $TZ $SOURCE_DATE_EPOCH"', {
     env: { SOURCE_DATE_EPOCH: '7' },
   });
@@ -88,21 +88,21 @@ test('a configuration of xorriso in the home folder is not read', async () => {
   expect((await readFile(image)).includes('HOSTILE')).toBe(false);
 });
 
-test('of a tool that fails the last three lines are told', async () => {
+test('of a tool that fails the last three lines are reported', async () => {
   await expect(runScript('seq 9 >&2; exit 3')).rejects.toThrow(
     /^mtype exited with 3: 7 \| 8 \| 9\.$/,
   );
   await expect(runScript('exit 4')).rejects.toThrow(/^mtype exited with 4\.$/);
 });
 
-test('a tool that was killed is told with the signal', async () => {
+test('a tool that was killed is reported with the signal', async () => {
   await expect(runScript('kill -SEGV $$')).rejects.toThrow(/^mtype got SIGSEGV\.$/);
 });
 
 test.each([
   'write: No space left on device',
   'libburn : FAILURE : Image size 9s exceeds free space on media 1s',
-])('a full disk is told in words: %s', async (words) => {
+])('a full disk is reported in words: %s', async (words) => {
   await expect(runScript(`echo '${words}' >&2; exit 5`)).rejects.toThrow(
     /^the disk is full: mtype could not write its output\. Free space/,
   );

@@ -24,7 +24,7 @@ test('values are words, whatever is in them', async () => {
   await check`test "$(cat ${told})" = ${`<${odd}><a b><>`}`;
 });
 
-test('a line that fails is told with the program and its last words', async () => {
+test('a line that fails is reported with the program and its last words', async () => {
   await install('apt-get', 'echo "E: no network" >&2; exit 100');
   const shell = callerShell({});
   await expect(shell`apt-get update && apt-get install`).rejects.toThrow(

@@ -65,7 +65,7 @@ describe.skipIf(!haveAlpine319)('the profiles on the indexes of Alpine 3.19', ()
     expect([...unknown].sort()).toEqual([...NEWER]);
   });
 
-  test('what is asked for and not there is told, all of it and nothing else', async () => {
+  test('what is asked for and not there is reported, all of it and nothing else', async () => {
     const wanted = composeWorld(await settingsOf('qvdc'), 'full');
     try {
       selectPackages({ repositories, wanted, architecture: 'x86_64' });

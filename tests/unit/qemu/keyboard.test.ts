@@ -15,6 +15,6 @@ test('text becomes the keys that write it', () => {
   ]);
 });
 
-test('a character that no key writes is told', () => {
+test('a character that no key writes is reported', () => {
   expect(() => findChords('é')).toThrow(BuildError);
 });

@@ -26,7 +26,7 @@ test('what was written reads back as the tree', () => {
   expect(compareCpio(archive(), treeOf(...entries()), meant)).toEqual([]);
 });
 
-test('whatever differs is told', () => {
+test('whatever differs is reported', () => {
   const tree = treeOf(...entries());
   tree.replace(program('init', '#!/bin/busybox ash\n'));
   tree.replace(symlink('bin/sh', 'busybux'));

@@ -106,7 +106,7 @@ test('an image without files reads back', async () => {
   await verifySquashfs(image, meant(tree));
 });
 
-test('a large file that was written to after it was hashed is told', async () => {
+test('a large file that was written to after it was hashed is reported', async () => {
   const large = join(await temporaryFolder(), 'large');
   await writeFile(large, noise(2 * BLOCK));
   const hashed = readHashedFile(large);
@@ -142,12 +142,12 @@ test.each<[string, Change, string]>([
     { attributes: {} },
     '/usr/bin/ping has attributes security.capability=0x0100000200200000000000000000000000000000, not none',
   ],
-])('a difference in %s is told: %j', async (path, change, message) => {
+])('a difference in %s is reported: %j', async (path, change, message) => {
   const tree = changed(path, change);
   expect(await compareSquashfs(quick, meant(tree))).toEqual([message]);
 });
 
-test('one byte of a file that differs is told: in a whole block, in a tail, in a hole', async () => {
+test('one byte of a file that differs is reported: in a whole block, in a tail, in a hole', async () => {
   const [whole, tail] = [noise(2 * BLOCK), noise(2 * BLOCK + 77)];
   whole[BLOCK] = ~(whole[BLOCK] ?? 0);
   tail[2 * BLOCK + 76] = ~(tail[2 * BLOCK + 76] ?? 0);
@@ -166,7 +166,7 @@ test('one byte of a file that differs is told: in a whole block, in a tail, in a
   ]);
 });
 
-test('a path too few, a path too many and a name of another file are told', async () => {
+test('a path too few, a path too many and a name of another file are reported', async () => {
   const tree = treeOf(...entries());
   tree.remove('etc/many/1');
   tree.add(file('etc/more'));
@@ -180,7 +180,7 @@ test('a path too few, a path too many and a name of another file are told', asyn
   ]);
 });
 
-test('another time stamp is told', async () => {
+test('another time stamp is reported', async () => {
   const tree = treeOf(...entries());
   const later = { entries: tree.entries(), epoch: EPOCH + 1 };
   await expect(verifySquashfs(quick, later)).rejects.toThrow(

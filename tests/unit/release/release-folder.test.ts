@@ -226,7 +226,7 @@ describe('a signed release', () => {
   });
 });
 
-describe('of a release is told', () => {
+describe('of a release is reported', () => {
   beforeEach(() => signed(folder, '0.2.0'));
 
   test('each file that is missing, extra, truncated, longer or changed', async () => {

@@ -88,7 +88,7 @@ describe('ssh-agent', () => {
   test.each([
     ['unset', undefined, 'SSH_AUTH_SOCK is not set'],
     ['of none', '/nonexistent/agent', 'it cannot be reached at /nonexistent/agent (ssh-agent)'],
-  ])('with a socket that is %s is told', async (_, socket, why) => {
+  ])('with a socket that is %s is reported', async (_, socket, why) => {
     await expect(agentSigner({ socket, key: undefined, signal })).rejects.toThrow(why);
   });
 

@@ -79,11 +79,11 @@ test.each<[string, () => Record<string, string>, RegExp]>([
     /"1" is neither yes nor no/,
   ],
   ['no certificate', () => ({ '': 'https://c', _KEYS: keys, _CA: key }), /no certificate in PEM/],
-])('%s is told before anything is built', async (_, variables, message) => {
+])('%s is reported before anything is built', async (_, variables, message) => {
   await expect(settings(variables())).rejects.toThrow(message);
 });
 
-test('a key with a passphrase is told, as nobody could type it', async () => {
+test('a key with a passphrase is reported, as nobody could type it', async () => {
   await writeFile(key, pem('secret'));
   await expect(settings({ '': 'https://c', _KEY: key })).rejects.toThrow(
     /has a passphrase.*key new --plain/,

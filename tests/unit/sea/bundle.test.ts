@@ -78,7 +78,7 @@ test.each([
   ['a package that is not there', "import 'nowhere';", /"nowhere".*\(apps\/qx\.ts:1\)/],
   ['a mistake', '\nlet = ;', /\(apps\/qx\.ts:2\)/],
   ['code that waits at its top', '\n\nawait 1; export {};', /await.*\(apps\/qx\.ts:3\)/],
-])('%s is told with file and line', async (_, program, message) => {
+])('%s is reported with file and line', async (_, program, message) => {
   await expect(bundled(await projectOf(program))).rejects.toThrow(message);
 });
 
@@ -99,7 +99,7 @@ test('a file that was not read with the others is refused by its name', async ()
   );
 });
 
-test('esbuild runs on as many threads as it is told', async () => {
+test('esbuild runs on as many threads as it is reported', async () => {
   const project = await projectOf('console.log(1);');
   const script = `
     import { readdirSync, readFileSync } from 'node:fs';

@@ -75,7 +75,7 @@ test('names that every object has are no packages', () => {
   expect(npmClosure(lock, ['__proto__', 'constructor'])).toEqual([]);
 });
 
-test('packages that are installed differently than they are asked for are told, each once', () => {
+test('packages that are installed differently than they are asked for are reported, each once', () => {
   const packages = (versions: Record<string, string>) =>
     new Map(
       Object.entries(versions).map(([name, version]) => [`node_modules/${name}`, { version }]),

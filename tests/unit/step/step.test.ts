@@ -83,7 +83,7 @@ test('each value is an input, an object one for each of its keys', () => {
   });
 });
 
-test('what changed is told by name, sorted, with before and after', () => {
+test('what changed is reported by name, sorted, with before and after', () => {
   const before = { same: 1, gone: 'x', moved: 'a' };
   const after = { same: 1, moved: 'b', fresh: 0 };
   expect(inputChanges(before, after)).toEqual([

@@ -24,7 +24,7 @@ test('bytes come from memory or from a part of a file', async () => {
   expect(part.toString()).toBe('ell');
 });
 
-test('a file that became shorter is told with the host’s path', async () => {
+test('a file that became shorter is reported with the host’s path', async () => {
   const host = join(await temporaryFolder(), 'archive');
   await writeFile(host, 'head');
   using reader = new ContentReader();
@@ -35,7 +35,7 @@ test('a file that became shorter is told with the host’s path', async () => {
   expect(() => reader.bytes(promised)).toThrow('a ends 2 bytes early (package test)');
 });
 
-test('a file that is gone is told, unless it is open already', async () => {
+test('a file that is gone is reported, unless it is open already', async () => {
   const host = join(await temporaryFolder(), 'archive');
   await writeFile(host, 'hello');
   const reader = new ContentReader();

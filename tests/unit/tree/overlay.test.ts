@@ -61,7 +61,7 @@ test('content, the executable bit and the place in the overlay are in its entrie
   expect(read()['common/etc/link']).toEqual(before['common/etc/link']);
 });
 
-test('a folder that is not there is told with its name', async () => {
+test('a folder that is not there is reported with its name', async () => {
   const folder = join(await temporaryFolder(), 'nowhere');
   expect(() => readOverlay(folder, 'nowhere')).toThrow(
     /^there is no overlay "nowhere" \(.*nowhere\)\. Make the folder/,
@@ -164,7 +164,7 @@ test('a large file counts for its content, and not for the folder it is in', asy
   expect(digest(here)).not.toBe(before);
 });
 
-test('a large file that changes under the build is told, whether it was open or not', async () => {
+test('a large file that changes under the build is reported, whether it was open or not', async () => {
   const folder = await sample();
   await sparse(join(folder, 'large'), 3 * 1024 ** 2, 'the end');
   const entry = readOverlay(folder, 'common').entries.find(({ path }) => path === 'large');

@@ -95,7 +95,7 @@ describe('del', () => {
     }
   });
 
-  test('a name that nobody knows is told, with what it may be', () => {
+  test('a name that nobody knows is reported, with what it may be', () => {
     expect(changes(given, 'del nonsense')).toEqual(['ERROR other']);
     expect(details({ repository: 'openssl 1' }, 'del opensll')).toContain('Did you mean openssl?');
   });

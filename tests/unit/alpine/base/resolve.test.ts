@@ -57,7 +57,7 @@ test('a mirror whose index a stranger signed is passed over', async () => {
   expect(packages.find(({ name }) => name === 'base')?.version).toBe('1.0-r0');
 });
 
-test('if no mirror can be used, the reason of each is told', async () => {
+test('if no mirror can be used, the reason of each is reported', async () => {
   const bad = await place.mirror('bad', PACKAGES, 'stranger');
   const profile = profileOf({ mirrors: [`file://${place.directory}/missing`, bad] });
   await expect(resolveAlpine(place.request({ profile }))).rejects.toThrow(

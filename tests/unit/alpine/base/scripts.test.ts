@@ -38,7 +38,7 @@ async function resolved(profile: Profile, packages: readonly PackageRecipe[] = W
 const verdicts = (scripts: readonly PackageScript[]) =>
   Object.fromEntries(scripts.map((one) => [`${one.package} ${one.script}`, one.verdict]));
 
-test('each script is told with what the profile says of this very text', async () => {
+test('each script is reported with what the profile says of this very text', async () => {
   expect(verdicts(await resolved(profileOf()))).toEqual({
     'base post-install': 'reviewed',
     'library post-upgrade': 'idle',
@@ -91,7 +91,7 @@ describe('what is told of unreviewed scripts', () => {
     expect(told(await resolved(profileOf(), PACKAGES), true)).toEqual([]);
   });
 
-  test('with the entry, as it is told, the script is reviewed; with its reason left out the profile is refused', async () => {
+  test('with the entry, as it is reported, the script is reviewed; with its reason left out the profile is refused', async () => {
     const profile = profileOf({ scripts: { base: reviewOf('another text') } });
     const told = describeUnreviewed(await resolved(profile, PACKAGES)).join('\n');
     const sha256 =

@@ -3,55 +3,55 @@ import { details } from './situation.ts';
 
 test.each([
   [
-    'a missing name is told with the way to it, and with its likely spelling',
+    'a missing name is reported with the way to it, and with its likely spelling',
     'app 1\nD:libfo\n\nlibfoo 1',
     'add app',
     'world wants app, app-1 needs libfo, but nothing is called or provides libfo (did you mean libfoo?)',
   ],
   [
-    'a version that nobody has is told with those there are',
+    'a version that nobody has is reported with those there are',
     'a 1\n\na 2',
     'add a>2',
     'world wants a>2, but there is only a-1, a-2',
   ],
   [
-    'two sides that want different versions are told with both ways',
+    'two sides that want different versions are reported with both ways',
     'app 1\nD:lib>1\n\ntool 1\nD:lib<2\n\nlib 1\n\nlib 2',
     'add app tool',
     'world wants tool, tool-1 needs lib<2, but lib-2 is to be installed (world wants app, app-1 needs lib>1)',
   ],
   [
-    'who forbids is told',
+    'who forbids is reported',
     'a 1\nD:!b\n\nb 1\n\nc 1\nD:b',
     'add a c',
     'world wants a, a-1 forbids b, but b-1 is to be installed (world wants c, c-1 needs b)',
   ],
   [
-    'packages that claim one name are told',
+    'packages that claim one name are reported',
     'a 1\np:x=1\n\nb 1\np:x=2',
     'add a b',
     'world wants a; world wants b: a-1 and b-1 both claim the name x',
   ],
   [
-    'a package that claims a name twice is told',
+    'a package that claims a name twice is reported',
     'a 1\np:x=1 x=2',
     'add a',
     'world wants a, but a-1 claims the name x twice',
   ],
   [
-    'a virtual name is told with those to choose from',
+    'a virtual name is reported with those to choose from',
     'a 1\np:x\n\nb 1\np:x\n\nc 1\nD:x',
     'add c',
     'world wants c, c-1 needs x, but a, b provide it only as a virtual name: add the one you want',
   ],
   [
-    'a package that would need the network is told',
+    'a package that would need the network is reported',
     'a 1',
     '--no-network add a',
     'world wants a: a-1 cannot be fetched without the network',
   ],
   [
-    'a dependency that cannot be read is told',
+    'a dependency that cannot be read is reported',
     'a 1\nD:@x',
     'add a',
     'world wants a: a-1 cannot be used: its dependency',
@@ -60,7 +60,7 @@ test.each([
   expect(details({ repository }, words)).toContain(told);
 });
 
-test('a package of a tagged repository is told with how to ask for it', () => {
+test('a package of a tagged repository is reported with how to ask for it', () => {
   const repositories = [
     ['', 'a 1'],
     ['edge', 'a 2'],
@@ -70,7 +70,7 @@ test('a package of a tagged repository is told with how to ask for it', () => {
   );
 });
 
-test('a package for another CPU is told', () => {
+test('a package for another CPU is reported', () => {
   expect(details({ architecture: 'x86_64', repository: 'a 1\nA:armv7' }, 'add a')).toContain(
     'a-1 cannot be used: it is for armv7, not x86_64',
   );

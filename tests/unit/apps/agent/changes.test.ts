@@ -16,7 +16,7 @@ function signalOfTest(): AbortSignal {
   return ending.signal;
 }
 
-test('a change of the management address is told with what it was, and the first look is none', async () => {
+test('a change of the management address is reported with what it was, and the first look is none', async () => {
   const changes: string[] = [];
   let address: string | null = '10.0.0.7';
   let looks = 0;

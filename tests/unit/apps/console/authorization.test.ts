@@ -135,7 +135,7 @@ test('Escape leaves the question, and nothing is done', async () => {
   expect(calls).toEqual([]);
 });
 
-test('where the consoles are closed nothing is asked for and nothing done, and why is told', async () => {
+test('where the consoles are closed nothing is asked for and nothing done, and why is reported', async () => {
   const passwordState = async () => ({ closed: 'several file systems are QUANTIX-CFG (sda vdb)' });
   const { deps, calls } = machine({ passwordState });
   const { terminal } = runConsole(deps);

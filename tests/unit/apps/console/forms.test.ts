@@ -126,7 +126,7 @@ test.each([
   ['a port', 'b', '\t,eth0\r', /! eth0 is there twice/],
   ['a bond', 'n', `\t${LEFT_EMPTY}\r`, /! At least one interface/],
   ['a VLAN', 'v', '\t\t4095\r', /! A number from 1 to 4094/],
-])('a mistake in %s is told, and nothing done', async (_, key, typed, problem) => {
+])('a mistake in %s is reported, and nothing done', async (_, key, typed, problem) => {
   const { deps, calls } = machine();
   const { terminal } = runConsole(deps);
   terminal.type('2');

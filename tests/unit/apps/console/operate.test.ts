@@ -342,7 +342,7 @@ test('an update is looked for, brought here from its server or a stick, tried, a
   ]);
 });
 
-test('nothing is updated where nothing is installed, and why is told', async () => {
+test('nothing is updated where nothing is installed, and why is reported', async () => {
   const { terminal, calls } = await on('6u', /is not installed/, {
     facts: {
       ...HYPERVISOR,

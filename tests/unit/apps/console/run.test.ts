@@ -32,7 +32,7 @@ test('a fact that is not told in time does not hold up the others', async () => 
   expect(text).toMatch(/Storage pools +\.\.\./);
 });
 
-test('what cannot be read is told with the reason, in place of what was known', async () => {
+test('what cannot be read is reported with the reason, in place of what was known', async () => {
   const facts = {
     ...HYPERVISOR,
     vms: () => Promise.reject(new Error('the agent does not answer')),
@@ -123,7 +123,7 @@ function failing(at: 'update' | 'view'): Program<{ failed: boolean }, { type: 'n
 }
 
 test.each(['update', 'view'] as const)(
-  'a crash in %s gives the terminal back, and is told',
+  'a crash in %s gives the terminal back, and is reported',
   async (at) => {
     const terminal = new FakeTerminal(SIZE);
     const ended = runProgram(failing(at), terminal, new AbortController().signal);

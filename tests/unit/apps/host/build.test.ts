@@ -8,7 +8,7 @@ import { inside, plant } from './plant.ts';
 const PCI = 'sys/bus/pci/devices';
 const NET = 'sys/class/net';
 
-test('devices are told with driver, IOMMU group and virtual functions; bridges of the machine are not', async () => {
+test('devices are reported with driver, IOMMU group and virtual functions; bridges of the machine are not', async () => {
   const root = await plant({
     ...inside(`${PCI}/0000:3b:00.0`, {
       vendor: '0x8086\n',

@@ -22,7 +22,7 @@ test('one that is there and was not mounted is told in the words of the boot', a
   expect(await readUnmountedConfiguration(root)).toBe('several are labelled so');
 });
 
-test('one that can only be read is told, unless it is a CD', async () => {
+test('one that can only be read is reported, unless it is a CD', async () => {
   expect(await look({ 'proc/self/mountinfo': mount('ext4', 'ro,errors=remount-ro') })).toBe(
     '/quantix can only be read: /dev/vdb1 has errors, or is write-protected',
   );

@@ -28,7 +28,7 @@ test('a machine is told by what its firmware says, without its maker’s place-h
   });
 });
 
-test('a machine without SMBIOS is told by its device tree, and one without either by nothing', async () => {
+test('a machine without SMBIOS is described by its device tree, and one without either by nothing', async () => {
   const root = await plant(
     inside('proc/device-tree', { model: 'ARM Board\0', 'serial-number': '1000000abc\0' }),
   );

@@ -12,7 +12,7 @@ async function look(files: Files) {
   return await readHost({ root, meter: new CpuMeter(root), managementAddress: '192.0.2.7' });
 }
 
-test('a server is told with its sockets, real disks and cards', async () => {
+test('a server is reported with its sockets, real disks and cards', async () => {
   expect(await look(SERVER)).toEqual({
     product: 'Quantix-OS',
     version: '0.1.0',
@@ -83,7 +83,7 @@ test('a server is told with its sockets, real disks and cards', async () => {
   });
 });
 
-test('a virtual machine is told with virtual disks, and cannot virtualize without /dev/kvm', async () => {
+test('a virtual machine is reported with virtual disks, and cannot virtualize without /dev/kvm', async () => {
   const host = await look(GUEST);
   expect(host).toMatchObject({
     product: 'QvDC',

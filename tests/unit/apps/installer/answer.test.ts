@@ -102,12 +102,12 @@ describe('an answer file', () => {
     ],
     ['disk: [\n', /install.yaml, line \d/],
     ['disk: {serial: X}\ndisk: {serial: Y}\n', /\(install.yaml, line 2\)/],
-  ])('that is wrong is told with its place: %j', async (text, message) => {
+  ])('that is wrong is reported with its place: %j', async (text, message) => {
     await expect(parseAnswer(text, 'install.yaml')).rejects.toThrow(InstallError);
     await expect(parseAnswer(text, 'install.yaml')).rejects.toThrow(new RegExp(message));
   });
 
-  test('of any text is an answer or a mistake that is told, in little time', async () => {
+  test('of any text is an answer or a mistake that is reported, in little time', async () => {
     await expect(parseAnswer('a'.repeat(300_000), 'x')).rejects.toThrow(/more than 262144 bytes/);
     const aliases = `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefghij'
       .split('')

@@ -137,7 +137,7 @@ describe('the boot menu of UEFI', () => {
     expect(await menu()).toEqual(['Quantix-OS']);
   });
 
-  test('that cannot be written is told', async () => {
+  test('that cannot be written is reported', async () => {
     await rm(join(variables, `BootOrder-${VENDOR}`));
     await mkdir(join(variables, `BootOrder-${VENDOR}`));
     await expect(installed(layout())).rejects.toThrow(

@@ -45,7 +45,7 @@ test('files that are damaged or gone are all named', async () => {
   );
 });
 
-test('a root filesystem with one wrong bit is named, and how much was read is told', async () => {
+test('a root filesystem with one wrong bit is named, and how much was read is reported', async () => {
   const text = FILES['/quantix/system.squashfs'];
   const told: number[] = [];
   const check = () =>

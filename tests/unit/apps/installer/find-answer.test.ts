@@ -92,7 +92,7 @@ describe('a report', () => {
     });
   });
 
-  test('that cannot be sent is no error, and why is told', async () => {
+  test('that cannot be sent is no error, and why is reported', async () => {
     const report = reportOf({ ...parts, sha256: null, error: new Error('the disk gives errors') });
     expect(report).toMatchObject({ result: 'failed', problem: 'the disk gives errors' });
     const address = await serve((_, response) => response.writeHead(500).end());

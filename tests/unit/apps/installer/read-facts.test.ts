@@ -80,7 +80,7 @@ async function plant(): Promise<string> {
   return root;
 }
 
-test('disks are told with what is on them, what is made of them, and what uses them', async () => {
+test('disks are reported with what is on them, what is made of them, and what uses them', async () => {
   const disks = new Map([
     ['/dev/sda', new MemoryDisk(20 * GIB)],
     ['/dev/sdb', new MemoryDisk(4 * GIB)],
@@ -151,7 +151,7 @@ test.each([
   ['behind a first MiB of nothing', MIB + 100 * 1024],
   ['at its end', 40 * GIB - 4096],
 ])(
-  'data of which nobody knows what it is, %s, is told: the disk is not empty',
+  'data of which nobody knows what it is, %s, is reported: the disk is not empty',
   async (_, offset) => {
     const disk = new MemoryDisk(40 * GIB, 4096);
     disk.put(offset, Buffer.from('pages of a database that lies on the bare disk'));

@@ -9,7 +9,7 @@ function failed(stderr: string) {
   );
 }
 
-test('what libvirt refuses is told in its own words, first what and then why', () => {
+test('what libvirt refuses is reported in its own words, first what and then why', () => {
   expect(
     failed("error: Failed to start domain 'web'\nerror: internal error: no memory\n"),
   ).toMatchObject({

@@ -56,7 +56,7 @@ test('a file that someone removed is made anew when the next generation begins',
   expect(await readFile(path, 'utf8')).toBe('abcdef\n');
 });
 
-test('a file that cannot be written is told once, and the messages go on', () => {
+test('a file that cannot be written is reported once, and the messages go on', () => {
   const seen: string[] = [];
   const log = createLogger({
     level: 'debug',
@@ -76,7 +76,7 @@ test('a file that cannot be written is told once, and the messages go on', () =>
   ]);
 });
 
-test('an error is told with its causes, each once', () => {
+test('an error is reported with its causes, each once', () => {
   const cause = new Error('connection refused', { cause: new Error('port 443') });
   expect(errorWords(new Error('no heartbeat', { cause }))).toBe(
     'no heartbeat: connection refused: port 443',

@@ -29,7 +29,7 @@ test('input reaches the command, and without input it reads nothing', async () =
   expect(await run('cat', [], { timeout: 10_000 })).toBe('');
 });
 
-test('a command that fails is told with its exit code and last words, not with its arguments', async () => {
+test('a command that fails is reported with its exit code and last words, not with its arguments', async () => {
   const failing = run('sh', sh('echo first >&2; echo no such domain >&2; exit 3', 'password'), {
     timeout: 10_000,
   });
@@ -55,7 +55,7 @@ test('a file that is no program is told so', async () => {
   });
 });
 
-test('a command that a signal ended is told with the signal', async () => {
+test('a command that a signal ended is reported with the signal', async () => {
   await expect(run('sh', sh('kill -9 $$'), { timeout: 10_000 })).rejects.toMatchObject({
     failure: 'signal',
     message: 'sh was ended by SIGKILL',

@@ -36,7 +36,7 @@ test('a command that ends well ends the loop; a last line without its line feed 
   expect(await collect(lines)).toEqual(['a', '', 'b']);
 });
 
-test('a command that fails is told with its last words, after its lines', async () => {
+test('a command that fails is reported with its last words, after its lines', async () => {
   const lines = streamLines('sh', sh('echo a; echo the bus is gone >&2; exit 4'), {
     signal: never,
   });

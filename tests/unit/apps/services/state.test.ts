@@ -29,7 +29,7 @@ const MACHINE: Files = {
   'proc/70/stat': '70 (syslogd) S 1\n',
 };
 
-test('services are told with the state that OpenRC has, and those whose process is gone as crashed', async () => {
+test('services are reported with the state that OpenRC has, and those whose process is gone as crashed', async () => {
   const services = await readServices(await plant(MACHINE));
   expect(Object.fromEntries(services.map(({ name, state }) => [name, state]))).toEqual({
     libvirtd: 'crashed',

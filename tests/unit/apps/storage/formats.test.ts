@@ -42,7 +42,7 @@ describe('the format of a volume', () => {
     });
   });
 
-  test('an ISO is told by its descriptor, a raw one by its name alone', () => {
+  test('an ISO is recognised by its descriptor, a raw one by its name alone', () => {
     const descriptor = Buffer.from('CD001');
     expect(volumeFormat({ name: 'x', size, head: none, descriptor }).format).toBe('iso');
     const empty = { size: 0, head: none, descriptor: none };

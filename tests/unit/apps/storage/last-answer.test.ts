@@ -14,7 +14,7 @@ test('what does not answer is told as it was last seen, with when that was', asy
   expect(Date.parse(late.seen)).toBeLessThanOrEqual(Date.now());
 });
 
-test('a look that takes long goes on, no other begins meanwhile, and its end is told once', async () => {
+test('a look that takes long goes on, no other begins meanwhile, and its end is reported once', async () => {
   const answer = new LastAnswer<string>();
   const { promise, resolve } = Promise.withResolvers<string>();
   let looks = 0;
@@ -37,7 +37,7 @@ test('any number of looks that hang leave the others alone', async () => {
   for (const { seen } of await Promise.all(hanging)) expect(seen).toBe('never');
 });
 
-test('a child that did not end in time is no answer; what a look throws else is told', async () => {
+test('a child that did not end in time is no answer; what a look throws else is reported', async () => {
   const answer = new LastAnswer<number>();
   await answer.look(60_000, async () => 3);
   const timeout = new CommandError({

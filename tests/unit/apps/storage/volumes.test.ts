@@ -71,7 +71,7 @@ test('trying to write does not write through a link that someone put there', asy
   expect((await execa('cat', [join(folder, 'victim')])).stdout).toBe('precious');
 });
 
-test('what the system says of a try is told', async () => {
+test('what the system says of a try is reported', async () => {
   await expect(probe('/nonexistent')).rejects.toMatchObject({ code: 'ENOENT' });
   await expect(probe('/proc')).rejects.toThrow();
 });

@@ -163,7 +163,7 @@ describe('the bundle of a machine', () => {
   });
 });
 
-test('a bundle keeps to its size: of logs the newest lines, and what has no room is told', async () => {
+test('a bundle keeps to its size: of logs the newest lines, and what has no room is reported', async () => {
   const lines = (name: string) =>
     Array.from({ length: 100 }, (_, at) => `${name} ${String(at).padStart(2, '0')} é\n`).join('');
   const item = (name: string, keep: Item['keep'], most: number): Item => ({

@@ -30,7 +30,7 @@ test('services of the runlevels that run are well, and what is only started by h
   expect(await serviceProblems(new Map(), root)).toEqual([]);
 });
 
-test('one that does not run is told', async () => {
+test('one that does not run is reported', async () => {
   await rm(join(root, 'run/openrc/started/qx-node'));
   expect(await serviceProblems(new Map(), root)).toEqual(['qx-node is stopped']);
 });

@@ -35,7 +35,7 @@ test.each(CALLS)('%s is a command that there is', async (call) => {
   expect((await called(args)).status).toBeLessThan(2);
 });
 
-test('where nothing is installed that is told, and nothing is done', async () => {
+test('where nothing is installed that is reported, and nothing is done', async () => {
   const { status, said } = await called(['check']);
   expect({ status, said }).toEqual({
     status: 1,

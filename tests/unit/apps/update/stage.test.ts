@@ -122,7 +122,7 @@ describe.each([512, 4096])('on a disk with sectors of %d bytes', (sectorSize) =>
     expect(await boot(device, layout)).toBe('a');
   });
 
-  test('a disk that keeps something else than was written is told', async () => {
+  test('a disk that keeps something else than was written is reported', async () => {
     const lying = {
       ...slot(),
       read: async (offset: number, length: number) => {

@@ -256,7 +256,7 @@ describe('before an activation', () => {
     expect(() => expectGood('a', undefined)).toThrow('the boot state of this disk is damaged');
   });
 
-  test('a full disk for the configuration is told, and nothing is activated', async () => {
+  test('a full disk for the configuration is reported, and nothing is activated', async () => {
     await staged('a');
     const machine = world.machine({ configuration: '/dev/null/nowhere' });
     await expect(activate(machine, world.open('a'), WANTED)).rejects.toThrow();
@@ -283,7 +283,7 @@ describe('after an activation', () => {
     expect((await record()).trial).toBeNull();
   });
 
-  test('whose power was cut before the boot loader was told, that is told', async () => {
+  test('whose power was cut before the boot loader was told, that is reported', async () => {
     await staged('a');
     await activate(world.machine(), world.open('a'), WANTED);
     await writeBootState(world.open('a').efi, { good: 'a', trial: null, left: 0 });
@@ -291,7 +291,7 @@ describe('after an activation', () => {
     expect((await record()).last).toMatchObject({ result: 'not-tried' });
   });
 
-  test('whom the boot loader passed over, that is told', async () => {
+  test('whom the boot loader passed over, that is reported', async () => {
     await staged('a');
     await activate(world.machine(), world.open('a'), WANTED);
     expect(await judged('a')).toBe('told');

@@ -89,7 +89,7 @@ async function configureHost(lines: readonly string[]): Promise<void> {
   await wrapApt(`: "\${APT_CONFIG:=${file}}"; export APT_CONFIG; exec PROGRAM`);
 }
 
-describe('whatever the host’s apt is told,', () => {
+describe('whatever the host’s apt is configured with,', () => {
   const CARELESS = [
     'Acquire::AllowInsecureRepositories "true";',
     'Acquire::AllowWeakRepositories "true";',
@@ -297,7 +297,7 @@ describe('the date of an index', () => {
   });
 });
 
-describe('what stands in the way is told by its cause:', () => {
+describe('what stands in the way is reported by its cause:', () => {
   test.each([
     [401, '', 'the mirror requires authentication (401) (http://127.0.0.1:'],
     [407, '', 'the proxy requires authentication (407) (http://'],

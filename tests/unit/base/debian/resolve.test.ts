@@ -91,7 +91,7 @@ describe('with an apt that answers', () => {
     ]);
   });
 
-  test('a name that it does not know is told with those that are close', async () => {
+  test('a name that it does not know is reported with those that are close', async () => {
     const apt = await fakeApt(answers);
     const unknown = (...names: string[]) => assertKnown(apt, [{ names, where: 'the profile' }]);
     await expect(unknown('bash', 'libvirtt')).rejects.toThrow(
@@ -140,7 +140,7 @@ describe('with an apt that answers', () => {
     expect(await pretendedStatus(apt, [])).toBe('');
   });
 
-  test('an index that cannot be fetched is told with apt’s first complaint', async () => {
+  test('an index that cannot be fetched is reported with apt’s first complaint', async () => {
     const apt = await fakeApt({}, 'update');
     await expect(apt.update()).rejects.toThrow(
       'the package indexes cannot be fetched: broken packages. Check the network',

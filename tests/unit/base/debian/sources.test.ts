@@ -179,7 +179,7 @@ describe('a release is sought', () => {
     'mirror://m.example/list',
     'mirror+file:/nowhere/list',
     'tor+http://x.example',
-  ])('not in %s, which is told', (address) => {
+  ])('not in %s, which is reported', (address) => {
     const { addresses, said } = seek([at(address)]);
     expect(addresses('trixie')).toEqual([ADDRESS]);
     expect(said).toEqual([expect.stringContaining(`apt source ${address} is ignored`)]);

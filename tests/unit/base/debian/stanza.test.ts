@@ -55,7 +55,7 @@ test('a field named as a property of every object is a field like others', () =>
   expect(stanza?.get('tostring')).toBeUndefined();
 });
 
-test('a package without a field it must have is told by name', () => {
+test('a package without a field it must have is reported by name', () => {
   const [bash = new Map(), nameless = new Map()] = parseStanzas('Package: bash\n\nSize: 1', 'x');
   expect(required(bash, 'package')).toBe('bash');
   expect(() => required(bash, 'sha256')).toThrow('package bash has no field sha256. The mirror’s');

@@ -153,7 +153,7 @@ test('what cannot be noted is not done', async () => {
   expect(done).toBe(false);
 });
 
-test('a task without an id is logged and dropped; a bug is told, and its stack logged', async () => {
+test('a task without an id is logged and dropped; a bug is reported, and its stack logged', async () => {
   const { commands, end, lines } = await commander(await temporaryFolder(), async () => {
     throw new TypeError('a bug');
   });

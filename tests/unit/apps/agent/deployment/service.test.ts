@@ -56,7 +56,7 @@ test.concurrent('a deployed agent runs in place of the image’s, survives being
 test.concurrent.each([
   ['deaf', 'it was not ready within 5 s'],
   ['crashes', /it was started 3 times|it was not ready within 5 s/],
-])('an agent that is %s is taken back, and that is told', async (mode, why) => {
+])('an agent that is %s is taken back, and that is reported', async (mode, why) => {
   await using host = await makeOwnHost();
   await using service = await Service.start(host);
   await until(host, '0.1.0');

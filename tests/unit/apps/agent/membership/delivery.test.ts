@@ -30,7 +30,7 @@ async function quiet(agent: Agent): Promise<void> {
   await agent.clock.sleeping();
 }
 
-test('a virtual machine that comes, changes or goes is told at once', async () => {
+test('a virtual machine that comes, changes or goes is reported at once', async () => {
   const { plane, agent } = await members();
   agent.vms = [WEB, MAIL];
   agent.membership.changed();
@@ -47,7 +47,7 @@ test('a virtual machine that comes, changes or goes is told at once', async () =
   expect(recorded(plane)).toEqual(['mail 5']);
 });
 
-test('a pool that is unmounted is told at once; one that only fills up is not', async () => {
+test('a pool that is unmounted is reported at once; one that only fills up is not', async () => {
   const { plane, agent } = await members();
   agent.pools = [{ ...DATA, used: DATA.used + 1, available: DATA.available - 1 }];
   agent.membership.changed();
@@ -158,7 +158,7 @@ test('an event that libvirt never sent is found after the next heartbeat', async
   expect(recorded(plane)).toEqual(['web 6']);
 });
 
-test('an hour away: each object is told once, as it is now, and nothing is lost', async () => {
+test('an hour away: each object is reported once, as it is now, and nothing is lost', async () => {
   const { plane, agent } = await members();
   await plane.door.close();
   for (let passed = 0; passed < 3_600_000; ) {

@@ -68,7 +68,7 @@ test('of two hosts with the same disk each is heard while it speaks', async () =
   await heard(plane, agent);
 });
 
-test('a disk that takes no count of starts does not silence the host, and is told', async () => {
+test('a disk that takes no count of starts does not silence the host, and is reported', async () => {
   const { plane, agent } = await members();
   await agent.stop();
   await rm(`${agent.folder}/epoch`);

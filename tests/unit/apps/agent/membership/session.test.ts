@@ -58,7 +58,7 @@ test('heartbeats come at the interval that the control plane asks for', async ()
   expect(await agent.clock.sleeping()).toBe(3_600_000);
 });
 
-test('a changed management address is told at once, and each heartbeat detects it anew', async () => {
+test('a changed management address is reported at once, and each heartbeat detects it anew', async () => {
   const { plane, agent } = await members();
   expect(heartbeat(await plane.answered('heartbeat', 1)).managementAddress).toBe('192.0.2.10');
   agent.address = '192.0.2.99';

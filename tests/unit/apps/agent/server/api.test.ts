@@ -78,7 +78,7 @@ test('a VM is defined, started, shut down, destroyed and undefined', async () =>
   expect((await send('GET /v1/vms')).text).not.toContain(id);
 });
 
-test('a pool is made and taken away; what stands against it is told with what to do', async () => {
+test('a pool is made and taken away; what stands against it is reported with what to do', async () => {
   const { around, send } = await agentIn();
   const add = (body: unknown) => send('POST /v1/storage-pools', JSON.stringify(body));
   const isos = { action: 'create', pool: { name: 'isos', directory: '/data/isos' } };

@@ -47,7 +47,7 @@ test('a data disk that cannot be used, and memory for changes that is nearly ful
   });
 });
 
-test('everything that is missing is told, in its own words', async () => {
+test('everything that is missing is reported, in its own words', async () => {
   const around = world();
   around.address = null;
   around.libvirt = { available: false, problem: 'libvirt is not running' };

@@ -128,7 +128,7 @@ test('what is no TLS ends its connection, and nothing else', async () => {
   expect((await ask({ port, ca, authorization: `Bearer ${TOKEN}` })).status).toBe(200);
 });
 
-test('a port that is taken is told, and opened once it is free', async () => {
+test('a port that is taken is reported, and opened once it is free', async () => {
   const [folder, port] = [await temporaryFolder(), await freePort()];
   const other = createServer().listen(port);
   const metrics = await opened(folder, port);
@@ -140,7 +140,7 @@ test('a port that is taken is told, and opened once it is free', async () => {
   expect(metrics.problem()).toBeUndefined();
 });
 
-test('a firewall that cannot be opened is told, and nothing listens then', async () => {
+test('a firewall that cannot be opened is reported, and nothing listens then', async () => {
   const [folder, port] = [await temporaryFolder(), await freePort()];
   const metrics = await opened(folder, port, 'echo "no such table" >&2; exit 1');
   await metrics.said(/metrics are not served at port \d+: .*no such table/);

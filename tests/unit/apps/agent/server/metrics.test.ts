@@ -49,7 +49,7 @@ test('the agent tells metrics of host, VMs and pools', async () => {
   }
 });
 
-test('without libvirt no count of VMs is told, not even 0', async () => {
+test('without libvirt no count of VMs is reported, not even 0', async () => {
   const around = world();
   around.libvirt = { available: false, problem: 'gone' };
   around.vms = [];

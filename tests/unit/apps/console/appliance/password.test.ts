@@ -25,7 +25,7 @@ test('a password goes by standard input, never as an argument', async () => {
   expect(await readFile(told, 'utf8')).toBe("set\nit's $HOME\n");
 });
 
-test('what is to be minded is told', async () => {
+test('what is to be minded is reported', async () => {
   const warning = await program('echo "qx-password: it lasts until the next boot" >&2');
   expect(await setPassword('password', { signal, program: warning })).toEqual([
     'it lasts until the next boot',

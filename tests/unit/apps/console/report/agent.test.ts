@@ -12,7 +12,7 @@ test('that virtual machines do not outlive a restart takes a line, and that they
   ]);
 });
 
-test('the memory for changes is told before it is full', () => {
+test('the memory for changes is reported before it is full', () => {
   const host = { ...HOST, disks: [], nics: [] };
   const told = (used: number) =>
     machineRows({ ...host, changes: { total: 1_000_000, used } }).filter(

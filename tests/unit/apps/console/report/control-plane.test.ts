@@ -42,7 +42,7 @@ test('what nobody has asked is not told as well', () => {
   expect(persistenceText({ ...READY, persistent: undefined })).toBe('not known');
 });
 
-test('why it cannot serve, and which service fails, is told with the age of the answer', () => {
+test('why it cannot serve, and which service fails, is reported with the age of the answer', () => {
   expect(readinessTexts({ ...READY, ready: false, problem: 'a newer schema' })).toEqual([
     'not ready (1.2.0), schema version 10',
     'a newer schema',

@@ -6,7 +6,7 @@ import { NETWORK } from '../../../../screens/machine.ts';
 const [CARD] = NETWORK.interfaces;
 const ETH0: Interface = { ...CARD!, dhcp: { pid: 7, lease: null } };
 
-test('what somebody should see to is told: files that count for nothing, refusals, changes to confirm', () => {
+test('what somebody should see to is reported: files that count for nothing, refusals, changes to confirm', () => {
   const network = { ...NETWORK, problems: [] };
   expect(networkProblems({ ...network, interfaces: [ETH0] })).toEqual([]);
   const rejected = '/quantix/network/eth0.conf.rejected:1: not a line KEY=value';
