@@ -19,7 +19,7 @@ export const mirrorCommand = defineCommand({
       })
       .option('key-name', {
         type: 'string',
-        describe: 'File name of the public key, as machines that trust it have it',
+        describe: 'File name of the public key on the machines that trust it',
         defaultDescription: 'name of the key and .pub',
       })
       .check(givenOnce('output', 'key', 'key-name')),

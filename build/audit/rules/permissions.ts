@@ -14,7 +14,8 @@ export function unexpectedSetuid({ tree, entries }: Survey, { setuid }: AuditOpt
     present.add(path);
     if (wanted.has(path)) continue;
     const bit = (mode & SETUID) === 0 ? 'set-gid' : 'set-uid';
-    const fix = 'Drop it, take the bit away, or add it to `setuid` of the profile with the reason.';
+    const fix =
+      'Drop the file, remove the bit, or add the file to `setuid` of the profile with the reason.';
     findings.push({
       rule: 'setuid',
       path,

@@ -14,13 +14,13 @@ const setup: Setup = {
 const medium: Machine['medium'] = { as: 'cdrom', image: '/tmp/x.iso' };
 const machine: Machine = { firmware: 'bios', medium };
 
-/** What stands behind each occurrence of an option. */
+/** The values of all occurrences of an option. */
 function values(option: string, of: Partial<Machine> = {}, by: Partial<Setup> = {}): string[] {
   const args = machineArguments({ ...machine, ...of }, { ...setup, ...by });
   return args.flatMap((word, index) => (args[index - 1] === option ? [word] : []));
 }
 
-test('without wishes it has two CPUs, two gibibytes and nothing that was not asked for', () => {
+test('by default it has two CPUs, two gibibytes and nothing else', () => {
   expect([values('-smp'), values('-m')]).toEqual([['2'], ['2048']]);
   expect([values('-smp', { cpus: 4 }), values('-m', { memory: 512 })]).toEqual([['4'], ['512']]);
   expect(machineArguments(machine, setup)).toContain('-nodefaults');
@@ -35,14 +35,14 @@ test('it runs on the CPU or by translation', () => {
   ]);
 });
 
-test('the watchdog of a q35 restarts it where that is wanted', () => {
+test('the watchdog of a q35 restarts it on request', () => {
   const reboots = ['ICH9-LPC.noreboot=false'];
   expect(values('-global', { board: 'q35', watchdog: true }, {})).toEqual(reboots);
   expect(values('-global', { board: 'pc', watchdog: true }, {})).toEqual([]);
   expect(values('-global', { board: 'q35' }, {})).toEqual([]);
 });
 
-test('one in which KVM is to work has AMD’s instructions for that, where its CPU is translated', () => {
+test('a machine with nested KVM has AMD’s instructions for it, if its CPU is emulated', () => {
   const nesting = (acceleration: Setup['acceleration']) =>
     values('-cpu', { nesting: true }, { acceleration });
   expect(nesting('kvm')).toEqual(['host']);
@@ -77,7 +77,7 @@ test.each([
 test.each([
   ['scsi', 'virtio-scsi-pci'],
   ['usb', 'qemu-xhci'],
-] as const)('the controller of %s is there once, where it is needed', (bus, controller) => {
+] as const)('the controller of %s exists once, if it is needed', (bus, controller) => {
   const disks = [{ file: '/d', format: 'raw', bus } as const];
   const controllers = (of: Partial<Machine>) =>
     values('-device', of).filter((one) => one === controller);
@@ -85,7 +85,7 @@ test.each([
   expect(controllers({})).toHaveLength(0);
 });
 
-test('a kernel may be handed over, with or without initramfs and CD', () => {
+test('a kernel can be booted directly, with or without initramfs and CD', () => {
   const kernel = { as: 'kernel', kernel: '/k', cmdline: 'a b' } as const;
   const plain = { medium: kernel };
   expect([values('-kernel', plain), values('-append', plain)]).toEqual([['/k'], ['a b']]);
@@ -143,7 +143,7 @@ test('disks are on the buses they are meant for, each with a serial number', () 
   );
 });
 
-test('a disk that a machine boots from is written as it is said to be, and has sectors as it is said', () => {
+test('the boot disk has the requested persistence and sector size', () => {
   const booted = (more: object) => {
     const medium = { as: 'disk', bus: 'nvme', image: '/d', ...more } as const;
     return [values('-drive', { medium })[0], values('-device', { medium })[1]];
@@ -189,7 +189,7 @@ test('a machine for another CPU has that one’s program, firmware and devices',
   expect(devices).toContain('usb-kbd');
 });
 
-test('machines on one segment hear each other by a port of this host alone, each with a card of its own', () => {
+test('machines on one segment are connected through a port of this host only, each with its own card', () => {
   const segment = { port: 4000, mac: '52:54:00:77:00:01' };
   expect(values('-netdev', { segment })).toEqual([
     'socket,id=net0,mcast=239.77.83.1:4000,localaddr=127.0.0.1',

@@ -7,7 +7,7 @@ import { runConsole } from './run.ts';
 
 const LEFT_EMPTY = '\x7f'.repeat(40);
 
-test('a static address is set by typing, and what qx-network says of it is shown', async () => {
+test('a static address is typed and set, and the answer of qx-network is shown', async () => {
   const { deps, calls } = machine();
   const { terminal } = runConsole(deps);
   terminal.type('2');
@@ -25,13 +25,13 @@ test('a static address is set by typing, and what qx-network says of it is shown
   await terminal.see(/s Static {3}d DHCP/);
 });
 
-/** The command of qx-network that a call was, as it is typed. */
+/** Formats a call as the command line of qx-network. */
 function commandOf([name, command]: Call): string {
   const { args } = z.object({ args: z.array(z.string()) }).parse(command);
   return name === 'changeNetwork' ? args.join(' ') : name;
 }
 
-test('a change of address is on trial unless one says otherwise, and is confirmed by one key', async () => {
+test('a change of address is on trial by default, and is confirmed by one key', async () => {
   const { deps, calls } = machine({ passwordState: async () => 'set' });
   const { terminal } = runConsole(deps);
   terminal.type('2');
@@ -74,7 +74,7 @@ test('the seconds of a trial are counted, and when they are over nothing can be 
   });
 });
 
-/** Forms of an interface, what is typed into them, and the command that comes of it. */
+/** Forms of an interface, the keys that are typed, and the resulting command. */
 test.each([
   [
     'IPv6, static',
@@ -303,7 +303,7 @@ test('without a disk for settings a change lasts for the session, and that is sa
   expect(await terminal.see(/comes back/)).toContain('until the next restart');
 });
 
-test('the management network is tested when somebody asks, and what was seen before is not shown as what is', async () => {
+test('the management network is tested on request, and an earlier result is not shown as the present one', async () => {
   let asked = 0;
   const seen = async () => {
     asked += 1;
@@ -323,7 +323,7 @@ test('the management network is tested when somebody asks, and what was seen bef
   expect(asked).toBe(2);
 });
 
-test('the machine is named by typing, and a name that is none is not taken', async () => {
+test('the host name is typed and set, and an invalid one is refused', async () => {
   const { deps, calls } = machine();
   const { terminal } = runConsole(deps);
   await terminal.see(/backup/);
@@ -346,7 +346,7 @@ test('a keyboard layout is chosen from those that there are', async () => {
   expect(calls).toEqual([['run', { program: 'qx-keyboard', args: ['de'] }]]);
 });
 
-test('time servers are named by typing, or none is asked', async () => {
+test('time servers are typed and set, or switched off', async () => {
   const { deps, calls } = machine();
   const { terminal } = runConsole(deps);
   terminal.type('6t');

@@ -73,7 +73,7 @@ test('the text console of a machine that runs is opened by leaving, with root’
   expect(calls).toEqual([['leaveForConsole', { id: expect.any(String), name: 'web' }]]);
 });
 
-test('without libvirt the reason is shown, and of a machine that it does not describe what is known', async () => {
+test('without libvirt the reason is shown, and a machine that it does not describe is shown as far as known', async () => {
   const none = vmsOf({ libvirt: { available: false, problem: 'libvirt is not running' }, vms: [] });
   await on('6v', /Not known: libvirt is not running/, none);
   const vm = { id: 'a', name: 'ghost', cpus: 0, memory: 0, persistent: false, autostart: false };
@@ -149,7 +149,7 @@ test('a pool is made of a disk whose serial number was typed, imported, and take
   ]);
 });
 
-test('the support bundle goes to the stick that was chosen; without one it is told how else', async () => {
+test('the support bundle goes to the chosen stick; without one another way is shown', async () => {
   const { terminal, calls } = await on('6b', /LOGS/);
   terminal.type('\r');
   await terminal.see(/is on it/);
@@ -223,7 +223,7 @@ test('a token on a stick is read, compared, and used', async () => {
   ]);
 });
 
-test('a control plane is left after a question, where it is gone for good without telling it', async () => {
+test('a control plane is left after a question, also without notifying it if it is gone for good', async () => {
   const { terminal, calls } = await on('6c', /j Join/);
   terminal.type('l');
   await terminal.see(/Leave 10.0.0.2\?/);
@@ -283,7 +283,7 @@ test('the first password is made behind root’s, and shown with the address and
 test.each([
   [{ open: true, people: { port: 8443, fingerprint: 'ab'.repeat(32) } }, /\[2001:db8::7\]:8443/],
   [{ open: true, people: null }, /not served at the moment/],
-])('the address of people is told as it is: %j', async (firstLogIn, seen) => {
+])('the address of the API for people is shown in each state: %j', async (firstLogIn, seen) => {
   const host = async () => ({ ...HOST, managementAddress: '2001:db8::7' });
   const { deps } = machine({
     facts: { ...CONTROL_PLANE, host, firstLogIn: async () => firstLogIn },

@@ -172,7 +172,7 @@ describe('hosts that do not know the new address', () => {
     expect(site.done).toEqual([`plan ${NEW}`, 'withdrawn']);
   });
 
-  test('do not hinder whoever wants it nevertheless', async () => {
+  test('do not prevent a change that is forced', async () => {
     site.agrees = true;
     expect(await site.change()).toMatchObject({ outcome: 'changed', missing: ['off'] });
   });
@@ -187,7 +187,7 @@ test('what the network refuses changes nothing, and hosts are told so', async ()
   expect(site.done).toEqual([`plan ${NEW}`, 'withdrawn']);
 });
 
-test('a confirmation that comes too late is no confirmation', async () => {
+test('a confirmation that comes too late has no effect', async () => {
   site.returning(site.host('alpha'), 5);
   const confirm = async () => {
     throw new NetworkError('eth0: no change is waiting to be confirmed');

@@ -40,14 +40,14 @@ test.each([
   [pool('../x', PoolType.NFS, 'a:/b'), 'must be letters'],
   [pool('mine', PoolType.NFS, 'a:/b'), 'mine has the same name or place'],
   [pool('x', PoolType.DIRECTORY, '/data/mine'), 'mine has the same name or place'],
-])('%j is left out and told, the others are not', (odd, words) => {
+])('%j is left out and reported, the others are not', (odd, words) => {
   const mine = { name: 'mine', directory: '/data/mine' };
   const { pools, problems } = toDeclarations([odd, pool('nas', PoolType.NFS, 'n:/b')], [mine]);
   expect(pools).toEqual([{ name: 'nas', nfs: 'n:/b' }]);
   expect(problems).toEqual([expect.stringContaining(words)]);
 });
 
-test('what was assigned is known after a restart; a file that is damaged is as good as none', async () => {
+test('assigned pools are known after a restart; a damaged file counts as none', async () => {
   const folder = await temporaryFolder();
   const file = join(folder, 'assigned-pools.json');
   expect(await readAssigned(file)).toEqual([]);

@@ -10,7 +10,7 @@ import { temporaryFolder } from '../../../folder.ts';
 
 const signal = AbortSignal.any([]);
 
-/** A qx-password that does this. */
+/** Makes a qx-password that runs a script. */
 async function program(script: string): Promise<string> {
   const file = join(await temporaryFolder(), 'qx-password');
   await writeFile(file, `#!/bin/sh\n${script}\n`);
@@ -25,7 +25,7 @@ test('a password goes by standard input, never as an argument', async () => {
   expect(await readFile(told, 'utf8')).toBe("set\nit's $HOME\n");
 });
 
-test('what is to be minded is reported', async () => {
+test('a warning is shown', async () => {
   const warning = await program('echo "qx-password: it lasts until the next boot" >&2');
   expect(await setPassword('password', { signal, program: warning })).toEqual([
     'it lasts until the next boot',
@@ -38,7 +38,7 @@ test('a password is right by exit status 0 and wrong by 1', async () => {
 });
 
 test.each(['exit 2', 'echo "only root" >&2; exit 1', 'kill -9 $$'])(
-  'a check that does not come off (%s) is no answer',
+  'a check that fails (%s) is no answer',
   async (script) => {
     const checked = checkPassword('x', { signal, program: await program(script) });
     await expect(checked).rejects.toThrow(/qx-password/);
@@ -55,6 +55,6 @@ test.each([
   expect(await passwordState({ signal, program: await program(script) })).toEqual(state);
 });
 
-test('a program that is not there is no empty password', async () => {
+test('a missing program does not count as an empty password', async () => {
   await expect(passwordState({ signal, program: '/nonexistent' })).rejects.toThrow('not installed');
 });

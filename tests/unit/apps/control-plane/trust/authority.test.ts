@@ -30,7 +30,7 @@ async function made(): Promise<Authority> {
 }
 
 describe('the certificate authority', () => {
-  test('is made once, is root’s alone, and is the same ever after', async () => {
+  test('is made once, is readable by root only, and stays the same', async () => {
     const file = `${await temporaryFolder()}/vdc/ca.pem`;
     const first = await openAuthority(file);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
@@ -60,7 +60,7 @@ describe('the certificate authority', () => {
     expect(() => new Authority(`${a.key}\n${a.certificate}\n${b.key}`, 'ca.pem')).toThrow(/whole/);
   });
 
-  test('that cannot be read is told by its name', async () => {
+  test('that cannot be read is reported with its file name', async () => {
     const folder = await temporaryFolder();
     await expect(openAuthority(folder)).rejects.toThrow(/cannot be read: EISDIR/);
   });

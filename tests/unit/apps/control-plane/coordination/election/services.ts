@@ -9,20 +9,20 @@ import { FencedError } from '../../../../../../apps/control-plane/database/repos
 import { ControlPlaneError } from '../../../../../../apps/control-plane/error.ts';
 import type { Program, World } from './world.ts';
 
-/** How a call fares: milliseconds until it is done, and until its answer is there. */
+/** Fate of a call: milliseconds until it takes effect, and until its answer arrives. */
 export interface Fate {
   readonly there: number;
   readonly back: number;
   readonly lost: 'nothing' | 'request' | 'answer';
 }
 
-/** Milliseconds after which a caller of etcd, and of PostgreSQL, waits no more; what it asked for may still be done. */
+/** Milliseconds after which a caller of etcd or PostgreSQL gives up; the request may still take effect. */
 const ETCD_DEADLINE = 3_000;
 const POSTGRESQL_DEADLINE = 15_000;
 
 const SWIFT: Fate = { there: 1, back: 1, lost: 'nothing' };
 
-/** The ways to both services; each call meets the next fate, and none when they are used up. */
+/** The connections to both services; each call meets the next fate, and no fault when they are used up. */
 export class Ways {
   readonly #world: World;
   readonly #fates: Fate[];
@@ -32,7 +32,7 @@ export class Ways {
     this.#fates = [...fates];
   }
 
-  /** From now on all goes well. */
+  /** No faults from now on. */
   calm(): void {
     this.#fates.length = 0;
   }
@@ -86,12 +86,12 @@ export class SimulatedEtcd {
     this.#ways = ways;
   }
 
-  /** It tells of no change any more, as one does that has forgotten what was asked for from. */
+  /** Ends its watches, as etcd does if it has compacted the requested revision. */
   forgetChanges(): void {
     this.#forgetsChanges = true;
   }
 
-  /** It answers nobody. */
+  /** Does not answer. */
   stop(): void {
     this.#isDown = true;
   }
@@ -100,7 +100,7 @@ export class SimulatedEtcd {
     this.#isDown = false;
   }
 
-  /** Its folder is set aside: it counts from 1 again, and knows of no lease. */
+  /** Its folder is set aside: revisions start at 1 again, and there is no lease. */
   empty(): void {
     this.#leases.clear();
     this.#revision = 1;
