@@ -14,7 +14,7 @@ const CALM = 20;
 const SPAN = 60_000;
 /** Milliseconds that anything may take at most. */
 const PATIENCE = 300_000;
-/** Milliseconds between two looks. */
+/** Milliseconds between two checks. */
 const LOOK = 50;
 
 /**

@@ -4,7 +4,7 @@ import type { Plane } from './plane.ts';
 
 /** The newest form of hashes. */
 const FORM = 1;
-/** Milliseconds between two looks. */
+/** Milliseconds between two checks. */
 const LOOK = 250;
 /** Differences that are told, at most. */
 const MOST_TOLD = 20;

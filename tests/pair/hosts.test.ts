@@ -34,7 +34,7 @@ const plain = (address: string) => address.replace(/\/.*/, '');
 
 const VM = '9f1b2c3d-0000-4000-8000-00000000abcd';
 
-/** A machine that runs its firmware for ever. */
+/** A machine that stays in its firmware. */
 const DEFINITION =
   `<domain type="qemu"><name>loop</name><uuid>${VM}</uuid><memory unit="MiB">32</memory><vcpu>1</vcpu>` +
   '<os><type arch="x86_64" machine="pc">hvm</type></os></domain>';

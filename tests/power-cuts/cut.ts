@@ -7,14 +7,14 @@ import { Random } from '../fuzz/random.ts';
 import { type Forecast, forecast, type Known, type Outcome, type SlotContent } from './oracle.ts';
 import { numberOf, type Operation, readUnits, type Sectors, UNIT } from './sectors.ts';
 
-/** What was done to a disk, and what must be true of it at any cut. */
+/** Operations on a disk, and the conditions that must hold after any cut. */
 export interface Story {
   shape: { bytes: number; sectorSize: number };
   layout: DiskLayout;
   /** The disk before. */
   start: Sectors;
   operations: readonly Operation[];
-  /** Name → image; all of one length. */
+  /** Name → image; all have the same length. */
   images: Readonly<Record<string, Buffer>>;
   known: Omit<Known, 'contentOf'>;
   /** Whether configuration and data must stay as they are, and found by the table. */
@@ -25,13 +25,13 @@ export interface CutOptions {
   /** Cuts at each operation. */
   each: number;
   seed: number;
-  /** Gets the disk after some of the cuts: it goes on from there. */
+  /** Called with the disk after some of the cuts, to continue from there. */
   resume?: ((sectors: Sectors, seed: number) => Promise<void>) | undefined;
   /** One of how many cuts is resumed. */
   resumeEvery?: number;
 }
 
-/** Thrown for a cut that leaves a disk that it must not leave. */
+/** Thrown for a cut that leaves a disk in a forbidden state. */
 export class CutFinding extends Error {}
 
 /**
@@ -88,13 +88,13 @@ function stateKey({ state }: Forecast): string {
   return JSON.stringify(state ?? null);
 }
 
-/** Parts of a disk that are told apart by their content only. */
+/** Parts of a disk that are distinguished only by their content. */
 const PARTS = ['rest', 'a', 'b', 'configuration', 'data'] as const;
 
 class CutDisk {
   readonly #story: Story;
   readonly #durable: Sectors;
-  /** Contents that each unit was given since the last flush, and by which request. */
+  /** Contents written to each unit since the last flush, with the request. */
   readonly #pending = new Map<number, { content: number; request: number }[]>();
   #requests = 0;
   readonly #sums = new Int32Array(PARTS.length * 2);
@@ -176,14 +176,14 @@ class CutDisk {
     this.#pending.clear();
   }
 
-  /** All that waits, as if it were flushed. */
+  /** Everything pending, as if it were flushed. */
   all(): Sectors {
     const chosen: Sectors = new Map();
     for (const [unit, versions] of this.#pending) chosen.set(unit, versions.at(-1)?.content ?? 0);
     return chosen;
   }
 
-  /** Some of what waits: any units, whole requests, or all up to a request that is torn. */
+  /** A part of the pending writes: any units, whole requests, or all up to a torn request. */
   choose(random: Random): Sectors {
     const chosen: Sectors = new Map();
     const [way, share, salt] = [random.below(3), 1 + random.below(9), random.below(1 << 30)];
@@ -202,7 +202,7 @@ class CutDisk {
     return chosen;
   }
 
-  /** Sums of the contents of the disk's parts, with some of what waits. */
+  /** Sums of the contents of the disk's parts, with a part of the pending writes. */
   sumsWith(chosen: Sectors): Int32Array {
     const sums = this.#sums.slice();
     for (const [unit, content] of chosen) {
@@ -241,7 +241,7 @@ class CutDisk {
     return forecast(device, { ...known, contentOf: (slot) => this.#contentOf(slot, sums) });
   }
 
-  /** What a forecast says that must not be. */
+  /** Forbidden results of a forecast. */
   problem(
     seen: Forecast,
     sums: Int32Array,

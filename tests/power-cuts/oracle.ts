@@ -14,29 +14,29 @@ export type SlotContent = { sha256: string } | 'nothing' | 'parts';
 /** What a boot by a firmware comes to: an image by its SHA-256, nothing, or something broken. */
 export type Outcome = { image: string } | { nothing: true } | { broken: string };
 
-/** What a disk does, looked at with the power off. */
+/** Analysis of a disk whose power is off. */
 export interface Forecast {
   /** Its partitions, as the kernel sees them. */
   layout: DiskLayout | undefined;
   /** The boot state; undefined if there is none, or nothing to read it from. */
   state: BootState | undefined;
-  /** What BIOS and UEFI boot, in all ways that it can come. */
+  /** All possible results of a boot under BIOS and UEFI. */
   bios: readonly Outcome[];
   uefi: readonly Outcome[];
-  /** Trailers that promise what the slot has not. */
+  /** Trailers that do not match the content of their slot. */
   lies: readonly Slot[];
 }
 
-/** What cannot be told from a disk's tables. */
+/** Facts that the tables of a disk do not contain. */
 export interface Known {
   /** What is in a slot. */
   contentOf(slot: Slot): SlotContent | Promise<SlotContent>;
-  /** Files of the EFI partition that must be whole for GRUB to come to its decision. */
+  /** Files of the EFI partition that GRUB needs for its decision. */
   loader: { path: string; bytes: Buffer };
   config: { path: string; bytes: Buffer };
   /** The same under UEFI, where the loader is shim: GRUB, and what that reads first; none where the loader is GRUB. */
   afterShim: readonly { path: string; bytes: Buffer }[];
-  /** GRUB for BIOS as it is on disk, but for the place of its rest. */
+  /** GRUB for BIOS as it is on disk, except for the location of its second part. */
   core: Buffer | undefined;
 }
 
@@ -125,7 +125,7 @@ function choices(
   return outcomes;
 }
 
-/** What a BIOS comes to before GRUB's core reads the disk; undefined if it gets there. */
+/** Result of a BIOS boot that fails before GRUB's core reads the disk; undefined if it gets there. */
 async function biosFirst(device: BlockDevice, { core }: Known): Promise<Outcome | undefined> {
   const mbr = await readBytes(device, 0, 512);
   if (mbr.subarray(0, BOOT_CODE_BYTES).every((byte) => byte === 0)) return { nothing: true };
@@ -139,7 +139,7 @@ async function biosFirst(device: BlockDevice, { core }: Known): Promise<Outcome 
   return same ? undefined : { broken: 'core.img is not whole' };
 }
 
-/** A file's content, or why there is none. */
+/** The content of a file, or the reason why there is none. */
 async function fileIn(efi: BlockDevice, path: string): Promise<Buffer | 'unreadable' | 'missing'> {
   try {
     const file = await locateFile(efi, path);

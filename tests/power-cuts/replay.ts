@@ -21,7 +21,7 @@ import { type Forecast, forecast, type Known, type SlotContent } from './oracle.
 import { UNIT } from './sectors.ts';
 import { type LogEntry, WriteLog } from './write-log.ts';
 
-/** What QEMU kept of a guest's disk, and what must be true of it at any cut. */
+/** QEMU's recording of a guest's disk, and the conditions that must hold after any cut. */
 export interface Recording {
   /** The log of QEMU's blklogwrites. */
   log: string;
@@ -64,7 +64,7 @@ export interface ReplayOptions {
   onCut?: ((cut: ReplayedCut) => Promise<void> | void) | undefined;
 }
 
-/** What a replay came to. */
+/** Result of a replay. */
 export interface ReplayReport {
   entries: number;
   flushes: number;
@@ -156,7 +156,7 @@ interface Likeness {
   file: number;
   bytes: number;
   equal: Uint8Array;
-  /** Units that differ, of what is durable. */
+  /** Durable units that differ. */
   differing: number;
 }
 
@@ -189,7 +189,7 @@ class ReplayedDisk implements Disposable {
   #hasOverlaps = false;
   /** Chosen units outside the images: unit → place in the log; null for zeros. */
   #chosen = new Map<number, number | null>();
-  /** What was chosen, in order. */
+  /** The chosen units, in order. */
   #picked: Picked[] = [];
 
   static async open(recording: Recording, log: WriteLog, work: string): Promise<ReplayedDisk> {
@@ -290,7 +290,7 @@ class ReplayedDisk implements Disposable {
     return equal;
   }
 
-  /** Adds what a guest did to what waits; a flush writes all of that. */
+  /** Adds an operation of a guest to the pending ones; a flush writes all of these. */
   apply(entry: LogEntry): void {
     if (entry.bytes > 0) {
       const unit = entry.offset / UNIT;
@@ -310,12 +310,12 @@ class ReplayedDisk implements Disposable {
       this.#hasOverlaps ||= this.#waiting.some(
         ({ offset, bytes }) => begin < offset + bytes && end > offset,
       );
-      // It waits on, as what lies below those before it must not come back.
+      // It stays pending, because the content below the earlier ones must not reappear.
       if (entry.forced) this.#settle(request);
       this.#waiting.push(request);
     }
     if (!entry.flushes) return;
-    // What a flush carries itself comes after it.
+    // Data of the flush itself follows it.
     const own = entry.bytes > 0 ? this.#waiting.splice(-1) : [];
     for (const request of this.#waiting) this.#settle(request);
     this.#waiting = own;
@@ -372,7 +372,7 @@ class ReplayedDisk implements Disposable {
     this.#pick(() => null);
   }
 
-  /** Some of what waits: any units, whole requests, or all up to a request that is torn. */
+  /** A part of the pending writes: any units, whole requests, or all up to a torn request. */
   choose(random: Random): void {
     const [way, share] = [random.below(4), 1 + random.below(9)];
     const last = random.below(this.#waiting.length + 1);
@@ -505,7 +505,7 @@ class ReplayedDisk implements Disposable {
     return { bios, uefi };
   }
 
-  /** Writes the disk as it would be. */
+  /** Writes the resulting disk. */
   writeTo(file: string): void {
     execFileSync('cp', ['--sparse=always', '--reflink=auto', this.#path, file]);
     const target = openSync(file, 'r+');
@@ -569,7 +569,7 @@ class ReplayedDisk implements Disposable {
 /** Sectors of a disk as it really is; ext4 has its superblock, of 1024 bytes, written whole or not at all. */
 const BLOCK_UNITS = 4096 / UNIT;
 
-/** Has the units of a block share one fate. */
+/** Makes all units of a block survive or be lost together. */
 function wholeBlocks(units: Uint8Array, offset: number): void {
   const before = (offset / UNIT) % BLOCK_UNITS;
   for (let at = 0; at < units.length; at += 1) {

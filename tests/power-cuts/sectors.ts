@@ -1,9 +1,9 @@
 import { assertInside, type BlockDevice } from '../../build/disk/block-device.ts';
 
-/** What a disk writes whole or not at all, whatever its logical sectors have. */
+/** Size of an atomic write in bytes, whatever the logical sector size. */
 export const UNIT = 512;
 
-/** Contents of units, each kept once: number 0 is zeros. */
+/** Contents of units, each stored once: number 0 is zeros. */
 const contents: Buffer[] = [Buffer.alloc(UNIT)];
 const numbers = new Map<string, number>([[contents[0]?.toString('latin1') ?? '', 0]]);
 
@@ -17,7 +17,7 @@ export function numberOf(unit: Buffer): number {
   return contents.length - 1;
 }
 
-/** What is read where units have contents of these numbers. */
+/** The bytes of units with these content numbers. */
 export function readUnits(
   contentAt: (unit: number) => number,
   offset: number,
@@ -32,7 +32,7 @@ export function readUnits(
   return result;
 }
 
-/** A disk as numbers of the contents of its units; those that are not there are zeros. */
+/** A disk as the content numbers of its units; missing ones are zeros. */
 export type Sectors = Map<number, number>;
 
 /** Something that happened to a disk. */
@@ -42,7 +42,7 @@ export type Operation =
   /** What may boot from here on, by the names of images; null for nothing. */
   | { type: 'mark'; boots: readonly (string | null)[] };
 
-/** A disk that keeps what happened to it. */
+/** A disk that records its operations. */
 export class RecordingDevice implements BlockDevice {
   readonly bytes: number;
   readonly sectorSize: number;
@@ -71,7 +71,7 @@ export class RecordingDevice implements BlockDevice {
     this.operations.push({ type: 'flush' });
   }
 
-  /** Says what may boot if the power goes from now on. */
+  /** Sets what may boot after a power cut from now on. */
   mark(...boots: (string | null)[]): void {
     this.operations.push({ type: 'mark', boots });
   }

@@ -18,7 +18,7 @@ import { RecordingDevice, type Sectors } from './sectors.ts';
 
 const MIB = 1024 * 1024;
 export const SECTOR_SIZES = [512, 4096] as const;
-/** No whole sectors, and more than one piece of what writes them. */
+/** Not a multiple of sectors, and more than one piece for the writer. */
 const IMAGE_BYTES = MIB + 300_001;
 
 export const IMAGES = { one: noise(1), two: noise(2), three: noise(3) } as const;
@@ -137,7 +137,7 @@ export async function writeImage(part: BlockDevice, name: ImageName): Promise<vo
   }
 }
 
-/** Where a disk is in its life. */
+/** State of a disk in its life cycle. */
 interface Standing {
   good: { slot: Slot; name: ImageName };
 }
@@ -158,7 +158,7 @@ export class Teller {
     return partOf(this.device, this.layout, 'efi');
   }
 
-  /** Brings an image to the slot that is not good, and has it tried. */
+  /** Writes an image to the slot that is not confirmed, and activates it. */
   async update({ good }: Standing, name: ImageName): Promise<{ slot: Slot; name: ImageName }> {
     const to = { slot: good.slot === 'a' ? 'b' : 'a', name } as const;
     this.device.mark(good.name);
@@ -179,7 +179,7 @@ export class Teller {
     return bootOnce(this.device, this.layout);
   }
 
-  /** Writes to configuration as ext4 does: not at all in order, and flushed now and then. */
+  /** Writes to the configuration as ext4 does: out of order, and flushed occasionally. */
   async changeConfiguration(): Promise<void> {
     const part = partOf(this.device, this.layout, 'configuration');
     for (const at of [64, 3, 900, 64, 12, 7]) {

@@ -8,16 +8,16 @@ const [FLUSH, FUA, DISCARD] = [1n, 2n, 4n];
 /** Fields of an entry: sector, sectors, flags, length of a mark; u64 each, little-endian. */
 const ENTRY_BYTES = 32;
 
-/** Something that a guest did to its disk, in the order in which it was done. */
+/** An operation of a guest on its disk; the log has them in order. */
 export interface LogEntry {
-  /** Where on the disk, and how much, bytes. */
+  /** Position and length on the disk in bytes. */
   offset: number;
   bytes: number;
   /** Where in the log the bytes are; null for a discard, whose bytes are zeros. */
   data: number | null;
-  /** Whether all that was done before it is on the medium. */
+  /** Whether all earlier operations are on the medium. */
   flushes: boolean;
-  /** Whether it is on the medium itself. */
+  /** Whether this operation itself is on the medium. */
   forced: boolean;
 }
 

@@ -49,7 +49,7 @@ function unflushed(device: BlockDevice): BlockDevice {
   };
 }
 
-/** Changes bytes, by way of the sectors that they are in. */
+/** Changes bytes by rewriting the sectors that contain them. */
 async function patch(device: BlockDevice, offset: number, bytes: Buffer): Promise<void> {
   const { sectorSize } = device;
   const from = Math.floor(offset / sectorSize) * sectorSize;

@@ -6,7 +6,7 @@ import { killUntilReplaced, type Story, succeed, untilSucceeds } from './story.t
 
 const ID = '9f1b2c3d-0000-4000-8000-00000000abcd';
 
-/** A machine that runs its firmware for ever. */
+/** A machine that stays in its firmware. */
 const DEFINITION =
   `<domain type="qemu"><name>loop</name><uuid>${ID}</uuid><memory unit="MiB">32</memory><vcpu>1</vcpu>` +
   '<os><type arch="x86_64" machine="pc">hvm</type></os></domain>';
@@ -18,13 +18,13 @@ async function toldVms(story: Story) {
   return statusSchema.parse(told).vms.value;
 }
 
-/** Waits until the agent has begun to listen for so many times. */
+/** Waits until the agent has started to listen this many times. */
 const untilListening = (story: Story, times: number) =>
   untilSucceeds(story, `[ "$(grep -c 'listening on' /var/log/quantix/node.log)" -ge ${times} ]`);
 const untilLogged = (story: Story, line: string) =>
   untilSucceeds(story, `logread | grep -q '${line}'`);
 
-/** The agent, to whom only root may talk, tells of a VM as it is defined, started and ended; the screen does too. */
+/** The agent, which only root may call, reports a VM as it is defined, started and ended; so does the screen. */
 export async function expectVmsTold(story: Story): Promise<void> {
   await untilListening(story, 1);
   expect(await succeed(story, "stat -c '%a %U' /run/quantix/node.sock")).toBe('600 root\n');
@@ -42,7 +42,7 @@ export async function expectVmsTold(story: Story): Promise<void> {
   await untilLogged(story, 'VM loop .* running → shutoff');
 }
 
-/** The agent and the console on the screen come back when they are killed; the agent's log goes on. */
+/** The agent and the console on the screen are restarted when they are killed; the agent's log continues. */
 export async function expectToOutliveKills(story: Story): Promise<void> {
   const before = await succeed(story, 'pidof qx-node');
   await succeed(story, 'kill -9 $(pidof qx-node)');
@@ -53,7 +53,7 @@ export async function expectToOutliveKills(story: Story): Promise<void> {
   await succeed(story, killUntilReplaced('pgrep -of ^/usr/sbin/qx-console'));
 }
 
-/** Without the agent its own program and the screen say so. */
+/** Without the agent, qx-node and the screen say so. */
 export async function expectToBeMissed(story: Story): Promise<void> {
   await succeed(story, 'rc-service qx-node stop');
   expect(await succeed(story, 'qx-node status; true')).toContain('qx-node is not running');

@@ -64,10 +64,10 @@ async function projectIn(place: string): Promise<string> {
   return project;
 }
 
-/** With what an image is built. */
+/** Parameters of a build. */
 interface Building {
   project: string;
-  /** A cache of its own: what the build downloads and resolves is of use to nothing else. */
+  /** A separate cache: nothing else can use the downloads and results of this build. */
   cache: string;
   /** Folder of the mirror. */
   mirror: string;

@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Story, succeed } from './story.ts';
 
-/** What a guest that listens says to a connection from the host; the guest's own network needs a moment to pass it. */
+/** Returns what a listening guest sends to a connection from the host, which the guest's network forwards after a moment. */
 export async function answerAt(hostPort: number): Promise<string> {
   for (;;) {
     const said = await saidAt(hostPort);
@@ -11,7 +11,7 @@ export async function answerAt(hostPort: number): Promise<string> {
   }
 }
 
-/** What is said to a connection until it ends; nothing where it is refused or reset. */
+/** Returns what a connection receives until it ends; empty if it is refused or reset. */
 async function saidAt(hostPort: number): Promise<string> {
   const socket = connect(hostPort, '127.0.0.1');
   let said = '';
@@ -23,7 +23,7 @@ async function saidAt(hostPort: number): Promise<string> {
   return said;
 }
 
-/** Makes a guest say `reached` to whoever connects to a port, which its firewall opens for it. */
+/** Makes a guest send `reached` to every connection to a port, which its firewall opens. */
 export async function listen(story: Story, port: number): Promise<void> {
   await succeed(story, `nft add element inet quantix open_tcp '{ ${port} }'`);
   await succeed(story, `(while :; do echo reached | nc -l -p ${port}; done >/dev/null 2>&1 &)`);

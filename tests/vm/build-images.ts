@@ -44,7 +44,7 @@ export async function buildImage(profile: string, ...options: readonly string[])
   return file;
 }
 
-/** What `qx-build iso --json` says it built: name of the image → path of the ISO. */
+/** The results of `qx-build iso --json`: name of the image → path of the ISO. */
 export function parseBuilt(events: string): Map<string, string> {
   const built = new Map<string, string>();
   for (const line of events.split('\n')) {

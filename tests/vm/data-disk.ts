@@ -2,7 +2,7 @@ import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 
-/** Bytes of a data disk; its file takes what is written only. */
+/** Size of a data disk in bytes; its file is sparse. */
 const SIZE = 2 * 1024 ** 3;
 
 /**

@@ -5,14 +5,14 @@ import { execa } from 'execa';
 import { expect } from 'vitest';
 import { temporaryFolder } from '../unit/folder.ts';
 
-/** What an ssh command did. */
+/** Result of an ssh command. */
 export interface Answer {
   status: number;
   stdout: string;
   stderr: string;
 }
 
-/** An operator's own computer: a key, and a memory of the host keys that it has seen. */
+/** An operator's own computer: a key, and the host keys that it has seen. */
 export class Desk {
   readonly #folder: string;
   readonly #port: number;
@@ -55,14 +55,14 @@ export class Desk {
     return { status: exitCode ?? -1, stdout, stderr };
   }
 
-  /** Runs a command on the machine that must succeed. @returns what it wrote */
+  /** Runs a command on the machine that must succeed. @returns its output */
   async succeed(command: string): Promise<string> {
     const { status, stdout, stderr } = await this.ssh(command);
     expect(status, `${command}\n${stdout}${stderr}`).toBe(0);
     return stdout;
   }
 
-  /** Waits until the machine lets somebody in; a refusal by either side is none of waiting. */
+  /** Waits until a log-in succeeds; a refusal by either side is an error. */
   async untilReached(): Promise<void> {
     for (;;) {
       const { status, stderr } = await this.ssh('true');

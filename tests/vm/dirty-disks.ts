@@ -7,12 +7,12 @@ const SIZE = 12 * 1024 ** 3;
 
 const MIB = 1024 ** 2;
 
-/** What somebody left on a disk: bytes at places. Marks of formats, a few bytes each, are what others look for. */
+/** Foreign content of a disk: bytes at positions. Programs look for the signatures of formats, a few bytes each. */
 type Dirt = readonly (readonly [offset: number, bytes: Buffer])[];
 
 /** What other systems leave. Places are those of a partition at 1 MiB that fills the disk, or of the whole disk. */
 const DIRT = {
-  /** A volume of LVM over the whole disk, with a GPT of before of which only the backup is left. */
+  /** A volume of LVM over the whole disk, with a previous GPT of which only the backup is left. */
   lvm: [
     [512, Buffer.from('LABELONE')],
     [SIZE - 512, Buffer.from('EFI PART')],
@@ -32,7 +32,7 @@ const DIRT = {
   ],
 } satisfies Record<string, Dirt>;
 
-/** A disk that another system has used. @returns its file, which takes what is written only */
+/** A disk that another system has used. @returns its file, which is sparse */
 export async function dirtyDisk(name: keyof typeof DIRT): Promise<string> {
   const file = join(await temporaryFolder(), `${name}.img`);
   await writeFile(file, '');

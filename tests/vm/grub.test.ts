@@ -30,7 +30,7 @@ import { ContentReader } from '../../build/tree/content.ts';
 import { DISK_BYTES, installRequest, smallLayout } from '../unit/disk/installed.ts';
 import { hostGrub } from '../unit/image/host-grub.ts';
 
-/** In place of a kernel: tells what the kernel would have been told. */
+/** Instead of a kernel: prints the command line of the kernel. */
 const SLOT_CONFIG = `if [ "$slot_entries" = first ]; then
 menuentry 'Test, slot '"$slot_name" --id "$slot" "$root" "$slot_parameters" {
   set root="$2"
@@ -169,7 +169,7 @@ function partOf(device: Awaited<ReturnType<typeof openBlockDevice>>, role: Parti
   return sliceDevice(device, offset, bytes);
 }
 
-/** Brings the disk into a situation, behind the back of the machine that waits. */
+/** Changes the disk while the machine waits. */
 async function prepare(
   state: BootState | undefined,
   present: Readonly<Record<Slot, boolean>>,

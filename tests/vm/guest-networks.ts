@@ -1,11 +1,11 @@
 import { expect } from 'vitest';
 import { type Story, succeed, untilSucceeds } from './story.ts';
 
-/** Somebody outside: a network namespace of the guest's own, with a wire to it. */
+/** A host outside: a network namespace in the guest, connected by a wire. */
 const OUTSIDE = '/sbin/ip netns exec outside';
 const ADDRESSES = ['192.0.2.1', '2001:db8:99::1'];
 
-/** Something that answers on ports that nobody opened. */
+/** A server on ports that are not open. */
 const UNASKED = [80, 5900, 8077, 16_509];
 
 /** Lays a wire from the machine to a place outside. */
@@ -24,7 +24,7 @@ export async function layWire(story: Story): Promise<void> {
   await succeed(story, steps.join(' && '));
 }
 
-/** Of all ports of TCP where something listens, those that answer somebody outside are the documented ones. */
+/** Of all TCP ports with a listener, exactly the documented ones answer to the outside. */
 export async function expectDocumentedPorts(story: Story, documented: number[]): Promise<void> {
   const start = UNASKED.map((port) => `busybox httpd -p [::]:${port} -h /tmp`).join(' && ');
   await succeed(story, `qx-ssh on; ${start}`);
@@ -70,7 +70,7 @@ export async function expectNatNetwork(story: Story): Promise<void> {
   await succeed(story, '/sbin/ip netns del guest');
 }
 
-/** A bond goes on when one of its cables is out; a VLAN is on it, and a bridge on that. */
+/** A bond works on when one of its cables is unplugged; a VLAN is on it, and a bridge on that. */
 export async function expectBond(story: Story): Promise<void> {
   const wires = [1, 2].map(
     (n) =>

@@ -15,7 +15,7 @@ import { boot, imageOf, LONG, logIn, type Story, succeed, untilReady } from './s
 /** Milliseconds for a boot of the medium, an installation, and a boot of the disk. */
 const STORY = 1_800_000;
 
-/** The serial number that QEMU's first further disk has here. */
+/** Serial number of QEMU's first additional disk. */
 const SERIAL = 'disk0';
 
 /**
@@ -67,7 +67,7 @@ async function diskOf({ bus, sectorSize, dirt }: Way): Promise<Disk> {
   return { file: await dirtyDisk(dirt), format: 'raw', bus, sectorSize };
 }
 
-/** Cuts the power at 1,000 places of an installation: until it ends nothing boots, or all of it. */
+/** Cuts the power at 1,000 places of an installation: before its end either nothing boots or the complete system. */
 async function expectCutsBearable({ profile, dirt }: Way, disk: Disk): Promise<void> {
   const { file, sectorSize = 512, writeLog } = disk;
   const report = await replayCuts(

@@ -7,7 +7,7 @@ import { configurationDisk } from './configuration-disk.ts';
 import { withFlippedBit, writtenIntoPartition, writtenToLargerDisk } from './media.ts';
 import { boot, imageOf } from './story.ts';
 
-/** Ways to boot that differ from those of other stories in where the medium is found only. */
+/** Ways to boot that differ from those of other stories only in the place of the medium. */
 const WAYS: readonly {
   from: string;
   firmware: Machine['firmware'];

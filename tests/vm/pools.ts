@@ -6,7 +6,7 @@ import { poolsSchema } from '../../apps/api/storage.ts';
 import type { Disk } from '../../build/qemu/machine.ts';
 import { type Story, succeed, untilSucceeds } from './story.ts';
 
-/** Bytes of disks for pools, by which the machine's others are told from them. */
+/** Sizes in bytes of the disks for pools, which distinguish them from the machine's other disks. */
 const SIZES = { files: 96 * 2 ** 20, group: 128 * 2 ** 20 };
 
 /** Empty disks for pools, as files in a folder. */
@@ -82,7 +82,7 @@ export async function expectPoolsUpAgain(story: Story): Promise<void> {
 
 const TARGET = 'iqn.2026-01.example:disks';
 
-/** Makes this machine a server of iSCSI, too, with a disk in a file: its kernel can be one (LIO, by configfs). */
+/** Makes this machine an iSCSI server, too, with a disk in a file, by its kernel (LIO, configfs). */
 export const SERVE = `mkdir -p /etc/target; modprobe -a target_core_mod target_core_file iscsi_target_mod
 grep -q ' /sys/kernel/config ' /proc/mounts || mount -t configfs configfs /sys/kernel/config
 core=/sys/kernel/config/target/core/fileio_0/disk; group=/sys/kernel/config/target/iscsi/${TARGET}/tpgt_1
@@ -93,7 +93,7 @@ echo 0 >demo_mode_write_protect; echo 1 >$group/enable; cd`;
 
 const POOL = `/sys/kernel/config/target/iscsi/${TARGET}/tpgt_1/enable`;
 
-/** The disk of a target becomes a pool, which is unknown while the server is away and goes on when it is back. */
+/** The disk of a target becomes a pool, which is unknown while the server is away and recovers when it is back. */
 export async function expectIscsiPool(story: Story): Promise<void> {
   await succeed(story, SERVE.replaceAll('\n', '; '));
   expect(

@@ -33,7 +33,7 @@ export async function setDhcpOnScreen(story: Story): Promise<void> {
   await untilScreenShows(story, `${LEASED}/24  DHCP`);
 }
 
-/** Confirms a change of which the console says one of some texts: it would be undone. */
+/** Confirms a change, which would otherwise be undone, after the console shows one of some texts. */
 async function confirmOnScreen(story: Story, ...texts: readonly string[]): Promise<void> {
   await untilScreenShows(story, ...texts);
   await story.guest.press('c');

@@ -18,7 +18,7 @@ export interface Story extends AsyncDisposable {
   guest: Guest;
   /** Takes a picture of the screen. */
   screenshot(): Promise<void>;
-  /** Looks for bad lines in all that was written; call it when the story is told. */
+  /** Looks for bad lines in the whole log; call it at the end of the story. */
   expectGoodConsole(): void;
 }
 
@@ -96,7 +96,7 @@ export async function logInAfter({ guest }: Story, from: number): Promise<void> 
   await guest.waitFor(/~ # /, mark);
 }
 
-/** The same where root has a password. */
+/** The same if root has a password. */
 export async function logInWith(password: string, { guest }: Story): Promise<void> {
   await openShell(guest);
   await guest.waitFor(/Password of root/);
@@ -115,7 +115,7 @@ export async function succeed({ guest }: Story, command: string): Promise<string
   return output;
 }
 
-/** Runs a command in the guest's shell again and again, until it succeeds. */
+/** Repeats a command in the guest's shell until it succeeds. */
 export async function untilSucceeds(story: Story, command: string): Promise<void> {
   await succeed(story, `until ${command}; do usleep 500000; done`);
 }

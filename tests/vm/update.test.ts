@@ -103,7 +103,7 @@ async function bootDisk(
   );
 }
 
-/** A copy of a disk, which takes what is written only. */
+/** A copy of a disk, which is sparse. */
 async function copyOf(disk: string): Promise<string> {
   const copy = join(await temporaryFolder(), 'disk.img');
   await execa('cp', ['--sparse=always', '--reflink=auto', disk, copy]);
@@ -137,7 +137,7 @@ async function activate(story: Story, options: string): Promise<void> {
   await logInAfter(story, mark);
 }
 
-/** Boots a disk that the power was cut of, and looks whether it is as well as one that was shut down. */
+/** Boots a disk after a power cut, and checks that it works like one that was shut down. */
 async function expectStarts(product: string, cut: ReplayedCut, index: number): Promise<void> {
   const image = join(await temporaryFolder(), 'cut.img');
   cut.writeTo(image);
@@ -149,7 +149,7 @@ async function expectStarts(product: string, cut: ReplayedCut, index: number): P
   await succeed(story, 'touch /quantix/written /data/written && sync');
 }
 
-/** What is on each product before an update, and must be there after it. */
+/** Data on each product before an update that must be there after it. */
 const KEPT = {
   'quantix-os': { keep: 'touch /data/kept', look: 'ls /data/kept' },
   qvdc: {

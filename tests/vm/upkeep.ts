@@ -9,7 +9,7 @@ import { type Story, succeed } from './story.ts';
 
 const PSK = 'planted5ecret psk';
 
-/** What a machine kept that is to be as it came at its next boot. */
+/** Data on a machine before a factory reset. */
 const KEPT = {
   hostname: 'node7\n',
   'network/eth0.conf': 'METHOD=static\nIP_ADDRESS=192.0.2.7\nPREFIX=24\n',
@@ -34,7 +34,7 @@ export async function upkeepDisks(): Promise<Disk[]> {
   ];
 }
 
-/** The reset that was asked for was carried out by this boot, before anything had read what it removed. */
+/** This boot has carried out the requested reset, before anything read the removed files. */
 export async function expectReset(story: Story): Promise<void> {
   expect(story.guest.log).toContain('quantix: reset: done');
   expect(await succeed(story, 'hostname; qx-password status; qx-reset status')).toBe(

@@ -1,6 +1,6 @@
 import { hindrance } from './hindrance.ts';
 
-/** Says once, before the tests, why they are skipped, if they are. */
+/** Prints once, before the tests, why they are skipped, if they are. */
 export default function announce(): void {
   if (hindrance !== '') console.warn(`tests/net is skipped: no network namespaces (${hindrance})`);
 }

@@ -19,7 +19,7 @@ const time = new VirtualTime();
 const end = new AbortController();
 const places = { socket: join(folder, 'node.sock'), folder, logFile, uri: 'test:///default' };
 const ended = run(places, end.signal);
-// What goes on all the time: iproute2's monitor, and virsh, which listens.
+// Processes that always run: iproute2's monitor, and virsh, which listens.
 while (children() < 2) {
   await turn();
   await time.pass(100, Number.POSITIVE_INFINITY);

@@ -5,11 +5,11 @@ import type { Machine } from './machine.ts';
 import { Namespace } from './namespace.ts';
 import { until } from './until.ts';
 
-/** What a DHCP server tells, in udhcpd's words. */
+/** Options of a DHCP server, with udhcpd's names. */
 export interface DhcpOptions {
   /** First and last address that it gives. */
   range?: [string, string];
-  /** Seconds that a lease is good for. */
+  /** Lifetime of a lease in seconds. */
   lease?: number;
   /** Options, by name, besides those of a common network or in their place; an empty one is left out. */
   options?: Readonly<Record<string, string>>;
@@ -45,7 +45,7 @@ export class Lan implements AsyncDisposable {
     return this.host(1);
   }
 
-  /** Puts a cable between a machine's new interface and this wire. @returns the cable's name */
+  /** Connects a new interface of a machine to this wire. @returns the cable's name */
   async plug(machine: Machine, name: string): Promise<string> {
     const plug = `plug${this.#plugs++}`;
     const peer = ['peer', 'name', name, 'netns', String(machine.pid)];
@@ -67,7 +67,7 @@ export class Lan implements AsyncDisposable {
     return other;
   }
 
-  /** Takes a host's place on the wire: it answers for the address. */
+  /** Takes over a host's address on the wire. */
   async occupy(address: string): Promise<void> {
     await this.ip('addr', 'add', `${address}/24`, 'dev', 'wire');
   }
@@ -91,7 +91,7 @@ send(1);`;
     if (status !== 0) throw new Error(`nothing could be sent to ${address}: ${stderr}`);
   }
 
-  /** True if somebody on this wire gets a connection of TCP. */
+  /** True if a host on this wire can open a TCP connection. */
   async connects(address: string, port: number): Promise<boolean> {
     const connect = ['busybox', 'nc', '-w', '1', address, String(port)];
     const asked = 'GET / HTTP/1.0\r\n\r\n';

@@ -90,17 +90,17 @@ export class Machine implements AsyncDisposable {
     return ROOT;
   }
 
-  /** Runs a shell's text on the machine, whatever its exit status. */
+  /** Runs a shell script on the machine, whatever its exit status. */
   async sh(text: string, ...args: string[]): Promise<Outcome> {
     return await this.#namespace.exec(['/bin/sh', '-c', text, 'sh', ...args], { root: ROOT });
   }
 
-  /** Runs a shell's text that must succeed. @returns what it wrote */
+  /** Runs a shell script that must succeed. @returns its output */
   async succeed(text: string, ...args: string[]): Promise<string> {
     return await this.#namespace.succeed(['/bin/sh', '-c', text, 'sh', ...args], { root: ROOT });
   }
 
-  /** Starts a program that goes on by itself. */
+  /** Starts a program in the background. */
   start(...command: string[]): void {
     this.#namespace.start(command, ROOT);
   }
@@ -110,12 +110,12 @@ export class Machine implements AsyncDisposable {
     return await this.#namespace.exec(['/usr/sbin/qx-network', ...args], { root: ROOT });
   }
 
-  /** `qx-network` with arguments, from a program of the host that traces it, say. */
+  /** `qx-network` with arguments, run by a program of the host, such as one that traces it. */
   async networkBy(host: readonly string[], ...args: string[]): Promise<Outcome> {
     return await this.by(host, ['/usr/sbin/qx-network', ...args]);
   }
 
-  /** A program of the machine with a text for its standard input, run by one of the host. */
+  /** Runs a program of the machine, with a text as its standard input, through a program of the host. */
   async by(host: readonly string[], program: readonly string[], input = ''): Promise<Outcome> {
     return await this.#namespace.exec([...host, 'chroot', ROOT, ...program], { input });
   }
@@ -156,7 +156,7 @@ export class Machine implements AsyncDisposable {
     return { addresses: addressesIn(JSON.parse(links)), routes: routesIn(JSON.parse(routes)) };
   }
 
-  /** Ids of the DHCP clients that run, whoever started them, with their words. */
+  /** Process ids and command lines of all running DHCP clients. */
   async clients(): Promise<string[]> {
     const list = await this.succeed("ps -o args | grep -E '^([^ ]*/)?(busybox )?udhcpc ' || :");
     return list.split('\n').filter((line) => line !== '');
@@ -167,7 +167,7 @@ export class Machine implements AsyncDisposable {
     return [...text.matchAll(/^nameserver (\S+)$/gm)].map(([, server = '']) => server);
   }
 
-  /** Makes the next interface of a name look like hardware: the kernel tells so in /sys/class/net. */
+  /** Makes the next interface of a name look like hardware in /sys/class/net. */
   async appear(name: string): Promise<void> {
     await this.succeed(
       'mkdir -p /sys/class/net/$1/device; cd /sys/class/net/$1; for a in address carrier flags ifindex master mtu speed type uevent; do ln -s /kernel/devices/virtual/net/$1/$a; done',
@@ -188,7 +188,7 @@ export class Machine implements AsyncDisposable {
     return addressesIn(JSON.parse(await this.#namespace.succeed(['ip', ...args])));
   }
 
-  /** Takes an interface away, as pulling out a card does. */
+  /** Removes an interface, as pulling out a card does. */
   async disappear(name: string): Promise<void> {
     await this.succeed('ip link del $1; rm -rf /sys/class/net/$1', name);
   }

@@ -18,7 +18,7 @@ export interface ExecOptions {
   input?: string;
 }
 
-/** What a program in a machine finds in its environment. */
+/** Environment of a program in a machine. */
 const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
 
 /**
@@ -56,7 +56,7 @@ export class Namespace implements AsyncDisposable {
     return { status: exitCode ?? -1, stdout, stderr };
   }
 
-  /** Runs a program that must succeed. @returns what it wrote */
+  /** Runs a program that must succeed. @returns its output */
   async succeed(command: readonly string[], options: ExecOptions = {}): Promise<string> {
     const { status, stdout, stderr } = await this.exec(command, options);
     if (status !== 0) throw new Error(`${command.join(' ')}: exit ${status}\n${stdout}${stderr}`);
@@ -75,7 +75,7 @@ export class Namespace implements AsyncDisposable {
     return stdout;
   }
 
-  /** Starts a program that goes on by itself. */
+  /** Starts a program in the background. */
   start(command: readonly string[], root?: string): void {
     spawn('nsenter', this.#entering(command, root), { env: ENVIRONMENT, stdio: 'ignore' });
   }

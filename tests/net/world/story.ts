@@ -14,7 +14,7 @@ export interface Story extends AsyncDisposable {
   cable: string;
 }
 
-/** What `qx-network` is expected to have made of an interface. */
+/** The expected state of an interface after `qx-network`. */
 export type Expected =
   | { method: 'dhcp'; lan: Lan }
   | { method: 'static'; lan: Lan; address: string; dns: readonly string[] };
@@ -52,7 +52,7 @@ export async function goDhcp(machine: Machine, name: string, lan: Lan): Promise<
   return { method: 'dhcp', lan };
 }
 
-/** What must be true at any time: one owner, the right addresses, routes, clients, name servers and files. */
+/** Checks the invariants: one owner, the right addresses, routes, clients, name servers and files. */
 export async function expectInvariant(
   machine: Machine,
   expected: Readonly<Record<string, Expected>>,

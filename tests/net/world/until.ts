@@ -1,7 +1,7 @@
-/** Milliseconds after which something that should have happened is taken for a failure. */
+/** Milliseconds after which an event that did not happen is a failure. */
 const DEADLINE = 45_000;
 
-/** Milliseconds between two looks. */
+/** Milliseconds between two checks. */
 const INTERVAL = 20;
 
 /**

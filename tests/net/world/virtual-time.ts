@@ -6,13 +6,13 @@ interface Timer {
   run: () => void;
 }
 
-/** What a program waits for besides time: files, children and what they write. */
+/** Kinds of events besides time that a program waits for: files, children and their output. */
 const WORK = ['FSReqPromise', 'FSReqCallback', 'ProcessWrap', 'PipeWrap'];
 
 /** Turns of the event loop, at work, after which a millisecond of the real time is waited for: a child takes some. */
 const TURNS = 50;
 
-/** Turns after which work has no end. */
+/** Turns after which work counts as endless. */
 const LONGEST = 30_000;
 
 /**
@@ -108,7 +108,7 @@ export async function whatIsQuiet(): Promise<number> {
   return quiet;
 }
 
-/** How much this program has begun that is not done. */
+/** Number of operations that this program has started but not finished. */
 function atWork(): number {
   return process.getActiveResourcesInfo().filter((name) => WORK.includes(name)).length;
 }
