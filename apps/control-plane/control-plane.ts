@@ -21,6 +21,7 @@ import type { Migration } from './database/migration-files.ts';
 import { listOpenAlertsOf } from './database/repositories/alerts.ts';
 import { ControlPlaneError } from './error.ts';
 import { EventFeed } from './events/feed.ts';
+import { tellNewAuthority } from './health/new-authority.ts';
 import { takeNotice } from './health/notice.ts';
 import { isPersistent } from './health/persistence.ts';
 import { askServices, type ServiceHealth } from './health/probes.ts';
@@ -116,6 +117,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   let servedNodes: NodeServer | undefined;
   let election: Election | undefined;
   let alerts: readonly OpenAlert[] = [];
+  let isAuthorityUntold = authority.isNew;
   let services: ServiceHealth[] = (['postgresql', 'etcd', 'redis'] as const).map((name) => ({
     name,
     state: 'unknown',
@@ -186,6 +188,11 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   };
   const lookAtAlerts = async () => {
     try {
+      if (isAuthorityUntold) {
+        const lost = await tellNewAuthority(database.db, config.authority);
+        if (lost !== undefined) log.error(lost);
+        isAuthorityUntold = false;
+      }
       const told = await takeNotice(database.db, config.etcd.notice);
       if (told !== undefined) log.warning(told);
       alerts = await listOpenAlertsOf(database.db, 'CONTROL_PLANE');

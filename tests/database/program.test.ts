@@ -372,6 +372,29 @@ test('the notice that etcd leaves becomes an alert, once, and health tells it un
   });
 });
 
+test('a certificate authority that is made anew beside a database with hosts is an alert, until somebody resolves it', async () => {
+  await using made = await makeDatabase('migrated');
+  const config = await parseConfig(configText(made), 'config.yaml');
+  config.authority = join(folder, 'lost', 'ca.pem');
+  const database = openDatabase(made.address, { open: 1, idle: 0 }, SILENT);
+  const host = { id: randomUUID(), hostname: 'node7', managementIp: null, spec: {} };
+  await registerNode(database.db, host).finally(() => database.close());
+  const title = 'The certificate authority was lost';
+  // The second time it is there, and what was told is not forgotten.
+  for (const _ of [1, 2]) {
+    await withControlPlane(config, async () => {
+      await expect
+        .poll(async () => JSON.parse(await ask(config.socket, '/readyz')), { timeout: 30_000 })
+        .toMatchObject({
+          ready: true,
+          alerts: [
+            { severity: 'CRITICAL', title, message: expect.stringContaining('the 1 hosts of') },
+          ],
+        });
+    });
+  }
+});
+
 test('a service that accepts and says nothing is one that fails, in time', async () => {
   const socket = join(folder, 'silent.sock');
   const silent = createServer(() => undefined);

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { messageOf } from '../../error.ts';
 import { asDiskError } from '../../files/disk-error.ts';
 import { readIfThere, writeDurably } from '../../files/durable-file.ts';
+import { readUnmountedConfiguration } from '../../host/configuration-disk.ts';
 import { nodeId } from '../../proto/names.ts';
 import { ControlPlaneError } from '../error.ts';
 import type { CertificateRequest } from './certificate-request.ts';
@@ -44,12 +45,15 @@ export interface ServerCertificate {
 export class Authority {
   readonly #issuer: Issuer;
   readonly #roots: readonly X509Certificate[];
+  /** Whether it was created now, so that no host knows it. */
+  readonly isNew: boolean;
 
   /**
    * @param pem a private key and its root's certificate, then those of other roots
    * @throws ControlPlaneError if they do not belong together, or cannot be read
    */
-  constructor(pem: string, where: string) {
+  constructor(pem: string, where: string, isNew = false) {
+    this.isNew = isNew;
     const fail = (what: string, cause?: unknown) =>
       new ControlPlaneError({
         what: `the certificate authority ${what}`,
@@ -139,12 +143,21 @@ export function isDue({ validity: { from, to } }: ServerCertificate, now: number
  * Opens the certificate authority, or creates it if it does not exist. It is a single file, so that a power failure
  * leaves it complete or absent.
  * @param file its folder is created; only its owner may read it
- * @throws ControlPlaneError if it cannot be read: it is never replaced
+ * @param root folder that contains run
+ * @throws ControlPlaneError if it cannot be read, or may be in a configuration that is not mounted: it is never
+ *   replaced
  * @throws DiskError if it cannot be written
  */
-export async function openAuthority(file: string): Promise<Authority> {
+export async function openAuthority(file: string, root = '/'): Promise<Authority> {
   const kept = await read(file);
   if (kept !== undefined) return new Authority(kept, file);
+  const unmounted = await readUnmountedConfiguration(root);
+  if (unmounted !== undefined) {
+    throw new ControlPlaneError({
+      what: `the certificate authority is not here, and no other is made instead: ${unmounted}`,
+      where: file,
+    });
+  }
   const { makeRoot } = await import('./issue.ts');
   const { key, certificate } = await makeRoot();
   const text = `${key}\n${certificate}\n`;
@@ -154,7 +167,7 @@ export async function openAuthority(file: string): Promise<Authority> {
     throw asDiskError(dirname(file), error);
   }
   await writeDurably(file, text, 0o600);
-  return new Authority(text, file);
+  return new Authority(text, file, true);
 }
 
 async function read(file: string): Promise<string | undefined> {

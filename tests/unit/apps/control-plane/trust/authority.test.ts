@@ -17,6 +17,7 @@ import { readCertificateRequest } from '../../../../../apps/control-plane/trust/
 import { issueServer, makeRoot } from '../../../../../apps/control-plane/trust/issue.ts';
 import { nodeId, serverName } from '../../../../../apps/proto/names.ts';
 import { temporaryFolder } from '../../../folder.ts';
+import { plant } from '../../host/plant.ts';
 
 const DAY = 86_400_000;
 
@@ -39,6 +40,15 @@ describe('the certificate authority', () => {
     expect(again.fingerprint).toBe(first.fingerprint);
     expect(await readFile(file, 'utf8')).toBe(text);
     expect(again.bundle).not.toContain('PRIVATE');
+  });
+
+  test('is not made anew where the configuration that may hold it is not mounted', async () => {
+    const root = await plant({ 'run/quantix/unmounted-quantix': 'several are labelled so\n' });
+    const file = `${root}/vdc/ca.pem`;
+    await expect(openAuthority(file, root)).rejects.toThrow(
+      /no other is made.*several are labelled so/,
+    );
+    await expect(stat(file)).rejects.toThrow('ENOENT');
   });
 
   test('cut off at any place is refused, and nothing takes its place', async () => {
