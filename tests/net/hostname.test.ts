@@ -31,4 +31,10 @@ test('a kept host name that is none is set aside and told, and the image’s cou
   expect((await machine.status()).problems).toEqual([
     '/quantix/hostname.rejected: set aside, for it has a mistake; remove it when that has been seen to',
   ]);
+  await machine.write('/quantix/hostname', 'node 9\n');
+  expect(await machine.succeed(BOOT)).toBe('quantix');
+  expect(await machine.read('/quantix/hostname.rejected')).toBe('node7\nnode8');
+  expect(await machine.read('/quantix/hostname.rejected-2')).toBe('node 9');
+  expect(await machine.succeed('qx-hostname node7 && hostname')).toBe('node7');
+  expect((await machine.status()).problems).toEqual([]);
 });

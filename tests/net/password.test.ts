@@ -131,6 +131,19 @@ test('a kept file that does not parse closes the consoles, also after the next r
   expect(await machine.files()).toEqual([KEPT]);
 });
 
+test('a kept file that cannot be looked at, as on a damaged file system, closes the consoles', async () => {
+  for (const shell of ['ash', 'dash'] as const) {
+    await using story = await begin(shell);
+    const { machine } = story;
+    // A link to itself cannot be followed by anybody.
+    await machine.succeed('mkdir -p /quantix; ln -s auth /quantix/auth');
+    await restart(machine);
+    expect(await status(machine)).toMatch(/^closed: \/quantix\/auth\/shadow cannot be read: /);
+    expect(await machine.read('/etc/shadow')).toBe(CLOSED);
+    expect([await check(machine, ''), await check(machine, PASSWORD)]).toEqual([1, 1]);
+  }
+});
+
 test('a configuration that is there and was not mounted closes the consoles', async () => {
   await using story = await begin();
   const { machine } = story;

@@ -40,6 +40,14 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
       'report: ./file: is bad; set aside as file.rejected',
     );
     expect(await readdir(cwd)).toEqual(['file.rejected']);
+    await writeFile(join(cwd, 'file'), 'worse');
+    expect((await run(cwd, 'set_aside ./file "is bad"')).stdout).toBe(
+      'report: ./file: is bad; set aside as file.rejected-2',
+    );
+    expect(await readFile(join(cwd, 'file.rejected'), 'utf8')).toBe('bad');
+    await run(cwd, 'forget_set_aside ./file');
+    expect(await readdir(cwd)).toEqual([]);
+    await writeFile(join(cwd, 'file.rejected'), '');
     const readOnly = 'mv() { return 1; }; set_aside ./file.rejected "is bad"';
     expect((await run(cwd, readOnly)).stdout).toBe('report: ./file.rejected: is bad; not used');
   });

@@ -30,13 +30,22 @@ forget_file() {
 	rm -f "$1" && sync "${1%/*}"
 }
 
-# Sets an invalid file aside, and reports it: FILE WHY
+# Sets an invalid file aside, and reports it. Files that were set aside before stay: FILE WHY
 set_aside() {
-	if mv -f "$1" "$1.rejected" 2>/dev/null; then
-		report "$1: $2; set aside as ${1##*/}.rejected"
+	aside=$1.rejected aside_number=2
+	while [ -e "$aside" ]; do
+		aside=$1.rejected-$aside_number aside_number=$((aside_number + 1))
+	done
+	if mv -f "$1" "$aside" 2>/dev/null; then
+		report "$1: $2; set aside as ${aside##*/}"
 	else
 		report "$1: $2; not used"
 	fi
+}
+
+# Removes what was set aside of a file, because a new one was written: FILE
+forget_set_aside() {
+	rm -f "$1.rejected" "$1.rejected-"*
 }
 
 # Prints a message for the caller and the consoles: MESSAGE

@@ -70,8 +70,8 @@ store() {
 
 forget_rejected() {
 	for folder in "$SESSION" "$PERSISTENT"; do
-		rm -f "$folder/$1.conf.rejected"
-		[ ! -e "$folder/static.conf.rejected" ] || ! is_first_physical "$1" || rm -f "$folder/static.conf.rejected"
+		forget_set_aside "$folder/$1.conf"
+		[ ! -e "$folder/static.conf.rejected" ] || ! is_first_physical "$1" || forget_set_aside "$folder/static.conf"
 	done 2>/dev/null
 	return 0
 }
@@ -98,9 +98,10 @@ unused_files() {
 		esac
 		[ ! -e "$file" ] || echo "$file: set aside, for it has a mistake; remove it when that has been seen to"
 	done
-	for file in "$SESSION"/*.conf.rejected "$PERSISTENT"/*.conf.rejected; do
+	for file in "$SESSION"/*.conf.rejected "$SESSION"/*.conf.rejected-* "$PERSISTENT"/*.conf.rejected \
+		"$PERSISTENT"/*.conf.rejected-*; do
 		[ -e "$file" ] || continue
-		if mistake=$(read_config "$file" 2>&1); then mistake="$file: it was set aside, and is right now: name it ${file%.rejected}"; fi
+		if mistake=$(read_config "$file" 2>&1); then mistake="$file: it was set aside, and is right now: name it ${file%.rejected*}"; fi
 		echo "${mistake#qx-network: }"
 	done
 	for file in "$SESSION"/*.conf "$PERSISTENT"/*.conf; do
