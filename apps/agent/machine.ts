@@ -91,7 +91,7 @@ async function readProblems(folder: string, problem: string | undefined): Promis
   return [
     ...told,
     ...others.map(
-      (file) => `${file}: set aside, for it has a mistake; remove it when that has been seen to`,
+      (file) => `${file}: set aside because of a mistake; remove it once that is corrected`,
     ),
   ];
 }

@@ -54,7 +54,7 @@ export class Session {
   /**
    * Carries out a plan, and reports the result: on the console, on the installed disk, and to the server that the
    * answer names.
-   * @param tell receives warnings, one sentence each
+   * @param say receives warnings, one sentence each
    * @returns the report, also of an installation that failed
    * @throws InstallError if another installation is running
    */

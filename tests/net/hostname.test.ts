@@ -29,7 +29,7 @@ test('a kept host name that is none is set aside and told, and the image’s cou
     '<4>quantix: /quantix/hostname: not a host name; set aside as hostname.rejected',
   );
   expect((await machine.status()).problems).toEqual([
-    '/quantix/hostname.rejected: set aside, for it has a mistake; remove it when that has been seen to',
+    '/quantix/hostname.rejected: set aside because of a mistake; remove it once that is corrected',
   ]);
   await machine.write('/quantix/hostname', 'node 9\n');
   expect(await machine.succeed(BOOT)).toBe('quantix');

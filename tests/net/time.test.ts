@@ -96,7 +96,7 @@ test('what is no server is refused, and a file with it set aside and told', asyn
   expect(await machine.sh('qx-time refresh')).toMatchObject({ status: 0 });
   expect(await sources(machine)).toBe(POOL);
   expect((await machine.status()).problems).toEqual([
-    `${KEPT}.rejected: set aside, for it has a mistake; remove it when that has been seen to`,
+    `${KEPT}.rejected: set aside because of a mistake; remove it once that is corrected`,
   ]);
   expect(await servers(machine, '10.0.0.9')).toMatchObject({ status: 0 });
   expect((await machine.status()).problems).toEqual([]);

@@ -42,7 +42,7 @@ test('of several files of one name that were set aside each is reported', async 
   ];
   for (const name of names) await machine.write(name, 'nonsense\n');
   const told = names.map(
-    (name) => `${name}: set aside, for it has a mistake; remove it when that has been seen to`,
+    (name) => `${name}: set aside because of a mistake; remove it once that is corrected`,
   );
   expect((await machine.status()).problems).toEqual(told);
 });

@@ -211,7 +211,7 @@ export class Session {
   async #takeCommands(signal: AbortSignal): Promise<void> {
     const { openCommands, log } = this.#options;
     const commands = await openCommands?.().catch((error: unknown) => {
-      log(`no commands are taken: ${messageOf(error)}`);
+      log(`commands cannot be received: ${messageOf(error)}`);
     });
     if (!commands) return;
     const stream = new CommandStream({

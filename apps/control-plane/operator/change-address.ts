@@ -11,7 +11,7 @@ const LOOK_EVERY = 1000;
 /** Milliseconds within which hosts must tell that they keep the new address: a heartbeat is requested from them. */
 const AWARE_WITHIN = 30_000;
 
-/** Milliseconds before the end of the trial at which it is decided. */
+/** Milliseconds before the end of the trial at which its outcome is decided. */
 const MARGIN = 5000;
 
 /** Milliseconds after the end of the trial within which the previous address must be back. */
@@ -66,7 +66,7 @@ export interface AddressResult {
  * Changes the control plane's address: tells hosts of the new one, changes the network on trial, waits for hosts over the
  * new address, and confirms. If too few return, qx-network restores the previous address.
  *
- * Concerned are the hosts that are connected over an address which the interface loses.
+ * The concerned hosts are those that are connected over an address that the interface loses.
  * @throws ControlPlaneError if no host is concerned: nothing would prove that the new address works
  * @throws NetworkError if qx-network refuses the change; AnswerError if the control plane does not answer
  */

@@ -56,7 +56,7 @@ describe.each([[['busybox', 'sh']], [['dash']]])('in %j', (shell) => {
     expect(await started(trial, undefined, shell)).toEqual([SETTLE, 'update-guard ']);
   });
 
-  test('a boot of the version before tells what became of a trial, without a guard', async () => {
+  test('a boot of the previous version reports the result of a trial, without a guard', async () => {
     const record = '{"floor":0,"seen":{},"trial":{"slot":"b"},"last":null}';
     expect(await started(SLOT, record, shell)).toEqual([SETTLE]);
   });
@@ -84,11 +84,11 @@ describe.each([[['busybox', 'sh']], [['dash']]])('in %j', (shell) => {
     return stdout.split('\n').filter(Boolean);
   }
 
-  test('the guard restarts a machine that nobody judges within half an hour, and by force where that hangs', async () => {
+  test('the guard restarts a machine that is not judged within half an hour, and by force if that hangs', async () => {
     expect(await guarded(':')).toEqual(['reboot in order 1800', 'reboot -f 1980']);
   });
 
-  test('the guard waits as long as whoever judges has asked for', async () => {
+  test('the guard waits until the deadline of the judging program', async () => {
     expect(await guarded('echo 3000 >run/quantix/update/deadline')).toEqual([
       'reboot in order 3000',
       'reboot -f 3180',

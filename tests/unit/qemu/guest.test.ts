@@ -5,7 +5,7 @@ import { BuildError } from '../../../build/error.ts';
 import { Guest } from '../../../build/qemu/guest.ts';
 import { temporaryFolder } from '../folder.ts';
 
-/** Makes the sockets that it is told to, greets on the control socket, and crashes. */
+/** A QEMU that opens its sockets, greets on the control socket, and crashes. */
 const CRASHING = `#!${process.execPath}
 const { createServer } = require('node:net');
 const serial = process.argv.find((one) => one.startsWith('socket,id=serial,')).match(/path=([^,]+)/)[1];

@@ -4,7 +4,7 @@ import { Transcript } from '../../../build/qemu/transcript.ts';
 const ESC = '\x1b';
 const SCREEN = `${ESC}[2J${ESC}[01;01H${ESC}[=3h${ESC}(B${ESC}[0;37;40mGrüße${ESC}[m 🚀\r\n${ESC}7line${ESC}8\0\n`;
 
-/** What is kept of bytes that come in chunks of one size. */
+/** Returns the transcript of bytes that come in chunks of one size. */
 function kept(bytes: Uint8Array, size: number): string {
   const transcript = new Transcript();
   for (let from = 0; from < bytes.length; from += size) {
@@ -14,13 +14,13 @@ function kept(bytes: Uint8Array, size: number): string {
 }
 
 test.each([1, 2, 3, 5, 7, 1000])(
-  'control sequences and UTF-8 are whole in chunks of %i',
+  'control sequences and UTF-8 stay intact in chunks of %i',
   (size) => {
     expect(kept(Buffer.from(SCREEN), size)).toBe('Grüße 🚀\nline\n');
   },
 );
 
-test('an escape that is no control sequence stays, and does not hold up what follows', () => {
+test('an escape that is not a control sequence is kept, and does not delay what follows', () => {
   const transcript = new Transcript();
   transcript.append(Buffer.from(`a${ESC}`));
   expect(transcript.text).toBe('a');
@@ -30,19 +30,19 @@ test('an escape that is no control sequence stays, and does not hold up what fol
   expect(transcript.text).toContain('1;1;');
 });
 
-test('bytes that are no UTF-8 are shown as such', () => {
+test('bytes that are not UTF-8 are shown as such', () => {
   expect(kept(Buffer.from([0x61, 0xff, 0x62]), 1)).toBe('a\ufffdb');
 });
 
 const find = (pattern: RegExp) => (text: string) => pattern.exec(text)?.[0];
 
-test('a wait is served by what is there already', async () => {
+test('a wait ends at once for text that is already there', async () => {
   const transcript = new Transcript();
   transcript.append(Buffer.from('login: '));
   expect(await transcript.waitFor(find(/login: $/))).toBe('login: ');
 });
 
-test('a wait is served once by what comes, also over several chunks', async () => {
+test('a wait ends once with new text, even if it comes in several chunks', async () => {
   const transcript = new Transcript();
   let asked = 0;
   const waiting = transcript.waitFor((text) => {
@@ -54,7 +54,7 @@ test('a wait is served once by what comes, also over several chunks', async () =
   expect(asked).toBe(4);
 });
 
-test('a wait from a place does not see what came before it', async () => {
+test('a wait from a position ignores earlier text', async () => {
   const transcript = new Transcript();
   transcript.append(Buffer.from('ready 1\n'));
   const waiting = transcript.waitFor(find(/ready \d/), transcript.end);

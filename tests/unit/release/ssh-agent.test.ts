@@ -104,7 +104,7 @@ describe('ssh-agent', () => {
     ['with keys that do not come', message(Buffer.of(12), sshNumber(0xffffffff)), 'too early'],
     ['with more after the keys', message(Buffer.of(12), sshNumber(0), 'x'), '1 bytes too many'],
     ['with a short key', identities(key.subarray(0, -1)), 'it ends too early'],
-    ['with a key that is none', identities(Buffer.from('x')), 'it ends too early'],
+    ['with an invalid key', identities(Buffer.from('x')), 'it ends too early'],
   ])('that answers %s is refused', async (_, bytes, why) => {
     const socket = await falseAgent(() => bytes);
     await expect(agentSigner({ socket, key: undefined, signal })).rejects.toThrow(why);
@@ -117,7 +117,7 @@ describe('ssh-agent', () => {
       'not a signature that its public key verifies: 64 bytes (ssh-agent)',
     ],
     ['too little', Buffer.alloc(8), 'a signature of 8 bytes is not Ed25519'],
-  ])('that signs with %s is not believed', async (_, bytes, why) => {
+  ])('that signs with %s is not trusted', async (_, bytes, why) => {
     const blob = sshString(Buffer.concat([sshString('ssh-ed25519'), sshString(bytes)]));
     const socket = await falseAgent((kind) =>
       kind === 11 ? identities(key) : message(Buffer.of(14), blob),

@@ -28,16 +28,16 @@ import {
 
 vi.setConfig({ testTimeout: TIME });
 
-/** For what never comes, and is only waited for. */
+/** Milliseconds for tests that wait for something that never happens. */
 const HURRIED: Patience = { firstAnswer: 200, answer: 200, least: 200, most: 200, bringing: 200 };
 
 type Instead = NonNullable<CacheServerOptions['instead']>;
 
-/** Does something else with requests for blobs, or for entries; the rest is answered as it should be. */
+/** Handles requests for blobs, or for entries, differently; the others get the right answer. */
 function insteadOf(kind: 'ac' | 'cas', answer: (...args: Parameters<Instead>) => void): Instead {
   return (request, response) => {
     const concerns = request.method === 'GET' && request.url?.includes(`/${kind}/`) === true;
-    // Of nothing: by that it is asked whether it is there.
+    // The digest of nothing, with which the builder checks that the server is there.
     if (!concerns || request.url?.includes('e3b0c442') === true) return false;
     answer(request, response);
     return true;
@@ -120,7 +120,7 @@ test.each<[string, Instead, { refused: number; givenUp?: RegExp }]>([
   expect(`${report.givenUp}`).toMatch(expected.givenUp ?? /^undefined$/);
 });
 
-test('a server that sends elsewhere is not followed: neither there nor back again', async () => {
+test('a redirect of a server is not followed, neither to another place nor back', async () => {
   const elsewhere = await serve((_request, response) => response.end('mine'));
   const server = await filledServer({
     instead: insteadOf('cas', (_request, response) =>
@@ -156,7 +156,7 @@ test('a server that never answers costs the time of one answer', async () => {
   expect(sockets.size).toBeLessThanOrEqual(1);
 });
 
-test('a server that drips is given up when a step’s files have taken as long as making them may', async () => {
+test('a server that drips is given up when a step’s files take longer than making them may', async () => {
   const server = await filledServer({
     instead: insteadOf('cas', (_request, response) => {
       response.writeHead(200, { 'content-length': 2_000_002 });
@@ -169,7 +169,7 @@ test('a server that drips is given up when a step’s files have taken as long a
   expect([made, report.givenUp]).toEqual([ALL, 'it took more than 0.3 s']);
 });
 
-test('a server that takes long to say that it has nothing is given up when that adds up', async () => {
+test('a server that reports misses slowly is given up when the time adds up', async () => {
   const server = await cacheServer({
     instead: (request, response) => {
       if (request.url?.includes('e3b0c442') === true) return false;
@@ -184,12 +184,12 @@ test('a server that takes long to say that it has nothing is given up when that 
   expect(server.answers.length).toBeLessThan(1 + ALL.length);
 });
 
-test('a server that nobody listens at is given up, and told', async () => {
+test('a server without a listener is given up, and reported', async () => {
   const { made, report } = await (await Runner.open()).build(writer({ url: 'http://127.0.0.1:9' }));
   expect([made, report.givenUp]).toEqual([ALL, 'the connection was refused']);
 });
 
-test('a full server is read from still', async () => {
+test('a full server is still read from', async () => {
   const server = await filledServer({ capacity: 0 });
   const stranger = newPair('stranger');
   server.blobs.delete([...server.blobs.keys()].at(-1) ?? '');
@@ -203,7 +203,7 @@ test('a full server is read from still', async () => {
   ]);
 });
 
-test('a server that takes and takes is not waited for longer than the build has after its end', async () => {
+test('uploads that never end are cancelled some time after the build', async () => {
   const server = await cacheServer({
     instead: (request) => {
       if (request.method !== 'PUT') return false;
@@ -229,7 +229,7 @@ test('a cache with a password is read with it, and without it given up', async (
   ]);
 });
 
-test('a cache whose certificate an authority of one’s own has signed is believed by that file', async () => {
+test('a cache with a certificate of a private authority is trusted by the file of that authority', async () => {
   const { certificate, key } = await selfSigned('127.0.0.1');
   const server = await cacheServer({ tls: { cert: certificate, key } });
   const folder = await temporaryFolder();
@@ -251,7 +251,7 @@ test('a cache whose certificate an authority of one’s own has signed is believ
   expect(stranger.report.givenUp).toMatch(/certificate is not trusted/);
 });
 
-test('who cancels the build cancels what is fetched for it', async () => {
+test('cancelling the build cancels its downloads', async () => {
   const cancel = new AbortController();
   const server = await filledServer({
     instead: insteadOf('cas', (_request, response) => {

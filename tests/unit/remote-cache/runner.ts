@@ -19,7 +19,7 @@ export const TIME = 180_000;
 export const UNHURRIED: Patience = {
   firstAnswer: TIME,
   answer: TIME,
-  // As what a step took: no whole number.
+  // Fractional, like the measured time of a step.
   least: TIME + 0.5,
   most: TIME + 0.5,
   bringing: TIME,

@@ -51,9 +51,7 @@ test('a node.yaml that was set aside is a problem in every run, until somebody h
     return { before, after: await aside() };
   };
   expect(await whileItRuns(where, later)).toEqual({
-    before: [
-      `${file}.rejected: set aside, for it has a mistake; remove it when that has been seen to`,
-    ],
+    before: [`${file}.rejected: set aside because of a mistake; remove it once that is corrected`],
     after: [],
   });
 });

@@ -96,7 +96,7 @@ unused_files() {
 		case $file in
 		"$PERSISTENT"/*) continue ;;
 		esac
-		[ ! -e "$file" ] || echo "$file: set aside, for it has a mistake; remove it when that has been seen to"
+		[ ! -e "$file" ] || echo "$file: set aside because of a mistake; remove it once that is corrected"
 	done
 	for file in "$SESSION"/*.conf.rejected "$SESSION"/*.conf.rejected-* "$PERSISTENT"/*.conf.rejected \
 		"$PERSISTENT"/*.conf.rejected-*; do
