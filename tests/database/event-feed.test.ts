@@ -104,7 +104,7 @@ describe('a listener', () => {
     expect(await take(again, 2)).toEqual(['2', '3']);
   });
 
-  test('hears what it wants to hear', async () => {
+  test('gets the events that it asks for', async () => {
     await using world = await startFeed();
     const listener = await world.listen({ after: world.base, filter: { subjectId: 'b' } });
     await world.say('a', 'b', 'a', 'b');

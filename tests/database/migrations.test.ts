@@ -312,7 +312,7 @@ describe('before a schema that holds data is changed', () => {
   });
 });
 
-describe('a folder that is none of migrations', () => {
+describe('an invalid folder of migrations', () => {
   test.each([
     [
       'a gap',

@@ -268,7 +268,7 @@ test('tasks go down the stream as they come, again on each new one until their e
   await second.stop();
 });
 
-test('a task that nobody took in time ends as EXPIRED, and one whose end nobody told as TIMEOUT', async () => {
+test('a task that was not sent in time ends as EXPIRED, and one whose outcome was not reported as TIMEOUT', async () => {
   await using door = await NodeDoor.open();
   const host = await door.host(await door.token());
   const untaken = await give(door, host, START, -1000);

@@ -414,7 +414,7 @@ describe('accounts', () => {
     expect((await asAdmin(path)).headers.etag).toBe(first.headers.etag);
   });
 
-  test('are never without one who may do everything', async () => {
+  test('always include one with all permissions', async () => {
     await sql`DELETE FROM users WHERE username = 'fresh'`.execute(door.db);
     const path = `/v1/users/${ids.admin}`;
     for (const body of [{ enabled: false }, { role: 'viewer' }]) {
@@ -507,7 +507,7 @@ describe('an API key', () => {
     expect((await door.ask('/v1/vms', { key })).status).toBe(401);
   });
 
-  test('does not take over its owner, who may more', async () => {
+  test('does not change its owner, who has more permissions', async () => {
     const key = await keyWith(ids.admin, ['user:read', 'user:update', 'user:delete']);
     const path = `/v1/users/${ids.admin}`;
     const asked = async (ask: Ask, of = path) => (await door.ask(of, { ...ask, key })).status;

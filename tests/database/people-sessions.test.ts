@@ -347,7 +347,7 @@ describe('the server', () => {
       'POST /v1/session HTTP/1.1\r\nhost: q\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n',
       /^HTTP\/1\.1 400 /,
     ],
-  ])('answers what is no HTTP by a problem: %j', async (sent, expected) => {
+  ])('answers a request that is not HTTP with a problem: %j', async (sent, expected) => {
     const socket = connect({ host: '127.0.0.1', port: door.port, rejectUnauthorized: false });
     socket.on('error', () => undefined);
     socket.write(sent);

@@ -94,7 +94,7 @@ describe('nodes', () => {
     expect((await nodes.listNodes(db, { phase: 'READY' })).map(({ id }) => id)).toEqual([TWO]);
   });
 
-  test('a phase or an address that is none is refused', async () => {
+  test('an invalid phase or address is refused', async () => {
     await register(ONE);
     expect(await refusal(register(ONE, 'x', '10.0.0.256'))).toMatchObject({ reason: 'invalid' });
     expect(await refusal(register(ONE, ''))).toMatchObject({

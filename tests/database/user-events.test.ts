@@ -166,7 +166,7 @@ test('what is refused after all is no event', async () => {
   expect(events).toEqual([]);
 });
 
-test('events of accounts are heard by whoever may look at accounts, and by nobody else', async () => {
+test('events of accounts go to callers who may read accounts, and to nobody else', async () => {
   const headers = { 'last-event-id': String(await lastEvent()) };
   await door.logIn('root');
   await lastEvent();

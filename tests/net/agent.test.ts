@@ -3,7 +3,7 @@ import { startProgram } from './world/program.ts';
 import { begin, goStatic } from './world/story.ts';
 import { test } from './world/test.ts';
 
-test('an agent that was started on one address tells the next one, to whoever asks and in its heartbeat', async () => {
+test('an agent that was started on one address reports the next one, in answers and in its heartbeat', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await goStatic(machine, 'eth0', { lan, host: 7 });

@@ -196,7 +196,7 @@ test('each path of the list is written by somebody, and what is written counts a
   }
 });
 
-test('an agent is after a restart who it was: it speaks to its control plane without a token, and has its pools without it', async () => {
+test('an agent keeps its identity over a restart: it connects to its control plane without a token, and has its pools without the control plane', async () => {
   await using stack = new AsyncDisposableStack();
   const disk = stack.use(await configurationDisk());
   const folder = join(disk.folder, 'node');

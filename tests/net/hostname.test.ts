@@ -18,7 +18,7 @@ test('a host name that was given is the machine’s, now and after a restart', a
   expect(await machine.read('/quantix/hostname')).toBe('node7');
 });
 
-test('a kept host name that is none is set aside and told, and the image’s counts', async () => {
+test('an invalid stored host name is set aside and reported, and the image’s is used', async () => {
   await using story = await begin();
   const { machine } = story;
   await machine.write('/etc/hostname', 'quantix\n');

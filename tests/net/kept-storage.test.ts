@@ -72,7 +72,7 @@ test.each(SHELLS)(
   },
 );
 
-test('a name that is none is set aside and another one made', async () => {
+test('an invalid name is set aside and another one generated', async () => {
   await using fresh = await machine('ash');
   for (const text of ['', 'InitiatorName=', 'InitiatorName=iqn.2004-10.com.example:a b', 'x']) {
     await fresh.one.write(KEPT_NAME, text);

@@ -55,7 +55,7 @@ test('declared disks are mounted, the outer one first; those declared no more ar
   expect(third?.[0]?.volumes).toMatchObject([{ name: 'file' }]);
 });
 
-test('a pool that cannot be had is told as such, nothing can be written into its place, and it comes when it can be had', async () => {
+test('a pool that cannot be mounted is reported as such, nothing can be written into its place, and it is mounted once that is possible', async () => {
   const [uuid] = [randomUUID()];
   const declared = [
     { name: 'a', disk: uuid, path: '/mnt/pools/a' },
@@ -184,7 +184,7 @@ pool create`);
   ]);
 });
 
-test('a disk that is in use is none, whatever was typed', async () => {
+test('a disk that is in use cannot become a pool, whatever was typed', async () => {
   const told = await withDisk(`mkfs.ext4 -q "$disk"; mkdir at; mount "$disk" at
 pool create ',"destroy":"S1"'
 umount at

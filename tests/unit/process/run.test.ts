@@ -43,7 +43,7 @@ test('arguments reach a tool as they are, and its output comes back', async () =
   expect(await runScript('printf "<%s>" "$@"; cat', { input: 'read' })).toBe('<a b><$HOME>read');
 });
 
-test('a tool speaks English in UTC whatever the host does, and knows what it is reported', async () => {
+test('a tool speaks English in UTC whatever the host does, and gets the variables that it is given', async () => {
   const told = await runScript('echo "$LC_ALL $TZ $SOURCE_DATE_EPOCH"', {
     env: { SOURCE_DATE_EPOCH: '7' },
   });

@@ -55,9 +55,12 @@ test('a script that calls the tool proper has the libraries of that one', async 
   expect(await ask()).toBe(plain);
 });
 
-test.each(['', '{', '[]', '{"/bin/x": 1}'])('a memory that says %j is none', async (text) => {
-  const { memory, ask } = await hostWith();
-  await ask();
-  await writeFile(memory, text);
-  expect(await ask()).toMatch(/^4\./);
-});
+test.each(['', '{', '[]', '{"/bin/x": 1}'])(
+  'a memory with the content %j is ignored',
+  async (text) => {
+    const { memory, ask } = await hostWith();
+    await ask();
+    await writeFile(memory, text);
+    expect(await ask()).toMatch(/^4\./);
+  },
+);

@@ -99,7 +99,7 @@ test('a file that was not read with the others is refused by its name', async ()
   );
 });
 
-test('esbuild runs on as many threads as it is reported', async () => {
+test('esbuild runs on the requested number of threads', async () => {
   const project = await projectOf('console.log(1);');
   const script = `
     import { readdirSync, readFileSync } from 'node:fs';

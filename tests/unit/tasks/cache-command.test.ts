@@ -64,7 +64,7 @@ test('a damaged download is found, told and removed; then all is well', async ()
   expect(await main(['cache', 'verify'])).toBe(0);
 });
 
-test('a size that is none is refused in one line, and what is in use is not pruned', async () => {
+test('an invalid size is refused in one line, and entries in use are not pruned', async () => {
   const { cache } = await filledCache();
   expect(await main(['cache', 'prune', '--size', '20 gigs'])).toBe(1);
   expect(printed).toMatch(/^qx-build: "20 gigs" is not a size \(--size\)\. .*\n$/);

@@ -90,7 +90,7 @@ test('a profile whose packages cannot be had does not hide what is wrong with an
   });
 });
 
-test('a mirror that is not there is told once, as it is', async () => {
+test('a missing mirror is reported once, with its address', async () => {
   const refused = lock({ one: {}, two: {} }, PACKAGES, { mirror: 'file:///nowhere' });
   await expect(refused).rejects.toThrow(/^(?!.*All problems).*nowhere/s);
 });

@@ -200,7 +200,7 @@ describe('an archive is refused', () => {
     await expect(readTar(broken(), new Collection(), 'x')).rejects.toThrow('the pipe broke');
   });
 
-  test('by whoever takes its entries, and reading stops', async () => {
+  test('by the receiver of its entries, and reading stops', async () => {
     let read = 0;
     async function* endless() {
       const file = member({ name: 'big' }, Buffer.alloc(1_000_000));

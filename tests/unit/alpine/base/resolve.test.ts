@@ -90,7 +90,7 @@ test('an index older than the one in the lock is refused, with both dates', asyn
   await expect(resolveAlpine({ ...request, notOlderThan: undefined })).resolves.toBeDefined();
 });
 
-test('a world that cannot be had is explained by who wants what', async () => {
+test('an unsatisfiable world is explained by who requires what', async () => {
   const packages = [program('base', { depends: ['library>2'] }), ...PACKAGES.slice(1)];
   const mirror = await place.mirror('one', packages);
   await expect(resolveAlpine(place.request({ mirror }))).rejects.toThrow(/base.*library>2/s);

@@ -37,7 +37,7 @@ test.each([
   '{"since": 3, "reason": "x"}',
   '\0',
   `{"reason":"${'x'.repeat(999)}"}`,
-])('a note that says %j means maintenance all the same', async (text) => {
+])('a note with %j means maintenance, too', async (text) => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, 'maintenance'), text);
   expect(await readMaintenance(folder)).toMatchObject({ on: true, since: null });

@@ -4,7 +4,7 @@ import { readSensors } from '../../../../apps/host/sensors.ts';
 import { parseSmart } from '../../../../apps/host/smart.ts';
 import { inside, plant } from './plant.ts';
 
-test('a machine is told by what its firmware says, without its maker’s place-holders', async () => {
+test('a machine is described by its firmware’s facts, without its maker’s place-holders', async () => {
   const root = await plant(
     inside('sys/class/dmi/id', {
       sys_vendor: 'Dell Inc.\n',

@@ -71,7 +71,7 @@ test('a command that takes too long is ended, with the children that it started'
   while (lives(Number(pid))) await wait(10);
 });
 
-test('a command that does not want to end is ended all the same', async () => {
+test('a command that ignores the request to end is killed', async () => {
   const stubborn = run('sh', sh('trap "" TERM; while :; do sleep 0.1; done'), { timeout: 100 });
   await expect(stubborn).rejects.toMatchObject({ failure: 'timeout' });
 });

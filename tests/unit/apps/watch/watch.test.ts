@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { AutoResetEvent } from '../../../../apps/watch/auto-reset-event.ts';
 import { oneAtATime } from '../../../../apps/watch/one-at-a-time.ts';
 
-test('a hundred who ask during a look share the next one', async () => {
+test('a hundred callers during a read share the next one', async () => {
   const looks: PromiseWithResolvers<number>[] = [];
   const ask = oneAtATime(() => {
     const look = Promise.withResolvers<number>();

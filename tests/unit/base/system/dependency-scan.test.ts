@@ -22,7 +22,7 @@ async function printed(tree: Tree): Promise<string[]> {
   return (await execa('sh', [script])).stdout.split('\n');
 }
 
-test('each service is followed by what it depends on, in words of OpenRC’s library', async () => {
+test('each service is followed by its dependencies, in the words of OpenRC’s library', async () => {
   const tree = treeOf(
     OPENRC,
     service('a', 'depend() {\n\tneed net dev\n\t# a remark\n\n\tkeyword -stop\n\tuse x\n}\n'),

@@ -77,7 +77,7 @@ test('a task is done once, however often it comes, also after a restart', async 
   expect(done).toBe(1);
 });
 
-test('an end of which the control plane has not heard is told by the next run', async () => {
+test('an outcome that the control plane has not received is reported by the next run', async () => {
   const folder = await temporaryFolder();
   const first = await commander(folder, async () => undefined);
   first.commands.take(start(idOf(0)), 0);

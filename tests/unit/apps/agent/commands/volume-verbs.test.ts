@@ -82,7 +82,7 @@ here('a volume is made, found and removed; each twice comes to the same', async 
   expect(await readdir(folder)).toEqual(['b.img']);
 });
 
-here('a volume that a machine has stays, and so does what is no volume', async () => {
+here('a volume in use by a machine stays, and so does a file that is not a volume', async () => {
   const { folder, make, remove, place } = await host(['a.img']);
   await make('a.img', VolumeFormat.RAW, MIB);
   expect(await remove('a.img')).toBe('CONFLICT');

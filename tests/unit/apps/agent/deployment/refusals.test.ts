@@ -156,7 +156,7 @@ test('another image starts its own agent, and the record stays for the one that 
   expect(await readFile(host.places.record, 'utf8')).toBe(record);
 });
 
-test('a record that is none is set aside, and the image’s agent runs', async () => {
+test('an invalid record is set aside, and the image’s agent runs', async () => {
   for (const text of ['', '{', '[]', '{"format":2}', '\0'.repeat(4096), 'null']) {
     const host = await makeHost();
     await mkdir(join(host.root, 'quantix/node'), { recursive: true });

@@ -65,7 +65,7 @@ test.each([
   'hello',
   '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----',
   `-----BEGIN CERTIFICATE-----\n${'A'.repeat(100_000)}`,
-])('certificates that are none give one line', (text) => {
+])('invalid certificates give one line', (text) => {
   expect(() => parseCertificates(text, 'x.crt')).toThrow(/x\.crt/);
 });
 

@@ -51,7 +51,7 @@ test('a join that the disk cuts at any step leaves the node with one control pla
   expect(joined.lastIndexOf('before')).toBeLessThan(joined.indexOf('after'));
 });
 
-test('a token is not spent where the disk would not keep what it is good for', async () => {
+test('a token is not used if the disk could not store the membership', async () => {
   const { plane, agent } = await strangers();
   const request = { controlPlane: plane.door.origin, token: plane.token() };
   const disk = failAfter(5, 'ENOSPC');

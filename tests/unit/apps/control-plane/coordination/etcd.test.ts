@@ -110,7 +110,7 @@ describe('an answer of etcd that makes no sense is told as such', () => {
   });
 });
 
-test('changes are told until nobody wants them any more', async () => {
+test('changes are reported until there is no listener any more', async () => {
   const kv = { key: Buffer.from('a'), modRevision: 4n };
   const etcd = answering(({ service }) =>
     service(Watch, {

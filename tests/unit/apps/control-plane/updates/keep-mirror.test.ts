@@ -50,7 +50,7 @@ test('a server whose image is damaged is not asked for all of it again and again
   expect(images(asked)).toBeLessThan(15);
 });
 
-test('a server that fails for once is asked again soon, and what it has then comes', async () => {
+test('a server that fails once is asked again soon, and its release is then fetched', async () => {
   const { source, tree, clock, start } = await mirroring();
   const { release, bytes } = await released(source, '0.1.0', { now: new Date() });
   const image = join(source, release.image.path);
