@@ -1,9 +1,10 @@
 import type { VmVerb } from '../agent/client/vms.ts';
+import type { Backups } from '../api/backups.ts';
 import type { NewToken, TokenRequest } from '../api/fleet.ts';
 import type { MaintenanceRequest } from '../api/maintenance.ts';
 import type { PoolRequest } from '../api/storage.ts';
 import type { IssuedUser } from '../api/users.ts';
-import type { NetworkCommand } from '../network/change.ts';
+import type { NetworkCommand, StaticAddress } from '../network/change.ts';
 import type { HeardNetwork } from '../network/scan.ts';
 import type { OwnCommand } from '../process/own-program.ts';
 import type { PublicKey } from '../services/public-key.ts';
@@ -82,6 +83,20 @@ export interface Deps {
   makeJoinToken(request: Omit<TokenRequest, 'by'>, signal: AbortSignal): Promise<NewToken>;
   /** Sets and returns a new password for the first account. */
   issueFirstPassword(signal: AbortSignal): Promise<IssuedUser>;
+
+  /** Makes a backup of this machine's control plane, and restores it once. Resolves with what backups there are now. */
+  makeBackup(signal: AbortSignal): Promise<Backups>;
+  /**
+   * Gives the control plane another address, and undoes that if hosts do not connect to it. Resolves with the outcome,
+   * by line.
+   * @param wanted `isUrgent`: also if hosts have not confirmed the new address
+   */
+  changeAddress(
+    wanted: StaticAddress & { readonly isUrgent: boolean },
+    signal: AbortSignal,
+  ): Promise<string[]>;
+  /** Ends a planned change of the address that was interrupted. */
+  withdrawAddress(signal: AbortSignal): Promise<void>;
 
   /** Writes the support bundle to a stick, such as `/dev/sdb1`. Resolves with its name there. */
   writeSupport(device: string, signal: AbortSignal): Promise<string>;

@@ -1,3 +1,5 @@
+import type { FleetAddress } from '../api/address.ts';
+import type { Backups } from '../api/backups.ts';
 import type { FleetNode } from '../api/fleet.ts';
 import type { Hardware } from '../api/hardware.ts';
 import type { Health } from '../api/health.ts';
@@ -48,6 +50,8 @@ export const FACTS = {
   readiness: every<Readiness>(5_000),
   nodes: every<FleetNode[]>(5_000),
   firstLogIn: every<FirstLogIn>(5_000),
+  backups: every<Backups>(15_000),
+  address: every<FleetAddress>(5_000),
   vms: every<Vms>(5_000),
   services: every<Service[]>(5_000),
   pools: every<Pool[]>(15_000),

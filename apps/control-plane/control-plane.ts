@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import type { FirstLogIn } from '../api/users.ts';
 import { messageOf } from '../error.ts';
 import type { Logger } from '../log/logger.ts';
-import type { BackupSecrets } from './backup/nightly.ts';
+import type { BackupSecrets, NightlyBackups } from './backup/nightly.ts';
 import { openCache } from './cache/cache.ts';
 import type { Config } from './config.ts';
 import { monotonicClock } from './coordination/clock.ts';
@@ -62,6 +62,8 @@ export interface ControlPlane extends InventorySources {
   mirrored(): readonly MirrorState[];
   /** Returns the port for people and its certificate; `null` while it is not served. */
   servedPeople(): FirstLogIn['people'];
+  /** Returns the nightly backups; `undefined` before they begin, and if there are none. */
+  backups(): NightlyBackups | undefined;
   /** Returns the server for hosts; `undefined` while they are not served. */
   servedNodes(): NodeServer | undefined;
   /** Collects the current facts about health. */
@@ -115,6 +117,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   let mirrored = (): readonly MirrorState[] => [];
   let servedPeople: ControlPlane['servedPeople'] = () => null;
   let servedNodes: NodeServer | undefined;
+  let backups: NightlyBackups | undefined;
   let election: Election | undefined;
   let alerts: readonly OpenAlert[] = [];
   let isAuthorityUntold = authority.isNew;
@@ -315,8 +318,9 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   };
   const backUp = async () => {
     if (secrets === undefined) return;
-    const { makeNightly } = await import('./backup/nightly.ts');
-    await makeNightly({ config, secrets, database, version, log, signal });
+    const { NightlyBackups: Backups } = await import('./backup/nightly.ts');
+    backups = new Backups({ config, secrets, database, version, log, signal });
+    await backups.work();
   };
   const lookAgainAndAgain = async () => {
     while (!signal.aborted) {
@@ -364,6 +368,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     mirrored: () => mirrored(),
     servedPeople: () => servedPeople(),
     servedNodes: () => servedNodes,
+    backups: () => backups,
     facts,
     ended: work().finally(async () => {
       cache.close();

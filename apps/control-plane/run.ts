@@ -10,6 +10,7 @@ import { becomeAccount, findAccount, isRoot } from './account.ts';
 import { readBackupFiles } from './backup/make-backup.ts';
 import type { BackupSecrets } from './backup/nightly.ts';
 import { readPassphrase } from './backup/passphrase.ts';
+import { backupRoutes } from './backup/routes.ts';
 import { isSwitchOrdered, removeUndecided, switchFolders } from './backup/switch.ts';
 import { type Config, readConfig } from './config.ts';
 import { startControlPlane } from './control-plane.ts';
@@ -138,6 +139,7 @@ async function work(
           }),
           ...oversightRoutes(controlPlane),
           ...addressRoutes(controlPlane),
+          ...backupRoutes(controlPlane),
           ...userRoutes(controlPlane),
           ...localCertificateRoutes(controlPlane.certificate),
           ...updateRoutes({ ...controlPlane, updates: config.updates }),

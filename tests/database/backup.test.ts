@@ -25,7 +25,7 @@ import {
 } from '../../apps/control-plane/backup/archive.ts';
 import { beginGeneration } from '../../apps/control-plane/backup/generation.ts';
 import { readBackupFiles } from '../../apps/control-plane/backup/make-backup.ts';
-import { makeNightly } from '../../apps/control-plane/backup/nightly.ts';
+import { NightlyBackups } from '../../apps/control-plane/backup/nightly.ts';
 import { finishRestore, restoreBackup } from '../../apps/control-plane/backup/restore.ts';
 import { switchFolders } from '../../apps/control-plane/backup/switch.ts';
 import { parseConfig } from '../../apps/control-plane/config.ts';
@@ -431,9 +431,10 @@ test('each night a backup is made and restored once; what is wrong is an alert t
     const until = async (
       { passphrase = PASSPHRASE, migrations = MIGRATIONS },
       isSo: () => Promise<void>,
+      then?: (backups: NightlyBackups) => Promise<void>,
     ) => {
       const ending = new AbortController();
-      const working = makeNightly({
+      const backups = new NightlyBackups({
         ...{ database, version: '1.0.0', log: SILENT, signal: ending.signal },
         config: {
           ...config,
@@ -442,7 +443,9 @@ test('each night a backup is made and restored once; what is wrong is an alert t
         },
         secrets: { ...files, passphrase: passphrase === '' ? undefined : passphrase },
       });
+      const working = backups.work();
       await vi.waitFor(isSo, { timeout: TIMEOUT / 2, interval: 50 });
+      await then?.(backups);
       ending.abort();
       await working;
     };
@@ -460,15 +463,41 @@ test('each night a backup is made and restored once; what is wrong is an alert t
     await rm(nightly);
     await mkdir(nightly);
     for (const name of [...old, ...cutOff, 'notes.txt']) await writeFile(join(nightly, name), '');
-    await until({ passphrase: '' }, alerted('there is no passphrase'));
+    await until({ passphrase: '' }, alerted('there is no passphrase'), async (backups) => {
+      expect(await backups.describe()).toMatchObject({
+        ...{
+          folder: nightly,
+          hasPassphrase: false,
+          problem: expect.stringContaining('passphrase'),
+        },
+        newest: { name: old[1], madeAt: '2020-01-02T02:30:00.000Z' },
+      });
+      await expect(backups.makeNow()).rejects.toThrow('there is no passphrase for backups');
+    });
     // Without migrations no backup can be restored.
-    await until({ migrations: site.folder }, alerted('the last backup failed'));
+    await until({ migrations: site.folder }, alerted('the last backup failed'), async (backups) => {
+      await expect(backups.makeNow()).rejects.toThrow('the last backup failed');
+    });
     expect((await readdir(nightly)).filter((name) => name.endsWith('.backup')).sort()).toEqual(old);
     await until({}, async () => expect(await messages()).toEqual([]));
     const [newest, ...rest] = (await readdir(nightly)).sort().reverse();
     expect(rest).toEqual(['notes.txt']);
     const verified = await site.call('backup', 'verify', join(nightly, newest ?? ''));
     expect(verified.stderr).toBe('');
+    // None is due: this one is asked for. Names have seconds, so that one of the same second has the same name.
+    const isThere = async () => expect(await messages()).toEqual([]);
+    await until({}, isThere, async (backups) => {
+      const before = await backups.describe();
+      expect(before).toMatchObject({ problem: null, newest: { name: newest } });
+      await vi.waitFor(
+        async () => {
+          await backups.makeNow();
+          const { newest: made } = await backups.describe();
+          expect(made?.name).not.toBe(newest);
+        },
+        { timeout: TIMEOUT / 2 },
+      );
+    });
   });
   expect(await site.databases()).toEqual(['']);
 });

@@ -1,3 +1,4 @@
+import type { Backups } from '../../apps/api/backups.ts';
 import type { NewToken } from '../../apps/api/fleet.ts';
 import type { Hardware } from '../../apps/api/hardware.ts';
 import type { UpdateStatus } from '../../apps/api/update.ts';
@@ -192,6 +193,15 @@ export const ISSUED: IssuedUser = {
   password: 'k7m2x-9pq4v-tdwz3-h5rn8',
 };
 
+/** The backups of a control plane. */
+export const BACKED_UP: Backups = {
+  folder: '/data/backup/nightly',
+  newest: { name: 'qvdc-21261124T023000Z.backup', madeAt: '2126-11-24T02:30:00.000Z' },
+  problem: null,
+  hasPassphrase: true,
+  at: '02:30',
+};
+
 /** A machine that answers as it should and notes what it was told. */
 export function machine(changes: Partial<Deps> = {}): { deps: Deps; calls: Call[] } {
   const calls: Call[] = [];
@@ -231,6 +241,9 @@ export function machine(changes: Partial<Deps> = {}): { deps: Deps; calls: Call[
     readInvitation: note('readInvitation', INVITATION),
     makeJoinToken: note('makeJoinToken', TOKEN),
     issueFirstPassword: note('issueFirstPassword', ISSUED),
+    makeBackup: note('makeBackup', BACKED_UP),
+    changeAddress: note('changeAddress', ['eth0 has 10.0.0.8: 1 host connected to it.']),
+    withdrawAddress: note('withdrawAddress', undefined),
     writeSupport: note('writeSupport', 'support-node7-20260127T101500Z.tar.gz is on it'),
     reset: note('reset', 'The next boot removes configuration.'),
     ...changes,
@@ -265,7 +278,9 @@ export const UPDATES: UpdateStatus = {
 };
 
 /** What is known of that machine as a hypervisor host. */
-export const HYPERVISOR: Required<Omit<Deps['facts'], 'readiness' | 'nodes' | 'firstLogIn'>> = {
+export const HYPERVISOR: Required<
+  Omit<Deps['facts'], 'readiness' | 'nodes' | 'firstLogIn' | 'backups' | 'address'>
+> = {
   host: async () => HOST,
   network: async () => NETWORK,
   services: async () => [
@@ -399,6 +414,23 @@ export const CONTROL_PLANE: Deps['facts'] = {
       leftAt: null,
     },
   ],
+  backups: async () => BACKED_UP,
+  address: async () => ({
+    port: 9443,
+    origins: ['https://10.0.0.7:9443', 'https://10.0.0.8:9443'],
+    planned: [],
+    nodes: [
+      {
+        ...{ id: '6f1c0b7e-52aa-8d11-9a3e-0c5d7f2b4a90', hostname: 'node7', isHeard: true },
+        ...{ isAware: true, over: '10.0.0.7', heartbeats: 12 },
+      },
+      {
+        id: '0b9e4d2f-7c31-8e45-8f06-5a1d3c6e7b82',
+        hostname: 'a-host-with-a-name-that-is-long.example',
+        ...{ isHeard: false, isAware: false, over: null, heartbeats: 0 },
+      },
+    ],
+  }),
   firstLogIn: async () => ({
     open: true,
     people: { port: 443, fingerprint: 'fedcba9876543210'.repeat(4) },

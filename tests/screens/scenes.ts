@@ -88,6 +88,27 @@ export const SCENES: readonly Scene[] = [
   ofControlPlane('first-password-used', [['6a', /has logged in/]], {
     firstLogIn: async () => ({ open: false, people: null }),
   }),
+  ofControlPlane('backups', [['6d', /Each day/]]),
+  ofControlPlane('backups-made', [
+    ['6d', /Each day/],
+    ['m', /Done/],
+  ]),
+  ofControlPlane('backups-none', [['6d', /Each day/]], {
+    backups: async () => ({
+      ...{ folder: '/data/backup/nightly', newest: null, hasPassphrase: false, at: '02:30' },
+      problem: 'no backups are made: there is no passphrase for them',
+    }),
+  }),
+  ofControlPlane('fleet-address', [['6r', /Connected/]]),
+  ofControlPlane('fleet-address-change', [
+    ['6r', /Connected/],
+    ['c', /up to two minutes/],
+  ]),
+  ofControlPlane('fleet-address-changed', [
+    ['6r', /Connected/],
+    ['c', /up to two minutes/],
+    ['\r', /Done/],
+  ]),
   scene('network', [NETWORK]),
   scene('network-static', [NETWORK, ['s', /comes back/]]),
   scene('network-static-mistake', [

@@ -10,9 +10,13 @@ import { poolsSchema } from '../../api/storage.ts';
 import { vmsSchema } from '../../api/vms.ts';
 import {
   createToken,
+  endAddressPlan,
   issueFirstPassword,
   listNodes,
+  makeBackupNow,
   readFirstLogIn,
+  showAddress,
+  showBackups,
 } from '../../control-plane/operator/client.ts';
 import { messageOf } from '../../error.ts';
 import { cutShort, GUEST_PLACES } from '../../guests/places.ts';
@@ -36,6 +40,7 @@ import { keysOnStick } from '../../support/keys.ts';
 import { readSticks } from '../../support/sticks.ts';
 import { readUpdateStatus } from '../../update/status.ts';
 import type { Deps, Read } from '../deps.ts';
+import { changeAddress } from './change-address.ts';
 import { askReadiness } from './control-plane.ts';
 import { readGuestStop } from './guest-stop.ts';
 import { readInvitation } from './invitation.ts';
@@ -86,6 +91,8 @@ export function controlPlaneDeps(): Deps {
       readiness: (signal) => askReadiness(signal),
       nodes: (signal) => listNodes({ signal }),
       firstLogIn: (signal) => readFirstLogIn({ signal }),
+      backups: (signal) => showBackups({ signal }),
+      address: (signal) => showAddress({ signal }),
     },
   };
 }
@@ -146,6 +153,11 @@ function machineDeps(): Deps & { facts: { host: Read<Host> } } {
     readInvitation,
     makeJoinToken: (request, signal) => createToken(request, { signal }),
     issueFirstPassword: (signal) => issueFirstPassword({ signal }),
+    makeBackup: (signal) => makeBackupNow({ signal }),
+    changeAddress,
+    withdrawAddress: async (signal) => {
+      await endAddressPlan({ outcome: 'withdrawn' }, { signal });
+    },
     writeSupport,
     reset: async (what, signal) => {
       const told = await requestReset(what, { signal });

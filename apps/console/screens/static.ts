@@ -1,5 +1,5 @@
 import type { Interface, Network } from '../../api/network.ts';
-import { staticCommand } from '../../network/change.ts';
+import { type StaticAddress, staticCommand } from '../../network/change.ts';
 import { textField, type Values } from '../kit/field.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { stay } from '../steps.ts';
@@ -9,14 +9,15 @@ import { confirmField, keepField, toLasting, usualKeep } from './keep.ts';
 import { toList } from './link-rules.ts';
 import { makeChange } from './network-change.ts';
 
-type Name = 'address' | 'gateway' | 'dns' | 'keep' | 'confirm';
+type AddressName = 'address' | 'gateway' | 'dns';
+type Name = AddressName | 'keep' | 'confirm';
 
 /** The C library uses no more than these. */
 const MOST_NAME_SERVERS = 3;
 
-/** Fields of a static address. */
-const FIELDS = [
-  textField<Name>({
+/** Fields of a static IPv4 address. */
+export const ADDRESS_FIELDS = [
+  textField<AddressName>({
     name: 'address',
     label: 'Address',
     hint: 'such as 10.0.0.7/24',
@@ -26,13 +27,13 @@ const FIELDS = [
       return isSubnetEnd(subnet) ? 'This is the first or last address of its subnet.' : null;
     },
   }),
-  textField<Name>({
+  textField<AddressName>({
     name: 'gateway',
     label: 'Gateway',
     hint: 'an address in the same subnet, or nothing',
     problem: gatewayProblem,
   }),
-  textField<Name>({
+  textField<AddressName>({
     name: 'dns',
     label: 'DNS servers',
     hint: 'at most three addresses with commas, or nothing',
@@ -43,11 +44,11 @@ const FIELDS = [
       return servers.length > MOST_NAME_SERVERS ? 'At most three.' : null;
     },
   }),
-  keepField,
-  confirmField,
 ] as const;
 
-function gatewayProblem({ address, gateway }: Values<Name>): string | null {
+const FIELDS = [...ADDRESS_FIELDS, keepField, confirmField] as const;
+
+function gatewayProblem({ address, gateway }: Values<AddressName>): string | null {
   if (gateway === '') return null;
   if (!isHostAddress(gateway)) return 'An address, such as 10.0.0.1, or nothing.';
   const subnet = toSubnet(address);
@@ -60,7 +61,6 @@ function gatewayProblem({ address, gateway }: Values<Name>): string | null {
 
 /** Creates the form for a static address, filled with the interface's present configuration. */
 export function staticScreen(one: Interface, network: Network): Screen {
-  const [now] = one.addresses;
   return formScreen<Name>(
     {
       title: `Network: static address on ${one.name}`,
@@ -69,24 +69,34 @@ export function staticScreen(one: Interface, network: Network): Screen {
       facts: ['network'],
       send: (state, values) => setStatic(state, one.name, values),
     },
-    {
-      address: now === undefined ? '' : `${now.address}/${now.prefix}`,
-      gateway: one.gateway ?? '',
-      dns: one.dns.filter(isNameServer).slice(0, MOST_NAME_SERVERS).join(','),
-      keep: usualKeep(network),
-      confirm: 'yes',
-    },
+    { ...presentAddress(one), keep: usualKeep(network), confirm: 'yes' },
   );
 }
 
-function setStatic(state: State, name: string, values: Values<Name>): Step {
+/** Returns an interface's present address, as the values of `ADDRESS_FIELDS`. */
+export function presentAddress(one: Interface): Values<AddressName> {
+  const [now] = one.addresses;
+  return {
+    address: now === undefined ? '' : `${now.address}/${now.prefix}`,
+    gateway: one.gateway ?? '',
+    dns: one.dns.filter(isNameServer).slice(0, MOST_NAME_SERVERS).join(','),
+  };
+}
+
+/** Returns what the fields say; `null` if the address is not one. */
+export function toStaticAddress(name: string, values: Values<AddressName>): StaticAddress | null {
   const subnet = toSubnet(values.address);
-  if (subnet === null) return stay(state);
-  const lasting = toLasting(values);
+  if (subnet === null) return null;
   const gateway = values.gateway === '' ? null : values.gateway;
-  const wanted = { interface: name, ...subnet, gateway, dns: toList(values.dns) };
+  return { interface: name, ...subnet, gateway, dns: toList(values.dns) };
+}
+
+function setStatic(state: State, name: string, values: Values<Name>): Step {
+  const wanted = toStaticAddress(name, values);
+  if (wanted === null) return stay(state);
+  const lasting = toLasting(values);
   return makeChange(state, {
-    title: `Setting ${subnet.address} on ${name}`,
+    title: `Setting ${wanted.address} on ${name}`,
     name,
     command: staticCommand(wanted, lasting),
     lasting,

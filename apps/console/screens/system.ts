@@ -2,10 +2,12 @@ import type { FactName } from '../facts.ts';
 import { LIST_START, type List } from '../kit/list.ts';
 import type { Screen, State } from '../state.ts';
 import { enter, show } from '../steps.ts';
+import { BACKUPS } from './backups.ts';
 import { body } from './body.ts';
 import { type Command, commandOf, viewCommands } from './command.ts';
 import { CONTROL_PLANE } from './control-plane.ts';
 import { FIRST_PASSWORD } from './first-password.ts';
+import { FLEET_ADDRESS } from './fleet-address.ts';
 import { HARDWARE } from './hardware.ts';
 import { hostNameScreen } from './host-name.ts';
 import { joinTokenScreen } from './join-token.ts';
@@ -34,6 +36,13 @@ const ENTRIES: readonly (Command & { needs?: FactName })[] = [
     text: 'First password',
     needs: 'firstLogIn',
     run: (state) => enter(state, FIRST_PASSWORD),
+  },
+  { letter: 'd', text: 'Backups', needs: 'backups', run: (state) => enter(state, BACKUPS) },
+  {
+    letter: 'r',
+    text: 'Address for hosts',
+    needs: 'address',
+    run: (state) => enter(state, FLEET_ADDRESS),
   },
   { letter: 'v', text: 'Virtual machines', needs: 'vms', run: (state) => enter(state, VMS) },
   { letter: 's', text: 'Disks and pools', needs: 'pools', run: (state) => enter(state, STORAGE) },

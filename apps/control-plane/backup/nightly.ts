@@ -1,6 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import pLimit from 'p-limit';
+import type { Backups } from '../../api/backups.ts';
 import { ExplainedError, messageOf } from '../../error.ts';
 import { type Access, asDiskError, DiskError } from '../../files/disk-error.ts';
 import { syncFolder } from '../../files/durable-file.ts';
@@ -9,6 +11,7 @@ import type { Config } from '../config.ts';
 import { monotonicClock } from '../coordination/clock.ts';
 import type { Database } from '../database/database.ts';
 import { raiseAlert, resolveAlertOf } from '../database/repositories/alerts.ts';
+import { ControlPlaneError } from '../error.ts';
 import { databaseAddress } from '../migrate-request.ts';
 import { openArchive } from './archive.ts';
 import { backupName, backupProblem, lastDue, listBackups, newestOf, outdated } from './keep.ts';
@@ -48,32 +51,106 @@ export function nightlyFolder({ backup }: Config): string {
 }
 
 /**
- * Makes a backup each night, verifies it by restoring it into a scratch database, and deletes old ones, until the
- * signal is aborted. An unverified backup has a different name. A problem raises an alert, which is cleared when the
- * problem is solved.
+ * The backups that the control plane makes by itself. Each is verified by restoring it into a scratch database; until
+ * then it has a different name. A problem raises an alert, which is cleared when the problem is solved.
  */
-export async function makeNightly(options: NightlyOptions): Promise<void> {
-  const { config, secrets, database, log, signal } = options;
-  let failure: string | undefined;
-  let tried = Number.NEGATIVE_INFINITY;
-  while (!signal.aborted) {
-    const now = Date.now();
-    try {
-      const there = await lookAtNightly(config, now);
-      // If the folder cannot be read, it is not known whether a backup is due.
-      const isDue =
-        there.unreadable === undefined &&
-        (there.newest?.time ?? 0) < lastDue(config.backup.at, now);
-      const isTime = performance.now() - tried >= RETRY_AFTER;
-      if (isDue && isTime && secrets.passphrase !== undefined && (await hasHosts(database))) {
-        tried = performance.now();
-        failure = await attempt({ ...options, passphrase: secrets.passphrase, now: new Date(now) });
+export class NightlyBackups {
+  readonly #options: NightlyOptions;
+  /** One backup at a time. */
+  readonly #turn = pLimit(1);
+  /** What failed in the last attempt, as a clause. */
+  #failure: string | undefined;
+  #tried = Number.NEGATIVE_INFINITY;
+
+  constructor(options: NightlyOptions) {
+    this.#options = options;
+  }
+
+  /** Makes a backup each night, and deletes old ones, until the signal is aborted. */
+  async work(): Promise<void> {
+    const { log, signal } = this.#options;
+    while (!signal.aborted) {
+      try {
+        await this.#turn(() => this.#look());
+      } catch (error) {
+        log.warning(`backups cannot be looked at: ${messageOf(error)}`);
       }
-      await tell(options, failure);
-    } catch (error) {
-      log.warning(`backups cannot be looked at: ${messageOf(error)}`);
+      await monotonicClock.sleep(LOOK_EVERY, signal);
     }
-    await monotonicClock.sleep(LOOK_EVERY, signal);
+  }
+
+  /** Makes a backup now. @throws ControlPlaneError saying why not */
+  async makeNow(): Promise<void> {
+    const { config, secrets } = this.#options;
+    const { passphrase } = secrets;
+    if (passphrase === undefined) {
+      throw new ControlPlaneError({
+        what: 'there is no passphrase for backups',
+        fix: `Write one to ${config.backup.passphrase}, and restart the control plane.`,
+      });
+    }
+    await this.#turn(async () => {
+      await this.#attempt(passphrase, new Date());
+      if (this.#failure !== undefined) throw new ControlPlaneError({ what: this.#failure });
+    });
+  }
+
+  /** Describes the backups for people. */
+  async describe(): Promise<Backups> {
+    const { config, secrets } = this.#options;
+    const { newest, problem } = await this.#judge(Date.now());
+    return {
+      folder: nightlyFolder(config),
+      newest:
+        newest === undefined
+          ? null
+          : { name: newest.name, madeAt: new Date(newest.time).toISOString() },
+      problem: problem ?? null,
+      hasPassphrase: secrets.passphrase !== undefined,
+      at: config.backup.at,
+    };
+  }
+
+  /** Makes a backup if one is due. */
+  async #look(): Promise<void> {
+    const { config, secrets, database } = this.#options;
+    const now = Date.now();
+    const there = await lookAtNightly(config, now);
+    // If the folder cannot be read, it is not known whether a backup is due.
+    const isDue =
+      there.unreadable === undefined && (there.newest?.time ?? 0) < lastDue(config.backup.at, now);
+    const isTime = performance.now() - this.#tried >= RETRY_AFTER;
+    if (isDue && isTime && secrets.passphrase !== undefined && (await hasHosts(database))) {
+      await this.#attempt(secrets.passphrase, new Date(now));
+    } else await this.#tell();
+  }
+
+  async #attempt(passphrase: string, now: Date): Promise<void> {
+    this.#tried = performance.now();
+    this.#failure = await attempt({ ...this.#options, passphrase, now });
+    await this.#tell();
+  }
+
+  async #judge(
+    now: number,
+  ): Promise<Pick<NightlyFolder, 'newest'> & { problem: string | undefined }> {
+    const { config, secrets, database } = this.#options;
+    const { unreadable, newest } = await lookAtNightly(config, now);
+    const standing = {
+      ...{ unreadable, newest: newest?.time, failure: this.#failure },
+      hasPassphrase: secrets.passphrase !== undefined,
+      hasHosts: await hasHosts(database),
+    };
+    return { newest, problem: backupProblem(standing, config.backup, now) };
+  }
+
+  /** Raises the alert about backups if there is a problem, and clears it otherwise. */
+  async #tell(): Promise<void> {
+    const now = Date.now();
+    const { problem: message } = await this.#judge(now);
+    const { db } = this.#options.database;
+    if (message === undefined) await resolveAlertOf(db, ALERT, new Date(now));
+    else await raiseAlert(db, { ...ALERT, severity: 'WARNING', message });
   }
 }
 
@@ -190,25 +267,6 @@ export async function lookAtNightly(config: Config, now: number): Promise<Nightl
     if (!(error instanceof DiskError)) throw error;
     return { unreadable: error.message, newest: undefined };
   }
-}
-
-/** Raises the alert about backups if there is a problem, and clears it otherwise. */
-async function tell(
-  { config, secrets, database }: NightlyOptions,
-  failure: string | undefined,
-): Promise<void> {
-  const now = Date.now();
-  const { unreadable, newest } = await lookAtNightly(config, now);
-  const standing = {
-    ...{ unreadable, newest: newest?.time },
-    hasPassphrase: secrets.passphrase !== undefined,
-    hasHosts: await hasHosts(database),
-    failure,
-  };
-  const message = backupProblem(standing, config.backup, now);
-  const { db } = database;
-  if (message === undefined) await resolveAlertOf(db, ALERT, new Date(now));
-  else await raiseAlert(db, { ...ALERT, severity: 'WARNING', message });
 }
 
 /** Whether any host has joined. */

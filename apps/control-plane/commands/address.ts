@@ -1,23 +1,14 @@
 import { isIP, isIPv6 } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import type { FleetAddress } from '../../api/address.ts';
-import {
-  changeNetwork,
-  confirmCommand,
-  ipv6Command,
-  type NetworkCommand,
-} from '../../network/change.ts';
-import { NetworkError, type QxNetworkOptions } from '../../network/qx-network.ts';
-import { CommandError } from '../../process/command-error.ts';
+import { ipv6Command, type NetworkCommand } from '../../network/change.ts';
+import type { QxNetworkOptions } from '../../network/qx-network.ts';
 import { expectOperands, UsageError } from '../../process/command-line.ts';
 import { printable } from '../../text/printable.ts';
-import { monotonicClock } from '../coordination/clock.ts';
-import { ControlPlaneError } from '../error.ts';
 import {
   type AddressChange,
-  type AddressMeans,
-  type AddressResult,
-  changeAddress,
+  changeAddressHere,
+  describeAddressResult,
+  namesOf,
 } from '../operator/change-address.ts';
 import * as client from '../operator/client.ts';
 import { table } from '../operator/describe.ts';
@@ -52,13 +43,31 @@ export async function address(
       const trial = parseDuration(operating.values.within ?? TRIAL.usual, TRIAL.most);
       if (trial < TRIAL.least) throw new UsageError(`--within is at least ${TRIAL.least}s`);
       const change = readChange(operands, operating, trial);
-      const result = await explained(() => changeAddress(change, meansOf(operating, network)));
-      const { text } = told(operating, result, () => describeResult(change, result));
+      const { socket, signal, form, tell } = operating;
+      const result = await changeAddressHere(change, {
+        ...{ socket, signal, network, agree: (hosts) => agree(hosts, operating) },
+        tell: (text) => (form === 'text' ? tell(`${printable(text)}\n`) : undefined),
+      });
+      const { text } = told(operating, result, () =>
+        describeAddressResult(change, result)
+          .map((line) => `${line}\n`)
+          .join(''),
+      );
       return { text, status: result.outcome === 'changed' ? 0 : 1 };
     }
     default:
       throw new UsageError('address show, change or withdraw?');
   }
+}
+
+/** Asks whether to change the address although some hosts have not confirmed it. */
+async function agree(
+  hosts: readonly string[],
+  { values, tell, askLine }: Operating,
+): Promise<boolean> {
+  tell(`These hosts have not confirmed the new address: ${namesOf(hosts)}\n`);
+  if (values.yes === true) return true;
+  return (await askLine('Type yes to change it nevertheless: '))?.trim() === 'yes';
 }
 
 function readChange(
@@ -95,63 +104,6 @@ function readChange(
 /** Returns an address as the system writes it: of IPv6 there are many forms. */
 function asWritten(text: string): string {
   return isIPv6(text) ? new URL(`https://[${text}]`).hostname.slice(1, -1) : text;
-}
-
-function meansOf(operating: Operating, network: QxNetworkOptions): AddressMeans {
-  const { socket, signal, form, values, askLine, tell } = operating;
-  // Without the signal: what has begun is also ended.
-  const asking = { socket };
-  return {
-    plan: (wanted) => client.planAddress({ address: wanted }, asking),
-    read: () => client.showAddress(asking),
-    end: (outcome) => client.endAddressPlan({ outcome }, asking),
-    addressesOf: (name) => (networkInterfaces()[name] ?? []).map((one) => one.address),
-    changeNetwork: (command) => changeNetwork(command, network),
-    confirm: (name) => changeNetwork(confirmCommand(name), network),
-    clock: monotonicClock,
-    signal,
-    tell: (text) => (form === 'text' ? tell(`${printable(text)}\n`) : undefined),
-    agree: async (hosts) => {
-      tell(`These hosts have not confirmed the new address: ${named(hosts)}\n`);
-      if (values.yes === true) return true;
-      return (await askLine('Type yes to change it nevertheless: '))?.trim() === 'yes';
-    },
-  };
-}
-
-/** Turns the words of qx-network into an error of this program. */
-async function explained<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    if (!(cause instanceof NetworkError || cause instanceof CommandError)) throw cause;
-    throw new ControlPlaneError({
-      what: `the address is not changed: ${cause.message}`,
-      fix: 'Hosts have the present addresses only.',
-      cause,
-    });
-  }
-}
-
-function describeResult(
-  { interface: name, address: wanted, trial }: AddressChange,
-  { outcome, returned, missing }: AddressResult,
-): string {
-  const without = missing.length === 0 ? '' : `Not seen there: ${named(missing)}\n`;
-  switch (outcome) {
-    case 'changed':
-      return `${name} has ${wanted}: ${returned.length} hosts are connected to it.\n${without}`;
-    case 'undone':
-      return `${name} has its previous address again.\n${without}`;
-    case 'withdrawn':
-      return 'Nothing is changed. Hosts have the present addresses only.\n';
-    case 'abandoned':
-      return `qx-network undoes the change, within ${trial} s of its begin.\nThen: qx-controlplane address withdraw\n`;
-  }
-}
-
-function named(hosts: readonly string[]): string {
-  return hosts.map(printable).join(', ');
 }
 
 function describe({ origins, planned, nodes }: FleetAddress): string {

@@ -1,9 +1,13 @@
+import { networkInterfaces } from 'node:os';
 import type { AddressOutcome, FleetAddress } from '../../api/address.ts';
 import { AnswerError } from '../../http/ask.ts';
-import type { NetworkCommand } from '../../network/change.ts';
-import { NetworkError } from '../../network/qx-network.ts';
-import type { MonotonicClock } from '../coordination/clock.ts';
+import { changeNetwork, confirmCommand, type NetworkCommand } from '../../network/change.ts';
+import { NetworkError, type QxNetworkOptions } from '../../network/qx-network.ts';
+import { CommandError } from '../../process/command-error.ts';
+import { printable } from '../../text/printable.ts';
+import { type MonotonicClock, monotonicClock } from '../coordination/clock.ts';
 import { ControlPlaneError } from '../error.ts';
+import { endAddressPlan, planAddress, showAddress } from './client.ts';
 
 /** Milliseconds between two looks at the hosts. */
 const LOOK_EVERY = 1000;
@@ -210,4 +214,69 @@ function expectWitnesses({ interface: name, address }: AddressChange, concerned:
 
 function count(hosts: number): string {
   return hosts === 1 ? '1 host' : `${hosts} hosts`;
+}
+
+/** How the address of this machine is changed. */
+export interface ChangingHere extends Pick<AddressMeans, 'signal' | 'tell' | 'agree'> {
+  /** Socket of the control plane; the appliance's if absent. */
+  readonly socket?: string;
+  /** How qx-network is called. */
+  readonly network?: QxNetworkOptions;
+}
+
+/**
+ * Changes the address of this machine; see `changeAddress`.
+ * @throws ControlPlaneError also in the words of qx-network
+ */
+export async function changeAddressHere(
+  change: AddressChange,
+  { socket, network = {}, ...means }: ChangingHere,
+): Promise<AddressResult> {
+  // Without the signal: what has begun is also ended.
+  const asking = socket === undefined ? {} : { socket };
+  try {
+    return await changeAddress(change, {
+      plan: (address) => planAddress({ address }, asking),
+      read: () => showAddress(asking),
+      end: (outcome) => endAddressPlan({ outcome }, asking),
+      addressesOf: (name) => (networkInterfaces()[name] ?? []).map(({ address }) => address),
+      changeNetwork: (command) => changeNetwork(command, network),
+      confirm: (name) => changeNetwork(confirmCommand(name), network),
+      clock: monotonicClock,
+      ...means,
+    });
+  } catch (cause) {
+    if (!(cause instanceof NetworkError || cause instanceof CommandError)) throw cause;
+    throw new ControlPlaneError({
+      what: `the address is not changed: ${cause.message}`,
+      fix: 'Hosts have the present addresses only.',
+      cause,
+    });
+  }
+}
+
+/** Describes for people how a change has ended, by line. */
+export function describeAddressResult(
+  { interface: name, address, trial }: AddressChange,
+  { outcome, returned, missing }: AddressResult,
+): string[] {
+  const without = missing.length === 0 ? [] : [`Not seen there: ${namesOf(missing)}`];
+  switch (outcome) {
+    case 'changed':
+      return [`${name} has ${address}: ${count(returned.length)} connected to it.`, ...without];
+    case 'undone':
+      return [`${name} has its previous address again.`, ...without];
+    case 'withdrawn':
+      return ['Nothing is changed. Hosts have the present addresses only.'];
+    case 'abandoned':
+      return [
+        `qx-network undoes the change, within ${trial} s of its begin.`,
+        'Then: qx-controlplane address withdraw',
+      ];
+  }
+}
+
+/** Formats names of hosts. */
+export function namesOf(hosts: readonly string[]): string {
+  return hosts.map(printable).join(', ');
 }

@@ -13,6 +13,7 @@ import {
   fleetAlertsSchema,
 } from '../../api/alerts.ts';
 import { auditVerdictSchema, fleetAuditSchema } from '../../api/audit.ts';
+import { type Backups, backupsSchema } from '../../api/backups.ts';
 import {
   type CertificateRequest,
   type ShownCertificate,
@@ -245,6 +246,20 @@ export const setCertificate = (
 /** Restores the control plane's own certificate. */
 export const resetCertificate = (asking: Asking = {}): Promise<ShownCertificate> =>
   post('/v1/certificate/reset', {}, shownCertificateSchema, asking);
+
+/** Milliseconds within which a backup must be made and restored once. */
+const BACKED_UP_WITHIN = 180_000;
+
+/** Reads which backups the control plane has made by itself. */
+export const showBackups = (asking: Asking = {}): Promise<Backups> =>
+  get('/v1/backups', backupsSchema, asking);
+
+/** Makes a backup, and restores it once. */
+export const makeBackupNow = (asking: Asking = {}): Promise<Backups> =>
+  ask({
+    ...{ ...whom(asking), method: 'POST', path: '/v1/backups', body: JSON.stringify({}) },
+    ...{ schema: backupsSchema, timeLimit: BACKED_UP_WITHIN },
+  });
 
 /** Reads where hosts find the control plane, and what they know of that. */
 export const showAddress = (asking: Asking = {}): Promise<FleetAddress> =>

@@ -3,6 +3,7 @@ import type { Vms } from '../../../../apps/api/vms.ts';
 import type { Deps } from '../../../../apps/console/deps.ts';
 import { EXIT } from '../../../../apps/console/exit-status.ts';
 import {
+  BACKED_UP,
   type Call,
   CONTROL_PLANE,
   HOST,
@@ -261,6 +262,59 @@ test('a join token is made behind the password, and shown with the fingerprint t
   expect(calls.at(-1)).toEqual(['makeJoinToken', request]);
   terminal.type('\x1b');
   await terminal.see(/node7/);
+});
+
+test('a backup is made behind root’s password, and its place is said', async () => {
+  const facts = { facts: CONTROL_PLANE, passwordState: async () => 'set' as const };
+  const { terminal, calls } = await on('6d', /Each day/, facts);
+  terminal.type('m');
+  await terminal.see(/Password of root/);
+  expect(calls).toEqual([]);
+  terminal.type('right password\r');
+  await terminal.see(/is in \/data\/backup\/nightly/);
+  expect(calls).toEqual([['makeBackup']]);
+});
+
+test('without a passphrase the console makes no backup', async () => {
+  const backups = async () => ({ ...BACKED_UP, hasPassphrase: false, problem: 'no passphrase' });
+  const { terminal, calls } = await on('6d', /no passphrase/, {
+    facts: { ...CONTROL_PLANE, backups },
+  });
+  expect(await terminal.text()).not.toContain('m Make one now');
+  terminal.type('m\x1b');
+  await terminal.see(/First password/);
+  expect(calls).toEqual([]);
+});
+
+test('the control plane gets another address, behind root’s password, and hosts that are off do not hinder if so chosen', async () => {
+  const facts = { facts: CONTROL_PLANE, passwordState: async () => 'set' as const };
+  const { terminal, calls } = await on('6r', /1 to 10\.0\.0\.7/, facts);
+  terminal.type('c');
+  await terminal.see(/up to two minutes/);
+  terminal.type('\t\x1b[F\x7f\x7f\x7f\x7f8/24\t\t\t ');
+  await terminal.see(/10\.0\.0\.8\/24[\s\S]*searches its network/);
+  terminal.type('\r');
+  await terminal.see(/Password of root/);
+  expect(calls).toEqual([]);
+  terminal.type('right password\r');
+  await terminal.see(/eth0 has 10\.0\.0\.8/);
+  const wanted = { interface: 'eth0', address: '10.0.0.8', prefix: 24, gateway: '10.0.0.1' };
+  expect(calls).toEqual([
+    ['changeAddress', { ...wanted, dns: ['10.0.0.1', '9.9.9.9'], isUrgent: true }],
+  ]);
+});
+
+test('a planned address that was left is withdrawn', async () => {
+  const address = async () => ({
+    ...(await CONTROL_PLANE.address!(new AbortController().signal)),
+    planned: ['https://10.0.0.8:9443'],
+  });
+  const { terminal, calls } = await on('6r', /w Withdraw/, {
+    facts: { ...CONTROL_PLANE, address },
+  });
+  terminal.type('w');
+  await terminal.see(/present addresses only/);
+  expect(calls).toEqual([['withdrawAddress']]);
 });
 
 test('the first password is made behind root’s, and shown with the address and the certificate to compare', async () => {

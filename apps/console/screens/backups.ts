@@ -1,0 +1,73 @@
+import type { Backups } from '../../api/backups.ts';
+import { ago } from '../../text/age.ts';
+import { request } from '../change.ts';
+import { line, type Size } from '../kit/frame.ts';
+import { type Key, letter } from '../kit/keys.ts';
+import { wrap } from '../kit/text.ts';
+import type { Row } from '../report/row.ts';
+import type { Screen, State, Step } from '../state.ts';
+import { stay } from '../steps.ts';
+import { type Body, body, rowLines } from './body.ts';
+
+const TITLE = 'Backups';
+
+/** Width of the labels, in cells. */
+const LABELS = 12;
+
+/** Screen with the control plane's last backup. */
+export const BACKUPS: Screen = {
+  facts: ['backups'],
+  takesText: false,
+  view: viewBackups,
+  onKey: onBackupsKey,
+};
+
+function onBackupsKey(state: State, key: Key): Step {
+  if (letter(key) !== 'm' || state.facts.backups.value?.hasPassphrase !== true) return stay(state);
+  return request(state, {
+    title: 'Making a backup, and restoring it into a scratch database',
+    facts: ['backups'],
+    leads: 'stay',
+    run: async (deps, signal) => {
+      const { newest, folder } = await deps.makeBackup(signal);
+      return `${newest?.name ?? 'The backup'} is in ${folder}. Copy it to another machine.`;
+    },
+  });
+}
+
+function viewBackups({ facts, now }: State, { columns }: Size): Body {
+  const { value, problem } = facts.backups;
+  if (value === null) {
+    const text =
+      problem === null ? 'The control plane is being asked ...' : `Not known: ${problem}`;
+    return body(TITLE, 'Esc Back', wrap(text, columns).map(line));
+  }
+  const keys = value.hasPassphrase ? 'm Make one now   Esc Back' : 'Esc Back';
+  const hint = value.hasPassphrase
+    ? 'A backup is worth nothing without its passphrase, and is lost with this disk: keep copies of both elsewhere.'
+    : 'Without a passphrase no backup is made: write one to /quantix/vdc/backup.passphrase in a shell, and restart the service qx-controlplane.';
+  return body(TITLE, keys, [
+    ...rowLines(rowsOf(value, now), columns, LABELS),
+    line(''),
+    ...wrap(hint, columns).map(line),
+  ]);
+}
+
+function rowsOf({ newest, folder, problem, at }: Backups, now: number): Row[] {
+  return [
+    { label: 'Last', text: newest === null ? 'none' : newest.name },
+    ...(newest === null
+      ? []
+      : [
+          { label: 'Made', text: `${utc(newest.madeAt)}, ${ago(Date.parse(newest.madeAt), now)}` },
+          { label: 'Verified', text: 'yes: it was restored once into a scratch database' },
+        ]),
+    { label: 'Folder', text: folder },
+    { label: 'Each day', text: `at ${at} UTC` },
+    ...(problem === null ? [] : [{ label: 'Problem', text: problem }]),
+  ];
+}
+
+function utc(iso: string): string {
+  return `${iso.slice(0, 16).replace('T', ' ')} UTC`;
+}
