@@ -6,7 +6,6 @@ import { parseReviews } from '../../../build/advisories/reviews.ts';
 import { formatVex } from '../../../build/advisories/vex.ts';
 import { alpine } from '../../../build/base/alpine/base.ts';
 import { debian } from '../../../build/base/debian/base.ts';
-import type { BaseName } from '../../../build/bases.ts';
 import type { LockedPackage } from '../../../build/contract/lock.ts';
 import { locked, materials } from '../sbom/bill.ts';
 import { schemaErrors } from '../sbom/schemas.ts';
@@ -20,7 +19,7 @@ const BASES = {
 const COMPARE = { debian: debian.compareVersions, alpine: alpine.compareVersions };
 
 interface Case {
-  base?: BaseName;
+  base?: keyof typeof BASES;
   suite?: string;
   repositories?: readonly string[];
   data?: object;

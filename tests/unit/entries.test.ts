@@ -1,0 +1,33 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { ARCHITECTURE_NAMES } from '../../build/architecture.ts';
+import { BASE_NAMES } from '../../build/bases.ts';
+import { FORMAT_NAMES } from '../../build/image/format.ts';
+
+const PROJECT = resolve(import.meta.dirname, '../..');
+
+/** Whether a text has a line that begins with each name as a key: of a record, an object or a type. */
+function hasAllKeys(text: string, names: readonly string[]): boolean {
+  return names.every((name) => new RegExp(`^\\s*(?:readonly )?'?${name}'?\\??: `, 'm').test(text));
+}
+
+// Each further file would be one more to change, and to forget, for the next base, format or architecture.
+test.each([
+  [
+    'a base',
+    BASE_NAMES,
+    [
+      'build/base/select.ts',
+      'build/bases.ts',
+      'build/profile/profile.ts',
+      'build/profile/schema.ts',
+    ],
+  ],
+  ['a format', FORMAT_NAMES, ['build/image/format.ts']],
+  ['an architecture', ARCHITECTURE_NAMES, ['build/architecture.ts']],
+])('%s is entered in these files of the builder only', (_, names, files) => {
+  const all = globSync('{build,tasks}/**/*.ts', { cwd: PROJECT });
+  const found = all.filter((file) => hasAllKeys(readFileSync(join(PROJECT, file), 'utf8'), names));
+  expect(found.sort()).toEqual(files);
+});
