@@ -85,9 +85,13 @@ function newIn({ vms }: Vms, before: Vms | undefined): Vm[] {
  * @param problem of `node.yaml` in this run
  */
 async function readProblems(folder: string, problem: string | undefined): Promise<string[]> {
-  const [disk, aside] = await Promise.all([readConfigurationProblem(), listSetAside(folder)]);
+  const [disk, ...aside] = await Promise.all([
+    readConfigurationProblem(),
+    // In the latter are the specifications of virtual machines.
+    ...[folder, `${folder}/vms`].map(listSetAside),
+  ]);
   const told = [disk, problem].filter((one) => one !== undefined);
-  const others = aside.filter((file) => problem?.endsWith(` ${file}.`) !== true);
+  const others = aside.flat().filter((file) => problem?.endsWith(` ${file}.`) !== true);
   return [
     ...told,
     ...others.map(

@@ -1,10 +1,14 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fromJson, toJson } from '@bufbuild/protobuf';
 import * as z from 'zod';
-import { readIfThere, writeDurably } from '../../files/durable-file.ts';
-import { isUuid } from '../../libvirt/uuid.ts';
-import { codeOf } from '../../process/code-of.ts';
+import {
+  isThere,
+  readIfThere,
+  setAside,
+  syncFolder,
+  writeDurably,
+} from '../../files/durable-file.ts';
 import { type VmSpec, VmSpecSchema } from '../../proto/gen/quantix/v1/vm_spec_pb.js';
 import { vmSpecSchema } from './vm-spec.ts';
 
@@ -29,11 +33,18 @@ export class KeptSpecs {
     this.#folder = folder;
   }
 
-  /** Returns the specification of a machine; undefined if there is none, or it cannot be parsed. */
+  /**
+   * Returns the specification of a machine; undefined if there is none. A file that cannot be parsed, or is of another
+   * machine, is set aside.
+   */
   async get(id: string): Promise<KeptSpec | undefined> {
-    const text = await readIfThere(this.#fileOf(id));
-    const kept = text === undefined ? undefined : parseKeptSpec(text);
-    return kept?.spec.id === id ? kept : undefined;
+    const file = this.#fileOf(id);
+    const text = await readIfThere(file);
+    if (text === undefined) return undefined;
+    const kept = parseKeptSpec(text);
+    if (kept?.spec.id === id) return kept;
+    await setAside(file);
+    return undefined;
   }
 
   /** Stores a specification. @throws errors of the disk */
@@ -44,18 +55,10 @@ export class KeptSpecs {
   }
 
   async remove(id: string): Promise<void> {
-    await rm(this.#fileOf(id), { force: true });
-  }
-
-  /** Returns all specifications that can be parsed. */
-  async all(): Promise<KeptSpec[]> {
-    const names = await readdir(this.#folder).catch((error: unknown): string[] => {
-      if (codeOf(error) === 'ENOENT') return [];
-      throw error;
-    });
-    const ids = names.map((name) => name.replace(/\.json$/, '')).filter(isUuid);
-    const kept = await Promise.all(ids.map((id) => this.get(id)));
-    return kept.filter((one) => one !== undefined);
+    const file = this.#fileOf(id);
+    if (!(await isThere(file))) return;
+    await rm(file);
+    await syncFolder(this.#folder);
   }
 
   #fileOf(id: string): string {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { readIfThere, writeDurably } from '../../files/durable-file.ts';
+import { readIfThere, setAside, writeDurably } from '../../files/durable-file.ts';
 import { type AssignedPool, PoolType } from '../../proto/gen/quantix/v1/storage_pb.js';
 import {
   type PoolDeclaration,
@@ -70,7 +70,7 @@ function toDeclaration({
 
 /**
  * Reads the pools that were assigned last, so that a host can start without its control plane. A file that cannot be
- * parsed counts as missing; the control plane sends the whole list again.
+ * parsed is set aside, and there are none until the control plane sends the whole list again.
  */
 export async function readAssigned(file: string): Promise<readonly PoolDeclaration[]> {
   const text = await readIfThere(file);
@@ -78,8 +78,9 @@ export async function readAssigned(file: string): Promise<readonly PoolDeclarati
   try {
     return poolDeclarationsSchema.parse(JSON.parse(text));
   } catch (error) {
-    if (error instanceof SyntaxError || error instanceof z.ZodError) return [];
-    throw error;
+    if (!(error instanceof SyntaxError || error instanceof z.ZodError)) throw error;
+    await setAside(file);
+    return [];
   }
 }
 

@@ -1,4 +1,4 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
@@ -47,7 +47,7 @@ test.each([
   expect(problems).toEqual([expect.stringContaining(words)]);
 });
 
-test('assigned pools are known after a restart; a damaged file counts as none', async () => {
+test('assigned pools are known after a restart; a damaged file is set aside', async () => {
   const folder = await temporaryFolder();
   const file = join(folder, 'assigned-pools.json');
   expect(await readAssigned(file)).toEqual([]);
@@ -57,5 +57,8 @@ test('assigned pools are known after a restart; a damaged file counts as none', 
   for (const text of ['', '{', '[{"name":"nas"}]', 'null']) {
     await writeFile(file, text);
     expect(await readAssigned(file)).toEqual([]);
+    expect(await readdir(folder)).toEqual(['assigned-pools.json.rejected']);
+    expect(await readFile(`${file}.rejected`, 'utf8')).toBe(text);
+    await rm(`${file}.rejected`);
   }
 });
