@@ -88,8 +88,9 @@ export async function annotate(
     if (annotation !== undefined) annotations.push(annotation);
     files.push(...fileRows(event));
     steps.push(...stepRows(event));
-    const told = annotation === undefined ? logLines(event) : annotationLines(annotation, github);
-    for (const one of told) output.say(one);
+    const printed =
+      annotation === undefined ? logLines(event) : annotationLines(annotation, github);
+    for (const one of printed) output.say(one);
   }
   if (codeQuality !== undefined) {
     const report = qualityReport(annotations);
@@ -214,7 +215,7 @@ function qualityReport(annotations: readonly Annotation[]): string {
 }
 
 /** Content of a summary. */
-interface Told {
+interface Summary {
   annotations: readonly Annotation[];
   /** Rows of a table. */
   files: readonly string[][];
@@ -222,7 +223,7 @@ interface Told {
 }
 
 /** Formats tables in Markdown; empty if there is nothing to report. */
-function summaryOf({ annotations, files, steps }: Told): string {
+function summaryOf({ annotations, files, steps }: Summary): string {
   const wrong = annotations.map(({ level, message, place }) => [
     level,
     place === undefined ? '' : placeWords(place),

@@ -6,7 +6,7 @@ import type { Output } from './ui/events.ts';
  * Prints the builder's version, its commit, and whether its files are those of that commit.
  * @param projectDirectory folder of the builder's project
  */
-export async function tellVersion(projectDirectory: string, output: Output): Promise<void> {
+export async function printVersion(projectDirectory: string, output: Output): Promise<void> {
   const version = readProductVersion(projectDirectory);
   const source = await readSourceState(projectDirectory);
   if (output.json) {

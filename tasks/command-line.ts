@@ -87,8 +87,8 @@ export async function main(words: readonly string[]): Promise<number> {
       return 0;
     }
     if (asksForVersion(args)) {
-      const { tellVersion } = await import('./builder-version.ts');
-      await tellVersion(PROJECT, output);
+      const { printVersion } = await import('./builder-version.ts');
+      await printVersion(PROJECT, output);
       return 0;
     }
     const context = { output, signal: interrupt.signal, findPaths };

@@ -30,7 +30,7 @@ export interface DiffRequest {
  * @returns whether there are none
  * @throws BuildError if one of them cannot be read, or they cannot be compared
  */
-export async function tellDifferences(
+export async function printDifferences(
   { before, after, markdown, signal }: DiffRequest,
   output: Output,
 ): Promise<boolean> {
@@ -122,24 +122,24 @@ function aspectWords({ aspect, before, after }: Aspect): string {
 }
 
 /** Content of a report. */
-interface Told {
+interface Shown {
   before: string;
   after: string;
   remarks: readonly string[];
   sections: readonly Section[];
 }
 
-function asText({ remarks, sections }: Told): string {
+function asText({ remarks, sections }: Shown): string {
   const blocks = sections.map(({ title, lines }) =>
     [`${title}:`, ...lines.map((line) => `  ${line}`)].map(printable).join('\n'),
   );
-  const told = blocks.length === 0 ? ['They are the same.'] : blocks;
-  return [...(remarks.length === 0 ? [] : [remarks.map(printable).join('\n')]), ...told].join(
+  const shown = blocks.length === 0 ? ['They are the same.'] : blocks;
+  return [...(remarks.length === 0 ? [] : [remarks.map(printable).join('\n')]), ...shown].join(
     '\n\n',
   );
 }
 
-function asMarkdown({ before, after, remarks, sections }: Told): string {
+function asMarkdown({ before, after, remarks, sections }: Shown): string {
   const tables = sections.map(({ title, head, rows }) => {
     const more = rows.length - MOST_ROWS;
     return [

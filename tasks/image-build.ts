@@ -12,7 +12,7 @@ import type { RunnableStep, Step } from '../build/step/step.ts';
 import type { Entry } from '../build/tree/entry.ts';
 import { fetchPackages } from './packages.ts';
 import { fetchNode } from './programs.ts';
-import { tellUnreviewed } from './scripts.ts';
+import { reportUnreviewed } from './scripts.ts';
 import type { StageOutcome, StageReport } from './ui/stage.ts';
 
 /** Everything that a step of an image may get besides its inputs. */
@@ -48,7 +48,7 @@ export class ImageBuild {
     );
     this.image = image;
     this.#scripts = scripts;
-    tellUnreviewed(scripts, image.facts, report.say);
+    reportUnreviewed(scripts, image.facts, report.say);
     for (const [sha256, one] of entries) this.#packages.set(sha256, one);
     return { cached: downloaded === 0, note: `${entries.size} packages` };
   }

@@ -87,7 +87,7 @@ export async function buildRelease(
   const list = join(directory, RELEASE_LIST);
   await writeFileAtomically(list, formatReleaseFiles({ version, files }));
   announce(built, output, files);
-  tellRelease({ list, files, peak: use.peak }, output);
+  printRelease({ list, files, peak: use.peak }, output);
   return files;
 }
 
@@ -247,7 +247,7 @@ async function addProvenance(
   };
 }
 
-function tellRelease(
+function printRelease(
   { list, files, peak }: { list: string; files: readonly ReleaseFile[]; peak: number },
   output: Output,
 ): void {

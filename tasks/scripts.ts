@@ -12,7 +12,7 @@ import type { ImageFacts } from '../build/image/facts.ts';
  * Prints, for a development build, one line that names the unreviewed package scripts.
  * @throws BuildError that lists them with their texts, for a release
  */
-export function tellUnreviewed(
+export function reportUnreviewed(
   scripts: readonly PackageScript[],
   { release, base, profile }: Pick<ImageFacts, 'release' | 'base' | 'profile'>,
   say: (line: string) => void,

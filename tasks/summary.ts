@@ -53,7 +53,10 @@ export async function hasPapers(image: ImageOfOwner, sha256: string): Promise<bo
 }
 
 /** Prints which host tools differ from those that the existing image was made with. */
-export function tellOtherTools({ facts, file }: PreparedImage, say: (line: string) => void): void {
+export function reportOtherTools(
+  { facts, file }: PreparedImage,
+  say: (line: string) => void,
+): void {
   const [, , manifest] = paperFiles(file);
   const others = otherTools(manifest, facts);
   if (others.length === 0) return;

@@ -87,13 +87,13 @@ function newIn({ vms }: Vms, before: Vms | undefined): Vm[] {
 async function readProblems(folder: string, problem: string | undefined): Promise<string[]> {
   const [disk, ...aside] = await Promise.all([
     readConfigurationProblem(),
-    // In the latter are the specifications of virtual machines.
+    // The latter has the specifications of virtual machines.
     ...[folder, `${folder}/vms`].map(listSetAside),
   ]);
-  const told = [disk, problem].filter((one) => one !== undefined);
+  const present = [disk, problem].filter((one) => one !== undefined);
   const others = aside.flat().filter((file) => problem?.endsWith(` ${file}.`) !== true);
   return [
-    ...told,
+    ...present,
     ...others.map(
       (file) => `${file}: set aside because of a mistake; remove it once that is corrected`,
     ),

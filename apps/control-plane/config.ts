@@ -186,7 +186,7 @@ const configSchema = z
       })
       .prefault({})
       .refine(
-        (told) => new Set(receiversOf(told)).size === receiversOf(told).length,
+        (alerts) => new Set(receiversOf(alerts)).size === receiversOf(alerts).length,
         'two receivers have one name',
       ),
     redis: z.strictObject({ socket: path.default('/run/redis/redis.sock') }).prefault({}),

@@ -36,13 +36,13 @@ export async function awaitHealth({
 }: Watch): Promise<readonly string[]> {
   const start = clock.elapsed();
   let wellSince: number | undefined;
-  let told = '';
+  let seen = '';
   for (;;) {
     const problems = await looked(probe, signal);
     signal.throwIfAborted();
     const now = clock.elapsed();
-    if (problems.join('\n') !== told) onProblems?.(problems);
-    told = problems.join('\n');
+    if (problems.join('\n') !== seen) onProblems?.(problems);
+    seen = problems.join('\n');
     wellSince = problems.length === 0 ? (wellSince ?? now) : undefined;
     if (wellSince !== undefined && now - wellSince >= hold) return [];
     // Even if the problems ended now, it would be too late.

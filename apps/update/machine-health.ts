@@ -77,16 +77,16 @@ async function libvirtProblems(signal: AbortSignal): Promise<string[]> {
 }
 
 async function agentProblems(controlPlane: boolean, signal: AbortSignal): Promise<string[]> {
-  const told = await readHealth(signal);
-  if (!controlPlane || told.controlPlane.state === 'connected') return [];
-  const { state, problem } = told.controlPlane;
+  const health = await readHealth(signal);
+  if (!controlPlane || health.controlPlane.state === 'connected') return [];
+  const { state, problem } = health.controlPlane;
   return [`the control plane, which was reached before the update, is not: ${problem ?? state}`];
 }
 
 /** Returns whether the control plane is reachable now. A host whose agent does not answer cannot reach it. */
 export async function reachesControlPlane(signal: AbortSignal): Promise<boolean> {
-  const told = await readHealth(signal).catch(() => undefined);
-  return told?.controlPlane.state === 'connected';
+  const health = await readHealth(signal).catch(() => undefined);
+  return health?.controlPlane.state === 'connected';
 }
 
 function readHealth(signal: AbortSignal): Promise<Health> {

@@ -56,8 +56,8 @@ async function readRelease(server: Server, address: string, signal: AbortSignal)
   } catch (cause) {
     signal.throwIfAborted();
     if (!tooLate.aborted || cause instanceof ExplainedError) throw cause;
-    const told = `the release did not come within ${patience / 1000} s`;
-    throw new PassingFailure(told, { cause });
+    const what = `the release did not come within ${patience / 1000} s`;
+    throw new PassingFailure(what, { cause });
   }
 }
 

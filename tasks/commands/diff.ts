@@ -29,9 +29,9 @@ export const diffCommand = defineCommand({
     writes: [],
   }),
   handler: async ({ before, after, markdown = false }, { output, signal }) => {
-    const { tellDifferences } = await import('../diff.ts');
+    const { printDifferences } = await import('../diff.ts');
     try {
-      const same = await tellDifferences({ before, after, markdown, signal }, output);
+      const same = await printDifferences({ before, after, markdown, signal }, output);
       if (!same) throw new CommandExit(DIFFERENT);
     } catch (error) {
       // Scripts expect different exit codes for differences and trouble, as in diff(1).

@@ -29,7 +29,7 @@ export const isoCommand = defineCommand({
     const requirements = [...buildRequirements(options.arch), ...layout];
     await ensureInstalled(requirements, { say: output.say, signal });
     const owner = await openOwnerKey(options, signal);
-    const { announce, hasPapers, tellOtherTools } = await import('../summary.ts');
+    const { announce, hasPapers, reportOtherTools } = await import('../summary.ts');
     const { withRemoteCache } = await import('../remote-cache.ts');
     const profiles = chooseProfiles(options);
     const build = async (remote: RemoteCache | 'forbidden' | undefined) => {
@@ -48,7 +48,7 @@ export const isoCommand = defineCommand({
           images.push({ image: product, file: image.file, sha256: record.sha256, times: [] });
           continue;
         }
-        tellOtherTools(image, output.say);
+        reportOtherTools(image, output.say);
         const { buildIso } = await import('../iso.ts');
         images.push(await buildIso(image, output, { remote }));
       }

@@ -132,7 +132,7 @@ export const rebuildCommand = defineCommand({
     if (signer !== undefined) {
       await writeFileAtomically(`${record}l`, await sealProvenance(statement, [signer]));
     }
-    tellFiles(rebuild, output);
+    printFiles(rebuild, output);
     output.say(signer === undefined ? record : `${record}l, signed by ${signer.name}`);
     refuse(rebuild, list);
   },
@@ -140,7 +140,7 @@ export const rebuildCommand = defineCommand({
 
 const RECORD = 'rebuild.intoto.json';
 
-function tellFiles({ files }: Rebuild, output: Output): void {
+function printFiles({ files }: Rebuild, output: Output): void {
   for (const file of files) {
     output.emit({ event: 'remade', ...file });
     if (output.json || file.result === 'same') continue;

@@ -162,9 +162,9 @@ export async function prepareWithScript(
     await execa(script, ['prepare'], { env: { ...env }, uid, gid, cwd: folder });
   } catch (error) {
     if (!(error instanceof ExecaError)) throw error;
-    const told = String(error.stderr ?? '').trim();
+    const output = String(error.stderr ?? '').trim();
     throw new BuildError({
-      what: `${basename(script)} cannot be prepared: ${told === '' ? error.shortMessage : told}`,
+      what: `${basename(script)} cannot be prepared: ${output === '' ? error.shortMessage : output}`,
       where: folder,
       fix:
         error.code === 'EACCES'

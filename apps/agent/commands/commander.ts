@@ -148,7 +148,7 @@ export class Commander {
   acknowledge(report: TaskReport): void {
     const { taskId, number } = report;
     if (this.#reports.get(taskId)?.number === number) this.#reports.delete(taskId);
-    if (isEnd(report)) this.#options.journal.told(taskId);
+    if (isEnd(report)) this.#options.journal.acknowledge(taskId);
   }
 
   /** Waits until no task waits or runs. */

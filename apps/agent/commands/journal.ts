@@ -99,7 +99,7 @@ export class Journal {
   }
 
   /** Marks the end of a task as acknowledged; this reaches the disk with the next write. */
-  told(id: string): void {
+  acknowledge(id: string): void {
     const entry = this.#entries.get(id);
     if (entry !== undefined) this.#entries.set(id, { ...entry, told: true });
   }

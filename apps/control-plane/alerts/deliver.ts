@@ -91,19 +91,19 @@ async function deliverTo(
 ): Promise<void> {
   const { leadership, log, signal, retry = RETRY } = options;
   let failures = 0;
-  let told = '';
+  let reported = '';
   while (!signal.aborted) {
     try {
       const isMore = await leadership.asLeader((epoch) => deliverNext(receiver, epoch, options));
       failures = 0;
-      if (told !== '') log.info(`alerts reach ${receiver.name} again`);
-      told = '';
+      if (reported !== '') log.info(`alerts reach ${receiver.name} again`);
+      reported = '';
       if (isMore) continue;
     } catch (error) {
       if (!(error instanceof NotLeaderError || error instanceof FencedError)) {
         const why = messageOf(error);
-        if (why !== told) log.warning(`alerts do not reach ${receiver.name}: ${why}`);
-        told = why;
+        if (why !== reported) log.warning(`alerts do not reach ${receiver.name}: ${why}`);
+        reported = why;
         // New events do not shorten the delay after a failure.
         const wait = Math.min(retry.first * 2 ** failures, retry.most);
         failures += 1;

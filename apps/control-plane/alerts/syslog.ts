@@ -58,9 +58,9 @@ export function syslogMessage(event: FleetEvent, host: string): string {
   const source = `${sourceType} ${sourceName}`.trim();
   const by = acknowledgedBy === null ? '' : ` by ${acknowledgedBy}`;
   const more = message === '' ? '' : `: ${message}`;
-  const told = `${WORDS[event.kind] ?? event.kind}${by}, ${severity}: ${event.subject.name} (${source})${more} [alert ${event.subject.id}, event ${event.id}]`;
+  const text = `${WORDS[event.kind] ?? event.kind}${by}, ${severity}: ${event.subject.name} (${source})${more} [alert ${event.subject.id}, event ${event.id}]`;
   // The byte order mark marks the text as UTF-8.
-  return `${header} \uFEFF${cut(printable(told))}`;
+  return `${header} \uFEFF${cut(printable(text))}`;
 }
 
 /** Cuts a text to the longest length, without splitting a character. */

@@ -12,7 +12,13 @@ import {
 } from '../operator/change-address.ts';
 import * as client from '../operator/client.ts';
 import { table } from '../operator/describe.ts';
-import { type Operating, type Outcome, parseDuration, parseUpTo100, told } from './operating.ts';
+import {
+  type Operating,
+  type Outcome,
+  outcomeOf,
+  parseDuration,
+  parseUpTo100,
+} from './operating.ts';
 
 /** Seconds of a trial: shortest, as given by default, longest. */
 const TRIAL = { least: 30, usual: '2m', most: 3600 };
@@ -31,12 +37,12 @@ export async function address(
     case 'show': {
       expectOperands(operands);
       const shown = await client.showAddress(operating);
-      return told(operating, shown, () => describe(shown));
+      return outcomeOf(operating, shown, () => describe(shown));
     }
     case 'withdraw': {
       expectOperands(operands);
       const shown = await client.endAddressPlan({ outcome: 'withdrawn' }, operating);
-      return told(operating, shown, () => describe(shown));
+      return outcomeOf(operating, shown, () => describe(shown));
     }
     case 'change': {
       expectOperands(operands, 2);
@@ -48,7 +54,7 @@ export async function address(
         ...{ socket, signal, network, agree: (hosts) => agree(hosts, operating) },
         tell: (text) => (form === 'text' ? tell(`${printable(text)}\n`) : undefined),
       });
-      const { text } = told(operating, result, () =>
+      const { text } = outcomeOf(operating, result, () =>
         describeAddressResult(change, result)
           .map((line) => `${line}\n`)
           .join(''),

@@ -6,7 +6,7 @@ import { moment } from '../../text/age.ts';
 import { printable } from '../../text/printable.ts';
 import { ControlPlaneError } from '../error.ts';
 import * as client from '../operator/client.ts';
-import { type Operating, type Outcome, told } from './operating.ts';
+import { type Operating, type Outcome, outcomeOf } from './operating.ts';
 
 const DAY = 86_400_000;
 
@@ -18,7 +18,7 @@ export async function certificate(
 ): Promise<Outcome> {
   expectOperands(operands);
   const shown = await worked(verb, operating);
-  return told(operating, shown, (now) => describe(shown, now));
+  return outcomeOf(operating, shown, (now) => describe(shown, now));
 }
 
 async function worked(verb: string, operating: Operating): Promise<ShownCertificate> {

@@ -40,17 +40,17 @@ export async function applyMigrations(configFile: string): Promise<string> {
   const what = await reasonToHold(pending, confirmed);
   if (what !== undefined) throw new ControlPlaneError({ what });
   const done = await migrateUp(request);
-  return told(done, 'applied', 'The database has all migrations.');
+  return describe(done, 'applied', 'The database has all migrations.');
 }
 
 /** Carries out `qx-controlplane migrate down`. @returns the text to print */
 export async function takeMigrationsBack(configFile: string, count: number): Promise<string> {
   const config = await readConfigAsAccount(configFile);
   const request = migrateRequest(config, { version: VERSION, log: operatorLog() });
-  return told(await migrateDown(request, count), 'taken back', 'Nothing was taken back.');
+  return describe(await migrateDown(request, count), 'taken back', 'Nothing was taken back.');
 }
 
-function told(migrations: readonly { name: string }[], what: string, none: string): string {
+function describe(migrations: readonly { name: string }[], what: string, none: string): string {
   if (migrations.length === 0) return `${none}\n`;
   return migrations.map(({ name }) => `${name}  ${what}\n`).join('');
 }

@@ -18,9 +18,9 @@ import {
   type Operating,
   type Outcome,
   one,
+  outcomeOf,
   parseDuration,
   parseUpTo100,
-  told,
 } from './operating.ts';
 import * as oversee from './oversee.ts';
 
@@ -80,7 +80,7 @@ async function token(
       };
       const made = await client.createToken(request, operating);
       const now = Date.now();
-      return told(operating, made, () =>
+      return outcomeOf(operating, made, () =>
         [
           made.joinToken,
           `good for ${made.maxUses === 1 ? 'one host' : `${made.maxUses} hosts`}, until ${clock(Date.parse(made.expiresAt), now)}; it is shown this once`,
@@ -92,11 +92,11 @@ async function token(
     case 'list': {
       expectOperands(operands);
       const tokens = await client.listTokens(operating);
-      return told(operating, { tokens }, (now) => describe.tokensTable(tokens, now));
+      return outcomeOf(operating, { tokens }, (now) => describe.tokensTable(tokens, now));
     }
     case 'revoke': {
       const revoked = await client.revokeToken(one(operands), operating);
-      return told(operating, revoked, () => `${revoked.id} is ${revoked.state}.\n`);
+      return outcomeOf(operating, revoked, () => `${revoked.id} is ${revoked.state}.\n`);
     }
     default:
       throw new UsageError('token create, list or revoke?');
@@ -113,16 +113,16 @@ async function nodes(
     case 'list': {
       expectOperands(operands);
       const all = await client.listNodes(operating);
-      return told(operating, { nodes: all }, (now) => describe.nodesTable(all, now));
+      return outcomeOf(operating, { nodes: all }, (now) => describe.nodesTable(all, now));
     }
     case 'show': {
       const node = await client.showNode(one(operands), operating);
-      return told(operating, node, (now) => describe.nodeText(node, now));
+      return outcomeOf(operating, node, (now) => describe.nodeText(node, now));
     }
     case 'resync': {
       const node = await client.resyncNode(one(operands), operating);
       const name = printable(node.hostname);
-      return told(
+      return outcomeOf(
         operating,
         node,
         () => `${name} is asked for its full state at its next heartbeat.\n`,
@@ -139,14 +139,18 @@ async function nodes(
     }
     case 'adopt': {
       const node = await client.adoptNode(one(operands), operating);
-      return told(operating, node, () => `${node.id} is adopted, and reports its name itself.\n`);
+      return outcomeOf(
+        operating,
+        node,
+        () => `${node.id} is adopted, and reports its name itself.\n`,
+      );
     }
     case 'delete': {
       const node = await client.showNode(one(operands), operating);
       await confirmDelete(node.hostname, operating);
       const gone = await client.deleteNode(node.id, values.reason ?? '', operating);
       const name = printable(gone.hostname);
-      return told(
+      return outcomeOf(
         operating,
         gone,
         () => `${name} is deleted. It is refused until it joins with a new token.\n`,
@@ -181,11 +185,11 @@ async function vms(
     case 'list': {
       expectOperands(operands);
       const { vms: all, more } = await client.listVms(operating.values.node, operating);
-      return told(operating, { vms: all, more }, (now) => describe.vmsTable(all, more, now));
+      return outcomeOf(operating, { vms: all, more }, (now) => describe.vmsTable(all, more, now));
     }
     case 'show': {
       const vm = await client.showVm(one(operands), operating);
-      return told(operating, vm, (now) => describe.vmText(vm, now));
+      return outcomeOf(operating, vm, (now) => describe.vmText(vm, now));
     }
   }
   const action = VM_ACTIONS.find((known) => known === verb);
@@ -213,11 +217,11 @@ async function pools(
     case 'list': {
       expectOperands(operands);
       const all = await client.listPools(operating);
-      return told(operating, { pools: all }, (now) => describe.poolsTable(all, now));
+      return outcomeOf(operating, { pools: all }, (now) => describe.poolsTable(all, now));
     }
     case 'show': {
       const pool = await client.showPool(one(operands), operating);
-      return told(operating, pool, (now) => describe.poolText(pool, now));
+      return outcomeOf(operating, pool, (now) => describe.poolText(pool, now));
     }
     default:
       throw new UsageError('pools list or show?');
@@ -233,15 +237,15 @@ async function tasks(
     case 'list': {
       expectOperands(operands);
       const all = await client.listTasks(operating.values.node, operating);
-      return told(operating, { tasks: all }, (now) => describe.tasksTable(all, now));
+      return outcomeOf(operating, { tasks: all }, (now) => describe.tasksTable(all, now));
     }
     case 'show': {
       const task = await client.showTask(one(operands), operating);
-      return told(operating, task, (now) => describe.taskText(task, now));
+      return outcomeOf(operating, task, (now) => describe.taskText(task, now));
     }
     case 'cancel': {
       const task = await client.cancelTask(one(operands), operating);
-      return told(operating, task, () => `${printable(describe.taskStateText(task))}\n`);
+      return outcomeOf(operating, task, () => `${printable(describe.taskStateText(task))}\n`);
     }
     default:
       throw new UsageError('tasks list, show or cancel?');
@@ -255,12 +259,12 @@ async function updates(
 ): Promise<Outcome> {
   const { values } = operating;
   const rolledOut = (rollout: FleetRollout) =>
-    told(operating, rollout, (now) => describe.rolloutText(rollout, now));
+    outcomeOf(operating, rollout, (now) => describe.rolloutText(rollout, now));
   switch (verb) {
     case 'list': {
       expectOperands(operands);
       const all = await client.listUpdates(operating);
-      return told(operating, all, (now) => describe.updatesText(all, now));
+      return outcomeOf(operating, all, (now) => describe.updatesText(all, now));
     }
     case 'show':
       return rolledOut(await client.showRollout(one(operands), operating));
@@ -297,7 +301,7 @@ async function users(
   operating: Operating,
 ): Promise<Outcome> {
   const issued = (user: IssuedUser) =>
-    told(operating, user, () =>
+    outcomeOf(operating, user, () =>
       [
         `${user.username}: ${user.password}`,
         'It is shown this once, and has to be changed with the first log-in.',
@@ -308,7 +312,7 @@ async function users(
     case 'list': {
       expectOperands(operands);
       const all = await client.listUsers(operating);
-      return told(operating, { users: all }, (now) => describe.usersTable(all, now));
+      return outcomeOf(operating, { users: all }, (now) => describe.usersTable(all, now));
     }
     case 'add': {
       const username = one(operands);
@@ -324,7 +328,7 @@ async function users(
     case 'disable':
     case 'enable': {
       const user = await client.setUserEnabled(one(operands), verb, operating);
-      return told(operating, user, () => `${user.username} is ${verb}d.\n`);
+      return outcomeOf(operating, user, () => `${user.username} is ${verb}d.\n`);
     }
     default:
       throw new UsageError('users list, add, first-password, reset-password, disable or enable?');
@@ -358,7 +362,7 @@ async function follow(
     ? await Promise.all(begun.map((task) => waitFor(task, operating, names)))
     : begun;
   const status = ended.some(hasFailed) ? 1 : wait && !ended.every(isEnded) ? 3 : 0;
-  const { text } = told(operating, { tasks: ended }, () =>
+  const { text } = outcomeOf(operating, { tasks: ended }, () =>
     ended.map((task) => `${taskLine(task, names)}\n`).join(''),
   );
   return { text, status };

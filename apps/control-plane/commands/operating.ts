@@ -24,7 +24,11 @@ export interface Outcome {
 }
 
 /** Formats a result: the value as JSON, or as the text made from it. */
-export function told({ form }: Operating, value: object, text: (now: number) => string): Outcome {
+export function outcomeOf(
+  { form }: Operating,
+  value: object,
+  text: (now: number) => string,
+): Outcome {
   const json = () => `${JSON.stringify(value, null, 2)}\n`;
   return { text: form === 'json' ? json() : text(Date.now()), status: 0 };
 }

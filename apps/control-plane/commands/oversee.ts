@@ -3,7 +3,7 @@ import { printable } from '../../text/printable.ts';
 import * as client from '../operator/client.ts';
 import * as describe from '../operator/describe-oversight.ts';
 import { followEvents } from '../operator/follow-events.ts';
-import { type Operating, type Outcome, one, told } from './operating.ts';
+import { type Operating, type Outcome, one, outcomeOf } from './operating.ts';
 
 /** Carries out `qx-controlplane events`; see `operate`. */
 export async function events(
@@ -16,7 +16,7 @@ export async function events(
     case 'list': {
       const { after, kind, node, limit } = operating.values;
       const answer = await client.listEvents({ after, kind, node, limit }, operating);
-      return told(operating, answer, (now) => describe.eventsTable(answer, now));
+      return outcomeOf(operating, answer, (now) => describe.eventsTable(answer, now));
     }
     case 'follow':
       return await follow(operating);
@@ -35,11 +35,12 @@ async function follow(operating: Operating): Promise<Outcome> {
   };
   let left = limit === undefined ? Number.POSITIVE_INFINITY : parseNumber('limit', limit);
   if (left === 0) throw new UsageError('--limit 0 prints nothing');
-  for await (const heard of followEvents(request, operating)) {
-    if (form === 'json') await print(`${JSON.stringify('event' in heard ? heard.event : heard)}\n`);
-    else if ('event' in heard) await print(describe.eventLine(heard.event));
-    else await print(describe.gapLine(heard.gap));
-    if ('event' in heard) left -= 1;
+  for await (const received of followEvents(request, operating)) {
+    if (form === 'json')
+      await print(`${JSON.stringify('event' in received ? received.event : received)}\n`);
+    else if ('event' in received) await print(describe.eventLine(received.event));
+    else await print(describe.gapLine(received.gap));
+    if ('event' in received) left -= 1;
     if (left === 0 || operating.signal.aborted) break;
   }
   return { text: '', status: 0 };
@@ -62,12 +63,12 @@ export async function alerts(
       const { all, limit } = operating.values;
       const asked = { all: all === true ? '1' : undefined, limit };
       const answer = await client.listAlerts(asked, operating);
-      return told(operating, answer, (now) => describe.alertsText(answer, now));
+      return outcomeOf(operating, answer, (now) => describe.alertsText(answer, now));
     }
     case 'acknowledge':
     case 'clear': {
       const alert = await client.actOnAlert(one(operands), verb, operating);
-      return told(operating, alert, (now) => {
+      return outcomeOf(operating, alert, (now) => {
         const state = describe.alertState(alert, now);
         return `${printable(`${alert.title}: ${alert.source.name}: ${state}`)}\n`;
       });
@@ -89,11 +90,11 @@ export async function audit(
       const { after, before, action, user, limit } = operating.values;
       const answer = await client.listAudit({ after, before, action, user, limit }, operating);
       const { entries, more } = answer;
-      return told(operating, answer, (now) => describe.auditTable(entries, more, now));
+      return outcomeOf(operating, answer, (now) => describe.auditTable(entries, more, now));
     }
     case 'verify': {
       const verdict = await client.verifyAudit({ head: operating.values.head }, operating);
-      const { text } = told(operating, verdict, () => describe.verdictText(verdict));
+      const { text } = outcomeOf(operating, verdict, () => describe.verdictText(verdict));
       return { text, status: verdict.findings.length === 0 ? 0 : 1 };
     }
     default:

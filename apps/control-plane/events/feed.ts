@@ -122,16 +122,16 @@ export class EventFeed {
   async #lookAgainAndAgain(news: AutoResetEvent): Promise<void> {
     const { log, signal } = this.#options;
     let isBegun = false;
-    for (let told = ''; !signal.aborted; ) {
+    for (let reported = ''; !signal.aborted; ) {
       try {
         if (!isBegun) await this.#begin();
         isBegun = true;
         await this.#look();
-        told = '';
+        reported = '';
       } catch (error) {
         const why = messageOf(error);
-        if (why !== told && !signal.aborted) log.warning(`events cannot be delivered: ${why}`);
-        told = why;
+        if (why !== reported && !signal.aborted) log.warning(`events cannot be delivered: ${why}`);
+        reported = why;
       }
       await news.wait(LOOK_EVERY, signal);
     }
@@ -193,10 +193,10 @@ export class EventFeed {
       }
     }
     const either = AbortSignal.any([signal, this.#options.signal]);
-    return this.#tell(after ?? this.#last, filter, either);
+    return this.#deliver(after ?? this.#last, filter, either);
   }
 
-  async *#tell(
+  async *#deliver(
     after: number,
     filter: EventFilter,
     signal: AbortSignal,

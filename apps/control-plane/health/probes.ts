@@ -46,9 +46,9 @@ export function probeEtcd(address: string): Probe {
       // Not `fetch`: loading it takes longer than the rest of a command.
       const asked = get(new URL('/health', address), { signal, agent: false }, async (answer) => {
         try {
-          const told = await text(answer);
-          if (answer.statusCode === 200 && /"health"\s*:\s*"true"/.test(told)) resolve();
-          else reject(new Error(`etcd answers ${answer.statusCode}: ${told.slice(0, 200)}`));
+          const body = await text(answer);
+          if (answer.statusCode === 200 && /"health"\s*:\s*"true"/.test(body)) resolve();
+          else reject(new Error(`etcd answers ${answer.statusCode}: ${body.slice(0, 200)}`));
         } catch (error) {
           reject(error);
         }

@@ -37,9 +37,12 @@ export function healthRoutes(facts: () => Promise<HealthFacts>): Route[] {
       method: 'GET',
       path: '/readyz',
       answer: async () => {
-        const { pool: _pool, leadership, ...told } = await facts();
-        const ready = isReady(told);
-        return json({ ready, ...told, leadership: leadershipBody(leadership) }, ready ? 200 : 503);
+        const { pool: _pool, leadership, ...services } = await facts();
+        const ready = isReady(services);
+        return json(
+          { ready, ...services, leadership: leadershipBody(leadership) },
+          ready ? 200 : 503,
+        );
       },
     },
     {

@@ -50,7 +50,7 @@ export function startMonitor(options: MonitorOptions): Monitor {
   const interval = (options.heartbeatInterval ?? HEARTBEAT_INTERVAL) * 1000;
   const watch = new NodeWatch(interval);
   let ledWith: number | undefined;
-  let told = '';
+  let reported = '';
 
   const look = async (epoch: number) => {
     if (ledWith !== epoch) watch.begin(clock.now());
@@ -101,12 +101,12 @@ export function startMonitor(options: MonitorOptions): Monitor {
       if (signal.aborted) return;
       try {
         await leadership.asLeader(look);
-        told = '';
+        reported = '';
       } catch (error) {
         if (error instanceof NotLeaderError || error instanceof FencedError) ledWith = undefined;
-        else if (messageOf(error) !== told) {
-          told = messageOf(error);
-          log.warning(`silent hosts cannot be looked for: ${told}`);
+        else if (messageOf(error) !== reported) {
+          reported = messageOf(error);
+          log.warning(`silent hosts cannot be looked for: ${reported}`);
         }
       }
     }

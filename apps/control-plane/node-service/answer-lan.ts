@@ -38,9 +38,10 @@ export class LanAnswerer {
       onProblem(`hosts that look for this control plane are not heard: ${messageOf(error)}`),
     );
     socket.on('message', (bytes, from) => {
-      const told = parseLanDatagram(bytes);
-      if (told?.kind !== 'question' || told.fingerprint !== fingerprint || !this.#may()) return;
-      const answer = formatLanDatagram({ ...told, kind: 'answer', port });
+      const datagram = parseLanDatagram(bytes);
+      if (datagram?.kind !== 'question' || datagram.fingerprint !== fingerprint || !this.#may())
+        return;
+      const answer = formatLanDatagram({ ...datagram, kind: 'answer', port });
       socket.send(answer, from.port, from.address, () => undefined);
     });
     socket.bind(lanPort, () => {

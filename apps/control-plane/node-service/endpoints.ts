@@ -58,7 +58,7 @@ export class EndpointList {
   readonly #db: Executor;
   readonly #listening: Listening;
   #planned: readonly string[] = [];
-  #told: { content: string; endpoints: Endpoints } | undefined;
+  #current: { content: string; endpoints: Endpoints } | undefined;
 
   constructor(db: Executor, listening: Listening) {
     this.#db = db;
@@ -94,10 +94,10 @@ export class EndpointList {
     const listed = { ...this.#listening, announced: [...this.#planned, ...announced] };
     const origins = presentOrigins(listed);
     const content = JSON.stringify(origins);
-    if (this.#told?.content === content) return this.#told.endpoints;
+    if (this.#current?.content === content) return this.#current.endpoints;
     const version = await announce(this.#db, 'endpoints', content);
     const endpoints = create(EndpointsSchema, { version, origins });
-    this.#told = { content, endpoints };
+    this.#current = { content, endpoints };
     return endpoints;
   }
 }

@@ -80,10 +80,10 @@ function nodeService(calls: NodeCalls): ServiceImpl<typeof NodeService> {
     try {
       return await work();
     } catch (error) {
-      throw tell(context, error);
+      throw report(context, error);
     }
   };
-  const tell = (context: HandlerContext, error: unknown) => {
+  const report = (context: HandlerContext, error: unknown) => {
     const { address, identity } = context.values.get(callerKey);
     const failure = failureOf(error);
     const who = identity === undefined ? address : `node ${identity.nodeId} at ${address}`;
@@ -209,7 +209,7 @@ function nodeService(calls: NodeCalls): ServiceImpl<typeof NodeService> {
         const { signal } = context;
         yield* streams.open({ nodeId, verbs: verbsOf(request.version), signal });
       } catch (error) {
-        throw tell(context, error);
+        throw report(context, error);
       }
     },
     reportTask: ({ report }, context) =>

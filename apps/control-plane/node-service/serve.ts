@@ -103,7 +103,7 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
   const { database, authority, state, agents, log, signal } = options;
   const { db } = database;
   const version = ourVersion(options.version);
-  const told = new ThrottledLog(log);
+  const throttled = new ThrottledLog(log);
   const sessions = new Sessions(authority);
   const streams = new CommandStreams(db, version);
   let certificate = await authority.serverCertificate();
@@ -114,7 +114,7 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
     const code = codeOf(error) ?? messageOf(error);
     // A host that only reads the certificate before it joins disconnects without a close.
     if (code === 'ECONNRESET') return;
-    told.warn(socket.remoteAddress ?? 'a caller', code, `TLS failed: ${code}`);
+    throttled.warn(socket.remoteAddress ?? 'a caller', code, `TLS failed: ${code}`);
   });
   const files = new Set<TLSSocket>();
   const places = new Shares(FILE_CONNECTIONS);
@@ -130,7 +130,7 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
     });
   });
   server.on('unknownProtocol', (socket: TLSSocket) => {
-    told.warn(socket.remoteAddress ?? 'a caller', 'protocol', 'does not speak HTTP/2');
+    throttled.warn(socket.remoteAddress ?? 'a caller', 'protocol', 'does not speak HTTP/2');
     socket.destroy();
   });
   server.on('sessionError', () => undefined);
@@ -149,7 +149,7 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
       routes: (router) =>
         nodeRoutes(router, {
           ...{ database, authority, trustBundleVersion, state, streams, endpoints, version },
-          ...{ readKept, onHeard, log: told },
+          ...{ readKept, onHeard, log: throttled },
           ...(callRate === undefined ? {} : { callRate }),
         }),
       files: { below: UPDATES_PATH, handle: updatesHandler(options.updates) },
@@ -160,7 +160,7 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
           : LARGEST_BODY.node,
       ...(bodyWithin === undefined ? {} : { bodyWithin }),
       onFailure: (session, message) =>
-        told.warn(
+        throttled.warn(
           session === undefined ? 'a caller' : sessions.callerOf(session).address,
           message,
           message,

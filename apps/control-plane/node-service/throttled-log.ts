@@ -9,7 +9,7 @@ const MOST = 1000;
 /** Logs mistakes of callers: one line per minute, caller and kind, however often it happens. */
 export class ThrottledLog {
   readonly #log: Logger;
-  readonly #told = new Map<string, { at: number; since: number }>();
+  readonly #entries = new Map<string, { at: number; since: number }>();
 
   constructor(log: Logger) {
     this.#log = log;
@@ -19,17 +19,17 @@ export class ThrottledLog {
   warn(caller: string, kind: string, message: string): void {
     const key = `${caller} ${kind}`;
     const now = performance.now();
-    const told = this.#told.get(key);
-    if (told !== undefined && now - told.at < QUIET) {
-      told.since += 1;
+    const entry = this.#entries.get(key);
+    if (entry !== undefined && now - entry.at < QUIET) {
+      entry.since += 1;
       return;
     }
-    const [oldest] = this.#told.keys();
-    if (this.#told.size >= MOST && oldest !== undefined) this.#told.delete(oldest);
-    this.#told.delete(key);
-    this.#told.set(key, { at: now, since: 0 });
+    const [oldest] = this.#entries.keys();
+    if (this.#entries.size >= MOST && oldest !== undefined) this.#entries.delete(oldest);
+    this.#entries.delete(key);
+    this.#entries.set(key, { at: now, since: 0 });
     const more =
-      told === undefined || told.since === 0 ? '' : `; ${told.since} more since the last`;
+      entry === undefined || entry.since === 0 ? '' : `; ${entry.since} more since the last`;
     this.#log.warning(`${caller}: ${message}${more}`);
   }
 }

@@ -61,7 +61,7 @@ export function alertsText({ alerts, more, receivers }: FleetAlerts, now: number
         ]);
   const rest = more ? 'There are older ones.\n' : '';
   if (receivers.length === 0) return `${list}${rest}`;
-  const told = table([
+  const delivery = table([
     ['RECEIVER', 'DELIVERED', 'WAITING', 'LOST', ''],
     ...receivers.map(({ name, deliveredAt, waiting, lost, problem, failingSince }) => [
       ...[name, deliveredAt === null ? 'never' : moment(Date.parse(deliveredAt), now)],
@@ -69,7 +69,7 @@ export function alertsText({ alerts, more, receivers }: FleetAlerts, now: number
       failingSince === null ? 'ok' : `since ${moment(Date.parse(failingSince), now)}: ${problem}`,
     ]),
   ]);
-  return `${list}${rest}\n${told}`;
+  return `${list}${rest}\n${delivery}`;
 }
 
 /** Describes whether an alert is cleared, acknowledged or open. */

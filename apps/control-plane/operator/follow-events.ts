@@ -35,12 +35,12 @@ export async function* followEvents(
   const filter = { kind, node };
   const first = await listEvents({ ...filter, limit: '1' }, asking);
   let cursor = after ?? first.last;
-  for (let told = ''; !signal.aborted; ) {
+  for (let reported = ''; !signal.aborted; ) {
     let isMore = false;
     try {
       const asked = { ...filter, after: String(cursor), limit: String(PAGE) };
       const { events, last, resumableFrom } = await listEvents(asked, asking);
-      told = '';
+      reported = '';
       isMore = events.length === PAGE;
       for (const event of events) {
         if (cursor < resumableFrom && resumableFrom < event.id) {
@@ -60,8 +60,8 @@ export async function* followEvents(
       if (!isMore) cursor = Math.max(cursor, last);
     } catch (error) {
       if (!(error instanceof AnswerError)) throw error;
-      if (!signal.aborted && error.message !== told) onSilence(error.message);
-      told = error.message;
+      if (!signal.aborted && error.message !== reported) onSilence(error.message);
+      reported = error.message;
     }
     if (!isMore) await monotonicClock.sleep(ASK_EVERY, signal);
   }

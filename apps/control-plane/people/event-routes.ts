@@ -35,9 +35,9 @@ export function eventRoutes({ events }: { events: Pick<EventFeed, 'listen'> }): 
           ? undefined
           : EVENT_SUBJECTS.filter((type) => type !== 'USER');
         const filter = { nodeId, kinds, subjectTypes };
-        const heard = await listen(events, { after, filter, signal: ending });
+        const stream = await listen(events, { after, filter, signal: ending });
         return {
-          body: Readable.from(frames(heard), { objectMode: false }),
+          body: Readable.from(frames(stream), { objectMode: false }),
           headers: { 'content-type': 'text/event-stream' },
         };
       },
@@ -66,9 +66,9 @@ async function listen(
   }
 }
 
-async function* frames(heard: AsyncIterable<FleetEvent>): AsyncGenerator<string> {
+async function* frames(events: AsyncIterable<FleetEvent>): AsyncGenerator<string> {
   yield FIRST;
-  for await (const event of heard) {
+  for await (const event of events) {
     yield `id: ${event.id}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`;
   }
 }

@@ -64,8 +64,8 @@ export function userRoutes({
       method: 'GET',
       path: '/v1/first-password',
       answer: async () => {
-        const told: FirstLogIn = { open: await isFirstLogInOpen(db), people: servedPeople() };
-        return json(told);
+        const answer: FirstLogIn = { open: await isFirstLogInOpen(db), people: servedPeople() };
+        return json(answer);
       },
     },
     {

@@ -64,7 +64,7 @@ export interface PeopleDoor {
 export async function servePeople(options: ServePeopleOptions): Promise<PeopleDoor> {
   const { database, authority, certificate, log, signal, now = () => new Date() } = options;
   const within = { ...WITHIN, ...options.within };
-  const told = new ThrottledLog(log);
+  const throttled = new ThrottledLog(log);
   let server: ReturnType<typeof createServer> | undefined;
   let present = await certificate.look();
   certificate.onChange((changed) => {
@@ -93,7 +93,7 @@ export async function servePeople(options: ServePeopleOptions): Promise<PeopleDo
     made.on('tlsClientError', (error, socket: TLSSocket) => {
       const code = codeOf(error) ?? messageOf(error);
       if (code !== 'ECONNRESET')
-        told.warn(socket.remoteAddress ?? 'a caller', code, `TLS failed: ${code}`);
+        throttled.warn(socket.remoteAddress ?? 'a caller', code, `TLS failed: ${code}`);
     });
     return made;
   };
@@ -106,7 +106,7 @@ export async function servePeople(options: ServePeopleOptions): Promise<PeopleDo
     },
     onBug: (error) =>
       log.error(error instanceof Error ? (error.stack ?? error.message) : String(error)),
-    onRefused: (address, problem) => told.warn(address, problem, problem),
+    onRefused: (address, problem) => throttled.warn(address, problem, problem),
   });
   const { promise: listening, resolve } = Promise.withResolvers<void>();
   app.server.listen(options.port ?? (await openPort(options.people)), resolve);

@@ -76,10 +76,10 @@ export async function peopleServer(serving: PeopleServing): Promise<FastifyInsta
     serverFactory: (listener) => serverOf(listener),
   });
   const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
-    const told = explain(error);
-    if (told === undefined) onBug(error);
+    const explained = explain(error);
+    if (explained === undefined) onBug(error);
     const { status, message, fix, headers } =
-      told ?? new ApiError(500, 'the program failed', { fix: 'Its log says why.' });
+      explained ?? new ApiError(500, 'the program failed', { fix: 'Its log says why.' });
     if (status < 500 && status !== 404) onRefused(addressOf(request), `${status}: ${message}`);
     return reply
       .code(status)

@@ -70,7 +70,7 @@ export function sessionRoutes({
           await enterAudit(transaction, {
             ...{ action: 'session.end', ...signed(caller), details: { session: id ?? '' } },
           });
-          await tellLogOut(transaction, caller, sessions);
+          await recordLogOut(transaction, caller, sessions);
         });
         return { headers: { 'set-cookie': ENDED_COOKIE } };
       },
@@ -113,7 +113,7 @@ export function sessionRoutes({
           await enterAudit(transaction, {
             ...{ action: 'session.end-all', ...signed(caller), details: { ended } },
           });
-          await tellLogOut(transaction, caller, ended);
+          await recordLogOut(transaction, caller, ended);
         });
         return { headers: { 'set-cookie': ENDED_COOKIE } };
       },
@@ -129,7 +129,7 @@ export function sessionRoutes({
           await enterAudit(transaction, {
             ...{ action: 'session.end', ...signed(caller), details: { session: id } },
           });
-          await tellLogOut(transaction, caller, ended);
+          await recordLogOut(transaction, caller, ended);
         });
         return {};
       },
@@ -137,7 +137,11 @@ export function sessionRoutes({
   ];
 }
 
-async function tellLogOut(transaction: Executor, caller: Caller, sessions: number): Promise<void> {
+async function recordLogOut(
+  transaction: Executor,
+  caller: Caller,
+  sessions: number,
+): Promise<void> {
   const data = { address: caller.address, sessions };
   await writeUserEvent(transaction, 'logged-out', accountOf(caller), data);
 }

@@ -36,23 +36,23 @@ const TOLD: Rate = { burst: 3, every: 10 * 60_000 };
 
 /** Selects the refused log-ins that become events; the audit log has all of them. */
 export class RefusedLogIns {
-  readonly #told: Allowance;
+  readonly #allowance: Allowance;
   /** Refused log-ins of an account without an event, since the last one with an event. */
   readonly #untold = new Map<string, number>();
 
   /** @param elapsed returns milliseconds since an arbitrary moment */
   constructor(elapsed?: () => number) {
-    this.#told = new Allowance(TOLD, elapsed);
+    this.#allowance = new Allowance(TOLD, elapsed);
   }
 
   /** Counts a refused log-in. @returns `undefined` if it gets no event, else how many before it got none */
   count(userId: string): number | undefined {
     const untold = this.#untold.get(userId) ?? 0;
-    if (this.#told.wait(userId) > 0) {
+    if (this.#allowance.wait(userId) > 0) {
       this.#untold.set(userId, untold + 1);
       return undefined;
     }
-    this.#told.count(userId);
+    this.#allowance.count(userId);
     this.#untold.delete(userId);
     return untold;
   }

@@ -117,16 +117,16 @@ export async function takeHeartbeats(
 type KnownVolumes = ReadonlyMap<string, string | null>;
 
 async function readVolumes(db: Transaction<DB>, sent: readonly Sent[]): Promise<KnownVolumes> {
-  const told = sent.flatMap(({ nodeId, request }) =>
+  const usages = sent.flatMap(({ nodeId, request }) =>
     request.pools
       .filter(({ volumesSha256 }) => volumesSha256 !== '')
       .map(({ poolId }) => ({ nodeId, poolId: keyOf(poolId) })),
   );
-  if (told.length === 0) return new Map();
+  if (usages.length === 0) return new Map();
   const { rows } = await sql<{ nodeId: string; hostPoolId: string; sha256: string | null }>`
     SELECT node_id, host_pool_id, volumes_sha256 AS sha256 FROM reported_pools
     JOIN unnest(
-      ${told.map(({ nodeId }) => nodeId)}::uuid[], ${told.map(({ poolId }) => poolId)}::text[]
+      ${usages.map(({ nodeId }) => nodeId)}::uuid[], ${usages.map(({ poolId }) => poolId)}::text[]
     ) AS sent (node_id, host_pool_id) USING (node_id, host_pool_id)`.execute(db);
   return new Map(rows.map(({ nodeId, hostPoolId, sha256 }) => [`${nodeId} ${hostPoolId}`, sha256]));
 }
@@ -145,10 +145,13 @@ interface Verdict {
 
 function judge(request: HeartbeatRequest, node: NodeRecord, volumes: KnownVolumes): Verdict {
   const { acknowledged, stateHash, bootId, pools } = request;
-  const told = acknowledged === undefined ? undefined : readPosition(acknowledged);
+  const acknowledgedPosition = acknowledged === undefined ? undefined : readPosition(acknowledged);
   // After a restore from a backup, less is applied than the node holds acknowledged.
-  const isBehind = told !== undefined && isLater(told, node.state);
-  const isAt = told !== undefined && !isBehind && !isLater(node.state ?? told, told);
+  const isBehind = acknowledgedPosition !== undefined && isLater(acknowledgedPosition, node.state);
+  const isAt =
+    acknowledgedPosition !== undefined &&
+    !isBehind &&
+    !isLater(node.state ?? acknowledgedPosition, acknowledgedPosition);
   const { form = 0, vms = '', pools: poolsHash = '' } = stateHash ?? {};
   const isComparable = isAt && node.vmsHashes[form] !== undefined;
   const isSame =

@@ -23,16 +23,16 @@ export async function rollOut(options: RollOutOptions): Promise<void> {
   const { database, leadership, clock, log, signal } = options;
   const look = (epoch: number) =>
     writeAsLeader(database, epoch, (transaction) => advanceRollouts(transaction, new Date()));
-  for (let told = ''; !signal.aborted; ) {
+  for (let reported = ''; !signal.aborted; ) {
     await clock.sleep(LOOK_EVERY, signal);
     if (signal.aborted) return;
     try {
       await leadership.asLeader(look);
-      told = '';
+      reported = '';
     } catch (error) {
       if (error instanceof NotLeaderError || error instanceof FencedError) continue;
-      if (messageOf(error) !== told) log.warning(`roll-outs do not go on: ${messageOf(error)}`);
-      told = messageOf(error);
+      if (messageOf(error) !== reported) log.warning(`roll-outs do not go on: ${messageOf(error)}`);
+      reported = messageOf(error);
     }
   }
 }

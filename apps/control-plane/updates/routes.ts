@@ -153,16 +153,17 @@ async function readReleases({
   return await Promise.all(
     [...each].map(async ([path, line]) => {
       const state = states.get(path);
-      const told = { ...line, askedAt: state?.askedAt?.toISOString() ?? null };
+      const common = { ...line, askedAt: state?.askedAt?.toISOString() ?? null };
       try {
         const kept = await readKept(folder, line, await readTrustedKeys(keys));
-        if (kept === undefined) return { ...told, release: null, problem: state?.problem ?? null };
+        if (kept === undefined)
+          return { ...common, release: null, problem: state?.problem ?? null };
         const { version, serial, issued, expires, image } = kept.release;
         const release = { version, serial, issued, expires, bytes: image.bytes };
         const problem = state?.problem ?? (kept.isWhole ? null : 'its image is not here');
-        return { ...told, release: { ...release, isWhole: kept.isWhole }, problem };
+        return { ...common, release: { ...release, isWhole: kept.isWhole }, problem };
       } catch (error) {
-        return { ...told, release: null, problem: messageOf(error) };
+        return { ...common, release: null, problem: messageOf(error) };
       }
     }),
   );

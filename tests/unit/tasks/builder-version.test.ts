@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, onTestFinished, test } from 'vitest';
-import { tellVersion } from '../../../tasks/builder-version.ts';
+import { printVersion } from '../../../tasks/builder-version.ts';
 import { main } from '../../../tasks/command-line.ts';
 import { commandOutput } from '../../../tasks/ui/events.ts';
 import { captureOutput } from './captured-output.ts';
@@ -23,7 +23,7 @@ async function builder(): Promise<{ folder: string; git: (...args: string[]) => 
 
 async function told(folder: string): Promise<string> {
   output.printed = '';
-  await tellVersion(folder, commandOutput({ json: false }));
+  await printVersion(folder, commandOutput({ json: false }));
   return output.printed;
 }
 

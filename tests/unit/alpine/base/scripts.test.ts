@@ -3,7 +3,7 @@ import { alpine } from '../../../../build/base/alpine/base.ts';
 import { describeUnreviewed, type PackageScript } from '../../../../build/contract/scripts.ts';
 import { BuildError } from '../../../../build/error.ts';
 import type { Profile } from '../../../../build/profile/profile.ts';
-import { tellUnreviewed } from '../../../../tasks/scripts.ts';
+import { reportUnreviewed } from '../../../../tasks/scripts.ts';
 import type { PackageRecipe } from '../../../alpine-mirror/recipe.ts';
 import {
   openWorkplace,
@@ -66,7 +66,7 @@ describe('what is told of unreviewed scripts', () => {
   const told = (scripts: readonly PackageScript[], release: boolean) => {
     const said: string[] = [];
     const profile = profileOf();
-    tellUnreviewed(scripts, { release, base: alpine, profile }, (line) => said.push(line));
+    reportUnreviewed(scripts, { release, base: alpine, profile }, (line) => said.push(line));
     return said;
   };
 

@@ -30,7 +30,7 @@ test('what is noted is there in the next run, and what was told is not told agai
   const journal = await Journal.open(file, nothing);
   await journal.note(report(0), { expiresAt: 10, now: 0 });
   await journal.note(report(1, TaskState.RUNNING), { expiresAt: 10, now: 0 });
-  journal.told(idOf(0));
+  journal.acknowledge(idOf(0));
   await journal.note(report(2), { expiresAt: 10, now: 0 });
   const next = await Journal.open(file, nothing);
   expect(next.get(idOf(1))?.report.state).toBe(TaskState.RUNNING);
