@@ -22,7 +22,9 @@ test('the ISO is in every release, and what is asked for twice once', () => {
 });
 
 test('a format that an architecture does not have is refused', () => {
-  expect(() => chooseFormats(['qcow2', 'ova'], 'arm64')).toThrow('there is no ova for arm64');
+  expect(() => chooseFormats(['qcow2', 'ova'], 'arm64')).toThrow(
+    'the format ova is not made for arm64',
+  );
 });
 
 test('no two formats of an image have one name', () => {
