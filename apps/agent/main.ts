@@ -15,32 +15,32 @@ const HELP = `Usage: qx-node COMMAND
 
 The agent of this host.
 
-  run                   be the agent, until told to end; the service qx-node does this
+  run                   run the agent until it is stopped; used by the service qx-node
   status [--json]       show the state of the host and its agent
   join ADDRESS [TOKEN]  join the control plane at ADDRESS, such as https://qvdc.example;
                         without TOKEN it is asked for, or read from standard input
   leave [--force]       leave the control plane; with --force even if it cannot be notified
-  guests start          start the virtual machines that are to run after a boot
-  guests stop           shut all virtual machines down, as before a restart of the host
+  guests start          start the virtual machines that run after a boot
+  guests stop           shut down all virtual machines, as before a restart of the host
   guests cut-short      cut the power of those that a stop still waits for
-  maintenance on [REASON]   start no virtual machine, at a boot neither; what runs goes on
-  maintenance off       start them again
+  maintenance on [REASON]   start no virtual machine, not even at a boot; running ones continue
+  maintenance off       allow starting them again
   pool create NAME …    make a storage pool: of an empty disk (--disk /dev/sdb, with --lvm a volume
                         group), of the disk of an iSCSI target (--iscsi TARGET --portal ADDRESS),
                         of a folder (--directory PATH), of an export (--nfs SERVER:/EXPORT);
-                        a disk that holds something is written over with --destroy SERIAL only
-  pool import NAME …    take over what is on such a disk, in such a folder or export
-  pool remove NAME      take a pool away; what is on it stays
-  pool up               bring the pools up; the service quantix-pools does this
-  version [--json]      tell which agent runs, and whether it is the image's own
-  deploy FILE           have the agent in FILE run instead of the image's, until the next image;
+                        a disk with content is overwritten only with --destroy SERIAL
+  pool import NAME …    use the content of such a disk, folder or export
+  pool remove NAME      remove a pool; its data stays
+  pool up               mount the pools; used by the service quantix-pools
+  version [--json]      show which agent runs, and whether it is the image's own
+  deploy FILE           run the agent in FILE instead of the image's, until the next image;
                         one that is not ready in time is taken back
   deploy --undo         go back to the agent that ran before, or the image's own
-  deployment choose     check which agent is to run, and print its path
-  deployment settle     confirm the agent that is on trial, or take it back; the service qx-node
+  deployment choose     choose the agent to run, and print its path
+  deployment settle     confirm the agent on trial, or take it back; the service qx-node
                         does both
 
-  --within SECONDS      how long a deployed agent may take to be ready; 120 if absent
+  --within SECONDS      time for a deployed agent to become ready; 120 if absent
   --path PATH           where a pool is mounted; /pools/NAME if absent
   --option OPTION       option of mount, such as nfsvers=3; several times for several
 

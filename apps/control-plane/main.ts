@@ -24,66 +24,66 @@ const HELP = `Usage: qx-controlplane COMMAND
 
 The control plane.
 
-  run                       be the control plane, until told to end; the service qx-controlplane does this
-  migrate status [--json]   tell which migrations the database has
-  migrate up                apply the migrations that it lacks; the database is dumped before
-  migrate down [COUNT]      take the newest migrations back, one if no COUNT is given; the database is dumped before
+  run                       run the control plane until it is stopped; used by the service qx-controlplane
+  migrate status [--json]   show which migrations the database has
+  migrate up                apply the missing migrations, after a dump of the database
+  migrate down [COUNT]      revert the newest migrations (one without COUNT), after a dump of the database
   backup [FILE]             make an encrypted backup of database, certificate authority and configuration
-  backup verify FILE        restore one into a scratch database, and tell what is in it
-  restore FILE              put one in the place of what is there, while the service is stopped; --yes asks no question,
+  backup verify FILE        restore one into a scratch database, and list its content
+  restore FILE              replace the present data by one, while the service is stopped; --yes asks no question,
                             --keep-configuration leaves config.yaml as it is
-                            --passphrase-file FILE has the passphrase; else it is the kept one, or is asked for
-  doctor [--json]           tell how database, etcd and Redis fare, and what to do
+                            --passphrase-file FILE has the passphrase; else it is the stored one, or is asked for
+  doctor [--json]           check database, etcd and Redis, and say what to do
 
   token create              make a join token: --uses 1 --expires 1h --description TEXT
-  token list                tell which there are, and who used them
-  token revoke ID           make one worthless; hosts that joined with it stay
-  nodes list                tell which hosts have joined, and when they were heard of last
-  nodes show NODE           tell more of one
-  nodes resync NODE         have it send its full state
-  nodes maintenance NODE on|off   have it start no virtual machine; --reason TEXT
-  nodes adopt ID            let in a host that joined after the backup that was restored, by its whole id
-  nodes delete NODE         forget it, and refuse it until it joins anew; --yes, else its name is asked for
-  vms list [--node NODE]    tell which virtual machines there are, and how they fare
-  vms show VM               tell more of one
-  vms start VM …            start them; so shutdown (the guest is asked), stop (as if power was cut), reboot
-                            --no-wait does not wait for the end; --within 2m is the time that it may take
-  pools list                tell which storage pools there are, and how they fare on each host
-  pools show POOL           tell more of one
-  tasks list [--node NODE]  tell what hosts were told to do, and what came of it
-  tasks show TASK           tell more of one
-  tasks cancel TASK         take one back that was not begun
-  updates list              tell which releases are here, and which roll-outs there were
-  updates show ROLLOUT      tell how each host fares
-  updates start [VERSION]   bring a release to the hosts, one after another; it pauses when the first one fails
+  token list                list them, and who used them
+  token revoke ID           revoke one; hosts that joined with it stay
+  nodes list                list the hosts that have joined, with their last heartbeats
+  nodes show NODE           show one in detail
+  nodes resync NODE         make it send its full state
+  nodes maintenance NODE on|off   make it start no virtual machine; --reason TEXT
+  nodes adopt ID            accept a host that joined after the restored backup, by its whole id
+  nodes delete NODE         delete it, and refuse it until it joins again; asks for its name without --yes
+  vms list [--node NODE]    list the virtual machines and their states
+  vms show VM               show one in detail
+  vms start VM …            start them; also shutdown (asks the guest), stop (cuts the power), reboot
+                            --no-wait does not wait for the outcome; --within 2m limits the time
+  pools list                list the storage pools and their state on each host
+  pools show POOL           show one in detail
+  tasks list [--node NODE]  list the tasks of hosts and their outcomes
+  tasks show TASK           show one in detail
+  tasks cancel TASK         cancel one that has not started
+  updates list              list the present releases, and all roll-outs
+  updates show ROLLOUT      show the state of each host
+  updates start [VERSION]   install a release on the hosts, one after another; pauses when the first one fails
                             --channel stable --arch x86_64 --percent 10 --at-once 1
-  updates pause ROLLOUT     begin no further host
-  updates resume ROLLOUT    go on, hosts that failed once more; --percent 100, --skip-failed
-  events list               tell what happened last: --after EVENT --kind vm --node NODE --limit 100
-  events follow             tell what happens, as it happens, until Ctrl-C; over restarts of the service
-  alerts list [--all]       tell which alerts are open, and whether their receivers are reached
-  alerts acknowledge ALERT  note that you have seen one
+  updates pause ROLLOUT     start no further host
+  updates resume ROLLOUT    continue, and try failed hosts again; --percent 100, --skip-failed
+  events list               list the last events: --after EVENT --kind vm --node NODE --limit 100
+  events follow             print events as they happen, until Ctrl-C; over restarts of the service
+  alerts list [--all]       list the open alerts, and whether their receivers are reached
+  alerts acknowledge ALERT  record that you have seen one
   alerts clear ALERT        end one that is over
-  audit list                tell who did what: --after ENTRY --before ENTRY --action node --user NAME --limit 100
-  audit verify              look through the audit log for what was changed; --head N:HASH as it was told before
+  audit list                list who did what: --after ENTRY --before ENTRY --action node --user NAME --limit 100
+  audit verify              check the audit log for changes; --head N:HASH also checks an earlier head
 
-  users list                tell which accounts there are
-  users add NAME            make one, and tell its password; --role viewer, operator or admin
-  users first-password      tell a password of the account admin, until somebody has logged in
-  users reset-password USER tell another password of one; its sessions end
-  users disable USER        end its sessions, and let nobody in by it or its API keys; users enable USER takes that back
+  users list                list the accounts
+  users add NAME            make one, and show its password; --role viewer, operator or admin
+  users first-password      show a new password of the account admin, until somebody has logged in
+  users reset-password USER show a new password of one; its sessions end
+  users disable USER        end its sessions, and refuse it and its API keys; users enable USER reverts that
 
-  certificate show          tell which certificate people are shown on port 443, and until when it is good
-  certificate set           show another one from now on: --cert FILE, with all that lead to its root, --key FILE; PEM
-  certificate reset         show one of the control plane’s own authority again
+  certificate show          show the certificate on port 443, and until when it is valid
+  certificate set           replace it: --cert FILE, with the chain to its root, --key FILE; PEM
+  certificate reset         go back to one of the control plane’s own authority
 
-  address show              tell where hosts find this control plane, and which address each is connected to
+  address show              show where hosts find this control plane, and which address each is connected to
   address change INTERFACE ADDRESS/PREFIX
                             give hosts another address, try it, keep it if they connect to it, otherwise undo it:
                             --gateway ADDRESS --dns A,B --within 2m --percent 100; --yes asks no question
   address withdraw          give hosts the present addresses only, after a change that was interrupted
 
-  NODE, VM, POOL, TASK, ROLLOUT, ALERT, USER and ID are an id, its beginning, or a name that only one has. All of these take --json.
+  NODE, VM, POOL, TASK, ROLLOUT, ALERT, USER and ID are an id, its beginning, or a unique name. All of these take --json.
 
   --config FILE             another configuration than ${CONFIG_FILE}
   --help                    this text

@@ -15,12 +15,12 @@ import { runInstaller } from './screens/installer.ts';
 import { finish, Session } from './session.ts';
 
 const HELP = `usage: qx-install              the installer's screens, on a terminal
-       qx-install disks        the disks of this machine, and what is on them
-       qx-install plan [--answer FILE]   what would be done, and nothing more
-       qx-install run [--answer FILE]    does it
+       qx-install disks        list the disks of this machine and their content
+       qx-install plan [--answer FILE]   show what would be done
+       qx-install run [--answer FILE]    install
 
-FILE is a path, or an address with a hash behind it: https://host/node7.yaml#sha256=HASH. Without it the answer
-file is what the kernel's parameter quantix.answer names, or /quantix/install.yaml.
+FILE is a path, or an address followed by a hash: https://host/node7.yaml#sha256=HASH. Without it the answer
+file is the one in the kernel parameter quantix.answer, or /quantix/install.yaml.
 `;
 
 /** Runs `qx-install`, which installs the running system on a disk. @returns exit status */

@@ -14,12 +14,12 @@ import {
 
 const HELP = `Usage: qx-support COMMAND
 
-What somebody needs who is to find out what is wrong with this machine, in one file without a
-secret: logs, versions, state, configuration. docs/upkeep.md tells what is in it.
+Makes a support bundle, one file without secrets that shows what is wrong with this machine:
+logs, versions, state, configuration. docs/upkeep.md lists its content.
 
   write               write it to standard output: ssh root@HOST qx-support write >FILE.tar.gz
   write --to DEVICE   write it to a stick, such as /dev/sdb1
-  sticks              list the sticks that can take it
+  sticks              list the sticks that it can be written to
 
   --help              this text
   --version           the version

@@ -58,33 +58,33 @@ import { describeUpdate, readUpdateStatus } from './status.ts';
 
 const HELP = `Usage: qx-update COMMAND
 
-Brings a new version of the system into the slot that is not used, tries it, and goes back
-where it is not well. docs/updating.md tells how.
+Writes a new version of the system into the unused slot, tries it, and goes back if it
+fails. docs/updating.md describes how.
 
-  status [--json]     which version is where, and what became of the last update
+  status [--json]     show the versions in both slots, and the result of the last update
   server [ADDRESS|none] [--channel NAME]
-                      where releases come from
-  check               look whether there is a release for this machine
-  stage               bring it here, signature and all checked; nothing is changed by it yet
-  cancel              end what brings a release here; another stage goes on from there
-  activate            restart into what was staged: it is tried, and confirmed if it is well
-  confirm             stay with what runs, without waiting
-  rollback            go back to the version before; not forward to one that was activated
+                      show or set the server of releases
+  check               look for a release for this machine
+  stage               download and verify it; what runs is not changed yet
+  cancel              end a download; another stage resumes it
+  activate            restart into the staged version: it is tried, and confirmed if it works
+  confirm             confirm the running version at once
+  rollback            go back to the previous version, or cancel an activation
 
-  of check and stage:
-  --from PATH         a folder, a release.json, or a stick such as /dev/sdb1, in place of the server
-  --server ADDRESS    this server, once
-  --ca FILE           its certificate is of this authority, PEM, and of no other
+  options of check and stage:
+  --from PATH         a folder, a release.json, or a stick such as /dev/sdb1, instead of the server
+  --server ADDRESS    use this server for this call
+  --ca FILE           authority (PEM) that must have signed its certificate
   --tls-name NAME     with --ca: the name that its certificate is for
-  --channel NAME      this channel, once
-  --budget MIB        what a download may take; the image and a quarter if absent
-  --background        stage while this command ends; status tells how far it is
-  of activate and rollback:
-  --minutes N         for how long it must be well to be confirmed; 5 if absent
-  --patience N        minutes that it has to become well, besides those; 15 if absent
-  --no-restart        leave the restart to somebody
-  of rollback:
-  --with-configuration  and have the configuration that the version before left
+  --channel NAME      use this channel for this call
+  --budget MIB        limit of the download; a quarter more than the image if absent
+  --background        return at once; status shows the progress
+  options of activate and rollback:
+  --minutes N         minutes without a problem before it is confirmed; 5 if absent
+  --patience N        additional minutes to reach that; 15 if absent
+  --no-restart        do not restart
+  options of rollback:
+  --with-configuration  and restore the configuration of the previous version
 
   --help              this text
   --version           the version
