@@ -9,7 +9,15 @@ export interface Qcow2Header {
   readonly capacity: bigint;
   /** Whether its contents depend on another file: a backing file, or an external data file. */
   readonly refersToOthers: boolean;
+  /** Where in the image, in bytes, the name of its backing file is; undefined if it has none. */
+  readonly backingFile: { readonly offset: number; readonly length: number } | undefined;
 }
+
+/** Longest name of a backing file, in bytes. */
+const LONGEST_NAME = 1023;
+
+/** Largest cluster, in bytes: the name is in the first one. */
+const LARGEST_CLUSTER = 2 * 1024 * 1024;
 
 /**
  * Parses the header of a qcow2 image.
@@ -21,8 +29,12 @@ export function parseQcow2Header(head: Buffer): Qcow2Header | undefined {
   const version = head.readUInt32BE(4);
   if (version !== 2 && (version !== 3 || head.length < QCOW2_HEADER)) return undefined;
   const externalData = version === 3 && (head.readBigUInt64BE(72) & 4n) !== 0n;
+  const offset = head.readBigUInt64BE(8);
+  const length = head.readUInt32BE(16);
+  const isNamed = offset !== 0n && offset < LARGEST_CLUSTER && length > 0 && length <= LONGEST_NAME;
   return {
     capacity: head.readBigUInt64BE(24),
-    refersToOthers: head.readBigUInt64BE(8) !== 0n || head.readUInt32BE(16) !== 0 || externalData,
+    refersToOthers: offset !== 0n || length !== 0 || externalData,
+    backingFile: isNamed ? { offset: Number(offset), length } : undefined,
   };
 }

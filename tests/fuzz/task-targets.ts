@@ -7,6 +7,7 @@ import { ExplainedError } from '../../apps/error.ts';
 import { generationOf } from '../../apps/guests/generation.ts';
 import { parseDefinitions } from '../../apps/libvirt/definitions.ts';
 import { VmSpecSchema } from '../../apps/proto/gen/quantix/v1/vm_spec_pb.js';
+import { parseBackingFile } from '../../apps/storage/backing-file.ts';
 import { parseQcow2Header, QCOW2_HEADER } from '../../apps/storage/qcow2-header.ts';
 import { FULL } from '../unit/apps/agent/commands/specs.ts';
 import { mutate } from './mutate.ts';
@@ -63,6 +64,8 @@ const IMAGE = Buffer.alloc(QCOW2_HEADER);
 Buffer.from([0x51, 0x46, 0x49, 0xfb, 0, 0, 0, 3]).copy(IMAGE);
 IMAGE.writeBigUInt64BE(1n << 30n, 24);
 
+const BACKING = Buffer.from('json:{"driver":"qcow2","file":{"driver":"file","filename":"/a/b"}}');
+
 /** Headers of images: one that has a backing file is never taken for one that has none. */
 export const qcow2: Target = {
   name: 'qcow2',
@@ -72,6 +75,11 @@ export const qcow2: Target = {
     if (header === undefined) throw new ExplainedError({ what: 'no image' });
     if (!header.refersToOthers && head.subarray(8, 20).some((byte) => byte !== 0)) {
       throw new Error('it has a backing file');
+    }
+    const { offset, length } = header.backingFile ?? { offset: 0, length: 0 };
+    if (offset + length > 3 * 2 ** 20) throw new Error(`its name is at ${offset}`);
+    for (const path of parseBackingFile(mutate(BACKING, random).toString('utf8'))) {
+      if (typeof path !== 'string') throw new Error('a path is no text');
     }
   },
 };

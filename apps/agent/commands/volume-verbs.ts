@@ -7,6 +7,7 @@ import { codeOf } from '../../process/code-of.ts';
 import { run } from '../../process/run.ts';
 import { type Task, TaskErrorCode } from '../../proto/gen/quantix/v1/task_pb.js';
 import { VolumeFormat, type VolumeRef } from '../../proto/gen/quantix/v1/vm_spec_pb.js';
+import { findImageBackedBy } from '../../storage/backing-file.ts';
 import { parseQcow2Header, QCOW2_HEADER } from '../../storage/qcow2-header.ts';
 import type { Errand, Executor, Result, Verb } from './commander.ts';
 import type { PlacedVolume } from './domain-xml.ts';
@@ -181,6 +182,11 @@ async function remove({ findPool, inUse }: VolumeWorld, { task, signal }: Errand
     throw new TaskFailure(TaskErrorCode.CONFLICT, `a VM of this host has ${volume.name}`);
   }
   if (place.group === undefined) {
+    const image = await findImageBackedBy(place.path);
+    if (image !== undefined) {
+      const what = `${image} in the same pool takes contents from ${volume.name}`;
+      throw new TaskFailure(TaskErrorCode.CONFLICT, what);
+    }
     await rm(place.path, { force: true });
     return;
   }

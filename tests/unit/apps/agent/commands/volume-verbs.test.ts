@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readdir, symlink, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
@@ -13,6 +13,7 @@ import {
   TaskSchema,
 } from '../../../../../apps/proto/gen/quantix/v1/task_pb.js';
 import { VolumeFormat } from '../../../../../apps/proto/gen/quantix/v1/vm_spec_pb.js';
+import { parseBackingFile } from '../../../../../apps/storage/backing-file.ts';
 import { temporaryFolder } from '../../../folder.ts';
 import { DATA } from '../membership/agent.ts';
 
@@ -90,6 +91,43 @@ here('a volume in use by a machine stays, and so does a file that is not a volum
   await expect(place('link', 'raw')).rejects.toThrow(/is a link/);
   expect(await make('link', VolumeFormat.RAW, MIB)).toBe('CONFLICT');
   await expect(place('missing', 'raw')).rejects.toThrow(/no volume missing/);
+});
+
+here('a volume from which a snapshot or a linked clone takes contents stays', async () => {
+  const { folder, make, remove } = await host();
+  await make('base.qcow2', VolumeFormat.QCOW2, MIB);
+  const clone = (name: string, backing: string) =>
+    execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', backing, name], {
+      cwd: folder,
+    });
+  const base = join(folder, 'base.qcow2');
+  const json = JSON.stringify({ driver: 'qcow2', file: { driver: 'file', filename: base } });
+  for (const backing of ['base.qcow2', base, `file:${base}`, `json:${json}`]) {
+    clone('web.snapshot', backing);
+    expect(await remove('base.qcow2')).toBe('CONFLICT');
+    await rm(join(folder, 'web.snapshot'));
+  }
+  // Another file of that name, and something that is no image.
+  await mkdir(join(folder, 'other'));
+  await writeFile(join(folder, 'other', 'base.qcow2'), '');
+  execFileSync(
+    'qemu-img',
+    ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-u', '-b', 'other/base.qcow2', 'x', '1M'],
+    { cwd: folder },
+  );
+  await writeFile(join(folder, 'note'), 'base.qcow2');
+  expect(await remove('base.qcow2')).toBe('done');
+});
+
+test.each([
+  ['/data/a.img', ['/data/a.img']],
+  ['file:a b.img', ['a b.img']],
+  ['json:{"file.filename": "/a\\"b", "x": {"filename":"c"}}', ['/a"b', 'c']],
+  ['json:{"filename": 3, "filename": "\\x"}', []],
+  ['json:', []],
+  ['', ['']],
+])('of the name %j of a backing file the paths are %j', (name, paths) => {
+  expect(parseBackingFile(name)).toEqual(paths);
 });
 
 here(

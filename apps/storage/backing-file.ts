@@ -1,0 +1,75 @@
+import { constants } from 'node:fs';
+import { type FileHandle, lstat, open, readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { codeOf } from '../process/code-of.ts';
+import { parseQcow2Header, QCOW2_HEADER } from './qcow2-header.ts';
+
+/**
+ * Finds an image in a folder that takes contents from a file in the same folder, as a snapshot or a linked clone does.
+ * A raw disk counts as an image if its guest has written the header of one: then the file is only kept needlessly.
+ * @param file path of the file
+ * @returns name of the image; undefined if there is none
+ * @throws errors of the disk
+ */
+export async function findImageBackedBy(file: string): Promise<string | undefined> {
+  const folder = dirname(file);
+  for (const name of await readdir(folder)) {
+    if (name === basename(file)) continue;
+    const path = join(folder, name);
+    const names = (await readBackingFile(path)).filter((one) => basename(one) === basename(file));
+    for (const one of names) if (await isSameFile(resolve(folder, one), file)) return name;
+  }
+  return undefined;
+}
+
+/** Reads the paths of the files that a qcow2 image is based on; a file that is none has none. */
+async function readBackingFile(path: string): Promise<string[]> {
+  let image: FileHandle;
+  try {
+    // Opening a device may have effects.
+    if (!(await lstat(path)).isFile()) return [];
+    image = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+  try {
+    const read = async (offset: number, length: number) => {
+      const { buffer, bytesRead } = await image.read(Buffer.alloc(length), 0, length, offset);
+      return buffer.subarray(0, bytesRead);
+    };
+    const place = parseQcow2Header(await read(0, QCOW2_HEADER))?.backingFile;
+    if (place === undefined) return [];
+    return parseBackingFile((await read(place.offset, place.length)).toString('utf8'));
+  } finally {
+    await image.close();
+  }
+}
+
+/**
+ * Parses the name of a backing file as QEMU writes it: a path, `file:PATH`, or `json:` with one or more values
+ * `filename`. Names of other kinds, such as `nbd://…`, are returned like paths.
+ */
+export function parseBackingFile(name: string): string[] {
+  if (!name.startsWith('json:')) return [name.replace(/^file:/, '')];
+  return [...name.matchAll(/"(?:file\.)?filename"\s*:\s*("(?:[^"\\]|\\.)*")/g)].flatMap(
+    ([, text = '']) => {
+      try {
+        return [String(JSON.parse(text))];
+      } catch {
+        // Not a string of JSON.
+        return [];
+      }
+    },
+  );
+}
+
+async function isSameFile(one: string, other: string): Promise<boolean> {
+  try {
+    const [a, b] = await Promise.all([stat(one), stat(other)]);
+    return a.dev === b.dev && a.ino === b.ino;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return false;
+    throw error;
+  }
+}
