@@ -151,7 +151,7 @@ function describeReport(
     '',
     summaryOf(findings, open),
     ...notesOf(report),
-    'Node and the npm packages in the programs are in no such data, and not looked at.',
+    'Node and the npm packages in the programs are not in these databases, and not checked.',
     '',
   ].join('\n');
 }
@@ -175,7 +175,9 @@ function summaryOf(findings: readonly Finding[], open: readonly Finding[]): stri
 function notesOf({ expired, unknown, malformed }: AdvisoryReport): string[] {
   return [
     ...expired.map((one) => `Review expired on ${one.expires}: ${one.id} in ${one.package}`),
-    ...unknown.map((one) => `Review of what is not found here: ${one.id} in ${one.package}`),
+    ...unknown.map(
+      (one) => `Review of an advisory that is not found here: ${one.id} in ${one.package}`,
+    ),
     ...malformed.map((line) => `Not compared, because its version is not valid: ${line}`),
   ];
 }

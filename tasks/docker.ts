@@ -110,7 +110,7 @@ async function ensureBuilderImage(
     await stages.run([building]);
   } catch (error) {
     if (age === undefined || !(error instanceof BuildError)) throw error;
-    output.say(`The builder image that is there is used, ${age}: ${error.message}`);
+    output.say(`The existing builder image is used, ${age}: ${error.message}`);
   }
   return tag;
 }

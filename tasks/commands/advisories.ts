@@ -19,7 +19,7 @@ const OPEN = 3;
 /** `qx-build advisories`: lists known vulnerabilities of the packages in the images. */
 export const advisoriesCommand = defineCommand({
   command: 'advisories <files..>',
-  describe: 'Tell which known vulnerabilities are open in the images, by their locks',
+  describe: 'List the known vulnerabilities that are open in the images, by their locks',
   builder: (yargs) =>
     profileOptions(yargs)
       .positional('files', {

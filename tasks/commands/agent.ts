@@ -23,7 +23,7 @@ export const agentCommand = defineCommand({
     signerOptions(imageOptions(yargs))
       .option('serial', {
         type: 'number',
-        describe: 'Rises with each agent',
+        describe: 'Serial of the agent, which rises with each',
         defaultDescription: 'minutes since 2026',
       })
       .option('floor', {

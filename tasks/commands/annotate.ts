@@ -12,7 +12,7 @@ project are shown at its line.
 /** `qx-build annotate`: reports events of `--json` in a CI job. */
 export const annotateCommand = defineCommand({
   command: 'annotate',
-  describe: 'Tell events of --json, from standard input, in the log and reports of a CI job',
+  describe: 'Print events of --json, from standard input, in the log and reports of a CI job',
   builder: (yargs) =>
     yargs
       .option('github', {

@@ -7,6 +7,6 @@ import { defineGroup } from './define.ts';
 /** `qx-build apk`: uses the apk engine directly, without profile and image. */
 export const apkCommand = defineGroup({
   command: 'apk',
-  describe: 'Ask the apk engine by itself: solve, tree, version, verify',
+  describe: 'Run the apk engine alone: solve, tree, version, verify',
   commands: [apkSolveCommand, apkTreeCommand, apkVersionCommand, apkVerifyCommand],
 });

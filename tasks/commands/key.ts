@@ -91,7 +91,7 @@ async function newPassphrase(
 ): Promise<string> {
   const first = await readPassphrase(`Passphrase for ${name}`, from);
   if (from.file !== undefined) return first;
-  if ((await readPassphrase('The same once more', from)) === first) return first;
+  if ((await readPassphrase('Repeat the passphrase', from)) === first) return first;
   throw new BuildError({ what: 'the two passphrases differ', fix: 'Type the same twice.' });
 }
 

@@ -38,7 +38,7 @@ export const releaseTreeCommand = defineCommand({
         type: 'string',
         describe: 'Folder with public keys (*.pem) that signed what is in the tree, after a change',
       })
-      .option('channel', { type: 'string', default: 'stable', describe: 'Who is to get it' })
+      .option('channel', { type: 'string', default: 'stable', describe: 'Channel of the release' })
       .option('days', {
         type: 'number',
         default: 180,
@@ -101,7 +101,7 @@ export const releaseTreeCommand = defineCommand({
 /** Warns about an image that does not trust the key: hosts that install it would refuse all later updates. */
 function warning(file: string, takes: readonly string[]): string {
   const has = takes.length === 0 ? 'no key for releases' : 'other keys for releases';
-  return `Warning: ${file} was built with ${has}: what runs it takes no update that this key signs. Build it with RELEASE_KEYS=FOLDER.`;
+  return `Warning: ${file} was built with ${has}: systems that run it accept no update that this key signs. Build it with RELEASE_KEYS=FOLDER.`;
 }
 
 function manifestOf(image: string): string {
