@@ -117,7 +117,7 @@ function kernelOf(tree: Tree): Buffer {
     .flatMap((name) => tree.file(`boot/${name}`) ?? []);
   if (kernel !== undefined && others.length === 0) return tree.bytes(kernel);
   throw new BuildError({
-    what: 'the kernel package has not one /boot/vmlinuz*',
+    what: 'the kernel package does not have exactly one /boot/vmlinuz*',
     fix: 'Check bases.*.kernel of the profile.',
   });
 }

@@ -171,7 +171,7 @@ test('a damaged download in the cache is downloaded again', async () => {
 });
 
 test.skipIf(process.getuid?.() !== 0)(
-  'a full disk is told as such, and leaves nothing half-made (needs root, for a small file system)',
+  'a full disk is reported as such, and leaves nothing half-made (needs root, for a small file system)',
   async () => {
     const output = join(workshop.directory, 'small');
     await mkdir(output);

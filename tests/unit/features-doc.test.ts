@@ -12,7 +12,7 @@ const rows = readFileSync(PAGE, 'utf8')
   .map((cells) => cells.map((cell) => cell.trim()))
   .slice(2);
 
-/** Whether a file has a test of this name: it is the first word of a call, as no other text of a test is. */
+/** Whether a file has a test of this name: only such a name is the first argument of a call. */
 function hasTest(file: string, name: string): boolean {
   const quoted = name.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
   return new RegExp(`\\(\\s*(['"\`])${quoted}\\1,`).test(readFileSync(file, 'utf8'));

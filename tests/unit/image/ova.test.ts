@@ -81,7 +81,7 @@ test.each([true, false])(
   },
 );
 
-test('firmware, disk controller and hardware are said, and nothing is left to who imports it', async () => {
+test('firmware, disk controller and hardware are stated, and the importer has no choice', async () => {
   expect(await find(settingOf('firmware'))).toBe('efi');
   expect(await find("string(//Item[*[local-name()='ResourceType']='6']//ResourceSubType)")).toBe(
     'lsilogic',

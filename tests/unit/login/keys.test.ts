@@ -89,7 +89,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     expect(await read('session')).toBe('');
   });
 
-  test('more than sshd is given is refused', async () => {
+  test('more keys than sshd may get are refused', async () => {
     const [one = '', two = ''] = keys;
     const { add, read } = await machine(one);
     const added = await add(`command="${'x'.repeat(66_000)}" ${two}`);

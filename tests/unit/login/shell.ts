@@ -4,11 +4,11 @@ import { PROJECT } from '../profile/profiles.ts';
 
 const LIBRARY = join(PROJECT, 'overlay/common/usr/lib/quantix');
 
-/** Shells of the appliances: Debian's and Alpine's busybox, and what people read scripts with. */
+/** busybox, the shell of the appliances, and dash, a strict POSIX shell. */
 export const SHELLS = [['busybox', 'sh'], ['dash']] as const;
 export type Shell = (typeof SHELLS)[number];
 
-/** In place of what needs a machine: messages go to standard output, and there is a place to keep things. */
+/** Replaces functions that need a machine: messages go to standard output, and files can be stored. */
 const STAND_INS = `
 report() { echo "report: $*"; }
 is_persistent() { [ -z "$NOTHING_PERSISTS" ]; }

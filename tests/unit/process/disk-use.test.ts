@@ -6,7 +6,7 @@ import { temporaryFolder } from '../folder.ts';
 
 const MIB = 1024 * 1024;
 
-test('what a folder had at most is told when it is gone, without holes of files', async () => {
+test('the largest size of a folder is known after its removal, without holes of files', async () => {
   const folder = await temporaryFolder();
   using use = new DiskUse(folder);
   await mkdir(join(folder, 'within'));

@@ -12,7 +12,7 @@ import { sha256 } from '../../../build/step/digest.ts';
 import { temporaryFolder } from '../folder.ts';
 
 describe('a file that is made atomically', () => {
-  test('is there when it is whole, and what making it gives is given', async () => {
+  test('exists once it is complete, and the result of its maker is returned', async () => {
     const folder = await temporaryFolder();
     const file = join(folder, 'x');
     const made = await makeAtomically(file, async (temporary) => {

@@ -47,7 +47,7 @@ test('a command that QEMU refuses fails with its words', async () => {
   await expect(qmp.execute('device_del')).rejects.toThrow('QEMU refuses: there is no such device');
 });
 
-test('an event is told to whoever waits for it', async () => {
+test('an event resolves those who wait for it', async () => {
   await talkTo(() => undefined);
   const shutdown = qmp.event('SHUTDOWN');
   far.write('{"event": "SHUTDOWN", "timestamp": {"seconds": 1, "microseconds": 2}}\n');
