@@ -95,6 +95,18 @@ test('a request needs the machine’s own name, and can be taken back before the
   expect(await files(machine)).toEqual(ALL);
 });
 
+test('a control plane whose database stays is told that its hosts do not trust it afterwards', async () => {
+  await using story = await begin();
+  const { machine } = story;
+  await machine.write('/quantix/vdc/ca.pem', 'key');
+  expect((await reset(machine, 'request', 'quantix')).stdout).toBe(
+    'The next boot removes configuration.\nIts hosts then have to join again, unless /quantix/vdc/ca.pem is put back from a copy or a backup.',
+  );
+  expect((await reset(machine, 'request', 'quantix', '--data')).stdout).toBe(
+    'The next boot removes configuration and data.',
+  );
+});
+
 test('nothing is removed before all can be: a data disk that is not there, or cannot be written, keeps the configuration too', async () => {
   await using story = await begin();
   const { machine } = story;
