@@ -30,6 +30,7 @@ import { startPostgresql } from '../../tasks/control-plane/postgresql.ts';
 import { makeServicesFolder } from '../../tasks/control-plane/service.ts';
 import { MIGRATIONS, SILENT } from '../database/database.ts';
 import { type Figure, median, secondsOf } from './measure.ts';
+import { measurePeople } from './people.ts';
 
 /** A fleet: hosts, and virtual machines of each. */
 const HOSTS = 1_000;
@@ -82,8 +83,10 @@ export async function measureDatabase(runs: number): Promise<Figure[]> {
   const again = await secondsOf(() => sendAll(state, reports, 2));
   const beats = await secondsOf(() => Promise.all(reports.map(({ host }) => beat(state, host))));
   const heard = await measureEvents(database, feed, signal);
+  const machines = HOSTS * MACHINES;
+  const people = await measurePeople({ database, feed, folder, machines });
   const { making, verifying } = await measureBackup(address, folder);
-  const of = `${HOSTS * MACHINES} virtual machines, ${AT_ONCE} hosts at once`;
+  const of = `${machines} virtual machines, ${AT_ONCE} hosts at once`;
   return [
     { what: 'full state of 50 new virtual machines', value: single.first, limit: 40, unit: 'ms' },
     { what: 'the same full state again', value: single.again, limit: 20, unit: 'ms' },
@@ -103,6 +106,7 @@ export async function measureDatabase(runs: number): Promise<Figure[]> {
       unit: 'ms',
       note: '95th percentile',
     },
+    ...people,
     { what: 'backup of 1,000 hosts', value: making, limit: 5, unit: 's' },
     { what: 'that backup verified', value: verifying, limit: 15, unit: 's' },
   ];
