@@ -1,7 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { uptime } from 'node:os';
 import { dirname, join } from 'node:path';
-import { setInterval as every } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { AGENT_SOCKET } from '../api/socket.ts';
 import { stackOf } from '../error.ts';
@@ -10,6 +7,7 @@ import { SYSTEM_URI } from '../libvirt/virsh.ts';
 import { BoundedFile } from '../log/bounded-file.ts';
 import { createLogger, type Logger } from '../log/logger.ts';
 import { writeToStandardOutput } from '../log/standard-output.ts';
+import { writeSignsOfLife } from '../process/signs-of-life.ts';
 import { poolDeclarationsSchema } from '../storage/declaration.ts';
 import { VERSION } from '../version.ts';
 import { readNodeConfig } from './configuration/node-config.ts';
@@ -76,28 +74,4 @@ async function work(places: Places, log: Logger, stopped: AbortSignal): Promise<
 
 function toList<T>(one: T | undefined): T[] {
   return one === undefined ? [] : [one];
-}
-
-/** Milliseconds between two signs of life. */
-const SIGN_OF_LIFE = 15_000;
-
-/**
- * Writes a sign of life at intervals, until the signal is aborted: the seconds since boot. The service restarts an
- * agent without one.
- */
-async function writeSignsOfLife(file: string, signal: AbortSignal): Promise<void> {
-  const write = () =>
-    writeFile(
-      file,
-      `${uptime()}
-`,
-    );
-  // The folder is also made by the server of the socket, at the same time.
-  await mkdir(dirname(file), { recursive: true, mode: 0o755 });
-  await write();
-  try {
-    for await (const _ of every(SIGN_OF_LIFE, undefined, { signal })) await write();
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  }
 }

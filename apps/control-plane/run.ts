@@ -1,9 +1,11 @@
+import { dirname, join } from 'node:path';
 import { ExplainedError, stackOf } from '../error.ts';
 import { DiskError } from '../files/disk-error.ts';
 import { bind, TakenError } from '../http/bind.ts';
 import { apiServer } from '../http/server.ts';
 import { createLogger, type Logger } from '../log/logger.ts';
 import { writeToStandardOutput } from '../log/standard-output.ts';
+import { writeSignsOfLife } from '../process/signs-of-life.ts';
 import { openConfirmation } from '../update/confirmation.ts';
 import { VERSION } from '../version.ts';
 import { becomeAccount, findAccount, isRoot } from './account.ts';
@@ -150,15 +152,17 @@ async function work(
     explain: () => undefined,
     onBug: (error) => log.error(stackOf(error)),
   });
+  const listening = bind(server, config.socket).then(() =>
+    log.info(`listening on ${config.socket}`),
+  );
+  const signsOfLife = writeSignsOfLife(join(dirname(config.socket), 'alive'), signal);
   try {
-    await bind(server, config.socket);
-    log.info(`listening on ${config.socket}`);
-    await controlPlane.ended;
+    await Promise.all([controlPlane.ended, listening, signsOfLife]);
   } finally {
     failed.abort();
     server.close();
     server.closeAllConnections();
-    await Promise.allSettled([controlPlane.ended]);
+    await Promise.allSettled([controlPlane.ended, listening, signsOfLife]);
     given.port?.close();
   }
 }

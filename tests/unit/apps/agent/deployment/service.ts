@@ -11,6 +11,7 @@ const STAND_IN = join(import.meta.dirname, 'stand-in.ts');
 const COMMAND = join(import.meta.dirname, 'command.ts');
 const LAUNCHER = join(PROJECT, 'overlay/quantix-os/usr/lib/quantix/agent');
 const SERVICE = join(PROJECT, 'overlay/quantix-os/etc/init.d/qx-node');
+const PROBE = join(PROJECT, 'overlay/common/usr/lib/quantix/probe.sh');
 const OPENRC_RUN = join(PROJECT, 'overlay/debian/lib/rc/sh/openrc-run.sh');
 const COMPILED = join(PROJECT, 'node_modules/.cache/compiled');
 
@@ -62,6 +63,7 @@ export class Service {
     const script = await readFile(SERVICE, 'utf8');
     const here = script
       .replaceAll('/run/quantix', host.places.run)
+      .replace('/usr/lib/quantix/probe.sh', PROBE)
       .replace('qx-node deployment', `${join(host.root, 'bin/qx-node')} deployment`);
     await writeFile(join(host.root, 'service'), here);
     return new Service(host);

@@ -1,0 +1,77 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { uptime } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { expect, test } from 'vitest';
+import { temporaryFolder } from '../folder.ts';
+import { PROJECT } from '../profile/profiles.ts';
+
+const PROBE = join(PROJECT, 'overlay/common/usr/lib/quantix/probe.sh');
+
+/** Runs shell code after the probes. @returns exit code, and the lines that were logged or printed */
+async function probe(code: string): Promise<{ exitCode: number | undefined; lines: string }> {
+  const text = `logger() { echo "$@"; }\n. ${PROBE}\n${code}\n`;
+  const options = { reject: false, env: { RC_SVCNAME: 'tiny' } } as const;
+  const { exitCode, stdout } = await execa('busybox', ['sh', '-c', text], options);
+  return { exitCode, lines: stdout };
+}
+
+/** Writes a sign of life. @param age in seconds */
+async function signOfLife(age: number): Promise<string> {
+  const file = join(await temporaryFolder(), 'alive');
+  await writeFile(file, `${uptime() - age}\n`);
+  return file;
+}
+
+test('a program works while it writes signs of life, and before the first one', async () => {
+  expect(await probe(`works ${await signOfLife(20)}`)).toEqual({ exitCode: 0, lines: '' });
+  const none = join(await temporaryFolder(), 'alive');
+  expect(await probe(`works ${none}`)).toEqual({ exitCode: 0, lines: '' });
+  expect(await probe(`works ${await signOfLife(91)}`)).toEqual({
+    exitCode: 1,
+    lines: '-p daemon.warning -t tiny does no work any more, and is started again',
+  });
+});
+
+test('a daemon that does not answer has some tries', async () => {
+  const folder = await temporaryFolder();
+  const pauses = 'sleep() { echo "pause of $1"; }';
+  const third = `[ -e ${folder}/2 ] || { [ -e ${folder}/1 ] && touch ${folder}/2 || touch ${folder}/1; false; }`;
+  expect(await probe(`${pauses}; answers sh -c '${third}'`)).toEqual({
+    exitCode: 0,
+    lines: 'pause of 10\npause of 10',
+  });
+  const { exitCode, lines } = await probe(`${pauses}; answers false`);
+  expect(exitCode).toBe(1);
+  expect(lines.split('\n')).toEqual([
+    ...Array(5).fill('pause of 10'),
+    '-p daemon.warning -t tiny does not answer, and is started again',
+  ]);
+});
+
+test('a daemon that hangs is ended although it does not heed SIGTERM', async () => {
+  expect((await probe('echo "$healthcheck_timer $retry"')).lines).toBe('60 SIGTERM/20/SIGKILL/5');
+  expect((await probe(`retry=SIGINT/9/SIGKILL/5; . ${PROBE}; echo "$retry"`)).lines).toBe(
+    'SIGINT/9/SIGKILL/5',
+  );
+});
+
+test('every service with a check has it by these probes; those of databases, agent and control plane have one', async () => {
+  const checked: string[] = [];
+  for (const part of ['common', 'quantix-os', 'qvdc']) {
+    const folder = join(PROJECT, 'overlay', part, 'etc/init.d');
+    for (const name of await readdir(folder)) {
+      const text = await readFile(join(folder, name), 'utf8');
+      if (!/^healthcheck\(\)/m.test(text)) continue;
+      checked.push(name);
+      expect(text, name).toMatch(/^\. \/usr\/lib\/quantix\/probe\.sh$/m);
+      expect(text, name).toMatch(/^supervisor=supervise-daemon$/m);
+    }
+  }
+  expect(checked).toEqual(
+    expect.arrayContaining(['qx-node', 'libvirtd', 'virtlogd', 'dbus', 'chronyd', 'syslog']),
+  );
+  expect(checked).toEqual(
+    expect.arrayContaining(['postgresql', 'etcd', 'redis', 'qx-controlplane']),
+  );
+});
