@@ -190,7 +190,7 @@ test('a change is told to hosts, tried, and kept when they come by the new addre
   one.move(NEW);
   two.move(NEW);
   expect(await changing).toEqual({
-    ...{ text: `lo has ${NEW}: 2 hosts are connected to it.\n`, status: 0 },
+    ...{ text: `lo has ${NEW}: 2 hosts connected to it.\n`, status: 0 },
   });
   expect(await calls()).toEqual([put, 'confirm lo']);
   expect(lines.join('')).toContain(`2 hosts get the address ${NEW}.`);

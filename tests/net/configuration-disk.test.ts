@@ -37,10 +37,17 @@ const service = (name: string) =>
 const SSHD =
   '(for part in persistence ssh/host-keys ssh/authorized-keys; do . /usr/lib/quantix/$part.sh; done; set_up_host_keys && install_authorized_keys)';
 
-/** In place of OpenRC's: sshd, the only service that is asked for here, is something that introduces itself as it does. */
+/**
+ * In place of OpenRC's: sshd, the only service that is asked for here, is something that introduces itself as it does,
+ * and that listens once it is started.
+ */
 const RC_SERVICE = `#!/bin/sh
+. /usr/lib/quantix/ssh/answer.sh
 case "$*" in
-*sshd*start) (while :; do echo SSH-2.0 | nc -l -p 22; done >/dev/null 2>&1 &) ;;
+*sshd*start)
+  (while :; do echo SSH-2.0 | nc -l -p 22; done >/dev/null 2>&1 &)
+  until is_listening; do usleep 20000; done
+  ;;
 esac
 `;
 
@@ -177,7 +184,7 @@ test('each path of the list is written by somebody, and what is written counts a
   {
     await using first = await boot();
     for (const [row, { write, boot: start = ':', read }] of Object.entries(ROWS)) {
-      await first.succeed(`export ADDRESS=${lan.host(7)}; ${write}; ${start}`);
+      await first.succeed(`export ADDRESS=${lan.host(7)}; ${write} && { ${start}; }`);
       told.set(row, await first.succeed(read));
     }
   }
