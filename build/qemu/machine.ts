@@ -240,17 +240,20 @@ function ataPort(board: Board, index: number): string {
 }
 
 function driveArguments(drive: Drive, ata: string): string[] {
-  const { bus, readOnly, isDropped, id, cd, properties, sectorSize } = drive;
+  const { bus, readOnly, isDropped, id, cd, properties, sectorSize, writeLog } = drive;
   const sectors =
     sectorSize === undefined
       ? ''
       : `,logical_block_size=${sectorSize},physical_block_size=${sectorSize}`;
   const kind = cd ? 'cd' : 'hd';
+  // QEMU merges queued writes up to the 1024 buffers that a system call takes (IOV_MAX); blklogwrites adds its own to
+  // them, the call fails, and the guest sees an I/O error.
+  const merging = writeLog === undefined ? '' : ',request-merging=off';
   const devices = {
     ata: `ide-${kind},bus=${ata}`,
     scsi: `scsi-${kind}`,
     usb: 'usb-storage',
-    virtio: 'virtio-blk-pci',
+    virtio: `virtio-blk-pci${merging}`,
     nvme: 'nvme',
   };
   // These buses do not support read-only disks; the guest's writes are discarded when it ends.

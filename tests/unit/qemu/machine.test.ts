@@ -229,6 +229,9 @@ test('what is written to a disk can be logged', () => {
   expect(values('-drive', { disks })[1]).toBe(
     `if=none,id=disk0,driver=blklogwrites,file.driver=qcow2,file.file.driver=file,file.file.filename=/d,${log},log-sector-size=4096,log-append=off`,
   );
+  expect(values('-device', { disks })).toContainEqual(
+    expect.stringMatching(/^virtio-blk-pci,request-merging=off,drive=disk0,/),
+  );
   const booted = { as: 'disk', image: '/d', isKept: true, ...more } as const;
   const medium = { ...booted, writeLog: { ...writeLog, append: true } };
   expect(values('-drive', { medium })[0]).toMatch(/id=medium,driver=blklogwrites,.*append=on$/);
