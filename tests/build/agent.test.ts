@@ -32,7 +32,7 @@ test('an agent that was built and signed is taken by a host that has the key, an
     say: (line: string) => told.push(line),
     signal: AbortSignal.abort(),
   };
-  await expect(deployAgent(file, host.places, options)).rejects.toThrow('it goes on');
+  await expect(deployAgent(file, host.places, options)).rejects.toThrow('the deployment goes on');
   expect(told[0]).toMatch(/^qx-node \S+, serial 7, signed by built$/);
   const { active } = (await readRecord(host.places.record)) ?? {};
   expect(active).toMatchObject({ serial: 7, floor: 7 });
