@@ -21,3 +21,8 @@ export function clock(then: number, now: number): string {
   if (Math.abs(now - then) < (DAY / 2) * 1000) return time;
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${time}`;
 }
+
+/** Formats a time in UTC to the minute: `2026-11-28 02:30 UTC`. @param iso in the form of `Date.toISOString()` */
+export function utcMinute(iso: string): string {
+  return `${iso.slice(0, 16).replace('T', ' ')} UTC`;
+}

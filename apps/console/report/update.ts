@@ -1,4 +1,5 @@
 import type { UpdateStatus } from '../../api/update.ts';
+import { utcMinute } from '../../text/age.ts';
 import { percent } from '../../text/amount.ts';
 import { type Row, rows } from './row.ts';
 
@@ -67,6 +68,5 @@ function stagingTexts({ staging }: UpdateStatus): string[] {
 
 function lastTexts({ last }: UpdateStatus): string[] {
   if (last === null) return ['none'];
-  const when = last.at.slice(0, 16).replace('T', ' ');
-  return [`${last.version} ${RESULTS[last.result]}, ${when} UTC`, ...last.reasons];
+  return [`${last.version} ${RESULTS[last.result]}, ${utcMinute(last.at)}`, ...last.reasons];
 }

@@ -1,5 +1,5 @@
 import type { Backups } from '../../api/backups.ts';
-import { ago } from '../../text/age.ts';
+import { ago, utcMinute } from '../../text/age.ts';
 import { request } from '../change.ts';
 import { line, type Size } from '../kit/frame.ts';
 import { type Key, letter } from '../kit/keys.ts';
@@ -59,15 +59,14 @@ function rowsOf({ newest, folder, problem, at }: Backups, now: number): Row[] {
     ...(newest === null
       ? []
       : [
-          { label: 'Made', text: `${utc(newest.madeAt)}, ${ago(Date.parse(newest.madeAt), now)}` },
+          {
+            label: 'Made',
+            text: `${utcMinute(newest.madeAt)}, ${ago(Date.parse(newest.madeAt), now)}`,
+          },
           { label: 'Verified', text: 'yes: it was restored once into a scratch database' },
         ]),
     { label: 'Folder', text: folder },
     { label: 'Each day', text: `at ${at} UTC` },
     ...(problem === null ? [] : [{ label: 'Problem', text: problem }]),
   ];
-}
-
-function utc(iso: string): string {
-  return `${iso.slice(0, 16).replace('T', ' ')} UTC`;
 }

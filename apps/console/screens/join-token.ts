@@ -1,4 +1,5 @@
 import type { NewToken } from '../../api/fleet.ts';
+import { utcMinute } from '../../text/age.ts';
 import { request } from '../change.ts';
 import { textField } from '../kit/field.ts';
 import { bold, line, type Size } from '../kit/frame.ts';
@@ -81,12 +82,14 @@ function viewMade(
   { joinToken, fingerprint, expiresAt, maxUses }: NewToken,
   { columns }: Size,
 ): Body {
-  const until = `${expiresAt.slice(0, 16).replace('T', ' ')} UTC`;
   const hosts = maxUses === 1 ? 'one host' : `${maxUses} hosts`;
   return body('Join token', 'Esc Back', [
     ...wrap(joinToken, columns).map(bold),
     line(''),
-    ...wrap(`Good for ${hosts}, until ${until}. It is not shown again.`, columns).map(line),
+    ...wrap(
+      `Good for ${hosts}, until ${utcMinute(expiresAt)}. It is not shown again.`,
+      columns,
+    ).map(line),
     line(''),
     ...wrap(
       'Before a host joins it shows this fingerprint, and asks whether it is right:',
