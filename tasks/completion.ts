@@ -1,4 +1,5 @@
 import type { Argv } from 'yargs';
+import { quoteForShell } from '../build/process/quote.ts';
 
 /** Shells that have a completion script. */
 export const SHELLS = ['bash', 'zsh'] as const;
@@ -13,12 +14,8 @@ export const COMPLETION_WORD = '--get-yargs-completions';
  * @param program words of the command that runs the toolchain
  */
 export function completionScript(shell: Shell, program: readonly string[]): string {
-  const call = program.map(quote).join(' ');
+  const call = program.map(quoteForShell).join(' ');
   return shell === 'bash' ? bashScript(call) : zshScript(call);
-}
-
-function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** SHELL tells yargs which format to print: with descriptions for zsh, without for bash. */

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { printable } from '../drawing/printable.ts';
+import { quoteForShell } from './quote.ts';
 
 /** Most characters kept of each output of a tool: the last ones. */
 const KEPT = 64 * 1024;
@@ -112,9 +113,9 @@ function outputLines(output: unknown): string[] {
   return [...cut, ...lines];
 }
 
-/** Quotes a word for a shell. */
+/** Quotes a word for a shell, if it needs that. */
 function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : quoteForShell(word);
 }
 
 /** Escapes what a terminal would interpret, and removes user names and passwords from addresses. */

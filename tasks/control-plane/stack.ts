@@ -1,5 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { quoteForShell } from '../../build/process/quote.ts';
 import { type EtcdServer, startEtcd } from './etcd.ts';
 import { type PostgresqlServer, startPostgresql } from './postgresql.ts';
 import { type ControlPlaneProgram, startProgram } from './program.ts';
@@ -71,7 +72,7 @@ export function stackVariables({
 /** Quoted: the names of scratch folders need no quotes in a shell, but TMPDIR may. */
 function shellText(variables: Readonly<Record<string, string>>): string {
   const lines = Object.entries(variables).map(
-    ([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'\n`,
+    ([name, value]) => `export ${name}=${quoteForShell(value)}\n`,
   );
   return lines.join('');
 }
