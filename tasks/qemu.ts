@@ -112,7 +112,7 @@ function cdBus(flavour: Flavour): { bus?: 'scsi' } {
  */
 export async function chartBoot(
   profile: string,
-  { memory, cpus, chart }: { memory: number; cpus: number; chart: string },
+  { memory, cpus, chart }: Pick<GuestOptions, 'memory' | 'cpus'> & { chart: string },
   options: ImageOptions,
   output: Output,
 ): Promise<void> {

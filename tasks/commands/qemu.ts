@@ -50,7 +50,11 @@ export const qemuCommand = defineCommand({
         describe: 'Firmware to boot with; uefi-secure has Secure Boot on',
       })
       .option('memory', { type: 'number', default: 2048, describe: 'MiB of the machine' })
-      .option('cpus', { type: 'number', default: 2, describe: 'CPUs of the machine' })
+      .option('cpus', {
+        type: 'number',
+        describe: 'CPUs of the machine',
+        defaultDescription: '2 under KVM, else 1',
+      })
       .option('disk', {
         type: 'string',
         array: true,
@@ -82,7 +86,7 @@ export const qemuCommand = defineCommand({
       })
       .check(givenOnce('firmware', 'memory', 'cpus', 'network', 'name', 'boot-chart'))
       .check(({ memory }) => isWhole(memory) || '--memory is a number of MiB, 1 or more')
-      .check(({ cpus }) => isWhole(cpus) || '--cpus is a number, 1 or more')
+      .check(({ cpus }) => cpus === undefined || isWhole(cpus) || '--cpus is a number, 1 or more')
       .check(({ name }) => isName(name) || `--name is ${NAME_RULE}`)
       .check(({ network }) => isName(network) || `--network is ${NAME_RULE}`)
       .check(

@@ -20,8 +20,9 @@ function values(option: string, of: Partial<Machine> = {}, by: Partial<Setup> = 
   return args.flatMap((word, index) => (args[index - 1] === option ? [word] : []));
 }
 
-test('by default it has two CPUs, two gibibytes and nothing else', () => {
+test('by default it has two CPUs, or one that is emulated, two gibibytes and nothing else', () => {
   expect([values('-smp'), values('-m')]).toEqual([['2'], ['2048']]);
+  expect(values('-smp', {}, { acceleration: 'tcg' })).toEqual(['1']);
   expect([values('-smp', { cpus: 4 }), values('-m', { memory: 512 })]).toEqual([['4'], ['512']]);
   expect(machineArguments(machine, setup)).toContain('-nodefaults');
 });
