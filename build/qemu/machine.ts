@@ -130,8 +130,8 @@ export function findPlatform({ architecture = DEFAULT_ARCHITECTURE }: Machine) {
 export function machineArguments(machine: Machine, setup: Setup): string[] {
   const { translatedCpu, nestingCpu = translatedCpu, screen, boards } = findPlatform(machine);
   const { board = boards[0], memory = 2048, watchdog, nesting = false } = machine;
-  // Two emulated CPUs are no faster on a host of few cores, and QEMU 7.2 loses an `int3` of the kernel's self-patching
-  // between them, which ends the boot in an oops.
+  // Two emulated CPUs boot in half the time, but QEMU 7.2 (Debian 12) sometimes runs a stale `int3` of the kernel's
+  // self-patching on one of them, and the boot ends in `Oops: int3`.
   const { cpus = setup.acceleration === 'kvm' ? 2 : 1 } = machine;
   const cpu =
     setup.acceleration === 'kvm'
