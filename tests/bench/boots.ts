@@ -120,6 +120,6 @@ async function secondsUntil(
   sign: RegExp,
 ): Promise<number> {
   const options = { acceleration: 'tcg', log: join(directory, 'serial.log') } as const;
-  await using guest = await Guest.start({ firmware: 'bios', ...machine }, options);
+  await using guest = await Guest.start({ firmware: 'bios', cpus: 2, ...machine }, options);
   return await secondsOf(() => guest.waitFor(sign));
 }
