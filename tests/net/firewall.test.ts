@@ -138,3 +138,26 @@ test('guests of a NAT network get names, addresses and the world; other wires ar
   await other.ip('route', 'replace', `${lan.host(0)}/24`, 'via', other.host(8));
   expect(await other.reaches(lan.gateway)).toBe(false);
 });
+
+test('where the rules are refused, only the ports for management answer, and the machine reaches others', async () => {
+  await using story = await guarded('quantix-os');
+  const { machine, lan } = story;
+  await goStatic(machine, 'eth0', { lan, host: 7 });
+  await addAddress6(machine, lan);
+  await machine.succeed('nft delete table inet quantix');
+  expect(await answering(lan, lan.host(7))).toEqual(LISTENING);
+  await machine.write('/etc/firewall/open-ports.nft', 'define open_tcp = { no-such-service }\n');
+  const { status, stderr } = await machine.sh('. /etc/init.d/quantix-firewall; start');
+  expect(status).toBe(1);
+  expect(stderr).toContain('the rules of the firewall are refused: it lets in SSH');
+  for (const address of [lan.host(7), lan.host6('7')]) {
+    expect(await answering(lan, address)).toEqual([22, 443, 9443]);
+    expect(await lan.reaches(address)).toBe(true);
+  }
+  await using server = await lan.neighbour(lan.host(20));
+  server.start(['busybox', 'httpd', '-f', '-p', '8080', '-h', '/dev']);
+  await until('an answer from outside', async () => {
+    const asked = await machine.sh('echo "GET / HTTP/1.0" | nc -w 2 "$1" 8080', lan.host(20));
+    return asked.stdout.startsWith('HTTP/') || undefined;
+  });
+});
