@@ -1,4 +1,6 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -56,22 +58,51 @@ test('a daemon that hangs is ended although it does not heed SIGTERM', async () 
   );
 });
 
-test('every service with a check has it by these probes; those of databases, agent and control plane have one', async () => {
-  const checked: string[] = [];
+test('a daemon is awake unless it is stopped or gone; one that is not known yet is not judged', async () => {
+  const folder = await temporaryFolder();
+  const options = join(folder, 'options/tiny');
+  await mkdir(options, { recursive: true });
+  const isAwake = async () => (await probe(`RC_SVCDIR=${folder}; is_awake`)).exitCode === 0;
+  expect(await isAwake()).toBe(true);
+  const daemon = spawn('sleep', ['600']);
+  // OpenRC writes no line feed.
+  await writeFile(join(options, 'child_pid'), `${daemon.pid}`);
+  expect(await isAwake()).toBe(true);
+  daemon.kill('SIGSTOP');
+  await expect.poll(isAwake).toBe(false);
+  daemon.kill('SIGKILL');
+  await once(daemon, 'exit');
+  expect(await isAwake()).toBe(false);
+});
+
+test('every supervised service has a check, by these probes', async () => {
+  const supervised: string[] = [];
   for (const part of ['common', 'quantix-os', 'qvdc']) {
     const folder = join(PROJECT, 'overlay', part, 'etc/init.d');
     for (const name of await readdir(folder)) {
       const text = await readFile(join(folder, name), 'utf8');
-      if (!/^healthcheck\(\)/m.test(text)) continue;
-      checked.push(name);
+      const isChecked = /^healthcheck\(\) \{$/m.test(text);
+      expect(isChecked, name).toBe(/^supervisor=supervise-daemon$/m.test(text));
+      if (!isChecked) continue;
+      supervised.push(name);
       expect(text, name).toMatch(/^\. \/usr\/lib\/quantix\/probe\.sh$/m);
-      expect(text, name).toMatch(/^supervisor=supervise-daemon$/m);
     }
   }
-  expect(checked).toEqual(
-    expect.arrayContaining(['qx-node', 'libvirtd', 'virtlogd', 'dbus', 'chronyd', 'syslog']),
-  );
-  expect(checked).toEqual(
-    expect.arrayContaining(['postgresql', 'etcd', 'redis', 'qx-controlplane']),
-  );
+  for (const names of [
+    [
+      'acpid',
+      'mdev',
+      'syslog',
+      'syslog-files',
+      'sshd',
+      'sshd-timer',
+      'watchdog',
+      'dbus',
+      'chronyd',
+    ],
+    ['quantix-network', 'qx-node', 'libvirtd', 'virtlogd', 'iscsid', 'multipathd', 'rpcbind'],
+    ['rpc.statd', 'postgresql', 'etcd', 'redis', 'qx-controlplane'],
+  ]) {
+    expect(supervised).toEqual(expect.arrayContaining(names));
+  }
 });

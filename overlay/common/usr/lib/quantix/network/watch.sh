@@ -98,7 +98,12 @@ watch_links() {
 		esac
 		case $index in
 		links) background links ;;
-		time) heed_time ;;
+		time)
+			heed_time
+			read_uptime
+			# For the service's check.
+			echo "$now" >"$RUN/alive"
+			;;
 		[0-9]*:) name=${name%:} && heed_link "${name%%@*}" "$flags" "$master" ;;
 		esac
 	done <"$events"
