@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import * as z from 'zod';
 import { ExplainedError } from '../error.ts';
 import { readIfThere, syncFolder, writeDurably } from '../files/durable-file.ts';
+import { readUnmountedConfiguration } from '../host/configuration-disk.ts';
 
 /** File in the node's folder that exists while the host is in maintenance. */
 export const MAINTENANCE = 'maintenance';
@@ -24,23 +25,33 @@ const noteSchema = z.object({
   reason: z.string().max(LONGEST_REASON).nullish().catch(null),
 });
 
-/** A guest is not started because the host is in maintenance. */
+/** A guest is not started because the host is in maintenance, or may be. */
 export class MaintenanceError extends ExplainedError {
-  constructor() {
-    super({
-      what: 'the host is in maintenance, and starts no virtual machine',
-      fix: '`qx-node maintenance off` ends it.',
-    });
+  /** @param unknown why it is not known whether the host is in maintenance */
+  constructor(unknown?: string) {
+    super(
+      unknown === undefined
+        ? {
+            what: 'the host is in maintenance, and starts no virtual machine',
+            fix: '`qx-node maintenance off` ends it.',
+          }
+        : { what: unknown, fix: 'Restart the host with its configuration.' },
+    );
   }
 }
 
 /**
- * Reads whether the host is in maintenance. A note that cannot be parsed counts as maintenance.
+ * Reads whether the host is in maintenance. A note that cannot be parsed counts as maintenance, and so does a
+ * configuration that is not mounted, which may contain a note.
  * @param folder of the node
+ * @param root folder that contains run
  */
-export async function readMaintenance(folder: string): Promise<Maintenance> {
+export async function readMaintenance(folder: string, root = '/'): Promise<Maintenance> {
   const text = await readIfThere(`${folder}/${MAINTENANCE}`);
-  if (text === undefined) return { on: false, reason: null, since: null };
+  if (text === undefined) {
+    const reason = (await readDoubt(root)) ?? null;
+    return { on: reason !== null, reason, since: null };
+  }
   const note = noteSchema.safeParse(parseJson(text));
   return { on: true, reason: note.data?.reason ?? null, since: note.data?.since ?? null };
 }
@@ -53,23 +64,41 @@ export async function beginMaintenance(
   folder: string,
   { reason, now }: { reason: string | null; now: Date },
 ): Promise<void> {
-  const before = await readMaintenance(folder);
-  const since = before.since ?? now.toISOString();
+  const { since: before } = await readMaintenance(folder);
+  const since = before ?? now.toISOString();
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await writeDurably(`${folder}/${MAINTENANCE}`, `${JSON.stringify({ since, reason })}\n`, 0o600);
 }
 
-/** Ends maintenance. Does not start guests that would have started with the host. @throws Error of the disk */
-export async function endMaintenance(folder: string): Promise<void> {
+/**
+ * Ends maintenance. Does not start guests that would have started with the host.
+ * @param root folder that contains run
+ * @throws Error of the disk
+ * @throws MaintenanceError if the host's configuration is not mounted
+ */
+export async function endMaintenance(folder: string, root = '/'): Promise<void> {
+  const doubt = await readDoubt(root);
+  if (doubt !== undefined) throw new MaintenanceError(doubt);
   const file = `${folder}/${MAINTENANCE}`;
   if ((await readIfThere(file)) === undefined) return;
   await rm(file);
   await syncFolder(dirname(file));
 }
 
-/** Checks that the host is not in maintenance. @throws MaintenanceError if it is */
-export async function expectNoMaintenance(folder: string): Promise<void> {
-  if ((await readMaintenance(folder)).on) throw new MaintenanceError();
+/**
+ * Checks that the host is not in maintenance.
+ * @param root folder that contains run
+ * @throws MaintenanceError if it is, or may be
+ */
+export async function expectNoMaintenance(folder: string, root = '/'): Promise<void> {
+  if ((await readMaintenance(folder, root)).on) throw new MaintenanceError(await readDoubt(root));
+}
+
+/** Reads why it is not known whether the host is in maintenance; undefined if it is known. */
+async function readDoubt(root: string): Promise<string | undefined> {
+  const unmounted = await readUnmountedConfiguration(root);
+  if (unmounted === undefined) return undefined;
+  return `whether the host is in maintenance is not known: ${unmounted}`;
 }
 
 function parseJson(text: string): unknown {

@@ -15,7 +15,7 @@ const KERNEL_LOG = '/dev/kmsg';
 const CONFIGURATION = '/quantix/node/node.yaml';
 
 /** Files and folders of an appliance that the service `quantix-guests` uses. */
-const WORLD = { places: GUEST_PLACES, uri: SYSTEM_URI, configuration: CONFIGURATION };
+const WORLD: GuestWorld = { places: GUEST_PLACES, uri: SYSTEM_URI, configuration: CONFIGURATION };
 
 export interface GuestWorld {
   places: GuestPlaces;
@@ -23,6 +23,8 @@ export interface GuestWorld {
   uri: string;
   /** Path of `node.yaml`. */
   configuration: string;
+  /** Folder that contains run; the machine's if it is absent. */
+  root?: string;
 }
 
 /**
@@ -32,7 +34,7 @@ export interface GuestWorld {
 export async function runGuests(
   verb: 'start' | 'stop' | 'cut-short',
   signal: AbortSignal,
-  { places, uri, configuration }: GuestWorld = WORLD,
+  { places, uri, configuration, root = '/' }: GuestWorld = WORLD,
 ): Promise<number> {
   if (verb === 'cut-short') {
     await cutShort(places);
@@ -48,9 +50,10 @@ export async function runGuests(
   try {
     if (verb === 'start') {
       await rm(places.stopping, { force: true });
-      const maintenance = await readMaintenance(dirname(configuration));
-      if (maintenance.on) {
-        say('the host is in maintenance: no virtual machine is started');
+      const { on, reason } = await readMaintenance(dirname(configuration), root);
+      if (on) {
+        const why = reason === null ? '' : ` (${reason})`;
+        say(`the host is in maintenance${why}: no virtual machine is started`);
         return 0;
       }
       return exitStatus(await startGuests({ libvirt, places, settings: config.guests, say }));

@@ -10,6 +10,7 @@ import {
   readMaintenance,
 } from '../../../../apps/guests/maintenance.ts';
 import { temporaryFolder } from '../../folder.ts';
+import { plant } from '../host/plant.ts';
 
 const NOW = new Date('2026-01-27T10:15:00Z');
 
@@ -60,4 +61,22 @@ test('a boot in maintenance starts no guest, and asks libvirt for nothing', asyn
   ]);
   said.mockRestore();
   expect(status).toBe(0);
+});
+
+test('a host whose configuration is not mounted counts as one in maintenance: its note may be there', async () => {
+  const root = await plant({ 'run/quantix/unmounted-quantix': 'several are labelled so\n' });
+  const folder = join(root, 'quantix/node');
+  const reason = 'whether the host is in maintenance is not known: several are labelled so';
+  expect(await readMaintenance(folder, root)).toEqual({ on: true, reason, since: null });
+  await expect(expectNoMaintenance(folder, root)).rejects.toThrow(`${reason}. Restart the host`);
+  await expect(endMaintenance(folder, root)).rejects.toThrow(MaintenanceError);
+  const said = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  const places = { ran: folder, stopping: join(folder, 'stopping'), cutShort: join(folder, 'cut') };
+  const configuration = join(folder, 'node.yaml');
+  const world = { places, uri: 'test:///nowhere', configuration, root };
+  expect(await runGuests('start', new AbortController().signal, world)).toBe(0);
+  expect(said.mock.calls.map(([line]) => line)).toEqual([
+    `the host is in maintenance (${reason}): no virtual machine is started\n`,
+  ]);
+  said.mockRestore();
 });
