@@ -216,6 +216,7 @@ export function startMachine(options: MachineOptions): Machine {
           folder,
           uri,
           findPool,
+          listPools: async () => (await pools.last()).pools,
           pools: {
             mount: async (pool) => {
               await manager.assignAlso(pool);

@@ -4,20 +4,44 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { codeOf } from '../process/code-of.ts';
 import { parseQcow2Header, QCOW2_HEADER } from './qcow2-header.ts';
 
+/** Where images are looked for. */
+export interface ImagePlaces {
+  /** Folders whose files are looked at, without those of folders in them. */
+  readonly folders: readonly string[];
+  /** Devices, such as logical volumes: a guest's disk that is an image itself. */
+  readonly devices: readonly string[];
+}
+
 /**
- * Finds an image in a folder that takes contents from a file in the same folder, as a snapshot or a linked clone does.
- * A raw disk counts as an image if its guest has written the header of one: then the file is only kept needlessly.
- * @param file path of the file
- * @returns name of the image; undefined if there is none
+ * Finds an image that takes contents from a file or device, as a snapshot or a linked clone does. A raw disk counts as
+ * an image if its guest has written the header of one: then the file is only kept needlessly.
+ * @param file path of the file or device
+ * @returns path of the image; undefined if there is none
  * @throws errors of the disk
  */
-export async function findImageBackedBy(file: string): Promise<string | undefined> {
-  const folder = dirname(file);
-  for (const name of await readdir(folder)) {
-    if (name === basename(file)) continue;
-    const path = join(folder, name);
-    const names = (await readBackingFile(path)).filter((one) => basename(one) === basename(file));
-    for (const one of names) if (await isSameFile(resolve(folder, one), file)) return name;
+export async function findImageBackedBy(
+  file: string,
+  { folders, devices }: ImagePlaces,
+): Promise<string | undefined> {
+  const isDevice = file.startsWith('/dev/');
+  const mayBe = (name: string) =>
+    isDevice ? name.startsWith('/dev/') : basename(name) === basename(file);
+  const isBackedByIt = async (image: string) => {
+    for (const name of (await readBackingFile(image)).filter(mayBe)) {
+      if (await isSameFile(resolve(dirname(image), name), file)) return true;
+    }
+    return false;
+  };
+  for (const folder of folders) {
+    for (const name of await readdir(folder)) {
+      const image = join(folder, name);
+      if (image !== file && (await lstatIfThere(image))?.isFile() && (await isBackedByIt(image))) {
+        return image;
+      }
+    }
+  }
+  for (const device of devices) {
+    if (device !== file && (await isBackedByIt(device))) return device;
   }
   return undefined;
 }
@@ -26,9 +50,7 @@ export async function findImageBackedBy(file: string): Promise<string | undefine
 async function readBackingFile(path: string): Promise<string[]> {
   let image: FileHandle;
   try {
-    // Opening a device may have effects.
-    if (!(await lstat(path)).isFile()) return [];
-    image = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+    image = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return [];
     throw error;
@@ -64,9 +86,20 @@ export function parseBackingFile(name: string): string[] {
   );
 }
 
+async function lstatIfThere(path: string) {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
 async function isSameFile(one: string, other: string): Promise<boolean> {
   try {
     const [a, b] = await Promise.all([stat(one), stat(other)]);
+    // A device may have several nodes.
+    if (a.isBlockDevice() && b.isBlockDevice()) return a.rdev === b.rdev;
     return a.dev === b.dev && a.ino === b.ino;
   } catch (error) {
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return false;

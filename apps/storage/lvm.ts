@@ -94,6 +94,32 @@ export async function readVolumeGroups(
   }
 }
 
+const snapshotsSchema = z.object({
+  report: z.array(
+    z.object({
+      lv: z.array(z.object({ lv_name: z.string(), origin: z.string(), pool_lv: z.string() })),
+    }),
+  ),
+});
+
+/**
+ * Reads the snapshots that lvremove(8) would remove together with a logical volume; those in a thin pool stay.
+ * @returns their names
+ * @throws Error if LVM fails or its output cannot be parsed
+ */
+export async function readSnapshots(
+  group: string,
+  volume: string,
+  care: Care = {},
+): Promise<string[]> {
+  const args = [...FORMAT, '-o', 'lv_name,origin,pool_lv', group];
+  const text = await run('lvs', args, { timeout: PATIENCE, ...care });
+  return parseReport('lvs', text, snapshotsSchema)
+    .report.flatMap(({ lv }) => lv)
+    .filter(({ origin, pool_lv }) => origin === volume && pool_lv === '')
+    .map(({ lv_name }) => lv_name);
+}
+
 function toPool(group: Group, all: readonly LogicalVolume[]): Pool {
   const { vg_size: total, vg_free: available } = group;
   return {

@@ -27,6 +27,7 @@ export interface HostCommandsOptions {
   /** Connection URI of libvirt. */
   readonly uri: string;
   readonly findPool: (id: string) => Promise<Pool | undefined>;
+  readonly listPools: () => Promise<readonly Pool[]>;
   readonly pools: Pick<PoolWorld, 'mount' | 'unmount'>;
   readonly network: NetworkWorld;
   readonly updates: UpdateWorld;
@@ -57,6 +58,7 @@ export async function openCommands(options: HostCommandsOptions): Promise<Comman
     }),
     ...volumeVerbs({
       findPool,
+      pools: options.listPools,
       inUse: (during) => readDiskSources({ uri, signal: during }),
       changed: async () => {
         await options.poolsChanged();

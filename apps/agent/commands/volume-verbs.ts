@@ -7,7 +7,8 @@ import { codeOf } from '../../process/code-of.ts';
 import { run } from '../../process/run.ts';
 import { type Task, TaskErrorCode } from '../../proto/gen/quantix/v1/task_pb.js';
 import { VolumeFormat, type VolumeRef } from '../../proto/gen/quantix/v1/vm_spec_pb.js';
-import { findImageBackedBy } from '../../storage/backing-file.ts';
+import { findImageBackedBy, type ImagePlaces } from '../../storage/backing-file.ts';
+import { readSnapshots } from '../../storage/lvm.ts';
 import { parseQcow2Header, QCOW2_HEADER } from '../../storage/qcow2-header.ts';
 import type { Errand, Executor, Result, Verb } from './commander.ts';
 import type { PlacedVolume } from './domain-xml.ts';
@@ -21,6 +22,8 @@ const PATIENCE = 120_000;
 export interface VolumeWorld {
   /** Finds a pool by its id, which may be the host's or the control plane's; undefined if there is none. */
   readonly findPool: (id: string) => Promise<Pool | undefined>;
+  /** Returns the pools of this host. */
+  readonly pools: () => Promise<readonly Pool[]>;
   /** Returns the files and devices that virtual machines of this host use. @throws LibvirtError */
   readonly inUse: (signal: AbortSignal) => Promise<ReadonlySet<string>>;
   /** Called after a volume was created or deleted. */
@@ -175,21 +178,37 @@ async function create({ findPool }: VolumeWorld, { task, signal }: Errand): Prom
   }
 }
 
-async function remove({ findPool, inUse }: VolumeWorld, { task, signal }: Errand): Promise<void> {
+async function remove(world: VolumeWorld, { task, signal }: Errand): Promise<void> {
   const { volume } = check(z.object({ volume: volumeRefSchema }), task.verb.value, 'delete_volume');
-  const place = await expectPool(findPool, volume);
-  if ((await inUse(signal)).has(place.path)) {
+  const place = await expectPool(world.findPool, volume);
+  if ((await world.inUse(signal)).has(place.path)) {
     throw new TaskFailure(TaskErrorCode.CONFLICT, `a VM of this host has ${volume.name}`);
   }
+  const image = await findImageBackedBy(place.path, placesOf(await world.pools()));
+  if (image !== undefined) {
+    const what = `${image} takes contents from ${volume.name}`;
+    throw new TaskFailure(TaskErrorCode.CONFLICT, what);
+  }
   if (place.group === undefined) {
-    const image = await findImageBackedBy(place.path);
-    if (image !== undefined) {
-      const what = `${image} in the same pool takes contents from ${volume.name}`;
-      throw new TaskFailure(TaskErrorCode.CONFLICT, what);
-    }
     await rm(place.path, { force: true });
     return;
   }
+  const [snapshot] = await readSnapshots(place.group, volume.name, { signal });
+  if (snapshot !== undefined) {
+    const what = `${snapshot} is a snapshot of ${volume.name}, and would be removed with it`;
+    throw new TaskFailure(TaskErrorCode.CONFLICT, what);
+  }
   if ((await capacityOf(place, 'raw')) === undefined) return;
   await run('lvremove', ['--yes', `${place.group}/${volume.name}`], { timeout: PATIENCE, signal });
+}
+
+/** Returns where images may be that take contents from a volume: in the pools that answer. */
+function placesOf(pools: readonly Pool[]): ImagePlaces {
+  const answering = pools.filter(({ health }) => health === 'healthy' || health === 'degraded');
+  return {
+    folders: answering.flatMap(({ path }) => (path === null ? [] : [path])),
+    devices: answering
+      .filter(({ kind }) => kind === 'lvm')
+      .flatMap(({ volumes }) => volumes.map(({ path }) => path)),
+  };
 }

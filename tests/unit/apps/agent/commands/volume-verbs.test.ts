@@ -2,10 +2,11 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdir, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { Verb } from '../../../../../apps/agent/commands/commander.ts';
 import { failureOf } from '../../../../../apps/agent/commands/failure.ts';
 import { placeVolume, volumeVerbs } from '../../../../../apps/agent/commands/volume-verbs.ts';
+import type { Pool } from '../../../../../apps/api/storage.ts';
 import { parseSources } from '../../../../../apps/libvirt/disk-sources.ts';
 import {
   type Task,
@@ -13,7 +14,7 @@ import {
   TaskSchema,
 } from '../../../../../apps/proto/gen/quantix/v1/task_pb.js';
 import { VolumeFormat } from '../../../../../apps/proto/gen/quantix/v1/vm_spec_pb.js';
-import { parseBackingFile } from '../../../../../apps/storage/backing-file.ts';
+import { findImageBackedBy, parseBackingFile } from '../../../../../apps/storage/backing-file.ts';
 import { temporaryFolder } from '../../../folder.ts';
 import { DATA } from '../membership/agent.ts';
 
@@ -21,12 +22,16 @@ const QEMU_IS_HERE = spawnSync('qemu-img', ['--version']).error === undefined;
 const here = test.runIf(QEMU_IS_HERE);
 const MIB = 1n << 20n;
 
-/** A host with one pool, a folder, and what its volumes' verbs come to. */
-async function host(inUse: readonly string[] = []) {
+/** A host with one pool, a folder if nothing else is said, and what its volumes' verbs come to. */
+async function host(
+  inUse: readonly string[] = [],
+  { own = {}, others = [] }: { own?: Partial<Pool>; others?: readonly Pool[] } = {},
+) {
   const folder = await temporaryFolder();
-  const pool = { ...DATA, path: folder };
+  const pool = { ...DATA, path: folder, ...own };
   const world = {
     findPool: async (id: string) => (id === pool.id ? pool : undefined),
+    pools: async () => [pool, ...others],
     inUse: async () => new Set(inUse.map((name) => join(folder, name))),
     changed: async () => undefined,
   };
@@ -117,6 +122,50 @@ here('a volume from which a snapshot or a linked clone takes contents stays', as
   );
   await writeFile(join(folder, 'note'), 'base.qcow2');
   expect(await remove('base.qcow2')).toBe('done');
+});
+
+here(
+  'a volume from which an image in another pool takes contents stays, while that pool answers',
+  async () => {
+    const other = { ...DATA, id: 'other', path: await temporaryFolder() };
+    const { folder, make, remove } = await host([], { others: [other] });
+    await make('base.qcow2', VolumeFormat.QCOW2, MIB);
+    const base = join(folder, 'base.qcow2');
+    const clone = join(other.path, 'clone');
+    execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', base, clone]);
+    expect(await remove('base.qcow2')).toBe('CONFLICT');
+    await rm(clone);
+    expect(await remove('base.qcow2')).toBe('done');
+  },
+);
+
+test('a logical volume stays that an image takes contents from, or that has snapshots which would go with it', async () => {
+  const programs = await temporaryFolder();
+  const lv = (lv_name: string, origin: string, pool_lv: string) => ({ lv_name, origin, pool_lv });
+  const list = async (...lvs: ReturnType<typeof lv>[]) => {
+    const text = JSON.stringify({ report: [{ lv: lvs }] });
+    await writeFile(join(programs, 'lvs'), `#!/bin/sh\necho '${text}'\n`, { mode: 0o755 });
+  };
+  vi.stubEnv('PATH', `${programs}:${process.env.PATH}`);
+  const other = { ...DATA, id: 'other', path: await temporaryFolder() };
+  const own = { kind: 'lvm', path: null, source: 'no-such-group' } as const;
+  const { remove } = await host([], { own, others: [other] });
+  await list(lv('web', '', ''), lv('web-monday', 'web', ''));
+  expect(await remove('web')).toBe('CONFLICT');
+  await list(lv('web', '', 'thin'), lv('web-monday', 'web', 'thin'));
+  expect(await remove('web')).toBe('done');
+});
+
+here('of an image that takes contents from a device any name of the device is found', async () => {
+  const folder = await temporaryFolder();
+  const image = join(folder, 'clone');
+  // A node of another name for the same device.
+  await symlink('/dev/null', join(folder, 'null'));
+  const args = ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-u', '-b', '/dev/null', image, '1M'];
+  execFileSync('qemu-img', args);
+  const places = { folders: [folder], devices: [] };
+  expect(await findImageBackedBy('/dev/null', places)).toBe(image);
+  expect(await findImageBackedBy('/dev/zero', places)).toBeUndefined();
 });
 
 test.each([
