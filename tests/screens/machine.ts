@@ -405,9 +405,10 @@ export const CONTROL_PLANE: Deps['facts'] = {
       id: '0b9e4d2f-7c31-8e45-8f06-5a1d3c6e7b82',
       hostname: 'a-host-with-a-name-that-is-long.example',
       managementAddress: '192.168.100.200',
-      addressSince: new Date(Date.now() - 5 * 86_400_000).toISOString(),
+      // A minute off, so that it does not depend on how fast the screen is drawn.
+      addressSince: new Date(Date.now() - 5 * 86_400_000 + 60_000).toISOString(),
       phase: 'DISCONNECTED',
-      lastHeard: new Date(Date.now() - 3 * 86_400_000).toISOString(),
+      lastHeard: new Date(Date.now() - 3 * 86_400_000 - 60_000).toISOString(),
       isHeard: false,
       vms: 3,
       joinedAt: NOW,

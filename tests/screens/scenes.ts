@@ -228,6 +228,7 @@ export const SCENES: readonly Scene[] = [
     ['6f', /stays as it is/],
     ['\x1b[C\tnode8', /It is called node7/],
   ]),
+  ofControlPlane('reset-control-plane', [['6f', /certificate authority/]]),
   scene('power', [['7', /Shut down/]]),
   scene('power-confirm', [
     ['7', /Shut down/],

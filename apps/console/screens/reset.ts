@@ -13,16 +13,22 @@ export function enterReset(state: State): Step {
   if (name === undefined) {
     return tell(state, 'Not now', 'The name of this machine is not known yet.');
   }
-  return enter(state, resetScreen(name));
+  return enter(state, resetScreen(name, state.sources.includes('readiness')));
 }
 
-function resetScreen(hostname: string) {
+/** @param isControlPlane whether hosts trust a certificate authority of this machine */
+function resetScreen(hostname: string, isControlPlane: boolean) {
   return formScreen<Name>(
     {
       title: 'Factory reset',
       purpose: [
         'The machine restarts and is then as it came: no address, no host name, no password, no SSH key, no control plane, no storage pool. Pools on disks of their own keep what is on them.',
         'On the data disk are virtual machines with their disks, or the databases of a control plane.',
+        ...(isControlPlane
+          ? [
+              'The certificate authority goes, too: hosts have to join again, unless /quantix/vdc/ca.pem is put back from a copy or a backup.',
+            ]
+          : []),
       ],
       fields: [
         choiceField<Name>({
