@@ -15,6 +15,7 @@ import { PowerState } from '../../apps/proto/gen/quantix/v1/vm_pb.js';
 import { openTestDatabase, SILENT } from './database.ts';
 
 const A = '11111111-1111-8111-8111-111111111111';
+const B = '22222222-2222-8222-8222-222222222222';
 const VM = '33333333-3333-8333-8333-333333333333';
 
 /** Time that passes as it is told to, one sleep after the other. */
@@ -44,15 +45,16 @@ function simulated() {
   return { clock, pass };
 }
 
-test('a silent host is disconnected with one alert until it is heard of, by the leader alone', async () => {
-  await using opened = await openTestDatabase();
+/** A monitor in simulated time, and what nodes report; both work while `leads` is true. */
+async function watched() {
+  const opened = await openTestDatabase();
   const { database } = opened;
   const { db } = database;
   await sql`UPDATE leadership SET epoch = 7`.execute(db);
-  let leads = true;
+  const one = { leads: true };
   const leadership = {
     asLeader: async <T>(work: (epoch: number) => Promise<T>) => {
-      if (!leads) throw new NotLeaderError();
+      if (!one.leads) throw new NotLeaderError();
       return await work(7);
     },
   };
@@ -64,33 +66,50 @@ test('a silent host is disconnected with one alert until it is heard of, by the 
   const monitor = startMonitor({ database, leadership, locks, clock, log: SILENT, signal });
   const { onHeard } = monitor;
   const state = openNodeState({ database, leadership: recording, locks, onHeard, log: SILENT });
-  await nodes.registerNode(db, { id: A, hostname: 'host', managementIp: null, spec: {} });
-  const sync = create(SyncFullStateRequestSchema, {
-    ...{
-      position: { epoch: 1n, number: 1n },
-      part: 1,
-      last: true,
+  /** A host joins, and runs the machine. */
+  const join = async (id: string) => {
+    await nodes.registerNode(db, { id, hostname: 'host', managementIp: null, spec: {} });
+    const sync = create(SyncFullStateRequestSchema, {
+      ...{ position: { epoch: 1n, number: 1n }, part: 1, last: true },
       hypervisor: { available: true },
-    },
-    vms: { items: [{ id: VM, name: 'web', powerState: PowerState.RUNNING }] },
-  });
-  await state.syncFullState(
-    A,
-    (async function* () {
+      vms: { items: [{ id: VM, name: 'web', powerState: PowerState.RUNNING }] },
+    });
+    const parts = async function* () {
       yield sync;
-    })(),
-  );
+    };
+    await state.syncFullState(id, parts());
+  };
+  const beat = async (id: string, number: bigint) => {
+    const position = { epoch: 1n, number };
+    const hypervisor = { available: true };
+    const request = { position, hostname: 'host', hypervisor };
+    await state.heartbeat(id, create(HeartbeatRequestSchema, request));
+  };
+  return {
+    ...{ db, one, pass, onHeard, join, beat },
+    machines: () => db.selectFrom('virtualMachines').selectAll().execute(),
+    alerts: () => db.selectFrom('alerts').selectAll().execute(),
+    [Symbol.asyncDispose]: async () => {
+      ending.abort();
+      await monitor.ended;
+      await opened[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test('a silent host is disconnected with one alert until it is heard of, by the leader alone', async () => {
+  await using world = await watched();
+  const { db, one, pass, join, beat, machines, alerts } = world;
+  await join(A);
   const phase = async () => (await nodes.findNode(db, A))?.phase;
-  const machines = () => db.selectFrom('virtualMachines').selectAll().execute();
-  const alerts = () => db.selectFrom('alerts').selectAll().execute();
   const before = await machines();
   expect([await phase(), before.length]).toEqual(['READY', 1]);
 
-  leads = false;
+  one.leads = false;
   await pass(600);
   expect([await phase(), await alerts()]).toEqual(['READY', []]);
 
-  leads = true;
+  one.leads = true;
   await pass(60);
   expect([await phase(), await alerts()]).toEqual(['READY', []]);
   await pass(300);
@@ -98,15 +117,27 @@ test('a silent host is disconnected with one alert until it is heard of, by the 
   expect(await machines()).toEqual(before);
   expect(await alerts()).toMatchObject([{ sourceId: A, sourceName: 'host', resolvedAt: null }]);
 
-  const position = { epoch: 1n, number: 1n };
-  const hypervisor = { available: true };
-  await state.heartbeat(
-    A,
-    create(HeartbeatRequestSchema, { position, hostname: 'host', hypervisor }),
-  );
+  await beat(A, 1n);
   await pass(30);
   expect(await phase()).not.toBe('DISCONNECTED');
   expect(await alerts()).toMatchObject([{ sourceId: A, resolvedAt: expect.any(Date) }]);
-  ending.abort();
-  await monitor.ended;
+});
+
+test('a machine that two hosts run is at the other one, and no conflict any more, when one in maintenance goes silent', async () => {
+  await using world = await watched();
+  const { db, pass, onHeard, join, beat, machines, alerts } = world;
+  await join(A);
+  await beat(A, 1n);
+  await join(B);
+  await nodes.setNodePhase(db, A, 'MAINTENANCE');
+  expect(await machines()).toMatchObject([{ nodeId: A }]);
+  expect(await alerts()).toMatchObject([{ sourceId: VM, resolvedAt: null }]);
+  await sql`UPDATE node_heartbeats SET received_at = now() - interval '150 seconds'`.execute(db);
+  for (let seconds = 0; seconds < 180; seconds += 30) {
+    await pass(30);
+    onHeard(B);
+  }
+  expect(await nodes.findNode(db, A)).toMatchObject({ phase: 'MAINTENANCE' });
+  expect(await machines()).toMatchObject([{ nodeId: B, powerState: 'RUNNING' }]);
+  expect(await alerts()).toMatchObject([{ sourceId: VM, resolvedAt: expect.any(Date) }]);
 });

@@ -300,6 +300,37 @@ describe('migrations and conflicts', () => {
   });
 });
 
+test('a silent host in maintenance does not keep a machine that another one runs', async () => {
+  const vms = { items: [vm(ID)] };
+  await sync(A, at(1, 1), { vms, pools: {} });
+  await beat(A, { position: at(1, 2) });
+  await nodes.setNodePhase(db, A, 'MAINTENANCE');
+  await sql`UPDATE node_heartbeats SET received_at = now() - interval '91 seconds'`.execute(db);
+  await sync(B, at(1, 1), { vms });
+  expect(await machine()).toMatchObject({ nodeId: B, powerState: 'RUNNING' });
+  expect(await listOpenAlerts(db)).toEqual([]);
+  await beat(A, { position: at(1, 3), acknowledged: at(1, 1), stateHash: hashes([vm(ID)]) });
+  expect(await nodes.findNode(db, A)).toMatchObject({ phase: 'MAINTENANCE' });
+  expect(await machine()).toMatchObject({ nodeId: B });
+  expect(await listOpenAlerts(db)).toHaveLength(1);
+});
+
+test('machines of a deleted node that another one has stay, and are there with its next full state', async () => {
+  const { id } = await machines.defineVirtualMachine(db, { name: 'web', projectId: DEFAULT });
+  const vms = { items: [vm(id), vm(ID)] };
+  await sync(A, at(1, 1), { vms });
+  await sync(B, at(1, 1), { vms });
+  expect(await machine(id)).toMatchObject({ nodeId: A });
+  await departNode(db, { nodeId: A, how: 'DELETED', by: 'admin', reason: '', now: new Date() });
+  for (const one of [id, ID]) expect(await machine(one)).toMatchObject({ lostAt: null });
+  expect(await beat(B, { position: at(1, 2) })).toMatchObject({ requestFullSync: true });
+  expect(await sync(B, at(1, 3), { vms })).toMatchObject({ vmsDiscovered: 0 });
+  for (const one of [id, ID]) {
+    expect(await machine(one)).toMatchObject({ nodeId: B, powerState: 'RUNNING', lostAt: null });
+  }
+  expect(await listOpenAlerts(db)).toEqual([]);
+});
+
 describe('heartbeats', () => {
   test.each([0, 1])('the recorded hash of form %i is the node’s', async (form) => {
     await sync(A, at(1, 1), { vms: { items: [vm(ID)] }, pools: {} });

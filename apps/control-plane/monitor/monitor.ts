@@ -10,6 +10,7 @@ import type { NodePhase } from '../database/repositories/nodes.ts';
 import { HEARTBEAT_INTERVAL, MISSED_HEARTBEATS } from '../heartbeat-times.ts';
 import type { ClaimLocks } from '../reconciliation/claim-locks.ts';
 import { settleContested } from '../reconciliation/node-state.ts';
+import { DECIDED } from '../reconciliation/phase.ts';
 import { NodeWatch } from './watch.ts';
 
 /** Titles of the alerts, by which they are found again. */
@@ -50,10 +51,15 @@ export function startMonitor(options: MonitorOptions): Monitor {
   const interval = (options.heartbeatInterval ?? HEARTBEAT_INTERVAL) * 1000;
   const watch = new NodeWatch(interval);
   let ledWith: number | undefined;
+  /** Nodes whose silence is known although it does not end their phase. */
+  let silent = new Set<string>();
   let reported = '';
 
   const look = async (epoch: number) => {
-    if (ledWith !== epoch) watch.begin(clock.now());
+    if (ledWith !== epoch) {
+      watch.begin(clock.now());
+      silent = new Set();
+    }
     ledWith = epoch;
     const nodes = await readNodes(database.db);
     const { overdue, isMassOpen } = await readAlerts(database.db);
@@ -61,7 +67,12 @@ export function startMonitor(options: MonitorOptions): Monitor {
     const isMass = decisions.isMass ?? isMassOpen;
     const wanted = new Set(decisions.alert);
     const alerts = nodes.filter(({ id, hasAlert }) => wanted.has(id) && !hasAlert);
-    const changes = decisions.disconnect.length + alerts.length + overdue.length;
+    const longest = (MISSED_HEARTBEATS + 1) * interval;
+    const nowSilent = nodes
+      .filter(({ id, phase }) => DECIDED.has(phase) && watch.silence(id, clock.now()) > longest)
+      .map(({ id }) => id);
+    const left = nowSilent.filter((id) => !silent.has(id));
+    const changes = decisions.disconnect.length + left.length + alerts.length + overdue.length;
     if (changes === 0 && isMassOpen === isMass) return;
     const held: (() => void)[] = [];
     try {
@@ -71,9 +82,8 @@ export function startMonitor(options: MonitorOptions): Monitor {
         const gone = decisions.disconnect.filter((id) => watch.silence(id, clock.now()) > interval);
         const disconnected = await disconnect(transaction, gone);
         const lock = async (ids: Iterable<string>) => void held.push(await locks.acquire(ids));
-        if (disconnected.length > 0) {
-          await settleContested({ transaction, now, lock }, disconnected);
-        }
+        const unheard = [...disconnected, ...left];
+        if (unheard.length > 0) await settleContested({ transaction, now, lock }, unheard);
         await resolveNodes(transaction, now);
         for (const { id, hostname, phase } of alerts) {
           if (phase !== 'DISCONNECTED' && !disconnected.includes(id)) continue;
@@ -90,6 +100,7 @@ export function startMonitor(options: MonitorOptions): Monitor {
     } finally {
       for (const release of held) release();
     }
+    silent = new Set(nowSilent);
     if (isMass && !isMassOpen) log.warning('most hosts went silent at once');
     for (const id of decisions.disconnect) log.warning(`${id} is not heard of`);
   };

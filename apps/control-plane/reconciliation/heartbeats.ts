@@ -22,7 +22,7 @@ import {
   readNodes,
   recordNodes,
 } from './node-records.ts';
-import { phaseAfter } from './phase.ts';
+import { phaseAfter, wasSilent } from './phase.ts';
 import { recordPoolSizes } from './pool-records.ts';
 import { isLater, type KeptPosition, keptMessage, readPosition } from './position.ts';
 import { countable, keyOf, readAddress, readHostname, sizesOf } from './reports.ts';
@@ -73,6 +73,7 @@ export async function takeHeartbeats(
   const volumes = await readVolumes(transaction, sent);
   const outcomes = new Map<string, Outcome>();
   const facts: NodeFacts[] = [];
+  const returned: string[] = [];
   const beats: Heartbeat[] = [];
   const sizes: Parameters<typeof recordPoolSizes>[1][number][] = [];
   for (const one of sent) {
@@ -87,6 +88,7 @@ export async function takeHeartbeats(
       if (!applied) continue;
       const isAvailable = request.hypervisor?.available ?? true;
       const { isCurrent } = verdict;
+      if (wasSilent(node.phase, node.heardAt, now)) returned.push(nodeId);
       facts.push({
         nodeId,
         hostname: readHostname(request.hostname),
@@ -107,10 +109,7 @@ export async function takeHeartbeats(
     await recordNodes(transaction, facts, now);
     await recordPoolSizes(transaction, sizes, now);
   }
-  const returned = facts.filter(
-    ({ phaseBefore, phase }) => phaseBefore === 'DISCONNECTED' && phase !== phaseBefore,
-  );
-  return { outcomes, returned: returned.map(({ nodeId }) => nodeId) };
+  return { outcomes, returned };
 }
 
 /** Recorded hashes of volumes, by node and pool; null if no full state has reported any. */

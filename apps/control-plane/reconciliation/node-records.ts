@@ -21,6 +21,8 @@ export interface NodeRecord {
   readonly bootId: string;
   /** When that machine was last heard. */
   readonly bootHeardAt: Date | null;
+  /** Time of its last heartbeat. */
+  readonly heardAt: Date | null;
   /** Whether another boot has replaced the boot in question. */
   readonly isFormerBoot: boolean;
 }
@@ -40,6 +42,7 @@ interface Found {
   serial: string | null;
   bootId: string | null;
   bootHeardAt: Date | null;
+  heardAt: Date | null;
   isFormerBoot: boolean;
 }
 
@@ -58,6 +61,7 @@ export async function readNodes(
       state.epoch AS state_epoch, state.sequence AS state_sequence, state.vms_hashes, state.pools_hashes,
       state.smbios_uuid, state.serial, state.boot_id,
       beat.epoch AS heartbeat_epoch, beat.sequence AS heartbeat_sequence, beat.boot_heard_at,
+      beat.received_at AS heard_at,
       EXISTS (SELECT FROM node_boots AS former
         WHERE former.node_id = node.id AND former.boot_id = asked.boot_id) AS is_former_boot
     FROM unnest(
@@ -75,9 +79,9 @@ export async function readNodes(
 }
 
 function recordOf(found: Found): NodeRecord {
-  const { nodeId, phase, isFullStateWanted, bootHeardAt, isFormerBoot } = found;
+  const { nodeId, phase, isFullStateWanted, bootHeardAt, heardAt, isFormerBoot } = found;
   return {
-    ...{ nodeId, phase, isFullStateWanted, bootHeardAt, isFormerBoot },
+    ...{ nodeId, phase, isFullStateWanted, bootHeardAt, heardAt, isFormerBoot },
     state: positionOf(found.stateEpoch, found.stateSequence),
     heartbeat: positionOf(found.heartbeatEpoch, found.heartbeatSequence),
     vmsHashes: found.vmsHashes ?? [],

@@ -361,7 +361,7 @@ async function reconcileNode(
     ...owned,
   ].filter(isUuid);
   await lock(ids);
-  const known = await readKnownVms(transaction, nodeId, ids, own);
+  const known = await readKnownVms(transaction, nodeId, { ids, own, now });
   const changes = reconcileVms(known, report);
   await applyVmChanges(transaction, nodeId, changes, now);
   if (changes.claimed.length + changes.unclaimed.length === 0 && vmsHashes.length > 0) {
@@ -404,7 +404,7 @@ export async function settleContested(
   const absent = rows.map(({ vmId }) => vmId).filter(isUuid);
   if (absent.length === 0) return;
   await lock(absent);
-  const known = await readKnownVms(transaction, NOBODY, absent, new Map());
+  const known = await readKnownVms(transaction, NOBODY, { ids: absent, own: new Map(), now });
   const report = { nodeId: NOBODY, present: [], isComplete: false, absent };
   await applyVmChanges(transaction, NOBODY, reconcileVms(known, report), now);
 }

@@ -1,7 +1,22 @@
 import type { NodePhase } from '../database/repositories/nodes.ts';
+import { HEARTBEAT_INTERVAL, MISSED_HEARTBEATS } from '../heartbeat-times.ts';
 
 /** Phases that only people set and end. */
-const DECIDED: ReadonlySet<NodePhase> = new Set(['MAINTENANCE', 'DRAINING', 'ERROR']);
+export const DECIDED: ReadonlySet<NodePhase> = new Set(['MAINTENANCE', 'DRAINING', 'ERROR']);
+
+/** Returns when a node must have been heard last to count as heard in a phase that only people end. */
+export function silentBefore(now: Date): Date {
+  return new Date(now.getTime() - MISSED_HEARTBEATS * HEARTBEAT_INTERVAL * 1000);
+}
+
+/**
+ * Whether a node counted as silent before a report: silence does not end a phase that an administrator set.
+ * @param heardAt time of its last heartbeat
+ */
+export function wasSilent(phase: NodePhase, heardAt: Date | null, now: Date): boolean {
+  if (!DECIDED.has(phase)) return phase === 'DISCONNECTED';
+  return heardAt !== null && heardAt < silentBefore(now);
+}
 
 /**
  * Returns the phase of a node after a report. A phase that an administrator set stays.

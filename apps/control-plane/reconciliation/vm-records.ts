@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Executor } from '../database/database.ts';
 import { raiseAlert } from '../database/repositories/alerts.ts';
+import { DECIDED, silentBefore } from './phase.ts';
 import type { Claim, KnownVm, KnownVms, PowerState, VmChanges } from './reconcile.ts';
 
 /** Project and folder of virtual machines that hosts reported and nobody has adopted yet; created by the migrations. */
@@ -31,8 +32,7 @@ export async function readOwned(db: Executor, nodeId: string): Promise<string[]>
 export async function readKnownVms(
   db: Executor,
   nodeId: string,
-  ids: readonly string[],
-  own: OwnClaims,
+  { ids, own, now }: { ids: readonly string[]; own: OwnClaims; now: Date },
 ): Promise<KnownVms> {
   const { rows: vms } = await sql<KnownVm>`
     SELECT vm.id, vm.node_id, power_state, is_managed, lost_at IS NOT NULL AS is_lost,
@@ -41,8 +41,12 @@ export async function readKnownVms(
     FROM virtual_machines AS vm LEFT JOIN vm_conflicts AS conflict ON conflict.vm_id = vm.id
     WHERE vm.id = ANY (${ids}::uuid[])`.execute(db);
   const { rows: claims } = await sql<Claim & { vmId: string }>`
-    SELECT claim.vm_id, claim.node_id, claim.power_state, node.phase <> 'DISCONNECTED' AS is_heard
+    SELECT claim.vm_id, claim.node_id, claim.power_state,
+      CASE WHEN node.phase = ANY (${[...DECIDED]}::text[])
+        THEN coalesce(beat.received_at >= ${silentBefore(now)}, true)
+        ELSE node.phase <> 'DISCONNECTED' END AS is_heard
     FROM reported_vms AS claim JOIN nodes AS node ON node.id = claim.node_id
+    LEFT JOIN node_heartbeats AS beat ON beat.node_id = node.id
     WHERE claim.vm_id = ANY (${ids}::text[]) AND claim.node_id <> ${nodeId}`.execute(db);
   return {
     own,

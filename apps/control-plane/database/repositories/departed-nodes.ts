@@ -21,8 +21,9 @@ export interface Departure {
 /**
  * Records the departure of a node: it is refused from now on, its tasks are removed, and the audit log gets an entry.
  * If it was deleted, it is removed from the inventory, along with the virtual machines and pools that were known only
- * from its reports; its managed virtual machines are marked as lost. If it has left, its last reported state stays, and
- * its phase is DISCONNECTED.
+ * from its reports; its managed virtual machines are marked as lost. Virtual machines that other nodes have, too, stay,
+ * and the full state of those nodes is requested, which determines where they are. If it has left, its last reported
+ * state stays, and its phase is DISCONNECTED.
  * @returns whether the node existed
  */
 export async function departNode(
@@ -58,11 +59,22 @@ export async function departNode(
 }
 
 async function removeFromInventory(db: Executor, nodeId: string, now: Date): Promise<void> {
-  await sql`DELETE FROM virtual_machines WHERE node_id = ${nodeId} AND NOT is_managed`.execute(db);
+  const elsewhere = sql`
+    SELECT FROM reported_vms AS other
+    WHERE other.vm_id = virtual_machines.id::text AND other.node_id <> ${nodeId}`;
+  await sql`
+    UPDATE nodes SET full_state_wanted_at = ${now}
+    WHERE id IN (
+      SELECT other.node_id FROM reported_vms AS other JOIN reported_vms AS own USING (vm_id)
+      WHERE own.node_id = ${nodeId} AND other.node_id <> ${nodeId}
+    )`.execute(db);
+  await sql`
+    DELETE FROM virtual_machines
+    WHERE node_id = ${nodeId} AND NOT is_managed AND NOT EXISTS (${elsewhere})`.execute(db);
   await sql`
     UPDATE virtual_machines
     SET power_state = 'UNKNOWN', lost_reason = 'its node was deleted', lost_at = ${now}
-    WHERE node_id = ${nodeId} AND lost_at IS NULL`.execute(db);
+    WHERE node_id = ${nodeId} AND lost_at IS NULL AND NOT EXISTS (${elsewhere})`.execute(db);
   // Keep pools that another host reported too, or that have recorded volumes: they do not belong to this node alone.
   await sql`
     DELETE FROM storage_pools AS pool USING pool_host_statuses AS status
