@@ -6,12 +6,7 @@ import type { BackupSecrets, NightlyBackups } from './backup/nightly.ts';
 import { openCache } from './cache/cache.ts';
 import type { Config } from './config.ts';
 import { monotonicClock } from './coordination/clock.ts';
-import {
-  type AgedStanding,
-  type Election,
-  NotLeaderError,
-  startElection,
-} from './coordination/election.ts';
+import { type Election, NotLeaderError, startElection } from './coordination/election.ts';
 import type { ElectionTimes } from './coordination/election-times.ts';
 import { fenceIn } from './coordination/fence.ts';
 import { leaderKeyIn } from './coordination/leader-key.ts';
@@ -21,11 +16,16 @@ import type { Migration } from './database/migration-files.ts';
 import { listOpenAlertsOf } from './database/repositories/alerts.ts';
 import { ControlPlaneError } from './error.ts';
 import { EventFeed } from './events/feed.ts';
-import { tellNewAuthority } from './health/new-authority.ts';
 import { takeNotice } from './health/notice.ts';
 import { isPersistent } from './health/persistence.ts';
-import { askServices, type ServiceHealth } from './health/probes.ts';
-import { type HealthFacts, isReady, type OpenAlert } from './health/routes.ts';
+import { askServices, UNASKED } from './health/probes.ts';
+import {
+  failureOf,
+  type HealthFacts,
+  isReady,
+  NO_ELECTION,
+  type OpenAlert,
+} from './health/routes.ts';
 import { clearState, writeState } from './health/state-file.ts';
 import { type Confirmed, reasonToHold } from './held-migrations.ts';
 import type { InventorySources } from './inventory/routes.ts';
@@ -33,20 +33,13 @@ import { databaseAddress, migrateRequest } from './migrate-request.ts';
 import type { NodeServer } from './node-service/serve.ts';
 import { PeopleCertificate } from './people/certificate.ts';
 import type { OpenPort } from './people/port.ts';
+import { announceAuthority } from './trust/announce-authority.ts';
 import type { Authority } from './trust/authority.ts';
 import type { MirrorState } from './updates/keep-mirror.ts';
 
 /** Milliseconds between two checks of the services, and between two attempts to reach the database. */
 const LOOK_EVERY = 10_000;
 const RETRY_AFTER = 2_000;
-
-/** The standing while there is no database for an election. */
-const NOT_ASKED: AgedStanding = {
-  role: 'unknown',
-  problem: 'the database is not ready yet',
-  age: undefined,
-  confirmedAgo: undefined,
-};
 
 /** The control plane's own state: what it has found out, and when. */
 export interface ControlPlane extends InventorySources {
@@ -120,13 +113,8 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   let backups: NightlyBackups | undefined;
   let election: Election | undefined;
   let alerts: readonly OpenAlert[] = [];
-  let isAuthorityUntold = authority.isNew;
-  let services: ServiceHealth[] = (['postgresql', 'etcd', 'redis'] as const).map((name) => ({
-    name,
-    state: 'unknown',
-    problem: '',
-    askedAt: undefined,
-  }));
+  let isAuthorityAnnounced = false;
+  let services = UNASKED;
 
   const request = migrateRequest(config, { version, log });
   /** Names of the migrations that were already tried out. */
@@ -191,10 +179,10 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   };
   const lookAtAlerts = async () => {
     try {
-      if (isAuthorityUntold) {
-        const lost = await tellNewAuthority(database.db, config.authority);
+      if (!isAuthorityAnnounced) {
+        const { lost } = await announceAuthority(database.db, authority);
         if (lost !== undefined) log.error(lost);
-        isAuthorityUntold = false;
+        isAuthorityAnnounced = true;
       }
       const told = await takeNotice(database.db, config.etcd.notice);
       if (told !== undefined) log.warning(told);
@@ -203,8 +191,11 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       log.warning(`alerts cannot be looked at: ${error instanceof Error ? error.message : error}`);
     }
   };
-  const noteState = () =>
-    writeState(config.socket, isReady({ problem, services }) ? 'ready' : 'failed');
+  const noteState = () => {
+    const isWell = isReady({ problem, services });
+    const reason = isWell ? undefined : (problem ?? failureOf(services));
+    return writeState(config.socket, isWell ? 'ready' : 'failed', reason);
+  };
   const lead = async () => {
     const { openEtcd } = await import('./coordination/etcd.ts');
     const etcd = openEtcd(config.etcd.address);
@@ -328,13 +319,23 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       if (!signal.aborted) await look();
     }
   };
+  /** Shows people who open the page why it does not work yet. */
+  const showReason = async () => {
+    const { port } = options;
+    if (port === undefined) return undefined;
+    const { serveRecovery } = await import('./people/recovery.ts');
+    return await serveRecovery(port, authority, () => limited ?? problem);
+  };
   const work = async () => {
     await clearState(config.socket);
+    let endRecovery: (() => void) | undefined;
     while (!signal.aborted) {
       const became = await migrate();
       if (became === 'done') break;
+      endRecovery ??= await showReason();
       await monotonicClock.sleep(became === 'held' ? LOOK_EVERY : RETRY_AFTER, signal);
     }
+    endRecovery?.();
     if (signal.aborted) return;
     // Runs before etcd's client is loaded, which takes a slow machine seconds: the boot waits for the first check.
     await look();
@@ -348,7 +349,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     problem,
     limited,
     schemaVersion,
-    leadership: election?.standing() ?? NOT_ASKED,
+    leadership: election?.standing() ?? NO_ELECTION,
     services,
     alerts,
     persistent: await isPersistent(),

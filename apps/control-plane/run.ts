@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { ExplainedError, stackOf } from '../error.ts';
+import { ExplainedError, messageOf, stackOf } from '../error.ts';
 import { DiskError } from '../files/disk-error.ts';
 import { bind, TakenError } from '../http/bind.ts';
 import { apiServer } from '../http/server.ts';
@@ -14,10 +14,11 @@ import type { BackupSecrets } from './backup/nightly.ts';
 import { readPassphrase } from './backup/passphrase.ts';
 import { backupRoutes } from './backup/routes.ts';
 import { isSwitchOrdered, removeUndecided, switchFolders } from './backup/switch.ts';
-import { type Config, readConfig } from './config.ts';
+import { type Config, parseConfig, readConfig } from './config.ts';
 import { startControlPlane } from './control-plane.ts';
 import { monotonicClock } from './coordination/clock.ts';
 import { ControlPlaneError } from './error.ts';
+import { showFailedStart } from './health/failed-start.ts';
 import { healthRoutes, unlessLimited } from './health/routes.ts';
 import type { Confirmed } from './held-migrations.ts';
 import { inventoryRoutes } from './inventory/routes.ts';
@@ -33,33 +34,81 @@ import { updateRoutes } from './updates/routes.ts';
 /** Milliseconds between two attempts to complete a restore. */
 const RETRY_AFTER = 2_000;
 
+/** Milliseconds after its start within which a failure would come again if the supervisor started it anew at once. */
+const START_WITHIN = 60_000;
+
 /**
- * Runs the control plane until the signal is aborted: the daemon that the service starts.
+ * Milliseconds for which a control plane that cannot start shows why; then its supervisor tries again. A bug may need
+ * just another try.
+ */
+const SHOW_FOR = { explained: 60_000, bug: 10_000 };
+
+/** What is known by the time when a start fails. */
+interface Known {
+  /** The defaults until it is read. */
+  config: Config;
+  authority?: Authority;
+  port?: OpenPort | undefined;
+}
+
+/**
+ * Runs the control plane until the signal is aborted: the daemon that the service starts. One that cannot start shows
+ * why for a minute before it ends, so that its supervisor does not start it each second.
  * @returns exit status: 0 if the signal ended it, 1 if it failed; the log says why
  */
 export async function runControlPlane(configFile: string, signal: AbortSignal): Promise<number> {
   const log = createLogger({ level: 'info', write: writeToStandardOutput });
+  const known: Known = { config: await parseConfig('', configFile) };
   try {
     await goOnWithRestore(configFile, { log, signal });
     const config = await readConfig(configFile);
+    known.config = config;
     // Read while still root: on FAT, only root can read /quantix, and the same always holds for the boot state.
     const authority = await openAuthority(config.authority);
+    known.authority = authority;
     const secrets = {
       ...(await readBackupFiles(config.authority, configFile)),
       passphrase: await readNightlyPassphrase(config.backup.passphrase, log),
     };
     await using confirmed = await openConfirmation();
     // Only root can open a port below 1024.
-    const port = isRoot() ? await openEarly(config, log) : undefined;
+    if (isRoot()) known.port = await openEarly(config, log);
     await leaveRoot(config.database.user);
     log.info(`qx-controlplane ${VERSION} starts`);
-    await work({ config, authority, secrets, confirmed, port, log }, signal);
+    await work({ config, authority, secrets, confirmed, port: known.port, log }, signal);
     log.info('qx-controlplane ends');
     return 0;
   } catch (error) {
     const isExplained = error instanceof ExplainedError || error instanceof TakenError;
     log.error(isExplained ? error.message : stackOf(error));
+    if (process.uptime() * 1000 >= START_WITHIN) return 1;
+    const reason = isExplained ? error.message : `the program failed: ${messageOf(error)}`;
+    const within = AbortSignal.timeout(isExplained ? SHOW_FOR.explained : SHOW_FOR.bug);
+    await showReason(reason, known, { log, signal: AbortSignal.any([signal, within]) });
     return 1;
+  }
+}
+
+/** Shows why the control plane cannot start, as the account that it works as, until the signal is aborted. */
+async function showReason(
+  reason: string,
+  { config, authority, port }: Known,
+  { log, signal }: { log: Logger; signal: AbortSignal },
+): Promise<void> {
+  const { socket } = config;
+  const failed = { reason, version: VERSION, socket, authority, signal };
+  try {
+    const account = isRoot() ? await findAccount(config.database.user) : undefined;
+    let shown = port;
+    if (account !== undefined) {
+      shown ??= await openEarly(config, log);
+      becomeAccount(account);
+    }
+    // Only its own socket is served by root.
+    await showFailedStart({ ...failed, port: isRoot() ? undefined : shown });
+  } catch (error) {
+    log.error(`this cannot be shown: ${messageOf(error)}`);
+    await monotonicClock.sleep(SHOW_FOR.explained, signal);
   }
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { execa } from 'execa';
@@ -18,7 +18,13 @@ import { askService, probeRedis } from '../../apps/control-plane/health/probes.t
 import { healthRoutes, unlessLimited } from '../../apps/control-plane/health/routes.ts';
 import { stateFile } from '../../apps/control-plane/health/state-file.ts';
 import { inventoryRoutes } from '../../apps/control-plane/inventory/routes.ts';
-import { openAuthority } from '../../apps/control-plane/trust/authority.ts';
+import { type OpenPort, openPort } from '../../apps/control-plane/people/port.ts';
+import { announceAuthority } from '../../apps/control-plane/trust/announce-authority.ts';
+import {
+  type Authority,
+  makeTemporaryAuthority,
+  openAuthority,
+} from '../../apps/control-plane/trust/authority.ts';
 import { bind } from '../../apps/http/bind.ts';
 import { apiServer } from '../../apps/http/server.ts';
 import { freePort } from '../../tasks/control-plane/free-port.ts';
@@ -178,17 +184,23 @@ test('a database that cannot be reached is reported in one line', async () => {
   expect(stderr).toMatch(/^qx-controlplane: PostgreSQL cannot be reached: .*"nowhere".*$/);
 });
 
-/** A control plane that serves on a socket for as long as the work takes. @param trial why its version is not confirmed */
+/**
+ * A control plane that serves on a socket for as long as the work takes. Its version is not confirmed for as long as
+ * `trial` gives a reason; `port` is where it serves people.
+ */
 async function withControlPlane(
   config: Config,
   work: () => Promise<void>,
-  trial: () => string | undefined = () => undefined,
+  {
+    trial = () => undefined,
+    port,
+  }: { trial?: () => string | undefined; port?: OpenPort | undefined } = {},
 ): Promise<void> {
   const ending = new AbortController();
   const { signal } = ending;
   const authority = await openAuthority(config.authority);
   const confirmed = { problem: async () => trial() };
-  const options = { config, authority, confirmed, version: '1.0.0', log: SILENT, signal };
+  const options = { config, authority, confirmed, port, version: '1.0.0', log: SILENT, signal };
   const controlPlane = startControlPlane(options);
   const routes = [
     ...healthRoutes(() => controlPlane.facts()),
@@ -248,7 +260,14 @@ test('the daemon of an older image is not ready, and says which versions meet', 
   await execa('sh', ['-c', 'cp "$0"/00000[1-9]_* "$1"', MIGRATIONS, older]);
   const config = await parseConfig(configText(made), 'config.yaml');
   config.database.migrations = older;
-  await withControlPlane(config, async () => {
+  const port = await openPort(config.people);
+  const shows = async () => {
+    const { port: number } = port.address() as AddressInfo;
+    const page = ['-s', '-k', '-H', 'Accept: text/html', `https://127.0.0.1:${number}/`];
+    return (await execa('curl', page, { reject: false })).stdout;
+  };
+  const work = async () => {
+    await expect.poll(shows, { timeout: 30_000 }).toContain(`schema version ${LAST}`);
     await expect
       .poll(async () => JSON.parse(await ask(config.socket, '/readyz')), { timeout: 30_000 })
       .toMatchObject({
@@ -260,7 +279,11 @@ test('the daemon of an older image is not ready, and says which versions meet', 
     expect(JSON.parse(await ask(config.socket, '/inventory')).error.what).toContain(
       `schema version ${LAST}`,
     );
-  });
+    expect(await readFile(stateFile(config.socket), 'utf8')).toMatch(
+      new RegExp(`^failed\\n.*schema version ${LAST}.*\\n$`),
+    );
+  };
+  await withControlPlane(config, work, { port }).finally(() => port.close());
 });
 
 /** A folder with the image's migrations and one more, and a database that lacks that one. */
@@ -296,7 +319,7 @@ test('a version on trial is ready and leaves the database to the one before; con
     );
     expect(await readdir(config.database.dumps)).toEqual([]);
   };
-  await withControlPlane(config, held, () => trial);
+  await withControlPlane(config, held, { trial: () => trial });
   // The version before finds its database as it was.
   const before = { ...config, database: { ...config.database, migrations: MIGRATIONS } };
   await withControlPlane(before, async () => {
@@ -317,7 +340,7 @@ test('a version on trial is ready and leaves the database to the one before; con
       expect(JSON.parse(await ask(config.socket, '/inventory'))).toHaveProperty('nodes');
       expect(await readdir(config.database.dumps)).toHaveLength(1);
     },
-    () => trial,
+    { trial: () => trial },
   );
 }, 120_000);
 
@@ -338,7 +361,7 @@ test('a version whose migration fails is not ready on trial, and the database is
         'fails when it is tried',
       );
     },
-    () => 'it is on trial',
+    { trial: () => 'it is on trial' },
   );
   const { stdout } = await call(made, 'migrate', 'status', '--json');
   expect(JSON.parse(stdout)).toMatchObject({ schemaVersion: LAST, pending: [] });
@@ -372,14 +395,40 @@ test('the notice that etcd leaves becomes an alert, once, and health tells it un
   });
 });
 
-test('a certificate authority that is made anew beside a database with hosts is an alert, until somebody resolves it', async () => {
+const TRUSTED = 'The certificate authority was lost';
+
+test('hosts that trust another certificate authority are an alert, but not ones that trust a root of it', async () => {
+  await using made = await makeDatabase('migrated');
+  const database = openDatabase(made.address, { open: 2, idle: 0 }, SILENT);
+  const [first, second] = [await makeTemporaryAuthority(), await makeTemporaryAuthority()];
+  const tell = async ({ roots, isNew }: Pick<Authority, 'roots' | 'isNew'>) => {
+    await announceAuthority(database.db, { where: 'ca.pem', roots, isNew });
+    return (await listOpenAlerts(database.db)).map(({ title }) => title);
+  };
+  try {
+    expect(await tell(first)).toEqual([]);
+    expect(await tell(second)).toEqual([]);
+    const host = { id: randomUUID(), hostname: 'node7', managementIp: null, spec: {} };
+    await registerNode(database.db, host);
+    expect(await tell({ roots: [...second.roots, ...first.roots], isNew: false })).toEqual([]);
+    expect(await tell({ roots: first.roots, isNew: false })).toEqual([]);
+    expect(await tell({ roots: second.roots, isNew: false })).toEqual([TRUSTED]);
+  } finally {
+    await database.close();
+  }
+});
+
+test('a certificate authority that was made anew beside a database with hosts is an alert, until somebody resolves it', async () => {
   await using made = await makeDatabase('migrated');
   const config = await parseConfig(configText(made), 'config.yaml');
   config.authority = join(folder, 'lost', 'ca.pem');
-  const database = openDatabase(made.address, { open: 1, idle: 0 }, SILENT);
+  const database = openDatabase(made.address, { open: 2, idle: 0 }, SILENT);
   const host = { id: randomUUID(), hostname: 'node7', managementIp: null, spec: {} };
+  await announceAuthority(database.db, await makeTemporaryAuthority());
   await registerNode(database.db, host).finally(() => database.close());
-  const title = 'The certificate authority was lost';
+  // The program that made it died before it reached the database.
+  await openAuthority(config.authority);
+  const title = TRUSTED;
   // The second time it is there, and what was told is not forgotten.
   for (const _ of [1, 2]) {
     await withControlPlane(config, async () => {

@@ -19,6 +19,11 @@ export interface ServiceHealth {
   readonly askedAt: Date | undefined;
 }
 
+/** The services before they are probed. */
+export const UNASKED: readonly ServiceHealth[] = (['postgresql', 'etcd', 'redis'] as const).map(
+  (name) => ({ name, state: 'unknown', problem: '', askedAt: undefined }),
+);
+
 /** Milliseconds within which a service must answer by default. */
 const PATIENCE = 10_000;
 

@@ -27,6 +27,14 @@ export interface HealthFacts {
   readonly pool: { total: number; idle: number; waiting: number };
 }
 
+/** The standing while there is no database for an election. */
+export const NO_ELECTION: AgedStanding = {
+  role: 'unknown',
+  problem: 'the database is not ready yet',
+  age: undefined,
+  confirmedAgo: undefined,
+};
+
 /**
  * Creates the routes `/healthz`: the program is alive; `/readyz`: it can serve; `/metrics`: Prometheus' text format.
  */
@@ -93,6 +101,12 @@ export function isReady({ problem, services }: Pick<HealthFacts, 'problem' | 'se
     problem === undefined &&
     services.some(({ name, state }) => name === 'postgresql' && state === 'ok')
   );
+}
+
+/** Describes why PostgreSQL does not answer; undefined if it does, or was not asked. */
+export function failureOf(services: HealthFacts['services']): string | undefined {
+  const failed = services.find(({ name, state }) => name === 'postgresql' && state === 'failed');
+  return failed === undefined ? undefined : `PostgreSQL does not answer: ${failed.problem}`;
 }
 
 /** Formats the facts in Prometheus' text format. */

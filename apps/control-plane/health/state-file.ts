@@ -1,5 +1,6 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { printable } from '../../text/printable.ts';
 
 /** Whether the control plane can serve; the service `qx-controlplane` waits for it and shows it. */
 export type Readiness = 'ready' | 'failed';
@@ -9,11 +10,19 @@ export function stateFile(socket: string): string {
   return join(dirname(socket), 'state');
 }
 
-/** Writes whether the control plane can serve. */
-export async function writeState(socket: string, state: Readiness): Promise<void> {
+/**
+ * Writes whether the control plane can serve.
+ * @param reason why it cannot, for people; it becomes the second line
+ */
+export async function writeState(
+  socket: string,
+  state: Readiness,
+  reason: string | undefined,
+): Promise<void> {
   const file = stateFile(socket);
+  const lines = [state, ...(reason === undefined ? [] : [printable(reason)])];
   await mkdir(dirname(file), { recursive: true });
-  await writeFile(`${file}.new`, `${state}\n`);
+  await writeFile(`${file}.new`, lines.map((line) => `${line}\n`).join(''));
   await rename(`${file}.new`, file);
 }
 

@@ -10,11 +10,11 @@ import { systemClock } from '../../watch/clock.ts';
 import type { DatabaseAddress } from '../database/connection.ts';
 import type { Database } from '../database/database.ts';
 import { listenForNews } from '../database/listen.ts';
-import { announce } from '../database/repositories/announcements.ts';
 import { readAwareness } from '../database/repositories/nodes.ts';
 import { endOverdueTasks, expireTasks } from '../database/repositories/tasks.ts';
 import { listenOn } from '../listen-on.ts';
 import type { NodeState } from '../reconciliation/node-state.ts';
+import { announceAuthority } from '../trust/announce-authority.ts';
 import { type Authority, isDue, type ServerCertificate } from '../trust/authority.ts';
 import { UPDATES_PATH, updatesHandler } from '../updates/serve.ts';
 import { networkOf, type Rate, Shares } from './allowance.ts';
@@ -107,7 +107,8 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
   const sessions = new Sessions(authority);
   const streams = new CommandStreams(db, version);
   let certificate = await authority.serverCertificate();
-  const trustBundleVersion = await announce(db, 'trust-bundle', authority.bundle);
+  const { version: trustBundleVersion, lost } = await announceAuthority(db, authority);
+  if (lost !== undefined) log.error(lost);
   const server = createSecureServer(tlsOptions(certificate, authority));
   server.on('session', (session) => sessions.add(session));
   server.on('tlsClientError', (error, socket: TLSSocket) => {

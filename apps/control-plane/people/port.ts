@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { listenOn } from '../listen-on.ts';
 
 /** Address of the server for people. */
@@ -16,9 +16,23 @@ export type OpenPort = Server;
  * @throws ControlPlaneError if it cannot listen
  */
 export async function openPort(address: PeopleAddress): Promise<OpenPort> {
-  const server = createServer((socket) => socket.destroy());
+  const server = createServer(refuse);
   await listenOn(server, address, 'people');
   // The open port does not keep the process alive: a program that fails before it serves ends.
   server.unref();
   return server;
+}
+
+/** Passes connections to a port on, instead of closing them. @returns a function that ends this */
+export function passConnections(port: OpenPort, take: (socket: Socket) => void): () => void {
+  port.removeListener('connection', refuse);
+  port.on('connection', take);
+  return () => {
+    port.removeListener('connection', take);
+    port.on('connection', refuse);
+  };
+}
+
+function refuse(socket: Socket): void {
+  socket.destroy();
 }

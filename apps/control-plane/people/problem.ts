@@ -6,6 +6,14 @@ import { ControlPlaneError } from '../error.ts';
 /** Media type of an error. */
 export const PROBLEM_TYPE = 'application/problem+json';
 
+/** Headers of every answer: do not cache, do not frame, do not guess the content type. */
+export const HEADERS = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+};
+
 /** An error in the form of RFC 9457; `detail` is for people, `fix` says what they can do. */
 export interface Problem {
   readonly type: 'about:blank';

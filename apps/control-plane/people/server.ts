@@ -12,7 +12,7 @@ import {
 } from '../database/repositories/idempotent-requests.ts';
 import { type Caller, findCaller } from './caller.ts';
 import type { Origin } from './log-in.ts';
-import { explain, PROBLEM_TYPE, problemText } from './problem.ts';
+import { explain, HEADERS, PROBLEM_TYPE, problemText } from './problem.ts';
 import { entityTag, type Reply, type Route } from './route.ts';
 
 /** Largest body of a request, in bytes. */
@@ -33,14 +33,6 @@ export interface PeopleServing {
   /** Creates the server of a listener. */
   readonly serverOf: (listener: RequestListener) => Server;
 }
-
-/** Headers of every answer: do not cache, do not frame, do not guess the content type. */
-const HEADERS = {
-  'cache-control': 'no-store',
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-  'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
-};
 
 /** Answers to invalid or incomplete requests, by the code of node:http. */
 const NO_HTTP = { status: 400, what: 'the request is not HTTP' };

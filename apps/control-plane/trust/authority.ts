@@ -45,6 +45,8 @@ export interface ServerCertificate {
 export class Authority {
   readonly #issuer: Issuer;
   readonly #roots: readonly X509Certificate[];
+  /** Path of its file. */
+  readonly where: string;
   /** Whether it was created now, so that no host knows it. */
   readonly isNew: boolean;
 
@@ -53,6 +55,7 @@ export class Authority {
    * @throws ControlPlaneError if they do not belong together, or cannot be read
    */
   constructor(pem: string, where: string, isNew = false) {
+    this.where = where;
     this.isNew = isNew;
     const fail = (what: string, cause?: unknown) =>
       new ControlPlaneError({
@@ -88,9 +91,14 @@ export class Authority {
     return this.#roots.map(fingerprintOf);
   }
 
-  /** All roots that nodes must trust, in PEM. */
+  /** All roots that nodes must trust, each in PEM. */
+  get roots(): string[] {
+    return this.#roots.map(String);
+  }
+
+  /** The same roots as one text, as nodes get them. */
   get bundle(): string {
-    return this.#roots.map(String).join('');
+    return this.roots.join('');
   }
 
   /** Issues a key and certificate for a server, with names derived from all roots, and no address. */
@@ -158,9 +166,7 @@ export async function openAuthority(file: string, root = '/'): Promise<Authority
       where: file,
     });
   }
-  const { makeRoot } = await import('./issue.ts');
-  const { key, certificate } = await makeRoot();
-  const text = `${key}\n${certificate}\n`;
+  const text = await makeAuthority();
   try {
     await mkdir(dirname(file), { recursive: true, mode: 0o755 });
   } catch (error) {
@@ -168,6 +174,18 @@ export async function openAuthority(file: string, root = '/'): Promise<Authority
   }
   await writeDurably(file, text, 0o600);
   return new Authority(text, file, true);
+}
+
+/** Makes an authority that is not stored and that nobody trusts, where no other can be read. */
+export async function makeTemporaryAuthority(): Promise<Authority> {
+  return new Authority(await makeAuthority(), 'in memory', true);
+}
+
+/** Makes a key and its root's certificate, in PEM. */
+async function makeAuthority(): Promise<string> {
+  const { makeRoot } = await import('./issue.ts');
+  const { key, certificate } = await makeRoot();
+  return `${key}\n${certificate}\n`;
 }
 
 async function read(file: string): Promise<string | undefined> {

@@ -1,0 +1,62 @@
+import { dirname, join } from 'node:path';
+import { bind } from '../../http/bind.ts';
+import { apiServer } from '../../http/server.ts';
+import { writeSignsOfLife } from '../../process/signs-of-life.ts';
+import type { OpenPort } from '../people/port.ts';
+import { type Authority, makeTemporaryAuthority } from '../trust/authority.ts';
+import { isPersistent } from './persistence.ts';
+import { UNASKED } from './probes.ts';
+import { healthRoutes, NO_ELECTION } from './routes.ts';
+import { writeState } from './state-file.ts';
+
+export interface FailedStart {
+  /** Why the control plane cannot start, for people. */
+  readonly reason: string;
+  readonly version: string;
+  /** Path of the socket on which its health is served. */
+  readonly socket: string;
+  /** The port for people, if it could be opened. */
+  readonly port: OpenPort | undefined;
+  /** Undefined if it could not be read. */
+  readonly authority: Authority | undefined;
+  /** Ends it. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Shows why the control plane could not start, as one that cannot serve does: in its health, which the console and
+ * `doctor` read, in the state of its service, and to people on their port.
+ * @throws errors of the disk, or TakenError if another program serves on the socket
+ */
+export async function showFailedStart(failed: FailedStart): Promise<void> {
+  const { reason, version, socket, port, authority, signal } = failed;
+  const persistent = await isPersistent();
+  const facts = async () => ({
+    ...{ version, problem: reason, limited: undefined, schemaVersion: undefined, persistent },
+    ...{ leadership: NO_ELECTION, services: UNASKED, alerts: [] },
+    pool: { total: 0, idle: 0, waiting: 0 },
+  });
+  const server = apiServer({
+    routes: healthRoutes(facts),
+    explain: () => undefined,
+    onBug: () => undefined,
+  });
+  await bind(server, socket);
+  let endRecovery: (() => void) | undefined;
+  try {
+    await writeState(socket, 'failed', reason);
+    if (port !== undefined) {
+      const { serveRecovery } = await import('../people/recovery.ts');
+      endRecovery = await serveRecovery(
+        port,
+        authority ?? (await makeTemporaryAuthority()),
+        () => reason,
+      );
+    }
+    await writeSignsOfLife(join(dirname(socket), 'alive'), signal);
+  } finally {
+    endRecovery?.();
+    server.close();
+    server.closeAllConnections();
+  }
+}
