@@ -30,7 +30,7 @@ test('a folder that is not there yet will do', async () => {
   await openReleaseFolder(join(await temporaryFolder(), 'dist/1.2.3'), RELEASE);
 });
 
-test('files that will be made anew and files of others stay, and the list, signatures and licences go until they are right again', async () => {
+test('files that will be made anew and files of others stay, and the list, signatures, licences and charts go until they are right again', async () => {
   const folder = await folderWith({
     'qvdc-1.2.3-debian-x86_64.iso': 'as it was',
     'release.json': listOf('1.2.3'),
@@ -39,6 +39,8 @@ test('files that will be made anew and files of others stay, and the list, signa
     'SHA256SUMS.sig': 'signed',
     'qvdc-1.2.3-debian-x86_64.iso.intoto.jsonl': 'signed',
     'qvdc-1.2.3-debian-x86_64.iso.licenses.txt': 'of the image as it was',
+    'qvdc-1.2.3-debian-x86_64.iso.packages.svg': 'of the image as it was',
+    'qvdc-1.2.3-debian-x86_64.iso.boot.json': 'of the image as it was',
     '.qvdc-1.2.3-debian-x86_64.iso.17-0123456789ab.tmp': 'of a build that was killed',
     notes: 'mine',
   });

@@ -111,6 +111,17 @@ test('the summary has what went wrong, what was built, and what it took', async 
   expect(printed).toMatch(/^qvdc: squashfs, 12.3 s\ndist\/a_b.iso {2}1.0 MB {2}abc\n/);
 });
 
+test('a chart is in the summary, and nothing in it is markup', async () => {
+  const summary = join(await temporaryFolder(), 'summary.md');
+  const text = 'musl  ####  +1 kB\n```\u001b  #  <b>\n';
+  await tell([event({ event: 'chart', title: 'Packages: <a>', text })], { summary });
+  expect(await readFile(summary, 'utf8')).toBe(
+    'Packages&#58; &#60;a&#62;\n\n````\nmusl  ####  +1 kB\n```\\u{1b}  #  <b>\n````\n\n',
+  );
+  // It is drawn for the summary: what is printed for people comes as notes.
+  expect(printed).toBe('');
+});
+
 test('a report that cannot be written is told in one line', async () => {
   const file = join(await temporaryFolder(), 'file');
   await writeFile(file, '');
