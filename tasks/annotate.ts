@@ -252,11 +252,15 @@ function summaryOf({ annotations, files, steps, charts }: Summary): string {
 
 /**
  * Formats a chart as a code block, in which nothing is markup: pictures cannot be embedded in a summary, since GitHub
- * shows neither SVG nor data addresses there.
+ * shows neither SVG nor data addresses there. A chart without bars is its title only.
  */
 function markdownChart({ title, text }: SummaryChart): string {
-  const lines = text.trimEnd().split('\n').map(printable);
+  const lines = text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map(printable);
   const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
   const fence = '`'.repeat(longest + 1);
-  return `${markdownText(title)}\n\n${[fence, ...lines, fence].join('\n')}\n\n`;
+  const block = lines.length === 0 ? [] : [[fence, ...lines, fence].join('\n')];
+  return [markdownText(title), ...block].map((part) => `${part}\n\n`).join('');
 }

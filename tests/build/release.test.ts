@@ -124,7 +124,7 @@ test('a tag is all it takes: the steps of the workflow build, draw, sign, verify
   const build = JSON.parse(await readFile(join(folder, `${iso}.build.json`), 'utf8'));
   expect(build.steps.map(({ step }: { step: string }) => step)).toContain('squashfs');
   expect(summary).toContain('| squashfs |');
-  expect(summary).toMatch(/^squashfs +#+ +[\d.]+ s$/m);
+  expect(summary).toMatch(/^squashfs +#+ +\d/m);
   expect(summary).toMatch(/^ {2}rootfs +#+ +\d/m);
   expect(summary).toContain('Packages&#58; v0.0.1&#58;profiles/small.debian.');
 });

@@ -114,9 +114,10 @@ test('the summary has what went wrong, what was built, and what it took', async 
 test('a chart is in the summary, and nothing in it is markup', async () => {
   const summary = join(await temporaryFolder(), 'summary.md');
   const text = 'musl  ####  +1 kB\n```\u001b  #  <b>\n';
-  await tell([event({ event: 'chart', title: 'Packages: <a>', text })], { summary });
+  const empty = event({ event: 'chart', title: 'a → b, 0 moved', text: '' });
+  await tell([empty, event({ event: 'chart', title: 'Packages: <a>', text })], { summary });
   expect(await readFile(summary, 'utf8')).toBe(
-    'Packages&#58; &#60;a&#62;\n\n````\nmusl  ####  +1 kB\n```\\u{1b}  #  <b>\n````\n\n',
+    'a → b, 0 moved\n\nPackages&#58; &#60;a&#62;\n\n````\nmusl  ####  +1 kB\n```\\u{1b}  #  <b>\n````\n\n',
   );
   // It is drawn for the summary: what is printed for people comes as notes.
   expect(printed).toBe('');
