@@ -34,16 +34,16 @@ export class ProgressMeter {
   moved(sha256: string, position: number): void {
     this.#positions.set(sha256, position);
     const now = this.#clock();
-    if (now - this.#reportedAt >= REPORT_EVERY) this.#tell(now);
+    if (now - this.#reportedAt >= REPORT_EVERY) this.#reportProgress(now);
   }
 
   /** Records that a download is complete. */
   finished(sha256: string, size: number): void {
     this.#positions.set(sha256, size);
-    this.#tell(this.#clock());
+    this.#reportProgress(this.#clock());
   }
 
-  #tell(now: number): void {
+  #reportProgress(now: number): void {
     this.#reportedAt = now;
     const bytesDone = this.#positions.values().reduce((total, value) => total + value, 0);
     this.#report({ bytesDone, bytesTotal: this.#bytesTotal });

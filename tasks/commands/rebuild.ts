@@ -68,7 +68,6 @@ export const rebuildCommand = defineCommand({
       .option('release-keys', {
         type: 'string',
         describe: 'Folder with the public keys (*.pem) that the images were built with',
-        defaultDescription: 'release-keys of the commit',
       })
       .option('other-tools', {
         type: 'boolean',

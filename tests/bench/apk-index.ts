@@ -7,7 +7,7 @@ import { composeWorld } from '../../build/base/alpine/request.ts';
 import { loadProfile } from '../../build/profile/load.ts';
 import { findSettings } from '../../build/profile/profile.ts';
 
-/** Times one parse of an index and one resolution against it, s, in a process that has done neither before. */
+/** Measures the parsing of an index and one resolution against it, in seconds, in a fresh process. */
 const [, , index = ''] = process.argv;
 const profile = await loadProfile(resolve(import.meta.dirname, '../..'), 'quantix-os');
 const { text } = openIndexArchive(readFileSync(index), index);

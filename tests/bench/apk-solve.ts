@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { simulate } from '../../build/base/alpine/applets/simulate.ts';
 import { openIndexArchive } from '../../build/base/alpine/index/archive.ts';
 
-/** Times reading an index and solving a world against it, s, in a process that has done neither before. */
+/** Measures the reading of an index and the solving of a world against it, in seconds, in a fresh process. */
 const [, , index = '', ...names] = process.argv;
 const began = performance.now();
 const { text } = openIndexArchive(readFileSync(index), index);

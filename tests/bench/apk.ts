@@ -27,10 +27,10 @@ import {
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 const INDEX = resolve(PROJECT, '../shared/testdata/alpine-3.17-main-aarch64/APKINDEX.tar.gz');
-/** As `make` and npm start the builder. */
+/** Options with which `make` and npm start the builder. */
 const COMPILED = { NODE_COMPILE_CACHE: join(PROJECT, 'node_modules/.cache/compiled') };
 const PACKAGES = 200;
-/** Bytes of each; such that compression neither gains nor costs much. */
+/** Bytes of each file; chosen so that compression has little effect. */
 const SIZE = 750_000;
 
 const timesSchema = z.object({ parse: z.number(), solve: z.number() });
@@ -42,11 +42,11 @@ export async function measureApk(runs: number): Promise<Figure[]> {
 
 const solvedSchema = z.object({ seconds: z.number(), changes: z.number() });
 
-/** Names in the world that is solved beside apk, and bytes of the installation that is opened. */
+/** Number of names in the solved world, and bytes of the opened installation; apk does the same. */
 const NAMES = 200;
 const LARGE = 82_000_000;
 
-/** The engine beside the real apk, whose time on this machine is the floor. */
+/** Compares the engine with the real apk, whose time on this machine is the floor. */
 async function measureBesideApk(runs: number): Promise<Figure[]> {
   if (!haveReal || process.getuid?.() !== 0) {
     console.error(`Not measured, for want of ${REAL} or of root: the engine beside the real apk`);

@@ -11,15 +11,15 @@ import { haveAlpine319, realIndex } from '../unit/alpine/alpine-3.19.ts';
 import { alpineWorkshop, buildAlpineImage } from '../vm/alpine-image.ts';
 import { type Figure, median, secondsOf } from './measure.ts';
 
-/** An image of a profile on Alpine is to be at most this part of the one on Debian. */
+/** Largest size of an image from Alpine, as a share of the one from Debian. */
 const LIMIT = 0.75;
 
-/** A build from Alpine is to take at most so many times what one from Debian takes. */
+/** Longest time of a build from Alpine, as a multiple of one from Debian. */
 const TIME_LIMIT = 1.1;
 
 /**
- * Compares how long the image of a profile takes to build on Alpine and on Debian, from locks and packages that are there
- * and opened; nothing that was built is. Alpine's are Debian's packages under Alpine's names.
+ * Compares the build times of a profile's image from Alpine and from Debian, with locks and opened packages at hand, but
+ * no built results. Alpine's packages are Debian's under Alpine's names.
  */
 async function measureTimes(profile: string, runs: number): Promise<Figure> {
   await using workshop = await openWorkshop();
@@ -51,8 +51,8 @@ async function measureTimes(profile: string, runs: number): Promise<Figure> {
 }
 
 /**
- * Compares what a profile takes on Alpine with what it takes on Debian. No whole image of real Alpine can be built where
- * no mirror of it is reached, so there are two figures, and neither is quite it: images, of which Alpine's is made from
+ * Compares the sizes of a profile from Alpine and from Debian. Without a mirror of Alpine no whole image of real Alpine
+ * can be built, so there are two figures, both approximate: images, where Alpine's is made from
  * Debian's packages under Alpine's names; and packages as they are published, before the profile drops parts of them.
  * @param image path of the image from Debian
  */
@@ -84,7 +84,7 @@ function megabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(1);
 }
 
-/** What Alpine 3.19 has in place of a newer package; of etcd, which it lacks, neither side is counted. */
+/** Packages of Alpine 3.19 that replace newer ones; it lacks etcd, which is not counted on either side. */
 const OLDER = new Map([
   ['postgresql18', 'postgresql16'],
   ['postgresql18-contrib', 'postgresql16-contrib'],
@@ -92,7 +92,7 @@ const OLDER = new Map([
 
 const isEtcd = (name: string) => /^etcd(?:-|$)/.test(name);
 
-/** Bytes of all packages with the kernel for every machine. */
+/** Returns the bytes of all packages with the kernel flavour `full`. */
 async function publishedSizes(
   project: string,
   name: string,

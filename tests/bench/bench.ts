@@ -101,7 +101,7 @@ for (const part of wanted) {
   try {
     for await (const figures of PARTS[part]?.() ?? []) {
       rows.push(...figures.map(rowOf));
-      // A bench takes long: what is known is told at once, and again in the table.
+      // A bench takes long: each figure is printed at once, and again in the table.
       for (const row of figures.map(rowOf)) console.error(row.join('  '));
     }
   } catch (error) {

@@ -5,14 +5,14 @@ import { run } from '../../build/process/run.ts';
 import { directBoot } from '../../build/qemu/direct-boot.ts';
 import { Guest } from '../../build/qemu/guest.ts';
 import type { Disk, Machine } from '../../build/qemu/machine.ts';
+import { awaitShell, openShell } from '../../build/qemu/shell.ts';
 import { buildImage } from '../vm/build-images.ts';
 import { dataDisk } from '../vm/data-disk.ts';
-import { openShell } from './idle.ts';
 import { type Figure, median, secondsOf } from './measure.ts';
 
 /**
  * Measures boots of an ISO, by direct kernel boot under TCG, against the same kernel and initramfs going to a shell.
- * @param dataLabel label of a disk for data; if there is one, the boot that makes the databases on it is told apart
+ * @param dataLabel label of a disk for data; if given, the boot that creates the databases is a figure of its own
  */
 export async function measureBoots(
   profile: string,
@@ -47,7 +47,7 @@ export async function measureBoots(
 
 /**
  * Measures boots of a disk that an image is installed on against boots of the image as a CD: both by a BIOS and GRUB with its
- * menu's seconds, under TCG. What is done at the first start only is done before.
+ * menu's seconds, under TCG. A first start precedes them, with the work that is done once.
  * @param dataLabel label of the disk for data that the CD is booted with
  */
 export async function measureInstalledBoots(
@@ -80,7 +80,7 @@ export async function measureInstalledBoots(
   }
 }
 
-/** Measures how much of 2 GiB of memory an appliance with a disk for data uses when it is ready and has nothing to do. */
+/** Measures how much of 2 GiB of memory an idle appliance with a disk for data uses. */
 export async function measureMemory(
   profile: string,
   iso: string,
@@ -94,6 +94,7 @@ export async function measureMemory(
     await using guest = await Guest.start({ firmware: 'bios', medium, disks }, options);
     await guest.waitFor(READY);
     await openShell(guest);
+    await awaitShell(guest);
     guest.type('free -k; echo "[done]"');
     const [, used] = await guest.waitFor(/Mem: +\d+ +(\d+)[^[]*\[done\]\n/);
     return {

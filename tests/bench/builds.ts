@@ -22,7 +22,7 @@ import { ImageBuild } from '../../tasks/image-build.ts';
 import { openWorkshop, type Workshop } from '../build/workshop.ts';
 import { type Figure, median, secondsOf } from './measure.ts';
 
-/** Makes the Node process say its peak resident memory, kB, when it ends. */
+/** Makes the Node process print its peak resident memory, in kB, at its end. */
 const TELL_MEMORY = `--import=data:text/javascript,${encodeURIComponent(
   'process.on("exit",()=>process.stderr.write("maxrss "+process.resourceUsage().maxRSS+"\\n"))',
 )}`;
@@ -65,7 +65,7 @@ export async function measureTogether(
   ];
 }
 
-/** Forgets what was built; downloads and opened packages stay. */
+/** Removes all results from the cache; downloads and opened packages stay. */
 export async function forgetAll({ cache, directory }: Workshop): Promise<void> {
   await rm(cache.steps, { recursive: true });
   await rm(join(directory, 'dist'), { recursive: true });
@@ -138,7 +138,7 @@ export async function buildOnce(
   return Number(/maxrss (\d+)/.exec(stderr)?.[1]);
 }
 
-/** The least that a build can take: the same tree as a ready tar through mksquashfs, and xorriso, with our flags. */
+/** Measures the floor of a build: the same tree as a ready tar through mksquashfs, and xorriso, with our flags. */
 async function prepareFloor(
   workshop: Workshop,
   profile: string,
@@ -190,7 +190,7 @@ async function prepareFloor(
   return { write, readBack: () => verifySquashfs(squashfs, meant) };
 }
 
-/** What the root filesystem of an image holds. */
+/** Reads the root filesystem of an image. */
 async function rootfsEntries(image: PreparedImage): Promise<Entry[]> {
   const report = { say: () => undefined, progress: () => undefined };
   const build = new ImageBuild(image);

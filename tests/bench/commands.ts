@@ -6,12 +6,12 @@ import { ControlPlane } from '../control-plane/control-plane.ts';
 import { type Figure, median } from './measure.ts';
 
 const AGENT = resolve(import.meta.dirname, '../unit/apps/agent/commands/agent-main.ts');
-/** The machine that libvirt's test driver has. */
+/** The virtual machine of libvirt's test driver. */
 const VM = '6695eb01-f6a4-8304-79aa-97f2502e193f';
 
 /**
- * Measures how long a command is on its way from the control plane to libvirt: until virsh is called to stop a machine.
- * The agent is a process of its own, the control plane the one of the tests.
+ * Measures the time of a command from the control plane to libvirt: until virsh is called to stop a machine.
+ * The agent is a separate process; the control plane is the one of the tests.
  */
 export async function measureCommands(runs: number): Promise<Figure[]> {
   const folder = await mkdtemp(join(tmpdir(), 'quantix-bench-'));

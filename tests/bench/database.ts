@@ -37,21 +37,21 @@ import { measurePeople } from './people.ts';
 const HOSTS = 1_000;
 const MACHINES = 50;
 
-/** Hosts that report at once. */
+/** Number of hosts that report at the same time. */
 const AT_ONCE = 10;
 
-/** Listeners to events, and how many events they wait for, one after another. */
+/** Number of subscribers to events, and of the events that they wait for one after another. */
 const LISTENERS = 1_000;
 const EVENTS = 50;
 
-/** One host's full state, as it sends it. */
+/** Returns the message with a host's full state. */
 interface Report {
   readonly host: string;
   readonly state: SyncFullStateRequest;
 }
 
 /**
- * Measures what reports of hosts cost, on a PostgreSQL with the appliance's settings: the whole way from the message to its
+ * Measures the cost of hosts' reports on a PostgreSQL with the appliance's settings, from the message to its
  * answer. The floor, one statement for the virtual machines without any program around it on two cores, is 3.7 to 7 ms, and
  * 0.8 s for all 50,000 machines; a statement that records 200 heartbeats takes 0.8 ms.
  */
@@ -69,7 +69,7 @@ export async function measureDatabase(runs: number): Promise<Figure[]> {
   const epoch = await enterLeader(database, { epoch: 1, holder: 'bench' });
   const leadership = { untilOvertaken: <T>(work: (own: number) => Promise<T>) => work(epoch) };
   const state = openNodeState({ database, leadership, log: SILENT });
-  // As in the program: what happens is numbered and read while it happens.
+  // As in the program, events are numbered and read at the same time.
   const ending = new AbortController();
   const { signal } = ending;
   const feed = new EventFeed({ database, address, log: SILENT, signal });
@@ -85,7 +85,7 @@ export async function measureDatabase(runs: number): Promise<Figure[]> {
   const beats = await secondsOf(() => Promise.all(reports.map(({ host }) => beat(state, host))));
   const heard = await measureEvents(database, feed, signal);
   const machines = HOSTS * MACHINES;
-  // What autovacuum does within a minute of such a load; the planner chooses by these statistics.
+  // Autovacuum does this within a minute of such a load; the planner needs the statistics.
   await sql`ANALYZE`.execute(database.db);
   const people = await measurePeople({ database, feed, folder, machines });
   const { making, verifying } = await measureBackup(address, folder);
@@ -115,7 +115,7 @@ export async function measureDatabase(runs: number): Promise<Figure[]> {
   ];
 }
 
-/** Seconds of a backup, and of restoring it into a scratch database. */
+/** Measures the seconds of a backup, and of its restore into a scratch database. */
 async function measureBackup(
   address: DatabaseAddress,
   folder: string,
@@ -136,7 +136,7 @@ async function measureBackup(
   return { making, verifying };
 }
 
-/** Milliseconds from the commit of an event until every listener has it: as long as 95 of a hundred take at most. */
+/** Measures the milliseconds from the commit of an event until every subscriber has it, as the 95th percentile. */
 async function measureEvents(
   { db }: Database,
   feed: EventFeed,
@@ -159,7 +159,7 @@ async function measureEvents(
   return times.sort((a, b) => a - b)[Math.floor(0.95 * EVENTS)] ?? 0;
 }
 
-/** Milliseconds of a report, when nothing else goes on. */
+/** Measures the milliseconds of a report without other load. */
 async function measureOneByOne(
   database: Database,
   state: NodeState,
@@ -174,7 +174,7 @@ async function measureOneByOne(
   return { first: median(first), again: median(again) };
 }
 
-/** Hosts that are nodes already, with what they are going to report. */
+/** Registers hosts as nodes. @returns their reports */
 async function makeReports(database: Database, count: number): Promise<Report[]> {
   const reports = Array.from({ length: count }, (_, index) => ({
     host: randomUUID(),

@@ -19,8 +19,8 @@ import { type Figure, median, secondsOf } from './measure.ts';
 const LOOP_BYTES = 16 * GIB;
 
 /**
- * Measures on disks of the kernel's how long an installation of an image takes, and an update with it: beside `dd` that
- * writes the same bytes to such a disk, flushes them and reads them back, past the kernel's memory of them.
+ * Measures an installation of an image and an update with it on loop devices, against `dd` that
+ * writes the same bytes to such a disk, flushes them and reads them back without the page cache.
  */
 export async function measureDisks(image: string, runs: number): Promise<Figure[]> {
   if (process.getuid?.() !== 0) {
@@ -53,7 +53,7 @@ export async function measureDisks(image: string, runs: number): Promise<Figure[
   }
 }
 
-/** Measures works on new disks in turn. @param works give the seconds that they took */
+/** Measures tasks on new disks in turn. @param works the tasks; each returns the seconds that it took */
 async function compare(
   { folder, sectorSize }: { folder: string; sectorSize: number },
   runs: number,
@@ -74,7 +74,7 @@ async function compare(
   return { value: median(ratios), unit: '×', note };
 }
 
-/** Copies an image as `dd` does. @returns seconds that it took */
+/** Copies an image with `dd`. @returns the seconds that it took */
 async function copyPlainly(image: string, path: string, bytes: number): Promise<number> {
   return await secondsOf(async () => {
     await execa('dd', [`if=${image}`, `of=${path}`, 'bs=4M', 'conv=fsync']);
@@ -83,7 +83,7 @@ async function copyPlainly(image: string, path: string, bytes: number): Promise<
   });
 }
 
-/** Brings an image into a slot as `qx-update` does. @returns seconds that it took */
+/** Writes an image into a slot as `qx-update` does. @returns the seconds that it took */
 async function secondsOfStaging(
   image: string,
   path: string,

@@ -8,11 +8,11 @@ import type { Figure } from './measure.ts';
 /** A fleet: hosts, and virtual machines of each. */
 const HOSTS = Number(process.env.FLEET ?? 1_000);
 const MACHINES = 50;
-/** Hosts whose agents go on while all others begin anew: theirs are the virtual machines that change meanwhile. */
+/** Number of hosts whose agents keep running while all others restart; their virtual machines change meanwhile. */
 const CALM = 20;
-/** Milliseconds over which the steady state is looked at: two heartbeats of each host. */
+/** Milliseconds of the measurement of the steady state: two heartbeats of each host. */
 const SPAN = 60_000;
-/** Milliseconds that anything may take at most. */
+/** Time limit of each wait, in milliseconds. */
 const PATIENCE = 300_000;
 /** Milliseconds between two checks. */
 const LOOK = 50;
@@ -54,7 +54,7 @@ export async function measureFleet(): Promise<Figure[]> {
   ];
 }
 
-/** Nearly all agents begin anew at once; seconds until their full states are there, and until a change of another host is. */
+/** Restarts nearly all agents at once. @returns seconds until their full states are recorded, and until a change of another host is */
 async function measureFullStates(
   agents: readonly FleetAgent[],
   plane: StackPlane,
@@ -79,7 +79,7 @@ async function ended(changing: Promise<number[]>, over: AbortController): Promis
   return percentile(await changing, 0.99);
 }
 
-/** Seconds from each of many changes of power states until their rows have it. */
+/** Measures the seconds from each of many changes of power states until it is recorded. */
 async function measureChanges(
   agents: readonly FleetAgent[],
   plane: StackPlane,
@@ -110,7 +110,7 @@ async function measureSteadyState(agents: readonly FleetAgent[], plane: StackPla
   return { share, memory, heartbeat: percentile(heartbeats, 0.99) };
 }
 
-/** Waits a moment. @throws if it has been waited for too long since then */
+/** Waits for the next check. @throws if the time limit has passed since the given time */
 async function within(began: number): Promise<void> {
   if (performance.now() - began > PATIENCE) throw new Error('the fleet does not get there');
   await wait(LOOK);

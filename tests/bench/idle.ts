@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { Guest } from '../../build/qemu/guest.ts';
+import { awaitShell, openShell } from '../../build/qemu/shell.ts';
 import { type Figure, secondsOf } from './measure.ts';
 
-/** Seconds over which idle programs are looked at. */
+/** Seconds of the measurement of idle programs. */
 const SPAN = 60;
 /** Clock ticks a second of /proc/PID/stat (proc(5)), the same on every x86. */
 const TICKS = 100;
@@ -15,12 +16,12 @@ const LOOK = `set -- $(pgrep -o -f '^/usr/sbin/qx-node run') $(pgrep -o -f '^/us
 ticks=$(cat /proc/$1/stat /proc/$2/stat | awk '{ n += $14 + $15 } END { print n }')
 echo "[$ticks $(awk '/^VmRSS/ { print $2 }' /proc/$1/status)]"`;
 
-/** Work that takes some 0.2 s on a processor, to tell how much slower an emulated one is. */
+/** Work of about 0.2 s on a real processor, to measure how much slower an emulated one is. */
 const WORK = "busybox awk 'BEGIN { while (i < 2000000) s += i++ }'";
 
 /**
- * Measures what agent and console of Quantix-OS take while nothing happens: memory, and a share of a core. The guest's
- * core is an emulated one; its share is divided by how much slower that does the same work.
+ * Measures the memory and processor time of an idle agent and console of Quantix-OS. The guest's
+ * core is emulated; its share is divided by its slowness for the same work.
  */
 export async function measureIdle(iso: string): Promise<Figure[]> {
   const directory = await mkdtemp(join(tmpdir(), 'quantix-bench-'));
@@ -29,6 +30,7 @@ export async function measureIdle(iso: string): Promise<Figure[]> {
     const options = { acceleration: 'tcg', log: join(directory, 'serial.log') } as const;
     await using guest = await Guest.start({ firmware: 'bios', medium }, options);
     await openShell(guest);
+    await awaitShell(guest);
     const command = LOOK.replaceAll('\n', '; ');
     guest.type(`sleep ${SPAN}; ${command}; sleep ${SPAN}; ${command}`);
     const [, before, , after, memory] = await guest.waitFor(/^\[(\d+) (\d+)\]\n\[(\d+) (\d+)\]$/m);
@@ -51,16 +53,7 @@ export async function measureIdle(iso: string): Promise<Figure[]> {
   }
 }
 
-/** Opens a shell of root through the console on the serial port. */
-export async function openShell(guest: Guest): Promise<void> {
-  await guest.waitFor(/Press Enter to use the console/);
-  guest.type('');
-  await guest.waitFor(/8 Shell/);
-  guest.send('8');
-  await guest.waitFor(/~ # /);
-}
-
-/** Seconds that the work takes in the guest, by its own clock. */
+/** Measures the seconds of the work in the guest, by the guest's clock. */
 async function secondsInGuest(guest: Guest): Promise<number> {
   const from = guest.mark;
   guest.type(`a=$(cut -d' ' -f1 /proc/uptime); ${WORK}; echo "<$a $(cut -d' ' -f1 /proc/uptime)>"`);

@@ -1,11 +1,11 @@
-/** Seconds that something took. */
+/** Measures the seconds of a task. */
 export async function secondsOf(work: () => Promise<unknown>): Promise<number> {
   const began = performance.now();
   await work();
   return (performance.now() - began) / 1000;
 }
 
-/** The middle one of some figures. */
+/** Returns the median of some figures. */
 export function median(figures: readonly number[]): number {
   const sorted = [...figures].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -22,9 +22,9 @@ export function isWithin({ value, limit, unit }: Figure): boolean {
 export interface Figure {
   what: string;
   value: number;
-  /** At most this, or at least where the unit is a rate. */
+  /** Upper limit, or lower limit if the unit is a rate. */
   limit: number;
   unit: 's' | 'ms' | '×' | 'MB' | 'MB/s' | '%';
-  /** How the value came about. */
+  /** How the value was obtained. */
   note?: string;
 }

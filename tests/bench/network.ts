@@ -44,7 +44,7 @@ export async function measureNetwork(runs: number): Promise<Figure[]> {
     {
       what: 'network: a static address, verified',
       value: median(fixed),
-      // Four seconds of it are for those who may have the address (RFC 5227).
+      // Four seconds of it are the address conflict detection (RFC 5227).
       limit: 5.5,
       unit: 's',
     },

@@ -12,26 +12,26 @@ import { type Figure, median, secondsOf } from './measure.ts';
 
 const PASSWORD = 'correct horse battery';
 
-/** Log-ins that are measured: fewer than are allowed at once. */
+/** Number of measured log-ins: fewer than are allowed at once. */
 const LOG_INS = 8;
 
-/** Requests of each list. */
+/** Number of requests for each list. */
 const REQUESTS = 100;
 
-/** What people ask of the virtual machines of a fleet; each of them is one page. */
+/** Requests about the virtual machines of a fleet; each answer is one page. */
 const LISTS = [
   ...['', '?limit=500', '?sort=createdAt', '?sort=createdAt&order=desc', '?order=desc'],
   ...['?powerState=RUNNING&limit=100', '?powerState=SHUT_OFF', '?name=vm-4'],
   ...['?name=vm-4&order=desc', '?name=nothing'],
 ];
 
-/** Where people are served, and what they ask there. */
+/** The measured server. */
 export interface MeasuredPeople {
   readonly database: Database;
   readonly feed: EventFeed;
   /** For the certificate authority. */
   readonly folder: string;
-  /** Virtual machines in the database, for the notes. */
+  /** Number of virtual machines in the database, for the notes. */
   readonly machines: number;
 }
 
@@ -75,7 +75,7 @@ export async function measurePeople({
       asked.on('error', reject);
       asked.end(body === undefined ? undefined : JSON.stringify(body));
     });
-  /** Asks what must succeed. @throws Error with the answer if it does not */
+  /** Sends a request. @throws Error with the answer if it fails */
   const askWell = async (...asked: Parameters<typeof ask>) => {
     const answer = await ask(...asked);
     if (answer.status >= 300) throw new Error(`${asked[0]}: ${answer.status}: ${answer.text}`);

@@ -47,7 +47,7 @@ async function make(projectDirectory: string, output: string): Promise<void> {
   await compile({ code, architecture, preparer, codeCache: true, node, output });
 }
 
-/** Bytes of a squashfs with nothing but the executable. */
+/** Returns the bytes of a squashfs with only the executable. */
 async function compressedSize(executable: string, file: string): Promise<number> {
   using reader = new ContentReader();
   const tree = new Tree(reader);

@@ -11,12 +11,12 @@ import { makeKey } from '../alpine-mirror/key.ts';
 
 /** Real packages of Alpine 3.19, among them apk-tools 2.14.0 itself. */
 export const REAL = resolve(import.meta.dirname, '../../../shared/testdata/alpine-3.19-x86_64');
-/** Packages that apk runs with, by its own loader. */
+/** Packages with the libraries of apk, which its own loader loads. */
 const APK_PACKAGES = ['apk-tools', 'musl', 'libcrypto3', 'libssl3', 'zlib'];
 
 export const haveReal = existsSync(REAL) && process.arch === 'x64';
 
-/** The real apk, a repository of real packages, and a folder for whatever is made of them. */
+/** The real apk, a repository of real packages, and an output folder. */
 export interface RealApk extends AsyncDisposable {
   readonly folder: string;
   /** A repository of all packages that are there, and the folder of its key. */
@@ -26,7 +26,7 @@ export interface RealApk extends AsyncDisposable {
   run(args: readonly string[]): Promise<number>;
 }
 
-/** Takes the real apk out of its packages, without installing anything. */
+/** Extracts the real apk from its packages, without installing anything. */
 export async function openRealApk(): Promise<RealApk> {
   const folder = await mkdtemp(join(tmpdir(), 'quantix-real-apk-'));
   const program = join(folder, 'program');
@@ -55,7 +55,7 @@ export async function openRealApk(): Promise<RealApk> {
   return { folder, repository, keys, run, [Symbol.asyncDispose]: end };
 }
 
-/** Makes a repository of the real packages that are there: the indexes that came with them list more. */
+/** Makes a repository of the real packages at hand; their own indexes list more. */
 async function packReal(repository: string, keys: string): Promise<void> {
   const key = makeKey('bench.rsa.pub');
   await mkdir(keys, { recursive: true });
@@ -83,7 +83,7 @@ export async function realIndex(part: string): Promise<string> {
   return openIndexArchive(await readFile(file), file).text;
 }
 
-/** Names of an index that can be had together, as many as are wanted, spread over all of it. */
+/** Returns a number of names, spread over an index, that can be installed together. */
 export function worldOf(text: string, count: number): string[] {
   const names = [...text.matchAll(/^P:(.*)$/gm)].map(([, name = '']) => name);
   const step = Math.max(1, Math.floor(names.length / (2 * count)));
@@ -96,7 +96,7 @@ export function worldOf(text: string, count: number): string[] {
   return chosen.slice(0, count);
 }
 
-/** Names of packages, the largest first, that can be had together and take no more than some bytes when installed. */
+/** Returns names of packages, largest first, that can be installed together within a size. */
 export function namesUpTo(text: string, most: number): string[] {
   const sizes = new Map(
     parseStanzas(text, 'index').map(({ fields }) => [

@@ -17,7 +17,7 @@ const releasedSchema = z.object({
 });
 
 /**
- * Measures a release of all profiles in all formats, its packages at hand, against its floor: the compressor alone, with
+ * Measures a release of all profiles in all formats, with cached packages, against its floor: the compressor alone, with
  * the settings of a release, on the tar of each root filesystem.
  */
 export async function measureReleases(
@@ -48,7 +48,7 @@ export async function measureReleases(
   ];
 }
 
-/** Releases everything. @returns the largest disk usage of its folder, in proportion to the files that are kept */
+/** Makes a release. @returns the largest disk usage of its folder, as a multiple of the finished files */
 async function release(workshop: Workshop): Promise<number> {
   const { exitCode, stdout, stderr } = await workshop.run(['release', '--json']);
   if (exitCode !== 0) throw new Error(`the release failed: ${stderr}`);

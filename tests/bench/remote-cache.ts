@@ -7,8 +7,8 @@ import { buildOnce, forgetAll } from './builds.ts';
 import { type Figure, median, secondsOf } from './measure.ts';
 
 /**
- * Measures what a second runner with a warm remote cache takes beside a cold one, with the settings of a release. Both
- * have their packages; the server is one of the tests, on this host.
+ * Measures the build of a second runner with a warm remote cache against a cold one, with the settings of a release. Both
+ * have their packages; the server is that of the tests, on this host.
  */
 export async function measureRemoteCache(profile: string, runs: number): Promise<Figure[]> {
   await using workshop = await openWorkshop();

@@ -26,7 +26,7 @@ test('an agent that was built and signed is taken by a host that has the key, an
   const host = await makeHost();
   await trust(host, createPublicKey(await readFile(key)), 'built');
   const told: string[] = [];
-  // Nobody is there to become ready: the trial begins, and nobody waits for its end.
+  // Nothing becomes ready here: the trial starts, and its end is not awaited.
   const options = {
     within: 100,
     say: (line: string) => told.push(line),

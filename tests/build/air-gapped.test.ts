@@ -10,7 +10,7 @@ import { addHello } from './hello.ts';
 import { forgetImages, openWorkshop, type Workshop } from './workshop.ts';
 
 const ALPINE = ['--base', 'alpine', '--profile', 'qvdc'];
-/** Where the profile says that Node is; it is only at the mirrors. */
+/** Address of Node in the profile; the file is only on the mirrors. */
 const NOWHERE = 'http://127.0.0.1:9';
 let connected: Workshop;
 let site: Workshop;
@@ -37,7 +37,7 @@ beforeAll(async () => {
   };
 });
 
-/** A workshop that shares nothing: no download of others, and nobody gets its own. */
+/** A workshop that shares no downloads with others. */
 async function openAlone(): Promise<Workshop> {
   const workshop = await openWorkshop();
   for (const room of ['blobs', 'opened', 'apt'] as const) {
@@ -50,7 +50,7 @@ async function openAlone(): Promise<Workshop> {
 test('an image is built from the lock that was written from a mirror', async () => {
   const locked = await connected.run(['lock', ...ALPINE, ...from]);
   expect(locked.exitCode, locked.stderr).toBe(0);
-  // The mirror's scripts are not Alpine's, so nobody has reviewed them.
+  // The mirror's scripts are not Alpine's, so they are unreviewed.
   expect(locked.stdout).toMatch(/redis: \{ reason: .*, sha256: \{ 'pre-install': '\w{64}'/);
   expect(locked.stdout).toMatch(/openrc \S+\n {2}post-install, changed since its review:/);
   const built = await connected.run(['iso', ...ALPINE, ...from, '--frozen-lock', '--json']);

@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** A program of the tests' own, with an npm package in it. */
+/** A program for tests, which imports an npm package. */
 const PROGRAM = `import { z } from 'zod';
 export async function main(args: string[]): Promise<number> {
   process.stdout.write(\`hello \${z.string().parse(args[0])}\\n\`);

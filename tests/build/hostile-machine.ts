@@ -5,10 +5,10 @@ import { execa } from 'execa';
 /** Characters with a meaning to a shell, make, xorriso, mtools, QEMU, esbuild, Docker, a URL or apt. Node bars only `\\`. */
 export const HOSTILE_FOLDER = `it's a "folder": *, [x]=%7E#?&;$HOME@@1`;
 
-/** A clock that no image can have been built by: far from the lock's, and beyond what 32 bits hold. */
+/** A time that no image can have: far from the lock's, and larger than 32 bits. */
 const CLOCK = {
   FAKETIME: '@2100-01-01 00:00:00',
-  // The times of files stay as they are, and time-outs as long.
+  // Times of files and time-outs stay unchanged.
   NO_FAKE_STAT: '1',
   FAKETIME_DONT_FAKE_MONOTONIC: '1',
 };
@@ -25,7 +25,7 @@ const TOOLS = [
   'xorriso',
 ];
 
-/** Every variable that the tools of a build are known to read, set to what would change or break their output. */
+/** All known variables of the tools of a build, set to values that would change or break their output. */
 const VARIABLES = {
   APT_CONFIG: '/nonexistent',
   BASH_ENV: '/nonexistent',
@@ -60,7 +60,7 @@ const VARIABLES = {
 };
 
 /**
- * Prepares the settings of a user whose machine gets in the way: variables, configuration files, the clock and the
+ * Prepares the settings of a machine that would disturb a build: variables, configuration files, the clock and the
  * umask.
  * @param folder where they go
  * @param bin where the tools with another clock go; PATH cannot name a folder with a colon

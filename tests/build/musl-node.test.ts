@@ -38,7 +38,7 @@ const SAYS = 'true v24.19.0  1.1.1970';
 describe.skipIf(recipe === undefined)(
   'a Node for musl, with the libraries of real Alpine packages',
   () => {
-    /** Laid out on this host, whose C library is another one. */
+    /** Node of the package, on this host with a different C library. */
     async function layOut() {
       const node = { locked: locked('nodejs'), entries: must(recipe?.entries, 'entries') };
       const packages = [node, ...(await Promise.all(['musl', 'libstdc++', 'libgcc'].map(opened)))];

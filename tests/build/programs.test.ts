@@ -20,7 +20,7 @@ beforeAll(async () => {
   return () => workshop[Symbol.asyncDispose]();
 });
 
-/** The executable of a workshop, taken out of the squashfs in its cache. */
+/** Extracts the executable from the squashfs in a workshop's cache. */
 async function executableOf({ cache, directory }: Workshop): Promise<string> {
   const { stdout } = await execa('find', [cache.steps, '-name', 'system.squashfs']);
   const [squashfs = ''] = stdout.split('\n');

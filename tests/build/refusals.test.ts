@@ -42,7 +42,7 @@ beforeEach(async () => {
   };
 });
 
-/** The one line that a refused command says; checks that it is one, that it exits with 1 and left no half file. */
+/** Returns the error of a refused command; checks that it is one line, that the exit status is 1, and that no partial file is left. */
 async function refusal(args: readonly string[], env: Record<string, string> = {}): Promise<string> {
   const { exitCode, stderr } = await workshop.run([...args, '--json'], { env });
   expect(exitCode, stderr).toBe(1);
@@ -51,13 +51,13 @@ async function refusal(args: readonly string[], env: Record<string, string> = {}
   return stderr.trim();
 }
 
-/** Removes what was built, so that the next build has everything to do but to compile the programs. */
+/** Removes all results but the compiled programs. */
 async function forgetBuilds(): Promise<void> {
   await forgetImages(workshop);
   await rm(join(workshop.directory, 'dist'), { recursive: true, force: true });
 }
 
-/** Files under temporary names in the output folder. */
+/** Lists the temporary files in the output folder. */
 function halfFiles(): string[] {
   const folder = join(workshop.directory, 'dist');
   try {
@@ -135,7 +135,7 @@ test('a download that is not what the lock says is refused', async () => {
   expect(await refusal(ISO)).toMatch(/base-files.*SHA-256/);
 });
 
-/** Makes a folder of links to the files of another, some of which another build may just remove. */
+/** Makes a folder of links to the files of another folder, some of which another build may remove meanwhile. */
 async function linkTo(shared: string, folder: string): Promise<void> {
   await mkdir(folder);
   for (const entry of await readdir(shared, { recursive: true, withFileTypes: true })) {

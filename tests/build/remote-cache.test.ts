@@ -12,7 +12,7 @@ let server: TestCacheServer;
 let first: Workshop;
 let second: Workshop;
 let filled: Outcome;
-/** What who only reads sets. */
+/** Variables of a builder that only reads. */
 let reads: Record<string, string>;
 
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 import type { Outcome } from './workshop.ts';
 
-/** Steps that a build did, in the order of their names; those that came from the cache are left out. */
+/** Returns the steps that a build ran, sorted by name, without those from the cache. */
 export function stepsDone({ stdout }: Outcome): string[] {
   return stdout
     .split('\n')

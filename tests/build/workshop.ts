@@ -9,7 +9,7 @@ import { markCache } from '../../build/cache/mark.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 
-/** What belongs to the project: what git would take into a clone, and changes not yet committed. */
+/** Lists the files of the project: those of git, with uncommitted changes. */
 const PARTS = [
   'apps',
   'build',
@@ -51,16 +51,16 @@ const builtSchema = z.object({
   upToDate: z.boolean(),
 });
 
-/** Copies the project into a folder that is made; `node_modules` is shared. */
+/** Copies the project into a new folder; `node_modules` is shared. */
 export async function copyProject(directory: string): Promise<void> {
   for (const part of PARTS) await copy(join(PROJECT, part), join(directory, part));
   await symlink(join(PROJECT, 'node_modules'), join(directory, 'node_modules'));
 }
 
 export interface WorkshopOptions {
-  /** A folder that project and cache are in, below the temporary one. */
+  /** Name of a folder for project and cache within the temporary one. */
   within?: string;
-  /** Shares the compiled programs too, for tests of something else. */
+  /** Whether to share the compiled programs too. */
   programs?: 'shared';
 }
 
@@ -91,7 +91,7 @@ export async function openWorkshop({
   };
 }
 
-/** Removes the results of all steps but of compiling the programs. */
+/** Removes the results of all steps except the one that compiles the programs. */
 export async function forgetImages({ cache }: Workshop): Promise<void> {
   for (const step of await readdir(cache.steps)) {
     if (step !== 'sea') await rm(join(cache.steps, step), { recursive: true });
@@ -104,7 +104,7 @@ async function share(folder: string, link: string): Promise<void> {
 }
 
 function startChild(cwd: string, args: readonly string[], env: Record<string, string>) {
-  // On a busy machine it takes its time to end in order.
+  // On a busy machine an orderly end takes long.
   const options = { cwd, env, reject: false, forceKillAfterDelay: false } as const;
   return execa(process.execPath, ['tasks/qx-build.ts', ...args], options);
 }

@@ -6,10 +6,10 @@ import { freePort } from '../../tasks/control-plane/free-port.ts';
 import { PROJECT } from '../vm/build-images.ts';
 import { openWorkshop } from './workshop.ts';
 
-/** A block of the page: what a file is to hold where a path is beside its kind, else commands or something to look at. */
+/** A block of the page: the text of a file if it has a path after its kind, else commands or an illustration. */
 const BLOCK = /^```(?<kind>ts|sh|text)(?: (?<path>\S+))?\n(?<text>[\s\S]*?)^```$/gm;
 
-/** Milliseconds: it resolves and builds, at a time when the machine may be busy with guests. */
+/** Milliseconds for resolving and building on a machine that may be busy with guests. */
 const TIME = 600_000;
 
 test('by docs/your-own-appliance.md an appliance is built in a folder outside of the project, boots, and serves its page', {
@@ -29,7 +29,7 @@ test('by docs/your-own-appliance.md an appliance is built in a folder outside of
       await mkdir(dirname(join(folder, path)), { recursive: true });
       await writeFile(join(folder, path), text);
     } else if (kind === 'sh') {
-      // What it starts in the background ends with it. Another server of the host may have the page's port.
+      // `timeout` also ends background processes. The page's port may be in use on this host.
       const script = text.replaceAll('8080', String(port));
       await execa('timeout', ['540', 'sh', '-e', '-c', script], { cwd: folder, env });
     }

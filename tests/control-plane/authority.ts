@@ -11,7 +11,7 @@ export interface Validity {
   readonly notAfter: Date;
 }
 
-/** From an hour ago for ninety days. */
+/** Validity: from an hour ago, for ninety days. */
 export function ninetyDays(): Validity {
   const now = Date.now();
   return { notBefore: new Date(now - 3_600_000), notAfter: new Date(now + 90 * 86_400_000) };
@@ -47,7 +47,7 @@ export class Authority {
     return this.#certificate.toString('pem');
   }
 
-  /** SHA-256 of the DER, lower case hex, as a join token has it. */
+  /** SHA-256 of the DER, lower-case hex, as in a join token. */
   get fingerprint(): string {
     return createHash('sha256').update(new Uint8Array(this.#certificate.rawData)).digest('hex');
   }

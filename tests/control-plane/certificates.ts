@@ -8,13 +8,13 @@ const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
 type Algorithm = webcrypto.Algorithm | webcrypto.EcKeyGenParams | webcrypto.RsaHashedKeyGenParams;
 
-/** What a certificate is to be; what is left out is as for a server that browsers take. */
+/** Fields of a certificate; the defaults are those of a server certificate that browsers accept. */
 export interface Wanted {
   readonly name?: string;
   /** Subject alternative names. */
   readonly names?: readonly string[];
   readonly addresses?: readonly string[];
-  /** Who signs it; it itself if absent. */
+  /** Its issuer; self-signed if absent. */
   readonly by?: Made;
   readonly isAuthority?: boolean;
   readonly purpose?: string;
@@ -22,7 +22,7 @@ export interface Wanted {
   readonly from?: number;
   readonly to?: number;
   readonly algorithm?: Algorithm;
-  /** What the signer signs. */
+  /** Hash algorithm of its signature: `SHA-256`. */
   readonly hash?: string;
 }
 
@@ -35,7 +35,7 @@ export interface Made {
   readonly algorithm: Algorithm;
 }
 
-/** Makes a certificate as somebody else's authority would. */
+/** Makes a certificate like those of another authority. */
 export async function makeCertificate(wanted: Wanted = {}): Promise<Made> {
   const { name = 'qvdc.example', addresses = [], by, isAuthority = false } = wanted;
   const { names = isAuthority ? [] : [name], from = -1, to = 90, algorithm = P256 } = wanted;

@@ -23,18 +23,18 @@ import { Tasks } from './tasks.ts';
 
 export type Method = keyof typeof NodeService.method;
 
-/** A call that arrived. */
+/** A received call. */
 export interface Call {
   readonly method: Method;
-  /** Of SyncFullState: all parts in one. */
+  /** The request; of SyncFullState, all parts merged. */
   readonly request: Message;
 }
 
-/** What happens to a call besides being answered. */
+/** Functions called for each call. */
 export interface Fault {
-  /** Before it is applied; whatever it throws is the answer. */
+  /** Called before a call is applied; an error that it throws is the answer. */
   before?(call: Call): void | Promise<void>;
-  /** After it was applied; whatever it throws is the answer. */
+  /** Called after a call is applied; an error that it throws is the answer. */
   after?(call: Call): void | Promise<void>;
 }
 
@@ -44,22 +44,22 @@ export interface Node {
   deleted: boolean;
 }
 
-/** What the contract in `version.proto` is at. */
+/** The version of the contract in `version.proto`. */
 const CURRENT = 2;
 
-/** Calls that version 1 does not know. */
+/** Calls that version 1 lacks. */
 const SINCE_2: readonly Method[] = ['watch', 'reportTask', 'leave', 'getTrustBundle'];
 
 /**
- * A control plane as `node_service.proto` describes it, in memory, over real TLS: what the agent's client is tried
- * against. It records each call, and can fail, delay, forget and be away.
+ * A control plane in memory that follows `node_service.proto`, over real TLS, to test the agent's client
+ * against. It records each call, and can fail, delay, lose its records and be unreachable.
  */
 export class ControlPlane {
   readonly calls: Call[] = [];
   readonly nodes = new Map<string, Node>();
   readonly door: Door;
   readonly authority: Authority;
-  /** One older than the contract, as it is, or one newer: what is new in it no node knows yet. */
+  /** The version before the contract's, the contract's, or a later one, which no node knows yet. */
   version: 1 | 2 | 3 = CURRENT;
   /** Seconds; what it asks for. */
   interval = 30;

@@ -203,7 +203,7 @@ test('a change is told to hosts, tried, and kept when they come by the new addre
   ]);
 });
 
-test('what the network refuses is told in its words, and hosts forget the address', async () => {
+test('what the network refuses is reported in its words, and hosts forget the address', async () => {
   await using site = await Site.open();
   const one = await site.host();
   const { program } = await network('echo "qx-network: lo: it is taken" >&2; exit 1');

@@ -152,7 +152,7 @@ describe('a listener', () => {
     await expect.poll(() => refusal(10)).toBeInstanceOf(EventsGoneError);
   });
 
-  test('whose events go while it catches up is told so', async () => {
+  test('whose events go while it catches up is reported', async () => {
     await using world = await startFeed(100);
     const { db } = made.database;
     await sql`

@@ -7,7 +7,7 @@ import {
   openConnection,
 } from '../../apps/control-plane/database/connection.ts';
 
-/** The types of a migrated schema, as `apps/control-plane/database/schema.ts` has them. */
+/** Returns the types of a migrated schema: the text of `apps/control-plane/database/schema.ts`. */
 export async function generateSchema({
   socketFolder,
   database,
@@ -26,7 +26,7 @@ export async function generateSchema({
   }
 }
 
-/** A column, as PostgreSQL's catalogue has it. */
+/** A column in PostgreSQL's catalogue. */
 interface Column {
   readonly table: string;
   readonly name: string;
@@ -37,7 +37,7 @@ interface Column {
   readonly target: string | null;
 }
 
-/** The tables of a migrated schema with their columns, as `docs/database.md` has them. */
+/** Returns the tables of a migrated schema with their columns, in the format of `docs/database.md`. */
 export async function describeSchema(address: DatabaseAddress): Promise<string> {
   const client = await openConnection(address);
   try {

@@ -93,7 +93,7 @@ test('changes that etcd has compacted away are forgotten, and what is there can 
   client.close();
 });
 
-test('an etcd that is paused is told in time, and used again when it goes on', async () => {
+test('an etcd that is paused is reported in time, and used again when it goes on', async () => {
   const client = openEtcd(etcd.address);
   await client.grantLease(2);
   etcd.kill('SIGSTOP');

@@ -28,14 +28,14 @@ import { HOST } from '../unit/apps/agent/membership/agent.ts';
 import { temporaryFolder } from '../unit/folder.ts';
 import { type OpenTestDatabase, openTestDatabase } from './database.ts';
 
-/** What a host needs to be a node. */
+/** The identity of a host that is a node. */
 export interface Host {
   readonly key: NodeKey;
   readonly enrolment: Enrolment;
   readonly connection: Connection;
 }
 
-/** State of nodes that takes everything: what becomes of it is not the door's. */
+/** A stand-in for the state of nodes that accepts every report. */
 const STATE: NodeState = {
   heartbeat: async (_, { position }) => {
     const kept = position === undefined ? {} : { heartbeat: position };
@@ -49,7 +49,7 @@ const STATE: NodeState = {
   notifyStorageChange: async () => create(NotifyStorageChangeResponseSchema, { applied: true }),
 };
 
-/** The agents' door over a database of its own, and hosts that come to it with the agent's own code. */
+/** A server for agents with its own database, and hosts that connect to it with the agent's code. */
 export class NodeDoor implements AsyncDisposable {
   readonly opened: OpenTestDatabase;
   readonly authority: Authority;
@@ -85,7 +85,7 @@ export class NodeDoor implements AsyncDisposable {
     return this.#port;
   }
 
-  /** The open door. */
+  /** The running server. */
   get server(): NodeServer {
     if (this.#server === undefined) throw new Error('the door is not open');
     return this.#server;
@@ -95,7 +95,7 @@ export class NodeDoor implements AsyncDisposable {
     return `https://127.0.0.1:${this.#port}`;
   }
 
-  /** Opens, at the same port as before. */
+  /** Starts the server, on the same port as before. */
   async start(more: Partial<NodeServiceOptions> = {}): Promise<void> {
     this.#options = { ...this.#options, ...more };
     this.#ending = new AbortController();
@@ -118,7 +118,7 @@ export class NodeDoor implements AsyncDisposable {
     await this.#server?.ended;
   }
 
-  /** A new join token. @param life seconds */
+  /** Creates a join token. @param life seconds */
   async token({ maxUses = 1, life = 3600 } = {}): Promise<string> {
     const { secret } = await createJoinToken(this.db, {
       ...{ description: '', createdBy: 'a test', maxUses },
@@ -127,7 +127,7 @@ export class NodeDoor implements AsyncDisposable {
     return `qxj1.${secret}.${this.authority.fingerprint}`;
   }
 
-  /** A host that joins with a token, as the agent does. @throws what the agent tells */
+  /** Joins a host with a token, as the agent does. @throws the agent's error */
   async host(token: string, known?: NodeKey): Promise<Host> {
     const key = known ?? (await loadKey(await temporaryFolder(), () => undefined));
     const enrolment = await join({
@@ -139,7 +139,7 @@ export class NodeDoor implements AsyncDisposable {
     return { key, enrolment, connection: this.connect(enrolment.credentials) };
   }
 
-  /** The agent's way to the door. */
+  /** Connects to the server as the agent does. */
   connect(credentials?: Credentials, origin = this.origin): Connection {
     const caCertificates = this.authority.bundle;
     const connection = openConnection({ origin, caCertificates, credentials });

@@ -8,7 +8,7 @@ import { explainFailure } from '../../apps/agent/membership/connection/failure.t
 import { certificateRequest } from '../../apps/agent/membership/identity/certificate-request.ts';
 import { credentialsOf } from '../../apps/agent/membership/identity/credentials.ts';
 import { ourVersion } from '../../apps/agent/membership/version.ts';
-import { tellNews } from '../../apps/control-plane/database/repositories/announcements.ts';
+import { notifyStream } from '../../apps/control-plane/database/repositories/announcements.ts';
 import { departNode } from '../../apps/control-plane/database/repositories/departed-nodes.ts';
 import {
   adoptNode,
@@ -36,7 +36,7 @@ import { type Host, NodeDoor } from './node-door.ts';
 const DAY = 86_400_000;
 const VM = 'aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa';
 
-/** What a call that must fail tells the agent's operator. */
+/** Returns the agent's message for a call that must fail. */
 async function refusal(call: Promise<unknown>): Promise<string> {
   const error = await call.then(
     () => new Error('it was taken'),
@@ -48,7 +48,7 @@ async function refusal(call: Promise<unknown>): Promise<string> {
 const heartbeat = ({ connection }: { connection: Connection }) =>
   connection.client.heartbeat({ position: { epoch: 1n, number: 1n }, version: ourVersion('1') });
 
-/** The host with another certificate of its key. @param ago milliseconds since it was made */
+/** Connects the host with another certificate for its key. @param ago age of the certificate in milliseconds */
 async function certified(door: NodeDoor, { key }: Host, ago: number): Promise<Connection> {
   const request = await readCertificateRequest(await certificateRequest(key));
   const certificateChain = await door.authority.sign(request, Date.now() - ago);
@@ -166,7 +166,7 @@ test('nodes are told where the control plane is, once, and again as soon as that
   expect(await findNode(door.db, key.nodeId)).toBeDefined();
 });
 
-/** The agent's command stream, with the commands that came. */
+/** Opens the agent's command stream, and collects the received commands. */
 class Commander implements Commands {
   readonly verbs: string[];
   readonly taken: Task[] = [];
@@ -235,7 +235,7 @@ test('tasks go down the stream as they come, again on each new one until their e
   const late = await give(door, host);
   await expect.poll(() => first.taken.map(({ id }) => id), WITHIN).toEqual([early.id, late.id]);
   await wantFullState(door.db, host.key.nodeId, { by: 'admin', now: new Date() });
-  await tellNews(door.db, host.key.nodeId);
+  await notifyStream(door.db, host.key.nodeId);
   await expect.poll(() => first.heartbeats, WITHIN).toBe(1);
   const unknown = await give(door, host, STOP);
   await expect
@@ -251,7 +251,7 @@ test('tasks go down the stream as they come, again on each new one until their e
   report(randomUUID(), 1, TaskState.DONE);
   await expect.poll(() => findTask(door.db, early.id), WITHIN).toMatchObject({ state: 'DONE' });
 
-  // The newest stream wins, and is sent what is not finished.
+  // The newest stream is used, and gets the unfinished tasks.
   const second = new Commander(door.connect(host.enrolment.credentials), ['startVm', 'stopVm']);
   await expect.poll(() => second.taken.map(({ id }) => id), WITHIN).toEqual([late.id]);
   await expect.poll(() => second.cancelled, WITHIN).toEqual([late.id]);
@@ -260,7 +260,7 @@ test('tasks go down the stream as they come, again on each new one until their e
   await expect.poll(() => second.taken.at(-1)?.id, WITHIN).toBe(last.id);
   expect(await findTask(door.db, early.id)).toMatchObject({ state: 'DONE', reportNumber: 2 });
 
-  // The control plane is away for a moment.
+  // The control plane is unreachable for a moment.
   await door.stop();
   const meanwhile = await give(door, host);
   await door.start();

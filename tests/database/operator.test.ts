@@ -462,7 +462,7 @@ test.each<[OperatorCommand, string, OperatorValues, string]>([
   await expect(run(command, words, values)).rejects.toThrow(message);
 });
 
-test('a control plane that does not run is told so', async () => {
+test('a control plane that does not run is reported', async () => {
   const nowhere = join(folder, 'nowhere.sock');
   const asked = operate('nodes', ['list'], {
     ...{ form: 'text', values: {}, socket: nowhere, signal: new AbortController().signal },

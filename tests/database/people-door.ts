@@ -25,21 +25,21 @@ export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
-  /** The text as JSON; undefined where it is none. */
+  /** The parsed JSON; undefined if the text is not JSON. */
   readonly body: unknown;
 }
 
-/** What is asked of the API. */
+/** A request to the API. */
 export interface Ask {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** As JSON. */
+  /** The body, sent as JSON. */
   readonly body?: unknown;
-  /** As it is, instead. */
+  /** The text of the body, instead of `body`. */
   readonly raw?: string | Buffer;
   readonly cookie?: string | undefined;
   readonly key?: string;
-  /** Events of a stream that are waited for. */
+  /** Number of events of a stream to wait for. */
   readonly events?: number;
 }
 
@@ -50,13 +50,13 @@ const HEALTH: HealthFacts = {
   ...{ alerts: [], persistent: true, pool: { total: 0, idle: 0, waiting: 0 } },
 };
 
-/** The door of people over a database of its own. */
+/** A server of the API for people, with its own database. */
 export class PeopleDoor implements AsyncDisposable {
   readonly opened: OpenTestDatabase;
   readonly authority: Authority;
   readonly certificate: PeopleCertificate;
   readonly lines: string[];
-  /** PEM: authorities that who asks believes beside the control plane's own. */
+  /** PEM: authorities that the client trusts besides the control plane's own. */
   alsoTrusted: readonly string[] = [];
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 8 });
   readonly #door: Door;
@@ -119,7 +119,7 @@ export class PeopleDoor implements AsyncDisposable {
     return this.#door.fingerprint;
   }
 
-  /** Asks over TLS. */
+  /** Sends a request over TLS. */
   async ask(
     path: string,
     { method = 'GET', headers = {}, body, raw, cookie, key, events = 0 }: Ask = {},
@@ -141,7 +141,7 @@ export class PeopleDoor implements AsyncDisposable {
       const asked = httpsRequest(options, (response) => {
         let text = '';
         response.setEncoding('utf8');
-        // A stream of events is read until there are as many as are waited for.
+        // A stream is read until it has sent the requested number of events.
         const isStream = response.headers['content-type'] === 'text/event-stream';
         const isRead = () => isStream && text.split('\nid: ').length > events;
         response.on('data', (piece: string) => {
@@ -163,14 +163,14 @@ export class PeopleDoor implements AsyncDisposable {
     });
   }
 
-  /** An account with `PASSWORD`, which need not be changed. @returns its id */
+  /** Creates an account with `PASSWORD`, which need not be changed. @returns its id */
   async account(username: string, role: ValueOf<'users_role'>): Promise<string> {
     hashed ??= hashPassword(PASSWORD);
     const user = await createUser(this.db, { username, role, passwordHash: await hashed });
     return user.id;
   }
 
-  /** A session, without a log-in. @returns the cookie to send */
+  /** Creates a session without a log-in. @returns the cookie to send */
   async session(userId: string): Promise<string> {
     const address = '127.0.0.1';
     const { secret } = await beginSession(this.db, {
@@ -180,8 +180,8 @@ export class PeopleDoor implements AsyncDisposable {
   }
 
   /**
-   * Logs in, where that is what is tested: thirty log-ins from one address, those of all tests of a file, are what the door allows
-   * at once, however fast the machine is. @returns the cookie to send
+   * Logs in; for tests of the log-in itself only. The server allows thirty log-ins at once from one address, for all
+   * tests of a file together. @returns the cookie to send
    */
   async logIn(username: string, password = PASSWORD): Promise<string> {
     const answer = await this.ask('/v1/session', {
@@ -202,7 +202,7 @@ export class PeopleDoor implements AsyncDisposable {
 
 export const PASSWORD = 'a long password';
 
-/** Counted once for all accounts. */
+/** Computed once for all accounts. */
 let hashed: Promise<string> | undefined;
 
 function parse(text: string): unknown {

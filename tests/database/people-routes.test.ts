@@ -24,7 +24,7 @@ const PROJECT = '00000000-0000-0000-0000-000000000001';
 const NOTHING = '99999999-9999-4999-8999-999999999999';
 const CUSTOM = '77777777-7777-4777-8777-777777777777';
 
-/** The part of the OpenAPI document that these tests go by. */
+/** The part of the OpenAPI document that these tests use. */
 const documentSchema = z.object({
   paths: z.record(
     z.string(),
@@ -105,17 +105,17 @@ function itemsOf(body: unknown): Record<string, unknown>[] {
   return z.object({ items: z.array(z.record(z.string(), z.unknown())) }).parse(body).items;
 }
 
-describe('who may ask what', () => {
+describe('permissions', () => {
   beforeAll(reset);
 
-  /** What is admitted is answered by what it says: there is no such thing, or the body is none. */
+  /** Answers to a permitted request: the object does not exist, or the body is invalid. */
   const asked = ({ path, method }: { path: string; method: string }) => ({
     path: path.replaceAll(/\{\w+\}/g, NOTHING),
     ask: { method, ...(method === 'GET' || method === 'DELETE' ? {} : { body: { no: 1 } }) },
   });
   const isAdmitted = (status: number) => status !== 401 && status !== 403;
 
-  test('the document has routes, and the permissions are those of the role admin', async () => {
+  test('the document lists the routes, and their permissions are those of the role admin', async () => {
     expect(operations.length).toBeGreaterThan(30);
     expect(await listPermissions(door.db, ids.admin)).toEqual([...PERMISSIONS].sort());
   });
@@ -127,7 +127,7 @@ describe('who may ask what', () => {
       (await door.ask(path, { ...ask, ...who })).status;
     const isOfSession = access.startsWith('session');
     const isPermission = access.includes(':');
-    // Each has a session of its own: some of these end it.
+    // Each request has its own session, because some requests end it.
     const sessions = {
       ...{ viewer: ids.viewer, operator: ids.operator, admin: ids.admin, fresh: ids.fresh },
     };
@@ -156,7 +156,7 @@ describe('who may ask what', () => {
   });
 });
 
-describe('whatever is asked', () => {
+describe('every request', () => {
   beforeAll(async () => {
     await reset();
     await addVms(3);
@@ -200,7 +200,7 @@ describe('whatever is asked', () => {
     maximum: z.number().optional(),
   });
 
-  /** Values of a schema, and now and then some that are none. */
+  /** Values that match a schema, and sometimes values that do not. */
   function valuesOf(schema: unknown): fc.Arbitrary<unknown> {
     const usual = rightValuesOf(schema);
     return fc.oneof({ arbitrary: usual, weight: 5 }, { arbitrary: anyValue, weight: 1 });
@@ -269,7 +269,7 @@ describe('whatever is asked', () => {
             .join('&');
           const takesBody = method === 'POST' || method === 'PATCH';
           const json = sent === undefined || !takesBody ? undefined : JSON.stringify(sent);
-          // A key that is there twice counts once, whichever it is.
+          // Of a key that is given twice, either value may count.
           const raw = twice ? json?.replace(/^\{("(?:[^"\\]|\\.)*"):/, '{$1:null,$1:') : json;
           const answer = await door.ask(`${filled}?${search}`, {
             ...{ method, cookie: await door.session(ids.admin) },
@@ -319,7 +319,7 @@ describe('a list', () => {
     },
   );
 
-  test('has what its filters say', async () => {
+  test('has the entries that match its filters', async () => {
     await addVms(30);
     const off = itemsOf((await asAdmin('/v1/vms?powerState=SHUT_OFF')).body);
     expect(off.map(({ name }) => name)).toEqual(['vm-00010', 'vm-00020', 'vm-00030']);
@@ -335,7 +335,7 @@ describe('a list', () => {
     'W10',
     Buffer.from('["a","b"]').toString('base64url'),
     Buffer.from(JSON.stringify(['never', NODE])).toString('base64url'),
-  ])('refuses a cursor that is none: %s', async (cursor) => {
+  ])('refuses an invalid cursor: %s', async (cursor) => {
     const { status } = await asAdmin(`/v1/vms?sort=createdAt&cursor=${cursor}`);
     expect(status).toBe(400);
   });
@@ -344,7 +344,7 @@ describe('a list', () => {
 describe('a virtual machine', () => {
   beforeEach(reset);
 
-  test('is started by a task, signed by who asked, once for an Idempotency-Key', async () => {
+  test('is started by a task in the name of the caller, once for an Idempotency-Key', async () => {
     await addVms(1);
     const [vm] = itemsOf((await asAdmin('/v1/vms')).body);
     const headers = { 'idempotency-key': 'one' };
@@ -363,7 +363,7 @@ describe('a virtual machine', () => {
     expect(canceled.body).toMatchObject({ state: 'CANCELED' });
   });
 
-  test('of which many ask at once with one Idempotency-Key is started once', async () => {
+  test('is started once by simultaneous requests with the same Idempotency-Key', async () => {
     await addVms(1);
     const [vm] = itemsOf((await asAdmin('/v1/vms')).body);
     const headers = { 'idempotency-key': 'same' };
@@ -388,7 +388,7 @@ describe('accounts', () => {
         door.ask('/v1/users', { method: 'POST', cookie, body: { username, role } }),
       );
 
-  test('are made with a password that works once shown, and are in the audit log without it', async () => {
+  test('are created with a password that is shown once, and the audit log does not contain it', async () => {
     const { status, body } = await create('ada', 'operator');
     expect(status).toBe(201);
     const { password } = z.object({ password: z.string() }).parse(body);
@@ -400,7 +400,7 @@ describe('accounts', () => {
     expect((await create('ada', 'viewer')).status).toBe(409);
   });
 
-  test('are changed by one of two who read the same', async () => {
+  test('are changed by one of two callers who read the same version', async () => {
     const path = `/v1/users/${ids.viewer}`;
     const { headers } = await asAdmin(path);
     const change = (email: string) =>
@@ -424,7 +424,7 @@ describe('accounts', () => {
     expect((await asAdmin(path)).body).toMatchObject({ role: 'admin', enabled: true });
   });
 
-  test('who looks after others gives no more than he has, and takes over nobody who may more', async () => {
+  test('that manage others grant no permission that they lack, and change no account with more', async () => {
     const role = await asAdmin('/v1/roles', {
       method: 'POST',
       body: {
@@ -462,14 +462,14 @@ describe('accounts', () => {
     expect(await asDesk(`/v1/roles/${roleId}`, { method: 'PATCH', body: wider })).toBe(403);
   });
 
-  test('roles of the system stay as they are', async () => {
+  test('cannot change the roles of the system', async () => {
     const admin = '00000000-0000-0000-0001-000000000001';
     const ask = { method: 'PATCH', body: { permissions: [] } };
     expect((await asAdmin(`/v1/roles/${admin}`, ask)).status).toBe(409);
     expect((await asAdmin(`/v1/roles/${admin}`, { method: 'DELETE' })).status).toBe(409);
   });
 
-  test('disabled or with another password have no sessions, and disabled no API keys', async () => {
+  test('lose their sessions when disabled or given another password, and their API keys when disabled', async () => {
     const cookie = await door.session(ids.operator);
     const key = await keyWith(ids.operator, ['vm:read']);
     const path = `/v1/users/${ids.operator}`;
@@ -485,7 +485,7 @@ describe('accounts', () => {
 describe('an API key', () => {
   beforeEach(reset);
 
-  test('is shown once, may what was asked for and its owner may, and nothing after it was revoked', async () => {
+  test('is shown once, has the requested permissions that its owner has, and none after it is revoked', async () => {
     const cookie = await door.session(ids.operator);
     const make = (permissions: string[]) =>
       door.ask('/v1/api-keys', {
@@ -499,7 +499,7 @@ describe('an API key', () => {
     expect((await door.ask('/v1/vms', { key })).status).toBe(200);
     expect((await door.ask('/v1/nodes', { key })).status).toBe(403);
     expect((await door.ask('/v1/api-keys', { cookie })).text).not.toContain(key);
-    // Its owner may less from now on, and so may the key.
+    // From now on its owner has fewer permissions, and so has the key.
     await asAdmin(`/v1/users/${ids.operator}`, { method: 'PATCH', body: { role: 'viewer' } });
     expect((await door.ask(`/v1/vms/${NOTHING}/start`, { method: 'POST', key })).status).toBe(403);
     expect((await door.ask('/v1/vms', { key })).status).toBe(200);
@@ -507,7 +507,7 @@ describe('an API key', () => {
     expect((await door.ask('/v1/vms', { key })).status).toBe(401);
   });
 
-  test('does not change its owner, who has more permissions', async () => {
+  test('cannot change its owner, who has more permissions', async () => {
     const key = await keyWith(ids.admin, ['user:read', 'user:update', 'user:delete']);
     const path = `/v1/users/${ids.admin}`;
     const asked = async (ask: Ask, of = path) => (await door.ask(of, { ...ask, key })).status;
@@ -526,7 +526,7 @@ describe('an API key', () => {
   });
 });
 
-test('a join token is made, listed without its secret, and revoked', async () => {
+test('a join token is created, listed without its secret, and revoked', async () => {
   await reset();
   const { status, body } = await asAdmin('/v1/join-tokens', { method: 'POST', body: {} });
   expect(status).toBe(201);
@@ -538,7 +538,7 @@ test('a join token is made, listed without its secret, and revoked', async () =>
   expect(itemsOf((await asAdmin('/v1/join-tokens')).body)).toMatchObject([{ state: 'revoked' }]);
 });
 
-test('alerts are listed page by page, seen by who says so, and cleared', async () => {
+test('alerts are listed page by page, acknowledged, and cleared', async () => {
   await reset();
   const raise = (title: string) =>
     raiseAlert(door.db, { severity: 'WARNING', title, sourceType: 'CONTROL_PLANE' });
@@ -557,7 +557,7 @@ test('alerts are listed page by page, seen by who says so, and cleared', async (
   expect(cleared.map(({ title }) => title)).toEqual(['first']);
 });
 
-test('the audit log is listed page by page, by what is asked for', async () => {
+test('the audit log is listed page by page, with filters', async () => {
   await reset();
   const since = new Date().toISOString();
   const viewer = `/v1/users/${ids.viewer}`;
@@ -589,12 +589,12 @@ describe('events', () => {
   const idsOf = (answer: { text: string }) =>
     [...answer.text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
 
-  test('are heard as they happen, and from the last one that was seen on', async () => {
+  test('are sent as they happen, and from the last one that was received on', async () => {
     const raise = () =>
       raiseAlert(door.db, {
         ...{ severity: 'INFO', title: crypto.randomUUID(), sourceType: 'CONTROL_PLANE' },
       });
-    // After a restore numbers are the longest. Whoever listened before is cut off by that.
+    // After a restore the numbers are longest. It ends earlier subscriptions.
     await leaveEventNumbersOut(door.db);
     const before = (await readEventBounds(door.db)).last;
     await raise();
@@ -604,7 +604,7 @@ describe('events', () => {
       ...{ headers: { 'last-event-id': String((await numbered()) - 1) }, events: 1 },
     });
     const listening = asAdmin('/v1/events?kind=alert', { events: 1 });
-    // The first one may happen before it is listened.
+    // The first event may happen before the subscription starts.
     const raised = setInterval(() => void raise(), 200);
     const first = await listening.finally(() => clearInterval(raised));
     expect(first.status).toBe(200);
@@ -618,7 +618,7 @@ describe('events', () => {
     expect(then.text).toMatch(/^event: alert\.\S+\ndata: \{.*"subject":\{"type":"ALERT"/m);
   });
 
-  test('that are gone, or never were, are told so; what is no number is refused', async () => {
+  test('with an old or unknown id are reported as lost; an id that is not a number is refused', async () => {
     const statusAfter = async (id: string) =>
       (await asAdmin('/v1/events', { headers: { 'last-event-id': id } })).status;
     expect(await statusAfter('999999999')).toBe(410);

@@ -33,7 +33,7 @@ function minutesLater(minutes: number): void {
 }
 
 describe('a session', () => {
-  test('is a cookie that scripts, other sites and plain HTTP never see, and the database has no more than its hash', async () => {
+  test('is a cookie that scripts, other sites and plain HTTP never get, and the database has only its hash', async () => {
     await door.account('ada', 'viewer');
     const { status, headers } = await post(right);
     expect(status).toBe(204);
@@ -50,7 +50,7 @@ describe('a session', () => {
     expect(rows[0]?.row).not.toContain(secret);
   });
 
-  test('tells who is logged in and what he may, and ends with its log-out', async () => {
+  test('states the account and its permissions, and ends at its log-out', async () => {
     const userId = await door.account('ada', 'viewer');
     const cookie = await door.logIn('ada');
     const { body, headers } = await door.ask('/v1/session', { cookie });
@@ -64,7 +64,7 @@ describe('a session', () => {
     expect((await door.ask('/v1/session', { cookie })).status).toBe(401);
   });
 
-  test('ends an hour after its last use, and twelve hours after its begin', async () => {
+  test('ends an hour after its last use, and twelve hours after its start', async () => {
     await door.account('ada', 'viewer');
     const idle = await door.logIn('ada');
     const used = await door.logIn('ada');
@@ -77,7 +77,7 @@ describe('a session', () => {
     expect((await door.ask('/v1/session', { cookie: used })).status).toBe(401);
   });
 
-  test('ends with all others of its account where somebody logs out everywhere', async () => {
+  test('ends with all others of its account when that logs out everywhere', async () => {
     await door.account('ada', 'viewer');
     await door.account('bob', 'viewer');
     const one = await door.logIn('ada');
@@ -102,7 +102,7 @@ describe('a session', () => {
     expect((await door.ask('/v1/session', { cookie: bob })).status).toBe(200);
   });
 
-  test('is worth nothing once its account is disabled', async () => {
+  test('ends when its account is disabled', async () => {
     const id = await door.account('ada', 'viewer');
     const cookie = await door.session(id);
     await sql`UPDATE users SET enabled = false WHERE id = ${id}`.execute(door.db);
@@ -120,7 +120,7 @@ describe('a session', () => {
 });
 
 describe('a log-in', () => {
-  test('answers a wrong password, an unknown name and a disabled account alike', async () => {
+  test('gives the same answer for a wrong password, an unknown name and a disabled account', async () => {
     await door.account('ada', 'viewer');
     const id = await door.account('off', 'viewer');
     await sql`UPDATE users SET enabled = false WHERE id = ${id}`.execute(door.db);
@@ -147,7 +147,7 @@ describe('a log-in', () => {
       await door.account('ada', 'viewer');
       const { begun } = await door.db.transaction().execute(async (transaction) => {
         await change.execute(transaction);
-        // It reads the account as it was before, and then waits for the end of this.
+        // It reads the unchanged account, and then waits for the end of this transaction.
         const begun = post(right);
         const waiting = sql<{ count: number }>`
         SELECT count(*) AS count FROM pg_stat_activity
@@ -175,7 +175,7 @@ describe('a log-in', () => {
       await expect(outcome).rejects.toMatchObject({ status: 401 });
       return process.cpuUsage().user - user;
     };
-    // The least of some: whatever else this process does takes its time, too.
+    // The shortest of several, because other work of this process takes time too.
     const least = async (body: typeof wrong) =>
       Math.min(await took(body), await took(body), await took(body));
     const [known, unknown] = [await least(wrong), await least({ ...wrong, username: 'nobody' })];
@@ -197,7 +197,7 @@ describe('a log-in', () => {
     expect((await logIn.begin(right, origin)).session.address).toBe('192.0.2.1');
   });
 
-  test('of many that come at once no more are tried than one after another', async () => {
+  test('tries no more passwords at the same time than one after another', async () => {
     await door.account('ada', 'viewer');
     const logIn = new LogIn(door.db, { now: () => now });
     const origin = { address: '192.0.2.1', userAgent: '' };
@@ -209,7 +209,7 @@ describe('a log-in', () => {
     expect(statuses.filter((status) => status === 429)).toHaveLength(30);
   });
 
-  test('strangers who guess keep nobody out of where he logged in before', async () => {
+  test('of a known client is not refused because others guess passwords', async () => {
     await door.account('ada', 'viewer');
     const rates = { ...RATES, strangers: { burst: 5, every: 15_000 } };
     const logIn = new LogIn(door.db, { now: () => now, elapsed: () => 0, rates });
@@ -221,7 +221,7 @@ describe('a log-in', () => {
       const outcome = await logIn.begin(wrong, stranger).catch((error) => error);
       if (outcome.status === 429) refused += 1;
     }
-    // The log-in from home was the first of five that may be made from where nobody has logged in.
+    // Five log-ins from unknown addresses are allowed; the one from home was the first.
     expect(refused).toBe(4);
     const away = { address: '203.0.113.9', userAgent: '' };
     await expect(logIn.begin(right, away)).rejects.toMatchObject({ status: 429 });
@@ -229,8 +229,8 @@ describe('a log-in', () => {
   });
 });
 
-describe('a password that was given out', () => {
-  test('has to be changed before anything else answers, and then its sessions are over', async () => {
+describe('an issued password', () => {
+  test('has to be changed before any other request, which ends its sessions', async () => {
     const { password } = await issueFirstPassword(door.db, { by: { username: 'console' }, now });
     expect(password).toMatch(/^([a-z2-9]{5}-){3}[a-z2-9]{5}$/);
     const cookie = await door.logIn('admin', password);
@@ -252,7 +252,7 @@ describe('a password that was given out', () => {
     expect((await post({ username: 'admin', password })).status).toBe(401);
   });
 
-  test('is another each time until somebody has logged in, and then there is none', async () => {
+  test('is a new one each time until somebody has logged in, and then no more is issued', async () => {
     const by = { username: 'console' };
     const first = await issueFirstPassword(door.db, { by, now });
     const second = await issueFirstPassword(door.db, { by, now });
@@ -263,7 +263,7 @@ describe('a password that was given out', () => {
   });
 });
 
-describe('what other sites have a browser ask', () => {
+describe('a request from another site', () => {
   test.each([
     { origin: 'https://evil.example' },
     { origin: 'null' },
@@ -278,7 +278,7 @@ describe('what other sites have a browser ask', () => {
     expect((await door.ask('/v1/session', { cookie })).status).toBe(200);
   });
 
-  test('as a form is refused, and no other site may read an answer', async () => {
+  test('is refused as a form, and other sites cannot read an answer', async () => {
     await door.account('ada', 'admin');
     for (const type of ['application/x-www-form-urlencoded', 'text/plain', 'multipart/form-data']) {
       const answer = await post(right, { 'content-type': type });
@@ -292,7 +292,7 @@ describe('what other sites have a browser ask', () => {
     );
   });
 
-  test('from its own origin is not', async () => {
+  test('differs from one of the own origin, which is accepted', async () => {
     await door.account('ada', 'admin');
     const own = { origin: `https://127.0.0.1:${door.port}`, 'sec-fetch-site': 'same-origin' };
     expect((await post(right, own)).status).toBe(204);
@@ -300,7 +300,7 @@ describe('what other sites have a browser ask', () => {
 });
 
 describe('the server', () => {
-  test('tells the fingerprint of the certificate that callers see', async () => {
+  test('has the fingerprint of the certificate that it presents', async () => {
     const socket = connect({ port: door.port, host: '127.0.0.1', rejectUnauthorized: false });
     await once(socket, 'secureConnect');
     const { fingerprint256 } = socket.getPeerCertificate();
@@ -308,9 +308,9 @@ describe('the server', () => {
     expect(door.fingerprint.toUpperCase()).toBe(fingerprint256.replaceAll(':', ''));
   });
 
-  test('takes no body of 100 MB, and goes on', async () => {
+  test('refuses a body of 100 MB, and keeps running', async () => {
     const huge = Buffer.alloc(100 * 1024 * 1024, 0x20);
-    // Whoever still sends may see no answer.
+    // A client that is still sending may not receive the answer.
     const status = await door.ask('/v1/session', { method: 'POST', raw: huge }).then(
       (answer) => answer.status,
       () => 'cut off',
@@ -372,7 +372,7 @@ describe('the server', () => {
     `/v1/sessions/${'a'.repeat(5000)}`,
     '/V1/session',
     '//healthz',
-  ])('knows nothing at %s', async (path) => {
+  ])('has no resource at %s', async (path) => {
     const { status, headers } = await door.ask(path);
     expect([400, 404, 414]).toContain(status);
     expect(headers['content-type']).toMatch(/^application\/problem\+json/);
@@ -390,12 +390,12 @@ describe('the server', () => {
     ['{"username":"ada\' OR \'1\'=\'1","password":"x"}', 401],
     ['{"username":"bob","username":"ada","password":"x"}', 401],
     [`${'['.repeat(30_000)}${']'.repeat(30_000)}`, 400],
-  ])('answers a body by its meaning: %.60s', async (raw, status) => {
+  ])('answers a body by its content: %.60s', async (raw, status) => {
     const answer = await door.ask('/v1/session', { method: 'POST', raw });
     expect(answer.status).toBe(status);
   });
 
-  test('tells strangers that it is ready, and no figures', async () => {
+  test('tells anonymous callers only that it is ready', async () => {
     expect((await door.ask('/readyz')).body).toEqual({ ready: true });
     expect((await door.ask('/metrics')).status).toBe(401);
     const cookie = await door.session(await door.account('ada', 'viewer'));
@@ -404,7 +404,7 @@ describe('the server', () => {
     expect(text).toContain('quantix_controlplane_info{version="1.0.0"} 1');
   });
 
-  test('takes an API key where it may come, and no session of its own', async () => {
+  test('accepts an API key if its permissions suffice, but not for sessions', async () => {
     const id = await door.account('ada', 'viewer');
     const { secret } = await createApiKey(door.db, {
       ...{ name: 'k', createdBy: id, permissions: ['metrics:read'], expiresAt: null },

@@ -115,7 +115,7 @@ describe('nodes', () => {
     ).toBe(2);
   });
 
-  test('heartbeats are recorded many at once; older ones and those of strangers are passed over', async () => {
+  test('heartbeats are recorded many at once; older ones and those of strangers are skipped', async () => {
     await register(ONE);
     await register(TWO);
     const beat = (nodeId: string, epoch: number, sequence: number) => ({

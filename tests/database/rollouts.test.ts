@@ -40,7 +40,7 @@ let socket: string;
 let server: Server;
 let now: Date;
 
-/** Three hosts that are heard of, and version 0.2.0 with serial 1 to be brought to them. */
+/** Three connected hosts, and version 0.2.0 with serial 1 for them. */
 beforeEach(async () => {
   opened = await openTestDatabase();
   database = opened.database;
@@ -92,11 +92,11 @@ const start = async (values: OperatorValues = {}) =>
 const show = async ({ id }: Pick<FleetRollout, 'id'>) =>
   fleetRolloutSchema.parse(JSON.parse(await run(`show ${id}`, {}, 'json')));
 const advance = () => db.transaction().execute((transaction) => advanceRollouts(transaction, now));
-/** The states of the hosts, in their order. */
+/** Returns the states of the hosts, in their order. */
 const states = async (rollout: Pick<FleetRollout, 'id'>) =>
   (await show(rollout)).hosts.map(({ state }) => state);
 
-/** A host tells what came of its task. */
+/** Reports the outcome of a host's task. */
 async function report(nodeId: string, error?: string): Promise<void> {
   const { rows } = await sql<{ id: string }>`
     SELECT id FROM tasks WHERE node_id = ${nodeId} AND finished_at IS NULL`.execute(db);
@@ -113,7 +113,7 @@ async function report(nodeId: string, error?: string): Promise<void> {
 }
 
 describe('a roll-out', () => {
-  test('goes from host to host, and is done after the last', async () => {
+  test('proceeds from host to host, and is complete after the last', async () => {
     const rollout = await start();
     expect(rollout).toMatchObject({ version: '0.2.0', serial: 1, state: 'RUNNING', atOnce: 1 });
     expect(await states(rollout)).toEqual(['WAITING', 'WAITING', 'WAITING']);
@@ -139,7 +139,7 @@ describe('a roll-out', () => {
     fleetUpdatesSchema.parse(JSON.parse(await run('list', {}, 'json')));
   });
 
-  test('tells how each host fares', async () => {
+  test('shows the progress of each host', async () => {
     const rollout = await start();
     await advance();
     const whole = create(TaskReportSchema, {
@@ -154,7 +154,7 @@ describe('a roll-out', () => {
     expect(text).toMatch(/host2 +waiting +0\.1\.0/);
   });
 
-  test('pauses when the first host fails, with an alert; then it goes on with that host, or without', async () => {
+  test('pauses with an alert when the first host fails, and resumes with that host or without it', async () => {
     const rollout = await start({ 'at-once': '2' });
     await advance();
     await report(ONE, 'the host went back');
@@ -181,7 +181,7 @@ describe('a roll-out', () => {
     expect(await states(rollout)).toEqual(['SKIPPED', 'DONE', 'DONE']);
   });
 
-  test('goes no further than its share of the hosts until that is raised', async () => {
+  test('stops at its share of the hosts until the share is raised', async () => {
     const rollout = await start({ percent: '30' });
     await advance();
     await report(ONE);
@@ -195,7 +195,7 @@ describe('a roll-out', () => {
     expect(await states(rollout)).toEqual(['DONE', 'UNDER_WAY', 'WAITING']);
   });
 
-  test('is paused by an operator, while a host that is under way goes on', async () => {
+  test('can be paused by an operator, while an update in progress continues', async () => {
     const rollout = await start();
     await advance();
     expect(await run('pause 0.2.0')).toMatch(/state +paused: \S+ said so/);
@@ -205,7 +205,7 @@ describe('a roll-out', () => {
     expect((await show(rollout)).state).toBe('PAUSED');
   });
 
-  test('passes over a host that is not heard of, and leaves out one that has left', async () => {
+  test('skips a host that is not connected, and excludes one that has left', async () => {
     await setNodePhase(db, ONE, 'DISCONNECTED');
     const rollout = await start();
     await departNode(db, { nodeId: TWO, how: 'LEFT', by: 'node', reason: '', now });
@@ -223,7 +223,7 @@ describe('a roll-out', () => {
     expect((await show(rollout)).state).toBe('DONE');
   });
 
-  test('leaves out hosts of another architecture, and tells; those that do not tell theirs take part', async () => {
+  test('excludes hosts of another architecture, and reports them; hosts with an unknown one take part', async () => {
     const tells = async (id: string, architecture: string) => {
       const spec = { productVersion: '0.1.0', architecture };
       await sql`UPDATE nodes SET spec = ${JSON.stringify(spec)}::jsonb WHERE id = ${id}`.execute(
@@ -245,7 +245,7 @@ describe('a roll-out', () => {
     expect(await show(rollout)).toMatchObject({ state: 'DONE', reason: '' });
   });
 
-  test('leaves out hosts of another base, and takes those last that do not tell theirs', async () => {
+  test('excludes hosts of another base, and updates hosts with an unknown one last', async () => {
     const tells = async (id: string, base?: string) => {
       const spec = { productVersion: '0.1.0', architecture: 'x86_64', base };
       await sql`UPDATE nodes SET spec = ${JSON.stringify(spec)}::jsonb WHERE id = ${id}`.execute(
@@ -272,7 +272,7 @@ describe('a roll-out', () => {
     expect(await states(rollout)).toEqual(['UNDER_WAY', 'SKIPPED', 'DONE']);
   });
 
-  test('is one at a time; one that is paused makes room', async () => {
+  test('is the only active one; another can start while it is paused', async () => {
     const first = await start();
     await expect(start()).rejects.toThrow('a roll-out of quantix-os for x86_64 is under way');
     await advance();
@@ -290,8 +290,8 @@ describe('a roll-out', () => {
   });
 });
 
-describe('no roll-out begins', () => {
-  test('of what is not here, whole, by a trusted key and unexpired', async () => {
+describe('no roll-out starts', () => {
+  test('unless the release is here, complete, signed by a trusted key and not expired', async () => {
     await expect(run('start 0.9.0')).rejects.toThrow('is 0.2.0, not 0.9.0');
     await expect(start({ channel: 'beta' })).rejects.toThrow(
       'no release of quantix-os/beta/x86_64',
@@ -307,7 +307,7 @@ describe('no roll-out begins', () => {
     expect(await run('list')).toContain('There was no roll-out.');
   });
 
-  test('of wrong words', async () => {
+  test('with wrong arguments', async () => {
     const wrong: [string, OperatorValues][] = [
       ['start', { percent: '0' }],
       ['start', { percent: '101' }],

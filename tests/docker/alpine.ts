@@ -21,7 +21,7 @@ import { serve } from '../alpine-mirror/serve.ts';
 import { ALPINE_3_19 } from '../unit/alpine/alpine-3.19.ts';
 import type { TestDocker } from './daemon.ts';
 
-/** What the image of Alpine on the registries has, less what makes no difference here. */
+/** Packages of the registries' image of Alpine, without those that do not matter here. */
 const SYSTEM = [
   ...['alpine-baselayout', 'alpine-keys', 'alpine-release', 'apk-tools'],
   ...['busybox', 'busybox-binsh', 'ca-certificates-bundle'],
@@ -30,16 +30,16 @@ const SYSTEM = [
 /** A Docker image of real Alpine 3.19 whose apk asks a mirror on loopback. */
 export interface AlpineBase extends AsyncDisposable {
   image: string;
-  /** Packages that the mirror has in name only, since their real ones are not at hand. */
+  /** Packages that the mirror has without content, because the real ones are not at hand. */
   standIns: readonly string[];
 }
 
-/** What the mirror is to have. */
+/** Contents of the mirror. */
 export interface AlpineWish {
   docker: TestDocker['docker'];
   /** Name of the image. */
   image: string;
-  /** Names that an `apk add` asks for; what there is no real package of is made without content. */
+  /** Names for an `apk add`; those without a real package are made without content. */
   wanted: readonly string[];
   /** Packages to have instead of real ones. */
   made: readonly PackageRecipe[];

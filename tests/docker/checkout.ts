@@ -6,7 +6,7 @@ import { cacheDirectory } from '../../build/cache/directory.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 
-/** What belongs to the project, with `node_modules` as `npm ci` leaves it. */
+/** The files of the project, and `node_modules` after `npm ci`. */
 const PARTS = [
   'Dockerfile',
   'Makefile',
@@ -20,7 +20,7 @@ const PARTS = [
   'tasks',
 ];
 
-/** Who owns files and runs programs. */
+/** The user who owns files and runs programs. */
 export interface User {
   uid: number;
   gid: number;

@@ -17,7 +17,7 @@ export interface TestDocker extends AsyncDisposable {
   docker(...args: string[]): Promise<string>;
 }
 
-/** Why there is no Docker to test with. */
+/** The reason why there is no Docker to test with. */
 export class NoDocker {
   readonly reason: string;
 
@@ -32,14 +32,14 @@ interface Daemon {
   stop: () => Promise<void>;
 }
 
-/** Debian 13 whatever the host's release is: the other one of those that a build runs on. */
+/** Debian 13, whatever the host's release is: the other supported one. */
 const SUITE = 'trixie';
 const BASE = `quantix-test-base:${SUITE}`;
 
-/** Milliseconds that a daemon has to start. */
+/** Time limit for the start of a daemon, in milliseconds. */
 const START_WITHIN = 20_000;
 
-/** Takes the daemon that answers, else starts one that leaves the host's network alone; makes the base image. */
+/** Uses the daemon that answers, else starts one that does not change the host's network; makes the base image. */
 export async function openDocker(): Promise<TestDocker | NoDocker> {
   const daemon = await openDaemon();
   if (daemon instanceof NoDocker) return daemon;
@@ -62,7 +62,7 @@ export async function openDocker(): Promise<TestDocker | NoDocker> {
   }
 }
 
-/** Takes the daemon that answers, else starts one; it has no image but what it had. */
+/** Uses the daemon that answers, else starts one; adds no image. */
 export async function openDaemon(): Promise<(Daemon & Pick<TestDocker, 'docker'>) | NoDocker> {
   const daemon = (await answeringDaemon()) ?? (await startDaemon());
   if (daemon instanceof NoDocker) return daemon;
@@ -70,7 +70,7 @@ export async function openDaemon(): Promise<(Daemon & Pick<TestDocker, 'docker'>
   return { ...daemon, docker: async (...args) => (await execa('docker', args, { env })).stdout };
 }
 
-/** Removes the test's base image, and before it what was built on it. */
+/** Removes the images built on the test's base image, then that. */
 async function removeImages(docker: TestDocker['docker']): Promise<void> {
   const filter = `label=org.opencontainers.image.base.name=${BASE}`;
   const built = await docker('image', 'ls', '--quiet', '--filter', filter);
@@ -134,7 +134,7 @@ async function startDaemon(): Promise<Daemon | NoDocker> {
   return new NoDocker(`dockerd does not start here: ${reason}`);
 }
 
-/** Unmounts what a daemon that ended left mounted, such as network namespaces. */
+/** Unmounts the left-over mounts of an ended daemon, such as network namespaces. */
 async function unmountWithin(folder: string): Promise<void> {
   const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
   const points = mounts.map((line) => line.split(' ')[1] ?? '');
@@ -142,7 +142,7 @@ async function unmountWithin(folder: string): Promise<void> {
   if (within.length > 0) await execa('umount', within);
 }
 
-/** The image to build on: the usual one where the daemon has it, since no registry may be asked, else a fresh Debian. */
+/** Returns the base image: the usual one if the daemon has it (no registry may be asked), else a new one of Debian. */
 async function provideBase(docker: TestDocker['docker']): Promise<string | NoDocker> {
   if ((await docker('image', 'ls', '--quiet', DEFAULT_BASE_IMAGE)) !== '')
     return DEFAULT_BASE_IMAGE;

@@ -27,10 +27,10 @@ const found = await openDocker();
 const why = found instanceof NoDocker ? ` (skipped: ${found.reason})` : '';
 if (why !== '') process.stderr.write(`tests/docker: Docker is not tested${why}\n`);
 
-/** What a frame of zstd begins with (RFC 8878, 3.1.1). */
+/** Magic number of a zstd frame (RFC 8878, 3.1.1). */
 const ZSTD = Buffer.from('28b52ffd', 'hex');
 
-/** SHA-256 of the compressed part of an image's initramfs. Before it is the root hash of one squashfs. */
+/** Returns the SHA-256 of the compressed part of an image's initramfs, which follows the root hash of the squashfs. */
 async function hashInitramfs(iso: string): Promise<string> {
   const target = join(await temporaryFolder(), 'initramfs');
   await run('xorriso', ['-osirrox', 'on', '-indev', iso, '-extract', INITRAMFS_PATH, target]);
@@ -39,7 +39,7 @@ async function hashInitramfs(iso: string): Promise<string> {
   return hash('sha256', must(from > 0 ? bytes.subarray(from) : undefined, 'compressed part'));
 }
 
-/** A Node for musl, where it can be had. */
+/** A Node for musl, if one is available. */
 const node =
   why === '' && haveRealPackages
     ? await muslNodePackage(join(PROJECT, 'dist/tests/downloads'))
@@ -51,10 +51,10 @@ const noAlpine = haveRealPackages
   : ' (skipped: there are no real packages of Alpine)';
 if (why === '' && noAlpine !== '') process.stderr.write(`tests/docker: Alpine${noAlpine}\n`);
 
-/** Label of an image with the name of the one that it is built on. */
+/** Label of an image with the name of its base image. */
 const BASE_NAME = 'org.opencontainers.image.base.name';
 
-/** Which of Docker's networks: the host's, since a daemon of the tests has no other. */
+/** The network of the container: the host's, because a daemon of the tests has no other. */
 const NETWORK = '--network=host';
 
 describe.skipIf(why !== '')(`in Docker${why}`, () => {
@@ -108,7 +108,7 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
     expect(await hashInitramfs(file)).toBe(await hashInitramfs(outside));
     const sameTools = isDeepStrictEqual(there.inputs.tools, here.inputs.tools);
     expect(there.iso.sha256 === here.iso.sha256).toBe(sameTools);
-    // Either build has read its squashfs back and compared it with this tree.
+    // Both builds have read their squashfs back and compared it with this tree.
     const rootfs = async (...docker: string[]) => {
       const output = join(checkout.directory, docker.length > 0 ? 'inside' : 'outside');
       const made = await qx([...docker, 'rootfs', '--profile', 'qvdc', '--output', output]);
@@ -126,7 +126,7 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
     const file = join(checkout.directory, relative(PROJECT, outside));
     const [here, there] = [readManifest(outside), readManifest(file)];
     const { stdout } = await qx(['explain', '--profile', 'qvdc']);
-    // The programs were just made outside.
+    // The programs were just compiled outside.
     const { strip: _, ...tools } = there.inputs.tools;
     for (const [tool, version] of Object.entries(tools)) {
       if (here.inputs.tools[tool] !== version) expect(stdout).toContain(tool);
@@ -216,7 +216,7 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
     let alpine: AlpineBase;
     let tiny: string[];
 
-    /** Packages that the Dockerfile takes from Alpine. */
+    /** Packages of Alpine in the Dockerfile. */
     const asked = () => {
       const dockerfile = readFileSync(join(PROJECT, 'Dockerfile'), 'utf8');
       return (/apk add[^\\]*((?:\\\n +[a-z0-9_-]+ )+)/.exec(dockerfile)?.[1] ?? '')

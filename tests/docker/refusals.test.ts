@@ -13,7 +13,7 @@ beforeEach(async () => {
   return () => rm(bin, { recursive: true, force: true });
 });
 
-/** What a build in Docker says where only these programs are on PATH. */
+/** Returns the error of a build in Docker with only these programs on PATH. */
 const build = () =>
   execa(process.execPath, ['tasks/qx-build.ts', 'docker', '--', 'iso'], {
     cwd: PROJECT,

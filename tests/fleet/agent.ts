@@ -8,17 +8,17 @@ import { type Clock, systemClock } from '../../apps/watch/clock.ts';
 import { FakeHost } from './fake-host.ts';
 
 export interface AgentOptions {
-  /** What its host keeps over a restart lies here. */
+  /** Folder with the persistent files of its host. */
   readonly folder: string;
   /** Its number in the fleet, from 0. */
   readonly index: number;
-  /** Virtual machines of its host in the beginning. */
+  /** Initial number of virtual machines of its host. */
   readonly vms: number;
   readonly random: () => number;
   readonly log: (line: string) => void;
 }
 
-/** The agent of a host that is not there: all that speaks to the control plane, and does what it wants, is the real one. */
+/** The agent of a simulated host: communication and the execution of tasks are the real code. */
 export class FleetAgent {
   readonly host: FakeHost;
   readonly #options: AgentOptions;
@@ -34,17 +34,17 @@ export class FleetAgent {
     this.host.onChange = () => this.#membership?.changed();
   }
 
-  /** As the control plane knows it; empty before it has joined. */
+  /** Id of the node in the control plane; empty before it has joined. */
   get nodeId(): string {
     return this.#nodeId;
   }
 
-  /** Whether the agent runs, and holds itself for connected. */
+  /** Whether the agent runs and is connected, by its own state. */
   get isConnected(): boolean {
     return this.#membership?.status.state === 'connected';
   }
 
-  /** What is wrong, in the agent's own words. */
+  /** The agent's description of its problem. */
   get problem(): string {
     const { state, problem } = this.#membership?.status ?? { state: 'not running', problem: null };
     return problem === null ? state : `${state}: ${problem}`;
@@ -83,7 +83,7 @@ export class FleetAgent {
     this.#nodeId = joined?.nodeId ?? '';
   }
 
-  /** The agent is gone, in the middle of whatever it does; what its host has stays. */
+  /** Ends the agent abruptly; the state of its host stays. */
   async kill(): Promise<void> {
     this.#life.abort();
     const membership = this.#membership;
@@ -91,13 +91,13 @@ export class FleetAgent {
     await membership?.finished;
   }
 
-  /** The host has another address from now on. */
+  /** Changes the host's address. */
   changeAddress(address: string): void {
     this.host.address = address;
     this.#membership?.addressChanged();
   }
 
-  /** Somebody sets the host's clock. @param ahead milliseconds */
+  /** Sets the host's clock. @param ahead milliseconds */
   setClock(ahead: number): void {
     this.#ahead = ahead;
   }

@@ -5,23 +5,23 @@ import type { FleetAgent } from './agent.ts';
 import { addressOf } from './fake-host.ts';
 import type { Plane } from './plane.ts';
 
-/** What happens to a fleet, and how often. Rates are per second, of the whole fleet. */
+/** Faults and changes of a fleet. Rates are per second, for the whole fleet. */
 export interface ChaosOptions {
   /** Share of the agents that are killed and started again, 0 to 1, spread over the whole time. */
   readonly kill: number;
-  /** Virtual machines that move to another host. */
+  /** Rate of virtual machines that move to another host. */
   readonly moveVms: number;
-  /** Virtual machines that are switched on or off on their host. */
+  /** Rate of virtual machines that are switched on or off on their host. */
   readonly switchVms: number;
-  /** Hosts that get another address. */
+  /** Rate of hosts that get another address. */
   readonly addressChange: number;
-  /** Tasks that the control plane gives. */
+  /** Rate of tasks of the control plane. */
   readonly tasks: number;
-  /** Milliseconds by which clocks of hosts are set wrong at most, either way. */
+  /** Largest error of hosts' clocks, in milliseconds. */
   readonly clockSkew: number;
 }
 
-/** Nothing at all. */
+/** No faults. */
 export const CALM: ChaosOptions = {
   kill: 0,
   moveVms: 0,
@@ -31,12 +31,12 @@ export const CALM: ChaosOptions = {
   clockSkew: 0,
 };
 
-/** Milliseconds between two moments in which something may happen. */
+/** Milliseconds between two moments at which faults occur. */
 const TICK = 100;
 
 /**
- * Lets things happen to a fleet for a while. Afterwards every agent runs, and all is as hosts say.
- * @param milliseconds how long
+ * Injects faults into a fleet for a time. Afterwards every agent runs.
+ * @param milliseconds duration
  */
 export async function rage(
   { agents, plane, random }: { agents: readonly FleetAgent[]; plane: Plane; random: Random },
@@ -81,7 +81,7 @@ export async function rage(
   await Promise.all(down);
 }
 
-/** Agents that are down: they are not killed twice. */
+/** Agents that were killed and are not yet restarted. */
 const dead = new WeakSet<FleetAgent>();
 
 async function killAndRestart(agent: FleetAgent, pause: number): Promise<void> {
@@ -94,7 +94,7 @@ async function killAndRestart(agent: FleetAgent, pause: number): Promise<void> {
   dead.delete(agent);
 }
 
-/** As a migration: for a moment both hosts may know of it, or none. */
+/** Moves a virtual machine like a migration: for a moment both hosts or none may have it. */
 function moveVm(from: FleetAgent, to: FleetAgent, random: Random): void {
   const vm = anyOf([...from.host.vms.values()], random);
   if (vm === undefined || from === to) return;

@@ -1,14 +1,14 @@
 import { parseArgs } from 'node:util';
 import { CALM, type ChaosOptions } from './chaos.ts';
 
-/** What `qx-fleet` is asked to do. */
+/** Options of `qx-fleet`. */
 export interface Wanted {
-  /** Whether the control plane is the real one, with PostgreSQL, etcd and Redis, in place of one in memory. */
+  /** Whether to use the real control plane, with PostgreSQL, etcd and Redis, instead of the one in memory. */
   readonly real: boolean;
   readonly agents: number;
-  /** Of each host. */
+  /** Virtual machines of each host. */
   readonly vms: number;
-  /** Milliseconds for which things happen. */
+  /** Milliseconds for which faults are injected. */
   readonly duration: number;
   readonly seed: number;
   readonly chaos: ChaosOptions;
@@ -18,8 +18,8 @@ export const USAGE = `qx-fleet [--real] [--agents 1000] [--vms 50] [--for 30s] [
          [--address-change 2/min] [--tasks 5/s] [--clock-skew 90s]`;
 
 /**
- * Reads the command line of `qx-fleet`.
- * @param args what follows the program's name
+ * Parses the command line of `qx-fleet`.
+ * @param args arguments after the program's name
  * @throws Error that says which option is wrong
  */
 export function parseFleetArguments(args: readonly string[]): Wanted {

@@ -15,7 +15,7 @@ import { systemClock } from '../../apps/watch/clock.ts';
 
 const GIB = 2 ** 30;
 
-/** What all hosts of a fleet have in common. */
+/** Settings shared by all hosts of a fleet. */
 const HOST: Omit<Host, 'hostname'> = {
   product: 'Quantix-OS',
   version: '1.0.0',
@@ -38,23 +38,23 @@ const HOST: Omit<Host, 'hostname'> = {
   nics: [],
 };
 
-/** A host that is not there: its virtual machines and pools are what is written down here. */
+/** A simulated host: its virtual machines and pools are fields of this object. */
 export class FakeHost {
   readonly name: string;
   readonly vms = new Map<string, Vm>();
   readonly pools: readonly Pool[];
   address: string;
-  /** Gets to know of each change, as the agent does of libvirt's events. */
+  /** Called on each change, as the agent is on libvirt's events. */
   onChange = (): void => undefined;
   /**
-   * Gets milliseconds from a look at the address, after which a heartbeat goes out, to the next one at the virtual machines,
-   * which follows its answer.
+   * Receives the milliseconds from reading the address, before a heartbeat is sent, to reading the virtual machines,
+   * after its answer.
    */
   onHeartbeat = (_milliseconds: number): void => undefined;
   #lookedAt: number | undefined;
   #bootId: string = randomUUID();
 
-  /** @param index from 0, of which name and address are made */
+  /** @param index from 0; it determines name and address */
   constructor(index: number, vms: number) {
     this.name = `host-${index}`;
     this.address = addressOf(index);
@@ -62,7 +62,7 @@ export class FakeHost {
     for (let number = 0; number < vms; number += 1) this.put(vmOf(`vm-${index}-${number}`));
   }
 
-  /** What the agent's client asks. */
+  /** The facts that the agent reads. */
   get facts(): Facts {
     return {
       managementAddress: async () => {
@@ -83,14 +83,14 @@ export class FakeHost {
     };
   }
 
-  /** What its agent would report of it now, as hashes. @param form see `StateHash.form` */
+  /** Returns the hashes of the state that its agent would report now. @param form see `StateHash.form` */
   async hash(form: number): Promise<{ vms: string; pools: string }> {
     const { facts } = this;
     const options = { facts, log: () => undefined, clock: systemClock };
     return stateHash(await takeSnapshot(options, new VmMessages()), form);
   }
 
-  /** Verbs of virtual machines, done at once. */
+  /** Commands for virtual machines, carried out at once. */
   get executors(): Partial<Record<Verb, Executor>> {
     const to = (state: VmState): Executor => ({
       objectOf: idOf,
@@ -106,19 +106,19 @@ export class FakeHost {
     return { startVm: to('running'), shutdownVm: to('shutoff'), stopVm: to('shutoff') };
   }
 
-  /** A virtual machine comes, or becomes another one. */
+  /** Adds or replaces a virtual machine. */
   put(vm: Vm): void {
     this.vms.set(vm.id, vm);
     this.onChange();
   }
 
-  /** A virtual machine goes. */
+  /** Removes a virtual machine. */
   remove(id: string): void {
     this.vms.delete(id);
     this.onChange();
   }
 
-  /** The machine boots anew; what it has is as it was. */
+  /** Restarts the machine; its state stays. */
   reboot(): void {
     this.#bootId = randomUUID();
   }
@@ -128,7 +128,7 @@ function idOf({ verb }: Task): string {
   return verb.value !== undefined && 'vmId' in verb.value ? verb.value.vmId : '';
 }
 
-/** In 10.0.0.0/8; one address for each number below 2^24. */
+/** Returns an address in 10.0.0.0/8, a different one for each number below 2^24. */
 export function addressOf(number: number): string {
   return `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`;
 }

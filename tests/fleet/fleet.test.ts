@@ -9,7 +9,7 @@ import { findDifferences, untilRight } from './oracle.ts';
 import type { Plane } from './plane.ts';
 import { StackPlane } from './stack-plane.ts';
 
-/** Milliseconds: for as long as agents wait between two heartbeats, and then some. */
+/** Milliseconds: somewhat more than the time between two heartbeats. */
 const PATIENCE = 60_000;
 
 const CHAOS: ChaosOptions = {
@@ -21,7 +21,7 @@ const CHAOS: ChaosOptions = {
   clockSkew: 90_000,
 };
 
-/** Thirty agents join, then everything happens to them, and to the control plane what is done meanwhile; in the end all is right. */
+/** Thirty agents join, then faults are injected into them and the control plane; in the end all records are correct. */
 async function expectRightAfterChaos(
   plane: Plane,
   meanwhile: () => Promise<void> = async () => undefined,
@@ -40,7 +40,7 @@ async function expectRightAfterChaos(
   ]);
 }
 
-test('thirty agents that are killed, whose machines move and are switched, whose addresses change and clocks are wrong end with all of it told to a control plane in memory', async () => {
+test('thirty agents with crashes, moving machines, changing addresses and wrong clocks end with a correct state in a control plane in memory', async () => {
   const memory = await ControlPlane.open();
   memory.interval = 1;
   try {
@@ -59,7 +59,7 @@ test(
   4 * PATIENCE,
 );
 
-test('the command line of qx-fleet says what happens, and what is wrong with it', () => {
+test('the command line of qx-fleet reports events and errors', () => {
   const words = ['--agents', '100', '--kill', '10%', '--move-vms', '5/s', '--clock-skew', '90s'];
   expect(parseFleetArguments([...words, '--address-change', '2/min'])).toEqual({
     ...{ real: false, agents: 100, vms: 50, duration: 30_000, seed: 1 },

@@ -5,20 +5,20 @@ import pLimit from 'p-limit';
 import { FleetAgent } from './agent.ts';
 import type { Plane } from './plane.ts';
 
-/** Hosts that join, start or end at the same time: each joins with a new key. */
+/** Number of hosts that join, start or end at the same time; each joins with a new key. */
 const AT_ONCE = 32;
 
 export interface FleetOptions {
   readonly agents: number;
   /** Virtual machines of each host. */
   readonly vms: number;
-  /** 0 to 1, as `Math.random`: by 0, nobody waits for the sake of others. */
+  /** Random numbers from 0 to 1; with 0, agents do not delay their requests. */
   readonly random?: () => number;
-  /** Gets what agents log, with the name of the host. */
+  /** Receives the log of agents, with the name of the host. */
   readonly log?: (line: string) => void;
 }
 
-/** Many agents in one process, with hosts that are not there. Disposing of it ends them and removes what they kept. */
+/** Many agents of simulated hosts in one process. Disposing of it ends them and removes their files. */
 export class Fleet implements AsyncDisposable {
   readonly agents: readonly FleetAgent[];
   readonly #folder: string;
@@ -28,7 +28,7 @@ export class Fleet implements AsyncDisposable {
     this.agents = agents;
   }
 
-  /** Starts agents that have not joined anything. */
+  /** Starts agents that have not joined a control plane. */
   static async start(options: FleetOptions): Promise<Fleet> {
     const { agents: count, vms, random = Math.random, log } = options;
     const folder = await mkdtemp(join(tmpdir(), 'quantix-fleet-'));
@@ -42,7 +42,7 @@ export class Fleet implements AsyncDisposable {
     return fleet;
   }
 
-  /** All join a control plane, each by a token of its own. @throws AgentError */
+  /** Joins all agents to a control plane, each with its own token. @throws AgentError */
   async join(plane: Plane): Promise<void> {
     await this.#each(async (agent) => agent.join(plane.origin, await plane.token()));
   }

@@ -9,10 +9,10 @@ import { untilRight } from './oracle.ts';
 import type { Plane } from './plane.ts';
 import { StackPlane } from './stack-plane.ts';
 
-/** Milliseconds until everything has to be right: some heartbeats. */
+/** Milliseconds until all records must be correct: some heartbeats. */
 const PATIENCE = 120_000;
 
-/** What happens to a fleet and its control plane, and whether all is right afterwards. */
+/** Runs faults on a fleet and its control plane, and checks the records afterwards. */
 async function tellStory(fleet: Fleet, plane: Plane, wanted: Wanted): Promise<void> {
   const { agents } = fleet;
   const { chaos, duration, real } = wanted;
@@ -29,7 +29,7 @@ async function tellStory(fleet: Fleet, plane: Plane, wanted: Wanted): Promise<vo
   console.log(`${resident.toFixed(0)} MiB of memory${real ? '' : ', with the control plane'}`);
 }
 
-/** `qx-fleet`: the story, or as much of it as there was until the signal. */
+/** `qx-fleet`: all of the run, or the part until the signal. */
 async function runFleet(plane: Plane, wanted: Wanted, signal: AbortSignal): Promise<void> {
   await using fleet = await Fleet.start(wanted);
   const told = Promise.withResolvers<void>();

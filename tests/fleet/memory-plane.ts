@@ -2,7 +2,7 @@ import { timestampMs } from '@bufbuild/protobuf/wkt';
 import type { ControlPlane } from '../control-plane/control-plane.ts';
 import type { Plane, Recorded } from './plane.ts';
 
-/** A control plane in memory, as one that a fleet can be tried against. */
+/** A control plane in memory to test a fleet against. */
 export class MemoryPlane implements Plane {
   readonly #plane: ControlPlane;
 
@@ -27,7 +27,7 @@ export class MemoryPlane implements Plane {
   }
 
   async contradictions(): Promise<string[]> {
-    // A ledger belongs to its node, and its hash is made when it is asked for.
+    // A ledger belongs to its node, and its hash is computed on request.
     return [];
   }
 

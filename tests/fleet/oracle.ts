@@ -6,12 +6,12 @@ import type { Plane } from './plane.ts';
 const FORM = 1;
 /** Milliseconds between two checks. */
 const LOOK = 250;
-/** Differences that are told, at most. */
+/** Most differences in a message. */
 const MOST_TOLD = 20;
 
 /**
- * What a control plane has wrong of a fleet in which nothing happens any more: nodes of which it has recorded something else
- * than their hosts have, nodes and objects of which no host knows, tasks that are open past their deadlines.
+ * Lists the errors in a control plane's records of an idle fleet: nodes whose records differ from
+ * the state of their hosts, nodes and objects of no host, tasks that are open past their deadlines.
  * @returns one line each; none if all is right
  */
 export async function findDifferences(
@@ -42,10 +42,10 @@ export async function findDifferences(
 }
 
 /**
- * Waits until a control plane has all of a fleet right.
+ * Waits until a control plane's records of a fleet are correct.
  * @param patience milliseconds
- * @returns milliseconds that it took
- * @throws an error that names differences, if it takes longer
+ * @returns the milliseconds that it took
+ * @throws Error that lists differences if it takes longer
  */
 export async function untilRight(
   agents: readonly FleetAgent[],

@@ -1,31 +1,31 @@
-/** Hashes of what is recorded or reported of a node; see `StateHash`. */
+/** Hashes of the recorded or reported state of a node; see `StateHash`. */
 export interface Hashes {
   readonly vms: string;
   readonly pools: string;
 }
 
-/** What a control plane has recorded of one node. */
+/** The record of one node in a control plane. */
 export interface Recorded extends Hashes {
   readonly managementAddress: string;
 }
 
-/** What a fleet needs of a control plane, and what it is judged by. */
+/** The functions of a control plane that a fleet needs, and those that check its records. */
 export interface Plane {
   /** `https://host:port`. */
   readonly origin: string;
-  /** A join token that nobody has used. */
+  /** Creates a join token. */
   token(): Promise<string>;
-  /** All nodes, by their ids. @param form of the hashes; see `StateHash.form` */
+  /** Reads all nodes by id. @param form of the hashes; see `StateHash.form` */
   recorded(form: number): Promise<ReadonlyMap<string, Recorded>>;
   /**
-   * What it has recorded that cannot be, in words: of what no host told, twice of one virtual machine, not as the hash says
-   * that it gives out. Asked when all else is right.
+   * Describes impossible records: of objects that no host reported, of one virtual machine twice, or inconsistent with
+   * the published hash. Called when all other records are correct.
    */
   contradictions(): Promise<readonly string[]>;
-  /** Has a virtual machine's node do something to it within a minute; nothing comes of one that is not recorded. */
+  /** Gives a virtual machine's node a task for it, with a deadline of a minute; no effect if it is not recorded. */
   act(nodeId: string, verb: 'startVm' | 'shutdownVm', vmId: string): Promise<void>;
-  /** Tasks whose deadline has passed, and which nobody has ended; their ids. */
+  /** Ids of tasks that are open past their deadline. */
   overdue(): Promise<readonly string[]>;
-  /** Tasks that are not ended. */
+  /** Number of open tasks. */
   openTasks(): Promise<number>;
 }

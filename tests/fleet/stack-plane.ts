@@ -19,7 +19,7 @@ import { startRedis } from '../../tasks/control-plane/redis.ts';
 import { makeServicesFolder } from '../../tasks/control-plane/service.ts';
 import type { Plane, Recorded } from './plane.ts';
 
-/** Seconds: as short as etcd allows, so that a program that was killed is followed soon. */
+/** Seconds; the shortest that etcd allows, so that a killed program is replaced soon. */
 const LEADERSHIP = { lease: 3, renewEvery: 1, stepDownAfter: 2 };
 
 /** Clock ticks a second of /proc/PID/stat (proc(5)), the same on every x86. */
@@ -27,7 +27,7 @@ const TICKS = 100;
 
 const ACTIONS = { startVm: 'start', shutdownVm: 'shutdown' } as const;
 
-/** A fleet's control plane as it is: the program, with PostgreSQL, etcd and Redis of this host. */
+/** The real control plane for a fleet: the program, with PostgreSQL, etcd and Redis of this host. */
 export class StackPlane implements Plane, AsyncDisposable {
   readonly origin: string;
   readonly #parts: Parts;
@@ -124,7 +124,7 @@ export class StackPlane implements Plane, AsyncDisposable {
     return rows.length;
   }
 
-  /** The power state in a virtual machine's row; undefined if there is none. */
+  /** Reads the recorded power state of a virtual machine; undefined if it is not recorded. */
   async powerState(vmId: string): Promise<string | undefined> {
     const { rows } = await this.#client.query<{ power_state: string }>(
       'SELECT power_state FROM virtual_machines WHERE id = $1',
@@ -133,7 +133,7 @@ export class StackPlane implements Plane, AsyncDisposable {
     return rows[0]?.power_state;
   }
 
-  /** How many nodes have sent a full state since then, by the clock of the database. */
+  /** Counts the nodes that have sent a full state since a time of the database's clock. */
   async fullStatesSince(moment: Date): Promise<number> {
     const { rows } = await this.#client.query(
       'SELECT node_id FROM node_states WHERE full_state_at >= $1',
@@ -142,7 +142,7 @@ export class StackPlane implements Plane, AsyncDisposable {
     return rows.length;
   }
 
-  /** Ends the program as a cut of power would, and starts it anew. */
+  /** Kills the program and starts it again. */
   async killAndRestart(): Promise<void> {
     this.#program.kill('SIGKILL');
     await this.#program.ended;
@@ -150,7 +150,7 @@ export class StackPlane implements Plane, AsyncDisposable {
     this.#program = await startAt(folder, addresses, port);
   }
 
-  /** Seconds of a processor that the program took so far, and its resident memory in bytes. */
+  /** Reads the processor time of the program in seconds, and its resident memory in bytes. */
   async usage(): Promise<{ cpu: number; memory: number }> {
     const { pid } = this.#program;
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
@@ -163,7 +163,7 @@ export class StackPlane implements Plane, AsyncDisposable {
     return { cpu: (Number(user) + Number(system)) / TICKS, memory: kilobytes * 1024 };
   }
 
-  /** What the program logged last. */
+  /** Returns the end of the program's log. */
   lastWords(): Promise<string> {
     return this.#program.lastWords();
   }
@@ -173,7 +173,7 @@ export class StackPlane implements Plane, AsyncDisposable {
     await this.#ending.disposeAsync();
   }
 
-  /** Virtual machines that are recorded on another node than the one that told of them last, and those that nobody told of. */
+  /** Lists virtual machines that are recorded on a node other than the last that reported them, or that no node reported. */
   async #misplaced(): Promise<string[]> {
     const { rows } = await this.#client.query<{ line: string }>(`
       SELECT 'VM ' || vm_id || ' is not on its node ' || reported_vms.node_id AS line
@@ -188,7 +188,7 @@ export class StackPlane implements Plane, AsyncDisposable {
   }
 }
 
-/** What a control plane was started with. */
+/** The settings of a running control plane. */
 interface Parts {
   readonly folder: string;
   readonly addresses: ServiceAddresses;

@@ -12,7 +12,7 @@ const DATABASES = [
 const SUITES = ['trixie', 'v3.24'] as const;
 const SOURCES = ['openssl', 'util-linux', 'lvm2', 'linux'] as const;
 
-/** Databases of advisories: what is found in one can be shown on a terminal, and compared. */
+/** Databases of advisories: every accepted advisory can be printed on a terminal, and compared. */
 export const advisories: Target = {
   name: 'advisories',
   once(random) {
@@ -45,7 +45,7 @@ const REVIEWS = Buffer.from(`- id: CVE-2026-1001
 - {id: CVE-2026-1002, package: openssl, state: in_triage, reason: *why, date: 2026-11-01, reviewer: B}
 `);
 
-/** Files of reviews: what is taken has an end, and words that a terminal shows. */
+/** Files of reviews: an accepted review has an end date, and text that is safe on a terminal. */
 export const reviews: Target = {
   name: 'reviews',
   once(random) {

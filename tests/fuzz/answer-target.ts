@@ -20,7 +20,7 @@ configuration:
 report: https://qvdc.example/installed
 `);
 
-/** Answer files: what is taken names a disk, and nothing of it breaks a line of a file that is made from it. */
+/** Answer files: an accepted one names a disk, and none of its values breaks a line of the files made from it. */
 export const answer: Target = {
   name: 'answer',
   async once(random) {

@@ -6,7 +6,7 @@ import type { Random } from './random.ts';
 import type { Target } from './target.ts';
 
 const PASSPHRASE = 'correct horse';
-/** The least memory that the format allows. */
+/** The smallest memory parameter that the format allows. */
 const COST = 10;
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -44,7 +44,7 @@ function sha256(bytes: Buffer): Buffer {
   return createHash('sha256').update(bytes).digest();
 }
 
-/** What a backup seals, with this text as its manifest. */
+/** Makes the plain content of a backup with this text as its manifest. */
 function contentWith(manifest: Buffer): Buffer {
   const length = Buffer.alloc(4);
   length.writeUInt32BE(manifest.length);
@@ -52,8 +52,8 @@ function contentWith(manifest: Buffer): Buffer {
 }
 
 /**
- * Backups: one that was changed anywhere gives nothing, one that is sealed rightly may hold anything.
- * Some come as they were made: each has a random salt, so no seed is sure to leave one unchanged.
+ * Backups: a changed one is refused; the content of one with a valid seal may be anything.
+ * Some are unchanged on purpose: each has a random salt, so no seed is sure to leave one unchanged.
  */
 export const backup: Target = {
   name: 'backup',

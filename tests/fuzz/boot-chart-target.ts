@@ -9,7 +9,7 @@ const LOG = Buffer.from(
 
 const bars = z.array(z.object({ from: z.number().nonnegative(), to: z.number().nonnegative() }));
 
-/** What a machine writes to its serial port: whatever it is, no bar is of negative length, and the drawings are plain. */
+/** Output of a serial port: no bar has a negative length, and the drawings contain no markup from it. */
 export const bootChart: Target = {
   name: 'boot chart',
   once(random) {

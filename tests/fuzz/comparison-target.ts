@@ -31,7 +31,7 @@ async function contentOf(bytes: Buffer): Promise<Content> {
 
 const sound = await contentOf(tar);
 
-/** What is in the tar, but for a hostile value of an attribute and hostile texts. */
+/** The content of the tar, without a hostile attribute value and hostile texts. */
 function hostileContent(random: Random): Content {
   const value = mutate(Buffer.from(CAPABLE, 'hex'), random).toString('hex');
   const nodes = (sound.parts.get('rootfs') ?? []).map((node) =>
@@ -42,7 +42,7 @@ function hostileContent(random: Random): Content {
   return { ...sound, settings, parts: new Map([['rootfs', nodes]]) };
 }
 
-/** A root filesystem as a tar: what could be read of it is compared, and what differs can be told and summed up. */
+/** A root filesystem as a tar: its readable part is compared, and the differences can be printed and counted. */
 export const comparison: Target = {
   name: 'comparison',
   async once(random) {

@@ -37,7 +37,7 @@ function installed(random: Random): Promise<Installed> {
   return disk;
 }
 
-/** A device some of whose bytes are others. */
+/** A device with some changed bytes. */
 function patched(device: BlockDevice, at: number, bytes: Buffer): BlockDevice {
   return {
     sectorSize: device.sectorSize,
@@ -53,7 +53,7 @@ function patched(device: BlockDevice, at: number, bytes: Buffer): BlockDevice {
   };
 }
 
-/** Bytes from a place, mutated and of the length that they had. */
+/** Returns the mutated bytes of a range, with their length unchanged. */
 async function damaged(
   device: BlockDevice,
   { at, length }: { at: number; length: number },
@@ -64,7 +64,7 @@ async function damaged(
   return bytes;
 }
 
-/** Partition tables, half of them with the sums that they need: what is believed lies on the disk, in whole sectors, apart. */
+/** Partition tables, half of them with valid checksums: accepted partitions are on the disk, sector-aligned and disjoint. */
 export const gpt: Target = {
   name: 'gpt',
   async once(random) {
@@ -97,7 +97,7 @@ function seal(bytes: Buffer, sectorSize: number): void {
   header.writeUInt32LE(crc32(header.subarray(0, size)), 16);
 }
 
-/** EFI partitions: what is found lies in them. */
+/** EFI partitions: files that are found are within them. */
 export const fat32: Target = {
   name: 'fat32',
   async once(random) {
@@ -118,7 +118,7 @@ export const fat32: Target = {
   },
 };
 
-/** GRUB's environments: what is taken for a boot state is one. */
+/** GRUB's environments: an accepted boot state is valid. */
 export const bootState: Target = {
   name: 'boot-state',
   once(random) {
@@ -139,7 +139,7 @@ export const bootState: Target = {
   },
 };
 
-/** Trailers of slots, half of them with the sum that they need. */
+/** Trailers of slots, half of them with a valid checksum. */
 export const slotTrailer: Target = {
   name: 'slot-trailer',
   async once(random) {
@@ -162,7 +162,7 @@ export const slotTrailer: Target = {
   },
 };
 
-/** Entries of a firmware's boot menu: one that can be read and names a file of a partition is written the same again. */
+/** Entries of a firmware's boot menu: an accepted one that names a file of a partition is formatted unchanged. */
 export const loadOption: Target = {
   name: 'load-option',
   async once(random) {
@@ -186,7 +186,7 @@ export const loadOption: Target = {
   },
 };
 
-/** Lists of a medium's files: refused in words, or read as what is written the same again. */
+/** Lists of a medium's files: an accepted one is formatted unchanged. */
 export const mediumFiles: Target = {
   name: 'medium-files',
   async once(random) {

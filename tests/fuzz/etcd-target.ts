@@ -39,7 +39,7 @@ const changes = toBinary(
   create(WatchResponseSchema, { header, events: [{ kv }, { type: 1, kv }] }),
 );
 
-/** Answers of etcd: what is no message of its protocol, the transport refuses. */
+/** Answers of etcd: the transport refuses what is not a message of its protocol. */
 export const etcd: Target = {
   name: 'etcd',
   once(random) {

@@ -13,10 +13,10 @@ const LINES = Buffer.from(
   ].join('\n'),
 );
 
-/** What GitHub may obey: an annotation, and nothing besides on its line. */
+/** The only commands for GitHub: an annotation alone on its line. */
 const ANNOTATION = /^::(?:error|warning) [^\n\r:]*::[^\n\r]*$/;
 
-/** Events of a build: whatever they say, GitHub obeys only the annotations made of them. */
+/** Events of a build: whatever they contain, the only commands for GitHub are the annotations made from them. */
 export const events: Target = {
   name: 'events',
   async once(random) {

@@ -7,7 +7,7 @@ const root = await makeCertificate({ name: 'root', isAuthority: true });
 const own = await makeCertificate({ by: root });
 const content = Buffer.from(`${own.pem}${root.pem}\f${own.key}`);
 
-/** Certificates with their keys, as people give them: what is taken has a name, and is valid now. */
+/** Certificates and keys from operators: an accepted certificate has a name, and is valid now. */
 export const givenCertificates: Target = {
   name: 'given-certificate',
   async once(random) {

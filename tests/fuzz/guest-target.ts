@@ -8,7 +8,7 @@ const DEFINITION = Buffer.from(
     "<seclabel type='static' model='dac'><label>+7:+7</label></seclabel></domain>",
 );
 
-/** Definitions of guests: whatever they hold, a policy is one of those there are, and a user is given once. */
+/** Definitions of guests: whatever they contain, the policy is a known one, and each user appears once. */
 export const guest: Target = {
   name: 'guest',
   once(random) {

@@ -28,7 +28,7 @@ function path(random: Random): string {
 }
 
 /**
- * A tar whose headers and checksums are right, and whose names, types, links and order are not to be trusted.
+ * A tar with correct headers and checksums, and hostile names, types, links and order.
  */
 export function hostileTar(random: Random): Buffer {
   const entries = Array.from({ length: 1 + random.below(5) }, () => entry(random));

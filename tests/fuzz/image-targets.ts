@@ -33,7 +33,7 @@ const linked = treeOf(...entries, hardlink('bin/link', 'bin/tool'));
 
 let made: { squashfs: Buffer; fat: Buffer; iso: Buffer } | undefined;
 
-/** Images as tools make them, tables and all uncompressed so that changes reach the parser. */
+/** Images made by tools, completely uncompressed so that changes reach the parser. */
 function images(): { squashfs: Buffer; fat: Buffer; iso: Buffer } {
   if (made !== undefined) return made;
   const folder = mkdtempSync(join(tmpdir(), 'quantix-fuzz-'));
@@ -59,7 +59,7 @@ function images(): { squashfs: Buffer; fat: Buffer; iso: Buffer } {
   return made;
 }
 
-/** A squashfs: it is read whole, and what could be read is compared with what was meant. */
+/** A squashfs: it is read completely, and its readable part is compared with the tree. */
 export const squashfs: Target = {
   name: 'squashfs',
   async once(random) {
@@ -95,7 +95,7 @@ export const fat: Target = {
   },
 };
 
-/** An ISO; the changes are made where its directories are. */
+/** An ISO with changes in its directories. */
 export const iso: Target = {
   name: 'iso',
   once(random) {

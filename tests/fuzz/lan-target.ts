@@ -10,7 +10,7 @@ const QUESTION = formatLanDatagram({
   port: 0,
 });
 
-/** Datagrams of the LAN: what is taken for one is written again as it came. */
+/** Datagrams of the LAN: an accepted one is formatted unchanged. */
 export const lan: Target = {
   name: 'lan',
   once(random) {
@@ -36,7 +36,7 @@ const WEB = {
   autostart: false,
 } as const;
 
-/** What virsh tells of guests, whose agents choose a part of it: numbers and addresses come out, or nothing. */
+/** Output of virsh about guests, partly chosen by their agents: the result has numbers and addresses, or nothing. */
 export const statistics: Target = {
   name: 'statistics',
   once(random) {

@@ -21,7 +21,7 @@ import { mutate } from './mutate.ts';
 import type { Random } from './random.ts';
 import type { Target } from './target.ts';
 
-/** What the kernel and the disks of a machine tell, in short. */
+/** Texts of the kernel and the disks of a machine, shortened. */
 const TOLD = {
   stat: 'cpu  100 0 50 800 50 0 0 0 30 0\ncpu0 1 2 3 4\n',
   cpuinfo: 'processor\t: 0\nmodel name\t: A  B\ncpu MHz\t\t: 2595.1\nflags\t\t: fpu vmx\n\n',
@@ -45,11 +45,11 @@ const TOLD = {
   image: `QFI\xfb\0\0\0\x03${'\0'.repeat(20)}\0\x10\0\0`,
 } as const;
 
-/** What each parser gives, whatever it was given. */
+/** The expected shape of each parser's result, for any input. */
 const vitals = hostSchema.pick({ uptime: true, load: true, memory: true, cpuUsage: true });
 const texts = z.array(z.string());
 
-/** Files of /proc and /sys, heads of disks and images: their parsers refuse nothing, and make sense of what they can. */
+/** Files of /proc and /sys, heads of disks and images: their parsers refuse nothing, and skip what they cannot parse. */
 export const machine: Target = {
   name: 'machine',
   once(random) {

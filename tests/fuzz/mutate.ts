@@ -1,6 +1,6 @@
 import type { Random } from './random.ts';
 
-/** Bytes that parsers trip over: separators, ends, huge numbers, ways out of a tree. */
+/** Bytes that are difficult for parsers: separators, terminators, huge numbers, paths out of a tree. */
 const TOKENS = [
   '\0',
   '\n',
@@ -81,7 +81,7 @@ const CHANGES = [
   truncate,
 ] as const;
 
-/** A copy of some bytes with one to four things changed. */
+/** Returns a copy of some bytes with one to four changes. */
 export function mutate(original: Uint8Array, random: Random): Buffer {
   let bytes = Buffer.from(original);
   for (let left = 1 + random.below(4); left > 0 && bytes.length > 0; left -= 1) {
@@ -90,7 +90,7 @@ export function mutate(original: Uint8Array, random: Random): Buffer {
   return bytes;
 }
 
-/** The same, but one in eight is the original: for what is signed, where a change is never taken. */
+/** The same, but one in eight is unchanged: for signed input, where a change is never accepted. */
 export function mutateMost(original: Uint8Array, random: Random): Buffer {
   return random.below(8) === 0 ? Buffer.from(original) : mutate(original, random);
 }

@@ -5,7 +5,7 @@ import type { Target } from './target.ts';
 
 const BLOB = Buffer.from('programs');
 
-/** A Node that programs are put into: what comes out holds them, whatever the file said. */
+/** A Node into which programs are injected: the result contains them, whatever the file contained. */
 export const node: Target = {
   name: 'node',
   once(random) {

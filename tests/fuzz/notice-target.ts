@@ -6,7 +6,7 @@ const NOTICE = Buffer.from(
   'etcd did not become ready: it was set aside as /var/lib/etcd/damaged – ü\n',
 );
 
-/** Notices of services: whatever they hold, what is shown is one line of text that a database takes. */
+/** Notices of services: whatever they contain, the result is one line of text that a database accepts. */
 export const notice: Target = {
   name: 'notice',
   once(random) {

@@ -9,7 +9,7 @@ const KEYS = Buffer.from(
   ].join('\n'),
 );
 
-/** Lines of authorized_keys: what is taken for a key is one line, and has a fingerprint as ssh-keygen writes it. */
+/** Lines of authorized_keys: an accepted key is one line, and has the fingerprint that ssh-keygen prints. */
 export const publicKey: Target = {
   name: 'public-key',
   once(random) {

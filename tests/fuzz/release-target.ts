@@ -40,7 +40,7 @@ const list = Buffer.from(
   }),
 );
 
-/** Lists of what a release consists of. */
+/** Lists of the files of a release. */
 export const releaseFiles: Target = {
   name: 'release files',
   once(random) {
@@ -64,7 +64,7 @@ const provenance = Buffer.from(
   }),
 );
 
-/** Provenances, by which a release is made again: what they name becomes words of command lines. */
+/** Provenances, from which a release is rebuilt: their fields become arguments of commands. */
 export const provenances: Target = {
   name: 'provenance',
   once(random) {

@@ -15,7 +15,7 @@ const outputs = [
 ];
 const good = sealEntry(step, { seconds: 4.5, outputs }, secret);
 
-/** Entries of a remote cache: whatever a server makes of them, what is believed is what was signed. */
+/** Entries of a remote cache: however a server changes them, only signed content is accepted. */
 export const remoteCache: Target = {
   name: 'remote-cache',
   once(random) {

@@ -31,7 +31,7 @@ const sshsig = await signSsh(BYTES, signer);
 const armoured = sshsig.split('\n').slice(1, -2).join('');
 const line = Buffer.from(`${sshKeyLine(trusted.key)} who signs\n`);
 
-/** Lists of checksums: what is taken names files of the folder only, and is the same after it was written and read again. */
+/** Lists of checksums: an accepted one names only files of the folder, and is the same after formatting and parsing. */
 export const checksums: Target = {
   name: 'checksums',
   once(random) {
@@ -44,7 +44,7 @@ export const checksums: Target = {
   },
 };
 
-/** Signatures and keys of minisign: what is by the key is what the key has signed. */
+/** Signatures and keys of minisign: an accepted signature is one by the key. */
 export const minisign: Target = {
   name: 'minisign',
   once(random) {
@@ -89,7 +89,7 @@ const identities = Buffer.concat([
 ]);
 const signature = Buffer.concat([Buffer.of(14), sshString(sshSignatureBlob(Buffer.alloc(64, 7)))]);
 
-/** What an SSH agent answers. */
+/** Answers of an SSH agent. */
 export const sshAgent: Target = {
   name: 'ssh-agent',
   once(random) {

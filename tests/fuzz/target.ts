@@ -1,31 +1,31 @@
 import { ExplainedError } from '../../build/explained-error.ts';
 import { Random } from './random.ts';
 
-/** A parser under fire. */
+/** A parser to fuzz. */
 export interface Target {
   readonly name: string;
   /**
-   * Feeds the parser once with something it should not have to expect.
+   * Runs the parser once on hostile input.
    * Anything but a result, a `BuildError` or an `ExplainedError` is a finding.
    */
   once(random: Random): void | Promise<void>;
 }
 
-/** How a target stood it. */
+/** The result of fuzzing a target. */
 export interface Outcome {
   readonly runs: number;
-  /** Runs in which the parser took what it was given. */
+  /** Runs in which the parser accepted its input. */
   readonly accepted: number;
   readonly refused: number;
   /** Longest run, milliseconds of processor time. */
   readonly slowest: number;
 }
 
-/** Milliseconds of processor time after which a run counts as a hang: what else the machine does is none of it. */
+/** Milliseconds of processor time, which other processes do not affect, after which a run counts as a hang. */
 const HANG = 5000;
 
 /**
- * Fires at a target with one seed after the other.
+ * Fuzzes a target with one seed after the other.
  * @throws Error naming the seed that made it crash or hang; `once(new Random(seed))` repeats it
  */
 export async function fire(

@@ -97,7 +97,7 @@ const index: Target = {
 
 const tar = Buffer.concat([...dataTar(recipe.entries)]).subarray(0, -8192);
 
-/** A package whose hashes are right, whatever is in its data or its control part. */
+/** A package with valid hashes and any content of its data and control parts. */
 function resealed(random: Random): { bytes: Buffer; identity: string } {
   const layer = random.below(4);
   const content = layer === 0 ? tar : layer === 1 ? mutate(tar, random) : hostileTar(random);
@@ -136,7 +136,7 @@ function checkInside(entry: Entry): void {
 
 let folder: string | undefined;
 
-/** A folder for files that must be on disk; gone when the process ends. */
+/** A folder for files that must be on disk; removed when the process ends. */
 function room(): string {
   if (folder !== undefined) return folder;
   const made = mkdtempSync(join(tmpdir(), 'quantix-fuzz-'));
@@ -150,7 +150,7 @@ const database = Buffer.from(
     `F:\nR:x\nZ:${packed.identity}\nF:etc\nM:0:1:1777\nR:y\na:0:42:640:${packed.identity}\nZ:${packed.identity}\n\n`,
 );
 
-/** Installed databases; what is accepted must be the same after it was written and read again. */
+/** Installed databases; an accepted one must be the same after formatting and parsing. */
 const installed: Target = {
   name: 'installed',
   once(random) {
@@ -172,7 +172,7 @@ const VERSIONS = [
   '1.02',
 ] as const;
 
-/** Versions and dependencies; their order must be one. */
+/** Versions and dependencies; versions must be totally ordered. */
 const version: Target = {
   name: 'version',
   once(random) {
@@ -203,7 +203,7 @@ const IDENTITIES = [
   `X2${DIGEST.toString('hex')}`,
 ] as const;
 
-/** Identities of packages: what is accepted has one spelling, and that is accepted as it is. */
+/** Identities of packages: an accepted one has a single spelling, which is accepted unchanged. */
 const identity: Target = {
   name: 'identity',
   once(random) {

@@ -16,7 +16,7 @@ import type { Target } from './target.ts';
 const SPEC = toBinary(VmSpecSchema, FULL);
 const VOLUME = { path: '/data/volume', isDevice: false, format: 'raw' } as const;
 
-/** Specifications as they come from the wire: what is taken makes one domain, whatever its words are. */
+/** Specifications of virtual machines from the network: an accepted one gives one domain, whatever its texts are. */
 export const spec: Target = {
   name: 'spec',
   once(random) {
@@ -44,7 +44,7 @@ const JOURNAL = Buffer.from(
   '{"version":1,"tasks":[{"report":{"taskId":"9f1b2c3d-0000-4000-8000-00000000abcd","number":4,"state":"TASK_STATE_DONE"},"expiresAt":10,"told":true}]}',
 );
 
-/** The journal of tasks: what is taken is written as it was read. */
+/** The journal of tasks: an accepted one is formatted unchanged. */
 export const journal: Target = {
   name: 'journal',
   once(random) {
@@ -66,7 +66,7 @@ IMAGE.writeBigUInt64BE(1n << 30n, 24);
 
 const BACKING = Buffer.from('json:{"driver":"qcow2","file":{"driver":"file","filename":"/a/b"}}');
 
-/** Headers of images: one that has a backing file is never taken for one that has none. */
+/** Headers of images: an image with a backing file is never mistaken for one without. */
 export const qcow2: Target = {
   name: 'qcow2',
   once(random) {
@@ -88,7 +88,7 @@ const DEFINITIONS = Buffer.from(
   `${domainXml(checkSpec(FULL), { type: 'kvm', arch: 'x86_64', volumes: [VOLUME, VOLUME, undefined] })}\ntest:///default\n`,
 );
 
-/** Definitions as virsh writes them: whatever they hold, what is read of them is text, and numbers that there are. */
+/** Definitions printed by virsh: whatever they contain, the result has text and finite numbers. */
 export const definition: Target = {
   name: 'definition',
   once(random) {

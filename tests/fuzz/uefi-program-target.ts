@@ -12,10 +12,10 @@ const owner: OwnerKey = {
   sign: async () => Buffer.alloc(256, 1),
 };
 const signed = await signProgram(uefiProgram(), owner, 'fuzz');
-/** Most changes behind the headers are none to a reader of headers. */
+/** Most changes after the headers do not matter to a reader of headers. */
 const HEADERS = 0x140;
 
-/** Programs of UEFI: what is signed stays but for where its signatures are, and they are its end and can be added to. */
+/** UEFI programs: signing changes only the fields and the table of the signatures, which is at the end and can be extended. */
 export const uefiProgramTarget: Target = {
   name: 'uefi-program',
   async once(random) {

@@ -9,7 +9,7 @@ const parameters = Buffer.from(
   'quiet quantix.slot=b quantix.medium=PARTUUID=0f1e2d3c-1111-2222-3333-444455556666',
 );
 
-/** Notes of how far an image was written, and the kernel's parameters of an installed system. */
+/** Notes about the progress of writing an image, and kernel parameters of an installed system. */
 export const update: Target = {
   name: 'update',
   once(random) {

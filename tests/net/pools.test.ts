@@ -99,7 +99,7 @@ test('a pool that cannot be mounted is reported as such, nothing can be written 
   }
 });
 
-test('of two disks with the same file system neither is believed; the serial number tells them apart', async () => {
+test('of two disks with the same file system neither is trusted; the serial number tells them apart', async () => {
   const uuid = randomUUID();
   const pool = { name: 'a', disk: uuid, path: '/mnt/pools/a' };
   const [first, second] = await keep(

@@ -131,7 +131,7 @@ test('nothing is removed before all can be: a data disk that is not there, or ca
   expect(await reset(machine, 'request', 'quantix', '--data')).toMatchObject({ status: 1 });
 });
 
-test('a mark that qx-reset did not write removes nothing, and is set aside and told', async () => {
+test('a mark that qx-reset did not write removes nothing, and is set aside and reported', async () => {
   await using story = await begin();
   const { machine } = story;
   for (const text of ['', 'everything\n', 'configuration and data\nx\n', 'configuration\0\n']) {

@@ -18,7 +18,7 @@ test('a change for the session wins until the next boot', async () => {
   await expectInvariant(machine, { eth0 });
 });
 
-test('a lasting change puts an end to what was for the session', async () => {
+test('a lasting change replaces a change for the session', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await lan.serveDhcp();
@@ -31,7 +31,7 @@ test('a lasting change puts an end to what was for the session', async () => {
   expect(eth0.method).toBe('static');
 });
 
-test('without a place that lasts, a change is for the session, and status says so', async () => {
+test('without persistent storage a change is for the session, and status says so', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await machine.succeed('umount /quantix; umount /quantix');
@@ -43,7 +43,7 @@ test('without a place that lasts, a change is for the session, and status says s
   expect((await machine.network('status')).stdout).toMatch('until the next boot');
 });
 
-test('a config drive that cannot be written configures, and can be overruled for the session', async () => {
+test('a read-only config drive is used, and can be overridden for the session', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await lan.serveDhcp();
@@ -59,7 +59,7 @@ test('a config drive that cannot be written configures, and can be overruled for
   expect((await machine.statusOf('eth0')).source).toBe('/etc/quantix/network/eth0.conf');
 });
 
-test('static.conf is for the first physical interface, and goes when that interface goes to DHCP', async () => {
+test('static.conf is for the first physical interface, and is removed when that interface is set to DHCP', async () => {
   await using story = await begin();
   const { machine, lan, other } = story;
   await Promise.all([lan.serveDhcp(), other.serveDhcp()]);

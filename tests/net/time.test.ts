@@ -82,7 +82,7 @@ test('a chronyd that has left its socket behind keeps nobody from going on', asy
   expect(await sources(machine)).toBe(POOL);
 });
 
-test('what is no server is refused, and a file with it set aside and told', async () => {
+test('what is no server is refused, and a file with it set aside and reported', async () => {
   await using story = await begin();
   const { machine } = story;
   for (const wrong of ['', 'a b', '10.0.0.256', '10.0.0', 'a,', '$(x)', 'fe80::1', '-a', 'a\nb']) {

@@ -21,7 +21,7 @@ const STORY = 1_800_000;
 /** The network that both are on, by a UDP port of this host. */
 const SEGMENT = randomInt(49_152, 65_536);
 
-/** Addresses that each has at first, and later. */
+/** The first address of each, and the later one. */
 const HOST = { name: 'node7', now: '10.77.0.11/24', later: '10.77.0.12/24' };
 const QVDC = {
   now: '10.77.0.1/24',
@@ -39,12 +39,12 @@ const DEFINITION =
   `<domain type="qemu"><name>loop</name><uuid>${VM}</uuid><memory unit="MiB">32</memory><vcpu>1</vcpu>` +
   '<os><type arch="x86_64" machine="pc">hvm</type></os></domain>';
 
-/** What a command of the control plane's tells, as JSON. */
+/** Returns the output of a command of the control plane, which is JSON. */
 async function told<T>(qvdc: Story, command: string, schema: z.ZodType<T>): Promise<T> {
   return schema.parse(JSON.parse(await succeed(qvdc, `qx-controlplane ${command} --json`)));
 }
 
-/** What a query of the database finds, as psql prints it without anything around. */
+/** Returns the result of a query of the database, as psql prints it unaligned. */
 const query = (sql: string) =>
   `su -s /bin/sh postgres -c "psql -qAt -d quantix_vdc -c \\"${sql}\\""`;
 
@@ -72,7 +72,7 @@ async function machine(
 
 interface Wanted {
   label: string;
-  /** What is on its config drive. */
+  /** Files on its config drive. */
   files: Record<string, string>;
   /** Last digit of its card's address. */
   place: number;
@@ -101,7 +101,7 @@ async function hostMachine(joinToken: string): Promise<Machine> {
   });
 }
 
-/** Everything that was asked of hosts has been done. */
+/** Waits until hosts have finished all tasks. */
 async function expectTasksDone(qvdc: Story, verbs: readonly string[]): Promise<void> {
   const { tasks } = await told(qvdc, 'tasks list', fleetTasksSchema);
   expect(tasks.map(({ verb, state }) => `${verb} ${state}`)).toEqual(

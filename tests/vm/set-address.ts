@@ -2,7 +2,7 @@ import { awaitShell } from '../../build/qemu/shell.ts';
 import { fillIn, pressInTurn, untilScreenShows } from './screen.ts';
 import type { Story } from './story.ts';
 
-/** What QEMU's own network leases. */
+/** The address that QEMU's network leases. */
 export const LEASED = '10.0.2.15';
 export const STATIC = '10.0.2.77';
 

@@ -7,7 +7,7 @@ import { wrap } from '../kit/text.ts';
 import type { Row } from '../report/row.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { stay } from '../steps.ts';
-import { type Body, body, rowLines } from './body.ts';
+import { type Body, body, missingText, rowLines } from './body.ts';
 
 const TITLE = 'Backups';
 
@@ -38,8 +38,7 @@ function onBackupsKey(state: State, key: Key): Step {
 function viewBackups({ facts, now }: State, { columns }: Size): Body {
   const { value, problem } = facts.backups;
   if (value === null) {
-    const text =
-      problem === null ? 'The control plane is being asked ...' : `Not known: ${problem}`;
+    const text = missingText('The control plane is being asked', problem);
     return body(TITLE, 'Esc Back', wrap(text, columns).map(line));
   }
   const keys = value.hasPassphrase ? 'm Make one now   Esc Back' : 'Esc Back';

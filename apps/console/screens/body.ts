@@ -16,6 +16,14 @@ export function body(title: string, keys: string, lines: readonly Line[]): Body 
   return { title, keys, lines, cursor: null };
 }
 
+/**
+ * Returns the text to show for a fact without a value: that it is being read or, if that failed, why.
+ * @param reading what is happening, without a full stop: `The disk is being read`
+ */
+export function missingText(reading: string, problem: string | null): string {
+  return problem === null ? `${reading} ...` : `Not known: ${problem}`;
+}
+
 /** Formats labelled rows. @param columns width of the lines @param labels width of the labels, in cells */
 export function rowLines(rows: readonly Row[], columns: number, labels: number): Line[] {
   return rows.flatMap(({ label, text }) =>

@@ -12,7 +12,7 @@ import { controlPlaneTexts } from '../report/agent.ts';
 import { fingerprintText } from '../report/fingerprint.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { enter, stay } from '../steps.ts';
-import { type Body, body } from './body.ts';
+import { type Body, body, missingText } from './body.ts';
 import { formScreen } from './form.ts';
 import { sticksScreen } from './sticks.ts';
 
@@ -35,9 +35,9 @@ export const CONTROL_PLANE: Screen = {
       case 't':
         return enter(state, INVITATION_STICKS);
       case 'l':
-        return askToLeave(state, 'heard');
+        return askToLeave(state, 'notifying');
       case 'f':
-        return askToLeave(state, 'unheard');
+        return askToLeave(state, 'forced');
       default:
         return stay(state);
     }
@@ -46,12 +46,12 @@ export const CONTROL_PLANE: Screen = {
 
 function viewControlPlane({ facts }: State, { columns }: Size): Body {
   const { value, problem } = facts.health;
-  const asked = problem === null ? 'The agent is being asked ...' : `Not known: ${problem}`;
-  const texts = value === null ? [asked] : controlPlaneTexts(value);
+  const missing = missingText('The agent is being asked', problem);
+  const texts = value === null ? [missing] : controlPlaneTexts(value);
   const lines = texts.flatMap((text) => wrap(text, columns)).map(line);
   return body(
     'Control plane',
-    'j Join   t Token on a stick   l Leave   f Leave unheard   Esc Back',
+    'j Join   t Token on a stick   l Leave   f Force leaving   Esc Back',
     [
       ...lines,
       line(''),
@@ -63,23 +63,23 @@ function viewControlPlane({ facts }: State, { columns }: Size): Body {
 }
 
 /**
- * Asks before the host leaves its control plane. @param how whether to tell the control plane, which is impossible if
- * it no longer exists
+ * Asks before the host leaves its control plane.
+ * @param how whether to notify the control plane, which is impossible if it no longer exists
  */
-function askToLeave(state: State, how: 'heard' | 'unheard'): Step {
+function askToLeave(state: State, how: 'notifying' | 'forced'): Step {
   const address = state.facts.health.value?.controlPlane.address ?? null;
   if (address === null) return tell(state, 'Nothing to leave', 'No control plane is known.');
-  const unheard =
-    how === 'unheard' ? ' It does not hear of it, and goes on to expect this host.' : '';
+  const forced =
+    how === 'forced' ? ' The control plane is not notified, and still lists this host.' : '';
   return confirm(state, {
     title: `Leave ${address}?`,
-    text: `Virtual machines and what the host keeps stay. To come back it needs a new token.${unheard}`,
+    text: `Virtual machines and what the host keeps stay. To come back it needs a new token.${forced}`,
     next: (sure) =>
       request(sure, {
         title: `Leaving ${address}`,
         facts: ['health'],
         leads: 'stay',
-        run: (deps) => deps.leaveControlPlane(how === 'unheard'),
+        run: (deps) => deps.leaveControlPlane(how === 'forced'),
       }),
   });
 }

@@ -7,7 +7,7 @@ import { wrap } from '../kit/text.ts';
 import { fingerprintText } from '../report/fingerprint.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { enter, stay } from '../steps.ts';
-import { type Body, body, rowLines } from './body.ts';
+import { type Body, body, missingText, rowLines } from './body.ts';
 
 const TITLE = 'First password';
 
@@ -29,8 +29,7 @@ function viewOffer({ facts }: State, { columns }: Size): Body {
   const { value, problem } = facts.firstLogIn;
   const paragraphs = (...texts: string[]) => linesOf(texts, columns);
   if (value === null) {
-    const text =
-      problem === null ? 'The control plane is being asked ...' : `Not known: ${problem}`;
+    const text = missingText('The control plane is being asked', problem);
     return body(TITLE, 'Esc Back', paragraphs(text));
   }
   if (!value.open) {

@@ -8,7 +8,7 @@ import { wrap } from '../kit/text.ts';
 import type { Row } from '../report/row.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { enter, stay } from '../steps.ts';
-import { type Body, body, rowLines } from './body.ts';
+import { type Body, body, missingText, rowLines } from './body.ts';
 import { formScreen } from './form.ts';
 import { ADDRESS_FIELDS, presentAddress, toStaticAddress } from './static.ts';
 
@@ -98,8 +98,7 @@ function changeScreen(addressed: readonly Interface[], first: Interface): Screen
 function viewAddress({ facts }: State, { columns }: Size): Body {
   const { value, problem } = facts.address;
   if (value === null) {
-    const text =
-      problem === null ? 'The control plane is being asked ...' : `Not known: ${problem}`;
+    const text = missingText('The control plane is being asked', problem);
     return body(TITLE, 'Esc Back', wrap(text, columns).map(line));
   }
   const withdraw = value.planned.length > 0 ? 'w Withdraw   ' : '';

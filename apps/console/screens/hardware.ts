@@ -8,7 +8,7 @@ import type { Row } from '../report/row.ts';
 import { rows } from '../report/row.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { show, stay } from '../steps.ts';
-import { type Body, body, rowLines } from './body.ts';
+import { type Body, body, missingText, rowLines } from './body.ts';
 import { bodyRows } from './room.ts';
 
 /** Width of the labels, in cells. */
@@ -44,7 +44,7 @@ function viewHardware(state: State, wanted: number, room: Size): Body {
 function hardwareLines({ facts }: State, columns: number): Line[] {
   const { value, problem } = facts.hardware;
   if (value === null) {
-    const text = problem === null ? 'Disks are being asked ...' : `Not known: ${problem}`;
+    const text = missingText('Disks are being asked', problem);
     return wrap(text, columns).map(line);
   }
   return rowLines(hardwareRows(value), columns, LABELS);

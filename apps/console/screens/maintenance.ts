@@ -7,7 +7,7 @@ import { letter } from '../kit/keys.ts';
 import { plain, wrap } from '../kit/text.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { enter, stay } from '../steps.ts';
-import { type Body, body } from './body.ts';
+import { type Body, body, missingText } from './body.ts';
 import { formScreen } from './form.ts';
 
 /** Screen with the host's maintenance. */
@@ -69,7 +69,7 @@ function viewMaintenance({ facts }: State, { columns }: Size): Body {
   const title = 'Maintenance mode';
   const { value, problem } = facts.health;
   if (value === null) {
-    const text = problem === null ? 'The agent is being asked ...' : `Not known: ${problem}`;
+    const text = missingText('The agent is being asked', problem);
     return body(title, 'Esc Back', wrap(text, columns).map(line));
   }
   const { on, reason, since } = value.maintenance;

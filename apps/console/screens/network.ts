@@ -4,7 +4,7 @@ import { LIST_START, type List, moveInList, selectedOf, viewList } from '../kit/
 import { interfaceText } from '../report/network.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { enter, show } from '../steps.ts';
-import { type Body, body } from './body.ts';
+import { type Body, body, missingText } from './body.ts';
 import { currentNetwork } from './current-network.ts';
 import { interfaceCommands, interfaceScreen, lookForWifi } from './interface.ts';
 import { detailLines } from './interface-details.ts';
@@ -44,7 +44,7 @@ function viewNetwork(state: State, selected: List, room: Size): Body {
   const value = currentNetwork(state);
   const keys = 'Enter More   s Static   d DHCP   w WiFi   t Test   Esc Back';
   if (value === null) {
-    return body('Network', 'Esc Back', [line(problem ?? 'The network is being looked at ...')]);
+    return body('Network', 'Esc Back', [line(missingText('The network is being read', problem))]);
   }
   if (value.interfaces.length === 0) {
     return body('Network', 'Esc Back', [line('No network card was found.')]);

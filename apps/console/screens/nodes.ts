@@ -8,7 +8,7 @@ import { column, wrap } from '../kit/text.ts';
 import type { Row } from '../report/row.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { enter, show } from '../steps.ts';
-import { type Body, body, rowLines } from './body.ts';
+import { type Body, body, missingText, rowLines } from './body.ts';
 import { joinTokenScreen } from './join-token.ts';
 import { bodyRows } from './room.ts';
 
@@ -42,9 +42,7 @@ function viewNodes({ facts, now }: State, list: List, room: Size): Body {
   const keys = 't Join token   Esc Back';
   const lone = (text: string) => body('Nodes', keys, wrap(text, room.columns).map(line));
   if (value === null) {
-    return lone(
-      problem === null ? 'The control plane is being asked ...' : `Not known: ${problem}`,
-    );
+    return lone(missingText('The control plane is being asked', problem));
   }
   const selected = selectedOf(list, value);
   if (selected === undefined) {

@@ -8,7 +8,7 @@ import { column } from '../kit/text.ts';
 import { concerning, stateText } from '../report/services.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { show } from '../steps.ts';
-import { type Body, body } from './body.ts';
+import { type Body, body, missingText } from './body.ts';
 import { bodyRows } from './room.ts';
 
 /** Screen with the services, the first one selected. */
@@ -53,7 +53,7 @@ function askToRestart(state: State, { name }: Service): Step {
 function viewServices(state: State, list: List, room: Size): Body {
   const { value, problem } = state.facts.services;
   if (value === null) {
-    return body('Services', 'Esc Back', [line(problem ?? 'Services are being looked at ...')]);
+    return body('Services', 'Esc Back', [line(missingText('Services are being read', problem))]);
   }
   const entries = concerning(value).map(
     (service) => `${column(service.name, 24)} ${stateText(service.state)}`,

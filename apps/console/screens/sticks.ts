@@ -7,7 +7,7 @@ import { LIST_START, type List, moveInList, selectedOf, viewList } from '../kit/
 import { column, plain, wrap } from '../kit/text.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { show } from '../steps.ts';
-import { type Body, body } from './body.ts';
+import { type Body, body, missingText } from './body.ts';
 import { bodyRows } from './room.ts';
 
 /** Options of a screen on which a stick is chosen. */
@@ -54,7 +54,7 @@ function viewSticks(
   const above = [...tell(state, room.columns), line('')];
   if (sticks === null || sticks.length === 0) {
     const none = 'There is no stick with a FAT or ext4 file system. One that is put in is seen.';
-    const unread = problem === null ? 'Sticks are being looked for ...' : `Not known: ${problem}`;
+    const unread = missingText('Sticks are being looked for', problem);
     const text = sticks === null ? unread : none;
     return body(title, 'Esc Back', [...above, ...wrap(text, room.columns).map(line)]);
   }

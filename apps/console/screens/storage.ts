@@ -10,7 +10,7 @@ import { column, plain, wrap } from '../kit/text.ts';
 import { poolText } from '../report/agent.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { enter, show } from '../steps.ts';
-import { type Body, body } from './body.ts';
+import { type Body, body, missingText } from './body.ts';
 import { poolScreen } from './pool.ts';
 import { bodyRows } from './room.ts';
 
@@ -73,7 +73,7 @@ function poolLines(
   list: List,
   { columns, rows }: Size,
 ): Line[] {
-  if (pools === null) return waiting('Pools are being looked at ...', problem, columns);
+  if (pools === null) return missingLines('Pools are being read', problem, columns);
   if (pools.length === 0) return [line('  none')];
   const most = Math.max(Math.floor((rows - 4) / 2), 2);
   const texts = pools.map((pool) => plain(poolText(pool)));
@@ -85,7 +85,7 @@ function poolLines(
 }
 
 function diskLines(disks: readonly Disk[] | null, problem: string | null, columns: number): Line[] {
-  if (disks === null) return waiting('Disks are being looked at ...', problem, columns);
+  if (disks === null) return missingLines('Disks are being read', problem, columns);
   if (disks.length === 0) return [line('  none')];
   return disks.map(({ path, size, kind, model, serial }) =>
     line(
@@ -103,8 +103,6 @@ function diskLines(disks: readonly Disk[] | null, problem: string | null, column
   );
 }
 
-function waiting(text: string, problem: string | null, columns: number): Line[] {
-  return wrap(problem === null ? text : `Not known: ${problem}`, columns - 2).map((part) =>
-    line(`  ${part}`),
-  );
+function missingLines(reading: string, problem: string | null, columns: number): Line[] {
+  return wrap(missingText(reading, problem), columns - 2).map((part) => line(`  ${part}`));
 }

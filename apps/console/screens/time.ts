@@ -78,7 +78,7 @@ type Name = 'who' | 'servers';
 const FIELDS = [
   choiceField<Name>({
     name: 'who',
-    label: 'Asked are',
+    label: 'Use',
     choices: [
       { value: 'default', label: 'those of DHCP, else pool.ntp.org' },
       { value: 'named', label: 'the ones below, and those of DHCP' },

@@ -6,7 +6,7 @@ import { wrap } from '../kit/text.ts';
 import { updateRows } from '../report/update.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { enter, stay } from '../steps.ts';
-import { type Body, body, rowLines } from './body.ts';
+import { type Body, body, missingText, rowLines } from './body.ts';
 import { sticksScreen } from './sticks.ts';
 
 /** Width of the labels, in cells. */
@@ -87,7 +87,7 @@ const KEYS = {
 function viewUpdate({ facts }: State, { columns }: Size): Body {
   const { value, problem } = facts.update;
   if (value === null) {
-    const text = problem === null ? 'The disk is being read ...' : `Not known: ${problem}`;
+    const text = missingText('The disk is being read', problem);
     return body('Update', 'Esc Back', wrap(text, columns).map(line));
   }
   return body('Update', KEYS[value.state], rowLines(updateRows(value), columns, LABELS));

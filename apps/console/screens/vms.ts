@@ -12,7 +12,7 @@ import { column, plain, wrap } from '../kit/text.ts';
 import { maintenanceTexts } from '../report/agent.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { leave, show } from '../steps.ts';
-import { type Body, body } from './body.ts';
+import { type Body, body, missingText } from './body.ts';
 import { bodyRows } from './room.ts';
 
 /** Milliseconds that it may take to prepare the terminal for another program. */
@@ -109,7 +109,7 @@ function viewVms(state: State, list: List, room: Size): Body {
   const title = 'Virtual machines';
   const { value, problem } = state.facts.vms;
   const lone = (text: string) => body(title, 'Esc Back', wrap(text, room.columns).map(line));
-  if (value === null) return lone(problem ?? 'Virtual machines are being looked at ...');
+  if (value === null) return lone(missingText('Virtual machines are being read', problem));
   if (!value.libvirt.available) return lone(`Not known: ${value.libvirt.problem}`);
   const health = state.facts.health.value;
   const notice = health === null ? [] : maintenanceTexts(health);

@@ -122,13 +122,13 @@ export class NightlyBackups {
     const isTime = performance.now() - this.#tried >= RETRY_AFTER;
     if (isDue && isTime && secrets.passphrase !== undefined && (await hasHosts(database))) {
       await this.#attempt(secrets.passphrase, new Date(now));
-    } else await this.#tell();
+    } else await this.#updateAlert();
   }
 
   async #attempt(passphrase: string, now: Date): Promise<void> {
     this.#tried = performance.now();
     this.#failure = await attempt({ ...this.#options, passphrase, now });
-    await this.#tell();
+    await this.#updateAlert();
   }
 
   async #judge(
@@ -145,7 +145,7 @@ export class NightlyBackups {
   }
 
   /** Raises the alert about backups if there is a problem, and clears it otherwise. */
-  async #tell(): Promise<void> {
+  async #updateAlert(): Promise<void> {
     const now = Date.now();
     const { problem: message } = await this.#judge(now);
     const { db } = this.#options.database;

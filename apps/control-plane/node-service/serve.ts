@@ -86,8 +86,8 @@ export interface NodeServer {
   readonly endpoints: EndpointList;
   /** The last heartbeat of each node since the server has started. */
   readonly heard: ReadonlyMap<string, Heard>;
-  /** Reads the list of endpoints anew, and tells all nodes at once if it has changed. */
-  tellEndpoints(): Promise<void>;
+  /** Reads the list of endpoints anew, and announces it to all nodes at once if it has changed. */
+  announceEndpoints(): Promise<void>;
   /** Requests a heartbeat at once from a node, or from all. */
   wantHeartbeat(nodeId?: string): void;
   /** Resolves after the signal is aborted and the server has stopped. */
@@ -178,11 +178,11 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
     onProblem: (line) => log.warning(line),
   });
 
-  let toldVersion = (await endpoints.refresh()).version;
-  const tellEndpoints = async () => {
+  let announcedVersion = (await endpoints.refresh()).version;
+  const announceEndpoints = async () => {
     const list = await endpoints.refresh();
-    if (list.version !== toldVersion) {
-      toldVersion = list.version;
+    if (list.version !== announcedVersion) {
+      announcedVersion = list.version;
       log.info(`agents are given ${list.origins.join(', ') || 'no address'}`);
       streams.wantHeartbeat();
     } else if (endpoints.planned.length > 0) {
@@ -199,7 +199,7 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
     for (const id of await endOverdueTasks(db, now, REPORT_WITHIN)) {
       log.warning(`task ${id} ended as TIMEOUT: its node has not reported its outcome`);
     }
-    await tellEndpoints();
+    await announceEndpoints();
     if (isDue(certificate, Date.now())) {
       certificate = await authority.serverCertificate();
       server.setSecureContext(tlsOptions(certificate, authority));
@@ -241,7 +241,7 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
     }
   };
   return {
-    ...{ port, endpoints, heard, tellEndpoints },
+    ...{ port, endpoints, heard, announceEndpoints },
     wantHeartbeat: (nodeId) => streams.wantHeartbeat(nodeId),
     ended: work(),
   };

@@ -9,7 +9,7 @@ import {
   StopVmSchema,
 } from '../../proto/gen/quantix/v1/task_pb.js';
 import type { Database, Executor } from '../database/database.ts';
-import { tellNews } from '../database/repositories/announcements.ts';
+import { notifyStream } from '../database/repositories/announcements.ts';
 import { readFleetNodes, readFleetVms, withNodes } from '../database/repositories/fleet.ts';
 import { setNodePhase, wantFullState } from '../database/repositories/nodes.ts';
 import {
@@ -68,7 +68,7 @@ function refuseLeft({ hostname, leftAt }: FleetNode): void {
 export async function resyncNode(db: Db, id: string, { by, now }: Act): Promise<FleetNode> {
   refuseLeft(await readNode(db, id, now));
   await wantFullState(db, id, { by, now });
-  await tellNews(db, id);
+  await notifyStream(db, id);
   return await readNode(db, id, now);
 }
 

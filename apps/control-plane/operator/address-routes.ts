@@ -23,7 +23,7 @@ export interface AddressSources {
   readonly now?: () => Date;
 }
 
-type AddressedServer = Pick<NodeServer, 'port' | 'endpoints' | 'heard' | 'tellEndpoints'>;
+type AddressedServer = Pick<NodeServer, 'port' | 'endpoints' | 'heard' | 'announceEndpoints'>;
 
 /** Names of the outcomes in the audit log. */
 const ACTIONS: Readonly<Record<AddressOutcome, string>> = {
@@ -71,7 +71,7 @@ export function addressRoutes({
       path: '/v1/address/plan',
       answer: async (request) => {
         const { by, address } = await readJson(request, addressPlanSchema);
-        const { port, endpoints, tellEndpoints } = served();
+        const { port, endpoints, announceEndpoints } = served();
         const origin = originOf(address, port);
         await db.transaction().execute(async (transaction) => {
           await endpoints.plan(transaction, origin);
@@ -80,7 +80,7 @@ export function addressRoutes({
             details: { origin },
           });
         });
-        await tellEndpoints();
+        await announceEndpoints();
         return json(await read());
       },
     },
@@ -89,7 +89,7 @@ export function addressRoutes({
       path: '/v1/address/end',
       answer: async (request) => {
         const { by, outcome } = await readJson(request, addressEndSchema);
-        const { endpoints, tellEndpoints } = served();
+        const { endpoints, announceEndpoints } = served();
         await endpoints.refresh();
         if (endpoints.planned.length === 0) {
           throw new ApiError(409, 'no change of the address is planned');
@@ -101,7 +101,7 @@ export function addressRoutes({
             ...{ username: by, action: ACTIONS[outcome], resourceType: 'address', details },
           });
         });
-        await tellEndpoints();
+        await announceEndpoints();
         return json(await read());
       },
     },

@@ -10,14 +10,14 @@ import { findSignatures } from '../../../apps/installer/signatures.ts';
 import { readGpt } from '../../../build/disk/gpt.ts';
 import { counting, disk, machineWith } from '../../unit/apps/installer/machines.ts';
 
-/** An installation onto a disk of the kernel's, as `qx-install` does it, that is planned and not begun. */
+/** A planned installation onto a loop device, as `qx-install` does it. */
 export interface LoopInstallation {
   plan: InstallPlan;
   /** @returns SHA-256 of the image, hex */
   carryOut(): Promise<string>;
 }
 
-/** Plans an installation of an image, a file, on a disk whose contents may be destroyed. */
+/** Plans the installation of an image file onto a disk whose contents may be destroyed. */
 export async function planOnLoop(
   path: string,
   { image, imageBytes }: { image: string; imageBytes: number },

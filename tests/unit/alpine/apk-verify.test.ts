@@ -25,7 +25,7 @@ async function signedFiles() {
   return { ...paths, bytes, folder };
 }
 
-test('packages and indexes that are whole and signed are told so, a line each', async () => {
+test('packages and indexes that are whole and signed are reported, a line each', async () => {
   const { apk, index, folder } = await signedFiles();
   expect(await main(['apk', 'verify', '--keys-dir', folder, apk, index])).toBe(0);
   expect(output.printed).toBe(`${apk}: OK\n${index}: OK, 1 packages\n`);

@@ -46,7 +46,7 @@ const app: PackageRecipe = {
 const empty: PackageRecipe = { name: 'empty', version: '0-r0', size: 0 };
 const packages = [app, base, empty];
 
-/** A folder that is gone after the test. */
+/** Creates a folder that is removed after the test. */
 export async function folder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'quantix-mirror-'));
   onTestFinished(() => rm(path, { recursive: true }));

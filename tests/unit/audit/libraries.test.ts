@@ -34,7 +34,7 @@ describe('glibc', () => {
     ]);
   });
 
-  test('a library where the loader does not look is told as that', () => {
+  test('a library where the loader does not look is reported as that', () => {
     const library = file('opt/app/libx.so', elfFile());
     expect(audited([...glibc, library, application(['libx.so'])])).toEqual([
       'library: usr/bin/app needs libx.so, which is only at /opt/app/libx.so, where the loader does not look',

@@ -10,13 +10,13 @@ async function* inChunks(content: Buffer): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < content.length; at += 1000) yield content.subarray(at, at + 1000);
 }
 
-/** Writes to a stored file, as a careless person might. */
+/** Overwrites a stored file. */
 async function overwrite(path: string, content: Uint8Array): Promise<void> {
   await chmod(path, 0o644);
   await writeFile(path, content);
 }
 
-test('a stored stream can be read back and is trusted', async () => {
+test('a stored stream can be read back and is verified', async () => {
   const { store } = await emptyStore();
   const { item, content } = sample([]);
   expect(await store.has(item)).toBe(false);
@@ -48,7 +48,7 @@ test('a stored file that became shorter is removed with a note', async () => {
   expect(await readdir(join(path, '..'))).toEqual([]);
 });
 
-test('a stored file that was written to is hashed again: removed if it differs, trusted if not', async () => {
+test('a stored file that was written to is hashed again: removed if it differs, kept if not', async () => {
   const { store, notes } = await emptyStore();
   const { item, content } = sample([]);
   const path = await store.put(inChunks(content), item);
@@ -59,7 +59,7 @@ test('a stored file that was written to is hashed again: removed if it differs, 
   expect(notes).toEqual([expect.stringMatching(/has SHA-256 .* will be fetched again$/)]);
 });
 
-test('damage without a write is found by verifying all that is listed', async () => {
+test('damage without a write is found by verifying all listed files', async () => {
   const { store } = await emptyStore();
   expect(storedBlobs(store)).toEqual([]);
   const { item, content } = sample([]);
@@ -73,7 +73,7 @@ test('damage without a write is found by verifying all that is listed', async ()
   expect(await store.has(item)).toBe(false);
 });
 
-test('what killed processes left becomes resumable or goes; what is being written stays', async () => {
+test('files of killed processes become resumable or are removed; files being written stay', async () => {
   const { store } = await emptyStore();
   const { tmp } = store.directory;
   const { item } = sample([]);
@@ -95,7 +95,7 @@ test('what killed processes left becomes resumable or goes; what is being writte
   expect(await readFile(partPath(store.directory, item.sha256), 'utf8')).toBe('x');
 });
 
-test('what another process has sealed and not yet named, or has begun to resume, is not swept', async () => {
+test('files that another process has sealed and not yet renamed, or has begun to resume, are not removed', async () => {
   const { store } = await emptyStore();
   const { tmp } = store.directory;
   await mkdir(tmp, { recursive: true });

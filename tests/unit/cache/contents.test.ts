@@ -25,7 +25,7 @@ test.each(['20', '20G', '20 gb', '-1GB', '1e3GB', 'GB', '20GB '])(
   },
 );
 
-/** A cache with files of 100 bytes: path → days since they were used. */
+/** Creates a cache with files of 100 bytes: path → days since the last use. */
 async function aged(files: Readonly<Record<string, number>>) {
   const cache = cacheRooms(await temporaryFolder());
   for (const [path, days] of Object.entries(files)) {
@@ -37,7 +37,7 @@ async function aged(files: Readonly<Record<string, number>>) {
   return cache;
 }
 
-test('what was not used for longest goes first, whatever room it is in, and only as much as must', async () => {
+test('the least recently used entries of all folders are removed first, and no more than necessary', async () => {
   const cache = await aged({
     'blobs/sha256/aa/aa': 3,
     'opened/debian/bb.blob': 9,
@@ -55,7 +55,7 @@ test('what was not used for longest goes first, whatever room it is in, and only
   ).toEqual(['blobs', 'resolved']);
 });
 
-test('what a build uses now stays, however small the limit is', async () => {
+test('entries that a build is using stay, however small the limit is', async () => {
   const cache = await aged({ 'blobs/sha256/aa/aa': 0, 'blobs/sha256/bb/bb': 2 });
   const removed = await pruneCache(cache, { limit: 0, since: Date.now() });
   expect(removed.map(({ path }) => path)).toEqual([join(cache.blobs, 'sha256/bb/bb')]);

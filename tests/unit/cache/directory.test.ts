@@ -5,13 +5,13 @@ import { cacheDirectory } from '../../../build/cache/directory.ts';
 
 const MODULE = join(import.meta.dirname, '../../../build/cache/directory.ts');
 
-test('a folder that is named is the cache, whatever the environment says; an empty name is none', () => {
+test('a named folder is the cache, whatever the environment says; an empty name counts as none', () => {
   const env = { QUANTIX_CACHE: '/srv/qx', HOME: '/home/a' };
   expect(cacheDirectory('near', env).root).toBe(resolve('near'));
   expect(cacheDirectory('', env).root).toBe('/srv/qx');
 });
 
-test('the cache is where QUANTIX_CACHE says, before what is usual', () => {
+test('QUANTIX_CACHE takes precedence over the usual folder', () => {
   const env = { QUANTIX_CACHE: '/srv/qx', XDG_CACHE_HOME: '/xdg', HOME: '/home/a' };
   expect(cacheDirectory(undefined, env)).toMatchObject({ root: '/srv/qx', tmp: '/srv/qx/tmp' });
   expect(cacheDirectory(undefined, { QUANTIX_CACHE: 'near' }).root).toBe(resolve('near'));
@@ -24,7 +24,7 @@ test('without it the cache is in the user cache folder', () => {
   expect(cacheDirectory(undefined, { HOME: '/home/a' }).root).toBe('/home/a/.cache/quantix');
 });
 
-test('a relative XDG_CACHE_HOME is ignored, and an empty variable is none', () => {
+test('a relative XDG_CACHE_HOME is ignored, and an empty variable counts as unset', () => {
   const env = { QUANTIX_CACHE: '', XDG_CACHE_HOME: 'xdg', HOME: '/home/a' };
   expect(cacheDirectory(undefined, env).root).toBe('/home/a/.cache/quantix');
 });

@@ -13,7 +13,7 @@ const wanted = (url: string, more: Partial<UnpinnedDownload> = {}): UnpinnedDown
   ...more,
 });
 
-test('a file whose hash nobody knows is stored under the one it turns out to have', async () => {
+test('a file with an unknown hash is stored under its actual hash', async () => {
   const { content } = sample([]);
   const { url } = await serve(fileHandler(content));
   const context = await testContext();
@@ -24,7 +24,7 @@ test('a file whose hash nobody knows is stored under the one it turns out to hav
   expect(await leftovers(context.store)).toEqual([]);
 });
 
-test('a download that is cut goes on where it stopped', async () => {
+test('an interrupted download resumes where it stopped', async () => {
   const { content } = sample([]);
   const whole = fileHandler(content);
   let first = true;
@@ -41,7 +41,7 @@ test('a download that is cut goes on where it stopped', async () => {
   expect(asked[1]).toMatch(/^\/a bytes=\d+-$/);
 });
 
-test('what the check refuses is not kept', async () => {
+test('a file that the check refuses is not kept', async () => {
   const { content } = sample([]);
   const { url } = await serve(fileHandler(content));
   const context = await testContext();
@@ -66,7 +66,7 @@ test.each([
   expect(await leftovers(context.store)).toEqual([]);
 });
 
-test('a file that is not there is gone at once, a server that is busy is asked five times', async () => {
+test('a missing file is reported at once, a busy server is asked five times', async () => {
   const context = await testContext();
   const missing = await serve((_, response) => response.writeHead(404).end());
   await expect(downloadUnpinned(wanted(`${missing.url}/a`), context)).rejects.toThrow('is gone');
@@ -76,7 +76,7 @@ test('a file that is not there is gone at once, a server that is busy is asked f
   expect(busy.asked).toHaveLength(5);
 });
 
-test('a cancelled download says so and leaves nothing', async () => {
+test('a cancelled download is an error that says so, and leaves nothing', async () => {
   const cancel = new AbortController();
   const { url } = await serve((_, response) => {
     response.writeHead(200, { 'content-length': 1000 });

@@ -18,7 +18,7 @@ import {
   testContext,
 } from './room.ts';
 
-/** Sends `bytes`, then cuts the connection although more was promised. */
+/** Sends `bytes`, then closes the connection before the announced end. */
 function cutAfter(bytes: Uint8Array, promised: number): Handler {
   return (_request, response) => {
     response.writeHead(200, { 'content-length': promised });
@@ -26,7 +26,7 @@ function cutAfter(bytes: Uint8Array, promised: number): Handler {
   };
 }
 
-/** Sends `bytes` as if they were all there is. */
+/** Sends `bytes` as the complete body. */
 function endAfter(bytes: Uint8Array): Handler {
   return (_request, response) => {
     response.write(bytes);
@@ -38,7 +38,7 @@ function answer(status: number, headers: Record<string, string> = {}): Handler {
   return (_request, response) => response.writeHead(status, headers).end();
 }
 
-/** Uses one handler after the other; the last one for all further requests. */
+/** Uses one handler for each request in turn, and the last one for all further requests. */
 function inTurn(...handlers: Handler[]): Handler {
   return (request, response) => {
     const handler = handlers.length > 1 ? handlers.shift() : handlers[0];
@@ -46,7 +46,7 @@ function inTurn(...handlers: Handler[]): Handler {
   };
 }
 
-test('a file is downloaded, checked and stored under its hash, and nothing else stays', async () => {
+test('a file is downloaded, checked and stored under its hash, without left-overs', async () => {
   const { item, content } = sample([]);
   const { url } = await serve(fileHandler(content));
   const context = await testContext();
@@ -63,7 +63,7 @@ test('a file is downloaded, checked and stored under its hash, and nothing else 
   expect(await context.store.has(item)).toBe(true);
 });
 
-test('a cut connection is resumed where it stopped', async () => {
+test('an interrupted download is resumed where it stopped', async () => {
   const { item, content } = sample([]);
   const { url, asked } = await serve(
     inTurn(cutAfter(content.subarray(0, 100_000), content.length), fileHandler(content)),
@@ -84,7 +84,7 @@ test('a server that ignores Range makes the download start again', async () => {
   expect(asked).toEqual(['/', '/ bytes=100000-']);
 });
 
-test('a download goes on from what an earlier run left', async () => {
+test('a download resumes from the part that an earlier run left', async () => {
   const { item, content } = sample([]);
   const { url, asked } = await serve(fileHandler(content));
   const context = await testContext();
@@ -94,7 +94,7 @@ test('a download goes on from what an earlier run left', async () => {
   expect(asked).toEqual(['/ bytes=250000-']);
 });
 
-test('what an earlier run left complete is not asked for again', async () => {
+test('a complete download of an earlier run is not requested again', async () => {
   const { item, content } = sample(['http://127.0.0.1:1/']);
   const context = await testContext();
   await mkdir(context.store.directory.tmp, { recursive: true });
@@ -102,7 +102,7 @@ test('what an earlier run left complete is not asked for again', async () => {
   expect(await readFile(await download(item, context))).toEqual(content);
 });
 
-test('a left-over with wrong bytes is noticed at the end and downloaded anew from the same address', async () => {
+test('a resumed part with wrong bytes is noticed at the end, and the file is downloaded anew from the same address', async () => {
   const { item, content } = sample([]);
   const { url, asked } = await serve(fileHandler(content));
   const context = await testContext();
@@ -112,7 +112,7 @@ test('a left-over with wrong bytes is noticed at the end and downloaded anew fro
   expect(asked).toEqual(['/ bytes=1000-', '/']);
 });
 
-test('a file that one mirror does not have comes from the next, without waiting', async () => {
+test('a file that one mirror lacks comes from the next, without waiting', async () => {
   const { item, content } = sample([]);
   const { url } = await serve((request, response) =>
     (request.url === '/good' ? fileHandler(content) : answer(404))(request, response),
@@ -134,7 +134,7 @@ test('a file that no mirror has is reported as gone, with the item and the addre
   expect(asked).toEqual(['/a', '/b']);
 });
 
-test('a mirror that cannot be reached is not mistaken for a file that is gone', async () => {
+test('an unreachable mirror is not mistaken for a missing file', async () => {
   const { url } = await serve(answer(404));
   const { item } = sample([`${url}/a`, 'http://127.0.0.1:1/b']);
   const error = await download(item, await testContext()).catch((thrown: unknown) => thrown);
@@ -143,7 +143,7 @@ test('a mirror that cannot be reached is not mistaken for a file that is gone', 
   expect(String(error)).toContain('the connection was refused (http://127.0.0.1:1/b)');
 });
 
-test('a server in trouble is asked again, after the time it names', async () => {
+test('a server that answers with an error is asked again after the time it names', async () => {
   const { item, content } = sample([]);
   const { url } = await serve(
     inTurn(answer(500), answer(429, { 'retry-after': '7' }), fileHandler(content)),
@@ -153,7 +153,7 @@ test('a server in trouble is asked again, after the time it names', async () => 
   expect(context.pauses).toEqual(['round 1, asked 0', 'round 2, asked 7000']);
 });
 
-test('a server that stays in trouble is given up, with its last answer', async () => {
+test('a server that keeps answering with an error is given up, with its last answer', async () => {
   const { url, asked } = await serve(answer(503));
   const { item } = sample([url]);
   await expect(download(item, await testContext())).rejects.toThrow(
@@ -162,7 +162,7 @@ test('a server that stays in trouble is given up, with its last answer', async (
   expect(asked).toHaveLength(5);
 });
 
-test('a server that ends every answer early is used as long as it gets on', async () => {
+test('a server that ends every answer early is used as long as there is progress', async () => {
   const { item, content } = sample([], 1_000_000);
   const { url, asked } = await serve((request, response) => {
     const from = Number(/\d+/.exec(request.headers.range ?? '0')?.[0]);
@@ -228,7 +228,7 @@ test('a server that sends without end is cut off', async () => {
   expect(await leftovers(context.store)).toEqual([]);
 });
 
-test('a body without announced size that ends early is resumed', async () => {
+test('a body without a size that ends early is resumed', async () => {
   const { item, content } = sample([]);
   const { url, asked } = await serve(
     inTurn(endAfter(content.subarray(0, 5)), fileHandler(content)),
@@ -237,7 +237,7 @@ test('a body without announced size that ends early is resumed', async () => {
   expect(asked).toEqual(['/', '/ bytes=5-']);
 });
 
-test('a silent server is left after the time limit, before and within a body', async () => {
+test('a silent server is given up after the time limit, before and within a body', async () => {
   const { item, content } = sample([]);
   const silent: Handler = () => {};
   const stopsMidway: Handler = (_request, response) => {
@@ -250,7 +250,7 @@ test('a silent server is left after the time limit, before and within a body', a
   expect(asked).toEqual(['/', '/', '/ bytes=1000-']);
 });
 
-test('a reader that is slower than the patience with servers is waited for', async () => {
+test('a reader that is slower than the time limit for servers is waited for', async () => {
   const { content } = sample([]);
   const { url } = await serve((_request, response) => {
     response.writeHead(200, { 'content-length': content.length });
@@ -273,7 +273,7 @@ test('the message for a silent server says how long it was waited for', async ()
   await expect(download(sample([url]).item, context)).rejects.toThrow('nothing arrived for 0.05 s');
 });
 
-test('a cancelled download says so and leaves only what has arrived, to be resumed', async () => {
+test('a cancelled download is an error that says so, and leaves only the part that has arrived, to be resumed', async () => {
   const { item, content } = sample([]);
   const cancel = new AbortController();
   const { url } = await serve((_request, response) => {
@@ -351,7 +351,7 @@ test('a proxy without a scheme, or for all protocols, is used as well', async ()
   expect(proxy.asked).toHaveLength(3);
 });
 
-test('a proxy that cannot be used is told, and not passed over', async () => {
+test('an unusable proxy is an error, and not bypassed', async () => {
   const context = await testContext({ env: { http_proxy: 'socks5://me:secret@127.0.0.1:1' } });
   const error = await download(sample(['http://mirror.invalid/a']).item, context).catch(String);
   expect(error).toContain('the proxy is a socks5 proxy, not one for http');
@@ -366,7 +366,7 @@ test('a password in an address does not get into messages', async () => {
   expect(error).not.toContain('secret');
 });
 
-test('a file address works, and is gone when the file is', async () => {
+test('a file address works, and is reported as missing if the file is', async () => {
   const { content } = sample([]);
   const file = join(await temporaryFolder(), 'a b.deb');
   await writeFile(file, content);
@@ -378,7 +378,7 @@ test('a file address works, and is gone when the file is', async () => {
   await expect(download(item, await testContext())).rejects.toThrow('expected 300000 bytes');
 });
 
-test('an address that is no address, or has an unknown scheme, is refused', async () => {
+test('an invalid address, or one with an unknown scheme, is refused', async () => {
   for (const url of ['nowhere', 'ftp://127.0.0.1/a', 'http://']) {
     await expect(download(sample([url]).item, await testContext())).rejects.toThrow(BuildError);
   }

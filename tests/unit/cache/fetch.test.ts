@@ -4,7 +4,7 @@ import { fetchAll, requireCached } from '../../../build/cache/fetch.ts';
 import { type FetchProgress, ProgressMeter } from '../../../build/cache/fetch-progress.ts';
 import { fileHandler, leftovers, sample, serve, testContext } from './room.ts';
 
-/** A server with some files under `/0`, `/1`, …; anything else it does not have. */
+/** Starts a server with only some files, `/0`, `/1`, …. */
 async function serveSamples(count: number) {
   const samples = Array.from({ length: count }, () => sample([], 100_000));
   let now = 0;
@@ -26,7 +26,7 @@ async function serveSamples(count: number) {
   return { ...server, items, most: () => most };
 }
 
-test('missing files are fetched in parallel and cached ones are told apart', async () => {
+test('missing files are fetched in parallel, and cached ones are not', async () => {
   const { items, asked, most } = await serveSamples(20);
   const context = await testContext();
   const some = await fetchAll(items.slice(0, 5), context);
@@ -58,7 +58,7 @@ test('progress counts up to all bytes', async () => {
   expect(reports.at(-1)).toEqual({ bytesDone: 400_000, bytesTotal: 400_000 });
 });
 
-test('reports come at most ten times a second', () => {
+test('progress is reported at most ten times a second', () => {
   let now = 0;
   let reports = 0;
   const meter = new ProgressMeter(
@@ -85,7 +85,7 @@ test('a package that is gone is named, and the other downloads end', async () =>
   expect(await fetchAll(items, context)).toMatchObject({ fetched: 3 });
 });
 
-test('a cancelled fetch says so and asks for nothing more', async () => {
+test('a cancelled fetch is an error that says so, and makes no further requests', async () => {
   const { items, asked } = await serveSamples(3);
   const signal = AbortSignal.abort();
   await expect(fetchAll(items, { ...(await testContext()), signal })).rejects.toThrow(
@@ -94,7 +94,7 @@ test('a cancelled fetch says so and asks for nothing more', async () => {
   expect(asked).toEqual([]);
 });
 
-test('without the network, what is missing is named and what is there is used', async () => {
+test('offline, missing files are named and cached ones are used', async () => {
   const { items, asked } = await serveSamples(3);
   const context = await testContext();
   await fetchAll(items.slice(0, 1), context);

@@ -38,7 +38,7 @@ function fileEntry(path: string, size: number) {
 
 const READER = { name: 'debian', readerVersion: 'one' } as const;
 
-/** A base whose archives all hold the same; counts how often one is read. */
+/** Creates a reader that gives the same content for all archives, and counts the calls. */
 function tinyBase(fill: (sink: EntrySink) => Promise<void> = tinyContents) {
   const counted = { reads: 0 };
   const base: ArchiveReader = {
@@ -80,7 +80,7 @@ function textOf(entries: Entry[], path: string): string {
   return reader.text(entry);
 }
 
-test('an archive is read once, and its entries and contents are the same ever after', async () => {
+test('an archive is read once, and its entries and contents stay the same', async () => {
   const { store, directory } = await emptyOpened();
   const { base, counted } = tinyBase();
   const first = await store.open(base, archive);
@@ -147,7 +147,7 @@ test.each([
   expect(notes).toHaveLength(1);
 });
 
-test('a file that is longer or shorter than its entry says is refused, and nothing stays', async () => {
+test('a file that is longer or shorter than its entry says is refused, and nothing is kept', async () => {
   for (const [size, what] of [
     [4, 'more'],
     [6, 'only 5'],
@@ -164,7 +164,7 @@ test('a file that is longer or shorter than its entry says is refused, and nothi
   }
 });
 
-test('an aborted reading leaves nothing, even if the base takes no notice', async () => {
+test('an aborted reading leaves nothing, even if the base ignores the signal', async () => {
   const { store, directory } = await emptyOpened();
   await expect(store.open(tinyBase().base, archive, AbortSignal.abort())).rejects.toThrow(
     'reading tiny was cancelled',
@@ -181,7 +181,7 @@ test('two readings of one archive at once, as by two processes, both end well', 
   expect(textOf(await store.open(base, archive), 'usr/a')).toBe('hello');
 });
 
-test('an index keeps every entry as it was', () => {
+test('an index keeps every entry unchanged', () => {
   const content = { in: 'file', file: '/c', offset: 3 } as const;
   const entries: Entry[] = [{ ...fileEntry('a', 2), content }];
   expect(parseIndex(formatIndex({ size: 5, entries }), '/c')).toEqual({ size: 5, entries });

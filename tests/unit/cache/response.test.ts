@@ -24,12 +24,12 @@ test.each([
   expect(() => bodyStart(head, { from: 50, size: 100 })).toThrow(/range|expected 100 bytes/);
 });
 
-test('a range answer that does not know the size of the whole is taken', () => {
+test('a range answer without the total size is accepted', () => {
   const head = { statusCode: 206, headers: { 'content-range': 'bytes 50-99/*' } };
   expect(bodyStart(head, { from: 50, size: 100 })).toBe(50);
 });
 
-test('a server cannot ask for more than a minute of patience', () => {
+test('a server cannot make a client wait for more than a minute', () => {
   const head = { statusCode: 503, headers: { 'retry-after': '86400' } };
   expect(() => bodyStart(head, { from: 0, size: 1 })).toThrow(
     expect.objectContaining({ kind: 'interrupted', retryAfter: 60_000 }),

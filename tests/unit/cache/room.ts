@@ -13,21 +13,21 @@ import type { DownloadContext } from '../../../build/cache/receive.ts';
 import { Transport } from '../../../build/cache/transport.ts';
 import type { Environment } from '../../../build/process/environment.ts';
 
-/** A folder that is gone after the test. */
+/** Creates a folder that is removed after the test. */
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'quantix-cache-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   return folder;
 }
 
-/** An empty store, and the notes it writes. */
+/** Creates an empty store, and an array of the notes that it reports. */
 export async function emptyStore(): Promise<{ store: BlobStore; notes: string[] }> {
   const notes: string[] = [];
   const store = new BlobStore(cacheRooms(await temporaryFolder()), (line) => notes.push(line));
   return { store, notes };
 }
 
-/** Names of what lies in the store's `tmp`. */
+/** Lists the names in the store's `tmp`. */
 export async function leftovers(store: BlobStore): Promise<string[]> {
   return readdir(store.directory.tmp);
 }
@@ -53,7 +53,7 @@ export async function serve(handler: Handler): Promise<{ url: string; asked: str
   return { url: `http://127.0.0.1:${address.port}`, asked };
 }
 
-/** Answers as a static file server does, with ranges. */
+/** Answers like a static file server, with ranges. */
 export function fileHandler(content: Uint8Array): Handler {
   return (request, response) => {
     const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
@@ -78,7 +78,7 @@ export function downloadOf(content: Uint8Array, urls: string[]): Download {
   return { name: 'package busybox 1.36', urls, sha256, size: content.length };
 }
 
-/** What a download needs, without waiting between rounds; `pauses` collects what it would have waited. */
+/** Options of a download that does not wait between rounds; `pauses` collects the waiting times. */
 export async function testContext({
   env = {},
   stallAfter,
@@ -97,7 +97,7 @@ export async function testContext({
   return { store, transport, pause, pauses, notes };
 }
 
-/** SHA-256 of every blob in a store. */
+/** Lists the SHA-256 of every blob in a store. */
 export function storedBlobs(store: BlobStore): string[] {
   return listItems(store.directory).map(({ path }) => basename(path));
 }

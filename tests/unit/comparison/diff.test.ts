@@ -72,7 +72,7 @@ test('settings, sizes and files of two ISOs are reported, part by part, which en
   }
 });
 
-test('a file that changed says what about it did, capabilities in words', async () => {
+test('for a changed file, what changed is named, and capabilities by their names', async () => {
   const folder = await temporaryFolder();
   const [old, fresh] = [join(folder, 'a.tar'), join(folder, 'b.tar.zst')];
   await writeFile(old, tarOf(rootfs('1', program('usr/bin/ping', 'ping'), file('x', 'x'))));

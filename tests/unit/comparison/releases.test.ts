@@ -21,7 +21,7 @@ beforeEach(async () => {
   [published, remade] = [await temporaryFolder(), await temporaryFolder()];
 });
 
-/** Writes a file of a release. @returns what its list says of it */
+/** Writes a file of a release. @returns its entry in the list of the release */
 async function put(
   folder: string,
   path: string,
@@ -33,7 +33,7 @@ async function put(
   return { path, size: Buffer.byteLength(bytes), sha256, kind };
 }
 
-/** Compares one file that was published with one that was made. */
+/** Compares one published file with one rebuilt file. */
 async function compared(before: ReleaseFile, after: ReleaseFile) {
   const [result, ...more] = await compareReleases(
     { folder: published, files: [before] },
@@ -48,7 +48,7 @@ test.each([
   ['a byte in the middle of a piece', MIB + 17],
   ['the last byte of a piece', MIB - 1],
   ['the last byte', 3 * MIB + 4],
-])('files that differ in %s are told apart there', async (_, offset) => {
+])('of files that differ in %s this position is reported', async (_, offset) => {
   const bytes = Buffer.alloc(3 * MIB + 5, 7);
   const [a, b] = [join(published, 'a'), join(remade, 'a')];
   await writeFile(a, bytes);
@@ -69,7 +69,7 @@ test('a file that is the beginning of another one differs where it ends, and equ
   }
 });
 
-test('of an ISO is told which file has the byte, and of a tar which member', async () => {
+test('for an ISO the file with the byte is named, and for a tar the member', async () => {
   const iso = await writeSmallIso(remade, { system: rootfs('1'), build: 'aaaa', module: 'loop' });
   const bytes = await readFile(iso);
   const kernel = bytes.indexOf('kernel');
@@ -86,7 +86,7 @@ test('of an ISO is told which file has the byte, and of a tar which member', asy
   expect(describePlace(tar, 3 * member)).toBeUndefined();
 });
 
-test('of a compressed disk is told where the disk differs, and in which partition', async () => {
+test('for a compressed disk, the position in the disk and the partition are named', async () => {
   const iso = await writeSmallIso(remade, { system: rootfs('1'), build: 'aaaa', module: 'loop' });
   // The beginning, with the partition table and the beginning of the first partitions.
   const disk = Buffer.alloc(8 * MIB);
@@ -125,7 +125,7 @@ test('of a compressed disk is told where the disk differs, and in which partitio
   });
 });
 
-test('no place is told in what is damaged, or is of another format', async () => {
+test('no position is named in a damaged file, or one of another format', async () => {
   const iso = await writeSmallIso(remade, { system: rootfs('1'), build: 'aaaa', module: 'loop' });
   await truncate(iso, 34 * 1024);
   expect(describePlace(iso, 33 * 1024)).toBeUndefined();
@@ -162,7 +162,7 @@ test('every file of both releases is reported, by name', async () => {
   ]);
 });
 
-test('what is the same need not be here, and of what differs is told why no byte can be named', async () => {
+test('equal files may be missing here, and for different ones the reason is given why no byte is named', async () => {
   const files = [await put(remade, 'a.iso', 'made')];
   const [file] = files;
   if (file === undefined) throw new Error('no file');
@@ -194,7 +194,7 @@ test('a manifest is the same if only the times of its run differ', async () => {
   expect(await compared(forged, again)).toMatchObject({ result: 'differs' });
 });
 
-test('a provenance is the same whoever has built, and whenever', async () => {
+test('a provenance is the same whoever built, and at any time', async () => {
   const provenance = ({ id = 'ci', times = 'a', bill = 'b' }) =>
     JSON.stringify({
       subject: [],

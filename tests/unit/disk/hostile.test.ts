@@ -61,7 +61,7 @@ test.each(SECTORS)(
   },
 );
 
-test('a table on a disk that has grown since is believed, and said to have its second copy elsewhere', async () => {
+test('a table on a disk that has grown since is trusted, and said to have its second copy elsewhere', async () => {
   const layout = smallLayout({ bytes: DISK_BYTES, sectorSize: 512 });
   const device = new MemoryDevice(2 * DISK_BYTES, 512);
   for (const { offset, bytes } of Object.values(encodeGpt(layout)))

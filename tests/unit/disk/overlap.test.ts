@@ -24,7 +24,7 @@ test('places are read in order, and what comes next is being read while one is w
   expect(given.map(({ first }) => first)).toEqual([1, 2, 3, 4, 5]);
 });
 
-test('what cannot be read is told after all that is before it', async () => {
+test('what cannot be read is reported after all that is before it', async () => {
   const given: number[] = [];
   const read = async (offset: number, into: Buffer) => {
     if (offset >= 1536) throw new Error(`no sector at ${offset}`);

@@ -143,7 +143,7 @@ test('the remote cache is obeyed inside: its settings by name, its keys to be re
 test.each([
   [{ HOME: '/home/me' }, '/home/me/.netrc'],
   [{ HOME: '/home/me', NETRC: '/run/secrets/netrc' }, '/run/secrets/netrc'],
-])('a remote cache is logged in to from inside as from outside: %j', (variables, file) => {
+])('the login to a remote cache works inside as outside: %j', (variables, file) => {
   const exists = (path: string) => path === file;
   const QUANTIX_REMOTE_CACHE = 'https://cache/';
   const args = argumentsOn({ environment: { ...variables, QUANTIX_REMOTE_CACHE }, exists });
@@ -152,7 +152,7 @@ test.each([
   expect(argumentsOn({ environment: variables, exists }).join(' ')).not.toContain('netrc');
 });
 
-test('node_modules that is a link to elsewhere is there to be read', () => {
+test('node_modules that is a link is mounted for reading', () => {
   expect(mounts(argumentsOn({ nodeModules: '/srv/modules' }))).toContain(
     '--mount=type=bind,source=/srv/modules,target=/srv/modules,readonly',
   );
@@ -164,7 +164,7 @@ test('a path with a comma or a quote is one field of the mount', () => {
   );
 });
 
-test('a folder to write into is mounted where it lies outside of the project, however it is written', () => {
+test('an output folder outside the project is mounted, however its path is written', () => {
   const folders = (...writes: string[]) => writableFolders(HOST, writes);
   const usual = [HOST.project, HOST.cache];
   expect(folders()).toEqual(usual);
@@ -180,7 +180,7 @@ test('a cache within the project, or around it, is mounted with it', () => {
   expect(cacheAt('/home/me/quantix-cache')).toEqual(['/home/me/quantix', '/home/me/quantix-cache']);
 });
 
-test('what a command reads outside of project and cache is mounted to be read', () => {
+test('files that a command reads outside project and cache are mounted for reading', () => {
   const all = { exists: () => true };
   const mount = (path: string) => `--mount=type=bind,source=${path},target=${path},readonly`;
   const reads = ['/media/stick', '/media/stick/keys', '../site.rsa', 'keys', `${HOST.cache}/x`];
@@ -188,7 +188,7 @@ test('what a command reads outside of project and cache is mounted to be read', 
   expect(named).toEqual([mount('/media/stick'), mount('/home/me/site.rsa')]);
 });
 
-test('called from elsewhere, a command runs there, and finds there what it names', () => {
+test('a command that is called from another folder runs there, and finds the files that it names', () => {
   const host = { folder: '/home/me/appliance', exists: () => true };
   const mount = (path: string) => `--mount=type=bind,source=${path},target=${path}`;
   const built = argumentsOn(host, { reads: ['.', '../keys'], writes: ['dist'] });

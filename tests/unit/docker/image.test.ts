@@ -78,11 +78,11 @@ test('the Dockerfile refuses an Alpine whose Node the programs do not run on', (
   expect(dockerfile).toContain(`the toolchain needs ${OLDEST_NODE}:`);
 });
 
-test('the Dockerfile has the base image that is taken where none is named', () => {
+test('the Dockerfile has the default base image', () => {
   expect(dockerfile).toContain(`\nARG BASE_IMAGE=${DEFAULT_BASE_IMAGE}\nFROM \${BASE_IMAGE}\n`);
 });
 
-test('the image runs as nobody where no user is named', () => {
+test('the image runs as nobody if no user is named', () => {
   expect(dockerfile).toMatch(/^USER 65534:65534$/m);
 });
 
@@ -112,7 +112,7 @@ test('the image is built from standard input, without a context, and further fla
   ]);
 });
 
-test('the image is built where there is none, when it is a month old, and when a flag asks for it', () => {
+test('the image is built if there is none, if it is a month old, or if a flag requests it', () => {
   const now = new Date('2026-03-01T00:00:00Z');
   const needed = (built: string | undefined, flags: string[] = []) =>
     needsBuilding(built === undefined ? undefined : new Date(built), { now, flags });
@@ -123,7 +123,7 @@ test('the image is built where there is none, when it is a month old, and when a
   expect(needed('2026-02-20T00:00:00Z', ['--network=host', '--pull'])).toBe(true);
 });
 
-test('an image that is built anew is not put together from what Docker remembers', () => {
+test("an image that is built anew does not use Docker's cache", () => {
   const request = { tag: 't', baseImage: 'b', environment: {}, flags: [] };
   expect(imageArguments({ ...request, refresh: true })).toContain('--no-cache');
   expect(imageArguments({ ...request, refresh: false })).not.toContain('--no-cache');
@@ -145,7 +145,7 @@ test('a proxy is passed on by the name of its variable, never by its value', () 
   expect(args.join(' ')).not.toMatch(/secret|NO_PROXY|HOME/);
 });
 
-test('of a failed build the last complaints are reported, in one line', () => {
+test('the last errors of a failed build are reported in one line', () => {
   const printed = [
     'DEPRECATED: The legacy builder is deprecated',
     '            Install the buildx component to build images with BuildKit:',

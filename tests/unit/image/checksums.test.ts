@@ -35,7 +35,7 @@ test('lines of other files stay while the files exist, and all are sorted', asyn
   expect((await readdir(folder)).sort()).toEqual(['SHA256SUMS', 'kept.iso', 'z.iso']);
 });
 
-test('of many builds that enter a file at once, every line stays', async () => {
+test('if many builds add a line at the same time, no line is lost', async () => {
   const folder = await dist();
   const module = join(import.meta.dirname, '../../../build/image/checksums.ts');
   const names = (builder: number) => Array.from({ length: 8 }, (_, at) => `${builder}-${at}.iso`);

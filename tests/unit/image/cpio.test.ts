@@ -24,7 +24,7 @@ const entries = [
   file('etc/empty'),
 ];
 
-test('busybox lists what is in it, with owners and modes', async () => {
+test('busybox lists its contents with owners and modes', async () => {
   const archive = cpioArchive(treeOf(...entries, console_), EPOCH);
   const { stdout } = await execa('busybox', ['cpio', '-tv'], {
     input: archive,
@@ -49,14 +49,14 @@ test('busybox unpacks the same contents', async () => {
   expect(stdout).toBe('ELF of an odd lengthhello');
 });
 
-test('the same tree gives the same bytes, in whatever order it was made', () => {
+test('the same tree gives the same bytes, in whatever order its entries were added', () => {
   const archive = cpioArchive(treeOf(...entries), EPOCH);
   expect(cpioArchive(treeOf(...[...entries].reverse()), EPOCH).equals(archive)).toBe(true);
   expect(archive.subarray(0, 6).toString()).toBe('070701');
   expect(archive.length % 4).toBe(0);
 });
 
-test('a hard link, extended attributes, and more than a machine should keep in memory are refused by name', () => {
+test('a hard link, extended attributes, and a file too large for memory are refused by name', () => {
   const linked = treeOf(file('a', 'x'), hardlink('b', 'a'));
   expect(() => cpioArchive(linked, EPOCH)).toThrow('b cannot go into an initramfs (package test)');
   const huge = treeOf(file('small', 'x'), { ...file('huge'), size: 2 ** 29 });

@@ -28,7 +28,7 @@ async function digest(file: string): Promise<string> {
     .digest('hex');
 }
 
-test('one disk in all formats: each has its content and the digest that is told, and the OVA has the VMDK', async () => {
+test("one disk in all formats: each has the disk's content and the reported digest, and the OVA contains the VMDK", async () => {
   const asked = await request(NAMES);
   const told = await writeDiskFormats(asked);
   const folder = dirname(asked.disk.file);

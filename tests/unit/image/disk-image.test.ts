@@ -22,7 +22,7 @@ const TRAILER = {
   ...{ buildId: '0123456789abcdef', sha256: createHash('sha256').update(ISO).digest('hex') },
 };
 
-/** Writes a disk image with small slots; its path. */
+/** Writes a disk image with small slots. @returns its path */
 async function write(sectorSize: number, more: { bios?: boolean; bytes?: number } = {}) {
   const { bios = true, bytes } = more;
   const folder = await temporaryFolder();
@@ -76,7 +76,7 @@ function slice(
 
 test('a disk image is the same, byte for byte, when it is written again', async () => {
   const [one, other] = [await write(512), await write(512)];
-  // It passes over what neither file has.
+  // Only the ranges that one of the files has are compared.
   expect(await run('qemu-img', ['compare', '-f', 'raw', '-F', 'raw', one, other])).toContain(
     'Images are identical',
   );
@@ -88,6 +88,6 @@ test('an architecture without BIOS has no partition for it, and numbers stay', a
   expect(gpt?.partitions.map(({ number }) => number)).toEqual([2, 3, 4, 5, 6]);
 });
 
-test('a disk that is too small is told by how much', async () => {
+test('the error for a disk that is too small says by how much', async () => {
   await expect(write(512, { bytes: 1024 * MIB })).rejects.toThrow(/1,024 MiB, and \d+ MiB more/);
 });

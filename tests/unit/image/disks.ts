@@ -6,22 +6,22 @@ import { temporaryFolder } from '../folder.ts';
 
 const MIB = 1024 * 1024;
 
-/** What is written to a disk. */
+/** A written range of a disk. */
 export interface Write {
   offset: number;
   data: Buffer;
 }
 
-/** A disk of 768 MiB with what a hole, a border and an end of a table can be got wrong by. */
+/** A disk of 768 MiB whose ranges touch holes, borders of grains and the end of a table. */
 export const DISK_BYTES = 768 * MIB;
 export const WRITES: readonly Write[] = [
   { offset: 0, data: Buffer.from('first bytes') },
-  // Over the border of a grain table, with a grain of zeros inside.
+  // Across the border of a grain table, with a grain of zeros inside.
   {
     offset: 31 * MIB + 17,
     data: Buffer.concat([randomBytes(MIB), Buffer.alloc(2 * GRAIN_BYTES), randomBytes(MIB)]),
   },
-  // Nothing but zeros.
+  // Zeros only.
   { offset: 200 * MIB, data: Buffer.alloc(3 * GRAIN_BYTES) },
   { offset: 700 * MIB, data: Buffer.alloc(2 * MIB, 'text of an appliance ') },
   { offset: DISK_BYTES - 512, data: Buffer.alloc(512, 'end') },

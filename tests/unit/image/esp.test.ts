@@ -7,7 +7,7 @@ import { temporaryFolder } from '../folder.ts';
 
 const SOURCES = { '/EFI/BOOT/BOOTX64.EFI': 'loader', '/EFI/QUANTIX/grub.cfg': 'configuration' };
 
-/** A partition with two files; the folder it is in. */
+/** Makes a partition with two files. @returns its folder */
 async function partition(mtime: number): Promise<string> {
   const folder = await temporaryFolder();
   const files: Record<string, string> = {};
@@ -38,7 +38,7 @@ test('the same files give the same bytes, whenever they were made', async () => 
   expect((await readdir(one)).sort()).toEqual(['configuration', 'esp.img', 'loader']);
 });
 
-test('what El Torito cannot say is refused before anything is written', async () => {
+test('a size that El Torito cannot express is refused before anything is written', async () => {
   const folder = await temporaryFolder();
   const loader = join(folder, 'loader');
   await writeFile(loader, '');
@@ -50,7 +50,7 @@ test('what El Torito cannot say is refused before anything is written', async ()
   expect(await readdir(folder)).toEqual(['loader']);
 });
 
-test('a name that mtools changes is told, not shipped', async () => {
+test('a name that mtools would change is an error', async () => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, 'loader'), 'x');
   const request = {
@@ -63,7 +63,7 @@ test('a name that mtools changes is told, not shipped', async () => {
   );
 });
 
-test('there is room for a large loader', async () => {
+test('a large loader fits', async () => {
   const folder = await temporaryFolder();
   const loader = join(folder, 'loader');
   await writeFile(loader, Buffer.alloc(5_000_000, 'x'));

@@ -33,12 +33,12 @@ async function built(...plans: (typeof plan)[]) {
   return { file, rooms, explain, runs };
 }
 
-test('of an image that is up to date nothing runs', async () => {
+test('for an image that is up to date no step runs', async () => {
   const { runs } = await built(plan);
   expect(await runs(plan)).toEqual([]);
 });
 
-test('each step tells why it runs, by the inputs that changed since', async () => {
+test('for each step that runs, the changed inputs are named', async () => {
   const { explain, runs } = await built(plan);
   expect(await runs(other)).toEqual(['sea', 'squashfs', 'verity', 'boot-loader', 'iso']);
   const version = { input: 'version', change: 'changed', before: '0.1.0', after: '0.2.0' };
@@ -47,13 +47,13 @@ test('each step tells why it runs, by the inputs that changed since', async () =
   expect(squashfs?.changes).toContainEqual(version);
 });
 
-test('what was built before the last build is in the cache still: only the ISO is written', async () => {
+test('the result of an earlier build is still in the cache: only the ISO is written', async () => {
   const { explain, runs } = await built(plan, other);
   expect(await runs(plan)).toEqual(['iso']);
   expect((await explain(plan)).at(-1)?.lost).toBeUndefined();
 });
 
-test('an ISO that was deleted or touched is written again, and that is said', async () => {
+test('an ISO that was deleted or modified is written again, and the reason is reported', async () => {
   const { file, explain, runs } = await built(plan);
   await utimes(file, 1, 1);
   expect(await runs(plan)).toEqual(['iso']);
@@ -63,7 +63,7 @@ test('an ISO that was deleted or touched is written again, and that is said', as
   expect((await explain(plan)).at(-1)?.lost).toMatch(/x\.iso is no longer there$/);
 });
 
-test('a result that is no longer in the cache is made again if the ISO has to be written, and that is said', async () => {
+test('a result that is no longer in the cache is made again if the ISO must be written, and the reason is reported', async () => {
   const { file, rooms, explain, runs } = await built(plan);
   await rm(join(rooms.steps, 'initramfs'), { recursive: true });
   expect(await runs(plan)).toEqual([]);
@@ -74,7 +74,7 @@ test('a result that is no longer in the cache is made again if the ISO has to be
   );
 });
 
-test('of an image that was never built every step runs', async () => {
+test('for an image that was never built every step runs', async () => {
   const { runs } = await built();
   expect(await runs(plan)).toEqual([
     'sea',
@@ -86,7 +86,7 @@ test('of an image that was never built every step runs', async () => {
   ]);
 });
 
-test('what others made is told: what is in the remote cache, and what came from there before', async () => {
+test('results of other builders are reported: those in the remote cache, and those fetched earlier', async () => {
   const { file, rooms } = await built(plan);
   await rm(file);
   await rm(join(rooms.steps, 'sea'), { recursive: true });

@@ -12,7 +12,7 @@ export function overlayOf(name: string, files: Readonly<Record<string, string>>)
   return { name, entries: Object.entries(files).map(([path, text]) => file(path, text)) };
 }
 
-/** What a small image is made from. */
+/** Returns the facts of a small image. */
 export async function sampleFacts(): Promise<ImageFacts> {
   const packages = [
     locked('bash', { source: 'bash', license: 'GPL-3.0-or-later' }),
@@ -44,7 +44,7 @@ export async function sampleFacts(): Promise<ImageFacts> {
       sources: { 'apps/qx.ts': "import { z } from 'zod';" },
       modules: { type: 'module' },
     },
-    // Tests change it, and it is read once for all.
+    // Copied, because it is read only once and tests change it.
     installed: structuredClone(readInstalled(PROJECT)),
     toolVersions: {
       mksquashfs: '4.5',

@@ -7,7 +7,7 @@ import { run } from '../../../build/process/run.ts';
 import { sha256 } from '../../../build/step/digest.ts';
 import { temporaryFolder } from '../folder.ts';
 
-test('a qcow2 has the same content, and is the same, byte for byte, when it is made again', async () => {
+test('a qcow2 has the same content, and has the same bytes when it is made again', async () => {
   const folder = await temporaryFolder();
   const bytes = Buffer.concat([randomBytes(2 ** 20), Buffer.alloc(2 ** 20), randomBytes(2 ** 17)]);
   const content = join(folder, 'content');
@@ -26,7 +26,7 @@ test('a qcow2 has the same content, and is the same, byte for byte, when it is m
   expect((await readFile(back)).equals(bytes)).toBe(true);
 });
 
-test('content that is not there leaves nothing', async () => {
+test('missing content leaves no file', async () => {
   const folder = await temporaryFolder();
   const [content, file] = [join(folder, 'nothing'), join(folder, 'x.qcow2')];
   await expect(convertTo(FORMATS.qcow2, { content, file })).rejects.toThrow('qemu-img exited with');

@@ -7,7 +7,7 @@ import {
 } from '../../../build/image/grub-config.ts';
 import { type BootEntry, liveBootMenu } from '../../../build/image/grub-model.ts';
 
-test('the core image finds the medium by its mark, first on the disk that it comes from, and reads the menu there', () => {
+test('the core image finds the medium by its marker, first on its own disk, and reads the menu there', () => {
   expect(earlyConfig('0123456789abcdef')).toBe(
     'regexp --set=1:disk "^([^,]*)" "$root"\n' +
       `search --no-floppy --file --set=root --hint="$disk," ${markerPath('0123456789abcdef')}\n` +
@@ -15,7 +15,7 @@ test('the core image finds the medium by its mark, first on the disk that it com
   );
 });
 
-test('the menu of a live image is as GRUB reads it', () => {
+test('the menu of a live image is valid for GRUB', () => {
   const cmdline = ['console=ttyS0,115200', 'quantix.build=0123456789abcdef'];
   const menu = liveBootMenu({ title: 'Quantix-OS', version: '0.1.0', flavour: 'full', cmdline });
   const parameters = 'console=ttyS0,115200 quantix.build=0123456789abcdef quantix.mode=live';
@@ -81,13 +81,13 @@ test.each<[string, Partial<BootEntry>]>([
   );
 });
 
-test('the files that a menu names are found', () => {
+test('the files that a menu refers to are listed', () => {
   const config = menuConfig({ timeout: 1, entries: [entry] });
   expect(pathsNamedBy(config)).toEqual(['/boot/vmlinuz', '/boot/initramfs']);
   expect(pathsNamedBy('# linux /x\nlinux16 /y\n\tlinux\t/z a\n')).toEqual(['/z']);
 });
 
-test('every entry of a small image says what it is for', () => {
+test('every entry of a small image states its purpose', () => {
   const menu = liveBootMenu({ title: 'QvDC', version: '1', flavour: 'virt', cmdline: [] });
   const titles = menu.entries.map(({ title }) => title);
   expect(titles[0]).toBe('QvDC 1 for virtual machines with virtio');

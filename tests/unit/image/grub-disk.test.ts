@@ -9,7 +9,7 @@ const MENU = slotMenu({
   cmdline: ['console=ttyS0,115200', 'quantix.build=0123456789abcdef'],
 });
 
-test('an image adds its lines to the menu of a disk, with its version and its slot', () => {
+test('an image adds its entries to the menu of a disk, with its version and its slot', () => {
   const parameters = 'console=ttyS0,115200 quantix.build=0123456789abcdef';
   expect(slotConfig(MENU)).toBe(`if [ "$slot_entries" = first ]; then
 menuentry 'Quantix-OS 0.1.0, slot '"$slot_name" --id "$slot" "$root" "$slot_parameters" {
@@ -35,7 +35,7 @@ fi
   );
 });
 
-test('what a disk boots by is as GRUB’s shell reads it', async () => {
+test('the configuration of an installed disk is valid for GRUB’s shell', async () => {
   for (const input of [diskConfig(), slotConfig(MENU)]) {
     await execa('grub-script-check', { input });
   }

@@ -44,7 +44,7 @@ function initramfs(packages: readonly Entry[], modules = ['ext4'], drivers = ['i
   return initramfsTree(treeOf(...packages), request);
 }
 
-test('it has busybox, its applets, init and the modules that are needed, no more', () => {
+test('it has busybox, its applets, init and the needed modules, and nothing else', () => {
   const tree = initramfs(PACKAGES);
   expect(tree.names('bin')).toEqual(['busybox', 'mount', 'sh']);
   expect(tree.lookup('bin/mount')?.path).toBe('bin/busybox');
@@ -60,7 +60,7 @@ test('it has busybox, its applets, init and the modules that are needed, no more
   );
 });
 
-test('it has a console before devices are made, and tells init what to load and to look for', () => {
+test('it has a console before devices are created, and the settings of init', () => {
   const tree = initramfs(PACKAGES);
   expect(tree.at('dev/console')).toMatchObject({ type: 'character', major: 5, minor: 1 });
   expect(tree.text('etc/quantix-initramfs')).toBe(
@@ -68,7 +68,7 @@ test('it has a console before devices are made, and tells init what to load and 
   );
 });
 
-test('init loads before a module what that wants before it, which is no dependency', () => {
+test('init loads the soft dependencies of a module before it', () => {
   const tree = initramfs(
     [
       ...PACKAGES,
@@ -92,12 +92,12 @@ test('busybox may be called busybox.static, or be a link to it', () => {
   expect(() => initramfs(rest)).toThrow('no package of the initramfs has /bin/busybox');
 });
 
-test('a module that no kernel has is refused by name', () => {
+test('a module that the kernel does not have is refused by name', () => {
   expect(() => initramfs(PACKAGES, ['isofs', 'isofz'])).toThrow('isofz');
   expect(() => initramfs(PACKAGES, [], ['isofz'])).toThrow('isofz');
 });
 
-/** What the step makes of packages: name → what is in it, and in which flavour only it is. */
+/** Runs the step on packages: name → their contents, and the only flavour that has them. @returns paths of the initramfs */
 async function makeStep(
   packages: Record<string, { flavour?: Flavour; entries: Entry[] }>,
   started = program('init', '#!/bin/busybox sh\n'),
@@ -130,7 +130,7 @@ async function makeStep(
   return readCpio(archive, 'x').map(({ path }) => path);
 }
 
-test('it has one kernel and its modules, whether that is of one flavour or of both', async () => {
+test('it has one kernel and its modules, whether that belongs to one flavour or to both', async () => {
   const kernel = [...PACKAGES.slice(0, -1), file('boot/vmlinuz-1', 'the kernel')];
   const others = {
     'busybox-static': { entries: [program('bin/busybox', await readFile('/bin/busybox'))] },
@@ -143,7 +143,7 @@ test('it has one kernel and its modules, whether that is of one flavour or of bo
   expect(await makeStep({ ...others, linux: { entries: kernel } })).toEqual(own);
 });
 
-test('one whose init cannot be started is refused', async () => {
+test('an initramfs whose init cannot be started is refused', async () => {
   const packages = {
     linux: { entries: [...PACKAGES.slice(0, -1), file('boot/vmlinuz-1', 'the kernel')] },
     'busybox-static': { entries: [program('bin/busybox', await readFile('/bin/busybox'))] },
@@ -164,7 +164,7 @@ test('packages without a kernel are refused', () => {
   expect(() => initramfs(PACKAGES.slice(-1))).toThrow('the tree has no kernel modules');
 });
 
-test('the list of applets must be there', () => {
+test('a missing list of applets is an error', () => {
   expect(appletsUsed(overlayOf('x', { applets: 'sh\n\nmount' }).entries)).toEqual(['sh', 'mount']);
   expect(() => appletsUsed(overlayOf('x', { init: '' }).entries)).toThrow(
     'the list of applets is missing',

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseIsoReport } from '../../../build/image/iso-report.ts';
 import { structureProblems } from '../../../build/image/verify-iso.ts';
 
-/** What xorriso 1.5.4 prints of a small image, less lines that nobody reads. */
+/** The output of xorriso 1.5.4 for a small image, without the lines that are ignored. */
 const RECORDED = `Drive current: -indev '/tmp/a.iso'
 PVD address  : 16s
 Volume Id    : QUANTIX-OS
@@ -44,7 +44,7 @@ prw-r--r--    1 0        0               0 Nov 14  2023 '/pipe'
 const without = (line: RegExp) =>
   RECORDED.replaceAll(new RegExp(`^.*${line.source}.*\n`, 'gm'), '');
 
-test('what xorriso says of an image is read', () => {
+test('the report of xorriso about an image is parsed', () => {
   expect(parseIsoReport(RECORDED, 'a.iso')).toEqual({
     volumeId: 'QUANTIX-OS',
     bootImages: [
@@ -71,7 +71,7 @@ test('what xorriso says of an image is read', () => {
   });
 });
 
-test('lines of no meaning are passed over, and nothing is nothing', () => {
+test('meaningless lines are ignored, and an empty report has no files', () => {
   const odd =
     'xorriso : NOTE : something\n\nFile data\nEl Torito boot img : x\nGPT type GUID : 1 zz\n';
   const nothing = {
@@ -101,12 +101,12 @@ test.each([
   );
 });
 
-describe('of the boot structures', () => {
+describe('the boot structures', () => {
   const boot = { esp: { sha256: '', size: 0 }, bios: '' };
   const problems = (text: string, of = boot) =>
     structureProblems(parseIsoReport(text, 'x'), { volumeId: 'QUANTIX-OS', boot: of });
 
-  test('nothing is wrong with a sound image', () => {
+  test('a correct image has no findings', () => {
     expect(problems(RECORDED)).toEqual([]);
   });
 
@@ -118,11 +118,11 @@ describe('of the boot structures', () => {
     [/GPT type GUID +: +2/, ['the GPT has no EFI system partition']],
     [/GPT start and size : +2/, ['El Torito and GPT name different EFI system partitions']],
     [/Volume Id/, ['volume id is ']],
-  ])('without %s it is told', (line, told) => {
+  ])('an image without the line %s is refused', (line, told) => {
     expect(problems(without(line))).toEqual(told);
   });
 
-  test('an EFI entry that points elsewhere is told', () => {
+  test('an EFI entry that points elsewhere is reported', () => {
     expect(problems(RECORDED.replace('  760  4096', '  764  4096'))).toEqual([
       'El Torito and GPT name different EFI system partitions',
     ]);

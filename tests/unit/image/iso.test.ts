@@ -42,7 +42,7 @@ const readable = {
 
 /** Folder with a boot loader, made once for all ISOs but one. */
 let loader: string;
-/** What the sample ISO must hold. */
+/** The expected contents of the sample ISO. */
 let expected: Expected;
 
 beforeAll(async () => {
@@ -92,7 +92,7 @@ describe('an ISO', () => {
     iso = await readFile(await writeSample(loader));
   });
 
-  /** A copy in a folder that is gone after the test. */
+  /** Copies it into a folder that is removed after the test. */
   async function copy(bytes = iso): Promise<string> {
     const file = join(await temporaryFolder(), 'copy.iso');
     await writeFile(file, bytes);
@@ -103,14 +103,14 @@ describe('an ISO', () => {
     expect(await verifyIso(await copy(), expected)).toEqual({ sha256: sha256(iso) });
   });
 
-  test('is the same, byte for byte, when it is written again elsewhere', async () => {
+  test('has the same bytes when it is written again elsewhere', async () => {
     const folder = await temporaryFolder();
     await makeLoader(folder);
     const again = await readFile(await writeSample(folder, { images: folder }));
     expect(again.equals(iso)).toBe(true);
   });
 
-  test('has neither entry nor boot sector for BIOS where the architecture has no BIOS', async () => {
+  test('has neither entry nor boot sector for BIOS if the architecture has no BIOS', async () => {
     const folder = await temporaryFolder();
     await makeLoader(folder, { ...ARCHITECTURE, bios: undefined });
     expect(await readdir(folder)).not.toContain(BIOS_IMAGE);
@@ -154,7 +154,7 @@ describe('an ISO', () => {
     },
   );
 
-  test('is refused when it is cut, damaged or no ISO', async () => {
+  test('is refused if it is truncated, damaged or not an ISO', async () => {
     for (const bytes of [
       iso.subarray(0, iso.length / 2),
       iso.subarray(0, 10_000),
@@ -168,7 +168,7 @@ describe('an ISO', () => {
     }
   });
 
-  test('is refused when a file is missing, or another volume is meant', async () => {
+  test('is refused if a file is missing, or its volume id is another one', async () => {
     const more = { ...expected.files, '/quantix/system.squashfs': sha256('') };
     await expect(verifyIso(await copy(), { ...expected, files: more })).rejects.toThrow(
       '/quantix/system.squashfs is missing',
@@ -178,7 +178,7 @@ describe('an ISO', () => {
     );
   });
 
-  test('is refused when something is on it that was not meant to be', async () => {
+  test('is refused if it has an additional file', async () => {
     const { '/boot/vmlinuz': _, ...files } = expected.files;
     await expect(verifyIso(await copy(), { ...expected, files })).rejects.toThrow(
       'written: /boot/vmlinuz is unexpected (',
@@ -190,14 +190,14 @@ describe('an ISO', () => {
     ['/boot/end.', '/boot/end. has a name that FAT cannot have'],
     [`/boot/${'x'.repeat(65)}`, 'x has a name that FAT cannot have'],
     ['/boot/VMLINUZ', '/boot/vmlinuz differs from another name in case only'],
-  ])('is refused when %s could not be copied onto a stick with FAT', async (path, told) => {
+  ])('is refused if %s could not be copied onto a stick with FAT', async (path, told) => {
     const texts = { ...contents, [path]: 'text' };
     const file = await writeSample(await temporaryFolder(), { texts });
     const files = { ...expected.files, [path]: sha256('text') };
     await expect(verifyIso(file, { ...expected, files })).rejects.toThrow(told);
   });
 
-  test('is refused when its files, copied onto a stick, would not start', async () => {
+  test('is refused if its files, copied onto a stick, would not boot', async () => {
     const { [LOADER]: _, ...texts } = contents;
     const file = await writeSample(await temporaryFolder(), { texts });
     const { [LOADER]: __, ...files } = expected.files;
@@ -206,12 +206,12 @@ describe('an ISO', () => {
     );
   });
 
-  test('goes with what an installed disk boots by', async () => {
+  test('contains the boot files of an installed disk', async () => {
     const { efi, bios } = await readBootFiles(loader, OF_DISK);
     expect([...efi.keys()]).toEqual(['/EFI/BOOT/BOOTX64.EFI', '/grub/grub.cfg']);
     expect(efi.get('/EFI/BOOT/BOOTX64.EFI')?.subarray(0, 2).toString()).toBe('MZ');
     expect(bios?.boot.length).toBe(512);
-    // What is loaded begins with a sector that loads the rest, and has room before the first slot.
+    // The core image begins with a sector that loads the rest, and fits before the first slot.
     expect(bios?.core.length).toBeLessThan(1024 * 1024);
     await expect(readBootFiles(loader, 'x')).rejects.toThrow(
       'lacks files that an installed disk needs to boot',
@@ -228,7 +228,7 @@ describe('an ISO', () => {
 });
 
 test.each(['/boot/grub/grub.cfg', '/boot/grub/slot.cfg'])(
-  'a menu that names what is not there is told: %s',
+  'a menu that names what is not there is reported: %s',
   async (path) => {
     const refusal = async (texts: Record<string, string>) => {
       const file = await writeSample(await temporaryFolder(), { texts });
@@ -242,7 +242,7 @@ test.each(['/boot/grub/grub.cfg', '/boot/grub/slot.cfg'])(
   },
 );
 
-test('an ISO whose check fails, or that cannot be written, leaves nothing', async () => {
+test('an ISO whose check fails, or that cannot be written, leaves no file', async () => {
   const folder = await temporaryFolder();
   const file = join(folder, 'x.iso');
   await writeFile(join(folder, 'part'), 'x');
@@ -257,7 +257,7 @@ test('an ISO whose check fails, or that cannot be written, leaves nothing', asyn
   expect(await readdir(folder)).toEqual(['part']);
 });
 
-test('paths that mean something to xorriso are escaped, and files are sorted', () => {
+test('paths with characters special to xorriso are escaped, and files are sorted', () => {
   const files = { '/z': 'z', '/a=b\\c': '/tmp/x=y' };
   const request = {
     volumeId: 'V',

@@ -4,7 +4,7 @@ import { listSteps, planImage } from '../../../build/image/plan.ts';
 import { sampleFacts } from './facts.ts';
 
 /**
- * What may change while all keys stay: it says where something comes from, what an image is resolved from, or is of
+ * Fields without effect on keys: where something comes from, what an image is resolved from, or settings of
  * another flavour or base. Paths of the facts; `*` stands for any key.
  */
 const SHAPES_NOTHING = [
@@ -23,18 +23,18 @@ const SHAPES_NOTHING = [
   'lock.packages.3.*',
   'profile.bases.alpine.*',
   'profile.file',
-  // The lock says what became of them.
+  // The lock has the result.
   'profile.bases.debian.suite',
   'profile.bases.debian.components.*',
   'profile.bases.debian.packages.*',
   'profile.bases.debian.kernel.*',
   'profile.bases.debian.without.*',
-  // It chooses among the locked packages, and those that are chosen are in the key.
+  // It selects locked packages, and the selected ones are in the key.
   'profile.bases.debian.grub.*',
   'profile.bases.debian.signed.*',
   // An ISO is made without it.
   'toolVersions.qemu-img',
-  // The facts have them as they were read.
+  // The facts contain their contents.
   'profile.bases.debian.overlays.*',
   'profile.overlays.*',
   // The drivers and the package of the other kernel.
@@ -83,7 +83,7 @@ function* changesOf(value: unknown, path: string): Generator<Change> {
   }
 }
 
-/** The keys of all steps; a value that cannot be planned with was read as well. */
+/** Returns the keys of all steps; an error of planning counts as a key, because the value was read. */
 function keysOf(facts: ImageFacts): string {
   try {
     return listSteps(planImage(facts))
@@ -94,7 +94,7 @@ function keysOf(facts: ImageFacts): string {
   }
 }
 
-test('every field of the facts is in a key, or is known to shape nothing', async () => {
+test('every field of the facts is in a key, or is listed as without effect', async () => {
   const facts = await sampleFacts();
   const before = keysOf(facts);
   const unread: string[] = [];

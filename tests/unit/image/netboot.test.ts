@@ -21,7 +21,7 @@ async function setIn(folder: string): Promise<NetbootSet> {
   };
 }
 
-test('unpacked on a server there is all that the script names, and the second initramfs has the system', async () => {
+test('the unpacked tar has all files that the script names, and the second initramfs has the system', async () => {
   const folder = await temporaryFolder();
   const set = await setIn(folder);
   const tar = join(folder, 'x-netboot.tar');
@@ -57,7 +57,7 @@ test('a system that is too large for an initramfs is refused before anything is 
   expect(() => cpioSize(system(2 ** 32))).toThrow(/s has 4294967296 bytes, .* less than 4 GiB/);
 });
 
-test('the kernel is told which program starts, its initramfs, and what it is told elsewhere', () => {
+test('the kernel gets the program to start, its initramfs, and its usual parameters', () => {
   const script = ipxeScript({ title: 'QvDC 0.1.0 $x&&y', parameters: PARAMETERS });
   expect(script.split('\n')).toEqual([
     '#!ipxe',
@@ -77,7 +77,7 @@ test.each(['a=$b', 'a="b c"', 'a;b', 'x&&y', '#x'])(
   },
 );
 
-/** What the program of the network does, with init's functions as stand-ins that tell what they are asked. */
+/** Runs netboot-init with stand-ins for init's functions, which print their calls. @returns the output */
 async function start(system: 'sound' | 'damaged'): Promise<string> {
   const folder = await temporaryFolder();
   const init = join(folder, 'init');
@@ -94,12 +94,12 @@ async function start(system: 'sound' | 'damaged'): Promise<string> {
   return stdout;
 }
 
-test('the system in memory is opened, looked for nowhere else, and not copied to memory again', async () => {
+test('the system in memory is opened, not looked for elsewhere, and not copied to memory again', async () => {
   expect((await start('sound')).split('\n')).toEqual([
     ...['drivers', 'mount -o bind /medium /medium', 'found, toram='],
   ]);
 });
 
-test('a system that is not the one of the initramfs is told, and not started', async () => {
+test('a system that does not belong to the initramfs is reported, and not started', async () => {
   expect(await start('damaged')).toContain('is another one or damaged\nnone');
 });

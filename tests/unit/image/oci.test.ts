@@ -13,7 +13,7 @@ const IMAGE: OciImage = {
   epoch: 1_700_000_000,
 };
 
-/** What stands for the tar of a root file system. */
+/** A stand-in for the tar of a root filesystem. */
 const TAR = Buffer.alloc(3 * 1024 * 1024, 'not that a layer is looked into here ');
 
 const descriptor = z.object({
@@ -62,7 +62,7 @@ async function write(folder: string, name = 'image.tar') {
   return path;
 }
 
-/** The layout in an archive: each blob is what its name says. */
+/** Reads the layout in an archive, and checks the hash of each blob. */
 async function unpack() {
   const folder = await temporaryFolder();
   const layout = join(folder, 'layout');
@@ -86,7 +86,7 @@ async function unpack() {
   return { names, seen, blob, json };
 }
 
-test('the archive is an image layout whose every descriptor names a blob of its size and digest, and no blob is spare', async () => {
+test('the archive is an image layout: every descriptor names a blob with its size and digest, and there are no other blobs', async () => {
   const { names, seen, blob, json } = await unpack();
   schemas.layout.parse(await json('oci-layout'));
   const [entry] = schemas.index.parse(await json('index.json')).manifests;
@@ -107,7 +107,7 @@ test('the archive is an image layout whose every descriptor names a blob of its 
   expect([...seen].sort()).toEqual(names.sort());
 });
 
-test('what docker load reads names the same blobs', async () => {
+test('the manifest for docker load names the same blobs', async () => {
   const { names, json } = await unpack();
   const [image] = schemas.docker.parse(await json('manifest.json'));
   expect(image?.RepoTags).toEqual(['qvdc:0.1.0']);

@@ -9,7 +9,7 @@ const TOOLS = {
   ...{ xorriso: '1.5.4', 'qemu-img': 'not used', strip: '2.40' },
 };
 
-/** What differs between the tools here and those of a manifest with this text. */
+/** Compares the tools here with those of a manifest with this text. */
 async function differences(text: string): Promise<string[]> {
   const manifest = join(await temporaryFolder(), 'x.iso.manifest.json');
   await writeFile(manifest, text);
@@ -19,7 +19,7 @@ async function differences(text: string): Promise<string[]> {
 const manifest = (tools: object, node = process.version) =>
   JSON.stringify({ format: 1, inputs: { packages: [], tools, node } });
 
-test('tools of other versions are told with both, and so is Node', async () => {
+test('tools with different versions, and a different Node, are reported with both versions', async () => {
   const tools = { ...TOOLS, mksquashfs: '4.6.1 libzstd.so.1.5.5' };
   expect(await differences(manifest(tools, 'v24.19.0'))).toEqual([
     'mksquashfs 4.6.1 libzstd.so.1.5.5 → 4.5.1 libzstd.so.1.5.4',
@@ -27,7 +27,7 @@ test('tools of other versions are told with both, and so is Node', async () => {
   ]);
 });
 
-test('the same tools, and tools that this version knows nothing of, are not told', async () => {
+test('equal tools, and tools unknown to this version, are not reported', async () => {
   expect(await differences(manifest(TOOLS))).toEqual([]);
   expect(await differences(manifest({ ...TOOLS, sorcery: '1' }))).toEqual([]);
 });

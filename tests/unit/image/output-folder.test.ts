@@ -5,7 +5,7 @@ import { sweepOutputFolder } from '../../../build/image/output-folder.ts';
 import { temporaryName } from '../../../build/process/atomic-write.ts';
 import { temporaryFolder } from '../folder.ts';
 
-test('what a killed build left goes, what is being written and what is not ours stays', async () => {
+test('files of a killed build are removed; files being written and files of others stay', async () => {
   const folder = await temporaryFolder();
   const iso = join(folder, 'qvdc-0.1.0-debian-x86_64.iso');
   const [left, written] = [temporaryName(iso), temporaryName(iso)];

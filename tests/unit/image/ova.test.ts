@@ -23,7 +23,7 @@ async function write(disk: SparseDisk, name = 'x.ova') {
   return path;
 }
 
-test('descriptor, manifest and disk are in the order that importers read them, and are what the manifest says', async () => {
+test('descriptor, manifest and disk are in the order that importers require, and match the manifest', async () => {
   const disk = await sparseDisk();
   const ova = await write(disk);
   const folder = dirname(ova);
@@ -61,14 +61,14 @@ test('the same disk gives the same archive', async () => {
   expect(one.equals(other)).toBe(true);
 });
 
-/** What an XPath finds in a descriptor, without regard to namespaces. */
+/** Evaluates an XPath on a descriptor without its namespaces. */
 async function find(path: string, machine: Partial<VirtualMachine> = {}): Promise<string> {
   const input = ovfDescriptor({ ...MACHINE, ...machine }, 5);
   const named = path.replaceAll(/\/\/(\w+)/g, "//*[local-name()='$1']");
   return (await execa('xmllint', ['--nonet', '--xpath', named, '-'], { input })).stdout;
 }
 
-/** XPath of a setting that OVF lacks. */
+/** Returns the XPath of a setting that is an extension of OVF. */
 function settingOf(key: string): string {
   return `string(//Config[@*[local-name()='key']='${key}']/@*[local-name()='value'])`;
 }
@@ -81,7 +81,7 @@ test.each([true, false])(
   },
 );
 
-test('firmware, disk controller and hardware are stated, and the importer has no choice', async () => {
+test('firmware, disk controller and hardware are stated, so that the importer chooses none', async () => {
   expect(await find(settingOf('firmware'))).toBe('efi');
   expect(await find("string(//Item[*[local-name()='ResourceType']='6']//ResourceSubType)")).toBe(
     'lsilogic',
@@ -96,12 +96,12 @@ test('firmware, disk controller and hardware are stated, and the importer has no
   );
 });
 
-test('a title is text and no markup', async () => {
+test('a title is escaped', async () => {
   const title = `<a href="x">&amp; 'b'</a>`;
   expect(await find('string(//Product)', { title })).toBe(title);
 });
 
-test('a descriptor is as long for the largest disk as for none', () => {
+test('the length of a descriptor does not depend on the size of the disk', () => {
   const length = (bytes: number) => ovfDescriptor(MACHINE, bytes).length;
   expect(length(8 ** 11 - 1)).toBe(length(0));
 });

@@ -18,7 +18,7 @@ import { temporaryFolder } from '../folder.ts';
 import { newOwner } from '../secure-boot/owners.ts';
 import { hostGrub } from './host-grub.ts';
 
-test('an owner’s boot loader is signed on the medium and on a disk, beside it is what the key is enrolled by, and a disk has a menu with its signature', async () => {
+test('an owner’s boot loader is signed on the medium and on a disk, with the files that enrol the key, and a disk has a menu with its signature', async () => {
   const { owner } = await newOwner();
   const folder = await temporaryFolder();
   using reader = new ContentReader();
@@ -37,7 +37,7 @@ test('an owner’s boot loader is signed on the medium and on a disk, beside it 
   expect(efi.get('/grub/menu.sig')).toEqual(await signFile(owner, menu));
   expect(efi.get('/grub/owner.cer')).toEqual(owner.certificate);
   expect(efi.get('/EFI/BOOT/BOOTX64.EFI')?.includes('\nnormal $prefix/menu\n')).toBe(true);
-  // The one of a BIOS reads this, and checks nothing.
+  // GRUB for BIOS reads this, and verifies nothing.
   expect(efi.get('/grub/grub.cfg')?.toString()).toBe(diskConfig());
   // Its file system has names of 8.3 characters only.
   const place = { bytes: 300 * 1024 * 1024, sectorSize: 512, offset: 0 };
@@ -45,7 +45,7 @@ test('an owner’s boot loader is signed on the medium and on a disk, beside it 
   expect(bios?.boot.length).toBe(512);
   for (const program of [esp.get('/EFI/BOOT/BOOTX64.EFI'), efi.get('/EFI/BOOT/BOOTX64.EFI')]) {
     expect(program?.includes(owner.certificate)).toBe(true);
-    // Nobody gets GRUB's command line, where checks can be turned off.
+    // GRUB's command line, where verification can be turned off, is locked.
     expect(program?.includes('set superusers=""\nexport superusers\n')).toBe(true);
   }
 
@@ -55,7 +55,7 @@ test('an owner’s boot loader is signed on the medium and on a disk, beside it 
   );
 });
 
-test('a menu that is checked is one of GRUB’s shell, each of its lines is for anybody, and the state of a disk needs no signature', async () => {
+test('a checked menu is valid for GRUB’s shell, everyone may boot its entries, and the state of a disk needs no signature', async () => {
   const request = {
     ...{ title: 'QvDC', version: '0.1.0', flavour: 'full' as const },
     cmdline: ['quantix.build=0123456789abcdef'],

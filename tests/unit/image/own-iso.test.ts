@@ -23,7 +23,7 @@ import { hostGrub } from './host-grub.ts';
 
 const { owner } = await newOwner(afterAll);
 const plan = planImage({ ...(await sampleFacts()), owner });
-/** In each a folder for each step before the last one, with what that is taken to have made. */
+/** Folder with a folder for each step before the last one, and in it stand-ins for the step's output files. */
 let folder: string;
 /** Name of the step → name of the file → SHA-256. */
 const hashes: Record<string, Record<string, string>> = {};
@@ -61,7 +61,7 @@ function makeIso(file: string) {
   });
 }
 
-test('an ISO with an owner’s key has its kernel signed, and beside whatever GRUB opens is its signature; its list of files is of what is on it', async () => {
+test('an ISO with an owner’s key has a signed kernel and a signature of each file that GRUB opens, and its list matches its files', async () => {
   const iso = join(await temporaryFolder(), 'own.iso');
   const made = await makeIso(iso);
   const bytes = await readFile(iso);
@@ -84,7 +84,7 @@ test('an ISO with an owner’s key has its kernel signed, and beside whatever GR
   expect(efi.get('/grub/menu')).toEqual(read('/quantix/disk/menu'));
 });
 
-test('a kernel that is not the one that was made is not signed', async () => {
+test('a kernel that changed since it was made is not signed', async () => {
   const file = join(folder, 'initramfs', KERNEL_FILE);
   await writeFile(file, uefiProgram(2000));
   await expect(makeIso(join(await temporaryFolder(), 'own.iso'))).rejects.toThrow(

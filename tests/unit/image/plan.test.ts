@@ -13,7 +13,7 @@ const { owner } = await newOwner(afterAll);
 const facts = await sampleFacts();
 const plan = planImage(facts);
 
-/** Steps whose key differs when something of the facts is changed. */
+/** Returns the steps whose keys differ after a change of the facts. */
 async function stepsThatRead(change: (facts: ImageFacts) => void): Promise<string[]> {
   const fresh = await sampleFacts();
   change(fresh);
@@ -26,7 +26,7 @@ async function stepsThatRead(change: (facts: ImageFacts) => void): Promise<strin
 const keyOf = ({ key }: { key: string }) => key;
 const nameOf = ({ name }: { name: string }) => name;
 
-/** What runs again behind the root filesystem or the initramfs: GRUB knows both by the build id. */
+/** Steps that run after the root filesystem or the initramfs changed: GRUB contains the build id of both. */
 const SQUASHFS = ['squashfs', 'verity', 'boot-loader', 'iso'];
 const SEA = ['sea', ...SQUASHFS];
 const INITRAMFS = ['initramfs', 'verity', 'boot-loader', 'iso'];
@@ -37,7 +37,7 @@ test('the same facts give the same plan', async () => {
   expect(plan.buildId).toMatch(/^[0-9a-f]{16}$/);
 });
 
-/** Gives fields other values. */
+/** Sets fields of an object. */
 const set = Object.assign;
 const initramfs = (init: string, applets: string) => overlayOf('initramfs', { init, applets });
 
@@ -138,17 +138,17 @@ test.each<[string, string[], (facts: ImageFacts) => unknown]>([
   ['mtools', ['boot-loader', 'iso'], ({ toolVersions }) => set(toolVersions, { mformat: '9' })],
   ['whose key signs it', ['boot-loader', 'iso'], (all) => set(all, { owner })],
   ['xorriso', ['iso'], ({ toolVersions }) => set(toolVersions, { xorriso: '9' })],
-])('of %s depend %j', async (_, steps, change) => {
+])('on %s depend %j', async (_, steps, change) => {
   expect(await stepsThatRead(change)).toEqual(steps);
 });
 
-test('an image that asks for no key has steps that know nothing of one', async () => {
+test('the steps of an image without an owner have no input for a key', async () => {
   const without = planImage({ ...(await sampleFacts()), owner: undefined });
   expect(listSteps(without).map(keyOf)).toEqual(listSteps(plan).map(keyOf));
   for (const { inputs } of listSteps(plan)) expect(Object.keys(inputs)).not.toContain('owner');
 });
 
-test('an image without programs has no step for them', async () => {
+test('an image without programs has no step that makes them', async () => {
   const without = planImage({ ...(await sampleFacts()), programs: undefined });
   expect(listSteps(without).map(nameOf)).toEqual([
     'squashfs',
@@ -159,7 +159,7 @@ test('an image without programs has no step for them', async () => {
   ]);
 });
 
-test('the name of an image says product, version, base, CPU, kernel, that it is no release, and format', async () => {
+test('the name of an image has product, version, base, CPU, kernel flavour, a mark if it is no release, and format', async () => {
   expect(imageName(facts)).toBe('qvdc-0.1.0-debian-x86_64-virt-dev.iso');
   const added = { packages: ['htop'], cmdline: [] };
   expect(imageName({ ...facts, profile: { ...facts.profile, added } })).toBe(

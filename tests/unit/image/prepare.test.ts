@@ -8,7 +8,7 @@ import { PROJECT } from '../profile/profiles.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
-/** What is asked for on a host without any tools. */
+/** Removes all tools from the search path. @returns options of an image */
 async function withoutTools(): Promise<ImageOptions> {
   vi.stubEnv('PATH', '/nonexistent');
   return {
@@ -23,13 +23,13 @@ async function withoutTools(): Promise<ImageOptions> {
   };
 }
 
-test('to read a lock no tool is needed', async () => {
+test('reading a lock needs no tool', async () => {
   const { lock, node } = await prepareLock('qvdc', await withoutTools());
   expect(lock.packages.length).toBeGreaterThan(100);
   expect(node).toMatchObject({ runtime: { from: 'npm' }, codeCache: true });
 });
 
-test('what a build adds is said; a release takes none of it, and nothing adds packages to a frozen lock', async () => {
+test('additions to a build are reported; a release refuses them, and a frozen lock refuses packages', async () => {
   const said: string[] = [];
   const options = { ...(await withoutTools()), say: (line: string) => said.push(line) };
   const cmdline = { packages: [], cmdline: ['nomodeset'] };
@@ -52,14 +52,14 @@ test('what a build adds is said; a release takes none of it, and nothing adds pa
   );
 });
 
-test('to explain what a build would do no tool is needed; to build, each is demanded', async () => {
+test('explaining a build needs no tool; building needs all of them', async () => {
   const options = await withoutTools();
   const { facts } = await prepareImage('qvdc', { ...options, withoutTools: true });
   expect(facts.toolVersions).toMatchObject({ xorriso: 'not on this host' });
   await expect(prepareImage('qvdc', options)).rejects.toThrow(/is (?:not installed|missing)/);
 });
 
-test('to write a lock of Debian apt is needed, of Alpine nothing, and never what makes images', () => {
+test('writing a lock needs apt for Debian and nothing for Alpine, and never the tools that make images', () => {
   const names = lockRequirements('debian').map(({ name }) => name);
   expect(names).toContain('apt-get');
   for (const name of ['grub-mkimage', 'mksquashfs', 'xorriso', 'mformat']) {
@@ -68,7 +68,7 @@ test('to write a lock of Debian apt is needed, of Alpine nothing, and never what
   expect(lockRequirements('alpine')).toEqual([]);
 });
 
-test('a host without apt is told where images from Debian can be built; images from Alpine need no more than is asked for anyway', async () => {
+test('on a host without apt the error says where images from Debian can be built; images from Alpine need no further tools', async () => {
   await withoutTools();
   const told: string[] = [];
   const say = (line: string) => told.push(line);

@@ -15,7 +15,7 @@ async function write(disk: SparseDisk, name = 'disk.raw.zst') {
   return file;
 }
 
-test('zstd makes it the disk again, with holes', async () => {
+test('zstd decompresses it to the disk, with holes', async () => {
   const disk = await sparseDisk();
   const file = await write(disk);
   const back = `${disk.file}.back`;
@@ -26,7 +26,7 @@ test('zstd makes it the disk again, with holes', async () => {
   expect((await stat(back)).blocks * 512).toBeLessThan(64 * 1024 * 1024);
 });
 
-test('the same disk gives the same bytes; holes take hardly any', async () => {
+test('the same disk gives the same bytes; holes take almost none', async () => {
   const disk = await sparseDisk();
   const [one, other] = [
     await readFile(await write(disk, 'a')),
@@ -36,7 +36,7 @@ test('the same disk gives the same bytes; holes take hardly any', async () => {
   expect(one.length).toBeLessThan(2.5 * 1024 * 1024);
 });
 
-test('whoever stops reading, as a full disk makes it, leaves the file closed', async () => {
+test('a reader that stops early, for example on a full disk, leaves no open file', async () => {
   const disk = await sparseDisk();
   for await (const chunk of zstdStream(disk)) if (chunk.length > 10_000) break;
   const open = readdirSync('/proc/self/fd').map((one) => {
@@ -49,7 +49,7 @@ test('whoever stops reading, as a full disk makes it, leaves the file closed', a
   expect(open).not.toContain(disk.file);
 });
 
-test('a disk of zeros, and one that is full to its end', async () => {
+test('a disk of zeros, and a disk with data up to its end', async () => {
   const full = [{ offset: 0, data: Buffer.alloc(3 * 1024 * 1024, 'full ') }];
   for (const writes of [[], full]) {
     const disk = await sparseDisk(writes, 3 * 1024 * 1024);

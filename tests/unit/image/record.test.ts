@@ -12,7 +12,7 @@ import { sampleFacts } from './facts.ts';
 const facts = await sampleFacts();
 const plan = planImage(facts);
 
-/** An image that was built and remembered. */
+/** Creates an image with its record. */
 async function built() {
   const folder = await temporaryFolder();
   const image = join(folder, 'x.iso');
@@ -23,13 +23,13 @@ async function built() {
   return { cache, image, now };
 }
 
-test('an image that was built and not touched since is up to date', async () => {
+test('an image that was built and not modified since is up to date', async () => {
   const { cache, image, now } = await built();
   expect(now()).toBe(true);
   expect(readRecord(cache, image)).toMatchObject({ sha256: sha256('iso'), size: 3 });
 });
 
-test('an image that was never built is not', async () => {
+test('an image that was never built is not up to date', async () => {
   const { cache, image } = await built();
   expect(readRecord(cache, `${image}.other`)).toBeUndefined();
   expect(isUpToDate(undefined, image, plan)).toBe(false);
@@ -39,19 +39,19 @@ test.each<[string, (image: string) => Promise<void>]>([
   ['removed', (image) => rm(image)],
   ['written over', (image) => writeFile(image, 'other')],
   ['touched', (image) => utimes(image, 1, 1)],
-])('an image that was %s is not', async (_, touch) => {
+])('an image that was %s is not up to date', async (_, touch) => {
   const { image, now } = await built();
   await touch(image);
   expect(now()).toBe(false);
 });
 
-test('an image of another plan is not', async () => {
+test('an image of another plan is not up to date', async () => {
   const { cache, image } = await built();
   const other = planImage({ ...facts, version: '9' });
   expect(isUpToDate(readRecord(cache, image), image, other)).toBe(false);
 });
 
-test('an image with results of others is not, where these are forbidden', async () => {
+test('an image with results of other builders is not up to date if these are forbidden', async () => {
   const { cache, image } = await built();
   const others = () => isUpToDate(readRecord(cache, image), image, plan, 'forbidden');
   expect(others()).toBe(true);
@@ -70,7 +70,7 @@ test.each(['', '{', '[]', '{"size": "3"}', '{"steps": [{}]}'])(
   },
 );
 
-test('the manifest names what went in and what came out', async () => {
+test('the manifest names inputs and outputs', async () => {
   const { image } = await built();
   const iso = { sha256: sha256('iso'), files: { '/boot/vmlinuz': 'f'.repeat(64) } };
   const times = [{ step: 'iso', began: 0, seconds: 1.5, cached: false }];

@@ -5,7 +5,7 @@ import {
   RELEASE_FORMAT_NAMES,
 } from '../../../build/image/release-formats.ts';
 
-test('a release has all formats that there are for its architecture, if none is asked for', () => {
+test('a release has all formats of its architecture, unless some are named', () => {
   expect(chooseFormats([], 'x86_64')).toEqual([...RELEASE_FORMAT_NAMES]);
   expect(chooseFormats([], 'arm64')).toEqual([
     'iso',
@@ -17,7 +17,7 @@ test('a release has all formats that there are for its architecture, if none is 
   ]);
 });
 
-test('the ISO is in every release, and what is asked for twice once', () => {
+test('the ISO is in every release, and a format named twice is made once', () => {
   expect(chooseFormats(['oci', 'qcow2', 'oci'], 'x86_64')).toEqual(['iso', 'qcow2', 'oci']);
 });
 
@@ -27,7 +27,7 @@ test('a format that an architecture does not have is refused', () => {
   );
 });
 
-test('no two formats of an image have one name', () => {
+test('no two formats of an image have the same file name', () => {
   const names = RELEASE_FORMAT_NAMES.map((name) => formatPath('/d/qvdc-1.2.3-debian.iso', name));
   expect(new Set(names).size).toBe(names.length);
   expect(names).toContain('/d/qvdc-1.2.3-debian.raw.zst');

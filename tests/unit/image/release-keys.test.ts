@@ -20,7 +20,7 @@ async function prepare(releaseKeysDirectory?: string) {
   });
 }
 
-test('an image has the keys of the folder, and they are part of what it is made from', async () => {
+test('an image has the keys of the folder, and they are inputs of its steps', async () => {
   const keys = await temporaryFolder();
   const { pem } = newPair();
   await writeFile(join(keys, '2026.pem'), `of the safe in Berne\n${pem}`);
@@ -36,7 +36,7 @@ test('an image has the keys of the folder, and they are part of what it is made 
   expect((await prepare()).plan.buildId).not.toBe(image.plan.buildId);
 });
 
-test('the keys in an image are files that can be read as keys again', async () => {
+test('the keys in an image can be read as keys again', async () => {
   const { trusted, pem } = newPair('2026');
   using reader = new ContentReader();
   const tree = new Tree(reader);

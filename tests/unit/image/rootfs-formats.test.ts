@@ -14,7 +14,7 @@ const IMAGE = {
   epoch: 1_700_000_000,
 };
 
-/** A root file system of one file, larger than what a tar hands on at a time. */
+/** A root filesystem with one file that is larger than a chunk of the tar. */
 function system(reader: ContentReader): Tree {
   const tree = new Tree(reader);
   const owned = { uid: 0, gid: 0, origin: 'a test' };
@@ -39,7 +39,7 @@ async function digest(file: string): Promise<string> {
     .digest('hex');
 }
 
-test('the layer of the OCI image is the tar, and both have the digests that are told', async () => {
+test('the layer of the OCI image is the tar, and both have the reported digests', async () => {
   const { folder, told } = await write('rootfs', 'oci');
   const [tar, archive] = [join(folder, 'rootfs.tar'), join(folder, 'oci.tar')];
   expect(told).toEqual({ rootfs: await digest(tar), oci: await digest(archive) });

@@ -13,7 +13,7 @@ import { hostGrub } from './host-grub.ts';
 const SHIM = Buffer.from('MZ shim, signed by Microsoft');
 const GRUB = Buffer.from('MZ GRUB, signed by Debian');
 
-/** Makes a boot loader whose packages have, besides the host's GRUB, these files. @returns its folder */
+/** Makes a boot loader from the host's GRUB and these files. @returns its folder */
 async function makeSigned(files: Readonly<Record<string, Buffer>>): Promise<string> {
   const folder = await temporaryFolder();
   using reader = new ContentReader();
@@ -32,7 +32,7 @@ const SIGNED = {
   'usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed': GRUB,
 };
 
-test('signed programs are on the medium and on an installed disk as their packages have them, each where the one before looks for it', async () => {
+test('signed programs are on the medium and on an installed disk unchanged, each where the previous one looks for it', async () => {
   const folder = await makeSigned(SIGNED);
   const esp = readFat(await readFile(join(folder, ESP_IMAGE)), ESP_IMAGE).files;
   const programs = { '/EFI/BOOT/BOOTX64.EFI': SHIM, '/EFI/BOOT/grubx64.efi': GRUB };

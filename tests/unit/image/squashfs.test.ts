@@ -55,7 +55,7 @@ test.each([QUICK, ...Object.values(ARCHITECTURES).map(smallest)])(
   },
 );
 
-test('two runs give the same bytes, and progress ends at the whole', async () => {
+test('two runs give the same bytes, and progress ends at the total', async () => {
   const folder = await temporaryFolder();
   const seen: number[] = [];
   const [one, other] = [join(folder, 'one'), join(folder, 'other')];
@@ -113,15 +113,18 @@ test.each<[Entry, string]>([
     '/bin/x has an attribute user.large of 65536 bytes',
   ],
   [{ ...null_, major: 4096 }, '/dev/null has the device number 4096:3'],
-])('what a squashfs cannot hold is refused before anything is written', async (entry, what) => {
-  const folder = await temporaryFolder();
-  await expect(writeSquashfs(treeOf(entry), join(folder, 'x'), options)).rejects.toThrow(
-    `${what}, which a squashfs cannot hold (package test).`,
-  );
-  expect(await readdir(folder)).toEqual([]);
-});
+])(
+  'an entry that a squashfs cannot hold is refused before anything is written',
+  async (entry, what) => {
+    const folder = await temporaryFolder();
+    await expect(writeSquashfs(treeOf(entry), join(folder, 'x'), options)).rejects.toThrow(
+      `${what}, which a squashfs cannot hold (package test).`,
+    );
+    expect(await readdir(folder)).toEqual([]);
+  },
+);
 
-test('a file that is gone while it is read leaves no image', async () => {
+test('a file that disappears while it is read leaves no image', async () => {
   const folder = await temporaryFolder();
   const gone = { in: 'file', file: join(folder, 'gone'), offset: 0 } as const;
   const broken = treeOf({ ...file('etc/x', 'abc'), content: gone });

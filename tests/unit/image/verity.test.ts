@@ -12,7 +12,7 @@ import { compareVerity } from '../../../build/readback/verity.ts';
 import { sha256 } from '../../../build/step/digest.ts';
 import { temporaryFolder } from '../folder.ts';
 
-/** Data of so many blocks, no two alike, in a file; and its tree in another. */
+/** Writes a file with a number of different blocks, and its hash tree. */
 async function sample(blocks: number) {
   const folder = await temporaryFolder();
   const data = join(folder, 'data');
@@ -26,7 +26,7 @@ async function sample(blocks: number) {
   return { data, tree, ...made };
 }
 
-/** What cryptsetup's own veritysetup 2.6.1 says of the same data: `veritysetup format --salt=- DATA TREE`. */
+/** Root hashes from veritysetup 2.6.1 for the same data: `veritysetup format --salt=- DATA TREE`. */
 const GOLDEN: Readonly<Record<number, string>> = {
   1: 'f0c500e2401e1aee33d11ae25ae14e574820fbdb1731670af1888f88f3c17794',
   2: '93afc1eaca4260ea4f75249fa9a2225124ff2f9257f7eff0b842ec6c1210023c',
@@ -43,7 +43,7 @@ test.each([1, 2, 127, 128, 129, 16_384, 16_385])(
     const { data, tree, rootHash, bytes } = await sample(blocks);
     expect(rootHash).toBe(GOLDEN[blocks]);
     expect(await compareVerity({ data, tree, rootHash })).toEqual([]);
-    // The superblock's block, and of each level what its hashes take.
+    // The block of the superblock, and the blocks of each level.
     const levels = [];
     for (let rest = blocks; rest > 1; levels.push(rest)) rest = Math.ceil(rest / 128);
     const all = levels.reduce((sum, one) => sum + one, 1);
@@ -66,7 +66,7 @@ async function flipBit(file: string, at: number): Promise<void> {
   await handle.write(Buffer.from([(byte[0] ?? 0) ^ 1]), 0, 1, at);
 }
 
-test('one bit that is flipped in the data is found, and where', async () => {
+test('a flipped bit in the data is found, with its position', async () => {
   const { data, tree, rootHash } = await sample(300);
   await flipBit(data, 257 * VERITY_BLOCK + 4095);
   expect(await compareVerity({ data, tree, rootHash })).toEqual([
@@ -74,7 +74,7 @@ test('one bit that is flipped in the data is found, and where', async () => {
   ]);
 });
 
-test('one bit that is flipped anywhere in the tree is found', async () => {
+test('a flipped bit anywhere in the tree is found', async () => {
   for (const at of [
     0,
     8,
@@ -96,7 +96,7 @@ test('one bit that is flipped anywhere in the tree is found', async () => {
   }
 });
 
-test('a tree of other data, a cut one and one that goes on are refused', async () => {
+test('a tree of other data, a truncated one and one that is too long are refused', async () => {
   const { data, tree, rootHash, bytes } = await sample(300);
   const problems = await compareVerity({ data, tree, rootHash: '0'.repeat(64) });
   expect(problems).toEqual(['block 0 of level 0 of its tree does not match the level above it']);
@@ -110,7 +110,7 @@ test('a tree of other data, a cut one and one that goes on are refused', async (
   }
 });
 
-test('what is not whole blocks has no tree', async () => {
+test('data that is not whole blocks is refused', async () => {
   const file = join(await temporaryFolder(), 'data');
   for (const size of [0, 1, 4097]) {
     await writeFile(file, Buffer.alloc(size));
@@ -118,7 +118,7 @@ test('what is not whole blocks has no tree', async () => {
   }
 });
 
-test('the device mapper is asked for a device that is read by the tree', () => {
+test('the requests to the device mapper create a device that is verified by the tree', () => {
   const { create, load, resume, remove } = verityRequests({
     rootHash: 'ab'.repeat(32),
     dataBlocks: 10,
@@ -149,10 +149,10 @@ test.skipIf(!runsHere(ARCHITECTURES[DEFAULT_ARCHITECTURE]))(
       input.writeUInt32LE(request, 0);
       return spawnSync('/bin/sh', ['-c', `exec "$0" 3<>${file}`, program], { input }).status;
     };
-    // FIOCLEX (asm-generic/ioctls.h) every file knows; the device mapper's ioctls a plain file does not: ENOTTY.
+    // Every file supports FIOCLEX (asm-generic/ioctls.h); a plain file does not support the device mapper's: ENOTTY.
     expect(ask(0x5451, '/dev/null')).toBe(0);
     expect(ask(0xc138fd03, '/dev/null')).toBe(25);
-    // RNDGETENTCNT writes a number: where there is nothing to write it to, EFAULT would be told.
+    // RNDGETENTCNT writes a number: without memory for it, the result would be EFAULT.
     expect(ask(0x80045200, '/dev/random')).toBe(0);
   },
 );

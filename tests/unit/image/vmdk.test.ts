@@ -16,7 +16,7 @@ async function write(disk: SparseDisk, name = 'disk.vmdk', identity = '012345678
   return file;
 }
 
-test('qemu-img takes it for a stream-optimised disk of the same content', async () => {
+test('qemu-img reads it as a stream-optimised disk with the same content', async () => {
   const disk = await sparseDisk();
   const file = await write(disk);
   const compared = ['compare', '-f', 'raw', '-F', 'vmdk', disk.file, file];
@@ -37,7 +37,7 @@ test('qemu-img takes it for a stream-optimised disk of the same content', async 
   await run('qemu-img', ['check', '-f', 'vmdk', file]);
 });
 
-test('a disk that is empty, and one whose every grain is full, come back as they are', async () => {
+test('an empty disk, and a disk without an empty grain, are read back unchanged', async () => {
   const full = [{ offset: 0, data: Buffer.alloc(64 * 1024 * 1024, 'full ') }];
   for (const writes of [[], full]) {
     const disk = await sparseDisk(writes, 64 * 1024 * 1024);
@@ -46,7 +46,7 @@ test('a disk that is empty, and one whose every grain is full, come back as they
   }
 });
 
-test('the same disk gives the same bytes, whatever the file is called; another one has another content id', async () => {
+test('the same disk gives the same bytes, whatever its file name; another disk has another content id', async () => {
   const disk = await sparseDisk();
   const hash = async (file: string) =>
     createHash('sha256')
@@ -63,11 +63,11 @@ test('the same disk gives the same bytes, whatever the file is called; another o
   expect(ids[1]).not.toBe(ids[0]);
 });
 
-test('holes and zeros take no room', async () => {
+test('holes and zeros take no space', async () => {
   expect((await stat(await write(await sparseDisk()))).size).toBeLessThan(3 * 1024 * 1024);
 });
 
-test('whoever reads it front to back finds each part where the one before says', async () => {
+test('each part is where the previous one says, for a reader from front to back', async () => {
   const file = await readFile(await write(await sparseDisk()));
   const kinds: string[] = [];
   let at = 128 * 512;

@@ -98,7 +98,7 @@ describe('the index', () => {
     ['a.ko.zst', 'no zstd', 'cannot be unpacked'],
     ['a.ko.xz', 'xz', 'xz, which is not supported'],
     ['a.ko', '', 'does not start with the ELF'],
-  ])('a module %s holding %j is an error', (name, content, why) => {
+  ])('a module %s with %j is an error', (name, content, why) => {
     expect(() => indexOf(file(`lib/modules/${RELEASE}/${name}`, content))).toThrow(BuildError);
     expect(() => indexOf(file(`lib/modules/${RELEASE}/${name}`, content))).toThrow(why);
   });
@@ -168,16 +168,16 @@ describe('the closure', () => {
     ]);
   });
 
-  test('includes what a module wants before it, by its alias, if it is there', () => {
+  test('includes existing soft dependencies, found by alias', () => {
     expect(findClosure(index, ['e'])).toEqual(['kernel/lib/d.ko.zst', 'kernel/e.ko']);
   });
 
-  test('takes - for _, and built-in names for nothing', () => {
+  test('treats - as _, and needs no files for built-in names', () => {
     expect(findClosure(index, ['c_c'])).toEqual(findClosure(index, ['c-c']));
     expect(findClosure(index, ['ext4', 'virtio_ring', 'virtio-ring'])).toEqual([]);
   });
 
-  test('modules that want each other before them do not go in a circle', () => {
+  test('soft dependencies that form a loop end', () => {
     const both = indexOf(
       kernelModule('a.ko', 'softdep=pre: b'),
       kernelModule('b.ko', 'softdep=pre: a'),

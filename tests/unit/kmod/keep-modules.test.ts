@@ -35,7 +35,7 @@ test('without a list everything stays', () => {
   expect(left([]).files).toEqual(ALL);
 });
 
-test('what is dropped goes with its directories, and a path is no beginning of a longer one', () => {
+test('dropped modules are removed with their directories, and a path is not a prefix of a longer name', () => {
   const { kernel, files } = left(['sound', 'drivers/gpu/drm/amd']);
   expect(files).toEqual(['qxl', 'soundwire']);
   expect(kernel.at(at('sound'))).toBeUndefined();
@@ -44,7 +44,7 @@ test('what is dropped goes with its directories, and a path is no beginning of a
   expect(kernel.text(`lib/modules/${RELEASE}/modules.builtin`)).toContain('ext4');
 });
 
-test('what a module that stays needs stays too, however far that goes', () => {
+test('all dependencies of a module that stays also stay', () => {
   expect(left(['sound']).files).toEqual(ALL);
 });
 
@@ -56,7 +56,7 @@ test('a single module, packed or not, and several by a pattern, can be dropped',
   ]);
 });
 
-test('a driver that is wanted by name stays wherever it is', () => {
+test('a required driver stays, wherever it is', () => {
   expect(left(['drivers', 'sound'], ['qxl']).files).toEqual(['qxl']);
   expect(left(['sound', 'drivers'], ['snd_hda_core']).files).toEqual([
     'snd',

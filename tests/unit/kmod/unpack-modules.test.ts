@@ -34,7 +34,7 @@ function packed(text: string | Buffer): Buffer {
   return Buffer.from(stdout);
 }
 
-test('modules compressed with gzip come out plain too, and a damaged one is named', async () => {
+test('modules compressed with gzip are decompressed too, and a damaged one is named', async () => {
   const sink = new Collector();
   const unpacker = new ModuleUnpacker(sink, PACKAGE);
   await pass(unpacker, `${FOLDER}/a.ko.gz`, gzipSync('a module of Alpine'));
@@ -61,7 +61,7 @@ function pass(unpacker: ModuleUnpacker, path: string, bytes: Uint8Array): Promis
   return unpacker.file({ ...owner, type: 'file', path, size: bytes.length }, parts(bytes));
 }
 
-test('modules compressed with xz come out plain, other files as they are', async () => {
+test('modules compressed with xz are decompressed, other files are left unchanged', async () => {
   const sink = new Collector();
   const unpacker = new ModuleUnpacker(sink, PACKAGE);
   const names = Array.from({ length: 6 }, (_, number) => `${number}`);
@@ -79,7 +79,7 @@ test('modules compressed with xz come out plain, other files as they are', async
   });
 });
 
-test('more modules than fit into a batch come out whole', async () => {
+test('more modules than fit into a batch are decompressed completely', async () => {
   const sink = new Collector();
   const unpacker = new ModuleUnpacker(sink, PACKAGE);
   const noise = randomBytes(1_100_000);

@@ -208,7 +208,7 @@ function readLockLike(lock: Lock): Lock {
   };
 }
 
-test('an answer that is remembered is believed only for the same keys', async () => {
+test('an answer that is remembered is trusted only for the same keys', async () => {
   const here = await world();
   const keysDirectory = await temporaryFolder();
   const file = join(keysDirectory, 'me.rsa.pub');

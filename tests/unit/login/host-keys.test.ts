@@ -73,7 +73,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     ],
     ['NULs', '\0'.repeat(512)],
     ['a megabyte', 'x'.repeat(1_000_000)],
-  ])('a kept file with %s is set aside and told, and a new key kept', async (_, text) => {
+  ])('a kept file with %s is set aside and reported, and a new key kept', async (_, text) => {
     const { cwd, kept } = await machine();
     await mkdir(kept);
     await writeFile(join(kept, ED25519), text);

@@ -111,7 +111,7 @@ describe('a config drive', () => {
     },
   );
 
-  test('is passed over by a BIOS that tries it first', async () => {
+  test('is skipped by a BIOS that tries it first', async () => {
     const file = join(folder, 'drive.img');
     await WRITERS.fat(file, { label: 'QUANTIX-CFG', files: { '/hostname': 'node7\n' } });
     // A jump (FAT specification, BS_jmpBoot) to interrupt 18h: nothing to boot here.

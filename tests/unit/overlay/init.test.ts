@@ -218,7 +218,7 @@ describe.skipIf(lacks('mkfs.ext4'))('the file system with the configuration', ()
     );
   });
 
-  test('is not believed on a large disk, which may be a guest’s', async () => {
+  test('is not trusted on a large disk, which may be a guest’s', async () => {
     expect(await choice({ sda: config(LARGE) })).toBe(
       "say not trusted: sda with QUANTIX-CFG, because it may be a guest's disk: quantix.config=UUID=NUMBER names it, quantix.config=none does without",
     );

@@ -24,7 +24,7 @@ function* endless(onEach: () => void = () => undefined): Generator<Buffer> {
   }
 }
 
-test('a tool reads all that it is fed, and is told of as bytes', async () => {
+test('a tool reads its whole input, and progress is reported in bytes', async () => {
   const { folder, options } = await tool('cat >got');
   const seen: number[] = [];
   const onBytes = (bytes: number) => seen.push(bytes);
@@ -43,7 +43,7 @@ test('a tool that fails early is reported in its own words, not as a broken pipe
   );
 });
 
-test('a tool that is content before the end is content', async () => {
+test('a tool may end successfully before it has read its whole input', async () => {
   const { options } = await tool('head -c 10 >got');
   let taken = 0;
   function* much() {
@@ -64,7 +64,7 @@ test('what the source throws is thrown, and the tool is ended', async () => {
   expect(() => process.kill(pid, 0)).toThrow('ESRCH');
 });
 
-test('the memory of a chunk may be used again for the next one', async () => {
+test('the buffer of a chunk may be reused for the next one', async () => {
   const { folder, options } = await tool('sleep 0.2; cat >got');
   function* reused() {
     const memory = Buffer.alloc(1000);
@@ -75,7 +75,7 @@ test('the memory of a chunk may be used again for the next one', async () => {
   expect(got.replace(/(.)\1*/g, '$1')).toBe('abcdefghij');
 });
 
-test('a slow tool is not overrun', async () => {
+test('a slow tool is not fed faster than it reads', async () => {
   const { options } = await tool('sleep 0.5; head -c 10 >/dev/null');
   let taken = 0;
   const feeding = feed(

@@ -19,7 +19,7 @@ async function otherProcess(code: string) {
   return { child };
 }
 
-test('one at a time holds an exclusive lock', async () => {
+test('one process at a time holds an exclusive lock', async () => {
   const file = join(await temporaryFolder(), 'x.lock');
   const seen: number[] = [];
   let inside = 0;
@@ -41,14 +41,14 @@ test('readers hold a shared lock together', async () => {
     inside.map(({ resolve }) =>
       withFileLock({ file, kind: 'shared' }, async () => {
         resolve();
-        // Neither lets go before the other one has it, too.
+        // Both hold the lock until the other one has it, too.
         await everyone;
       }),
     ),
   );
 });
 
-test('what the work returns and throws comes out, and the lock is free afterwards', async () => {
+test('the result or the error of the work is passed on, and the lock is free afterwards', async () => {
   const file = join(await temporaryFolder(), 'x.lock');
   const lock = { file, kind: 'exclusive' } as const;
   await expect(withFileLock(lock, () => Promise.reject(new Error('mine')))).rejects.toThrow('mine');
@@ -75,7 +75,7 @@ test('the lock of a process that is killed is free', async () => {
   expect(await readdir(dirname(lock))).toEqual([]);
 });
 
-test('what is being written is not abandoned until its writer is gone', async () => {
+test('a file being written is not abandoned until its writer has ended', async () => {
   const folder = await mkdtemp(join(await temporaryFolder(), '.making-'));
   const held = await holdWhileWriting(folder);
   expect(await isAbandoned(folder)).toBe(false);

@@ -36,7 +36,7 @@ describe('a file that is made atomically', () => {
       },
     ],
     ['writes nothing', async () => undefined],
-  ])('keeps what was there before when its maker %s', async (_, make) => {
+  ])('keeps the earlier file if its maker %s', async (_, make) => {
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'x'), 'before');
     await expect(makeAtomically(join(folder, 'x'), make)).rejects.toThrow(/disk full|ENOENT/);
@@ -44,7 +44,7 @@ describe('a file that is made atomically', () => {
     expect(await readFile(join(folder, 'x'), 'utf8')).toBe('before');
   });
 
-  test('takes the place of one that was there', async () => {
+  test('replaces an existing file', async () => {
     const file = join(await temporaryFolder(), 'x');
     await writeFileAtomically(file, 'one, and longer');
     const { ino } = await stat(file);
@@ -53,7 +53,7 @@ describe('a file that is made atomically', () => {
     expect((await stat(file)).ino).not.toBe(ino);
   });
 
-  test('that cannot take its name leaves nothing', async () => {
+  test('that cannot be renamed leaves nothing', async () => {
     const folder = await temporaryFolder();
     await mkdir(join(folder, 'x/full'), { recursive: true });
     await expect(writeFileAtomically(join(folder, 'x'), 'text')).rejects.toThrow(
@@ -62,7 +62,7 @@ describe('a file that is made atomically', () => {
     expect(await readdir(folder)).toEqual(['x']);
   });
 
-  test('never takes the place of a device', async () => {
+  test('never replaces a device', async () => {
     await expect(writeFileAtomically('/dev/null', 'text')).rejects.toThrow(
       'this is a device, not a file (/dev/null). Write a file, and copy it to the device with dd.',
     );
@@ -97,7 +97,7 @@ describe('a file that is made atomically', () => {
 describe('a file that is hashed', () => {
   const content = Buffer.from(Array.from({ length: 2_500_000 }, (_, index) => index % 251));
 
-  test('is hashed whole and in parts, also over the ends of what is read at a time', async () => {
+  test('is hashed as a whole and in parts, also across the borders of reads', async () => {
     const file = join(await temporaryFolder(), 'x');
     await writeFile(file, content);
     const parts = [
@@ -115,14 +115,14 @@ describe('a file that is hashed', () => {
     );
   });
 
-  test('may be empty, and must be there', async () => {
+  test('may be empty, but must exist', async () => {
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'x'), '');
     expect(await hashFile(join(folder, 'x'))).toEqual({ whole: sha256(''), parts: [] });
     await expect(hashFile(join(folder, 'y'))).rejects.toThrow('ENOENT');
   });
 
-  test('is left when it is cancelled', async () => {
+  test('is closed on cancellation', async () => {
     const file = join(await temporaryFolder(), 'x');
     await writeFile(file, content);
     await expect(hashFile(file, [], AbortSignal.abort())).rejects.toThrow('abort');

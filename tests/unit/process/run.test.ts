@@ -11,7 +11,7 @@ test('a missing tool is named together with the package that brings it', async (
   );
 });
 
-test('a tool that fails is reported with its last words', async () => {
+test('a failed tool is reported with the end of its output', async () => {
   await expect(run('dpkg-deb', ['--contents', '/nonexistent.deb'])).rejects.toThrow(
     /^dpkg-deb exited with 2: .*nonexistent\.deb/,
   );
@@ -39,7 +39,7 @@ function setVariables(variables: Readonly<Record<string, string>>): void {
   onTestFinished(() => void vi.unstubAllEnvs());
 }
 
-test('arguments reach a tool as they are, and its output comes back', async () => {
+test('arguments reach a tool unchanged, and its output is returned', async () => {
   expect(await runScript('printf "<%s>" "$@"; cat', { input: 'read' })).toBe('<a b><$HOME>read');
 });
 
@@ -88,14 +88,14 @@ test('a configuration of xorriso in the home folder is not read', async () => {
   expect((await readFile(image)).includes('HOSTILE')).toBe(false);
 });
 
-test('of a tool that fails the last three lines are reported', async () => {
+test('the last three lines of a failed tool are reported', async () => {
   await expect(runScript('seq 9 >&2; exit 3')).rejects.toThrow(
     /^mtype exited with 3: 7 \| 8 \| 9\.$/,
   );
   await expect(runScript('exit 4')).rejects.toThrow(/^mtype exited with 4\.$/);
 });
 
-test('a tool that was killed is reported with the signal', async () => {
+test('a killed tool is reported with the signal', async () => {
   await expect(runScript('kill -SEGV $$')).rejects.toThrow(/^mtype got SIGSEGV\.$/);
 });
 
@@ -108,7 +108,7 @@ test.each([
   );
 });
 
-test('the version of a tool is what it says, and another program is not believed', async () => {
+test("the version of a tool is read from its output, and another program's output is refused", async () => {
   const folder = await temporaryFolder();
   setVariables({ PATH: `${folder}${delimiter}${process.env.PATH}` });
   const say = async (words: string) => {

@@ -14,7 +14,7 @@ async function install(name: string, script: string): Promise<string> {
   return folder;
 }
 
-test('values are words, whatever is in them', async () => {
+test('a value is one word, whatever it contains', async () => {
   const told = join(await temporaryFolder(), 'told');
   await install('tell', 'printf "<%s>" "$@" > "$FILE"');
   const odd = `'"$HOME" *; exit 1`;
@@ -24,7 +24,7 @@ test('values are words, whatever is in them', async () => {
   await check`test "$(cat ${told})" = ${`<${odd}><a b><>`}`;
 });
 
-test('a line that fails is reported with the program and its last words', async () => {
+test('a failed line is reported with the program and the end of its output', async () => {
   await install('apt-get', 'echo "E: no network" >&2; exit 100');
   const shell = callerShell({});
   await expect(shell`apt-get update && apt-get install`).rejects.toThrow(
@@ -32,7 +32,7 @@ test('a line that fails is reported with the program and its last words', async 
   );
 });
 
-test('the caller has his variables, and English', async () => {
+test("the tool gets the caller's variables, and speaks English", async () => {
   vi.stubEnv('LC_ALL', 'de_DE.UTF-8');
   vi.stubEnv('DOCKER_HOST', 'unix:///x');
   onTestFinished(() => void vi.unstubAllEnvs());

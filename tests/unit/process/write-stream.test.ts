@@ -18,6 +18,6 @@ test('two files get one stream, behind what they have', async () => {
   expect(texts).toEqual(['some bytes', 'before some bytes']);
 });
 
-test('a full disk is told as such', async () => {
+test('a full disk is reported as such', async () => {
   await expect(writeStream('/dev/full', [Buffer.alloc(8192)])).rejects.toThrow('the disk is full');
 });

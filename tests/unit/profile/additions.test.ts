@@ -11,7 +11,7 @@ import { shippedProfile } from './profiles.ts';
 
 const parameters = (cmdline: string) => parseAdditions({ packages: [], cmdline }).cmdline;
 
-test('kernel parameters are words between white space, each of which GRUB takes as it is', () => {
+test('kernel parameters are words separated by white space, and GRUB accepts each unchanged', () => {
   const words = ['nomodeset', 'loglevel=7', 'isolcpus=1,2-3', 'quantix.data=none', 'a.b=%/@+:'];
   expect(parameters(`  ${words.join(' \t ')} `)).toEqual(words);
   expect(words.map(word)).toEqual(words);
@@ -34,7 +34,7 @@ test.each([
   ['a=`b`'],
   ['a=é'],
   ['a\0b'],
-])('what GRUB or the kernel would read otherwise is refused: %j', (...words) => {
+])('a character that is special to GRUB or the kernel is refused: %j', (...words) => {
   const parse = () => parameters(words.join(' '));
   expect(parse).toThrow(BuildError);
   expect(parse).toThrow(/must be one word of letters, digits and .*\(--cmdline\)/);
@@ -50,7 +50,7 @@ test.each([
   ['dm_verity.error_behavior=0'],
   ['dm-verity.error-behavior=0'],
   ['quiet init=/bin/sh'],
-])('what decides which system is started and believed is refused: %j', (cmdline) => {
+])('a parameter that decides which system is started and trusted is refused: %j', (cmdline) => {
   expect(() => parameters(cmdline)).toThrow('would decide what the image starts');
 });
 
@@ -61,7 +61,7 @@ test.each([
   'mode=install',
   'trial',
   'dat=none',
-])('of the appliance’s own parameters quantix.%s is not a build’s to set', (parameter) => {
+])('a build may not set the appliance’s own parameter quantix.%s', (parameter) => {
   expect(() => parameters(`quantix.${parameter}`)).toThrow(
     /is set by the image itself, or not known to it .* may set quantix\.answer, quantix\.config,/,
   );
@@ -76,7 +76,7 @@ test.each(['', '-x', 'a b', 'a;b', '../a', 'a\n', '$(a)', '--package', 'a/b'])(
   },
 );
 
-test('what is added is in the profile for one base, and said as the options that name it', async () => {
+test('additions are in the profile for one base, and described by their options', async () => {
   const profile = await shippedProfile('qvdc');
   const asked = parseAdditions({ packages: ['htop', 'htop'], cmdline: 'nomodeset quantix.debug' });
   const changed = withAdditions(profile, 'debian', asked);
@@ -91,14 +91,14 @@ test('what is added is in the profile for one base, and said as the options that
   );
 });
 
-test('what the profile has already is no addition', async () => {
+test('what the profile already has is not an addition', async () => {
   const profile = await shippedProfile('qvdc');
   const packages = findSettings(profile, 'debian').packages.slice(0, 2);
   const asked = { packages, cmdline: profile.cmdline };
   expect(withAdditions(profile, 'debian', asked)).toBe(profile);
 });
 
-test('a package that the profile leaves out is refused with the reason for that', async () => {
+test("a package that the profile leaves out is refused with the profile's reason", async () => {
   const profile = await shippedProfile('qvdc');
   const [[name = '', why = ''] = []] = Object.entries(findSettings(profile, 'debian').without);
   const add = () => withAdditions(profile, 'debian', { packages: [name], cmdline: [] });

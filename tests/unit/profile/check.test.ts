@@ -15,14 +15,14 @@ const refusalOf = (profile: unknown) => {
 };
 const root = { ...good.accounts.users.root };
 
-test('every profile that ships is right and named as its file', async () => {
+test('every shipped profile is valid and has the name of its file', async () => {
   const names = profileNames(PROJECT);
   expect(names).toEqual(['quantix-os', 'qvdc']);
   const loaded = await Promise.all(names.map((name) => loadProfile(PROJECT, name)));
   expect(loaded.map(({ name }) => name)).toEqual(names);
 });
 
-test('a profile that was checked is right when it is checked again', () => {
+test('a checked profile is valid when it is checked again', () => {
   expect(checkProfile(good, 'profiles/qvdc.ts')).toEqual(good);
 });
 
@@ -101,30 +101,30 @@ test.each([
   [['paths', '/etc/x'], { type: 'directory', group: 'no' }, 'paths./etc/x: there is no group no'],
   [['kernel', 'drivers', 'without', 'arm64', 'vmd'], '', 'without.arm64.vmd: needs a reason'],
   [['setuid', '/usr/bin/sudo'], '', 'setuid./usr/bin/sudo: needs a reason'],
-])('%j as %j is told with its key', (path, value, message) => {
+])('%j as %j is reported with its key', (path, value, message) => {
   const refusal = refusalOf(withKey(good, path, value));
   expect(refusal).toContain(message);
   expect(refusal).toContain('(profiles/qvdc.ts)');
 });
 
 test.each([[['title']], [['accounts', 'users', 'root', 'home']], [['runlevels']]])(
-  '%j left out is told with its key',
+  '%j left out is reported with its key',
   (path) => {
     expect(refusalOf(withoutKey(good, path))).toContain(`${path.join('.')}: Invalid input`);
   },
 );
 
-test('all mistakes are told at once', () => {
+test('all mistakes are reported at once', () => {
   const refusal = refusalOf(withKey(withKey(good, ['hostname'], ''), ['volumeId'], ''));
   expect(refusal).toContain('volumeId: ');
   expect(refusal).toContain('hostname: ');
 });
 
-test.each([[undefined], [null], ['text'], [[]]])('%j instead of a profile is told', (value) => {
+test.each([[undefined], [null], ['text'], [[]]])('%j instead of a profile is reported', (value) => {
   expect(refusalOf(value)).toContain('the default export: Invalid input: expected object');
 });
 
-test('a user of a group that is not there is told, whatever the group is called', () => {
+test('a user of a missing group is reported, whatever the name of the group', () => {
   const users = { a: { ...root, uid: 900, group: 'wheel' }, b: { ...root, uid: 901 } };
   const member = withKey(users, ['b', 'member'], ['constructor']);
   const refusal = refusalOf(withKey(good, ['accounts', 'users'], member));
@@ -132,14 +132,14 @@ test('a user of a group that is not there is told, whatever the group is called'
   expect(refusal).toContain('accounts.users.b: there is no group constructor');
 });
 
-test('one id for two users or two groups is told with the first owner', () => {
+test('an id of two users or two groups is reported with the first owner', () => {
   const groups = withKey(good, ['accounts', 'groups', 'wheel'], 0);
   expect(refusalOf(groups)).toContain("accounts.groups.wheel: id 0 is already root's");
   const users = withKey(good, ['accounts', 'users', 'toor'], root);
   expect(refusalOf(users)).toContain("accounts.users.toor: id 0 is already root's");
 });
 
-test('a package that is wanted and left out is told, and no other one', () => {
+test('a package that is both wanted and left out is reported, and no other one', () => {
   const both = withKey(good, ['bases', 'debian', 'without', 'bash'], 'nobody wants a shell');
   expect(refusalOf(both)).toContain('bases.debian.without.bash: is also among the packages');
   const own = ['bases', 'debian', 'architectures', 'arm64'];
@@ -149,7 +149,7 @@ test('a package that is wanted and left out is told, and no other one', () => {
   expect(refusalOf(packages)).toBe('it was taken');
 });
 
-test('a package of one flavour that is left out is told', () => {
+test('a package of one flavour that is left out is reported', () => {
   const flavours = { full: { packages: ['ovmf'] } };
   const wanted = withKey(good, ['bases', 'debian', 'flavours'], flavours);
   const both = withKey(wanted, ['bases', 'debian', 'without', 'ovmf'], 'nobody boots by UEFI');
@@ -157,7 +157,7 @@ test('a package of one flavour that is left out is told', () => {
   expect(refusalOf(both)).toContain('bases.debian.without.ovmf: is also among the packages');
 });
 
-test('a profile says no more than it needs to', () => {
+test('keys with a default can be left out', () => {
   const { debian } = good.bases;
   const { suite, components, busybox } = { ...debian };
   const { name, title, volumeId, labelPrefix, hostname, memory, accounts, initramfs } = good;

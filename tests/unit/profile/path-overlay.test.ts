@@ -11,14 +11,14 @@ const accounts = {
   users: { root: { ...user, uid: 0, group: 'root' }, web: user },
 };
 
-/** Entries of a profile in a folder with one file, `page`. */
+/** Returns the entries of a profile in a folder with one file, `page`. */
 async function entriesOf(paths: Profile['paths']) {
   const folder = await temporaryFolder();
   await writeFile(join(folder, 'page'), 'hello', { mode: 0o600 });
   return readPathOverlay({ file: join(folder, 'profile.ts'), paths, accounts }).entries;
 }
 
-test('what a profile declares has the owner and mode that it says', async () => {
+test('a declared entry has the declared owner and mode', async () => {
   const entries = await entriesOf({
     '/srv/page': { type: 'copy', of: './page', mode: 0o640, user: 'web' },
     '/srv/log': { type: 'directory', mode: 0o2770, user: 'web', group: 'log' },
@@ -33,7 +33,7 @@ test('what a profile declares has the owner and mode that it says', async () => 
   ]);
 });
 
-test.each(['./nowhere', './'])('a file that %s is not is told with its key', async (of) => {
+test.each(['./nowhere', './'])('a file that %s is not is reported with its key', async (of) => {
   const copy = { type: 'copy', of, mode: 0o644, user: 'root' } as const;
   await expect(entriesOf({ '/etc/x': copy })).rejects.toThrow(
     /^there is no file for \/etc\/x of the image .*paths\.\/etc\/x\.of of the profile\.$/,

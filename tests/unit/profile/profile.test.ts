@@ -25,7 +25,7 @@ const changes: readonly (readonly [readonly string[], unknown])[] = [
 const changed = changes.reduce<unknown>((all, [key, value]) => withKey(all, key, value), written);
 const profile = checkProfile(changed, 'test');
 
-test('an architecture adds to what all have, and has a kernel of its own', () => {
+test('an architecture adds to the common settings, and has its own kernel', () => {
   expect(findSettings(profileFor(profile, 'arm64', '/x.ts'), 'debian')).toMatchObject({
     packages: ['bash', 'busybox', 'grub-arm', 'shim-arm', 'firmware'],
     drop: { '/boot': 'kernels are on the medium', '/arm': 'nobody wants it' },
@@ -36,7 +36,7 @@ test('an architecture adds to what all have, and has a kernel of its own', () =>
   expect(Object.keys(drop)).toEqual(['/boot']);
 });
 
-test('drivers that its kernels do not have are not asked for', () => {
+test('drivers that its kernels do not have are not required', () => {
   expect(profileFor(profile, 'arm64', '/x.ts').kernel.drivers.full).toEqual({
     servers: { medium: ['nvme'], system: ['ast'] },
   });
@@ -45,7 +45,7 @@ test('drivers that its kernels do not have are not asked for', () => {
   });
 });
 
-test('a base that a profile does not have for its architecture is told, with those that it has', () => {
+test('a base that a profile lacks for its architecture is reported with those that it has', () => {
   const message = 'qvdc has no packages from alpine for arm64';
   expect(() => findSettings(profileFor(profile, 'arm64', '/x.ts'), 'alpine')).toThrow(message);
   expect(() => findSettings(profileFor(profile, 'arm64', '/x.ts'), 'alpine')).toThrow(

@@ -6,7 +6,7 @@ import type { Profile } from '../../../build/profile/profile.ts';
 /** The project under test. */
 export const PROJECT = resolve(import.meta.dirname, '../../..');
 
-/** A copy of a profile that ships, to be changed. */
+/** Returns a copy of a shipped profile, which the caller may change. */
 export async function shippedProfile(
   name = 'qvdc',
   architecture: ArchitectureName = DEFAULT_ARCHITECTURE,
@@ -14,7 +14,7 @@ export async function shippedProfile(
   return structuredClone(await loadProfile(PROJECT, name, architecture));
 }
 
-/** A value with another one at a key within it; everything else as it was. */
+/** Returns a copy of a value with another value at the path of a key. */
 export function withKey(value: unknown, [key, ...rest]: readonly string[], to: unknown): unknown {
   if (key === undefined) return to;
   const fields = new Map(Object.entries(value ?? {}));
@@ -22,7 +22,7 @@ export function withKey(value: unknown, [key, ...rest]: readonly string[], to: u
   return Object.fromEntries(fields);
 }
 
-/** A value without one of the keys within it. */
+/** Returns a copy of a value without the key at a path. */
 export function withoutKey(value: unknown, path: readonly string[]): unknown {
   const [last = '', ...before] = [...path].reverse();
   const parent = before.reverse().reduce((at: unknown, key) => fieldsOf(at)[key], value);

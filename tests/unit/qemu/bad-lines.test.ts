@@ -57,13 +57,13 @@ test.each([
   ['GRUB has no menu', 'grub rescue> ', true],
   ['no bootable device', 'No bootable device.', true],
   ['no bootable device', 'BdsDxe: No bootable option or device was found.', true],
-])('%s is told of %j', (sign, line, fatal) => {
+])('%s is found in %j', (sign, line, fatal) => {
   const [found, ...others] = badLines(`a good line\n${line}\nanother one`);
   expect(others).toEqual([]);
   expect(found).toEqual({ sign, line, fatal });
 });
 
-test('a boot without faults is not accused', () => {
+test('a boot without faults has no bad lines', () => {
   const boot = `GRUB loading..
 Welcome to GRUB!
 [    0.000000] Linux version 6.1.0-56-cloud-amd64 (debian-kernel@lists.debian.org)

@@ -69,7 +69,7 @@ test.each([
   expect(textChart([])).toBe('    from seconds\n');
 });
 
-test('of a service that begins and ends twice the first counts, and none ends before it began', () => {
+test('for a service that starts and ends twice the first time counts, and no service ends before it starts', () => {
   const log = ['1.0] quantix: begin a', '3.0] quantix: end a', '4.0] quantix: begin a'];
   const again = ['5.0] quantix: end a', '9.0] quantix: begin b', '8.0] quantix: end b'];
   const text = [...log, ...again].map((line) => `[    ${line}\n`).join('');

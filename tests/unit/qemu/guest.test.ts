@@ -17,7 +17,7 @@ createServer((socket) => {
 }).listen(control);
 `;
 
-test('QEMU that crashes as it starts is reported in its own words', async () => {
+test("a crash of QEMU at its start is reported with QEMU's output", async () => {
   const folder = await temporaryFolder();
   const program = join(folder, 'qemu-system-x86_64');
   await writeFile(program, CRASHING);

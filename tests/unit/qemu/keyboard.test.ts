@@ -15,6 +15,6 @@ test('text becomes the keys that write it', () => {
   ]);
 });
 
-test('a character that no key writes is reported', () => {
+test('a character without a key is an error', () => {
   expect(() => findChords('é')).toThrow(BuildError);
 });

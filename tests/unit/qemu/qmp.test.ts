@@ -68,7 +68,7 @@ test('a connection that is reset fails what waits, and nothing else', async () =
   await expect(waiting).rejects.toThrow('ECONNRESET');
 });
 
-test('words that are no message end the connection', async () => {
+test('a line that is not a message ends the connection', async () => {
   await talkTo(() => undefined);
   const waiting = qmp.execute('query-status');
   far.write('Segmentation fault\n');

@@ -42,7 +42,7 @@ test('a wait ends at once for text that is already there', async () => {
   expect(await transcript.waitFor(find(/login: $/))).toBe('login: ');
 });
 
-test('a wait ends once with new text, even if it comes in several chunks', async () => {
+test('a wait ends once with new text, even if the text comes in several chunks', async () => {
   const transcript = new Transcript();
   let asked = 0;
   const waiting = transcript.waitFor((text) => {
@@ -77,7 +77,7 @@ test('after 8 MiB the beginning is dropped, and places stay where they were', as
   expect(await transcript.waitFor(find(/^./), 0)).toBe('x');
 });
 
-test('its last lines are for a message', () => {
+test('its last lines can be read for a message', () => {
   const transcript = new Transcript();
   transcript.append(
     Buffer.from(Array.from({ length: 30 }, (_, index) => `line ${index}\n`).join('')),

@@ -392,7 +392,7 @@ describe('nothing is signed', () => {
   });
 });
 
-test('a folder that is no release is told as such', async () => {
+test('a folder that is no release is reported as such', async () => {
   const verifying = () => verifyFolder(folder, { trusted: [ours.trusted] });
   await expect(verifying()).rejects.toThrow(`there is no such folder (${folder})`);
   await mkdir(folder);

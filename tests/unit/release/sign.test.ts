@@ -156,7 +156,7 @@ test.each([
   ['a signature of other bytes', () => ours.signer.sign(Buffer.from('other'))],
   ['too little', async () => Buffer.alloc(63)],
   ['nothing', async () => Buffer.alloc(0)],
-])('a signer that answers %s is not believed', async (_, sign) => {
+])('a signer that answers %s is not trusted', async (_, sign) => {
   const lying = { ...ours.signer, name: 'the HSM', sign };
   const signing = signRelease(release(), [lying]);
   await expect(signing).rejects.toThrow(

@@ -1,10 +1,7 @@
-import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
-import { execa } from 'execa';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
 import { StepCache } from '../../../build/step/cache.ts';
-import { temporaryFolder } from '../folder.ts';
 import { newPair } from '../release/releases.ts';
 import {
   ALL,
@@ -38,43 +35,6 @@ test.each(['bazel-remote', 'webdav'] as const)(
     expect(shared.made).toEqual([]);
     expect(Object.values(shared.origins)).toEqual(['ci', 'ci', 'ci']);
     expect(shared.report).toMatchObject({ steps: { asked: 3, had: 3, brought: 0 }, refused: [] });
-  },
-);
-
-/** Whether the real server is on PATH: Debian has no package of it. */
-const hasBazelRemote = (process.env.PATH ?? '')
-  .split(delimiter)
-  .some((folder) => existsSync(join(folder, 'bazel-remote')));
-
-/** Starts bazel-remote with its usual settings, until the test ends. @returns its address */
-async function realServer(): Promise<string> {
-  const folder = await temporaryFolder();
-  const words = ['--dir', folder, '--max_size', '1', '--http_address', '127.0.0.1:0'];
-  const server = execa('bazel-remote', [...words, '--grpc_address', 'none'], { reject: false });
-  onTestFinished(async () => {
-    server.kill();
-    await server;
-  });
-  for await (const line of server.iterable({ from: 'all' })) {
-    const [, address] = /HTTP server on address ([\d.]+:\d+)/.exec(line) ?? [];
-    if (address !== undefined) return `http://${address}`;
-  }
-  throw new Error(`bazel-remote ended: ${(await server).stderr}`);
-}
-
-test.skipIf(!hasBazelRemote)(
-  'two runners share a build through bazel-remote itself: the second one makes nothing',
-  async () => {
-    const server = { url: await realServer() };
-    const filled = await (await Runner.open()).build(writer(server));
-    expect(filled.report).toMatchObject({ steps: { brought: 3 }, givenUp: undefined });
-    const shared = await (await Runner.open()).build(reader(server));
-    expect(shared.made).toEqual([]);
-    expect(shared.report).toMatchObject({ steps: { had: 3 }, refused: [] });
-    const stranger = newPair('stranger').trusted;
-    const alone = await (await Runner.open()).build({ ...reader(server), trusted: [stranger] });
-    expect(alone.made).toEqual(ALL);
-    expect(alone.report.refused).toHaveLength(3);
   },
 );
 
@@ -178,7 +138,7 @@ test('where results of others are forbidden, one that is here already is made an
   expect(await own.find(stepOf('sea'))).toBeDefined();
 });
 
-test('results that somebody else has signed are refused, made here, and told', async () => {
+test('results that somebody else has signed are refused, made here, and reported', async () => {
   const server = await cacheServer();
   await (await Runner.open()).build({ ...writer(server), signer: newPair('mallory').secret });
   const { made, report } = await (await Runner.open()).build(reader(server));
@@ -195,7 +155,7 @@ test('who writes puts right what is there and cannot be believed', async () => {
   expect((await (await Runner.open()).build(reader(server))).made).toEqual([]);
 });
 
-test('after a change of keys, both the old and the new one are believed', async () => {
+test('after a change of keys, both the old and the new one are trusted', async () => {
   const server = await cacheServer();
   const next = newPair('ci-2027');
   await (await Runner.open()).build({ ...writer(server), signer: next.secret });

@@ -1,7 +1,7 @@
 import type { LockedPackage } from '../../../build/contract/lock.ts';
 import type { BillOfMaterials } from '../../../build/sbom/materials.ts';
 
-/** A package as a lock has it. */
+/** Returns a package of a lock. */
 export function locked(name: string, more: Partial<LockedPackage> = {}): LockedPackage {
   return {
     name,
@@ -15,7 +15,7 @@ export function locked(name: string, more: Partial<LockedPackage> = {}): LockedP
   };
 }
 
-/** What a small image is made of. */
+/** The parts of a small image. */
 export const materials: BillOfMaterials = {
   appliance: { name: 'qvdc', title: 'QvDC', version: '1.2.3' },
   base: 'debian',

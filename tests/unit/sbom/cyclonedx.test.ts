@@ -30,12 +30,12 @@ function read(of: BillOfMaterials) {
   return bill.parse(JSON.parse(cyclonedx(of)));
 }
 
-/** The components but the base itself. */
+/** Returns the components without the base itself. */
 function components(of: BillOfMaterials) {
   return read(of).components.filter(({ type }) => type !== 'operating-system');
 }
 
-test('the bill is valid by the schema of CycloneDX 1.6', () => {
+test('the bill is valid according to the schema of CycloneDX 1.6', () => {
   expect(schemaErrors('cyclonedx', cyclonedx(materials))).toEqual([]);
   const wrong = cyclonedx(materials).replace('"SHA-256"', '"SHA-257"');
   expect(schemaErrors('cyclonedx', wrong)).not.toEqual([]);
@@ -73,7 +73,7 @@ test('every package has a package URL, its hash and its supplier; artifacts come
   expect(zlib?.purl).toMatch(/\?arch=amd64&distro=debian-12&upstream=zlib$/);
 });
 
-test('a package URL has the version of the source package where it is another one', () => {
+test('a package URL has the version of the source package if that differs', () => {
   const packages = [locked('dmsetup', { source: 'lvm2', sourceVersion: '2.03.31-2' })];
   const [part] = components({ ...materials, packages, artifacts: [] });
   expect(part?.purl).toMatch(/&upstream=lvm2%402\.03\.31-2$/);
@@ -100,11 +100,14 @@ test.each([
   ['(MIT', { license: { name: '(MIT' } }],
   ['MIT Zlib', { license: { name: 'MIT Zlib' } }],
   ['custom', { license: { name: 'custom' } }],
-])('licence %j is an SPDX id or expression where it is one, else a name', (license, expected) => {
-  const packages = [locked('a', { license })];
-  const [part] = components({ ...materials, packages, artifacts: [] });
-  expect(part?.licenses).toEqual([expected]);
-});
+])(
+  'licence %j is an SPDX id or expression if it is valid as such, else a name',
+  (license, expected) => {
+    const packages = [locked('a', { license })];
+    const [part] = components({ ...materials, packages, artifacts: [] });
+    expect(part?.licenses).toEqual([expected]);
+  },
+);
 
 test('the same content in another order gives the same text, other content another serial number', () => {
   const turned = { ...materials, packages: materials.packages.toReversed() };

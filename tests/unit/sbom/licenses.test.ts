@@ -83,7 +83,7 @@ test('documents are found by way of links to folders of other packages, to files
   }
 });
 
-test('links that go round, lead out of the tree or nowhere are no texts', () => {
+test('links that form a loop, lead out of the tree or to nothing are ignored', () => {
   const round = opened('a', [
     symlink('usr/share/doc/a', 'b'),
     symlink('usr/share/doc/b', 'a'),
@@ -93,14 +93,14 @@ test('links that go round, lead out of the tree or nowhere are no texts', () => 
   expect(licensesOf(round)).toMatchObject([{ texts: [], lacking }]);
 });
 
-test('a common text that is not in the image is lacking, by name', async () => {
+test('a common text that is not in the image is reported by name', async () => {
   const parts = licensesOf(opened('bash', [copyright('bash', GPL)]));
   expect(await report(parts)).toContain(
     '\nbash 1 lacks /usr/share/common-licenses/GPL-2, to which its licence refers\n',
   );
 });
 
-test('licence files of Alpine’s packages are found; without one it is SPDX’s text, and so said', async () => {
+test('licence files of Alpine’s packages are found; without one the text is SPDX’s, and marked as such', async () => {
   const own = opened('a', [file('usr/share/licenses/a/COPYING', 'own text')], { license: 'MIT' });
   const none = opened('b', [], { license: 'MIT AND (ISC OR Zlib)' });
   const odd = opened('c', [], { license: 'GPL-2.0-only WITH Linux-syscall-note' });
@@ -141,7 +141,7 @@ test('an npm package has the licence files of its folder, or the standard text',
   expect(Buffer.from((await standard?.read()) ?? '').toString()).toContain('Apache License');
 });
 
-test('the licence of Node is taken out of its archive; one that was cut off is refused', async () => {
+test('the licence of Node is read from its archive; a truncated archive is refused', async () => {
   const folder = await temporaryFolder();
   await mkdir(join(folder, 'package/bin'), { recursive: true });
   await mkdir(join(folder, 'package/deps'));

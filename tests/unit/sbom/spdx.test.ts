@@ -36,7 +36,7 @@ function read(of: BillOfMaterials) {
   return document.parse(JSON.parse(spdx(of)));
 }
 
-test('the document is valid by the schema of SPDX 2.3, with licences that SPDX does not know, too', () => {
+test('the document is valid according to the schema of SPDX 2.3, also with licences unknown to SPDX', () => {
   const packages = [...materials.packages, locked('odd', { license: 'as found/in the file' })];
   expect(schemaErrors('spdx', spdx({ ...materials, packages }))).toEqual([]);
   const wrong = spdx(materials).replace('"LIBRARY"', '"BOOK"');
@@ -67,7 +67,7 @@ test('it has the packages of the CycloneDX bill, by the same package URLs and ha
   expect(ours.map(String).sort()).toEqual(theirs.map(String).sort());
 });
 
-test('it describes the appliance, which contains all else, each under an identifier of its own', () => {
+test('it describes the appliance, which contains everything else, each with its own identifier', () => {
   const { packages, relationships, creationInfo } = read(materials);
   const [image, ...parts] = packages;
   expect(image).toMatchObject({ name: 'qvdc', versionInfo: '1.2.3' });

@@ -163,7 +163,7 @@ function asContentInfo(signedData: Buffer): Buffer {
 describe('an owner’s key', () => {
   const signer = { name: 'the command', sign: async () => Buffer.alloc(256) };
 
-  test('is not believed by what a signer returns that has another one', async () => {
+  test('is not trusted by what a signer returns that has another one', async () => {
     const other = await newOwner();
     const pem = pemOf(made.owner.certificate);
     const mixed = ownerKey(pem, 'db.crt', { ...signer, sign: other.owner.sign });

@@ -53,7 +53,7 @@ test('a dependency is the nearest of its name, as Node looks for it', () => {
   ]);
 });
 
-test('what is not in the lock is passed over', () => {
+test('what is not in the lock is skipped', () => {
   expect(npmClosure(lockOf({ 'node_modules/a': ['nowhere'] }), ['a', 'b'])).toEqual([
     'node_modules/a',
   ]);

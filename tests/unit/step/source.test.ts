@@ -48,7 +48,7 @@ test('the text is taken, and the folder that the project is in does not show', a
   expect(readSources(one, ['a.ts'])['b.ts']).toBe('export {};\n');
 });
 
-test('what only looks like an import of a file that is not there is passed over', async () => {
+test('what only looks like an import of a file that is not there is skipped', async () => {
   const folder = await project({ 'a.ts': "// text from './nowhere.ts'\n" });
   expect(Object.keys(readSources(folder, ['a.ts']))).toEqual(['a.ts']);
 });

@@ -18,7 +18,7 @@ beforeEach(() => {
   });
 });
 
-/** What is printed of lines. */
+/** Returns what is printed for lines of a log. */
 async function tell(lines: readonly string[], options: Partial<AnnotateOptions> = {}) {
   async function* one() {
     yield* lines;
@@ -35,19 +35,19 @@ const WRONG = event({
   ...{ file: 'profiles/a,b.vex.yaml', line: 3, column: 5 },
 });
 
-test('an error is an annotation of GitHub at its line, and nothing in it is obeyed', async () => {
+test('an error is an annotation of GitHub at its line, and its text cannot be a command of GitHub', async () => {
   expect(await tell([WRONG], { github: true })).toBe(
     '::error file=profiles/a%2Cb.vex.yaml,line=3,col=5,title=qx-build::100 %25 wrong, twice%0A::add-mask::x\n',
   );
 });
 
-test('elsewhere an error is a line as compilers write it', async () => {
+test('elsewhere an error is a line in the format of compilers', async () => {
   expect(await tell([WRONG])).toBe(
     'profiles/a,b.vex.yaml:3:5: error: 100 % wrong, twice\n: :add-mask::x\n',
   );
 });
 
-test('what is open is a warning of the profile, what is not is not told', async () => {
+test('a vulnerability that is open is a warning at the profile; one that is not is not reported', async () => {
   const advisory = { event: 'advisory', image: 'qvdc', id: 'CVE-2026-1', source: 'openssl' };
   const lines = [true, false].map((open) =>
     JSON.stringify({ ...advisory, version: '3.5.1-1', fixed: '3.5.4-1', open, packages: [] }),
@@ -57,14 +57,14 @@ test('what is open is a warning of the profile, what is not is not told', async 
   );
 });
 
-test('lines of others are told, and obeyed neither by a terminal nor by GitHub', async () => {
+test('text from outside is printed so that neither a terminal nor GitHub takes it for a command', async () => {
   const note = event({ event: 'note', text: 'one\n  ::error::a' });
   expect(await tell(['{"event":', ' ##[error]b', '::stop-commands::c', '\u{1b}[2Jd', note])).toBe(
     '{"event":\n ## [error]b\n: :stop-commands::c\n\\u{1b}[2Jd\none\n  : :error::a\n',
   );
 });
 
-test('events that are not known, or not as they should be, are passed over', async () => {
+test('unknown and malformed events are ignored', async () => {
   const odd = [
     '{"event":"later"}',
     '{"event":"error"}',
@@ -88,7 +88,7 @@ const BUILT = {
   sha256: 'abc',
 } as const;
 
-test('the summary has what went wrong, what was built, and what it took', async () => {
+test('the summary lists the errors, the images and the time taken', async () => {
   const summary = join(await temporaryFolder(), 'summary.md');
   await writeFile(summary, '# Mine\n');
   await tell([event(DONE), event({ ...BUILT, upToDate: false }), WRONG], { summary });
@@ -111,19 +111,7 @@ test('the summary has what went wrong, what was built, and what it took', async 
   expect(printed).toMatch(/^qvdc: squashfs, 12.3 s\ndist\/a_b.iso {2}1.0 MB {2}abc\n/);
 });
 
-test('a chart is in the summary, and nothing in it is markup', async () => {
-  const summary = join(await temporaryFolder(), 'summary.md');
-  const text = 'musl  ####  +1 kB\n```\u001b  #  <b>\n';
-  const empty = event({ event: 'chart', title: 'a → b, 0 moved', text: '' });
-  await tell([empty, event({ event: 'chart', title: 'Packages: <a>', text })], { summary });
-  expect(await readFile(summary, 'utf8')).toBe(
-    'a → b, 0 moved\n\nPackages&#58; &#60;a&#62;\n\n````\nmusl  ####  +1 kB\n```\\u{1b}  #  <b>\n````\n\n',
-  );
-  // It is drawn for the summary: what is printed for people comes as notes.
-  expect(printed).toBe('');
-});
-
-test('a report that cannot be written is told in one line', async () => {
+test('a report that cannot be written is an error of one line', async () => {
   const file = join(await temporaryFolder(), 'file');
   await writeFile(file, '');
   const nowhere = join(file, 'report');
@@ -131,7 +119,7 @@ test('a report that cannot be written is told in one line', async () => {
   await expect(tell([WRONG], { codeQuality: nowhere })).rejects.toThrow(BuildError);
 });
 
-test('GitLab gets what has a place, and an empty report where nothing is wrong', async () => {
+test('GitLab gets the findings that have a file, and an empty report if there are none', async () => {
   const codeQuality = join(await temporaryFolder(), 'report.json');
   await tell([event(DONE)], { codeQuality });
   expect(JSON.parse(await readFile(codeQuality, 'utf8'))).toEqual([]);
@@ -158,7 +146,7 @@ test.each([
   ['x\0y', undefined],
   ['a'.repeat(100_000), undefined],
   ['https://mirror.example/:12', undefined],
-])('of %j an error names a place in the project', async (where, place) => {
+])('an error with %j names a file of the project', async (where, place) => {
   const project = join(await temporaryFolder(), 'project');
   await mkdir(join(project, 'profiles'), { recursive: true });
   for (const file of ['profiles/a.ts', '../outside.ts']) await writeFile(join(project, file), '');

@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest';
 import { main } from '../../../tasks/command-line.ts';
 import { temporaryFolder } from '../folder.ts';
 
-/** What `qx-build answer check` says of a file, and its exit status. */
+/** Returns the output of `qx-build answer check` for a file, and its exit status. */
 async function check(text: string): Promise<{ status: number; said: string }> {
   let said = '';
   const note = (words: unknown) => {
@@ -19,7 +19,7 @@ async function check(text: string): Promise<{ status: number; said: string }> {
   return { status: await main(['answer', 'check', file]), said };
 }
 
-test('an answer file in order is told so', async () => {
+test('a correct answer file is reported as correct', async () => {
   const { status, said } = await check('disk:\n  serial: X\n');
   expect(said).toMatch(/install\.yaml: in order/);
   expect(status).toBe(0);
@@ -31,7 +31,7 @@ test.each([
     'disk: {serial: X}\nconfiguration: {network: {eth0: {IP_ADDRESS: 10.0.0.7}}}\n',
     /IP_ADDRESS without PREFIX or NETMASK \(.*install\.yaml, configuration\.network\.eth0\)/,
   ],
-])('a mistake is told with its place, before a machine finds it: %j', async (text, message) => {
+])('a mistake in an answer file is reported with its place: %j', async (text, message) => {
   const { status, said } = await check(text);
   expect(said).toMatch(message);
   expect(status).toBe(1);

@@ -10,7 +10,7 @@ import { captureOutput } from './captured-output.ts';
 
 const output = captureOutput();
 
-/** Has all tools of this name be a script. */
+/** Replaces a tool by a script. */
 async function replaceTool(name: string, script: string): Promise<void> {
   const folder = await temporaryFolder();
   await writeFile(join(folder, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
@@ -18,7 +18,7 @@ async function replaceTool(name: string, script: string): Promise<void> {
   onTestFinished(() => void vi.unstubAllEnvs());
 }
 
-test('the message of a build that fails names the file with what its tools said', async () => {
+test('the error of a failed build names the file with the output of its tools', async () => {
   await replaceTool('mksquashfs', 'echo something else');
   const cache = join(await temporaryFolder(), 'cache');
   const image = ['--profile', 'qvdc', '--base', 'debian', '--offline', '--cache-dir', cache];
@@ -40,7 +40,7 @@ test('the message of a build that fails names the file with what its tools said'
   expect(event).toMatchObject({ event: 'error', log: expect.stringMatching(/\.log$/) });
 });
 
-test('the newest ten logs are kept, and what is none', async () => {
+test('the newest ten logs are kept, and so are files that are no logs', async () => {
   const cache = cacheRooms(await temporaryFolder());
   await replaceTool('mtype', 'exit 1');
   const old = Array.from({ length: 12 }, (_, day) => `2025-01-${10 + day}T00-00-00.000Z-1.log`);

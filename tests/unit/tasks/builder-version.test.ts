@@ -10,7 +10,7 @@ import { captureOutput } from './captured-output.ts';
 
 const output = captureOutput();
 
-/** A folder with a builder of version 1.2.3, which is a git repository or not. */
+/** Creates a folder with a builder of version 1.2.3, as a git repository or not. */
 async function builder(): Promise<{ folder: string; git: (...args: string[]) => Promise<string> }> {
   const folder = await mkdtemp(join(tmpdir(), 'quantix-version-'));
   onTestFinished(() => rm(folder, { recursive: true }));
@@ -27,7 +27,7 @@ async function told(folder: string): Promise<string> {
   return output.printed;
 }
 
-test('--version tells version and commit, and that files differ from it', async () => {
+test('--version prints the version, the commit, and whether files differ from it', async () => {
   const { folder, git } = await builder();
   await git('init', '--quiet');
   await git('add', '.');
@@ -38,12 +38,12 @@ test('--version tells version and commit, and that files differ from it', async 
   expect(await told(folder)).toBe(`qx-build 1.2.3 (commit ${commit}, and files differ from it)\n`);
 });
 
-test('--version says that it does not know the commit where there is no repository', async () => {
+test('--version prints that the commit is unknown if there is no repository', async () => {
   const { folder } = await builder();
   expect(await told(folder)).toMatch(/^qx-build 1\.2\.3 \(commit unknown: .+\)\n$/);
 });
 
-test('--version stands alone or behind a command, and is an event with --json', async () => {
+test('--version works alone and after a command, and is an event with --json', async () => {
   expect(await main(['--version'])).toBe(0);
   const alone = output.printed;
   expect(alone).toMatch(/^qx-build \d+\.\d+\.\d+ \(commit .+\)\n$/);

@@ -21,7 +21,7 @@ beforeEach(() => {
   }
 });
 
-/** A cache with two downloads, which the environment names. */
+/** Creates a cache with two downloads, and names it in the environment. */
 async function filledCache() {
   const cache = cacheRooms(join(await temporaryFolder(), 'cache'));
   markCache(cache);
@@ -38,7 +38,7 @@ async function filledCache() {
   return { cache, files };
 }
 
-test('the cache is listed by rooms, with sizes and the days of use', async () => {
+test('the cache is listed by folder, with sizes and times of last use', async () => {
   await filledCache();
   vi.stubEnv('QUANTIX_CACHE_SIZE', '2GB');
   expect(await main(['cache', 'list'])).toBe(0);
@@ -46,14 +46,14 @@ test('the cache is listed by rooms, with sizes and the days of use', async () =>
   expect(printed).toContain(': 8 B of 2.0 GB\n');
 });
 
-test('the cache that --cache-dir names is taken before the one of the environment', async () => {
+test('--cache-dir takes precedence over the variable', async () => {
   const { cache } = await filledCache();
   vi.stubEnv('QUANTIX_CACHE', join(await temporaryFolder(), 'other'));
   expect(await main(['cache', 'list', '--cache-dir', cache.root])).toBe(0);
   expect(printed).toContain(`${cache.root}: 8 B of `);
 });
 
-test('a damaged download is found, told and removed; then all is well', async () => {
+test('a damaged download is found, reported and removed; a second check finds nothing', async () => {
   const { cache, files } = await filledCache();
   const [damaged = ''] = files;
   await chmod(damaged, 0o644);
@@ -64,7 +64,7 @@ test('a damaged download is found, told and removed; then all is well', async ()
   expect(await main(['cache', 'verify'])).toBe(0);
 });
 
-test('an invalid size is refused in one line, and entries in use are not pruned', async () => {
+test('an invalid size is an error of one line, and entries in use are not pruned', async () => {
   const { cache } = await filledCache();
   expect(await main(['cache', 'prune', '--size', '20 gigs'])).toBe(1);
   expect(printed).toMatch(/^qx-build: "20 gigs" is not a size \(--size\)\. .*\n$/);

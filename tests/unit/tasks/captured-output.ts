@@ -1,12 +1,12 @@
 import { beforeEach, vi } from 'vitest';
 
-/** What was written to stdout and stderr since the test began, or since it was emptied. */
+/** The output on stdout and stderr since the test began, or since it was last cleared. */
 export interface CapturedOutput {
   printed: string;
   complained: string;
 }
 
-/** Keeps what each test of a file writes to stdout and stderr, in place of showing it. */
+/** Captures what each test of a file writes to stdout and stderr, instead of showing it. */
 export function captureOutput(): CapturedOutput {
   const output: CapturedOutput = { printed: '', complained: '' };
   const capture = (stream: NodeJS.WriteStream, name: keyof CapturedOutput) =>

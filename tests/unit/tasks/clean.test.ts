@@ -31,7 +31,7 @@ async function plant(directory: string, names: readonly string[]): Promise<void>
   for (const name of names) await writeFile(join(directory, name), name);
 }
 
-test('clean leaves what is not ours in the output folder, and says so', async () => {
+test('clean leaves files that builds did not write in the output folder, and lists them', async () => {
   const dist = join(folder, 'images');
   const others = ['debian-13.iso', 'notes.txt', 'qvdc-plan.pdf'];
   const leftOver = `.${ISO}.7-0123456789ab.tmp`;
@@ -52,7 +52,7 @@ test('clean removes all of a folder that only builds wrote to', async () => {
   expect(await readdir(dist)).toEqual([]);
 });
 
-test('clean works where it is called, and removes the images of a profile from there', async () => {
+test('clean works in the current folder, and removes the images of a profile that is there', async () => {
   const names = ['mine-0.1.0-debian-x86_64-dev-rootfs.tar', 'others-0.1.0-rootfs.tar'];
   await plant(join(folder, 'dist'), names);
   const shipped = JSON.stringify(join(PROJECT, 'profiles/qvdc.ts'));
@@ -76,7 +76,7 @@ async function plantRelease(directory: string): Promise<void> {
   await writeFile(join(directory, 'SHA256SUMS'), sums.join(''));
 }
 
-test('clean removes the folders of releases, signed and half-made ones, with what is in them', async () => {
+test('clean removes release folders with their contents, whether signed or unfinished', async () => {
   const dist = join(folder, 'dist');
   await plantRelease(join(dist, '0.2.0'));
   await plant(join(dist, '0.3.0'), [ISO, `${ISO}.manifest.json`, ISO.replace('.iso', '-oci.tar')]);
@@ -86,7 +86,7 @@ test('clean removes the folders of releases, signed and half-made ones, with wha
   expect(printed).not.toContain('left');
 });
 
-test('clean leaves in folders of releases what is not ours, and folders that are none', async () => {
+test('clean leaves files that builds did not write in release folders, and folders that are no releases', async () => {
   const dist = join(folder, 'dist');
   await plantRelease(join(dist, '0.2.0'));
   await plant(join(dist, '0.2.0'), ['notes.txt']);
@@ -100,7 +100,7 @@ test('clean leaves in folders of releases what is not ours, and folders that are
   expect(printed).toMatch(/left what is not ours: 0\.2\.0\/notes\.txt, .*4\.0\.0, mine/);
 });
 
-test('clean removes nothing at all where the checksums of a release are malformed', async () => {
+test('clean removes nothing at all if the checksums of a release are malformed', async () => {
   const dist = join(folder, 'dist');
   await plant(dist, [ISO, `${ISO}.manifest.json`]);
   await plant(join(dist, '0.2.0'), ['SHA256SUMS']);
@@ -108,7 +108,7 @@ test('clean removes nothing at all where the checksums of a release are malforme
   expect(await readdir(dist)).toHaveLength(3);
 });
 
-test('clean removes nothing from a folder that is no cache', async () => {
+test('clean removes nothing from a folder that is not a cache', async () => {
   const cache = join(folder, 'cache');
   await plant(join(cache, 'images'), ['holiday.jpg']);
   expect(await main(['clean', '--output', join(folder, 'dist')])).toBe(1);
@@ -116,7 +116,7 @@ test('clean removes nothing from a folder that is no cache', async () => {
   expect(await readdir(join(cache, 'images'))).toEqual(['holiday.jpg']);
 });
 
-test('a cache that carries our mark is cleaned, its downloads stay', async () => {
+test('a cache with its mark is cleaned, but its downloads stay', async () => {
   const cache = cacheRooms(join(folder, 'cache'));
   markCache(cache);
   await plant(cache.steps, ['x']);

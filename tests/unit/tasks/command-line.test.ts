@@ -13,7 +13,7 @@ beforeEach(() => {
   });
 });
 
-/** Commands that the help names, and those of the command `apk`. */
+/** Names of the commands in the help, and of the subcommands of `apk`. */
 async function commands(): Promise<string[][]> {
   const words = async (args: string[], line: RegExp) => {
     output.printed = '';
@@ -48,7 +48,7 @@ test('the help of every command describes every option', async () => {
   }
 });
 
-describe('words that are wrong end with 2 and lead to the help', () => {
+describe('wrong arguments end with status 2 and refer to the help', () => {
   test.each([
     [[], 'Which command?'],
     [['isso'], 'Did you mean iso?'],
@@ -100,12 +100,12 @@ test.each([
   expect(output.complained).toContain('there is no profile "nope"');
 });
 
-test('a -- alone is no command', async () => {
+test('a -- alone is not a command', async () => {
   expect(await main(['--'])).toBe(2);
   expect(output.complained).toContain('Which command?');
 });
 
-test('a mistake that is told ends with 1 and without a stack trace, unless it is asked for', async () => {
+test('an explained error ends with status 1, and has a stack trace only with --verbose', async () => {
   expect(await main(['explain', '--profile', 'nope'])).toBe(1);
   expect(output.complained).toMatch(/^qx-build: there is no profile "nope" .*\n$/);
   output.complained = '';
@@ -115,7 +115,7 @@ test('a mistake that is told ends with 1 and without a stack trace, unless it is
   );
 });
 
-test('the command line of a tool that failed is told where it is asked for', async () => {
+test('the command line of a failed tool is shown with --verbose', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'quantix-command-line-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const image = join(folder, 'cut off.qcow2');
@@ -128,20 +128,20 @@ test('the command line of a tool that failed is told where it is asked for', asy
   expect(output.complained).toMatch(/\nCommand: qemu-img .*'[^']*cut off\.qcow2'.*\n/);
 });
 
-test('programs are told of a mistake as an event', async () => {
+test('with --json an error is an event', async () => {
   expect(await main(['explain', '--profile', 'nope', '--json'])).toBe(1);
   const event = JSON.parse(output.printed);
   expect(event).toMatchObject({ event: 'error' });
   expect(event.message).toContain('there is no profile "nope"');
 });
 
-test('what is listened to while a command runs is not listened to afterwards', async () => {
+test('listeners that a command adds are removed after it', async () => {
   const before = process.listenerCount('SIGINT') + process.listenerCount('SIGTERM');
   await main(['isso']);
   expect(process.listenerCount('SIGINT') + process.listenerCount('SIGTERM')).toBe(before);
 });
 
-describe('the paths that a command line names are found without running it', () => {
+describe('the paths in a command line are found without running the command', () => {
   test.each([
     ['iso', [], ['dist']],
     [

@@ -8,8 +8,8 @@ const MAIN = resolve(PROJECT, 'tasks/qx-build.ts');
 const script = completionScript('bash', [process.execPath, MAIN]);
 
 /**
- * Answers of bash's own completion for a line, as it calls the function: words are split at COMP_WORDBREAKS.
- * @param words of which the cursor is in the last
+ * Returns the answers of bash's own completion for a line, with words split at COMP_WORDBREAKS as bash does.
+ * @param words the words of the line; the cursor is in the last one
  */
 async function complete(...words: string[]): Promise<string[]> {
   const call = `${script}
@@ -27,7 +27,7 @@ describe('bash completes', { timeout: 300_000 }, () => {
     expect(await complete('apk', '')).toEqual(['solve', 'tree', 'version', 'verify']);
   });
 
-  test('options, and what they may be', async () => {
+  test('options and their values', async () => {
     expect(await complete('iso', '--fr')).toEqual(['--frozen-lock']);
     expect(await complete('iso', '--ca')).toEqual(['--cache-dir']);
     expect(await complete('iso', '--pa')).toEqual(['--package']);
@@ -41,7 +41,7 @@ describe('bash completes', { timeout: 300_000 }, () => {
     expect(profiles).toEqual(['quantix-os', 'qvdc']);
   });
 
-  test('nothing where there is nothing to choose from, so that bash offers files', async () => {
+  test('nothing where there is no list of values, so that bash offers files', async () => {
     expect(await complete('iso', '--keys-dir', 'x')).toEqual([]);
   });
 });
@@ -53,7 +53,7 @@ test('the script makes qx-build a command in any folder, whatever the project is
   expect(stdout).toBe(`${main}|iso|a b|`);
 });
 
-test('zsh is told of each answer what it is', async () => {
+test('zsh gets a description of each answer', async () => {
   const line = [MAIN, '--get-yargs-completions', 'qx-build', 'iso', '--format=r'];
   const env = { SHELL: '/bin/zsh' };
   expect((await execa(process.execPath, line, { env })).stdout).toBe('--format=raw');

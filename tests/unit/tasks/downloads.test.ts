@@ -19,7 +19,7 @@ async function addressesOf(path: string, mirrors: readonly string[]): Promise<re
   return items.flatMap(({ urls }) => urls);
 }
 
-test('plus signs and others in the names of packages are encoded, which stores in the style of S3 insist on', async () => {
+test('plus signs and other special characters in package names are encoded, as S3 stores require', async () => {
   const path = 'pool/main/g/gcc-12/libstdc++6_12.2.0-14+deb12u1~x_amd64.deb';
   expect(await addressesOf(path, ['http://a/debian/', 'http://b/debian'])).toEqual([
     'http://a/debian/pool/main/g/gcc-12/libstdc%2B%2B6_12.2.0-14%2Bdeb12u1~x_amd64.deb',
@@ -27,7 +27,7 @@ test('plus signs and others in the names of packages are encoded, which stores i
   ]);
 });
 
-test('a repository without an address is told', async () => {
+test('a repository without an address is an error', async () => {
   await expect(addressesOf('x.deb', [])).rejects.toThrow(
     'the lock names repository bookworm, for which there is no address. Name a mirror',
   );

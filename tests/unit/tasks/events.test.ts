@@ -25,14 +25,14 @@ const events = () =>
     .split('\n')
     .map((line) => JSON.parse(line));
 
-test('people read lines, and are not bothered with events', () => {
+test('people get lines, and no events', () => {
   const output = commandOutput({ json: false });
   output.say('qvdc: up to date');
   output.emit({ event: 'error', message: 'x' });
   expect(printed).toBe('qvdc: up to date\n');
 });
 
-test('progress is drawn only where a terminal has a cursor to move', () => {
+test('progress is drawn only on a terminal that can move its cursor', () => {
   const { isTTY } = process.stdout;
   onTestFinished(() => {
     process.stdout.isTTY = isTTY;
@@ -45,7 +45,7 @@ test('progress is drawn only where a terminal has a cursor to move', () => {
   expect(commandOutput({ json: false }).interactive).toBe(false);
 });
 
-test('programs read one event a line, lines for people among them', () => {
+test('programs get one event a line, among them the lines for people', () => {
   const output = commandOutput({ json: true });
   output.say('two\nlines');
   output.emit({ event: 'start', image: 'qvdc', step: 'iso' });
@@ -59,7 +59,7 @@ test('programs read one event a line, lines for people among them', () => {
 const stagesOf = (signal?: AbortSignal, atOnce?: number) =>
   new Stages({ image: 'qvdc', output: commandOutput({ json: true }), signal, atOnce });
 
-test('a stage tells programs when it starts and when it is done, and how long it took', async () => {
+test('a stage emits events for its start and its end, with the time taken', async () => {
   const stages = stagesOf();
   const one = stages.stage('squashfs', 'Root filesystem', async (report) => {
     report.say('two packages');
@@ -76,7 +76,7 @@ test('a stage tells programs when it starts and when it is done, and how long it
   expect(stages.times).toMatchObject([{ step: 'squashfs', cached: true }]);
 });
 
-test('of a stage that fails the cause is thrown, and what comes after it is not run', async () => {
+test('the cause of a failed stage is thrown, and later stages do not run', async () => {
   const stages = stagesOf();
   const cause = new Error('disk full');
   let ran = false;
@@ -92,7 +92,7 @@ test('of a stage that fails the cause is thrown, and what comes after it is not 
   expect(events().map(({ event }) => event)).toEqual(['start']);
 });
 
-test('a stage that fails ends those beside it with the programs they run, before its cause is thrown', async () => {
+test('a failed stage ends the parallel ones and their programs before its cause is thrown', async () => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, 'mksquashfs'), '#!/bin/sh\ntouch started\nsleep 1000\n', {
     mode: 0o755,
@@ -118,7 +118,7 @@ test('a stage that fails ends those beside it with the programs they run, before
   expect(sibling).toContain('mksquashfs was cancelled');
 });
 
-test('what cancels a build cancels its stages', async () => {
+test('cancelling a build cancels its stages', async () => {
   const cancel = new AbortController();
   const stages = stagesOf(cancel.signal);
   const waiting = stages.stage('iso', 'x', () => wait(1_000_000, {}, { signal: stages.signal }));
@@ -127,7 +127,7 @@ test('what cancels a build cancels its stages', async () => {
   await ended;
 });
 
-test('a stage begins when those that it needs have ended, whatever runs beside it', async () => {
+test('a stage begins when the stages that it needs have ended, whatever else is running', async () => {
   const stages = stagesOf();
   const order: string[] = [];
   const gates = new Map(['packages', 'sea'].map((step) => [step, Promise.withResolvers<void>()]));
@@ -187,7 +187,7 @@ test.each([1, 2])(
   },
 );
 
-test('a stage does not begin when one that it needs has failed, and nor do those that need it', async () => {
+test('a stage that needs a failed one does not begin, nor do the stages that need it', async () => {
   const stages = stagesOf();
   const cause = new Error('a package is damaged');
   const packages = stages.stage('packages', 'x', () => Promise.reject(cause));

@@ -30,13 +30,13 @@ test.each([
 });
 
 describe('progress', () => {
-  test('tells share, amount, rate and what is left', () => {
+  test('shows share, amount, rate and remaining time', () => {
     expect(formatProgress(120_000_000, 290_000_000, 60_000_000)).toBe(
       '41 %, 120 MB of 290 MB, 60.0 MB/s, 2.83 s left',
     );
   });
 
-  test('knows no rate in the beginning, and of nothing all is done', () => {
+  test('has no rate at the start, and 100 % of nothing is done', () => {
     expect(formatProgress(0, 10, 0)).toBe('0 %, 0 B of 10 B');
     expect(formatProgress(0, 0, 0)).toBe('100 %, 0 B of 0 B');
   });

@@ -2,7 +2,7 @@ import { execa } from 'execa';
 import { inGroup } from '../../../build/process/child-group.ts';
 import { Interrupt } from '../../../tasks/interrupt.ts';
 
-// A program that is asked to end and does not hear it: it never comes back from what it does.
+// A program that cannot react to a signal, because it never returns to its event loop.
 using _interrupt = new Interrupt();
 const child = inGroup(execa('sleep', ['1000'], { detached: true, cleanup: false }), undefined);
 process.stdout.write(`${child.pid}\nhanging\n`);

@@ -5,14 +5,14 @@ import { execa } from 'execa';
 import { expect, test, vi } from 'vitest';
 import { isRunning } from '../process/living.ts';
 
-test('a second signal ends a program that hangs, and the programs it runs', async () => {
+test('a second signal ends a program that hangs, and its children', async () => {
   const program = execa(process.execPath, [join(import.meta.dirname, 'stubborn.ts')], {
     reject: false,
   });
   const lines = createInterface(program.stdout)[Symbol.asyncIterator]();
   const child = Number((await lines.next()).value);
   program.kill('SIGINT');
-  // npm passes its own on at once: it is not the second one. Two of one kind might come as one.
+  // npm passes its own signal on at once; that is not the second one. Two equal signals might be delivered as one.
   program.kill('SIGHUP');
   expect((await lines.next()).value).toBe('asked to end');
   await wait(700);
@@ -24,7 +24,7 @@ test('a second signal ends a program that hangs, and the programs it runs', asyn
   await vi.waitFor(async () => expect(await isRunning(child)).toBe(false), 30_000);
 });
 
-/** Runs a command line of qx-build in a shell, with `qx` in the place of it. */
+/** Runs a command line in a shell; `qx` in it stands for qx-build. */
 function inShell(command: string) {
   const qx = `${process.execPath} ${join(import.meta.dirname, '../../../tasks/qx-build.ts')}`;
   return execa('bash', ['-c', `set -o pipefail; ${command.replaceAll('qx ', `${qx} `)}`], {
@@ -33,7 +33,7 @@ function inShell(command: string) {
   });
 }
 
-test('a reader that leaves early does not end the work', async () => {
+test('a closed output pipe does not end the work', async () => {
   const { exitCode, stderr } = await inShell('qx explain --profile nope --json | true');
   expect(exitCode).toBe(1);
   expect(stderr).toMatch(/^qx-build: there is no profile "nope" .*$/);
@@ -49,7 +49,7 @@ test('a terminal without a width counts as 80 columns wide', async () => {
   expect(stdout.trim()).toBe('80');
 });
 
-/** Keys typed on a terminal on which a program runs, each after what it waits for was written. */
+/** Types keys on a program's terminal, each after the output that it waits for. */
 async function type(
   program: string,
   keys: readonly (readonly [after: RegExp | number, key: string])[],
@@ -72,10 +72,10 @@ async function type(
   return { exitCode, output };
 }
 
-test('a second Ctrl-C ends a program in the midst of work that does not end, and the programs it runs', async () => {
+test('a second Ctrl-C ends a program whose work does not end, and its children', async () => {
   const { exitCode, output } = await type('hanging.ts', [
     [/hanging/, ''],
-    // What watches for a hang is started by then, and does not take two signals for one.
+    // By then the watching script is started, and does not take two signals for one.
     [500, '\x03'],
     [500, '\x03'],
   ]);
@@ -86,10 +86,10 @@ test('a second Ctrl-C ends a program in the midst of work that does not end, and
   await vi.waitFor(async () => expect(await isRunning(child)).toBe(false), 30_000);
 });
 
-test('a program that ends in order is left to do so, however often Ctrl-C is pressed', async () => {
+test('a program that ends in an orderly way may do so, however often Ctrl-C is pressed', async () => {
   const { exitCode, output } = await type('orderly.ts', [
     [/working/, '\x03'],
-    // Far less than the half second after which it would be a second one.
+    // Far less than the half second after which a signal counts as a second one.
     [20, '\x03'],
     [20, '\x03'],
   ]);
@@ -97,7 +97,7 @@ test('a program that ends in order is left to do so, however often Ctrl-C is pre
   expect(exitCode).toBe(130);
 });
 
-test('shellcheck finds nothing in what watches for a hang', async () => {
+test('shellcheck accepts the script that watches for a hang', async () => {
   const script = join(import.meta.dirname, '../../../tasks/watch-hang.sh');
   const { stdout } = await execa('shellcheck', ['--shell=sh', script], { reject: false });
   expect(stdout).toBe('');

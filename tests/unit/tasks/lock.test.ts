@@ -27,13 +27,13 @@ afterEach(() => place[Symbol.asyncDispose]());
 type Changes = Parameters<typeof profileInput>[0];
 
 interface Odds {
-  /** Another mirror than the one with the packages. */
+  /** A mirror to use instead of the one with the packages. */
   mirror?: string;
-  /** A package that the mirror has lost, though its index has it. */
+  /** A package that the mirror lacks, although its index lists it. */
   lost?: string;
 }
 
-/** Writes profiles, each with what is changed about it, and locks them all; returns what was said. */
+/** Writes profiles, each with its changes, and locks all of them. @returns the output */
 async function lock(
   profiles: Record<string, Changes>,
   packages: readonly PackageRecipe[],
@@ -69,7 +69,7 @@ const lockOf = (name: string) =>
 const TALKATIVE = program('library', { scripts: { 'post-install': 'echo hello\n' } });
 const MIRROR = [...PACKAGES.filter(({ name }) => name !== 'library'), TALKATIVE];
 
-test('a mirror that has everything gives locks, and one list of the scripts that nobody reviewed', async () => {
+test('with a complete mirror all locks are written, and unreviewed scripts are one list', async () => {
   const said = await lock({ one: {}, two: { scripts: { base: reviewOf('other') } } }, MIRROR);
   for (const name of ['one', 'two']) {
     expect(readLock(lockOf(name))?.packages.map((each) => each.name)).toContain('base');
@@ -80,7 +80,7 @@ test('a mirror that has everything gives locks, and one list of the scripts that
   expect(said).toContain('bases.alpine.scripts');
 });
 
-test('a profile whose packages cannot be had does not hide what is wrong with another', async () => {
+test('a profile with unavailable packages does not hide the errors of another one', async () => {
   const profiles = { one: { packages: ['lost'] }, two: { packages: ['libary'] } };
   const refused = lock(profiles, [...MIRROR, program('lost')], { lost: 'lost' });
   const error: unknown = await refused.catch((thrown: unknown) => thrown);
@@ -95,11 +95,11 @@ test('a missing mirror is reported once, with its address', async () => {
   await expect(refused).rejects.toThrow(/^(?!.*All problems).*nowhere/s);
 });
 
-test('a mirror on which everything was reviewed is told nothing about scripts', async () => {
+test('if all scripts are reviewed, none is mentioned', async () => {
   expect(await lock({ one: {} }, PACKAGES)).not.toContain('cripts');
 });
 
-test('all that is wrong with all profiles is one list: every unknown name with close ones, every script', async () => {
+test('the errors of all profiles are one list: every unknown name with similar ones, every script', async () => {
   const refused = lock(
     {
       good: {},

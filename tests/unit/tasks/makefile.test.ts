@@ -6,7 +6,7 @@ import { temporaryFolder } from '../folder.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../../..');
 
-/** Settings of npm that a user may have, in variables and in the `.npmrc` of his home folder. */
+/** Settings of npm that a user may have, in variables and in the home folder's `.npmrc`. */
 const VARIABLES = {
   NODE_ENV: 'production',
   npm_config_bin_links: 'false',
@@ -16,7 +16,7 @@ const VARIABLES = {
 };
 const NPMRC = 'omit[]=optional\npackage-lock=false\nengine-strict=true\nlegacy-peer-deps=true\n';
 
-/** A project with this project's Makefile, whose packages come without a network. */
+/** Creates a project with this project's Makefile, whose packages need no network. */
 async function smallProject(): Promise<string> {
   const folder = await temporaryFolder();
   await cp(join(PROJECT, 'Makefile'), join(folder, 'Makefile'));
@@ -61,7 +61,7 @@ test('make runs the Node of node_modules in a project folder with any characters
   expect(stdout, stderr).toContain('build images');
 });
 
-test('a npm package that is missing is told in one line, with what to do', async () => {
+test('a missing npm package is an error of one line with a fix', async () => {
   const folder = await temporaryFolder();
   for (const part of ['build', 'tasks', 'apps', 'package.json']) {
     await cp(join(PROJECT, part), join(folder, part), { recursive: true });

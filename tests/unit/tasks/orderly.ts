@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Interrupt } from '../../../tasks/interrupt.ts';
 
-// A program that takes its time to end in order.
+// A program that ends in an orderly way, but slowly.
 using interrupt = new Interrupt();
 const working = setInterval(() => undefined, 1000);
 process.stdout.write('working\n');

@@ -18,7 +18,7 @@ const { signal } = new AbortController();
 const output = captureOutput();
 const bytes = Buffer.from('what is signed');
 
-test('a key that was made by docs/secure-boot.md signs, from its file and by the command there, and is known without its secret', async () => {
+test('a key made as in docs/secure-boot.md signs from its file and by the command of the page; its id needs no secret', async () => {
   const folder = await temporaryFolder();
   await execa('bash', ['-euc', make], { cwd: folder });
   const secureBoot = join(folder, 'keys');
@@ -40,8 +40,8 @@ test('a key that was made by docs/secure-boot.md signs, from its file and by the
   );
 });
 
-test('make hands over what docs/secure-boot.md has it be told', async () => {
-  // Its own make, also where make runs these tests.
+test('make passes on the variables of docs/secure-boot.md', async () => {
+  // A make of its own, even if make runs these tests.
   const stub =
     'make() { env -u MAKEFLAGS -u MAKELEVEL make -n --old-file=node_modules/.ready "$@"; }';
   const run = async (block: string) => {
@@ -54,8 +54,8 @@ test('make hands over what docs/secure-boot.md has it be told', async () => {
   );
 });
 
-describe('what cannot sign is told before anything is built', () => {
-  test('a key that is not of the certificate', async () => {
+describe('a signer that cannot work is an error before anything is built', () => {
+  test('a key that does not belong to the certificate', async () => {
     const [{ folder: secureBoot }, other] = [await newOwner(), await newOwner()];
     await writeFile(join(secureBoot, 'db.key'), await readFile(join(other.folder, 'db.key')));
     await expect(openOwnerKey({ secureBoot }, signal)).rejects.toThrow(
@@ -63,7 +63,7 @@ describe('what cannot sign is told before anything is built', () => {
     );
   });
 
-  test('a key with a passphrase, and what to do', async () => {
+  test('a key with a passphrase, with a fix', async () => {
     const { folder: secureBoot } = await newOwner();
     const key = join(secureBoot, 'db.key');
     const args = ['pkcs8', '-topk8', '-in', key, '-passout', 'pass:x'];
@@ -73,13 +73,13 @@ describe('what cannot sign is told before anything is built', () => {
     );
   });
 
-  test('a file that is no key', async () => {
+  test('a file that is not a key', async () => {
     const { folder: secureBoot } = await newOwner();
     await writeFile(join(secureBoot, 'db.key'), 'no key');
     await expect(openOwnerKey({ secureBoot }, signal)).rejects.toThrow(/not a private key in PEM/);
   });
 
-  test('a command that fails, with its words and without the command', async () => {
+  test('a command that fails, with its output and without the command', async () => {
     const { folder: secureBoot } = await newOwner();
     const secureBootSigner = 'echo no token >&2; exit 3 # secret';
     const told = openOwnerKey({ secureBoot, secureBootSigner }, signal);

@@ -12,7 +12,7 @@ import { newOwner } from '../secure-boot/owners.ts';
 
 const SUM = 'a'.repeat(64);
 
-/** An ISO with everything that goes with it. */
+/** Creates an ISO with all files that belong to it. */
 async function isoWithPapers(): Promise<string> {
   const folder = join(await temporaryFolder(), 'dist');
   await mkdir(folder);
@@ -28,7 +28,7 @@ test('an ISO is up to date only with its checksum, manifest and bill of material
   expect(await hasPapers({ file, facts: {} }, 'b'.repeat(64))).toBe(false);
 });
 
-test('an ISO with an owner’s key is up to date only with each file that enrols this key', async () => {
+test('an ISO with an owner’s key is up to date only if all files that enrol this key exist', async () => {
   const { owner } = await newOwner();
   const image = { file: await isoWithPapers(), facts: { owner } };
   expect(await hasPapers(image, SUM)).toBe(false);
@@ -47,7 +47,7 @@ test.each(['SHA256SUMS', 'x.iso.manifest.json', 'x.iso.cdx.json', 'x.iso.spdx.js
   },
 );
 
-test('a list of checksums that cannot be read is told before anything is built', async () => {
+test('an unreadable list of checksums is an error before anything is built', async () => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, 'SHA256SUMS'), 'no checksum\n');
   const said: string[] = [];

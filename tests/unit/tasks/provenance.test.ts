@@ -33,7 +33,7 @@ function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** An image with its papers, as `qx-build iso` leaves them. */
+/** Creates an image with its manifest and bills of materials, as `qx-build iso` does. */
 async function built(changes: object = {}, packages = materials.packages) {
   const manifest = {
     ...{ format: 1, profile: 'qvdc', title: 'QvDC', version: '1.2.3', base: 'debian' },
@@ -60,7 +60,7 @@ async function built(changes: object = {}, packages = materials.packages) {
   return file;
 }
 
-test('of an image with additions the statement has them among what its caller said', async () => {
+test('the statement for an image with additions has them among its external parameters', async () => {
   const added = { packages: ['htop'], cmdline: ['nomodeset'] };
   const file = await built({ release: false, added });
   expect(await main(['provenance', file])).toBe(0);
@@ -68,7 +68,7 @@ test('of an image with additions the statement has them among what its caller sa
   expect(predicate.buildDefinition.externalParameters).toMatchObject({ release: false, added });
 });
 
-test('the statement names the image, the commit, all packages and artifacts, and the papers', async () => {
+test('the statement names the image, the commit, all packages and artifacts, the manifest and the bills of materials', async () => {
   const file = await built();
   expect(await main(['provenance', file])).toBe(0);
   expect(output.printed).toBe(`${file}.intoto.json\n`);
@@ -142,7 +142,7 @@ test('the command of docs/provenance.md signs it, and the page describes the bui
   expect(payload.toString()).toBe(await readFile(`${file}.intoto.json`, 'utf8'));
 });
 
-test('a development build of changed files is told and marked, a release of such is refused', async () => {
+test('a development build from changed files is reported and marked, a release from them is refused', async () => {
   const source = { commit: COMMIT, dirty: true };
   const file = await built({ source, release: false });
   expect(await main(['provenance', file])).toBe(0);
@@ -155,7 +155,7 @@ test('a development build of changed files is told and marked, a release of such
   expect(output.complained).toContain('a release is built from a commit (qvdc.iso)');
 });
 
-test('other forms of an image are subjects beside it', async () => {
+test('the other formats of an image are further subjects', async () => {
   const file = await built();
   const forms = [{ name: 'qvdc.ova', sha256: 'ef'.repeat(32) }];
   await writeProvenance(file, { forms, builder: 'https://ci.example/', signer: undefined });
@@ -188,7 +188,7 @@ test('a bill of materials of another image is refused', async () => {
   expect(output.complained).toContain('the bill of materials is that of another image');
 });
 
-test('the state of sources is the commit, and whether files differ from it', async () => {
+test('the state of the sources is the commit, and whether files differ from it', async () => {
   const git = (...words: string[]) =>
     execa('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.org', ...words], {
       cwd: folder,

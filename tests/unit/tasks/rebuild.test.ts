@@ -40,7 +40,7 @@ const git = (...words: string[]) =>
     env: { GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_SYSTEM: '/dev/null' },
   });
 
-/** What stands in for the project's `qx-build release`: its image is a file of the sources and what the environment adds. */
+/** A stand-in for the project's `qx-build release`: its image is a source file plus a text from the environment. */
 const RELEASE = `
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 const { OF_RUN = '' } = process.env;
@@ -105,7 +105,7 @@ function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** Reads the release and makes it again. */
+/** Reads the release and rebuilds it. */
 async function check(changes: Partial<RebuildRequest> = {}) {
   const published = await readPublished(at('0.2.0/release.json'), trusted);
   return checkRelease(published, request(changes), commandOutput({ json: false }));
@@ -136,7 +136,7 @@ beforeEach(async () => {
   onTestFinished(() => void vi.unstubAllEnvs());
 });
 
-test('a release is made again from its commit, and the clone, its changes and the cache stay as they are', async () => {
+test('a release is rebuilt from its commit, and the clone, its changes and the cache stay unchanged', async () => {
   const commit = await publish();
   await writeFile(at('project/image'), 'of a later commit');
   await git('commit', '-qam', 'later');
@@ -158,7 +158,7 @@ test('a release is made again from its commit, and the clone, its changes and th
   expect(await readdir(at('cache/tmp'))).toEqual([]);
 });
 
-test('what differs is told with its first byte, and recorded', async () => {
+test('a difference is reported with its first byte, and recorded', async () => {
   const commit = await publish();
   vi.stubEnv('OF_RUN', ' of another run');
   const rebuild = await check();
@@ -173,7 +173,7 @@ test('what differs is told with its first byte, and recorded', async () => {
   expect(formatRebuild(await check())).toBe(formatRebuild(rebuild));
 });
 
-test('what was made is left where one says, but never over the release itself', async () => {
+test('the rebuilt files are kept in the folder that is named, but never over the release itself', async () => {
   await publish();
   const published = await readPublished(at('0.2.0/release.json'), trusted);
   const remake = (to: string) =>
@@ -188,7 +188,7 @@ test('what was made is left where one says, but never over the release itself', 
   await expect(remake(folder)).rejects.toThrow(`that is to be made again (${at('0.2.0')})`);
 });
 
-test('npm packages of another lock than the clone’s are installed, and its Node is what runs', async () => {
+test("the npm packages of the release's lock are installed, and its Node is used", async () => {
   const makefile = `node_modules/.ready:\n\tmkdir -p node_modules/.bin\n\tln -s '${process.execPath}' node_modules/.bin/node\n`;
   await writeFile(at('project/Makefile'), makefile);
   await publish();
@@ -197,7 +197,7 @@ test('npm packages of another lock than the clone’s are installed, and its Nod
   expect(output.printed).toContain('installing the npm packages of the commit');
 });
 
-test('the run that made a release is found from its images: products, CPUs, and the formats that were asked for', async () => {
+test('the run that made a release is derived from its images: products, CPUs and formats', async () => {
   await publish();
   const published = await readPublished(at('0.2.0/release.json'), trusted);
   const [provenance] = published.provenances;
@@ -246,8 +246,8 @@ test('the run that made a release is found from its images: products, CPUs, and 
   expect(() => plan({ 'qvdc x86_64': some, 'small arm64': some })).toThrow('by one run');
 });
 
-describe('nothing is made', () => {
-  test('where the commit is not in the clone, or there is no clone', async () => {
+describe('nothing is built', () => {
+  test('if the commit is not in the clone, or there is no clone', async () => {
     const commit = await publish();
     await git('commit', '-q', '--amend', '-m', 'another one');
     await git('reflog', 'expire', '--expire=now', '--all');
@@ -258,7 +258,7 @@ describe('nothing is made', () => {
     await expect(check({ project: folder })).rejects.toThrow('this is not a clone of the sources');
   });
 
-  test('where the release was not built from a commit as it is', async () => {
+  test('if the release was built from changed files', async () => {
     const { stdout: commit } = await git('commit', '--allow-empty', '-qm', 'x').then(() =>
       git('rev-parse', 'HEAD'),
     );
@@ -282,7 +282,7 @@ describe('nothing is made', () => {
     );
   });
 
-  test('where the lock of the commit has other packages', async () => {
+  test('if the lock of the commit has other packages', async () => {
     await publish({ dependencies: [] });
     await expect(check()).rejects.toThrow(
       /not made from this lock: \+ bash 1\.0 and 1 more \(profiles\/qvdc\.debian\.x86_64\.lock\.json of commit/,
@@ -292,7 +292,7 @@ describe('nothing is made', () => {
     await expect(check()).rejects.toThrow('the commit has no lock of an image of the release');
   });
 
-  test('where tools have other versions, which are named, unless that is wanted', async () => {
+  test('if tools have other versions, which are named, unless this is allowed', async () => {
     const tools = { xorriso: '0.1', mksquashfs: 'not used' };
     await publish({ internalParameters: { tools, node: 'v1.0.0', releaseKeys: [] } });
     await expect(check()).rejects.toThrow(/made with other tools: xorriso 0\.1, here \d\S+\./);
@@ -303,7 +303,7 @@ describe('nothing is made', () => {
     await expect(check()).rejects.toThrow(/made with other tools: Node v1\.0\.0, here v\d/);
   });
 
-  test('where the images have other keys for updates', async () => {
+  test('if the images trust other release keys', async () => {
     const internalParameters = {
       tools: {},
       node: process.version,
@@ -319,19 +319,9 @@ describe('nothing is made', () => {
     expect(await readFile(at('words'), 'utf8')).toContain(`--release-keys ${at('keys')} `);
     await publish();
     await expect(check({ releaseKeys: at('keys') })).rejects.toThrow('without keys for updates');
-    // Keys that the commit has are found there, if the images have them.
-    await cp(at('keys'), at('project/release-keys'), { recursive: true });
-    await publish({ internalParameters });
-    expect((await check()).files[0]?.result).toBe('same');
-    expect(await readFile(at('words'), 'utf8')).toMatch(
-      /--release-keys \S+\/sources\/release-keys /,
-    );
-    await publish();
-    expect((await check()).files[0]?.result).toBe('same');
-    expect(await readFile(at('words'), 'utf8')).not.toContain('--release-keys');
   });
 
-  test('where the build ends with an error, and nothing of it is left', async () => {
+  test('if the build fails, and nothing of it is left', async () => {
     await publish();
     vi.stubEnv('OF_RUN', 'fails');
     await expect(check()).rejects.toThrow('the release could not be made again: node ended with 1');
@@ -339,10 +329,10 @@ describe('nothing is made', () => {
   });
 });
 
-describe('a release is not believed', () => {
+describe('a release is refused', () => {
   const read = () => readPublished(at('0.2.0/release.json'), trusted);
 
-  test('where nobody, or somebody else, has signed it, unless that is wanted', async () => {
+  test('if it is unsigned or signed with another key, unless this is allowed', async () => {
     await publish();
     await signFolder(at('0.2.0'), { signer: others.signer });
     await expect(read()).rejects.toThrow('it is not signed with a key');
@@ -364,14 +354,14 @@ describe('a release is not believed', () => {
     ['is of another type of build', 'appliance/v1', 'appliance/v2', 'buildType'],
     ['is about no file', /"subject":\[[^\]]*\]/, '"subject":[]', 'names no file'],
     ['is cut off', /.{100}\n$/, '', 'it is not JSON'],
-  ])('where its provenance %s', async (_, old, fresh, why) => {
+  ])('if its provenance %s', async (_, old, fresh, why) => {
     await publish();
     const text = await readFile(at('0.2.0/qvdc.iso.intoto.json'), 'utf8');
     expect(parseProvenance(Buffer.from(text), 'p').parameters.profile).toBe('qvdc');
     expect(() => parseProvenance(Buffer.from(text.replace(old, fresh)), 'p')).toThrow(why);
   });
 
-  test('where its list or a paper is another one, damaged or not there', async () => {
+  test('if its list or a file beside it is another one, damaged or missing', async () => {
     await publish();
     const list = await readFile(at('0.2.0/release.json'), 'utf8');
     const paper = at('0.2.0/qvdc.iso.intoto.json');
@@ -394,7 +384,7 @@ describe('a release is not believed', () => {
 });
 
 describe('qx-build rebuild', () => {
-  test('has to be told what for and whose', async () => {
+  test('needs to know the release and whose keys to trust', async () => {
     const rebuild = (...words: string[]) => main(['rebuild', at('0.2.0/release.json'), ...words]);
     expect(await rebuild('--unsigned')).toBe(2);
     expect(output.complained).toContain('Give --check, --output FOLDER or both');
@@ -407,7 +397,7 @@ describe('qx-build rebuild', () => {
     expect(output.complained).toContain('the list of the release cannot be read');
   });
 
-  test('says of a release of another project that its commit is not here', async () => {
+  test('reports that the commit of a release of another project is not here', async () => {
     const commit = await publish();
     await writeFile(at('ours.pem'), ours.pem);
     const words = ['--check', '--publisher', at('ours.pem'), '--record', at('record')];

@@ -21,7 +21,7 @@ beforeEach(async () => {
   folder = await temporaryFolder();
 });
 
-/** An ISO with its manifest, as `qx-build iso` leaves them, that takes releases of some keys. @param owner whose key signed it */
+/** Creates an ISO with its manifest, as `qx-build iso` does, that trusts some release keys. @param owner whose key signed it */
 async function built(
   name: string,
   version: string,
@@ -40,7 +40,7 @@ async function built(
   return { file, bytes, sha256 };
 }
 
-/** A key without a passphrase; its public half is in a folder of trusted ones. */
+/** Creates a key without a passphrase, and adds its public key to a folder of trusted keys. */
 async function newKey() {
   expect(await main(['key', 'new', at('release.key'), '--plain'])).toBe(0);
   await mkdir(at('keys'));
@@ -50,7 +50,7 @@ async function newKey() {
 }
 
 describe('qx-build key', () => {
-  test('makes a pair, of which the private one is for its owner only', async () => {
+  test('makes a pair; only the owner can read the private key', async () => {
     const { id } = await newKey();
     expect(output.printed).toContain(`release.pem: the public key\n-----BEGIN PUBLIC KEY-----`);
     expect((await stat(at('release.key'))).mode & 0o777).toBe(0o600);
@@ -99,7 +99,7 @@ describe('qx-build key', () => {
 });
 
 describe('qx-build release-tree', () => {
-  test('makes a tree that any web server serves, in ranges, too', async () => {
+  test('makes a tree that any web server can serve, in ranges too', async () => {
     const key = await newKey();
     const os = await built('quantix-os', '0.2.0', [key.id]);
     const vdc = await built('qvdc', '0.2.0', [key.id]);
@@ -120,7 +120,7 @@ describe('qx-build release-tree', () => {
     expect(Buffer.from(await rest.arrayBuffer())).toEqual(os.bytes.subarray(5000));
   });
 
-  test('says whose key signed the boot files, which a disk that boots by it asks for', async () => {
+  test('records whose key signed the boot files, which an installed disk checks', async () => {
     const key = await newKey();
     const owner = 'c'.repeat(64);
     const os = await built('quantix-os', '0.2.0', [key.id], owner);
@@ -134,7 +134,7 @@ describe('qx-build release-tree', () => {
     expect(await read('qvdc')).not.toHaveProperty('owner');
   });
 
-  test('warns of images that would not take what this key signs', async () => {
+  test('warns of images that do not trust this key', async () => {
     const key = await newKey();
     const { file } = await built('quantix-os', '0.2.0');
     expect(await main(['release-tree', '--key', key.file, '--output', at('u'), file])).toBe(0);
@@ -143,7 +143,7 @@ describe('qx-build release-tree', () => {
     );
   });
 
-  test('refuses two images for one line, images without manifest, and other files', async () => {
+  test('refuses two images for one update line, images without a manifest, and other files', async () => {
     const key = await newKey();
     const { file } = await built('quantix-os', '0.2.0');
     const newer = await built('quantix-os', '0.3.0');
@@ -166,7 +166,7 @@ describe('qx-build release-tree', () => {
   });
 });
 
-/** Serves a folder with a web server that knows nothing of us, busybox's. @returns its address */
+/** Serves a folder with busybox's web server. @returns its address */
 async function serve(directory: string): Promise<string> {
   const port = await freePort();
   await chmod(directory, 0o755);

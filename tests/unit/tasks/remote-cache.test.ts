@@ -11,11 +11,11 @@ const report: RemoteCacheReport = {
   refused: [],
 };
 
-test('what came of a remote cache is one line where all is well', () => {
+test('the result of a remote cache is one line if nothing failed', () => {
   expect(describeRemote(report)).toEqual(['remote cache: 4 of 5 steps, 212 MB down, 0 refused']);
 });
 
-test('packages and what was brought are in it where there were any', () => {
+test('it counts packages and uploads if there are any', () => {
   const [line] = describeRemote({
     ...report,
     packages: { asked: 7, had: 3, brought: 4 },
@@ -27,7 +27,7 @@ test('packages and what was brought are in it where there were any', () => {
   );
 });
 
-test('what is wrong with it follows, with its address', () => {
+test('its problem follows, with its address', () => {
   const lines = describeRemote({
     ...report,
     refused: ['sea: it is not signed', 'b', 'c', 'd', 'e'],

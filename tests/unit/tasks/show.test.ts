@@ -9,7 +9,7 @@ import { captureOutput } from './captured-output.ts';
 const output = captureOutput();
 const IMAGE = ['--profile', 'qvdc', '--base', 'debian', '--offline'];
 
-/** Sees to it that the test's cache is an empty one. */
+/** Gives the test an empty cache. */
 async function emptyCache(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'quantix-show-'));
   vi.stubEnv('QUANTIX_CACHE', folder);
@@ -19,7 +19,7 @@ async function emptyCache(): Promise<void> {
   });
 }
 
-test('show profile tells the keys for one base and architecture, as YAML and as an event', async () => {
+test('show profile prints the keys for one base and architecture, as YAML and as an event', async () => {
   await emptyCache();
   expect(await main(['show', 'profile', ...IMAGE])).toBe(0);
   const profile = parse(output.printed);
@@ -34,7 +34,7 @@ test('show profile tells the keys for one base and architecture, as YAML and as 
   });
 });
 
-test('what a build adds is in what is shown, and said not to be of profile and lock', async () => {
+test('the additions of a build are shown, and reported as not being in profile and lock', async () => {
   await emptyCache();
   const added = ['--cmdline', 'nomodeset quantix.debug'];
   expect(await main(['show', 'profile', ...IMAGE, ...added])).toBe(0);
@@ -47,14 +47,14 @@ test('what a build adds is in what is shown, and said not to be of profile and l
   expect(profile.cmdline.slice(-2)).toEqual(['nomodeset', 'quantix.debug']);
 });
 
-test('a kernel parameter that GRUB would read in its own way is refused before anything is done', async () => {
+test('a kernel parameter that is special to GRUB is refused before anything is done', async () => {
   await emptyCache();
   expect(await main(['show', 'profile', ...IMAGE, '--cmdline', 'a=$root'])).toBe(1);
   expect(output.complained).toContain('"a=$root" must be one word of letters');
   expect(output.printed).toBe('');
 });
 
-test('show packages tells what is asked for, and which packages it knows nothing of', async () => {
+test('show packages prints which packages were asked for, and which are unknown', async () => {
   await emptyCache();
   expect(await main(['show', 'packages', ...IMAGE])).toBe(0);
   const lines = output.printed.trimEnd().split('\n');

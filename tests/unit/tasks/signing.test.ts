@@ -35,7 +35,7 @@ const sign = (...words: string[]) => main(['sign', at('r'), ...words]);
 const verify = (...words: string[]) => main(['verify', at('r'), ...words]);
 
 describe('who signs a release', { timeout: TIME }, () => {
-  test('is a key in a file, and then it is verified by any form of the public one', async () => {
+  test('is a key in a file, and any form of the public key verifies it', async () => {
     await newKey();
     expect(await sign('--key', at('release.key'))).toBe(0);
     expect(output.printed).toContain(`${at('r')}: 1 file, 8 B, signed by ${at('release.key')}`);
@@ -48,7 +48,7 @@ describe('who signs a release', { timeout: TIME }, () => {
     }
   });
 
-  test('is an agent, with the key that is named or its only one', async () => {
+  test('is an agent, with the named key or its only one', async () => {
     const socket = at('agent');
     const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' });
     onTestFinished(async () => {
@@ -79,7 +79,7 @@ describe('who signs a release', { timeout: TIME }, () => {
     ['64 bytes', 'cat'],
     ['Base64', 'base64 -w 0'],
     ['Base64 with its line feed', 'base64 -w 0; echo'],
-  ])('is any command, which answers %s', async (_, last) => {
+  ])('is any command that answers %s', async (_, last) => {
     await newKey();
     const openssl = `openssl pkeyutl -sign -rawin -inkey '${at('release.key')}'`;
     const command = `cat > '${at('m')}'; ${openssl} -in '${at('m')}' | { ${last}; }`;
@@ -87,7 +87,7 @@ describe('who signs a release', { timeout: TIME }, () => {
     expect(await verify('--key', at('release.pem'))).toBe(0);
   });
 
-  test('is a command of whose answer no byte is lost, also if the last is a line feed', async () => {
+  test('is a command, and no byte of its answer is lost, not even a last line feed', async () => {
     await newKey();
     const { key } = await readSigner(at('release.key'), { file: undefined, signal });
     const signer = commandSigner('head -c 63 /dev/zero; echo', key, signal);
@@ -105,14 +105,14 @@ describe('who signs a release', { timeout: TIME }, () => {
     ['echo denied >&2; exit 3', 'exited with 3: denied'],
     ['yes', 'the command of --signer '],
     ['exec 0<&-; exit 4', 'exited with 4'],
-  ])('is believed only if its public key verifies it: %s', async (command, why) => {
+  ])('is refused unless its public key verifies the signature: %s', async (command, why) => {
     await newKey();
     expect(await sign('--signer', command, '--public-key', at('release.pem'))).toBe(1);
     expect(output.complained).toContain(why);
     await expect(stat(at('r/SHA256SUMS'))).rejects.toThrow('ENOENT');
   });
 
-  test('is a command that is told nowhere, since there may be a password in it', async () => {
+  test('is a command that is not shown anywhere, because it may contain a password', async () => {
     await newKey();
     const words = ['--verbose', '--public-key', at('release.pem'), '--signer'];
     const openssl = `openssl pkeyutl -sign -rawin -inkey '${at('release.key')}'`;
@@ -125,7 +125,7 @@ describe('who signs a release', { timeout: TIME }, () => {
     expect(output.printed + output.complained).not.toContain('hunter2');
   });
 
-  test('has to be said, once and wholly', async () => {
+  test('must be named once and completely', async () => {
     await newKey();
     expect(await sign()).toBe(2);
     expect(output.complained).toContain(
@@ -138,11 +138,11 @@ describe('who signs a release', { timeout: TIME }, () => {
     expect(output.complained).toContain('--key may be given once');
   });
 
-  test('is told at once what is missing where nobody can be asked for a passphrase', async () => {
+  test('is refused at once if nobody can be asked for its passphrase', async () => {
     await writeFile(at('word'), 'correct horse\n');
     await newKey('release', '--passphrase-file', at('word'));
     const words = ['tasks/qx-build.ts', 'sign', at('r'), '--key', at('release.key')];
-    // Its standard input is a pipe that never ends, as CI has it.
+    // Its standard input is a pipe that never ends, as in CI.
     const signing = execa(process.execPath, words, { cwd: PROJECT, stdin: 'pipe', reject: false });
     const { exitCode, stderr } = await signing;
     expect(exitCode).toBe(1);
@@ -152,7 +152,7 @@ describe('who signs a release', { timeout: TIME }, () => {
     expect(await sign('--key', at('release.key'), '--passphrase-file', at('word'))).toBe(0);
   });
 
-  test('is asked before a release is built, and not after', async () => {
+  test('is opened before a release is built, and not after', async () => {
     const release = (...words: string[]) =>
       main(['release', '--offline', '--output', at('dist'), ...words]);
     expect(await release('--key', at('none.key'))).toBe(1);
@@ -192,7 +192,7 @@ describe('qx-build verify', { timeout: TIME }, () => {
     expect(JSON.parse(event)).toMatchObject({ event: 'finding', kind: 'changed', file: 'a.iso' });
   });
 
-  test('ends with 1 where nobody who is trusted has signed, with 0 where one of several has', async () => {
+  test('ends with 1 if no trusted key has signed, with 0 if one of several has', async () => {
     expect(await verify('--key', at('others.pem'))).toBe(1);
     expect(output.printed).toContain(
       'not trusted: SHA256SUMS.minisig: it is not signed with a key',
@@ -201,7 +201,7 @@ describe('qx-build verify', { timeout: TIME }, () => {
     expect(await verify('--key', at('others.pem'), '--key', at('release.pem'))).toBe(0);
   });
 
-  test('takes no release without a file, a key that is none, and no missing key', async () => {
+  test('refuses a release that lacks a file, an invalid key, and a missing key', async () => {
     await rm(at('r/a.iso'));
     expect(await verify('--key', at('release.pem'), '--ignore-missing')).toBe(1);
     expect(output.complained).toContain('none of the files of the release is there');

@@ -9,7 +9,7 @@ const TELL_MODULES = `data:text/javascript,${encodeURIComponent(`
   registerHooks({ load: (url, context, next) => { writeSync(2, url + '\\n'); return next(url, context); } });
 `)}`;
 
-/** The npm packages of which a command line loads something. */
+/** Returns the npm packages that a command line loads modules of. */
 async function packagesOf(...words: readonly string[]): Promise<Set<string>> {
   const args = ['--import', TELL_MODULES, 'tasks/qx-build.ts', ...words];
   const { stderr } = await execa(process.execPath, args, {
@@ -19,13 +19,13 @@ async function packagesOf(...words: readonly string[]): Promise<Set<string>> {
   return new Set(Array.from(names, ([, name = '']) => name));
 }
 
-test('what starts programs is loaded when one is started, and with a build that starts none it is not', async () => {
+test('the library that starts programs is loaded only by a build that starts one', async () => {
   const packages = await packagesOf('iso', '--help');
   expect(packages).toContain('zod');
   expect(packages).not.toContain('execa');
 });
 
-test('the apk engine is asked by itself without loading what checks profiles', async () => {
+test('commands of the apk engine do not load the schema of profiles', async () => {
   const packages = await packagesOf('apk', 'solve', '--help');
   expect(packages).toContain('yargs');
   expect(packages).not.toContain('zod');

@@ -3,7 +3,7 @@ import { inGroup } from '../../../build/process/child-group.ts';
 import { Interrupt } from '../../../tasks/interrupt.ts';
 import { prepareStreams } from '../../../tasks/ui/streams.ts';
 
-// A program that is asked to end and does not: it waits for a child that nobody cancels.
+// A program that does not end on a signal, because it waits for a child that is not cancelled.
 prepareStreams();
 using interrupt = new Interrupt();
 const child = inGroup(execa('sleep', ['1000'], { detached: true, cleanup: false }), undefined);

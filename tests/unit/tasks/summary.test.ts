@@ -24,7 +24,7 @@ function listening() {
   return { said, events, output };
 }
 
-test('what was built is told with its size, its hash and its steps', async () => {
+test('a built image is reported with its size, its hash and its steps', async () => {
   const built = await builtImage();
   const { said, events, output } = listening();
   announce([built], output);
@@ -33,7 +33,7 @@ test('what was built is told with its size, its hash and its steps', async () =>
   expect(events).toEqual([{ ...told, upToDate: false }]);
 });
 
-test('of a release each file is told once, the image among them', async () => {
+test('each file of a release is reported once, the image among them', async () => {
   const { said, output } = listening();
   const files = ['qvdc.iso', 'qvdc.ova'].map((path) => ({ path, size: 5, sha256: SUM }));
   announce([await builtImage()], output, files);

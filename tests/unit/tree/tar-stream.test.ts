@@ -44,7 +44,7 @@ test('what is written reads back the same', async () => {
   expect(known(again)).toEqual(known(treeOf(...entries)));
 });
 
-test('GNU tar lists it as it was meant', async () => {
+test('GNU tar lists it as intended', async () => {
   const archive = join(await temporaryFolder(), 'x.tar');
   await writeFile(archive, tar);
   const { stdout, stderr } = await execa(
@@ -75,7 +75,7 @@ test('parents come before children and files before their hard links', async () 
   expect(names.indexOf('a-link')).toBeGreaterThan(names.indexOf('usr/tool'));
 });
 
-test('the same tree gives the same bytes, in whatever order it was made', () => {
+test('the same tree gives the same bytes, in whatever order its entries were added', () => {
   const [first, second, third, ...rest] = entries;
   const linksLast = [...rest.reverse(), first, second, third].filter((one) => one !== undefined);
   expect(tarOf(treeOf(...linksLast)).equals(tar)).toBe(true);

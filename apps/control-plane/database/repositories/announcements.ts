@@ -44,7 +44,7 @@ export async function readAnnouncement(
 }
 
 /** Notifies the program that holds a node's stream that there are changes for the node. */
-export async function tellNews(db: Executor, nodeId: string): Promise<void> {
+export async function notifyStream(db: Executor, nodeId: string): Promise<void> {
   await sql`SELECT pg_notify('node_news', ${nodeId})`.execute(db);
 }
 

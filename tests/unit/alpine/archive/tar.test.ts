@@ -52,7 +52,7 @@ describe('a tar', () => {
     expect(readTarBuffer(Buffer.concat([entry, END_MARK]), where).ended).toBe(true);
   });
 
-  test('what a reader does not take of an entry is passed over', async () => {
+  test('what a reader does not take of an entry is skipped', async () => {
     const tar = Buffer.concat([
       tarEntry({ name: 'a' }, 'x'.repeat(5000)),
       tarEntry({ name: 'b' }, 'y'),

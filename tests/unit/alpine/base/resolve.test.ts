@@ -38,7 +38,7 @@ test('a lock has every package of both kernels, with hash, place, identity and w
   expect(sourceDateEpoch).toBe(1_700_000_000);
 });
 
-test('a mirror that is not there is passed over, and the next one is asked', async () => {
+test('a mirror that is not there is skipped, and the next one is asked', async () => {
   const good = await place.mirror('good', PACKAGES);
   const said: string[] = [];
   const profile = profileOf({ mirrors: [`file://${place.directory}/missing`, good] });
@@ -49,7 +49,7 @@ test('a mirror that is not there is passed over, and the next one is asked', asy
   expect(said).toEqual([expect.stringMatching(/missing.*the next mirror is asked/)]);
 });
 
-test('a mirror whose index a stranger signed is passed over', async () => {
+test('a mirror whose index a stranger signed is skipped', async () => {
   const bad = await place.mirror('bad', [program('base', { version: '9-r0' })], 'stranger');
   const good = await place.mirror('good', PACKAGES);
   const profile = profileOf({ mirrors: [bad, good] });
@@ -65,7 +65,7 @@ test('if no mirror can be used, the reason of each is reported', async () => {
   );
 });
 
-test('a mirror of one’s own is believed by a key from a folder', async () => {
+test('a mirror of one’s own is trusted by a key from a folder', async () => {
   const mirror = await place.mirror('own', PACKAGES);
   const profile = profileOf({}, {});
   await expect(resolveAlpine(place.request({ mirror, profile }))).rejects.toThrow(/trust/);

@@ -204,7 +204,7 @@ test.each<[string, Buffer, string]>([
   await expect(openBytes(bytes)).rejects.toThrow(why);
 });
 
-test('top-level names that start with a dot, and .keep_ files, are passed over', async () => {
+test('top-level names that start with a dot, and .keep_ files, are skipped', async () => {
   const dotted = [file('.hid', 'x'), file('.apk-record/fake', 'x')].map((entry) =>
     Buffer.concat([entryHeaders(entry, sha1('x')), Buffer.from('x'), Buffer.alloc(511)]),
   );

@@ -58,7 +58,7 @@ test('keys are the files *.pub of a folder, under their names', async () => {
   expect([...(await readKeys(folder)).keys()]).toEqual(['a.rsa.pub', 'b.rsa.pub']);
 });
 
-test('keys of other kinds in a folder are passed over, and told', async () => {
+test('keys of other kinds in a folder are skipped, and reported', async () => {
   const pemOf = ({ publicKey }: { publicKey: KeyObject }) =>
     publicKey.export({ type: 'spki', format: 'pem' }).toString();
   const folder = keyFolder({

@@ -131,7 +131,7 @@ describe('a package that cannot be installed', () => {
     expect(changes(given, 'add x')).toEqual(['ERROR unsatisfiable']);
   });
 
-  test('is passed over for another version', () => {
+  test('is skipped for another version', () => {
     const repository = 'dev 2\nD:owfs=3.2p4-r0\n\ndev 1\n\nowfs 3.2p4-r0';
     expect(changes({ repository }, 'add dev')).toEqual(['install dev 1', 'OK 1']);
   });

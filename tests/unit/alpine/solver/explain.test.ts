@@ -86,7 +86,7 @@ test('a long way is cut in the middle', () => {
   expect(details({ repository }, 'add p0')).toContain('p3-1 needs p4, …, p25-1 needs p26');
 });
 
-test('nothing is told twice', () => {
+test('nothing is reported twice', () => {
   const lines = details({ repository: 'a 1\nD:x x' }, 'add a').split('\n');
   expect(lines).toEqual([...new Set(lines)]);
 });

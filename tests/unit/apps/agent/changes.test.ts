@@ -9,7 +9,7 @@ import type { Vms } from '../../../../apps/api/vms.ts';
 import { temporaryFolder } from '../../folder.ts';
 import { WEB, world } from './server/small-parts.ts';
 
-/** A signal that is aborted when the test is over. */
+/** Returns a signal that is aborted at the end of the test. */
 function signalOfTest(): AbortSignal {
   const ending = new AbortController();
   onTestFinished(() => ending.abort());
@@ -101,7 +101,7 @@ test('the log tells what became of each VM', () => {
   expect(vmChanges(running, away)).toEqual(['libvirt is not running']);
 });
 
-test('pools that come, go or change are told in a line each, with the reason', () => {
+test('pools that come, go or change are reported in a line each, with the reason', () => {
   const [data] = world().pools;
   if (data === undefined) throw new Error('a world has a pool');
   const silent: Pool = { ...data, health: 'unknown', problem: 'nas does not answer' };

@@ -16,7 +16,7 @@ async function places() {
   };
 }
 
-/** Runs the agent while something is asked of it. */
+/** Runs the agent during a test function. */
 async function whileItRuns<T>(
   where: Awaited<ReturnType<typeof places>>,
   ask: () => Promise<T>,

@@ -28,7 +28,7 @@ import { isTimeServer } from '../../../../apps/console/screens/time.ts';
 import { PROJECT } from '../../profile/profiles.ts';
 
 const LIBRARY = join(PROJECT, 'overlay/common/usr/lib/quantix/network');
-/** The parts that have the rules. */
+/** The shell files with the rules. */
 const PARTS = ['message', 'address', 'address6', 'config', 'keys', 'interface'];
 
 const WORDS = [
@@ -45,7 +45,7 @@ const WORDS = [
   ],
 ];
 
-/** What qx-network's own functions say of words: yes or no for each. */
+/** Returns the verdict of qx-network's own functions on each word. */
 async function shellSays(check: string, words: readonly string[], more = ''): Promise<boolean[]> {
   const read = PARTS.map((part) => `. ${LIBRARY}/${part}.sh; `).join('');
   const script = `${read}${more}where=here; for word; do if ${check} 2>/dev/null; then echo yes; else echo no; fi; done`;

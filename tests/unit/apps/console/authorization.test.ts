@@ -74,7 +74,7 @@ test('a wrong password opens nothing, ten times in a row, and the right one does
   await terminal.see(/Password of root/);
   for (let wrong = 1; wrong <= 10; wrong += 1) {
     terminal.type(`wrong ${wrong}\r`);
-    // Checking takes its time: qx-password has the next one wait, twice as long each time.
+    // qx-password delays each check after a failure, twice as long each time.
     await vi.waitUntil(() => checks === wrong, 30_000);
     await terminal.see(/That is not the password/);
   }

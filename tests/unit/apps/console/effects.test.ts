@@ -10,7 +10,7 @@ test('work that ends in time gives what it gives, or throws what it throws', asy
   await expect(within(60_000, signal, failing)).rejects.toThrow('no');
 });
 
-test('work that does not end is given up at its limit, and told so', async () => {
+test('work that does not end is given up at its limit, and reported', async () => {
   await expect(within(20, new AbortController().signal, never)).rejects.toThrow(
     'no answer within 0.02 s',
   );

@@ -42,7 +42,7 @@ test('a change of address is on trial by default, and is confirmed by one key', 
   await terminal.see(/Password of root/);
   terminal.type('right password\r');
   await terminal.see(/Undone in \d+ s, unless you confirm it \(c\)/);
-  // The password was asked for a minute ago at most.
+  // The password was entered at most a minute ago.
   terminal.type('c');
   await terminal.see(/\| Done +\|/);
   expect(calls.map(commandOf)).toEqual(['dhcp eth0 --confirm 120', 'confirm eth0']);
@@ -317,7 +317,7 @@ test('the management network is tested on request, and an earlier result is not 
   await terminal.see(/DNS server 9\.9\.9\.9: NOT REACHED/);
   terminal.type('r');
   expect(await terminal.see(/are asked \.\.\./)).not.toContain('NOT REACHED');
-  // Keys are served meanwhile.
+  // Keys are handled meanwhile.
   terminal.type('\x03');
   await terminal.see(/Hardware address/);
   expect(asked).toBe(2);

@@ -82,7 +82,7 @@ const FACTS: Deps['facts'] = {
 };
 
 // biome-ignore-start lint/suspicious/noControlCharactersInRegex: they are what is looked for
-/** Sequences that a console itself writes: placing, styles, clearing, the cursor. */
+/** Control sequences of the console itself: position, style, clear, cursor. */
 const OWN = /\x1b\[(?:\d+;\d+H|H|2J|0m|0;1m|0;7m|\?25[hl])/g;
 // biome-ignore-end lint/suspicious/noControlCharactersInRegex: they are what is looked for
 

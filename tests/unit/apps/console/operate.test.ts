@@ -235,7 +235,7 @@ test('a control plane is left after a question, also without notifying it if it 
   terminal.type('y');
   await terminal.see(/belongs to no control plane/);
   terminal.type('\rf');
-  await terminal.see(/does not hear of it/);
+  await terminal.see(/is not notified/);
   terminal.type('y');
   await terminal.see(/belongs to no control plane/);
   expect(calls).toEqual([

@@ -10,7 +10,7 @@ const program = consoleProgram('Quantix-OS', machine().deps);
 const namesOf = (effects: readonly Effect[]) =>
   effects.flatMap((effect) => (effect.type === 'read' ? [effect.name] : []));
 
-/** A state in which every question was answered. */
+/** A state with an answer for every fact. */
 function answered(state: State, effects: readonly Effect[]): State {
   return effects.reduce((reached, effect) => {
     if (effect.type !== 'read') return reached;

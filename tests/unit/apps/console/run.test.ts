@@ -6,7 +6,7 @@ import { FakeTerminal } from '../../../screens/terminal.ts';
 import { runConsole } from './run.ts';
 
 const SIZE = { columns: 80, rows: 24 };
-/** What a terminal gets in the end: plain style, an empty screen, a cursor. */
+/** The final output on a terminal: plain style, an empty screen, a cursor. */
 const RESTORED = '\x1b[0m\x1b[2J\x1b[H\x1b[?25h';
 
 test('a command that never ends, and heeds no signal, does not keep keys from being served', async () => {

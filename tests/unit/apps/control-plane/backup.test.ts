@@ -9,7 +9,7 @@ import { seal, unseal } from '../../../../apps/control-plane/backup/sealed-strea
 import { ControlPlaneError } from '../../../../apps/control-plane/error.ts';
 import { Random } from '../../../fuzz/random.ts';
 
-/** The least memory that the format allows. */
+/** The smallest memory parameter that the format allows. */
 const COST = 10;
 const PASSPHRASE = 'correct horse battery';
 
@@ -25,7 +25,7 @@ const sealed = (bytes: Uint8Array, cost = COST) => bytesOf(seal(piecesOf(bytes),
 const unsealed = (bytes: Uint8Array, passphrase = PASSPHRASE) =>
   bytesOf(unseal(piecesOf(bytes, 999), passphrase));
 
-/** Bytes that are not alike. */
+/** Returns bytes with a period of 251. */
 const bytes = (size: number) =>
   Buffer.from(Array.from({ length: size }, (_, at) => (at * 7) % 251));
 
@@ -39,20 +39,20 @@ describe('a sealed stream', () => {
     },
   );
 
-  test('holds nothing of what it seals, and is never the same', async () => {
+  test('contains none of the plain text, and differs each time', async () => {
     const one = await sealed(Buffer.from('the key of the authority'));
     expect(one.includes('authority')).toBe(false);
     expect(one.equals(await sealed(Buffer.from('the key of the authority')))).toBe(false);
   });
 
-  test('tells another passphrase from damage; how an accent is typed makes no difference', async () => {
+  test('reports a wrong passphrase and damage differently; the Unicode form of an accent makes no difference', async () => {
     const one = await sealed(bytes(10));
     await expect(unsealed(one, 'wrong')).rejects.toThrow('the passphrase is not the one');
     const accent = await bytesOf(seal(piecesOf(bytes(10)), 'caf\u00e9', COST));
     expect(await unsealed(accent, 'cafe\u0301')).toEqual(bytes(10));
   });
 
-  test('is not opened where it was cut off, wherever that was', async () => {
+  test('is refused if it is truncated, at any position', async () => {
     const whole = await sealed(bytes(2 * BLOCK + 100));
     const blocks = [60, 60 + BLOCK + 16, 60 + 2 * (BLOCK + 16)];
     const random = new Random(19);
@@ -62,7 +62,7 @@ describe('a sealed stream', () => {
     }
   });
 
-  test('is not opened where a bit was changed, in its header or its blocks', async () => {
+  test('is refused if a bit was changed, in its header or in a block', async () => {
     const whole = await sealed(bytes(BLOCK + 100));
     await fc.assert(
       fc.asyncProperty(fc.nat(whole.length - 1), fc.nat(7), async (at, bit) => {
@@ -74,7 +74,7 @@ describe('a sealed stream', () => {
     );
   });
 
-  test('is not opened where blocks changed places, are missing, come twice or of another stream', async () => {
+  test('is refused if blocks are exchanged, missing, repeated or from another stream', async () => {
     const block = BLOCK + 16;
     const cut = (from: Buffer) =>
       [0, 1, 2].map((at) => from.subarray(60 + at * block, 60 + (at + 1) * block));
@@ -87,7 +87,7 @@ describe('a sealed stream', () => {
     }
   });
 
-  test('of a newer format is told, and one that asks for much memory is refused', async () => {
+  test('of a newer format is reported as such, and one that needs much memory is refused', async () => {
     const whole = await sealed(bytes(10));
     const newer = Buffer.from(whole);
     newer[7] = 2;
@@ -127,7 +127,7 @@ describe('an archive', () => {
     },
   );
 
-  test('whose maker failed in the middle has no end', async () => {
+  test('has no end if writing it failed', async () => {
     const failing = async function* () {
       yield bytes(100_000);
       throw new ControlPlaneError({ what: 'pg_dump failed' });
@@ -140,7 +140,7 @@ describe('an archive', () => {
     ['not a manifest', Buffer.from('\0\0\0\x02{}', 'latin1'), 'cannot be read'],
     ['a manifest of 4 GiB', Buffer.from([255, 255, 255, 255]), 'its manifest is too long'],
     ['nothing', Buffer.alloc(0), 'it ends before its dump'],
-  ])('that holds %s is refused, though it is sealed rightly', async (_name, content, told) => {
+  ])('that holds %s is refused, even though its seal is valid', async (_name, content, told) => {
     await expect(openArchive(piecesOf(await sealed(content)), PASSPHRASE)).rejects.toThrow(told);
   });
 });

@@ -15,13 +15,13 @@ const CHANGE = {
   command: { args: ['static', 'eth0', `${NEW}/24`, '--confirm', '120'] },
 };
 
-/** A machine, its network and its hosts, in a time of its own. */
+/** A simulated machine with its network, its hosts and its clock. */
 class Site {
   now = 0;
   readonly ending = new AbortController();
   addresses = [OLD];
   nodes: Node[] = [];
-  /** What is done at a time, in milliseconds. */
+  /** What happens later; times in milliseconds. */
   readonly later: { at: number; work: () => void }[] = [];
   readonly done: string[] = [];
   readonly told: string[] = [];
@@ -37,7 +37,7 @@ class Site {
     return whole;
   }
 
-  /** Lets a host return over the new address some seconds after it is there. */
+  /** Makes a host return over the new address some seconds after that is set. */
   returning(node: Node, seconds: number): void {
     this.onNew.push(() =>
       this.in(seconds, () => Object.assign(node, { over: NEW, heartbeats: 8 })),
@@ -109,7 +109,7 @@ beforeEach(() => {
 
 const PUT = CHANGE.command.args.join(' ');
 
-test('hosts are told first, and the address stays as soon as all have returned over it', async () => {
+test('hosts are notified first, and the address is kept as soon as all have returned over it', async () => {
   site.returning(site.host('alpha'), 20);
   site.returning(site.host('beta'), 30);
   site.host('other', { over: '192.0.2.1' });
@@ -122,7 +122,7 @@ test('hosts are told first, and the address stays as soon as all have returned o
   expect(site.asked).toBeUndefined();
 });
 
-test('it is undone if one does not return, and the plan ends once the previous address is back', async () => {
+test('the change is undone if a host does not return, and the plan ends once the previous address is back', async () => {
   site.returning(site.host('alpha'), 20);
   site.host('beta');
   expect(await site.change()).toEqual({
@@ -136,20 +136,23 @@ test('it is undone if one does not return, and the plan ends once the previous a
 test.each([
   [50, 'changed'],
   [51, 'undone'],
-])('where %i percent have to return, and one of two does, it is %s', async (percent, outcome) => {
-  site.returning(site.host('alpha'), 20);
-  site.host('beta');
-  expect(await site.change({ percent })).toMatchObject({ outcome, missing: ['beta'] });
-});
+])(
+  'if %i percent have to return and one of two does, the change is %s',
+  async (percent, outcome) => {
+    site.returning(site.host('alpha'), 20);
+    site.host('beta');
+    expect(await site.change({ percent })).toMatchObject({ outcome, missing: ['beta'] });
+  },
+);
 
-test('a host that was seen there in an earlier trial has to return again', async () => {
+test('a host that returned in an earlier trial has to return again', async () => {
   site.host('alpha', { over: OLD });
   const stale = site.host('beta', { over: OLD });
   site.onNew.push(() => Object.assign(stale, { over: NEW }));
   expect(await site.change({ percent: 1 })).toMatchObject({ outcome: 'undone', returned: [] });
 });
 
-test('a control plane that restarts meanwhile is asked again', async () => {
+test('a control plane that restarts in between is asked again', async () => {
   site.returning(site.host('alpha'), 20);
   site.onNew.push(() => {
     site.isSilent = true;
@@ -166,19 +169,19 @@ describe('hosts that do not know the new address', () => {
     site.host('off', { isHeard: false, over: null });
   });
 
-  test('are told, and without an answer nothing is changed', async () => {
+  test('are listed, and without confirmation nothing is changed', async () => {
     expect(await site.change()).toMatchObject({ outcome: 'withdrawn' });
     expect(site.asked).toEqual(['off']);
     expect(site.done).toEqual([`plan ${NEW}`, 'withdrawn']);
   });
 
-  test('do not prevent a change that is forced', async () => {
+  test('do not prevent a forced change', async () => {
     site.agrees = true;
     expect(await site.change()).toMatchObject({ outcome: 'changed', missing: ['off'] });
   });
 });
 
-test('what the network refuses changes nothing, and hosts are told so', async () => {
+test('a change that the network refuses changes nothing, and hosts are notified', async () => {
   site.host('alpha');
   const refusal = async () => {
     throw new NetworkError('eth0: 10.0.0.5 is taken');
@@ -195,7 +198,7 @@ test('a confirmation that comes too late has no effect', async () => {
   expect(await site.change({}, { confirm })).toMatchObject({ outcome: 'undone' });
 });
 
-test('Ctrl-C during the trial leaves it to the network to undo it', async () => {
+test('after Ctrl-C during the trial, the network undoes the change', async () => {
   site.host('alpha');
   site.onNew.push(() => site.in(10, () => site.ending.abort()));
   expect(await site.change()).toMatchObject({ outcome: 'abandoned' });
@@ -206,13 +209,13 @@ test.each([
   ['no host is connected', () => undefined],
   ['hosts are connected over another interface', () => site.host('alpha', { over: '192.0.2.1' })],
   ['a host is not heard of', () => site.host('alpha', { isHeard: false })],
-])('where %s nothing could prove the address, and nothing is done', async (_where, prepare) => {
+])('if %s, the address cannot be verified, and nothing is done', async (_where, prepare) => {
   prepare();
   await expect(site.change()).rejects.toThrow('none could prove that it works');
   expect(site.done).toEqual([]);
 });
 
-test('an address that is there already is told so', async () => {
+test('an address that is already set is reported as such', async () => {
   site.host('alpha');
   site.addresses = [OLD, NEW];
   await expect(site.change()).rejects.toThrow('eth0 has 10.0.0.5 already');

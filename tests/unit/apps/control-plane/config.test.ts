@@ -6,7 +6,7 @@ const FILE = '/quantix/vdc/config.yaml';
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 
 describe('config.yaml of the control plane', () => {
-  test('is the default where it is empty or says a part', async () => {
+  test('has defaults for missing keys', async () => {
     const standard = await parseConfig('', FILE);
     expect(standard).toMatchObject({
       database: { socketFolder: '/run/postgresql', pool: { open: 50, idle: 10 } },
@@ -24,7 +24,7 @@ describe('config.yaml of the control plane', () => {
     });
   });
 
-  test('names who is told of alerts', async () => {
+  test('names the receivers of alerts', async () => {
     const text = `alerts:
   webhooks: [{ name: pager, url: "https://pager.example/q", secret: "${SECRET}", severities: [CRITICAL] }]
   syslog: [{ name: logs, host: logs.example }, { name: safe, host: "2001:db8::1", transport: tls }]`;

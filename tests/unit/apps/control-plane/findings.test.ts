@@ -14,7 +14,7 @@ import { Authority } from '../../../control-plane/authority.ts';
 const GIB = 1024 ** 3;
 const DAY = 86_400_000;
 
-describe('doctor says what is wrong and what to do:', () => {
+describe('doctor reports a problem with a fix:', () => {
   test.each([
     [11, true, '11.0 GiB of 100 GiB are free'],
     [9, false, '9.0 GiB of 100 GiB are free'],
@@ -26,7 +26,7 @@ describe('doctor says what is wrong and what to do:', () => {
     expect(finding.fix === '').toBe(isWell);
   });
 
-  test('a clock that most hosts do not agree with; one host alone says nothing of this machine', () => {
+  test('a clock that differs from those of most hosts; a single host is no evidence', () => {
     const right = {
       ...{ servers: null, synchronized: true, reference: '192.0.2.1', offset: 0, sources: [] },
     };
@@ -52,7 +52,7 @@ describe('doctor says what is wrong and what to do:', () => {
     expect(finding.told).toContain(told);
   });
 
-  test('a certificate that was given for people ends within thirty days', () => {
+  test('the certificate for people expires within thirty days', () => {
     const people = { port: 443, whom: 'people', certificate: 'given' } as const;
     expect(judgePort({ endsAt: 31 * DAY }, people, DAY)).toMatchObject({ isWell: true, fix: '' });
     expect(judgePort({ endsAt: 31 * DAY - 1 }, people, DAY)).toMatchObject({
@@ -94,7 +94,7 @@ describe('doctor says what is wrong and what to do:', () => {
   });
 });
 
-test('the port is asked for its certificate, and one that nobody listens on says so', async () => {
+test('the certificate is read from the port, and a closed port is reported', async () => {
   const authority = await Authority.create('ours');
   const server = createServer(await authority.server());
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
@@ -113,7 +113,7 @@ test('the port is asked for its certificate, and one that nobody listens on says
   await new Promise((closed) => server.close(closed));
 });
 
-test('doctor waits for a port that is listened on and not served yet', async () => {
+test('doctor waits for a port that is open but not served yet', async () => {
   const secure = createServer(await (await Authority.create('ours')).server());
   let calls = 0;
   const plain = createPlainServer((socket) => {

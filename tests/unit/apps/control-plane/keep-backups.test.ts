@@ -11,7 +11,7 @@ import {
 const at = (text: string) => Date.parse(text);
 const nameAt = (text: string) => backupName(new Date(text));
 
-test('the name of a backup has its time, and nothing else is one', () => {
+test('the name of a backup has its time, and other names are ignored', () => {
   expect(nameAt('2030-01-02T02:30:05.678Z')).toBe('qvdc-20300102T023005Z.backup');
   expect(backupTime('qvdc-20300102T023005Z.backup')).toBe(at('2030-01-02T02:30:05Z'));
   for (const name of [
@@ -31,7 +31,7 @@ test.each([
   expect(lastDue('02:30', at(now))).toBe(at(due));
 });
 
-describe('of old backups', () => {
+describe('old backups', () => {
   const nights = (count: number) =>
     Array.from({ length: count }, (_, night) =>
       backupName(new Date(at('2030-03-31T02:30:00Z') - night * 86_400_000)),
@@ -41,23 +41,23 @@ describe('of old backups', () => {
     return names.filter((name) => !gone.has(name)).map((name) => name.slice(5, 13));
   };
 
-  test('those of the last days stay, and the last one of each of the last weeks', () => {
+  test('the backups of the last days are kept, and the last one of each of the last weeks', () => {
     // The 31st, 24th and 17th of March 2030 are Sundays, on which weeks end.
     expect(kept(nights(60))).toEqual(['20300331', '20300330', '20300329', '20300324', '20300317']);
   });
 
-  test('those stay that there are, however old they are', () => {
+  test('the only backups are kept, however old they are', () => {
     const old = [nameAt('2020-05-01T02:30:00Z'), nameAt('2020-04-01T02:30:00Z')];
     expect(kept(old)).toEqual(['20200501', '20200401']);
     expect(kept(old, { days: 0, weeks: 0 })).toEqual(['20200501']);
   });
 
-  test('of a day with many the last one stays, and what is no backup is left alone', () => {
+  test('of several backups of a day the last one is kept, and other files are left alone', () => {
     const names = [nameAt('2030-01-02T10:00:00Z'), nameAt('2030-01-02T09:00:00Z'), 'notes.txt'];
     expect(outdated(names, { days: 7, weeks: 4 }, at('2030-01-03T00:00:00Z'))).toEqual([names[1]]);
   });
 
-  test('one that a clock gone ahead has put into the future is not the newest, and costs no other one its place', () => {
+  test('a backup dated in the future does not count as the newest, and displaces no other one', () => {
     const now = at('2030-01-03T00:00:00Z');
     const names = [nameAt('2037-01-01T02:30:00Z'), nameAt('2030-01-02T02:30:00Z')];
     expect(newestOf(names, now)?.name).toBe(names[1]);
@@ -78,7 +78,7 @@ test.each([
   ['there is none', { newest: undefined }, 'there is no backup yet'],
   ['it is 47 hours old', { newest: at('2030-01-01T01:00:00Z') }, undefined],
   ['it is 48 hours old', { newest: at('2030-01-01T00:00:00Z') }, 'is 48 hours old'],
-])('what is told where %s', (_where, facts, told) => {
+])('the message if %s', (_where, facts, told) => {
   const now = at('2030-01-03T00:00:00Z');
   const well = {
     ...{ unreadable: undefined, newest: now, hasPassphrase: true, hasHosts: true },

@@ -32,7 +32,7 @@ const of = (nodeId: fc.Arbitrary<string>): fc.Arbitrary<VmReport> =>
     .chain((report) => nodeId.map((node) => ({ ...report, nodeId: node })));
 const anyReport = of(fc.constantFrom(...NODES));
 
-/** Two managed machines that nobody has reported yet, and what reports have made of that. */
+/** Applies reports to two managed machines that no host has reported yet. */
 const world = fc
   .array(anyReport, { maxLength: 8 })
   .map((reports) => run(defined(IDS.slice(0, 2)), reports));
@@ -45,14 +45,14 @@ const NOTHING: VmChanges = {
 const check = (...property: Parameters<typeof fc.property>) =>
   fc.assert(fc.property(...property), { numRuns: 500 });
 
-test('a report that was applied changes nothing when it comes again', () => {
+test('applying a report twice changes nothing', () => {
   check(world, anyReport, (before, report) => {
     const { world: after } = take(before as World, report as VmReport);
     expect(take(after, report as VmReport).changes).toEqual(NOTHING);
   });
 });
 
-test('names, and who manages a machine, are as they were', () => {
+test('names and managers of machines stay unchanged', () => {
   check(world, anyReport, (before, report) => {
     const { vms } = before as World;
     for (const [id, after] of take(before as World, report as VmReport).world.vms) {
@@ -62,7 +62,7 @@ test('names, and who manages a machine, are as they were', () => {
   });
 });
 
-test('nothing follows from absence in a list that is not complete', () => {
+test('a machine that is absent from an incomplete list is not lost', () => {
   check(world, list, (before, present) => {
     const report = { nodeId: 'a', isComplete: false, absent: [], present: present as ReportedVm[] };
     const { changes } = take(before as World, report);
@@ -72,7 +72,7 @@ test('nothing follows from absence in a list that is not complete', () => {
   });
 });
 
-test('only a complete list of its present node makes a managed machine lost, and nobody else has it', () => {
+test('a managed machine is lost only if the complete list of its current node lacks it, and no other node has it', () => {
   check(world, anyReport, (before, one) => {
     const report = one as VmReport;
     const { vms } = before as World;
@@ -86,7 +86,7 @@ test('only a complete list of its present node makes a managed machine lost, and
   });
 });
 
-test('a machine that moves is on the other host in the end, in both orders, and not lost', () => {
+test('a machine that moves ends up on the other host, in either order of the reports, and is not lost', () => {
   check(world, fc.constantFrom(...IDS), fc.boolean(), states, (before, id, goneFirst, state) => {
     const own = reported(id as string, state as PowerState);
     const alone = NODES.map((nodeId) => ({ nodeId, isComplete: true, absent: [], present: [] }));
@@ -104,7 +104,7 @@ test('a machine that moves is on the other host in the end, in both orders, and 
   });
 });
 
-test('whatever one run of an agent sent before, its full state says the same in the end', () => {
+test('a full state has the same result, whatever the agent sent before', () => {
   check(world, fc.array(of(fc.constant('a')), { maxLength: 6 }), list, (before, sent, present) => {
     const last = { nodeId: 'a', isComplete: true, absent: [], present: present as ReportedVm[] };
     const earlier = sent as VmReport[];
@@ -122,7 +122,7 @@ test('whatever one run of an agent sent before, its full state says the same in 
       expect(one.conflict).toEqual(other.conflict);
       const was = (before as World).vms.get(id);
       if (claims.length > 1) {
-        // Which of several hosts with equal claims has it depends on which had it before.
+        // Of several hosts with equal claims, the one that had it before keeps it.
         const running = claims.filter(({ powerState }) => powerState === 'RUNNING');
         const best = running.length > 0 ? running : claims;
         for (const { nodeId, powerState, isLost } of [one, other]) {
@@ -145,7 +145,7 @@ test('whatever one run of an agent sent before, its full state says the same in 
   });
 });
 
-test('what cannot be a machine is named, and all others are taken', () => {
+test('malformed machines are named, and all others are accepted', () => {
   const bad = fc.constantFrom(
     '',
     'x',
@@ -161,7 +161,7 @@ test('what cannot be a machine is named, and all others are taken', () => {
   });
 });
 
-test('several hosts that run a machine are a conflict, and it stays where it is', () => {
+test('a machine that several hosts run is a conflict, and stays on its host', () => {
   check(world, anyReport, (before, one) => {
     const { world: after } = take(before as World, one as VmReport);
     for (const [id, { nodeId, conflict }] of after.vms) {
@@ -175,7 +175,7 @@ test('several hosts that run a machine are a conflict, and it stays where it is'
   });
 });
 
-test('what is kept of a node is what it says', () => {
+test('the stored fields of a node are those that it reports', () => {
   check(world, list, (before, present) => {
     const report = { nodeId: 'a', isComplete: true, absent: [], present: present as ReportedVm[] };
     const own = take(before as World, report).world.claims.get('a');

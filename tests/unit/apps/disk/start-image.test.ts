@@ -25,7 +25,7 @@ async function imageOn(bytes: number, sectorSize: number): Promise<MemoryDevice>
   return disk;
 }
 
-/** What is of interest of a disk that was started: file systems that were made, and its table. */
+/** The relevant state of a started disk: its new file systems, and its partition table. */
 async function start(disk: MemoryDevice) {
   const made: string[] = [];
   const started = await startImage(disk, async ({ name, bytes }) => {
@@ -86,7 +86,7 @@ test('a first start that ends early, wherever, is done anew by the next one', as
     expect(await readLayout(disk)).toBeDefined();
     if (whole !== 'cut') return expect(writes).toBeGreaterThan(4);
     const { started, gpt } = await start(disk);
-    // The last write that matters is the one of the disk's identifier; what is behind it is a copy.
+    // The last decisive write is that of the disk's identifier; a copy of the table follows it.
     if (started) expect(gpt?.bothCopies).toBe(true);
     expect(isDerivedGuid(gpt?.guid ?? '')).toBe(false);
   }

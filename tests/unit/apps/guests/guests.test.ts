@@ -11,7 +11,7 @@ const here = test.runIf(LIBVIRT_IS_HERE);
 
 const idOf = (number: number) => `9f1b2c3d-0000-4000-8000-00000000000${number}`;
 
-/** A definition of the test driver's, with a policy where one is given. */
+/** Returns a definition for the test driver, with a policy if one is given. */
 const definition = (name: string, number: number, policy = '') =>
   `<domain type='test'><name>${name}</name><uuid>${idOf(number)}</uuid>${
     policy === '' ? '' : `<metadata><q:guest xmlns:q="urn:quantix:guest:1" ${policy}/></metadata>`
@@ -20,7 +20,7 @@ const definition = (name: string, number: number, policy = '') =>
 async function world() {
   const daemon = await libvirtDaemon();
   await daemon.start();
-  // The driver's own machine is no part of the story.
+  // The test does not use the driver's own machine.
   await daemon.virsh('destroy', 'test');
   const folder = await temporaryFolder();
   const places = {
@@ -48,8 +48,8 @@ const running = async ({ virsh }: Daemon) =>
     .sort();
 
 /**
- * Has virsh do something else first.
- * @param first lines of a shell
+ * Makes virsh run other commands first.
+ * @param first lines of shell
  */
 async function behindVirsh(first: string): Promise<void> {
   const folder = await temporaryFolder();
@@ -63,7 +63,7 @@ async function behindVirsh(first: string): Promise<void> {
   });
 }
 
-/** A guest that hears nothing: what asks it to shut down gets no further than virsh. */
+/** Starts a guest that ignores requests to shut down, because virsh does not pass them on. */
 async function deafGuest({ virsh, define }: Daemon): Promise<void> {
   await behindVirsh('for word; do [ "$word" != shutdown ] || exit 0; done');
   await define(definition('deaf', 9));
@@ -96,7 +96,7 @@ here('a guest that does not hear loses its power when its time is over, and is n
   expect(said.at(-1)).toBe('cutting the power of deaf');
 });
 
-here('waiting is told while it lasts, and can be cut short', async () => {
+here('waiting is reported while it lasts, and can be cut short', async () => {
   const { daemon, stop, places } = await world();
   await deafGuest(daemon);
   const stopped = stop(600);
@@ -123,7 +123,7 @@ here(
     await writeFile(join(places.ran, idOf(4)), '');
     await expect(start(false)).resolves.toEqual([]);
     expect(said).toEqual(['first is started', 'second is started', 'third is started']);
-    // A host whose guests run already starts none again.
+    // A host with running guests does not start them again.
     await expect(start(false)).resolves.toEqual([]);
     expect(said).toHaveLength(3);
   },
@@ -193,7 +193,7 @@ here(
   },
 );
 
-/** Lets libvirt be away for a while, with all its guests there afterwards. */
+/** Makes libvirt unreachable for a time; its guests keep running. */
 async function libvirtCanBeAway() {
   const sign = join(await temporaryFolder(), 'away');
   const words =

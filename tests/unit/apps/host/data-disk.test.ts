@@ -33,6 +33,6 @@ test.each([
     {},
     '/data can only be read',
   ],
-])('a disk that %s is told as such', async (_, mounts, files, problem) => {
+])('a disk that %s is reported as such', async (_, mounts, files, problem) => {
   expect(await look(mounts, files)).toEqual({ state: 'unusable', problem });
 });

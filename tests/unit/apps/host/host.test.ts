@@ -109,7 +109,7 @@ test('a disk or card that was plugged in is there at the next look', async () =>
   expect(after.disks).toMatchObject([{ path: '/dev/vdb', size: 4096 }]);
 });
 
-test('a machine that tells nothing at all is told as such', async () => {
+test('a machine that tells nothing at all is reported as such', async () => {
   expect(hostSchema.parse(await look({}))).toMatchObject({
     product: 'Linux',
     cpu: { model: 'unknown', threads: 0, virtualization: false },

@@ -117,7 +117,7 @@ describe("a disk's serial number", () => {
 });
 
 describe('space of a file system', () => {
-  test('is told in bytes', () => {
+  test('is reported in bytes', () => {
     expect(parseSpace('4096 1000 600 500')).toEqual({
       total: 4096000,
       used: 1638400,

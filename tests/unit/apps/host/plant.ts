@@ -5,7 +5,7 @@ import { temporaryFolder } from '../../folder.ts';
 /** Files of a machine by their path; text that begins with `-> ` is a link, a path that ends with `/` a folder. */
 export type Files = Readonly<Record<string, string | Uint8Array>>;
 
-/** Makes a folder that looks like a machine's root. @returns the folder, which is gone after the test */
+/** Makes a folder that looks like a machine's root. @returns the folder, which is removed after the test */
 export async function plant(files: Files): Promise<string> {
   const root = await temporaryFolder();
   for (const [path, content] of Object.entries(files)) {
@@ -21,7 +21,7 @@ export async function plant(files: Files): Promise<string> {
   return root;
 }
 
-/** Files of one folder: their names get a path before them. */
+/** Files of one folder: prefixes their names with its path. */
 export function inside(folder: string, files: Files): Files {
   return Object.fromEntries(
     Object.entries(files).map(([name, content]) => [`${folder}/${name}`, content]),

@@ -8,7 +8,7 @@ import { temporaryFolder } from '../../folder.ts';
 
 const schema = z.object({ name: z.string() });
 
-/** An agent that answers every question with this. */
+/** Starts an agent that gives the same answer to every request. */
 async function agent(status: number, body: string): Promise<string> {
   const socketPath = join(await temporaryFolder(), 'node.sock');
   const server = createServer((_, response) => response.writeHead(status).end(body));
@@ -35,7 +35,7 @@ test.each([
   await expect(ask(await agent(status, body))).rejects.toThrow(message);
 });
 
-test('an agent that is not there is told as such', async () => {
+test('an agent that is not there is reported as such', async () => {
   const nobody = join(await temporaryFolder(), 'node.sock');
   await expect(ask(nobody)).rejects.toThrow(`qx-node is not running: nothing listens on ${nobody}`);
 });

@@ -19,7 +19,7 @@ let root = '';
 let variables = '';
 let newGuid: () => string;
 
-/** A machine with UEFI, in whose boot menu there is another system. */
+/** A machine with UEFI and another system in its boot menu. */
 beforeEach(async () => {
   root = await temporaryFolder();
   variables = join(root, 'sys/firmware/efi/efivars');
@@ -65,7 +65,7 @@ async function installed(now: DiskLayout, before?: DiskLayout): Promise<void> {
   await keepBootEntry({ title: 'Quantix-OS', plan, loader: '/EFI/BOOT/BOOTX64.EFI' }, root);
 }
 
-/** Labels of the boot menu, in its order. */
+/** Returns the labels of the boot menu, in its order. */
 async function menu(): Promise<(string | undefined)[]> {
   const order = await get('BootOrder');
   const labels: (string | undefined)[] = [];
@@ -97,7 +97,7 @@ describe('the boot menu of UEFI', () => {
   test('is not changed by an installation that keeps the partitions', async () => {
     const now = layout();
     await installed(now);
-    // Somebody wants another system first.
+    // The user puts another system first.
     await put('BootOrder', Buffer.from('000001000200', 'hex'));
     for (let again = 0; again < 3; again += 1) await installed(now, now);
     expect(await menu()).toEqual(['Windows Boot Manager', 'Quantix-OS', undefined]);

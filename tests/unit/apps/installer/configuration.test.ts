@@ -6,7 +6,7 @@ import { temporaryFolder } from '../../folder.ts';
 
 const HASH = `$6$salt$${'a'.repeat(86)}`;
 
-/** A system with these files. */
+/** Creates a system with these files. */
 async function systemWith(files: Record<string, string>): Promise<string> {
   const root = await temporaryFolder();
   for (const [name, text] of Object.entries(files)) {
@@ -16,7 +16,7 @@ async function systemWith(files: Record<string, string>): Promise<string> {
   return root;
 }
 
-/** What a configuration has, as text. */
+/** Returns the files of a configuration as text. */
 function texts(files: ReadonlyMap<string, Buffer>): Record<string, string> {
   return Object.fromEntries([...files].map(([name, bytes]) => [name, bytes.toString()]));
 }

@@ -2,7 +2,7 @@ import { SIGNATURES } from '../../../../apps/installer/signatures.ts';
 import type { Region } from '../../../../build/disk/block-device.ts';
 import type { MemoryDisk } from './memory-disk.ts';
 
-/** Leaves every mark of a system in a region, wherever it may be. @returns how many */
+/** Writes all signatures of a file system or partition table into a region. @returns their number */
 export function soil(disk: MemoryDisk, name: string, { offset, bytes }: Region): number {
   let count = 0;
   for (const { marks, places } of SIGNATURES.filter((one) => one.name === name)) {
@@ -16,5 +16,5 @@ export function soil(disk: MemoryDisk, name: string, { offset, bytes }: Region):
   return count;
 }
 
-/** Names of all systems that are known. */
+/** Names of all known file systems and partition tables. */
 export const SYSTEMS = [...new Set(SIGNATURES.map(({ name }) => name))];

@@ -15,7 +15,7 @@ const ANSWER = 'disk: {serial: X}\n';
 const HASH = createHash('sha256').update(ANSWER).digest('hex');
 const { signal } = new AbortController();
 
-/** A web server. @returns its address */
+/** Starts a web server. @returns its address */
 async function serve(listener: RequestListener): Promise<string> {
   const server = createServer(listener);
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
@@ -49,7 +49,7 @@ describe('an answer file', () => {
     ],
     ['never ends', (_, response) => endless(response), /more than 262144 bytes/],
     ['breaks off', (_, response) => response.destroy(), /cannot be fetched/],
-  ])('that %s is told so', async (_, listener, message) => {
+  ])('that %s is reported', async (_, listener, message) => {
     const address = await serve(listener);
     await expect(loadAnswer(`${address}#sha256=${HASH}`, signal)).rejects.toThrow(message);
   });

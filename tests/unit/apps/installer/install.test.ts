@@ -17,7 +17,7 @@ import { MemoryDisk } from './memory-disk.ts';
 const IMAGE = Buffer.alloc(3 * MIB + 2048, 'an image of the system ');
 const SERIAL = 'S45PNA0M500001';
 
-/** A machine with one disk, which is in memory. */
+/** A machine with one disk in memory. */
 class World {
   readonly device: MemoryDisk;
   readonly done: string[] = [];

@@ -41,7 +41,7 @@ export function machineWith(disks: DiskFacts[], changes: Partial<MachineFacts> =
   };
 }
 
-/** GUIDs one after the other. */
+/** Returns a generator of consecutive GUIDs. */
 export function counting(): () => string {
   let count = 0;
   return () => {

@@ -1,16 +1,16 @@
 import type { BlockDevice } from '../../../../build/disk/block-device.ts';
 
-/** Bytes that are kept together. */
+/** Bytes of a page. */
 const PAGE = 64 * 1024;
 
 const ZEROS = Buffer.alloc(PAGE);
 
-/** A disk in memory that holds what was written to it only: it may be as large as any. */
+/** A sparse disk in memory, of any size. */
 export class MemoryDisk implements BlockDevice {
   readonly sectorSize: number;
   readonly bytes: number;
   readonly #pages = new Map<number, Buffer>();
-  /** Writes that are taken and forgotten: a disk that lies. */
+  /** Writes that are accepted and lost, as by a faulty disk. */
   readonly #forgets: (offset: number) => boolean;
 
   constructor(bytes: number, sectorSize = 512, forgets: (offset: number) => boolean = () => false) {
@@ -53,7 +53,7 @@ export class MemoryDisk implements BlockDevice {
     }
   }
 
-  /** Pages that a range touches, and which of their bytes. */
+  /** Returns the pages of a range, and the range within each. */
   *#span(offset: number, length: number): Generator<[page: number, from: number, to: number]> {
     if (offset < 0 || offset + length > this.bytes) {
       throw new Error(`${length} bytes at ${offset} are outside of a disk of ${this.bytes}`);

@@ -7,7 +7,7 @@ import { planLayout } from '../../../../build/disk/plan-layout.ts';
 import { SYSTEMS } from './dirty.ts';
 import { counting, disk, GIB, MIB, machineWith } from './machines.ts';
 
-/** A disk that this product was installed on. */
+/** A disk with an installation of this product. */
 function installed(changes: Partial<DiskFacts> = {}, prefix = 'QUANTIX'): DiskFacts {
   const empty = disk(changes);
   const layout = planLayout({
@@ -217,7 +217,7 @@ const machines = fc
     ),
   );
 
-/** What is said of a disk: one thing mostly, of a disk that there is or not. */
+/** Properties that select a disk, mostly one, of an existing or a missing disk. */
 const choices = fc.oneof(
   fc.constantFrom('A', 'B', 'C', 'D').map((serial) => ({ serial })),
   fc.constantFrom('naa.1', '0x1', 'eui.3').map((wwn) => ({ wwn })),
@@ -248,22 +248,22 @@ test('over thousands of machines nothing is destroyed that was not allowed, and 
       plans += 1;
       const { plan } = planned;
       const { disk: taken, layout } = plan;
-      // Never the medium, nothing that is used, nothing that cannot boot here.
+      // Never the medium, a disk in use, or a disk that cannot boot here.
       expect(taken.isMedium || taken.readOnly || taken.uses.length > 0).toBe(false);
       expect(machine.firmware === 'bios' && taken.sectorSize !== 512).toBe(false);
-      // Foreign data only with its own serial number.
+      // A disk with foreign data only by its serial number.
       const holds = taken.contents.length > 0 || taken.partitions.length > 0;
       if (holds && plan.kind === 'install') expect(answer.erase).toBe(proofOf(taken));
       if (plan.kind === 'reinstall') {
         expect(layout.partitions.map(({ role: _, ...one }) => one)).toEqual(taken.partitions);
       }
-      // Exactly one disk is meant.
+      // Exactly one disk matches.
       const { serial, wwn, path } = answer.disk;
       expect(serial ?? taken.serial).toBe(taken.serial);
       expect(path ?? taken.path).toBe(taken.path);
       const twins = machine.disks.filter((one) => one.wwn !== null && one.wwn === taken.wwn);
       if (twins.length > 1) expect(wwn).toBeDefined();
-      // Within the disk, in order, apart, in whole sectors.
+      // Within the disk, in order, disjoint, sector-aligned.
       let end = 2 * layout.sectorSize;
       for (const { offset, bytes } of layout.partitions) {
         expect(offset).toBeGreaterThanOrEqual(end);

@@ -10,7 +10,7 @@ import { MemoryDisk } from './memory-disk.ts';
 
 const PCI = 'sys/devices/pci0000:00/0000:00:1f.2';
 
-/** What /sys and /proc say of a machine with a SATA disk in LVM, a stick that it runs from, and an NVMe disk. */
+/** Files of /sys and /proc of a machine with a SATA disk in LVM, the stick that it runs from, and an NVMe disk. */
 async function plant(): Promise<string> {
   const root = await temporaryFolder();
   const put = async (path: string, text: string) => {
@@ -126,7 +126,7 @@ test('disks are reported with what is on them, what is made of them, and what us
   });
 });
 
-/** What is told of a disk of the planted machine that is like this. */
+/** Returns the facts about a disk of the simulated machine with these properties. */
 async function toldOf(nvme: MemoryDisk | Error) {
   const disks = new Map<string, MemoryDisk | Error>([
     ['/dev/sda', new MemoryDisk(20 * GIB)],

@@ -28,7 +28,7 @@ error: (domain_definition):2: Premature end of data in tag domain line 1
   );
 });
 
-test('a daemon that does not run is told of in plain words', () => {
+test('a daemon that does not run is reported in plain words', () => {
   const socket = '/var/run/libvirt/libvirt-sock';
   for (const why of ['No such file or directory', 'Connection refused']) {
     const stderr = `error: failed to connect to the hypervisor\nerror: Failed to connect socket to '${socket}': ${why}`;

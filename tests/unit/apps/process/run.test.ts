@@ -4,7 +4,7 @@ import { run } from '../../../../apps/process/run.ts';
 
 const sh = (text: string, ...args: string[]) => ['-c', text, 'sh', ...args];
 
-/** True while a process is there; one that is dead and not yet waited for does not count. */
+/** Whether a process is running; a zombie is not. */
 function lives(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -41,14 +41,14 @@ test('a command that fails is reported with its exit code and last words, not wi
   });
 });
 
-test('a command that is missing is told so', async () => {
+test('a command that is missing is reported', async () => {
   await expect(run('quantix-nonesuch', [], { timeout: 10_000 })).rejects.toMatchObject({
     failure: 'missing',
     message: 'quantix-nonesuch is not installed',
   });
 });
 
-test('a file that is no program is told so', async () => {
+test('a file that is no program is reported', async () => {
   await expect(run('/etc/passwd', [], { timeout: 10_000 })).rejects.toMatchObject({
     failure: 'start',
     message: '/etc/passwd could not be started: EACCES',

@@ -48,7 +48,7 @@ test('a command that fails is reported with its last words, after its lines', as
   });
 });
 
-test('a command that is missing is told so', async () => {
+test('a command that is missing is reported', async () => {
   const lines = streamLines('quantix-nonesuch', [], { signal: never });
   await expect(collect(lines)).rejects.toMatchObject({ failure: 'missing' });
 });

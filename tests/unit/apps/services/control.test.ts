@@ -59,7 +59,7 @@ test('SSH is turned on and off through qx-ssh, which keeps the time', async () =
   expect(await calls()).toBe('on --minutes 30\non\noff');
 });
 
-test('what qx-ssh refuses is told in its words', async () => {
+test('what qx-ssh refuses is reported in its words', async () => {
   const { program } = await standIn('echo "qx-ssh: only root can turn SSH on or off" >&2; exit 1');
   await expect(enableSsh({ program })).rejects.toThrow(/^only root can turn SSH on or off$/);
 });

@@ -56,7 +56,7 @@ describe('a release', () => {
     expect(() => acceptRelease(release, terms(other))).toThrow(why);
   });
 
-  test('is believed only by a signature of a key that is in the image', () => {
+  test('is trusted only by a signature of a key that is in the image', () => {
     const { envelope } = releaseOf(IMAGE);
     expect(() => verifyRelease(envelope, [])).toThrow('no key for releases is trusted here');
     expect(verifyRelease(envelope, [KEY]).version).toBe('0.2.0');

@@ -12,7 +12,7 @@ import { temporaryFolder } from '../../folder.ts';
 
 const NOTE = { version: '0.2.0', done: 1, bytes: 10, problem: null, over: false };
 
-/** A process that says that it brings an image here. */
+/** Starts a process that writes a note about an update in progress. */
 async function stager(root: string) {
   const module = join(import.meta.dirname, '../../../../apps/update/staging-note.ts');
   const text = `import { writeStagingNote } from ${JSON.stringify(module)};

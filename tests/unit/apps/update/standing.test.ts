@@ -166,7 +166,7 @@ describe('a version that was activated, and in whose slot the system was install
 });
 
 describe('a version that is not well', () => {
-  test('is taken back, and why is kept and told', async () => {
+  test('is taken back, and why is kept and reported', async () => {
     await staged('a');
     await tried();
     const machine = world.machine();

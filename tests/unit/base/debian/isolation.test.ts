@@ -206,7 +206,7 @@ describe('of the host’s sources', () => {
     ]);
   });
 
-  test('one of another origin is not Debian’s, and is told when it comes first', async () => {
+  test('one of another origin is not Debian’s, and is reported when it comes first', async () => {
     await place();
     await useArchive();
     const odd = { key, origin: 'Ceph', packages: { ceph: { Version: '1' } } };
@@ -252,7 +252,7 @@ describe('with a clock that is wrong', () => {
     expect({ ...wrong, said: [] }).toEqual(right);
   });
 
-  test('in 2100 an expired key is told together with what the clock says', async () => {
+  test('in 2100 an expired key is reported together with what the clock says', async () => {
     await using expiring = await makeKey({ expires: '2y' });
     await place({ key: expiring });
     await setClock('2100-01-01 00:00:00');

@@ -100,7 +100,7 @@ describe('with an apt that answers', () => {
     await expect(unknown('zzz')).rejects.toThrow('Check the spelling.');
   });
 
-  test('packages that do not go together are told in its words', async () => {
+  test('packages that do not go together are reported in its words', async () => {
     const apt = await fakeApt(answers, '--print-uris');
     await expect(choose(apt, ['bash'])).rejects.toThrow(
       'the packages cannot be installed together: broken packages (the profile)',
@@ -116,7 +116,7 @@ describe('with an apt that answers', () => {
     ['describes another version', { show: stanza('bash', '2') + stanza('libc6') }, 'apt chose'],
     ['describes one without a file', { show: 'Package: bash\n' }, 'has no field filename'],
     ['writes what is no description', { show: 'Segmentation fault' }, 'not a field'],
-  ])('an apt that %s is not believed', async (_, odd, message) => {
+  ])('an apt that %s is not trusted', async (_, odd, message) => {
     const apt = await fakeApt({ ...answers, ...odd });
     await expect(choose(apt, ['bash'])).rejects.toThrow(message);
   });

@@ -43,7 +43,7 @@ describe('of a file in the one-line style', () => {
     [`deb ${ADDRESS}`],
     ['deb'],
     [`debian ${ADDRESS} trixie main`],
-  ])('%j is passed over', (line) => {
+  ])('%j is skipped', (line) => {
     expect(parseOneLine(line)).toEqual([]);
   });
 });
@@ -71,7 +71,7 @@ describe('of a file in the deb822 style', () => {
   });
 
   test.each([['no'], ['No'], ['false'], ['off']])(
-    'a stanza that says Enabled: %s is passed over, others are not',
+    'a stanza that says Enabled: %s is skipped, others are not',
     (word) => {
       expect(parse(stanza(`Enabled: ${word}\n`))).toEqual([]);
       expect(parse(`${stanza(`Enabled: ${word}\n`)}\n \n${stanza('Enabled: yes')}`)).toEqual([
@@ -85,7 +85,7 @@ describe('of a file in the deb822 style', () => {
     ['no address', stanza().replace(/URIs.*\n/, '')],
     ['a comment', stanza().replace('Types', '#Types')],
     ['nothing', ''],
-  ])('a stanza with %s is passed over', (_, text) => {
+  ])('a stanza with %s is skipped', (_, text) => {
     expect(parse(text)).toEqual([]);
   });
 

@@ -121,7 +121,7 @@ test('the system says what it is, and what it was made from', async () => {
   );
 });
 
-test('a shell reads os-release as it was meant, whatever the title', async () => {
+test('a shell reads os-release as intended, whatever the title', async () => {
   const title = 'A "B" $HOME `id` \\ $(id)';
   const { 'etc/os-release': release = '' } = contents(
     identityFiles(await finishContext({ title })),

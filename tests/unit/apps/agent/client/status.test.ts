@@ -65,7 +65,7 @@ test('maintenance begins and ends by the agent that runs, and is told beside the
   });
 });
 
-test('an agent that does not run is told of in one line', async () => {
+test('an agent that does not run is reported in one line', async () => {
   const agent = await servingAgent(smallParts(world()));
   await agent.stop();
   await expect(readStatus(agent.socket)).rejects.toThrow(

@@ -86,7 +86,7 @@ test.each([
   expect(await read('calls')).toBe('');
 });
 
-test('what qx-network refuses is told in its words: a mistake as one, all else as the state of the host', async () => {
+test('what qx-network refuses is reported in its words: a mistake as one, all else as the state of the host', async () => {
   const { configure, folder, read } = await host();
   await writeFile(`${folder}/complaint`, 'qx-network: settings:2: unknown key\n');
   const mistake = await configure(['METHOD=dhcp', 'COLOUR=red']);

@@ -67,7 +67,7 @@ test('the same host may show its token again, since an answer can be lost', asyn
   expect([...plane.nodes.keys()]).toEqual([nodeId]);
 });
 
-test('a host whose clock is far off is told so before it joins', async () => {
+test('a host whose clock is far off is reported before it joins', async () => {
   const { plane, agent } = await strangers();
   agent.clock.set(-40 * 365 * 86_400_000);
   await expect(

@@ -76,7 +76,7 @@ test('whoever has the authority answers with its port, and nobody else', async (
   expect(problems).toEqual([]);
 });
 
-test('answers to other questions, of another authority or of no sense are passed over', async () => {
+test('answers to other questions, of another authority or of no sense are skipped', async () => {
   const liar = createSocket('udp4').bind(0, '127.0.0.1');
   await once(liar, 'listening');
   onTestFinished(() => {

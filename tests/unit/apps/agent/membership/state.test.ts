@@ -88,7 +88,7 @@ test('more changes than fit ask for a full state, which tells them all', () => {
   expect(reported.acknowledged(1).stateHash.vms).toBe(hashVms(everything.vms.values()));
 });
 
-test('what changes while a full state is under way is told after it', () => {
+test('what changes while a full state is under way is reported after it', () => {
   const reported = new Reported(1n);
   const before = { vms: byId([web!]), pools: new Map() };
   const position = reported.nextPosition();

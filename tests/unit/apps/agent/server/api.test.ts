@@ -174,7 +174,7 @@ test('a caller who goes away in the middle harms nobody', async () => {
   expect(log).toEqual([`info: listening on ${socket}`]);
 });
 
-test('a part that fails is told of in its words, a bug only in the log', async () => {
+test('a part that fails is reported in its words, a bug only in the log', async () => {
   const around = { ...world(), network: null };
   const parts = smallParts(around);
   const agent = await servingAgent({

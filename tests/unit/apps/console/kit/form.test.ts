@@ -56,7 +56,7 @@ test('an empty field is left in peace until the form is sent; then the first mis
   expect(complaint(sent.form, field)).toBe('Letters only.');
 });
 
-test('a mistake is told while it is typed, in place of the hint', () => {
+test('a mistake is reported while it is typed, in place of the hint', () => {
   expect(seen(press())[1]).toMatch(/letters/);
   expect(seen(press('a1'))[1]).toMatch(/! Letters only\./);
 });

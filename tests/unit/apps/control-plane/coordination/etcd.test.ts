@@ -35,7 +35,7 @@ async function watchOnce(etcd: Etcd): Promise<unknown> {
   return await etcd.watch('a', 1, new AbortController().signal).next();
 }
 
-describe('an answer of etcd that makes no sense is told as such', () => {
+describe('an answer of etcd that makes no sense is reported as such', () => {
   const kv = { key: Buffer.from('a'), value: Buffer.from('b'), createRevision: 3n };
   const range = { response: { case: 'responseRange' as const, value: { kvs: [kv] } } };
 
@@ -168,7 +168,7 @@ describe('where something else listens than etcd', () => {
     server.close();
   });
 
-  test('or nothing, that is told', async () => {
+  test('or nothing, that is reported', async () => {
     const etcd = openEtcd('http://127.0.0.1:1');
     expect(await failureOf(etcd.grantLease(15))).toMatchObject({
       failure: 'unreachable',

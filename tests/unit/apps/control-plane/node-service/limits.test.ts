@@ -48,7 +48,7 @@ test.each([
   expect(networkOf(address)).toBe(network);
 });
 
-test('the same of the same caller is told once a minute', () => {
+test('the same of the same caller is reported once a minute', () => {
   const lines: string[] = [];
   const note = (line: string) => lines.push(line);
   const log = new ThrottledLog({ error: note, warning: note, info: note, debug: note });

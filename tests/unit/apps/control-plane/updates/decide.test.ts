@@ -63,7 +63,7 @@ describe('a roll-out', () => {
     });
   });
 
-  test('passes over hosts that are not heard of, and is not done without them', () => {
+  test('skips hosts that are not heard of, and is not done without them', () => {
     const silent = host('0', 'WAITING', { isHeard: false });
     expect(decide(RUNNING, [silent, host('1')])).toMatchObject({ begin: ['1'] });
     expect(decide(RUNNING, [silent, host('1', 'DONE')])).toMatchObject({

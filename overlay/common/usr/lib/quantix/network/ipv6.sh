@@ -2,8 +2,8 @@
 # IPv6 of an interface: advertised by routers (auto), static, or off.
 # shellcheck disable=SC2154 # the plan is from config.sh
 
-# A setting of one digit of the kernel's for an interface's IPv6, in `knob`; false and empty without IPv6: INTERFACE NAME
-# A shell reads byte by byte, and such a file ends behind the first.
+# Reads a setting of the kernel for an interface's IPv6, one digit, into `knob`; false, and empty, without IPv6: INTERFACE NAME
+# A shell reads byte by byte, and such a file ends after the first byte read.
 read_knob() {
 	knob=''
 	{ read -r knob <"/proc/sys/net/ipv6/conf/$1/$2"; } 2>/dev/null
@@ -108,7 +108,7 @@ apply_ipv6() {
 		complain "$1: the default route through $gateway6 cannot be set"
 }
 
-# The kernel asks whether another machine has the address (RFC 4862, 5.4), for a second, where there is a carrier.
+# With a carrier, the kernel checks for a second whether another machine has the address (RFC 4862, 5.4).
 await_free6() {
 	has_carrier "$1" || return 0
 	tries=60
