@@ -118,6 +118,16 @@ const DAMAGES: Record<string, (data: string) => Promise<void>> = {
   },
 };
 
+/** Puts keys into an etcd until it takes no more. @returns what it says then, by its API over JSON */
+async function fill({ QX_CLIENT_URL }: EtcdEnvironment): Promise<string> {
+  const value = Buffer.alloc(1_000_000, 'full').toString('base64');
+  for (let count = 0; ; count += 1) {
+    const body = JSON.stringify({ key: Buffer.from(`key ${count}`).toString('base64'), value });
+    const answer = await fetch(`${QX_CLIENT_URL}/v3/kv/put`, { method: 'POST', body });
+    if (!answer.ok) return await answer.text();
+  }
+}
+
 describe.concurrent('etcd', () => {
   test.each(Object.entries(DAMAGES))('with %s starts empty, and tells so', async (name, damage) => {
     const environment = await etcdEnvironment(name.includes('without end') ? 8 : 60);
@@ -129,6 +139,18 @@ describe.concurrent('etcd', () => {
     expect(await readFile(join(root, 'notice'), 'utf8')).toMatch(
       /^.+ it was set aside as \/.+\/damaged, and etcd starts empty\n$/,
     );
+  });
+
+  test('that is full starts empty, and tells so', { timeout: 180_000 }, async () => {
+    const environment = await etcdEnvironment(8);
+    const root = environment.QX_ROOT;
+    {
+      await using server = new Supervised('etcd', environment);
+      await server.untilReady();
+      expect(await fill(environment)).toContain('database space exceeded');
+    }
+    await runEtcd(environment);
+    expect(await readdir(root)).toEqual(['damaged', 'data', 'notice', 'worked']);
   });
 
   test('keeps its folder when it is killed while it starts, once and after it was ready', async () => {

@@ -16,10 +16,13 @@ const KEPT = 3;
 const TIMEOUT = 30 * 60_000;
 
 const DUMP_NAME = /^before-migration-.*\.dump$/;
+/** Name of a dump that is being made; the number is a process id. */
+const PARTIAL_NAME = /^before-migration-.*\.dump\.\d+\.partial$/;
 
 /**
  * Dumps a database before its schema is changed, in PostgreSQL's custom format (pg_dump(1), `-Fc`), and removes all but
- * the newest of these dumps. The file gets its name once it is complete and on disk.
+ * the newest of these dumps. The file gets its name once it is complete and on disk. Only one program may dump at a time:
+ * what a power cut left of another dump is removed first.
  * @param version the schema's present version
  * @returns path of the dump
  * @throws ControlPlaneError if it cannot be made
@@ -31,6 +34,7 @@ export async function dumpBeforeMigration(
   const stamp = now.toISOString().replaceAll(/[-:]|\.\d+/g, '');
   const file = join(folder, `before-migration-${stamp}-schema-${version}.dump`);
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  await removeAll(folder, (names) => names.filter((name) => PARTIAL_NAME.test(name)));
   const temporary = `${file}.${process.pid}.partial`;
   try {
     await dump(address, temporary);
@@ -47,7 +51,13 @@ export async function dumpBeforeMigration(
       cause: cause instanceof CommandError ? undefined : cause,
     });
   }
-  await removeOldDumps(folder);
+  // Names begin with the time and so sort by age.
+  await removeAll(folder, (names) =>
+    names
+      .filter((name) => DUMP_NAME.test(name))
+      .sort()
+      .slice(0, -KEPT),
+  );
   return file;
 }
 
@@ -61,8 +71,10 @@ async function dump(
   });
 }
 
-/** Removes all but the newest dumps. Names begin with the time and so sort by age. */
-async function removeOldDumps(folder: string): Promise<void> {
-  const dumps = (await readdir(folder)).filter((name) => DUMP_NAME.test(name)).sort();
-  for (const name of dumps.slice(0, -KEPT)) await rm(join(folder, name), { force: true });
+/** Removes those files of a folder that are chosen of their names. */
+async function removeAll(
+  folder: string,
+  choose: (names: string[]) => readonly string[],
+): Promise<void> {
+  for (const name of choose(await readdir(folder))) await rm(join(folder, name), { force: true });
 }

@@ -9,8 +9,6 @@ export type Generated<T> = T extends ColumnType<infer S, infer I, infer U>
   ? ColumnType<S, I | undefined, U>
   : ColumnType<T, T | undefined, T>;
 
-export type IpAllocationType = "broadcast" | "dynamic" | "gateway" | "reserved" | "static";
-
 export type Json = JsonValue;
 
 export type JsonArray = JsonValue[];
@@ -256,7 +254,7 @@ export interface Images {
 }
 
 export interface IpAllocations {
-  allocationType: Generated<IpAllocationType>;
+  allocationType: Generated<string>;
   createdAt: Generated<Timestamp>;
   description: Generated<string>;
   expiresAt: Timestamp | null;

@@ -1,3 +1,8 @@
+const POWER_STATES = [
+  ...(['UNKNOWN', 'RUNNING', 'BLOCKED', 'PAUSED'] as const),
+  ...(['SHUTTING_DOWN', 'SHUT_OFF', 'CRASHED', 'SUSPENDED'] as const),
+] as const;
+
 /**
  * The value sets of the schema: TABLE_COLUMN → its values, as in the CHECK constraint `TABLE_COLUMN_value`. If the
  * agents' protocol has the same set, the values are the names of its enum without their prefix.
@@ -23,11 +28,13 @@ export const VALUE_SETS = {
     ...(['READY', 'ERROR', 'DELETING'] as const),
   ],
   images_visibility: ['PRIVATE', 'PROJECT', 'PUBLIC'],
+  ip_allocations_allocation_type: ['gateway', 'broadcast', 'reserved', 'static', 'dynamic'],
   nodes_phase: [
     ...(['UNKNOWN', 'PENDING', 'READY', 'NOT_READY'] as const),
     ...(['MAINTENANCE', 'DRAINING', 'ERROR', 'DISCONNECTED'] as const),
   ],
   pool_host_statuses_health: ['UNKNOWN', 'HEALTHY', 'DEGRADED', 'FAILED', 'UNMOUNTED'],
+  reported_vms_power_state: POWER_STATES,
   roles_type: ['system', 'custom'],
   security_rules_action: ['ALLOW', 'DENY'],
   security_rules_direction: ['INBOUND', 'OUTBOUND'],
@@ -52,10 +59,7 @@ export const VALUE_SETS = {
   update_rollouts_state: ['RUNNING', 'PAUSED', 'DONE', 'ENDED'],
   users_role: ['admin', 'operator', 'viewer'],
   virtual_machines_origin: ['control-plane', 'host-discovered', 'imported'],
-  virtual_machines_power_state: [
-    ...(['UNKNOWN', 'RUNNING', 'BLOCKED', 'PAUSED'] as const),
-    ...(['SHUTTING_DOWN', 'SHUT_OFF', 'CRASHED', 'SUSPENDED'] as const),
-  ],
+  virtual_machines_power_state: POWER_STATES,
   virtual_networks_network_type: ['VLAN', 'OVERLAY', 'EXTERNAL'],
   virtual_networks_phase: ['CREATING', 'READY', 'ERROR', 'DELETING'],
   vm_snapshots_state: ['CREATING', 'READY', 'REVERTING', 'ERROR', 'DELETING'],

@@ -1,2 +1,1 @@
 DROP TABLE dhcp_static_bindings, mac_registry, ip_allocations, subnet_pools;
-DROP TYPE ip_allocation_type;

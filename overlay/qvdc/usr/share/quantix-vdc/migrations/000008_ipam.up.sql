@@ -1,6 +1,5 @@
 -- Addresses of virtual networks. How many are taken is counted, not kept; a free one is taken by inserting it, so that two
 -- who ask at once never get the same one. MAC addresses are drawn by the program.
-CREATE TYPE ip_allocation_type AS ENUM ('gateway', 'broadcast', 'reserved', 'static', 'dynamic');
 
 CREATE TABLE subnet_pools (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -31,7 +30,8 @@ CREATE TABLE ip_allocations (
   ip_address inet NOT NULL,
   mac_address macaddr,
   hostname text,
-  allocation_type ip_allocation_type NOT NULL DEFAULT 'dynamic',
+  allocation_type text NOT NULL DEFAULT 'dynamic' CONSTRAINT ip_allocations_allocation_type_value CHECK (
+    allocation_type IN ('gateway', 'broadcast', 'reserved', 'static', 'dynamic')),
   description text NOT NULL DEFAULT '',
   expires_at timestamptz,
   created_at timestamptz NOT NULL DEFAULT now(),

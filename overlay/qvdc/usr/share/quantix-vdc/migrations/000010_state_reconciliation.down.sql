@@ -10,6 +10,8 @@ ALTER TABLE node_heartbeats
 ALTER TABLE nodes
   DROP COLUMN full_state_wanted_at,
   DROP COLUMN management_ip_changed_at;
+-- Without an origin they would count as defined by people, whose names are unique; hosts report them again.
+DELETE FROM virtual_machines WHERE origin = 'host-discovered';
 DROP INDEX virtual_machines_managed_name_key;
 CREATE INDEX virtual_machines_project_name_index ON virtual_machines (project_id, name);
 ALTER TABLE virtual_machines

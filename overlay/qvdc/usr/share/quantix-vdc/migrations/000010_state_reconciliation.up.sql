@@ -58,7 +58,8 @@ ALTER TABLE node_heartbeats
 CREATE TABLE reported_vms (
   node_id uuid NOT NULL REFERENCES nodes (id) ON DELETE CASCADE,
   vm_id text NOT NULL,
-  power_state text NOT NULL,
+  power_state text NOT NULL CONSTRAINT reported_vms_power_state_value CHECK (power_state IN (
+    'UNKNOWN', 'RUNNING', 'BLOCKED', 'PAUSED', 'SHUTTING_DOWN', 'SHUT_OFF', 'CRASHED', 'SUSPENDED')),
   report bytea NOT NULL,
   PRIMARY KEY (node_id, vm_id)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
