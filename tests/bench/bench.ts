@@ -7,6 +7,7 @@ import { measureBases } from './bases.ts';
 import { measureBoots, measureInstalledBoots, measureMemory } from './boots.ts';
 import { measureBuilds, measureTogether } from './builds.ts';
 import { measureCommands } from './commands.ts';
+import { measureConsole } from './console.ts';
 import { measureDatabase } from './database.ts';
 import { measureDisks } from './disks.ts';
 import { measureFleet } from './fleet.ts';
@@ -40,6 +41,9 @@ const PARTS: Record<string, () => AsyncGenerator<Figure[]>> = {
   },
   async *commands() {
     yield await measureCommands(RUNS);
+  },
+  async *console() {
+    yield await measureConsole(RUNS);
   },
   async *database() {
     yield await measureDatabase(RUNS);

@@ -1,11 +1,18 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { hindrance } from '../net/world/hindrance.ts';
 import { Lan } from '../net/world/lan.ts';
 import { Machine } from '../net/world/machine.ts';
+import { startProgram } from '../net/world/program.ts';
 import { makeTemplate } from '../net/world/template.ts';
 import { until } from '../net/world/until.ts';
 import { type Figure, median, secondsOf } from './measure.ts';
 
-/** Measures `qx-network` on the host, in namespaces: a static address from call to verified, and carrier to milestone. */
+/**
+ * Measures `qx-network` on the host, in namespaces: a static address from call to verified, and carrier to milestone; and
+ * the agent, from the change of an address to the heartbeat that tells the control plane.
+ */
 export async function measureNetwork(runs: number): Promise<Figure[]> {
   if (hindrance !== '') {
     console.error(`Not measured, since namespaces cannot be made (${hindrance}): the network`);
@@ -49,5 +56,47 @@ export async function measureNetwork(runs: number): Promise<Figure[]> {
       unit: 's',
     },
     { what: 'network: from carrier to milestone', value: median(leased), limit: 1, unit: 's' },
+    {
+      what: 'agent: a changed address is told',
+      value: await measureToldAddress(runs),
+      limit: 2,
+      unit: 's',
+      note: 'from before the change to its heartbeat',
+    },
   ];
+}
+
+/** Seconds from before an address is changed until the agent's heartbeat with the new one has arrived. */
+async function measureToldAddress(runs: number): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), 'quantix-bench-'));
+  try {
+    await using stack = new AsyncDisposableStack();
+    const template = stack.use(await makeTemplate('ash'));
+    const machine = stack.use(await Machine.create(template.root));
+    const lan = stack.use(await Lan.create());
+    await lan.plug(machine, 'eth0');
+    const change = (address: string) =>
+      machine.succeed(
+        'ip addr flush dev eth0; ip link set eth0 up; ip addr add $1/24 dev eth0; ip route add default via $2',
+        address,
+        lan.gateway,
+      );
+    const told = (address: string) => agent.until(`heartbeat ${address}, asked ${address}`);
+    await change(lan.host(7));
+    const agent = stack.use(startProgram(machine, 'joined-agent.ts', folder));
+    await told(lan.host(7));
+    const taken: number[] = [];
+    for (let run = 0; run < runs; run += 1) {
+      const address = lan.host(8 + run);
+      taken.push(
+        await secondsOf(async () => {
+          await change(address);
+          await told(address);
+        }),
+      );
+    }
+    return median(taken);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { expect } from 'vitest';
 import { linesOf } from '../../../apps/process/stream-lines.ts';
 import type { Machine } from './machine.ts';
 
@@ -33,7 +32,8 @@ export function startProgram(machine: Machine, script: string, ...args: string[]
     [Symbol.asyncDispose]: async () => {
       child.stdin.end();
       for await (const _line of lines);
-      expect((await child).exitCode).toBe(0);
+      const { exitCode } = await child;
+      if (exitCode !== 0) throw new Error(`${script} ended with ${exitCode}`);
     },
   };
 }
