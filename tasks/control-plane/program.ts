@@ -17,7 +17,7 @@ export interface ServiceAddresses {
   readonly redis: string;
 }
 
-/** A private control plane, run from this project's sources. */
+/** A private control plane. */
 export interface ControlPlaneProgram extends Service {
   /** Unix socket of its API. */
   readonly socket: string;
@@ -28,9 +28,13 @@ export interface ControlPlaneProgram extends Service {
 /** Further keys of a control plane's `config.yaml`, besides the addresses of its services. */
 export interface ProgramOptions {
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Command line of the programs; this project's sources if absent. */
+  readonly programs?: readonly [string, ...string[]];
   /** Cancels waiting for it. */
   readonly signal?: AbortSignal;
 }
+
+const SOURCES = [process.execPath, join(PROJECT, 'apps/qx.ts')] as const;
 
 /**
  * Starts `qx-controlplane run` with the image's migrations.
@@ -39,7 +43,7 @@ export interface ProgramOptions {
 export async function startProgram(
   folder: string,
   { socketFolder, database, etcd, redis }: ServiceAddresses,
-  { config = {}, signal }: ProgramOptions = {},
+  { config = {}, programs = SOURCES, signal }: ProgramOptions = {},
 ): Promise<ControlPlaneProgram> {
   const account = await findServerAccount();
   await makeFolderFor(account, folder);
@@ -64,10 +68,9 @@ export async function startProgram(
   };
   // JSON is valid YAML.
   await writeFile(configFile, `${JSON.stringify(settings, null, 2)}\n`);
-  const program = join(PROJECT, 'apps/qx.ts');
   const service = await startService({
     name: 'qx-controlplane',
-    command: [process.execPath, program, 'qx-controlplane', 'run', '--config', configFile],
+    command: [...programs, 'qx-controlplane', 'run', '--config', configFile],
     folder,
     account,
     stopSignal: 'SIGTERM',

@@ -77,7 +77,7 @@ const PARTS: Record<string, () => AsyncGenerator<Figure[]>> = {
     for (const { file } of hosts) yield await measureDisks(file, RUNS);
   },
   async *fleet() {
-    yield await measureFleet();
+    yield await measureFleet(PROJECT);
   },
 };
 

@@ -1,9 +1,13 @@
+import { chmod, mkdtempDisposable } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { FleetAgent } from '../fleet/agent.ts';
 import { Fleet } from '../fleet/fleet.ts';
 import { untilRight } from '../fleet/oracle.ts';
 import { StackPlane } from '../fleet/stack-plane.ts';
 import type { Figure } from './measure.ts';
+import { makePrograms } from './programs.ts';
 
 /** A fleet: hosts, and virtual machines of each. */
 const HOSTS = Number(process.env.FLEET ?? 1_000);
@@ -18,21 +22,31 @@ const PATIENCE = 300_000;
 const LOOK = 50;
 
 /**
- * Measures a control plane with its PostgreSQL, etcd and Redis under a fleet of real agents, which share the processors with
+ * Measures a control plane, the executable of the images with PostgreSQL, etcd and Redis, under a fleet of real agents, which share the processors with
  * it.
  */
-export async function measureFleet(): Promise<Figure[]> {
-  await using plane = await StackPlane.start();
+export async function measureFleet(project: string): Promise<Figure[]> {
+  await using folder = await mkdtempDisposable(join(tmpdir(), 'quantix-bench-'));
+  // The program runs as PostgreSQL's account.
+  await chmod(folder.path, 0o755);
+  const executable = join(folder.path, 'qx');
+  await makePrograms(project, executable);
+  await using plane = await StackPlane.start([executable]);
   let streams = 0;
   const log = (line: string) => {
     if (line.endsWith('takes commands of the control plane')) streams += 1;
   };
-  await using fleet = await Fleet.start({ agents: HOSTS, vms: MACHINES, log });
+  // Hosts wait at random, so that they do not all call at once; for the storm they do not.
+  let isStorm = false;
+  const random = () => (isStorm ? 0 : Math.random());
+  await using fleet = await Fleet.start({ agents: HOSTS, vms: MACHINES, random, log });
   const { agents } = fleet;
   await fleet.join(plane);
   await untilRight(agents, plane, PATIENCE);
 
+  isStorm = true;
   const storm = await measureFullStates(agents, plane);
+  isStorm = false;
   await untilRight(agents, plane, PATIENCE);
   const { share, memory, heartbeat } = await measureSteadyState(agents, plane);
 

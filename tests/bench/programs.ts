@@ -19,7 +19,7 @@ export async function measurePrograms(project: string, runs: number): Promise<Fi
   const folder = await mkdtemp(join(tmpdir(), 'quantix-bench-'));
   try {
     const executable = join(folder, 'qx');
-    const making = await secondsOf(() => make(project, executable));
+    const making = await secondsOf(() => makePrograms(project, executable));
     const version = () => execa(executable, ['--version']);
     await version();
     const starts: number[] = [];
@@ -35,7 +35,8 @@ export async function measurePrograms(project: string, runs: number): Promise<Fi
   }
 }
 
-async function make(projectDirectory: string, output: string): Promise<void> {
+/** Makes the executable of the programs, as the Debian images have it. */
+export async function makePrograms(projectDirectory: string, output: string): Promise<void> {
   const node = toolchainNode(projectDirectory);
   const version = readProductVersion(projectDirectory);
   const entry = 'apps/qx.ts';

@@ -238,7 +238,7 @@ describe('full states', () => {
       await expect(present(id, at(1, 1), vm(ID))).rejects.toMatchObject(refused);
     }
     await expect(beat(ID, { position: at(1, 1) })).rejects.toMatchObject({
-      reason: RefusalReason.NODE_UNKNOWN,
+      reason: RefusalReason.ADOPTION_PENDING,
     });
     expect(await nodes.listNodes(db, { phase: 'READY' })).toEqual([]);
   });

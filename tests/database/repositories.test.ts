@@ -9,6 +9,10 @@ import * as specs from '../../apps/control-plane/database/repositories/customiza
 import * as folders from '../../apps/control-plane/database/repositories/folders.ts';
 import * as images from '../../apps/control-plane/database/repositories/images.ts';
 import * as ipam from '../../apps/control-plane/database/repositories/ipam.ts';
+import {
+  enterLeader,
+  FencedError,
+} from '../../apps/control-plane/database/repositories/leadership.ts';
 import * as networks from '../../apps/control-plane/database/repositories/networks.ts';
 import * as nodes from '../../apps/control-plane/database/repositories/nodes.ts';
 import * as roles from '../../apps/control-plane/database/repositories/roles.ts';
@@ -132,14 +136,26 @@ describe('nodes', () => {
       endpointsVersion: 1,
       isOfKnownBoot: epoch === 1,
     });
-    const record = (...beats: nodes.Heartbeat[]) =>
-      db.transaction().execute((transaction) => nodes.recordHeartbeats(transaction, beats));
-    expect((await record(beat(ONE, 1, 2), beat(TWO, 5, 1), beat(NOBODY, 1, 1))).sort()).toEqual([
-      ONE,
-      TWO,
+    const epoch = await enterLeader(database, { epoch: 1, holder: 'a test' });
+    const record = (...beats: nodes.Heartbeat[]) => nodes.recordHeartbeats(db, beats, epoch);
+    const last = async (id: string) => {
+      const { epoch: of, sequence } = (await nodes.readLastHeartbeat(db, id)) ?? {};
+      return [of, sequence];
+    };
+    await record(beat(ONE, 1, 2), beat(TWO, 5, 1), beat(NOBODY, 1, 1));
+    expect([await last(ONE), await last(TWO)]).toEqual([
+      [1, 2],
+      [5, 1],
     ]);
-    expect(await record(beat(ONE, 1, 1), beat(TWO, 4, 9))).toEqual([]);
-    expect(await record(beat(ONE, 2, 1))).toEqual([ONE]);
+    await record(beat(ONE, 1, 1), beat(TWO, 4, 9));
+    expect([await last(ONE), await last(TWO)]).toEqual([
+      [1, 2],
+      [5, 1],
+    ]);
+    await expect(nodes.recordHeartbeats(db, [beat(ONE, 9, 9)], epoch - 1)).rejects.toThrow(
+      FencedError,
+    );
+    await record(beat(ONE, 2, 1));
     expect(await nodes.readLastHeartbeat(db, ONE)).toMatchObject({
       epoch: 2,
       sequence: 1,

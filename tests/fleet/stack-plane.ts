@@ -12,6 +12,7 @@ import { freePort } from '../../tasks/control-plane/free-port.ts';
 import { startPostgresql } from '../../tasks/control-plane/postgresql.ts';
 import {
   type ControlPlaneProgram,
+  type ProgramOptions,
   type ServiceAddresses,
   startProgram,
 } from '../../tasks/control-plane/program.ts';
@@ -43,7 +44,8 @@ export class StackPlane implements Plane, AsyncDisposable {
     this.#ending = ending;
   }
 
-  static async start(): Promise<StackPlane> {
+  /** @param programs command line of the programs; this project's sources if absent */
+  static async start(programs?: Programs): Promise<StackPlane> {
     await using started = new AsyncDisposableStack();
     const folder = await makeServicesFolder('quantix-fleet-plane-');
     started.defer(() => rm(folder, { recursive: true, force: true }));
@@ -56,11 +58,11 @@ export class StackPlane implements Plane, AsyncDisposable {
     const { socketFolder } = postgresql;
     const addresses = { socketFolder, etcd: etcd.address, redis: redis.socket };
     const port = await freePort();
-    const program = await startAt(folder, addresses, port);
+    const program = await startAt({ folder, addresses, port, programs });
     const client = new Client({ host: socketFolder, user: 'quantix', database: 'quantix_vdc' });
     await client.connect();
     started.defer(() => client.end());
-    return new StackPlane({ folder, addresses, port, program }, client, started.move());
+    return new StackPlane({ folder, addresses, port, programs, program }, client, started.move());
   }
 
   async token(): Promise<string> {
@@ -146,8 +148,7 @@ export class StackPlane implements Plane, AsyncDisposable {
   async killAndRestart(): Promise<void> {
     this.#program.kill('SIGKILL');
     await this.#program.ended;
-    const { folder, addresses, port } = this.#parts;
-    this.#program = await startAt(folder, addresses, port);
+    this.#program = await startAt(this.#parts);
   }
 
   /** Reads the processor time of the program in seconds, and its resident memory in bytes. */
@@ -188,15 +189,22 @@ export class StackPlane implements Plane, AsyncDisposable {
   }
 }
 
-/** The settings of a running control plane. */
-interface Parts {
+type Programs = NonNullable<ProgramOptions['programs']>;
+
+/** The settings of a control plane. */
+interface Place {
   readonly folder: string;
   readonly addresses: ServiceAddresses;
   readonly port: number;
+  readonly programs: Programs | undefined;
+}
+
+interface Parts extends Place {
   readonly program: ControlPlaneProgram;
 }
 
-function startAt(folder: string, addresses: ServiceAddresses, port: number) {
+function startAt({ folder, addresses, port, programs }: Place) {
   const config = { leadership: LEADERSHIP, agents: { listen: '127.0.0.1', port } };
-  return startProgram(join(folder, 'controlplane'), addresses, { config });
+  const options = programs === undefined ? { config } : { config, programs };
+  return startProgram(join(folder, 'controlplane'), addresses, options);
 }

@@ -68,6 +68,12 @@ async function cutFirstBoot({ cut, moment, after }: (typeof cuts)[number]): Prom
   return disk;
 }
 
+/** The checks that run each minute connect as a role that they may be: PostgreSQL has refused nobody. */
+async function expectNobodyRefused(story: Story): Promise<void> {
+  const refusals = "grep -e 'no pg_hba.conf entry' -e 'authentication failed'";
+  await succeed(story, `! ${refusals} /data/log/system/messages`);
+}
+
 /** Waits for text on the status screen of the console on the serial line. */
 async function untilConsoleTells({ guest }: Story, text: RegExp): Promise<void> {
   await guest.waitFor(/Press Enter to use the console/);
@@ -115,6 +121,7 @@ test(
       await expectDocumentedCommands(story);
       await addNode(story);
       await makeFirstBackup(story);
+      await expectNobodyRefused(story);
       rows = await countRows(story);
       await story.screenshot();
       await damageThrowAways(story);

@@ -2,6 +2,7 @@ import { CamelCasePlugin, Kysely, PostgresDialect, type Transaction } from 'kyse
 import { type CustomTypesConfig, type Pool, types } from 'pg';
 import type { Logger } from '../../log/logger.ts';
 import { createPool, type DatabaseAddress, type PoolSize } from './connection.ts';
+import { prepareFrequent } from './prepare.ts';
 import type { DB } from './schema.ts';
 
 /** Where repositories run statements: the database, or a transaction in it. */
@@ -19,7 +20,10 @@ export interface Database {
 export function openDatabase(address: DatabaseAddress, size: PoolSize, log: Logger): Database {
   const pool = createPool(address, size, log, TYPES);
   const plugins = [new CamelCasePlugin({ maintainNestedObjectKeys: true })];
-  const db = new Kysely<DB>({ dialect: new PostgresDialect({ pool }), plugins });
+  const db = new Kysely<DB>({
+    dialect: new PostgresDialect({ pool: prepareFrequent(pool) }),
+    plugins,
+  });
   return { db, pool, close: () => db.destroy() };
 }
 

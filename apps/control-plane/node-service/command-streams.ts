@@ -6,18 +6,31 @@ import {
 } from '../../proto/gen/quantix/v1/node_service_pb.js';
 import type { Version } from '../../proto/gen/quantix/v1/version_pb.js';
 import { AutoResetEvent } from '../../watch/auto-reset-event.ts';
+import { inBatches } from '../../watch/in-batches.ts';
 import type { Executor } from '../database/database.ts';
-import { readFullStateWanted } from '../database/repositories/announcements.ts';
-import { readStanding } from '../database/repositories/nodes.ts';
+import { readWanted, type Standing } from '../database/repositories/nodes.ts';
 import {
   failTask,
-  listUnfinishedTasks,
+  listUnfinishedTasksOf,
   recordTaskSent,
   type UnfinishedTask,
 } from '../database/repositories/tasks.ts';
 
 /** Seconds after which something is sent on an idle stream. */
 const SIGN_OF_LIFE = 30;
+
+/** Milliseconds to whose multiples idle streams look at the database: together, since that is one statement for all. */
+const TOGETHER = 1000;
+
+/** Most nodes that are read with one statement. */
+const BATCH = 200;
+
+/** What the database has for a node. */
+interface Due {
+  readonly standing: Standing;
+  readonly fullStateWantedAt: Date | null;
+  readonly unfinished: readonly UnfinishedTask[];
+}
 
 export interface StreamRequest {
   readonly nodeId: string;
@@ -30,11 +43,16 @@ export interface StreamRequest {
 export class CommandStreams {
   readonly #db: Executor;
   readonly #version: Version;
+  readonly #readDue: (nodeId: string) => Promise<Due>;
   readonly #streams = new Map<string, Stream>();
 
   constructor(db: Executor, version: Version) {
     this.#db = db;
     this.#version = version;
+    this.#readDue = inBatches((nodeIds) => readDue(db, nodeIds), {
+      keyOf: (nodeId) => nodeId,
+      most: BATCH,
+    });
   }
 
   /** Number of nodes with an open stream. */
@@ -66,7 +84,7 @@ export class CommandStreams {
   async *open(request: StreamRequest): AsyncGenerator<WatchResponse> {
     const { nodeId } = request;
     this.#streams.get(nodeId)?.end();
-    const stream = new Stream(this.#db, request);
+    const stream = new Stream(this.#db, request, this.#readDue);
     this.#streams.set(nodeId, stream);
     try {
       yield create(WatchResponseSchema, {
@@ -87,10 +105,21 @@ export class CommandStreams {
   }
 }
 
+async function readDue(db: Executor, nodeIds: readonly string[]): Promise<Map<string, Due>> {
+  const wanted = await readWanted(db, nodeIds);
+  const busy = [...wanted].filter(([, { hasTasks }]) => hasTasks).map(([id]) => id);
+  const tasks =
+    busy.length === 0
+      ? new Map<string, UnfinishedTask[]>()
+      : await listUnfinishedTasksOf(db, busy, new Date());
+  return new Map([...wanted].map(([id, one]) => [id, { ...one, unfinished: tasks.get(id) ?? [] }]));
+}
+
 /** The stream of one node. */
 class Stream {
   readonly #db: Executor;
   readonly #request: StreamRequest;
+  readonly #readDue: (nodeId: string) => Promise<Due>;
   readonly #ending = new AbortController();
   readonly #news = new AutoResetEvent();
   #isHeartbeatWanted = false;
@@ -100,9 +129,10 @@ class Stream {
   #sent = new Set<string>();
   #cancelled = new Set<string>();
 
-  constructor(db: Executor, request: StreamRequest) {
+  constructor(db: Executor, request: StreamRequest, read: (nodeId: string) => Promise<Due>) {
     this.#db = db;
     this.#request = request;
+    this.#readDue = read;
     request.signal.addEventListener('abort', () => this.end(), { once: true });
     if (request.signal.aborted) this.end();
   }
@@ -123,29 +153,29 @@ class Stream {
   async *messages(): AsyncGenerator<WatchResponse> {
     const { signal } = this.#ending;
     while (!signal.aborted) {
-      if ((await readStanding(this.#db, this.#request.nodeId)) !== 'member') return;
+      const due = await this.#readDue(this.#request.nodeId);
+      if (due.standing !== 'member') return;
       let isSilent = true;
-      for await (const message of this.#due()) {
+      for await (const message of this.#messagesOf(due)) {
         if (signal.aborted) return;
         isSilent = false;
         yield message;
       }
       if (isSilent) yield create(WatchResponseSchema);
-      await this.#news.wait((SIGN_OF_LIFE / 2) * 1000, signal);
+      const rest = (SIGN_OF_LIFE / 2) * 1000;
+      await this.#news.wait(rest - (performance.now() % TOGETHER), signal);
     }
   }
 
   /** Yields what has not been sent yet. */
-  async *#due(): AsyncGenerator<WatchResponse> {
-    const wanted = (await readFullStateWanted(this.#db, this.#request.nodeId))?.getTime();
+  async *#messagesOf({ fullStateWantedAt, unfinished }: Due): AsyncGenerator<WatchResponse> {
+    const wanted = fullStateWantedAt?.getTime();
     const isFullStateWanted = wanted !== undefined && wanted !== this.#fullStateWanted;
     this.#fullStateWanted = wanted;
     if (this.#isHeartbeatWanted || isFullStateWanted) {
       this.#isHeartbeatWanted = false;
       yield create(WatchResponseSchema, { content: { case: 'heartbeatNow', value: {} } });
     }
-    const { nodeId } = this.#request;
-    const unfinished = await listUnfinishedTasks(this.#db, nodeId, new Date());
     for (const one of unfinished) yield* this.#of(one);
     const ids = new Set(unfinished.map(({ task }) => task.id));
     this.#sent = this.#sent.intersection(ids);

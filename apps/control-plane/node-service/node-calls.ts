@@ -17,6 +17,7 @@ import { readStanding, registerNode } from '../database/repositories/nodes.ts';
 import { recordTaskReport } from '../database/repositories/tasks.ts';
 import { keptText } from '../database/text.ts';
 import { MalformedMessageError, RefusedCallError } from '../reconciliation/error.ts';
+import { explainAbsence } from '../reconciliation/node-records.ts';
 import type { NodeState } from '../reconciliation/node-state.ts';
 import { hostSpec } from '../reconciliation/reports.ts';
 import type { Authority } from '../trust/authority.ts';
@@ -113,14 +114,7 @@ function nodeService(calls: NodeCalls): ServiceImpl<typeof NodeService> {
       const what = `a certificate that ended at ${new Date(validity.to).toISOString()}`;
       throw new RefusedCallError(RefusalReason.CERTIFICATE_EXPIRED, what);
     }
-    const standing = await readStanding(db, nodeId);
-    if (standing === 'departed') {
-      throw new RefusedCallError(RefusalReason.NODE_DELETED, 'a node that was deleted or has left');
-    }
-    if (standing === 'unknown') {
-      const what = 'a node with a good certificate of which there is no record';
-      throw new RefusedCallError(RefusalReason.ADOPTION_PENDING, what);
-    }
+    if ((await readStanding(db, nodeId)) !== 'member') throw await explainAbsence(db, nodeId);
     return nodeId;
   };
   const certify = async (request: CertificateRequest) => ({

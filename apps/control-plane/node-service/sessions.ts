@@ -3,7 +3,7 @@ import type { Authority } from '../trust/authority.ts';
 import { type Caller, callerOf } from './caller.ts';
 
 /** Milliseconds between two checks of the connections. */
-const LOOK_EVERY = 5000;
+const LOOK_EVERY = 1000;
 /** Milliseconds for which a connection may live whose caller is not a node: joining takes one call. */
 const STRANGERS_FOR = 30_000;
 /** Milliseconds for which a node's connection may be idle. */

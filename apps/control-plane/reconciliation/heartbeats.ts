@@ -11,12 +11,14 @@ import { StateHashSchema } from '../../proto/gen/quantix/v1/position_pb.js';
 import { RefusalReason } from '../../proto/gen/quantix/v1/refusal_pb.js';
 import { VersionSchema } from '../../proto/gen/quantix/v1/version_pb.js';
 import { HypervisorSchema } from '../../proto/gen/quantix/v1/vm_pb.js';
+import type { Executor } from '../database/database.ts';
 import { type Heartbeat, recordHeartbeats } from '../database/repositories/nodes.ts';
 import type { DB } from '../database/schema.ts';
 import { messageJson, withoutNul } from '../database/text.ts';
 import { RefusedCallError } from './error.ts';
 import {
   explainAbsence,
+  isNews,
   type NodeFacts,
   type NodeRecord,
   readNodes,
@@ -25,6 +27,7 @@ import {
 import { phaseAfter, wasSilent } from './phase.ts';
 import { recordPoolSizes } from './pool-records.ts';
 import { isLater, type KeptPosition, keptMessage, readPosition } from './position.ts';
+import type { Sizes } from './reconcile-pools.ts';
 import { countable, keyOf, readAddress, readHostname, sizesOf } from './reports.ts';
 
 /** Seconds after which a node may check again whether another host still uses its key. */
@@ -59,37 +62,94 @@ export function copyOf(nodeId: string): RefusedCallError {
   );
 }
 
+/** The results of heartbeats, and what is to be recorded of them. */
+interface Judged {
+  readonly outcomes: Map<string, Outcome>;
+  readonly beats: readonly Heartbeat[];
+  /** Facts about nodes that differ from what is recorded. */
+  readonly facts: readonly NodeFacts[];
+  /** Sizes of pools that differ from what is recorded. */
+  readonly sizes: readonly PoolSizes[];
+  /** Nodes that were silent before. */
+  readonly returned: string[];
+}
+
+type PoolSizes = Parameters<typeof recordPoolSizes>[1][number];
+
+/** The moment, and the seconds until a node's next heartbeat. */
+interface Timing {
+  readonly now: Date;
+  readonly interval: number;
+}
+
+/**
+ * Processes heartbeats that bring no news, each of a different node, without a transaction.
+ * @param epoch of the leader
+ * @returns the result of each; undefined if one brings news or is refused, which `takeHeartbeats` records
+ * @throws FencedError if another program has become the leader
+ */
+export async function takeQuietHeartbeats(
+  db: Executor,
+  sent: readonly Sent[],
+  { epoch, ...timing }: Timing & { epoch: number },
+): Promise<Map<string, Outcome> | undefined> {
+  const { outcomes, beats, facts, sizes, returned } = await judgeHeartbeats(db, sent, timing);
+  const isNewsFree = facts.length + sizes.length + returned.length === 0;
+  if (!isNewsFree || beats.length < sent.length) return undefined;
+  await recordHeartbeats(db, beats, epoch);
+  return outcomes;
+}
+
 /**
  * Processes heartbeats, each of a different node.
+ * @param epoch of the leader
  * @returns the result of each, and the nodes that were silent before
  */
 export async function takeHeartbeats(
   transaction: Transaction<DB>,
   sent: readonly Sent[],
-  { now, interval }: { now: Date; interval: number },
+  { epoch, ...timing }: Timing & { epoch: number },
 ): Promise<{ outcomes: Map<string, Outcome>; returned: string[] }> {
+  const { outcomes, beats, facts, sizes, returned } = await judgeHeartbeats(
+    transaction,
+    sent,
+    timing,
+  );
+  if (beats.length > 0) {
+    await recordHeartbeats(transaction, beats, epoch);
+    await recordNodes(transaction, facts, timing.now);
+    await recordPoolSizes(transaction, sizes, timing.now);
+  }
+  return { outcomes, returned };
+}
+
+async function judgeHeartbeats(
+  db: Executor,
+  sent: readonly Sent[],
+  { now, interval }: Timing,
+): Promise<Judged> {
   const asked = sent.map(({ nodeId, request }) => ({ nodeId, bootId: withoutNul(request.bootId) }));
-  const nodes = await readNodes(transaction, asked, { locked: false });
-  const volumes = await readVolumes(transaction, sent);
+  const nodes = await readNodes(db, asked, { locked: false });
+  const pools = await readPools(db, sent);
   const outcomes = new Map<string, Outcome>();
   const facts: NodeFacts[] = [];
   const returned: string[] = [];
   const beats: Heartbeat[] = [];
-  const sizes: Parameters<typeof recordPoolSizes>[1][number][] = [];
+  const sizes: PoolSizes[] = [];
   for (const one of sent) {
     const { nodeId, request, position } = one;
     const node = nodes.get(nodeId);
-    if (node === undefined) outcomes.set(nodeId, await explainAbsence(transaction, nodeId));
+    if (node === undefined) outcomes.set(nodeId, await explainAbsence(db, nodeId));
     else if (node.isFormerBoot) outcomes.set(nodeId, copyOf(nodeId));
     else {
       const applied = isLater(position, node.heartbeat);
-      const verdict = judge(request, node, volumes);
+      const verdict = judge(request, node, pools);
       outcomes.set(nodeId, answer(one, node, { ...verdict, applied, now, interval }));
       if (!applied) continue;
       const isAvailable = request.hypervisor?.available ?? true;
       const { isCurrent } = verdict;
       if (wasSilent(node.phase, node.heardAt, now)) returned.push(nodeId);
-      facts.push({
+      const fact: NodeFacts = {
         nodeId,
         hostname: readHostname(request.hostname),
         managementIp: readAddress(request.managementAddress),
@@ -97,37 +157,53 @@ export async function takeHeartbeats(
         phase: phaseAfter(node.phase, { isCurrent, isAvailable }),
         phaseBefore: node.phase,
         isFullStateWanted: node.isFullStateWanted,
-      });
+      };
+      if (isNews(fact, node)) facts.push(fact);
       beats.push(heartbeatOf(one, node, now));
       for (const usage of request.pools) {
-        sizes.push({ nodeId, hostPoolId: keyOf(usage.poolId), ...sizesOf(usage) });
+        const [hostPoolId, reported] = [keyOf(usage.poolId), sizesOf(usage)];
+        const known = pools.get(`${nodeId} ${hostPoolId}`);
+        if (known !== undefined && hasOtherSizes(known, reported)) {
+          sizes.push({ nodeId, hostPoolId, ...reported });
+        }
       }
     }
   }
-  if (beats.length > 0) {
-    await recordHeartbeats(transaction, beats);
-    await recordNodes(transaction, facts, now);
-    await recordPoolSizes(transaction, sizes, now);
-  }
-  return { outcomes, returned };
+  return { outcomes, beats, facts, sizes, returned };
 }
 
-/** Recorded hashes of volumes, by node and pool; null if no full state has reported any. */
-type KnownVolumes = ReadonlyMap<string, string | null>;
+/** What is recorded of a pool of a host. */
+interface RecordedPool extends Sizes {
+  /** Hash of its volumes; null if no full state has reported any. */
+  readonly volumesSha256: string | null;
+}
 
-async function readVolumes(db: Transaction<DB>, sent: readonly Sent[]): Promise<KnownVolumes> {
+/** Recorded pools, by node and pool. */
+type RecordedPools = ReadonlyMap<string, RecordedPool>;
+
+async function readPools(db: Executor, sent: readonly Sent[]): Promise<RecordedPools> {
   const usages = sent.flatMap(({ nodeId, request }) =>
-    request.pools
-      .filter(({ volumesSha256 }) => volumesSha256 !== '')
-      .map(({ poolId }) => ({ nodeId, poolId: keyOf(poolId) })),
+    request.pools.map(({ poolId }) => ({ nodeId, poolId: keyOf(poolId) })),
   );
   if (usages.length === 0) return new Map();
-  const { rows } = await sql<{ nodeId: string; hostPoolId: string; sha256: string | null }>`
-    SELECT node_id, host_pool_id, volumes_sha256 AS sha256 FROM reported_pools
-    JOIN unnest(
+  const { rows } = await sql<RecordedPool & { nodeId: string; hostPoolId: string }>`
+    SELECT kept.node_id, kept.host_pool_id, kept.volumes_sha256, status.total_bytes, status.used_bytes,
+      status.available_bytes
+    FROM unnest(
       ${usages.map(({ nodeId }) => nodeId)}::uuid[], ${usages.map(({ poolId }) => poolId)}::text[]
-    ) AS sent (node_id, host_pool_id) USING (node_id, host_pool_id)`.execute(db);
-  return new Map(rows.map(({ nodeId, hostPoolId, sha256 }) => [`${nodeId} ${hostPoolId}`, sha256]));
+    ) AS sent (node_id, host_pool_id)
+    JOIN reported_pools AS kept USING (node_id, host_pool_id)
+    LEFT JOIN pool_host_statuses AS status
+      ON status.pool_id = kept.pool_id AND status.node_id = kept.node_id`.execute(db);
+  return new Map(rows.map((row) => [`${row.nodeId} ${row.hostPoolId}`, row]));
+}
+
+function hasOtherSizes(recorded: Sizes, reported: Sizes): boolean {
+  return (
+    recorded.totalBytes !== reported.totalBytes ||
+    recorded.usedBytes !== reported.usedBytes ||
+    recorded.availableBytes !== reported.availableBytes
+  );
 }
 
 /** What a heartbeat shows about the recorded state: see HeartbeatRequest. */
@@ -142,8 +218,8 @@ interface Verdict {
   readonly requestFullSync: boolean;
 }
 
-function judge(request: HeartbeatRequest, node: NodeRecord, volumes: KnownVolumes): Verdict {
-  const { acknowledged, stateHash, bootId, pools } = request;
+function judge(request: HeartbeatRequest, node: NodeRecord, pools: RecordedPools): Verdict {
+  const { acknowledged, stateHash, bootId } = request;
   const acknowledgedPosition = acknowledged === undefined ? undefined : readPosition(acknowledged);
   // After a restore from a backup, less is applied than the node holds acknowledged.
   const isBehind = acknowledgedPosition !== undefined && isLater(acknowledgedPosition, node.state);
@@ -157,8 +233,8 @@ function judge(request: HeartbeatRequest, node: NodeRecord, volumes: KnownVolume
     (vms === '' || vms === node.vmsHashes[form]) &&
     (poolsHash === '' || poolsHash === node.poolsHashes[form]);
   const isOtherBoot = bootId !== '' && node.bootId !== '' && bootId !== node.bootId;
-  const hasOtherVolumes = pools.some(({ poolId, volumesSha256 }) => {
-    const known = volumes.get(`${node.nodeId} ${keyOf(poolId)}`);
+  const hasOtherVolumes = request.pools.some(({ poolId, volumesSha256 }) => {
+    const known = pools.get(`${node.nodeId} ${keyOf(poolId)}`)?.volumesSha256;
     return volumesSha256 !== '' && known !== undefined && known !== '' && known !== volumesSha256;
   });
   const isWrong = isBehind || isOtherBoot || (isComparable && !isSame);

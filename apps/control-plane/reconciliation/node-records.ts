@@ -8,6 +8,8 @@ import type { KeptPosition } from './position.ts';
 /** A recorded node, with the fields by which its reports are judged. */
 export interface NodeRecord {
   readonly nodeId: string;
+  readonly hostname: string;
+  readonly managementIp: string | null;
   readonly phase: NodePhase;
   readonly isFullStateWanted: boolean;
   readonly state: KeptPosition | undefined;
@@ -29,6 +31,8 @@ export interface NodeRecord {
 
 interface Found {
   nodeId: string;
+  hostname: string;
+  managementIp: string | null;
   phase: NodePhase;
   departed: boolean;
   isFullStateWanted: boolean;
@@ -56,8 +60,8 @@ export async function readNodes(
   { locked }: { locked: boolean },
 ): Promise<Map<string, NodeRecord>> {
   const { rows } = await sql<Found>`
-    SELECT node.id AS node_id, node.phase, gone.node_id IS NOT NULL AS departed,
-      node.full_state_wanted_at IS NOT NULL AS is_full_state_wanted,
+    SELECT node.id AS node_id, node.hostname, host(node.management_ip) AS management_ip, node.phase,
+      gone.node_id IS NOT NULL AS departed, node.full_state_wanted_at IS NOT NULL AS is_full_state_wanted,
       state.epoch AS state_epoch, state.sequence AS state_sequence, state.vms_hashes, state.pools_hashes,
       state.smbios_uuid, state.serial, state.boot_id,
       beat.epoch AS heartbeat_epoch, beat.sequence AS heartbeat_sequence, beat.boot_heard_at,
@@ -79,9 +83,11 @@ export async function readNodes(
 }
 
 function recordOf(found: Found): NodeRecord {
-  const { nodeId, phase, isFullStateWanted, bootHeardAt, heardAt, isFormerBoot } = found;
+  const { nodeId, hostname, managementIp = null, phase, isFullStateWanted } = found;
+  const { bootHeardAt, heardAt, isFormerBoot } = found;
   return {
-    ...{ nodeId, phase, isFullStateWanted, bootHeardAt, heardAt, isFormerBoot },
+    ...{ nodeId, hostname, managementIp, phase, isFullStateWanted },
+    ...{ bootHeardAt, heardAt, isFormerBoot },
     state: positionOf(found.stateEpoch, found.stateSequence),
     heartbeat: positionOf(found.heartbeatEpoch, found.heartbeatSequence),
     vmsHashes: found.vmsHashes ?? [],
@@ -96,7 +102,10 @@ function positionOf(epoch: number | null, sequence: number | null): KeptPosition
   return epoch === null || sequence === null ? undefined : { epoch, sequence };
 }
 
-/** Explains why a node does not exist: it was deleted, has left, or never existed. */
+/**
+ * Explains why there is no record of a node with a valid certificate: it was deleted, has left, or joined after the backup
+ * that was restored.
+ */
 export async function explainAbsence(db: Executor, nodeId: string): Promise<RefusedCallError> {
   const { rows } = await sql<{ how: string }>`
     SELECT how FROM departed_nodes WHERE node_id = ${nodeId}`.execute(db);
@@ -104,7 +113,10 @@ export async function explainAbsence(db: Executor, nodeId: string): Promise<Refu
     const what = rows[0].how === 'LEFT' ? 'has left' : 'was deleted';
     return new RefusedCallError(RefusalReason.NODE_DELETED, `the node ${nodeId} ${what}`);
   }
-  return new RefusedCallError(RefusalReason.NODE_UNKNOWN, `the node ${nodeId} is not registered`);
+  return new RefusedCallError(
+    RefusalReason.ADOPTION_PENDING,
+    `the node ${nodeId} has a valid certificate, but there is no record of it`,
+  );
 }
 
 /** A report's statements about the node itself; undefined for what it does not state or what cannot be recorded. */
@@ -119,12 +131,25 @@ export interface NodeFacts {
   readonly isFullStateWanted: boolean;
 }
 
+/** Whether facts about a node differ from its record; also if they only may. */
+export function isNews(facts: NodeFacts, record: NodeRecord): boolean {
+  const { hostname = record.hostname, managementIp, spec, phase, isFullStateWanted } = facts;
+  return (
+    spec !== undefined ||
+    hostname !== record.hostname ||
+    managementIp !== record.managementIp ||
+    phase !== record.phase ||
+    isFullStateWanted !== record.isFullStateWanted
+  );
+}
+
 /** Records reported facts about nodes, in one statement. Unchanged rows are not written. */
 export async function recordNodes(
   db: Executor,
   facts: readonly NodeFacts[],
   now: Date,
 ): Promise<void> {
+  if (facts.length === 0) return;
   await sql`
     UPDATE nodes AS node
     SET hostname = coalesce(sent.hostname, node.hostname), management_ip = sent.management_ip,

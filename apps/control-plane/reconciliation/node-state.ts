@@ -17,6 +17,7 @@ import {
   SyncFullStateResponseSchema,
 } from '../../proto/gen/quantix/v1/node_service_pb.js';
 import type { Kept } from '../../proto/gen/quantix/v1/position_pb.js';
+import { inBatches } from '../../watch/in-batches.ts';
 import type { Election } from '../coordination/election.ts';
 import type { Database, Executor } from '../database/database.ts';
 import { writeAsLeader } from '../database/repositories/leadership.ts';
@@ -28,10 +29,10 @@ import { collectParts, type FullState } from './full-state.ts';
 import {
   copyOf,
   expectOriginal,
-  type Outcome,
   readHeartbeat,
   type Sent,
   takeHeartbeats,
+  takeQuietHeartbeats,
 } from './heartbeats.ts';
 import {
   explainAbsence,
@@ -56,7 +57,7 @@ import {
   readPool,
   readVm,
 } from './reports.ts';
-import { applyVmChanges, readClaims, readKnownVms, readOwned } from './vm-records.ts';
+import { applyVmChanges, readClaims, readClaimsAndPlaced, readKnownVms } from './vm-records.ts';
 
 /**
  * Processes the state that nodes report. A node is identified by the key of its certificate. Answers lack only the
@@ -121,31 +122,43 @@ export function openNodeState(options: NodeStateOptions): NodeState {
   const { database, leadership, log, onHeard = () => undefined } = options;
   const { heartbeatInterval = HEARTBEAT_INTERVAL, locks = new ClaimLocks() } = options;
 
-  const asLeader = async <T>(work: (one: Work) => Promise<T>): Promise<T> => {
+  const asLeader = async <T>(work: (one: Work, epoch: number) => Promise<T>): Promise<T> => {
     const held: (() => void)[] = [];
     try {
       return await leadership.untilOvertaken((epoch) =>
         writeAsLeader(database, epoch, (transaction) =>
-          work({
-            transaction,
-            now: new Date(),
-            lock: async (ids) => void held.push(await locks.acquire(ids)),
-          }),
+          work(
+            {
+              transaction,
+              now: new Date(),
+              lock: async (ids) => void held.push(await locks.acquire(ids)),
+            },
+            epoch,
+          ),
         ),
       );
     } finally {
       for (const release of held) release();
     }
   };
-  const heartbeats = batched(async (sent: readonly Sent[]) => {
-    return await asLeader(async (work) => {
+  const takeWithNews = (sent: readonly Sent[]) =>
+    asLeader(async (work, epoch) => {
       const { transaction, now } = work;
-      const timing = { now, interval: heartbeatInterval };
+      const timing = { now, interval: heartbeatInterval, epoch };
       const { outcomes, returned } = await takeHeartbeats(transaction, sent, timing);
       if (returned.length > 0) await settleContested(work, returned);
       return outcomes;
     });
-  });
+  const heartbeats = inBatches(
+    async (sent: readonly Sent[]) => {
+      const quiet = await leadership.untilOvertaken((epoch) => {
+        const timing = { now: new Date(), interval: heartbeatInterval, epoch };
+        return takeQuietHeartbeats(database.db, sent, timing);
+      });
+      return quiet ?? (await takeWithNews(sent));
+    },
+    { keyOf: ({ nodeId }) => nodeId, most: BATCH },
+  );
 
   return {
     async heartbeat(nodeId, request) {
@@ -352,13 +365,14 @@ async function reconcileNode(
   { nodeId, vmsHashes }: NodeRecord,
   report: VmReport,
 ): Promise<{ changes: VmChanges; hashes: readonly string[] }> {
-  const own = await readClaims(transaction, nodeId);
-  const owned = report.isComplete ? await readOwned(transaction, nodeId) : [];
+  const { own, placed } = report.isComplete
+    ? await readClaimsAndPlaced(transaction, nodeId)
+    : { own: await readClaims(transaction, nodeId), placed: [] };
   const ids = [
     ...report.present.map(({ id }) => id),
     ...report.absent,
     ...(report.isComplete ? own.keys() : []),
-    ...owned,
+    ...placed,
   ].filter(isUuid);
   await lock(ids);
   const known = await readKnownVms(transaction, nodeId, { ids, own, now });
@@ -407,50 +421,4 @@ export async function settleContested(
   const known = await readKnownVms(transaction, NOBODY, { ids: absent, own: new Map(), now });
   const report = { nodeId: NOBODY, present: [], isComplete: false, absent };
   await applyVmChanges(transaction, NOBODY, reconcileVms(known, report), now);
-}
-
-/**
- * Collects heartbeats while a transaction is running, for the next transaction. Heartbeats of one node are processed
- * one after the other.
- * @returns a function that resolves with the result of a heartbeat
- */
-function batched(
-  take: (sent: readonly Sent[]) => Promise<ReadonlyMap<string, Outcome>>,
-): (sent: Sent) => Promise<Outcome> {
-  interface Waiting {
-    readonly sent: Sent;
-    readonly done: PromiseWithResolvers<Outcome>;
-  }
-  let waiting: Waiting[] = [];
-  let isAtWork = false;
-  const next = () => {
-    const batch = new Map<string, Waiting>();
-    const later: Waiting[] = [];
-    for (const one of waiting) {
-      const { nodeId } = one.sent;
-      if (batch.size < BATCH && !batch.has(nodeId)) batch.set(nodeId, one);
-      else later.push(one);
-    }
-    waiting = later;
-    return batch;
-  };
-  const work = async () => {
-    isAtWork = true;
-    while (waiting.length > 0) {
-      const batch = next();
-      try {
-        const outcomes = await take([...batch.values()].map(({ sent }) => sent));
-        for (const [nodeId, { done }] of batch) done.resolve(outcomes.get(nodeId)!);
-      } catch (error) {
-        for (const { done } of batch.values()) done.reject(error);
-      }
-    }
-    isAtWork = false;
-  };
-  return async (sent) => {
-    const done = Promise.withResolvers<Outcome>();
-    waiting.push({ sent, done });
-    if (!isAtWork) void work();
-    return await done.promise;
-  };
 }

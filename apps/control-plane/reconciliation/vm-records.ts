@@ -21,11 +21,26 @@ export async function readClaims(db: Executor, nodeId: string): Promise<OwnClaim
   return new Map(rows.map(({ vmId, powerState, report }) => [vmId, { powerState, report }]));
 }
 
-/** Reads the ids of virtual machines that are recorded on a node. */
-export async function readOwned(db: Executor, nodeId: string): Promise<string[]> {
-  const { rows } = await sql<{ id: string }>`
-    SELECT id FROM virtual_machines WHERE node_id = ${nodeId}`.execute(db);
-  return rows.map(({ id }) => id);
+/** Reads a node's last reports on virtual machines, and the ids of those that are recorded on it without a report. */
+export async function readClaimsAndPlaced(
+  db: Executor,
+  nodeId: string,
+): Promise<{ own: OwnClaims; placed: string[] }> {
+  const { rows } = await sql<{ vmId: string; powerState: PowerState | null; report: Uint8Array }>`
+    SELECT vm_id, power_state, report FROM reported_vms WHERE node_id = ${nodeId}
+    UNION ALL
+    SELECT id::text, NULL, NULL FROM virtual_machines AS vm
+    WHERE node_id = ${nodeId}
+      AND NOT EXISTS (SELECT FROM reported_vms WHERE node_id = ${nodeId} AND vm_id = vm.id::text)`.execute(
+    db,
+  );
+  const own: OwnClaims = new Map();
+  const placed: string[] = [];
+  for (const { vmId, powerState, report } of rows) {
+    if (powerState === null) placed.push(vmId);
+    else own.set(vmId, { powerState, report });
+  }
+  return { own, placed };
 }
 
 /** Reads what is known of virtual machines, and other nodes' claims on them. @param ids UUIDs, in lower case */
@@ -66,11 +81,11 @@ export async function applyVmChanges(
   if (claimed.length > 0) {
     await sql`
       INSERT INTO reported_vms (node_id, vm_id, power_state, report)
-      SELECT ${nodeId}, sent.* FROM unnest(
+      SELECT ${nodeId}, sent.id, sent.power_state, sent.report FROM unnest(
         ${claimed.map(({ id }) => id)}::text[],
         ${claimed.map(({ powerState }) => powerState)}::text[],
         ${claimed.map(({ report }) => Buffer.from(report))}::bytea[]
-      ) AS sent
+      ) AS sent (id, power_state, report)
       ON CONFLICT (node_id, vm_id) DO UPDATE
       SET power_state = excluded.power_state, report = excluded.report`.execute(db);
   }

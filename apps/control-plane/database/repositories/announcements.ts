@@ -47,13 +47,3 @@ export async function readAnnouncement(
 export async function notifyStream(db: Executor, nodeId: string): Promise<void> {
   await sql`SELECT pg_notify('node_news', ${nodeId})`.execute(db);
 }
-
-/** Returns since when a full state is requested from a node; `null` if it is not. */
-export async function readFullStateWanted(db: Executor, nodeId: string): Promise<Date | null> {
-  const row = await db
-    .selectFrom('nodes')
-    .select('fullStateWantedAt')
-    .where('id', '=', nodeId)
-    .executeTakeFirst();
-  return row?.fullStateWantedAt ?? null;
-}

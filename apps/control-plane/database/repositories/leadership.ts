@@ -40,10 +40,20 @@ export async function writeAsLeader<T>(
   work: (transaction: Transaction<DB>) => Promise<T>,
 ): Promise<T> {
   return await db.transaction().execute(async (transaction) => {
-    const { rows } = await sql<{ epoch: number; holder: string }>`
+    const { rows } = await sql<Leadership>`
       SELECT epoch, holder FROM leadership FOR SHARE`.execute(transaction);
-    const present = rows[0]!;
-    if (present.epoch !== epoch) throw new FencedError(epoch, present.epoch, present.holder);
+    expectEpoch(rows[0]!, epoch);
     return await work(transaction);
   });
+}
+
+/** The leader, as it is recorded. */
+export interface Leadership {
+  readonly epoch: number;
+  readonly holder: string;
+}
+
+/** @throws FencedError if another program has become the leader */
+export function expectEpoch(present: Leadership, epoch: number): void {
+  if (present.epoch !== epoch) throw new FencedError(epoch, present.epoch, present.holder);
 }

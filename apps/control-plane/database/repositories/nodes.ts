@@ -1,10 +1,11 @@
-import { type Kysely, sql, type Transaction } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import type { Executor } from '../database.ts';
 import { explainRefusal } from '../refusal.ts';
 import { findRow, listRows, type Row, removeRow, updateRow } from '../rows.ts';
 import type { DB } from '../schema.ts';
 import type { ValueOf } from '../values.ts';
 import { enterAudit } from './audit-log.ts';
+import { expectEpoch, type Leadership } from './leadership.ts';
 
 export type Node = Row<'nodes'>;
 export type NodePhase = ValueOf<'nodes_phase'>;
@@ -105,48 +106,53 @@ export async function wantFullState(
 export const removeNode = (db: Executor, id: string) => removeRow(db, 'nodes', id);
 
 /**
- * Records many heartbeats in one statement. Heartbeats older than the recorded one, by epoch and sequence, are skipped,
- * and so are those of unknown nodes. The commit does not wait for the disk: if a crash loses a heartbeat, the next one
- * follows soon.
- * @param transaction a transaction for this alone
- * @returns ids of the nodes whose heartbeat was recorded
+ * Records many heartbeats as the leader, in one statement, also outside of a transaction. Heartbeats older than the recorded
+ * one, by epoch and sequence, are skipped, and so are those of unknown nodes. The commit does not wait for the disk: if a
+ * crash loses a heartbeat, the next one follows soon.
+ * @param epoch of the leader
+ * @throws FencedError if another program has become the leader; nothing is written then
  */
 export async function recordHeartbeats(
-  transaction: Transaction<DB>,
+  db: Executor,
   heartbeats: readonly Heartbeat[],
-): Promise<string[]> {
-  await sql`SET LOCAL synchronous_commit = off`.execute(transaction);
-  const { rows } = await sql<{ nodeId: string }>`
-    INSERT INTO node_heartbeats AS kept (node_id, epoch, sequence, received_at, load, health, hypervisor, version,
-      clock_offset_ms, trust_bundle_version, endpoints_version, boot_heard_at)
-    SELECT node.id, sent.epoch, sent.sequence, sent.received_at, sent.load::jsonb, sent.health::jsonb,
-      sent.hypervisor::jsonb, sent.version::jsonb, sent.clock_offset_ms, sent.trust, sent.endpoints,
-      CASE WHEN sent.is_of_known_boot THEN sent.received_at END
-    FROM unnest(
-      ${heartbeats.map(({ nodeId }) => nodeId)}::uuid[],
-      ${heartbeats.map(({ epoch }) => epoch)}::bigint[],
-      ${heartbeats.map(({ sequence }) => sequence)}::bigint[],
-      ${heartbeats.map(({ receivedAt }) => receivedAt)}::timestamptz[],
-      ${heartbeats.map(({ load }) => JSON.stringify(load))}::text[],
-      ${heartbeats.map(({ health }) => JSON.stringify(health))}::text[],
-      ${heartbeats.map(({ hypervisor }) => JSON.stringify(hypervisor))}::text[],
-      ${heartbeats.map(({ version }) => JSON.stringify(version))}::text[],
-      ${heartbeats.map(({ clockOffsetMs }) => clockOffsetMs)}::bigint[],
-      ${heartbeats.map(({ trustBundleVersion }) => trustBundleVersion)}::bigint[],
-      ${heartbeats.map(({ endpointsVersion }) => endpointsVersion)}::bigint[],
-      ${heartbeats.map(({ isOfKnownBoot }) => isOfKnownBoot)}::boolean[]
-    ) AS sent (node_id, epoch, sequence, received_at, load, health, hypervisor, version, clock_offset_ms, trust,
-      endpoints, is_of_known_boot)
-    JOIN nodes AS node ON node.id = sent.node_id
-    ON CONFLICT (node_id) DO UPDATE
-    SET epoch = excluded.epoch, sequence = excluded.sequence, received_at = excluded.received_at,
-      load = excluded.load, health = excluded.health, hypervisor = excluded.hypervisor, version = excluded.version,
-      clock_offset_ms = excluded.clock_offset_ms, trust_bundle_version = excluded.trust_bundle_version,
-      endpoints_version = excluded.endpoints_version,
-      boot_heard_at = coalesce(excluded.boot_heard_at, kept.boot_heard_at)
-    WHERE (kept.epoch, kept.sequence) < (excluded.epoch, excluded.sequence)
-    RETURNING node_id`.execute(transaction);
-  return rows.map(({ nodeId }) => nodeId);
+  epoch: number,
+): Promise<void> {
+  const { rows } = await sql<Leadership>`
+    WITH leader AS MATERIALIZED (
+      SELECT epoch, holder, set_config('synchronous_commit', 'off', true) FROM leadership FOR SHARE
+    ), recorded AS (
+      INSERT INTO node_heartbeats AS kept (node_id, epoch, sequence, received_at, load, health, hypervisor, version,
+        clock_offset_ms, trust_bundle_version, endpoints_version, boot_heard_at)
+      SELECT node.id, sent.epoch, sent.sequence, sent.received_at, sent.load::jsonb, sent.health::jsonb,
+        sent.hypervisor::jsonb, sent.version::jsonb, sent.clock_offset_ms, sent.trust, sent.endpoints,
+        CASE WHEN sent.is_of_known_boot THEN sent.received_at END
+      FROM unnest(
+        ${heartbeats.map(({ nodeId }) => nodeId)}::uuid[],
+        ${heartbeats.map(({ epoch }) => epoch)}::bigint[],
+        ${heartbeats.map(({ sequence }) => sequence)}::bigint[],
+        ${heartbeats.map(({ receivedAt }) => receivedAt)}::timestamptz[],
+        ${heartbeats.map(({ load }) => JSON.stringify(load))}::text[],
+        ${heartbeats.map(({ health }) => JSON.stringify(health))}::text[],
+        ${heartbeats.map(({ hypervisor }) => JSON.stringify(hypervisor))}::text[],
+        ${heartbeats.map(({ version }) => JSON.stringify(version))}::text[],
+        ${heartbeats.map(({ clockOffsetMs }) => clockOffsetMs)}::bigint[],
+        ${heartbeats.map(({ trustBundleVersion }) => trustBundleVersion)}::bigint[],
+        ${heartbeats.map(({ endpointsVersion }) => endpointsVersion)}::bigint[],
+        ${heartbeats.map(({ isOfKnownBoot }) => isOfKnownBoot)}::boolean[]
+      ) AS sent (node_id, epoch, sequence, received_at, load, health, hypervisor, version, clock_offset_ms, trust,
+        endpoints, is_of_known_boot)
+      JOIN nodes AS node ON node.id = sent.node_id
+      JOIN leader ON leader.epoch = ${epoch}
+      ON CONFLICT (node_id) DO UPDATE
+      SET epoch = excluded.epoch, sequence = excluded.sequence, received_at = excluded.received_at,
+        load = excluded.load, health = excluded.health, hypervisor = excluded.hypervisor, version = excluded.version,
+        clock_offset_ms = excluded.clock_offset_ms, trust_bundle_version = excluded.trust_bundle_version,
+        endpoints_version = excluded.endpoints_version,
+        boot_heard_at = coalesce(excluded.boot_heard_at, kept.boot_heard_at)
+      WHERE (kept.epoch, kept.sequence) < (excluded.epoch, excluded.sequence)
+    )
+    SELECT epoch, holder FROM leader`.execute(db);
+  expectEpoch(rows[0]!, epoch);
 }
 
 /** Lists the nodes that have sent a heartbeat, and whether each has told that it keeps a list of endpoints or a newer one. */
@@ -187,6 +193,31 @@ export async function readStanding(db: Executor, id: string): Promise<Standing> 
       WHEN EXISTS (SELECT FROM nodes WHERE id = ${id}) THEN 'member'
       ELSE 'unknown' END AS standing`.execute(db);
   return rows[0]!.standing;
+}
+
+/** What is read of a node while its stream of commands is open. */
+export interface Wanted {
+  readonly standing: Standing;
+  /** Since when a full state is requested from it; null if it is not. */
+  readonly fullStateWantedAt: Date | null;
+  /** Whether it has tasks whose end was not reported. */
+  readonly hasTasks: boolean;
+}
+
+/** Reads what is wanted of nodes, by id. */
+export async function readWanted(
+  db: Executor,
+  nodeIds: readonly string[],
+): Promise<Map<string, Wanted>> {
+  const { rows } = await sql<Wanted & { id: string }>`
+    SELECT asked.id, CASE WHEN gone.node_id IS NOT NULL THEN 'departed' WHEN node.id IS NULL THEN 'unknown'
+        ELSE 'member' END AS standing,
+      node.full_state_wanted_at,
+      EXISTS (SELECT FROM tasks WHERE tasks.node_id = asked.id AND finished_at IS NULL) AS has_tasks
+    FROM unnest(${nodeIds}::uuid[]) AS asked (id)
+    LEFT JOIN nodes AS node ON node.id = asked.id
+    LEFT JOIN departed_nodes AS gone ON gone.node_id = asked.id`.execute(db);
+  return new Map(rows.map((row) => [row.id, row]));
 }
 
 /**

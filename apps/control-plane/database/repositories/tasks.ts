@@ -131,19 +131,31 @@ export async function listUnfinishedTasks(
   nodeId: string,
   now: Date,
 ): Promise<UnfinishedTask[]> {
+  return (await listUnfinishedTasksOf(db, [nodeId], now)).get(nodeId) ?? [];
+}
+
+/** Lists the unfinished tasks of nodes, as `listUnfinishedTasks` does; nodes without any are left out. */
+export async function listUnfinishedTasksOf(
+  db: Executor,
+  nodeIds: readonly string[],
+  now: Date,
+): Promise<Map<string, UnfinishedTask[]>> {
   const rows = await db
     .selectFrom('tasks')
-    .select(['request', 'cancelRequestedAt'])
-    .where('nodeId', '=', nodeId)
+    .select(['nodeId', 'request', 'cancelRequestedAt'])
+    .where('nodeId', '=', sql<string>`ANY (${nodeIds}::uuid[])`)
     .where('finishedAt', 'is', null)
     .where((where) => where.or([where('state', '<>', 'QUEUED'), where('expiresAt', '>', now)]))
     .orderBy('createdAt')
     .orderBy('id')
     .execute();
-  return rows.map(({ request, cancelRequestedAt }) => ({
-    task: fromJsonString(TaskSchema, JSON.stringify(request)),
-    isCancelRequested: cancelRequestedAt !== null,
-  }));
+  const byNode = new Map<string, UnfinishedTask[]>();
+  for (const { nodeId, request, cancelRequestedAt } of rows) {
+    const task = fromJsonString(TaskSchema, JSON.stringify(request));
+    const one = { task, isCancelRequested: cancelRequestedAt !== null };
+    byNode.set(nodeId, [...(byNode.get(nodeId) ?? []), one]);
+  }
+  return byNode;
 }
 
 /**

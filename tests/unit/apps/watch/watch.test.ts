@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { AutoResetEvent } from '../../../../apps/watch/auto-reset-event.ts';
+import { inBatches } from '../../../../apps/watch/in-batches.ts';
 import { oneAtATime } from '../../../../apps/watch/one-at-a-time.ts';
 
 test('a hundred callers during a read share the next one', async () => {
@@ -48,4 +49,48 @@ test('a wait for an event ends as the signal says so', async () => {
   const waiting = new AutoResetEvent().wait(2 ** 31 - 1, stop.signal);
   stop.abort();
   await waiting;
+});
+
+describe('batches', () => {
+  /** Items that are processed when the test says so. */
+  function startBatches() {
+    const batches: { items: readonly string[]; done: PromiseWithResolvers<void> }[] = [];
+    const take = inBatches(
+      async (items: readonly string[]) => {
+        const done = Promise.withResolvers<void>();
+        batches.push({ items, done });
+        await done.promise;
+        return new Map(items.map((item) => [item.slice(0, 1), `${item}!`]));
+      },
+      { keyOf: (item) => item.slice(0, 1), most: 3 },
+    );
+    return { batches, take };
+  }
+
+  test('what comes while a batch is processed makes up the next one, with one item of each key, in order', async () => {
+    const { batches, take } = startBatches();
+    const all = ['a1', 'b1', 'b2', 'c1', 'd1', 'e1', 'b3'].map((item) => take(item));
+    for (const done of [0, 1, 2, 3]) {
+      await expect.poll(() => batches.length).toBeGreaterThan(done);
+      batches[done]?.done.resolve();
+    }
+    expect(await Promise.all(all)).toEqual(['a1!', 'b1!', 'b2!', 'c1!', 'd1!', 'e1!', 'b3!']);
+    expect(batches.map(({ items }) => items)).toEqual([
+      ['a1'],
+      ['b1', 'c1', 'd1'],
+      ['b2', 'e1'],
+      ['b3'],
+    ]);
+  });
+
+  test('a batch that fails fails for its items only', async () => {
+    const { batches, take } = startBatches();
+    const lost = [take('a1')];
+    const kept = [take('a2'), take('b1')];
+    batches[0]?.done.reject(new Error('dark'));
+    await expect(lost[0]).rejects.toThrow('dark');
+    await expect.poll(() => batches.length).toBe(2);
+    batches[1]?.done.resolve();
+    expect(await Promise.all(kept)).toEqual(['a2!', 'b1!']);
+  });
 });
