@@ -32,8 +32,11 @@ export type Places = typeof PLACES;
  * @returns exit status: 0 if it was told to end, 1 if it failed; the log says why
  */
 export async function run(places: Places, signal: AbortSignal): Promise<number> {
-  // The agent never computes for long: the optimizing compilers would only take memory.
-  for (const flag of ['--no-opt', '--no-maglev']) setFlagsFromString(flag);
+  // The agent never computes for long: the optimizing compilers would only take memory, and so would the garbage of a heap
+  // that may double before it is collected.
+  for (const flag of ['--no-opt', '--no-maglev', '--heap-growing-percent=30']) {
+    setFlagsFromString(flag);
+  }
   using file = new BoundedFile(places.logFile);
   const log = createLogger({ level: 'info', write: writeToStandardOutput, file });
   log.info(`qx-node ${VERSION} starts`);
