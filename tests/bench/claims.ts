@@ -62,6 +62,8 @@ export async function measureClaims(
 ): Promise<Figure[]> {
   const { socketFolder: host, ...rest } = address;
   const pool = new Pool({ host, ...rest, max: AT_ONCE });
+  // A connection may still be open when the server is stopped after all is measured.
+  pool.on('error', () => undefined);
   const reports = await makeReports(database);
   try {
     await pool.query(`CREATE TABLE floor_claims (
