@@ -142,7 +142,7 @@ export default defineProfile({
   },
   memory: 384,
   accounts: {
-    groups: { ...groups, dnsmasq: 113, libvirt: 120, 'libvirt-qemu': 64_055 },
+    groups: { ...groups, dnsmasq: 113, _rpc: 114, rpc: 115, libvirt: 120, 'libvirt-qemu': 64_055 },
     users: {
       ...users,
       dnsmasq: {
@@ -150,6 +150,21 @@ export default defineProfile({
         group: 'dnsmasq',
         comment: 'DHCP and DNS of guests’ networks',
         home: '/var/lib/misc',
+        shell: NOLOGIN,
+      },
+      // What rpcbind becomes: on Debian, and on Alpine.
+      _rpc: {
+        uid: 114,
+        group: '_rpc',
+        comment: 'rpcbind, for NFS version 3',
+        home: '/run/rpcbind',
+        shell: NOLOGIN,
+      },
+      rpc: {
+        uid: 115,
+        group: 'rpc',
+        comment: 'rpcbind, for NFS version 3',
+        home: '/run/rpcbind',
         shell: NOLOGIN,
       },
       'libvirt-qemu': {
