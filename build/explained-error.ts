@@ -4,7 +4,7 @@ export interface Explanation {
   what: string;
   /** File, key, address, device or package that the error is about. */
   where?: string | undefined;
-  /** What the reader can do, as a sentence: `Check the spelling in profiles/qvdc.ts.` */
+  /** What the reader can do, as a sentence: `Check the spelling in appliance.ts.` */
   fix?: string | undefined;
   /** The error underneath. */
   cause?: unknown;

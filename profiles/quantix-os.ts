@@ -3,6 +3,7 @@ import { groups, users } from './shared/accounts.ts';
 import * as alpine from './shared/alpine.ts';
 import { cmdline, initramfs, kernel, runlevels } from './shared/boot.ts';
 import * as debian from './shared/debian.ts';
+import { names } from './shared/names.ts';
 
 const PYTHON = 'nothing on the appliance runs Python';
 const NOLOGIN = '/usr/sbin/nologin';
@@ -13,6 +14,7 @@ export default defineProfile({
   title: 'Quantix-OS',
   volumeId: 'QUANTIX-OS',
   labelPrefix: 'QUANTIX',
+  ...names,
   hostname: 'quantix',
   bases: {
     debian: {

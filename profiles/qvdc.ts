@@ -3,6 +3,7 @@ import { groups, users } from './shared/accounts.ts';
 import * as alpine from './shared/alpine.ts';
 import { cmdline, initramfs, kernel, runlevels } from './shared/boot.ts';
 import * as debian from './shared/debian.ts';
+import { names } from './shared/names.ts';
 
 const NOLOGIN = '/usr/sbin/nologin';
 
@@ -26,6 +27,7 @@ export default defineProfile({
   title: 'QvDC',
   volumeId: 'QVDC',
   labelPrefix: 'QVDC',
+  ...names,
   hostname: 'qvdc',
   bases: {
     debian: {

@@ -9,7 +9,6 @@ import { makeAtomically } from '../build/process/atomic-write.ts';
 import { digestOf } from '../build/release/files.ts';
 import { type ProgramRelease, signProgram } from '../build/release/program.ts';
 import type { Signer } from '../build/release/signer.ts';
-import { EXECUTABLE_FILE } from '../build/sea/make.ts';
 import { ImageBuild } from './image-build.ts';
 import type { Output } from './ui/events.ts';
 import { formatBytes } from './ui/format.ts';
@@ -56,7 +55,7 @@ export async function writeAgent(
   // The base's own Node is in its packages, which have to be fetched first.
   if (programs?.runtime.from === 'package') await build.fetch(report);
   const { directory } = await build.make(sea, report);
-  const executable = join(directory, EXECUTABLE_FILE);
+  const executable = join(directory, profile.programPrefix);
   const serial = given ?? Math.floor((now.getTime() - FIRST_MINUTE) / MINUTE);
   const { architecture } = profile;
   const { size: bytes, sha256 } = await digestOf(executable);

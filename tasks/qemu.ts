@@ -74,7 +74,7 @@ export async function runInQemu(
   if (segment !== undefined) {
     output.say(`its second card, ${segment.mac}, is on the network ${network}, as ${name}`);
   }
-  const directory = await makeScratchFolder('quantix-vm-');
+  const directory = await makeScratchFolder('qx-build-vm-');
   try {
     const machine: Machine = {
       architecture,
@@ -120,7 +120,7 @@ export async function chartBoot(
   if (kind !== 'cdrom') {
     throw new BuildError({ what: 'a boot chart is made of an ISO', fix: 'Leave out FORMAT.' });
   }
-  const directory = await makeScratchFolder('quantix-vm-');
+  const directory = await makeScratchFolder('qx-build-vm-');
   try {
     const medium = (await directBoot(directory, file))(CHART_PARAMETER);
     const firmware = ARCHITECTURES[architecture].bios === undefined ? 'uefi' : 'bios';

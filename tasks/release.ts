@@ -173,8 +173,12 @@ async function writeNetbootSet(build: ImageBuild, path: string): Promise<string>
     system: made(plan.squashfs, SQUASHFS_FILE),
     tree: made(plan.verity, VERITY_FILE),
     init: await readFile(join(projectDirectory, 'overlay/netboot/netboot-init')),
+    namespace: profile.namespace,
     title: `${profile.title} ${version}`,
-    parameters: [...kernelParameters({ profile, architecture, buildId }), 'quantix.mode=live'],
+    parameters: [
+      ...kernelParameters({ profile, architecture, buildId }),
+      `${profile.namespace}.mode=live`,
+    ],
     epoch: lock.sourceDateEpoch,
     signal: lockRequest.signal,
   });

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MEDIUM_FILES, parseMediumFiles } from '../../build/disk/medium-files.ts';
+import { parseMediumFiles } from '../../build/disk/medium-files.ts';
 import { messageOf } from '../error.ts';
 import { InstallError } from './error.ts';
+import { PATHS } from './medium.ts';
 
 /** Bytes per read. */
 const PIECE = 1024 * 1024;
@@ -22,10 +23,10 @@ export async function checkMedium(
   signal: AbortSignal,
   onBytes: (done: number, total: number) => void = () => undefined,
 ): Promise<void> {
-  const list = await readFile(join(medium, MEDIUM_FILES), 'utf8').catch((cause: unknown) => {
-    throw damaged(`${MEDIUM_FILES} cannot be read: ${messageOf(cause)}`, medium, cause);
+  const text = await readFile(join(medium, PATHS.list), 'utf8').catch((cause: unknown) => {
+    throw damaged(`${PATHS.list} cannot be read: ${messageOf(cause)}`, medium, cause);
   });
-  const files = parseMediumFiles(list);
+  const files = parseMediumFiles(text, PATHS.list);
   const total = await bytesOf(medium, [...files.keys()]);
   let done = 0;
   const problems: string[] = [];

@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { mediumPaths } from '../../build/disk/medium-paths.ts';
 import { inPieces, readAhead } from '../../build/disk/overlap.ts';
 import { ARCHITECTURE } from '../host/image.ts';
 import { readMounts } from '../host/mounts.ts';
@@ -10,6 +11,9 @@ import type { ImageFacts } from './facts.ts';
 
 /** Mount point of the medium that this system runs from. */
 export const MEDIUM = '/run/quantix/medium';
+
+/** Paths on the medium. */
+export const PATHS = mediumPaths('quantix');
 
 /**
  * Position and content of the primary volume descriptor of ECMA-119 (8.4): its mark, and where its number of blocks is.
@@ -45,7 +49,7 @@ export async function findMedium(root = '/'): Promise<Medium> {
   const device = await deviceOf(root, mount.source);
   const bytes = await imageBytes(device);
   const system = parseOsRelease(await readText(join(root, 'etc/os-release')));
-  const mark = (await readNames(join(root, MEDIUM, 'quantix'))).find((name) =>
+  const mark = (await readNames(join(root, MEDIUM, PATHS.folder))).find((name) =>
     name.startsWith('build-'),
   );
   const [title, product, version] = ['NAME', 'ID', 'VERSION_ID'].map((key) => system.get(key));

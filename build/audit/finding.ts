@@ -27,6 +27,8 @@ export interface AuditOptions {
   busybox?: readonly string[] | undefined;
   /** Busybox applets that init, the initramfs and others call by name. */
   applets?: readonly string[] | undefined;
+  /** Tree paths of directories whose contents exist only at run time, besides those of every system. */
+  mountPoints?: readonly string[] | undefined;
   /** Kind of machine → drivers that the kernel must have for it. */
   drivers?: Readonly<Record<string, readonly string[]>> | undefined;
 }

@@ -85,7 +85,7 @@ class Chunks implements AsyncDisposable {
 
 /**
  * Describes where two disks compressed by zstd(1) (`.raw.zst`) first differ.
- * @returns a clause, such as `byte 1048576 of the disk, in partition QVDC-A`; undefined if one of them is damaged
+ * @returns a clause, such as `byte 1048576 of the disk, in partition HELLO-A`; undefined if one of them is damaged
  * @throws if one of them cannot be read
  */
 export async function describeDiskDifference(

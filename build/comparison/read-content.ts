@@ -8,10 +8,11 @@ import { sliceDevice } from '../disk/block-device.ts';
 import { readBootState } from '../disk/boot-state.ts';
 import { readGpt } from '../disk/gpt.ts';
 import { partitionOf } from '../disk/layout.ts';
+import { isSystemPath } from '../disk/medium-paths.ts';
 import { readLayout } from '../disk/read-layout.ts';
 import { readTrailer } from '../disk/slot-trailer.ts';
 import { BuildError } from '../error.ts';
-import { INITRAMFS_PATH, SYSTEM_PATH } from '../image/grub-model.ts';
+import { INITRAMFS_PATH } from '../image/grub-model.ts';
 import { parseLock } from '../lock/file.ts';
 import { run } from '../process/run.ts';
 import { makeScratchFolder } from '../process/scratch-folder.ts';
@@ -149,7 +150,7 @@ function lockSettings(lock: Lock): Map<string, string> {
 
 /** Converts a qcow2 to a raw file, which can be read at any offset; unused space takes no space on disk. */
 async function readQcow2(file: string, options: ReadOptions): Promise<Content> {
-  const folder = await makeScratchFolder('quantix-diff-');
+  const folder = await makeScratchFolder('qx-build-diff-');
   try {
     const raw = join(folder, 'disk.raw');
     const { signal } = options;
@@ -218,11 +219,11 @@ function deviceOf(range: FileRange, sectorSize: number): BlockDevice {
 async function readIso(file: string, range: FileRange, options: ReadOptions): Promise<Content> {
   const iso = readIso9660(range, file);
   const medium = readMedium(range, iso, isReported);
-  const partOf = (path: string) => {
-    const node = iso.nodes.find((one) => `/${one.path}` === path);
+  const partOf = (is: (path: string) => boolean) => {
+    const node = iso.nodes.find((one) => is(`/${one.path}`));
     return node === undefined ? undefined : range.part(node.offset, node.size);
   };
-  const [system, initramfs] = [partOf(SYSTEM_PATH), partOf(INITRAMFS_PATH)];
+  const [system, initramfs] = [partOf(isSystemPath), partOf((path) => path === INITRAMFS_PATH)];
   const parts = new Map<Part, ReadPart>([['medium', medium]]);
   if (system !== undefined) parts.set('rootfs', await readRootfs(system, isReported, file));
   if (initramfs !== undefined) {

@@ -6,7 +6,7 @@ const OS_RELEASE = 'etc/os-release';
 const HOSTNAME = 'etc/hostname';
 
 /** Settings for the init script of an initramfs; see `initramfsTree`. */
-const INITRAMFS_SETTINGS = 'etc/quantix-initramfs';
+const INITRAMFS_SETTINGS = 'etc/initramfs';
 
 /** Boot menu of a live image. */
 const MENU = 'boot/grub/grub.cfg';
@@ -58,7 +58,7 @@ export function mediumSettings(
     entry = /^menuentry .*--id (\S+)/.exec(line)?.[1] ?? entry;
     const parameters = /^\s*linux\s+\S+(.*)$/.exec(line)?.[1]?.trim();
     if (parameters === undefined) continue;
-    const build = /(?:^| )quantix\.build=(\S+)/;
+    const build = /(?:^| )[a-z][a-z0-9-]*\.build=(\S+)/;
     // Without the build id: it changes with every build and would hide that the other parameters are equal.
     settings.push([`kernel parameters of ${entry}`, parameters.replace(build, '').trim()]);
     const id = build.exec(parameters)?.[1];

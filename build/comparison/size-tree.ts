@@ -1,4 +1,5 @@
-import { INITRAMFS_PATH, SYSTEM_PATH } from '../image/grub-model.ts';
+import { isSystemPath } from '../disk/medium-paths.ts';
+import { INITRAMFS_PATH } from '../image/grub-model.ts';
 import { type Content, type ContentNode, PARTS } from './content.ts';
 
 /** A folder or file and its size. */
@@ -12,8 +13,10 @@ export interface SizeTree {
   parts: SizeTree[];
 }
 
-/** Files of the medium that are also present unpacked, as another part. */
-const PACKED = new Set([SYSTEM_PATH, INITRAMFS_PATH]);
+/** Whether a file of the medium is also present unpacked, as another part. */
+function isPacked(path: string): boolean {
+  return path === INITRAMFS_PATH || isSystemPath(path);
+}
 
 /** Returns the sizes of an image's unpacked parts as a tree, together with those of an earlier image. */
 export function sizeTree(image: Content, before?: Content): SizeTree {
@@ -37,7 +40,7 @@ class Growing {
   add(part: string, { path, type, size, sameAs }: ContentNode, of: 'size' | 'before'): void {
     // A file with several names counts once.
     if (type !== 'file' || sameAs !== '') return;
-    if (part === 'medium' && PACKED.has(`/${path}`)) return;
+    if (part === 'medium' && isPacked(`/${path}`)) return;
     let at: Growing = this;
     at.#bytes[of] += size;
     for (const name of [part, ...path.split('/')]) {

@@ -88,7 +88,14 @@ export type RootfsSettings = Pick<BaseSettings<BaseName>, 'drop' | 'links' | 'ac
 export interface RootfsProfile<Settings extends RootfsSettings = RootfsSettings>
   extends Pick<
     Profile,
-    'name' | 'title' | 'architecture' | 'labelPrefix' | 'hostname' | 'accounts' | 'runlevels'
+    | 'name'
+    | 'title'
+    | 'architecture'
+    | 'labelPrefix'
+    | 'namespace'
+    | 'hostname'
+    | 'accounts'
+    | 'runlevels'
   > {
   /** Result of the base's `settings`. */
   settings: Settings;

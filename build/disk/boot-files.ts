@@ -6,11 +6,11 @@ import type { BiosBoot } from './bios-boot.ts';
 import { type BlockDevice, readBytes } from './block-device.ts';
 import { locateFile } from './fat32.ts';
 
-/**
- * Folder on a medium with the boot files for an installed disk: the files below, and the program that UEFI starts; if
- * that is shim, also the GRUB that shim starts.
+/*
+ * A medium has a folder with the boot files for an installed disk (`mediumPaths`): the files below, and the program that
+ * UEFI starts; if that is shim, also the GRUB that shim starts.
  */
-export const BOOT_FILES_FOLDER = '/quantix/disk';
+
 export const GRUB_CONFIG = 'grub.cfg';
 /** Menu for a GRUB that opens only files signed by the owner, in place of `grub.cfg`, and its signature. */
 export const CHECKED_MENU = 'menu';
@@ -49,7 +49,7 @@ const CHECKED_FILES = [CHECKED_MENU, CHECKED_MENU_SIGNATURE, OWNER_CERTIFICATE];
 
 /**
  * Reads the boot files of an installed disk.
- * @param folder the folder of a mounted medium, or the builder's, with the files of `BOOT_FILES_FOLDER`
+ * @param folder the folder of a mounted medium, or the builder's, with the boot files
  * @param prefix prefix of the file names in that folder; empty on a medium
  * @throws ExplainedError if it lacks GRUB's configuration, does not have exactly one program for UEFI, or has
  *   only some of the files of a checked menu

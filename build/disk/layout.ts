@@ -21,7 +21,7 @@ export interface LaidPartition {
   role: PartitionRole;
   /** Its number in the GPT. */
   number: number;
-  /** Its name in the GPT, which is also the label of its file system: `QUANTIX-CFG`. */
+  /** Its name in the GPT, which is also the label of its file system: `HELLO-CFG`. */
   name: string;
   /** Its type, a GUID in lower case (UEFI 2.10, 5.3.3). */
   type: string;

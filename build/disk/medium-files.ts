@@ -1,10 +1,9 @@
 import { ExplainedError } from '../explained-error.ts';
 
 /**
- * Path on a medium of the list of its files, in the format of sha256sum(1), for `sha256sum -c` in the medium's root. It
- * lists all files but itself and GRUB's image for BIOS, which is patched while the medium is written.
+ * The list of a medium's files, in the format of sha256sum(1), for `sha256sum -c` in the medium's root. It lists all files
+ * but itself and GRUB's image for BIOS, which is patched while the medium is written.
  */
-export const MEDIUM_FILES = '/quantix/SHA256SUMS';
 
 /** Absolute path on the medium → SHA-256, hex. */
 export type FileHashes = ReadonlyMap<string, string>;
@@ -18,30 +17,34 @@ export function formatMediumFiles(files: FileHashes): string {
     .map(([path, sha256]) => {
       const line = `${sha256}  ${path.replace(/^\//, '')}`;
       if (path.startsWith('/') && LINE.test(line)) return `${line}\n`;
-      throw new ExplainedError({ what: `${path} cannot be listed`, where: MEDIUM_FILES });
+      throw new ExplainedError({ what: `${path} cannot be listed among a medium's files` });
     })
     .join('');
 }
 
-/** Parses the list. @throws ExplainedError if it is empty, truncated, or has a malformed line */
-export function parseMediumFiles(text: string): FileHashes {
+/**
+ * Parses the list.
+ * @param where its path, for errors
+ * @throws ExplainedError if it is empty, truncated, or has a malformed line
+ */
+export function parseMediumFiles(text: string, where: string): FileHashes {
   const files = new Map<string, string>();
   const lines = text.split('\n');
-  if (lines.pop() !== '' || lines.length === 0) throw damaged('its end is missing');
+  if (lines.pop() !== '' || lines.length === 0) throw damaged('its end is missing', where);
   for (const [at, line] of lines.entries()) {
     const [, sha256, path] = LINE.exec(line) ?? [];
     if (sha256 === undefined || path === undefined || files.has(`/${path}`)) {
-      throw damaged(`line ${at + 1} is not a checksum line`);
+      throw damaged(`line ${at + 1} is not a checksum line`, where);
     }
     files.set(`/${path}`, sha256);
   }
   return files;
 }
 
-function damaged(why: string): ExplainedError {
+function damaged(why: string, where: string): ExplainedError {
   return new ExplainedError({
     what: `the list of the medium's files is damaged: ${why}`,
-    where: MEDIUM_FILES,
+    where,
     fix: 'Write the medium anew, or use another one.',
   });
 }

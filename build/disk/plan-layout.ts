@@ -32,7 +32,7 @@ export interface LayoutRequest {
   /** Size of the disk in bytes. */
   bytes: number;
   sectorSize: number;
-  /** Prefix of partition names: `QUANTIX`. */
+  /** Prefix of partition names: `HELLO`. */
   labelPrefix: string;
   /** Size of the image in bytes. */
   imageBytes: number;

@@ -10,7 +10,7 @@ export const TRAILER_BYTES = 1024 * 1024;
 const MOST_RELEASE_BYTES = 512 * 1024;
 
 const trailerSchema = z.strictObject({
-  /** Name of the product's profile: `quantix-os`. */
+  /** Name of the product's profile: `hello`. */
   product: z.string().min(1).max(64),
   /** Version of the image: `0.1.0`. */
   version: z.string().min(1).max(128),

@@ -13,6 +13,7 @@ import {
   SIGNED_GRUB_FOLDER,
 } from '../disk/boot-files.ts';
 import { PARTITION_NUMBERS } from '../disk/layout.ts';
+import { markerPath } from '../disk/medium-paths.ts';
 import { BuildError, must } from '../error.ts';
 import { run } from '../process/run.ts';
 import { findSettings } from '../profile/profile.ts';
@@ -82,6 +83,7 @@ function readBootLoader(facts: ImageFacts & { buildId: string }) {
     'is signed': hasSignedPrograms(facts),
     ...ownerInput(facts),
     architecture: ARCHITECTURES[profile.architecture],
+    namespace: profile.namespace,
     'build id': facts.buildId,
     epoch: lock.sourceDateEpoch,
     tool: pickToolVersions(facts, 'grub-mkimage', 'mformat'),
@@ -93,14 +95,21 @@ async function makeFromPackages(
   inputs: BootLoaderInputs,
   { opened, owner, signal }: ImageWork,
 ): Promise<void> {
-  const { skeleton, package: packages, architecture, 'build id': buildId, epoch } = inputs;
+  const {
+    skeleton,
+    package: packages,
+    architecture,
+    namespace,
+    'build id': buildId,
+    epoch,
+  } = inputs;
   using reader = new ContentReader();
   const grub = new Tree(reader);
   const shipped = opened(Object.values(packages)).flatMap(({ entries }) => entries);
   for (const entry of [...skeleton, ...shipped]) grub.add(entry);
   const isSigned = inputs['is signed'];
   const key = inputs.owner === undefined ? undefined : must(owner, 'key of the owner');
-  const request = { architecture, grub, isSigned, owner: key, buildId, epoch, signal };
+  const request = { architecture, grub, isSigned, owner: key, namespace, buildId, epoch, signal };
   await makeBootLoader(directory, request);
 }
 
@@ -113,6 +122,8 @@ export interface BootLoaderRequest {
   isSigned: boolean;
   /** Key that signs UEFI's boot files; not allowed together with `isSigned`. */
   owner?: OwnerKey | undefined;
+  /** `namespace` of the profile. */
+  namespace: string;
   buildId: string;
   epoch: number;
   signal?: AbortSignal | undefined;
@@ -125,23 +136,25 @@ export interface BootLoaderRequest {
  */
 export async function makeBootLoader(
   directory: string,
-  { architecture, grub, isSigned, owner, buildId, epoch, signal }: BootLoaderRequest,
+  { architecture, grub, isSigned, owner, namespace, buildId, epoch, signal }: BootLoaderRequest,
 ): Promise<void> {
   const { uefi, bios } = architecture;
   const signed = isSigned && signedPrograms(grub, architecture);
   const config = join(directory, 'early.cfg');
-  await writeFile(config, earlyConfig(buildId));
+  const marker = markerPath(namespace, buildId);
+  await writeFile(config, earlyConfig(marker));
   const disk = (name: string) => join(directory, `${OF_DISK}${name}`);
-  await writeFile(disk(GRUB_CONFIG), diskConfig());
+  const menu = diskConfig(namespace);
+  await writeFile(disk(GRUB_CONFIG), menu);
   const loader = join(directory, uefi.loader);
   await Promise.all([
     signed
-      ? writeSigned(directory, signed, buildId)
+      ? writeSigned(directory, signed, marker)
       : inModules({ grub, directory, platform: uefi.grub, signal }, async (make) => {
           const video = [...CORE_MODULES, ...uefi.video];
           const modules = [...DISK_MODULES, ...uefi.video];
           if (owner !== undefined) {
-            const own = await writeOwn(directory, owner, buildId);
+            const own = await writeOwn(directory, owner, { marker, menu });
             const ofMedium = ['--prefix', '/boot/grub', ...own.ofMedium];
             await make(uefi.grub, loader, [...ofMedium, ...CHECKING_MODULES, ...video]);
             const ofDisk = ['--prefix', GRUB_FOLDER, ...own.ofDisk];
@@ -215,13 +228,13 @@ function signedPrograms(grub: Tree, { uefi }: Architecture): Record<string, Buff
 async function writeSigned(
   directory: string,
   programs: Readonly<Record<string, Buffer>>,
-  buildId: string,
+  marker: string,
 ): Promise<void> {
   for (const [name, bytes] of Object.entries(programs)) {
     await writeFile(join(directory, name), bytes);
     await writeFile(join(directory, `${OF_DISK}${name}`), bytes);
   }
-  await writeFile(join(directory, SIGNED_CONFIG), signedConfig(buildId));
+  await writeFile(join(directory, SIGNED_CONFIG), signedConfig(marker));
 }
 
 /**
@@ -233,7 +246,7 @@ async function writeSigned(
 async function writeOwn(
   directory: string,
   owner: OwnerKey,
-  buildId: string,
+  configs: { marker: string; menu: string },
 ): Promise<{ ofMedium: string[]; ofDisk: string[] }> {
   const write = async (name: string, content: string | Buffer) => {
     const file = join(directory, name);
@@ -246,12 +259,12 @@ async function writeOwn(
   const key = await write('owner.gpg', publicKeyPacket(owner));
   // With Secure Boot, GRUB otherwise loads nothing that shim has not accepted, and there is no shim.
   const checks = ['--pubkey', key, '--disable-shim-lock'];
-  const menu = Buffer.from(checkedConfig(diskConfig()));
+  const menu = Buffer.from(checkedConfig(configs.menu));
   await write(`${OF_DISK}${CHECKED_MENU}`, menu);
   await write(`${OF_DISK}${CHECKED_MENU_SIGNATURE}`, await signFile(owner, menu));
   await write(`${OF_DISK}${OWNER_CERTIFICATE}`, owner.certificate);
   const first = {
-    medium: await write('checked.cfg', `${LOCKED_CONFIG}${earlyConfig(buildId)}`),
+    medium: await write('checked.cfg', `${LOCKED_CONFIG}${earlyConfig(configs.marker)}`),
     disk: await write('locked.cfg', `${LOCKED_CONFIG}${menuOf(CHECKED_MENU)}`),
   };
   return {

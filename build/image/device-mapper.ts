@@ -16,7 +16,7 @@ const [HEADER, NAME_AT, TARGET] = [312, 48, 40];
 const SECTOR = 512;
 
 /** Name of the device; as the first one it is /dev/dm-0. */
-const DEVICE = 'quantix-system';
+const DEVICE = 'system';
 
 /** Loop devices on which `init` puts the system and its hash tree: /dev/loop1 and /dev/loop2; loop0 is the medium. */
 const [DATA, TREE] = ['7:1', '7:2'];

@@ -25,7 +25,7 @@ export interface DiskImageRequest {
   iso: string;
   /** Fields of the slot's trailer besides the image size. */
   trailer: Omit<SlotTrailer, 'imageBytes'>;
-  /** Prefix of partition names: `QUANTIX`. */
+  /** Prefix of partition names: `HELLO`. */
   labelPrefix: string;
   /** Output folder of `makeBootLoader`. */
   bootLoader: string;
@@ -76,7 +76,7 @@ function layOut(
   const layout = planLayout({
     ...{ bytes: bytes ?? AMPLE_BYTES, sectorSize, labelPrefix, imageBytes, slotBytes },
     ...{ data: DATA_BYTES, bios: bios !== undefined },
-    newGuid: deriveGuids(`quantix disk image ${trailer.buildId}`),
+    newGuid: deriveGuids(`disk image ${trailer.buildId}`),
   });
   if (bytes !== undefined) return layout;
   const used = layout.partitions.map((partition) => partition.offset + partition.bytes);

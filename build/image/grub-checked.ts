@@ -27,7 +27,7 @@ export function checkedConfig(config: string): string {
     .replace(/^load_env /gm, 'load_env --skip-sig ');
 }
 
-/** Removes the entries that open a shell on the console. */
+/** Removes the entry that opens a shell on the console; see `grub-model.ts`. */
 export function withoutShell<Entry extends BootEntry>(entries: readonly Entry[]): Entry[] {
-  return entries.filter(({ cmdline }) => !cmdline.includes('quantix.debug'));
+  return entries.filter(({ id }) => id !== 'debug');
 }

@@ -25,19 +25,15 @@ export const CORE_MODULES = [
   'test',
 ] as const;
 
-/** Path on the medium of a file that no other system has; GRUB and the initramfs find the medium by it. */
-export function markerPath(buildId: string): string {
-  return `/quantix/build-${buildId}`;
-}
-
 /**
  * Returns the configuration embedded in the core images: it finds the medium by its marker and reads the menu there.
  * The disk that the firmware loaded GRUB from is tried first: the marker is not secret, and another disk may have it.
+ * @param marker its path; see `markerPath`
  */
-export function earlyConfig(buildId: string): string {
+export function earlyConfig(marker: string): string {
   return [
     'regexp --set=1:disk "^([^,]*)" "$root"',
-    `search --no-floppy --file --set=root --hint="$disk," ${markerPath(buildId)}`,
+    `search --no-floppy --file --set=root --hint="$disk," ${marker}`,
     'set prefix=($root)/boot/grub',
     '',
   ].join('\n');
@@ -48,8 +44,8 @@ export function earlyConfig(buildId: string): string {
  * GRUB reads it from the file system that the firmware loaded it from; on a CD, that is the CD's and not that of the
  * EFI system partition in it.
  */
-export function signedConfig(buildId: string): string {
-  return `${earlyConfig(buildId)}source $prefix/grub.cfg\n`;
+export function signedConfig(marker: string): string {
+  return `${earlyConfig(marker)}source $prefix/grub.cfg\n`;
 }
 
 /** Shows the menu on the screen and, if there is one, on the first serial port. */

@@ -12,18 +12,18 @@ export const SLOT_CONFIG_PATH = '/boot/grub/slot.cfg';
 const { a, b, configuration, data } = PARTITION_NUMBERS;
 
 /**
- * Returns the `grub.cfg` of an installed disk. It is the same for all products and versions, because updates do not
- * change it. Three variables, `good`, `try` and `left`, decide which slot is booted: the slot on trial while it has
- * boots left (the decremented count is saved before each boot), else the good slot; if that slot has nothing to boot,
- * the other. Then each existing slot adds its entries to the menu: the slot's `slot.cfg` is sourced twice, with
+ * Returns the `grub.cfg` of an installed disk. It is the same for all versions, because updates do not change it. Three
+ * variables, `good`, `try` and `left`, decide which slot is booted: the slot on trial while it has boots left (the
+ * decremented count is saved before each boot), else the good slot; if that slot has nothing to boot, the other. Then each existing slot adds its entries to the menu: the slot's `slot.cfg` is sourced twice, with
  * - `root`: the slot's partition in GRUB's notation,
  * - `slot`: `a` or `b`, and `slot_name`, the same in upper case,
  * - `slot_entries`: `first` for the default entry, `more` for the others,
- * - `slot_parameters`: kernel parameters for this disk, including `quantix.trial` if this boot is a counted trial.
+ * - `slot_parameters`: kernel parameters for this disk, including `NAMESPACE.trial` if this boot is a counted trial.
  *
  * Partitions are addressed by number and never searched for: another disk, or a guest's, may have the same files.
+ * @param namespace first part of the names of the appliance's own kernel parameters
  */
-export function diskConfig(): string {
+export function diskConfig(namespace: string): string {
   return `${DISK_CONFIG_HEAD}${TERMINALS.join('\n')}
 regexp --set=1:disk "^([^,]*)" "$root"
 set efi="$root"
@@ -58,12 +58,12 @@ if [ "$chosen" = b -a "$has_b" != yes ]; then set chosen=a; fi
 
 set of_disk=
 if probe --set=uuid --part-uuid "($disk,gpt${configuration})"; then
-  set of_disk="quantix.config=PARTUUID=$uuid"
+  set of_disk="${namespace}.config=PARTUUID=$uuid"
 fi
 if probe --set=uuid --part-uuid "($disk,gpt${data})"; then
-  set of_disk="$of_disk quantix.data=PARTUUID=$uuid"
+  set of_disk="$of_disk ${namespace}.data=PARTUUID=$uuid"
 fi
-${offer('a', a)}${offer('b', b)}for slot_entries in first more; do
+${offer('a', a, namespace)}${offer('b', b, namespace)}for slot_entries in first more; do
   if [ "$chosen" = a ]; then offer_a; offer_b; else offer_b; offer_a; fi
 done
 set root="$efi"
@@ -86,21 +86,21 @@ menuentry 'Power off' --id poweroff {
 }
 
 /** Returns a function of GRUB's shell that lets a slot add its entries to the menu, if it has something to boot. */
-function offer(slot: Slot, partition: number): string {
+function offer(slot: Slot, partition: number, namespace: string): string {
   return `function offer_${slot} {
   if [ "$has_${slot}" != yes ]; then return; fi
   set slot=${slot}
   set slot_name=${slot.toUpperCase()}
   set root="$disk,gpt${partition}"
   probe --set=uuid --part-uuid "($root)"
-  set slot_parameters="quantix.slot=${slot} quantix.medium=PARTUUID=$uuid $of_disk"
-  if [ "$on_trial" = ${slot} ]; then set slot_parameters="$slot_parameters quantix.trial"; fi
+  set slot_parameters="${namespace}.slot=${slot} ${namespace}.medium=PARTUUID=$uuid $of_disk"
+  if [ "$on_trial" = ${slot} ]; then set slot_parameters="$slot_parameters ${namespace}.trial"; fi
   source ${SLOT_CONFIG_PATH}
 }
 `;
 }
 
-const DISK_CONFIG_HEAD = `# The same for all products and versions: what belongs to a version is in ${SLOT_CONFIG_PATH} of its slot.
+const DISK_CONFIG_HEAD = `# The same for all versions: what belongs to a version is in ${SLOT_CONFIG_PATH} of its slot.
 `;
 
 /** Returns the `slot.cfg` of a medium: its entries in the menu of an installed disk; see `diskConfig`. */

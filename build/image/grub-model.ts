@@ -24,6 +24,8 @@ export interface BootEntry {
 export interface BootMenuRequest {
   title: string;
   version: string;
+  /** First part of the names of the appliance's own kernel parameters. */
+  namespace: string;
   /** Kernel flavour; for `virt`, the titles mention what it is for. */
   flavour: Flavour;
   /** Kernel parameters of every entry. */
@@ -36,9 +38,6 @@ export const INITRAMFS_PATH = '/boot/initramfs';
 /** Path on the medium of GRUB for BIOS. */
 export const BIOS_IMAGE_PATH = '/boot/grub/bios.img';
 
-/** Path on the medium of the root filesystem. */
-export const SYSTEM_PATH = '/quantix/system.squashfs';
-
 /** A menu entry of an installed disk; the slot's name is inserted between title and remark. */
 export type SlotEntry = BootEntry & { remark: string };
 
@@ -49,12 +48,16 @@ export interface SlotMenu {
   more: readonly SlotEntry[];
 }
 
-function nameOf({ title, version, flavour }: Omit<BootMenuRequest, 'cmdline'>): string {
+function nameOf({
+  title,
+  version,
+  flavour,
+}: Pick<BootMenuRequest, 'title' | 'version' | 'flavour'>): string {
   return `${title} ${version}${flavour === 'virt' ? ' for virtual machines with virtio' : ''}`;
 }
 
 /** Plans the entries of an image in the menu of a disk that it is installed on. */
-export function slotMenu({ cmdline, ...named }: BootMenuRequest): SlotMenu {
+export function slotMenu({ cmdline, namespace, ...named }: BootMenuRequest): SlotMenu {
   const entry = (id: string, remark: string, more: readonly string[]): SlotEntry => ({
     ...{ id, title: nameOf(named), remark, kernel: KERNEL_PATH, initramfs: INITRAMFS_PATH },
     cmdline: [...cmdline, ...more],
@@ -63,13 +66,16 @@ export function slotMenu({ cmdline, ...named }: BootMenuRequest): SlotMenu {
     first: entry('', '', []),
     more: [
       entry('safe', '(safe graphics)', ['nomodeset']),
-      entry('debug', '(verbose, with a shell if the boot fails)', ['loglevel=7', 'quantix.debug']),
+      entry('debug', '(verbose, with a shell if the boot fails)', [
+        'loglevel=7',
+        `${namespace}.debug`,
+      ]),
     ],
   };
 }
 
 /** Plans the boot menu of a live image. */
-export function liveBootMenu({ cmdline, ...named }: BootMenuRequest): BootMenu {
+export function liveBootMenu({ cmdline, namespace, ...named }: BootMenuRequest): BootMenu {
   const started = (
     mode: 'live' | 'install',
     id: string,
@@ -77,7 +83,7 @@ export function liveBootMenu({ cmdline, ...named }: BootMenuRequest): BootMenu {
     more: readonly string[],
   ): BootEntry => ({
     ...{ id, title: name, kernel: KERNEL_PATH, initramfs: INITRAMFS_PATH },
-    cmdline: [...cmdline, `quantix.mode=${mode}`, ...more],
+    cmdline: [...cmdline, `${namespace}.mode=${mode}`, ...more],
   });
   const entry = started.bind(undefined, 'live');
   const name = nameOf(named);
@@ -86,12 +92,14 @@ export function liveBootMenu({ cmdline, ...named }: BootMenuRequest): BootMenu {
     entries: [
       entry('live', name, []),
       // No data disk is mounted, because it may be the disk that is installed to.
-      started('install', 'install', `Install ${name} on a disk`, ['quantix.data=none']),
-      entry('toram', `${name} (copied to memory; the medium can be removed)`, ['quantix.toram']),
+      started('install', 'install', `Install ${name} on a disk`, [`${namespace}.data=none`]),
+      entry('toram', `${name} (copied to memory; the medium can be removed)`, [
+        `${namespace}.toram`,
+      ]),
       entry('safe', `${name} (safe graphics)`, ['nomodeset']),
       entry('debug', `${name} (verbose, with a shell if the boot fails)`, [
         'loglevel=7',
-        'quantix.debug',
+        `${namespace}.debug`,
       ]),
     ],
   };

@@ -60,6 +60,8 @@ function readInitramfs({ profile, lock, base, flavour, initramfsOverlay }: Image
     flavour,
     machine: ARCHITECTURES[profile.architecture].elf,
     product: profile.labelPrefix,
+    namespace: profile.namespace,
+    programPrefix: profile.programPrefix,
     memory: profile.memory,
     epoch: lock.sourceDateEpoch,
   };
@@ -135,6 +137,9 @@ export interface InitramfsRequest {
   flavour: Flavour;
   /** Prefix of the appliance's partition labels. */
   product: string;
+  /** These two are keys of the profile. */
+  namespace: string;
+  programPrefix: string;
   /** MiB of memory that a machine needs. */
   memory: number;
   reader: ContentReader;
@@ -150,7 +155,7 @@ const DIRECTORIES = ['bin', 'dev', 'etc', 'proc', 'run', 'sys', 'tmp'];
  * @throws BuildError if a module is unknown, or busybox is missing
  */
 export function initramfsTree(source: Tree, request: InitramfsRequest): Tree {
-  const { overlay, modules, drivers, flavour, product, memory, reader } = request;
+  const { overlay, modules, drivers, reader } = request;
   const tree = new Tree(reader);
   for (const path of DIRECTORIES) tree.add({ ...owned(path), type: 'directory', mode: 0o755 });
   tree.add({ ...owned('dev/console'), type: 'character', mode: 0o600, major: 5, minor: 1 });
@@ -164,17 +169,29 @@ export function initramfsTree(source: Tree, request: InitramfsRequest): Tree {
   const wanted = findClosure(index, [...modules, ...drivers]);
   for (const path of wanted) tree.add(moduleEntry(source, `lib/modules/${release}/${path}`));
   for (const entry of moduleIndexFiles(index.only(wanted))) tree.add(entry);
-  const settings = Buffer.from(
-    `PRODUCT=${product}\nFLAVOUR=${flavour}\nMEMORY=${memory}\nMODULES="${listInOrder(index, modules).join(' ')}"\n`,
-  );
+  const settings = Buffer.from(formatSettings(request, listInOrder(index, modules)));
   tree.add({
-    ...owned('etc/quantix-initramfs'),
+    ...owned('etc/initramfs'),
     type: 'file',
     mode: 0o644,
     size: settings.length,
     content: { in: 'memory', bytes: settings },
   });
   return tree;
+}
+
+/** Formats the settings that `init` reads: a shell script of assignments. */
+function formatSettings(request: InitramfsRequest, modules: readonly string[]): string {
+  const { product, namespace, programPrefix, flavour, memory } = request;
+  return [
+    `PRODUCT=${product}`,
+    `NAMESPACE=${namespace}`,
+    `PROGRAM_PREFIX=${programPrefix}`,
+    `FLAVOUR=${flavour}`,
+    `MEMORY=${memory}`,
+    `MODULES="${modules.join(' ')}"`,
+    '',
+  ].join('\n');
 }
 
 /**

@@ -4,13 +4,13 @@ import { ARCHITECTURES, type Architecture } from '../architecture.ts';
 import {
   BIOS_BOOT,
   BIOS_CORE,
-  BOOT_FILES_FOLDER,
   CHECKED_MENU,
   CHECKED_MENU_SIGNATURE,
   GRUB_CONFIG,
   OWNER_CERTIFICATE,
 } from '../disk/boot-files.ts';
-import { formatMediumFiles, MEDIUM_FILES } from '../disk/medium-files.ts';
+import { formatMediumFiles } from '../disk/medium-files.ts';
+import { markerPath, mediumPaths } from '../disk/medium-paths.ts';
 import { BuildError, must } from '../error.ts';
 import { makeAtomically } from '../process/atomic-write.ts';
 import { hashFile } from '../process/hash-file.ts';
@@ -31,7 +31,7 @@ import {
 } from './facts.ts';
 import { convertTo, FORMATS } from './format.ts';
 import { checkedConfig, withoutShell } from './grub-checked.ts';
-import { markerPath, menuConfig } from './grub-config.ts';
+import { menuConfig } from './grub-config.ts';
 import { SLOT_CONFIG_PATH, slotConfig } from './grub-disk.ts';
 import {
   BIOS_IMAGE_PATH,
@@ -39,7 +39,6 @@ import {
   INITRAMFS_PATH,
   KERNEL_PATH,
   liveBootMenu,
-  SYSTEM_PATH,
   slotMenu,
 } from './grub-model.ts';
 import { INITRAMFS_FILE, KERNEL_FILE } from './initramfs.ts';
@@ -79,7 +78,7 @@ type IsoInputs = ReturnType<typeof readIso>;
 
 function readIso(facts: IsoFacts) {
   const { profile, squashfs, initramfs, verity, bootLoader } = facts;
-  const { title, volumeId, cmdline } = profile;
+  const { title, volumeId, namespace, cmdline } = profile;
   const format = FORMATS[facts.format];
   const { name, labelPrefix } = profile;
   return {
@@ -88,7 +87,7 @@ function readIso(facts: IsoFacts) {
     verity,
     bootLoader,
     'build id': facts.buildId,
-    profile: { title, volumeId, cmdline },
+    profile: { title, volumeId, namespace, cmdline },
     architecture: ARCHITECTURES[profile.architecture],
     'is signed': hasSignedPrograms(facts),
     ...ownerInput(facts),
@@ -134,15 +133,16 @@ async function makeIso(
       ? await signChecked(texts, must(owner, 'key of the owner'), {
           files: plain,
           hashes: plainHashes,
-          buildId: inputs['build id'],
+          marker: markerPath(inputs.profile.namespace, inputs['build id']),
         })
       : {};
     const listed = { ...plain, ...signed };
     const listedHashes = { ...plainHashes, ...(await hashAll(signed, signal)) };
-    const list = join(texts, basename(MEDIUM_FILES));
+    const paths = mediumPaths(inputs.profile.namespace);
+    const list = join(texts, basename(paths.list));
     await writeFile(list, formatMediumFiles(new Map(Object.entries(listedHashes))));
-    const files = { ...listed, [MEDIUM_FILES]: list };
-    const hashes = { ...listedHashes, ...(await hashAll({ [MEDIUM_FILES]: list }, signal)) };
+    const files = { ...listed, [paths.list]: list };
+    const hashes = { ...listedHashes, ...(await hashAll({ [paths.list]: list }, signal)) };
     const { volumeId } = inputs.profile;
     const { architecture } = inputs;
     const bootLoader = made(inputs.bootLoader);
@@ -196,6 +196,7 @@ function mediumFiles(inputs: IsoInputs): Record<string, { step: Step; name: stri
   const { isSigned, isOwned } = bootsBy(inputs);
   const { uefi, bios } = architecture;
   const file = (name: string) => ({ step: bootLoader, name });
+  const paths = mediumPaths(inputs.profile.namespace);
   const ofDisk = [
     GRUB_CONFIG,
     ...(isOwned ? [CHECKED_MENU, CHECKED_MENU_SIGNATURE, OWNER_CERTIFICATE] : []),
@@ -206,15 +207,15 @@ function mediumFiles(inputs: IsoInputs): Record<string, { step: Step; name: stri
     ...ofDisk.map((name) => [name, OF_DISK + name]),
     // Signed programs are the same for disk and medium; xorriso stores a host file once, whatever the number of paths.
     ...loaders.map((name) => [name, isSigned ? name : OF_DISK + name]),
-  ].map(([name = '', source = '']) => [`${BOOT_FILES_FOLDER}/${name}`, file(source)] as const);
+  ].map(([name = '', source = '']) => [`${paths.bootFiles}/${name}`, file(source)] as const);
   const medium = Object.entries(uefiFiles(architecture, { isSigned, isOwned }));
   return {
     ...Object.fromEntries(disk),
     ...Object.fromEntries(medium.map(([path, name]) => [path, file(name)])),
     [KERNEL_PATH]: { step: initramfs, name: KERNEL_FILE },
     [INITRAMFS_PATH]: { step: verity, name: INITRAMFS_FILE },
-    [SYSTEM_PATH]: { step: squashfs, name: SQUASHFS_FILE },
-    '/quantix/system.verity': { step: verity, name: VERITY_FILE },
+    [paths.system]: { step: squashfs, name: SQUASHFS_FILE },
+    [paths.verity]: { step: verity, name: VERITY_FILE },
   };
 }
 
@@ -232,7 +233,7 @@ function bootsBy({ 'is signed': isSigned, owner }: IsoInputs) {
 async function signChecked(
   directory: string,
   owner: OwnerKey,
-  plain: PlainFiles & { buildId: string },
+  plain: PlainFiles & { marker: string },
 ): Promise<Record<string, string>> {
   const signed: Record<string, string> = {};
   const write = async (path: string, content: Buffer) => {
@@ -245,7 +246,7 @@ async function signChecked(
   const kernel = await signProgram(await readAsMade(KERNEL_PATH, plain), owner, KERNEL_PATH);
   await write(KERNEL_PATH, kernel);
   await writeSignature(KERNEL_PATH, kernel);
-  const configs = [MENU_PATH, SLOT_CONFIG_PATH, markerPath(plain.buildId)];
+  const configs = [MENU_PATH, SLOT_CONFIG_PATH, plain.marker];
   for (const path of [INITRAMFS_PATH, ...configs]) {
     await writeSignature(path, await readAsMade(path, plain));
   }
@@ -291,23 +292,24 @@ export function kernelParameters({
   architecture,
   buildId,
 }: {
-  profile: { cmdline: readonly string[] };
+  profile: { namespace: string; cmdline: readonly string[] };
   architecture: Architecture;
   buildId: string;
 }): string[] {
   const consoles = ['console=tty0', `console=${architecture.serial},115200`];
-  return [...consoles, ...profile.cmdline, `quantix.build=${buildId}`];
+  return [...consoles, ...profile.cmdline, `${profile.namespace}.build=${buildId}`];
 }
 
 async function writeTexts(directory: string, inputs: IsoInputs): Promise<Record<string, string>> {
   const { profile, architecture, flavour, version, 'build id': buildId } = inputs;
   const cmdline = kernelParameters({ profile, architecture, buildId });
-  const request = { title: profile.title, version, flavour, cmdline };
+  const { title, namespace } = profile;
+  const request = { title, namespace, version, flavour, cmdline };
   const { menu, slot } = grubConfigs(request, bootsBy(inputs).isOwned);
   const texts: Record<string, string> = {
     [MENU_PATH]: menu,
     [SLOT_CONFIG_PATH]: slot,
-    [markerPath(buildId)]: `${profile.title} ${version} ${buildId}\n`,
+    [markerPath(namespace, buildId)]: `${title} ${version} ${buildId}\n`,
   };
   const written: Record<string, string> = {};
   for (const [path, text] of Object.entries(texts)) {

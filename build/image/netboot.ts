@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { mediumPaths } from '../disk/medium-paths.ts';
 import { BuildError } from '../error.ts';
 import { makeAtomically } from '../process/atomic-write.ts';
 import { type WrittenFile, writeStream } from '../process/write-stream.ts';
@@ -15,6 +16,8 @@ export interface NetbootSet {
   tree: string;
   /** `/netboot-init`, which finds the system within the initramfs. */
   init: Buffer;
+  /** `namespace` of the profile. */
+  namespace: string;
   /** Name shown to people. */
   title: string;
   /** Kernel parameters. */
@@ -51,14 +54,15 @@ async function* fileMember(path: string, file: string, epoch: number): AsyncGene
   yield tarPadding(size);
 }
 
-async function* mediumMember({ system, tree, init, epoch, signal }: NetbootSet) {
+async function* mediumMember({ system, tree, init, namespace, epoch, signal }: NetbootSet) {
   const content = async (file: string) => ({ file, size: (await stat(file)).size });
+  const paths = mediumPaths(namespace);
   const members: CpioMember[] = [
     { path: 'netboot-init', mode: 0o755, content: init },
     { path: 'medium', mode: 0o755 },
-    { path: 'medium/quantix', mode: 0o755 },
-    { path: 'medium/quantix/system.squashfs', mode: 0o644, content: await content(system) },
-    { path: 'medium/quantix/system.verity', mode: 0o644, content: await content(tree) },
+    { path: `medium${paths.folder}`, mode: 0o755 },
+    { path: `medium${paths.system}`, mode: 0o644, content: await content(system) },
+    { path: `medium${paths.verity}`, mode: 0o644, content: await content(tree) },
   ];
   const size = cpioSize(members);
   yield tarHeader('medium.cpio', { size, epoch });

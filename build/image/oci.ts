@@ -11,7 +11,7 @@ const LEVEL = 6;
 
 /** Metadata of an image. */
 export interface OciImage {
-  /** `quantix-os`. */
+  /** `hello`. */
   name: string;
   /** Name shown to people. */
   title: string;

@@ -6,9 +6,9 @@ import { SIZE_DIGITS, TAR_END, tarHeader, tarMember, tarPadding } from './tar-me
 
 /** The virtual machine that an import creates. */
 export interface VirtualMachine {
-  /** Name of the machine, and prefix of the files in the archive: `quantix-os-0.1.0`. */
+  /** Name of the machine, and prefix of the files in the archive: `hello-0.1.0`. */
   name: string;
-  /** Name shown to people: `Quantix-OS`. */
+  /** Name shown to people: `Hello`. */
   title: string;
   version: string;
   processors: number;

@@ -163,7 +163,7 @@ export async function prepareImage(wanted: string, options: ImageOptions): Promi
     releaseKeys: await releaseKeys(options),
     owner: options.owner,
     initramfsOverlay: overlay('initramfs'),
-    programs: node && readPrograms(projectDirectory, node),
+    programs: node && readPrograms(projectDirectory, node, profile.programPrefix),
     installed,
     toolVersions,
   };

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { ARCHITECTURES } from '../architecture.ts';
 import type { AuditOptions } from '../audit/finding.ts';
+import { mountPoint } from '../base/system/skeleton.ts';
 import { BASES } from '../bases.ts';
 import type { RootfsProfile } from '../contract/base.ts';
 import { moduleIndexFiles } from '../kmod/index-files.ts';
@@ -8,7 +9,6 @@ import { keepModules } from '../kmod/keep-modules.ts';
 import { kernelRelease } from '../kmod/release.ts';
 import { listDrivers } from '../profile/profile.ts';
 import { programEntries } from '../sea/entries.ts';
-import { EXECUTABLE_FILE } from '../sea/make.ts';
 import { Code } from '../step/code.ts';
 import type { Step } from '../step/step.ts';
 import type { ContentReader } from '../tree/content.ts';
@@ -27,11 +27,11 @@ export type RootfsInputs = ReturnType<typeof readRootfs>;
 
 export function readRootfs({ profile, lock, base, ...facts }: RootfsFacts) {
   const { name, title, architecture, labelPrefix, hostname, accounts, runlevels } = profile;
-  const { programs, setuid } = profile;
+  const { namespace, programPrefix, programs, setuid } = profile;
   return {
     profile: {
       ...{ name, title, architecture, labelPrefix, hostname, accounts, runlevels },
-      ...{ programs, setuid },
+      ...{ namespace, programPrefix, programs, setuid },
     },
     settings: { ...base.settings(profile) },
     base: new Code(base, base.module),
@@ -45,7 +45,7 @@ export function readRootfs({ profile, lock, base, ...facts }: RootfsFacts) {
     /** In the lock's order. */
     package: packageContents(listPackages(lock, facts.flavour)),
     /** In the profile's order; a later one wins. */
-    overlay: overlayEntries([...facts.overlays, releaseKeyOverlay(facts.releaseKeys)]),
+    overlay: overlayEntries([...facts.overlays, releaseKeyOverlay(facts.releaseKeys, namespace)]),
     sea: facts.sea,
     /** Tree paths of busybox, for the audit. */
     busybox: [...BASES[base.name].busybox],
@@ -73,6 +73,7 @@ export function assembleRootfs(
   const profile: RootfsProfile = { ...inputs.profile, settings };
   const tree = new Tree(reader);
   for (const entry of base.skeleton()) tree.add(entry);
+  tree.add(mountPoint(profile.namespace));
   const packages = opened(Object.values(inputs.package));
   base.merge(tree, packages, { profile, flavour, reader });
   drop(tree, Object.keys(settings.drop));
@@ -82,8 +83,8 @@ export function assembleRootfs(
   });
   for (const entry of Object.values(overlay)) tree.replace(entry);
   if (sea !== undefined) {
-    const executable = join(made(sea), EXECUTABLE_FILE);
-    for (const entry of programEntries(executable, inputs.profile.programs)) tree.replace(entry);
+    const executable = join(made(sea), inputs.profile.programPrefix);
+    for (const entry of programEntries(executable, inputs.profile)) tree.replace(entry);
   }
   base.finish(tree, { profile, base: base.name, version, epoch });
   for (const entry of moduleIndexFiles(index)) tree.replace(entry);
@@ -99,5 +100,9 @@ function drop(tree: Tree, patterns: readonly string[]): void {
 export function auditOptions(inputs: RootfsInputs): AuditOptions {
   const { profile, settings, applets, drivers, busybox } = inputs;
   const init = { path: 'sbin/init', machine: ARCHITECTURES[profile.architecture].elf };
-  return { setuid: profile.setuid, allow: settings.accept, init, busybox, applets, drivers };
+  const mountPoints = [profile.namespace];
+  return {
+    ...{ setuid: profile.setuid, allow: settings.accept, init, busybox, applets, drivers },
+    mountPoints,
+  };
 }

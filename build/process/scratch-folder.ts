@@ -5,7 +5,7 @@ import { BuildError } from '../error.ts';
 
 /**
  * Creates a folder for scratch files that only this user can access. The caller has to remove it.
- * @param purpose prefix of its name, followed by random characters: `quantix-vm-`
+ * @param purpose prefix of its name, followed by random characters: `qx-build-vm-`
  * @throws BuildError if the system's folder for such files, `$TMPDIR` or `/tmp`, cannot be used
  */
 export async function makeScratchFolder(purpose: string): Promise<string> {

@@ -3,8 +3,11 @@ import { BuildError } from '../error.ts';
 import { type Additions, findSettings, type Profile } from './profile.ts';
 import { kernelParameter, packageName } from './schema.ts';
 
-/** Parameters of the appliance that a build may set: they choose no system and prove none; see `overlay/initramfs/init`. */
-const OWN = ['answer', 'config', 'data', 'debug', 'toram'].map((name) => `quantix.${name}`);
+/**
+ * Parameters of the appliance that a build may set, after `NAMESPACE.`: they choose no system and prove none; see
+ * `overlay/initramfs/init`.
+ */
+const OWN = ['answer', 'config', 'data', 'debug', 'toram'];
 
 /**
  * Parameters that decide which system is started, and what it is believed by: the programs that start first, and
@@ -58,18 +61,24 @@ function checkParameter(parameter: string): void {
       fix: 'Leave it out: it belongs to the image.',
     });
   }
-  if (name.startsWith('quantix.') && !OWN.includes(name)) {
-    throw new BuildError({
-      what: `${name} is set by the image itself, or not known to it`,
-      where,
-      fix: `Of the appliance’s own parameters a build may set ${OWN.join(', ')}.`,
-    });
-  }
+}
+
+/** Refuses a parameter of the appliance's own that a build may not set. */
+function checkOwnParameter(parameter: string, namespace: string): void {
+  const [name = ''] = parameter.split('=', 1);
+  const own = OWN.map((one) => `${namespace}.${one}`);
+  if (!name.startsWith(`${namespace}.`) || own.includes(name)) return;
+  throw new BuildError({
+    what: `${name} is set by the image itself, or not known to it`,
+    where: '--cmdline',
+    fix: `Of the appliance’s own parameters a build may set ${own.join(', ')}.`,
+  });
 }
 
 /**
  * Returns a profile with what one build adds to it for a base; what the profile has already is no addition.
- * @throws BuildError if the profile leaves one of the packages out on purpose
+ * @throws BuildError if the profile leaves one of the packages out on purpose, or a parameter is the appliance's own and
+ *   not for a build to set
  */
 export function withAdditions(profile: Profile, base: BaseName, additions: Additions): Profile {
   const settings = findSettings(profile, base);
@@ -82,6 +91,7 @@ export function withAdditions(profile: Profile, base: BaseName, additions: Addit
       fix: `Remove it from bases.${base}.without of the profile if images are to have it.`,
     });
   }
+  for (const one of additions.cmdline) checkOwnParameter(one, profile.namespace);
   const packages = additions.packages.filter((name) => !settings.packages.includes(name));
   const cmdline = additions.cmdline.filter((one) => !profile.cmdline.includes(one));
   if (packages.length === 0 && cmdline.length === 0) return profile;

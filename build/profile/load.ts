@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import type { z } from 'zod';
 import { type ArchitectureName, DEFAULT_ARCHITECTURE } from '../architecture.ts';
 import { BuildError } from '../error.ts';
-import { type Profile, profileFor } from './profile.ts';
+import { ownNames, type Profile, profileFor } from './profile.ts';
 import { type CheckedProfile, profileSchema } from './schema.ts';
 
 /** Lists the names of a project's profiles: every `profiles/*.ts`, sorted. */
@@ -102,9 +102,19 @@ function describeIssue(issue: z.core.$ZodIssue): string {
   return `${key === '' ? 'the default export' : key}: ${issue.message}`;
 }
 
+/** Folders of a root filesystem and of a medium, which must not be the appliance's own. */
+const TAKEN =
+  /^(?:bin|boot|data|dev|efi|etc|home|lib\d*|media|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr|var)$/;
+
 function findContradictions(profile: CheckedProfile): string[] {
   const { groups, users } = profile.accounts;
   const problems: string[] = [];
+  const { namespace, programPrefix } = ownNames(profile);
+  if (TAKEN.test(namespace)) problems.push(`namespace: /${namespace} is a folder of every system`);
+  for (const name of profile.programs) {
+    if (name.startsWith(`${programPrefix}-`)) continue;
+    problems.push(`programs: ${name} does not begin with ${programPrefix}-, the programPrefix`);
+  }
   for (const [name, user] of Object.entries(users)) {
     for (const group of [user.group, ...user.member]) {
       if (!Object.hasOwn(groups, group))

@@ -23,7 +23,9 @@ export interface Additions {
 }
 
 /** A profile for one architecture. */
-export interface Profile extends Omit<CheckedProfile, 'bases' | 'kernel'> {
+export interface Profile
+  extends Omit<CheckedProfile, 'bases' | 'kernel' | 'namespace' | 'programPrefix'>,
+    OwnNames {
   /**
    * Absolute path of its file. Locks and reviews are beside it; paths of its own overlays are relative to its folder.
    */
@@ -37,6 +39,21 @@ export interface Profile extends Omit<CheckedProfile, 'bases' | 'kernel'> {
     /** Without the drivers that this architecture's kernels do not have. */
     drivers: Record<Flavour, MachineDrivers>;
   };
+}
+
+/** Names of what is an appliance's own; see the keys of a profile. */
+export interface OwnNames {
+  namespace: string;
+  programPrefix: string;
+}
+
+/** Returns the names of what is an appliance's own, which a profile need not give. */
+export function ownNames({
+  name,
+  namespace = name,
+  programPrefix = namespace,
+}: Pick<CheckedProfile, 'name' | 'namespace' | 'programPrefix'>): OwnNames {
+  return { namespace, programPrefix };
 }
 
 /** Drivers that an image must have, by kind of machine. */
@@ -91,6 +108,7 @@ export function profileFor(
   const lacking = new Set(Object.keys(drivers.without[architecture] ?? {}));
   return {
     ...profile,
+    ...ownNames(profile),
     file,
     architecture,
     bases: { ...(alpine && { alpine }), ...(debian && { debian }) },

@@ -28,7 +28,12 @@ const overlayName = z
     'is neither a folder of overlay/ nor a path that begins with ./ or ../',
   );
 const accountName = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'is not an account name');
-const programName = z.string().regex(/^qx-[a-z][a-z0-9-]*$/, 'is not the name of a program (qx-…)');
+const programName = z.string().regex(/^[a-z][a-z0-9-]*$/, 'is not the name of a program');
+
+/** A name that stands in paths, in kernel parameters and, in upper case, in names of variables. */
+const ownName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be 1 to 32 lower case letters, digits and -');
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'is not a SHA-256 in hex');
 
@@ -212,16 +217,27 @@ const accounts = z.strictObject({
  * reported with the path of the key.
  */
 export const profileSchema = z.strictObject({
-  /** Name in file names: `quantix-os`. */
+  /** Name in file names: `hello`. */
   name: z.string().regex(/^[a-z][a-z0-9-]*$/, 'must be lower case letters, digits and -'),
-  /** Name shown to people: `Quantix-OS`. */
+  /** Name shown to people: `Hello`. */
   title: z.string().min(1),
   /** Volume id of the ISO (ECMA-119: at most 32 of A-Z 0-9 _; we also use -). */
   volumeId: z.string().regex(/^[A-Z0-9_-]{1,32}$/, 'must be 1 to 32 of A-Z 0-9 _ -'),
-  /** Prefix of the appliance's partition labels: `QUANTIX` gives `QUANTIX-CFG`. */
+  /** Prefix of the appliance's partition labels: `HELLO` gives `HELLO-CFG`. */
   labelPrefix: z
     .string()
     .regex(/^[A-Z]{1,7}$/, 'must be 1 to 7 of A-Z (labels have at most 12 characters)'),
+  /**
+   * Name of what is the appliance's own: `hello` gives the kernel parameter `hello.debug`, the folder `/hello` of the
+   * medium and of the configuration, `/run/hello`, and `hello: …` before the messages of the boot. The profile's name if
+   * absent.
+   */
+  namespace: ownName.optional(),
+  /**
+   * Prefix of the names of `programs`, and name of the executable that all of them are: `hello` gives `hello-…`,
+   * made from `apps/hello.ts`. The namespace if absent.
+   */
+  programPrefix: ownName.optional(),
   /** Host name until one is configured. */
   hostname: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'is not a host name'),
   /** Settings for each base that the appliance can be built from; at least one. */

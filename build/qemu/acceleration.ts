@@ -63,7 +63,7 @@ function readAnswer(file: string): z.infer<typeof answerSchema> | undefined {
 }
 
 async function runsUnderKvm(kernel: string, architecture: ArchitectureName): Promise<boolean> {
-  const directory = await makeScratchFolder('quantix-kvm-');
+  const directory = await makeScratchFolder('qx-build-kvm-');
   try {
     const { serial, qemu } = ARCHITECTURES[architecture];
     const cmdline = `console=${serial} ${qemu.earlyConsole} panic=-1`;

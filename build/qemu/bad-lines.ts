@@ -25,7 +25,7 @@ const SIGNS: readonly Sign[] = [
   { sign: 'I/O error', pattern: /\bI\/O error\b/ },
   { sign: 'file system error', pattern: /SQUASHFS error|EXT4-fs error|XFS .*[Cc]orruption/ },
   { sign: 'segmentation fault', pattern: /\bsegfault at\b|traps: .* trap/ },
-  { sign: 'start of the appliance', pattern: /quantix: cannot start/, fatal: true },
+  { sign: 'start of the appliance', pattern: /[a-z0-9-]: cannot start: /, fatal: true },
   { sign: 'respawn', pattern: /respawning too fast|process .* \(pid \d+\) exited\. Scheduling/ },
   { sign: 'emergency shell', pattern: /emergency shell|can't access tty; job control/i },
   { sign: 'service failed', pattern: /ERROR: \S+ failed to start|ERROR: cannot start/ },

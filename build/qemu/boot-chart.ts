@@ -13,13 +13,13 @@ export interface Bar {
 }
 
 /** Kernel parameter that makes service scripts log their start and end. */
-export const CHART_PARAMETER = 'QX_BOOT_CHART=yes';
+export const CHART_PARAMETER = 'BOOT_CHART=yes';
 
 /** Longest plausible boot in seconds; a larger number is an error. */
 const FOREVER = 1e9;
 
-/** A service script's line in the kernel's log: `[   31.250000] quantix: begin chronyd`. */
-const EVENT = /\[ *(\d{1,9}\.\d{1,6})\] quantix: (begin|end) ([A-Za-z0-9][\w.+-]{0,63})\r?$/gm;
+/** A service script's line in the kernel's log: `[   31.250000] openrc: begin chronyd`. */
+const EVENT = /\[ *(\d{1,9}\.\d{1,6})\] openrc: (begin|end) ([A-Za-z0-9][\w.+-]{0,63})\r?$/gm;
 
 /**
  * Reads from a serial log how long each part of a boot took: stages in their order, then services in the order of their

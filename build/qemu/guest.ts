@@ -74,7 +74,7 @@ export class Guest implements AsyncDisposable {
    * @throws BuildError if QEMU is missing or refuses the machine
    */
   static async start(machine: Machine, options: GuestOptions): Promise<Guest> {
-    const directory = await makeScratchFolder('quantix-vm-');
+    const directory = await makeScratchFolder('qx-build-vm-');
     const { acceleration } = options;
     const { program } = findPlatform(machine);
     const variables = await freshVariables(directory, machine);

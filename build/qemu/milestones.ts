@@ -2,9 +2,12 @@
 export const MILESTONES = ['kernel', 'medium', 'root', 'network', 'ready'] as const;
 export type Milestone = (typeof MILESTONES)[number];
 
-/** Matches the line of a milestone: `quantix: ready 9.80`, optionally preceded by the kernel's time. */
+/**
+ * Matches the line of a milestone: the appliance's namespace, the milestone and the time, such as `hello: ready 9.80`,
+ * optionally preceded by the kernel's time.
+ */
 export function milestonePattern(milestone: Milestone): RegExp {
-  return new RegExp(`quantix: ${milestone} (\\d+\\.\\d+)$`, 'm');
+  return new RegExp(`[a-z0-9-]: ${milestone} (\\d+\\.\\d+)$`, 'm');
 }
 
 /** Finds milestones in a guest's output: milestone → seconds since the kernel started, at its first occurrence. */

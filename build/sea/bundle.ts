@@ -65,7 +65,7 @@ export async function bundle({
       preserveSymlinks: true,
       tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
       plugins: [serve(root, sources)],
-      define: { QUANTIX_VERSION: JSON.stringify(version) },
+      define: { PROGRAMS_VERSION: JSON.stringify(version) },
       logLevel: 'silent',
     } satisfies BuildOptions;
     const { outputFiles, metafile } = await withRoom(() => build(options), threads);

@@ -1,4 +1,5 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { basename } from 'node:path';
 import { parseElf } from '../elf/elf.ts';
 import { BuildError } from '../error.ts';
 import { inGroup } from '../process/child-group.ts';
@@ -22,11 +23,14 @@ export async function checkExecutable(
 ): Promise<void> {
   const named = loaderOf(file);
   if (loader === undefined && named !== undefined && !existsSync(named)) return;
-  const said = await answer(loader?.call(file, 'qx') ?? { command: file, before: [] }, signal);
+  const said = await answer(
+    loader?.call(file, basename(file)) ?? { command: file, before: [] },
+    signal,
+  );
   if (said === `${version}\n`) return;
   throw new BuildError({
-    what: `the programs were compiled, and \`qx --version\` says ${JSON.stringify(said.slice(0, 300))} instead of ${version}`,
-    where: 'apps/qx.ts',
+    what: `the programs were compiled, and their \`--version\` says ${JSON.stringify(said.slice(0, 300))} instead of ${version}`,
+    where: file,
   });
 }
 
@@ -51,7 +55,7 @@ async function answer(
     if (error.code === 'EACCES') throw refusedToRun(command, error);
     throw new BuildError({
       what: `the programs were compiled, and do not start: ${error.shortMessage}`,
-      where: 'apps/qx.ts',
+      where: command,
       cause: error,
     });
   }

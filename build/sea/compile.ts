@@ -35,7 +35,7 @@ export interface CompileRequest {
 }
 
 /** Name of the preparer's output file. */
-const BLOB = 'qx.blob';
+const BLOB = 'programs.blob';
 
 /**
  * Makes a single executable application: Node without symbols, the programs and, if requested, their code cache
@@ -49,7 +49,7 @@ export async function compile(request: CompileRequest): Promise<void> {
   const inFolder = (name: string) => join(folder, name);
   try {
     const prepared = async () => {
-      await writeFile(inFolder('qx.cjs'), await code);
+      await writeFile(inFolder('programs.cjs'), await code);
       await writeFile(inFolder('sea.json'), JSON.stringify(seaConfig(codeCache)));
       await prepare(preparer, folder, signal);
     };
@@ -77,7 +77,7 @@ async function bothOf(one: Promise<unknown>, other: Promise<unknown>): Promise<v
  */
 function seaConfig(useCodeCache: boolean) {
   return {
-    main: 'qx.cjs',
+    main: 'programs.cjs',
     mainFormat: 'commonjs',
     output: BLOB,
     disableExperimentalSEAWarning: true,

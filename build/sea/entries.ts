@@ -1,26 +1,28 @@
 import { statSync } from 'node:fs';
 import { posix } from 'node:path';
+import type { OwnNames } from '../profile/profile.ts';
 import type { Entry } from '../tree/entry.ts';
-
-/** Path of the executable in an image. */
-const EXECUTABLE = 'usr/lib/quantix/qx';
 
 /** Folder of the links to it. */
 const FOLDER = 'usr/sbin';
 
 /**
- * Returns the executable's entry in an image, and a link for each program, whose name tells the executable which
- * program to run.
+ * Returns the executable's entry in an image, `/usr/lib/NAMESPACE/PREFIX`, and a link for each program, whose name tells
+ * the executable which program to run.
  * @param file path of the executable on the host
  */
-export function programEntries(file: string, programs: readonly string[]): Entry[] {
+export function programEntries(
+  file: string,
+  { namespace, programPrefix, programs }: OwnNames & { programs: readonly string[] },
+): Entry[] {
+  const executable = `usr/lib/${namespace}/${programPrefix}`;
   const common = { uid: 0, gid: 0, origin: 'programs' } as const;
-  const target = posix.relative(FOLDER, EXECUTABLE);
+  const target = posix.relative(FOLDER, executable);
   return [
     {
       ...common,
       type: 'file',
-      path: EXECUTABLE,
+      path: executable,
       mode: 0o755,
       size: statSync(file).size,
       content: { in: 'file', file, offset: 0 },

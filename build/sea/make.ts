@@ -19,15 +19,13 @@ import { type Command, layOutNode, type OwnNode } from './own-node.ts';
 import { type NodeArchive, type ProgramNode, toolchainNode } from './runtime.ts';
 import { unpackNode } from './unpack.ts';
 
-/** Output files of the step. */
-export const EXECUTABLE_FILE = 'qx';
+/** Output file of the step besides the executable, which has the programs' common name. */
 const PACKAGES_FILE = 'packages.json';
-
-/** The programs' first module. */
-const ENTRY = 'apps/qx.ts';
 
 /** Inputs of the programs of `apps/`. */
 export interface ProgramFacts extends ProgramNode {
+  /** Name of the executable: the profile's `programPrefix`. */
+  name: string;
   /** Their source; this text is bundled even if the files change meanwhile. */
   sources: Sources;
   /** The fields of the project's `package.json` that determine how its modules are read. */
@@ -63,10 +61,19 @@ const moduleKindSchema = z.object({
 
 type ModuleKind = z.infer<typeof moduleKindSchema>;
 
-/** Reads the source of the programs. */
-export function readPrograms(projectDirectory: string, node: ProgramNode): ProgramFacts {
-  const sources = readSources(projectDirectory, [ENTRY]);
-  return { ...node, sources, modules: readModuleKind(projectDirectory) };
+/** Path of the first module of programs, relative to the project. */
+function entryOf(name: string): string {
+  return `apps/${name}.ts`;
+}
+
+/** Reads the source of the programs. @param name name of the executable; the first module is `apps/NAME.ts` */
+export function readPrograms(
+  projectDirectory: string,
+  node: ProgramNode,
+  name: string,
+): ProgramFacts {
+  const sources = readSources(projectDirectory, [entryOf(name)]);
+  return { ...node, name, sources, modules: readModuleKind(projectDirectory) };
 }
 
 function readModuleKind(projectDirectory: string): ModuleKind {
@@ -87,8 +94,9 @@ export const planSea = defineStep({
 });
 
 function readSea({ programs, profile, version, installed, toolVersions }: SeaFacts) {
-  const { runtime, preparer, codeCache, sources, modules } = programs;
+  const { runtime, preparer, codeCache, name, sources, modules } = programs;
   return {
+    name,
     source: sources,
     library: libraries(sources, installed),
     modules: { ...modules },
@@ -112,9 +120,9 @@ async function makeSea(
   inputs: ReturnType<typeof readSea>,
   { projectDirectory, archive, opened, threads, signal }: SeaWork,
 ): Promise<void> {
-  const { source, library, modules, architecture, runtime, codeCache, version } = inputs;
-  const output = join(directory, EXECUTABLE_FILE);
-  const request = { projectDirectory, entry: ENTRY, sources: source, version, threads };
+  const { name, source, library, modules, architecture, runtime, codeCache, version } = inputs;
+  const output = join(directory, name);
+  const request = { projectDirectory, entry: entryOf(name), sources: source, version, threads };
   const bundling = bundle({ ...request, node: runtime.version }).then((bundled) => {
     // These files were read by the bundler itself.
     const read = {

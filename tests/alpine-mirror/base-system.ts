@@ -39,7 +39,7 @@ function baselayout({ debian, overlay, links }: BaseParts): PackageRecipe {
     replaces: depends,
     replacesPriority: 1000,
     entries: withFolders([
-      ...skeleton().filter(({ path }) => path !== 'data' && path !== 'quantix'),
+      ...skeleton().filter(({ path }) => path !== 'data'),
       ...[...Object.entries(own), ...more].map(([path, target]) => link(path, target)),
       ...overlay.filter(({ path, type }) => path === 'etc/nsswitch.conf' && type === 'file'),
     ]),

@@ -12,6 +12,7 @@ import { toolchainNode } from '../../build/sea/runtime.ts';
 import { readSources } from '../../build/step/source.ts';
 import { ContentReader } from '../../build/tree/content.ts';
 import { Tree } from '../../build/tree/tree.ts';
+import { names } from '../../profiles/shared/names.ts';
 import { type Figure, median, secondsOf } from './measure.ts';
 
 /** Measures the executable with the programs: how fast it is made and starts, and what it adds to an image. */
@@ -52,7 +53,7 @@ export async function makePrograms(projectDirectory: string, output: string): Pr
 async function compressedSize(executable: string, file: string): Promise<number> {
   using reader = new ContentReader();
   const tree = new Tree(reader);
-  for (const entry of programEntries(executable, [])) tree.add(entry);
+  for (const entry of programEntries(executable, { ...names, programs: [] })) tree.add(entry);
   await writeSquashfs(tree, file, { compression: QUICK, epoch: 1 });
   return (await stat(file)).size;
 }

@@ -1,12 +1,16 @@
 import { appendFile, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { MEDIUM_FILES, parseMediumFiles } from '../../build/disk/medium-files.ts';
-import { KERNEL_PATH, SYSTEM_PATH } from '../../build/image/grub-model.ts';
+import { parseMediumFiles } from '../../build/disk/medium-files.ts';
+import { mediumPaths } from '../../build/disk/medium-paths.ts';
+import { KERNEL_PATH } from '../../build/image/grub-model.ts';
 import { ISO_BLOCK, reportIso } from '../../build/image/iso-report.ts';
 import { readManifest } from './manifest.ts';
 import { stepsDone } from './steps-done.ts';
 import { type Outcome, openWorkshop, type Workshop } from './workshop.ts';
+
+/** Paths on the medium. */
+const PATHS = mediumPaths('quantix');
 
 const ISO = ['iso', '--json', '--profile', 'qvdc'];
 let workshop: Workshop;
@@ -34,8 +38,8 @@ test('a second build does nothing and says so', async () => {
 test('an ISO lists its files as sha256sum(1) does, the root filesystem among them', async () => {
   const file = firstBuild.built.get('qvdc')?.file ?? '';
   const { files } = readManifest(file);
-  const place = (await reportIso(file)).files.find(({ path }) => path === MEDIUM_FILES);
-  if (place === undefined) throw new Error(`it has no ${MEDIUM_FILES}`);
+  const place = (await reportIso(file)).files.find(({ path }) => path === PATHS.list);
+  if (place === undefined) throw new Error(`it has no ${PATHS.list}`);
   await using iso = await open(file);
   const { buffer } = await iso.read(
     Buffer.alloc(place.size),
@@ -43,9 +47,9 @@ test('an ISO lists its files as sha256sum(1) does, the root filesystem among the
     place.size,
     place.block * ISO_BLOCK,
   );
-  const { [MEDIUM_FILES]: _list, ...listed } = files;
-  expect(Object.fromEntries(parseMediumFiles(buffer.toString()))).toEqual(listed);
-  expect(Object.keys(listed)).toEqual(expect.arrayContaining([KERNEL_PATH, SYSTEM_PATH]));
+  const { [PATHS.list]: _list, ...listed } = files;
+  expect(Object.fromEntries(parseMediumFiles(buffer.toString(), PATHS.list))).toEqual(listed);
+  expect(Object.keys(listed)).toEqual(expect.arrayContaining([KERNEL_PATH, PATHS.system]));
 });
 
 test('an ISO that was deleted is written again from the cache', async () => {

@@ -35,6 +35,10 @@ test('by docs/your-own-appliance.md an appliance is built in a folder outside of
     }
   }
   expect(await readFile(join(folder, 'page.txt'), 'utf8')).toBe('Hello from my appliance\n');
+  // The messages of its boot have its own name.
+  const output = await readFile(join(folder, 'console.log'), 'utf8');
+  expect(output).toMatch(/hello: root \d+\.\d+/);
+  expect(output).not.toMatch(/quantix[.:]/);
   expect(await readdir(folder)).toContain('hello.debian.x86_64.lock.json');
   const made = await readdir(join(folder, 'dist'));
   const [iso = ''] = made.filter((name) => name.endsWith('.iso'));

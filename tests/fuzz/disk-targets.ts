@@ -198,8 +198,8 @@ export const mediumFiles: Target = {
     );
     const text = mutate(Buffer.from(formatMediumFiles(files)), random).toString('utf8');
     try {
-      const found = parseMediumFiles(text);
-      const again = parseMediumFiles(formatMediumFiles(found));
+      const found = parseMediumFiles(text, 'list');
+      const again = parseMediumFiles(formatMediumFiles(found), 'list');
       if (again.size !== found.size) throw new Error('it reads otherwise');
       for (const [path, sha256] of found) {
         if (again.get(path) !== sha256) throw new Error(`${path} reads otherwise`);

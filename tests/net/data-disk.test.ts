@@ -119,10 +119,10 @@ test('where a chart of the boot is wanted a service tells the kernel’s log whe
   await machine.succeed('ln -sf /proc/self/fd/2 /dev/kmsg');
   const told = async (parameter: string) =>
     await machine.succeed(`(export ${parameter}; ${SERVICE}) 2>&1 | cat`);
-  expect(await told('QX_BOOT_CHART=yes')).toBe(
-    '<4>quantix: begin quantix-data\n<4>quantix: end quantix-data',
+  expect(await told('BOOT_CHART=yes')).toBe(
+    '<4>openrc: begin quantix-data\n<4>openrc: end quantix-data',
   );
-  expect(await told('QX_BOOT_CHART=')).toBe('');
+  expect(await told('BOOT_CHART=')).toBe('');
 });
 
 test('folders that programs expect where the disk is bound to are there, with their owners', async () => {

@@ -154,6 +154,33 @@ function isShared(path: string): boolean {
   return SHARED.some((room) => path.startsWith(room));
 }
 
+/** What the builder itself is called: its command, its variables, and its formats. */
+const OF_BUILDER =
+  /qx-build|QUANTIX_(?:CACHE|REMOTE_CACHE|QEMU_ACCEL)|vnd\.quantix\.|quantix\.internal|quantix-builder|Quantix appliance builder/g;
+/** The file with the name of the cache's folder. */
+const OF_CACHE = 'build/cache/directory.ts';
+
+test('no file of the library has a name that belongs to one appliance: profiles have these', () => {
+  const named = files
+    .filter((file) => file.startsWith('build/') && file !== OF_CACHE)
+    .filter((file) => {
+      const text = readFileSync(join(PROJECT, file), 'utf8').replaceAll(OF_BUILDER, '');
+      return /quantix|qvdc|\bqx\b|\bqx[-_]/i.test(text);
+    });
+  expect(named).toEqual([]);
+});
+
+test.each(['initramfs', 'netboot', 'debian'])(
+  'the overlay %s, which other appliances can have, has no name of ours',
+  (overlay) => {
+    const texts = globSync(`overlay/${overlay}/**`, { cwd: PROJECT, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'utf8'));
+    expect(texts.length).toBeGreaterThan(0);
+    expect(texts.filter((text) => /quantix|qvdc|\bqx\b|\bqx[-_]/i.test(text))).toEqual([]);
+  },
+);
+
 test('what runs on the appliances knows nothing of the builder but the formats that both share', () => {
   const builder = (name: string) => /^(build|tasks)\//.test(name) && !isShared(name);
   const apps = files.filter((file) => file.startsWith('apps/'));

@@ -60,6 +60,7 @@ beforeAll(async () => {
       architecture,
       grub: hostGrub(reader),
       isSigned: false,
+      namespace: 'quantix',
       buildId,
       epoch: 1_700_000_000,
     });

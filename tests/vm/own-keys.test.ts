@@ -5,13 +5,14 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openBlockDevice } from '../../apps/disk/open-block-device.ts';
 import { type BlockDevice, sliceDevice } from '../../build/disk/block-device.ts';
-import { BOOT_FILES_FOLDER, readBootFiles } from '../../build/disk/boot-files.ts';
+import { readBootFiles } from '../../build/disk/boot-files.ts';
 import { type BootState, readBootState, writeBootState } from '../../build/disk/boot-state.ts';
 import { locateFile } from '../../build/disk/fat32.ts';
 import { type PartitionRole, partitionOf } from '../../build/disk/layout.ts';
+import { mediumPaths } from '../../build/disk/medium-paths.ts';
 import { writeInstalledDisk } from '../../build/disk/write-installed-disk.ts';
 import { SLOT_CONFIG_PATH } from '../../build/image/grub-disk.ts';
-import { INITRAMFS_PATH, KERNEL_PATH, SYSTEM_PATH } from '../../build/image/grub-model.ts';
+import { INITRAMFS_PATH, KERNEL_PATH } from '../../build/image/grub-model.ts';
 import { ISO_BLOCK, reportIso } from '../../build/image/iso-report.ts';
 import { run } from '../../build/process/run.ts';
 import { Guest } from '../../build/qemu/guest.ts';
@@ -25,6 +26,9 @@ import { readOwner } from '../unit/secure-boot/owners.ts';
 import { buildImage, PROJECT } from './build-images.ts';
 import { extract } from './media.ts';
 import { boot, LONG, logIn, succeed } from './story.ts';
+
+/** Paths on the medium. */
+const PATHS = mediumPaths('quantix');
 
 /** Firmware's variables in which one key is all that is believed, and this key: Debian's package of the firmware has both. */
 const VARIABLES = '/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd';
@@ -98,7 +102,7 @@ describe.skipIf(lacking.length > 0)(
         guest.send('\r');
         return mark;
       };
-      let from = await restartIntoMenu(startOf(SYSTEM_PATH) + 100);
+      let from = await restartIntoMenu(startOf(PATHS.system) + 100);
       await guest.waitFor(/has the mark of this build and another or a damaged system/, from);
       for (const path of [INITRAMFS_PATH, KERNEL_PATH]) {
         from = await restartIntoMenu(startOf(path) + 100_000);
@@ -204,7 +208,7 @@ async function installSmall(
   { iso: medium, owner }: { iso: string; owner: OwnerKey },
 ) {
   const loader = join(folder, 'loader');
-  await extract(medium, loader, BOOT_FILES_FOLDER);
+  await extract(medium, loader, PATHS.bootFiles);
   const content = join(folder, 'content');
   await mkdir(join(content, 'boot/grub'), { recursive: true });
   const config = Buffer.from(`if [ "$slot_entries" = first ]; then

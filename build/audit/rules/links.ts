@@ -1,22 +1,39 @@
 import { parentOf } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
-import type { Finding } from '../finding.ts';
+import type { AuditOptions, Finding } from '../finding.ts';
 import type { Survey } from '../survey.ts';
 
-/** Paths that exist only at run time: kernel file systems, memory, the appliance's partitions, devices. */
-const RUN_TIME = /^(proc|sys|dev|run|tmp|mnt|media|quantix|data|var\/(run|lock|tmp))(\/|$)/;
+/** Directories whose contents exist only at run time: kernel file systems, memory, the data, devices. */
+const RUN_TIME = [
+  'proc',
+  'sys',
+  'dev',
+  'run',
+  'tmp',
+  'mnt',
+  'media',
+  'data',
+  'var/run',
+  'var/lock',
+  'var/tmp',
+];
 /** Reported, with more detail, by rules/services.ts. */
 const ELSEWHERE = 'etc/runlevels/';
 /** As in Linux. */
 const MOST_LINKS = 40;
 
 /** A symbolic link must point to something in the tree, or to a path that exists at run time. */
-export function danglingLinks({ tree, links }: Survey): Finding[] {
+export function danglingLinks(
+  { tree, links }: Survey,
+  { mountPoints = [] }: Pick<AuditOptions, 'mountPoints'>,
+): Finding[] {
+  const isOfRunTime = (path: string) =>
+    [...RUN_TIME, ...mountPoints].some((folder) => isWithin(path, folder));
   const findings: Finding[] = [];
   for (const { entry, canonical } of links) {
     if (canonical !== undefined || entry.path.startsWith(ELSEWHERE)) continue;
-    const end = endOf(tree, entry.path);
-    if (end !== undefined && RUN_TIME.test(end)) continue;
+    const end = endOf(tree, entry.path, isOfRunTime);
+    if (end !== undefined && isOfRunTime(end)) continue;
     findings.push({
       rule: 'link',
       path: entry.path,
@@ -31,27 +48,36 @@ export function danglingLinks({ tree, links }: Survey): Finding[] {
 }
 
 /** Returns the path at which a dangling link ends; `undefined` for a cycle. */
-function endOf(tree: Tree, path: string): string | undefined {
+function endOf(
+  tree: Tree,
+  path: string,
+  isOfRunTime: (path: string) => boolean,
+): string | undefined {
   let here = path;
   for (let count = 0; count < MOST_LINKS; count += 1) {
     const entry = tree.at(here);
     if (entry?.type !== 'symlink') return here;
     const { target } = entry;
-    here = resolved(tree, target.startsWith('/') ? target : `${parentOf(here)}/${target}`);
+    const next = target.startsWith('/') ? target : `${parentOf(here)}/${target}`;
+    here = resolved(tree, next, isOfRunTime);
   }
   return undefined;
 }
 
 /** Resolves `.`, `..` and links in a path, as far as it exists. */
-function resolved(tree: Tree, path: string): string {
+function resolved(tree: Tree, path: string, isOfRunTime: (path: string) => boolean): string {
   const parts: string[] = [];
   for (const part of path.split('/')) {
     if (part === '..') parts.pop();
     else if (part !== '' && part !== '.') parts.push(part);
   }
   const lexical = parts.join('/');
-  if (RUN_TIME.test(lexical)) return lexical;
+  if (isOfRunTime(lexical)) return lexical;
   const parent = tree.canonical(parentOf(lexical));
   if (parent === undefined) return lexical;
   return parent === '' ? (parts.at(-1) ?? '') : `${parent}/${parts.at(-1) ?? ''}`;
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(`${folder}/`);
 }

@@ -2,8 +2,12 @@ import type { FinishContext } from '../../contract/base.ts';
 import type { Entry } from '../../tree/entry.ts';
 import { generatedFile } from './generated.ts';
 
-/** Writes the system's identity: os-release(5) with its base, and the initial host name. */
+/**
+ * Writes the system's identity: os-release(5) with its base, and the initial host name. The names of our own fields
+ * begin with the namespace, as os-release(5) recommends.
+ */
 export function identityFiles({ profile, base, version }: FinishContext): Entry[] {
+  const own = profile.namespace.toUpperCase().replaceAll('-', '_');
   const fields: Record<string, string> = {
     NAME: profile.title,
     ID: profile.name,
@@ -11,8 +15,8 @@ export function identityFiles({ profile, base, version }: FinishContext): Entry[
     VERSION: version,
     VERSION_ID: version,
     PRETTY_NAME: `${profile.title} ${version}`,
-    QUANTIX_BASE: base,
-    QUANTIX_PRODUCT: profile.labelPrefix,
+    [`${own}_BASE`]: base,
+    [`${own}_PRODUCT`]: profile.labelPrefix,
   };
   const lines = Object.entries(fields).map(([key, value]) => `${key}="${escaped(value)}"\n`);
   return [

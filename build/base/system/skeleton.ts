@@ -9,7 +9,6 @@ const DIRECTORIES: Readonly<Record<string, number>> = {
   home: 0o755,
   mnt: 0o755,
   proc: 0o555,
-  quantix: 0o755,
   root: 0o700,
   run: 0o755,
   sys: 0o555,
@@ -36,12 +35,12 @@ const LINKS = {
 } as const;
 
 /**
- * Skeleton for a base whose packages contain the standard directories: the appliance's mount points, and a merged
- * `/usr` with its links.
+ * Skeleton for a base whose packages contain the standard directories: the mount point of the data, and a merged `/usr`
+ * with its links.
  */
 export function smallSkeleton(): Entry[] {
   const { bin, lib, sbin } = LINKS;
-  const directories = ['data', 'quantix', 'usr', 'usr/bin', 'usr/lib', 'usr/sbin'];
+  const directories = ['data', 'usr', 'usr/bin', 'usr/lib', 'usr/sbin'];
   return [...directories.map(directory), ...links({ bin, lib, sbin })];
 }
 
@@ -50,6 +49,11 @@ const OWNER = { uid: 0, gid: 0, origin: 'skeleton' };
 /** Skeleton of a root filesystem before the first package: mount points, and the links of a merged `/usr`. */
 export function skeleton(): Entry[] {
   return [...Object.keys(DIRECTORIES).map(directory), ...links(LINKS)];
+}
+
+/** Returns a directory on which a file system of the appliance's own is mounted. */
+export function mountPoint(path: string): DirectoryEntry {
+  return { ...OWNER, type: 'directory', path, mode: 0o755 };
 }
 
 function directory(path: string): DirectoryEntry {

@@ -1,4 +1,4 @@
-/** IPv4 addresses and netmasks follow the rules of `qx-network` (overlay/common/usr/lib/quantix/network/address.sh). */
+/** IPv4 addresses and netmasks follow the rules of the appliances' own network program (docs/network.md). */
 
 const OCTET = /^(0|[1-9][0-9]{0,2})$/;
 

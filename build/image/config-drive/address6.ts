@@ -1,4 +1,4 @@
-/** IPv6 addresses follow the rules of `qx-network` (overlay/common/usr/lib/quantix/network/address6.sh). */
+/** IPv6 addresses follow the rules of the appliances' own network program (docs/network.md). */
 
 /** Parses the eight groups of an address; `undefined` for anything else, including a zone or embedded IPv4 octets. */
 export function parseAddress6(text: string): number[] | undefined {

@@ -20,7 +20,7 @@ export interface NetworkPlan extends LinkPlan {
   psk?: string;
 }
 
-/** Most bytes of a file that `qx-network` reads. */
+/** Most bytes of a file that the appliances' network program reads. */
 const GREATEST_FILE = 4096;
 
 /** Check of each key's value: says what is wrong, or `undefined` if it is valid. */
@@ -56,7 +56,7 @@ function wrongNameServers(value: string): string | undefined {
 }
 
 /**
- * Parses a network configuration, lines `KEY=value`, by the rules of `qx-network` (docs/network.md).
+ * Parses a network configuration, lines `KEY=value`, by the rules of the appliances' network program (docs/network.md).
  * @param where name of the file, for messages
  * @throws BuildError for the first mistake, with file and line
  */

@@ -114,7 +114,7 @@ function sshEnabledFile(files: Readonly<Record<string, string>>): string {
   });
 }
 
-/** One line in the format of `qx-password`: SHA-512 with the default rounds, which both bases support (crypt(5)). */
+/** One line in the format of the appliances' password program: SHA-512 with the default rounds, which both bases support (crypt(5)). */
 function shadowFile(hash: string): string {
   if (/^\$6\$[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{86}$/.test(hash)) return `root:${hash}\n`;
   throw new BuildError({

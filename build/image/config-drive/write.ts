@@ -14,7 +14,7 @@ const OWNER_ONLY = 0o600;
 
 /** Label and content of a config drive. */
 export interface ConfigDrive {
-  /** Label by which the initramfs finds the drive: `QUANTIX-CFG` or `QVDC-CFG`. */
+  /** Label by which the initramfs finds the drive: `HELLO-CFG`. */
   label: string;
   /** Path on the drive → text. */
   files: Readonly<Record<string, string>>;
@@ -75,7 +75,7 @@ async function withSources(
   { files }: ConfigDrive,
   use: (files: Record<string, string>) => Promise<void>,
 ): Promise<void> {
-  const folder = await makeScratchFolder('quantix-config-drive-');
+  const folder = await makeScratchFolder('qx-build-config-drive-');
   try {
     const sources: Record<string, string> = {};
     for (const [index, [path, text]] of Object.entries(files).entries()) {

@@ -11,12 +11,20 @@ test.each([
   ['etc/resolv.conf', '../run/resolv.conf'],
   ['etc/x', '/var/run/x/y'],
   ['etc/x', '/tmp'],
-  ['etc/hostname', '/quantix/hostname'],
+  ['etc/hostname', '/data/hostname'],
   ['dev/fd', '/proc/self/fd'],
 ])('a link %s to %s is sound', (path, target) => {
   expect(audited([symlink('var/run', '/run'), directory('run'), symlink(path, target)])).toEqual(
     [],
   );
+});
+
+test('a link to a mount point of the appliance’s own is sound', () => {
+  const link = symlink('etc/hostname', '/hello/hostname');
+  expect(audited([link], { mountPoints: ['hello'] })).toEqual([]);
+  expect(audited([link], { mountPoints: ['hell', 'hello2'] })).toEqual([
+    'link: etc/hostname is a link to /hello/hostname, which does not exist',
+  ]);
 });
 
 test('a link to a link that ends in /run is sound', () => {

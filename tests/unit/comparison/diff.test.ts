@@ -59,7 +59,7 @@ test('settings, sizes and files of two ISOs are reported, part by part, which en
     '  + rootfs /etc/motd',
     '  rootfs /etc/os-release: content',
     '  + rootfs /usr/bin/ping',
-    '  initramfs /etc/quantix-initramfs: size 15 → 20, content',
+    '  initramfs /etc/initramfs: size 15 → 20, content',
     '  - medium /quantix/build-aaaa',
     '  + medium /quantix/build-bbbb',
   ]) {

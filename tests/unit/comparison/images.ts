@@ -44,7 +44,7 @@ export async function writeSmallIso(
 ): Promise<string> {
   const [content, esp, iso] = ['content', 'esp', 'x.iso'].map((name) => join(folder, name));
   if (content === undefined || esp === undefined || iso === undefined) throw new Error('no names');
-  const settings = file('etc/quantix-initramfs', `MODULES="${module}"\n`);
+  const settings = file('etc/initramfs', `MODULES="${module}"\n`);
   const first = cpioArchive(treeOf(directory('etc'), program('init', '#!/bin/sh\n')), EPOCH);
   const second = zstdCompressSync(cpioArchive(treeOf(settings), EPOCH));
   const menu = `menuentry 'Small' --id live {\n  linux /boot/vmlinuz quiet quantix.build=${build}\n}\n`;

@@ -6,7 +6,7 @@ import { diskConfig } from '../../../build/image/grub-disk.ts';
 
 /** The lines of `grub.cfg` that choose the slot, for a shell: GRUB's language is one, but for how variables are set. */
 function decision(): string {
-  const text = diskConfig();
+  const text = diskConfig('quantix');
   const lines = text.slice(text.indexOf('set good=a'), text.indexOf('set of_disk='));
   expect(lines).toContain('save_env');
   return lines.replace(/\bset (\w+=)/g, '$1').replace(/\[ -f ("[^"]*") \]/g, 'is_file $1');

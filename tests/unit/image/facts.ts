@@ -41,6 +41,7 @@ export async function sampleFacts(): Promise<ImageFacts> {
       },
       preparer: { by: 'toolchain', version: '26.10.0' },
       codeCache: true,
+      name: 'qx',
       sources: { 'apps/qx.ts': "import { z } from 'zod';" },
       modules: { type: 'module' },
     },

@@ -1,23 +1,20 @@
 import { expect, test } from 'vitest';
-import {
-  earlyConfig,
-  markerPath,
-  menuConfig,
-  pathsNamedBy,
-} from '../../../build/image/grub-config.ts';
+import { markerPath } from '../../../build/disk/medium-paths.ts';
+import { earlyConfig, menuConfig, pathsNamedBy } from '../../../build/image/grub-config.ts';
 import { type BootEntry, liveBootMenu } from '../../../build/image/grub-model.ts';
 
 test('the core image finds the medium by its marker, first on its own disk, and reads the menu there', () => {
-  expect(earlyConfig('0123456789abcdef')).toBe(
+  expect(earlyConfig(markerPath('hello', '0123456789abcdef'))).toBe(
     'regexp --set=1:disk "^([^,]*)" "$root"\n' +
-      `search --no-floppy --file --set=root --hint="$disk," ${markerPath('0123456789abcdef')}\n` +
+      `search --no-floppy --file --set=root --hint="$disk," /hello/build-0123456789abcdef\n` +
       'set prefix=($root)/boot/grub\n',
   );
 });
 
 test('the menu of a live image is valid for GRUB', () => {
   const cmdline = ['console=ttyS0,115200', 'quantix.build=0123456789abcdef'];
-  const menu = liveBootMenu({ title: 'Quantix-OS', version: '0.1.0', flavour: 'full', cmdline });
+  const named = { title: 'Quantix-OS', namespace: 'quantix', version: '0.1.0' };
+  const menu = liveBootMenu({ ...named, flavour: 'full', cmdline });
   const parameters = 'console=ttyS0,115200 quantix.build=0123456789abcdef quantix.mode=live';
   expect(menuConfig(menu)).toBe(`set timeout=3
 set default=live
@@ -88,7 +85,8 @@ test('the files that a menu refers to are listed', () => {
 });
 
 test('every entry of a small image states its purpose', () => {
-  const menu = liveBootMenu({ title: 'QvDC', version: '1', flavour: 'virt', cmdline: [] });
+  const named = { title: 'QvDC', namespace: 'quantix', version: '1' };
+  const menu = liveBootMenu({ ...named, flavour: 'virt', cmdline: [] });
   const titles = menu.entries.map(({ title }) => title);
   expect(titles[0]).toBe('QvDC 1 for virtual machines with virtio');
   expect(titles.filter((title) => !title.includes('for virtual machines'))).toEqual([]);

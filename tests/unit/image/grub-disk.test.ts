@@ -6,6 +6,7 @@ import { slotMenu } from '../../../build/image/grub-model.ts';
 
 const MENU = slotMenu({
   ...{ title: 'Quantix-OS', version: '0.1.0', flavour: 'full' },
+  namespace: 'quantix',
   cmdline: ['console=ttyS0,115200', 'quantix.build=0123456789abcdef'],
 });
 
@@ -36,7 +37,7 @@ fi
 });
 
 test('the configuration of an installed disk is valid for GRUB’s shell', async () => {
-  for (const input of [diskConfig(), slotConfig(MENU)]) {
+  for (const input of [diskConfig('quantix'), slotConfig(MENU)]) {
     await execa('grub-script-check', { input });
   }
 });

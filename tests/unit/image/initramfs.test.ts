@@ -38,9 +38,10 @@ function initramfs(packages: readonly Entry[], modules = ['ext4'], drivers = ['i
     applets: 'sh\nmount\n',
   });
   const busybox = ['bin/busybox', 'bin/busybox.static'];
-  const named = { product: 'QUANTIX', flavour: 'virt', memory: 512, busybox } as const;
+  const named = { product: 'HELLO', namespace: 'hello', programPrefix: 'hi' };
+  const fits = { flavour: 'virt', memory: 512, busybox } as const;
   const reader = new ContentReader();
-  const request = { overlay, modules, drivers, ...named, reader };
+  const request = { overlay, modules, drivers, ...named, ...fits, reader };
   return initramfsTree(treeOf(...packages), request);
 }
 
@@ -63,8 +64,8 @@ test('it has busybox, its applets, init and the needed modules, and nothing else
 test('it has a console before devices are created, and the settings of init', () => {
   const tree = initramfs(PACKAGES);
   expect(tree.at('dev/console')).toMatchObject({ type: 'character', major: 5, minor: 1 });
-  expect(tree.text('etc/quantix-initramfs')).toBe(
-    'PRODUCT=QUANTIX\nFLAVOUR=virt\nMEMORY=512\nMODULES="ext4"\n',
+  expect(tree.text('etc/initramfs')).toBe(
+    'PRODUCT=HELLO\nNAMESPACE=hello\nPROGRAM_PREFIX=hi\nFLAVOUR=virt\nMEMORY=512\nMODULES="ext4"\n',
   );
 });
 
@@ -78,7 +79,7 @@ test('init loads the soft dependencies of a module before it', () => {
     ],
     ['xfs', 'ext4'],
   );
-  expect(tree.text('etc/quantix-initramfs')).toContain('MODULES="crc32c_a crc32c_b xfs ext4"\n');
+  expect(tree.text('etc/initramfs')).toContain('MODULES="crc32c_a crc32c_b xfs ext4"\n');
 });
 
 test('busybox may be called busybox.static, or be a link to it', () => {

@@ -58,7 +58,14 @@ async function makeLoader(folder: string, architecture: Architecture = ARCHITECT
   using reader = new ContentReader();
   const grub = hostGrub(reader);
   const buildId = '0123456789abcdef';
-  await makeBootLoader(folder, { architecture, grub, isSigned: false, buildId, epoch: EPOCH });
+  await makeBootLoader(folder, {
+    architecture,
+    grub,
+    isSigned: false,
+    namespace: 'quantix',
+    buildId,
+    epoch: EPOCH,
+  });
 }
 
 /** Writes an ISO with these texts into a folder and returns its path. */

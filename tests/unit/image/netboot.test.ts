@@ -17,7 +17,7 @@ async function setIn(folder: string): Promise<NetbootSet> {
   return {
     ...{ kernel: '', initramfs: '', system: '', tree: '', ...Object.fromEntries(paths) },
     init: await readFile(join(PROJECT, 'overlay/netboot/netboot-init')),
-    ...{ title: 'QvDC 0.1.0', parameters: PARAMETERS, epoch: 1_700_000_000 },
+    ...{ namespace: 'hello', title: 'QvDC 0.1.0', parameters: PARAMETERS, epoch: 1_700_000_000 },
   };
 }
 
@@ -45,9 +45,9 @@ test('the unpacked tar has all files that the script names, and the second initr
     cwd: root,
     input: await readFile(join(server, 'medium.cpio')),
   });
-  const system = await readFile(join(root, 'medium/quantix/system.squashfs'), 'utf8');
+  const system = await readFile(join(root, 'medium/hello/system.squashfs'), 'utf8');
   expect(system).toBe(await readFile(set.system, 'utf8'));
-  expect(await readFile(join(root, 'medium/quantix/system.verity'), 'utf8')).toBe('T');
+  expect(await readFile(join(root, 'medium/hello/system.verity'), 'utf8')).toBe('T');
   expect((await execa('stat', ['-c', '%A', join(root, 'netboot-init')])).stdout).toBe('-rwxr-xr-x');
 });
 
@@ -86,7 +86,7 @@ async function start(system: 'sound' | 'damaged'): Promise<string> {
     `MEDIUM=/medium\nload_drivers() { echo drivers; }\nopen_system() { ${system === 'sound'}; }\n` +
       'say() { echo "say $*"; }\nmount() { echo "mount $*"; }\n' +
       `main() { toram=yes; if find_medium; then echo "found, toram=$toram"; else echo none; fi; }\n` +
-      '[ -n "$QUANTIX_INIT_LIBRARY" ] || main\n',
+      '[ -n "$INIT_LIBRARY" ] || main\n',
   );
   const text = await readFile(join(PROJECT, 'overlay/netboot/netboot-init'), 'utf8');
   const script = text.replace('. /init', `. ${init}`);

@@ -24,7 +24,13 @@ test('an owner’s boot loader is signed on the medium and on a disk, with the f
   using reader = new ContentReader();
   await makeBootLoader(folder, {
     ...{ architecture: ARCHITECTURES[DEFAULT_ARCHITECTURE], grub: hostGrub(reader) },
-    ...{ isSigned: false, owner, buildId: '0123456789abcdef', epoch: 1_700_000_000 },
+    ...{
+      isSigned: false,
+      owner,
+      namespace: 'quantix',
+      buildId: '0123456789abcdef',
+      epoch: 1_700_000_000,
+    },
   });
   const esp = readFat(await readFile(join(folder, ESP_IMAGE)), ESP_IMAGE).files;
   const enrolment = ENROLMENT_FILES.map((name) => `/EFI/keys/${name}`);
@@ -32,13 +38,13 @@ test('an owner’s boot loader is signed on the medium and on a disk, with the f
   expect(esp.get('/EFI/keys/db.cer')).toEqual(owner.certificate);
 
   const { efi, bios } = await readBootFiles(folder, OF_DISK);
-  const menu = Buffer.from(checkedConfig(diskConfig()));
+  const menu = Buffer.from(checkedConfig(diskConfig('quantix')));
   expect(efi.get('/grub/menu')).toEqual(menu);
   expect(efi.get('/grub/menu.sig')).toEqual(await signFile(owner, menu));
   expect(efi.get('/grub/owner.cer')).toEqual(owner.certificate);
   expect(efi.get('/EFI/BOOT/BOOTX64.EFI')?.includes('\nnormal $prefix/menu\n')).toBe(true);
   // GRUB for BIOS reads this, and verifies nothing.
-  expect(efi.get('/grub/grub.cfg')?.toString()).toBe(diskConfig());
+  expect(efi.get('/grub/grub.cfg')?.toString()).toBe(diskConfig('quantix'));
   // Its file system has names of 8.3 characters only.
   const place = { bytes: 300 * 1024 * 1024, sectorSize: 512, offset: 0 };
   formatFat32({ ...place, label: 'X', serial: 0, files: efi, epoch: 1_700_000_000 });
@@ -58,9 +64,14 @@ test('an owner’s boot loader is signed on the medium and on a disk, with the f
 test('a checked menu is valid for GRUB’s shell, everyone may boot its entries, and the state of a disk needs no signature', async () => {
   const request = {
     ...{ title: 'QvDC', version: '0.1.0', flavour: 'full' as const },
+    namespace: 'quantix',
     cmdline: ['quantix.build=0123456789abcdef'],
   };
-  const configs = [menuConfig(liveBootMenu(request)), slotConfig(slotMenu(request)), diskConfig()];
+  const configs = [
+    menuConfig(liveBootMenu(request)),
+    slotConfig(slotMenu(request)),
+    diskConfig('quantix'),
+  ];
   for (const config of configs) {
     const input = checkedConfig(config);
     await execa('grub-script-check', { input });
@@ -69,7 +80,7 @@ test('a checked menu is valid for GRUB’s shell, everyone may boot its entries,
     for (const line of lines) expect(line).toMatch(/ --unrestricted( --id .*)? \{$/);
     expect(input.replaceAll(' --unrestricted', '').replace(' --skip-sig', '')).toBe(config);
   }
-  expect(checkedConfig(diskConfig())).toContain(
+  expect(checkedConfig(diskConfig('quantix'))).toContain(
     '\nload_env --skip-sig --file "($efi)/grub/grubenv" good try left\n',
   );
 });

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ARCHITECTURES, DEFAULT_ARCHITECTURE } from '../../../build/architecture.ts';
 import { readBootFiles } from '../../../build/disk/boot-files.ts';
-import { MEDIUM_FILES, parseMediumFiles } from '../../../build/disk/medium-files.ts';
+import { parseMediumFiles } from '../../../build/disk/medium-files.ts';
+import { markerPath, mediumPaths } from '../../../build/disk/medium-paths.ts';
 import { makeBootLoader, OF_DISK } from '../../../build/image/boot-loader.ts';
-import { markerPath } from '../../../build/image/grub-config.ts';
 import { INITRAMFS_FILE, KERNEL_FILE } from '../../../build/image/initramfs.ts';
 import { ISO_BLOCK, reportIso } from '../../../build/image/iso-report.ts';
 import { listSteps, planImage } from '../../../build/image/plan.ts';
@@ -22,6 +22,7 @@ import { sampleFacts } from './facts.ts';
 import { hostGrub } from './host-grub.ts';
 
 const { owner } = await newOwner(afterAll);
+const LIST = mediumPaths('quantix').list;
 const plan = planImage({ ...(await sampleFacts()), owner });
 /** Folder with a folder for each step before the last one, and in it stand-ins for the step's output files. */
 let folder: string;
@@ -39,7 +40,13 @@ beforeAll(async () => {
   using reader = new ContentReader();
   await makeBootLoader(join(folder, 'boot-loader'), {
     ...{ architecture: ARCHITECTURES[DEFAULT_ARCHITECTURE], grub: hostGrub(reader) },
-    ...{ isSigned: false, owner, buildId: plan.buildId, epoch: 1_700_000_000 },
+    ...{
+      isSigned: false,
+      owner,
+      namespace: 'quantix',
+      buildId: plan.buildId,
+      epoch: 1_700_000_000,
+    },
   });
   for (const { name } of listSteps(plan)) {
     const files = await readdir(join(folder, name));
@@ -73,10 +80,10 @@ test('an ISO with an owner’s key has a signed kernel and a signature of each f
   const kernel = await signProgram(uefiProgram(), owner, 'kernel');
   expect(read('/boot/vmlinuz')).toEqual(kernel);
   const opened = ['/boot/vmlinuz', '/boot/initramfs', '/boot/grub/grub.cfg', '/boot/grub/slot.cfg'];
-  for (const path of [...opened, markerPath(plan.buildId), '/quantix/disk/menu']) {
+  for (const path of [...opened, markerPath('quantix', plan.buildId), '/quantix/disk/menu']) {
     expect(read(`${path}.sig`), path).toEqual(await signFile(owner, read(path)));
   }
-  const listed = parseMediumFiles(read(MEDIUM_FILES).toString());
+  const listed = parseMediumFiles(read(LIST).toString(), LIST);
   expect(listed.get('/boot/vmlinuz')).toBe(sha256(kernel));
   expect(made.files['/boot/vmlinuz']).toBe(sha256(kernel));
   for (const [path, hash] of listed) expect(sha256(read(path)), path).toBe(hash);

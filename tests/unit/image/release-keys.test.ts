@@ -41,12 +41,12 @@ test('the keys in an image can be read as keys again', async () => {
   using reader = new ContentReader();
   const tree = new Tree(reader);
   const usual = await temporaryFolder();
-  for (const entry of releaseKeyOverlay([trusted]).entries) {
+  for (const entry of releaseKeyOverlay([trusted], 'quantix').entries) {
     tree.replace(entry);
     if (entry.type === 'file') await writeFile(join(usual, '2026.pem'), reader.bytes(entry));
   }
   expect(await readTrustedKeys(usual)).toEqual([trusted]);
-  expect(releaseKeyOverlay([]).entries).toEqual([]);
+  expect(releaseKeyOverlay([], 'quantix').entries).toEqual([]);
   expect(pem).toContain('PUBLIC KEY');
 });
 

@@ -22,7 +22,7 @@ async function makeSigned(files: Readonly<Record<string, Buffer>>): Promise<stri
   for (const [path, content] of Object.entries(files)) grub.add(file(path, content));
   await makeBootLoader(folder, {
     ...{ architecture: ARCHITECTURES[DEFAULT_ARCHITECTURE], grub, isSigned: true },
-    ...{ buildId: '0123456789abcdef', epoch: 1_700_000_000 },
+    ...{ namespace: 'quantix', buildId: '0123456789abcdef', epoch: 1_700_000_000 },
   });
   return folder;
 }

@@ -128,7 +128,7 @@ test('the requests to the device mapper create a device that is verified by the 
   expect(numbers).toEqual(['c138fd03', 'c138fd04', 'c138fd06', 'c138fd09']);
   for (const one of [create, load, resume, remove]) {
     expect(one.readUInt32LE(8 + 12), 'data_size').toBe(one.length - 8);
-    expect(one.toString('latin1', 8 + 48, 8 + 62)).toBe('quantix-system');
+    expect(one.toString('latin1', 8 + 48, 8 + 54)).toBe('system');
     expect(one.length).toBeLessThanOrEqual(4096);
   }
   const target = load.subarray(8 + 312);

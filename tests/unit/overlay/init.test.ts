@@ -19,7 +19,7 @@ block_devices() { cat devices; }
 
 /** Runs shell text after init's functions. */
 async function inInit(cwd: string, text: string): Promise<string> {
-  const script = `QUANTIX_INIT_LIBRARY=1\nPRODUCT=QUANTIX\n. ${INIT}\nPATH=/usr/bin:/bin\n${STAND_INS}\n${text}`;
+  const script = `INIT_LIBRARY=1\nPRODUCT=QUANTIX\nNAMESPACE=quantix\nPROGRAM_PREFIX=qx\n. ${INIT}\nPATH=/usr/bin:/bin\n${STAND_INS}\n${text}`;
   const { stdout } = await execa('/bin/busybox', ['sh', '-eu', '-c', script], { cwd });
   return stdout;
 }

@@ -61,8 +61,10 @@ test.each([
   'mode=install',
   'trial',
   'dat=none',
-])('a build may not set the appliance’s own parameter quantix.%s', (parameter) => {
-  expect(() => parameters(`quantix.${parameter}`)).toThrow(
+])('a build may not set the appliance’s own parameter quantix.%s', async (parameter) => {
+  const profile = await shippedProfile('qvdc');
+  const added = parseAdditions({ packages: [], cmdline: `quantix.${parameter}` });
+  expect(() => withAdditions(profile, 'debian', added)).toThrow(
     /is set by the image itself, or not known to it .* may set quantix\.answer, quantix\.config,/,
   );
 });

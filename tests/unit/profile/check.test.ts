@@ -38,6 +38,11 @@ test.each([
   [['volumeId'], 'qvdc', 'volumeId: must be 1 to 32 of'],
   [['volumeId'], 'Q'.repeat(33), 'volumeId: must be 1 to 32 of'],
   [['labelPrefix'], 'QUANTIXX', 'labelPrefix: must be 1 to 7 of A-Z'],
+  [['namespace'], 'Hello', 'namespace: must be 1 to 32 lower case letters, digits and -'],
+  [['namespace'], 'a/b', 'namespace: must be 1 to 32'],
+  [['namespace'], 'usr', 'namespace: /usr is a folder of every system'],
+  [['programPrefix'], '$x', 'programPrefix: must be 1 to 32'],
+  [['programs'], ['hi-node'], 'programs: hi-node does not begin with qx-, the programPrefix'],
   [['hostname'], '-qvdc', 'hostname: is not a host name'],
   [['bases', 'debian', 'packages'], [], 'bases.debian.packages: '],
   [['bases', 'debian', 'packages'], ['bash lib'], 'bases.debian.packages.0: is not a package name'],
@@ -70,7 +75,7 @@ test.each([
     { medium: ['a b'], system: [] },
     'PC.medium.0: is not a kernel',
   ],
-  [['programs'], ['node'], 'programs.0: is not the name of a program'],
+  [['programs'], ['node'], 'programs: node does not begin with qx-, the programPrefix'],
   [['programs'], ['qx-../x'], 'programs.0: is not the name of a program'],
   [
     ['bases', 'alpine', 'architectures', 'x86_64', 'node'],
@@ -170,6 +175,8 @@ test('keys with a default can be left out', () => {
     },
     'least.ts',
   );
-  const settings = findSettings(profileFor(least, 'x86_64', '/least.ts'), 'debian');
+  const profile = profileFor(least, 'x86_64', '/least.ts');
+  expect(profile).toMatchObject({ namespace: name, programPrefix: name });
+  const settings = findSettings(profile, 'debian');
   expect(listFlavours(settings)).toEqual(['virt']);
 });

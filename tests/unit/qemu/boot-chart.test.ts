@@ -6,11 +6,11 @@ const LOG = `GNU GRUB  version 2.12
 [   18.713267] quantix: medium 18.50\r
 [   27.719858] quantix: root 27.50\r
    OpenRC 0.56 is starting up Linux 6.12.118+deb13-amd64 (x86_64)\r
-[   31.000000] quantix: begin hwdrivers\r
-[   31.500000] quantix: begin syslog\r
-syslog          | * Starting syslog ...[   32.500000] quantix: end syslog\r
-[   50.000000] quantix: begin rpc.statd
-[   60.000000] quantix: end hwdrivers
+[   31.000000] openrc: begin hwdrivers\r
+[   31.500000] openrc: begin syslog\r
+syslog          | * Starting syslog ...[   32.500000] openrc: end syslog\r
+[   50.000000] openrc: begin rpc.statd
+[   60.000000] openrc: end hwdrivers
 [   70.200000] quantix: network 70.00
 [   80.000000] quantix: ready 79.50
 `;
@@ -57,12 +57,12 @@ test('the drawing has a bar for each, within its frame, and what comes from outs
 
 test.each([
   ['nothing', ''],
-  ['an end without a beginning', '[    1.0] quantix: end syslog\n'],
-  ['a name with markup', '[    1.0] quantix: begin <script>\n'],
-  ['a name with control characters', '[    1.0] quantix: begin \u001b[2Jsyslog\n'],
-  ['a long name', `[    1.0] quantix: begin ${'x'.repeat(65)}\n`],
-  ['no seconds', '[    1.] quantix: begin syslog\n'],
-  ['seconds without end', `[${'9'.repeat(400)}.0] quantix: begin syslog\n`],
+  ['an end without a beginning', '[    1.0] openrc: end syslog\n'],
+  ['a name with markup', '[    1.0] openrc: begin <script>\n'],
+  ['a name with control characters', '[    1.0] openrc: begin \u001b[2Jsyslog\n'],
+  ['a long name', `[    1.0] openrc: begin ${'x'.repeat(65)}\n`],
+  ['no seconds', '[    1.] openrc: begin syslog\n'],
+  ['seconds without end', `[${'9'.repeat(400)}.0] openrc: begin syslog\n`],
   ['a milestone without end', `quantix: ready ${'9'.repeat(400)}.0\n`],
 ])('%s makes no bar', (_what, log) => {
   expect(parseBootChart(log)).toEqual([]);
@@ -70,8 +70,8 @@ test.each([
 });
 
 test('for a service that starts and ends twice the first time counts, and no service ends before it starts', () => {
-  const log = ['1.0] quantix: begin a', '3.0] quantix: end a', '4.0] quantix: begin a'];
-  const again = ['5.0] quantix: end a', '9.0] quantix: begin b', '8.0] quantix: end b'];
+  const log = ['1.0] openrc: begin a', '3.0] openrc: end a', '4.0] openrc: begin a'];
+  const again = ['5.0] openrc: end a', '9.0] openrc: begin b', '8.0] openrc: end b'];
   const text = [...log, ...again].map((line) => `[    ${line}\n`).join('');
   expect(parseBootChart(text)).toMatchObject([
     { name: 'a', from: 1, to: 3, ended: true },

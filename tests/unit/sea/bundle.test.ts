@@ -41,8 +41,8 @@ async function saidBy(code: string): Promise<string> {
 
 test('a program is bundled with what it imports, and knows its version', async () => {
   const program = `import { z } from 'zod';
-declare const QUANTIX_VERSION: string;
-console.log(z.string().parse(QUANTIX_VERSION));`;
+declare const PROGRAMS_VERSION: string;
+console.log(z.string().parse(PROGRAMS_VERSION));`;
   const { code, packages } = await bundled(await projectOf(program));
   expect(await saidBy(code)).toBe('1.2.3');
   expect(packages).toEqual(['node_modules/zod']);

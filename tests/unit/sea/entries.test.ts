@@ -12,10 +12,12 @@ test('the executable is root’s, whoever built it, and each program is a link t
   await chmod(file, 0o600);
   using reader = new ContentReader();
   const tree = new Tree(reader);
-  for (const entry of programEntries(file, ['qx-node', 'qx-console'])) tree.add(entry);
-  const executable = tree.file('usr/lib/quantix/qx');
+  const programs = ['hi-node', 'hi-console'];
+  const appliance = { namespace: 'hello', programPrefix: 'hi', programs };
+  for (const entry of programEntries(file, appliance)) tree.add(entry);
+  const executable = tree.file('usr/lib/hello/hi');
   expect(executable).toMatchObject({ mode: 0o755, uid: 0, gid: 0, size: 10 });
-  for (const name of ['qx-node', 'qx-console']) {
-    expect(tree.canonical(`usr/sbin/${name}`)).toBe('usr/lib/quantix/qx');
+  for (const name of programs) {
+    expect(tree.canonical(`usr/sbin/${name}`)).toBe('usr/lib/hello/hi');
   }
 });

@@ -3,11 +3,8 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { checkMedium } from '../../../../apps/installer/check-medium.ts';
-import {
-  formatMediumFiles,
-  MEDIUM_FILES,
-  parseMediumFiles,
-} from '../../../../build/disk/medium-files.ts';
+import { PATHS } from '../../../../apps/installer/medium.ts';
+import { formatMediumFiles, parseMediumFiles } from '../../../../build/disk/medium-files.ts';
 import { temporaryFolder } from '../../folder.ts';
 
 const FILES = {
@@ -30,7 +27,7 @@ async function put(path: string, text: string): Promise<void> {
 beforeEach(async () => {
   medium = await temporaryFolder();
   for (const [path, text] of Object.entries(FILES)) await put(path, text);
-  await put(MEDIUM_FILES, formatMediumFiles(HASHES));
+  await put(PATHS.list, formatMediumFiles(HASHES));
 });
 
 test('a medium whose files are as they were made is taken', async () => {
@@ -65,7 +62,7 @@ test('a check that is given up ends', async () => {
 });
 
 test('a medium without its list is damaged', async () => {
-  await rm(join(medium, MEDIUM_FILES));
+  await rm(join(medium, PATHS.list));
   await expect(checkMedium(medium, signal)).rejects.toThrow(/SHA256SUMS cannot be read/);
 });
 
@@ -73,7 +70,7 @@ test('the list is as sha256sum(1) has it, in order', () => {
   expect(formatMediumFiles(HASHES)).toBe(
     `${sha256('an initramfs')}  boot/initramfs\n${sha256('a kernel')}  boot/vmlinuz\n${sha256('a loader')}  quantix/disk/BOOTX64.EFI\n${sha256(FILES['/quantix/system.squashfs'])}  quantix/system.squashfs\n`,
   );
-  expect(parseMediumFiles(formatMediumFiles(HASHES))).toEqual(
+  expect(parseMediumFiles(formatMediumFiles(HASHES), PATHS.list)).toEqual(
     new Map([...HASHES].toSorted(([one], [other]) => (one < other ? -1 : 1))),
   );
 });
@@ -90,7 +87,9 @@ test.each([
   ['a hash that is none', GOOD.replace(/^./, 'g')],
   ['zeros', '\0'.repeat(4096)],
 ])('a list with %s is damaged', (_what, text) => {
-  expect(() => parseMediumFiles(text)).toThrow(/the list of the medium's files is damaged/);
+  expect(() => parseMediumFiles(text, PATHS.list)).toThrow(
+    /the list of the medium's files is damaged/,
+  );
 });
 
 test.each(['boot/vmlinuz', '/boot/../x', '/a b', '/'])('%j cannot be listed', (path) => {

@@ -166,10 +166,10 @@ for file in /etc/rc.conf "/etc/conf.d/$RC_SVCNAME" "$RC_SERVICE"; do
 	# shellcheck source=/dev/null # the service's own
 	. "$file" || exit
 done
-# Logs a start to the kernel log, if a chart of the boot is wanted (kernel parameter QX_BOOT_CHART): begin|end
+# Logs a start to the kernel log, if a chart of the boot is wanted (kernel parameter BOOT_CHART): begin|end
 chart() {
-	case $QX_BOOT_CHART$action in
-	yesstart) echo "<4>quantix: $1 $RC_SVCNAME" >/dev/kmsg ;;
+	case $BOOT_CHART$action in
+	yesstart) echo "<4>openrc: $1 $RC_SVCNAME" >/dev/kmsg ;;
 	esac
 }
 
