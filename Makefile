@@ -15,6 +15,7 @@ SECURE_BOOT_SIGNER ?=
 CHANNEL ?=
 FIRMWARE ?= uefi
 CHART   ?=
+SINCE   ?=
 CPUS    ?=
 MEMORY  ?=
 DISK    ?=
@@ -46,7 +47,7 @@ VITEST := $(NODE) node_modules/vitest/vitest.mjs run
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
 	@echo
-	@echo 'Variables: PROFILE=quantix-os|qvdc BASE=auto|alpine|debian ARCH=x86_64|arm64 MIRROR=http://… KEYS=folder FLAVOUR=virt|full FORMAT=iso|raw|qcow2 RELEASE=1 RELEASE_KEYS=folder RELEASE_KEY=file SECURE_BOOT=folder SECURE_BOOT_SIGNER=command CHANNEL=stable FIRMWARE=bios|uefi|uefi-secure CHART=file.svg REMOTE_CACHE=no JOBS=2'
+	@echo 'Variables: PROFILE=quantix-os|qvdc BASE=auto|alpine|debian ARCH=x86_64|arm64 MIRROR=http://… KEYS=folder FLAVOUR=virt|full FORMAT=iso|raw|qcow2 RELEASE=1 RELEASE_KEYS=folder RELEASE_KEY=file SECURE_BOOT=folder SECURE_BOOT_SIGNER=command SINCE=v0.1.0 CHANNEL=stable FIRMWARE=bios|uefi|uefi-secure CHART=file.svg REMOTE_CACHE=no JOBS=2'
 	@echo 'of qemu: CPUS=2 MEMORY=2048 DISK=data=20G FORWARD=8443:443 NETWORK=lab GUEST=name'
 	@echo 'DOCKER=1 runs iso, lock, rootfs and explain in the builder image; DOCKER_BASE=… DOCKER_BUILD_FLAGS=… DOCKER_RUN_FLAGS=…'
 
@@ -54,7 +55,7 @@ iso: node_modules/.ready ## Build the ISOs into dist/
 	@$(BUILDER) iso $(STEPS) $(OWNER) $(addprefix --jobs ,$(JOBS))
 
 release: node_modules/.ready ## Build a release into dist/VERSION: all images in all formats, from the locks as they stand
-	@$(BUILDER) release $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(addprefix --format ,$(FORMAT)) $(addprefix --release-keys ,$(RELEASE_KEYS)) $(addprefix --key ,$(RELEASE_KEY)) $(addprefix --jobs ,$(JOBS))
+	@$(BUILDER) release $(IMAGES) $(addprefix --flavour ,$(FLAVOUR)) $(addprefix --format ,$(FORMAT)) $(addprefix --release-keys ,$(RELEASE_KEYS)) $(addprefix --key ,$(RELEASE_KEY)) $(addprefix --since ,$(SINCE)) $(addprefix --jobs ,$(JOBS))
 
 release-tree: node_modules/.ready ## Publish the ISOs of dist/ as signed updates in dist/updates, for any web server
 	@$(BUILDER) release-tree --key $(or $(RELEASE_KEY),$(error RELEASE_KEY=file is needed: qx-build key new makes one)) \

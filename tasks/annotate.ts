@@ -5,7 +5,7 @@ import { printable } from '../build/drawing/printable.ts';
 import { BuildError } from '../build/error.ts';
 import { writeFileAtomically } from '../build/process/atomic-write.ts';
 import type { Output } from './ui/events.ts';
-import { formatBytes, formatSeconds, markdownTable } from './ui/format.ts';
+import { formatBytes, formatSeconds, markdownTable, markdownText } from './ui/format.ts';
 import type { Place } from './ui/place.ts';
 import { cameFrom } from './ui/stage.ts';
 
@@ -15,6 +15,7 @@ const position = z.int().min(1).optional();
 /** The events of `BuildEvent` that are reported in CI. */
 const eventSchema = z.discriminatedUnion('event', [
   z.object({ event: z.literal('note'), text }),
+  z.object({ event: z.literal('chart'), title: text, text }),
   z.object({
     event: z.literal('done'),
     image: text,
@@ -81,6 +82,7 @@ export async function annotate(
   const annotations: Annotation[] = [];
   const files: string[][] = [];
   const steps: string[][] = [];
+  const charts: SummaryChart[] = [];
   for await (const line of lines) {
     const event = readEvent(line);
     if (event === undefined) continue;
@@ -88,6 +90,7 @@ export async function annotate(
     if (annotation !== undefined) annotations.push(annotation);
     files.push(...fileRows(event));
     steps.push(...stepRows(event));
+    if (event.event === 'chart') charts.push(event);
     const printed =
       annotation === undefined ? logLines(event) : annotationLines(annotation, github);
     for (const one of printed) output.say(one);
@@ -96,7 +99,7 @@ export async function annotate(
     const report = qualityReport(annotations);
     await writeFileAtomically(codeQuality, report).catch(refuse(codeQuality));
   }
-  const markdown = summaryOf({ annotations, files, steps });
+  const markdown = summaryOf({ annotations, files, steps, charts });
   if (summary === undefined || markdown === '') return;
   await appendFile(summary, markdown).catch(refuse(summary));
 }
@@ -214,16 +217,23 @@ function qualityReport(annotations: readonly Annotation[]): string {
   return `${JSON.stringify(issues, null, 2)}\n`;
 }
 
+/** A chart as text. */
+interface SummaryChart {
+  title: string;
+  text: string;
+}
+
 /** Content of a summary. */
 interface Summary {
   annotations: readonly Annotation[];
   /** Rows of a table. */
   files: readonly string[][];
   steps: readonly string[][];
+  charts: readonly SummaryChart[];
 }
 
-/** Formats tables in Markdown; empty if there is nothing to report. */
-function summaryOf({ annotations, files, steps }: Summary): string {
+/** Formats tables and charts in Markdown; empty if there is nothing to report. */
+function summaryOf({ annotations, files, steps, charts }: Summary): string {
   const wrong = annotations.map(({ level, message, place }) => [
     level,
     place === undefined ? '' : placeWords(place),
@@ -234,8 +244,23 @@ function summaryOf({ annotations, files, steps }: Summary): string {
     { head: ['File', 'Size', 'SHA-256'], rows: files },
     { head: ['Image', 'Step', 'Time', ''], rows: steps },
   ];
-  return tables
+  const drawn = tables
     .filter(({ rows }) => rows.length > 0)
-    .map(({ head, rows }) => `${markdownTable([head, ...rows])}\n\n`)
-    .join('');
+    .map(({ head, rows }) => `${markdownTable([head, ...rows])}\n\n`);
+  return [...drawn, ...charts.map(markdownChart)].join('');
+}
+
+/**
+ * Formats a chart as a code block, in which nothing is markup: pictures cannot be embedded in a summary, since GitHub
+ * shows neither SVG nor data addresses there. A chart without bars is its title only.
+ */
+function markdownChart({ title, text }: SummaryChart): string {
+  const lines = text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map(printable);
+  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
+  const fence = '`'.repeat(longest + 1);
+  const block = lines.length === 0 ? [] : [[fence, ...lines, fence].join('\n')];
+  return [markdownText(title), ...block].map((part) => `${part}\n\n`).join('');
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { ARCHITECTURES } from '../build/architecture.ts';
 import { BuildError } from '../build/error.ts';
@@ -19,6 +19,7 @@ import { hardwareAddress, joinSegment } from '../build/qemu/guest-network.ts';
 import { ensureLastingDisk, type LastingDisk } from '../build/qemu/lasting-disk.ts';
 import { type Disk, type Forward, type Machine, machineArguments } from '../build/qemu/machine.ts';
 import { StepCache } from '../build/step/cache.ts';
+import { writeChart } from './chart.ts';
 import type { Output } from './ui/events.ts';
 
 /** A machine as requested by a user. */
@@ -107,7 +108,7 @@ function cdBus(flavour: Flavour): { bus?: 'scsi' } {
 
 /**
  * Boots the ISO of a profile directly, without firmware and boot loader, until it is ready, and draws how long each
- * part took: as text for a person, and as an SVG file.
+ * part took: as text for a person, as an SVG file, and as a JSON file beside it.
  * @throws BuildError if the ISO was not built, or does not become ready
  */
 export async function chartBoot(
@@ -133,9 +134,18 @@ export async function chartBoot(
     await guest.waitForMilestone('ready');
     await guest.waitForMilestone('network');
     const bars = parseBootChart(guest.log);
-    await writeFile(chart, svgChart(bars, `${basename(file)}, ${acceleration}`));
-    for (const line of textChart(bars).trimEnd().split('\n')) output.say(line);
-    output.say(chart);
+    const title = `Boot of ${basename(file)}, ${acceleration}`;
+    const text = textChart(bars);
+    const drawn = {
+      title,
+      svg: svgChart(bars, title),
+      text,
+      data: { image: basename(file), bars },
+    };
+    for (const line of text.trimEnd().split('\n')) output.say(line);
+    for (const path of await writeChart(chart.replace(/\.svg$/, ''), drawn, output)) {
+      output.say(path);
+    }
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

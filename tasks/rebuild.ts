@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, symlink } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { execa } from 'execa';
@@ -26,7 +27,7 @@ export interface RebuildRequest {
   cache: CacheDirectory;
   /** Where to keep the release, in a folder named by its version; it is removed if absent. */
   output?: string | undefined;
-  /** Folder with the public keys in the images. */
+  /** Folder with the public keys in the images; `release-keys` of the commit if absent. */
   releaseKeys?: string | undefined;
   /** Additional options of `qx-build release`: where packages come from. */
   options: readonly string[];
@@ -61,13 +62,13 @@ export async function remakeRelease<Result>(
       fix: 'Give another folder: --output.',
     });
   }
-  await requireKeys(release, request.releaseKeys);
   await requireCommitHere(project, release.commit, signal);
   requireVersions(release.tools, await toolsHere(release, request), request, output);
   const scratch = await temporaryPath(cache, 'rebuild');
   try {
     const sources = await checkOut(release.commit, { project, scratch, signal });
     await requireLocks(published, sources);
+    const releaseKeys = await findKeys(release, request.releaseKeys, sources);
     const node = await installPackages(sources, request, output);
     const { stdout: version } = await execa(node, ['--version']);
     requireVersions({ Node: release.node }, { Node: version }, request, output);
@@ -78,7 +79,7 @@ export async function remakeRelease<Result>(
       `making release ${published.list.version} again from commit ${release.commit.slice(0, 12)}`,
     );
     await runRelease(
-      { node, sources, release, cache: privateCache, output: remade },
+      { node, sources, release, releaseKeys, cache: privateCache, output: remade },
       request,
       output,
     );
@@ -108,18 +109,31 @@ export async function checkRelease(
   }));
 }
 
-/** @throws BuildError if the folder has other keys than the images */
-async function requireKeys({ releaseKeys }: ReleaseRun, folder: string | undefined): Promise<void> {
+/** Folder of a project with the keys of its releases, by the workflows in docs/ci. */
+const KEYS_OF_PROJECT = 'release-keys';
+
+/**
+ * Finds the folder with the keys in the images: the one that is named, else that of the commit.
+ * @returns undefined if there are no keys in the images
+ * @throws BuildError if the folder has other keys than the images
+ */
+async function findKeys(
+  { releaseKeys }: ReleaseRun,
+  named: string | undefined,
+  sources: string,
+): Promise<string | undefined> {
+  const ofCommit = join(sources, KEYS_OF_PROJECT);
+  const folder = named ?? (releaseKeys.length > 0 && existsSync(ofCommit) ? ofCommit : undefined);
   const keys = folder === undefined ? [] : await readTrustedKeys(folder);
   const here = keys.map(({ id }) => id).toSorted();
-  if (here.join() === releaseKeys.join()) return;
+  if (here.join() === releaseKeys.join()) return folder;
   const wanted = releaseKeys.map((id) => id.slice(0, 16)).join(', ');
   throw new BuildError({
     what:
       releaseKeys.length === 0
         ? 'the images were built without keys for updates'
         : `the images were built with other keys for updates: ${wanted}`,
-    where: folder ?? 'no --release-keys',
+    where: named ?? `${KEYS_OF_PROJECT} of the commit`,
     fix:
       releaseKeys.length === 0
         ? 'Leave --release-keys out.'
@@ -272,14 +286,16 @@ interface Making {
   node: string;
   sources: string;
   release: ReleaseRun;
+  /** Folder with the public keys in the images, if there are any. */
+  releaseKeys: string | undefined;
   cache: CacheDirectory;
   /** Folder in which the folder of the version is made. */
   output: string;
 }
 
 async function runRelease(
-  { node, sources, release, cache, output: folder }: Making,
-  { releaseKeys, options, signal }: RebuildRequest,
+  { node, sources, release, releaseKeys, cache, output: folder }: Making,
+  { options, signal }: RebuildRequest,
   output: Output,
 ): Promise<void> {
   const { base, flavour, profiles, architectures, formats } = release;

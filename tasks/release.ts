@@ -30,6 +30,7 @@ import { ContentReader } from '../build/tree/content.ts';
 import type { ImageBuild } from './image-build.ts';
 import { buildIso } from './iso.ts';
 import { provenanceFile, writeProvenance } from './provenance.ts';
+import { readEarlierLocks, writeReleaseCharts } from './release-charts.ts';
 import { announce, type Built, paperFiles } from './summary.ts';
 import type { Output } from './ui/events.ts';
 import { formatBytes } from './ui/format.ts';
@@ -50,21 +51,35 @@ export interface ReleaseImage {
  * @param images at least one image, all of one version and for one folder
  * @param profiles profiles whose images may already be in the folder
  * @param builder URI of the builder, for the provenance
+ * @param since an earlier commit, whose locks the charts of packages compare with; without it there are none
  * @returns the contents of the release
  */
 export async function buildRelease(
   images: readonly [ReleaseImage, ...ReleaseImage[]],
-  { profiles, builder }: { profiles: readonly string[]; builder: string },
+  {
+    profiles,
+    builder,
+    since,
+  }: { profiles: readonly string[]; builder: string; since?: string | undefined },
   output: Output,
 ): Promise<ReleaseFile[]> {
-  const { file, facts, lockRequest } = images[0].image;
+  const { file, facts, lockRequest, projectDirectory: project } = images[0].image;
   const { version } = facts;
+  const { signal } = lockRequest;
   const directory = dirname(file);
   const planned = images.flatMap(({ image, formats }) => [
     ...formats.map((format) => formatPath(image.file, format)),
     ...paperFiles(image.file),
     provenanceFile(image.file),
   ]);
+  const earlier =
+    since === undefined
+      ? undefined
+      : await readEarlierLocks(
+          images.map(({ image }) => image),
+          { project, since, signal },
+          output.say,
+        );
   await openReleaseFolder(directory, {
     ...{ version, profiles },
     planned: planned.map((path) => basename(path)),
@@ -72,6 +87,8 @@ export async function buildRelease(
   using use = new DiskUse(directory);
   const built: Built[] = [];
   const files: ReleaseFile[] = [];
+  // Not in the list of the release: what made it again would draw other times, and may compare with nothing.
+  const charts: string[] = [];
   for (const { image, formats } of images) {
     const digests: Digests = {};
     const done = await buildIso(image, output, {
@@ -81,9 +98,15 @@ export async function buildRelease(
     built.push(done);
     const made = await listFiles(image, formats, { ...digests, iso: done.sha256 });
     files.push(...made, await addProvenance(image, made, builder));
+    const { times } = done;
+    const packages = earlier?.get(image.file);
+    charts.push(
+      ...(await writeReleaseCharts(image, { times, earlier: packages }, { output, signal })),
+    );
   }
   const sums = Object.fromEntries(files.map(({ path, sha256 }) => [path, sha256]));
-  await updateChecksums(directory, sums, lockRequest.signal);
+  for (const chart of charts) sums[basename(chart)] = (await hashFile(chart, [], signal)).whole;
+  await updateChecksums(directory, sums, signal);
   const list = join(directory, RELEASE_LIST);
   await writeFileAtomically(list, formatReleaseFiles({ version, files }));
   announce(built, output, files);

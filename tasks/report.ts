@@ -1,23 +1,23 @@
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { type ReadOptions, readContent } from '../build/comparison/read-content.ts';
 import { type SizeTree, sizeTree } from '../build/comparison/size-tree.ts';
-import { barChart } from '../build/drawing/bar-chart.ts';
+import type { ChartBar } from '../build/drawing/bar-chart.ts';
 import { type IcicleNode, icicleChart } from '../build/drawing/icicle.ts';
 import type { Tone } from '../build/drawing/svg.ts';
+import { textChart } from '../build/drawing/text-chart.ts';
 import { BuildError } from '../build/error.ts';
 import {
+  type ComparedPackage,
   describePackageChange,
   type PackageChange,
   packageChanges,
 } from '../build/lock/compare.ts';
-import { writeFileAtomically } from '../build/process/atomic-write.ts';
 import { readJson } from '../build/process/read-json.ts';
+import { buildChart, type Chart, chartOfBars, writeChart } from './chart.ts';
 import type { Output } from './ui/events.ts';
-import { formatBytes, formatSeconds } from './ui/format.ts';
-import { cameFrom } from './ui/stage.ts';
+import { formatBytes } from './ui/format.ts';
 
 /** Input of `writeReport`. */
 export interface ReportRequest {
@@ -30,13 +30,7 @@ export interface ReportRequest {
   signal: AbortSignal;
 }
 
-/** A picture, and the data that it shows. */
-interface Report {
-  svg: string;
-  data: object;
-}
-
-const REPORTS = { packages: reportPackages, sizes: reportSizes, build: reportBuild };
+const REPORTS = { packages: reportPackages, sizes: sizesChart, build: reportBuild };
 
 /**
  * Writes `<subject>.svg` and `<subject>.json` into a folder, which is created if missing. The same images give the same
@@ -49,12 +43,8 @@ export async function writeReport(
   output: Output,
 ): Promise<void> {
   const { signal } = request;
-  const { svg, data } = await REPORTS[subject](request, { signal, say: output.say });
-  await mkdir(request.folder, { recursive: true });
-  const files = { svg, json: `${JSON.stringify(data, null, 2)}\n` };
-  for (const [kind, text] of Object.entries(files)) {
-    const file = join(request.folder, `${subject}.${kind}`);
-    await writeFileAtomically(file, text);
+  const chart = await REPORTS[subject](request, { signal, say: output.say });
+  for (const file of await writeChart(join(request.folder, subject), chart, output)) {
     output.say(file);
   }
 }
@@ -62,7 +52,7 @@ export async function writeReport(
 async function reportPackages(
   { image, before = '' }: ReportRequest,
   options: ReadOptions,
-): Promise<Report> {
+): Promise<Chart> {
   const [old, fresh] = [await readContent(before, options), await readContent(image, options)];
   if (old.packages === undefined || fresh.packages === undefined) {
     throw new BuildError({
@@ -71,11 +61,25 @@ async function reportPackages(
       fix: 'Name the locks, or images with their manifests beside them.',
     });
   }
-  const packages = packageChanges(old.packages, fresh.packages);
-  const names = [basename(before), basename(image)] as const;
-  const title = `Packages: ${names.join(' → ')}, ${packages.length} moved`;
-  const data = { before: names[0], after: names[1], packages };
-  return { svg: barChart(packages.map(packageBar), title), data };
+  const [earlier, now] = [old.packages, fresh.packages];
+  return packagesChart(
+    { name: basename(before), packages: earlier },
+    { name: basename(image), packages: now },
+  );
+}
+
+/** Packages, and the name of what contains them. */
+export interface NamedPackages {
+  name: string;
+  packages: readonly ComparedPackage[];
+}
+
+/** Draws the packages that differ, with the growth of their archives. */
+export function packagesChart(before: NamedPackages, after: NamedPackages): Chart {
+  const packages = packageChanges(before.packages, after.packages);
+  const title = `Packages: ${before.name} → ${after.name}, ${packages.length} moved`;
+  const data = { before: before.name, after: after.name, packages };
+  return chartOfBars(packages.map(packageBar), title, data);
 }
 
 const TONES: Readonly<Record<PackageChange['change'], Tone>> = {
@@ -101,12 +105,17 @@ function growth(bytes: number): string {
   return `, ${bytes > 0 ? '+' : '-'}${formatBytes(Math.abs(bytes))}`;
 }
 
-async function reportSizes(
-  { image, before }: ReportRequest,
+/**
+ * Draws the sizes of everything in an image, and what grew since another one.
+ * @throws BuildError if it cannot be read, or has no files
+ */
+export async function sizesChart(
+  { image, before }: Pick<ReportRequest, 'image' | 'before'>,
   options: ReadOptions,
-): Promise<Report> {
-  const old = before === undefined ? undefined : await readContent(before, options);
-  const tree = sizeTree(await readContent(image, options), old);
+): Promise<Chart> {
+  const sizes = { ...options, sizesOnly: true };
+  const old = before === undefined ? undefined : await readContent(before, sizes);
+  const tree = sizeTree(await readContent(image, sizes), old);
   if (tree.size === 0) {
     throw new BuildError({ what: 'there are no files in it', where: image, fix: 'Name an image.' });
   }
@@ -116,7 +125,30 @@ async function reportSizes(
       : `${growth(tree.size - (tree.before ?? 0))} since ${basename(before)}`;
   const title = `${basename(image)}: ${formatBytes(tree.size)} unpacked${since}`;
   const data = { image: basename(image), ...(before && { before: basename(before) }), tree };
-  return { svg: icicleChart(sizeNode(tree, '', 0), title), data };
+  const bars = sizeBars(tree, { from: 0, level: 0, least: tree.size * SMALLEST });
+  return { title, svg: icicleChart(sizeNode(tree, '', 0), title), text: textChart(bars), data };
+}
+
+/** What is shown as text: parts of at least this share of the whole, down to this level. */
+const [SMALLEST, DEEPEST] = [0.01, 3];
+
+/** Returns a bar for a part and for each of its parts, below one another, each at its place within the whole. */
+function sizeBars(
+  tree: SizeTree,
+  { from, level, least }: { from: number; level: number; least: number },
+): ChartBar[] {
+  const { name, size, before, parts } = tree;
+  if (size < least || level > DEEPEST) return [];
+  const grown = before === undefined ? '' : growth(size - before);
+  const bar = { from, to: from + size, tone: 'first' as const };
+  let at = from;
+  const below = parts.flatMap((part) => {
+    const bars = sizeBars(part, { from: at, level: level + 1, least });
+    at += part.size;
+    return bars;
+  });
+  const note = `${formatBytes(size)}${grown}`;
+  return [{ ...bar, name: `${'  '.repeat(level)}${name}`, note }, ...below];
 }
 
 /** Colours show growth; without an image to compare with, they only distinguish neighbours. */
@@ -150,7 +182,7 @@ const stepsSchema = z.object({
   ),
 });
 
-async function reportBuild({ image }: ReportRequest): Promise<Report> {
+async function reportBuild({ image }: ReportRequest): Promise<Chart> {
   const file = `${image}.manifest.json`;
   if (!existsSync(file)) {
     throw new BuildError({
@@ -168,13 +200,5 @@ async function reportBuild({ image }: ReportRequest): Promise<Report> {
       cause: parsed.error,
     });
   }
-  const steps = parsed.data.steps.toSorted((a, b) => a.began - b.began);
-  const bars = steps.map(({ step, began, seconds, ...source }) => ({
-    ...{ name: step, from: began, to: began + seconds },
-    tone: source.cached ? ('quiet' as const) : ('first' as const),
-    note: [formatSeconds(seconds), cameFrom(source)].filter((one) => one !== '').join(', '),
-  }));
-  const whole = Math.max(0, ...bars.map(({ to }) => to));
-  const title = `Build of ${basename(image)}: ${formatSeconds(whole)}`;
-  return { svg: barChart(bars, title), data: { image: basename(image), steps } };
+  return buildChart(image, parsed.data.steps);
 }

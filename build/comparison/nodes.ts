@@ -21,8 +21,13 @@ export interface ReadPart {
   texts: ReadonlyMap<string, string>;
 }
 
-/** Whether the text of the file at a path is needed. */
-export type IsReported = (path: string) => boolean;
+/** What is needed of a part besides its paths, types and sizes. */
+export interface Wanted {
+  /** Whether the SHA-256 of each file is needed; without it most of an image need not be read. */
+  hashes: boolean;
+  /** Whether the text of the file at a path is needed. */
+  isReported: (path: string) => boolean;
+}
 
 /** Most bytes of a file that is read whole. */
 const LARGEST_TEXT = 32 * 1024 * 1024;
@@ -33,29 +38,31 @@ const LARGEST_IN_MEMORY = 512 * 1024 * 1024;
 /** Reads a squashfs. @throws BuildError if it cannot be read */
 export async function readRootfs(
   range: FileRange,
-  isReported: IsReported,
+  { hashes: isHashed, isReported }: Wanted,
   where: string,
 ): Promise<ReadPart> {
   const image = await readSquashfs((offset, length) => range.read(offset, length), where);
-  const hashes = await hashContents(image);
+  const hashes = isHashed ? await hashContents(image) : undefined;
   const reported = image.nodes.filter(
     ({ path, type, size }) => type === 'file' && size <= LARGEST_TEXT && isReported(path),
   );
   const bytes = new Map(reported.map((node) => [node, Buffer.alloc(node.size)]));
-  await visitContents(image, reported, ({ node, from, bytes: part }) => {
-    part.copy(bytes.get(node) ?? part, from);
-  });
+  if (reported.length > 0) {
+    await visitContents(image, reported, ({ node, from, bytes: part }) => {
+      part.copy(bytes.get(node) ?? part, from);
+    });
+  }
   const texts = reported.map(
     (node) => [node.path, bytes.get(node)?.toString('utf8') ?? ''] as const,
   );
   const nodes = image.nodes.filter(({ path }) => path !== '');
-  return { nodes: contentNodes(nodes, ({ inode }) => hashes.get(inode)), texts: new Map(texts) };
+  return { nodes: contentNodes(nodes, ({ inode }) => hashes?.get(inode)), texts: new Map(texts) };
 }
 
 /** Reads a tar of a root filesystem as a stream. @throws BuildError if it cannot be read */
 export async function readRootfsTar(
   chunks: AsyncIterable<Buffer>,
-  isReported: IsReported,
+  isReported: Wanted['isReported'],
   where: string,
 ): Promise<ReadPart> {
   const nodes = new Map<string, ImageNode & { sha256: string }>();
@@ -104,7 +111,7 @@ async function hashStream(
 /** Reads an initramfs. @throws BuildError if it cannot be read */
 export function readInitramfsPart(
   range: FileRange,
-  isReported: IsReported,
+  isReported: Wanted['isReported'],
   where: string,
 ): ReadPart {
   const nodes = readInitramfs(whole(range, where), where);
@@ -131,7 +138,7 @@ export function readEsp(range: FileRange, where: string): ContentNode[] {
 export function readMedium(
   image: FileRange,
   { nodes }: Pick<Iso, 'nodes'>,
-  isReported: IsReported,
+  { hashes, isReported }: Wanted,
 ): ReadPart {
   const texts = new Map<string, string>();
   const content = nodes.map(({ path, type, mode, uid, gid, offset, size }) => {
@@ -139,7 +146,8 @@ export function readMedium(
     const part = image.part(offset, size);
     if (isReported(path) && size <= LARGEST_TEXT)
       texts.set(path, part.read(0, size).toString('utf8'));
-    return plainNode(path, { mode, uid, gid, size, sha256: hashRange(part).digest('hex') });
+    const sha256 = hashes ? hashRange(part).digest('hex') : '';
+    return plainNode(path, { mode, uid, gid, size, sha256 });
   });
   return { nodes: content.sort(byPath), texts };
 }

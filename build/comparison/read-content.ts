@@ -26,6 +26,7 @@ import {
   readMedium,
   readRootfs,
   readRootfsTar,
+  type Wanted,
 } from './nodes.ts';
 import { INSTALLED, packagesOf } from './packages.ts';
 import { IN_SETTINGS, initramfsSettings, mediumSettings, rootfsSettings } from './settings.ts';
@@ -44,6 +45,11 @@ export interface ReadOptions {
   signal?: AbortSignal | undefined;
   /** Receives a line for the user when a part cannot be read. */
   say: (line: string) => void;
+  /**
+   * Reads an image only as far as the sizes of its files need it, which takes a fraction of the time: hashes are empty,
+   * packages are unknown, and settings incomplete.
+   */
+  sizesOnly?: boolean | undefined;
 }
 
 /** Types of files, recognised by their first bytes. */
@@ -62,7 +68,7 @@ export async function readContent(file: string, options: ReadOptions): Promise<C
     if (kind === 'qcow2') return await readQcow2(file, options);
     if (kind === 'tar' || kind === 'tar.gz' || kind === 'tar.zst') {
       const chunks = refuseOtherForms(tarChunks(file, kind, options), file);
-      const part = await readRootfsTar(chunks, isReported, file);
+      const part = await readRootfsTar(chunks, wanted(options).isReported, file);
       return contentOf(file, new Map([['rootfs', part]]), options);
     }
     using range = FileRange.open(file);
@@ -73,6 +79,10 @@ export async function readContent(file: string, options: ReadOptions): Promise<C
 }
 
 const isReported = (path: string): boolean => IN_SETTINGS.has(path) || path === INSTALLED;
+
+function wanted({ sizesOnly = false }: ReadOptions): Wanted {
+  return sizesOnly ? { hashes: false, isReported: () => false } : { hashes: true, isReported };
+}
 
 function sizeOf(file: string): number {
   const found = statSync(file, { throwIfNoEntry: false });
@@ -169,7 +179,7 @@ async function readImage(
   options: ReadOptions,
 ): Promise<Content> {
   if (kind === 'squashfs') {
-    const rootfs = await readRootfs(range, isReported, file);
+    const rootfs = await readRootfs(range, wanted(options), file);
     return contentOf(file, new Map([['rootfs', rootfs]]), options);
   }
   const iso = kind === 'iso' ? range : await bootedSlot(file, range, options);
@@ -218,16 +228,16 @@ function deviceOf(range: FileRange, sectorSize: number): BlockDevice {
 
 async function readIso(file: string, range: FileRange, options: ReadOptions): Promise<Content> {
   const iso = readIso9660(range, file);
-  const medium = readMedium(range, iso, isReported);
+  const medium = readMedium(range, iso, wanted(options));
   const partOf = (is: (path: string) => boolean) => {
     const node = iso.nodes.find((one) => is(`/${one.path}`));
     return node === undefined ? undefined : range.part(node.offset, node.size);
   };
   const [system, initramfs] = [partOf(isSystemPath), partOf((path) => path === INITRAMFS_PATH)];
   const parts = new Map<Part, ReadPart>([['medium', medium]]);
-  if (system !== undefined) parts.set('rootfs', await readRootfs(system, isReported, file));
+  if (system !== undefined) parts.set('rootfs', await readRootfs(system, wanted(options), file));
   if (initramfs !== undefined) {
-    parts.set('initramfs', readInitramfsPart(initramfs, isReported, file));
+    parts.set('initramfs', readInitramfsPart(initramfs, wanted(options).isReported, file));
   }
   const esp = (await readGpt(deviceOf(range, 512)))?.partitions.find(
     ({ type }) => type === ESP_TYPE,
@@ -243,7 +253,7 @@ async function readIso(file: string, range: FileRange, options: ReadOptions): Pr
 function contentOf(
   file: string,
   parts: ReadonlyMap<Part, ReadPart>,
-  { say, volumeId }: ReadOptions & { volumeId?: string | undefined },
+  { say, sizesOnly, volumeId }: ReadOptions & { volumeId?: string | undefined },
 ): Content {
   const textsOf = (part: Part) => parts.get(part)?.texts ?? new Map<string, string>();
   const rootfs = parts.get('rootfs');
@@ -256,7 +266,8 @@ function contentOf(
     part,
     read.nodes,
   ]);
-  const packages = packagesOf(file, textsOf('rootfs').get(INSTALLED), say);
+  const packages =
+    sizesOnly === true ? undefined : packagesOf(file, textsOf('rootfs').get(INSTALLED), say);
   return { file, packages, settings, parts: new Map(nodes) };
 }
 

@@ -7,8 +7,8 @@ import { parseReleaseFiles } from '../release/release-files.ts';
 import { RELEASE_LIST, signatureNames } from '../release/sign-folder.ts';
 
 /**
- * Prepares a folder for a release: removes an existing list with its signatures, and licence texts of the images
- * (`qx-build licenses`), because these are valid only after all files are made.
+ * Prepares a folder for a release: removes an existing list with its signatures, and charts and licence texts of the
+ * images (`qx-build licenses`), because these are valid only after all files are made.
  * @param planned names of the files of the release
  * @param profiles profiles whose images may be in the folder
  * @throws BuildError if images of another release are there; nothing is removed then
@@ -35,7 +35,9 @@ export async function openReleaseFolder(
   }
   const afterwards = [
     ...signatureNames(planned),
-    ...planned.filter((name) => name.endsWith('.iso')).map((name) => `${name}.licenses.txt`),
+    ...planned
+      .filter((name) => name.endsWith('.iso'))
+      .flatMap((iso) => AFTER_IMAGE.map((suffix) => iso + suffix)),
   ];
   const ours = new Set([...planned, ...afterwards]);
   const others = names.filter(
@@ -57,6 +59,15 @@ export async function openReleaseFolder(
     await rm(join(directory, name), { force: true });
   }
 }
+
+/** Subjects of the charts of an image, `<iso>.<subject>.svg` and `.json`; `boot` is drawn by `qx-build qemu`. */
+const CHARTS = ['build', 'sizes', 'packages', 'boot'];
+
+/** Suffixes of the files that are made of a finished ISO. */
+const AFTER_IMAGE = [
+  '.licenses.txt',
+  ...CHARTS.flatMap((subject) => [`.${subject}.svg`, `.${subject}.json`]),
+];
 
 const FIX = 'Remove what is there, or choose another folder: --output.';
 

@@ -56,6 +56,35 @@ export async function loadProfile(
   });
 }
 
+/**
+ * Requires that the profiles of one command do not write the same files. Those that are named by name never do: each has
+ * the name of its file.
+ * @param wanted as `loadProfile` takes them
+ * @param fileOf returns the path, or the part of it that differs, of what is written for a profile
+ * @throws BuildError naming two that do, and like `loadProfile`
+ */
+export async function requireDistinct(
+  projectDirectory: string,
+  wanted: readonly string[],
+  architecture: ArchitectureName,
+  fileOf: (profile: Profile) => string,
+): Promise<void> {
+  if (wanted.length < 2 || !wanted.some((one) => isAbsolute(one))) return;
+  const first = new Map<string, string>();
+  for (const one of wanted) {
+    const profile = await loadProfile(projectDirectory, one, architecture);
+    const other = first.get(fileOf(profile));
+    if (other === undefined) first.set(fileOf(profile), profile.file);
+    else {
+      throw new BuildError({
+        what: `both profiles are named ${JSON.stringify(profile.name)}, so what is made of one would replace what is made of the other`,
+        where: `${other} and ${profile.file}`,
+        fix: 'Give each a name of its own (key name).',
+      });
+    }
+  }
+}
+
 /** Whether a profile is in the project's `profiles/` folder. */
 export function isOfProject({ file }: Pick<Profile, 'file'>, projectDirectory: string): boolean {
   return dirname(file) === join(projectDirectory, 'profiles');

@@ -1,4 +1,5 @@
 import { barChart } from '../drawing/bar-chart.ts';
+import { textBar } from '../drawing/text-chart.ts';
 import { MILESTONES, milestonesIn } from './milestones.ts';
 
 /** A period of a boot: from one milestone to the next, or the start of a service. */
@@ -57,18 +58,13 @@ function stagesOf(milestones: ReturnType<typeof milestonesIn>): Bar[] {
   return bars;
 }
 
-/** Columns of the longest bar in a text chart. */
-const COLUMNS = 60;
-
 /** Draws a chart as text: a line per bar, with its start, its length and its name. */
 export function textChart(bars: readonly Bar[]): string {
   const end = endOf(bars);
   const lines = bars.map((bar) => {
     const { name, from, to, ended } = bar;
-    const first = Math.round((from / end) * COLUMNS);
-    const width = Math.max(1, Math.round((to / end) * COLUMNS) - first);
     const mark = bar.kind === 'stage' ? '=' : '#';
-    const drawn = `${' '.repeat(first)}${mark.repeat(width)}${ended ? '' : '…'}`;
+    const drawn = `${textBar(bar, { least: 0, most: end, mark })}${ended ? '' : '…'}`;
     const numbers = [from, to - from].map((seconds) => seconds.toFixed(2).padStart(8)).join('');
     return `${numbers}  ${name.padEnd(nameWidth(bars))}  ${drawn}`;
   });

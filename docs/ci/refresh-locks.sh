@@ -24,12 +24,15 @@ mapfile -t moved < <(git diff --name-only -- 'profiles/*.lock.json')
 before=$(mktemp -d)
 trap 'rm -rf "$before"' EXIT
 for lock in "${moved[@]}"; do
-  git show "HEAD:$lock" >"$before/${lock#profiles/}"
+  old=$before/${lock#profiles/}
+  git show "HEAD:$lock" >"$old"
   # The exit code is that of diff(1): 1 means that they differ.
-  qx diff --markdown "$before/${lock#profiles/}" "$lock" >>"$folder/change.md" || [ $? = 1 ]
+  qx diff --markdown "$old" "$lock" >>"$folder/change.md" || [ $? = 1 ]
+  qx report packages "$lock" --json --before "$old" --output "$folder/$(basename "$lock" .lock.json)" |
+    qx annotate "${options[@]}"
 done
 for lock in "${moved[@]}"; do
   about "$lock" iso
-  case $lock in *.x86_64.lock.json) about "$lock" qemu --boot-chart "$folder/$(basename "$lock" .lock.json).svg" ;; esac
+  case $lock in *.x86_64.lock.json) about "$lock" qemu --boot-chart "$folder/$(basename "$lock" .lock.json)/boot.svg" ;; esac
 done
 git diff --binary -- "${moved[@]}" >"$folder/locks.patch"

@@ -4,9 +4,11 @@ import { buildRequirements, LAYOUT_REQUIREMENTS } from '../../build/host/require
 import { FORMATS } from '../../build/image/format.ts';
 import { prepareImage } from '../../build/image/prepare.ts';
 import { isUpToDate, readRecord } from '../../build/image/record.ts';
+import { requireDistinct } from '../../build/profile/load.ts';
 import type { RemoteCache } from '../../build/remote-cache/remote-cache.ts';
 import { withBuildLog } from '../build-log.ts';
 import { openOwnerKey, ownerOptions } from '../owner-key.ts';
+import { PROJECT } from '../project.ts';
 import type { Built } from '../summary.ts';
 import {
   additionOptions,
@@ -32,6 +34,7 @@ export const isoCommand = defineCommand({
     const { announce, hasPapers, reportOtherTools } = await import('../summary.ts');
     const { withRemoteCache } = await import('../remote-cache.ts');
     const profiles = chooseProfiles(options);
+    await requireDistinct(PROJECT, profiles, options.arch, ({ name }) => name);
     const build = async (remote: RemoteCache | 'forbidden' | undefined) => {
       const others = remote === 'forbidden' ? remote : 'allowed';
       const images: Built[] = [];

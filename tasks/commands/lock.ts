@@ -1,6 +1,8 @@
+import { dirname, join } from 'node:path';
 import { openCache } from '../../build/cache/mark.ts';
 import { ensureInstalled } from '../../build/host/install.ts';
 import { lockRequirements } from '../../build/host/requirements.ts';
+import { requireDistinct } from '../../build/profile/load.ts';
 import { lockProfiles } from '../lock.ts';
 import { PROJECT } from '../project.ts';
 import { chooseProfiles, imageOptions, imagePaths, profileFolders } from './context.ts';
@@ -17,7 +19,11 @@ export const lockCommand = defineCommand({
   },
   handler: async (options, { output, signal }) => {
     const { base, arch: architecture, mirror, keysDir: keysDirectory, update } = options;
-    await lockProfiles(chooseProfiles(options), {
+    const profiles = chooseProfiles(options);
+    await requireDistinct(PROJECT, profiles, architecture, ({ file, name }) =>
+      join(dirname(file), name),
+    );
+    await lockProfiles(profiles, {
       ...{ base, architecture, mirror, keysDirectory, update, signal },
       projectDirectory: PROJECT,
       cache: openCache(options.cacheDir),

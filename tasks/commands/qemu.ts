@@ -82,7 +82,8 @@ export const qemuCommand = defineCommand({
       })
       .option('boot-chart', {
         type: 'string',
-        describe: 'Boot until ready, print what took how long, and draw it into this file as SVG',
+        describe:
+          'Boot until ready, print what took how long, and draw it: FILE.svg, FILE.json beside it',
       })
       .check(givenOnce('firmware', 'memory', 'cpus', 'network', 'name', 'boot-chart'))
       .check(({ memory }) => isWhole(memory) || '--memory is a number of MiB, 1 or more')

@@ -68,6 +68,7 @@ export const rebuildCommand = defineCommand({
       .option('release-keys', {
         type: 'string',
         describe: 'Folder with the public keys (*.pem) that the images were built with',
+        defaultDescription: 'release-keys of the commit',
       })
       .option('other-tools', {
         type: 'boolean',

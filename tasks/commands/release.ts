@@ -85,12 +85,16 @@ export const releaseCommand = defineCommand({
         default: BY_HAND,
         describe: 'URI of who builds, for the provenance, such as that of a workflow',
       })
+      .option('since', {
+        type: 'string',
+        describe: 'Commit or tag of an earlier release: draw which packages moved since then',
+      })
       .option('output', {
         type: 'string',
         default: 'dist',
         describe: 'Folder that the folder of the version is made in',
       })
-      .check(givenOnce(...SIGNER_OPTIONS, 'flavour', 'release-keys', 'builder', 'output'))
+      .check(givenOnce(...SIGNER_OPTIONS, 'flavour', 'release-keys', 'builder', 'since', 'output'))
       .epilogue(EPILOGUE),
   paths: (options) => {
     const { reads, writes } = imagePaths(options);
@@ -122,14 +126,15 @@ export const releaseCommand = defineCommand({
       return { image, formats: chooseFormats(options.format, arch) };
     };
     const { buildRelease } = await import('../release.ts');
-    const { builder } = options;
+    const { builder, since } = options;
     const what = `release of ${profiles.join(', ')}`;
     await withBuildLog(openCache(options.cacheDir), what, async () => {
       const [first, ...others] = await Promise.all(
         architectures.flatMap((arch) => profiles.map((name) => prepare(name, arch))),
       );
       if (first === undefined) throw new BuildError({ what: 'there is no profile to release' });
-      await buildRelease([first, ...others], { profiles: profileNames(PROJECT), builder }, output);
+      const about = { profiles: profileNames(PROJECT), builder, since };
+      await buildRelease([first, ...others], about, output);
     });
     if (signer !== undefined) await signAndTell(directory, signer, { output, signal });
   },

@@ -2,7 +2,9 @@ import { openCache } from '../../build/cache/mark.ts';
 import { ensureInstalled } from '../../build/host/install.ts';
 import { buildRequirements } from '../../build/host/requirements.ts';
 import { prepareImage } from '../../build/image/prepare.ts';
+import { requireDistinct } from '../../build/profile/load.ts';
 import { withBuildLog } from '../build-log.ts';
+import { PROJECT } from '../project.ts';
 import {
   chooseProfiles,
   imagePaths,
@@ -24,6 +26,7 @@ export const rootfsCommand = defineCommand({
     const { writeRootfs } = await import('../rootfs.ts');
     const { withRemoteCache } = await import('../remote-cache.ts');
     const profiles = chooseProfiles(options);
+    await requireDistinct(PROJECT, profiles, options.arch, ({ name }) => name);
     const what = `root filesystem of ${profiles.join(', ')}`;
     await withBuildLog(openCache(options.cacheDir), what, () =>
       withRemoteCache(options, output, async (remote) => {

@@ -49,6 +49,8 @@ export type BuildEvent =
       seconds: number;
     }
   | { event: 'note'; text: string }
+  /** A chart that was written to a file, as text for a font in which all characters have the same width. */
+  | { event: 'chart'; title: string; text: string }
   | ({ event: 'profile'; profile: object } & ShownImage)
   | ({ event: 'packages'; packages: ShownPackage[] } & ShownImage)
   | { event: 'version'; version: string; source: SourceState | null }

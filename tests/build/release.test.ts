@@ -1,22 +1,33 @@
-import { copyFile, cp, mkdir, readdir, readFile, stat, symlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import {
+  copyFile,
+  cp,
+  mkdir,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { execa } from 'execa';
-import { beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { cacheRooms } from '../../build/cache/directory.ts';
 import { markCache } from '../../build/cache/mark.ts';
+import { readProductVersion } from '../../build/image/product-version.ts';
 import { parseLock } from '../../build/lock/file.ts';
+import { profileNames } from '../../build/profile/load.ts';
 import { LONGEST_OF_FOLDER, openEnvelope } from '../../build/release/envelope.ts';
 import { readPublicKey } from '../../build/release/keys.ts';
 import { parseProvenance, STATEMENT_TYPE } from '../../build/release/provenance.ts';
 import { parseReleaseFiles, type ReleaseFile } from '../../build/release/release-files.ts';
+import { readWorkflow, runJob, runSteps } from '../unit/ci/kit.ts';
 import { temporaryFolder } from '../unit/folder.ts';
 import { PROJECT } from '../vm/build-images.ts';
-import { commitProject, SMALL, SMALL_LOCK, writeSmallProfile } from './small-release.ts';
+import { commitProject, SMALL_LOCK, writeSmallProfile } from './small-release.ts';
 import { openWorkshop, type Workshop } from './workshop.ts';
 
-/** The kernel flavour with few modules, for the quickest build. */
-const RELEASE = ['release', '--profile', SMALL, '--base', 'debian', '--flavour', 'virt'];
 /** Milliseconds for a complete release on a machine that may be busy with guests. */
 const TIME = 600_000;
 
@@ -24,23 +35,99 @@ let workshop: Workshop;
 let commit: string;
 let folder: string;
 let files: readonly ReleaseFile[];
+let tag: string;
+/** What the workflow's job told its service: its summary, and the arguments of `gh`. */
+let summary: string;
+let published: readonly string[];
 
 beforeAll(async () => {
   workshop = await openWorkshop({ programs: 'shared' });
   const { directory } = workshop;
+  for (const name of profileNames(directory)) await rm(join(directory, `profiles/${name}.ts`));
   await writeSmallProfile(directory);
-  const locked = await workshop.run(['lock', '--base', 'debian', '--profile', SMALL]);
+  const locked = await workshop.run(['lock', '--base', 'debian']);
   expect(locked.exitCode, locked.stderr).toBe(0);
-  commit = await commitProject(directory);
-  const key = join(directory, '../release.key');
-  await workshop.run(['key', 'new', key, '--plain']);
-  const released = await workshop.run([...RELEASE, '--key', key, '--output', '../dist']);
-  expect(released.exitCode, released.stderr).toBe(0);
-  const [version = ''] = await readdir(join(directory, '../dist'));
-  folder = join(directory, '../dist', version);
+  const at = (name: string) => join(directory, '..', name);
+  await writeFile(at('passphrase'), 'correct horse\n');
+  await workshop.run(['key', 'new', at('release.key'), '--passphrase-file', at('passphrase')]);
+  await mkdir(join(directory, 'release-keys'));
+  await copyFile(at('release.pem'), join(directory, 'release-keys/2026.pem'));
+  const git = (...words: string[]) => execa('git', words, { cwd: directory });
+  await commitProject(directory);
+  await git('tag', 'v0.0.1');
+  const version = readProductVersion(directory);
+  tag = `v${version}`;
+  const author = ['-c', 'user.name=a', '-c', 'user.email=a@example.org'];
+  await git(...author, 'commit', '--quiet', '--allow-empty', '--message', tag);
+  await git('tag', tag);
+  commit = (await git('rev-parse', 'HEAD')).stdout;
+  ({ summary, published } = await releaseByWorkflow());
+  folder = join(directory, 'dist', version);
   ({ files } = parseReleaseFiles(await readFile(join(folder, 'release.json'), 'utf8'), folder));
   return () => workshop[Symbol.asyncDispose]();
 }, TIME);
+
+/** Runs the steps that a tag starts on a fork. GitHub, apt-get and the installation of the toolchain are stand-ins. */
+async function releaseByWorkflow(): Promise<{ summary: string; published: readonly string[] }> {
+  const { directory, cache } = workshop;
+  const home = await temporaryFolder(afterAll);
+  const at = (name: string) => join(home, name);
+  for (const name of ['bin', 'temp']) await mkdir(at(name));
+  for (const [name, body] of Object.entries({
+    ...{ 'apt-get': ':', make: ':', gh: `printf '%s\\n' "$@" >'${at('published')}'` },
+  })) {
+    await writeFile(at(`bin/${name}`), `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+  }
+  await writeFile(at('env'), '');
+  const read = (name: string) => readFile(join(directory, '..', name), 'utf8');
+  const values = {
+    'secrets.QUANTIX_RELEASE_KEY': await read('release.key'),
+    'secrets.QUANTIX_RELEASE_PASSPHRASE': (await read('passphrase')).trimEnd(),
+    ...{ 'github.token': 'token', 'github.repository': 'me/fork' },
+  };
+  const steps = runSteps((await readWorkflow('appliances')).jobs.release?.steps ?? [], values);
+  // The small profile is for one CPU, and the kernel with few modules is built quickest.
+  const scripts = steps.map(({ run, env }) => ({
+    ...{ env, run: run.replace('--arch x86_64 arm64', '--arch x86_64 --flavour virt') },
+  }));
+  const { PATH = '', ...inherited } = process.env;
+  const env = {
+    ...Object.fromEntries(Object.entries(inherited).map(([name, value = '']) => [name, value])),
+    ...{ PATH: `${at('bin')}:${PATH}`, HOME: home, RUNNER_TEMP: at('temp') },
+    ...{ GITHUB_ENV: at('env'), GITHUB_STEP_SUMMARY: at('summary'), GITHUB_WORKSPACE: directory },
+    ...{ GITHUB_REF_NAME: tag, GITHUB_SERVER_URL: 'https://github.example' },
+    GITHUB_WORKFLOW_REF: `me/fork/.github/workflows/appliances.yml@refs/tags/${tag}`,
+    QUANTIX_CACHE: cache.root,
+  };
+  await runJob(scripts, { cwd: directory, env });
+  const lines = (await readFile(at('published'), 'utf8')).trimEnd().split('\n');
+  return { summary: await readFile(at('summary'), 'utf8'), published: lines };
+}
+
+test('a tag is all it takes: the steps of the workflow build, draw, sign, verify and publish every file', async () => {
+  expect(published.slice(0, 4)).toEqual(['release', 'create', tag, '--verify-tag']);
+  const names = (await readdir(folder)).filter((name) => !name.startsWith('.')).toSorted();
+  expect(published.slice(-names.length)).toEqual(
+    names.map((name) => `dist/${tag.slice(1)}/${name}`),
+  );
+  const iso = basename(pathOf('iso'));
+  const charts = ['build', 'packages', 'sizes'].flatMap((of) =>
+    ['json', 'svg'].map((kind) => `${iso}.${of}.${kind}`),
+  );
+  expect(names).toEqual(expect.arrayContaining([...charts, 'release.json', 'SHA256SUMS.minisig']));
+  const sums = await readFile(join(folder, 'SHA256SUMS'), 'utf8');
+  for (const chart of charts) expect(sums).toContain(`  ${chart}\n`);
+  const sizes = JSON.parse(await readFile(join(folder, `${iso}.sizes.json`), 'utf8'));
+  expect(sizes.tree.parts.map(({ name }: { name: string }) => name).toSorted()).toEqual([
+    ...['esp', 'initramfs', 'medium', 'rootfs'],
+  ]);
+  const build = JSON.parse(await readFile(join(folder, `${iso}.build.json`), 'utf8'));
+  expect(build.steps.map(({ step }: { step: string }) => step)).toContain('squashfs');
+  expect(summary).toContain('| squashfs |');
+  expect(summary).toMatch(/^squashfs +#+ +\d/m);
+  expect(summary).toMatch(/^ {2}rootfs +#+ +\d/m);
+  expect(summary).toContain('Packages&#58; v0.0.1&#58;profiles/small.debian.');
+});
 
 /** Returns the path of the only file of a kind. */
 function pathOf(kind: ReleaseFile['kind']): string {
@@ -88,7 +175,8 @@ test('its provenance names the commit and every form, and all is signed', async 
   const key = join(workshop.directory, '../release.pem');
   const verified = await workshop.run(['verify', '--key', key, folder]);
   expect(verified.stderr).toBe('');
-  expect(verified.stdout).toContain(`${files.length + 3} files, `);
+  // Besides those of the list: the list, its envelope, the one of the provenance, and three charts in two forms each.
+  expect(verified.stdout).toContain(`${files.length + 9} files, `);
 });
 
 /** Id of a user who is not the builder. */

@@ -80,7 +80,7 @@ test('jobs may read, and only those that publish and propose may write', async (
 test('no job leaves a token behind for others to use, and none compresses an image again', async () => {
   for (const { uses = '', with: inputs } of await allSteps()) {
     if (uses.startsWith('actions/checkout@'))
-      expect(inputs).toEqual({ 'persist-credentials': false });
+      expect(inputs).toMatchObject({ 'persist-credentials': false });
     if (uses.startsWith('actions/upload-artifact@'))
       expect(inputs).toMatchObject({ 'compression-level': 0 });
   }
@@ -106,14 +106,14 @@ test('the action builds the image of one profile, and tells how', async () => {
   const fork = await makeFork(ENVIRONMENT);
   await fork.job(runSteps(await readAction(), VALUES));
   const commands = await commandsOf(fork);
-  expect(commands).toHaveLength(3);
-  expect(commands).toEqual(
-    expect.arrayContaining([
-      'iso --json --profile qvdc --arch arm64 --base auto',
-      'annotate --github --summary ~/summary',
-      'cache prune --size 2GB',
-    ]),
-  );
+  const told = commands.filter((words) => words === 'annotate --github --summary ~/summary');
+  expect(told).toHaveLength(3);
+  expect(commands.filter((words) => !words.startsWith('annotate'))).toEqual([
+    'iso --json --profile qvdc --arch arm64 --base auto',
+    'report build dist/a.iso --json --output dist/charts',
+    'report sizes dist/a.iso --json --output dist/charts',
+    'cache prune --size 2GB',
+  ]);
 });
 
 test('a tag makes a release: built, signed, verified, published', async () => {
@@ -129,6 +129,14 @@ test('a tag makes a release: built, signed, verified, published', async () => {
   expect(published.slice(0, 4)).toEqual(['release', 'create', 'v0.2.0', '--verify-tag']);
   expect(published.slice(-2)).toEqual(['dist/0.2.0/SHA256SUMS', 'dist/0.2.0/a.iso']);
   expect(await readdir(join(fork.home, 'temp'))).toEqual([]);
+});
+
+test('a release says what moved since the one before', async () => {
+  const fork = await makeFork(ENVIRONMENT);
+  await fork.tag('v0.1.0', 'v0.2.0');
+  await fork.job(await stepsOf('appliances', 'release'));
+  const release = (await commandsOf(fork)).find((words) => words.startsWith('release '));
+  expect(release).toContain(' --since v0.1.0 --builder ');
 });
 
 test('a tag that is not the version makes none', async () => {
@@ -159,11 +167,19 @@ test('locks that moved are built, booted on x86_64, and proposed with what moved
   const alpine = '--json --profile qvdc --base alpine --arch x86_64';
   const debian = '--json --profile qvdc --base debian --arch arm64';
   const commands = await commandsOf(fork);
-  expect(commands.filter((words) => !/^(annotate|diff)/.test(words))).toEqual([
+  const { folder } = fork;
+  expect(commands.filter((words) => !/^(annotate|diff|report)/.test(words))).toEqual([
     ...[`lock ${alpine}`, `lock ${debian}`, `iso ${alpine}`],
-    `qemu ${alpine} --boot-chart ${fork.folder}/change/qvdc.alpine.x86_64.svg`,
+    `qemu ${alpine} --boot-chart ${folder}/change/qvdc.alpine.x86_64/boot.svg`,
     `iso ${debian}`,
   ]);
+  const charts = commands.filter((words) => words.startsWith('report'));
+  expect(charts.map((words) => words.replace(/--before \S+\//, '--before '))).toEqual(
+    ['qvdc.alpine.x86_64', 'qvdc.debian.arm64'].map(
+      (name) =>
+        `report packages profiles/${name}.lock.json --json --before ${name}.lock.json --output ${folder}/change/${name}`,
+    ),
+  );
   const git = async (...args: string[]) =>
     (await execa('git', args, { cwd: join(fork.home, 'origin.git') })).stdout;
   expect(await git('show', 'refresh-locks:profiles/qvdc.alpine.x86_64.lock.json')).toContain(

@@ -49,6 +49,8 @@ test('each image is built, and what is wrong with it reported', async () => {
     'annotate --code-quality code-quality.json',
     'cache prune --size 2GB',
     'iso --json --profile qvdc --arch arm64 --base auto',
+    'report build dist/a.iso --output dist/charts',
+    'report sizes dist/a.iso --output dist/charts',
   ]);
 });
 
@@ -82,6 +84,14 @@ test('a tag makes a release: built, signed, verified, published', async () => {
     'https://gitlab.example/api/projects/7/packages/generic/fork/0.2.0/a.iso',
     'https://gitlab.example/api/projects/7/releases',
   ]);
+});
+
+test('a release says what moved since the one before', async () => {
+  const fork = await withKey();
+  await fork.tag('v0.1.0', 'v0.2.0');
+  await release(fork);
+  const command = (await commandsOf(fork)).find((words) => words.startsWith('release '));
+  expect(command).toContain(' --since v0.1.0 --builder ');
 });
 
 test('a tag that is not the version makes none', async () => {

@@ -87,13 +87,36 @@ const PROGRAMS = {
       annotate) exec cat >/dev/null ;;
       lock) [ -e "$HOME/moves" ] && echo '{"moved":1}' >"profiles/$4.$6.$8.lock.json" ;;
       diff) echo 'openssl 1 → 2'; exit 1 ;;
+      iso) mkdir -p dist; echo >dist/a.iso ;;
       key) echo private >"$3"; echo public >"\${3%.key}.pem" ;;
       release) mkdir -p dist/0.2.0; echo >dist/0.2.0/a.iso; echo >dist/0.2.0/SHA256SUMS ;;
-      qemu) echo '<svg/>' >"\${10}" ;;
+      qemu) mkdir -p "\${10%/*}"; echo '<svg/>' >"\${10}" ;;
       sign) grep -q secret "$(printf '%s\\n' "$@" | sed -n '/^--passphrase-file$/{n;p}')" ;;
     esac
     exit 0`,
 };
+
+/** A script of a job, and what its environment has besides that of the job. */
+export interface JobScript {
+  run: string;
+  env?: Record<string, string>;
+}
+
+/**
+ * Runs scripts one after the other as the steps of a job until one fails, each in bash as GitHub starts it.
+ * @param env the whole environment of the job; what a step writes into its file `GITHUB_ENV` is added for the next ones
+ */
+export async function runJob(
+  scripts: readonly JobScript[],
+  { cwd, env }: { cwd: string; env: Record<string, string> & { GITHUB_ENV: string } },
+): Promise<void> {
+  for (const { run, env: own = {} } of scripts) {
+    const lines = (await readFile(env.GITHUB_ENV, 'utf8')).split('\n').filter(Boolean);
+    const set = Object.fromEntries(lines.map((line) => line.split(/=(.*)/s, 2)));
+    const bash = ['--noprofile', '--norc', '-eo', 'pipefail', '-c', run];
+    await execa('/bin/bash', bash, { cwd, env: { ...env, ...set, ...own }, extendEnv: false });
+  }
+}
 
 /** A fork of the project with locks of both bases, and what stands in for the programs of a runner. */
 export interface Fork {
@@ -101,7 +124,9 @@ export interface Fork {
   /** The home folder: `moves` there makes locks move, `proposed` is what `gh pr list` prints. */
   home: string;
   /** Runs scripts one after the other in one job, each with its environment, until one fails. */
-  job(scripts: readonly { run: string; env?: Record<string, string> }[]): Promise<void>;
+  job(scripts: readonly JobScript[]): Promise<void>;
+  /** Commits once for each tag, and tags the commit. */
+  tag(...tags: readonly string[]): Promise<void>;
   /** Program and arguments of what was called. */
   calls(): Promise<string[][]>;
 }
@@ -145,13 +170,11 @@ export async function makeFork(env: Record<string, string>): Promise<Fork> {
   return {
     folder,
     home,
-    async job(scripts) {
-      for (const { run, env: own = {} } of scripts) {
-        const lines = (await readFile(common.GITHUB_ENV, 'utf8')).split('\n').filter(Boolean);
-        const set = Object.fromEntries(lines.map((line) => line.split(/=(.*)/s, 2)));
-        const bash = ['--noprofile', '--norc', '-eo', 'pipefail', '-c', run];
-        const options = { cwd: folder, env: { ...common, ...set, ...own }, extendEnv: false };
-        await execa('/bin/bash', bash, options);
+    job: (scripts) => runJob(scripts, { cwd: folder, env: common }),
+    async tag(...tags) {
+      for (const tag of tags) {
+        await git(...author, 'commit', '--quiet', '--allow-empty', '--message', tag);
+        await git('tag', tag);
       }
     },
     async calls() {

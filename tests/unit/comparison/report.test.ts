@@ -84,6 +84,22 @@ test('sizes of an image, as a tree, beside those of another', async () => {
   expect((await written(folder, 'sizes')).svg).toBe(first);
 });
 
+test('for a CI job a chart is text, too: every part at its place in the whole', async () => {
+  const folder = await temporaryFolder();
+  const system = rootfs('1', file('usr/share/doc', 'd'.repeat(90_000)));
+  const iso = await writeSmallIso(folder, { system, build: 'aaaa', module: 'loop' });
+  expect(await report('sizes', iso, '--json', '--output', folder)).toBe(0);
+  const events = output.printed
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const [{ title, text }] = events.filter(({ event }) => event === 'chart');
+  expect(title).toMatch(/^x\.iso: 59\d kB unpacked$/);
+  expect(text).toMatch(/^ {4}usr +#{59,60} +590 kB$/m);
+  expect(text).toMatch(/^ {6}bin +#{50,51} +500 kB$/m);
+  expect(text).not.toContain('hostname');
+});
+
 test('a build: when each step began, what it took, and what came from the cache', async () => {
   const folder = await temporaryFolder();
   const image = join(folder, 'x.iso');

@@ -3,6 +3,7 @@ import { barChart } from '../../../build/drawing/bar-chart.ts';
 import { type IcicleNode, icicleChart } from '../../../build/drawing/icicle.ts';
 import { printable, shortened } from '../../../build/drawing/printable.ts';
 import { TONES } from '../../../build/drawing/svg.ts';
+import { textChart } from '../../../build/drawing/text-chart.ts';
 import { inDrawing } from './xml.ts';
 
 /** Names that would break a drawing, if they were not text. */
@@ -113,4 +114,23 @@ test('text that is cut keeps its beginning and its end', () => {
   expect(shortened('usr/lib/modules/zram.ko', 11)).toBe('usr/l…am.ko');
   expect(shortened('short', 5)).toBe('short');
   expect(printable('a\u001bb')).toBe('a\\u{1b}b');
+});
+
+test('as text each bar is a line, at its place, and names from outside cannot leave it', () => {
+  const drawn = textChart(bars).trimEnd().split('\n');
+  expect(textChart(bars)).toBe(textChart(bars));
+  expect(drawn).toHaveLength(bars.length);
+  for (const line of drawn) {
+    expect(line).toBe(printable(line));
+    expect([...line].length).toBeLessThan(160);
+  }
+  const even = { tone: 'first' as const, note: '1 s' };
+  const two = [
+    { ...even, name: 'a', from: 0, to: 5 },
+    { ...even, name: 'longer', from: 5, to: 10, tone: 'quiet' as const },
+  ];
+  expect(textChart(two)).toBe(
+    `a       ${'#'.repeat(30).padEnd(61)}  1 s\nlonger  ${`${' '.repeat(30)}${'-'.repeat(30)}`.padEnd(61)}  1 s\n`,
+  );
+  expect(textChart([])).toBe('');
 });

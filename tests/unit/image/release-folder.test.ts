@@ -30,7 +30,7 @@ test('a folder that does not exist yet is accepted', async () => {
   await openReleaseFolder(join(await temporaryFolder(), 'dist/1.2.3'), RELEASE);
 });
 
-test('images that are made anew and files of others stay; list, signatures and licences are removed until they are valid again', async () => {
+test('images that are made anew and files of others stay; list, signatures, licences and charts are removed until they are valid again', async () => {
   const folder = await folderWith({
     'qvdc-1.2.3-debian-x86_64.iso': 'as it was',
     'release.json': listOf('1.2.3'),
@@ -39,6 +39,8 @@ test('images that are made anew and files of others stay; list, signatures and l
     'SHA256SUMS.sig': 'signed',
     'qvdc-1.2.3-debian-x86_64.iso.intoto.jsonl': 'signed',
     'qvdc-1.2.3-debian-x86_64.iso.licenses.txt': 'of the image as it was',
+    'qvdc-1.2.3-debian-x86_64.iso.packages.svg': 'of the image as it was',
+    'qvdc-1.2.3-debian-x86_64.iso.boot.json': 'of the image as it was',
     '.qvdc-1.2.3-debian-x86_64.iso.17-0123456789ab.tmp': 'of a build that was killed',
     notes: 'mine',
   });

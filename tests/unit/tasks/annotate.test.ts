@@ -111,6 +111,18 @@ test('the summary lists the errors, the images and the time taken', async () => 
   expect(printed).toMatch(/^qvdc: squashfs, 12.3 s\ndist\/a_b.iso {2}1.0 MB {2}abc\n/);
 });
 
+test('a chart is in the summary, and nothing in it is markup', async () => {
+  const summary = join(await temporaryFolder(), 'summary.md');
+  const text = 'musl  ####  +1 kB\n```\u001b  #  <b>\n';
+  const empty = event({ event: 'chart', title: 'a → b, 0 moved', text: '' });
+  await tell([empty, event({ event: 'chart', title: 'Packages: <a>', text })], { summary });
+  expect(await readFile(summary, 'utf8')).toBe(
+    'a → b, 0 moved\n\nPackages&#58; &#60;a&#62;\n\n````\nmusl  ####  +1 kB\n```\\u{1b}  #  <b>\n````\n\n',
+  );
+  // It is drawn for the summary: what is printed for people comes as notes.
+  expect(printed).toBe('');
+});
+
 test('a report that cannot be written is an error of one line', async () => {
   const file = join(await temporaryFolder(), 'file');
   await writeFile(file, '');

@@ -319,6 +319,16 @@ describe('nothing is built', () => {
     expect(await readFile(at('words'), 'utf8')).toContain(`--release-keys ${at('keys')} `);
     await publish();
     await expect(check({ releaseKeys: at('keys') })).rejects.toThrow('without keys for updates');
+    // Keys that the commit has are found there, if the images have them.
+    await cp(at('keys'), at('project/release-keys'), { recursive: true });
+    await publish({ internalParameters });
+    expect((await check()).files[0]?.result).toBe('same');
+    expect(await readFile(at('words'), 'utf8')).toMatch(
+      /--release-keys \S+\/sources\/release-keys /,
+    );
+    await publish();
+    expect((await check()).files[0]?.result).toBe('same');
+    expect(await readFile(at('words'), 'utf8')).not.toContain('--release-keys');
   });
 
   test('if the build fails, and nothing of it is left', async () => {
