@@ -10,11 +10,12 @@ import {
   reachableMachine,
 } from './address.ts';
 import { expectToBeMissed, expectToOutliveKills, expectVmsTold } from './agent.ts';
+import { expectCommandsCarriedOut } from './commands.ts';
 import { expectBond, expectDocumentedPorts, expectNatNetwork, layWire } from './guest-networks.ts';
 import { expectKernelSettings, expectSecureBoot, expectWatchdog } from './kernel.ts';
 import { expectIscsiPool, expectPoolsMade, expectPoolsUpAgain, poolDisks } from './pools.ts';
 import { LEASED, STATIC, setDhcpOnScreen, setStaticOnScreen } from './set-address.ts';
-import { boot, logIn, type Story, succeed, untilReady, untilSucceeds } from './story.ts';
+import { boot, LONG, logIn, type Story, succeed, untilReady, untilSucceeds } from './story.ts';
 
 /** Milliseconds; in emulation it takes a quarter of an hour, beside another one. */
 const STORY = 1_800_000;
@@ -67,6 +68,7 @@ test(
     await expectBond(story);
     await expectVmsTold(story);
     await expectToOutliveKills(story);
+    if (LONG) await expectCommandsCarriedOut(story);
     await expectToBeMissed(story);
     story.expectGoodConsole();
   },

@@ -1,0 +1,166 @@
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { expect } from 'vitest';
+import {
+  TaskErrorCode,
+  type TaskReport,
+  TaskState,
+} from '../../apps/proto/gen/quantix/v1/task_pb.js';
+import { VolumeFormat } from '../../apps/proto/gen/quantix/v1/vm_spec_pb.js';
+import { ControlPlane, type Node } from '../control-plane/control-plane.ts';
+import type { TaskInit } from '../control-plane/tasks.ts';
+import { spec } from '../unit/apps/agent/commands/specs.ts';
+import { type Story, succeed } from './story.ts';
+
+type Verb = NonNullable<TaskInit['verb']>;
+
+/** Address of this host for the guest, in QEMU's own network. */
+const HOST = '10.0.2.2';
+
+/** What is done to a machine while the agent is killed. A machine stays in its firmware, which heeds no power button. */
+const DEEDS = ['define', 'start', 'shutdown', 'stop', 'reboot', 'undefine'] as const;
+type Deed = (typeof DEEDS)[number];
+
+const idOf = (deed: Deed) => `9f1b2c3d-0000-4000-8000-0000000000a${DEEDS.indexOf(deed)}`;
+
+const definition = (deed: Deed): Verb => ({
+  case: 'defineVm',
+  value: { spec: spec({ id: idOf(deed), name: deed, cpus: 1, memoryBytes: 32n << 20n }) },
+});
+
+function verbOf(deed: Deed): Verb {
+  if (deed === 'define') return definition(deed);
+  return { case: `${deed}Vm`, value: { vmId: idOf(deed) } };
+}
+
+/** What libvirt says of the machine once its deed is done. */
+const AFTER: Readonly<Record<Deed, string>> = {
+  define: 'shut off',
+  start: 'running',
+  shutdown: 'shut off',
+  stop: 'shut off',
+  reboot: 'running',
+  undefine: 'none',
+};
+
+const inSeconds = (seconds: number) => ({
+  expiresAt: timestampFromMs(Date.now() + 1000 * seconds),
+});
+/** More than any deed takes on an emulated processor. */
+const AMPLE = 300;
+
+/** Gives all tasks at once, and waits for their ends. */
+async function doneAll(
+  { tasks }: Node,
+  verbs: readonly Verb[],
+  seconds = AMPLE,
+): Promise<TaskReport[]> {
+  const ids = verbs.map((verb) => tasks.give({ verb, ...inSeconds(seconds) }));
+  return await Promise.all(ids.map((id) => tasks.ended(id)));
+}
+
+function expectDone(reports: readonly TaskReport[]): void {
+  expect(reports.map(({ state, error }) => [state, error?.message])).toEqual(
+    reports.map(() => [TaskState.DONE, undefined]),
+  );
+}
+
+function expectFailed(reports: readonly TaskReport[], code: TaskErrorCode): void {
+  expect(reports.map(({ state, error }) => [state, error?.code])).toEqual(
+    reports.map(() => [TaskState.FAILED, code]),
+  );
+}
+
+/** What libvirt says of each machine. */
+async function states(story: Story): Promise<Record<Deed, string>> {
+  const ask = DEEDS.map((deed) => `virsh -q domstate ${idOf(deed)} 2>/dev/null || echo none`);
+  const said = (await succeed(story, ask.join('; '))).split('\n').filter((line) => line !== '');
+  return Object.fromEntries(DEEDS.map((deed, index) => [deed, said[index]])) as Record<
+    Deed,
+    string
+  >;
+}
+
+/**
+ * The host joins a control plane on this machine and does what that wants, to its libvirt. The agent is killed in the
+ * middle of each deed: what it then says is true, and nothing is done twice. Each deed twice is as good as once, and after
+ * its deadline none is begun.
+ */
+export async function expectCommandsCarriedOut(story: Story): Promise<void> {
+  const plane = await ControlPlane.open();
+  try {
+    const { port } = new URL(plane.door.origin);
+    await succeed(story, `echo ${plane.token()} | qx-node join https://${HOST}:${port}`);
+    await plane.answered('watch', 1);
+    const node = plane.node();
+    await node.tasks.watched();
+    const others = DEEDS.filter((deed) => deed !== 'define');
+    const running = ['shutdown', 'stop', 'reboot'] as const;
+    const start = running.map((deed): Verb => ({ case: 'startVm', value: { vmId: idOf(deed) } }));
+    expectDone(await doneAll(node, others.map(definition)));
+    expectDone(await doneAll(node, start));
+    await expectTrueAfterKill(story, node);
+    await expectTwiceAsOnce(story, node);
+    await expectVolume(node);
+    expectFailed(await doneAll(node, DEEDS.map(verbOf), -1), TaskErrorCode.EXPIRED);
+    expect(await states(story)).toEqual(AFTER);
+    expectDone(await doneAll(node, [{ case: 'stopVm', value: { vmId: idOf('start') } }]));
+    expectDone(await doneAll(node, [{ case: 'setMaintenance', value: { enabled: true } }]));
+    expectFailed(await doneAll(node, [verbOf('start')]), TaskErrorCode.MAINTENANCE);
+    expectDone(await doneAll(node, [{ case: 'setMaintenance', value: { enabled: false } }]));
+    expectDone(await doneAll(node, [{ case: 'stopVm', value: { vmId: idOf('reboot') } }]));
+    const all = DEEDS.map((deed): Verb => ({ case: 'undefineVm', value: { vmId: idOf(deed) } }));
+    expectDone(await doneAll(node, all));
+    expect(await succeed(story, 'qx-node leave')).toContain('left');
+  } finally {
+    await plane.door.close();
+  }
+}
+
+/** Kills the agent when it has begun all deeds, and compares what its next run says with what libvirt has. */
+async function expectTrueAfterKill(story: Story, { tasks }: Node): Promise<void> {
+  const ids = DEEDS.map((deed) => {
+    // The guest does not go, so this one lasts until its deadline.
+    const seconds = deed === 'shutdown' ? 60 : AMPLE;
+    return tasks.give({ verb: verbOf(deed), ...inSeconds(seconds) });
+  });
+  await Promise.all(
+    ids.map((id) => tasks.reached(id, ({ state }) => state !== TaskState.ACCEPTED)),
+  );
+  await succeed(story, 'kill -9 $(pidof qx-node)');
+  const reports = await Promise.all(ids.map((id) => tasks.ended(id)));
+  const there = await states(story);
+  for (const [index, deed] of DEEDS.entries()) {
+    const { state, error } = reports[index] ?? {};
+    if (deed === 'shutdown') {
+      expect([TaskErrorCode.TIMEOUT, TaskErrorCode.INTERRUPTED]).toContain(error?.code);
+      expect(there[deed]).toBe('running');
+    } else if (state === TaskState.DONE) {
+      expect(there[deed], deed).toBe(AFTER[deed]);
+    } else {
+      expect(error?.code, `${deed}: ${error?.message}`).toBe(TaskErrorCode.INTERRUPTED);
+      // Only these cannot tell whether they were done, and are not tried again by themselves.
+      expect(['start', 'reboot']).toContain(deed);
+    }
+  }
+}
+
+/** Each deed is done, and done again. */
+async function expectTwiceAsOnce(story: Story, node: Node): Promise<void> {
+  expectFailed(await doneAll(node, [verbOf('shutdown')], 10), TaskErrorCode.TIMEOUT);
+  expectDone(await doneAll(node, [{ case: 'stopVm', value: { vmId: idOf('shutdown') } }]));
+  for (let times = 0; times < 2; times += 1) {
+    expectDone(await doneAll(node, DEEDS.map(verbOf)));
+    expect(await states(story)).toEqual(AFTER);
+  }
+}
+
+/** A volume is made in the volume group of this host and removed, each twice. */
+async function expectVolume(node: Node): Promise<void> {
+  const pool = [...node.ledger.pools.values()].find(({ name }) => name === 'fast');
+  const volume = { poolId: pool?.id ?? '', name: 'given' };
+  const format = VolumeFormat.RAW;
+  const make: Verb = { case: 'createVolume', value: { volume, format, capacityBytes: 8n << 20n } };
+  for (let times = 0; times < 2; times += 1) expectDone(await doneAll(node, [make]));
+  const remove: Verb = { case: 'deleteVolume', value: { volume } };
+  for (let times = 0; times < 2; times += 1) expectDone(await doneAll(node, [remove]));
+}
