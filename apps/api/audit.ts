@@ -2,7 +2,7 @@ import * as z from 'zod';
 
 /** An entry of the audit log: who did what, from where, and with what result. */
 export const fleetAuditEntrySchema = z.object({
-  /** 1, 2, 3 … without gaps. */
+  /** 1, 2, 3 … without gaps; the oldest are removed in time. */
   sequence: z.int(),
   id: z.string(),
   at: z.iso.datetime(),
@@ -42,6 +42,8 @@ export type AuditFinding = z.output<typeof auditFindingSchema>;
 export const auditVerdictSchema = z.object({
   /** Number of verified entries. */
   entries: z.int(),
+  /** The last entry that was removed for its age; its number is 0 if none was. */
+  anchor: z.object({ sequence: z.int(), hash: z.string() }),
   /** The last entry; noted elsewhere, it proves later that no entry up to it was changed. */
   head: z.object({ sequence: z.int(), hash: z.string() }),
   /** The first findings; empty if the log is intact. */

@@ -178,6 +178,8 @@ const configSchema = z
       .prefault({}),
     /** Days for which tasks are kept after their end. */
     tasks: z.strictObject({ days: z.int().min(1).max(3650).default(90) }).prefault({}),
+    /** Days for which entries of the audit log are kept. */
+    audit: z.strictObject({ days: z.int().min(1).max(3650).default(365) }).prefault({}),
     /** Receivers of alerts. */
     alerts: z
       .strictObject({

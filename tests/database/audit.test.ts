@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import {
   enterAudit,
   listAudit,
+  pruneAudit,
   verifyAudit,
 } from '../../apps/control-plane/database/repositories/audit-log.ts';
 import { type OpenTestDatabase, openTestDatabase } from './database.ts';
@@ -40,8 +41,21 @@ const forge = (sequence: number, follows: number) => `
     'previous_hash', before.hash, 'hash', sha256(before.hash || audit_log_content(forged::text::audit_log))))).*
   FROM forged, audit_log AS before WHERE before.sequence = ${follows}`;
 
+/** A connection as the program makes it. */
+async function connectedProgram(stack: AsyncDisposableStack): Promise<Client> {
+  const { socketFolder, database, user } = made.address;
+  const program = new Client({ host: socketFolder, database, user });
+  await program.connect();
+  stack.defer(() => program.end());
+  return program;
+}
+
 beforeEach(async () => {
-  await tamper('TRUNCATE audit_log', `UPDATE audit_log_head SET sequence = 0, hash = '\\x'`);
+  await tamper(
+    'TRUNCATE audit_log',
+    `UPDATE audit_log_head SET sequence = 0, hash = '\\x'`,
+    `UPDATE audit_log_anchor SET sequence = 0, hash = '\\x'`,
+  );
   for (const action of ['a.one', 'b.two', 'c.three', 'd.four', 'e.five']) {
     await enterAudit(made.database.db, { action, username: 'ada', ipAddress: '192.0.2.7' });
   }
@@ -54,6 +68,7 @@ describe('the chain of the audit log', () => {
     const [last] = await listAudit(made.database.db, { limit: 1 });
     expect(await verifyAudit(made.database.db)).toEqual({
       entries: 5,
+      anchor: { sequence: 0, hash: '' },
       head: { sequence: 5, hash: last?.hash.toString('hex') },
       findings: [],
     });
@@ -126,21 +141,164 @@ describe('the chain of the audit log', () => {
 
   test.each([
     'UPDATE audit_log SET username = NULL',
-    'DELETE FROM audit_log',
     'TRUNCATE audit_log',
+    'TRUNCATE audit_log_anchor',
+    'DELETE FROM audit_log_anchor',
   ])('the program itself may not: %s', async (statement) => {
-    const { socketFolder, database, user } = made.address;
+    const table = statement.includes('anchor') ? 'audit_log_anchor' : 'audit_log';
     await using stack = new AsyncDisposableStack();
-    const program = new Client({ host: socketFolder, database, user });
-    await program.connect();
-    stack.defer(() => program.end());
-    await expect(program.query(statement)).rejects.toThrow('permission denied for table audit_log');
+    const program = await connectedProgram(stack);
+    await expect(program.query(statement)).rejects.toThrow(`permission denied for table ${table}`);
+    if (table !== 'audit_log') return;
     // Its owner may give itself the right again.
-    await program.query('GRANT UPDATE, DELETE, TRUNCATE ON audit_log TO CURRENT_USER');
+    await program.query('GRANT UPDATE, TRUNCATE ON audit_log TO CURRENT_USER');
     stack.defer(async () => {
-      await program.query('REVOKE UPDATE, DELETE, TRUNCATE ON audit_log FROM CURRENT_USER');
+      await program.query('REVOKE UPDATE, TRUNCATE ON audit_log FROM CURRENT_USER');
     });
     await expect(program.query(statement)).rejects.toThrow('audit_log is append-only');
+  });
+
+  test('the program itself removes nothing that is not before the anchor, which does not go where it likes', async () => {
+    await using stack = new AsyncDisposableStack();
+    const program = await connectedProgram(stack);
+    const move = (sequence: number, hash: string) =>
+      program.query(`UPDATE audit_log_anchor SET sequence = ${sequence}, hash = ${hash}`);
+    const hashOf = (sequence: number) =>
+      `(SELECT hash FROM audit_log WHERE sequence = ${sequence})`;
+    await expect(program.query('DELETE FROM audit_log')).rejects.toThrow('append-only');
+    await expect(move(3, "'\\x00'")).rejects.toThrow('the audit log begins elsewhere');
+    await expect(move(9, hashOf(5))).rejects.toThrow('the audit log begins elsewhere');
+    await move(2, hashOf(2));
+    await expect(move(1, hashOf(1))).rejects.toThrow('the audit log begins elsewhere');
+    await expect(program.query('DELETE FROM audit_log WHERE sequence < 4')).rejects.toThrow(
+      'append-only',
+    );
+    // Not without a trace.
+    const [last] = await listAudit(made.database.db, { limit: 1 });
+    expect(last).toMatchObject({ action: 'audit.pruned', details: { from: 1, through: 2 } });
+  });
+});
+
+describe('the audit log without its oldest entries', () => {
+  const DAY = 86_400_000;
+
+  /** Removes what is older than some days. @returns how many entries */
+  const prune = (days: number, most = 100) =>
+    made.database.db
+      .transaction()
+      .execute((transaction) =>
+        pruneAudit(transaction, { before: new Date(Date.now() - days * DAY), most }),
+      );
+
+  /** Entries 1 to 5 are five to one days old, and chained so. */
+  beforeEach(async () => {
+    await tamper(
+      `UPDATE audit_log SET created_at = now() - make_interval(days => 6 - sequence::int)`,
+      ...[1, 2, 3, 4, 5].map(
+        (one) => `
+        UPDATE audit_log AS entry SET previous_hash = coalesce(before.hash, '\\x'),
+          hash = sha256(coalesce(before.hash, '\\x') || audit_log_content(entry))
+        FROM (SELECT (SELECT hash FROM audit_log WHERE sequence = ${one - 1}) AS hash) AS before
+        WHERE sequence = ${one}`,
+      ),
+      'UPDATE audit_log_head SET hash = (SELECT hash FROM audit_log WHERE sequence = 5)',
+    );
+    expect(await findings()).toEqual([]);
+  });
+
+  test('is whole, begins after the last one that was removed, and says so itself', async () => {
+    expect(await prune(3.5)).toBe(2);
+    const entries = await listAudit(made.database.db, { limit: 100 });
+    expect(entries.map(({ sequence, action }) => [sequence, action])).toEqual([
+      [3, 'c.three'],
+      [4, 'd.four'],
+      [5, 'e.five'],
+      [6, 'audit.pruned'],
+    ]);
+    const hash = entries[0]?.previousHash.toString('hex');
+    expect(entries[3]?.details).toEqual({ from: 1, through: 2, hash });
+    expect(await verifyAudit(made.database.db)).toMatchObject({
+      ...{ entries: 4, anchor: { sequence: 2, hash }, head: { sequence: 6 }, findings: [] },
+    });
+    await enterAudit(made.database.db, { action: 'f.six' });
+    expect(await findings()).toEqual([]);
+  });
+
+  test('loses entries at most once a day, some at once, and never one that is young enough', async () => {
+    expect(await prune(6)).toBe(0);
+    expect(await prune(4.5)).toBe(0);
+    expect(await prune(1.5, 3)).toBe(3);
+    expect(await prune(1.5, 3)).toBe(0);
+    expect(await prune(0.1, 3)).toBe(2);
+    expect(await findings()).toEqual([]);
+  });
+
+  test('an entry that follows a younger one stays with it', async () => {
+    await enterAudit(made.database.db, { action: 'young' });
+    await tamper('UPDATE audit_log SET created_at = now() WHERE sequence = 2');
+    expect(await prune(1.5)).toBe(1);
+    const [first] = await listAudit(made.database.db, { after: 0, limit: 1 });
+    expect(first?.sequence).toBe(2);
+  });
+
+  test.each([
+    [
+      'changed right after the anchor',
+      [`UPDATE audit_log SET username = 'bob' WHERE sequence = 3`],
+      [{ what: 'changed', from: 3, to: 3 }],
+    ],
+    [
+      'removed right after the anchor',
+      ['DELETE FROM audit_log WHERE sequence = 3'],
+      [{ what: 'removed', from: 3, to: 3 }],
+    ],
+    [
+      'put in before the anchor',
+      [
+        `INSERT INTO audit_log SELECT (jsonb_populate_record(NULL::audit_log, to_jsonb(old) ||
+          '{"sequence": 2, "id": "11111111-1111-4111-8111-111111111111"}')).* FROM audit_log AS old WHERE sequence = 3`,
+      ],
+      [{ what: 'inserted', from: 2, to: 2 }],
+    ],
+    [
+      'removed by moving the anchor by hand',
+      [
+        'UPDATE audit_log_anchor SET (sequence, hash) = (SELECT sequence, hash FROM audit_log WHERE sequence = 4)',
+        'DELETE FROM audit_log WHERE sequence <= 4',
+      ],
+      [{ what: 'removed', from: 1, to: 4 }],
+    ],
+    [
+      'replaced at the anchor',
+      [`UPDATE audit_log_anchor SET hash = '\\x00'`],
+      [
+        { what: 'unlinked', from: 3, to: 3 },
+        { what: 'removed', from: 1, to: 2 },
+      ],
+    ],
+    [
+      'all removed, with an anchor that is set back',
+      ['DELETE FROM audit_log', `UPDATE audit_log_anchor SET sequence = 0, hash = '\\x'`],
+      [{ what: 'removed', from: 1, to: 6 }],
+    ],
+  ])('what is %s is found', async (_what, statements, found) => {
+    expect(await prune(3.5)).toBe(2);
+    await tamper(...statements);
+    expect(await findings()).toEqual(found);
+  });
+
+  test('still proves a head that was noted, as long as its entry or the anchor is there', async () => {
+    const heads = (await listAudit(made.database.db, { limit: 5 })).map(({ sequence, hash }) => ({
+      ...{ sequence, hash: hash.toString('hex') },
+    }));
+    expect(await prune(3.5)).toBe(2);
+    for (const head of heads) {
+      expect((await verifyAudit(made.database.db, head)).findings).toEqual([]);
+      const other = { ...head, hash: '00' };
+      expect((await verifyAudit(made.database.db, other)).findings).toEqual(
+        head.sequence < 2 ? [] : [{ what: 'changed', from: head.sequence, to: head.sequence }],
+      );
+    }
   });
 });
 

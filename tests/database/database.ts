@@ -27,6 +27,7 @@ export const MIGRATION_NAMES = [
   '000011_events',
   '000012_people',
   '000013_people_certificate',
+  '000014_audit_log_anchor',
 ];
 
 /** The migrated database that tests copy. */

@@ -15,7 +15,10 @@ import {
   recordFailure,
 } from '../../apps/control-plane/database/repositories/alert-receivers.ts';
 import { raiseAlert } from '../../apps/control-plane/database/repositories/alerts.ts';
-import { enterAudit } from '../../apps/control-plane/database/repositories/audit-log.ts';
+import {
+  enterAudit,
+  pruneAudit,
+} from '../../apps/control-plane/database/repositories/audit-log.ts';
 import { pruneEvents } from '../../apps/control-plane/database/repositories/events.ts';
 import {
   registerNode,
@@ -179,6 +182,21 @@ describe('the audit log', () => {
     const json = await run('audit', 'verify', {}, 'json');
     expect(json.status).toBe(1);
     expect(auditVerdictSchema.parse(JSON.parse(json.text)).findings).toHaveLength(2);
+  });
+
+  test('says up to which entry it was removed for its age, and that a head before that proves nothing', async () => {
+    const { db } = opened.database;
+    await enterAudit(db, { action: 'y.one' });
+    const before = new Date(Date.now() + 2 * 86_400_000);
+    await db
+      .transaction()
+      .execute((transaction) => pruneAudit(transaction, { before, most: 9999 }));
+    const { text } = await run('audit', 'verify');
+    expect(text).toMatch(/^Entries 1 to \d+ were removed for their age\.\nhead \d+:/m);
+    const head = `1:${'0'.repeat(64)}`;
+    await expect(run('audit', 'verify', { head })).rejects.toThrow(
+      /entry 1 was removed for its age\. Entries up to \d+ were: note the present head/,
+    );
   });
 });
 

@@ -1,8 +1,10 @@
 import { create } from '@bufbuild/protobuf';
 import { sql } from 'kysely';
+import { Client } from 'pg';
 import { expect, test } from 'vitest';
 import { parseConfig } from '../../apps/control-plane/config.ts';
 import { NotLeaderError } from '../../apps/control-plane/coordination/election.ts';
+import { listAudit } from '../../apps/control-plane/database/repositories/audit-log.ts';
 import {
   listNewestEvents,
   numberEvents,
@@ -18,13 +20,26 @@ import {
   TaskReportSchema,
   TaskState,
 } from '../../apps/proto/gen/quantix/v1/task_pb.js';
-import { openTestDatabase, SILENT } from './database.ts';
+import { type OpenTestDatabase, openTestDatabase, SILENT } from './database.ts';
 
 const NODE = '11111111-1111-8111-8111-111111111111';
 const VM = '33333333-3333-8333-8333-333333333333';
 const DAY = 86_400_000;
 
-test('the leader removes events by their age, and tasks by that of their end, as the configuration says', async () => {
+/** Makes the first entries of the audit log older, as only the superuser can. */
+async function age({ address }: OpenTestDatabase, count: number, days: number): Promise<void> {
+  const { socketFolder: host, database } = address;
+  const superuser = new Client({ host, user: 'postgres', database });
+  await superuser.connect();
+  await superuser.query("SET session_replication_role = 'replica'");
+  await superuser.query(
+    'UPDATE audit_log SET created_at = now() - make_interval(days => $2) WHERE sequence <= $1',
+    [count, days],
+  );
+  await superuser.end();
+}
+
+test('the leader removes events and entries of the audit log by their age, and tasks by that of their end, as the configuration says', async () => {
   await using opened = await openTestDatabase();
   const { database } = opened;
   const { db } = database;
@@ -64,12 +79,21 @@ test('the leader removes events by their age, and tasks by that of their end, as
   const tasks = async () =>
     (await db.selectFrom('tasks').select('id').execute()).map(({ id }) => id).sort();
   const before = await events();
+  const audit = async () =>
+    (await listAudit(db, { after: 0, limit: 1000 })).map(({ sequence, action }) => ({
+      ...{ sequence, action },
+    }));
+  const entered = await audit();
+  await age(opened, 2, 22);
 
   /** One look of a program. */
   const look = async (leads: boolean) => {
     const ending = new AbortController();
     await pruneAgainAndAgain({
-      config: await parseConfig('{ events: { days: 5 }, tasks: { days: 10 } }', 'config.yaml'),
+      config: await parseConfig(
+        '{ events: { days: 5 }, tasks: { days: 10 }, audit: { days: 20 } }',
+        'config.yaml',
+      ),
       ...{ database, log: SILENT, signal: ending.signal },
       leadership: {
         asLeader: async (work) => {
@@ -83,7 +107,12 @@ test('the leader removes events by their age, and tasks by that of their end, as
   await look(false);
   expect(await tasks()).toEqual([old, young, unfinished, rolled].sort());
   expect(await events()).toEqual(before);
+  expect(await audit()).toEqual(entered);
   await look(true);
+  expect(await audit()).toEqual([
+    ...entered.slice(2),
+    { sequence: entered.length + 1, action: 'audit.pruned' },
+  ]);
   expect(await tasks()).toEqual([young, unfinished, rolled].sort());
   expect(await events()).toEqual(before.filter((id) => id > 3));
   // Its roll-out has taken note of the end.

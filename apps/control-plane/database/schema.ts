@@ -93,6 +93,12 @@ export interface AuditLog {
   username: Generated<string>;
 }
 
+export interface AuditLogAnchor {
+  hash: Buffer;
+  onlyRow: Generated<boolean>;
+  sequence: number;
+}
+
 export interface AuditLogHead {
   hash: Buffer;
   onlyRow: Generated<boolean>;
@@ -692,6 +698,7 @@ export interface DB {
   drsRecommendations: DrsRecommendations;
   eventNumbering: EventNumbering;
   events: Events;
+  auditLogAnchor: AuditLogAnchor;
   folders: Folders;
   globalRules: GlobalRules;
   idempotentRequests: IdempotentRequests;

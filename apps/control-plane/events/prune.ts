@@ -5,6 +5,7 @@ import type { MonotonicClock } from '../coordination/clock.ts';
 import { type Election, NotLeaderError } from '../coordination/election.ts';
 import type { Database } from '../database/database.ts';
 import { forgetReceivers } from '../database/repositories/alert-receivers.ts';
+import { pruneAudit } from '../database/repositories/audit-log.ts';
 import { pruneEvents } from '../database/repositories/events.ts';
 import { FencedError, writeAsLeader } from '../database/repositories/leadership.ts';
 import { pruneTasks } from '../database/repositories/tasks.ts';
@@ -13,13 +14,13 @@ import { pruneTasks } from '../database/repositories/tasks.ts';
 const LOOK_EVERY = 10 * 60_000;
 const DAY = 24 * 60 * 60_000;
 
-/** Events, or tasks, that are removed in one transaction. */
+/** Events, tasks, or entries of the audit log, that are removed in one transaction. */
 const AT_ONCE = 10_000;
 
 export interface PruneOptions {
-  readonly config: Pick<Config, 'events' | 'tasks' | 'alerts'>;
+  readonly config: Pick<Config, 'events' | 'tasks' | 'audit' | 'alerts'>;
   readonly database: Database;
-  /** Only the leader removes events. */
+  /** Only the leader removes them. */
   readonly leadership: Pick<Election, 'asLeader'>;
   readonly clock: MonotonicClock;
   readonly log: Logger;
@@ -27,8 +28,8 @@ export interface PruneOptions {
 }
 
 /**
- * Removes, while this program is the leader, events, tasks and receivers of alerts beyond the configured retention, until
- * the signal is aborted.
+ * Removes, while this program is the leader, events, tasks, entries of the audit log and receivers of alerts beyond the
+ * configured retention, until the signal is aborted.
  */
 export async function pruneAgainAndAgain(options: PruneOptions): Promise<void> {
   const { config, database, leadership, clock, log, signal } = options;
@@ -42,6 +43,10 @@ export async function pruneAgainAndAgain(options: PruneOptions): Promise<void> {
   const tasks = (epoch: number) =>
     writeAsLeader(database, epoch, (transaction) =>
       pruneTasks(transaction, { before: ago(config.tasks.days), most: AT_ONCE }),
+    );
+  const entries = (epoch: number) =>
+    writeAsLeader(database, epoch, (transaction) =>
+      pruneAudit(transaction, { before: ago(config.audit.days), most: AT_ONCE }),
     );
   const removeAll = async (what: string, look: (epoch: number) => Promise<number>) => {
     try {
@@ -61,6 +66,7 @@ export async function pruneAgainAndAgain(options: PruneOptions): Promise<void> {
   while (!signal.aborted) {
     await removeAll('events', events);
     await removeAll('tasks', tasks);
+    await removeAll('entries of the audit log', entries);
     await clock.sleep(LOOK_EVERY, signal);
   }
 }

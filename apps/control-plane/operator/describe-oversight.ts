@@ -97,8 +97,10 @@ export function auditTable(
   return more ? `${list}There are more: --before or --after ENTRY goes on.\n` : list;
 }
 
-export function verdictText({ entries, head, findings }: AuditVerdict): string {
-  const note = `head ${head.sequence}:${head.hash}\n`;
+export function verdictText({ entries, anchor, head, findings }: AuditVerdict): string {
+  const old =
+    anchor.sequence === 0 ? '' : `Entries 1 to ${anchor.sequence} were removed for their age.\n`;
+  const note = `${old}head ${head.sequence}:${head.hash}\n`;
   if (findings.length === 0) {
     return `The audit log is whole: ${entries} entries.\n${note}`;
   }

@@ -145,7 +145,14 @@ function auditRoutes({ database: { db } }: OversightSources): Route[] {
         const { head } = asked(request, verifyAsked);
         const [sequence, hash = ''] = head?.split(':') ?? [];
         const noted = sequence === undefined ? undefined : { sequence: Number(sequence), hash };
-        return json(await verifyAudit(db, noted));
+        const verdict = await verifyAudit(db, noted);
+        const { anchor } = verdict;
+        if (noted !== undefined && noted.sequence < anchor.sequence) {
+          throw new ApiError(400, `entry ${noted.sequence} was removed for its age`, {
+            fix: `Entries up to ${anchor.sequence} were: note the present head.`,
+          });
+        }
+        return json(verdict);
       },
     },
   ];

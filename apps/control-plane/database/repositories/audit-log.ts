@@ -1,4 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely';
+import * as z from 'zod';
 import type { AuditFinding, AuditVerdict, FleetAuditEntry } from '../../../api/audit.ts';
 import type { Executor } from '../database.ts';
 import { insertRow, type NewRow, type Row } from '../rows.ts';
@@ -25,6 +26,9 @@ export interface AuditFilter {
 
 /** Number of entries per read of the whole log. */
 const PAGE = 5000;
+
+/** Action of the entry that the database writes when the anchor moves. */
+const PRUNED = 'audit.pruned';
 
 /** Most findings in a verdict. */
 const MOST_FINDINGS = 100;
@@ -115,22 +119,45 @@ export interface ChainLink {
 /** The head of the chain, which is stored apart from the entries. */
 export type ChainHead = Pick<ChainLink, 'sequence' | 'hash'>;
 
+/** The last entry that was removed for its age, after which the chain begins; number 0 if none was. */
+export type ChainAnchor = ChainHead;
+
+const BEGINNING: ChainAnchor = { sequence: 0, hash: '' };
+
 /**
  * Verifies the chain of hashes, entry by entry; its format is described in `docs/database.md`. Findings:
  *  - changed: the content of the entry does not match its hash.
  *  - removed: these entries are missing, though later ones or the head show that they existed.
  *  - inserted: the next entry links to the entry before this one; or this one comes after the head.
  *  - unlinked: the entry does not link to the previous one, which was replaced, or an entry between them was removed.
+ *
+ * Each move of the anchor is an entry of the log: entries up to an anchor that no entry tells of count as removed, too.
  */
 export class ChainCheck {
   readonly findings: AuditFinding[] = [];
-  #last: ChainLink = { sequence: 0, previousHash: '', hash: '', isOwnHash: true };
+  readonly #anchor: ChainAnchor;
+  #last: ChainLink;
   #lastButOne: ChainLink | undefined;
   #entries = 0;
+  /** The newest anchor that the log tells of. */
+  #told = BEGINNING;
 
-  /** Adds the next entry, in the order of numbers. */
-  add(link: ChainLink): void {
+  constructor(anchor: ChainAnchor = BEGINNING) {
+    this.#anchor = anchor;
+    this.#last = { ...anchor, previousHash: '', isOwnHash: true };
+  }
+
+  /**
+   * Adds the next entry, in the order of numbers.
+   * @param moved where the anchor went, if that is what the entry tells
+   */
+  add(link: ChainLink, moved?: ChainAnchor): void {
     const last = this.#last;
+    if (link.sequence <= this.#anchor.sequence) {
+      this.#find('inserted', link.sequence);
+      return;
+    }
+    if (moved !== undefined && link.isOwnHash) this.#told = moved;
     const isGap = link.sequence !== last.sequence + 1;
     if (isGap) this.#find('removed', last.sequence + 1, link.sequence - 1);
     else if (link.previousHash !== last.hash) {
@@ -149,8 +176,11 @@ export class ChainCheck {
     if (sequence < head.sequence) this.#find('removed', sequence + 1, head.sequence);
     else if (sequence > head.sequence) this.#find('inserted', head.sequence + 1, sequence);
     else if (hash !== head.hash && this.#last.isOwnHash) this.#find('changed', sequence);
+    const anchor = this.#anchor;
+    const isTold = anchor.sequence === this.#told.sequence && anchor.hash === this.#told.hash;
+    if (!isTold && anchor.sequence > 0) this.#find('removed', 1, anchor.sequence);
     const findings = this.findings.slice(0, MOST_FINDINGS);
-    return { entries: this.#entries, head, findings };
+    return { entries: this.#entries, anchor, head, findings };
   }
 
   #find(what: AuditFinding['what'], from: number, to = from): void {
@@ -158,37 +188,80 @@ export class ChainCheck {
   }
 }
 
+/** The details of an entry about a move of the anchor. */
+const movedSchema = z.object({ through: z.int(), hash: z.string() });
+
 /**
  * Recomputes the chain of hashes over all present entries.
- * @param noted a head that was noted earlier: its entry must still exist
+ * @param noted a head that was noted earlier: its entry must still exist, unless it is one before the anchor
  */
 export async function verifyAudit(db: Kysely<DB>, noted?: ChainHead): Promise<AuditVerdict> {
   return await db
     .transaction()
     .setIsolationLevel('repeatable read')
     .execute(async (transaction) => {
-      const check = new ChainCheck();
       const { rows: heads } = await sql<ChainHead>`
         SELECT sequence, encode(hash, 'hex') AS hash FROM audit_log_head`.execute(transaction);
-      let notedHash: string | undefined;
+      const { rows: anchors } = await sql<ChainAnchor>`
+        SELECT sequence, encode(hash, 'hex') AS hash FROM audit_log_anchor`.execute(transaction);
+      const [anchor = BEGINNING] = anchors;
+      const check = new ChainCheck(anchor);
+      let notedHash = noted?.sequence === anchor.sequence ? anchor.hash : undefined;
       for (let after = 0, isEnd = false; !isEnd; ) {
-        const { rows } = await sql<ChainLink>`
+        const { rows } = await sql<ChainLink & { moved: unknown }>`
           SELECT sequence, encode(previous_hash, 'hex') AS previous_hash, encode(hash, 'hex') AS hash,
-            hash = sha256(previous_hash || audit_log_content(entry)) AS is_own_hash
+            hash = sha256(previous_hash || audit_log_content(entry)) AS is_own_hash,
+            CASE action WHEN ${PRUNED} THEN details END AS moved
           FROM audit_log AS entry WHERE sequence > ${after} ORDER BY sequence LIMIT ${PAGE}`.execute(
           transaction,
         );
-        for (const link of rows) {
-          check.add(link);
+        for (const { moved, ...link } of rows) {
+          const { data } = movedSchema.safeParse(moved);
+          const told = data === undefined ? undefined : { sequence: data.through, hash: data.hash };
+          check.add(link, told);
           if (link.sequence === noted?.sequence) notedHash = link.hash;
         }
         after = rows.at(-1)?.sequence ?? after;
         isEnd = rows.length < PAGE;
       }
-      const verdict = check.end(heads[0] ?? { sequence: 0, hash: '' });
-      if (noted === undefined || notedHash === noted.hash) return verdict;
+      const verdict = check.end(heads[0] ?? BEGINNING);
+      const isKnown = noted !== undefined && noted.sequence >= anchor.sequence;
+      if (!isKnown || notedHash === noted.hash) return verdict;
       const what = notedHash === undefined ? 'removed' : 'changed';
       const finding = { what, from: noted.sequence, to: noted.sequence } as const;
       return { ...verdict, findings: [...verdict.findings, finding] };
     });
+}
+
+/**
+ * Removes the oldest entries, moves the anchor behind them, and leaves an entry that says so. Nothing happens until the
+ * oldest one is a day older than it may be, so that there is at most one such entry a day.
+ * @param before time before which an entry was made to be removed
+ * @param most entries that are removed at once
+ * @returns how many were removed
+ */
+export async function pruneAudit(
+  transaction: Transaction<DB>,
+  { before, most }: { before: Date; most: number },
+): Promise<number> {
+  await holdAudit(transaction);
+  const { rows } = await sql<{ sequence: number }>`
+    WITH oldest AS (SELECT sequence, created_at FROM audit_log ORDER BY sequence LIMIT 1),
+      kept AS (SELECT sequence FROM audit_log WHERE created_at >= ${before} ORDER BY sequence LIMIT 1)
+    UPDATE audit_log_anchor AS anchor SET sequence = entry.sequence, hash = entry.hash
+    FROM (
+      SELECT audit_log.sequence, hash FROM audit_log, oldest
+      WHERE oldest.created_at < ${before}::timestamptz - interval '1 day'
+        AND audit_log.sequence < oldest.sequence + ${most}
+        AND audit_log.sequence < coalesce((SELECT sequence FROM kept), 9223372036854775807)
+      ORDER BY audit_log.sequence DESC LIMIT 1
+    ) AS entry
+    RETURNING anchor.sequence`.execute(transaction);
+  const [moved] = rows;
+  if (moved === undefined) return 0;
+  const { numDeletedRows } = await transaction
+    .deleteFrom('auditLog')
+    .where('sequence', '<=', moved.sequence)
+    .executeTakeFirst();
+  return Number(numDeletedRows);
 }

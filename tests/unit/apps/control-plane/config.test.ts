@@ -16,7 +16,7 @@ describe('config.yaml of the control plane', () => {
       people: { listen: '::', port: 443 },
       redis: { socket: '/run/redis/redis.sock' },
       leadership: { lease: 15, renewEvery: 5, stepDownAfter: 10 },
-      ...{ events: { most: 200_000, days: 30 }, tasks: { days: 90 } },
+      ...{ events: { most: 200_000, days: 30 }, tasks: { days: 90 }, audit: { days: 365 } },
     });
     expect(await parseConfig('# nothing\n', FILE)).toEqual(standard);
     expect(await parseConfig('database:\n  pool:\n    open: 20\n', FILE)).toMatchObject({
