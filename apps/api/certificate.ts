@@ -15,8 +15,8 @@ export const certificateGiven = {
 
 /** The certificate of the port for people. Times are ISO 8601, in UTC. */
 export const shownCertificateSchema = z.object({
-  /** Whether the control plane's authority signed it, or it was given. */
-  origin: z.enum(['own', 'given']),
+  /** Whether the control plane's authority signed it, it was given, or it was ordered by ACME and is renewed so. */
+  origin: z.enum(['own', 'given', 'acme']),
   /** SHA-256 of the certificate, in hexadecimal. */
   fingerprint: z.hex(),
   /** Names and addresses for which it is valid. */
@@ -28,6 +28,8 @@ export const shownCertificateSchema = z.object({
   /** Who set it, and when; `null` for the control plane's own. */
   setBy: z.string().nullable(),
   setAt: time.nullable(),
+  /** Address of the directory that it was ordered from; `null` if it was not. */
+  directory: z.string().nullable(),
 });
 export type ShownCertificate = z.output<typeof shownCertificateSchema>;
 
@@ -38,3 +40,37 @@ export const certificateRequestSchema = z.strictObject({
   ...certificateGiven,
 });
 export type CertificateRequest = z.output<typeof certificateRequestSchema>;
+
+/** A DNS name that a certificate can be ordered for. */
+const dnsName = z
+  .string()
+  .max(253)
+  .regex(
+    /^(?!.*\.[0-9]+$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/,
+    'is not a name such as qvdc.example, in lower case',
+  );
+
+/** A certificate to order by ACME (RFC 8555). */
+export const certificateOrdered = {
+  /** Address of the directory of the certificate authority. */
+  directory: z
+    .url({
+      protocol: /^https$/,
+      error: 'is not an address such as https://ca.example/acme/directory',
+    })
+    .max(2048),
+  /** Names that lead to this machine, at port 443. */
+  names: z.array(dnsName).min(1).max(20),
+  /** Mail address for messages of the authority. */
+  contact: z.union([z.literal(''), z.email('is not a mail address')]).default(''),
+  /** PEM: what the authority's own certificate must end in, if it is none that systems know. */
+  authority: z.string().max(LONGEST).default(''),
+};
+
+/** Request to order a certificate, on the control plane's own machine. */
+export const certificateOrderRequestSchema = z.strictObject({
+  /** For the audit log. */
+  by: z.string().min(1).max(100),
+  ...certificateOrdered,
+});
+export type CertificateOrderRequest = z.output<typeof certificateOrderRequestSchema>;

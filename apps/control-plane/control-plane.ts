@@ -101,7 +101,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const cache = openCache(config.redis.socket, log);
   const address = databaseAddress(config);
   const events = new EventFeed({ database, address, log, signal });
-  const certificate = new PeopleCertificate({ database, authority, log });
+  const certificate = new PeopleCertificate({ database, authority, log, signal });
   let problem: string | undefined = 'the database is not migrated yet';
   let limited: string | undefined;
   /** Whether the database has the schema of this version: nothing uses it before. */

@@ -75,6 +75,9 @@ The control plane.
 
   certificate show          show the certificate on port 443, and until when it is valid
   certificate set           replace it: --cert FILE, with the chain to its root, --key FILE; PEM
+  certificate acme DIRECTORY
+                            order one by ACME, and renew it in time: --name NAME,NAME --contact MAIL
+                            --authority FILE has what the directory's own certificate must end in
   certificate reset         go back to one of the control plane’s own authority
 
   address show              show where hosts find this control plane, and which address each is connected to

@@ -44,7 +44,8 @@ export async function measurePeople({
 }: MeasuredPeople): Promise<Figure[]> {
   const authority = await openAuthority(join(folder, 'people-ca.pem'));
   const ending = new AbortController();
-  const certificate = new PeopleCertificate({ database, authority, log: SILENT });
+  const { signal } = ending;
+  const certificate = new PeopleCertificate({ database, authority, log: SILENT, signal });
   const door = await servePeople({
     ...{ database, authority, certificate, events: feed, log: SILENT, signal: ending.signal },
     people: { listen: '127.0.0.1', port: 0 },

@@ -145,7 +145,9 @@ test('it is there after a start, and another program takes it over; one that is 
   const note = (line: string) => lines.push(line);
   const log = { error: note, warning: note, info: note, debug: note };
   const { authority } = door;
-  const other = new PeopleCertificate({ database: door.opened.database, authority, log });
+  const { database } = door.opened;
+  const { signal } = new AbortController();
+  const other = new PeopleCertificate({ database, authority, log, signal });
   expect((await other.look()).shown).toMatchObject({ origin: 'given' });
   await door.certificate.reset({ username: 'ada' });
   expect((await other.look()).shown).toMatchObject({ origin: 'own' });
@@ -166,7 +168,9 @@ test('an alert tells once that a given one ends within thirty days, and once tha
   const end = given.certificate.notAfter.getTime();
   const programAt = (time: number) => {
     const { authority } = door;
-    return new PeopleCertificate({ database, authority, now: () => new Date(time), log: SILENT });
+    const now = () => new Date(time);
+    const { signal } = new AbortController();
+    return new PeopleCertificate({ database, authority, now, log: SILENT, signal });
   };
   /** A program that looks at a time, twice. @returns the open alerts */
   const at = async (time: number) => {

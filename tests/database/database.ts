@@ -28,6 +28,7 @@ export const MIGRATION_NAMES = [
   '000012_people',
   '000013_people_certificate',
   '000014_audit_log_anchor',
+  '000015_certificate_order',
 ];
 
 /** The migrated database that tests copy. */

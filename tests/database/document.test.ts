@@ -14,9 +14,11 @@ import {
   listUnfinishedTasks,
   recordTaskReport,
 } from '../../apps/control-plane/database/repositories/tasks.ts';
+import { readFirstLogIn } from '../../apps/control-plane/operator/client.ts';
 import { TaskReportSchema, TaskState } from '../../apps/proto/gen/quantix/v1/task_pb.js';
 import { type Stack, startStack } from '../../tasks/control-plane/stack.ts';
 import { PROJECT } from '../../tasks/project.ts';
+import { AcmeAuthority } from '../control-plane/acme-authority.ts';
 import { makeCertificate } from '../control-plane/certificates.ts';
 import { OURS, released } from '../unit/apps/control-plane/updates/trees.ts';
 import { addressOf, makeDatabase, SILENT } from './database.ts';
@@ -107,7 +109,7 @@ async function publishUpdate(folder: string): Promise<void> {
   await execa('chown', ['-R', `${uid}:${gid}`, folder]);
 }
 
-test('the commands for operators work, in their order', { timeout: 180_000 }, async () => {
+test('the commands for operators work, in their order', { timeout: 300_000 }, async () => {
   await using _host = await hostAtWork();
   await publishUpdate(join(stack.folder, 'controlplane'));
   // As on the appliance, the program is found by its name.
@@ -119,10 +121,16 @@ test('the commands for operators work, in their order', { timeout: 180_000 }, as
   const { pem, key: certificateKey } = await makeCertificate();
   await writeFile(join(stack.folder, 'qvdc.pem'), pem);
   await writeFile(join(stack.folder, 'qvdc.key'), certificateKey);
+  await using authority = await AcmeAuthority.open();
+  await writeFile(join(stack.folder, 'ca.pem'), authority.root.pem);
+  const { people } = await readFirstLogIn({ socket: stack.program.socket });
+  authority.tests = people?.port ?? 0;
   const operator = await readCommands(OPERATOR_DOCUMENT);
   expect(operator.length).toBeGreaterThan(10);
   for (const { command, line } of operator) {
-    const here = command.replaceAll('/root/', `${stack.folder}/`);
+    const here = command
+      .replaceAll('/root/', `${stack.folder}/`)
+      .replaceAll('https://ca.example/acme/directory', authority.directory);
     const script = `. '${stack.variablesFile}'\n${here}`;
     const { stdout, stderr, exitCode } = await execa('sh', ['-ec', script], {
       ...{ cwd: PROJECT, env: { PATH }, reject: false },

@@ -97,7 +97,10 @@ export class PeopleDoor implements AsyncDisposable {
     const { database, address } = opened;
     const events = new EventFeed({ database, address, log, signal: ending.signal });
     const feeding = events.work();
-    const certificate = new PeopleCertificate({ database, authority, log });
+    const certificate = new PeopleCertificate({
+      ...{ database, authority, log, signal: ending.signal },
+      ...(options.now === undefined ? {} : { now: options.now }),
+    });
     const door = await servePeople({
       ...{ database, events, authority, log, signal: ending.signal },
       certificate,

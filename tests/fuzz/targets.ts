@@ -26,6 +26,7 @@ import { key } from '../unit/alpine/opened.ts';
 import { statedOrder } from '../unit/alpine/version/stated-order.ts';
 import { Collection } from '../unit/tree/tars.ts';
 import { directory, file, hardlink, symlink } from '../unit/tree/trees.ts';
+import { acme } from './acme-target.ts';
 import { advisories, reviews } from './advisory-targets.ts';
 import { answer } from './answer-target.ts';
 import { backup } from './backup-target.ts';
@@ -235,6 +236,7 @@ export const TARGETS: readonly Target[] = [
     publicKey,
     certificateRequests,
     givenCertificates,
+    acme,
     signedRelease,
     answer,
     provenances,

@@ -16,12 +16,16 @@ export async function certificate(
   operands: readonly string[],
   operating: Operating,
 ): Promise<Outcome> {
-  expectOperands(operands);
-  const shown = await worked(verb, operating);
+  const shown = await worked(verb, operands, operating);
   return outcomeOf(operating, shown, (now) => describe(shown, now));
 }
 
-async function worked(verb: string, operating: Operating): Promise<ShownCertificate> {
+async function worked(
+  verb: string,
+  operands: readonly string[],
+  operating: Operating,
+): Promise<ShownCertificate> {
+  if (verb !== 'acme') expectOperands(operands);
   switch (verb) {
     case 'show':
       return await client.showCertificate(operating);
@@ -33,10 +37,24 @@ async function worked(verb: string, operating: Operating): Promise<ShownCertific
       const request = { chain: await read(cert), key: await read(key) };
       return await client.setCertificate(request, operating);
     }
+    case 'acme': {
+      const { name, contact = '', authority } = operating.values;
+      const [directory] = operands;
+      if (name === undefined || directory === undefined) {
+        throw new UsageError('certificate acme DIRECTORY --name NAME,NAME');
+      }
+      expectOperands(operands, 1);
+      operating.tell('ordering it, which may take two minutes …\n');
+      const request = {
+        ...{ directory, names: name.split(','), contact },
+        authority: authority === undefined ? '' : await read(authority),
+      };
+      return await client.orderCertificate(request, operating);
+    }
     case 'reset':
       return await client.resetCertificate(operating);
     default:
-      throw new UsageError('certificate show, set or reset?');
+      throw new UsageError('certificate show, set, acme or reset?');
   }
 }
 
@@ -49,12 +67,14 @@ async function read(file: string): Promise<string> {
 }
 
 function describe(shown: ShownCertificate, now: number): string {
-  const { origin, names, fingerprint, validTo, certificates, setBy, setAt } = shown;
+  const { origin, names, fingerprint, validTo, certificates, setBy, setAt, directory } = shown;
   const days = Math.floor((Date.parse(validTo) - now) / DAY);
   const by =
     origin === 'own'
       ? 'signed by the control plane’s own authority, which browsers do not know'
-      : `given by ${setBy}, ${setAt === null ? '' : moment(Date.parse(setAt), now)}`;
+      : `${origin === 'given' ? `given by ${setBy}` : `from ${directory}, renewed by itself`}, ${
+          setAt === null ? '' : moment(Date.parse(setAt), now)
+        }`;
   const lines = [
     `certificate  ${by}`,
     `names        ${names.join(', ')}`,

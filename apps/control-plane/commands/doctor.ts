@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { DatabaseError } from 'pg';
+import type { ShownCertificate } from '../../api/certificate.ts';
 import { asDiskError, DiskError } from '../../files/disk-error.ts';
 import { isThere } from '../../files/durable-file.ts';
 import { readSpace } from '../../host/file-system-space.ts';
@@ -14,7 +15,10 @@ import { lookAtNightly } from '../backup/nightly.ts';
 import { type Config, readConfig } from '../config.ts';
 import { openDatabase } from '../database/database.ts';
 import { readMigrationStatus } from '../database/migrate.ts';
-import { readPeopleCertificate } from '../database/repositories/people-certificate.ts';
+import {
+  readCertificateOrder,
+  readPeopleCertificate,
+} from '../database/repositories/people-certificate.ts';
 import { ControlPlaneError } from '../error.ts';
 import {
   askPort,
@@ -106,11 +110,12 @@ export async function examine(
    */
   async function examinePorts(isAnswering: boolean): Promise<Finding[]> {
     if ((await confirmed.problem()) !== undefined) return [];
-    const given = isAnswering && (await unlessOtherSchema(hasGivenCertificate, false));
+    const own = 'own' as const;
+    const certificate = isAnswering ? await unlessOtherSchema(originOfCertificate, own) : own;
     const { agents, people } = config;
     const ports = [
-      { ...agents, whom: 'agents', protocol: 'h2', certificate: 'own' },
-      { ...people, whom: 'people', protocol: 'http/1.1', certificate: given ? 'given' : 'own' },
+      { ...agents, whom: 'agents', protocol: 'h2', certificate: own },
+      { ...people, whom: 'people', protocol: 'http/1.1', certificate },
     ] as const;
     const asked = ports.filter(({ port }) => port !== 0);
     return await Promise.all(
@@ -118,8 +123,10 @@ export async function examine(
     );
   }
 
-  async function hasGivenCertificate(): Promise<boolean> {
-    return (await readPeopleCertificate(database.db)) !== undefined;
+  async function originOfCertificate(): Promise<ShownCertificate['origin']> {
+    const { db } = database;
+    if ((await readPeopleCertificate(db)) === undefined) return 'own';
+    return (await readCertificateOrder(db)) === undefined ? 'given' : 'acme';
   }
 
   async function examineSchema(): Promise<Finding> {

@@ -105,6 +105,15 @@ export interface AuditLogHead {
   sequence: number;
 }
 
+export interface CertificateOrder {
+  accountKey: string;
+  authority: string;
+  contact: string;
+  directory: string;
+  names: string[];
+  single: boolean;
+}
+
 export interface Certificates {
   createdAt: Generated<Timestamp>;
   expiresAt: Timestamp;
@@ -689,7 +698,9 @@ export interface DB {
   announcements: Announcements;
   apiKeys: ApiKeys;
   auditLog: AuditLog;
+  auditLogAnchor: AuditLogAnchor;
   auditLogHead: AuditLogHead;
+  certificateOrder: CertificateOrder;
   certificates: Certificates;
   clusters: Clusters;
   customizationSpecs: CustomizationSpecs;
@@ -698,7 +709,6 @@ export interface DB {
   drsRecommendations: DrsRecommendations;
   eventNumbering: EventNumbering;
   events: Events;
-  auditLogAnchor: AuditLogAnchor;
   folders: Folders;
   globalRules: GlobalRules;
   idempotentRequests: IdempotentRequests;

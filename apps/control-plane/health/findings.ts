@@ -128,15 +128,16 @@ async function callPort(
 
 /**
  * Days before its end at which a certificate should have been renewed. The control plane renews its own thirty days
- * before; a given one is renewed by people, who need time.
+ * before; a given one is renewed by people, who need time; one that is ordered may be valid for a day only, and there
+ * is an alert if it cannot be renewed.
  */
-export const LEAST_DAYS = { own: 20, given: 30 };
+export const LEAST_DAYS = { own: 20, given: 30, acme: 0 };
 
 /** Whom a port serves, and where its certificate comes from. */
 export interface ServedPort {
   readonly port: number;
   readonly whom: 'agents' | 'people';
-  readonly certificate: 'own' | 'given';
+  readonly certificate: keyof typeof LEAST_DAYS;
 }
 
 /** Judges whether a port answers, and whether its certificate is renewed in time. */
@@ -151,10 +152,12 @@ export function judgePort(
     const told = `nothing serves ${whom} on port ${port}: ${answer.problem}`;
     return { subject, isWell: false, told, fix: restart };
   }
-  const renew =
-    certificate === 'own'
-      ? restart
-      : 'Have it renewed, then qx-controlplane certificate set --cert FILE --key FILE; or certificate reset.';
+  const renew = {
+    own: restart,
+    given:
+      'Have it renewed, then qx-controlplane certificate set --cert FILE --key FILE; or certificate reset.',
+    acme: 'qx-controlplane alerts list shows why it was not renewed.',
+  }[certificate];
   const days = Math.floor((answer.endsAt - now) / DAY);
   if (days < 0) {
     const told = `the certificate on port ${port} has ended, or the clock is wrong`;

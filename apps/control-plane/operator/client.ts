@@ -15,6 +15,7 @@ import {
 import { auditVerdictSchema, fleetAuditSchema } from '../../api/audit.ts';
 import { type Backups, backupsSchema } from '../../api/backups.ts';
 import {
+  type CertificateOrderRequest,
   type CertificateRequest,
   type ShownCertificate,
   shownCertificateSchema,
@@ -242,6 +243,20 @@ export const setCertificate = (
   request: Unsigned<CertificateRequest>,
   asking: Asking = {},
 ): Promise<ShownCertificate> => post('/v1/certificate', request, shownCertificateSchema, asking);
+
+/** Milliseconds within which a certificate must be ordered. */
+const ORDERED_WITHIN = 150_000;
+
+/** Orders a certificate of the port for people by ACME. */
+export const orderCertificate = (
+  request: Unsigned<CertificateOrderRequest>,
+  asking: Asking = {},
+): Promise<ShownCertificate> =>
+  ask({
+    ...{ ...whom(asking), method: 'POST', path: '/v1/certificate/acme' },
+    body: JSON.stringify({ ...request, by: whoAsks() }),
+    ...{ schema: shownCertificateSchema, timeLimit: ORDERED_WITHIN },
+  });
 
 /** Restores the control plane's own certificate. */
 export const resetCertificate = (asking: Asking = {}): Promise<ShownCertificate> =>

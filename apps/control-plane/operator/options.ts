@@ -26,6 +26,9 @@ export const OPERATOR_OPTIONS = {
   role: { type: 'string' },
   cert: { type: 'string' },
   key: { type: 'string' },
+  name: { type: 'string' },
+  contact: { type: 'string' },
+  authority: { type: 'string' },
   gateway: { type: 'string' },
   dns: { type: 'string' },
 } as const;
@@ -56,6 +59,9 @@ export interface OperatorValues {
   readonly role?: string | undefined;
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
+  readonly name?: string | undefined;
+  readonly contact?: string | undefined;
+  readonly authority?: string | undefined;
   readonly gateway?: string | undefined;
   readonly dns?: string | undefined;
 }
@@ -80,6 +86,7 @@ const OPTIONS_OF: Readonly<Record<string, readonly (keyof OperatorValues)[]>> = 
   'audit verify': ['head'],
   'users add': ['role'],
   'certificate set': ['cert', 'key'],
+  'certificate acme': ['name', 'contact', 'authority'],
   'address change': ['gateway', 'dns', 'within', 'percent', 'yes'],
 };
 

@@ -1,6 +1,8 @@
 import * as z from 'zod';
 import {
   certificateGiven,
+  certificateOrdered,
+  certificateOrderRequestSchema,
   certificateRequestSchema,
   shownCertificateSchema,
 } from '../../api/certificate.ts';
@@ -42,6 +44,15 @@ export function certificateRoutes(certificate: PeopleCertificate): Route[] {
       }),
     }),
     route('system:config', {
+      ...{ method: 'POST', path: '/v1/certificate/acme', status: 200, answer },
+      summary:
+        'Order one by ACME, within two minutes, and renew it in time; the previous one stays if there is none',
+      body: z.strictObject(certificateOrdered),
+      handle: async ({ body, caller }) => ({
+        body: await changed(() => certificate.order(body, signed(caller))),
+      }),
+    }),
+    route('system:config', {
       ...{ method: 'DELETE', path: '/v1/certificate', status: 200, answer },
       summary: 'Go back to a certificate of the control plane’s own authority',
       handle: async ({ caller }) => ({
@@ -65,6 +76,14 @@ export function localCertificateRoutes(certificate: PeopleCertificate): LocalRou
       answer: async (request) => {
         const { by, ...given } = await readJson(request, certificateRequestSchema);
         return json(await changed(() => certificate.replace(given, { username: by })));
+      },
+    },
+    {
+      method: 'POST',
+      path: '/v1/certificate/acme',
+      answer: async (request) => {
+        const { by, ...wanted } = await readJson(request, certificateOrderRequestSchema);
+        return json(await changed(() => certificate.order(wanted, { username: by })));
       },
     },
     {

@@ -1,18 +1,23 @@
-import { X509Certificate } from 'node:crypto';
-import { createSecureContext } from 'node:tls';
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { createSecureContext, type SecureContext } from 'node:tls';
+import type { Transaction } from 'kysely';
 import pLimit from 'p-limit';
-import type { ShownCertificate } from '../../api/certificate.ts';
+import type { CertificateOrderRequest, ShownCertificate } from '../../api/certificate.ts';
 import { messageOf } from '../../error.ts';
 import type { Logger } from '../../log/logger.ts';
+import { obtainCertificate } from '../acme/obtain.ts';
 import type { Database } from '../database/database.ts';
 import { raiseAlert, resolveAlertOf } from '../database/repositories/alerts.ts';
 import { enterAudit } from '../database/repositories/audit-log.ts';
 import {
+  type CertificateOrderRow,
   type PeopleCertificateRow,
+  readCertificateOrder,
   readPeopleCertificate,
   removePeopleCertificate,
   setPeopleCertificate,
 } from '../database/repositories/people-certificate.ts';
+import type { DB } from '../database/schema.ts';
 import { LEAST_DAYS } from '../health/findings.ts';
 import {
   type Authority,
@@ -21,6 +26,8 @@ import {
   type ServerCertificate,
 } from '../trust/authority.ts';
 import {
+  CertificateError,
+  type ExaminedCertificate,
   examineCertificate,
   type GivenCertificate,
   namesOf,
@@ -34,6 +41,10 @@ const DAY = 86_400_000;
 const SOURCE = { sourceType: 'CONTROL_PLANE', sourceName: 'certificate' } as const;
 const ENDS_SOON = { ...SOURCE, title: 'The certificate for people ends soon' };
 const HAS_ENDED = { ...SOURCE, title: 'The certificate for people has ended' };
+const NOT_RENEWED = { ...SOURCE, title: 'The certificate for people cannot be renewed' };
+
+/** Milliseconds after a renewal that failed until the next one: authorities refuse those who try too often. */
+const RENEW_AGAIN_AFTER = 60 * 60_000;
 
 /** The certificate of the server for people. */
 export interface PresentCertificate extends ServerCertificate {
@@ -47,17 +58,25 @@ export interface CertificateSources {
   readonly authority: Pick<Authority, 'serverCertificate'>;
   readonly now?: () => Date;
   readonly log: Logger;
+  /** Ends orders that are under way. */
+  readonly signal: AbortSignal;
 }
 
 /**
- * Manages the certificate of the server for people: the given one that is stored in the database, or else one of the
- * control plane's own authority, which is renewed in time.
+ * Manages the certificate of the server for people: the one that is stored in the database, which was given or ordered
+ * by ACME, or else one of the control plane's own authority. Ordered ones and its own are renewed in time.
  */
 export class PeopleCertificate {
   readonly #sources: CertificateSources;
   readonly #now: () => Date;
   /** One change at a time: an outdated read must not replace a later change. */
   readonly #turn = pLimit(1);
+  /** One order at a time; the certificate can be changed meanwhile. */
+  readonly #orders = pLimit(1);
+  /** Shown by name to an authority that tests who serves a name. */
+  readonly #challenges = new Map<string, SecureContext>();
+  /** Time before which no renewal is tried. */
+  #renewAfter = 0;
   #present: PresentCertificate | undefined;
   #change: (present: PresentCertificate) => void = () => undefined;
 
@@ -83,21 +102,75 @@ export class PeopleCertificate {
    */
   replace(given: GivenCertificate, by: Signature): Promise<PresentCertificate> {
     return this.#turn(async () => {
-      const now = this.#now();
-      const examined = examineCertificate(given, now.getTime());
+      const examined = examineCertificate(given, this.#now().getTime());
       await proveCertificate(examined);
-      const [own] = examined.certificates;
-      const fingerprint = own === undefined ? '' : fingerprintOf(own);
-      const kept = { chain: examined.chain, privateKey: examined.key };
       await this.#sources.database.db.transaction().execute(async (transaction) => {
-        await setPeopleCertificate(transaction, { ...kept, setBy: by.username ?? '', setAt: now });
-        await enterAudit(transaction, {
-          ...{ ...by, action: 'certificate.set', resourceType: 'certificate' },
-          details: { fingerprint, names: examined.names.join(', ') },
-        });
+        const signed = { ...by, action: 'certificate.set' };
+        await this.#keep(transaction, examined, undefined, signed);
       });
       return await this.#look();
     });
+  }
+
+  /**
+   * Orders a certificate from an authority (ACME), and uses it from now on; `renew` renews it.
+   * @throws CertificateError if there is none that can be used: the previous one stays
+   */
+  order(wanted: Omit<CertificateOrderRequest, 'by'>, by: Signature): Promise<PresentCertificate> {
+    return this.#orders(async () => {
+      const kept = await readCertificateOrder(this.#sources.database.db);
+      // The account is kept as long as the authority is the same.
+      const isSame = kept?.directory === wanted.directory;
+      const order = { ...wanted, accountKey: isSame ? kept.accountKey : accountKey() };
+      const examined = await this.#obtain(order);
+      return await this.#turn(async () => {
+        const { db } = this.#sources.database;
+        await db.transaction().execute(async (transaction) => {
+          await this.#keep(transaction, examined, order, { ...by, action: 'certificate.order' });
+        });
+        return await this.#look();
+      });
+    });
+  }
+
+  /**
+   * Renews a certificate that was ordered, if it is due; after a failure the present one stays, with an alert, and it is
+   * tried again after an hour.
+   * @throws if the database does not answer
+   */
+  renew(): Promise<void> {
+    return this.#orders(async () => {
+      const { database, log, signal } = this.#sources;
+      const present = this.#present;
+      const now = this.#now().getTime();
+      if (present === undefined || !isRenewalDue(present, now) || now < this.#renewAfter) return;
+      const order = await readCertificateOrder(database.db);
+      if (order === undefined) return;
+      try {
+        const examined = await this.#obtain(order);
+        await this.#turn(async () => {
+          await database.db.transaction().execute(async (transaction) => {
+            const kept = await readCertificateOrder(transaction);
+            // Somebody else changed the certificate meanwhile.
+            if (kept?.accountKey !== order.accountKey) return;
+            await this.#keep(transaction, examined, order, { action: 'certificate.renew' });
+          });
+          await this.#look();
+        });
+        this.#renewAfter = 0;
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#renewAfter = now + RENEW_AGAIN_AFTER;
+        const why = messageOf(error);
+        log.warning(`the certificate for people is not renewed: ${why}`);
+        await raiseAlert(database.db, { ...NOT_RENEWED, severity: 'WARNING', message: why });
+      }
+    });
+  }
+
+  /** Returns what to show to an authority that tests who serves a name, while it is asked to. */
+  challengeOf(name: string): SecureContext | undefined {
+    return this.#challenges.get(name.toLowerCase());
   }
 
   /** Uses a certificate of the control plane's own authority again. */
@@ -109,6 +182,50 @@ export class PeopleCertificate {
         await enterAudit(transaction, { ...by, action, resourceType: 'certificate' });
       });
       return await this.#look();
+    });
+  }
+
+  /** Obtains a certificate for an order. @throws CertificateError if there is none that can be used */
+  async #obtain(order: CertificateOrderRow): Promise<ExaminedCertificate> {
+    const given = await obtainCertificate({
+      ...{ ...order, signal: this.#sources.signal },
+      show: (name, { chain, key }) => {
+        this.#challenges.set(name, createSecureContext({ cert: chain, key }));
+        return () => void this.#challenges.delete(name);
+      },
+    });
+    const examined = examineCertificate(given, this.#now().getTime());
+    const missing = order.names.find((name) => !examined.names.includes(name));
+    if (missing !== undefined) {
+      const names = examined.names.join(', ');
+      throw new CertificateError({
+        what: `the certificate authority gave a certificate for ${names}, and not for ${missing}`,
+        where: order.directory,
+      });
+    }
+    await proveCertificate(examined);
+    return examined;
+  }
+
+  /** Stores a certificate, and who changed it. */
+  async #keep(
+    transaction: Transaction<DB>,
+    { chain, key, certificates, names }: ExaminedCertificate,
+    order: CertificateOrderRow | undefined,
+    by: Signature & { action: string },
+  ): Promise<void> {
+    const [own] = certificates;
+    const fingerprint = own === undefined ? '' : fingerprintOf(own);
+    // A renewal is nobody's: it belongs to whoever ordered the certificate.
+    const setBy = by.username ?? this.#present?.shown.setBy ?? '';
+    const row = { chain, privateKey: key, setBy, setAt: this.#now() };
+    await setPeopleCertificate(transaction, row, order);
+    await enterAudit(transaction, {
+      ...{ ...by, resourceType: 'certificate' },
+      details: {
+        ...{ fingerprint, names: names.join(', ') },
+        ...(order === undefined ? {} : { directory: order.directory }),
+      },
     });
   }
 
@@ -125,20 +242,28 @@ export class PeopleCertificate {
     return present;
   }
 
-  /** Raises the alert about the end of a given certificate, or resolves it; an alert that is open already is not told again. */
-  async #tellEnd({ shown, validity }: PresentCertificate): Promise<void> {
+  /**
+   * Raises the alert about the end of a certificate that is not the control plane's own, or resolves it; an alert that
+   * is open already is not told again. That one is not renewed is told by `renew`, and is over here.
+   */
+  async #tellEnd(present: PresentCertificate): Promise<void> {
+    const { shown, validity } = present;
     const { db } = this.#sources.database;
     const now = this.#now();
     const days = Math.floor((validity.to - now.getTime()) / DAY);
-    const isGiven = shown.origin === 'given';
-    const wanted =
-      !isGiven || days >= LEAST_DAYS.given ? undefined : days < 0 ? HAS_ENDED : ENDS_SOON;
+    const { origin } = shown;
+    const isEnding = origin !== 'own' && days < LEAST_DAYS[origin];
+    const wanted = !isEnding ? undefined : days < 0 ? HAS_ENDED : ENDS_SOON;
+    if (!isRenewalDue(present, now.getTime())) await resolveAlertOf(db, NOT_RENEWED, now);
     for (const one of [ENDS_SOON, HAS_ENDED]) {
       if (one !== wanted) await resolveAlertOf(db, one, now);
     }
     if (wanted === undefined) return;
     const end = `${shown.names.join(', ')}, until ${shown.validTo}`;
-    const fix = 'Renew it, then qx-controlplane certificate set; or certificate reset.';
+    const fix =
+      origin === 'acme'
+        ? 'qx-controlplane alerts list shows why it was not renewed.'
+        : 'Renew it, then qx-controlplane certificate set; or certificate reset.';
     await raiseAlert(db, {
       ...wanted,
       severity: wanted === HAS_ENDED ? 'CRITICAL' : 'WARNING',
@@ -151,10 +276,14 @@ export class PeopleCertificate {
     const present = this.#present;
     const kept = await readPeopleCertificate(database.db);
     if (kept !== undefined) {
-      const isSame = present?.chain === kept.chain && present.key === kept.privateKey;
-      if (present !== undefined && isSame) return present;
+      const order = await readCertificateOrder(database.db);
+      const isSame =
+        present?.chain === kept.chain &&
+        present.key === kept.privateKey &&
+        present.shown.directory === (order?.directory ?? null);
+      if (isSame) return present;
       try {
-        return presentOf(kept);
+        return presentOf(kept, order);
       } catch (error) {
         log.error(`the certificate that was given for people cannot be shown: ${messageOf(error)}`);
       }
@@ -166,18 +295,37 @@ export class PeopleCertificate {
 }
 
 /** Loads a stored certificate. @throws if it is invalid */
-function presentOf({ chain, privateKey, setBy, setAt }: PeopleCertificateRow): PresentCertificate {
+function presentOf(
+  { chain, privateKey, setBy, setAt }: PeopleCertificateRow,
+  order: CertificateOrderRow | undefined,
+): PresentCertificate {
   createSecureContext({ cert: chain, key: privateKey });
-  const set = { setBy, setAt: setAt.toISOString() };
-  return describe({ chain, key: privateKey }, { origin: 'given', ...set });
+  return describe(
+    { chain, key: privateKey },
+    {
+      origin: order === undefined ? 'given' : 'acme',
+      ...{ setBy, setAt: setAt.toISOString(), directory: order?.directory ?? null },
+    },
+  );
 }
 
 const ownOf = (made: GivenCertificate) =>
-  describe(made, { origin: 'own', setBy: null, setAt: null });
+  describe(made, { origin: 'own', setBy: null, setAt: null, directory: null });
+
+/** Whether a certificate was ordered, and has to be renewed. */
+function isRenewalDue(present: PresentCertificate, now: number): boolean {
+  return present.shown.origin === 'acme' && isDue(present, now);
+}
+
+/** Creates the key of an account: ECDSA on P-256. @returns PEM of PKCS #8 */
+function accountKey(): string {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+  return privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
+}
 
 function describe(
   { chain, key }: GivenCertificate,
-  source: Pick<ShownCertificate, 'origin' | 'setBy' | 'setAt'>,
+  source: Pick<ShownCertificate, 'origin' | 'setBy' | 'setAt' | 'directory'>,
 ): PresentCertificate {
   const own = new X509Certificate(chain);
   const { validFromDate: from, validToDate: to } = own;

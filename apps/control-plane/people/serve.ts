@@ -6,6 +6,7 @@ import { messageOf } from '../../error.ts';
 import type { Logger } from '../../log/logger.ts';
 import { codeOf } from '../../process/code-of.ts';
 import { systemClock } from '../../watch/clock.ts';
+import { ACME_PROTOCOL } from '../acme/obtain.ts';
 import type { Database } from '../database/database.ts';
 import { removeOldRequests } from '../database/repositories/idempotent-requests.ts';
 import { removeOldSessions } from '../database/repositories/sessions.ts';
@@ -81,6 +82,15 @@ export async function servePeople(options: ServePeopleOptions): Promise<PeopleDo
         requestTimeout: within.request,
         keepAliveTimeout: within.idle,
         connectionsCheckingInterval: Math.min(5000, within.head),
+        ALPNCallback(this: TLSSocket, { servername, protocols }) {
+          if (!protocols.includes(ACME_PROTOCOL)) {
+            return protocols.find((one) => one === 'http/1.1');
+          }
+          const challenge = certificate.challengeOf(servername);
+          if (challenge === undefined) return undefined;
+          this.setKeyCert(challenge);
+          return ACME_PROTOCOL;
+        },
       },
       listener,
     );
@@ -89,6 +99,10 @@ export async function servePeople(options: ServePeopleOptions): Promise<PeopleDo
       const taken = places.take(networkOf(socket.remoteAddress ?? ''));
       if (typeof taken === 'string') return void socket.destroy();
       socket.once('close', taken);
+    });
+    made.on('secureConnection', (socket) => {
+      // The certificate was all that the authority wanted to see (RFC 8737, 3).
+      if (socket.alpnProtocol === ACME_PROTOCOL) socket.end();
     });
     made.on('tlsClientError', (error, socket: TLSSocket) => {
       const code = codeOf(error) ?? messageOf(error);
@@ -116,6 +130,7 @@ export async function servePeople(options: ServePeopleOptions): Promise<PeopleDo
 
   const look = async () => {
     await certificate.look();
+    await certificate.renew();
     await removeOldSessions(database.db, now());
     await removeOldRequests(database.db, now());
   };

@@ -4,6 +4,9 @@ import type { Row } from '../rows.ts';
 /** The certificate that people are shown instead of the control plane's own. */
 export type PeopleCertificateRow = Omit<Row<'peopleCertificate'>, 'single'>;
 
+/** How it was ordered by ACME, if it was. */
+export type CertificateOrderRow = Omit<Row<'certificateOrder'>, 'single'>;
+
 /** Reads the certificate; `undefined` if there is none. */
 export async function readPeopleCertificate(
   db: Executor,
@@ -14,12 +17,33 @@ export async function readPeopleCertificate(
     .executeTakeFirst();
 }
 
-/** Stores a certificate in place of the present one, if any. */
-export async function setPeopleCertificate(db: Executor, row: PeopleCertificateRow): Promise<void> {
+/** Reads how the certificate was ordered; `undefined` if there is none, or it was given. */
+export async function readCertificateOrder(db: Executor): Promise<CertificateOrderRow | undefined> {
+  return await db
+    .selectFrom('certificateOrder')
+    .select(['directory', 'authority', 'names', 'contact', 'accountKey'])
+    .executeTakeFirst();
+}
+
+/**
+ * Stores a certificate in place of the present one, if any.
+ * @param order how it was ordered; nothing if it was given
+ */
+export async function setPeopleCertificate(
+  db: Executor,
+  row: PeopleCertificateRow,
+  order?: CertificateOrderRow,
+): Promise<void> {
   await db
     .insertInto('peopleCertificate')
     .values(row)
     .onConflict((one) => one.column('single').doUpdateSet(row))
+    .execute();
+  await db.deleteFrom('certificateOrder').execute();
+  if (order === undefined) return;
+  await db
+    .insertInto('certificateOrder')
+    .values({ ...order, single: true })
     .execute();
 }
 

@@ -61,6 +61,14 @@ describe('doctor reports a problem with a fix:', () => {
     });
   });
 
+  test('a certificate that is ordered may be one for a day: it is bad news once it has ended', () => {
+    const people = { port: 443, whom: 'people', certificate: 'acme' } as const;
+    expect(judgePort({ endsAt: 1.5 * DAY }, people, DAY)).toMatchObject({ isWell: true, fix: '' });
+    expect(judgePort({ endsAt: DAY - 1 }, people, DAY)).toMatchObject({
+      ...{ isWell: false, fix: expect.stringContaining('alerts list shows why') },
+    });
+  });
+
   test('hosts of older versions, by name', () => {
     const hosts = [
       { hostname: 'node1', version: '1.9.0' },

@@ -18,7 +18,9 @@ function routes() {
   const authority = { serverCertificate: () => Promise.reject(new Error('nobody asks')) };
   return peopleRoutes({
     database,
-    certificate: new PeopleCertificate({ database, authority, log }),
+    certificate: new PeopleCertificate({
+      ...{ database, authority, log, signal: new AbortController().signal },
+    }),
     events: { listen: () => Promise.reject(new Error('nobody listens')) },
     health: () => Promise.reject(new Error('nobody asks')),
     ...{ fingerprint: '', now: () => new Date() },

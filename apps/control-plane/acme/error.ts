@@ -1,0 +1,14 @@
+import { printable } from '../../text/printable.ts';
+import { CertificateError } from '../trust/given-certificate.ts';
+
+/** Most characters of a server's own words in a message. */
+const LONGEST = 300;
+
+/** Thrown where a certificate authority gives no certificate. */
+export class AcmeError extends CertificateError {}
+
+/** Returns text of an untrusted server as one line that a terminal can show. */
+export function quoted(text: string): string {
+  const line = printable(text.replaceAll(/\s+/g, ' ')).trim();
+  return line.length > LONGEST ? `${line.slice(0, LONGEST)}…` : line;
+}

@@ -1,0 +1,390 @@
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import { connect as connectPlain } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from 'node:tls';
+import { execa } from 'execa';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { operate } from '../../apps/control-plane/commands/operate.ts';
+import { listOpenAlerts } from '../../apps/control-plane/database/repositories/alerts.ts';
+import { listAudit } from '../../apps/control-plane/database/repositories/audit-log.ts';
+import { readCertificateOrder } from '../../apps/control-plane/database/repositories/people-certificate.ts';
+import type { OperatorValues } from '../../apps/control-plane/operator/options.ts';
+import { localCertificateRoutes } from '../../apps/control-plane/people/certificate-routes.ts';
+import { fingerprintOf } from '../../apps/control-plane/trust/authority.ts';
+import { bind } from '../../apps/http/bind.ts';
+import { apiServer } from '../../apps/http/server.ts';
+import { missing } from '../../build/host/requirements.ts';
+import { freePort } from '../../tasks/control-plane/free-port.ts';
+import { AcmeAuthority, type Told } from '../control-plane/acme-authority.ts';
+import { makeCertificate } from '../control-plane/certificates.ts';
+import { PeopleDoor } from './people-door.ts';
+
+const NAME = 'qvdc.example';
+const HOUR = 3_600_000;
+
+let door: PeopleDoor;
+let authority: AcmeAuthority;
+let folder: string;
+let server: Server;
+let cookie: string;
+/** Milliseconds by which the certificate's clock is ahead. */
+let ahead = 0;
+
+beforeAll(async () => {
+  door = await PeopleDoor.open({ now: () => new Date(Date.now() + ahead) });
+  authority = await AcmeAuthority.open();
+  authority.tests = door.port;
+  door.alsoTrusted = [authority.root.pem];
+  folder = await mkdtemp(join(tmpdir(), 'quantix-acme-'));
+  server = apiServer({
+    routes: localCertificateRoutes(door.certificate),
+    explain: () => undefined,
+    onBug: (error) => {
+      throw error;
+    },
+  });
+  await bind(server, join(folder, 'controlplane.sock'));
+  await writeFile(join(folder, 'root.pem'), authority.root.pem);
+  cookie = await door.session(await door.account('ada', 'admin'));
+});
+afterAll(async () => {
+  server.close();
+  server.closeAllConnections();
+  await door[Symbol.asyncDispose]();
+  await authority[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true });
+});
+afterEach(async () => {
+  ahead = 0;
+  authority.instead.clear();
+  authority.names = undefined;
+  authority.valid = { from: -1, to: 90 };
+  authority.tests = door.port;
+  await door.certificate.reset({ username: 'a test' });
+});
+
+/** What a new connection is shown. */
+async function shownNow(protocol = 'http/1.1', servername = NAME): Promise<X509Certificate> {
+  const socket = connect({
+    ...{ host: '127.0.0.1', port: door.port, servername },
+    ...{ rejectUnauthorized: false, ALPNProtocols: [protocol] },
+  });
+  try {
+    await once(socket, 'secureConnect');
+    return socket.getPeerX509Certificate()!;
+  } finally {
+    socket.destroy();
+  }
+}
+
+const wanted = () => ({
+  ...{ directory: authority.directory, names: [NAME], contact: 'ada@qvdc.example' },
+  authority: authority.root.pem,
+});
+
+const order = (body: object = {}) =>
+  door.ask('/v1/certificate/acme', {
+    ...{ method: 'POST', cookie, body: { ...wanted(), ...body } },
+  });
+
+async function run(words: string, values: OperatorValues = {}): Promise<string> {
+  const { text } = await operate('certificate', words.split(' '), {
+    ...{ form: 'text', values, socket: join(folder, 'controlplane.sock') },
+    ...{ signal: new AbortController().signal, tell: () => undefined },
+    print: async () => undefined,
+    askLine: async () => undefined,
+  });
+  return text;
+}
+
+test('one is ordered for names that lead here, and shown to the next who comes', async () => {
+  const answer = await order({ names: [NAME, 'www.qvdc.example'] });
+  expect(answer).toMatchObject({
+    status: 200,
+    body: {
+      ...{ origin: 'acme', directory: authority.directory, setBy: 'ada' },
+      ...{ names: [NAME, 'www.qvdc.example'], certificates: 2 },
+    },
+  });
+  expect(answer.text).not.toContain('PRIVATE');
+  const shown = await shownNow();
+  expect(fingerprintOf(shown)).toBe(door.fingerprint);
+  expect(shown.checkHost('www.qvdc.example')).toBe('www.qvdc.example');
+  expect(shown.verify(new X509Certificate(authority.root.pem).publicKey)).toBe(true);
+  expect((await listAudit(door.db, { limit: 1 }))[0]).toMatchObject({
+    ...{ action: 'certificate.order', username: 'ada' },
+    details: { directory: authority.directory, fingerprint: door.fingerprint },
+  });
+});
+
+test('qx-controlplane orders one; a certificate that is given, or the own one, ends the order', async () => {
+  const root = join(folder, 'root.pem');
+  const text = await run(`acme ${authority.directory}`, { name: NAME, authority: root });
+  expect(text).toContain(`from ${authority.directory}, renewed by itself, `);
+  expect(text).toMatch(/^names {8}qvdc\.example\nvalid until {2}\d{4}-\d\d-\d\d, 8\d days more$/m);
+  expect(await readCertificateOrder(door.db)).toMatchObject({ names: [NAME], contact: '' });
+  const given = await makeCertificate();
+  await writeFile(join(folder, 'given.pem'), given.pem);
+  await writeFile(join(folder, 'given.key'), given.key);
+  const files = { cert: join(folder, 'given.pem'), key: join(folder, 'given.key') };
+  expect(await run('set', files)).toMatch(/given by/);
+  expect(await readCertificateOrder(door.db)).toBeUndefined();
+  await run(`acme ${authority.directory}`, { name: NAME, authority: root });
+  expect(await run('reset')).toContain('own authority');
+  expect(await readCertificateOrder(door.db)).toBeUndefined();
+  await expect(run('acme', { name: NAME })).rejects.toThrow('certificate acme DIRECTORY --name');
+  await expect(run(`acme ${authority.directory}`)).rejects.toThrow('--name NAME,NAME');
+});
+
+test('it is renewed when a third of its time is left, with the same account', async () => {
+  authority.valid = { from: -2, to: 1.1 };
+  await order();
+  const [first, accounts] = [door.fingerprint, authority.accounts.size];
+  await door.certificate.renew();
+  expect(door.fingerprint).toBe(first);
+  authority.valid = { from: -2, to: 0.9 };
+  await order();
+  const second = door.fingerprint;
+  authority.valid = { from: -1, to: 90 };
+  await door.certificate.renew();
+  expect([first, second]).not.toContain(door.fingerprint);
+  expect(fingerprintOf(await shownNow())).toBe(door.fingerprint);
+  expect(authority.accounts.size).toBe(accounts);
+  expect((await listAudit(door.db, { limit: 1 }))[0]).toMatchObject({
+    ...{ action: 'certificate.renew', username: '' },
+  });
+});
+
+test('a renewal that fails keeps the present one, is an alert, and is tried again after an hour until it succeeds', async () => {
+  authority.valid = { from: -2, to: 0.9 };
+  await order();
+  const first = door.fingerprint;
+  authority.valid = { from: -1, to: 90 };
+  authority.tests = await freePort();
+  await door.certificate.renew();
+  expect(door.fingerprint).toBe(first);
+  const alerts = async () =>
+    (await listOpenAlerts(door.db)).map(({ title, message }) => ({ title, message }));
+  expect(await alerts()).toEqual([
+    {
+      title: 'The certificate for people cannot be renewed',
+      message: expect.stringMatching(
+        /did not find this machine by the name qvdc\.example: .*ECONNREFUSED/,
+      ),
+    },
+  ]);
+  const asked = authority.asked.length;
+  authority.tests = door.port;
+  ahead = 0.9 * HOUR;
+  await door.certificate.renew();
+  await door.certificate.look();
+  expect(authority.asked).toHaveLength(asked);
+  expect(await alerts()).toHaveLength(1);
+  ahead = 1.1 * HOUR;
+  await door.certificate.renew();
+  expect(door.fingerprint).not.toBe(first);
+  expect(await alerts()).toEqual([]);
+});
+
+test('whoever comes during the authority’s test sees the certificate as before, and strangers no challenge', async () => {
+  const before = door.fingerprint;
+  const refused = () => expect(shownNow('acme-tls/1')).rejects.toThrow(/no application protocol/i);
+  await refused();
+  const number = authority.orders;
+  let seen = '';
+  authority.instead.set(`/tests/${number}/0`, async (told) => {
+    // The challenge is open: it was just looked at.
+    seen = fingerprintOf(await shownNow());
+    expect((await shownNow('acme-tls/1')).subject).toBe(`CN=${NAME}`);
+    await expect(shownNow('acme-tls/1', 'other.example')).rejects.toThrow();
+    return told;
+  });
+  expect((await order()).status).toBe(200);
+  expect(seen).toBe(before);
+  await refused();
+});
+
+const json = (body: unknown) => () => ({ body });
+const moved = (location: string) => () => ({ status: 302, headers: { location } });
+const problem = (type: string, detail: string) => () => ({
+  ...{ status: 403, headers: { 'content-type': 'application/problem+json' } },
+  body: { type: `urn:ietf:params:acme:error:${type}`, detail },
+});
+const withChallenges = (challenges: unknown) => (told: Told) => ({
+  body: { ...(told.body as object), challenges },
+});
+
+test.each<[string, string, (told: Told) => Told, RegExp]>([
+  ['garbage', '/directory', json('<html>'), /none of an ACME server \(RFC 8555\)/],
+  ['another JSON', '/directory', json([]), /none of an ACME server/],
+  ['nothing that is there', '/directory', () => ({ status: 404 }), /the directory answers 404/],
+  ['a redirect', '/directory', moved('http://169.254.169.254/'), /redirects to http:\/\/169/],
+  ['a redirect later', '/account', moved('/elsewhere'), /redirects to \/elsewhere/],
+  [
+    'addresses elsewhere',
+    '/directory',
+    json({ newNonce: 'http://127.0.0.1:2379/v3', newAccount: '', newOrder: '' }),
+    /names an address elsewhere: http:\/\/127\.0\.0\.1:2379/,
+  ],
+  [
+    'addresses that are none',
+    '/directory',
+    json({ newNonce: 'nowhere', newAccount: 'x', newOrder: 'x' }),
+    /names an address elsewhere: nowhere/,
+  ],
+  ['without end', '/directory', json('x'.repeat(1_000_000)), /is longer than 262144 bytes/],
+  [
+    'a reason that would control a terminal',
+    '/order',
+    problem('rejectedIdentifier', 'not \u001b[2J\nyou'),
+    /refuses it \(403\): not \?\[2J you$/,
+  ],
+  [
+    'an account that is made elsewhere',
+    '/account',
+    problem('externalAccountRequired', 'no binding'),
+    /refuses it \(403\): no binding/,
+  ],
+  ['nonces that are never good', '/account', problem('badNonce', 'again'), /\(403\): again/],
+  ['no address of the account', '/account', json({}), /names no address of it/],
+  ['no order', '/order', json({ status: 'pending' }), /names no address of it|none of an ACME/],
+])(
+  'a directory that answers %s is told of, and nothing changes',
+  async (_what, path, answer, told) => {
+    const before = door.fingerprint;
+    authority.instead.set(path, answer);
+    const refused = await order();
+    expect(refused).toMatchObject({ status: 400, body: { detail: expect.stringMatching(told) } });
+    expect(fingerprintOf(await shownNow())).toBe(before);
+    expect(await readCertificateOrder(door.db)).toBeUndefined();
+  },
+);
+
+test.each<[string, (number: number) => [string, (told: Told) => Told], RegExp]>([
+  [
+    'no challenge for port 443',
+    (number) => [
+      `/proofs/${number}/0`,
+      withChallenges([{ type: 'http-01', url: 'x', token: 'y' }]),
+    ],
+    /cannot test qvdc\.example by port 443/,
+  ],
+  [
+    'a token that is none',
+    (number) => [
+      `/proofs/${number}/0`,
+      withChallenges([{ type: 'tls-alpn-01', url: 'x', token: '../..' }]),
+    ],
+    /cannot test qvdc\.example by port 443/,
+  ],
+  [
+    'a name that nobody asked for',
+    (number) => [
+      `/proofs/${number}/0`,
+      (told) => ({ body: { ...(told.body as object), identifier: { value: 'evil.example' } } }),
+    ],
+    /asks for another name than was ordered/,
+  ],
+  [
+    'an order that is invalid',
+    (number) => [
+      `/orders/${number}`,
+      (told) => ({
+        body: { ...(told.body as object), status: 'invalid', error: { detail: 'by CAA' } },
+      }),
+    ],
+    /gives none: by CAA/,
+  ],
+  [
+    'a certificate that is none',
+    (number) => [`/certificates/${number}`, json('-----BEGIN NOTHING-----')],
+    /there is no certificate/,
+  ],
+])('an authority that answers %s is told of, and nothing changes', async (_what, replace, told) => {
+  const before = door.fingerprint;
+  const number = authority.orders;
+  authority.instead.set(...replace(number));
+  const refused = await order();
+  expect(refused).toMatchObject({ status: 400, body: { detail: expect.stringMatching(told) } });
+  expect(fingerprintOf(await shownNow())).toBe(before);
+});
+
+test('certificates that browsers would refuse, or for other names, are not shown', async () => {
+  authority.valid = { from: -90, to: -1 };
+  expect((await order()).body).toMatchObject({ detail: expect.stringContaining('ended at') });
+  authority.valid = { from: -1, to: 90 };
+  authority.names = ['other.example'];
+  expect((await order()).body).toMatchObject({
+    detail:
+      'the certificate authority gave a certificate for other.example, and not for qvdc.example',
+  });
+});
+
+test.each([
+  [{ directory: 'http://ca.example/' }, 'directory of the body: is not an address such as https'],
+  [{ names: ['*.qvdc.example'] }, 'is not a name such as qvdc.example'],
+  [{ names: ['192.0.2.1'] }, 'is not a name such as qvdc.example'],
+  [{ names: [] }, 'names of the body'],
+  [{ contact: 'ada' }, 'is not a mail address'],
+])('what cannot be ordered is refused before anybody is asked: %j', async (body, told) => {
+  const asked = authority.asked.length;
+  const refused = await order(body);
+  expect(refused).toMatchObject({ status: 400, body: { detail: expect.stringContaining(told) } });
+  expect(authority.asked).toHaveLength(asked);
+});
+
+test('an authority whose own certificate is not trusted is not spoken with', async () => {
+  const refused = await order({ authority: '' });
+  expect(refused).toMatchObject({
+    status: 400,
+    body: {
+      detail: expect.stringContaining('cannot be asked'),
+      fix: expect.stringContaining('--authority FILE'),
+    },
+  });
+  expect((await order({ authority: 'no certificate' })).status).toBe(400);
+});
+
+const PEBBLE = [{ name: 'pebble', package: 'pebble' }] as const;
+
+test.skipIf(missing(PEBBLE).length > 0)(
+  'pebble, the test server of Let’s Encrypt, where it is installed, gives one and renews it',
+  async () => {
+    const own = await makeCertificate({ names: ['localhost'], by: authority.root });
+    const [cert, key] = [join(folder, 'pebble.pem'), join(folder, 'pebble.key')];
+    await writeFile(cert, own.pem);
+    await writeFile(key, own.key);
+    const [port, management] = [await freePort(), await freePort()];
+    const file = join(folder, 'pebble.json');
+    const settings = {
+      ...{ listenAddress: `127.0.0.1:${port}`, certificate: cert, privateKey: key },
+      managementListenAddress: `127.0.0.1:${management}`,
+      ...{ httpPort: 1, tlsPort: door.port, certificateValidityPeriod: 86_400 },
+    };
+    await writeFile(file, JSON.stringify({ pebble: settings }));
+    // It refuses half of all nonces.
+    const env = { PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '50' };
+    const pebble = execa('pebble', ['-config', file], { env, reject: false });
+    try {
+      await vi.waitFor(async () => {
+        const socket = connectPlain(port, '127.0.0.1');
+        await once(socket, 'connect').finally(() => socket.destroy());
+      }, 10_000);
+      const body = { directory: `https://localhost:${port}/dir`, names: ['localhost'] };
+      const answer = await order(body);
+      expect(answer).toMatchObject({ status: 200, body: { origin: 'acme', names: ['localhost'] } });
+      const first = door.fingerprint;
+      ahead = 17 * HOUR;
+      await door.certificate.renew();
+      expect(await listOpenAlerts(door.db)).toEqual([]);
+      expect(door.fingerprint).not.toBe(first);
+    } finally {
+      pebble.kill();
+      await pebble;
+    }
+  },
+);
