@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { Agent, get } from 'node:https';
 import { connect } from 'node:tls';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -6,6 +7,7 @@ import { createApiKey } from '../../apps/control-plane/database/repositories/api
 import { listAudit } from '../../apps/control-plane/database/repositories/audit-log.ts';
 import { issueFirstPassword } from '../../apps/control-plane/people/accounts.ts';
 import { LogIn, RATES } from '../../apps/control-plane/people/log-in.ts';
+import { makeCertificate } from '../control-plane/certificates.ts';
 import { PASSWORD, PeopleDoor } from './people-door.ts';
 
 let door: PeopleDoor;
@@ -306,6 +308,19 @@ describe('the server', () => {
     const { fingerprint256 } = socket.getPeerCertificate();
     socket.destroy();
     expect(door.fingerprint.toUpperCase()).toBe(fingerprint256.replaceAll(':', ''));
+  });
+
+  test('asks nobody for a certificate, and believes none', async () => {
+    const foreign = await makeCertificate({ name: 'admin' });
+    const agent = new Agent({ cert: foreign.pem, key: foreign.key });
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    const options = { host: '127.0.0.1', port: door.port, agent, rejectUnauthorized: false };
+    get({ ...options, path: '/v1/users' }, ({ statusCode = 0 }) => resolve(statusCode)).on(
+      'error',
+      reject,
+    );
+    expect(await promise).toBe(401);
+    agent.destroy();
   });
 
   test('refuses a body of 100 MB, and keeps running', async () => {
