@@ -64,30 +64,48 @@ for (const [product, open] of [
   });
 }
 
-test('nothing that is sent to any port of UDP gets in, by IPv4 or by IPv6, but to one that was opened', async () => {
-  await using story = await guarded('quantix-os');
-  const { machine, lan } = story;
+/**
+ * Has something sent to all ports, by IPv4 and by IPv6. What passes the firewall is seen behind it, whether or not
+ * something is bound to the port. @returns the ports, as nft lists them
+ */
+async function passing(
+  { machine, lan }: Awaited<ReturnType<typeof guarded>>,
+  protocol: 'tcp' | 'udp',
+): Promise<string[]> {
   await goStatic(machine, 'eth0', { lan, host: 7 });
   await addAddress6(machine, lan);
-  // What passed the firewall is seen behind it, whether or not something is bound to the port.
   const watch = `table inet seen {
     set ports { type inet_service; flags dynamic; size 65535; }
     chain input {
       type filter hook input priority 10;
-      iifname eth0 meta l4proto udp add @ports { udp dport }
+      iifname eth0 meta l4proto ${protocol} add @ports { ${protocol} dport }
     }
-  }
-  insert rule inet quantix input udp dport 40000 accept\n`;
+  }\n`;
   await machine.write('/run/seen.nft', watch);
   await machine.succeed('nft -f /run/seen.nft');
+  const found: string[] = [];
   for (const address of [lan.host(7), lan.host6('7')]) {
     expect(await lan.reaches(address)).toBe(true);
     await machine.succeed('nft flush set inet seen ports');
-    await lan.sendToAllPorts(address);
+    if (protocol === 'tcp') await lan.connectToAllPorts(address);
+    else await lan.sendToAllPorts(address);
     const seen = await machine.succeed('nft list set inet seen ports');
-    expect(/elements = \{([^}]*)\}/.exec(seen)?.[1]?.trim()).toBe('40000');
+    found.push((/elements = \{([^}]*)\}/.exec(seen)?.[1] ?? '').replaceAll(/\s+/g, ' ').trim());
   }
+  return found;
+}
+
+test('nothing that is sent to any port of UDP gets in, by IPv4 or by IPv6, but to one that was opened', async () => {
+  await using story = await guarded('quantix-os');
+  await story.machine.succeed('nft insert rule inet quantix input udp dport 40000 accept');
+  expect(await passing(story, 'udp')).toEqual(['40000', '40000']);
 });
+
+test('of all ports of TCP those of people, agents and SSH can be connected to on QvDC, by IPv4 and by IPv6', async () => {
+  await using story = await guarded('qvdc');
+  const documented = '22, 443, 9443';
+  expect(await passing(story, 'tcp')).toEqual([documented, documented]);
+}, 180_000);
 
 test('a port that a service opens answers until it is closed, also after the rules were read anew', async () => {
   await using story = await guarded('quantix-os');

@@ -91,6 +91,24 @@ send(1);`;
     if (status !== 0) throw new Error(`nothing could be sent to ${address}: ${stderr}`);
   }
 
+  /** Begins a connection to every port of TCP. */
+  async connectToAllPorts(address: string): Promise<void> {
+    const script = `const { connect } = require('node:net');
+const begin = (first) => {
+  const begun = [];
+  for (let port = first; port < first + 1000 && port <= 65535; port += 1) {
+    begun.push(connect(port, '${address}').on('error', () => {}));
+  }
+  setImmediate(() => {
+    for (const socket of begun) socket.destroy();
+    if (begun.length > 0) begin(first + 1000);
+  });
+};
+begin(1);`;
+    const { status, stderr } = await this.#namespace.exec([process.execPath, '-e', script]);
+    if (status !== 0) throw new Error(`nothing could be sent to ${address}: ${stderr}`);
+  }
+
   /** True if a host on this wire can open a TCP connection. */
   async connects(address: string, port: number): Promise<boolean> {
     const connect = ['busybox', 'nc', '-w', '1', address, String(port)];
