@@ -105,7 +105,7 @@ test('of all ports of TCP those of people, agents and SSH can be connected to on
   await using story = await guarded('qvdc');
   const documented = '22, 443, 9443';
   expect(await passing(story, 'tcp')).toEqual([documented, documented]);
-}, 180_000);
+});
 
 test('a port that a service opens answers until it is closed, also after the rules were read anew', async () => {
   await using story = await guarded('quantix-os');
