@@ -227,11 +227,12 @@ test('a backup brings back database, authority and configuration, and begins a n
     expect(await sessions.useSession(db, before.session.secret, new Date())).toBeUndefined();
     expect(await findTask(db, before.task.id)).toMatchObject({ state: 'CANCELED' });
     const { rows } = await sql<{ epoch: number; last: number; resumable: number; may: boolean }>`
-      SELECT epoch, last, resumable_from AS resumable, has_table_privilege('audit_log', 'DELETE') AS may
+      SELECT epoch, last, resumable_from AS resumable, has_table_privilege('audit_log', 'UPDATE') AS may
       FROM leadership, event_numbering`.execute(db);
     expect(rows[0]?.epoch).toBeGreaterThan(epoch);
     expect(rows[0]?.last).toBe(rows[0]?.resumable);
     expect(rows[0]?.may).toBe(false);
+    await expect(sql`DELETE FROM audit_log`.execute(db)).rejects.toThrow('is append-only');
     expect((await listAudit(db, { after: 0, limit: 100 })).at(-1)?.action).toBe(
       'control-plane.restore',
     );
