@@ -89,6 +89,10 @@ describe.skipIf(lacking !== undefined)(
       await succeed(story, 'echo "correct horse" | qx-password check');
     });
 
+    test('has started no service again: none failed a check', async () => {
+      await succeed(story, "! logread | grep -e 'health check for' -e 'unknown function'");
+    });
+
     test('powers off, and nothing bad was on its console', async () => {
       await story.screenshot();
       await story.guest.powerOff();

@@ -29,6 +29,9 @@ test('a program works while it writes signs of life, and before the first one', 
   expect(await probe(`works ${await signOfLife(20)}`)).toEqual({ exitCode: 0, lines: '' });
   const none = join(await temporaryFolder(), 'alive');
   expect(await probe(`works ${none}`)).toEqual({ exitCode: 0, lines: '' });
+  // It is being written at this moment.
+  await writeFile(none, '');
+  expect(await probe(`works ${none}`)).toEqual({ exitCode: 0, lines: '' });
   expect(await probe(`works ${await signOfLife(91)}`)).toEqual({
     exitCode: 1,
     lines: '-p daemon.warning -t tiny does no work any more, and is started again',
@@ -86,6 +89,9 @@ test('every supervised service has a check, by these probes', async () => {
       if (!isChecked) continue;
       supervised.push(name);
       expect(text, name).toMatch(/^\. \/usr\/lib\/quantix\/probe\.sh$/m);
+      // OpenRC knows the check by this variable, which it sets before it reads the script.
+      const [, commands = '$extra_commands'] = /^extra_commands="(.*)"$/m.exec(text) ?? [];
+      expect(commands.split(' '), name).toContain('$extra_commands');
     }
   }
   for (const names of [

@@ -42,8 +42,10 @@ is_awake() {
 # Succeeds while a program works that writes the seconds since boot to a file every few seconds: FILE
 # One that has not got so far yet is not judged.
 works() {
-	[ -s "$1" ] || return 0
-	read -r seen <"$1"
+	seen=''
+	[ ! -e "$1" ] || read -r seen <"$1"
+	# Nothing is in a file that is just being written.
+	[ -n "$seen" ] || return 0
 	read -r now _ </proc/uptime
 	[ $((${now%.*} - ${seen%.*})) -lt 90 ] && return
 	logger -p daemon.warning -t "$RC_SVCNAME" "does no work any more, and is started again"
