@@ -272,11 +272,11 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     const { people } = config;
     const { port } = options;
     await serveAgain(async () => {
-      const door = await serve({
+      const server = await serve({
         ...{ database, authority, certificate, people, port, events, health: facts, log, signal },
       });
-      servedPeople = () => ({ port: door.port, fingerprint: door.fingerprint });
-      const ended = door.ended.finally(() => {
+      servedPeople = () => ({ port: server.port, fingerprint: server.fingerprint });
+      const ended = server.ended.finally(() => {
         servedPeople = () => null;
       });
       return { ended };

@@ -17,7 +17,7 @@ export async function measureCommands(runs: number): Promise<Figure[]> {
   const folder = await mkdtemp(join(tmpdir(), 'quantix-bench-'));
   const plane = await ControlPlane.open();
   const path = process.env.PATH ?? '';
-  const config = `controlPlane: ${plane.door.origin}\njoinToken: ${plane.token()}\n`;
+  const config = `controlPlane: ${plane.api.origin}\njoinToken: ${plane.token()}\n`;
   await writeFile(join(folder, 'node.yaml'), config);
   const script = `#!/bin/sh\ncase $* in *destroy*) date +%s%N >${folder}/called ;; esac\nPATH=$REST exec virsh "$@"\n`;
   await writeFile(join(folder, 'virsh'), script, { mode: 0o755 });
@@ -40,7 +40,7 @@ export async function measureCommands(runs: number): Promise<Figure[]> {
   } finally {
     agent.kill('SIGTERM');
     await agent;
-    await plane.door.close();
+    await plane.api.close();
     await rm(folder, { recursive: true, force: true });
   }
 }

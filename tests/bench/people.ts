@@ -46,7 +46,7 @@ export async function measurePeople({
   const ending = new AbortController();
   const { signal } = ending;
   const certificate = new PeopleCertificate({ database, authority, log: SILENT, signal });
-  const door = await servePeople({
+  const api = await servePeople({
     ...{ database, authority, certificate, events: feed, log: SILENT, signal: ending.signal },
     people: { listen: '127.0.0.1', port: 0 },
     health: () => Promise.reject(new Error('nobody asks for it')),
@@ -56,7 +56,7 @@ export async function measurePeople({
     new Promise<{ status: number; cookie: string; text: string }>((resolve, reject) => {
       const asked = request(
         {
-          ...{ host: '127.0.0.1', port: door.port, path, agent, ca: authority.bundle },
+          ...{ host: '127.0.0.1', port: api.port, path, agent, ca: authority.bundle },
           method: body === undefined ? 'GET' : 'POST',
           checkServerIdentity: () => undefined,
           headers: {
@@ -112,6 +112,6 @@ export async function measurePeople({
   } finally {
     agent.destroy();
     ending.abort();
-    await door.ended;
+    await api.ended;
   }
 }

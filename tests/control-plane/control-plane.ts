@@ -18,7 +18,7 @@ import { RefusalReason } from '../../apps/proto/gen/quantix/v1/refusal_pb.js';
 import type { AssignedPoolsSchema } from '../../apps/proto/gen/quantix/v1/storage_pb.js';
 import { Authority, ninetyDays, type Validity } from './authority.ts';
 import { Ledger, type Verdict } from './ledger.ts';
-import { callerKey, Door, idOf, refusal } from './server.ts';
+import { ApiServer, callerKey, idOf, refusal } from './server.ts';
 import { Tasks } from './tasks.ts';
 
 export type Method = keyof typeof NodeService.method;
@@ -57,7 +57,7 @@ const SINCE_2: readonly Method[] = ['watch', 'reportTask', 'leave', 'getTrustBun
 export class ControlPlane {
   readonly calls: Call[] = [];
   readonly nodes = new Map<string, Node>();
-  readonly door: Door;
+  readonly api: ApiServer;
   readonly authority: Authority;
   /** The version before the contract's, the contract's, or a later one, which no node knows yet. */
   version: 1 | 2 | 3 = CURRENT;
@@ -91,22 +91,22 @@ export class ControlPlane {
   private constructor(authority: Authority) {
     this.authority = authority;
     this.trust = { version: 1n, authorities: [authority] };
-    this.door = new Door(authority, (router) => this.#routes(router));
-    this.door.clientAuthorities = () => this.trust.authorities.map(({ pem }) => pem);
+    this.api = new ApiServer(authority, (router) => this.#routes(router));
+    this.api.clientAuthorities = () => this.trust.authorities.map(({ pem }) => pem);
   }
 
   /** One that listens on a port of 127.0.0.1. */
   static async open(): Promise<ControlPlane> {
     const plane = new ControlPlane(await Authority.create('Quantix control plane'));
-    await plane.door.open();
+    await plane.api.open();
     return plane;
   }
 
   /** The same control plane at another address; it answers there, too. */
-  async openElsewhere(): Promise<Door> {
-    const door = new Door(this.authority, (router) => this.#routes(router));
-    await door.open();
-    return door;
+  async openElsewhere(): Promise<ApiServer> {
+    const api = new ApiServer(this.authority, (router) => this.#routes(router));
+    await api.open();
+    return api;
   }
 
   /** A new join token. */

@@ -27,7 +27,7 @@ export const callerKey = createContextKey<Caller | undefined>(undefined);
 type Routes = NonNullable<Parameters<typeof connectNodeAdapter>[0]>['routes'];
 
 /** The port of a control plane: TLS with client certificates, HTTP/2, Connect. */
-export class Door {
+export class ApiServer {
   readonly #authority: Authority;
   readonly #routes: Routes;
   #server: Http2SecureServer | undefined;
@@ -77,7 +77,7 @@ export class Door {
     this.#server = server;
   }
 
-  /** Cuts every connection, keeps the door open. */
+  /** Cuts every connection and goes on listening. */
   cut(): void {
     for (const session of this.#sessions) session.destroy();
   }

@@ -19,9 +19,9 @@ import { apiServer } from '../../apps/http/server.ts';
 import type { Endpoints } from '../../apps/proto/gen/quantix/v1/node_service_pb.js';
 import { temporaryFolder } from '../unit/folder.ts';
 import { SILENT } from './database.ts';
-import { type Host, NodeDoor } from './node-door.ts';
+import { type Host, NodeApi } from './node-api.ts';
 
-/** Both lead to the door: all of 127.0.0.0/8 is the interface `lo`, which has the first alone. */
+/** Both lead to the API for agents: all of 127.0.0.0/8 is the interface `lo`, which has the first alone. */
 const [OLD, NEW] = ['127.0.0.1', '127.0.0.2'];
 
 const WITHIN = { timeout: 60_000, interval: 50 };
@@ -31,19 +31,19 @@ vi.setConfig({ testTimeout: 180_000 });
 
 /** A control plane that hosts and operators come to. */
 class Site implements AsyncDisposable {
-  readonly door: NodeDoor;
+  readonly api: NodeApi;
   readonly socket: string;
   readonly #server: Server;
   readonly #beating: Beating[] = [];
   isServed = true;
 
-  private constructor(door: NodeDoor, socket: string) {
-    this.door = door;
+  private constructor(api: NodeApi, socket: string) {
+    this.api = api;
     this.socket = socket;
     this.#server = apiServer({
       routes: addressRoutes({
-        database: door.opened.database,
-        servedNodes: () => (this.isServed ? door.server : undefined),
+        database: api.opened.database,
+        servedNodes: () => (this.isServed ? api.server : undefined),
       }),
       explain: () => undefined,
       onBug: (error) => {
@@ -53,23 +53,23 @@ class Site implements AsyncDisposable {
   }
 
   static async open(): Promise<Site> {
-    const door = await NodeDoor.open();
-    await sql`UPDATE leadership SET epoch = 7`.execute(door.db);
-    const { database } = door.opened;
+    const api = await NodeApi.open();
+    await sql`UPDATE leadership SET epoch = 7`.execute(api.db);
+    const { database } = api.opened;
     const leadership = { untilOvertaken: <T>(work: (epoch: number) => Promise<T>) => work(7) };
-    await door.stop();
-    await door.start({
-      agents: { listen: '0.0.0.0', port: door.port, announce: [] },
+    await api.stop();
+    await api.start({
+      agents: { listen: '0.0.0.0', port: api.port, announce: [] },
       state: openNodeState({ database, leadership, log: SILENT }),
     });
-    const site = new Site(door, join(await temporaryFolder(), 'controlplane.sock'));
+    const site = new Site(api, join(await temporaryFolder(), 'controlplane.sock'));
     await bind(site.#server, site.socket);
     return site;
   }
 
   /** A host that has joined and is connected over the first address. */
   async host(): Promise<Beating> {
-    const one = new Beating(this.door, await this.door.host(await this.door.token()));
+    const one = new Beating(this.api, await this.api.host(await this.api.token()));
     this.#beating.push(one);
     await vi.waitFor(async () => {
       const node = (await this.show()).nodes.find(({ id }) => id === one.host.key.nodeId);
@@ -93,21 +93,21 @@ class Site implements AsyncDisposable {
   }
 
   origin(one: string): string {
-    return `https://${one}:${this.door.port}`;
+    return `https://${one}:${this.api.port}`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#beating.map((one) => one.stop()));
     this.#server.close();
     this.#server.closeAllConnections();
-    await this.door[Symbol.asyncDispose]();
+    await this.api[Symbol.asyncDispose]();
   }
 }
 
 /** A host that sends heartbeats as fast as it likes to, and keeps what it is told. */
 class Beating {
   readonly host: Host;
-  readonly #door: NodeDoor;
+  readonly #api: NodeApi;
   /** Origins that it was told. */
   origins: readonly string[] = [];
   #version = 0n;
@@ -116,9 +116,9 @@ class Beating {
   readonly #ending = new AbortController();
   readonly #beating: Promise<void>;
 
-  constructor(door: NodeDoor, host: Host) {
+  constructor(api: NodeApi, host: Host) {
     this.host = host;
-    this.#door = door;
+    this.#api = api;
     this.#beating = this.#beat();
   }
 
@@ -134,12 +134,12 @@ class Beating {
 
   async #beat(): Promise<void> {
     const { enrolment } = this.host;
-    const door = this.#door;
+    const api = this.#api;
     const open = new Map([[OLD, this.host.connection]]);
     while (!this.#ending.signal.aborted) {
       const over = this.#over;
       const connection =
-        open.get(over) ?? door.connect(enrolment.credentials, `https://${over}:${door.port}`);
+        open.get(over) ?? api.connect(enrolment.credentials, `https://${over}:${api.port}`);
       open.set(over, connection);
       this.#number += 1n;
       const endpoints = await this.#say(connection, this.#number);
@@ -197,7 +197,7 @@ test('a change is told to hosts, tried, and kept when they come by the new addre
   expect(await site.show()).toMatchObject({ planned: [], nodes: [{ over: NEW }, { over: NEW }] });
   // Only the plan listed it: `lo` is no interface that leads anywhere.
   await vi.waitFor(() => expect(one.origins).not.toContain(site.origin(NEW)), WITHIN);
-  const entries = (await listAudit(site.door.db, { limit: 100 })).map(({ action }) => action);
+  const entries = (await listAudit(site.api.db, { limit: 100 })).map(({ action }) => action);
   expect(entries.filter((action) => action.startsWith('address')).sort()).toEqual([
     ...['address.changed', 'address.planned'],
   ]);
@@ -216,8 +216,8 @@ test('what the network refuses is reported in its words, and hosts forget the ad
 test('a host that is off is named, and nothing is changed unless one says so', async () => {
   await using site = await Site.open();
   await site.host();
-  const off = await site.door.host(await site.door.token());
-  await sql`UPDATE nodes SET hostname = 'off' WHERE id = ${off.key.nodeId}`.execute(site.door.db);
+  const off = await site.api.host(await site.api.token());
+  await sql`UPDATE nodes SET hostname = 'off' WHERE id = ${off.key.nodeId}`.execute(site.api.db);
   const { program, calls } = await network();
   const { lines, given } = site.operating();
   const outcome = await address('change', ['lo', `${NEW}/8`], given, { program });
@@ -229,8 +229,8 @@ test('a host that is off is named, and nothing is changed unless one says so', a
 test('a plan outlives a restart of the service, until it is withdrawn', async () => {
   await using site = await Site.open();
   await planAddress({ address: NEW }, site);
-  await site.door.stop();
-  await site.door.start();
+  await site.api.stop();
+  await site.api.start();
   expect((await site.show()).planned).toContain(site.origin(NEW));
   const withdraw = () => operate('address', ['withdraw'], site.operating().given);
   expect((await withdraw()).text).not.toContain(NEW);

@@ -21,12 +21,12 @@ import { missing } from '../../build/host/requirements.ts';
 import { freePort } from '../../tasks/control-plane/free-port.ts';
 import { AcmeAuthority, type Told } from '../control-plane/acme-authority.ts';
 import { makeCertificate } from '../control-plane/certificates.ts';
-import { PeopleDoor } from './people-door.ts';
+import { PeopleApi } from './people-api.ts';
 
 const NAME = 'qvdc.example';
 const HOUR = 3_600_000;
 
-let door: PeopleDoor;
+let api: PeopleApi;
 let authority: AcmeAuthority;
 let folder: string;
 let server: Server;
@@ -35,13 +35,13 @@ let cookie: string;
 let ahead = 0;
 
 beforeAll(async () => {
-  door = await PeopleDoor.open({ now: () => new Date(Date.now() + ahead) });
+  api = await PeopleApi.open({ now: () => new Date(Date.now() + ahead) });
   authority = await AcmeAuthority.open();
-  authority.tests = door.port;
-  door.alsoTrusted = [authority.root.pem];
+  authority.tests = api.port;
+  api.alsoTrusted = [authority.root.pem];
   folder = await mkdtemp(join(tmpdir(), 'quantix-acme-'));
   server = apiServer({
-    routes: localCertificateRoutes(door.certificate),
+    routes: localCertificateRoutes(api.certificate),
     explain: () => undefined,
     onBug: (error) => {
       throw error;
@@ -49,12 +49,12 @@ beforeAll(async () => {
   });
   await bind(server, join(folder, 'controlplane.sock'));
   await writeFile(join(folder, 'root.pem'), authority.root.pem);
-  cookie = await door.session(await door.account('ada', 'admin'));
+  cookie = await api.session(await api.account('ada', 'admin'));
 });
 afterAll(async () => {
   server.close();
   server.closeAllConnections();
-  await door[Symbol.asyncDispose]();
+  await api[Symbol.asyncDispose]();
   await authority[Symbol.asyncDispose]();
   await rm(folder, { recursive: true });
 });
@@ -63,14 +63,14 @@ afterEach(async () => {
   authority.instead.clear();
   authority.names = undefined;
   authority.valid = { from: -1, to: 90 };
-  authority.tests = door.port;
-  await door.certificate.reset({ username: 'a test' });
+  authority.tests = api.port;
+  await api.certificate.reset({ username: 'a test' });
 });
 
 /** What a new connection is shown. */
 async function shownNow(protocol = 'http/1.1', servername = NAME): Promise<X509Certificate> {
   const socket = connect({
-    ...{ host: '127.0.0.1', port: door.port, servername },
+    ...{ host: '127.0.0.1', port: api.port, servername },
     ...{ rejectUnauthorized: false, ALPNProtocols: [protocol] },
   });
   try {
@@ -87,7 +87,7 @@ const wanted = () => ({
 });
 
 const order = (body: object = {}) =>
-  door.ask('/v1/certificate/acme', {
+  api.ask('/v1/certificate/acme', {
     ...{ method: 'POST', cookie, body: { ...wanted(), ...body } },
   });
 
@@ -112,12 +112,12 @@ test('one is ordered for names that lead here, and shown to the next who comes',
   });
   expect(answer.text).not.toContain('PRIVATE');
   const shown = await shownNow();
-  expect(fingerprintOf(shown)).toBe(door.fingerprint);
+  expect(fingerprintOf(shown)).toBe(api.fingerprint);
   expect(shown.checkHost('www.qvdc.example')).toBe('www.qvdc.example');
   expect(shown.verify(new X509Certificate(authority.root.pem).publicKey)).toBe(true);
-  expect((await listAudit(door.db, { limit: 1 }))[0]).toMatchObject({
+  expect((await listAudit(api.db, { limit: 1 }))[0]).toMatchObject({
     ...{ action: 'certificate.order', username: 'ada' },
-    details: { directory: authority.directory, fingerprint: door.fingerprint },
+    details: { directory: authority.directory, fingerprint: api.fingerprint },
   });
 });
 
@@ -126,16 +126,16 @@ test('qx-controlplane orders one; a certificate that is given, or the own one, e
   const text = await run(`acme ${authority.directory}`, { name: NAME, authority: root });
   expect(text).toContain(`from ${authority.directory}, renewed by itself, `);
   expect(text).toMatch(/^names {8}qvdc\.example\nvalid until {2}\d{4}-\d\d-\d\d, 8\d days more$/m);
-  expect(await readCertificateOrder(door.db)).toMatchObject({ names: [NAME], contact: '' });
+  expect(await readCertificateOrder(api.db)).toMatchObject({ names: [NAME], contact: '' });
   const given = await makeCertificate();
   await writeFile(join(folder, 'given.pem'), given.pem);
   await writeFile(join(folder, 'given.key'), given.key);
   const files = { cert: join(folder, 'given.pem'), key: join(folder, 'given.key') };
   expect(await run('set', files)).toMatch(/given by/);
-  expect(await readCertificateOrder(door.db)).toBeUndefined();
+  expect(await readCertificateOrder(api.db)).toBeUndefined();
   await run(`acme ${authority.directory}`, { name: NAME, authority: root });
   expect(await run('reset')).toContain('own authority');
-  expect(await readCertificateOrder(door.db)).toBeUndefined();
+  expect(await readCertificateOrder(api.db)).toBeUndefined();
   await expect(run('acme', { name: NAME })).rejects.toThrow('certificate acme DIRECTORY --name');
   await expect(run(`acme ${authority.directory}`)).rejects.toThrow('--name NAME,NAME');
 });
@@ -143,18 +143,18 @@ test('qx-controlplane orders one; a certificate that is given, or the own one, e
 test('it is renewed when a third of its time is left, with the same account', async () => {
   authority.valid = { from: -2, to: 1.1 };
   await order();
-  const [first, accounts] = [door.fingerprint, authority.accounts.size];
-  await door.certificate.renew();
-  expect(door.fingerprint).toBe(first);
+  const [first, accounts] = [api.fingerprint, authority.accounts.size];
+  await api.certificate.renew();
+  expect(api.fingerprint).toBe(first);
   authority.valid = { from: -2, to: 0.9 };
   await order();
-  const second = door.fingerprint;
+  const second = api.fingerprint;
   authority.valid = { from: -1, to: 90 };
-  await door.certificate.renew();
-  expect([first, second]).not.toContain(door.fingerprint);
-  expect(fingerprintOf(await shownNow())).toBe(door.fingerprint);
+  await api.certificate.renew();
+  expect([first, second]).not.toContain(api.fingerprint);
+  expect(fingerprintOf(await shownNow())).toBe(api.fingerprint);
   expect(authority.accounts.size).toBe(accounts);
-  expect((await listAudit(door.db, { limit: 1 }))[0]).toMatchObject({
+  expect((await listAudit(api.db, { limit: 1 }))[0]).toMatchObject({
     ...{ action: 'certificate.renew', username: '' },
   });
 });
@@ -162,13 +162,13 @@ test('it is renewed when a third of its time is left, with the same account', as
 test('a renewal that fails keeps the present one, is an alert, and is tried again after an hour until it succeeds', async () => {
   authority.valid = { from: -2, to: 0.9 };
   await order();
-  const first = door.fingerprint;
+  const first = api.fingerprint;
   authority.valid = { from: -1, to: 90 };
   authority.tests = await freePort();
-  await door.certificate.renew();
-  expect(door.fingerprint).toBe(first);
+  await api.certificate.renew();
+  expect(api.fingerprint).toBe(first);
   const alerts = async () =>
-    (await listOpenAlerts(door.db)).map(({ title, message }) => ({ title, message }));
+    (await listOpenAlerts(api.db)).map(({ title, message }) => ({ title, message }));
   expect(await alerts()).toEqual([
     {
       title: 'The certificate for people cannot be renewed',
@@ -178,20 +178,20 @@ test('a renewal that fails keeps the present one, is an alert, and is tried agai
     },
   ]);
   const asked = authority.asked.length;
-  authority.tests = door.port;
+  authority.tests = api.port;
   ahead = 0.9 * HOUR;
-  await door.certificate.renew();
-  await door.certificate.look();
+  await api.certificate.renew();
+  await api.certificate.look();
   expect(authority.asked).toHaveLength(asked);
   expect(await alerts()).toHaveLength(1);
   ahead = 1.1 * HOUR;
-  await door.certificate.renew();
-  expect(door.fingerprint).not.toBe(first);
+  await api.certificate.renew();
+  expect(api.fingerprint).not.toBe(first);
   expect(await alerts()).toEqual([]);
 });
 
 test('whoever comes during the authority’s test sees the certificate as before, and strangers no challenge', async () => {
-  const before = door.fingerprint;
+  const before = api.fingerprint;
   const refused = () => expect(shownNow('acme-tls/1')).rejects.toThrow(/no application protocol/i);
   await refused();
   const number = authority.orders;
@@ -255,12 +255,12 @@ test.each<[string, string, (told: Told) => Told, RegExp]>([
 ])(
   'a directory that answers %s is told of, and nothing changes',
   async (_what, path, answer, told) => {
-    const before = door.fingerprint;
+    const before = api.fingerprint;
     authority.instead.set(path, answer);
     const refused = await order();
     expect(refused).toMatchObject({ status: 400, body: { detail: expect.stringMatching(told) } });
     expect(fingerprintOf(await shownNow())).toBe(before);
-    expect(await readCertificateOrder(door.db)).toBeUndefined();
+    expect(await readCertificateOrder(api.db)).toBeUndefined();
   },
 );
 
@@ -305,7 +305,7 @@ test.each<[string, (number: number) => [string, (told: Told) => Told], RegExp]>(
     /there is no certificate/,
   ],
 ])('an authority that answers %s is told of, and nothing changes', async (_what, replace, told) => {
-  const before = door.fingerprint;
+  const before = api.fingerprint;
   const number = authority.orders;
   authority.instead.set(...replace(number));
   const refused = await order();
@@ -363,7 +363,7 @@ test.skipIf(missing(PEBBLE).length > 0)(
     const settings = {
       ...{ listenAddress: `127.0.0.1:${port}`, certificate: cert, privateKey: key },
       managementListenAddress: `127.0.0.1:${management}`,
-      ...{ httpPort: 1, tlsPort: door.port, certificateValidityPeriod: 86_400 },
+      ...{ httpPort: 1, tlsPort: api.port, certificateValidityPeriod: 86_400 },
     };
     await writeFile(file, JSON.stringify({ pebble: settings }));
     // It refuses half of all nonces.
@@ -377,11 +377,11 @@ test.skipIf(missing(PEBBLE).length > 0)(
       const body = { directory: `https://localhost:${port}/dir`, names: ['localhost'] };
       const answer = await order(body);
       expect(answer).toMatchObject({ status: 200, body: { origin: 'acme', names: ['localhost'] } });
-      const first = door.fingerprint;
+      const first = api.fingerprint;
       ahead = 17 * HOUR;
-      await door.certificate.renew();
-      expect(await listOpenAlerts(door.db)).toEqual([]);
-      expect(door.fingerprint).not.toBe(first);
+      await api.certificate.renew();
+      expect(await listOpenAlerts(api.db)).toEqual([]);
+      expect(api.fingerprint).not.toBe(first);
     } finally {
       pebble.kill();
       await pebble;

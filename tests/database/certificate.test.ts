@@ -19,9 +19,9 @@ import { bind } from '../../apps/http/bind.ts';
 import { apiServer } from '../../apps/http/server.ts';
 import { type Made, makeCertificate } from '../control-plane/certificates.ts';
 import { openTestDatabase, SILENT } from './database.ts';
-import { PeopleDoor } from './people-door.ts';
+import { PeopleApi } from './people-api.ts';
 
-let door: PeopleDoor;
+let api: PeopleApi;
 let folder: string;
 let server: Server;
 let root: Made;
@@ -29,10 +29,10 @@ let given: Made;
 let cookie: string;
 
 beforeAll(async () => {
-  door = await PeopleDoor.open();
+  api = await PeopleApi.open();
   folder = await mkdtemp(join(tmpdir(), 'quantix-certificate-'));
   server = apiServer({
-    routes: localCertificateRoutes(door.certificate),
+    routes: localCertificateRoutes(api.certificate),
     explain: () => undefined,
     onBug: (error) => {
       throw error;
@@ -40,23 +40,23 @@ beforeAll(async () => {
   });
   await bind(server, join(folder, 'controlplane.sock'));
   root = await makeCertificate({ name: 'root', isAuthority: true });
-  door.alsoTrusted = [root.pem];
+  api.alsoTrusted = [root.pem];
   given = await makeCertificate({ by: root });
-  cookie = await door.session(await door.account('ada', 'admin'));
+  cookie = await api.session(await api.account('ada', 'admin'));
 });
 afterAll(async () => {
   server.close();
   server.closeAllConnections();
-  await door[Symbol.asyncDispose]();
+  await api[Symbol.asyncDispose]();
   await rm(folder, { recursive: true });
 });
 beforeEach(async () => {
-  await door.certificate.reset({ username: 'a test' });
+  await api.certificate.reset({ username: 'a test' });
 });
 
 /** Fingerprint of what a new connection is shown. */
 async function shownNow(): Promise<string> {
-  const socket = connect({ host: '127.0.0.1', port: door.port, rejectUnauthorized: false });
+  const socket = connect({ host: '127.0.0.1', port: api.port, rejectUnauthorized: false });
   await once(socket, 'secureConnect');
   const certificate = socket.getPeerX509Certificate();
   socket.destroy();
@@ -66,7 +66,7 @@ async function shownNow(): Promise<string> {
 const printOf = ({ pem }: Made) => fingerprintOf(new X509Certificate(pem));
 
 const post = (made: Made, chain = made.pem + root.pem) =>
-  door.ask('/v1/certificate', { method: 'POST', cookie, body: { chain, key: made.key } });
+  api.ask('/v1/certificate', { method: 'POST', cookie, body: { chain, key: made.key } });
 
 async function run(words: string, values: OperatorValues = {}): Promise<string> {
   const { text } = await operate('certificate', words.split(' '), {
@@ -90,15 +90,15 @@ test('one that an admin gives is shown to the next who comes, and is taken back,
   });
   expect(answer.text).not.toContain('PRIVATE');
   expect(await shownNow()).toBe(printOf(given));
-  expect(door.fingerprint).toBe(printOf(given));
-  const read = await door.ask('/v1/certificate', { cookie });
+  expect(api.fingerprint).toBe(printOf(given));
+  const read = await api.ask('/v1/certificate', { cookie });
   expect(read.body).toMatchObject({ origin: 'given' });
   expect(read.text).not.toContain('PRIVATE');
-  const reset = await door.ask('/v1/certificate', { method: 'DELETE', cookie });
+  const reset = await api.ask('/v1/certificate', { method: 'DELETE', cookie });
   expect(reset.body).toMatchObject({ origin: 'own', setBy: null });
   expect(await shownNow()).not.toBe(printOf(given));
   expect(await shownNow()).not.toBe(own);
-  const entries = await listAudit(door.db, { limit: 2, filter: { username: 'ada' } });
+  const entries = await listAudit(api.db, { limit: 2, filter: { username: 'ada' } });
   expect(entries.map(({ action, details }) => ({ action, details }))).toEqual([
     {
       action: 'certificate.set',
@@ -111,7 +111,7 @@ test('one that an admin gives is shown to the next who comes, and is taken back,
 test('one that cannot be shown is refused with the reason, and the one before stays', async () => {
   await post(given);
   const other = await makeCertificate({ by: root });
-  const refused = await door.ask('/v1/certificate', {
+  const refused = await api.ask('/v1/certificate', {
     ...{ method: 'POST', cookie },
     body: { chain: other.pem, key: given.key },
   });
@@ -120,7 +120,7 @@ test('one that cannot be shown is refused with the reason, and the one before st
     body: { detail: expect.stringContaining('the key is not that of the first certificate') },
   });
   expect(await shownNow()).toBe(printOf(given));
-  expect((await door.ask('/v1/certificate', { cookie })).body).toMatchObject({ setBy: 'ada' });
+  expect((await api.ask('/v1/certificate', { cookie })).body).toMatchObject({ setBy: 'ada' });
 });
 
 test('qx-controlplane shows it, sets it from files and takes it back', async () => {
@@ -144,15 +144,15 @@ test('it is there after a start, and another program takes it over; one that is 
   const lines: string[] = [];
   const note = (line: string) => lines.push(line);
   const log = { error: note, warning: note, info: note, debug: note };
-  const { authority } = door;
-  const { database } = door.opened;
+  const { authority } = api;
+  const { database } = api.opened;
   const { signal } = new AbortController();
   const other = new PeopleCertificate({ database, authority, log, signal });
   expect((await other.look()).shown).toMatchObject({ origin: 'given' });
-  await door.certificate.reset({ username: 'ada' });
+  await api.certificate.reset({ username: 'ada' });
   expect((await other.look()).shown).toMatchObject({ origin: 'own' });
   const kept = { chain: given.pem, privateKey: 'damaged', setBy: 'ada', setAt: new Date() };
-  await setPeopleCertificate(door.db, kept);
+  await setPeopleCertificate(api.db, kept);
   expect((await other.look()).shown).toMatchObject({ origin: 'own' });
   expect(lines.join('\n')).toContain('cannot be shown');
 });
@@ -167,7 +167,7 @@ test('an alert tells once that a given one ends within thirty days, and once tha
   const DAY = 86_400_000;
   const end = given.certificate.notAfter.getTime();
   const programAt = (time: number) => {
-    const { authority } = door;
+    const { authority } = api;
     const now = () => new Date(time);
     const { signal } = new AbortController();
     return new PeopleCertificate({ database, authority, now, log: SILENT, signal });
@@ -209,7 +209,7 @@ test('an alert tells once that a given one ends within thirty days, and once tha
 
 test('of many who change it at once, the last one in the database is the one that is shown', async () => {
   const made = await Promise.all([1, 2, 3].map(() => makeCertificate({ by: root })));
-  await Promise.all([...made.map((one) => post(one)), door.certificate.look(), post(given)]);
-  const { body } = await door.ask('/v1/certificate', { cookie });
+  await Promise.all([...made.map((one) => post(one)), api.certificate.look(), post(given)]);
+  const { body } = await api.ask('/v1/certificate', { cookie });
   expect(body).toMatchObject({ fingerprint: await shownNow() });
 });

@@ -11,14 +11,14 @@ import { readCertificateRequest } from '../../apps/control-plane/trust/certifica
 import { makeRoot } from '../../apps/control-plane/trust/issue.ts';
 import { RegisterRequestSchema } from '../../apps/proto/gen/quantix/v1/node_service_pb.js';
 import { temporaryFolder } from '../unit/folder.ts';
-import { type Host, NodeDoor } from './node-door.ts';
+import { type Host, NodeApi } from './node-api.ts';
 
 const SERVICE = '/quantix.v1.NodeService/';
 
-/** A door, and a node whose calls go on being answered whatever others do. */
-async function opened(options: Parameters<typeof NodeDoor.open>[0] = {}) {
-  const door = await NodeDoor.open(options);
-  return { door, host: await door.host(await door.token()) };
+/** An API for agents, and a node whose calls go on being answered whatever others do. */
+async function opened(options: Parameters<typeof NodeApi.open>[0] = {}) {
+  const api = await NodeApi.open(options);
+  return { api, host: await api.host(await api.token()) };
 }
 
 async function expectWell(host: Host): Promise<void> {
@@ -26,8 +26,8 @@ async function expectWell(host: Host): Promise<void> {
 }
 
 /** A raw connection of HTTP/2, by a certificate or none. */
-async function raw(door: NodeDoor, host?: Host): Promise<ClientHttp2Session> {
-  const session = connectHttp2(door.origin, {
+async function raw(api: NodeApi, host?: Host): Promise<ClientHttp2Session> {
+  const session = connectHttp2(api.origin, {
     rejectUnauthorized: false,
     ...(host === undefined
       ? {}
@@ -65,10 +65,10 @@ function begin(session: ClientHttp2Session, method: string, headers: Record<stri
 }
 
 /** What a TLS client is told. */
-async function handshake(door: NodeDoor, options: ConnectionOptions): Promise<string> {
+async function handshake(api: NodeApi, options: ConnectionOptions): Promise<string> {
   const socket = connectTls({
     host: '127.0.0.1',
-    port: door.port,
+    port: api.port,
     rejectUnauthorized: false,
     ...options,
   });
@@ -82,41 +82,39 @@ async function handshake(door: NodeDoor, options: ConnectionOptions): Promise<st
   }
 }
 
-const lines = ({ lines: all }: NodeDoor, pattern: RegExp) => all.filter((one) => pattern.test(one));
+const lines = ({ lines: all }: NodeApi, pattern: RegExp) => all.filter((one) => pattern.test(one));
 
 test('whoever speaks no TLS, an older one, or not HTTP/2 is cut off and told of in a line', async () => {
-  const { door, host } = await opened();
-  await using _door = door;
+  const { api, host } = await opened();
+  await using _api = api;
   for (let count = 0; count < 3; count += 1) {
-    const plain = connectTcp(door.port, '127.0.0.1');
+    const plain = connectTcp(api.port, '127.0.0.1');
     plain.on('error', () => undefined);
     plain.write('POST /quantix.v1.NodeService/Register HTTP/1.1\r\nHost: a\r\n\r\n');
     await once(plain, 'close');
   }
-  expect(await handshake(door, { maxVersion: 'TLSv1.2' })).toMatch(/PROTOCOL_VERSION/);
-  expect(await handshake(door, { ALPNProtocols: ['http/1.1'] })).toMatch(
-    /ALERT|RESET|ALPN|TLSv1.3/,
-  );
+  expect(await handshake(api, { maxVersion: 'TLSv1.2' })).toMatch(/PROTOCOL_VERSION/);
+  expect(await handshake(api, { ALPNProtocols: ['http/1.1'] })).toMatch(/ALERT|RESET|ALPN|TLSv1.3/);
   await expectWell(host);
-  expect(lines(door, /^127\.0\.0\.1: TLS failed: ERR_SSL_HTTP_REQUEST$/)).toHaveLength(1);
-  expect(lines(door, /TLS failed: ERR_SSL_UNSUPPORTED_PROTOCOL/)).toHaveLength(1);
+  expect(lines(api, /^127\.0\.0\.1: TLS failed: ERR_SSL_HTTP_REQUEST$/)).toHaveLength(1);
+  expect(lines(api, /TLS failed: ERR_SSL_UNSUPPORTED_PROTOCOL/)).toHaveLength(1);
 });
 
 test('a certificate of another authority, of a server, or none makes nobody a node', async () => {
-  const { door, host } = await opened();
-  await using _door = door;
+  const { api, host } = await opened();
+  await using _api = api;
   const root = await makeRoot();
   const other = new Authority(`${root.key}\n${root.certificate}`, 'ca.pem');
   const key = await loadKey(await temporaryFolder(), () => undefined);
   const foreign = await other.sign(await readCertificateRequest(await certificateRequest(key)));
-  const server = await door.authority.serverCertificate();
+  const server = await api.authority.serverCertificate();
   const shown = [
     {},
     { cert: foreign, key: key.privateKey.export({ type: 'pkcs8', format: 'pem' }) },
     { cert: server.chain, key: server.key },
   ];
   for (const certificate of shown) {
-    const session = connectHttp2(door.origin, { rejectUnauthorized: false, ...certificate });
+    const session = connectHttp2(api.origin, { rejectUnauthorized: false, ...certificate });
     session.on('error', () => undefined);
     for (const method of ['Heartbeat', 'Leave', 'RenewCertificate', 'ReportTask']) {
       const { stream, outcome } = begin(session, method);
@@ -127,21 +125,21 @@ test('a certificate of another authority, of a server, or none makes nobody a no
   }
   // Another node's certificate is public; its key is not.
   const stolen = { cert: host.enrolment.credentials.certificateChain, key: server.key };
-  await expect(async () => connectHttp2(door.origin, stolen)).rejects.toThrow(
+  await expect(async () => connectHttp2(api.origin, stolen)).rejects.toThrow(
     /key values mismatch/i,
   );
   await expectWell(host);
 });
 
 test('of 100 MB little is taken, from strangers and nodes alike', async () => {
-  const { door, host } = await opened();
-  await using _door = door;
+  const { api, host } = await opened();
+  await using _api = api;
   for (const [caller, method] of [
     [undefined, 'Register'],
     [host, 'Heartbeat'],
     [host, 'NotifyVMChange'],
   ] as const) {
-    const session = await raw(door, caller);
+    const session = await raw(api, caller);
     const { stream, outcome } = begin(session, method);
     const chunk = Buffer.alloc(1024 * 1024, 0x0a);
     let sent = 0;
@@ -163,22 +161,22 @@ test('of 100 MB little is taken, from strangers and nodes alike', async () => {
 });
 
 test('a body that does not come in time is cut off', async () => {
-  const { door, host } = await opened({ bodyWithin: 2000 });
-  await using _door = door;
-  const session = await raw(door);
+  const { api, host } = await opened({ bodyWithin: 2000 });
+  await using _api = api;
+  const session = await raw(api);
   const { stream, outcome } = begin(session, 'Register');
   stream.write(Buffer.from([0x0a]));
   expect((await outcome).status).toBe(0);
   expect(stream.rstCode).toBe(constants.NGHTTP2_CANCEL);
   session.destroy();
   await expectWell(host);
-  expect(lines(door, /did not come in time/)).toHaveLength(1);
+  expect(lines(api, /did not come in time/)).toHaveLength(1);
 });
 
 test('requests that are none are answered, and nothing ends by them', async () => {
-  const { door, host } = await opened();
-  await using _door = door;
-  const session = await raw(door, host);
+  const { api, host } = await opened();
+  await using _api = api;
+  const session = await raw(api, host);
   const odd: Record<string, string>[] = [
     { ':authority': 'a b' },
     { ':authority': '[' },
@@ -208,12 +206,12 @@ test('requests that are none are answered, and nothing ends by them', async () =
 test('a token is guessed 10,000 times: told in a few lines, and nodes notice nothing', {
   timeout: 240_000,
 }, async () => {
-  const { door, host } = await opened();
-  await using _door = door;
+  const { api, host } = await opened();
+  await using _api = api;
   const request = await certificateRequest(host.key);
   const statuses = new Map<number, number>();
   for (let round = 0; round < 20; round += 1) {
-    const session = await raw(door);
+    const session = await raw(api);
     for (let group = 0; group < 50; group += 1) {
       const guesses = Array.from({ length: 10 }, (_, index) => {
         const tokenSecret = `guess-${round}-${group}-${index}`.padEnd(43, 'x');
@@ -232,17 +230,17 @@ test('a token is guessed 10,000 times: told in a few lines, and nodes notice not
   const { 401: unauthenticated = 0, 429: exhausted = 0 } = Object.fromEntries(statuses);
   expect(unauthenticated + exhausted).toBe(10_000);
   expect(unauthenticated).toBeLessThan(100);
-  expect(lines(door, /Register/).length).toBeLessThan(10);
-  expect(lines(door, /guess/)).toEqual([]);
+  expect(lines(api, /Register/).length).toBeLessThan(10);
+  expect(lines(api, /guess/)).toEqual([]);
   await expectWell(host);
 });
 
 test('callers that leave in the middle of whatever they do end nothing but that', async () => {
-  const { door, host } = await opened();
-  await using _door = door;
+  const { api, host } = await opened();
+  await using _api = api;
   const bodies = [Buffer.alloc(0), Buffer.from([0x0a]), Buffer.alloc(100_000, 0x0a)];
   for (let round = 0; round < 60; round += 1) {
-    const session = await raw(door, round % 2 === 0 ? host : undefined);
+    const session = await raw(api, round % 2 === 0 ? host : undefined);
     const methods = ['Heartbeat', 'Register', 'SyncFullState', 'Watch', 'Nothing'];
     const streams = methods.map((method) => begin(session, method).stream);
     for (const [index, stream] of streams.entries()) {
@@ -256,19 +254,19 @@ test('callers that leave in the middle of whatever they do end nothing but that'
     session.destroy();
   }
   await expectWell(host);
-  const watching = begin(await raw(door, host), 'Watch');
-  await door.stop();
+  const watching = begin(await raw(api, host), 'Watch');
+  await api.stop();
   expect((await watching.outcome).status).not.toBe(401);
 });
 
 test('a node that calls without end is told to wait, and others are served', async () => {
-  const { door, host } = await opened({ callRate: { burst: 5, every: 60_000 } });
-  await using _door = door;
-  const other = await door.host(await door.token());
+  const { api, host } = await opened({ callRate: { burst: 5, every: 60_000 } });
+  await using _api = api;
+  const other = await api.host(await api.token());
   const answers = await Promise.allSettled(
     Array.from({ length: 10 }, () => host.connection.client.heartbeat({})),
   );
   expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(5);
   await expectWell(other);
-  expect(lines(door, /called too often/)).toHaveLength(1);
+  expect(lines(api, /called too often/)).toHaveLength(1);
 });

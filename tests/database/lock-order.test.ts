@@ -11,19 +11,19 @@ import { createUser, type User } from '../../apps/control-plane/database/reposit
 import type { DB } from '../../apps/control-plane/database/schema.ts';
 import { changeAccount, removeAccount } from '../../apps/control-plane/people/accounts.ts';
 import type { OpenTestDatabase } from './database.ts';
-import { type Answer, PeopleDoor } from './people-door.ts';
+import { type Answer, PeopleApi } from './people-api.ts';
 
-let door: PeopleDoor;
+let api: PeopleApi;
 let opened: OpenTestDatabase;
 beforeAll(async () => {
-  door = await PeopleDoor.open();
-  opened = door.opened;
+  api = await PeopleApi.open();
+  opened = api.opened;
   // A slow machine is no deadlock.
   const { pool } = opened.database;
   if (!(pool instanceof Pool)) throw new Error('the connections are none of pg');
   pool.on('acquire', (client) => void client.query('SET lock_timeout = 0'));
 });
-afterAll(() => door[Symbol.asyncDispose]());
+afterAll(() => api[Symbol.asyncDispose]());
 
 /** Waits until as many transactions of this database wait for others. */
 async function untilWaiting(count: number): Promise<void> {
@@ -105,14 +105,14 @@ test.each([
   async (_, asked, status) => {
     const { db } = opened.database;
     await sql`DELETE FROM users`.execute(db);
-    const make = (username: string) => door.account(username, 'admin');
+    const make = (username: string) => api.account(username, 'admin');
     const all = await Promise.all(['ada', 'bob', 'eve'].map(make));
     const [first = '', ...others] = all.sort();
-    const cookie = await door.session(first);
+    const cookie = await api.session(first);
     const asking: Promise<Answer>[] = [];
     await db.transaction().execute(async (transaction) => {
       await sql`SELECT FROM users WHERE id = ${first} FOR UPDATE`.execute(transaction);
-      for (const id of others) asking.push(door.ask(`/v1/users/${id}`, { ...asked, cookie }));
+      for (const id of others) asking.push(api.ask(`/v1/users/${id}`, { ...asked, cookie }));
       await untilWaiting(2);
     });
     const answers = await Promise.all(asking);

@@ -31,7 +31,7 @@ import {
   TaskReportSchema,
   TaskState,
 } from '../../apps/proto/gen/quantix/v1/task_pb.js';
-import { type Host, NodeDoor } from './node-door.ts';
+import { type Host, NodeApi } from './node-api.ts';
 
 const DAY = 86_400_000;
 const VM = 'aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa';
@@ -49,19 +49,19 @@ const heartbeat = ({ connection }: { connection: Connection }) =>
   connection.client.heartbeat({ position: { epoch: 1n, number: 1n }, version: ourVersion('1') });
 
 /** Connects the host with another certificate for its key. @param ago age of the certificate in milliseconds */
-async function certified(door: NodeDoor, { key }: Host, ago: number): Promise<Connection> {
+async function certified(api: NodeApi, { key }: Host, ago: number): Promise<Connection> {
   const request = await readCertificateRequest(await certificateRequest(key));
-  const certificateChain = await door.authority.sign(request, Date.now() - ago);
-  const caCertificates = door.authority.bundle;
-  return door.connect(credentialsOf({ key, certificateChain, caCertificates, where: 'here' }));
+  const certificateChain = await api.authority.sign(request, Date.now() - ago);
+  const caCertificates = api.authority.bundle;
+  return api.connect(credentialsOf({ key, certificateChain, caCertificates, where: 'here' }));
 }
 
 test('a host joins with a token, which is its own from then on, and keeps what was decided about it', async () => {
-  await using door = await NodeDoor.open();
-  const token = await door.token();
-  const host = await door.host(token);
+  await using api = await NodeApi.open();
+  const token = await api.token();
+  const host = await api.host(token);
   const { nodeId } = host.key;
-  expect(await findNode(door.db, nodeId)).toMatchObject({
+  expect(await findNode(api.db, nodeId)).toMatchObject({
     hostname: 'host-a',
     managementIp: '192.0.2.10',
     phase: 'PENDING',
@@ -69,75 +69,75 @@ test('a host joins with a token, which is its own from then on, and keeps what w
   });
   expect(host.enrolment.trustBundleVersion).toBeGreaterThan(0n);
   expect(await heartbeat(host)).toMatchObject({ applied: true, version: { protocol: 2 } });
-  await setNodePhase(door.db, nodeId, 'MAINTENANCE');
+  await setNodePhase(api.db, nodeId, 'MAINTENANCE');
   // Its answer was lost.
-  await door.host(token, host.key);
-  expect(await findNode(door.db, nodeId)).toMatchObject({ phase: 'MAINTENANCE' });
-  await expect(door.host(token)).rejects.toThrow('the join token was used by another node');
-  const expired = await door.token();
+  await api.host(token, host.key);
+  expect(await findNode(api.db, nodeId)).toMatchObject({ phase: 'MAINTENANCE' });
+  await expect(api.host(token)).rejects.toThrow('the join token was used by another node');
+  const expired = await api.token();
   await sql`UPDATE join_tokens SET created_at = now() - interval '2 s', expires_at = now() - interval '1 s'
-    WHERE NOT EXISTS (SELECT FROM join_token_uses WHERE token_id = id)`.execute(door.db);
-  await expect(door.host(expired)).rejects.toThrow('the join token has expired');
-  await expect(door.host(`qxj1.${'x'.repeat(40)}.${door.authority.fingerprint}`)).rejects.toThrow(
+    WHERE NOT EXISTS (SELECT FROM join_token_uses WHERE token_id = id)`.execute(api.db);
+  await expect(api.host(expired)).rejects.toThrow('the join token has expired');
+  await expect(api.host(`qxj1.${'x'.repeat(40)}.${api.authority.fingerprint}`)).rejects.toThrow(
     'the control plane does not know the join token',
   );
 });
 
 test('a certificate is renewed, also after it expired, for a year; by its own key alone', async () => {
-  await using door = await NodeDoor.open();
-  const host = await door.host(await door.token());
+  await using api = await NodeApi.open();
+  const host = await api.host(await api.token());
   const renew = async (connection: Connection, key = host.key) =>
     connection.client.renewCertificate({ certificateRequest: await certificateRequest(key) });
   const { certificateChain, caCertificates } = await renew(host.connection);
   const credentials = credentialsOf({ key: host.key, certificateChain, caCertificates, where: '' });
-  expect(await heartbeat({ connection: door.connect(credentials) })).toMatchObject({
+  expect(await heartbeat({ connection: api.connect(credentials) })).toMatchObject({
     applied: true,
   });
-  const expired = await certified(door, host, 200 * DAY);
+  const expired = await certified(api, host, 200 * DAY);
   expect(await refusal(heartbeat({ connection: expired }))).toMatch(/expired too long ago/);
   await renew(expired);
-  const ancient = await certified(door, host, 500 * DAY);
+  const ancient = await certified(api, host, 500 * DAY);
   expect(await refusal(renew(ancient))).toMatch(/expired too long ago/);
-  const other = await door.host(await door.token());
+  const other = await api.host(await api.token());
   expect(await refusal(renew(host.connection, other.key))).toMatch(/does not sign/);
 });
 
 test('a node that has left or was deleted stays away until a new token brings it back', async () => {
-  await using door = await NodeDoor.open();
-  const token = await door.token();
-  const host = await door.host(token);
+  await using api = await NodeApi.open();
+  const token = await api.token();
+  const host = await api.host(token);
   const { nodeId } = host.key;
   await host.connection.client.leave({ reason: 'moves\0 out' });
   expect(await refusal(heartbeat(host))).toMatch(/was deleted from the control plane/);
-  await expect(door.host(token, host.key)).rejects.toThrow(/was used/);
-  const back = await door.host(await door.token(), host.key);
+  await expect(api.host(token, host.key)).rejects.toThrow(/was used/);
+  const back = await api.host(await api.token(), host.key);
   expect(await heartbeat(back)).toMatchObject({ applied: true });
   const departure = { nodeId, how: 'DELETED', by: 'admin', reason: '', now: new Date() } as const;
-  await departNode(door.db, departure);
+  await departNode(api.db, departure);
   expect(await refusal(heartbeat(host))).toMatch(/was deleted from the control plane/);
-  expect(await findNode(door.db, nodeId)).toBeUndefined();
-  await door.host(await door.token(), host.key);
+  expect(await findNode(api.db, nodeId)).toBeUndefined();
+  await api.host(await api.token(), host.key);
   expect(await heartbeat(host)).toMatchObject({ applied: true });
 });
 
 test('a node of which a restored database has no record waits for its adoption', async () => {
-  await using door = await NodeDoor.open();
-  const host = await door.host(await door.token());
-  await sql`DELETE FROM nodes`.execute(door.db);
+  await using api = await NodeApi.open();
+  const host = await api.host(await api.token());
+  await sql`DELETE FROM nodes`.execute(api.db);
   expect(await refusal(heartbeat(host))).toMatch(/restored from a backup/);
   const { nodeId } = host.key;
-  expect(await adoptNode(door.db, nodeId, { by: 'ada' })).toBe('unknown');
+  expect(await adoptNode(api.db, nodeId, { by: 'ada' })).toBe('unknown');
   expect(await heartbeat(host)).toMatchObject({ applied: true });
-  expect(await adoptNode(door.db, nodeId, { by: 'ada' })).toBe('member');
+  expect(await adoptNode(api.db, nodeId, { by: 'ada' })).toBe('member');
   const departure = { nodeId, how: 'DELETED', by: 'ada', reason: '', now: new Date() } as const;
-  await departNode(door.db, departure);
-  expect(await adoptNode(door.db, nodeId, { by: 'ada' })).toBe('departed');
+  await departNode(api.db, departure);
+  expect(await adoptNode(api.db, nodeId, { by: 'ada' })).toBe('departed');
   expect(await refusal(heartbeat(host))).toMatch(/was deleted from the control plane/);
 });
 
 test('a node of an older or newer version by one works, and one of a version further on is told both', async () => {
-  await using door = await NodeDoor.open();
-  const { connection } = await door.host(await door.token());
+  await using api = await NodeApi.open();
+  const { connection } = await api.host(await api.token());
   const say = (protocol: number, oldestProtocol: number) =>
     connection.client.heartbeat({ version: { protocol, oldestProtocol } });
   expect(await connection.client.heartbeat({})).toMatchObject({ applied: true });
@@ -147,23 +147,23 @@ test('a node of an older or newer version by one works, and one of a version fur
 });
 
 test('nodes are told where the control plane is, once, and again as soon as that changes', async () => {
-  await using door = await NodeDoor.open();
+  await using api = await NodeApi.open();
   const announce = ['https://192.0.2.77:9443'];
-  const { enrolment, key, connection } = await door.host(await door.token());
+  const { enrolment, key, connection } = await api.host(await api.token());
   const known = enrolment.endpoints?.version ?? 0n;
   const say = (endpointsVersion: bigint) => connection.client.heartbeat({ endpointsVersion });
   expect((await say(known)).endpoints).toBeUndefined();
   expect((await say(0n)).endpoints?.version).toBe(known);
-  await door.stop();
-  await door.start();
+  await api.stop();
+  await api.start();
   expect((await say(known)).endpoints).toBeUndefined();
-  await door.stop();
-  await door.start({ agents: { listen: '127.0.0.1', port: door.port, announce } });
+  await api.stop();
+  await api.start({ agents: { listen: '127.0.0.1', port: api.port, announce } });
   const told = (await say(known)).endpoints;
   expect(told?.origins).toEqual(announce);
   expect(told?.version).toBeGreaterThan(known);
   expect((await connection.client.getTrustBundle({})).version).toBe(enrolment.trustBundleVersion);
-  expect(await findNode(door.db, key.nodeId)).toBeDefined();
+  expect(await findNode(api.db, key.nodeId)).toBeDefined();
 });
 
 /** Opens the agent's command stream, and collects the received commands. */
@@ -219,29 +219,29 @@ class Commander implements Commands {
 const START: TaskVerb = { case: 'startVm', value: create(StartVmSchema, { vmId: VM }) };
 const STOP: TaskVerb = { case: 'stopVm', value: create(StopVmSchema, { vmId: VM }) };
 
-function give(door: NodeDoor, { key }: Host, verb = START, life = 60_000) {
+function give(api: NodeApi, { key }: Host, verb = START, life = 60_000) {
   const expiresAt = new Date(Date.now() + life);
-  return createTask(door.db, { nodeId: key.nodeId, verb, requestedBy: 'a test', expiresAt });
+  return createTask(api.db, { nodeId: key.nodeId, verb, requestedBy: 'a test', expiresAt });
 }
 
 const WITHIN = { timeout: 20_000, interval: 20 };
 
 test('tasks go down the stream as they come, again on each new one until their end was told, and that counts', async () => {
-  await using door = await NodeDoor.open();
-  const host = await door.host(await door.token());
-  const early = await give(door, host);
+  await using api = await NodeApi.open();
+  const host = await api.host(await api.token());
+  const early = await give(api, host);
   const first = new Commander(host.connection, ['startVm']);
   await expect.poll(() => first.taken.map(({ id }) => id), WITHIN).toEqual([early.id]);
-  const late = await give(door, host);
+  const late = await give(api, host);
   await expect.poll(() => first.taken.map(({ id }) => id), WITHIN).toEqual([early.id, late.id]);
-  await wantFullState(door.db, host.key.nodeId, { by: 'admin', now: new Date() });
-  await notifyStream(door.db, host.key.nodeId);
+  await wantFullState(api.db, host.key.nodeId, { by: 'admin', now: new Date() });
+  await notifyStream(api.db, host.key.nodeId);
   await expect.poll(() => first.heartbeats, WITHIN).toBe(1);
-  const unknown = await give(door, host, STOP);
+  const unknown = await give(api, host, STOP);
   await expect
-    .poll(() => findTask(door.db, unknown.id), WITHIN)
+    .poll(() => findTask(api.db, unknown.id), WITHIN)
     .toMatchObject({ state: 'FAILED', errorCode: 'UNSUPPORTED' });
-  await cancelTask(door.db, late.id, { by: 'admin', now: new Date() });
+  await cancelTask(api.db, late.id, { by: 'admin', now: new Date() });
   await expect.poll(() => first.cancelled, WITHIN).toEqual([late.id]);
   const report = (taskId: string, number: number, state: TaskState) =>
     first.report(create(TaskReportSchema, { taskId, number, state }));
@@ -249,47 +249,47 @@ test('tasks go down the stream as they come, again on each new one until their e
   report(early.id, 1, TaskState.RUNNING);
   report(early.id, 3, TaskState.FAILED);
   report(randomUUID(), 1, TaskState.DONE);
-  await expect.poll(() => findTask(door.db, early.id), WITHIN).toMatchObject({ state: 'DONE' });
+  await expect.poll(() => findTask(api.db, early.id), WITHIN).toMatchObject({ state: 'DONE' });
 
   // The newest stream is used, and gets the unfinished tasks.
-  const second = new Commander(door.connect(host.enrolment.credentials), ['startVm', 'stopVm']);
+  const second = new Commander(api.connect(host.enrolment.credentials), ['startVm', 'stopVm']);
   await expect.poll(() => second.taken.map(({ id }) => id), WITHIN).toEqual([late.id]);
   await expect.poll(() => second.cancelled, WITHIN).toEqual([late.id]);
   await first.stop();
-  const last = await give(door, host, STOP);
+  const last = await give(api, host, STOP);
   await expect.poll(() => second.taken.at(-1)?.id, WITHIN).toBe(last.id);
-  expect(await findTask(door.db, early.id)).toMatchObject({ state: 'DONE', reportNumber: 2 });
+  expect(await findTask(api.db, early.id)).toMatchObject({ state: 'DONE', reportNumber: 2 });
 
   // The control plane is unreachable for a moment.
-  await door.stop();
-  const meanwhile = await give(door, host);
-  await door.start();
+  await api.stop();
+  const meanwhile = await give(api, host);
+  await api.start();
   await expect.poll(() => second.taken.at(-1)?.id, WITHIN).toBe(meanwhile.id);
   await second.stop();
 });
 
 test('a task that was not sent in time ends as EXPIRED, and one whose outcome was not reported as TIMEOUT', async () => {
-  await using door = await NodeDoor.open();
-  const host = await door.host(await door.token());
-  const untaken = await give(door, host, START, -1000);
-  const untold = await give(door, host, START, -3_600_000);
-  await sql`UPDATE tasks SET state = 'RUNNING' WHERE id = ${untold.id}`.execute(door.db);
+  await using api = await NodeApi.open();
+  const host = await api.host(await api.token());
+  const untaken = await give(api, host, START, -1000);
+  const untold = await give(api, host, START, -3_600_000);
+  await sql`UPDATE tasks SET state = 'RUNNING' WHERE id = ${untold.id}`.execute(api.db);
   const codes = async () => [
-    (await findTask(door.db, untaken.id))?.errorCode,
-    (await findTask(door.db, untold.id))?.errorCode,
+    (await findTask(api.db, untaken.id))?.errorCode,
+    (await findTask(api.db, untold.id))?.errorCode,
   ];
   await expect.poll(codes, WITHIN).toEqual(['EXPIRED', 'TIMEOUT']);
 });
 
 test('a node that is deleted has no stream any more', async () => {
-  await using door = await NodeDoor.open();
-  const host = await door.host(await door.token());
+  await using api = await NodeApi.open();
+  const host = await api.host(await api.token());
   const stream = host.connection.client.watch({ version: ourVersion('1') }, { timeoutMs: 0 });
   const { nodeId } = host.key;
   const departure = { nodeId, how: 'DELETED', by: 'admin', reason: '', now: new Date() } as const;
   const cases: (string | undefined)[] = [];
   for await (const { content } of stream) {
-    if (cases.length === 0) await departNode(door.db, departure);
+    if (cases.length === 0) await departNode(api.db, departure);
     cases.push(content.case);
   }
   expect(cases[0]).toBe('opened');

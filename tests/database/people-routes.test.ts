@@ -17,7 +17,7 @@ import {
 } from '../../apps/control-plane/database/repositories/nodes.ts';
 import { listPermissions } from '../../apps/control-plane/database/repositories/roles.ts';
 import { PERMISSIONS } from '../../apps/control-plane/people/permissions.ts';
-import { type Ask, PeopleDoor } from './people-door.ts';
+import { type Ask, PeopleApi } from './people-api.ts';
 
 const NODE = '11111111-1111-8111-8111-111111111111';
 const PROJECT = '00000000-0000-0000-0000-000000000001';
@@ -60,46 +60,46 @@ const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   })),
 );
 
-let door: PeopleDoor;
+let api: PeopleApi;
 const ids = { admin: '', operator: '', viewer: '', fresh: '' };
 
 beforeAll(async () => {
-  door = await PeopleDoor.open();
+  api = await PeopleApi.open();
 });
-afterAll(() => door[Symbol.asyncDispose]());
+afterAll(() => api[Symbol.asyncDispose]());
 
 /** Accounts of each role, and one node. */
 async function reset(): Promise<void> {
   await sql`TRUNCATE nodes, virtual_machines, storage_pools, join_tokens, departed_nodes, tasks, idempotent_requests CASCADE`.execute(
-    door.db,
+    api.db,
   );
-  await sql`DELETE FROM users`.execute(door.db);
-  await sql`DELETE FROM roles WHERE type = 'custom'`.execute(door.db);
+  await sql`DELETE FROM users`.execute(api.db);
+  await sql`DELETE FROM roles WHERE type = 'custom'`.execute(api.db);
   for (const role of ['admin', 'operator', 'viewer'] as const) {
-    ids[role] = await door.account(role, role);
+    ids[role] = await api.account(role, role);
   }
-  ids.fresh = await door.account('fresh', 'admin');
-  await sql`UPDATE users SET must_change_password = true WHERE username = 'fresh'`.execute(door.db);
-  await registerNode(door.db, { id: NODE, hostname: 'alpha', managementIp: '10.0.0.1', spec: {} });
-  await setNodePhase(door.db, NODE, 'READY');
+  ids.fresh = await api.account('fresh', 'admin');
+  await sql`UPDATE users SET must_change_password = true WHERE username = 'fresh'`.execute(api.db);
+  await registerNode(api.db, { id: NODE, hostname: 'alpha', managementIp: '10.0.0.1', spec: {} });
+  await setNodePhase(api.db, NODE, 'READY');
 }
 
 async function addVms(count: number): Promise<void> {
   await sql`
     INSERT INTO virtual_machines (name, project_id, node_id, power_state, last_seen)
     SELECT 'vm-' || lpad(one::text, 5, '0'), ${PROJECT}, ${NODE}, CASE one % 10 WHEN 0 THEN 'SHUT_OFF' ELSE 'RUNNING' END, now()
-    FROM generate_series(1, ${count}::int) AS one`.execute(door.db);
+    FROM generate_series(1, ${count}::int) AS one`.execute(api.db);
 }
 
 async function keyWith(userId: string, permissions: readonly string[]): Promise<string> {
-  const { secret } = await createApiKey(door.db, {
+  const { secret } = await createApiKey(api.db, {
     ...{ name: crypto.randomUUID(), createdBy: userId, permissions, expiresAt: null },
   });
   return secret;
 }
 
 const asAdmin = async (path: string, asked: Ask = {}) =>
-  await door.ask(path, { ...asked, cookie: await door.session(ids.admin) });
+  await api.ask(path, { ...asked, cookie: await api.session(ids.admin) });
 
 function itemsOf(body: unknown): Record<string, unknown>[] {
   return z.object({ items: z.array(z.record(z.string(), z.unknown())) }).parse(body).items;
@@ -117,14 +117,14 @@ describe('permissions', () => {
 
   test('the document lists the routes, and their permissions are those of the role admin', async () => {
     expect(operations.length).toBeGreaterThan(30);
-    expect(await listPermissions(door.db, ids.admin)).toEqual([...PERMISSIONS].sort());
+    expect(await listPermissions(api.db, ids.admin)).toEqual([...PERMISSIONS].sort());
   });
 
   test.each(operations)('$method $path is for $access alone', async (operation) => {
     const { access } = operation;
     const { path, ask } = asked(operation);
     const statusOf = async (who: { cookie?: string; key?: string }) =>
-      (await door.ask(path, { ...ask, ...who })).status;
+      (await api.ask(path, { ...ask, ...who })).status;
     const isOfSession = access.startsWith('session');
     const isPermission = access.includes(':');
     // Each request has its own session, because some requests end it.
@@ -139,11 +139,11 @@ describe('permissions', () => {
     expect(await statusOf({ cookie: `__Host-qx-session=${'a'.repeat(43)}` })).toBe(401);
     expect(await statusOf({ key: `qxk_${'a'.repeat(43)}` })).toBe(401);
     for (const [name, id] of Object.entries(sessions)) {
-      const status = await statusOf({ cookie: await door.session(id) });
+      const status = await statusOf({ cookie: await api.session(id) });
       const may =
         name === 'fresh'
           ? access === 'session-before-change'
-          : !isPermission || (await listPermissions(door.db, id)).includes(access);
+          : !isPermission || (await listPermissions(api.db, id)).includes(access);
       expect({ name, admitted: isAdmitted(status) }).toEqual({ name, admitted: may });
     }
     const all = await keyWith(ids.admin, PERMISSIONS);
@@ -271,8 +271,8 @@ describe('every request', () => {
           const json = sent === undefined || !takesBody ? undefined : JSON.stringify(sent);
           // Of a key that is given twice, either value may count.
           const raw = twice ? json?.replace(/^\{("(?:[^"\\]|\\.)*"):/, '{$1:null,$1:') : json;
-          const answer = await door.ask(`${filled}?${search}`, {
-            ...{ method, cookie: await door.session(ids.admin) },
+          const answer = await api.ask(`${filled}?${search}`, {
+            ...{ method, cookie: await api.session(ids.admin) },
             ...(raw === undefined ? {} : { raw }),
           });
           expect(answer.status, answer.text).toBeLessThan(500);
@@ -284,7 +284,7 @@ describe('every request', () => {
         }),
         { numRuns: 15 },
       );
-      expect(door.lines.filter((line) => /Error|at file:/.test(line))).toEqual([]);
+      expect(api.lines.filter((line) => /Error|at file:/.test(line))).toEqual([]);
     },
   );
 
@@ -382,18 +382,16 @@ describe('accounts', () => {
   beforeEach(reset);
 
   const create = (username: string, role: string, who = ids.admin) =>
-    door
+    api
       .session(who)
-      .then((cookie) =>
-        door.ask('/v1/users', { method: 'POST', cookie, body: { username, role } }),
-      );
+      .then((cookie) => api.ask('/v1/users', { method: 'POST', cookie, body: { username, role } }));
 
   test('are created with a password that is shown once, and the audit log does not contain it', async () => {
     const { status, body } = await create('ada', 'operator');
     expect(status).toBe(201);
     const { password } = z.object({ password: z.string() }).parse(body);
-    await door.logIn('ada', password);
-    const entries = await listAudit(door.db, { after: 0, limit: 100_000 });
+    await api.logIn('ada', password);
+    const entries = await listAudit(api.db, { after: 0, limit: 100_000 });
     const made = entries.findLast(({ action }) => action === 'user.create');
     expect(made).toMatchObject({ username: 'admin', resourceName: 'ada', ipAddress: '127.0.0.1' });
     expect(JSON.stringify(entries)).not.toContain(password);
@@ -415,7 +413,7 @@ describe('accounts', () => {
   });
 
   test('always include one with all permissions', async () => {
-    await sql`DELETE FROM users WHERE username = 'fresh'`.execute(door.db);
+    await sql`DELETE FROM users WHERE username = 'fresh'`.execute(api.db);
     const path = `/v1/users/${ids.admin}`;
     for (const body of [{ enabled: false }, { role: 'viewer' }]) {
       expect((await asAdmin(path, { method: 'PATCH', body })).status).toBe(409);
@@ -436,7 +434,7 @@ describe('accounts', () => {
     const given = await asAdmin(`/v1/users/${ids.viewer}/roles/${roleId}`, { method: 'POST' });
     expect(given.status).toBe(204);
     const asDesk = async (path: string, ask: Ask) =>
-      (await door.ask(path, { ...ask, cookie: await door.session(ids.viewer) })).status;
+      (await api.ask(path, { ...ask, cookie: await api.session(ids.viewer) })).status;
     expect(
       await asDesk('/v1/users', { method: 'POST', body: { username: 'x', role: 'viewer' } }),
     ).toBe(201);
@@ -470,15 +468,15 @@ describe('accounts', () => {
   });
 
   test('lose their sessions when disabled or given another password, and their API keys when disabled', async () => {
-    const cookie = await door.session(ids.operator);
+    const cookie = await api.session(ids.operator);
     const key = await keyWith(ids.operator, ['vm:read']);
     const path = `/v1/users/${ids.operator}`;
     expect((await asAdmin(`${path}/reset-password`, { method: 'POST' })).status).toBe(200);
-    expect((await door.ask('/v1/session', { cookie })).status).toBe(401);
-    await sql`UPDATE users SET must_change_password = false`.execute(door.db);
-    expect((await door.ask('/v1/vms', { key })).status).toBe(200);
+    expect((await api.ask('/v1/session', { cookie })).status).toBe(401);
+    await sql`UPDATE users SET must_change_password = false`.execute(api.db);
+    expect((await api.ask('/v1/vms', { key })).status).toBe(200);
     await asAdmin(path, { method: 'PATCH', body: { enabled: false } });
-    expect((await door.ask('/v1/vms', { key })).status).toBe(401);
+    expect((await api.ask('/v1/vms', { key })).status).toBe(401);
   });
 });
 
@@ -486,9 +484,9 @@ describe('an API key', () => {
   beforeEach(reset);
 
   test('is shown once, has the requested permissions that its owner has, and none after it is revoked', async () => {
-    const cookie = await door.session(ids.operator);
+    const cookie = await api.session(ids.operator);
     const make = (permissions: string[]) =>
-      door.ask('/v1/api-keys', {
+      api.ask('/v1/api-keys', {
         ...{ method: 'POST', cookie, body: { name: 'ci', permissions } },
         headers: { 'idempotency-key': permissions.join() },
       });
@@ -496,21 +494,21 @@ describe('an API key', () => {
     const made = await make(['vm:read', 'vm:start']);
     const { key, id } = z.object({ key: z.string(), id: z.string() }).parse(made.body);
     expect((await make(['vm:read', 'vm:start'])).status).toBe(409);
-    expect((await door.ask('/v1/vms', { key })).status).toBe(200);
-    expect((await door.ask('/v1/nodes', { key })).status).toBe(403);
-    expect((await door.ask('/v1/api-keys', { cookie })).text).not.toContain(key);
+    expect((await api.ask('/v1/vms', { key })).status).toBe(200);
+    expect((await api.ask('/v1/nodes', { key })).status).toBe(403);
+    expect((await api.ask('/v1/api-keys', { cookie })).text).not.toContain(key);
     // From now on its owner has fewer permissions, and so has the key.
     await asAdmin(`/v1/users/${ids.operator}`, { method: 'PATCH', body: { role: 'viewer' } });
-    expect((await door.ask(`/v1/vms/${NOTHING}/start`, { method: 'POST', key })).status).toBe(403);
-    expect((await door.ask('/v1/vms', { key })).status).toBe(200);
-    expect((await door.ask(`/v1/api-keys/${id}`, { method: 'DELETE', cookie })).status).toBe(204);
-    expect((await door.ask('/v1/vms', { key })).status).toBe(401);
+    expect((await api.ask(`/v1/vms/${NOTHING}/start`, { method: 'POST', key })).status).toBe(403);
+    expect((await api.ask('/v1/vms', { key })).status).toBe(200);
+    expect((await api.ask(`/v1/api-keys/${id}`, { method: 'DELETE', cookie })).status).toBe(204);
+    expect((await api.ask('/v1/vms', { key })).status).toBe(401);
   });
 
   test('cannot change its owner, who has more permissions', async () => {
     const key = await keyWith(ids.admin, ['user:read', 'user:update', 'user:delete']);
     const path = `/v1/users/${ids.admin}`;
-    const asked = async (ask: Ask, of = path) => (await door.ask(of, { ...ask, key })).status;
+    const asked = async (ask: Ask, of = path) => (await api.ask(of, { ...ask, key })).status;
     expect(await asked({ method: 'POST' }, `${path}/reset-password`)).toBe(403);
     expect(await asked({ method: 'PATCH', body: { email: 'a@example.org' } })).toBe(403);
     expect(await asked({ method: 'DELETE' })).toBe(403);
@@ -520,7 +518,7 @@ describe('an API key', () => {
     await keyWith(ids.operator, ['vm:read']);
     const { rows } = await sql<{
       id: string;
-    }>`SELECT id FROM api_keys WHERE created_by = ${ids.operator}`.execute(door.db);
+    }>`SELECT id FROM api_keys WHERE created_by = ${ids.operator}`.execute(api.db);
     const path = `/v1/api-keys/${rows[0]?.id}`;
     expect((await asAdmin(path, { method: 'DELETE' })).status).toBe(404);
   });
@@ -541,7 +539,7 @@ test('a join token is created, listed without its secret, and revoked', async ()
 test('alerts are listed page by page, acknowledged, and cleared', async () => {
   await reset();
   const raise = (title: string) =>
-    raiseAlert(door.db, { severity: 'WARNING', title, sourceType: 'CONTROL_PLANE' });
+    raiseAlert(api.db, { severity: 'WARNING', title, sourceType: 'CONTROL_PLANE' });
   for (const title of ['first', 'second', 'third']) await raise(title);
   const first = await asAdmin('/v1/alerts?limit=2&state=open');
   expect(itemsOf(first.body).map(({ title }) => title)).toEqual(['third', 'second']);
@@ -563,7 +561,7 @@ test('the audit log is listed page by page, with filters', async () => {
   const viewer = `/v1/users/${ids.viewer}`;
   await asAdmin(viewer, { method: 'PATCH', body: { role: 'operator' } });
   await asAdmin(`${viewer}/reset-password`, { method: 'POST' });
-  await door.ask('/v1/session', { method: 'POST', body: { username: 'viewer', password: 'no' } });
+  await api.ask('/v1/session', { method: 'POST', body: { username: 'viewer', password: 'no' } });
   const list = async (query: string) => {
     const { status, body, text } = await asAdmin(`/v1/audit?since=${since}${query}`);
     expect(status, text).toBe(200);
@@ -591,14 +589,14 @@ describe('events', () => {
 
   test('are sent as they happen, and from the last one that was received on', async () => {
     const raise = () =>
-      raiseAlert(door.db, {
+      raiseAlert(api.db, {
         ...{ severity: 'INFO', title: crypto.randomUUID(), sourceType: 'CONTROL_PLANE' },
       });
     // After a restore the numbers are longest. It ends earlier subscriptions.
-    await leaveEventNumbersOut(door.db);
-    const before = (await readEventBounds(door.db)).last;
+    await leaveEventNumbersOut(api.db);
+    const before = (await readEventBounds(api.db)).last;
     await raise();
-    const numbered = async () => (await readEventBounds(door.db)).last;
+    const numbered = async () => (await readEventBounds(api.db)).last;
     await expect.poll(numbered).toBeGreaterThan(before);
     await asAdmin('/v1/events', {
       ...{ headers: { 'last-event-id': String((await numbered()) - 1) }, events: 1 },

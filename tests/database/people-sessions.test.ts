@@ -8,27 +8,27 @@ import { listAudit } from '../../apps/control-plane/database/repositories/audit-
 import { issueFirstPassword } from '../../apps/control-plane/people/accounts.ts';
 import { LogIn, RATES } from '../../apps/control-plane/people/log-in.ts';
 import { makeCertificate } from '../control-plane/certificates.ts';
-import { PASSWORD, PeopleDoor } from './people-door.ts';
+import { PASSWORD, PeopleApi } from './people-api.ts';
 
-let door: PeopleDoor;
+let api: PeopleApi;
 let now = new Date();
 
 beforeAll(async () => {
-  door = await PeopleDoor.open({
+  api = await PeopleApi.open({
     now: () => now,
     within: { tls: 2000, head: 500, request: 1000 },
   });
 });
-afterAll(() => door[Symbol.asyncDispose]());
+afterAll(() => api[Symbol.asyncDispose]());
 beforeEach(async () => {
   now = new Date();
-  await sql`DELETE FROM users`.execute(door.db);
+  await sql`DELETE FROM users`.execute(api.db);
 });
 
 const wrong = { username: 'ada', password: 'not her password' };
 const right = { username: 'ada', password: PASSWORD };
 const post = (body: unknown, headers: Record<string, string> = {}) =>
-  door.ask('/v1/session', { method: 'POST', body, headers });
+  api.ask('/v1/session', { method: 'POST', body, headers });
 
 function minutesLater(minutes: number): void {
   now = new Date(now.getTime() + minutes * 60_000);
@@ -36,7 +36,7 @@ function minutesLater(minutes: number): void {
 
 describe('a session', () => {
   test('is a cookie that scripts, other sites and plain HTTP never get, and the database has only its hash', async () => {
-    await door.account('ada', 'viewer');
+    await api.account('ada', 'viewer');
     const { status, headers } = await post(right);
     expect(status).toBe(204);
     expect(headers['set-cookie']).toEqual([
@@ -47,68 +47,68 @@ describe('a session', () => {
     const secret = /=([\w-]{43});/.exec(headers['set-cookie']?.[0] ?? '')?.[1] ?? '';
     const { rows } = await sql<{
       row: string;
-    }>`SELECT session::text AS row FROM sessions AS session`.execute(door.db);
+    }>`SELECT session::text AS row FROM sessions AS session`.execute(api.db);
     expect(rows).toHaveLength(1);
     expect(rows[0]?.row).not.toContain(secret);
   });
 
   test('states the account and its permissions, and ends at its log-out', async () => {
-    const userId = await door.account('ada', 'viewer');
-    const cookie = await door.logIn('ada');
-    const { body, headers } = await door.ask('/v1/session', { cookie });
+    const userId = await api.account('ada', 'viewer');
+    const cookie = await api.logIn('ada');
+    const { body, headers } = await api.ask('/v1/session', { cookie });
     expect(body).toMatchObject({ userId, username: 'ada', mustChangePassword: false });
     expect(body).toHaveProperty('permissions', expect.arrayContaining(['vm:read', 'task:read']));
     expect(body).not.toHaveProperty('permissions', expect.arrayContaining(['vm:start']));
     expect(headers).toMatchObject({ 'cache-control': 'no-store' });
-    const out = await door.ask('/v1/session', { method: 'DELETE', cookie });
+    const out = await api.ask('/v1/session', { method: 'DELETE', cookie });
     expect(out.status).toBe(204);
     expect(out.headers['set-cookie']?.[0]).toMatch(/Max-Age=0$/);
-    expect((await door.ask('/v1/session', { cookie })).status).toBe(401);
+    expect((await api.ask('/v1/session', { cookie })).status).toBe(401);
   });
 
   test('ends an hour after its last use, and twelve hours after its start', async () => {
-    await door.account('ada', 'viewer');
-    const idle = await door.logIn('ada');
-    const used = await door.logIn('ada');
+    await api.account('ada', 'viewer');
+    const idle = await api.logIn('ada');
+    const used = await api.logIn('ada');
     for (let minutes = 0; minutes < 690; minutes += 50) {
       minutesLater(50);
-      expect((await door.ask('/v1/session', { cookie: used })).status).toBe(200);
+      expect((await api.ask('/v1/session', { cookie: used })).status).toBe(200);
     }
-    expect((await door.ask('/v1/session', { cookie: idle })).status).toBe(401);
+    expect((await api.ask('/v1/session', { cookie: idle })).status).toBe(401);
     minutesLater(30);
-    expect((await door.ask('/v1/session', { cookie: used })).status).toBe(401);
+    expect((await api.ask('/v1/session', { cookie: used })).status).toBe(401);
   });
 
   test('ends with all others of its account when that logs out everywhere', async () => {
-    await door.account('ada', 'viewer');
-    await door.account('bob', 'viewer');
-    const one = await door.logIn('ada');
+    await api.account('ada', 'viewer');
+    await api.account('bob', 'viewer');
+    const one = await api.logIn('ada');
     minutesLater(1);
-    const [two, bob] = [await door.logIn('ada'), await door.logIn('bob')];
-    const { body } = await door.ask('/v1/sessions', { cookie: one });
+    const [two, bob] = [await api.logIn('ada'), await api.logIn('bob')];
+    const { body } = await api.ask('/v1/sessions', { cookie: one });
     expect(body).toMatchObject({ sessions: [{ isPresent: false }, { isPresent: true }] });
-    expect((await door.ask('/v1/sessions', { method: 'DELETE', cookie: one })).status).toBe(204);
+    expect((await api.ask('/v1/sessions', { method: 'DELETE', cookie: one })).status).toBe(204);
     const after = await Promise.all(
-      [one, two, bob].map((cookie) => door.ask('/v1/session', { cookie })),
+      [one, two, bob].map((cookie) => api.ask('/v1/session', { cookie })),
     );
     expect(after.map(({ status }) => status)).toEqual([401, 401, 200]);
   });
 
   test('of somebody else cannot be ended', async () => {
-    const ada = await door.session(await door.account('ada', 'viewer'));
-    const bob = await door.session(await door.account('bob', 'viewer'));
-    const { body } = await door.ask('/v1/sessions', { cookie: bob });
+    const ada = await api.session(await api.account('ada', 'viewer'));
+    const bob = await api.session(await api.account('bob', 'viewer'));
+    const { body } = await api.ask('/v1/sessions', { cookie: bob });
     const [{ id }] = (body as { sessions: [{ id: string }] }).sessions;
-    const ended = await door.ask(`/v1/sessions/${id}`, { method: 'DELETE', cookie: ada });
+    const ended = await api.ask(`/v1/sessions/${id}`, { method: 'DELETE', cookie: ada });
     expect(ended.status).toBe(404);
-    expect((await door.ask('/v1/session', { cookie: bob })).status).toBe(200);
+    expect((await api.ask('/v1/session', { cookie: bob })).status).toBe(200);
   });
 
   test('ends when its account is disabled', async () => {
-    const id = await door.account('ada', 'viewer');
-    const cookie = await door.session(id);
-    await sql`UPDATE users SET enabled = false WHERE id = ${id}`.execute(door.db);
-    expect((await door.ask('/v1/session', { cookie })).status).toBe(401);
+    const id = await api.account('ada', 'viewer');
+    const cookie = await api.session(id);
+    await sql`UPDATE users SET enabled = false WHERE id = ${id}`.execute(api.db);
+    expect((await api.ask('/v1/session', { cookie })).status).toBe(401);
     expect((await post(right)).status).toBe(401);
   });
 
@@ -116,16 +116,16 @@ describe('a session', () => {
     'is not made up: %j',
     async (value) => {
       const cookie = `__Host-qx-session=${value}`;
-      expect((await door.ask('/v1/session', { cookie })).status).toBe(401);
+      expect((await api.ask('/v1/session', { cookie })).status).toBe(401);
     },
   );
 });
 
 describe('a log-in', () => {
   test('gives the same answer for a wrong password, an unknown name and a disabled account', async () => {
-    await door.account('ada', 'viewer');
-    const id = await door.account('off', 'viewer');
-    await sql`UPDATE users SET enabled = false WHERE id = ${id}`.execute(door.db);
+    await api.account('ada', 'viewer');
+    const id = await api.account('off', 'viewer');
+    await sql`UPDATE users SET enabled = false WHERE id = ${id}`.execute(api.db);
     const answers = [
       await post(wrong),
       await post({ ...wrong, username: 'nobody' }),
@@ -134,7 +134,7 @@ describe('a log-in', () => {
     expect(answers[0]?.status).toBe(401);
     expect(answers[0]?.headers['content-type']).toMatch(/^application\/problem\+json/);
     expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
-    const entries = await listAudit(door.db, { after: 0, limit: 1000 });
+    const entries = await listAudit(api.db, { after: 0, limit: 1000 });
     expect(
       entries.filter(({ status }) => status === 'failure').map(({ username }) => username),
     ).toEqual(expect.arrayContaining(['ada', 'nobody', 'off']));
@@ -146,8 +146,8 @@ describe('a log-in', () => {
   ])(
     'to an account that %s while its password was looked at begins nothing',
     async (_what, change) => {
-      await door.account('ada', 'viewer');
-      const { begun } = await door.db.transaction().execute(async (transaction) => {
+      await api.account('ada', 'viewer');
+      const { begun } = await api.db.transaction().execute(async (transaction) => {
         await change.execute(transaction);
         // It reads the unchanged account, and then waits for the end of this transaction.
         const begun = post(right);
@@ -155,22 +155,22 @@ describe('a log-in', () => {
         SELECT count(*) AS count FROM pg_stat_activity
         WHERE datname = current_database() AND wait_event_type = 'Lock'`;
         await expect
-          .poll(async () => (await waiting.execute(door.db)).rows[0]?.count, { interval: 20 })
+          .poll(async () => (await waiting.execute(api.db)).rows[0]?.count, { interval: 20 })
           .toBe(1);
         return { begun };
       });
       expect((await begun).status).toBe(401);
-      const { rows } = await sql`SELECT FROM sessions`.execute(door.db);
+      const { rows } = await sql`SELECT FROM sessions`.execute(api.db);
       expect(rows).toEqual([]);
-      expect((await listAudit(door.db, { limit: 1 }))[0]).toMatchObject({
+      expect((await listAudit(api.db, { limit: 1 }))[0]).toMatchObject({
         ...{ action: 'session.begin', status: 'failure', username: 'ada' },
       });
     },
   );
 
   test('hashes for an unknown name, too, so that the answer takes as long', async () => {
-    await door.account('ada', 'viewer');
-    const logIn = new LogIn(door.db, { now: () => now });
+    await api.account('ada', 'viewer');
+    const logIn = new LogIn(api.db, { now: () => now });
     const took = async (body: typeof wrong) => {
       const { user } = process.cpuUsage();
       const outcome = logIn.begin(body, { address: '192.0.2.1', userAgent: '' });
@@ -185,9 +185,9 @@ describe('a log-in', () => {
   });
 
   test('is refused after ten wrong passwords, for as long as the answer says, whatever the password', async () => {
-    await door.account('ada', 'viewer');
+    await api.account('ada', 'viewer');
     let elapsed = 0;
-    const logIn = new LogIn(door.db, { now: () => now, elapsed: () => elapsed });
+    const logIn = new LogIn(api.db, { now: () => now, elapsed: () => elapsed });
     const origin = { address: '192.0.2.1', userAgent: '' };
     for (let round = 0; round < 10; round += 1) {
       await expect(logIn.begin(wrong, origin)).rejects.toMatchObject({ status: 401 });
@@ -200,8 +200,8 @@ describe('a log-in', () => {
   });
 
   test('tries no more passwords at the same time than one after another', async () => {
-    await door.account('ada', 'viewer');
-    const logIn = new LogIn(door.db, { now: () => now });
+    await api.account('ada', 'viewer');
+    const logIn = new LogIn(api.db, { now: () => now });
     const origin = { address: '192.0.2.1', userAgent: '' };
     const outcomes = await Promise.allSettled(
       Array.from({ length: 40 }, () => logIn.begin(wrong, origin)),
@@ -212,9 +212,9 @@ describe('a log-in', () => {
   });
 
   test('of a known client is not refused because others guess passwords', async () => {
-    await door.account('ada', 'viewer');
+    await api.account('ada', 'viewer');
     const rates = { ...RATES, strangers: { burst: 5, every: 15_000 } };
-    const logIn = new LogIn(door.db, { now: () => now, elapsed: () => 0, rates });
+    const logIn = new LogIn(api.db, { now: () => now, elapsed: () => 0, rates });
     const home = { address: '192.0.2.1', userAgent: '' };
     await logIn.begin(right, home);
     let refused = 0;
@@ -233,35 +233,35 @@ describe('a log-in', () => {
 
 describe('an issued password', () => {
   test('has to be changed before any other request, which ends its sessions', async () => {
-    const { password } = await issueFirstPassword(door.db, { by: { username: 'console' }, now });
+    const { password } = await issueFirstPassword(api.db, { by: { username: 'console' }, now });
     expect(password).toMatch(/^([a-z2-9]{5}-){3}[a-z2-9]{5}$/);
-    const cookie = await door.logIn('admin', password);
-    expect((await door.ask('/v1/session', { cookie })).body).toMatchObject({
+    const cookie = await api.logIn('admin', password);
+    expect((await api.ask('/v1/session', { cookie })).body).toMatchObject({
       mustChangePassword: true,
     });
-    expect((await door.ask('/v1/sessions', { cookie })).status).toBe(403);
+    expect((await api.ask('/v1/sessions', { cookie })).status).toBe(403);
     const change = (body: object) =>
-      door.ask('/v1/session/password', { method: 'POST', cookie, body });
+      api.ask('/v1/session/password', { method: 'POST', cookie, body });
     expect((await change({ current: 'another', next: PASSWORD })).status).toBe(403);
     expect((await change({ current: password, next: password })).status).toBe(400);
     expect((await change({ current: password, next: 'short' })).status).toBe(400);
     expect((await change({ current: password, next: 'aaaaaaaaaaaa' })).status).toBe(400);
     const changed = await change({ current: password, next: PASSWORD });
     expect(changed.status).toBe(204);
-    expect((await door.ask('/v1/session', { cookie })).status).toBe(401);
+    expect((await api.ask('/v1/session', { cookie })).status).toBe(401);
     const fresh = (changed.headers['set-cookie']?.[0] ?? '').split(';', 1)[0];
-    expect((await door.ask('/v1/sessions', { cookie: fresh })).status).toBe(200);
+    expect((await api.ask('/v1/sessions', { cookie: fresh })).status).toBe(200);
     expect((await post({ username: 'admin', password })).status).toBe(401);
   });
 
   test('is a new one each time until somebody has logged in, and then no more is issued', async () => {
     const by = { username: 'console' };
-    const first = await issueFirstPassword(door.db, { by, now });
-    const second = await issueFirstPassword(door.db, { by, now });
+    const first = await issueFirstPassword(api.db, { by, now });
+    const second = await issueFirstPassword(api.db, { by, now });
     expect(second.password).not.toBe(first.password);
     expect((await post({ username: 'admin', password: first.password })).status).toBe(401);
-    await door.logIn('admin', second.password);
-    await expect(issueFirstPassword(door.db, { by, now })).rejects.toMatchObject({ status: 409 });
+    await api.logIn('admin', second.password);
+    await expect(issueFirstPassword(api.db, { by, now })).rejects.toMatchObject({ status: 409 });
   });
 });
 
@@ -272,22 +272,22 @@ describe('a request from another site', () => {
     { 'sec-fetch-site': 'cross-site' },
     { 'sec-fetch-site': 'same-site' },
   ])('is refused: %o', async (headers) => {
-    const cookie = await door.session(await door.account('ada', 'admin'));
+    const cookie = await api.session(await api.account('ada', 'admin'));
     expect((await post(right, headers)).status).toBe(403);
-    const out = await door.ask('/v1/sessions', { method: 'DELETE', cookie, headers });
+    const out = await api.ask('/v1/sessions', { method: 'DELETE', cookie, headers });
     expect(out.status).toBe(403);
-    expect((await door.ask('/v1/session', { cookie, headers })).status).toBe(403);
-    expect((await door.ask('/v1/session', { cookie })).status).toBe(200);
+    expect((await api.ask('/v1/session', { cookie, headers })).status).toBe(403);
+    expect((await api.ask('/v1/session', { cookie })).status).toBe(200);
   });
 
   test('is refused as a form, and other sites cannot read an answer', async () => {
-    await door.account('ada', 'admin');
+    await api.account('ada', 'admin');
     for (const type of ['application/x-www-form-urlencoded', 'text/plain', 'multipart/form-data']) {
       const answer = await post(right, { 'content-type': type });
       expect(answer.status).toBe(415);
       expect(answer.headers['set-cookie']).toBeUndefined();
     }
-    const asked = await door.ask('/v1/session', { method: 'OPTIONS' });
+    const asked = await api.ask('/v1/session', { method: 'OPTIONS' });
     expect(asked.status).toBe(404);
     expect(Object.keys(asked.headers).filter((name) => name.startsWith('access-control'))).toEqual(
       [],
@@ -295,26 +295,26 @@ describe('a request from another site', () => {
   });
 
   test('differs from one of the own origin, which is accepted', async () => {
-    await door.account('ada', 'admin');
-    const own = { origin: `https://127.0.0.1:${door.port}`, 'sec-fetch-site': 'same-origin' };
+    await api.account('ada', 'admin');
+    const own = { origin: `https://127.0.0.1:${api.port}`, 'sec-fetch-site': 'same-origin' };
     expect((await post(right, own)).status).toBe(204);
   });
 });
 
 describe('the server', () => {
   test('has the fingerprint of the certificate that it presents', async () => {
-    const socket = connect({ port: door.port, host: '127.0.0.1', rejectUnauthorized: false });
+    const socket = connect({ port: api.port, host: '127.0.0.1', rejectUnauthorized: false });
     await once(socket, 'secureConnect');
     const { fingerprint256 } = socket.getPeerCertificate();
     socket.destroy();
-    expect(door.fingerprint.toUpperCase()).toBe(fingerprint256.replaceAll(':', ''));
+    expect(api.fingerprint.toUpperCase()).toBe(fingerprint256.replaceAll(':', ''));
   });
 
   test('asks nobody for a certificate, and believes none', async () => {
     const foreign = await makeCertificate({ name: 'admin' });
     const agent = new Agent({ cert: foreign.pem, key: foreign.key });
     const { promise, resolve, reject } = Promise.withResolvers<number>();
-    const options = { host: '127.0.0.1', port: door.port, agent, rejectUnauthorized: false };
+    const options = { host: '127.0.0.1', port: api.port, agent, rejectUnauthorized: false };
     get({ ...options, path: '/v1/users' }, ({ statusCode = 0 }) => resolve(statusCode)).on(
       'error',
       reject,
@@ -326,12 +326,12 @@ describe('the server', () => {
   test('refuses a body of 100 MB, and keeps running', async () => {
     const huge = Buffer.alloc(100 * 1024 * 1024, 0x20);
     // A client that is still sending may not receive the answer.
-    const status = await door.ask('/v1/session', { method: 'POST', raw: huge }).then(
+    const status = await api.ask('/v1/session', { method: 'POST', raw: huge }).then(
       (answer) => answer.status,
       () => 'cut off',
     );
     expect([400, 408, 413, 'cut off']).toContain(status);
-    expect((await door.ask('/healthz')).body).toEqual({ status: 'ok' });
+    expect((await api.ask('/healthz')).body).toEqual({ status: 'ok' });
   });
 
   test.each([
@@ -344,13 +344,13 @@ describe('the server', () => {
   ])(
     'lets go of who %s',
     async (_what, sent) => {
-      const socket = connect({ host: '127.0.0.1', port: door.port, rejectUnauthorized: false });
+      const socket = connect({ host: '127.0.0.1', port: api.port, rejectUnauthorized: false });
       const ended = new Promise((resolve) => socket.once('close', resolve));
       socket.on('error', () => undefined);
       socket.resume();
       socket.write(sent);
       await ended;
-      expect((await door.ask('/healthz')).status).toBe(200);
+      expect((await api.ask('/healthz')).status).toBe(200);
     },
     20_000,
   );
@@ -363,7 +363,7 @@ describe('the server', () => {
       /^HTTP\/1\.1 400 /,
     ],
   ])('answers a request that is not HTTP with a problem: %j', async (sent, expected) => {
-    const socket = connect({ host: '127.0.0.1', port: door.port, rejectUnauthorized: false });
+    const socket = connect({ host: '127.0.0.1', port: api.port, rejectUnauthorized: false });
     socket.on('error', () => undefined);
     socket.write(sent);
     let text = '';
@@ -388,7 +388,7 @@ describe('the server', () => {
     '/V1/session',
     '//healthz',
   ])('has no resource at %s', async (path) => {
-    const { status, headers } = await door.ask(path);
+    const { status, headers } = await api.ask(path);
     expect([400, 404, 414]).toContain(status);
     expect(headers['content-type']).toMatch(/^application\/problem\+json/);
   });
@@ -406,28 +406,28 @@ describe('the server', () => {
     ['{"username":"bob","username":"ada","password":"x"}', 401],
     [`${'['.repeat(30_000)}${']'.repeat(30_000)}`, 400],
   ])('answers a body by its content: %.60s', async (raw, status) => {
-    const answer = await door.ask('/v1/session', { method: 'POST', raw });
+    const answer = await api.ask('/v1/session', { method: 'POST', raw });
     expect(answer.status).toBe(status);
   });
 
   test('tells anonymous callers only that it is ready', async () => {
-    expect((await door.ask('/readyz')).body).toEqual({ ready: true });
-    expect((await door.ask('/metrics')).status).toBe(401);
-    const cookie = await door.session(await door.account('ada', 'viewer'));
-    const { text, headers } = await door.ask('/metrics', { cookie });
+    expect((await api.ask('/readyz')).body).toEqual({ ready: true });
+    expect((await api.ask('/metrics')).status).toBe(401);
+    const cookie = await api.session(await api.account('ada', 'viewer'));
+    const { text, headers } = await api.ask('/metrics', { cookie });
     expect(headers['content-type']).toMatch(/^text\/plain; version=0\.0\.4/);
     expect(text).toContain('quantix_controlplane_info{version="1.0.0"} 1');
   });
 
   test('accepts an API key if its permissions suffice, but not for sessions', async () => {
-    const id = await door.account('ada', 'viewer');
-    const { secret } = await createApiKey(door.db, {
+    const id = await api.account('ada', 'viewer');
+    const { secret } = await createApiKey(api.db, {
       ...{ name: 'k', createdBy: id, permissions: ['metrics:read'], expiresAt: null },
     });
-    expect((await door.ask('/metrics', { key: secret })).status).toBe(200);
-    expect((await door.ask('/v1/session', { key: secret })).status).toBe(403);
-    expect((await door.ask('/metrics', { key: `${secret.slice(0, -1)}_` })).status).toBe(401);
-    expect((await door.ask('/metrics', { headers: { authorization: 'Basic YTpi' } })).status).toBe(
+    expect((await api.ask('/metrics', { key: secret })).status).toBe(200);
+    expect((await api.ask('/v1/session', { key: secret })).status).toBe(403);
+    expect((await api.ask('/metrics', { key: `${secret.slice(0, -1)}_` })).status).toBe(401);
+    expect((await api.ask('/metrics', { headers: { authorization: 'Basic YTpi' } })).status).toBe(
       401,
     );
   });

@@ -9,10 +9,10 @@ import { verifyRelease } from '../../build/release/sign.ts';
 import { releasePath } from '../../build/release/tree.ts';
 import { LINE, OURS, released } from '../unit/apps/control-plane/updates/trees.ts';
 import { temporaryFolder } from '../unit/folder.ts';
-import { NodeDoor } from './node-door.ts';
+import { NodeApi } from './node-api.ts';
 
 let folder: string;
-let door: NodeDoor;
+let api: NodeApi;
 let image: Buffer;
 let path: string;
 
@@ -20,17 +20,17 @@ beforeEach(async () => {
   folder = await temporaryFolder();
   const made = await released(folder, '0.1.0', { size: 3_000_000 });
   [image, path] = [made.bytes, `/updates/${made.release.image.path}`];
-  door = await NodeDoor.open({ updates: folder });
+  api = await NodeApi.open({ updates: folder });
 });
-afterEach(() => door[Symbol.asyncDispose]());
+afterEach(() => api[Symbol.asyncDispose]());
 
 /** Asks as qx-update does: by HTTP/1.1, without a certificate, sure of the server by its authority. */
 async function ask(
   at: string,
   { method = 'GET', headers = {} }: { method?: string; headers?: Record<string, string> } = {},
 ): Promise<{ status: number; body: Buffer }> {
-  const { bundle, fingerprint } = door.authority;
-  const asked = request(`${door.origin}${at}`, {
+  const { bundle, fingerprint } = api.authority;
+  const asked = request(`${api.origin}${at}`, {
     ...{ method, headers, ca: bundle, servername: serverName(fingerprint), agent: false },
   });
   asked.end();
@@ -40,7 +40,7 @@ async function ask(
   return { status: response.statusCode, body: Buffer.concat(pieces) };
 }
 
-describe('the door of the agents', () => {
+describe('the API for agents', () => {
   test('serves updates by HTTP/1.1 and HTTP/2 to whoever trusts its authority', async () => {
     expect((await ask(`/updates/${releasePath(LINE)}`)).body.toString()).toContain('payloadType');
     const rest = await ask(path, { headers: { range: 'bytes=2999000-' } });
@@ -49,7 +49,7 @@ describe('the door of the agents', () => {
     expect((await ask('/updates/images/nothing')).status).toBe(404);
 
     // By HTTP/2, too.
-    const session = connectHttp2(door.origin, { rejectUnauthorized: false });
+    const session = connectHttp2(api.origin, { rejectUnauthorized: false });
     const stream = session.request({ ':path': path, range: 'bytes=0-9' });
     const [headers] = await once(stream, 'response');
     expect(headers[':status']).toBe(206);
@@ -70,9 +70,9 @@ describe('the door of the agents', () => {
     if (kept === undefined) throw new Error('nothing is kept');
     await pin(folder, kept);
     await released(folder, '0.2.0');
-    const { bundle, fingerprint } = door.authority;
+    const { bundle, fingerprint } = api.authority;
     const source = serverSource({
-      ...{ address: `${door.origin}/updates/at/1`, ...LINE },
+      ...{ address: `${api.origin}/updates/at/1`, ...LINE },
       trust: { ca: bundle, name: serverName(fingerprint) },
     });
     const { signal } = new AbortController();
@@ -83,20 +83,20 @@ describe('the door of the agents', () => {
       pieces.push(piece);
     expect(Buffer.concat(pieces).equals(image.subarray(1_000_000))).toBe(true);
     const other = { ca: bundle, name: serverName('0'.repeat(64)) };
-    const stranger = serverSource({ address: `${door.origin}/updates`, ...LINE, trust: other });
+    const stranger = serverSource({ address: `${api.origin}/updates`, ...LINE, trust: other });
     await expect(stranger.readRelease(signal)).rejects.toThrow(/cannot be reached/);
   });
 
   test('ends at once while somebody downloads slowly', async () => {
-    const { bundle, fingerprint } = door.authority;
+    const { bundle, fingerprint } = api.authority;
     const trust = { ca: bundle, servername: serverName(fingerprint), agent: false };
-    const asked = request(`${door.origin}${path}`, trust).on('error', () => undefined);
+    const asked = request(`${api.origin}${path}`, trust).on('error', () => undefined);
     asked.end();
     const [response] = await once(asked, 'response');
     response.on('error', () => undefined).pause();
-    await door.stop();
+    await api.stop();
     response.destroy();
-    await door.start();
+    await api.start();
     expect((await ask(path, { method: 'HEAD' })).status).toBe(200);
   });
 });

@@ -9,25 +9,25 @@ import {
   readEventBounds,
 } from '../../apps/control-plane/database/repositories/events.ts';
 import { LogIn, RATES } from '../../apps/control-plane/people/log-in.ts';
-import { type Ask, PASSWORD, PeopleDoor } from './people-door.ts';
+import { type Ask, PASSWORD, PeopleApi } from './people-api.ts';
 
 const PERMISSIONS = ['vm:read'];
 const NOBODY = '00000000-0000-0000-0000-000000000000';
 
-let door: PeopleDoor;
+let api: PeopleApi;
 let adminId: string;
 let admin: string;
 beforeAll(async () => {
-  door = await PeopleDoor.open();
-  adminId = await door.account('root', 'admin');
-  admin = await door.session(adminId);
+  api = await PeopleApi.open();
+  adminId = await api.account('root', 'admin');
+  admin = await api.session(adminId);
 });
-afterAll(() => door[Symbol.asyncDispose]());
+afterAll(() => api[Symbol.asyncDispose]());
 
 /** Number of the last event. */
 async function lastEvent(): Promise<number> {
-  await numberEvents(door.db, 1000);
-  return (await readEventBounds(door.db)).last;
+  await numberEvents(api.db, 1000);
+  return (await readEventBounds(api.db)).last;
 }
 
 /** What happens to accounts while the work is done. */
@@ -35,14 +35,14 @@ async function during(work: () => Promise<unknown>): Promise<FleetEvent[]> {
   const after = await lastEvent();
   await work();
   await lastEvent();
-  return await listEvents(door.db, { after, limit: 1000, filter: { kinds: ['user'] } });
+  return await listEvents(api.db, { after, limit: 1000, filter: { kinds: ['user'] } });
 }
 
 const told = (events: readonly FleetEvent[]) =>
   events.map(({ kind, subject: { name }, data }) => [kind, name, data]);
 
 async function asAdmin(path: string, asked: Ask = {}) {
-  const answer = await door.ask(path, { cookie: admin, ...asked });
+  const answer = await api.ask(path, { cookie: admin, ...asked });
   expect(answer.status, answer.text).toBeLessThan(300);
   return answer;
 }
@@ -53,10 +53,10 @@ async function idOf(answer: Promise<{ body: unknown }>): Promise<string> {
 }
 
 test('log-ins, log-outs and a changed password are reported', async () => {
-  const id = await door.account('ada', 'viewer');
+  const id = await api.account('ada', 'viewer');
   let cookie = '';
   const logIn = await during(async () => {
-    cookie = await door.logIn('ada');
+    cookie = await api.logIn('ada');
   });
   expect(logIn).toMatchObject([
     {
@@ -67,12 +67,12 @@ test('log-ins, log-outs and a changed password are reported', async () => {
   const next = `${PASSWORD}, and another`;
   const body = { current: PASSWORD, next };
   expect(
-    told(await during(() => door.ask('/v1/session/password', { method: 'POST', body, cookie }))),
+    told(await during(() => api.ask('/v1/session/password', { method: 'POST', body, cookie }))),
   ).toEqual([['user.changed', 'ada', { changed: ['password'], by: 'ada' }]]);
   const logOut = (path: string) =>
     during(async () => {
-      await door.session(id);
-      await door.ask(path, { method: 'DELETE', cookie: await door.session(id) });
+      await api.session(id);
+      await api.ask(path, { method: 'DELETE', cookie: await api.session(id) });
     });
   const out = (sessions: number) => [
     ['user.logged-out', 'ada', { address: '127.0.0.1', sessions }],
@@ -87,13 +87,13 @@ test('of many refused log-ins few are reported, of each account by itself, and a
     Object.keys(RATES).map((name) => [name, { burst: 1_000_000, every: 1 }]),
   ) as typeof RATES;
   let elapsed = 0;
-  const logIn = new LogIn(door.db, { now: () => new Date(), elapsed: () => elapsed, rates });
+  const logIn = new LogIn(api.db, { now: () => new Date(), elapsed: () => elapsed, rates });
   const origin = { address: '192.0.2.1', userAgent: '' };
   const refuse = async (username: string) => {
     const refused = logIn.begin({ username, password: 'guessed' }, origin);
     await expect(refused).rejects.toMatchObject({ status: 401 });
   };
-  await door.account('bob', 'viewer');
+  await api.account('bob', 'viewer');
   const events = await during(async () => {
     for (let round = 0; round < 6; round += 1) await refuse(`nobody${round}`);
     await refuse('bob');
@@ -110,7 +110,7 @@ test('of many refused log-ins few are reported, of each account by itself, and a
     ['user.refused', '', { address, untold: 3 }],
   ]);
   expect(events[0]?.subject.id).toBe(NOBODY);
-  const entries = await listAudit(door.db, { limit: 1000, filter: { result: 'failure' } });
+  const entries = await listAudit(api.db, { limit: 1000, filter: { result: 'failure' } });
   expect(entries.map(({ username }) => username)).toEqual([
     ...['nobody0', 'nobody1', 'nobody2', 'nobody3', 'nobody4', 'nobody5'],
     ...['bob', 'nobody', 'nobody'],
@@ -161,20 +161,20 @@ test('what is refused after all is no event', async () => {
   const events = await during(async () => {
     const path = `/v1/users/${adminId}`;
     const body = { enabled: false };
-    expect((await door.ask(path, { method: 'PATCH', body, cookie: admin })).status).toBe(409);
+    expect((await api.ask(path, { method: 'PATCH', body, cookie: admin })).status).toBe(409);
   });
   expect(events).toEqual([]);
 });
 
 test('events of accounts go to callers who may read accounts, and to nobody else', async () => {
   const headers = { 'last-event-id': String(await lastEvent()) };
-  await door.logIn('root');
+  await api.logIn('root');
   await lastEvent();
-  await raiseAlert(door.db, { severity: 'INFO', title: 'an alert', sourceType: 'CONTROL_PLANE' });
+  await raiseAlert(api.db, { severity: 'INFO', title: 'an alert', sourceType: 'CONTROL_PLANE' });
   const heard = async (...permissions: string[]) => {
     const made = { name: permissions.join(), createdBy: adminId, permissions, expiresAt: null };
-    const { secret } = await createApiKey(door.db, made);
-    const { text } = await door.ask('/v1/events', { key: secret, headers, events: 1 });
+    const { secret } = await createApiKey(api.db, made);
+    const { text } = await api.ask('/v1/events', { key: secret, headers, events: 1 });
     return [...text.matchAll(/^event: (.+)$/gm)].map(([, kind]) => kind)[0];
   };
   expect(await heard('event:read')).toBe('alert.raised');

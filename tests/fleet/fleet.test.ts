@@ -46,7 +46,7 @@ test('thirty agents with crashes, moving machines, changing addresses and wrong 
   try {
     await expectRightAfterChaos(new MemoryPlane(memory));
   } finally {
-    await memory.door.close();
+    await memory.api.close();
   }
 });
 

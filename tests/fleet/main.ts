@@ -53,7 +53,7 @@ if (wanted.real) {
   try {
     await runFleet(new MemoryPlane(memory), wanted, interrupt.signal);
   } finally {
-    await memory.door.close();
+    await memory.api.close();
   }
 }
 process.exit(interrupt.exitCode ?? 0);

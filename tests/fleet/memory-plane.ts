@@ -11,7 +11,7 @@ export class MemoryPlane implements Plane {
   }
 
   get origin(): string {
-    return this.#plane.door.origin;
+    return this.#plane.api.origin;
   }
 
   async token(): Promise<string> {

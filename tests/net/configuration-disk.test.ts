@@ -208,7 +208,7 @@ test('an agent keeps its identity over a restart: it connects to its control pla
   const disk = stack.use(await configurationDisk());
   const folder = join(disk.folder, 'node');
   const plane = await ControlPlane.open();
-  stack.defer(() => plane.door.close());
+  stack.defer(() => plane.api.close());
   const directory = '/pools/kept';
   plane.assignedPools = {
     pools: [{ name: 'assigned', type: PoolType.DIRECTORY, source: directory }],
@@ -244,7 +244,7 @@ test('an agent keeps its identity over a restart: it connects to its control pla
   {
     const agent = start();
     await untilState(agent, 'unconfigured');
-    await joinControlPlane(agent.socket, { address: plane.door.origin, token: plane.token() });
+    await joinControlPlane(agent.socket, { address: plane.api.origin, token: plane.token() });
     await untilState(agent, 'connected');
     await until('the pool', async () => (await poolsOf(agent)).includes('assigned') || undefined);
     await setMaintenance(agent.socket, { on: true, reason: 'new memory' });
@@ -265,7 +265,7 @@ test('an agent keeps its identity over a restart: it connects to its control pla
   const certificate = await readFile(join(folder, 'metrics.pem'), 'utf8');
   plane.assignedPools = undefined;
   const calls = plane.calls.length;
-  await plane.door.close();
+  await plane.api.close();
   const agent = start();
   await until('the pool', async () => (await poolsOf(agent)).includes('assigned') || undefined);
   expect((await agent.ask('/healthz', healthSchema)).maintenance).toMatchObject({
@@ -273,7 +273,7 @@ test('an agent keeps its identity over a restart: it connects to its control pla
     reason: 'new memory',
   });
   expect(await readFile(join(folder, 'metrics.pem'), 'utf8')).toBe(certificate);
-  await plane.door.open();
+  await plane.api.open();
   await untilState(agent, 'connected');
   const { tasks } = plane.node();
   await tasks.watched();

@@ -88,7 +88,7 @@ async function states(story: Story): Promise<Record<Deed, string>> {
 export async function expectCommandsCarriedOut(story: Story): Promise<void> {
   const plane = await ControlPlane.open();
   try {
-    const { port } = new URL(plane.door.origin);
+    const { port } = new URL(plane.api.origin);
     await succeed(story, `echo ${plane.token()} | qx-node join https://${HOST}:${port}`);
     await plane.answered('watch', 1);
     const node = plane.node();
@@ -112,7 +112,7 @@ export async function expectCommandsCarriedOut(story: Story): Promise<void> {
     expectDone(await doneAll(node, all));
     expect(await succeed(story, 'qx-node leave')).toContain('left');
   } finally {
-    await plane.door.close();
+    await plane.api.close();
   }
 }
 

@@ -49,7 +49,7 @@ export interface ServePeopleOptions {
 }
 
 /** The server for people. */
-export interface PeopleDoor {
+export interface PeopleServer {
   /** The port that it listens on. */
   readonly port: number;
   /** SHA-256 of its present certificate, in hexadecimal. */
@@ -62,7 +62,7 @@ export interface PeopleDoor {
  * Serves the API for people: HTTPS with TLS 1.2 and 1.3, always with the present certificate.
  * @throws ControlPlaneError if it cannot listen
  */
-export async function servePeople(options: ServePeopleOptions): Promise<PeopleDoor> {
+export async function servePeople(options: ServePeopleOptions): Promise<PeopleServer> {
   const { database, authority, certificate, log, signal, now = () => new Date() } = options;
   const within = { ...WITHIN, ...options.within };
   const throttled = new ThrottledLog(log);

@@ -35,6 +35,6 @@ for (;;) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
-await joinControlPlane(socket, { address: plane.door.origin, token: plane.token() });
+await joinControlPlane(socket, { address: plane.api.origin, token: plane.token() });
 process.exitCode = await running;
-await plane.door.close();
+await plane.api.close();

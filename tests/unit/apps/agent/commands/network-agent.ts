@@ -37,7 +37,7 @@ export async function networkAgent(script: string): Promise<NetworkAgent> {
       signal: agent.signal,
     });
   await agent.start();
-  await agent.membership.join({ controlPlane: plane.door.origin, token: plane.token() });
+  await agent.membership.join({ controlPlane: plane.api.origin, token: plane.token() });
   await agent.clock.skip();
   await plane.answered('heartbeat', 1);
   await plane.node().tasks.watched();

@@ -25,11 +25,11 @@ export interface RealAgent {
  */
 export async function realAgent(finished: Finished, { virsh = '' } = {}): Promise<RealAgent> {
   const plane = await ControlPlane.open();
-  finished(() => plane.door.close());
+  finished(() => plane.api.close());
   const daemon = await libvirtDaemon(finished);
   await daemon.start();
   const folder = await temporaryFolder(finished);
-  const config = `controlPlane: ${plane.door.origin}\njoinToken: ${plane.token()}\n`;
+  const config = `controlPlane: ${plane.api.origin}\njoinToken: ${plane.token()}\n`;
   await writeFile(join(folder, 'node.yaml'), config);
   const programs = join(folder, 'bin');
   await mkdir(programs);

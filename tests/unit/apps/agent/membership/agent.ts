@@ -191,7 +191,7 @@ export class Agent {
 /** A control plane that ends with the test. */
 async function opened(): Promise<ControlPlane> {
   const plane = await ControlPlane.open();
-  onTestFinished(() => plane.door.close());
+  onTestFinished(() => plane.api.close());
   return plane;
 }
 
@@ -211,7 +211,7 @@ export async function members(
   given?: ControlPlane,
 ): Promise<{ plane: ControlPlane; agent: Agent }> {
   const { plane, agent } = await strangers(given);
-  await agent.membership.join({ controlPlane: plane.door.origin, token: plane.token() });
+  await agent.membership.join({ controlPlane: plane.api.origin, token: plane.token() });
   await agent.clock.skip();
   await plane.answered('heartbeat', 1);
   await agent.clock.sleeping();

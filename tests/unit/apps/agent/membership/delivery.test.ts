@@ -160,7 +160,7 @@ test('an event that libvirt never sent is found after the next heartbeat', async
 
 test('an hour away: each object is reported once, as it is now, and nothing is lost', async () => {
   const { plane, agent } = await members();
-  await plane.door.close();
+  await plane.api.close();
   for (let passed = 0; passed < 3_600_000; ) {
     agent.vms = [{ ...WEB, state: passed % 2 === 0 ? 'paused' : 'running', memory: passed + 1 }];
     agent.membership.changed();
@@ -168,7 +168,7 @@ test('an hour away: each object is reported once, as it is now, and nothing is l
   }
   agent.vms = [{ ...WEB, state: 'shutoff' }, MAIL];
   agent.membership.changed();
-  await plane.door.open();
+  await plane.api.open();
   await agent.clock.skip();
   await plane.answered('notifyVMChange', 2);
   await quiet(agent);
@@ -288,7 +288,7 @@ test('a host tells what a scheduler needs, what its guests use, its services and
   };
   await agent.stop();
   await agent.start();
-  await agent.membership.join({ controlPlane: plane.door.origin, token: plane.token() });
+  await agent.membership.join({ controlPlane: plane.api.origin, token: plane.token() });
   await agent.clock.skip();
   const { request: full } = await plane.answered('syncFullState', 1);
   expect(full).toMatchObject({

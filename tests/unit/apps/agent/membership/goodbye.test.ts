@@ -17,8 +17,8 @@ test('an error of a connection that was let go, as after a polite end of the ser
     unsubscribe(CREATED, note);
   });
   const plane = await ControlPlane.open();
-  onTestFinished(() => plane.door.close());
-  const { origin } = plane.door;
+  onTestFinished(() => plane.api.close());
+  const { origin } = plane.api;
   const connection = openConnection({ origin, caCertificates: plane.authority.pem });
   await connection.client.heartbeat({}).catch(() => undefined);
   const [session] = sessions;

@@ -7,14 +7,14 @@ import { strangers } from './agent.ts';
 test('a host joins with a token, and keeps its key to itself', async () => {
   const { plane, agent } = await strangers();
   const joined = await agent.membership.join({
-    controlPlane: plane.door.origin,
+    controlPlane: plane.api.origin,
     token: plane.token(),
   });
   expect([...plane.nodes.keys()]).toEqual([joined.nodeId]);
   expect(joined.persistent).toBe(true);
   expect((await stat(`${agent.folder}/node.key`)).mode & 0o777).toBe(0o600);
   expect(await readFile(`${agent.folder}/node.yaml`, 'utf8')).toBe(
-    `controlPlane: ${plane.door.origin}\n`,
+    `controlPlane: ${plane.api.origin}\n`,
   );
 });
 
@@ -23,7 +23,7 @@ test('a control plane whose CA is not the one of the token gets no token', async
   const { secret } = parseJoinToken(plane.token());
   const other = await Authority.create('another');
   const token = `qxj1.${secret}.${other.fingerprint}`;
-  await expect(agent.membership.join({ controlPlane: plane.door.origin, token })).rejects.toThrow(
+  await expect(agent.membership.join({ controlPlane: plane.api.origin, token })).rejects.toThrow(
     /shows no CA with the token’s fingerprint/,
   );
   expect(plane.calls).toEqual([]);
@@ -33,12 +33,12 @@ test('a control plane whose CA is not the one of the token gets no token', async
 test('a server certificate of another CA is refused, though the CA of the token is shown beside it', async () => {
   const { plane, agent } = await strangers();
   const stranger = await (await Authority.create('Quantix control plane')).server();
-  await plane.door.close();
+  await plane.api.close();
   const leaf = stranger.cert.slice(0, stranger.cert.indexOf('-----END'));
   const cert = `${leaf}-----END CERTIFICATE-----\n${plane.authority.pem}`;
-  await plane.door.open({ key: stranger.key, cert });
+  await plane.api.open({ key: stranger.key, cert });
   await expect(
-    agent.membership.join({ controlPlane: plane.door.origin, token: plane.token() }),
+    agent.membership.join({ controlPlane: plane.api.origin, token: plane.token() }),
   ).rejects.toThrow(/not signed by the CA that this node trusts/);
   expect(plane.calls).toEqual([]);
 });
@@ -46,9 +46,9 @@ test('a server certificate of another CA is refused, though the CA of the token 
 test('a token that another node has used is refused', async () => {
   const { plane, agent } = await strangers();
   const token = plane.token();
-  await agent.membership.join({ controlPlane: plane.door.origin, token });
+  await agent.membership.join({ controlPlane: plane.api.origin, token });
   const { agent: second } = await strangers();
-  await expect(second.membership.join({ controlPlane: plane.door.origin, token })).rejects.toThrow(
+  await expect(second.membership.join({ controlPlane: plane.api.origin, token })).rejects.toThrow(
     /the join token was used by another node/,
   );
   expect(plane.nodes.size).toBe(1);
@@ -58,10 +58,10 @@ test('the same host may show its token again, since an answer can be lost', asyn
   const { plane, agent } = await strangers();
   const token = plane.token();
   plane.fault.after = () => {
-    plane.door.cut();
+    plane.api.cut();
     plane.fault = {};
   };
-  const request = { controlPlane: plane.door.origin, token };
+  const request = { controlPlane: plane.api.origin, token };
   await expect(agent.membership.join(request)).rejects.toThrow(/cannot be reached/);
   const { nodeId } = await agent.membership.join(request);
   expect([...plane.nodes.keys()]).toEqual([nodeId]);
@@ -71,7 +71,7 @@ test('a host whose clock is far off is reported before it joins', async () => {
   const { plane, agent } = await strangers();
   agent.clock.set(-40 * 365 * 86_400_000);
   await expect(
-    agent.membership.join({ controlPlane: plane.door.origin, token: plane.token() }),
+    agent.membership.join({ controlPlane: plane.api.origin, token: plane.token() }),
   ).rejects.toThrow(/this host’s clock says 19.*Set the clock/);
 });
 
@@ -79,7 +79,7 @@ test('a control plane that calls the node by another id is not joined', async ()
   const { plane, agent } = await strangers();
   plane.nameNode = () => '00000000-0000-8000-8000-000000000000';
   await expect(
-    agent.membership.join({ controlPlane: plane.door.origin, token: plane.token() }),
+    agent.membership.join({ controlPlane: plane.api.origin, token: plane.token() }),
   ).rejects.toThrow(/calls this node 00000000.*its key says/);
 });
 
@@ -87,7 +87,7 @@ test('without a disk for its configuration a host joins for this session, and sa
   const { plane, agent } = await strangers();
   agent.persistent = false;
   const joined = await agent.membership.join({
-    controlPlane: plane.door.origin,
+    controlPlane: plane.api.origin,
     token: plane.token(),
   });
   expect(joined.persistent).toBe(false);

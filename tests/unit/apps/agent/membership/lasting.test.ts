@@ -9,11 +9,11 @@ const DAY = 86_400_000;
 /** A host whose configuration says which control plane it belongs to, and gives a token. */
 async function configured(token: (plane: ControlPlane) => string) {
   const plane = await ControlPlane.open();
-  onTestFinished(() => plane.door.close());
+  onTestFinished(() => plane.api.close());
   const agent = new Agent(await temporaryFolder());
   await writeFile(
     `${agent.folder}/node.yaml`,
-    `controlPlane: ${plane.door.origin}\njoinToken: ${token(plane)}\n`,
+    `controlPlane: ${plane.api.origin}\njoinToken: ${token(plane)}\n`,
   );
   onTestFinished(() => agent.stop());
   return { plane, agent };
@@ -26,13 +26,13 @@ test('a token in the configuration joins the host unattended, and is removed onc
   await agent.clock.skip();
   await plane.answered('syncFullState', 1);
   expect(await readFile(`${agent.folder}/node.yaml`, 'utf8')).toBe(
-    `controlPlane: ${plane.door.origin}\n`,
+    `controlPlane: ${plane.api.origin}\n`,
   );
 });
 
 test('an unattended host waits for its control plane', async () => {
   const { plane, agent } = await configured((one) => one.token());
-  await plane.door.close();
+  await plane.api.close();
   await agent.start();
   await agent.clock.skip();
   await agent.clock.sleeping();
@@ -40,7 +40,7 @@ test('an unattended host waits for its control plane', async () => {
     state: 'joining',
     problem: expect.stringMatching(/nothing listens there/),
   });
-  await plane.door.open();
+  await plane.api.open();
   await agent.clock.skip();
   await agent.said(/^joined/);
 });

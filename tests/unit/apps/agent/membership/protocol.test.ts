@@ -54,7 +54,7 @@ test.each([1, 2, 3] as const)(
   'with a control plane of version %i everything that both know works',
   async (version) => {
     const plane = await ControlPlane.open();
-    onTestFinished(() => plane.door.close());
+    onTestFinished(() => plane.api.close());
     plane.version = version;
     const { agent } = await members(plane);
     agent.vms = [{ ...WEB, state: 'paused' }];
@@ -96,22 +96,22 @@ test('a reason to refuse that no node knows passes', async () => {
 
 test('a control plane that moves is followed to the addresses that it told, also after a restart', async () => {
   const { plane, agent } = await members();
-  const before = plane.door.origin;
-  const door = await plane.openElsewhere();
-  onTestFinished(() => door.close());
-  plane.endpoints = { version: 2n, origins: ['ftp://nonsense', before, door.origin] };
+  const before = plane.api.origin;
+  const api = await plane.openElsewhere();
+  onTestFinished(() => api.close());
+  plane.endpoints = { version: 2n, origins: ['ftp://nonsense', before, api.origin] };
   await nextHeartbeat(plane, agent);
   expect((await nextHeartbeat(plane, agent)).endpointsVersion).toBe(2n);
-  expect((await record(agent)).endpoints.origins).toEqual([before, door.origin]);
-  await plane.door.close();
+  expect((await record(agent)).endpoints.origins).toEqual([before, api.origin]);
+  await plane.api.close();
   await nextHeartbeatAfterFailure(plane, agent);
-  await agent.said(new RegExp(`answers at ${door.origin}, no longer at ${before}`));
-  expect(agent.membership.status).toMatchObject({ state: 'connected', address: door.origin });
+  await agent.said(new RegExp(`answers at ${api.origin}, no longer at ${before}`));
+  expect(agent.membership.status).toMatchObject({ state: 'connected', address: api.origin });
   await agent.stop();
   await agent.start();
   await agent.clock.skip();
   await plane.answered('syncFullState', 2);
-  expect(agent.membership.status.address).toBe(door.origin);
+  expect(agent.membership.status.address).toBe(api.origin);
 });
 
 /** Lets pauses pass until a heartbeat is answered. */
@@ -125,13 +125,13 @@ async function nextHeartbeatAfterFailure(plane: ControlPlane, agent: Agent): Pro
 
 test('an older list of addresses changes nothing', async () => {
   const { plane, agent } = await members();
-  plane.endpoints = { version: 5n, origins: [plane.door.origin, 'https://192.0.2.1:9443'] };
+  plane.endpoints = { version: 5n, origins: [plane.api.origin, 'https://192.0.2.1:9443'] };
   await nextHeartbeat(plane, agent);
   plane.endpoints = { version: 4n, origins: ['https://192.0.2.66:9443'] };
   await nextHeartbeat(plane, agent);
   expect((await record(agent)).endpoints).toEqual({
     version: '5',
-    origins: [plane.door.origin, 'https://192.0.2.1:9443'],
+    origins: [plane.api.origin, 'https://192.0.2.1:9443'],
   });
 });
 
@@ -143,15 +143,15 @@ test('one root takes over from another: both are trusted, then the new one alone
   await agent.said(/trusts the authorities of version 2/);
   expect((await nextHeartbeat(plane, agent)).trustBundleVersion).toBe(2n);
   // The server shows a certificate of the new root from now on.
-  await plane.door.close();
-  await plane.door.open(await next.server());
+  await plane.api.close();
+  await plane.api.open(await next.server());
   await nextHeartbeatAfterFailure(plane, agent);
   expect(agent.membership.status.state).toBe('connected');
   // The node's own certificate is the old root's: a bundle without that cannot be.
   plane.trust = { version: 3n, authorities: [next] };
-  plane.door.clientAuthorities = () => [plane.authority.pem, next.pem];
-  await plane.door.close();
-  await plane.door.open(await next.server());
+  plane.api.clientAuthorities = () => [plane.authority.pem, next.pem];
+  await plane.api.close();
+  await plane.api.open(await next.server());
   await nextHeartbeatAfterFailure(plane, agent);
   await agent.said(/authorities could not be changed: .*not signed by the CA/);
   expect(agent.membership.status.state).toBe('connected');
@@ -213,16 +213,16 @@ test('a host that leaves is told of, forgets its control plane, and can join aga
   await agent.membership.leave(false);
   expect(agent.membership.status).toEqual({ state: 'unconfigured', address: null, problem: null });
   expect(await readdir(agent.folder)).not.toContain('membership.json');
-  expect(await readFile(`${agent.folder}/node.yaml`, 'utf8')).not.toContain(plane.door.origin);
+  expect(await readFile(`${agent.folder}/node.yaml`, 'utf8')).not.toContain(plane.api.origin);
   await expect(agent.membership.leave(false)).rejects.toThrow(/belongs to no control plane/);
-  await agent.membership.join({ controlPlane: plane.door.origin, token: plane.token() });
+  await agent.membership.join({ controlPlane: plane.api.origin, token: plane.token() });
   await agent.clock.skip();
   await plane.answered('syncFullState', 2);
 });
 
 test('a control plane that cannot be told is left by force only', async () => {
   const { plane, agent } = await members();
-  await plane.door.close();
+  await plane.api.close();
   await expect(agent.membership.leave(false)).rejects.toThrow(/was not notified.*--force/);
   expect(await readdir(agent.folder)).toContain('membership.json');
   await agent.membership.leave(true);
@@ -247,25 +247,25 @@ test('time servers are taken over when they change, and withdrawn with the last 
 test('a control plane that moved without a word is found on the LAN after a minute, and no impostor is', async () => {
   const { plane, agent } = await members();
   const impostor = await ControlPlane.open();
-  onTestFinished(() => impostor.door.close());
-  const door = await plane.openElsewhere();
-  onTestFinished(() => door.close());
+  onTestFinished(() => impostor.api.close());
+  const api = await plane.openElsewhere();
+  onTestFinished(() => api.close());
   const asked: (readonly string[])[] = [];
   agent.askLan = async (fingerprints) => {
     asked.push(fingerprints);
-    return [impostor.door.origin, door.origin];
+    return [impostor.api.origin, api.origin];
   };
-  await plane.door.close();
+  await plane.api.close();
   let waited = 0;
   while (asked.length === 0) waited += await agent.clock.skip();
   expect(waited).toBeGreaterThanOrEqual(60_000);
   expect(asked).toEqual([[plane.authority.fingerprint]]);
-  for (let tries = 0; agent.membership.status.address !== door.origin; tries += 1) {
+  for (let tries = 0; agent.membership.status.address !== api.origin; tries += 1) {
     expect(tries).toBeLessThan(20);
     await agent.clock.skip();
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  await agent.said(new RegExp(`answers at ${door.origin}`));
+  await agent.said(new RegExp(`answers at ${api.origin}`));
   expect(impostor.calls).toEqual([]);
-  expect((await record(agent)).origin).toBe(door.origin);
+  expect((await record(agent)).origin).toBe(api.origin);
 });

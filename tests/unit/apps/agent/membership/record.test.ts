@@ -11,7 +11,7 @@ const DAY = 86_400_000;
 
 async function anotherPlane(): Promise<ControlPlane> {
   const plane = await ControlPlane.open();
-  onTestFinished(() => plane.door.close());
+  onTestFinished(() => plane.api.close());
   return plane;
 }
 
@@ -32,16 +32,16 @@ test('a join that the disk cuts at any step leaves the node with one control pla
   const joined: string[] = [];
   for (let steps = 0; ; steps += 1) {
     const before = agent.membership.status.address;
-    const next = planes.find(({ door }) => door.origin !== before);
+    const next = planes.find(({ api }) => api.origin !== before);
     if (next === undefined) throw new Error('nowhere to go');
     const disk = failAfter(steps);
     const outcome = await agent.membership
-      .join({ controlPlane: next.door.origin, token: next.token() })
+      .join({ controlPlane: next.api.origin, token: next.token() })
       .then(() => 'joined' as const)
       .catch((error: Error) => error.message);
     disk.recover();
     const after = await restart(agent);
-    if (outcome === 'joined') expect(after).toBe(next.door.origin);
+    if (outcome === 'joined') expect(after).toBe(next.api.origin);
     else expect(outcome).toMatch(/membership\.json cannot be written: the disk is read-only/);
     if (after === before) expect(outcome).not.toBe('joined');
     joined.push(after === before ? 'before' : 'after');
@@ -53,7 +53,7 @@ test('a join that the disk cuts at any step leaves the node with one control pla
 
 test('a token is not used if the disk could not store the membership', async () => {
   const { plane, agent } = await strangers();
-  const request = { controlPlane: plane.door.origin, token: plane.token() };
+  const request = { controlPlane: plane.api.origin, token: plane.token() };
   const disk = failAfter(5, 'ENOSPC');
   await expect(agent.membership.join(request)).rejects.toThrow(
     /cannot be written: the disk is full.*Make room/,
@@ -66,15 +66,15 @@ test('a token is not used if the disk could not store the membership', async () 
 test('a broken node.yaml does not keep a node from joining', async () => {
   const { plane, agent } = await strangers();
   await writeFile(`${agent.folder}/node.yaml`, 'a: [');
-  await agent.membership.join({ controlPlane: plane.door.origin, token: plane.token() });
+  await agent.membership.join({ controlPlane: plane.api.origin, token: plane.token() });
   await agent.said(/node\.yaml still says what it said before/);
-  expect(await restart(agent)).toBe(plane.door.origin);
+  expect(await restart(agent)).toBe(plane.api.origin);
 });
 
 test('a control plane that somebody writes into node.yaml later is where the node asks', async () => {
   const { plane, agent } = await members();
   await agent.stop();
-  const origin = plane.door.origin.replace('127.0.0.1', 'localhost');
+  const origin = plane.api.origin.replace('127.0.0.1', 'localhost');
   await writeFile(`${agent.folder}/node.yaml`, `controlPlane: ${origin}\n`);
   expect(await restart(agent)).toBe(origin);
 });
@@ -100,7 +100,7 @@ test('a membership in the older form of two files is taken over, wherever that i
     await agent.clock.skip();
     await agent.said(/ connected/, line);
     disk.recover();
-    expect(await restart(agent)).toBe(plane.door.origin);
+    expect(await restart(agent)).toBe(plane.api.origin);
     expect(await readdir(agent.folder)).toEqual(
       expect.not.arrayContaining(['node.crt', 'ca.crt', 'membership.json.rejected']),
     );
@@ -119,7 +119,7 @@ test('a renewal that the disk cuts at any step leaves a membership that is whole
     disk.recover();
     // Certificates of the control plane are made for the time of the real clock.
     agent.clock.set(-61 * DAY);
-    expect(await restart(agent)).toBe(plane.door.origin);
+    expect(await restart(agent)).toBe(plane.api.origin);
     await agent.clock.sleeping();
     if (disk.steps <= steps) break;
   }

@@ -32,7 +32,7 @@ async function nextHeartbeat(plane: ControlPlane, agent: Agent): Promise<Heartbe
 
 test('after joining a host waits a while, sends its full state, then a heartbeat', async () => {
   const { plane, agent } = await strangers();
-  await agent.membership.join({ controlPlane: plane.door.origin, token: plane.token() });
+  await agent.membership.join({ controlPlane: plane.api.origin, token: plane.token() });
   expect(await agent.clock.skip()).toBe(2500);
   await plane.answered('heartbeat', 1);
   expect(plane.calls.map(({ method }) => method)).toEqual([
@@ -43,7 +43,7 @@ test('after joining a host waits a while, sends its full state, then a heartbeat
   await agent.said(/connected/);
   expect(agent.membership.status).toEqual({
     state: 'connected',
-    address: plane.door.origin,
+    address: plane.api.origin,
     problem: null,
   });
 });
@@ -175,7 +175,7 @@ test('a deleted node comes back by a new token', async () => {
   plane.node().deleted = true;
   await nextHeartbeat(plane, agent);
   await agent.said(/refused/);
-  await agent.membership.join({ controlPlane: plane.door.origin, token: plane.token() });
+  await agent.membership.join({ controlPlane: plane.api.origin, token: plane.token() });
   await agent.clock.skip();
   await plane.answered('syncFullState', 2);
   await agent.said(
@@ -186,7 +186,7 @@ test('a deleted node comes back by a new token', async () => {
 
 test('calls without the node’s certificate are refused', async () => {
   const { plane } = await members();
-  const { origin } = plane.door;
+  const { origin } = plane.api;
   const connection = openConnection({ origin, caCertificates: plane.authority.pem });
   await expect(connection.client.heartbeat({})).rejects.toThrow(/NODE_UNKNOWN/);
   connection.drop();
@@ -206,7 +206,7 @@ test('a restarted agent goes on as the same node, in a new epoch, with a full st
 
 test('a control plane that is away is asked again, ever less often, and the agent says so', async () => {
   const { plane, agent } = await members();
-  await plane.door.close();
+  await plane.api.close();
   await agent.clock.skip();
   const pauses: number[] = [];
   for (let tries = 0; tries < 8; tries += 1) {

@@ -88,7 +88,7 @@ test('whatever becomes of tasks and reports on their way, each task is done once
           if (task !== undefined) tasks.send({ case: 'task', value: task });
         } else if (one.kind === 'report') {
           if (fates.length === 0) fates.push(one.fate);
-        } else if (one.kind === 'cut') plane.door.cut();
+        } else if (one.kind === 'cut') plane.api.cut();
         else {
           await agent.stop();
           await start();

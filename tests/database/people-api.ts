@@ -12,7 +12,7 @@ import { sessionCookie } from '../../apps/control-plane/people/caller.ts';
 import { PeopleCertificate } from '../../apps/control-plane/people/certificate.ts';
 import { hashPassword } from '../../apps/control-plane/people/password.ts';
 import {
-  type PeopleDoor as Door,
+  type PeopleServer,
   type ServePeopleOptions,
   servePeople,
 } from '../../apps/control-plane/people/serve.ts';
@@ -51,7 +51,7 @@ const HEALTH: HealthFacts = {
 };
 
 /** A server of the API for people, with its own database. */
-export class PeopleDoor implements AsyncDisposable {
+export class PeopleApi implements AsyncDisposable {
   readonly opened: OpenTestDatabase;
   readonly authority: Authority;
   readonly certificate: PeopleCertificate;
@@ -59,7 +59,7 @@ export class PeopleDoor implements AsyncDisposable {
   /** PEM: authorities that the client trusts besides the control plane's own. */
   alsoTrusted: readonly string[] = [];
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 8 });
-  readonly #door: Door;
+  readonly #api: PeopleServer;
   readonly #ending: AbortController;
   readonly #feeding: Promise<void>;
 
@@ -71,7 +71,7 @@ export class PeopleDoor implements AsyncDisposable {
     }: {
       certificate: PeopleCertificate;
       lines: string[];
-      door: Door;
+      api: PeopleServer;
       ending: AbortController;
       feeding: Promise<void>;
     },
@@ -80,12 +80,12 @@ export class PeopleDoor implements AsyncDisposable {
     this.authority = authority;
     this.certificate = given.certificate;
     this.lines = given.lines;
-    this.#door = given.door;
+    this.#api = given.api;
     this.#ending = given.ending;
     this.#feeding = given.feeding;
   }
 
-  static async open(options: Partial<ServePeopleOptions> = {}): Promise<PeopleDoor> {
+  static async open(options: Partial<ServePeopleOptions> = {}): Promise<PeopleApi> {
     const folder = await mkdtemp(join(tmpdir(), 'quantix-people-'));
     const authority = await openAuthority(join(folder, 'ca.pem'));
     await rm(folder, { recursive: true });
@@ -101,13 +101,13 @@ export class PeopleDoor implements AsyncDisposable {
       ...{ database, authority, log, signal: ending.signal },
       ...(options.now === undefined ? {} : { now: options.now }),
     });
-    const door = await servePeople({
+    const api = await servePeople({
       ...{ database, events, authority, log, signal: ending.signal },
       certificate,
       ...{ people: { listen: '127.0.0.1', port: 0 }, health: async () => HEALTH },
       ...options,
     });
-    return new PeopleDoor(opened, authority, { certificate, lines, door, ending, feeding });
+    return new PeopleApi(opened, authority, { certificate, lines, api, ending, feeding });
   }
 
   get db() {
@@ -115,11 +115,11 @@ export class PeopleDoor implements AsyncDisposable {
   }
 
   get port(): number {
-    return this.#door.port;
+    return this.#api.port;
   }
 
   get fingerprint(): string {
-    return this.#door.fingerprint;
+    return this.#api.fingerprint;
   }
 
   /** Sends a request over TLS. */
@@ -198,7 +198,7 @@ export class PeopleDoor implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#agent.destroy();
     this.#ending.abort();
-    await Promise.all([this.#door.ended, this.#feeding]);
+    await Promise.all([this.#api.ended, this.#feeding]);
     await this.opened[Symbol.asyncDispose]();
   }
 }

@@ -50,7 +50,7 @@ const STATE: NodeState = {
 };
 
 /** A server for agents with its own database, and hosts that connect to it with the agent's code. */
-export class NodeDoor implements AsyncDisposable {
+export class NodeApi implements AsyncDisposable {
   readonly opened: OpenTestDatabase;
   readonly authority: Authority;
   readonly lines: string[] = [];
@@ -70,11 +70,11 @@ export class NodeDoor implements AsyncDisposable {
     this.#options = options;
   }
 
-  static async open(options: Partial<NodeServiceOptions> = {}): Promise<NodeDoor> {
+  static async open(options: Partial<NodeServiceOptions> = {}): Promise<NodeApi> {
     const authority = await openAuthority(`${await temporaryFolder()}/ca.pem`);
-    const door = new NodeDoor(await openTestDatabase(), authority, options);
-    await door.start();
-    return door;
+    const api = new NodeApi(await openTestDatabase(), authority, options);
+    await api.start();
+    return api;
   }
 
   get db() {
@@ -87,7 +87,7 @@ export class NodeDoor implements AsyncDisposable {
 
   /** The running server. */
   get server(): NodeServer {
-    if (this.#server === undefined) throw new Error('the door is not open');
+    if (this.#server === undefined) throw new Error('the API for agents is not open');
     return this.#server;
   }
 
