@@ -91,7 +91,7 @@ export async function buildIso(
     return {};
   });
 
-  const papers = task('papers', 'Checksums, manifest, SBOM', async () => {
+  const documents = task('documents', 'Checksums, manifest, SBOM', async () => {
     const { plan, file } = build.image;
     await describeBuild(build, times, source);
     const { iso, isOfOthers } = build;
@@ -107,7 +107,7 @@ export async function buildIso(
     trust,
     medium,
     ...(formats.length === 0 ? [] : [stages.sideBySide('Formats', formats)]),
-    papers,
+    documents,
   ]);
   return { image: name, file: build.image.file, sha256: build.iso.sha256, times };
 }

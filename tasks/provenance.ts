@@ -11,7 +11,7 @@ import {
   sealProvenance,
 } from '../build/release/provenance.ts';
 import type { Signer } from '../build/release/signer.ts';
-import { paperFiles } from './summary.ts';
+import { listDocuments } from './summary.ts';
 
 const AGAIN = 'Build the image again.';
 
@@ -75,9 +75,9 @@ export async function writeProvenance(
   image: string,
   { forms = [], builder, signer, signal }: Voucher,
 ): Promise<{ files: string[]; dirty: boolean }> {
-  const [billFile, spdxFile, manifestFile] = paperFiles(image);
-  const manifest = await readPaper(manifestFile, manifestSchema);
-  const bill = await readPaper(billFile, billSchema);
+  const [billFile, spdxFile, manifestFile] = listDocuments(image);
+  const manifest = await readDocument(manifestFile, manifestSchema);
+  const bill = await readDocument(billFile, billSchema);
   const { whole: sha256 } = await hashOf(image, signal);
   if (sha256 !== manifest.iso.sha256) throw foreign('manifest', manifestFile);
   const dependencies = bill.components.flatMap(dependencyOf);
@@ -95,7 +95,7 @@ export async function writeProvenance(
   }
   const { inputs, imageFormat: format, buildId, sourceDateEpoch } = manifest;
   const { compression, tools, node, releaseKeys } = inputs;
-  const papers = [billFile, spdxFile, manifestFile];
+  const documents = [billFile, spdxFile, manifestFile];
   const statement = formatProvenance({
     subjects: [{ name: basename(image), sha256 }, ...forms],
     externalParameters: {
@@ -107,7 +107,7 @@ export async function writeProvenance(
     source,
     builder,
     byproducts: await Promise.all(
-      papers.map(async (file) => ({
+      documents.map(async (file) => ({
         name: basename(file),
         sha256: (await hashOf(file, signal)).whole,
       })),
@@ -136,7 +136,7 @@ function dependencyOf({
   return [{ name, uri: purl, downloadLocation: url, digest }];
 }
 
-async function readPaper<Schema extends z.ZodType>(
+async function readDocument<Schema extends z.ZodType>(
   file: string,
   schema: Schema,
 ): Promise<z.infer<Schema>> {
@@ -163,6 +163,6 @@ async function hashOf(file: string, signal?: AbortSignal) {
   });
 }
 
-function foreign(paper: string, where: string): BuildError {
-  return new BuildError({ what: `the ${paper} is that of another image`, where, fix: AGAIN });
+function foreign(document: string, where: string): BuildError {
+  return new BuildError({ what: `the ${document} is that of another image`, where, fix: AGAIN });
 }

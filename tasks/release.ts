@@ -31,7 +31,7 @@ import type { ImageBuild } from './image-build.ts';
 import { buildIso } from './iso.ts';
 import { provenanceFile, writeProvenance } from './provenance.ts';
 import { readEarlierLocks, writeReleaseCharts } from './release-charts.ts';
-import { announce, type Built, paperFiles } from './summary.ts';
+import { announce, type Built, listDocuments } from './summary.ts';
 import type { Output } from './ui/events.ts';
 import { formatBytes } from './ui/format.ts';
 import type { StageReport, Stages } from './ui/stage.ts';
@@ -69,7 +69,7 @@ export async function buildRelease(
   const directory = dirname(file);
   const planned = images.flatMap(({ image, formats }) => [
     ...formats.map((format) => formatPath(image.file, format)),
-    ...paperFiles(image.file),
+    ...listDocuments(image.file),
     provenanceFile(image.file),
   ]);
   const earlier =
@@ -238,12 +238,12 @@ async function listFiles(
     ...{ path: formatPath(file, format), kind: RELEASE_FORMATS[format].kind },
     sha256: digests[format],
   }));
-  const papers = paperFiles(file).map((path) => ({
+  const documents = listDocuments(file).map((path) => ({
     ...{ path, sha256: undefined },
     kind: path.endsWith('.manifest.json') ? ('manifest' as const) : ('sbom' as const),
   }));
   return await Promise.all(
-    [...images, ...papers].map(async ({ path, kind, sha256 }) => ({
+    [...images, ...documents].map(async ({ path, kind, sha256 }) => ({
       path: basename(path),
       size: (await stat(path)).size,
       sha256: sha256 ?? (await hashFile(path, [], lockRequest.signal)).whole,

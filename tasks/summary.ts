@@ -25,7 +25,7 @@ export interface Built {
 }
 
 /** Paths of the documents of an ISO: the bill of materials in both formats, and the manifest. */
-export function paperFiles(file: string): [cyclonedx: string, spdx: string, manifest: string] {
+export function listDocuments(file: string): [cyclonedx: string, spdx: string, manifest: string] {
   return [`${file}.cdx.json`, `${file}.spdx.json`, `${file}.manifest.json`];
 }
 
@@ -45,10 +45,10 @@ function enrolmentPaths({ file, facts }: ImageOfOwner): Map<string, string> {
  * Whether all files that go with an ISO exist.
  * @throws BuildError if `SHA256SUMS` is malformed
  */
-export async function hasPapers(image: ImageOfOwner, sha256: string): Promise<boolean> {
+export async function hasDocuments(image: ImageOfOwner, sha256: string): Promise<boolean> {
   const { file } = image;
-  const papers = [...paperFiles(file), ...enrolmentPaths(image).values()];
-  if (!papers.every((paper) => existsSync(paper))) return false;
+  const documents = [...listDocuments(file), ...enrolmentPaths(image).values()];
+  if (!documents.every((document) => existsSync(document))) return false;
   return (await readChecksums(dirname(file))).get(basename(file)) === sha256;
 }
 
@@ -57,7 +57,7 @@ export function reportOtherTools(
   { facts, file }: PreparedImage,
   say: (line: string) => void,
 ): void {
-  const [, , manifest] = paperFiles(file);
+  const [, , manifest] = listDocuments(file);
   const others = otherTools(manifest, facts);
   if (others.length === 0) return;
   say(
@@ -104,13 +104,13 @@ export async function describeBuild(
   const steps = facts.release ? [] : times;
   const parts = { facts, plan, iso, file, times: steps, scripts, artifacts, source };
   const manifest = buildManifest(parts);
-  const [cyclonedxFile, spdxFile, manifestFile] = paperFiles(file);
-  const papers = {
+  const [cyclonedxFile, spdxFile, manifestFile] = listDocuments(file);
+  const documents = {
     [cyclonedxFile]: cyclonedx(materials),
     [spdxFile]: spdx(materials),
     [manifestFile]: manifest,
   };
-  for (const [path, text] of Object.entries(papers)) await writeFileAtomically(path, text);
+  for (const [path, text] of Object.entries(documents)) await writeFileAtomically(path, text);
   // Also on the image, but a machine may need them before it can boot that.
   const bootLoader = build.result(plan.bootLoader).directory;
   for (const [name, path] of enrolmentPaths({ file, facts })) {

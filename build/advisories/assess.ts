@@ -157,7 +157,7 @@ function checkCoverage(
   if (missing.length === 0) return;
   throw new BuildError({
     what: `there are no advisories for ${BASES[base].title} ${request.suite}: ${missing.join(', ')}`,
-    fix: 'Also give the files for them; docs/papers.md says where they are published.',
+    fix: 'Also give the files for them; docs/image-documents.md says where they are published.',
   });
 }
 

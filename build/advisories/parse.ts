@@ -37,7 +37,7 @@ function refuse(why: string, where: string, cause?: unknown): BuildError {
   return new BuildError({
     what: `this is not an advisory database of ${BASES.alpine.title} or ${BASES.debian.title}: ${why}`,
     where,
-    fix: 'docs/papers.md says where they are published; download it again.',
+    fix: 'docs/image-documents.md says where they are published; download it again.',
     cause,
   });
 }

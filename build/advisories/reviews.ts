@@ -138,7 +138,7 @@ function refuse(
     (a, b) => Number(b.isUnknown) - Number(a.isUnknown) || a.offset - b.offset,
   );
   const what = `${first.key === '' ? 'a review' : first.key}: ${first.message}`;
-  const fix = 'docs/papers.md shows what a review is made of.';
+  const fix = 'docs/image-documents.md shows what a review is made of.';
   return new BuildError({ what, where: place(first.offset), fix, cause: error });
 }
 

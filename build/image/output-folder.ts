@@ -13,7 +13,7 @@ import { readChecksums, updateChecksums } from './checksums.ts';
 import { formatPath, RELEASE_FORMAT_NAMES } from './release-formats.ts';
 
 /** Suffixes that turn an image's name into the names of the files that belong to it. */
-const PAPERS = [
+const DOCUMENTS = [
   ...['', '.cdx.json', '.spdx.json', '.manifest.json'],
   ...['.intoto.json', '.intoto.jsonl', '.licenses.txt'],
   ...ENROLMENT_FILES.map((name) => `.${name}`),
@@ -77,7 +77,7 @@ async function cleanFolder(directory: string, profiles: readonly string[]): Prom
 /** Lists the names of an image in all formats of a release, and of the files that belong to it. */
 function namesWith(image: string): string[] {
   const formats = RELEASE_FORMAT_NAMES.map((format) => formatPath(image, format));
-  return [...formats, ...PAPERS.map((paper) => image + paper)];
+  return [...formats, ...DOCUMENTS.map((document) => image + document)];
 }
 
 /** Lists the folders whose name is a version. */

@@ -44,9 +44,9 @@ export async function readPublished(
   const provenances: Provenance[] = [];
   for (const file of list.files) {
     if (file.kind !== 'provenance' && file.kind !== 'manifest') continue;
-    const paper = await readPaper(folder, file);
+    const document = await readDocument(folder, file);
     if (file.kind === 'provenance')
-      provenances.push(parseProvenance(paper, join(folder, file.path)));
+      provenances.push(parseProvenance(document, join(folder, file.path)));
   }
   if (provenances.length > 0) return { folder, list, sha256: sha256(bytes), provenances };
   throw new ExplainedError({
@@ -77,11 +77,13 @@ async function requireSigned(
   throw new ExplainedError({ what, where: join(folder, RELEASE_LIST), fix: FETCH_AGAIN });
 }
 
-async function readPaper(folder: string, file: ReleaseFile): Promise<Buffer> {
+async function readDocument(folder: string, file: ReleaseFile): Promise<Buffer> {
   const where = join(folder, file.path);
   const bytes = await readFile(where).catch((cause: unknown) => {
     const what =
-      codeOf(cause) === 'ENOENT' ? 'this paper of the release is not there' : 'it cannot be read';
+      codeOf(cause) === 'ENOENT'
+        ? 'this document of the release is not there'
+        : 'it cannot be read';
     throw new ExplainedError({ what, where, fix: FETCH_AGAIN, cause });
   });
   if (sha256(bytes) === file.sha256) return bytes;

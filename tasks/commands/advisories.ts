@@ -6,7 +6,7 @@ import { PROJECT } from '../project.ts';
 import { chooseProfiles, profileOptions } from './context.ts';
 import { CommandExit, defineCommand, givenOnce } from './define.ts';
 
-const EPILOGUE = `Nothing is downloaded: docs/papers.md says where Alpine and Debian publish their advisories.
+const EPILOGUE = `Nothing is downloaded: docs/image-documents.md says where Alpine and Debian publish their advisories.
 
   qx-build advisories --pin debian.json    notes hash and date in profiles/advisories.lock.json
   qx-build advisories debian.json          tells what is open in the images, by their locks

@@ -31,7 +31,7 @@ export const isoCommand = defineCommand({
     const requirements = [...buildRequirements(options.arch), ...layout];
     await ensureInstalled(requirements, { say: output.say, signal });
     const owner = await openOwnerKey(options, signal);
-    const { announce, hasPapers, reportOtherTools } = await import('../summary.ts');
+    const { announce, hasDocuments, reportOtherTools } = await import('../summary.ts');
     const { withRemoteCache } = await import('../remote-cache.ts');
     const profiles = chooseProfiles(options);
     await requireDistinct(PROJECT, profiles, options.arch, ({ name }) => name);
@@ -45,7 +45,7 @@ export const isoCommand = defineCommand({
         });
         const record = readRecord(image.lockRequest.cache, image.file);
         const made = record !== undefined && isUpToDate(record, image.file, image.plan, others);
-        if (made && (await hasPapers(image, record.sha256))) {
+        if (made && (await hasDocuments(image, record.sha256))) {
           const { name: product } = image.facts.profile;
           output.say(`${product}: up to date, nothing to do`);
           images.push({ image: product, file: image.file, sha256: record.sha256, times: [] });

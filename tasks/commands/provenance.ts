@@ -7,7 +7,7 @@ import {
   saysSigner,
   signerPaths,
 } from '../signer.ts';
-import { paperFiles } from '../summary.ts';
+import { listDocuments } from '../summary.ts';
 import { defineCommand, givenOnce } from './define.ts';
 
 const EPILOGUE = `Beside each image goes IMAGE.intoto.json, an in-toto statement, and where somebody signs (--key, --ssh-agent,
@@ -35,7 +35,7 @@ export const provenanceCommand = defineCommand({
       .check(givenOnce(...SIGNER_OPTIONS, 'builder'))
       .epilogue(EPILOGUE),
   paths: ({ images, ...options }) => ({
-    reads: [...images, ...images.flatMap(paperFiles), ...signerPaths(options)],
+    reads: [...images, ...images.flatMap(listDocuments), ...signerPaths(options)],
     writes: [...new Set(images.map((image) => dirname(image)))],
   }),
   handler: async ({ images, builder, ...options }, { output, signal }) => {

@@ -39,7 +39,7 @@ export const rebuildCommand = defineCommand({
       .positional('list', {
         type: 'string',
         demandOption: true,
-        describe: 'release.json of the release, with its papers beside it',
+        describe: 'release.json of the release, with its documents beside it',
       })
       .option('check', {
         type: 'boolean',

@@ -24,7 +24,7 @@ beforeAll(async () => {
 
 test('a first build does every step', () => {
   expect(firstBuild.stderr).toBe('');
-  const steps = ['boot-loader', 'initramfs', 'iso', 'papers', 'sea', 'squashfs', 'verity'];
+  const steps = ['boot-loader', 'documents', 'initramfs', 'iso', 'sea', 'squashfs', 'verity'];
   expect(stepsDone(firstBuild)).toEqual(steps);
 });
 
@@ -55,7 +55,7 @@ test('an ISO lists its files as sha256sum(1) does, the root filesystem among the
 test('an ISO that was deleted is written again from the cache', async () => {
   await rm(firstBuild.built.get('qvdc')?.file ?? '');
   const again = await workshop.run(ISO);
-  expect(stepsDone(again)).toEqual(['iso', 'papers']);
+  expect(stepsDone(again)).toEqual(['documents', 'iso']);
   expect(again.built.get('qvdc')?.sha256).toBe(firstBuild.built.get('qvdc')?.sha256);
 });
 
@@ -83,7 +83,7 @@ test('explain names the overlay file that changed, the old image is not booted, 
     expect.stringContaining('not built from these sources'),
   ]);
   const again = await workshop.run(ISO);
-  expect(stepsDone(again)).toEqual(['boot-loader', 'iso', 'papers', 'squashfs', 'verity']);
+  expect(stepsDone(again)).toEqual(['boot-loader', 'documents', 'iso', 'squashfs', 'verity']);
   expect(again.built.get('qvdc')?.sha256).not.toBe(firstBuild.built.get('qvdc')?.sha256);
 });
 
@@ -91,20 +91,20 @@ test('a change of the initramfs leaves the root filesystem alone', async () => {
   await appendFile(join(workshop.directory, 'overlay/initramfs/init'), '# changed\n');
   expect(stepsDone(await workshop.run(ISO))).toEqual([
     'boot-loader',
+    'documents',
     'initramfs',
     'iso',
-    'papers',
     'verity',
   ]);
 });
 
 test('a change of the builder does the steps again that its code is in', async () => {
   await appendFile(join(workshop.directory, 'build/image/esp.ts'), '\n// changed\n');
-  expect(stepsDone(await workshop.run(ISO))).toEqual(['boot-loader', 'iso', 'papers']);
+  expect(stepsDone(await workshop.run(ISO))).toEqual(['boot-loader', 'documents', 'iso']);
 });
 
 test('a result in the cache that lost a file is made again', async () => {
   await rm(workshop.cache.images, { recursive: true });
   await rm(join(workshop.cache.steps, 'initramfs'), { recursive: true });
-  expect(stepsDone(await workshop.run(ISO))).toEqual(['initramfs', 'iso', 'papers']);
+  expect(stepsDone(await workshop.run(ISO))).toEqual(['documents', 'initramfs', 'iso']);
 });

@@ -54,9 +54,10 @@ test('Node and the npm packages in the executable are in the bill of materials, 
   expect(names).not.toContain('yargs');
 });
 
-test('the command of docs/papers.md writes the licences of all that is in the image, with their texts', async () => {
-  const papers = await readFile(join(PROJECT, 'docs/papers.md'), 'utf8');
-  const command = /^```sh of licenses\nnpm run -s qx-build -- (.*)\n```$/m.exec(papers)?.[1] ?? '';
+test('the command of docs/image-documents.md writes the licences of all that is in the image, with their texts', async () => {
+  const documents = await readFile(join(PROJECT, 'docs/image-documents.md'), 'utf8');
+  const command =
+    /^```sh of licenses\nnpm run -s qx-build -- (.*)\n```$/m.exec(documents)?.[1] ?? '';
   const told = await workshop.run(command.split(' '));
   expect(told.exitCode, told.stderr).toBe(0);
   const text = await readFile(`${firstBuild.built.get('qvdc')?.file}.licenses.txt`, 'utf8');
@@ -75,7 +76,14 @@ test('a change of a program compiles and compresses again, and nothing else', as
   expect(stdout).toContain('qvdc initramfs: stays');
   const again = await workshop.run(ISO);
   expect(again.exitCode, again.stderr).toBe(0);
-  expect(stepsDone(again)).toEqual(['boot-loader', 'iso', 'papers', 'sea', 'squashfs', 'verity']);
+  expect(stepsDone(again)).toEqual([
+    'boot-loader',
+    'documents',
+    'iso',
+    'sea',
+    'squashfs',
+    'verity',
+  ]);
 });
 
 test('a change elsewhere leaves the programs as they are', async () => {

@@ -167,8 +167,8 @@ test('a release has the image in all formats, and other programs take each for w
 test('its provenance names the commit and every form, and all is signed', async () => {
   const provenance = parseProvenance(await readFile(pathOf('provenance')), 'provenance');
   expect(provenance.source).toEqual({ commit, dirty: false });
-  const papers = ['manifest', 'provenance', 'sbom'];
-  const forms = files.filter(({ kind }) => !papers.includes(kind));
+  const documents = ['manifest', 'provenance', 'sbom'];
+  const forms = files.filter(({ kind }) => !documents.includes(kind));
   expect(provenance.subjects.map(({ name }) => name)).toEqual(
     forms.map(({ path }) => path).toSorted(),
   );

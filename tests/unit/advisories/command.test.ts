@@ -162,8 +162,8 @@ test.each(['2026-02-30', 'yesterday'])('%s is no day', async (day) => {
   expect(output.complained).toContain(`"${day}" is not a day`);
 });
 
-test('the commands of docs/papers.md work, and its review is one', async () => {
-  const text = await readFile(join(PROJECT, 'docs/papers.md'), 'utf8');
+test('the commands of docs/image-documents.md work, and its review is one', async () => {
+  const text = await readFile(join(PROJECT, 'docs/image-documents.md'), 'utf8');
   const block = (language: string) =>
     new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'm').exec(text)?.[1] ?? '';
   const today = new Date();
@@ -178,5 +178,7 @@ test('the commands of docs/papers.md work, and its review is one', async () => {
   const { stdout } = await execa('bash', ['-euc', commands], { cwd: folder });
   expect(stdout).toContain('qvdc: ');
   expect(await readFile(at('vex/qvdc.vex.cdx.json'), 'utf8')).toContain('CVE-2026-1000');
-  expect(parseReviews(block('yaml'), 'docs/papers.md')).toMatchObject([{ expires: '2027-02-01' }]);
+  expect(parseReviews(block('yaml'), 'docs/image-documents.md')).toMatchObject([
+    { expires: '2027-02-01' },
+  ]);
 });

@@ -35,8 +35,8 @@ test('clean leaves files that builds did not write in the output folder, and lis
   const dist = join(folder, 'images');
   const others = ['debian-13.iso', 'notes.txt', 'qvdc-plan.pdf'];
   const leftOver = `.${ISO}.7-0123456789ab.tmp`;
-  const papers = [`${ISO}.cdx.json`, `${ISO}.spdx.json`, `${ISO}.manifest.json`];
-  const ours = [ISO, ...papers, leftOver];
+  const documents = [`${ISO}.cdx.json`, `${ISO}.spdx.json`, `${ISO}.manifest.json`];
+  const ours = [ISO, ...documents, leftOver];
   await plant(dist, [...others, ...ours]);
   await writeFile(join(dist, 'SHA256SUMS'), `${SUM}  debian-13.iso\n${SUM}  ${ISO}\n`);
   expect(await main(['clean', '--output', dist])).toBe(0);
@@ -65,8 +65,13 @@ test('clean works in the current folder, and removes the images of a profile tha
 
 /** A release of one image in two formats, signed, and a provenance that its builder signed. */
 async function plantRelease(directory: string): Promise<void> {
-  const papers = [`${ISO}.manifest.json`, `${ISO}.intoto.json`, `${ISO}.intoto.jsonl`];
-  const images = [ISO, ISO.replace('.iso', '-netboot.tar'), ISO.replace('.iso', '.ova'), ...papers];
+  const documents = [`${ISO}.manifest.json`, `${ISO}.intoto.json`, `${ISO}.intoto.jsonl`];
+  const images = [
+    ISO,
+    ISO.replace('.iso', '-netboot.tar'),
+    ISO.replace('.iso', '.ova'),
+    ...documents,
+  ];
   await plant(directory, [...images, 'release.dsse.json', 'SHA256SUMS.minisig', 'SHA256SUMS.sig']);
   const files = images.map((path) => ({ path, size: 1, sha256: SUM, kind: 'iso' as const }));
   const list = formatReleaseFiles({ version: '0.2.0', files });

@@ -109,9 +109,9 @@ test('the statement names the image, the commit, all packages and artifacts, the
       runDetails: {
         builder: { id: 'https://quantix.internal/builders/by-hand' },
         byproducts: await Promise.all(
-          ['cdx', 'manifest', 'spdx'].map(async (paper) => ({
-            name: `qvdc.iso.${paper}.json`,
-            digest: { sha256: sha256(await readFile(`${file}.${paper}.json`, 'utf8')) },
+          ['cdx', 'manifest', 'spdx'].map(async (document) => ({
+            name: `qvdc.iso.${document}.json`,
+            digest: { sha256: sha256(await readFile(`${file}.${document}.json`, 'utf8')) },
           })),
         ),
       },

@@ -374,11 +374,13 @@ describe('a release is refused', () => {
   test('if its list or a file beside it is another one, damaged or missing', async () => {
     await publish();
     const list = await readFile(at('0.2.0/release.json'), 'utf8');
-    const paper = at('0.2.0/qvdc.iso.intoto.json');
-    await writeFile(paper, '{}');
-    await expect(read()).rejects.toThrow(`its SHA-256 is not the one in release.json (${paper})`);
-    await rm(paper);
-    await expect(read()).rejects.toThrow('this paper of the release is not there');
+    const document = at('0.2.0/qvdc.iso.intoto.json');
+    await writeFile(document, '{}');
+    await expect(read()).rejects.toThrow(
+      `its SHA-256 is not the one in release.json (${document})`,
+    );
+    await rm(document);
+    await expect(read()).rejects.toThrow('this document of the release is not there');
     await writeFile(at('0.2.0/release.json'), list.replace('0.2.0', '0.2.1'));
     await expect(read()).rejects.toThrow('it is not the list that ours has signed');
     const unsigned = () => readPublished(at('0.2.0/release.json'), undefined);

@@ -5,7 +5,7 @@ import { cacheRooms } from '../../../build/cache/directory.ts';
 import { prepareImage } from '../../../build/image/prepare.ts';
 import { ENROLMENT_FILES } from '../../../build/secure-boot/enrolment.ts';
 import { buildIso } from '../../../tasks/iso.ts';
-import { hasPapers, paperFiles } from '../../../tasks/summary.ts';
+import { hasDocuments, listDocuments } from '../../../tasks/summary.ts';
 import { temporaryFolder } from '../folder.ts';
 import { PROJECT } from '../profile/profiles.ts';
 import { newOwner } from '../secure-boot/owners.ts';
@@ -13,37 +13,37 @@ import { newOwner } from '../secure-boot/owners.ts';
 const SUM = 'a'.repeat(64);
 
 /** Creates an ISO with all files that belong to it. */
-async function isoWithPapers(): Promise<string> {
+async function isoWithDocuments(): Promise<string> {
   const folder = join(await temporaryFolder(), 'dist');
   await mkdir(folder);
   const file = join(folder, 'x.iso');
-  for (const paper of [file, ...paperFiles(file)]) await writeFile(paper, '');
+  for (const document of [file, ...listDocuments(file)]) await writeFile(document, '');
   await writeFile(join(folder, 'SHA256SUMS'), `${SUM}  x.iso\n`);
   return file;
 }
 
 test('an ISO is up to date only with its checksum, manifest and bill of materials', async () => {
-  const file = await isoWithPapers();
-  expect(await hasPapers({ file, facts: {} }, SUM)).toBe(true);
-  expect(await hasPapers({ file, facts: {} }, 'b'.repeat(64))).toBe(false);
+  const file = await isoWithDocuments();
+  expect(await hasDocuments({ file, facts: {} }, SUM)).toBe(true);
+  expect(await hasDocuments({ file, facts: {} }, 'b'.repeat(64))).toBe(false);
 });
 
 test('an ISO with an owner’s key is up to date only if all files that enrol this key exist', async () => {
   const { owner } = await newOwner();
-  const image = { file: await isoWithPapers(), facts: { owner } };
-  expect(await hasPapers(image, SUM)).toBe(false);
+  const image = { file: await isoWithDocuments(), facts: { owner } };
+  expect(await hasDocuments(image, SUM)).toBe(false);
   for (const name of ENROLMENT_FILES) await writeFile(`${image.file}.${name}`, '');
-  expect(await hasPapers(image, SUM)).toBe(true);
+  expect(await hasDocuments(image, SUM)).toBe(true);
   await rm(`${image.file}.PK.auth`);
-  expect(await hasPapers(image, SUM)).toBe(false);
+  expect(await hasDocuments(image, SUM)).toBe(false);
 });
 
 test.each(['SHA256SUMS', 'x.iso.manifest.json', 'x.iso.cdx.json', 'x.iso.spdx.json'])(
   'an ISO whose %s was deleted gets it again',
   async (name) => {
-    const file = await isoWithPapers();
+    const file = await isoWithDocuments();
     await rm(join(file, '..', name));
-    expect(await hasPapers({ file, facts: {} }, SUM)).toBe(false);
+    expect(await hasDocuments({ file, facts: {} }, SUM)).toBe(false);
   },
 );
 
