@@ -5,7 +5,7 @@ const addressedNode = z.object({
   id: z.uuid(),
   hostname: z.string(),
   isHeard: z.boolean(),
-  /** Whether it has told that it keeps the present list of addresses. */
+  /** Whether it has reported that it keeps the present list of addresses. */
   isAware: z.boolean(),
   /** Address of this machine over which its last heartbeat came; `null` if none came since the start of the service. */
   over: z.string().nullable(),
@@ -16,7 +16,9 @@ const addressedNode = z.object({
 /** Where hosts find the control plane, and what they know of that. */
 export const fleetAddressSchema = z.object({
   port: z.int(),
-  /** All that hosts are told: present addresses, planned and configured ones; `https://10.0.0.5:9443`. */
+  /**
+   * All addresses that are announced to hosts: present addresses, planned and configured ones; `https://10.0.0.5:9443`.
+   */
   origins: z.array(z.string()),
   /** Those of a planned change: what is there now, and what will be. Empty if none is planned. */
   planned: z.array(z.string()),
@@ -25,7 +27,7 @@ export const fleetAddressSchema = z.object({
 });
 export type FleetAddress = z.output<typeof fleetAddressSchema>;
 
-/** Request to tell hosts of an address that this machine will have. */
+/** Request to announce to hosts an address that this machine will have. */
 export const addressPlanSchema = z.strictObject({
   /** For the audit log. */
   by: z.string().min(1).max(100),
@@ -37,7 +39,7 @@ export type AddressPlan = z.output<typeof addressPlanSchema>;
 export const ADDRESS_OUTCOMES = ['changed', 'undone', 'withdrawn'] as const;
 export type AddressOutcome = (typeof ADDRESS_OUTCOMES)[number];
 
-/** Request to end a planned change: hosts are told of the present addresses alone again. */
+/** Request to end a planned change: only the present addresses are announced to hosts again. */
 export const addressEndSchema = z.strictObject({
   by: z.string().min(1).max(100),
   outcome: z.enum(ADDRESS_OUTCOMES),

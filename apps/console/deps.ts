@@ -74,7 +74,9 @@ export interface Deps {
 
   /** Resolves with the resulting state. */
   joinControlPlane(invitation: Invitation): Promise<string>;
-  /** Leaves the control plane; with `force`, also if the control plane cannot be told. Resolves with what was done. */
+  /**
+   * Leaves the control plane; with `force`, also if the control plane cannot be informed. Resolves with what was done.
+   */
   leaveControlPlane(force: boolean): Promise<string>;
   /** Reads the invitation on a stick, such as `/dev/sdb1`. */
   readInvitation(device: string, signal: AbortSignal): Promise<Invitation>;

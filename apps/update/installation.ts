@@ -56,7 +56,7 @@ export async function findInstallation(root = '/'): Promise<Installation | null>
   if (first === undefined) {
     throw new UpdateRefusal({
       what: `no disk has the partition ${from.partition}, which this system was booted from`,
-      fix: 'The disk was taken out, or does not answer: `dmesg` tells.',
+      fix: 'The disk was taken out, or does not answer: `dmesg` shows which.',
     });
   }
   if (second !== undefined) {

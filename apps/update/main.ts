@@ -341,7 +341,7 @@ function startInBackground(args: readonly string[]): number {
     stdio: 'ignore',
   });
   child.unref();
-  return print('It is being brought here; `qx-update status` tells how far it is\n');
+  return print('It is being brought here; `qx-update status` shows how far it is\n');
 }
 
 async function withSource<T>(
@@ -494,7 +494,7 @@ async function openDisk(places: Places, access?: { write: boolean }): Promise<Op
   if (access?.write && (await isStagingElsewhere(places.root))) {
     throw new UpdateRefusal({
       what: 'a release is being brought here',
-      fix: '`qx-update status` tells how far it is, and `qx-update cancel` ends it.',
+      fix: '`qx-update status` shows how far it is, and `qx-update cancel` ends it.',
     });
   }
   if (installation !== null) return await openInstallation(installation, access);

@@ -76,7 +76,7 @@ export async function stage(staging: Staging): Promise<Staged> {
     throw new ExplainedError({
       what: 'what was read back from the disk is not the image that the release names',
       where: staging.source.name,
-      fix: 'The server’s copy is damaged, or the disk is: `dmesg` tells of errors of a disk.',
+      fix: 'The server’s copy is damaged, or the disk is: `dmesg` shows errors of a disk.',
     });
   }
   await placeHead(target.slot);

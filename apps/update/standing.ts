@@ -52,7 +52,7 @@ export function expectGood(booted: Slot, state: BootState | undefined): void {
   if (booted === trial) {
     throw new UpdateRefusal({
       what: `the version in slot ${booted} is on trial, and not confirmed yet`,
-      fix: '`qx-update status` tells how it stands; `qx-update rollback` goes back at once.',
+      fix: '`qx-update status` shows how it stands; `qx-update rollback` goes back at once.',
     });
   }
   throw new UpdateRefusal({

@@ -142,7 +142,7 @@ export async function listReleaseFolder(folder: string): Promise<FolderEntry[]> 
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Returns the trusted comment for minisign, which tells which release a signature is for. */
+/** Returns the trusted comment for minisign, which shows which release a signature is for. */
 function describeSums(sums: string, files: number, version: string | undefined): string {
   const release = version === undefined ? '' : `release ${version}, `;
   return `${release}${files} ${files === 1 ? 'file' : 'files'}, ${CHECKSUMS} ${sha256(sums).slice(0, 16)}`;

@@ -122,8 +122,8 @@ function expectKind(kind: number, expected: number, where: string): void {
     what: kind !== FAILURE ? `it answers with a message of kind ${kind}` : 'it refuses',
     where,
     fix: signing
-      ? 'Its owner may have said no, or it may be locked: ssh-add -l tells what it has.'
-      : 'ssh-add -l tells whether it works and what it has.',
+      ? 'Its owner may have said no, or it may be locked: ssh-add -l shows what it has.'
+      : 'ssh-add -l shows whether it works and what it has.',
   });
 }
 
@@ -182,6 +182,6 @@ async function request(
 function broken(what: string, cause?: unknown): ExplainedError {
   return new ExplainedError({
     ...{ what, where: NAME, cause },
-    fix: 'ssh-add -l tells whether it works.',
+    fix: 'ssh-add -l shows whether it works.',
   });
 }

@@ -9,7 +9,7 @@ import { CommandExit, defineCommand, givenOnce } from './define.ts';
 const EPILOGUE = `Nothing is downloaded: docs/image-documents.md says where Alpine and Debian publish their advisories.
 
   qx-build advisories --pin debian.json    notes hash and date in profiles/advisories.lock.json
-  qx-build advisories debian.json          tells what is open in the images, by their locks
+  qx-build advisories debian.json          shows what is open in the images, by their locks
 
 Exit codes: 1 a file is too old, or not the pinned one; 3 something is open that --fail-on names.`;
 

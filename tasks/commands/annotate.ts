@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { BuildError } from '../../build/error.ts';
 import { defineCommand, givenOnce } from './define.ts';
 
-const EPILOGUE = `Reads what a command with --json prints, and tells it in the log of a CI job. Errors that name a file of the
+const EPILOGUE = `Reads what a command with --json prints, and shows it in the log of a CI job. Errors that name a file of the
 project are shown at its line.
 
   qx-build iso --json | qx-build annotate --github --summary "$GITHUB_STEP_SUMMARY"

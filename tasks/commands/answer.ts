@@ -17,7 +17,7 @@ export const answerCommand = defineCommand({
         describe: 'What to do with it',
       })
       .positional('file', { type: 'string', demandOption: true, describe: 'The answer file' })
-      .epilogue('docs/installing.md tells what belongs into an answer file.'),
+      .epilogue('docs/installing.md shows what belongs into an answer file.'),
   paths: ({ file }) => ({ reads: [file], writes: [] }),
   handler: async ({ file }, { output }) => {
     const text = await readFile(file, 'utf8').catch((cause: unknown) => {

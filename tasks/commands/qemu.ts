@@ -77,7 +77,7 @@ export const qemuCommand = defineCommand({
       })
       .option('name', {
         type: 'string',
-        describe: 'Name of the guest: tells its disks and cards from those of others',
+        describe: 'Name of the guest, by which it has disks and network cards of its own',
         defaultDescription: "the profile's",
       })
       .option('boot-chart', {

@@ -57,7 +57,7 @@ export async function measureNetwork(runs: number): Promise<Figure[]> {
     },
     { what: 'network: from carrier to milestone', value: median(leased), limit: 1, unit: 's' },
     {
-      what: 'agent: a changed address is told',
+      what: 'agent: a changed address is reported',
       value: await measureToldAddress(runs),
       limit: 2,
       unit: 's',

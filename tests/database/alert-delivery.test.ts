@@ -142,7 +142,7 @@ const titles = (posted: readonly Posted[]) =>
   });
 
 describe('a webhook', () => {
-  test('is told each event of an alert, signed, from when it was configured', async () => {
+  test('gets each event of an alert, signed, from when it was configured', async () => {
     await raise('before');
     await using started = await startHook();
     const { hook, receiver } = started;
@@ -214,7 +214,7 @@ describe('a webhook', () => {
     await delivering([receiver], work, bounded);
   });
 
-  test('is told what happened while no program ran', async () => {
+  test('is notified of what happened while no program ran', async () => {
     await using started = await startHook();
     const { hook, receiver } = started;
     await delivering([receiver], async () => undefined);

@@ -253,7 +253,7 @@ test.each<[string, string, (told: Told) => Told, RegExp]>([
   ['no address of the account', '/account', json({}), /names no address of it/],
   ['no order', '/order', json({ status: 'pending' }), /names no address of it|none of an ACME/],
 ])(
-  'a directory that answers %s is told of, and nothing changes',
+  'a directory that answers %s is reported, and nothing changes',
   async (_what, path, answer, told) => {
     const before = api.fingerprint;
     authority.instead.set(path, answer);
@@ -304,14 +304,17 @@ test.each<[string, (number: number) => [string, (told: Told) => Told], RegExp]>(
     (number) => [`/certificates/${number}`, json('-----BEGIN NOTHING-----')],
     /there is no certificate/,
   ],
-])('an authority that answers %s is told of, and nothing changes', async (_what, replace, told) => {
-  const before = api.fingerprint;
-  const number = authority.orders;
-  authority.instead.set(...replace(number));
-  const refused = await order();
-  expect(refused).toMatchObject({ status: 400, body: { detail: expect.stringMatching(told) } });
-  expect(fingerprintOf(await shownNow())).toBe(before);
-});
+])(
+  'an authority that answers %s is reported, and nothing changes',
+  async (_what, replace, told) => {
+    const before = api.fingerprint;
+    const number = authority.orders;
+    authority.instead.set(...replace(number));
+    const refused = await order();
+    expect(refused).toMatchObject({ status: 400, body: { detail: expect.stringMatching(told) } });
+    expect(fingerprintOf(await shownNow())).toBe(before);
+  },
+);
 
 test('certificates that browsers would refuse, or for other names, are not shown', async () => {
   authority.valid = { from: -90, to: -1 };

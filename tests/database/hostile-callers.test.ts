@@ -64,7 +64,7 @@ function begin(session: ClientHttp2Session, method: string, headers: Record<stri
   return { stream, outcome: promise };
 }
 
-/** What a TLS client is told. */
+/** The answer that a TLS client gets. */
 async function handshake(api: NodeApi, options: ConnectionOptions): Promise<string> {
   const socket = connectTls({
     host: '127.0.0.1',
@@ -84,7 +84,7 @@ async function handshake(api: NodeApi, options: ConnectionOptions): Promise<stri
 
 const lines = ({ lines: all }: NodeApi, pattern: RegExp) => all.filter((one) => pattern.test(one));
 
-test('whoever speaks no TLS, an older one, or not HTTP/2 is cut off and told of in a line', async () => {
+test('whoever speaks no TLS, an older one, or not HTTP/2 is cut off and logged in one line', async () => {
   const { api, host } = await opened();
   await using _api = api;
   for (let count = 0; count < 3; count += 1) {

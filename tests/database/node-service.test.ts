@@ -226,7 +226,7 @@ function give(api: NodeApi, { key }: Host, verb = START, life = 60_000) {
 
 const WITHIN = { timeout: 20_000, interval: 20 };
 
-test('tasks go down the stream as they come, again on each new one until their end was told, and that counts', async () => {
+test('tasks go down the stream as they come, again on each new one until their end was reported, and that counts', async () => {
   await using api = await NodeApi.open();
   const host = await api.host(await api.token());
   const early = await give(api, host);

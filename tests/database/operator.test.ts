@@ -215,7 +215,7 @@ describe('nodes and what is on them', () => {
     expect(ofAlpha.vms.map(({ name }: { name: string }) => name)).toEqual(['web']);
   });
 
-  test('what nobody ever told of, and what is lost, is said so', async () => {
+  test('what was never reported, and what is lost, is shown as such', async () => {
     await sql`UPDATE virtual_machines SET last_seen = NULL WHERE id = ${WEB}`.execute(db);
     await sql`UPDATE virtual_machines SET lost_at = now(), lost_reason = 'gone' WHERE id = ${MAIL}`.execute(
       db,
@@ -310,7 +310,7 @@ describe('nodes and what is on them', () => {
     expect(adopted).toMatchObject({ resourceId: id });
   });
 
-  test('a node that has left is said to have, is told nothing, and can be deleted', async () => {
+  test('a node that has left is shown as such, is sent nothing, and can be deleted', async () => {
     const now = new Date();
     await departNode(db, { nodeId: ONE, how: 'LEFT', by: 'node', reason: '', now });
     expect((await run('nodes', 'list')).text).toMatch(/alpha .* left \d\d:\d\d \(\d+ s ago\) /);

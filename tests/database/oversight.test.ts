@@ -121,7 +121,7 @@ describe('events', () => {
 });
 
 describe('alerts', () => {
-  test('are seen and cleared by name of who did it, and their receivers are told of', async () => {
+  test('are seen and cleared by name of who did it, and their receivers are listed', async () => {
     const { db } = opened.database;
     expect((await run('alerts', 'list')).text).toBe('There is no such alert.\n');
     const { id } = await raiseAlert(db, {
@@ -201,7 +201,7 @@ describe('the audit log', () => {
 });
 
 describe('events are followed', () => {
-  /** Begins to follow. @returns what is printed and told, by line, and what ends it */
+  /** Begins to follow. @returns what is printed and reported, by line, and what ends it */
   const follow = (values: OperatorValues, form: 'json' | 'text' = 'text') => {
     const [printed, silent]: [string[], string[]] = [[], []];
     const ending = new AbortController();
@@ -244,7 +244,7 @@ describe('events are followed', () => {
     const ids = printed.map((line) => fleetEventSchema.parse(JSON.parse(line)).id);
     expect(ids).toEqual(ids.map((_, index) => (ids[0] ?? 0) + index));
     expect(names().slice(-2)).toEqual(['meanwhile', 'after']);
-    // A question that was under way when it ended has another reason than one after that; each is told once.
+    // A question that was under way when it ended has another reason than one after that; each is reported once.
     expect(new Set(silent).size).toBe(silent.length);
     end();
     expect(await ended).toMatchObject({ status: 0 });

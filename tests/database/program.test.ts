@@ -429,7 +429,7 @@ test('a certificate authority that was made anew beside a database with hosts is
   // The program that made it died before it reached the database.
   await openAuthority(config.authority);
   const title = TRUSTED;
-  // The second time it is there, and what was told is not forgotten.
+  // The second time it is there, and what was announced is not forgotten.
   for (const _ of [1, 2]) {
     await withControlPlane(config, async () => {
       await expect

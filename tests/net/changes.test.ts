@@ -97,7 +97,7 @@ test('a gateway that does not answer is reported, and is no error', async () => 
   expect((await machine.state('eth0')).routes).toMatchObject([{ gateway: lan.host(250) }]);
 });
 
-test('without carrier a static address is set, and it is told that nobody was asked', async () => {
+test('without carrier a static address is set, with a note that nobody was asked', async () => {
   await using story = await begin();
   const { machine, lan, cable } = story;
   await lan.ip('link', 'set', cable, 'down');

@@ -278,7 +278,7 @@ test('an agent keeps its identity over a restart: it connects to its control pla
   const { tasks } = plane.node();
   await tasks.watched();
   repeat();
-  // What comes down the stream after it is told of when that is looked at.
+  // What arrives on the stream later is reported when the stream is read.
   await tasks.ended(tasks.give({ verb: { case: 'stopVm', value: { vmId: SPEC.id } } }));
   expect((await agent.ask('/healthz', healthSchema)).maintenance.on).toBe(true);
   expect((await new KeptSpecs(join(folder, 'vms')).get(SPEC.id))?.spec).toEqual(SPEC);

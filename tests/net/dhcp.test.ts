@@ -111,7 +111,7 @@ test('a refused lease (NAK) is given up, and a new one taken', async () => {
     const { addresses } = await machine.state('eth0');
     return (addresses.length === 1 && addresses[0] !== old) || undefined;
   });
-  await until('the lease is told', async () => {
+  await until('the lease is reported', async () => {
     const { dhcp } = await machine.statusOf('eth0');
     return dhcp?.lease?.address.startsWith(lan.host(15)) || undefined;
   });

@@ -5,7 +5,7 @@ import { test } from './world/test.ts';
 
 const FILE = '/quantix/network/eth0.conf';
 for (const shell of ['ash', 'dash'] as const) {
-  test(`a hostile file is told with its name and line, and nothing of it is done (${shell})`, async () => {
+  test(`a hostile file is reported with its name and line, and nothing in it is applied (${shell})`, async () => {
     await using story = await begin(shell);
     const { machine } = story;
     await machine.network('static', 'eth0', '10.0.0.9/24');

@@ -17,7 +17,7 @@ async function noteEvents(machine: Machine): Promise<void> {
   await machine.succeed('chmod 755 /usr/lib/quantix/dhcp-hook');
 }
 
-/** Waits until udhcpc has told of an event so many times. */
+/** Waits until udhcpc has reported an event so many times. */
 async function untilEvent(machine: Machine, event: string, times: number): Promise<void> {
   await until(`udhcpc tells ${event} ${times} times`, async () => {
     const events = ((await machine.read('/events')) ?? '').split('\n');
@@ -175,7 +175,7 @@ test('an address whose owner answers late is given back, and another one taken',
   await goDhcp(machine, 'eth0', lan);
   await answer('0');
   await machine.write('/answers', '');
-  await until('it is told', async () => {
+  await until('it is reported', async () => {
     const { problem } = await machine.statusOf('eth0');
     return problem?.includes(`an address that another machine has: ${lan.host(155)}`) || undefined;
   });

@@ -23,7 +23,7 @@ async function look({ script, declared = [] }: { script: string; declared?: obje
   return looksSchema.parse(JSON.parse(stdout));
 }
 
-/** The machine's root is a folder, so the kernel's mounts are told without its name. */
+/** The machine's root is a folder, so the kernel's mounts are listed without its name. */
 const TELL_MOUNTS =
   "mkdir -p root/proc/self; sed -n 's: /mnt/root/: /:p' /proc/self/mountinfo >root/proc/self/mountinfo; mkdir -p root/dev; cp -a /dev/loop* root/dev/";
 

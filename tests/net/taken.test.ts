@@ -14,7 +14,7 @@ test('a kept address that another machine has at boot is reported, tried again, 
   await lan.occupy(lan.host(9));
   machine.start('/usr/sbin/qx-network', 'watch');
   const refusal = `eth0: another machine has ${lan.host(9)}`;
-  await until('it is told', async () => {
+  await until('it is reported', async () => {
     return (await machine.statusOf('eth0')).problem === refusal || undefined;
   });
   const due = await until('it is to be tried again', () =>

@@ -108,7 +108,7 @@ function startWatch(machine: Machine): void {
 
 const WATCH = "ps -o pid,args | awk '/[q]x-network watch/ { print $1 }'";
 
-/** Steps by name. Each tells what may be true after it: the service mends what was left half-way. */
+/** Steps by name. Each shows what may be true after it: the service mends what was left half-way. */
 const FAILING: Readonly<Record<string, (step: FailingStep) => Promise<Expected[]>>> = {
   static: async (now) => [await goStaticly(now)],
   dhcp: async ({ machine, name, lan }) => [await goDhcp(machine, name, lan)],
@@ -160,7 +160,7 @@ const FAILING: Readonly<Record<string, (step: FailingStep) => Promise<Expected[]
     await machine.succeed('yes | dd of=/quantix/full bs=4k; :');
     expect(await machine.network(...choose(now).args)).toMatchObject({ status: 1 });
     await machine.succeed('rm /quantix/full');
-    // Until then the refusal is told.
+    // Until then the refusal is reported.
     expect(await machine.network('apply', name)).toMatchObject({ status: 0 });
     return [before];
   },

@@ -10,7 +10,7 @@ test('an explanation becomes one line: what, where, what to do', () => {
   expect(error.message).toBe('key "nmae" is unknown (a.ts). Write "name".');
 });
 
-test('what must be there is handed on, and told if it is not', () => {
+test('what must be there is returned, and is an error if it is not', () => {
   expect(must('', 'text')).toBe('');
   expect(() => must(new Map<string, number>().get('x'), 'number of x')).toThrow(
     new Error('there is no number of x'),

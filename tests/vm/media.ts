@@ -26,7 +26,7 @@ async function partitionedDisk(file: string, partitions: readonly Partition[]): 
   const record = Buffer.alloc(SECTOR);
   for (const [index, { type, start, size }] of partitions.entries()) {
     const at = 446 + 16 * index;
-    // Places by cylinder, head and sector are those that stand for "too large to be told".
+    // Places by cylinder, head and sector are those that stand for "too large to be given".
     record.write('feffff', at + 1, 'hex');
     record.write('feffff', at + 5, 'hex');
     record.writeUInt8(type, at + 4);

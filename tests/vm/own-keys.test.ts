@@ -200,7 +200,7 @@ describe.skipIf(lacking.length > 0)(
 
 /**
  * Writes a disk that boots as the one does that an image is installed on. Both of its slots have nothing but a line of the menu,
- * which tells what a kernel would have been told.
+ * which shows what a kernel would have been told.
  */
 async function installSmall(
   disk: string,

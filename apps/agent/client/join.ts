@@ -23,7 +23,7 @@ export async function joinControlPlane(
 
 /**
  * Makes the running agent leave its control plane.
- * @param force whether to leave even if the control plane cannot be told
+ * @param force whether to leave even if the control plane cannot be informed
  * @returns the result, in one line
  * @throws AnswerError saying why it has not left
  */

@@ -121,10 +121,10 @@ export class Membership {
   }
 
   /**
-   * Leaves the control plane: tells it, and removes the record of it. Pools that it assigned, and virtual machines,
-   * stay.
-   * @param force whether to leave even if it cannot be told
-   * @throws AgentError if the node belongs to none, or it cannot be told; nothing has changed then
+   * Leaves the control plane: reports that to it, and removes the record of it. Pools that it assigned, and virtual
+   * machines, stay.
+   * @param force whether to leave even if the control plane cannot be informed
+   * @throws AgentError if the node belongs to no control plane, or cannot inform it; nothing has changed then
    */
   async leave(force: boolean): Promise<void> {
     const { folder, signal, log, onTimeServers } = this.#options;

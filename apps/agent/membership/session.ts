@@ -473,7 +473,7 @@ export class Session {
     return this.#identity;
   }
 
-  /** Tells the control plane that the node leaves. @throws AgentError if it cannot be told */
+  /** Reports to the control plane that the node leaves. @throws AgentError if it cannot */
   async leave(signal: AbortSignal): Promise<void> {
     try {
       await this.#connection.client.leave({}, { signal });

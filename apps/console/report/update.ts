@@ -41,7 +41,7 @@ export function updateTexts(status: UpdateStatus): string[] {
   if (state === 'trial') return [`${version} is on trial, and not confirmed yet`];
   if (state === 'refused' && problem !== null) return [problem];
   if (last === null || last.result === 'confirmed') return [];
-  return [`${last.version} ${RESULTS[last.result]}: System, Update tells why`];
+  return [`${last.version} ${RESULTS[last.result]}: System, Update shows why`];
 }
 
 function slotText(

@@ -80,7 +80,7 @@ export class AcmeAccount {
       throw new AcmeError({
         what: `the directory answers ${answer.status}`,
         where: url,
-        fix: 'The certificate authority tells the address of its directory.',
+        fix: 'The certificate authority publishes the address of its directory.',
       });
     }
     const directory = read(answer, url, directorySchema);
@@ -164,7 +164,7 @@ export function read<T>({ text }: AcmeAnswer, url: string, schema: z.ZodType<T>)
   throw new AcmeError({
     what: `the answer is none of an ACME server (RFC 8555)${key === '' ? '' : `: ${quoted(key)}`}`,
     where: url,
-    fix: 'The certificate authority tells the address of its directory.',
+    fix: 'The certificate authority publishes the address of its directory.',
   });
 }
 

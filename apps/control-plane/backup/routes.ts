@@ -17,7 +17,7 @@ export function backupRoutes({
     const made = backups();
     if (made !== undefined) return made;
     throw new ApiError(503, 'no backups are made at the moment', {
-      fix: 'logread | grep qx-controlplane tells why.',
+      fix: 'logread | grep qx-controlplane shows why.',
     });
   };
   const routes: Route[] = [

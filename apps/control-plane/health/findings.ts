@@ -52,7 +52,7 @@ export function judgeClock(time: TimeState | undefined, offsets: readonly number
   const isSet = time?.synchronized === true;
   const source = isSet ? `set by ${time.reference}` : 'set by no time server';
   if (Math.abs(median) <= CLOCK_DIFFERENCE) {
-    const ask = 'qx-time status tells which time servers answer.';
+    const ask = 'qx-time status shows which time servers answer.';
     return { subject, isWell: isSet || null, told: source, fix: isSet ? '' : ask };
   }
   const seconds = Math.round(Math.abs(median) / 1000);

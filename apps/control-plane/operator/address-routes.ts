@@ -45,7 +45,7 @@ export function addressRoutes({
     const server = servedNodes();
     if (server !== undefined) return server;
     throw new ApiError(503, 'hosts are not served at the moment', {
-      fix: 'logread | grep qx-controlplane tells why.',
+      fix: 'logread | grep qx-controlplane shows why.',
     });
   };
   const read = async (): Promise<FleetAddress> => {

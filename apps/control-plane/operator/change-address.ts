@@ -12,7 +12,7 @@ import { endAddressPlan, planAddress, showAddress } from './client.ts';
 /** Milliseconds between two looks at the hosts. */
 const LOOK_EVERY = 1000;
 
-/** Milliseconds within which hosts must tell that they keep the new address: a heartbeat is requested from them. */
+/** Milliseconds within which hosts must report that they keep the new address: a heartbeat is requested from them. */
 const AWARE_WITHIN = 30_000;
 
 /** Milliseconds before the end of the trial at which its outcome is decided. */
@@ -67,8 +67,8 @@ export interface AddressResult {
 }
 
 /**
- * Changes the control plane's address: tells hosts of the new one, changes the network on trial, waits for hosts over the
- * new address, and confirms. If too few return, qx-network restores the previous address.
+ * Changes the control plane's address: announces the new one to hosts, changes the network on trial, waits for hosts
+ * over the new address, and confirms. If too few return, qx-network restores the previous address.
  *
  * The concerned hosts are those that are connected over an address that the interface loses.
  * @throws ControlPlaneError if no host is concerned: nothing would prove that the new address works
@@ -116,7 +116,7 @@ export async function changeAddress(
   await means.end('undone');
   return result('undone', returned);
 
-  /** Waits for all hosts to tell that they keep the new address. @returns names of those that have not */
+  /** Waits for all hosts to report that they keep the new address. @returns names of those that have not */
   async function waitForAwareness(): Promise<string[]> {
     const until = clock.now() + AWARE_WITHIN;
     for (;;) {

@@ -286,7 +286,7 @@ export const planAddress = (
   asking: Asking = {},
 ): Promise<FleetAddress> => post('/v1/address/plan', request, fleetAddressSchema, asking);
 
-/** Ends the planned change: hosts are told of the present addresses alone again. */
+/** Ends the planned change: only the present addresses are announced to hosts again. */
 export const endAddressPlan = (
   request: Unsigned<AddressEnd>,
   asking: Asking = {},

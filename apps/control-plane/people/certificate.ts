@@ -244,7 +244,7 @@ export class PeopleCertificate {
 
   /**
    * Raises the alert about the end of a certificate that is not the control plane's own, or resolves it; an alert that
-   * is open already is not told again. That one is not renewed is told by `renew`, and is over here.
+   * is open already is not raised again. `renew` reports that one is not renewed, and that alert is cleared here.
    */
   async #tellEnd(present: PresentCertificate): Promise<void> {
     const { shown, validity } = present;

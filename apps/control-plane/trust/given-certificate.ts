@@ -261,7 +261,7 @@ function expectValid(one: X509Certificate, now: number): void {
     what: isOver
       ? `the certificate ${nameOf(one)} ended at ${to.toISOString()}`
       : `the certificate ${nameOf(one)} begins at ${from.toISOString()} only`,
-    fix: `This machine's clock says ${new Date(now).toISOString()}; qx-time status tells whether it is right.`,
+    fix: `This machine's clock says ${new Date(now).toISOString()}; qx-time status shows whether it is right.`,
   });
 }
 

@@ -65,7 +65,7 @@ export function updateRoutes(sources: UpdateSources): Route[] {
         const id = await startRollout(db, { release, ...how, by, now: now() });
         if (id !== undefined) return json(await readRollout(db, id, now()));
         throw new ApiError(409, `a roll-out of ${PRODUCT} for ${architecture} is under way`, {
-          fix: 'qx-controlplane updates list tells which. Pause it first.',
+          fix: 'qx-controlplane updates list shows which. Pause it first.',
         });
       },
     },
@@ -119,7 +119,7 @@ async function releaseToStart(
 ): Promise<KeptRelease> {
   const { folder, keys } = updates;
   const name = releasePath(line).replace('/release.json', '');
-  const fix = 'qx-controlplane updates list tells what is here.';
+  const fix = 'qx-controlplane updates list shows what is here.';
   const kept = await readTrustedKeys(keys)
     .then((trusted) => readKept(folder, line, trusted))
     .catch((error: unknown) => {

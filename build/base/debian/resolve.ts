@@ -143,8 +143,8 @@ interface Fetched {
 
 /**
  * Fetches the indexes of each suite from the first archive that is Debian's: its index is signed with one of Debian's
- * keys, and its origin is `Debian`. If an archive is not Debian's or does not answer, the user is told, and the next
- * one is tried.
+ * keys, and its origin is `Debian`. If an archive is not Debian's or does not answer, the user sees a message, and the
+ * next one is tried.
  * @throws BuildError if a suite has no archive left to try
  */
 async function fetchIndexes({ candidates, ...fetching }: Fetching): Promise<Fetched> {

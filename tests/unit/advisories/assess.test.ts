@@ -161,7 +161,7 @@ test('what a review closes is no longer open, and a review that confirms leaves 
   expect(of).toMatchObject({ expired: [], unknown: [] });
 });
 
-test('a review counts until its day, a year if it names none, and is told then', () => {
+test('a review counts until its day, a year if it names none, and is reported then', () => {
   const last = report(openssl, { reviews: REVIEWS, asOf: '2027-01-31' });
   expect(openIds(last)).toEqual(['CVE-2026-1000']);
   const day = report(openssl, { reviews: REVIEWS, asOf: '2027-02-01' });

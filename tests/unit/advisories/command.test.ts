@@ -32,7 +32,7 @@ function advisories(...words: string[]): Promise<number> {
 
 const REPORT = ['--profile', 'qvdc', '--base', 'debian', '--as-of', '2026-11-28'];
 
-test('a file that is pinned tells what is open in the image, and how old it is', async () => {
+test('a file that is pinned shows what is open in the image, and how old it is', async () => {
   expect(await advisories('--pin')).toBe(0);
   expect(output.printed).toMatch(/^debian\.json: debian, of 2026-11-20, SHA-256 [0-9a-f]{64}\n$/);
   expect(await advisories(...REPORT)).toBe(0);
@@ -57,7 +57,7 @@ test('exit code 3 says that something is open that must not be', async () => {
   expect(output.printed).toContain('0 open, ');
 });
 
-test('a file of last year tells what it knows, and then that this is too old', async () => {
+test('a file of last year shows what it knows, and then that this is too old', async () => {
   await advisories('--pin', '--date', '2025-11-20');
   expect(await advisories(...REPORT, '--fail-on', 'open')).toBe(1);
   expect(output.printed).toContain('TOO OLD, it is 373 days old');

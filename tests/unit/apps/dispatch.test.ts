@@ -30,7 +30,7 @@ test.each([
   ['a first argument that is no program', 'qx', ['status'], 'status'],
   ['a name that every object has', 'qx', ['constructor'], 'constructor'],
   ['no name at all', '', [], ''],
-])('%s is told as unknown', (_, calledAs, args, name) => {
+])('%s is reported as unknown', (_, calledAs, args, name) => {
   expect(callOf(calledAs, args, PROGRAM_NAMES)).toEqual({ kind: 'unknown', name });
 });
 

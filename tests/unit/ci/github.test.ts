@@ -102,7 +102,7 @@ async function stepsOf(workflow: string, job: string) {
   return runSteps((await readWorkflow(workflow)).jobs[job]?.steps ?? [], VALUES);
 }
 
-test('the action builds the image of one profile, and tells how', async () => {
+test('the action builds the image of one profile, and shows how', async () => {
   const fork = await makeFork(ENVIRONMENT);
   await fork.job(runSteps(await readAction(), VALUES));
   const commands = await commandsOf(fork);

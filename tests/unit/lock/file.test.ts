@@ -55,7 +55,7 @@ test.each([
   ['half a lock', text.slice(0, 300)],
   ['a merge conflict', `<<<<<<< ours\n${text}`],
   ['bytes', '\0\0\0'],
-])('%s is told as no JSON, with the file', async (_, written) => {
+])('%s is reported as no JSON, with the file', async (_, written) => {
   const file = join(await temporaryFolder(), 'x.lock.json');
   await writeFile(file, written);
   expect(() => readLock(file)).toThrow(/^lock is not JSON: .*x\.lock\.json\)\. Write it again/);

@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 
 describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ shell }) => {
-  /** Installs a file of keys. @returns what was told, and the lines that may log in */
+  /** Installs a file of keys. @returns what was reported, and the lines that may log in */
   async function install(text: string | Buffer | undefined) {
     const cwd = await temporaryFolder();
     await mkdir(join(cwd, 'kept'));
@@ -39,7 +39,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     };
   }
 
-  test('every line with a key may log in; the others are told by their number and left out', async () => {
+  test('every line with a key may log in; the others are reported by their number and left out', async () => {
     const [one = '', two = '', three = ''] = keys;
     const restricted = `from="10.0.0.0/8",command="echo \\"a b\\"" ${two}`;
     const text = [

@@ -41,7 +41,7 @@ const DOMAIN = '[A-Za-z0-9.-]{1,253}';
 /** Words of one kind, or none. */
 const list = (word: string, separator = ' ') => `(?:${word}(?:${separator}${word})*)?`;
 
-/** A lease that was taken: whatever was told, only what is sound. */
+/** A lease that was taken: whatever the server sent, only what is sound. */
 const SOUND = new RegExp(
   [
     String.raw`^${ADDRESS}/\d{1,2} gw=(?:${ADDRESS})?`,

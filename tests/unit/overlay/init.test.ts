@@ -212,7 +212,7 @@ describe.skipIf(lacks('mkfs.ext4'))('the file system with the configuration', ()
     expect(await choice(longer)).toBe('');
   });
 
-  test('is none if two have the label and nothing tells which is meant, and both are reported', async () => {
+  test('is none if two have the label and nothing shows which is meant, and both are reported', async () => {
     expect(await choice({ vda: config(), vdb: config({ maker: 'mformat' }) })).toBe(
       'say several file systems are QUANTIX-CFG (vda vdb): none is mounted at /quantix',
     );
@@ -542,7 +542,7 @@ describe('a machine with too little memory', () => {
     return inInit(folder, `${stand}\n${text}`);
   }
 
-  test('is told how much is needed, and that is all', async () => {
+  test('is reported with how much is needed, and that is all', async () => {
     expect(await start('need_memory "$MEMORY" QUANTIX; echo on', 223_000)).toBe(
       'fail QUANTIX needs 512 MiB of memory; this machine has 217 MiB, besides what firmware and kernel take',
     );

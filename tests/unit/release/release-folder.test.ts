@@ -49,7 +49,7 @@ async function signed(path: string, version: string, signer: Signer = ours.signe
   return signFolder(path, { signer });
 }
 
-/** A provenance of a file of the release, by which nothing but the file is told. */
+/** A provenance of a file of the release that states nothing but the file. */
 async function statementOf(name: string, more: object = {}): Promise<string> {
   const sha256 = createHash('sha256')
     .update(await readFile(at(name)))
@@ -68,7 +68,7 @@ async function signSums(): Promise<void> {
   await writeFile(at('SHA256SUMS.sig'), await signSsh(sums, ours.signer));
 }
 
-/** What is told of the folder, a line each. */
+/** What is reported of the folder, a line each. */
 async function told(options: Partial<VerifyOptions> = {}): Promise<string[]> {
   const { findings } = await verifyFolder(folder, { trusted: [ours.trusted], ...options });
   return findings.map(({ kind, file, what }) => `${kind}: ${file}: ${what}`);

@@ -20,7 +20,7 @@ test('one that exits otherwise than with 0 is refused', async () => {
 });
 
 test.skipIf(process.getuid?.() !== 0)(
-  'a file system that runs no programs is told as such (needs root, to mount one)',
+  'a file system that runs no programs is reported as such (needs root, to mount one)',
   async () => {
     const folder = await temporaryFolder();
     await execa('mount', ['-t', 'tmpfs', '-o', 'noexec', 'tmpfs', folder]);

@@ -217,7 +217,7 @@ test.each([
   ['a file was changed', COMMIT, true, true],
   ['another commit was checked out', COMMIT.replace('0', 'f'), false, true],
 ])(
-  'where %s during a build, its sources are told by the commit before it',
+  'where %s during a build, its sources are named by the commit before it',
   (_, commit, changed, dirty) => {
     const before = { commit: COMMIT, dirty: false };
     const state = stateThroughout(before, { commit, dirty: changed });

@@ -87,7 +87,7 @@ test('beside an image of a release are charts of its build, its sizes, and what 
   expect(alone).toHaveLength(4);
 });
 
-test('an image that had no lock then, or one that cannot be read, is told and not compared', async () => {
+test('an image that had no lock then, or one that cannot be read, is reported and not compared', async () => {
   const told: string[] = [];
   const found = await since('v1.0.0', ['odd', 'later', 'qvdc'], (line) => told.push(line));
   expect([...found.keys()]).toEqual([imageOf('qvdc').file]);

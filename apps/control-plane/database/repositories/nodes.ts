@@ -155,7 +155,10 @@ export async function recordHeartbeats(
   expectEpoch(rows[0]!, epoch);
 }
 
-/** Lists the nodes that have sent a heartbeat, and whether each has told that it keeps a list of endpoints or a newer one. */
+/**
+ * Lists the nodes that have sent a heartbeat, and whether each has reported that it keeps a list of endpoints or a
+ * newer one.
+ */
 export async function readAwareness(
   db: Executor,
   version: bigint,

@@ -296,7 +296,7 @@ export async function pruneTasks(
 /**
  * Cancels a task, with an entry in the audit log. One that was never sent ends at once; otherwise its node must be
  * told, and ends it if it has not started it.
- * @returns the present task, and whether its node must be told; `undefined` if the task does not exist
+ * @returns the present task, and whether its node must be informed; `undefined` if the task does not exist
  */
 export async function cancelTask(
   db: Kysely<DB>,

@@ -57,11 +57,11 @@ test('a script with another text than the one that was looked at is as good as u
 });
 
 test('a reason alone is no review of a text that it does not name', async () => {
-  const profile = profileOf({ scripts: { base: { reason: 'it is told somewhere' } } });
+  const profile = profileOf({ scripts: { base: { reason: 'it is noted somewhere' } } });
   expect(verdicts(await resolved(profile, PACKAGES))).toEqual({ 'base post-install': 'unseen' });
 });
 
-describe('what is told of unreviewed scripts', () => {
+describe('what is reported of unreviewed scripts', () => {
   /** What a build says, as a release or for development. */
   const told = (scripts: readonly PackageScript[], release: boolean) => {
     const said: string[] = [];

@@ -88,7 +88,7 @@ test('a watch that cannot look says so, and one that was ended does not', async 
   await expect(well.ended).resolves.toBeUndefined();
 });
 
-test('the log tells what became of each VM', () => {
+test('the log shows what became of each VM', () => {
   const { vms } = world();
   const libvirt = { available: true, version: '9.0.0' } as const;
   const running: Vms = { libvirt, vms };

@@ -39,7 +39,7 @@ test('at first everything that the appliance has is asked for, once', () => {
   expect(namesOf(tick(state, 5_000).effects)).toEqual([]);
 });
 
-test('what is old is asked for again, but not what is cheap to be told of', () => {
+test('what is old is asked for again, but not what is cheap to be notified of', () => {
   const start = program.start(SIZE, 0);
   const state = answered(start.state, start.effects);
   expect(namesOf(tick(state, 400).effects)).toEqual([]);

@@ -25,7 +25,7 @@ test('a command that never ends, and heeds no signal, does not keep keys from be
   await terminal.see(/- Status/);
 });
 
-test('a fact that is not told in time does not hold up the others', async () => {
+test('a fact that is not read in time does not hold up the others', async () => {
   const facts = { ...HYPERVISOR, pools: () => new Promise<never>(() => undefined) };
   const { terminal } = runConsole(machine({ facts }).deps);
   const text = await terminal.see(/Agent +ready/);

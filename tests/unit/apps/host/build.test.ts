@@ -64,7 +64,7 @@ test('memory and processors that are near each other, by number', async () => {
   expect(await readNumaNodes(await plant({ 'sys/': '' }))).toEqual([]);
 });
 
-test('links are told by what they are, with ports, VLAN and addresses; guests’ ends are not', async () => {
+test('links are shown by kind, with ports, VLAN and addresses; guests’ ends are not', async () => {
   const address = (cidr: string) => ({
     address: cidr.split('/')[0] ?? '',
     netmask: '',

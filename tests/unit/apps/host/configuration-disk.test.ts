@@ -16,7 +16,7 @@ test('a configuration that can be written has no problem, and neither has a mach
   expect(await look({})).toBeUndefined();
 });
 
-test('one that is there and was not mounted is told in the words of the boot', async () => {
+test('one that is there and was not mounted is reported in the words of the boot', async () => {
   const root = await plant({ 'run/quantix/unmounted-quantix': 'several are labelled so\n' });
   expect(await readConfigurationProblem(root)).toBe('several are labelled so');
   expect(await readUnmountedConfiguration(root)).toBe('several are labelled so');

@@ -50,7 +50,7 @@ test.each([
   expect(meaningful(text)).toBeNull();
 });
 
-test('sensors are told in people’s units, in the order of their numbers', async () => {
+test('sensors are shown in units for people, in the order of their numbers', async () => {
   const root = await plant({
     ...inside('sys/class/hwmon/hwmon10', { name: 'acpi\n', power1_average: '95000000\n' }),
     ...inside('sys/class/hwmon/hwmon2', {

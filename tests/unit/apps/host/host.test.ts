@@ -134,7 +134,7 @@ test.each([
   expect(hostSchema.safeParse(host).error).toBeUndefined();
 });
 
-test('this machine can be told', async () => {
+test('this machine can be described', async () => {
   const host = await readHost({ meter: new CpuMeter(), managementAddress: null });
   expect(hostSchema.parse(host)).toEqual(host);
   expect(host.cpu.threads).toBe(cpus().length);

@@ -126,7 +126,7 @@ describe('space of a file system', () => {
   });
 
   test.each(['', '4096', '4096 1 2', 'a b c d', '4096 1 2 -3', '1 2 3 4 5'])(
-    'is refused if it is told as %j',
+    'is refused if it is given as %j',
     (text) => {
       expect(() => parseSpace(text)).toThrow('stat printed nothing');
     },

@@ -165,7 +165,7 @@ test('a disk that is filled with one byte, as some are when they are erased, is 
   expect((await toldOf(disk))?.contents).toEqual([]);
 });
 
-test('a disk that cannot be read does not keep the others from being told; nothing is installed on it', async () => {
+test('a disk that cannot be read does not keep the others from being listed; nothing is installed on it', async () => {
   const broken = await toldOf(new ExplainedError({ what: 'the disk gives errors' }));
   expect(broken?.uses).toEqual(
     expect.arrayContaining([expect.stringContaining('it cannot be read: the disk gives errors')]),

@@ -113,7 +113,7 @@ here(
   },
 );
 
-here('a watch tells what other clients of libvirt do', AT_ONCE, async ({ onTestFinished }) => {
+here('a watch shows what other clients of libvirt do', AT_ONCE, async ({ onTestFinished }) => {
   const { uri, virsh, define } = await startedDaemon(onTestFinished);
   const seen = watching(uri, onTestFinished);
   const states = () => seen.at(-1)?.vms.map(({ name, state }) => `${name} ${state}`);

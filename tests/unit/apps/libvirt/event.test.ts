@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseEvent } from '../../../../apps/libvirt/follow-events.ts';
 
-test('an event tells what happened to which VM', () => {
+test('an event shows what happened to which VM', () => {
   expect(parseEvent("event 'lifecycle' for domain 'web': Started Booted")).toEqual({
     event: 'lifecycle',
     name: 'web',

@@ -56,7 +56,7 @@ test('one run of virsh tells the version, the machines and which there are', () 
   expect([...described.values()]).toEqual([web, { ...web, id: DB, name: 'db', state: 'shutoff' }]);
 });
 
-test('the list comes last, so that no machine is told that went before it', () => {
+test('the list comes last, so that no machine is listed that is gone by then', () => {
   expect(inventoryCommands([WEB])).toBe(`version --daemon; dominfo ${WEB}; list --all --uuid`);
 });
 
@@ -133,7 +133,7 @@ test('a machine that cannot be understood is not described, and the others are',
   }
 });
 
-test('without a daemon the library tells the version, and nothing is told of nothing', () => {
+test('without a daemon the library gives the version, and nothing is reported of nothing', () => {
   expect(parseInventory('Using library: libvirt 9.0.0').version).toBe('9.0.0');
   expect(parseInventory('')).toEqual({ version: null, ids: [], described: new Map() });
 });

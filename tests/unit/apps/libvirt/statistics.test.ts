@@ -76,7 +76,7 @@ test.each([
   expect(parseStatistics(output, [WEB])).toMatchObject(told);
 });
 
-test('a port of VNC is told of what runs, and of the loopback alone', () => {
+test('a port of VNC is shown of running machines, and of the loopback alone', () => {
   const xml = (id: string, graphics: string) =>
     `<domain type='kvm'${id}>\n  <uuid>${ID}</uuid>\n  <description><graphics type='vnc' port='1'/></description>\n  <devices>\n    <serial type='pty'>\n    </serial>\n    <channel type='unix'>\n      <target type='virtio' name='org.qemu.guest_agent.0' state='connected'/>\n    </channel>\n    ${graphics}\n  </devices>\n</domain>\n`;
   const live = (graphics: string) =>

@@ -87,7 +87,7 @@ describe('a change of the network', () => {
     expect(result).toBe('[wifi][wlan0][a $(b)]pass word');
   });
 
-  test('that is refused is told in the words of qx-network', async () => {
+  test('that is refused is reported in the words of qx-network', async () => {
     const program = await standIn(
       'echo "qx-network: eth0: another machine has 10.0.0.7" >&2; exit 1',
     );

@@ -30,7 +30,7 @@ test('services are controlled through OpenRC', async () => {
   );
 });
 
-test('a service that does not start is told in the words of OpenRC', async () => {
+test('a service that does not start is reported in the words of OpenRC', async () => {
   const { program } = await standIn(
     'echo " * Starting sshd ..." >&2; echo " * ERROR: sshd failed to start" >&2; exit 1',
   );

@@ -23,7 +23,7 @@ describe('the format of a volume', () => {
   const size = 196_608;
   const none = Buffer.alloc(0);
 
-  test('qcow2 tells what a machine sees, whatever the name', () => {
+  test('qcow2 shows what a machine sees, whatever the name', () => {
     const head = qcow2();
     expect(volumeFormat({ name: 'a.raw', size, head, descriptor: none })).toEqual({
       format: 'qcow2',

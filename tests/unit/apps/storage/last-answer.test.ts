@@ -4,7 +4,7 @@ import { LastAnswer } from '../../../../apps/storage/last-answer.ts';
 
 const forever = () => new Promise<never>(() => undefined);
 
-test('what does not answer is told as it was last seen, with when that was', async () => {
+test('what does not answer is shown as it was last seen, with when that was', async () => {
   const answer = new LastAnswer<number>();
   expect(await answer.look(1, forever)).toEqual({ value: undefined, seen: 'never' });
   const other = new LastAnswer<number>();

@@ -151,7 +151,7 @@ describe('the bundle of a machine', () => {
     expect(names.every((name) => /^[\w./-]+$/.test(name))).toBe(true);
   });
 
-  test('of a machine with nothing tells what could not be read', async () => {
+  test('of a machine with nothing shows what could not be read', async () => {
     const all = await files(await plant({}));
     expect(JSON.parse(all.get('contents.json') ?? '')).toContainEqual(
       expect.objectContaining({

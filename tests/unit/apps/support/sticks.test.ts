@@ -15,7 +15,7 @@ async function madeBy(...[command, ...args]: [string, ...string[]]): Promise<Buf
   return (await readFile(file)).subarray(0, 4096);
 }
 
-test('the file systems of sticks are told by what their makers write', async () => {
+test('the file systems of sticks are recognized by what their makers write', async () => {
   const fat = await madeBy('mformat', '-F', '-v', 'MY STICK', '-i');
   expect(parseStick(fat)).toEqual({ type: 'vfat', label: 'MY STICK' });
   const plain = await madeBy('mformat', '-i');

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { bytes, duration, percent } from '../../../../apps/text/amount.ts';
 import { printable } from '../../../../apps/text/printable.ts';
 
-test('sizes, shares and times are told in units that people use', () => {
+test('sizes, shares and times are shown in units that people use', () => {
   const sizes = [0, 1_023, 1_024, 1_536, 2 ** 40, 2 ** 70];
   expect(sizes.map(bytes)).toEqual([
     '0 bytes',

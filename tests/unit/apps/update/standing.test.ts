@@ -283,7 +283,7 @@ describe('after an activation', () => {
     expect((await record()).trial).toBeNull();
   });
 
-  test('whose power was cut before the boot loader was told, that is reported', async () => {
+  test('whose power was cut before the boot loader was set, that is reported', async () => {
     await staged('a');
     await activate(world.machine(), world.open('a'), WANTED);
     await writeBootState(world.open('a').efi, { good: 'a', trial: null, left: 0 });

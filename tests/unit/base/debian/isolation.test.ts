@@ -242,7 +242,7 @@ describe('with a clock that is wrong', () => {
   const setClock = (date: string) =>
     wrapApt(`case PROGRAM in *config) exec PROGRAM "$@" ;; esac; exec faketime '${date}' PROGRAM`);
 
-  test('in 1970 the lock is the same, and one line says that age cannot be told', async () => {
+  test('in 1970 the lock is the same, and one line says that the age is unknown', async () => {
     await place({ key, validUntil: new Date(Date.now() + DAY) });
     const right = await resolve();
     await setClock('1970-01-02 00:00:00');

@@ -7,7 +7,7 @@ import { debianRelations, relationsOf } from '../../../../build/base/debian/rela
 import { run } from '../../../../build/process/run.ts';
 import { locked } from '../../lock/locks.ts';
 
-test('names are told without versions, architectures and profiles', () => {
+test('names are given without versions, architectures and profiles', () => {
   const [stanza] = parseStanzas(
     `Installed-Size: 12
 Pre-Depends: libc6 (>= 2.36)

@@ -28,7 +28,7 @@ Storage pools
 `);
 });
 
-test('what cannot be told does not hide the rest', async () => {
+test('what cannot be read does not hide the rest', async () => {
   const around = { ...world(), network: null };
   around.libvirt = { available: false, problem: 'libvirt is not running' };
   const { socket } = await servingAgent(smallParts(around));
@@ -47,7 +47,7 @@ test('a name cannot do anything to the terminal', async () => {
   expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
 });
 
-test('maintenance begins and ends by the agent that runs, and is told beside the rest', async () => {
+test('maintenance begins and ends by the agent that runs, and is shown beside the rest', async () => {
   const { socket, send } = await servingAgent(smallParts(world()));
   expect(await setMaintenance(socket, { on: true, reason: 'new memory' })).toBe(
     'on since 2026-01-27T10:15:00.000Z: new memory',

@@ -195,7 +195,7 @@ const HOLDING = `case "$*" in
 esac`;
 
 here(
-  'each deed in whose middle the agent was killed is told as it is, and done once; after its deadline none is begun',
+  'each deed during which the agent was killed is reported as it is, and done once; after its deadline none is begun',
   { ...AT_ONCE, timeout: 600_000 },
   async ({ onTestFinished }) => {
     const agent = await realAgent(onTestFinished, { virsh: HOLDING });

@@ -25,7 +25,7 @@ function report(index: number, state = TaskState.DONE): TaskReport {
   return create(TaskReportSchema, { taskId: idOf(index), state, number: 3 });
 }
 
-test('what is noted is there in the next run, and what was told is not told again', async () => {
+test('what is noted is there in the next run, and what was reported is not reported again', async () => {
   const file = `${await temporaryFolder()}/tasks.json`;
   const journal = await Journal.open(file, nothing);
   await journal.note(report(0), { expiresAt: 10, now: 0 });
@@ -49,7 +49,7 @@ test('notes that are made at the same time are all on the disk when they are don
   );
 });
 
-test('it is bounded: what was told and has expired goes first, what is under way last', async () => {
+test('it is bounded: what was reported and has expired is removed first, what is under way last', async () => {
   const file = `${await temporaryFolder()}/tasks.json`;
   const many = Array.from({ length: 1000 }, (_, index) => ({
     report: report(index, index === 0 ? TaskState.RUNNING : TaskState.DONE),

@@ -99,7 +99,7 @@ test('what qx-network refuses is reported in its words: a mistake as one, all el
   expect(await read('calls')).not.toMatch('confirm eth0');
 });
 
-test('a configuration in whose middle the agent ends is not confirmed by the next one, and told as interrupted', async () => {
+test('a configuration during which the agent ends is not confirmed by the next one, and is reported as interrupted', async () => {
   const { plane, agent, give, folder, read } = await host();
   await writeFile(`${folder}/hang`, '');
   const id = give(['METHOD=dhcp']);

@@ -22,7 +22,7 @@ test('the configuration of docs/agent.md is one that node.yaml may have', async 
   });
 });
 
-test('what Prometheus is told of a host is what its certificate and port are', () => {
+test('the target that Prometheus gets for a host has its certificate and port', () => {
   expect(scrape).toContain(`server_name: ${METRICS_NAME}`);
   expect(scrape).toContain(':9633');
 });

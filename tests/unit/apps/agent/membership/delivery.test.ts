@@ -233,7 +233,7 @@ test('volumes of pools come in parts of at most a MiB, sorted; a pool that was n
   expect(hashes.get(DATA.id)).toMatch(/^[0-9a-f]{64}$/);
 });
 
-test('a host tells what a scheduler needs, what its guests use, its services and what became of assigned pools', async () => {
+test('a host shows what a scheduler needs, what its guests use, its services and what became of assigned pools', async () => {
   const { plane, agent } = await strangers();
   agent.more = {
     build: async () => ({

@@ -86,7 +86,7 @@ test('a disk that takes no count of starts does not silence the host, and is rep
     });
 });
 
-test('a host lives while its state cannot be told, and says why', async () => {
+test('a host counts as alive while its state cannot be read, and says why', async () => {
   const { plane, agent } = await members();
   plane.fault.before = ({ method }) => {
     if (method === 'syncFullState') throw new ConnectError('odd machine', Code.Internal);

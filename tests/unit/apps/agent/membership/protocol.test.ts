@@ -196,7 +196,7 @@ test('a certificate that expired too long ago is refused, and said to need a tok
   await agent.said(/refused: .*expired too long ago/);
 });
 
-test('a disk that was copied into a second machine: both are told of it', async () => {
+test('a disk that was copied into a second machine: both report it', async () => {
   const { plane, agent } = await members();
   const copy = new Agent(agent.folder);
   copy.hardware = { ...agent.hardware, serial: 'B2', bootId: 'boot-2' };
@@ -208,7 +208,7 @@ test('a disk that was copied into a second machine: both are told of it', async 
   await agent.said(/refused: another host uses the key of this one/);
 });
 
-test('a host that leaves is told of, forgets its control plane, and can join again', async () => {
+test('a host that leaves reports it, forgets its control plane, and can join again', async () => {
   const { plane, agent } = await members();
   await agent.membership.leave(false);
   expect(agent.membership.status).toEqual({ state: 'unconfigured', address: null, problem: null });
@@ -220,7 +220,7 @@ test('a host that leaves is told of, forgets its control plane, and can join aga
   await plane.answered('syncFullState', 2);
 });
 
-test('a control plane that cannot be told is left by force only', async () => {
+test('a control plane that cannot be informed is left by force only', async () => {
   const { plane, agent } = await members();
   await plane.api.close();
   await expect(agent.membership.leave(false)).rejects.toThrow(/was not notified.*--force/);

@@ -122,7 +122,7 @@ test.each([
   });
 });
 
-test('a wrong method is told which ones there are', async () => {
+test('the answer to a wrong method lists the right ones', async () => {
   const { send } = await agentIn();
   expect((await send('PUT /v1/vms')).headers.allow).toBe('GET, POST');
 });
@@ -136,7 +136,7 @@ test.each(['{', '[]', '{"address":"a"}', '{"address":"a","token":"b","more":1}',
   },
 );
 
-test('a body that is too big is refused, whether its length is told or not', async () => {
+test('a body that is too big is refused, whether its length is declared or not', async () => {
   const { send, around } = await agentIn();
   const giant = `<name>${'x'.repeat(1024 * 1024)}</name>`;
   expect((await send('POST /v1/vms', giant)).status).toBe(413);
@@ -200,7 +200,7 @@ function raw(socket: string, text: string): Promise<string> {
       reply += piece;
     });
     caller.on('close', () => resolve(reply));
-    // Who is still sending when the agent hangs up may be told so in place of the answer.
+    // A client that is still sending when the agent closes may get that error in place of the answer.
     caller.on('error', (error) => codeOf(error) === 'ECONNRESET' || reject(error));
     caller.end(text, 'latin1');
   });

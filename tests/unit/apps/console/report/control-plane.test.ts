@@ -30,7 +30,7 @@ test('a control plane that fares well takes a line for each', () => {
   expect(alertTexts(READY)).toEqual([]);
 });
 
-test('what nobody has asked is not told as well', () => {
+test('a service that was not asked is not shown as well', () => {
   const services = READY.services.map(({ name }) => ({
     name,
     state: 'unknown' as const,

@@ -44,7 +44,7 @@ describe('an answer of etcd that makes no sense is reported as such', () => {
     ['no revision', { succeeded: true, header: {}, responses: [range] }],
     ['a revision below 1', { succeeded: true, header: { revision: -1n }, responses: [range] }],
     [
-      'a revision that cannot be told from others',
+      'a revision that cannot be told apart from others',
       { succeeded: true, header: { revision: 2n ** 62n }, responses: [range] },
     ],
     ['more than was asked for', { succeeded: true, header, responses: [range, range] }],
@@ -151,7 +151,7 @@ describe('where something else listens than etcd', () => {
         }),
     ],
   ];
-  test.each(others)('that %s, it is told in one line', async (_what, create) => {
+  test.each(others)('that %s, it is reported in one line', async (_what, create) => {
     const server = create();
     const sockets = new Set<{ destroy(): void }>();
     server.on('connection', (socket) => sockets.add(socket));

@@ -117,7 +117,7 @@ describe('downloads at the same time', () => {
     await expect.poll(async () => (await begin(one)).status).toBe(200);
   });
 
-  test('are no reason to be told of no release', async () => {
+  test('do not hide that there is a release', async () => {
     for (let at = 0; at < 8; at += 1) await begin('192.0.2.1');
     expect(await begin('192.0.2.1')).toMatchObject({ status: 429 });
     expect(await begin('192.0.2.1', releasePath(LINE))).toMatchObject({ status: 200 });
