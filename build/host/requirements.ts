@@ -98,6 +98,8 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { name: 'ssh', package: 'openssh-client' },
   { name: 'minisign', package: 'minisign' },
   { name: 'openssl', package: 'openssl' },
+  // A certificate authority that speaks ACME, for tests only.
+  { name: 'pebble', package: 'pebble' },
   { name: 'xmllint', package: 'libxml2-utils' },
   { name: 'zstd', package: 'zstd' },
   { name: 'virsh', package: 'libvirt-clients' },
