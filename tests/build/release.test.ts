@@ -13,6 +13,11 @@ import { basename, dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
+import {
+  ARCHITECTURE_NAMES,
+  type ArchitectureName,
+  DEFAULT_ARCHITECTURE,
+} from '../../build/architecture.ts';
 import { cacheRooms } from '../../build/cache/directory.ts';
 import { markCache } from '../../build/cache/mark.ts';
 import { readProductVersion } from '../../build/image/product-version.ts';
@@ -25,7 +30,7 @@ import { parseReleaseFiles, type ReleaseFile } from '../../build/release/release
 import { readWorkflow, runJob, runSteps } from '../unit/ci/kit.ts';
 import { temporaryFolder } from '../unit/folder.ts';
 import { PROJECT } from '../vm/build-images.ts';
-import { commitProject, SMALL_LOCK, writeSmallProfile } from './small-release.ts';
+import { commitProject, SMALL_LOCKS, writeSmallProfile } from './small-release.ts';
 import { openWorkshop, type Workshop } from './workshop.ts';
 
 /** Milliseconds for a complete release on a machine that may be busy with guests. */
@@ -45,8 +50,10 @@ beforeAll(async () => {
   const { directory } = workshop;
   for (const name of profileNames(directory)) await rm(join(directory, `profiles/${name}.ts`));
   await writeSmallProfile(directory);
-  const locked = await workshop.run(['lock', '--base', 'debian']);
-  expect(locked.exitCode, locked.stderr).toBe(0);
+  for (const name of ARCHITECTURE_NAMES) {
+    const locked = await workshop.run(['lock', '--base', 'debian', '--arch', name]);
+    expect(locked.exitCode, locked.stderr).toBe(0);
+  }
   const at = (name: string) => join(directory, '..', name);
   await writeFile(at('passphrase'), 'correct horse\n');
   await workshop.run(['key', 'new', at('release.key'), '--passphrase-file', at('passphrase')]);
@@ -86,9 +93,9 @@ async function releaseByWorkflow(): Promise<{ summary: string; published: readon
     ...{ 'github.token': 'token', 'github.repository': 'me/fork' },
   };
   const steps = runSteps((await readWorkflow('appliances')).jobs.release?.steps ?? [], values);
-  // The small profile is for one CPU, and the kernel with few modules is built quickest.
+  // The kernel with few modules is built quickest.
   const scripts = steps.map(({ run, env }) => ({
-    ...{ env, run: run.replace('--arch x86_64 arm64', '--arch x86_64 --flavour virt') },
+    ...{ env, run: run.replace('-- release ', '-- release --flavour virt ') },
   }));
   const { PATH = '', ...inherited } = process.env;
   const env = {
@@ -111,8 +118,9 @@ test('a tag is all it takes: the steps of the workflow build, draw, sign, verify
     names.map((name) => `dist/${tag.slice(1)}/${name}`),
   );
   const iso = basename(pathOf('iso'));
+  const isos = ARCHITECTURE_NAMES.map((name) => basename(pathOf('iso', name)));
   const charts = ['build', 'packages', 'sizes'].flatMap((of) =>
-    ['json', 'svg'].map((kind) => `${iso}.${of}.${kind}`),
+    isos.flatMap((one) => ['json', 'svg'].map((kind) => `${one}.${of}.${kind}`)),
   );
   expect(names).toEqual(expect.arrayContaining([...charts, 'release.json', 'SHA256SUMS.minisig']));
   const sums = await readFile(join(folder, 'SHA256SUMS'), 'utf8');
@@ -129,9 +137,14 @@ test('a tag is all it takes: the steps of the workflow build, draw, sign, verify
   expect(summary).toContain('Packages&#58; v0.0.1&#58;profiles/small.debian.');
 });
 
-/** Returns the path of the only file of a kind. */
-function pathOf(kind: ReleaseFile['kind']): string {
-  const [file, ...more] = files.filter((one) => one.kind === kind);
+/** Returns the path of the only file of a kind for an architecture. */
+function pathOf(
+  kind: ReleaseFile['kind'],
+  architecture: ArchitectureName = DEFAULT_ARCHITECTURE,
+): string {
+  const [file, ...more] = files.filter(
+    (one) => one.kind === kind && one.architecture === architecture,
+  );
   if (file === undefined || more.length > 0) throw new Error(`no one file is of kind ${kind}`);
   return join(folder, file.path);
 }
@@ -142,7 +155,9 @@ async function asked(program: string, ...words: string[]): Promise<string> {
 }
 
 test('a release has the image in all formats, and other programs take each for what it is', async () => {
-  expect(files.map(({ kind }) => kind).toSorted()).toEqual([
+  const kinds = (name: ArchitectureName) =>
+    files.filter(({ architecture }) => architecture === name).map(({ kind }) => kind);
+  expect(kinds('x86_64').toSorted()).toEqual([
     ...['iso', 'manifest', 'netboot', 'oci', 'ova', 'provenance', 'qcow2', 'raw'],
     ...['rootfs', 'sbom', 'sbom', 'vmdk'],
   ]);
@@ -162,21 +177,38 @@ test('a release has the image in all formats, and other programs take each for w
   const raw = join(await temporaryFolder(), 'disk.raw');
   await execa('zstd', ['-q', '-d', '--sparse', pathOf('raw'), '-o', raw]);
   await execa('qemu-img', ['compare', '-f', 'raw', '-F', 'qcow2', raw, pathOf('qcow2')]);
+  expect(kinds('arm64').toSorted()).toEqual([
+    ...['iso', 'manifest', 'netboot', 'oci', 'provenance', 'qcow2', 'raw', 'rootfs'],
+    ...['sbom', 'sbom'],
+  ]);
+  const [machine = '', loader = ''] = await Promise.all([
+    asked('tar', '-xOf', pathOf('oci', 'arm64'), 'index.json'),
+    asked('xorriso', '-indev', pathOf('iso', 'arm64'), '-find', '/EFI', '-name', '*.EFI'),
+  ]);
+  expect(machine).toContain('"architecture":"arm64"');
+  expect(loader).toContain('BOOTAA64.EFI');
 });
 
-test('its provenance names the commit and every form, and all is signed', async () => {
-  const provenance = parseProvenance(await readFile(pathOf('provenance')), 'provenance');
-  expect(provenance.source).toEqual({ commit, dirty: false });
-  const documents = ['manifest', 'provenance', 'sbom'];
-  const forms = files.filter(({ kind }) => !documents.includes(kind));
-  expect(provenance.subjects.map(({ name }) => name)).toEqual(
-    forms.map(({ path }) => path).toSorted(),
-  );
+test('the provenance of each image names the commit and every form, and all is signed', async () => {
+  for (const name of ARCHITECTURE_NAMES) {
+    const document = await readFile(pathOf('provenance', name));
+    const provenance = parseProvenance(document, 'provenance');
+    expect(provenance.source).toEqual({ commit, dirty: false });
+    const documents = ['manifest', 'provenance', 'sbom'];
+    const forms = files.filter(
+      ({ kind, architecture }) => architecture === name && !documents.includes(kind),
+    );
+    expect(provenance.subjects.map((one) => one.name)).toEqual(
+      forms.map(({ path }) => path).toSorted(),
+    );
+  }
   const key = join(workshop.directory, '../release.pem');
   const verified = await workshop.run(['verify', '--key', key, folder]);
   expect(verified.stderr).toBe('');
-  // Besides those of the list: the list, its envelope, the one of the provenance, and three charts in two forms each.
-  expect(verified.stdout).toContain(`${files.length + 9} files, `);
+  // Besides those of the list: the list, its envelope, and for each image the one of the provenance and three charts in
+  // two forms each.
+  const others = 2 + 7 * ARCHITECTURE_NAMES.length;
+  expect(verified.stdout).toContain(`${files.length + others} files, `);
 });
 
 /** Id of a user who is not the builder. */
@@ -193,12 +225,13 @@ async function asStranger(): Promise<{ words: string[]; isNobody: boolean }> {
     : { words: alone, isNobody: false };
 }
 
-/** Creates a cache with only the downloads of the image. */
+/** Creates a cache with only the downloads of the images. */
 async function downloadsOnly(root: string): Promise<void> {
   const own = cacheRooms(root);
   markCache(own);
-  const name = join(workshop.directory, SMALL_LOCK);
-  const { packages } = parseLock(await readFile(name, 'utf8'), name);
+  const locks = SMALL_LOCKS.map((path) => join(workshop.directory, path));
+  const texts = await Promise.all(locks.map((name) => readFile(name, 'utf8')));
+  const packages = locks.flatMap((name, index) => parseLock(texts[index] ?? '', name).packages);
   for (const { sha256, flavour } of packages) {
     if (flavour === 'full') continue;
     const blob = join('sha256', sha256.slice(0, 2), sha256);

@@ -1,6 +1,7 @@
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { ARCHITECTURE_NAMES } from '../../build/architecture.ts';
 import type { ProfileInput } from '../../build/profile/schema.ts';
 import qvdc from '../../profiles/qvdc.ts';
 import * as debian from '../../profiles/shared/debian.ts';
@@ -9,8 +10,10 @@ import { PROJECT } from '../vm/build-images.ts';
 /** Name of the small profile. */
 export const SMALL = 'small';
 
-/** Path of its lock, in the project. */
-export const SMALL_LOCK = `profiles/${SMALL}.debian.x86_64.lock.json`;
+/** Paths of its locks, in the project. */
+export const SMALL_LOCKS = ARCHITECTURE_NAMES.map(
+  (name) => `profiles/${SMALL}.debian.${name}.lock.json`,
+);
 
 /** Paths that are left out of it. */
 function because(paths: readonly string[]): Record<string, string> {
@@ -32,7 +35,7 @@ const small: ProfileInput = {
         ...because(['/usr/lib/grub', '/usr/share/grub', '/usr/bin/grub-*', '/usr/sbin/grub-*']),
         ...because(['/usr/lib/*-linux-gnu/gconv', '/usr/bin/openssl']),
       },
-      architectures: { x86_64: debian.architectures.x86_64 },
+      architectures: debian.architectures,
     },
   },
   runlevels: { sysinit: [], boot: [], default: [], shutdown: [] },
