@@ -4,10 +4,11 @@ import { createServer as createTlsServer } from 'node:https';
 import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { zstdCompressSync, zstdDecompress } from 'node:zlib';
-import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import {
   type ActionResult,
   ActionResultSchema,
+  ExecutedActionMetadataSchema,
 } from '../../build/remote-cache/proto/gen/remote_execution_pb.js';
 
 /** SHA-256 of nothing. */
@@ -34,6 +35,7 @@ export interface CacheServerOptions {
  * A cache that speaks Bazel's HTTP protocol with the rules that bazel-remote 2 has for it: a PUT needs a length and the
  * hash that it is named by, an action's value must be an ActionResult with plain paths and digests, one is only given
  * while all of its files are there, blobs come and go compressed with zstd where the other side asks for that.
+ * tests/unit/remote-cache/cache-server.test.ts lists these rules.
  */
 export class TestCacheServer implements AsyncDisposable {
   /** Method, path and status of each answer. */
@@ -88,6 +90,7 @@ export class TestCacheServer implements AsyncDisposable {
     const [, kind, hash = ''] =
       /^\/(?:.*\/)?(ac|cas)\/([0-9a-f]{64})$/.exec(request.url ?? '') ?? [];
     if (kind === undefined) return end(response, 400);
+    if (!['GET', 'HEAD', 'PUT'].includes(request.method ?? '')) return end(response, 405);
     if (request.method === 'PUT') {
       const status = await this.#put(kind, hash, request);
       return end(response, status);
@@ -172,7 +175,8 @@ function validAction(bytes: Uint8Array, from: string): ActionResult | undefined 
       /^[0-9a-f]{64}$/.test(digest.hash),
   );
   if (!isValid) return undefined;
-  if (action.executionMetadata !== undefined) action.executionMetadata.worker ||= from;
+  action.executionMetadata ??= create(ExecutedActionMetadataSchema);
+  action.executionMetadata.worker ||= from;
   return action;
 }
 
