@@ -246,8 +246,8 @@ CREATE TABLE update_rollout_hosts (
 CREATE INDEX update_rollout_hosts_node_id_index ON update_rollout_hosts (node_id);
 CREATE INDEX update_rollout_hosts_task_id_index ON update_rollout_hosts (task_id);
 
--- What is announced to nodes about the control plane, each with a version that grows with every change: where it can be
--- reached, and which certificate authorities are to be trusted.
+-- What nodes are told of the control plane, each with a version that grows with every change: where it can be reached, and
+-- which certificate authorities are to be trusted.
 CREATE TABLE announcements (
   name text PRIMARY KEY,
   version bigint NOT NULL CONSTRAINT announcements_version_positive CHECK (version > 0),

@@ -277,7 +277,7 @@ $$;
 CREATE TRIGGER update_rollout_hosts_events AFTER UPDATE ON update_rollout_hosts
   FOR EACH ROW WHEN (OLD.state <> NEW.state) EXECUTE FUNCTION write_rollout_host_event();
 
--- Who is notified of alerts, and through which event. `lost` counts what was given up because too much had piled up.
+-- Who is told of alerts, and through which event. `lost` counts what was given up because too much had piled up.
 CREATE TABLE alert_receivers (
   name text PRIMARY KEY,
   delivered_through bigint NOT NULL,
