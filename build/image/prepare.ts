@@ -134,7 +134,10 @@ export async function prepareLock(wanted: string, options: ImageOptions): Promis
   return { profile, lock, flavour, lockRequest, frozen, installed, node };
 }
 
-/** Loads a profile (see `loadProfile`) and its lock, and plans its image. Runs tools whose version is unknown. */
+/**
+ * Loads a profile (see `loadProfile`) and its lock, and plans its image. Runs tools whose version is unknown.
+ * @throws BuildError if the image is a disk that could not make its partitions when it first starts
+ */
 export async function prepareImage(wanted: string, options: ImageOptions): Promise<PreparedImage> {
   const { projectDirectory, release, jobs } = options;
   const [prepared, toolVersions] = await Promise.all([
@@ -167,8 +170,26 @@ export async function prepareImage(wanted: string, options: ImageOptions): Promi
     installed,
     toolVersions,
   };
+  checkDiskStart(facts);
   const file = resolve(projectDirectory, options.outputDirectory, imageName(facts));
   return { facts, plan: planImage(facts), projectDirectory, lockRequest, frozen, jobs, file };
+}
+
+/**
+ * Checks that the image of a disk has the program that makes its partitions: `init` of the initramfs calls it when the
+ * disk first starts. Programs that come in a package are not known before packages are opened, and do not count.
+ */
+function checkDiskStart({ profile, overlays, format }: ImageFacts): void {
+  if (FORMATS[format].kind !== 'disk') return;
+  const program = `${profile.programPrefix}-disk`;
+  const path = `usr/sbin/${program}`;
+  if (profile.programs.includes(program)) return;
+  if (overlays.some(({ entries }) => entries.some((entry) => entry.path === path))) return;
+  throw new BuildError({
+    what: `${profile.name} has no program ${program}, which makes the partitions of a disk image when it first starts`,
+    where: profile.file,
+    fix: `Name it in programs, add an overlay with /${path}, or build an ISO: --format iso.`,
+  });
 }
 
 /** Returns the same image with another lock, and with that lock's Node. */

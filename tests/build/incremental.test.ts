@@ -1,4 +1,4 @@
-import { appendFile, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { parseMediumFiles } from '../../build/disk/medium-files.ts';
@@ -6,7 +6,7 @@ import { mediumPaths } from '../../build/disk/medium-paths.ts';
 import { KERNEL_PATH } from '../../build/image/grub-model.ts';
 import { ISO_BLOCK, reportIso } from '../../build/image/iso-report.ts';
 import { readManifest } from './manifest.ts';
-import { stepsDone } from './steps-done.ts';
+import { mostAtOnce, stepsDone } from './stages.ts';
 import { type Outcome, openWorkshop, type Workshop } from './workshop.ts';
 
 /** Paths on the medium. */
@@ -15,6 +15,8 @@ const PATHS = mediumPaths('quantix');
 const ISO = ['iso', '--json', '--profile', 'qvdc'];
 let workshop: Workshop;
 let firstBuild: Outcome;
+/** A build with `--jobs 1` that compresses the root filesystem. */
+let oneJob: Outcome;
 
 beforeAll(async () => {
   workshop = await openWorkshop();
@@ -82,9 +84,23 @@ test('explain names the overlay file that changed, the old image is not booted, 
     1,
     expect.stringContaining('not built from these sources'),
   ]);
-  const again = await workshop.run(ISO);
+  const again = await workshop.run([...ISO, '--jobs', '1']);
   expect(stepsDone(again)).toEqual(['boot-loader', 'documents', 'iso', 'squashfs', 'verity']);
+  oneJob = again;
   expect(again.built.get('qvdc')?.sha256).not.toBe(firstBuild.built.get('qvdc')?.sha256);
+});
+
+test('with --jobs 1 one stage runs at a time, and mksquashfs has one thread; without it there are several', async () => {
+  expect(mostAtOnce(oneJob)).toBe(1);
+  expect(mostAtOnce(firstBuild)).toBeGreaterThan(1);
+  const logs = await Promise.all(
+    (await readdir(workshop.cache.logs)).map((name) =>
+      readFile(join(workshop.cache.logs, name), 'utf8'),
+    ),
+  );
+  const runs = logs.flatMap((log) => log.match(/^\S+ \[\d+\] .*\bmksquashfs .*$/gm) ?? []);
+  expect(runs.filter((line) => line.includes(' -processors 1 '))).toHaveLength(1);
+  expect(runs.filter((line) => !line.includes(' -processors '))).not.toEqual([]);
 });
 
 test('a change of the initramfs leaves the root filesystem alone', async () => {

@@ -4,7 +4,7 @@ import { execa } from 'execa';
 import { beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { addHello } from './hello.ts';
-import { stepsDone } from './steps-done.ts';
+import { stepsDone } from './stages.ts';
 import { type Outcome, openWorkshop, type Workshop } from './workshop.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../..');

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { TestCacheServer } from '../remote-cache/cache-server.ts';
 import { addHello } from './hello.ts';
-import { stepsDone } from './steps-done.ts';
+import { stepsDone } from './stages.ts';
 import { type Outcome, openWorkshop, type Workshop } from './workshop.ts';
 
 const PROFILE = ['--profile', 'qvdc', '--base', 'debian'];

@@ -1,4 +1,6 @@
-import { afterEach, expect, test, vi } from 'vitest';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { cacheRooms } from '../../../build/cache/directory.ts';
 import { ensureInstalled } from '../../../build/host/install.ts';
 import { baseRequirements, lockRequirements } from '../../../build/host/requirements.ts';
@@ -77,4 +79,43 @@ test('on a host without apt the error says where images from Debian can be built
   );
   await ensureInstalled(baseRequirements('alpine'), { say });
   expect(told).toEqual([]);
+});
+
+describe('an appliance without the program that makes the partitions of a disk', () => {
+  /** Writes a profile like that of qvdc, but without programs of the project, and its lock. @returns its path */
+  async function writeProfile(overlays: readonly string[]): Promise<string> {
+    const folder = await temporaryFolder();
+    const file = join(folder, 'lab.ts');
+    const own = { name: 'lab', namespace: 'lab', programs: [], overlays };
+    const qvdc = JSON.stringify(join(PROJECT, 'profiles/qvdc.ts'));
+    await writeFile(
+      file,
+      `import qvdc from ${qvdc};\nexport default { ...qvdc, ...${JSON.stringify(own)} };\n`,
+    );
+    await cp(
+      join(PROJECT, 'profiles/qvdc.debian.x86_64.lock.json'),
+      join(folder, 'lab.debian.x86_64.lock.json'),
+    );
+    await mkdir(join(folder, 'starter/usr/sbin'), { recursive: true });
+    await writeFile(join(folder, 'starter/usr/sbin/qx-disk'), '#!/bin/sh\n', { mode: 0o755 });
+    return file;
+  }
+
+  test.each(['raw', 'qcow2'] as const)('is refused as a disk in the format %s', async (format) => {
+    const options = { ...(await withoutTools()), withoutTools: true, format };
+    const file = await writeProfile([]);
+    await expect(prepareImage(file, options)).rejects.toThrow(
+      `lab has no program qx-disk, which makes the partitions of a disk image when it first starts (${file}). ` +
+        'Name it in programs, add an overlay with /usr/sbin/qx-disk, or build an ISO: --format iso.',
+    );
+  });
+
+  test('is built as an ISO, and as a disk if an overlay has the program', async () => {
+    const options = { ...(await withoutTools()), withoutTools: true };
+    const plain = await prepareImage(await writeProfile([]), options);
+    expect(plain.file).toMatch(/\.iso$/);
+    const own = await writeProfile(['./starter']);
+    const disk = await prepareImage(own, { ...options, format: 'raw' });
+    expect(disk.file).toMatch(/\.raw$/);
+  });
 });

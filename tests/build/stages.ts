@@ -8,3 +8,13 @@ export function stepsDone({ stdout }: Outcome): string[] {
     .map((line) => /"step":"([^"]+)"/.exec(line)?.[1] ?? '')
     .sort();
 }
+
+/** Counts the stages of a build that ran at the same time, at most, by the events of `--json`. */
+export function mostAtOnce({ stdout }: Outcome): number {
+  let [running, most] = [0, 0];
+  for (const [, event] of stdout.matchAll(/"event":"(start|done)"/g)) {
+    running += event === 'start' ? 1 : -1;
+    most = Math.max(most, running);
+  }
+  return most;
+}
