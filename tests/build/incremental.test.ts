@@ -1,6 +1,6 @@
-import { appendFile, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { parseMediumFiles } from '../../build/disk/medium-files.ts';
 import { mediumPaths } from '../../build/disk/medium-paths.ts';
 import { KERNEL_PATH } from '../../build/image/grub-model.ts';
@@ -35,6 +35,54 @@ test('a second build does nothing and says so', async () => {
   expect(again.stdout).toContain('up to date');
   expect(again.built.get('qvdc')).toMatchObject({ upToDate: true });
   expect(stepsDone(again)).toEqual([]);
+});
+
+describe('qemu', () => {
+  /** Puts a program in QEMU's place that notes its arguments. @returns runs `qx-build qemu` and returns these */
+  async function recordQemu(): Promise<(options: readonly string[]) => Promise<string[]>> {
+    const folder = join(workshop.directory, 'stand-in');
+    const [program, noted] = [join(folder, 'qemu-system-x86_64'), join(folder, 'arguments')];
+    await mkdir(folder, { recursive: true });
+    await writeFile(program, `#!/bin/sh\nprintf '%s\\n' "$@" >'${noted}'\n`, { mode: 0o755 });
+    const env = { PATH: `${folder}:${process.env.PATH}`, QUANTIX_QEMU_ACCEL: 'tcg' };
+    return async (options) => {
+      const ran = await workshop.run(['qemu', '--profile', 'qvdc', ...options], { env });
+      expect([ran.exitCode, ran.stderr]).toEqual([0, '']);
+      return (await readFile(noted, 'utf8')).split('\n');
+    };
+  }
+
+  test('boots the ISO with the CPUs, memory, ports and lasting disks that were asked for', async () => {
+    const boot = await recordQemu();
+    const disk = join(workshop.directory, 'dist/disks/qvdc/data.qcow2');
+    const forward = ['--forward', '8443:443', '--forward', '2222:22'];
+    const first = await boot(['--cpus', '3', '--memory', '700', '--disk', 'data=1G', ...forward]);
+    const text = first.join(' ');
+    expect(first).toEqual(expect.arrayContaining(['-smp', '3', '-m']));
+    expect(text).toMatch(/ -m 700M? /);
+    expect(text).toContain('hostfwd=tcp:127.0.0.1:8443-10.0.2.15:443');
+    expect(text).toContain('hostfwd=tcp:127.0.0.1:2222-10.0.2.15:22');
+    expect(text).toContain(firstBuild.built.get('qvdc')?.file);
+    expect(text).toContain(disk);
+    await appendFile(disk, 'written by the guest');
+    const { size } = await stat(disk);
+    expect((await boot(['--disk', 'data'])).join(' ')).toContain(disk);
+    expect((await stat(disk)).size).toBe(size);
+  });
+
+  test('puts guests of different names on one network, each with disks and addresses of its own', async () => {
+    const boot = await recordQemu();
+    const start = async (name: string) => {
+      const options = ['--network', 'lab', '--name', name, '--disk', 'data=1G'];
+      const text = (await boot(options)).join(' ');
+      expect(text).toContain(join(workshop.directory, 'dist/disks', name, 'data.qcow2'));
+      return { network: /mcast=\S+/.exec(text)?.[0], cards: text.match(/mac=[0-9a-f:]+/g) ?? [] };
+    };
+    const [one, two] = [await start('one'), await start('two')];
+    expect(one.network).toMatch(/^mcast=/);
+    expect(two.network).toBe(one.network);
+    expect(new Set([...one.cards, ...two.cards]).size).toBe(4);
+  });
 });
 
 test('an ISO lists its files as sha256sum(1) does, the root filesystem among them', async () => {

@@ -73,3 +73,40 @@ test('a missing npm package is an error of one line with a fix', async () => {
   expect(stderr).toMatch(/^qx-build: node_modules lacks \w+, .*make doctor\.?$/);
   expect(exitCode).toBe(1);
 });
+
+test.each([
+  [
+    [
+      'qemu',
+      'PROFILE=qvdc',
+      'CPUS=2',
+      'MEMORY=2048',
+      'DISK=data=20G config',
+      'FORWARD=8443:443 2222:22',
+    ],
+    [
+      '--cpus 2',
+      '--memory 2048',
+      '--disk data=20G --disk config',
+      '--forward 8443:443 --forward 2222:22',
+    ],
+  ],
+  [
+    ['qemu', 'PROFILE=qvdc', 'NETWORK=lab', 'GUEST=one', 'FIRMWARE=bios'],
+    ['--network lab', '--name one', '--firmware bios'],
+  ],
+  [
+    ['iso', 'JOBS=2', 'FORMAT=qcow2', 'FLAVOUR=virt', 'ARCH=arm64', 'RELEASE=1'],
+    ['--jobs 2', '--format qcow2', '--flavour virt', '--arch arm64', '--release'],
+  ],
+])('make %j passes each variable on', async (words, options) => {
+  const { stdout } = await execa(
+    'make',
+    ['--dry-run', '--old-file=node_modules/.ready', ...words],
+    {
+      cwd: PROJECT,
+    },
+  );
+  const line = ` ${stdout.replaceAll(/[\\\s]+/g, ' ')} `;
+  for (const option of options) expect(line).toContain(` ${option} `);
+});
