@@ -7,12 +7,15 @@ import {
 import type { Credentials } from '../../apps/agent/membership/identity/credentials.ts';
 import { loadKey, type NodeKey } from '../../apps/agent/membership/identity/key.ts';
 import { type Enrolment, join } from '../../apps/agent/membership/join.ts';
+import type { Executor } from '../../apps/control-plane/database/database.ts';
 import { createJoinToken } from '../../apps/control-plane/database/repositories/join-tokens.ts';
+import { readStanding } from '../../apps/control-plane/database/repositories/nodes.ts';
 import {
   type NodeServer,
   type NodeServiceOptions,
   serveNodes,
 } from '../../apps/control-plane/node-service/serve.ts';
+import { explainAbsence } from '../../apps/control-plane/reconciliation/node-records.ts';
 import type { NodeState } from '../../apps/control-plane/reconciliation/node-state.ts';
 import { type Authority, openAuthority } from '../../apps/control-plane/trust/authority.ts';
 import type { Logger } from '../../apps/log/logger.ts';
@@ -35,19 +38,32 @@ export interface Host {
   readonly connection: Connection;
 }
 
-/** A stand-in for the state of nodes that accepts every report. */
-const STATE: NodeState = {
-  heartbeat: async (_, { position }) => {
-    const kept = position === undefined ? {} : { heartbeat: position };
-    return create(HeartbeatResponseSchema, { applied: true, kept });
-  },
-  syncFullState: async (_, parts) => {
-    for await (const _part of parts);
-    return create(SyncFullStateResponseSchema, { applied: true });
-  },
-  notifyVmChange: async () => create(NotifyVMChangeResponseSchema, { applied: true }),
-  notifyStorageChange: async () => create(NotifyStorageChangeResponseSchema, { applied: true }),
-};
+/** Returns a stand-in for the state of nodes that accepts every report of a node. */
+function acceptAll(db: Executor): NodeState {
+  const expectNode = async (nodeId: string) => {
+    if ((await readStanding(db, nodeId)) !== 'member') throw await explainAbsence(db, nodeId);
+  };
+  return {
+    heartbeat: async (nodeId, { position }) => {
+      await expectNode(nodeId);
+      const kept = position === undefined ? {} : { heartbeat: position };
+      return create(HeartbeatResponseSchema, { applied: true, kept });
+    },
+    syncFullState: async (nodeId, parts) => {
+      for await (const _part of parts);
+      await expectNode(nodeId);
+      return create(SyncFullStateResponseSchema, { applied: true });
+    },
+    notifyVmChange: async (nodeId) => {
+      await expectNode(nodeId);
+      return create(NotifyVMChangeResponseSchema, { applied: true });
+    },
+    notifyStorageChange: async (nodeId) => {
+      await expectNode(nodeId);
+      return create(NotifyStorageChangeResponseSchema, { applied: true });
+    },
+  };
+}
 
 /** A server for agents with its own database, and hosts that connect to it with the agent's code. */
 export class NodeApi implements AsyncDisposable {
@@ -103,7 +119,7 @@ export class NodeApi implements AsyncDisposable {
     const log: Logger = { error: note, warning: note, info: note, debug: note };
     this.#server = await serveNodes({
       ...{ database: this.opened.database, address: this.opened.address, log },
-      ...{ authority: this.authority, state: STATE, version: '1.0.0' },
+      ...{ authority: this.authority, state: acceptAll(this.db), version: '1.0.0' },
       updates: '/nonexistent',
       readKept: async () => create(KeptSchema),
       agents: { listen: '127.0.0.1', port: this.#port, announce: [] },

@@ -1,8 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { create, type DescMessage, type Message, type MessageInitShape } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Database } from '../../apps/control-plane/database/database.ts';
+import type { Database, Executor } from '../../apps/control-plane/database/database.ts';
 import { listOpenAlerts } from '../../apps/control-plane/database/repositories/alerts.ts';
 import { departNode } from '../../apps/control-plane/database/repositories/departed-nodes.ts';
 import * as nodes from '../../apps/control-plane/database/repositories/nodes.ts';
@@ -123,6 +124,18 @@ async function written(work: () => Promise<unknown>): Promise<Record<string, num
   return Object.fromEntries(after.filter(([, n]) => n !== 0));
 }
 
+/** Waits until so many others wait for locks of a transaction. */
+async function untilAwaited(transaction: Executor, count: number): Promise<void> {
+  const waiting = async () => {
+    const { rows } = await sql`
+      SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))`.execute(
+      transaction,
+    );
+    return rows.length;
+  };
+  await expect.poll(waiting, { timeout: 4000 }).toBeGreaterThanOrEqual(count);
+}
+
 describe('full states', () => {
   test('a node is ready only after its full state, and what it says is recorded', async () => {
     await beat(A, { position: at(1, 1), managementAddress: '10.0.0.5' });
@@ -225,6 +238,23 @@ describe('full states', () => {
     const vms = { items: [vm(A)] };
     await send(part({ part: 1, vms }), part({ part: 2, last: true, vms: { items: [vm(B)] } }));
     expect(await machines.listVirtualMachines(db, { nodeId: A })).toHaveLength(2);
+  });
+
+  test('as many as come at once leave room for the changes of other nodes', async () => {
+    const many = Array.from({ length: 20 }, () => randomUUID());
+    for (const id of many) {
+      await nodes.registerNode(db, { id, hostname: 'host', managementIp: null, spec: {} });
+    }
+    await sync(A, at(1, 1), { vms: { items: [vm(ID)] } });
+    let answers: Promise<{ applied: boolean }[]> | undefined;
+    await db.transaction().execute(async (holder) => {
+      await sql`SELECT FROM nodes WHERE id = ANY (${many}::uuid[]) FOR UPDATE`.execute(holder);
+      answers = Promise.all(many.map((id) => sync(id, at(1, 1), { vms: { items: [] } })));
+      await untilAwaited(holder, 8);
+      const change = await present(A, at(1, 2), vm(ID, SHUT_OFF));
+      expect(change).toMatchObject({ applied: true });
+    });
+    expect((await answers)?.filter(({ applied }) => applied)).toHaveLength(many.length);
   });
 
   test('a deleted node is refused and stays away, and so is one that nobody registered', async () => {

@@ -100,8 +100,8 @@ function nodeService(calls: NodeCalls): ServiceImpl<typeof NodeService> {
     throw new RefusedCallError(RefusalReason.TOO_MANY_CALLS, 'called too often', seconds);
   };
 
-  /** Identifies the calling node by its certificate. @throws RefusedCallError if it is not, or no longer, a node */
-  const expectNode = async ({ values }: HandlerContext, expiredFor = 0): Promise<string> => {
+  /** Identifies the caller by its certificate. @throws RefusedCallError if the certificate is not valid */
+  const expectCertified = ({ values }: HandlerContext, expiredFor = 0): string => {
     const { identity } = values.get(callerKey);
     if (identity === undefined) {
       const what = 'a call without a certificate of this control plane';
@@ -114,6 +114,14 @@ function nodeService(calls: NodeCalls): ServiceImpl<typeof NodeService> {
       const what = `a certificate that ended at ${new Date(validity.to).toISOString()}`;
       throw new RefusedCallError(RefusalReason.CERTIFICATE_EXPIRED, what);
     }
+    return nodeId;
+  };
+  /**
+   * Identifies the calling node. Calls that read its record anyway do without this question to the database.
+   * @throws RefusedCallError if it is not, or no longer, a node
+   */
+  const expectNode = async (context: HandlerContext, expiredFor = 0): Promise<string> => {
+    const nodeId = expectCertified(context, expiredFor);
     if ((await readStanding(db, nodeId)) !== 'member') throw await explainAbsence(db, nodeId);
     return nodeId;
   };
@@ -174,7 +182,7 @@ function nodeService(calls: NodeCalls): ServiceImpl<typeof NodeService> {
       }),
     heartbeat: (request, context) =>
       answer(context, async () => {
-        const nodeId = await expectNode(context);
+        const nodeId = expectCertified(context);
         expectCommonVersion(request.version);
         const said = await state.heartbeat(nodeId, request);
         calls.onHeard(nodeId, context.values.get(callerKey).over);
@@ -193,9 +201,9 @@ function nodeService(calls: NodeCalls): ServiceImpl<typeof NodeService> {
         return { ...said, version, serverTime: timestampFromMs(Date.now()) };
       }),
     notifyVMChange: (request, context) =>
-      answer(context, async () => state.notifyVmChange(await expectNode(context), request)),
+      answer(context, async () => state.notifyVmChange(expectCertified(context), request)),
     notifyStorageChange: (request, context) =>
-      answer(context, async () => state.notifyStorageChange(await expectNode(context), request)),
+      answer(context, async () => state.notifyStorageChange(expectCertified(context), request)),
     async *watch(request, context) {
       try {
         const nodeId = await expectNode(context);

@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { sql, type Transaction } from 'kysely';
+import pLimit from 'p-limit';
 import { isUuid } from '../../libvirt/uuid.ts';
 import type { Logger } from '../../log/logger.ts';
 import {
@@ -100,6 +101,12 @@ export interface NodeStateOptions {
 /** Most heartbeats that are recorded in one transaction. */
 const BATCH = 200;
 
+/**
+ * Most full states that are applied at the same time: after a restart, all hosts send theirs at once, and heartbeats and
+ * changes still need connections to the database. More would not be faster.
+ */
+const FULL_STATES = 8;
+
 /** Number of heartbeat intervals within which other hardware with the same key is a copy: see HardwareIdentity. */
 const COPY_WITHIN = 3;
 
@@ -159,6 +166,7 @@ export function openNodeState(options: NodeStateOptions): NodeState {
     },
     { keyOf: ({ nodeId }) => nodeId, most: BATCH },
   );
+  const fullStates = pLimit(FULL_STATES);
 
   return {
     async heartbeat(nodeId, request) {
@@ -169,8 +177,8 @@ export function openNodeState(options: NodeStateOptions): NodeState {
     },
     async syncFullState(nodeId, parts) {
       const state = await collectParts(parts);
-      const answer = await asLeader((work) =>
-        takeFullState(work, nodeId, state, heartbeatInterval),
+      const answer = await fullStates(() =>
+        asLeader((work) => takeFullState(work, nodeId, state, heartbeatInterval)),
       );
       if (answer.applied) onHeard(nodeId);
       if (answer.rejectedIds.length > 0) {
