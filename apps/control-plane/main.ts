@@ -34,6 +34,7 @@ The control plane.
                             --keep-configuration leaves config.yaml as it is
                             --passphrase-file FILE has the passphrase; else it is the stored one, or is asked for
   doctor [--json]           check database, etcd and Redis, and say what to do
+  completion bash           print the script with which bash completes these words
 
   token create              make a join token: --uses 1 --expires 1h --description TEXT
   token list                list them, and who used them
@@ -157,6 +158,11 @@ async function dispatch(
       const { text, isWell } = await examine(config, form);
       print(text);
       return isWell ? 0 : 1;
+    }
+    case 'completion': {
+      expectOperands(operands, 0, 1);
+      const { completionScript } = await import('./commands/completion.ts');
+      return print(completionScript(operands[0]));
     }
     default:
       return refuseCommand(command);

@@ -12,6 +12,7 @@ import {
 } from '../operator/change-address.ts';
 import * as client from '../operator/client.ts';
 import { table } from '../operator/describe.ts';
+import { refuseVerb } from '../operator/options.ts';
 import {
   type Operating,
   type Outcome,
@@ -62,7 +63,7 @@ export async function address(
       return { text, status: result.outcome === 'changed' ? 0 : 1 };
     }
     default:
-      throw new UsageError('address show, change or withdraw?');
+      refuseVerb('address');
   }
 }
 

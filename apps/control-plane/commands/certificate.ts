@@ -6,6 +6,7 @@ import { moment } from '../../text/age.ts';
 import { printable } from '../../text/printable.ts';
 import { ControlPlaneError } from '../error.ts';
 import * as client from '../operator/client.ts';
+import { refuseVerb } from '../operator/options.ts';
 import { type Operating, type Outcome, outcomeOf } from './operating.ts';
 
 const DAY = 86_400_000;
@@ -54,7 +55,7 @@ async function worked(
     case 'reset':
       return await client.resetCertificate(operating);
     default:
-      throw new UsageError('certificate show, set, acme or reset?');
+      refuseVerb('certificate');
   }
 }
 

@@ -11,7 +11,7 @@ import { printable } from '../../text/printable.ts';
 import { ControlPlaneError } from '../error.ts';
 import * as client from '../operator/client.ts';
 import * as describe from '../operator/describe.ts';
-import { type OperatorCommand, refuseOptions } from '../operator/options.ts';
+import { type OperatorCommand, refuseOptions, refuseVerb } from '../operator/options.ts';
 import { address } from './address.ts';
 import { certificate } from './certificate.ts';
 import {
@@ -99,7 +99,7 @@ async function token(
       return outcomeOf(operating, revoked, () => `${revoked.id} is ${revoked.state}.\n`);
     }
     default:
-      throw new UsageError('token create, list or revoke?');
+      refuseVerb('token');
   }
 }
 
@@ -157,7 +157,7 @@ async function nodes(
       );
     }
     default:
-      throw new UsageError('nodes list, show, resync, maintenance, adopt or delete?');
+      refuseVerb('nodes');
   }
 }
 
@@ -193,9 +193,7 @@ async function vms(
     }
   }
   const action = VM_ACTIONS.find((known) => known === verb);
-  if (action === undefined) {
-    throw new UsageError('vms list, show, start, shutdown, stop or reboot?');
-  }
+  if (action === undefined) refuseVerb('vms');
   expectOperands(operands, 1, Number.POSITIVE_INFINITY);
   // A wrong name is found before anything is done to the other VMs.
   const found = [];
@@ -224,7 +222,7 @@ async function pools(
       return outcomeOf(operating, pool, (now) => describe.poolText(pool, now));
     }
     default:
-      throw new UsageError('pools list or show?');
+      refuseVerb('pools');
   }
 }
 
@@ -248,7 +246,7 @@ async function tasks(
       return outcomeOf(operating, task, () => `${printable(describe.taskStateText(task))}\n`);
     }
     default:
-      throw new UsageError('tasks list, show or cancel?');
+      refuseVerb('tasks');
   }
 }
 
@@ -291,7 +289,7 @@ async function updates(
       return rolledOut(await client.resumeRollout(one(operands), request, operating));
     }
     default:
-      throw new UsageError('updates list, show, start, pause or resume?');
+      refuseVerb('updates');
   }
 }
 
@@ -331,7 +329,7 @@ async function users(
       return outcomeOf(operating, user, () => `${user.username} is ${verb}d.\n`);
     }
     default:
-      throw new UsageError('users list, add, first-password, reset-password, disable or enable?');
+      refuseVerb('users');
   }
 }
 

@@ -3,6 +3,7 @@ import { printable } from '../../text/printable.ts';
 import * as client from '../operator/client.ts';
 import * as describe from '../operator/describe-oversight.ts';
 import { followEvents } from '../operator/follow-events.ts';
+import { refuseVerb } from '../operator/options.ts';
 import { type Operating, type Outcome, one, outcomeOf } from './operating.ts';
 
 /** Carries out `qx-controlplane events`; see `operate`. */
@@ -21,7 +22,7 @@ export async function events(
     case 'follow':
       return await follow(operating);
     default:
-      throw new UsageError('events list or follow?');
+      refuseVerb('events');
   }
 }
 
@@ -74,7 +75,7 @@ export async function alerts(
       });
     }
     default:
-      throw new UsageError('alerts list, acknowledge or clear?');
+      refuseVerb('alerts');
   }
 }
 
@@ -98,6 +99,6 @@ export async function audit(
       return { text, status: verdict.findings.length === 0 ? 0 : 1 };
     }
     default:
-      throw new UsageError('audit list or verify?');
+      refuseVerb('audit');
   }
 }

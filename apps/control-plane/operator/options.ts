@@ -67,7 +67,7 @@ export interface OperatorValues {
 }
 
 /** Options by command. */
-const OPTIONS_OF: Readonly<Record<string, readonly (keyof OperatorValues)[]>> = {
+export const OPTIONS_OF: Readonly<Record<string, readonly (keyof OperatorValues)[]>> = {
   'token create': ['uses', 'expires', 'description'],
   'nodes maintenance': ['reason', 'no-wait', 'within'],
   'nodes delete': ['yes', 'reason'],
@@ -90,17 +90,35 @@ const OPTIONS_OF: Readonly<Record<string, readonly (keyof OperatorValues)[]>> = 
   'address change': ['gateway', 'dns', 'within', 'percent', 'yes'],
 };
 
+/** The operator's commands, and the verbs of each. */
+export const VERBS_OF = {
+  token: ['create', 'list', 'revoke'],
+  nodes: ['list', 'show', 'resync', 'maintenance', 'adopt', 'delete'],
+  vms: ['list', 'show', 'start', 'shutdown', 'stop', 'reboot'],
+  pools: ['list', 'show'],
+  tasks: ['list', 'show', 'cancel'],
+  updates: ['list', 'show', 'start', 'pause', 'resume'],
+  events: ['list', 'follow'],
+  alerts: ['list', 'acknowledge', 'clear'],
+  audit: ['list', 'verify'],
+  users: ['list', 'add', 'first-password', 'reset-password', 'disable', 'enable'],
+  certificate: ['show', 'set', 'acme', 'reset'],
+  address: ['show', 'change', 'withdraw'],
+} as const;
+
+/** A command of the operator. */
+export type OperatorCommand = keyof typeof VERBS_OF;
+
 /** Whether a command is one of the operator's. */
 export function isOperatorCommand(command: string | undefined): command is OperatorCommand {
-  return OPERATOR_COMMANDS.some((one) => one === command);
+  return command !== undefined && Object.hasOwn(VERBS_OF, command);
 }
 
-const OPERATOR_COMMANDS = [
-  ...(['token', 'nodes', 'vms', 'pools', 'tasks', 'updates'] as const),
-  ...(['events', 'alerts', 'audit', 'users', 'certificate', 'address'] as const),
-] as const;
-/** A command of the operator. */
-export type OperatorCommand = (typeof OPERATOR_COMMANDS)[number];
+/** Refuses a verb. @throws UsageError that names those of the command */
+export function refuseVerb(command: OperatorCommand): never {
+  const verbs = VERBS_OF[command];
+  throw new UsageError(`${command} ${verbs.slice(0, -1).join(', ')} or ${verbs.at(-1)}?`);
+}
 
 /** @throws UsageError if the command does not have an option */
 export function refuseOptions(command: string, values: OperatorValues): void {
