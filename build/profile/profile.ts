@@ -1,5 +1,5 @@
 import type { ArchitectureName } from '../architecture.ts';
-import type { BaseName } from '../bases.ts';
+import { BASE_NAMES, type BaseName } from '../bases.ts';
 import { BuildError } from '../error.ts';
 import type { CheckedProfile } from './schema.ts';
 
@@ -99,11 +99,11 @@ export function profileFor(
   architecture: ArchitectureName,
   file: string,
 ): Profile {
-  // Spelled out, so that the compiler reports a base that is missing here.
-  const { alpine, debian }: { [Name in BaseName]: Bases[Name] | undefined } = {
-    alpine: settingsFor(profile.bases.alpine, architecture),
-    debian: settingsFor(profile.bases.debian, architecture),
-  };
+  const bases: Partial<Bases> = {};
+  for (const name of BASE_NAMES) {
+    const settings = settingsFor(profile.bases[name], architecture);
+    if (settings !== undefined) Object.assign(bases, { [name]: settings });
+  }
   const { drivers, drop } = profile.kernel;
   const lacking = new Set(Object.keys(drivers.without[architecture] ?? {}));
   return {
@@ -111,7 +111,7 @@ export function profileFor(
     ...ownNames(profile),
     file,
     architecture,
-    bases: { ...(alpine && { alpine }), ...(debian && { debian }) },
+    bases,
     kernel: {
       drivers: { virt: without(drivers.virt, lacking), full: without(drivers.full, lacking) },
       drop,

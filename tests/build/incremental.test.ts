@@ -146,7 +146,7 @@ test('with --jobs 1 one stage runs at a time, and mksquashfs has one thread; wit
       readFile(join(workshop.cache.logs, name), 'utf8'),
     ),
   );
-  const runs = logs.flatMap((log) => log.match(/^\S+ \[\d+\] .*\bmksquashfs .*$/gm) ?? []);
+  const runs = logs.flatMap((log) => log.match(/^\S+ \[\d+\] .*\bmksquashfs - .*$/gm) ?? []);
   expect(runs.filter((line) => line.includes(' -processors 1 '))).toHaveLength(1);
   expect(runs.filter((line) => !line.includes(' -processors '))).not.toEqual([]);
 });

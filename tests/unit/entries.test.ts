@@ -14,16 +14,7 @@ function hasAllKeys(text: string, names: readonly string[]): boolean {
 
 // Each further file would be one more to change, and to forget, for the next base, format or architecture.
 test.each([
-  [
-    'a base',
-    BASE_NAMES,
-    [
-      'build/base/select.ts',
-      'build/bases.ts',
-      'build/profile/profile.ts',
-      'build/profile/schema.ts',
-    ],
-  ],
+  ['a base', BASE_NAMES, ['build/base/select.ts', 'build/bases.ts', 'build/profile/schema.ts']],
   ['a format', FORMAT_NAMES, ['build/image/format.ts']],
   ['an architecture', ARCHITECTURE_NAMES, ['build/architecture.ts']],
 ])('%s is entered in these files of the builder only', (_, names, files) => {
