@@ -68,7 +68,8 @@ export async function measureTogether(
 /** Removes all results from the cache; downloads and opened packages stay. */
 export async function forgetAll({ cache, directory }: Workshop): Promise<void> {
   await rm(cache.steps, { recursive: true });
-  await rm(join(directory, 'dist'), { recursive: true });
+  // There is none yet where all that was built went elsewhere.
+  await rm(join(directory, 'dist'), { recursive: true, force: true });
 }
 
 /** Measures the builds of one profile against the floor: the compressor and the ISO writer by themselves. */

@@ -1,10 +1,15 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { beforeAll, expect, test } from 'vitest';
 import { cacheDirectory } from '../../build/cache/directory.ts';
+import { mediumPaths } from '../../build/disk/medium-paths.ts';
+import { run } from '../../build/process/run.ts';
 import { mirrorFromDebian } from '../alpine-mirror/from-debian.ts';
 import { nameNode, nodeArchive, packNode } from '../alpine-mirror/node-archive.ts';
+import { temporaryFolder } from '../unit/folder.ts';
 import { PROJECT } from '../vm/build-images.ts';
 import { addHello } from './hello.ts';
 import { forgetImages, openWorkshop, type Workshop } from './workshop.ts';
@@ -16,6 +21,7 @@ let connected: Workshop;
 let site: Workshop;
 let from: string[];
 let sha256: string | undefined;
+let iso: string;
 
 beforeAll(async () => {
   [connected, site] = [await openAlone(), await openAlone()];
@@ -57,11 +63,23 @@ test('an image is built from the lock that was written from a mirror', async () 
   expect(built.exitCode, built.stderr).toBe(0);
   sha256 = built.built.get('qvdc')?.sha256;
   expect(built.stdout).toMatch(/nobody reviewed these scripts of packages, and none is run/);
-  const { file = '' } = built.built.get('qvdc') ?? {};
-  const { scriptsNotRun } = JSON.parse(await readFile(`${file}.manifest.json`, 'utf8'));
+  iso = built.built.get('qvdc')?.file ?? '';
+  const { scriptsNotRun } = JSON.parse(await readFile(`${iso}.manifest.json`, 'utf8'));
   expect(scriptsNotRun).toContainEqual(
     expect.objectContaining({ package: 'redis', text: expect.stringContaining('script-was-run') }),
   );
+});
+
+test('no script of a package was run, neither in the image nor on this host', async () => {
+  const folder = await temporaryFolder();
+  const system = join(folder, 'system.squashfs');
+  const { system: path } = mediumPaths('quantix');
+  await run('xorriso', ['-osirrox', 'on', '-indev', iso, '-extract', path, system]);
+  const { stdout } = await execa('unsquashfs', ['-ls', '-d', '', system]);
+  const names = stdout.split('\n');
+  expect(names).toContain('/etc/passwd');
+  expect(names).not.toContain('/script-was-run');
+  expect(existsSync('/script-was-run')).toBe(false);
 });
 
 test('a release is refused as long as nobody reviewed the scripts of its packages', async () => {
