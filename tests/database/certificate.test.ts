@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { shownCertificateSchema } from '../../apps/api/certificate.ts';
 import { operate } from '../../apps/control-plane/commands/operate.ts';
 import { listOpenAlerts } from '../../apps/control-plane/database/repositories/alerts.ts';
 import { listAudit } from '../../apps/control-plane/database/repositories/audit-log.ts';
@@ -68,9 +69,13 @@ const printOf = ({ pem }: Made) => fingerprintOf(new X509Certificate(pem));
 const post = (made: Made, chain = made.pem + root.pem) =>
   api.ask('/v1/certificate', { method: 'POST', cookie, body: { chain, key: made.key } });
 
-async function run(words: string, values: OperatorValues = {}): Promise<string> {
+async function run(
+  words: string,
+  values: OperatorValues = {},
+  form: 'json' | 'text' = 'text',
+): Promise<string> {
   const { text } = await operate('certificate', words.split(' '), {
-    ...{ form: 'text', values, socket: join(folder, 'controlplane.sock') },
+    ...{ form, values, socket: join(folder, 'controlplane.sock') },
     ...{ signal: new AbortController().signal, tell: () => undefined },
     print: async () => undefined,
     askLine: async () => undefined,
@@ -137,6 +142,13 @@ test('qx-controlplane shows it, sets it from files and takes it back', async () 
   await expect(run('set', { cert })).rejects.toThrow('certificate set --cert FILE --key FILE');
   expect(await shownNow()).toBe(printOf(given));
   expect(await run('reset')).toContain('own authority');
+  for (const [words, values, origin] of [
+    ...[['set', { cert, key }, 'given'] as const, ['show', {}, 'given'] as const],
+    ['reset', {}, 'own'],
+  ] as const) {
+    const shown = shownCertificateSchema.parse(JSON.parse(await run(words, values, 'json')));
+    expect(shown).toMatchObject({ origin });
+  }
 });
 
 test('it is there after a start, and another program takes it over; one that is no good there is not shown', async () => {

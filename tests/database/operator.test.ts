@@ -5,15 +5,21 @@ import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { ZodType } from 'zod';
 import {
+  fleetNodeSchema,
   fleetNodesSchema,
   fleetPoolSchema,
+  fleetPoolsSchema,
+  fleetTaskSchema,
   fleetTasksSchema,
+  fleetTokenSchema,
   fleetTokensSchema,
   fleetVmSchema,
+  fleetVmsSchema,
   newTokenSchema,
 } from '../../apps/api/fleet.ts';
-import { issuedUserSchema } from '../../apps/api/users.ts';
+import { issuedUserSchema, userSchema, usersSchema } from '../../apps/api/users.ts';
 import { operate } from '../../apps/control-plane/commands/operate.ts';
 import type { Database } from '../../apps/control-plane/database/database.ts';
 import { listAudit } from '../../apps/control-plane/database/repositories/audit-log.ts';
@@ -34,7 +40,11 @@ import {
 } from '../../apps/control-plane/database/repositories/tasks.ts';
 import { findUserByName } from '../../apps/control-plane/database/repositories/users.ts';
 import { readFirstLogIn } from '../../apps/control-plane/operator/client.ts';
-import type { OperatorCommand, OperatorValues } from '../../apps/control-plane/operator/options.ts';
+import {
+  type OperatorCommand,
+  type OperatorValues,
+  VERBS_OF,
+} from '../../apps/control-plane/operator/options.ts';
 import { operatorRoutes } from '../../apps/control-plane/operator/routes.ts';
 import { userRoutes } from '../../apps/control-plane/people/operator-routes.ts';
 import { checkPassword } from '../../apps/control-plane/people/password.ts';
@@ -439,6 +449,52 @@ describe('accounts of people', () => {
     await expect(run('users', 'disable bob')).rejects.toThrow('there is no account "bob"');
     await expect(run('users', 'disable admin')).rejects.toThrow('nobody would be left');
   });
+});
+
+test('with --json every command prints what it is about', async () => {
+  await sql`INSERT INTO storage_pools (id, name, pool_type) VALUES (${POOL}, 'fast', 'NFS')`.execute(
+    db,
+  );
+  const noWait = { 'no-wait': true };
+  const token = newTokenSchema.parse(await json('token', 'create'));
+  const [task] = fleetTasksSchema.parse(await json('vms', 'shutdown web', noWait)).tasks;
+  const commands: [OperatorCommand, string, ZodType, OperatorValues?][] = [
+    ['token', 'create', newTokenSchema],
+    ['token', 'list', fleetTokensSchema],
+    ['token', `revoke ${token.id}`, fleetTokenSchema],
+    ['vms', 'list', fleetVmsSchema],
+    ['vms', 'show web', fleetVmSchema],
+    ['vms', 'start web', fleetTasksSchema, noWait],
+    ['vms', 'shutdown web', fleetTasksSchema, noWait],
+    ['vms', 'stop web', fleetTasksSchema, noWait],
+    ['vms', 'reboot web', fleetTasksSchema, noWait],
+    ['pools', 'list', fleetPoolsSchema],
+    ['pools', 'show fast', fleetPoolSchema],
+    ['tasks', 'list', fleetTasksSchema],
+    ['tasks', `show ${task?.id}`, fleetTaskSchema],
+    ['tasks', `cancel ${task?.id}`, fleetTaskSchema],
+    ['nodes', 'list', fleetNodesSchema],
+    ['nodes', 'show alpha', fleetNodeSchema],
+    ['nodes', 'resync alpha', fleetNodeSchema],
+    ['nodes', 'maintenance alpha on', fleetTasksSchema, noWait],
+    ['nodes', 'adopt 44444444-4444-8444-8444-444444444444', fleetNodeSchema],
+    ['nodes', 'delete alpha', fleetNodeSchema, { yes: true }],
+    ['users', 'list', usersSchema],
+    ['users', 'first-password', issuedUserSchema],
+    ['users', 'add eve', issuedUserSchema],
+    ['users', 'reset-password eve', issuedUserSchema],
+    ['users', 'disable eve', userSchema],
+    ['users', 'enable eve', userSchema],
+  ];
+  for (const [command, words, schema, values] of commands) {
+    const printed = await json(command, words, values);
+    expect(schema.safeParse(printed).error, `${command} ${words}`).toBeUndefined();
+  }
+  const called = commands.map(([command, words]) => `${command} ${words.split(' ', 1)}`);
+  const all = (['token', 'vms', 'pools', 'tasks', 'nodes', 'users'] as const).flatMap((command) =>
+    VERBS_OF[command].map((verb) => `${command} ${verb}`),
+  );
+  expect(called.sort()).toEqual(all.sort());
 });
 
 test.each<[OperatorCommand, string, OperatorValues, string]>([

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { fleetAlertsSchema } from '../../apps/api/alerts.ts';
-import { auditVerdictSchema } from '../../apps/api/audit.ts';
+import { fleetAlertSchema, fleetAlertsSchema } from '../../apps/api/alerts.ts';
+import { auditVerdictSchema, fleetAuditSchema } from '../../apps/api/audit.ts';
 import { fleetEventSchema, fleetEventsSchema } from '../../apps/api/events.ts';
 import { operate } from '../../apps/control-plane/commands/operate.ts';
 import {
@@ -138,6 +138,8 @@ describe('alerts', () => {
     expect((await run('alerts', `acknowledge ${id.slice(0, 8)}`)).text).toMatch(
       /^It burns: alpha: seen by \S+\n$/,
     );
+    const seen = await run('alerts', `acknowledge ${id}`, {}, 'json');
+    expect(fleetAlertSchema.parse(JSON.parse(seen.text))).toMatchObject({ id });
     expect((await run('alerts', `clear ${id}`)).text).toMatch(/^It burns: alpha: cleared /);
     const json = async (values: OperatorValues) =>
       fleetAlertsSchema.parse(JSON.parse((await run('alerts', 'list', values, 'json')).text))
@@ -161,6 +163,10 @@ describe('the audit log', () => {
     expect(text).not.toContain('x.one');
     expect(text).toMatch(/ada +192\.0\.2\.7 +x\.two +- +failure$/m);
     expect(text).toMatch(/There are more/);
+    const listed = await run('audit', 'list', { user: 'ada', limit: '2' }, 'json');
+    expect(fleetAuditSchema.parse(JSON.parse(listed.text))).toMatchObject({
+      ...{ entries: [{ action: 'x.two' }, { action: 'x.three' }], more: true },
+    });
     const whole = await run('audit', 'verify');
     expect(whole).toMatchObject({ status: 0 });
     const [, head = ''] =

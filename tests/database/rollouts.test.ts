@@ -199,6 +199,13 @@ describe('a roll-out', () => {
     const rollout = await start();
     await advance();
     expect(await run('pause 0.2.0')).toMatch(/state +paused: \S+ said so/);
+    for (const [words, state] of [
+      ['resume 0.2.0', 'RUNNING'],
+      ['pause 0.2.0', 'PAUSED'],
+    ] as const) {
+      const printed = JSON.parse(await run(words, {}, 'json'));
+      expect(fleetRolloutSchema.parse(printed)).toMatchObject({ state });
+    }
     await report(ONE);
     await advance();
     expect(await states(rollout)).toEqual(['DONE', 'WAITING', 'WAITING']);

@@ -3,6 +3,7 @@ import type { AddressOutcome, FleetAddress } from '../../../../apps/api/address.
 import {
   type AddressMeans,
   changeAddress,
+  describeAddressResult,
 } from '../../../../apps/control-plane/operator/change-address.ts';
 import { AnswerError } from '../../../../apps/http/ask.ts';
 import { NetworkError } from '../../../../apps/network/qx-network.ts';
@@ -170,7 +171,9 @@ describe('hosts that do not know the new address', () => {
   });
 
   test('are listed, and without confirmation nothing is changed', async () => {
-    expect(await site.change()).toMatchObject({ outcome: 'withdrawn' });
+    const result = await site.change();
+    expect(result).toMatchObject({ outcome: 'withdrawn' });
+    expect(describeAddressResult(CHANGE, result).join('')).toContain('Nothing is changed');
     expect(site.asked).toEqual(['off']);
     expect(site.done).toEqual([`plan ${NEW}`, 'withdrawn']);
   });
