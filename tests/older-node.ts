@@ -15,7 +15,7 @@ const PROJECT = resolve(import.meta.dirname, '..');
 
 /**
  * Path of the oldest Node that the programs run on, for this host; it is downloaded once.
- * @throws BuildError if it cannot be had
+ * @throws BuildError if it is not available
  */
 export async function olderNode(): Promise<string> {
   const here = ARCHITECTURE_NAMES.find((name) => runsHere(ARCHITECTURES[name]));

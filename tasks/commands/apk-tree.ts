@@ -86,7 +86,10 @@ async function write(chunks: Iterable<Buffer>, to: Writable, signal: AbortSignal
     await pipeline(Readable.from(chunks), to, { signal, end: false });
   } catch (error) {
     if (errorCode(error) !== 'EPIPE') throw error;
-    throw new BuildError({ what: 'whoever reads the tar stopped before its end', cause: error });
+    throw new BuildError({
+      what: 'the program that reads the tar ended before the end of the tar',
+      cause: error,
+    });
   }
 }
 

@@ -22,7 +22,7 @@ const VERSION = '6.18.56-r0';
 /**
  * Alpine's own kernel for virtual machines, with its modules, as a package. The image is taken apart, and not mounted.
  * @param folder where downloads are kept
- * @returns `undefined` where the image cannot be had
+ * @returns `undefined` where the image is not available
  */
 export async function kernelPackage(folder: string): Promise<PackageRecipe | undefined> {
   const wheel = await unpackedWheel(WHEEL, folder);

@@ -17,7 +17,7 @@ export interface Wheel {
 /**
  * What is in a wheel, unpacked in a folder; downloaded by pip if it is not there.
  * @param folder where what was unpacked is kept
- * @returns the folder with its content; `undefined` where it cannot be had
+ * @returns the folder with its content; `undefined` where it is not available
  * @throws Error if it is another file than the one that is asked for
  */
 export async function unpackedWheel(wheel: Wheel, folder: string): Promise<string | undefined> {

@@ -109,7 +109,7 @@ test('an ISO that was deleted is written again from the cache', async () => {
   expect(again.built.get('qvdc')?.sha256).toBe(firstBuild.built.get('qvdc')?.sha256);
 });
 
-test('an ISO that was changed by somebody is written again, and it is said which tools differ from those of its manifest', async () => {
+test('an ISO that was changed by somebody is written again, with a note of which tools differ from those of its manifest', async () => {
   const file = firstBuild.built.get('qvdc')?.file ?? '';
   await appendFile(file, 'x');
   const manifest = `${file}.manifest.json`;
@@ -162,12 +162,12 @@ test('a change of the initramfs leaves the root filesystem alone', async () => {
   ]);
 });
 
-test('a change of the builder does the steps again that its code is in', async () => {
+test('after a change of the builder the steps that contain the changed code run again', async () => {
   await appendFile(join(workshop.directory, 'build/image/esp.ts'), '\n// changed\n');
   expect(stepsDone(await workshop.run(ISO))).toEqual(['boot-loader', 'documents', 'iso']);
 });
 
-test('a result in the cache that lost a file is made again', async () => {
+test('a result in the cache with a missing file is made again', async () => {
   await rm(workshop.cache.images, { recursive: true });
   await rm(join(workshop.cache.steps, 'initramfs'), { recursive: true });
   expect(stepsDone(await workshop.run(ISO))).toEqual(['documents', 'initramfs', 'iso']);

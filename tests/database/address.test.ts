@@ -104,7 +104,7 @@ class Site implements AsyncDisposable {
   }
 }
 
-/** A host that sends heartbeats as fast as it likes to, and keeps what it is told. */
+/** A host that sends heartbeats without pauses, and keeps the answers. */
 class Beating {
   readonly host: Host;
   readonly #api: NodeApi;

@@ -189,7 +189,7 @@ test('a renewal that fails keeps the present one, is an alert, and is tried agai
   expect(await alerts()).toEqual([]);
 });
 
-test('whoever comes during the authority’s test sees the certificate as before, and strangers no challenge', async () => {
+test('a browser that connects during the authority’s test gets the certificate as before, and strangers get no challenge', async () => {
   const before = api.fingerprint;
   const refused = () => expect(shownNow('acme-tls/1')).rejects.toThrow(/no application protocol/i);
   await refused();

@@ -169,7 +169,7 @@ test('it is there after a start, and another program takes it over; one that is 
   expect(lines.join('\n')).toContain('cannot be shown');
 });
 
-test('an alert tells once that a given one ends within thirty days, and once that it has; with another one it is over', async () => {
+test('an alert says once that a given one ends within thirty days, and once that it has ended; another certificate clears it', async () => {
   // Of its own: the server of the other tests looks at its certificate, too, and knows another time.
   await using opened = await openTestDatabase();
   const { database } = opened;

@@ -84,7 +84,7 @@ async function handshake(api: NodeApi, options: ConnectionOptions): Promise<stri
 
 const lines = ({ lines: all }: NodeApi, pattern: RegExp) => all.filter((one) => pattern.test(one));
 
-test('whoever speaks no TLS, an older one, or not HTTP/2 is cut off and logged in one line', async () => {
+test('a client without TLS, with an older TLS or without HTTP/2 is disconnected and logged in one line', async () => {
   const { api, host } = await opened();
   await using _api = api;
   for (let count = 0; count < 3; count += 1) {

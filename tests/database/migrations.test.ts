@@ -275,7 +275,7 @@ describe('a migration that fails', () => {
     '000003_more.down.sql': 'DROP TABLE more;\n',
   };
 
-  test('leaves nothing of itself, is named, and runs once it is mended', async () => {
+  test('leaves no change, is named, and runs once it is corrected', async () => {
     await using made = await makeDatabase('empty');
     const { address } = made;
     const known = await migrationsUpTo(2, broken);

@@ -46,7 +46,7 @@ const node =
     : undefined;
 const noAlpine = haveRealPackages
   ? node === undefined
-    ? ' (skipped: the Python registry’s Node for musl cannot be had)'
+    ? ' (skipped: the Python registry’s Node for musl is not available)'
     : ''
   : ' (skipped: there are no real packages of Alpine)';
 if (why === '' && noAlpine !== '') process.stderr.write(`tests/docker: Alpine${noAlpine}\n`);
@@ -147,7 +147,7 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
     writeFileSync(lock, committed);
   });
 
-  test('a builder image that is to be new, and cannot be had, does not keep the old one from working', async () => {
+  test('a builder image that cannot be renewed does not keep the old one from working', async () => {
     const args = ['iso', '--json', '--profile', 'qvdc'];
     const flags = [`--build-flag=${NETWORK}`, '--build-flag=--pull', `--run-flag=${NETWORK}`];
     const { exitCode, stderr, stdout } = await qx([...base, ...flags, '--', ...args]);

@@ -65,7 +65,7 @@ test('while the DHCP server is away the lease stays; when it is back the lease i
   await expectInvariant(machine, { eth0 });
 });
 
-test('a lease whose time is over takes address, route and name servers with it; they come back with the server', async () => {
+test('when a lease expires, address, route and name servers are removed; they come back with the server', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await lan.serveDhcp({ lease: SHORT_LEASE });

@@ -17,7 +17,7 @@ async function noteEvents(machine: Machine): Promise<void> {
   await machine.succeed('chmod 755 /usr/lib/quantix/dhcp-hook');
 }
 
-/** Waits until udhcpc has reported an event so many times. */
+/** Waits until udhcpc has reported an event this many times. */
 async function untilEvent(machine: Machine, event: string, times: number): Promise<void> {
   await until(`udhcpc tells ${event} ${times} times`, async () => {
     const events = ((await machine.read('/events')) ?? '').split('\n');

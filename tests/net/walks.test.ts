@@ -108,7 +108,7 @@ function startWatch(machine: Machine): void {
 
 const WATCH = "ps -o pid,args | awk '/[q]x-network watch/ { print $1 }'";
 
-/** Steps by name. Each shows what may be true after it: the service mends what was left half-way. */
+/** Steps by name. Each says what may be true after it: the service completes or undoes what was interrupted. */
 const FAILING: Readonly<Record<string, (step: FailingStep) => Promise<Expected[]>>> = {
   static: async (now) => [await goStaticly(now)],
   dhcp: async ({ machine, name, lan }) => [await goDhcp(machine, name, lan)],

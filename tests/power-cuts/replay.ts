@@ -527,7 +527,7 @@ class ReplayedDisk implements Disposable {
   }
 
   /**
-   * Has e2fsck recover and check the file systems: what it cannot mend without being asked is damage.
+   * Has e2fsck recover and check the file systems: what it cannot repair without being asked is damage.
    * @returns how many there are
    * @throws Error with what it says
    */
@@ -550,7 +550,7 @@ class ReplayedDisk implements Disposable {
       this.#writePicked(target, offset, bytes);
       closeSync(target);
       const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
-      // As a mount does, it plays the journal, and mends counters and orphans; more it mends only when asked to.
+      // As a mount does, it replays the journal, and corrects counters and orphans; it repairs more only when asked to.
       const { status, stdout } = spawnSync('e2fsck', ['-fp', copy], { env, encoding: 'utf8' });
       rmSync(copy);
       if (status !== 0 && status !== 1) throw new Error(`${where}: ${role}: ${stdout}`);

@@ -27,7 +27,7 @@ export class WriteLog implements Disposable {
   readonly #bytes: number;
   readonly #sectorSize: number;
 
-  /** @throws Error if it is none */
+  /** @throws Error if the file is not such a log */
   constructor(path: string) {
     this.#file = openSync(path, 'r');
     this.#bytes = statSync(path).size;

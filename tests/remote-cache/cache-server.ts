@@ -158,7 +158,7 @@ export class TestCacheServer implements AsyncDisposable {
   }
 }
 
-/** The message as it is kept, or nothing if it is none that is taken. */
+/** The message as it is kept, or nothing if it is of a kind that is not accepted. */
 function validAction(bytes: Uint8Array, from: string): ActionResult | undefined {
   let action: ActionResult;
   try {

@@ -58,7 +58,7 @@ function openIds(of: ReturnType<typeof report>): string[] {
   return of.findings.filter(isOpen).map(({ id }) => id);
 }
 
-test('open is what no version of Debian mends, and what a newer one than the image’s does', () => {
+test('an advisory is open if no version of Debian fixes it, or only one that is newer than the image’s', () => {
   const { findings } = report(openssl);
   expect(findings.filter(isOpen)).toMatchObject([
     { id: 'CVE-2026-1000', source: 'openssl', fixed: '3.5.1-1+deb13u1' },
@@ -73,7 +73,7 @@ test('open is what no version of Debian mends, and what a newer one than the ima
   ]);
 });
 
-test('with the mended version in the image it is no longer open', () => {
+test('with the fixed version in the image it is no longer open', () => {
   const version = '3.5.1-1+deb13u1';
   expect(openIds(report([locked('openssl', { version })]))).toEqual(['CVE-2026-1001']);
 });
@@ -93,7 +93,7 @@ test('a signed kernel is known as linux', () => {
   expect(openIds(report([kernel]))).toEqual(['CVE-2026-4000']);
 });
 
-test('Alpine’s database goes by origin; what was mended twice counts from the second time', () => {
+test('Alpine’s database names source packages; what was fixed twice counts as fixed from the second time on', () => {
   const of = (version: string) =>
     openIds(report([locked('libssl3', { version, source: 'openssl' })], { base: 'alpine' }));
   expect(of('3.5.3-r1')).toEqual(['CVE-2026-1000', 'CVE-2026-1001', 'GHSA-aaaa-bbbb-1234']);

@@ -37,7 +37,7 @@ test('a tar comes out, with owners and modes, and nothing else', async () => {
   expect(at('lib/apk/db/installed')?.content.toString()).toContain('R:a\na:7:0:4755\n');
 });
 
-test('what cannot be had is said in a line, with nothing on standard output', async () => {
+test('a package that does not exist is reported in one line, with nothing on standard output', async () => {
   const { exitCode, stdout, stderr } = await apkTree(['--', 'unheard-of']);
   expect([exitCode, stdout.length]).toEqual([1, 0]);
   expect(Buffer.from(stderr).toString()).toMatch(/^qx-build: .*cannot be installed together/);

@@ -52,7 +52,7 @@ test.each([
   expect(audited([program(path, text)])).toEqual([`line-ends: ${path} has CRLF line ends`]);
 });
 
-test('carriage returns are no matter in what no shell reads', () => {
+test('carriage returns are accepted in files that no shell reads', () => {
   expect(
     audited([
       program('bin/python3', 'python'),

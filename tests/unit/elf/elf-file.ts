@@ -1,4 +1,4 @@
-/** What a test's ELF file says. */
+/** The fields of an ELF file for a test. */
 export interface ElfContent {
   bits?: 32 | 64;
   littleEndian?: boolean;

@@ -12,7 +12,7 @@ const OTHER = '9f1b2c3d-0000-4000-8000-00000000abce';
 const definition = (id: string) =>
   `<domain type='kvm' id='3'>\n  <name>a b</name>\n  <uuid>${id}</uuid>\n  <description>\n<uuid>../../x</uuid>\n</description>\n</domain>\n`;
 
-/** What libvirt calls, on a host of its own. @returns how to call it, and the notes that are there */
+/** Prepares the hook that libvirt calls, on a host of its own. @returns how to call it, and the notes that are there */
 async function host() {
   const folder = await temporaryFolder();
   const [ran, stopping] = [join(folder, 'a/b/ran'), join(folder, 'a/stopping')];
@@ -49,7 +49,7 @@ test('while the host stops its guests the notes stay as they were', async () => 
 });
 
 test.each(['', '<domain>', '<uuid>', '\0\n<uuid></uuid', '<uuid>../../x</uuid>'])(
-  'a definition like %j keeps no guest from running, and nothing is written elsewhere',
+  'a definition like %j does not keep a guest from running, and nothing is written elsewhere',
   async (text) => {
     const { call, notes, written } = await host();
     await call('started', definition(ID));

@@ -94,7 +94,7 @@ describe('a command', () => {
     expect([exitCode, lines]).toEqual([1, [' * ERROR: tiny has no command sync']]);
   });
 
-  test('by which supervise-daemon asks after the daemon’s health runs if the service has it', async () => {
+  test('that supervise-daemon calls to check the daemon’s health runs if the service has it', async () => {
     const text = 'healthcheck() { echo well; }';
     expect(await run(text, ['healthcheck'])).toMatchObject({ exitCode: 0, lines: ['well'] });
     expect(await run(text, ['unhealthy'])).toMatchObject({
@@ -103,7 +103,7 @@ describe('a command', () => {
     });
   });
 
-  test('for a started or a stopped service is refused otherwise', async () => {
+  test('for a started service is refused if it is stopped, and the other way round', async () => {
     const text =
       'extra_started_commands=reload\nextra_stopped_commands=reset\n' +
       'reload() { echo reloaded; }\nreset() { echo reset; }';
@@ -170,7 +170,7 @@ test('a value is kept for later commands', async () => {
   expect(await readFile(join(folder, 'state/options/tiny/pid'), 'utf8')).toBe('42\n');
 });
 
-test('a file is waited for, but not for ever', async () => {
+test('a file is waited for until a deadline', async () => {
   const late = 'start() { (sleep 0.1; : >late) & ewaitfile 5 "$PWD/late" && echo there; }';
   expect((await run(late, ['start'])).lines).toEqual(['there']);
   const never = 'start() { ewaitfile 1 "$PWD/never" || echo gone; }';

@@ -102,7 +102,7 @@ async function reinstallOver({ shape, layout }: Story, sectors: Sectors): Promis
 let total = 0;
 
 for (const sectorSize of SECTOR_SIZES) {
-  test(`${sectorSize} bytes: a cut of an installation leaves nothing that boots, or all`, async () => {
+  test(`${sectorSize} bytes: a cut of an installation leaves either nothing that boots or the whole system`, async () => {
     const story = await tellInstall(sectorSize);
     total += await cutEverywhere(story, {
       each: EACH,
@@ -129,7 +129,7 @@ for (const sectorSize of SECTOR_SIZES) {
   });
 
   for (const [name, told] of Object.entries(STORIES)) {
-    test(`${sectorSize} bytes: a cut of ${name} leaves the old or the new, whole`, async () => {
+    test(`${sectorSize} bytes: a cut of ${name} leaves either the old or the new system, complete`, async () => {
       const story = await tell(sectorSize, told, { keeps: !name.startsWith('configuration') });
       const goOn = name === 'reinstall' ? reinstallOver : resume;
       total += await cutEverywhere(story, {

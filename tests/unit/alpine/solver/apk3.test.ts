@@ -149,7 +149,7 @@ describe('installed packages that do not fit one another', () => {
     repository: 'zlib 1-r3\n\nzlib-dev 1-r3\nD:zlib=1-r3',
   };
 
-  test('are mended where that is possible', () => {
+  test('are repaired where that is possible', () => {
     expect(changes(given, 'fix')).toEqual(['upgrade zlib 1-r2 1-r3', 'OK 2']);
   });
 
@@ -159,7 +159,7 @@ describe('installed packages that do not fit one another', () => {
 });
 
 describe('fix', () => {
-  test('skips what can be had nowhere', () => {
+  test('skips what no repository has', () => {
     expect(changes({ world: 'a', installed: 'a 1' }, 'fix a')).toEqual([
       'skip-reinstall a 1',
       'OK 1',

@@ -115,7 +115,7 @@ describe('with installed packages', () => {
 });
 
 describe('without the network', () => {
-  test('packages of repositories cannot be had, those without files can', () => {
+  test('packages of repositories are not available, those without files are', () => {
     const repository = 'a 1\n\nmeta 1\nI:0';
     expect(changes({ repository }, '--no-network add a')).toEqual(['ERROR unsatisfiable']);
     expect(changes({ repository }, 'add meta --no-network')).toEqual(['install meta 1', 'OK 1']);

@@ -33,7 +33,7 @@ const CHANGES = [
 ] as const;
 
 describe.each(CHANGES)('once root has a password, %s', (_, acts) => {
-  test('is not to be had without it, and is with it', async () => {
+  test('is refused without the password, and done with it', async () => {
     const { deps, calls } = machine(WITH_PASSWORD);
     const { terminal } = runConsole(deps);
     const scan = ['scanWifi', 'wlan0'];
@@ -119,7 +119,7 @@ test('the log-in prompt asks by itself', async () => {
   expect(await ended).toBe(EXIT.login);
 });
 
-test('leaving is no change', async () => {
+test('leaving needs no password', async () => {
   const { terminal, ended } = runConsole(machine(WITH_PASSWORD).deps);
   terminal.type('q');
   expect(await ended).toBe(EXIT.left);
@@ -135,7 +135,7 @@ test('Escape leaves the question, and nothing is done', async () => {
   expect(calls).toEqual([]);
 });
 
-test('where the consoles are closed nothing is asked for and nothing done, and why is reported', async () => {
+test('where the consoles are closed nothing is asked and nothing is done, and the reason is shown', async () => {
   const passwordState = async () => ({ closed: 'several file systems are QUANTIX-CFG (sda vdb)' });
   const { deps, calls } = machine({ passwordState });
   const { terminal } = runConsole(deps);

@@ -165,7 +165,7 @@ here(
 );
 
 here(
-  'a start in whose middle the agent was killed is not made twice',
+  'a start during which the agent was killed is not made twice',
   AT_ONCE,
   async ({ onTestFinished }) => {
     // The start goes through, and its end never reaches the agent.

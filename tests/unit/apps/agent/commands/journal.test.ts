@@ -96,7 +96,7 @@ test.each([
   expect(await readdir(folder)).toEqual(['tasks.json.rejected']);
 });
 
-test('no text makes a parser of kept files fail otherwise than by saying that it is none', () => {
+test('whatever the text, a parser of kept files either reads it or says that it is not such a file', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.json()), (text) => {
       parseJournal(text);

@@ -116,7 +116,7 @@ test('a late copy of an old change does not undo a newer one', async () => {
   expect(recorded(plane)).toEqual(['web 5']);
 });
 
-test('what the control plane loses is seen by the hash, and mended by a full state', async () => {
+test('what the control plane loses is found by the hash, and restored by a full state', async () => {
   const { plane, agent } = await members();
   plane.node().ledger.vms.clear();
   await agent.clock.skip();
@@ -125,7 +125,7 @@ test('what the control plane loses is seen by the hash, and mended by a full sta
   await agent.said(/record of this host differs/);
 });
 
-test('hashes that the node itself finds to differ are mended by a full state, too', async () => {
+test('a difference of hashes that the node itself finds is corrected by a full state, too', async () => {
   const { plane, agent } = await members();
   plane.leavesComparing = true;
   plane.node().ledger.vms.clear();

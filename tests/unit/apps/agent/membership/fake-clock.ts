@@ -45,7 +45,7 @@ export class FakeClock implements Clock {
     return milliseconds;
   }
 
-  /** Moves on; whoever is due wakes. */
+  /** Advances the time; timers that are due fire. */
   advance(milliseconds: number): void {
     this.#passed += milliseconds;
     this.#shown += milliseconds;
