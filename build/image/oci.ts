@@ -6,8 +6,8 @@ import { appendStream, type WrittenFile } from '../process/write-stream.ts';
 import { sha256 } from '../step/digest.ts';
 import { TAR_END, tarHeader, tarMember, tarPadding } from './tar-member.ts';
 
-/** gzip(1) level: higher ones take several times as long and save a few per cent. */
-const LEVEL = 6;
+/** gzip(1) level: half the time of the usual 6 for a root filesystem, and 4 % more bytes. */
+const LEVEL = 4;
 
 /** Metadata of an image. */
 export interface OciImage {
