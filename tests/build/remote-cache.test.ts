@@ -39,7 +39,7 @@ beforeAll(async () => {
   };
 });
 
-test('a trusted runner brings all that it made', () => {
+test('a trusted runner stores all that it made', () => {
   expect(filled.exitCode, filled.stderr).toBe(0);
   expect(filled.stdout).toMatch(/remote cache: 0 of 5 steps, .* 0 refused, 5 steps.* uploaded/);
   expect(server.actions.size).toBe(5);

@@ -369,7 +369,7 @@ describe('what cannot be restored is refused, and changes nothing', () => {
     await refused(file, new RegExp(told));
   });
 
-  test('one whose dump is none', async () => {
+  test('one whose dump is not a dump', async () => {
     const dump = (async function* () {
       yield Buffer.from('PGDMP and nothing more');
     })();

@@ -163,7 +163,7 @@ describe('full states', () => {
     });
   });
 
-  test('the same again writes nothing but its position, and an older one nothing at all', async () => {
+  test('a repeated report writes nothing but its position, and an older one nothing at all', async () => {
     const items = Array.from({ length: 50 }, (_, index) =>
       vm(`33333333-3333-8333-8333-${String(index).padStart(12, '0')}`),
     );
@@ -345,7 +345,7 @@ test('a silent host in maintenance does not keep a machine that another one runs
   expect(await listOpenAlerts(db)).toHaveLength(1);
 });
 
-test('machines of a deleted node that another one has stay, and are there with its next full state', async () => {
+test('machines of a deleted node that another node has are kept, and appear with its next full state', async () => {
   const { id } = await machines.defineVirtualMachine(db, { name: 'web', projectId: DEFAULT });
   const vms = { items: [vm(id), vm(ID)] };
   await sync(A, at(1, 1), { vms });

@@ -211,7 +211,7 @@ describe('nodes and what is on them', () => {
     expect((await run('nodes', 'show beta')).text).toContain('1, when it was heard of last');
   });
 
-  test('a machine of a host that is not heard of was last seen running, and is never said to be stopped', async () => {
+  test('a machine of a host that does not report is shown as last seen running, never as stopped', async () => {
     const { text } = await run('vms', 'list');
     expect(text).toMatch(/web +alpha +running\n/);
     expect(text).toMatch(/mail +beta +last seen running \d\d:\d\d \(5 minutes ago\)\n/);

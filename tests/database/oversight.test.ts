@@ -91,7 +91,7 @@ async function run(
 }
 
 describe('events', () => {
-  test('are listed with what they are about, from where one is, and of one host', async () => {
+  test('are listed with their subject, from a given number on, and those of one host', async () => {
     const { text } = await run('events', 'list');
     expect(text).toMatch(/^EVENT +WHEN +KIND +WHAT$/m);
     expect(text).toMatch(/^1 +.* node\.joined +alpha +phase /m);
@@ -223,7 +223,7 @@ describe('events are followed', () => {
     registerNode(opened.database.db, { id: randomUUID(), hostname, managementIp: null, spec: {} });
   const WAITING = { timeout: 60_000, interval: 50 };
 
-  test('from where one is, until there are as many as are wanted', async () => {
+  test('from a given number on, until as many as wanted are there', async () => {
     const { printed, ended } = follow({ after: '1', limit: '2' });
     expect(await ended).toEqual({ text: '', status: 0 });
     expect(printed).toEqual([
@@ -256,7 +256,7 @@ describe('events are followed', () => {
     expect(await ended).toMatchObject({ status: 0 });
   });
 
-  test('where some are gone, or there are none yet, that is reported', async () => {
+  test('missing or not yet existing ones are reported', async () => {
     const { db } = opened.database;
     await run('events', 'list');
     const gone = await db

@@ -422,7 +422,7 @@ describe('accounts', () => {
     expect((await asAdmin(path)).body).toMatchObject({ role: 'admin', enabled: true });
   });
 
-  test('that manage others grant no permission that they lack, and change no account with more', async () => {
+  test('that manage others grant no permission that they lack, and change no account with more permissions', async () => {
     const role = await asAdmin('/v1/roles', {
       method: 'POST',
       body: {

@@ -310,7 +310,7 @@ describe('the server', () => {
     expect(api.fingerprint.toUpperCase()).toBe(fingerprint256.replaceAll(':', ''));
   });
 
-  test('asks nobody for a certificate, and believes none', async () => {
+  test('does not ask clients for a certificate, and ignores one', async () => {
     const foreign = await makeCertificate({ name: 'admin' });
     const agent = new Agent({ cert: foreign.pem, key: foreign.key });
     const { promise, resolve, reject } = Promise.withResolvers<number>();
@@ -410,7 +410,7 @@ describe('the server', () => {
     expect(answer.status).toBe(status);
   });
 
-  test('tells anonymous callers only that it is ready', async () => {
+  test('shows anonymous callers only that it is ready', async () => {
     expect((await api.ask('/readyz')).body).toEqual({ ready: true });
     expect((await api.ask('/metrics')).status).toBe(401);
     const cookie = await api.session(await api.account('ada', 'viewer'));

@@ -82,7 +82,7 @@ test('log-ins, log-outs and a changed password are reported', async () => {
   expect(told(await logOut('/v1/sessions'))).toEqual(out(4));
 });
 
-test('of many refused log-ins few are reported, of each account by itself, and all are in the audit log', async () => {
+test('of many refused log-ins of an account few are reported, and all are in the audit log', async () => {
   const rates = Object.fromEntries(
     Object.keys(RATES).map((name) => [name, { burst: 1_000_000, every: 1 }]),
   ) as typeof RATES;

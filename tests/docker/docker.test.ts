@@ -255,7 +255,7 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
     const onAlpine = (args: readonly string[]) =>
       qx(['docker', `--base-image=${image}`, ...flags, '--', ...args]);
 
-    test('the lock that Alpine’s own Node writes there is the one of Node from npm outside', async () => {
+    test('the lock that Alpine’s own Node writes there equals the one that Node from npm writes outside', async () => {
       const lock = join(checkout.directory, 'profiles/tiny.alpine.x86_64.lock.json');
       const written = async (run: (args: readonly string[]) => ReturnType<typeof qx>) => {
         const { exitCode, stderr } = await run(tiny);

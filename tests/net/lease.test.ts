@@ -67,7 +67,7 @@ test('a DHCP client that is killed comes back, and its address is never away', a
   expect(await machine.statusOf('eth0')).toMatchObject({ dhcp: { lease: {} }, problem: null });
 });
 
-test('where nothing is left that could end a lease, the kernel does', async () => {
+test('where no program is left that could end a lease, the kernel ends it', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await lan.serveDhcp({ lease: SHORT_LEASE });

@@ -83,7 +83,7 @@ test('a bridge that is removed gives what it has to its first port, for good', a
   expect((await machine.sh('ip link show br0')).status).not.toBe(0);
 });
 
-test('at boot bridges come before what their ports would be, and a mistake in one leaves the others working', async () => {
+test('at boot bridges are made before their ports are configured, and a mistake in one leaves the others working', async () => {
   await using story = await begin();
   const { machine, lan, other } = story;
   await Promise.all([lan.serveDhcp(), other.serveDhcp()]);

@@ -123,7 +123,7 @@ describe.each([BIOS_VIRTIO, UEFI_NVME])(
   '$profile on a disk of $sectorSize-byte sectors by $bus, under $firmware, over $dirt',
   (way) => {
     test(
-      'is installed by an answer file, without a key, bears a cut of the power at any write, and starts from it',
+      'is installed by an answer file, without a key, survives a power cut at any write, and starts from it',
       async () => {
         const writeLog = { file: join(await temporaryFolder(), 'writes.log') };
         await writeFile(writeLog.file, '');

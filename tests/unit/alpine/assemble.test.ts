@@ -121,7 +121,7 @@ test('the database tells of every file in the tree what it is: owner, mode and c
   ]);
 });
 
-test('the same wish gives the same tar, from an empty cache and from a full one', async () => {
+test('the same request gives the same tar, from an empty cache and from a full one', async () => {
   const { place, cache } = await world();
   const tars = [];
   for (const from of [cache, cache, await folder()]) {

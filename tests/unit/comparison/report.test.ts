@@ -84,7 +84,7 @@ test('sizes of an image, as a tree, beside those of another', async () => {
   expect((await written(folder, 'sizes')).svg).toBe(first);
 });
 
-test('for a CI job a chart is text, too: every part at its place in the whole', async () => {
+test('for a CI job a chart is also text: every part at its place in the whole', async () => {
   const folder = await temporaryFolder();
   const system = rootfs('1', file('usr/share/doc', 'd'.repeat(90_000)));
   const iso = await writeSmallIso(folder, { system, build: 'aaaa', module: 'loop' });

@@ -72,7 +72,7 @@ test('what is not as wide as a pixel is left out, and the rest lies within the w
   expect(Number(wide) / Number(width)).toBeCloseTo(5 / 6, 2);
 });
 
-test('where name and note have no room together, the name has it alone', () => {
+test('where there is no room for name and note, only the name is drawn', () => {
   const part = (name: string, size: number) => ({ ...tree, name, note: '24.0 MB', size });
   const svg = icicleChart({ ...tree, parts: [part('rootfs', 90), part('initramfs', 10)] }, 'x');
   expect(svg).toContain('>rootfs 24.0 MB</text>');

@@ -55,7 +55,7 @@ describe('the index', () => {
     expect(modules.get('a')?.depends).toEqual(['b', 'c_c']);
   });
 
-  test('is found through a merged /usr, and updates/ override', () => {
+  test('is found through a merged /usr, and modules in updates/ take precedence', () => {
     const tree = treeOf(
       directory('usr/lib'),
       symlink('lib', 'usr/lib'),

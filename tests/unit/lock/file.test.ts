@@ -24,7 +24,7 @@ test('a lock that was written reads back the same, sorted', async () => {
   expect({ ...read, request: 0, packages: 0 }).toEqual({ ...lock, request: 0, packages: 0 });
 });
 
-test('each package is one line, and the order in which they came does not show', () => {
+test('each package is one line, and the lines do not depend on the order of the packages', () => {
   const lines = text.split('\n').filter((line) => line.startsWith('    {"name"'));
   expect(lines).toHaveLength(4);
   expect(formatLock({ ...lock, packages: [...lock.packages].reverse() })).toBe(text);

@@ -59,7 +59,7 @@ test('one that comes with others is there once all of them are', () => {
   });
 });
 
-test('circles end, and of what nothing is known nothing is said', () => {
+test('circles end, and for a package of which nothing is known no reason is given', () => {
   const packages = { a: { needs: [['b'], ['gone']] }, b: { needs: [['a']] }, c: {} };
   expect(reasons(['a', 'gone'], packages)).toEqual({ a: 'a', b: 'b ← a' });
 });

@@ -63,7 +63,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     expect(await run(cwd, 'hash_in kept')).toEqual({ status, stdout });
   });
 
-  test('a folder or nothing in the place of a kept file has no hash', async () => {
+  test('without a kept file, or with a folder in its place, there is no hash', async () => {
     const cwd = await temporaryFolder();
     expect(await run(cwd, 'hash_in . || hash_in gone')).toEqual({ status: 1, stdout: '' });
   });

@@ -43,7 +43,7 @@ const SETTLE = 'logged qx-update /usr/sbin/qx-update settle';
 const SLOT = 'quiet quantix.slot=a quantix.medium=PARTUUID=x';
 
 describe.each([[['busybox', 'sh']], [['dash']]])('in %j', (shell) => {
-  test('a live system, and an ordinary boot of an installed one, start nothing', async () => {
+  test('a live system and an ordinary boot of an installed one start nothing', async () => {
     expect(await started('quiet', '{"trial":{', shell)).toEqual([]);
     expect(await started(SLOT, undefined, shell)).toEqual([]);
     expect(await started(SLOT, '{"floor":1,"seen":{},"trial":null,"last":null}', shell)).toEqual(

@@ -146,7 +146,7 @@ describe('a signed release', () => {
     expect(refusal(sealed(payload))).toMatch(why);
   });
 
-  test('is not made of what would be refused', async () => {
+  test('is not made for a folder that would be refused', async () => {
     await expect(signRelease(release({ floor: 9 }), [ours.signer])).rejects.toThrow(/floor/);
   });
 });

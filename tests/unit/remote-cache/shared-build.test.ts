@@ -82,7 +82,7 @@ test('what is in the cache of this host is not asked for', async () => {
   expect([made, server.answers]).toEqual([[], []]);
 });
 
-test('who only reads brings nothing', async () => {
+test('a reader stores nothing', async () => {
   const server = await cacheServer();
   const { report } = await (await Runner.open()).build(reader(server));
   expect(report.steps).toEqual({ asked: 3, had: 0, brought: 0 });
@@ -127,7 +127,7 @@ test('a result that failed its check is brought to nobody', async () => {
   expect(server.answers).toEqual([]);
 });
 
-test('where results of others are forbidden, one that is here already is made anew', async () => {
+test('where results of others are forbidden, one that is in the cache already is made again', async () => {
   const server = await filledServer();
   const second = await Runner.open();
   await second.build(reader(server));

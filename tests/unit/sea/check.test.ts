@@ -15,7 +15,7 @@ test('one that says another version is refused with what it said', async () => {
   );
 });
 
-test('one that exits otherwise than with 0 is refused', async () => {
+test('one that exits with another status than 0 is refused', async () => {
   await expect(checkExecutable('/bin/false', '0.1.0')).rejects.toThrow(/do not start/);
 });
 

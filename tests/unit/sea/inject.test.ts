@@ -21,7 +21,7 @@ function segmentOf(bytes: Buffer, type: number): Segment {
   );
 }
 
-test('programs are a note, and what was noted before follows it', () => {
+test('programs are an ELF note, and the notes from before follow it', () => {
   const { offset, size } = segmentOf(made, PT.NOTE);
   const content = made.subarray(offset, offset + size);
   expect(content.readUInt32LE(0)).toBe('NODE_SEA_BLOB\0'.length);

@@ -71,7 +71,7 @@ test('a maker that fails leaves nothing, and the next one starts afresh', async 
   expect((await readdir(directory)).sort()).toEqual(['image', 'notes', 'step.json']);
 });
 
-test('a maker whose one half still writes when the other has failed leaves nothing either', async () => {
+test('a maker of which one part still writes when another has failed leaves nothing, too', async () => {
   const { folder, cache } = await workshop();
   const writing = Promise.withResolvers<void>();
   const failing = cache.run(step, async (directory) => {

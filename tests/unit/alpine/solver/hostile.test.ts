@@ -26,7 +26,7 @@ test('a name with thousands of versions is decided in no time', () => {
   expect(changes({ repository }, 'add x')).toEqual(['install a 2999', 'OK 1']);
 });
 
-test('packages that depend on, provide, forbid and are conditional on themselves end somewhere', () => {
+test('resolving packages that depend on, provide, forbid and are conditional on themselves ends', () => {
   const repository = 'a 1\nD:a !b\np:b b=1 a\ni:a b\n\nb 1\nD:a\np:a=1\ni:b';
   for (const words of ['add a', 'add b', 'add a b', '-f add a b', 'add !a a']) {
     expect(changes({ repository }, words).length).toBeGreaterThan(0);

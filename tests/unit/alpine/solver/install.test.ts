@@ -45,7 +45,7 @@ describe('adding to an empty system', () => {
     expect(changes({ repository }, 'add a<2')).toEqual(['install a 1', 'OK 1']);
   });
 
-  test('dependencies in a circle are no problem', () => {
+  test('dependencies in a circle are resolved', () => {
     const repository = 'a 1\nD:b\n\nb 1\nD:c\n\nc 1\nD:a';
     expect(changes({ repository }, 'add b')).toEqual([
       'install a 1',

@@ -13,7 +13,7 @@ test('packages of a tagged repository are not taken without being asked for', ()
   expect(changes({ repositories }, 'add c>=3')).toEqual(['ERROR unsatisfiable']);
 });
 
-test('a tag is for what it was written at; dependencies may follow only where they must', () => {
+test('a tag applies to the package it was written for; dependencies use its repository only where they must', () => {
   expect(changes({ repositories }, 'add a@edge')).toEqual([
     'install b 2',
     'install a 3 @edge',

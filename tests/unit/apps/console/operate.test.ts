@@ -61,7 +61,7 @@ test('what libvirt says against it is shown', async () => {
   await terminal.see(/Failed: Starting mail[\s\S]*in maintenance/);
 });
 
-test('the text console of a machine that runs is opened by leaving, with root’s password', async () => {
+test('the text console of a running machine is opened in place of this program, with root’s password', async () => {
   const { terminal, calls, ended } = await on('6v', /shut off/, {
     passwordState: async () => 'set',
   });

@@ -41,7 +41,7 @@ test('what cannot be read is reported with the reason, in place of what was know
   await terminal.see(/Virtual machines +not known: the agent does not answer/);
 });
 
-test('a terminal that changes its size is drawn anew, however small it gets', async () => {
+test('a terminal that changes its size is drawn again, however small it becomes', async () => {
   const { terminal } = runConsole(machine().deps);
   await terminal.see(/backup/);
   terminal.resize({ columns: 132, rows: 43 });

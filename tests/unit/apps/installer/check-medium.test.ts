@@ -56,7 +56,7 @@ test('a root filesystem with one wrong bit is named, and how much was read is re
   );
 });
 
-test('a check that is given up ends', async () => {
+test('a check that is cancelled ends', async () => {
   const giveUp = new AbortController();
   await expect(checkMedium(medium, giveUp.signal, () => giveUp.abort())).rejects.toThrow(/abort/);
 });

@@ -59,7 +59,7 @@ test('what was set for this session only, for there was no place to keep it, is 
   });
 });
 
-test('a system without any configuration hands none over; one that is too large is reported', async () => {
+test('a system without a configuration passes none on; one that is too large is reported', async () => {
   expect(await liveConfiguration(await temporaryFolder())).toEqual(new Map());
   const root = await systemWith({ 'quantix/vdc/large': '' });
   await truncate(join(root, 'quantix/vdc/large'), 33 * 1024 ** 2);

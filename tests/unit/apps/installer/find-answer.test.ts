@@ -84,7 +84,7 @@ describe('a report', () => {
     expect(JSON.parse(got)).toMatchObject({ result: 'installed', seconds: 41, problem: null });
   });
 
-  test('is made of an answer that no disk fits, too', () => {
+  test('is made for an answer that no disk matches, too', () => {
     const error = new Error('no disk is serial X; there are: none');
     expect(reportOf({ ...parts, plan: null, sha256: null, error })).toMatchObject({
       ...{ result: 'failed', problem: error.message, kind: null, disk: null, partitions: [] },

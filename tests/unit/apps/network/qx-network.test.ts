@@ -41,7 +41,7 @@ describe('a change of the network', () => {
   const bare = { ...wanted, gateway: null, dns: [] };
   const six = { interface: 'eth0', gateway: null, dns: [] };
 
-  test('is handed to qx-network in its words', async () => {
+  test('is passed to qx-network in its words', async () => {
     const { result } = await changeNetwork(
       staticCommand(wanted, { keep: 'session' }),
       await standIn(echo),
@@ -181,7 +181,7 @@ describe('the status', () => {
   });
 });
 
-test('a scan tells each network once, the strongest first', () => {
+test('a scan lists each network once, the strongest first', () => {
   const text =
     '-80\tWPA2\tHome\n-40\tWPA2/WPA3\tHome\n-60\topen\tCafé  7\njunk\n-9999\tx\ty\n\t\t\n';
   expect(parseScan(text)).toEqual([

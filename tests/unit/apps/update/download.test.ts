@@ -65,7 +65,7 @@ test('nothing is left out where a line that drips is tried anew', async () => {
   expect(Buffer.concat(pieces).equals(bytes)).toBe(true);
 });
 
-test('a slow line brings all of it in the end', async () => {
+test('over a slow line the download is complete in the end', async () => {
   const clock = new QuickClock();
   expect(await received(clock, 64 * 1024, 20_000)).toBe(8 * 1024 * 1024);
 });

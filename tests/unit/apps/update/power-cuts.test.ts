@@ -106,7 +106,7 @@ let total = 0;
 
 for (const sectorSize of SECTOR_SIZES) {
   test.each(Object.entries(STORIES))(
-    `${sectorSize} bytes: a cut of %s leaves the old or the new, whole, and it goes on from there`,
+    `${sectorSize} bytes: a cut of %s leaves either the old or the new system complete, and it continues from there`,
     async (_name, told) => {
       const story = await tell(sectorSize, told, { updater: OURS });
       const resume = (sectors: Sectors) => goOn(story, sectors);

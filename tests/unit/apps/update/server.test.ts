@@ -106,7 +106,7 @@ describe('from a server', () => {
     expect(more[0]).not.toBe('all');
   });
 
-  test('that knows no ranges, what is there already is skipped', async () => {
+  test('without support for ranges, what is there already is skipped', async () => {
     const { address } = await serve((_request, response) => response.writeHead(200).end(IMAGE));
     const { bytes } = await fetched(address, { from: 2_000_000 });
     expect(bytes.equals(IMAGE.subarray(2_000_000))).toBe(true);

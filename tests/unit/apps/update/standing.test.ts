@@ -212,7 +212,7 @@ describe('a version that is not well', () => {
     expect((await record()).last).toMatchObject({ result: 'taken-back' });
   });
 
-  test('whose probe never answers in words is taken back, too', async () => {
+  test('whose probe never gives a valid answer is taken back, too', async () => {
     await staged('a');
     await tried();
     const settled = await settle(world.machine(), {
@@ -414,7 +414,7 @@ describe('a slot that was chosen in the menu', () => {
     expect(await boot(device, world.layout)).toBe('a');
   });
 
-  test('is no second confirmation where it is confirmed: what became of the last update stays', async () => {
+  test('does nothing where it is confirmed already: the result of the last update stays', async () => {
     await staged('a');
     await tried();
     await judged('b', ['qx-node is crashed']);

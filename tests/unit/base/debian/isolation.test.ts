@@ -348,7 +348,7 @@ describe('what stands in the way is reported by its cause:', () => {
   });
 });
 
-test('which packages give way to which is in the lock, if their versions say so', async () => {
+test('the lock records which packages replace which, if their versions say so', async () => {
   const bash = {
     Version: '5',
     Depends: 'libc6',

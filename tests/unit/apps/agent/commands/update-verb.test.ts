@@ -153,7 +153,7 @@ describe('a host that was installed from a medium, without a release', () => {
   });
 });
 
-test('how much of it is here is reported', async () => {
+test('how much of it is downloaded is reported', async () => {
   const staging = { version: '0.2.0', done: 512, bytes: 1024, running: true, problem: null };
   await writeFile(
     join(folder, 'qx-update'),

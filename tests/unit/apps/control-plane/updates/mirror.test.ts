@@ -210,7 +210,7 @@ test('an image stays as long as a release or a roll-out names it', async () => {
   expect((await readKept(tree, LINE, [OURS.trusted]))?.isWhole).toBe(true);
 });
 
-test('room is made by what no release names any more', async () => {
+test('files that no release names any more are removed to make room', async () => {
   await released(source, '0.1.0');
   await bring({ limit: 150_000 });
   await released(source, '0.2.0');

@@ -3,7 +3,7 @@ import { begin, expectInvariant, goStatic } from './world/story.ts';
 import { test } from './world/test.ts';
 import { until } from './world/until.ts';
 
-test('a file that is set aside is reported by status and at boot until somebody has seen to it', async () => {
+test('a file that is set aside is reported by status and at boot until somebody replaces it', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await machine.write('/quantix/network/eth0.conf', '\ufeffMETHOD=dhcp\n');
@@ -47,7 +47,7 @@ test('of several files of one name that were set aside each is reported', async 
   expect((await machine.status()).problems).toEqual(told);
 });
 
-test('the loopback interface is not for configuration, and no router moves a route by its word', async () => {
+test('the loopback interface is not for configuration, and a router cannot change a route by a redirect', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await machine.succeed('ln -s /kernel/devices/virtual/net/lo /sys/class/net/lo');
@@ -70,7 +70,7 @@ test('the loopback interface is not for configuration, and no router moves a rou
   expect(await machine.succeed(shown)).toBe('0\n0\n0\n0');
 });
 
-test('of two default routes status tells the one that the kernel uses, which has a cable', async () => {
+test('of two default routes status shows the one that the kernel uses, which has a cable', async () => {
   for (const shell of ['ash', 'dash'] as const) {
     await using story = await begin(shell);
     const { machine, lan, other, cable } = story;
@@ -86,7 +86,7 @@ test('of two default routes status tells the one that the kernel uses, which has
   }
 });
 
-test('a mistake on the command line is blamed on the command line', async () => {
+test('a mistake on the command line is reported as one of the command line', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await goStatic(machine, 'eth0', { lan, host: 7 });
@@ -113,7 +113,7 @@ test('a change of address alone keeps gateway and name servers; what a machine t
   expect(bare.stderr).toMatch('eth0: there is no name server');
 });
 
-test('what was there before a change that fails is there again: routes of every table, labels', async () => {
+test('after a change that fails the previous state is restored: routes of every table, labels', async () => {
   await using story = await begin('dash');
   const { machine, lan } = story;
   await goStatic(machine, 'eth0', { lan, host: 7 });
@@ -163,7 +163,7 @@ test('virtual functions and a controller’s network card on USB are taken only 
   expect((await machine.state('eth1')).addresses).toEqual([`${lan.host(7)}/24`]);
 });
 
-test('a WiFi name with a line end writes no further line', async () => {
+test('a line end in a WiFi name cannot add a line to the configuration', async () => {
   await using story = await begin();
   const { machine } = story;
   await machine.succeed('mkdir /sys/class/net/eth0/wireless');
@@ -173,7 +173,7 @@ test('a WiFi name with a line end writes no further line', async () => {
   expect(await machine.files()).toEqual([]);
 });
 
-test('of many changes at once of one interface one at a time is made', async () => {
+test('many simultaneous changes of one interface are made one after the other', async () => {
   await using story = await begin('dash');
   const { machine } = story;
   // Each notes when it holds the lock: two at once would make the file grow.
@@ -184,7 +184,7 @@ test('of many changes at once of one interface one at a time is made', async () 
   expect(await machine.read('/twice')).toBeUndefined();
 });
 
-test('links that own each other in a circle are reported, and nobody runs round it', async () => {
+test('links that own each other in a circle are reported, and nothing loops', async () => {
   await using story = await begin('dash');
   const { machine } = story;
   await machine.write('/quantix/network/br1.conf', 'TYPE=bridge\nPORTS=br2\nMETHOD=off\n');
