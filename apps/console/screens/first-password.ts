@@ -95,7 +95,7 @@ function viewShown({ username, password }: IssuedUser, { facts }: State, room: S
   ];
   if (value?.people) {
     const told =
-      'No browser knows the certificate. Before the password is typed there, compare its fingerprint (SHA-256) with this one:';
+      'A browser that does not know the certificate shows its fingerprint (SHA-256). Before the password is typed there, compare it with this one:';
     lines.push(line(''), ...linesOf([told], room.columns), line(''));
     lines.push(...wrap(fingerprintText(value.people.fingerprint), room.columns).map(bold));
   }
