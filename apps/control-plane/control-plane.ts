@@ -17,7 +17,7 @@ import { listOpenAlertsOf } from './database/repositories/alerts.ts';
 import { ControlPlaneError } from './error.ts';
 import { EventFeed } from './events/feed.ts';
 import { takeNotice } from './health/notice.ts';
-import { isPersistent } from './health/persistence.ts';
+import { alertOfForgetfulness, isPersistent } from './health/persistence.ts';
 import { askServices, UNASKED } from './health/probes.ts';
 import {
   failureOf,
@@ -114,6 +114,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   let election: Election | undefined;
   let alerts: readonly OpenAlert[] = [];
   let isAuthorityAnnounced = false;
+  let isForgetfulnessTold = false;
   let services = UNASKED;
 
   const request = migrateRequest(config, { version, log });
@@ -183,6 +184,10 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
         const { lost } = await announceAuthority(database.db, authority);
         if (lost !== undefined) log.error(lost);
         isAuthorityAnnounced = true;
+      }
+      if (!isForgetfulnessTold) {
+        await alertOfForgetfulness(database.db, new Date());
+        isForgetfulnessTold = true;
       }
       const told = await takeNotice(database.db, config.etcd.notice);
       if (told !== undefined) log.warning(told);

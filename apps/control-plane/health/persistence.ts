@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { codeOf } from '../../process/code-of.ts';
+import type { Executor } from '../database/database.ts';
+import { raiseAlert, resolveAlertOf } from '../database/repositories/alerts.ts';
 
 /** Mount point of the data disk; the service `quantix-data` binds its folders to the databases' places. */
 const DISK = '/data';
@@ -21,4 +23,22 @@ export async function readForgetfulness(file = REASON): Promise<string | undefin
     if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+/** The alert while data does not survive a restart. */
+const ALERT = {
+  title: 'This machine forgets everything at a restart',
+  sourceType: 'CONTROL_PLANE',
+  sourceName: 'data disk',
+} as const;
+
+/**
+ * Raises an alert with the reason why data does not survive a restart. If there is none, such an alert is resolved: it
+ * may have come with a backup of a machine that forgot.
+ * @param file with the reason
+ */
+export async function alertOfForgetfulness(db: Executor, now: Date, file = REASON): Promise<void> {
+  const message = await readForgetfulness(file);
+  if (message === undefined) await resolveAlertOf(db, ALERT, now);
+  else await raiseAlert(db, { ...ALERT, severity: 'WARNING', message });
 }
