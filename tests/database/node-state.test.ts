@@ -76,9 +76,10 @@ function sync(
   nodeId: string,
   position: { epoch: bigint; number: bigint },
   content: Omit<Init<typeof SyncFullStateRequestSchema>, 'position'>,
+  signal?: AbortSignal,
 ) {
   const whole = { position, part: 1, last: true, hypervisor: { available: true }, ...content };
-  return state.syncFullState(nodeId, stream(create(SyncFullStateRequestSchema, whole)));
+  return state.syncFullState(nodeId, stream(create(SyncFullStateRequestSchema, whole)), signal);
 }
 
 function present(nodeId: string, position: ReturnType<typeof at>, value: VmInit) {
@@ -240,21 +241,41 @@ describe('full states', () => {
     expect(await machines.listVirtualMachines(db, { nodeId: A })).toHaveLength(2);
   });
 
-  test('as many as come at once leave room for the changes of other nodes', async () => {
-    const many = Array.from({ length: 20 }, () => randomUUID());
+  /** Sends full states of so many new nodes, which cannot be applied until the work is done. */
+  async function whileHeld(count: number, work: () => Promise<void>): Promise<void> {
+    const many = Array.from({ length: count }, () => randomUUID());
     for (const id of many) {
       await nodes.registerNode(db, { id, hostname: 'host', managementIp: null, spec: {} });
     }
-    await sync(A, at(1, 1), { vms: { items: [vm(ID)] } });
     let answers: Promise<{ applied: boolean }[]> | undefined;
     await db.transaction().execute(async (holder) => {
       await sql`SELECT FROM nodes WHERE id = ANY (${many}::uuid[]) FOR UPDATE`.execute(holder);
       answers = Promise.all(many.map((id) => sync(id, at(1, 1), { vms: { items: [] } })));
       await untilAwaited(holder, 8);
+      await work();
+    });
+    expect((await answers)?.filter(({ applied }) => applied)).toHaveLength(count);
+  }
+
+  test('as many as come at once leave room for the changes of other nodes', async () => {
+    await sync(A, at(1, 1), { vms: { items: [vm(ID)] } });
+    await whileHeld(20, async () => {
       const change = await present(A, at(1, 2), vm(ID, SHUT_OFF));
       expect(change).toMatchObject({ applied: true });
     });
-    expect((await answers)?.filter(({ applied }) => applied)).toHaveLength(many.length);
+  });
+
+  test('one that waits for others is not applied once its caller has left', async () => {
+    const leaving = new AbortController();
+    let answer: Promise<unknown> | undefined;
+    await whileHeld(8, async () => {
+      answer = expect(sync(A, at(1, 1), { vms: { items: [] } }, leaving.signal)).rejects.toThrow(
+        /aborted/,
+      );
+      leaving.abort();
+    });
+    await answer;
+    expect((await readKept(db, A)).state).toBeUndefined();
   });
 
   test('a deleted node is refused and stays away, and so is one that nobody registered', async () => {

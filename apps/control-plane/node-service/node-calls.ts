@@ -197,7 +197,7 @@ function nodeService(calls: NodeCalls): ServiceImpl<typeof NodeService> {
     syncFullState: (parts, context) =>
       answer(context, async () => {
         const nodeId = await expectNode(context);
-        const said = await state.syncFullState(nodeId, withCommonVersion(parts));
+        const said = await state.syncFullState(nodeId, withCommonVersion(parts), context.signal);
         return { ...said, version, serverTime: timestampFromMs(Date.now()) };
       }),
     notifyVMChange: (request, context) =>

@@ -73,10 +73,14 @@ import { applyVmChanges, readClaims, readClaimsAndPlaced, readKnownVms } from '.
  */
 export interface NodeState {
   heartbeat(nodeId: string, request: HeartbeatRequest): Promise<HeartbeatResponse>;
-  /** @param parts as they arrive on the stream; their content is applied after the last one, or not at all */
+  /**
+   * @param parts as they arrive on the stream; their content is applied after the last one, or not at all
+   * @param signal is aborted when the caller no longer waits: a full state that waits for its turn is not applied then
+   */
   syncFullState(
     nodeId: string,
     parts: AsyncIterable<SyncFullStateRequest>,
+    signal?: AbortSignal,
   ): Promise<SyncFullStateResponse>;
   notifyVmChange(nodeId: string, request: NotifyVMChangeRequest): Promise<NotifyVMChangeResponse>;
   notifyStorageChange(
@@ -175,11 +179,12 @@ export function openNodeState(options: NodeStateOptions): NodeState {
       if (outcome.applied) onHeard(nodeId);
       return outcome;
     },
-    async syncFullState(nodeId, parts) {
+    async syncFullState(nodeId, parts, signal) {
       const state = await collectParts(parts);
-      const answer = await fullStates(() =>
-        asLeader((work) => takeFullState(work, nodeId, state, heartbeatInterval)),
-      );
+      const answer = await fullStates(() => {
+        signal?.throwIfAborted();
+        return asLeader((work) => takeFullState(work, nodeId, state, heartbeatInterval));
+      });
       if (answer.applied) onHeard(nodeId);
       if (answer.rejectedIds.length > 0) {
         log.warning(`${nodeId} reports what cannot be recorded: ${answer.rejectedIds.join(', ')}`);
