@@ -13,6 +13,8 @@ const LONGEST = [
   ...['unit/base/debian/isolation', 'unit/alpine/fuzz', 'unit/apps/agent/deployment/cuts'],
   ...['unit/apps/update/power-cuts', 'unit/apps/guests', 'unit/apps/agent/membership/protocol'],
   ...[
+    'vm/power-cuts',
+    'vm/restore-cuts',
     'vm/quantix-os',
     'vm/qvdc',
     'vm/install',

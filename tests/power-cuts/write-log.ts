@@ -15,6 +15,8 @@ export interface LogEntry {
   bytes: number;
   /** Where in the log the bytes are; null for a discard, whose bytes are zeros. */
   data: number | null;
+  /** Where in the log it ends. */
+  end: number;
   /** Whether all earlier operations are on the medium. */
   flushes: boolean;
   /** Whether this operation itself is on the medium. */
@@ -61,6 +63,7 @@ export class WriteLog implements Disposable {
         offset: Number(sector) * size,
         bytes,
         data: hasData ? at + size : null,
+        end: at + size + (hasData ? bytes : 0),
         flushes: (flags & FLUSH) !== 0n,
         forced: (flags & FUA) !== 0n,
       };

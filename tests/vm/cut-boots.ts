@@ -1,0 +1,193 @@
+import { mkdir, stat, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { expect } from 'vitest';
+import { must } from '../../build/error.ts';
+import { badLines } from '../../build/qemu/bad-lines.ts';
+import { directBoot } from '../../build/qemu/direct-boot.ts';
+import type { Medium } from '../../build/qemu/machine.ts';
+import { type DiskRecording, writeCutDisk } from '../power-cuts/cut-disk.ts';
+import { WriteLog } from '../power-cuts/write-log.ts';
+import { temporaryFolder } from '../unit/folder.ts';
+import { boot, imageOf, type Story, untilReady } from './story.ts';
+
+/** Partitions of a disk that QvDC keeps all on: label and UUID of the file system, first byte and bytes. */
+const CONFIGURATION = {
+  ...{ label: 'QVDC-CFG', uuid: '6b6f6e66-6967-4752-8174-696f6e000001' },
+  ...{ offset: 2 ** 20, bytes: 64 * 2 ** 20 },
+};
+const DATA = {
+  ...{ label: 'QVDC-DATA', uuid: '6b6f6e66-6967-4752-8174-696f6e000002' },
+  ...{ offset: 65 * 2 ** 20, bytes: 2 * 2 ** 30 },
+};
+const PARTITIONS = [CONFIGURATION, DATA];
+
+/** Names the configuration: beside the system’s own disk it is trusted only so. */
+const PARAMETERS = `quantix.config=UUID=${CONFIGURATION.uuid}`;
+
+const SECTOR = 512;
+
+/** Milliseconds for a test that boots once. */
+export const CUT = 900_000;
+
+/** Number of cuts that are tried of each recording; `QUANTIX_POWER_CUTS=20` asks for all, for which a usual run has no time. */
+const TRIED = Number(process.env.QUANTIX_POWER_CUTS ?? 4);
+
+/** Chooses the cuts to try, evenly spread. */
+export function chooseCuts<Cut>(cuts: readonly Cut[]): Cut[] {
+  const every = cuts.length / TRIED;
+  return Array.from({ length: TRIED }, (_, index) =>
+    must(cuts[Math.floor((index + 0.5) * every)], 'cut'),
+  );
+}
+
+/** Where between two moments of a guest's work the power is cut. */
+export interface CutPlace {
+  from: string;
+  to: string;
+  /** How much of what is written between them is written before. */
+  share: number;
+  /** Chooses what of the writes that no flush has covered is lost; nothing if absent. */
+  seed?: number | undefined;
+}
+
+/** What a guest wrote on its disk, from which disks are made as cuts of power leave them. */
+export class CutRecording {
+  readonly #recording: DiskRecording;
+  readonly #medium: (more: string) => Medium;
+  /** Moment → entries of the log before it. */
+  readonly #moments: ReadonlyMap<string, number>;
+
+  private constructor(
+    recording: DiskRecording,
+    medium: (more: string) => Medium,
+    moments: ReadonlyMap<string, number>,
+  ) {
+    this.#recording = recording;
+    this.#medium = medium;
+    this.#moments = moments;
+  }
+
+  /**
+   * Boots QvDC with an empty disk for configuration and data, until its work is done; then QEMU is ended.
+   * @param folder gets the recording
+   * @param scripts shell scripts that the guest finds in /data: name → text; `look` is for `bootAfter`
+   * @param work calls `mark` at moments between which the power is cut
+   * @param find finds moments by what is written: moment → text
+   */
+  static async make(
+    name: string,
+    {
+      folder,
+      scripts,
+      find = {},
+    }: {
+      folder: string;
+      scripts: { look: string } & Record<string, string>;
+      find?: Record<string, string>;
+    },
+    work: (story: Story, mark: (moment: string) => Promise<void>) => Promise<void>,
+  ): Promise<CutRecording> {
+    const [start, file, log] = ['start.img', 'disk.img', 'writes.log'].map((one) =>
+      join(folder, one),
+    ) as [string, string, string];
+    await makeDisk(start, folder, scripts);
+    await execa('cp', ['--sparse=always', start, file]);
+    await writeFile(log, '');
+    const medium = await directBoot(folder, imageOf('qvdc').iso);
+    const sizes = new Map<string, number>();
+    {
+      const disk = { file, format: 'raw', bus: 'virtio', writeLog: { file: log } } as const;
+      const machine = { firmware: 'bios', medium: medium(PARAMETERS), disks: [disk] } as const;
+      await using story = await boot(name, machine, 'nobody');
+      await work(story, async (moment) => {
+        sizes.set(moment, (await stat(log)).size);
+      });
+    }
+    using written = new WriteLog(log);
+    const entries = [...written.entries()];
+    const moments = new Map(
+      [...sizes].map(([moment, size]) => [moment, entries.filter(({ end }) => end <= size).length]),
+    );
+    for (const [moment, text] of Object.entries(find)) {
+      const place = entries.findIndex(
+        ({ data, bytes }) => data !== null && written.read(data, bytes).includes(text),
+      );
+      expect(place, `${text} is written`).toBeGreaterThan(-1);
+      moments.set(moment, place);
+    }
+    const recording = { start, log };
+    // A disk that lacks what the log lacks would be no cut.
+    const whole = join(folder, 'whole.img');
+    await writeCutDisk(recording, { entries: entries.length }, whole);
+    await execa('cmp', [whole, file]);
+    return new CutRecording(recording, medium, moments);
+  }
+
+  /**
+   * Cuts the power at a place, and boots from the disk that is left, without firmware and boot loader, until QvDC is
+   * ready. The guest looks by itself then, and has no consoles: they take an emulated processor as long as the services.
+   * @param args of the script that looks
+   * @returns what that printed
+   */
+  async bootAfter({ from, to, share, seed }: CutPlace, name: string, args = ''): Promise<string> {
+    const [first, last] = [from, to].map((moment) => must(this.#moments.get(moment), moment));
+    const entries = must(first, from) + Math.floor(share * (must(last, to) - must(first, from)));
+    const file = join(await temporaryFolder(), 'disk.img');
+    await writeCutDisk(this.#recording, { entries, seed }, file);
+    const disk = { file, format: 'raw', bus: 'virtio' } as const;
+    const machine = {
+      firmware: 'bios',
+      medium: this.#medium(`${PARAMETERS} init=/bin/sh`),
+      disks: [disk],
+    } as const;
+    await using story = await boot(name, machine, 'nobody');
+    const { guest } = story;
+    await guest.waitFor(/# $/);
+    const { mark } = guest;
+    const steps = [
+      'export PATH=/usr/sbin:/usr/bin:/sbin:/bin',
+      'until grep -q -s -x ready /run/quantix-vdc/state; do sleep 1; done',
+      "until dmesg | grep -q ': ready '; do sleep 1; done",
+      `told=$(sh /data/look ${args})`,
+      'echo "[told $?] $told [end]"',
+    ];
+    const look = `(${steps.join('; ')}) </dev/null >/dev/console 2>&1 &`;
+    guest.type(`sed -i /:respawn:/d /etc/inittab; ${look} exec /sbin/init`);
+    await untilReady(story);
+    const [, status, told = ''] = await guest.waitFor(/\[told (\d+)\] (.*?) \[end\]/s, mark);
+    expect(status, guest.log.slice(mark)).toBe('0');
+    expect(badLines(guest.log.slice(mark))).toEqual([]);
+    return told;
+  }
+}
+
+/** Makes a disk with partitions for configuration and data, and scripts on the latter. */
+async function makeDisk(
+  file: string,
+  folder: string,
+  scripts: Record<string, string>,
+): Promise<void> {
+  const content = join(folder, 'content');
+  await mkdir(content);
+  for (const [name, text] of Object.entries(scripts)) await writeFile(join(content, name), text);
+  // A master boot record: entries of 16 bytes from byte 446, with type 83 (Linux), first sector and sectors.
+  const table = Buffer.alloc(SECTOR);
+  for (const [index, { offset, bytes }] of PARTITIONS.entries()) {
+    const entry = 446 + index * 16;
+    table.writeUInt8(0x83, entry + 4);
+    table.writeUInt32LE(offset / SECTOR, entry + 8);
+    table.writeUInt32LE(bytes / SECTOR, entry + 12);
+  }
+  table.writeUInt16LE(0xaa55, SECTOR - 2);
+  await writeFile(file, table);
+  await truncate(file, Math.max(...PARTITIONS.map(({ offset, bytes }) => offset + bytes)));
+  const env = { PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+  for (const partition of PARTITIONS) {
+    const { label, uuid, offset, bytes } = partition;
+    const named = ['-L', label, '-U', uuid];
+    const filled = partition === DATA ? ['-d', content] : [];
+    const place = ['-E', `offset=${offset}`, file, `${bytes / 1024}k`];
+    await execa('mkfs.ext4', ['-q', '-F', ...named, ...filled, ...place], { env });
+  }
+}

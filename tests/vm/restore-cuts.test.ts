@@ -1,0 +1,106 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Random } from '../fuzz/random.ts';
+import { CUT, CutRecording, chooseCuts } from './cut-boots.ts';
+import { logIn, succeed, untilReady } from './story.ts';
+
+const PSQL = "su -s /bin/sh postgres -c 'psql -X -q -A -t -v ON_ERROR_STOP=1 -d quantix_vdc'";
+
+/** Gives database and configuration a content that is all of one time: NAME COUNT */
+const BECOME = `set -e
+echo "# $1" >/quantix/vdc/config.yaml
+${PSQL} <<SQL
+DELETE FROM folders;
+INSERT INTO folders (name, description) SELECT 'folder ' || n, '$1' FROM generate_series(1, $2) AS n;
+SQL
+`;
+
+/**
+ * Prints what is there: authority and configuration, what the database has, restores in the audit log, what of the time
+ * before a restore is kept; and whether the service says that it went on with a restore. Nothing of a restore is under way.
+ */
+const LOOK = `set -e
+[ ! -e /quantix/vdc/restore ]
+digest() { sha256sum <"$1" | cut -c 1-8; }
+echo "$(digest /quantix/vdc/ca.pem) $(digest /quantix/vdc/config.yaml)" $(${PSQL} <<SQL
+SELECT (SELECT string_agg(DISTINCT description, '+') FROM folders), (SELECT count(*) FROM folders),
+  (SELECT count(*) FROM audit_log WHERE action = 'control-plane.restore'),
+  (SELECT count(*) FROM pg_database WHERE datname = 'quantix_vdc_before_restore');
+SQL
+) $(ls /quantix/vdc/before-restore 2>/dev/null) / $(grep -c 'had been cut off, and is done now' /data/log/system/messages)
+`;
+
+const BACKUP = '--passphrase-file /data/passphrase /data/then.backup';
+
+/** Between which moments the power is cut: before the restore is decided, and from there until it says that it is done. */
+const SPANS = [
+  { from: 'it begins', to: 'it is decided' },
+  { from: 'it is decided', to: 'it is done' },
+] as const;
+const CUTS = 10;
+
+const random = new Random(19);
+const cuts = SPANS.flatMap(({ from, to }, span) =>
+  Array.from({ length: CUTS }, (_, index) => ({
+    ...{ from, to, number: span * CUTS + index },
+    share: (index + 1 - random.below(1000) / 1000) / CUTS,
+    // Each second disk loses some of what was not flushed, as one with a cache does.
+    seed: index % 2 === 1 ? random.below(1e6) : undefined,
+  })),
+).map((cut) => ({ ...cut, percent: Math.round(cut.share * 100) }));
+
+let folder: string;
+let restore: CutRecording;
+/** What is there before the restore, and after it. */
+let [before, after] = ['', ''];
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'quantix-restore-cuts-'));
+  const given = {
+    folder,
+    scripts: { look: LOOK, become: BECOME },
+    // The last file of the decision.
+    find: { 'it is decided': '"before":"quantix_vdc_before_restore"' },
+  };
+  restore = await CutRecording.make('qvdc-restore', given, async (story, mark) => {
+    const look = async () => (await succeed(story, 'sh /data/look')).trim();
+    await untilReady(story);
+    await logIn(story);
+    await succeed(story, 'sh /data/become then 500');
+    await succeed(story, '(umask 077; echo a passphrase of our own >/data/passphrase)');
+    await succeed(story, `qx-controlplane backup ${BACKUP}`);
+    const then = await look();
+    await succeed(story, 'rc-service qx-controlplane stop && rm /quantix/vdc/ca.pem');
+    await succeed(story, 'sh /data/become now 400 && rc-service qx-controlplane start');
+    before = await look();
+    await succeed(story, 'rc-service qx-controlplane stop && sync');
+    await mark('it begins');
+    await succeed(story, `qx-controlplane restore --yes ${BACKUP}`);
+    await mark('it is done');
+    // The restore is in the audit log, and what was there before is kept.
+    after = then.replace('|0|0 / 0', '|1|1 ca.pem config.yaml / 0');
+  });
+  expect(before).toMatch(/^\w{8} \w{8} now\|400\|0\|0 \/ 0$/);
+  expect(after).toMatch(/^\w{8} \w{8} then\|500\|1\|1 ca.pem config.yaml \/ 0$/);
+  for (const place of [0, 1]) expect(after.split(' ')[place]).not.toBe(before.split(' ')[place]);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** What was there after the cuts. */
+const seen = new Set<string>();
+
+test.each(chooseCuts(cuts))(
+  'after a cut of power in a restore, $percent % of the way from “$from” to “$to” by what is written, the next boot ends in a working control plane that is all of before or all of the backup',
+  async ({ number, ...place }) => {
+    const told = await restore.bootAfter(place, `qvdc-restore-cut-${number}`);
+    seen.add(told);
+    const wentOn = after.replace(/0$/, '1');
+    expect(place.from === 'it begins' ? [before] : [before, after, wentOn]).toContain(told);
+  },
+  CUT,
+);
+
+test('some of these cuts left a restore that the next boot goes on with, and says so', () => {
+  expect([...seen]).toContainEqual(expect.stringMatching(/ \/ 1$/));
+});
