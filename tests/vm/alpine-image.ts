@@ -38,9 +38,12 @@ export async function buildAlpineImage(profile: string): Promise<string> {
 
 /**
  * Builds an image of the small profile, as a user would, from a mirror of real packages of Alpine.
+ * @param options further options of `qx-build iso`
  * @returns path of the ISO, or what it cannot be built without
  */
-export async function buildRealAlpineImage(): Promise<string | { lacking: string }> {
+export async function buildRealAlpineImage(
+  ...options: readonly string[]
+): Promise<string | { lacking: string }> {
   const place = join(OUTPUT, 'real');
   const made = await mirrorFromAlpine(join(place, 'mirror'), {
     projectDirectory: PROJECT,
@@ -53,7 +56,10 @@ export async function buildRealAlpineImage(): Promise<string | { lacking: string
   await writeFile(join(project, `profiles/${smallProfile.name}.ts`), text);
   const cache = join(place, 'cache');
   const { folder: mirror, keys } = made;
-  return build(smallProfile.name, { project, cache, mirror, keys, flavour: 'virt' });
+  return build(smallProfile.name, {
+    ...{ project, cache, mirror, keys },
+    options: ['--flavour', 'virt', ...options],
+  });
 }
 
 /** A fresh copy of the project. @returns its folder */
@@ -72,12 +78,13 @@ interface Building {
   /** Folder of the mirror. */
   mirror: string;
   keys: string;
-  flavour?: 'virt';
+  /** Further options of `qx-build iso`. */
+  options?: readonly string[];
 }
 
 /** `make lock BASE=alpine && make iso BASE=alpine` in a copy of the project in which nothing is edited. */
 async function build(profile: string, building: Building): Promise<string> {
-  const { project, cache, keys, flavour = 'full' } = building;
+  const { project, cache, keys, options = [] } = building;
   await using mirror = await serve(building.mirror);
   const from = ['--mirror', mirror.url, '--keys-dir', keys];
   const qx = (...args: string[]) =>
@@ -88,7 +95,7 @@ async function build(profile: string, building: Building): Promise<string> {
     );
   await qx('lock');
   const { stdout } = await qx(
-    ...['iso', '--frozen-lock', '--flavour', flavour, '--output', OUTPUT, '--json'],
+    ...['iso', '--frozen-lock', '--output', OUTPUT, '--json', ...options],
   );
   const iso = parseBuilt(stdout).get(profile);
   if (iso === undefined) throw new Error(`no image of ${profile} was built`);

@@ -1,18 +1,27 @@
+import { copyFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { healthSchema } from '../../apps/api/health.ts';
+import { openBlockDevice } from '../../apps/disk/open-block-device.ts';
+import { KERNEL_PATH } from '../../build/image/grub-model.ts';
 import { loadProfile } from '../../build/profile/load.ts';
 import { findSettings } from '../../build/profile/profile.ts';
 import { milestonesIn } from '../../build/qemu/milestones.ts';
 import { freePort } from '../../tasks/control-plane/free-port.ts';
+import { temporaryFolder } from '../unit/folder.ts';
 import { buildAlpineImage, buildRealAlpineImage } from './alpine-image.ts';
 import { PROJECT } from './build-images.ts';
 import { Desk } from './desk.ts';
+import { damage, lackingKey, layOutKey, machineWith, startsIn } from './own-key.ts';
 import { LEASED, STATIC, setDhcpOnScreen, setStaticOnScreen } from './set-address.ts';
 import { boot, logIn, type Story, succeed, untilReady, untilSucceeds } from './story.ts';
 
 const real = await buildRealAlpineImage();
 const lacking = typeof real === 'string' ? undefined : real.lacking;
+
+/** Firmware's variable: four bytes of attributes, then 1 where Secure Boot is on (UEFI 2.10, 3.3). */
+const SECURE_BOOT = '/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c';
 
 const statusSchema = z.object({ health: healthSchema });
 
@@ -98,6 +107,34 @@ describe.skipIf(lacking !== undefined)(
       await story.guest.powerOff();
       story.expectGoodConsole();
       expect(story.guest.log).not.toMatch(/Invalid ELF header|checkpath: owner/);
+    });
+  },
+);
+
+describe.skipIf(lacking !== undefined || lackingKey.length > 0)(
+  'an image with Alpine’s kernel and an owner’s key',
+  () => {
+    test('boots with Secure Boot on; with a changed kernel it does not', async () => {
+      const keys = await layOutKey();
+      const iso = String(await buildRealAlpineImage('--secure-boot', keys));
+      const disk = join(await temporaryFolder(), 'disk.raw');
+      await copyFile(iso, disk);
+      await using story = await boot('alpine-own-keys', machineWith(disk, 1024));
+      const { guest } = story;
+      await guest.waitForMilestone('ready');
+      await logIn(story);
+      expect(await succeed(story, 'uname -r')).toMatch(/-virt$/m);
+      expect(await succeed(story, `od -An -tu1 ${SECURE_BOOT}`)).toMatch(/^( +\d+){4} +1$/m);
+      {
+        await using device = await openBlockDevice(disk, { write: true });
+        await damage(device, (await startsIn(iso))(KERNEL_PATH) + 100_000);
+      }
+      const from = guest.mark;
+      await guest.reset();
+      await guest.waitFor(/GNU GRUB/, from);
+      guest.send('\r');
+      await guest.waitFor(/bad signature/, from);
+      expect(guest.log.slice(from)).not.toContain('quantix: ');
     });
   },
 );

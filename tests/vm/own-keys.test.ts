@@ -1,4 +1,3 @@
-import { createPrivateKey } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -13,10 +12,8 @@ import { mediumPaths } from '../../build/disk/medium-paths.ts';
 import { writeInstalledDisk } from '../../build/disk/write-installed-disk.ts';
 import { SLOT_CONFIG_PATH } from '../../build/image/grub-disk.ts';
 import { INITRAMFS_PATH, KERNEL_PATH } from '../../build/image/grub-model.ts';
-import { ISO_BLOCK, reportIso } from '../../build/image/iso-report.ts';
 import { run } from '../../build/process/run.ts';
 import { Guest } from '../../build/qemu/guest.ts';
-import type { Machine } from '../../build/qemu/machine.ts';
 import { ENROLMENT_FILES } from '../../build/secure-boot/enrolment.ts';
 import { signFile } from '../../build/secure-boot/openpgp.ts';
 import type { OwnerKey } from '../../build/secure-boot/owner-key.ts';
@@ -25,51 +22,22 @@ import { temporaryFolder } from '../unit/folder.ts';
 import { readOwner } from '../unit/secure-boot/owners.ts';
 import { buildImage, PROJECT } from './build-images.ts';
 import { extract } from './media.ts';
+import { damage, lackingKey, layOutKey, machineWith, startsIn } from './own-key.ts';
 import { boot, LONG, logIn, succeed } from './story.ts';
 
 /** Paths on the medium. */
 const PATHS = mediumPaths('quantix');
 
-/** Firmware's variables in which one key is all that is believed, and this key: Debian's package of the firmware has both. */
-const VARIABLES = '/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd';
 /** Firmware's variables in which no key is believed: it is in setup mode. */
 const NO_KEYS = '/usr/share/OVMF/OVMF_VARS_4M.fd';
-const PAIR = '/usr/share/ovmf/PkKek-1-snakeoil';
-const lacking = [VARIABLES, `${PAIR}.key`, `${PAIR}.pem`].filter((file) => !existsSync(file));
-
-/** Lays out that key as an owner has his. @returns the folder */
-async function layOutKey(): Promise<string> {
-  const folder = await temporaryFolder(afterAll);
-  await copyFile(`${PAIR}.pem`, join(folder, 'db.crt'));
-  const text = await readFile(`${PAIR}.key`, 'utf8');
-  const key = createPrivateKey({ key: text, format: 'pem', passphrase: 'snakeoil' });
-  await writeFile(join(folder, 'db.key'), key.export({ type: 'pkcs8', format: 'pem' }));
-  return folder;
-}
-
-/** A machine that believes this key alone, and boots from a disk. */
-function machineWith(image: string, memory: number): Machine {
-  return {
-    ...{ firmware: 'uefi-secure', variables: VARIABLES, memory },
-    medium: { as: 'disk', bus: 'virtio', image, isKept: true },
-  };
-}
-
-/** Inverts one byte. */
-async function damage(device: Pick<BlockDevice, 'read' | 'write'>, at: number): Promise<void> {
-  const sector = await device.read(at - (at % 512), 512);
-  sector.writeUInt8(sector.readUInt8(at % 512) ^ 0xff, at % 512);
-  await device.write(at - (at % 512), sector);
-}
-
-describe.skipIf(lacking.length > 0)(
-  `images with an owner’s key${lacking.length > 0 ? `, for which there is no ${lacking.join(', ')}` : ''}`,
+describe.skipIf(lackingKey.length > 0)(
+  `images with an owner’s key${lackingKey.length > 0 ? `, for which there is no ${lackingKey.join(', ')}` : ''}`,
   () => {
     let owner: OwnerKey;
     let iso: string;
 
     beforeAll(async () => {
-      const keys = await layOutKey();
+      const keys = await layOutKey(afterAll);
       owner = readOwner(keys);
       iso = await buildImage('qvdc', '--secure-boot', keys);
     });
@@ -78,9 +46,7 @@ describe.skipIf(lacking.length > 0)(
       for (const name of ENROLMENT_FILES) expect(existsSync(`${iso}.${name}`), name).toBe(true);
       const disk = join(await temporaryFolder(), 'disk.raw');
       await copyFile(iso, disk);
-      const { files } = await reportIso(iso);
-      const startOf = (path: string) =>
-        (files.find((one) => one.path === path)?.block ?? 0) * ISO_BLOCK;
+      const startOf = await startsIn(iso);
       await using story = await boot('qvdc-own-keys', machineWith(disk, 1024));
       const { guest } = story;
       await guest.waitForMilestone('root');
