@@ -87,7 +87,7 @@ function newIn({ vms }: Vms, before: Vms | undefined): Vm[] {
 async function readProblems(folder: string, problem: string | undefined): Promise<string[]> {
   const [disk, ...aside] = await Promise.all([
     readConfigurationProblem(),
-    // The latter has the specifications of virtual machines.
+    // `vms` contains the specifications of virtual machines.
     ...[folder, `${folder}/vms`].map(listSetAside),
   ]);
   const present = [disk, problem].filter((one) => one !== undefined);
@@ -141,7 +141,7 @@ export function startMachine(options: MachineOptions): Machine {
       membership.changed();
     },
   });
-  /** Gives a guest that was defined by others a user of its own. */
+  /** Gives a guest that was not defined by the agent a user of its own. */
   async function ownAccount({ id, name }: Vm): Promise<void> {
     try {
       const account = await giveAccount(libvirt, id);

@@ -8,7 +8,7 @@ import { askAgent } from './ask-agent.ts';
 /**
  * Makes the running agent begin or end maintenance.
  * @returns the new state, in one line
- * @throws AnswerError saying why not
+ * @throws AnswerError that says why the state has not changed
  */
 export async function setMaintenance(
   socketPath: string,

@@ -31,7 +31,7 @@ export function poolRequest(
 /**
  * Makes the running agent create or import a pool.
  * @returns a description of the pool, in one line
- * @throws AnswerError saying why not
+ * @throws AnswerError that says why there is no such pool now
  */
 export async function addPool(socketPath: string, request: PoolRequest): Promise<string> {
   const pool = await askAgent({
@@ -47,7 +47,7 @@ export async function addPool(socketPath: string, request: PoolRequest): Promise
 
 /**
  * Makes the running agent remove a pool.
- * @throws AnswerError saying why not
+ * @throws AnswerError that says why the pool was not removed
  */
 export async function removePool(socketPath: string, name: string): Promise<void> {
   const path = `/v1/storage-pools/${encodeURIComponent(name)}`;

@@ -6,8 +6,8 @@ export type VmVerb = 'start' | 'shutdown' | 'destroy';
 
 /**
  * Makes the running agent perform an operation on a virtual machine.
- * @param id its UUID
- * @throws AnswerError saying why not
+ * @param id UUID of the machine
+ * @throws AnswerError that says why the operation failed
  */
 export async function actOnVm(
   { id, verb }: { id: string; verb: VmVerb },

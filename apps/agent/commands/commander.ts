@@ -15,7 +15,7 @@ import { AutoResetEvent } from '../../watch/auto-reset-event.ts';
 import { failureOf, TaskFailure } from './failure.ts';
 import { isEnd, type Journal } from './journal.ts';
 
-/** The fields of a report that change. */
+/** Fields of a task's report to be changed; `taskId` and `number` are set by the Commander. */
 type Change = Partial<Omit<TaskReport, '$typeName' | '$unknown' | 'taskId' | 'number'>>;
 
 export type Verb = NonNullable<Task['verb']['case']>;
@@ -26,9 +26,9 @@ export interface Errand {
   readonly task: Task;
   /** Aborted when its deadline passes, or the agent ends. */
   readonly signal: AbortSignal;
-  /** Whether an earlier run of the agent began it and did not finish it. */
+  /** Whether an earlier run of the agent began the task and did not finish it. */
   readonly again: boolean;
-  /** When it was begun, by this host's clock; before the agent's restart, if `again`. */
+  /** When the task was begun, by this host's clock; if `again`, a time before the agent's restart. */
   readonly begunAt: Date;
   /** Reports progress. @param percent 0 to 100 */
   readonly progress: (percent: number, message: string) => void;
@@ -52,10 +52,13 @@ export interface CommanderOptions {
   readonly signal: AbortSignal;
 }
 
-/** Tasks that run at the same time: each may run a program or two. */
+/** Largest number of tasks that run at the same time: each may run one or two programs. */
 const AT_ONCE = 16;
 
-/** More than the reports that a task makes between two journal entries: numbers continue above them after a restart. */
+/**
+ * Added to the journal's last report number after a restart of the agent. It is larger than the number of reports that
+ * a task makes between two journal entries, so that new numbers exceed all numbers sent before the restart.
+ */
 const UNNOTED = 1_000_000;
 
 /** Longest timer, in milliseconds. */
@@ -78,7 +81,7 @@ export class Commander {
   }
 
   /**
-   * Accepts a task. One that has ended is reported again; one that runs continues.
+   * Accepts a task. If the task waits, runs or has ended already, its latest report is only sent again.
    * @param ahead milliseconds that this host's clock is ahead of the control plane's
    */
   take(task: Task, ahead: number): void {

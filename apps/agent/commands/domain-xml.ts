@@ -14,7 +14,7 @@ import { type Element, element, writeXml } from './xml.ts';
 
 /** A volume on this host. */
 export interface PlacedVolume {
-  /** Its file or device. */
+  /** Path of its file or device. */
   readonly path: string;
   readonly isDevice: boolean;
   readonly format: 'raw' | 'qcow2';

@@ -53,7 +53,7 @@ export class Journal {
 
   /**
    * Reads a journal. A file that cannot be parsed is set aside, and the journal is empty.
-   * @param onProblem then receives a line for people
+   * @param onProblem receives a line for people if the file is set aside
    * @throws errors of the disk
    */
   static async open(file: string, onProblem: (line: string) => void): Promise<Journal> {
@@ -112,7 +112,7 @@ export class Journal {
     for (const [id] of all.slice(0, surplus)) this.#entries.delete(id);
   }
 
-  /** Writes the current entries; changes during a write share the next one. */
+  /** Writes the current entries; all changes made during a write are written by the next write. */
   #write(): Promise<void> {
     this.#next ??= this.#writing.then(
       () => this.#writeNow(),

@@ -24,7 +24,7 @@ const fileSchema = z.strictObject({
   definitionSha256: z.string().regex(/^[0-9a-f]{64}$/),
 });
 
-/** Specifications of this host's virtual machines, one file each, so that they are known without the control plane. */
+/** Specifications of this host's virtual machines, one file each, for when the control plane cannot be reached. */
 export class KeptSpecs {
   readonly #folder: string;
 
@@ -34,8 +34,8 @@ export class KeptSpecs {
   }
 
   /**
-   * Returns the specification of a machine; undefined if there is none. A file that cannot be parsed, or is of another
-   * machine, is set aside.
+   * Returns the specification of a machine; undefined if there is none. A file that cannot be parsed, or belongs to
+   * another machine, is set aside.
    */
   async get(id: string): Promise<KeptSpec | undefined> {
     const file = this.#fileOf(id);

@@ -22,7 +22,7 @@ export interface NetworkWorld {
   readonly program?: string;
 }
 
-/** Seconds before an unconfirmed change is undone, if the control plane does not say. */
+/** Seconds before an unconfirmed change is undone, if the control plane does not specify a time. */
 const USUAL_TRIAL = 60;
 /** Milliseconds that undoing a change may take, and milliseconds between two checks. */
 const UNDOING = 60_000;
@@ -51,7 +51,7 @@ const requestSchema = z.object({
  */
 export function networkVerb(world: NetworkWorld): Executor {
   return {
-    // One after another: a later change would alter the state to which the first one is undone.
+    // Changes are made one after another: a second change during the first would alter what undoing the first restores.
     objectOf: () => 'network',
     carryOut: async (errand) => {
       const request = check(requestSchema, errand.task.verb.value, 'configure_network');
@@ -68,7 +68,7 @@ async function configure(
   { signal, progress }: Errand,
 ): Promise<void> {
   const seconds = confirmWithinSeconds === 0 ? USUAL_TRIAL : confirmWithinSeconds;
-  // Started before qx-network's own timer, so that it ends first.
+  // This timer starts before qx-network's own timer and therefore ends before it.
   const over = AbortSignal.timeout(seconds * 1000);
   const options = qxOptions(world, signal);
   progress(10, `configures ${name}`);
@@ -99,7 +99,7 @@ function refusal(error: NetworkError): TaskFailure {
   return new TaskFailure(code, error.message, error);
 }
 
-/** Waits until the change is undone, so that the message is true. */
+/** Waits until qx-network has undone the change. @returns the failure, with a message that names the present state */
 async function unreached(
   name: string,
   seconds: number,
@@ -114,7 +114,7 @@ async function unreached(
     }
     await wait(GLANCE, undefined, { signal });
   }
-  // The deadline passes before the old configuration is restored; this waits for that, and changes nothing.
+  // `confirm` becomes null before the old configuration is restored. Applying the unchanged settings waits for that.
   await changeNetwork(applyCommand(name), qxOptions(world, signal)).catch((error: unknown) => {
     if (!(error instanceof NetworkError)) throw error;
   });

@@ -10,7 +10,7 @@ export interface PoolWorld {
   /**
    * Mounts a pool in addition to those that are assigned.
    * @returns `StoragePool.id`
-   * @throws StorageError saying why not
+   * @throws StorageError that says why it is not mounted
    */
   readonly mount: (pool: AssignedPool) => Promise<string>;
   /** Unmounts an assigned pool; does nothing if it does not exist. @throws StorageError while it is in use */

@@ -27,11 +27,11 @@ export interface UpdateWorld {
 
 const QX_UPDATE = '/usr/sbin/qx-update';
 
-/** Milliseconds: qx-update gives up a download by itself, and the task has a deadline. */
+/** Longest run of qx-update, in milliseconds. Usually qx-update or the deadline of the task ends a download earlier. */
 const LONGEST = 24 * 60 * 60 * 1000;
 /** Milliseconds that qx-update may take to report its status. */
 const TOLD_WITHIN = 60_000;
-/** Milliseconds that it may take to check a release: it retries the server for a minute. */
+/** Milliseconds that qx-update may take to check a release: it retries the server for a minute. */
 const CHECKED_WITHIN = 120_000;
 const LOOK_EVERY = 2000;
 
@@ -45,8 +45,8 @@ const requestSchema = z.object({
 type Request = z.infer<typeof requestSchema>;
 
 /**
- * Updates the host with qx-update, which decides what may be installed and whether it is healthy. An update restarts
- * the host; its result is read after that.
+ * Updates the host with qx-update, which decides which release may be installed and whether the new version is healthy.
+ * An update restarts the host; the agent reads its result after the restart.
  */
 export function updateVerb(world: UpdateWorld): Executor {
   return {
@@ -101,8 +101,8 @@ interface Staging {
 
 /**
  * Returns whether the running image is that of a release, byte for byte, although it came from a medium and therefore
- * has no serial. If the version is the same but the image is not known to be, this is reported, and the release is
- * staged like any other.
+ * has no serial. If the version is the same but the image is not known to be the same, this is reported as progress,
+ * and the caller stages the release like any other.
  */
 async function isWhatRuns(
   { version, serial }: Request,
@@ -199,7 +199,7 @@ async function reportProgress(
   }
 }
 
-/** Waits until a version is confirmed. @throws TaskFailure if the host went back */
+/** Waits until a version is confirmed. @throws TaskFailure if the host went back to its previous version */
 async function settled(
   request: Request,
   world: UpdateWorld,

@@ -25,7 +25,7 @@ export const volumeRefSchema = z.object({
   name: volumeNameSchema,
 });
 
-/** Names of interfaces and networks: the kernel limits the former to fewer characters. */
+/** Names of interfaces and networks; the kernel limits names of interfaces to fewer characters. */
 const networkNameSchema = z
   .string()
   .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/, 'must be a name of letters, digits and _ . -');

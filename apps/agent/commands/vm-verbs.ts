@@ -13,7 +13,7 @@ import { type CheckedSpec, check, checkSpec, uuidSchema } from './vm-spec.ts';
 
 /** Milliseconds between checks of a guest's state. */
 const LOOK = 500;
-/** Milliseconds after which a guest is asked again: one that was still booting may have missed the request. */
+/** Milliseconds after which a guest is asked again to shut down: it may have missed the request while it booted. */
 const ASK_AGAIN = 10_000;
 /** Milliseconds that libvirt may take to start a guest, or to restore a saved one. */
 const STARTING = 600_000;
@@ -154,7 +154,7 @@ async function start(world: VmWorld, { again }: Errand, vm: Vm): Promise<Result>
   const state = await vm.expectThere();
   if (state === 'on') return {};
   if (again) {
-    // It may have been started and have ended since: a second start needs a new request.
+    // The machine may have been started by this task and have ended since: another start needs another task.
     throw interrupted('the VM does not run now');
   }
   if (await world.isInMaintenance()) {

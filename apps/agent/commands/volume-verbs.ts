@@ -60,8 +60,9 @@ function refOf({ verb }: Task): Partial<Pick<VolumeRef, 'poolId' | 'name'>> {
 
 /**
  * Finds the place of a volume on this host.
- * @throws TaskFailure NOT_FOUND if there is no such pool or volume; UNAVAILABLE if the pool is not up; CONFLICT if it
- *   is not a volume, has another format, or refers to another file, which could be any file of the host
+ * @throws TaskFailure NOT_FOUND if there is no such pool or volume; UNAVAILABLE if the pool is not up; CONFLICT if the
+ *   path is not that of a volume, or the volume has another format or refers to another file, which could be any file
+ *   of the host
  */
 export async function placeVolume(
   { findPool }: Pick<VolumeWorld, 'findPool'>,
@@ -76,7 +77,7 @@ export async function placeVolume(
 interface Place {
   readonly path: string;
   readonly isDevice: boolean;
-  /** Name of the volume group, if it is in one. */
+  /** Name of the volume group of a logical volume; undefined for a file. */
   readonly group: string | undefined;
 }
 
@@ -202,7 +203,7 @@ async function remove(world: VolumeWorld, { task, signal }: Errand): Promise<voi
   await run('lvremove', ['--yes', `${place.group}/${volume.name}`], { timeout: PATIENCE, signal });
 }
 
-/** Returns where images may be that take contents from a volume: in the pools that answer. */
+/** Returns the folders and devices to search for images with a volume as backing file: those of pools that answer. */
 function placesOf(pools: readonly Pool[]): ImagePlaces {
   const answering = pools.filter(({ health }) => health === 'healthy' || health === 'degraded');
   return {

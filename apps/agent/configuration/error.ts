@@ -8,7 +8,7 @@ export class UnreachableError extends AgentError {}
 
 /** The control plane asks for a pause before the next call. */
 export class PassingError extends AgentError {
-  /** Milliseconds. */
+  /** Milliseconds until the next call. */
   readonly retryAfter: number;
 
   constructor({ retryAfter, ...explanation }: Explanation & { retryAfter: number }) {

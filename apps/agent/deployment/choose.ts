@@ -63,7 +63,10 @@ interface Checking {
   moment: Moment;
 }
 
-/** Returns the record's first agent that is intact on the disk; others are taken back. */
+/**
+ * Returns the path of the active agent if it is intact on the disk; otherwise takes it back, and tries the one before.
+ * `file` is `undefined` if the image's own agent remains.
+ */
 async function firstWhole(
   record: DeploymentRecord,
   { places, keys, moment }: Checking,

@@ -16,8 +16,8 @@ export interface Moment {
 export const TRIES = 3;
 
 /**
- * Share of its time that an agent on trial must have run before it is confirmed, so that one that is about to fail is
- * not.
+ * Share of the time limit of a trial that the agent must have run before it is confirmed, so that an agent that fails
+ * soon after its start is not confirmed.
  */
 const STEADY = 1 / 8;
 
@@ -41,7 +41,7 @@ export function beginTrial(
   };
 }
 
-/** Returns the record without the active agent. */
+/** Returns the record with the previous agent as the active one, and the active agent recorded as taken back. */
 export function takeBack(
   record: DeploymentRecord,
   reason: string,
@@ -59,13 +59,13 @@ export function confirm(record: DeploymentRecord): DeploymentRecord {
   return { ...record, trial: null, floor };
 }
 
-/** Returns the record that goes back to the agent before the active one, or to the image's. */
+/** Returns the record with the previous agent, or the image's own, as the active one. */
 export function undo(record: DeploymentRecord): DeploymentRecord {
   return { ...record, active: record.previous, previous: null, trial: null, takenBack: null };
 }
 
 /**
- * Counts a start of an agent by the service; a trial may end by that. Only starts on trial are counted in the record.
+ * Counts a start of an agent by the service; this may end a trial. Only starts on trial are counted in the record.
  * `starts` are those of the active agent in this boot, so that power failures never take back a confirmed agent.
  */
 export function countStart(

@@ -41,8 +41,9 @@ const RESERVE = 64 * 1024 ** 2;
 const TRYING = 60_000;
 
 /**
- * Deploys an agent to this host: verifies it, stores it beside the running one, has it started, and waits until it is
- * confirmed. If it does not become ready, it is taken back, here or by the service: this process may be killed.
+ * Deploys an agent to this host: verifies it, stores it beside the running one, makes the service start it, and waits
+ * until it is confirmed. If the agent does not become ready, this process takes it back, or the service does if this
+ * process was killed.
  * @returns the running agent, in one line
  * @throws ExplainedError saying why it does not run
  */

@@ -15,7 +15,7 @@ import { syncFolder } from '../../files/durable-file.ts';
 /** Name of the agent, by which the executable selects the program. */
 export const PROGRAM = 'qx-node';
 
-/** File with the head of the file in which an agent came, stored beside it. */
+/** Name of the file beside a stored agent that contains the signed head of the file from which it was deployed. */
 const HEAD = 'head.json';
 
 /** Bytes that are read and written at once. */
@@ -28,9 +28,10 @@ export interface AgentFile extends AsyncDisposable {
   readonly program: ProgramRelease;
   readonly key: TrustedKey;
   /**
-   * Writes it to a new folder below another one, and verifies it meanwhile.
-   * @returns the folder
-   * @throws ExplainedError if it does not match its head; DiskError
+   * Writes the agent to a new folder, and verifies it while writing.
+   * @param programs folder in which the new folder is created
+   * @returns path of the new folder
+   * @throws ExplainedError if the agent does not match its head; DiskError
    */
   layDown(programs: string): Promise<string>;
 }
@@ -215,7 +216,7 @@ async function digestOf(handle: FileHandle): Promise<string> {
   }
 }
 
-/** Removes everything from the folder of agents except for these, and for folders that are being written. */
+/** Removes everything from the folder of agents except the folders in `keep`, and folders that are being written. */
 export async function sweep(programs: string, keep: readonly string[]): Promise<void> {
   for (const name of await namesIn(programs)) {
     if (keep.includes(name) || name.startsWith(UNFINISHED)) continue;

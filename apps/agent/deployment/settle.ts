@@ -10,13 +10,13 @@ import { askRunning, endAgent, markSettled, readMoment, readRunning } from './ru
 export interface Settled {
   /** The present record; `undefined` if nothing is deployed on this image. */
   record: DeploymentRecord | undefined;
-  /** What is missing; `undefined` if the chosen agent runs and is not on trial. */
+  /** What the change still waits for; `undefined` if the chosen agent runs and is not on trial. */
   waits: string | undefined;
 }
 
 /**
- * Checks whether the chosen agent runs, ends another one, and confirms or takes back an agent on trial. It may be
- * called by several processes at any time: by the command that deploys an agent, and by the service until the agent is
+ * Checks whether the chosen agent runs, ends a different running agent, and confirms or takes back an agent on trial.
+ * Several processes may call this at any time: the command that deploys an agent, and the service until the agent is
  * settled.
  */
 export async function settle(places: DeploymentPlaces): Promise<Settled> {

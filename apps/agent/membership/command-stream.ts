@@ -26,7 +26,7 @@ export interface CommandStreamOptions {
   readonly agentVersion: string;
   /** The kernel's boot id. */
   readonly bootId: string;
-  /** Called when the control plane wants a heartbeat, because its answer has something new. */
+  /** Called when the control plane wants a heartbeat, because its answer to one would contain news. */
   readonly onHeartbeatWanted: () => void;
   readonly log: (line: string) => void;
   readonly random: () => number;
@@ -59,7 +59,7 @@ export class CommandStream {
     ]);
   }
 
-  /** Repeats work; after a failure with a pause that grows until it succeeds. */
+  /** Repeats work until the signal is aborted. Pauses after a failure; the pause grows until the work succeeds. */
   async #repeat(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
     const { log, random } = this.#options;
     for (let failures = 0; !signal.aborted; ) {

@@ -28,7 +28,7 @@ import type { Enrolment } from './join.ts';
 import type { Joined, JoinRequest, MembershipOptions, MembershipStatus } from './options.ts';
 import type { Session } from './session.ts';
 
-/** Bytes: more than a membership record has. */
+/** Size in bytes that no membership record exceeds. */
 const LARGEST_RECORD = 65_536;
 /** Milliseconds before another try after an error of the disk. */
 const RECOVERY = 60_000;
@@ -121,7 +121,7 @@ export class Membership {
   }
 
   /**
-   * Leaves the control plane: reports that to it, and removes the record of it. Pools that it assigned, and virtual
+   * Leaves the control plane: informs it, and removes the node's record of it. Pools that it assigned, and virtual
    * machines, stay.
    * @param force whether to leave even if the control plane cannot be informed
    * @throws AgentError if the node belongs to no control plane, or cannot inform it; nothing has changed then
@@ -273,7 +273,7 @@ export class Membership {
     const { facts, agentVersion, clock, folder } = this.#options;
     const { join } = await import('./join.ts');
     const key = await this.#loadKey();
-    // Before the token is used up.
+    // This check comes first, because the token is used up by the call.
     await expectWritable(joinPath(folder, MEMBERSHIP), ' '.repeat(LARGEST_RECORD));
     return join({
       origin,
@@ -288,7 +288,7 @@ export class Membership {
     });
   }
 
-  /** Records that the node has joined: one file is authoritative, and everything else follows from it. */
+  /** Records that the node has joined: first in the membership record, which is authoritative, then in `node.yaml`. */
   async #keep(origin: string, enrolment: Enrolment): Promise<Written> {
     const { folder, log, isPersistent } = this.#options;
     const persistent = await isPersistent();
@@ -308,7 +308,7 @@ export class Membership {
     return { plan: { kind: 'speak', origin, record, kept }, persistent };
   }
 
-  /** Writes the same to `node.yaml`, without the token. If that fails, the record is authoritative. */
+  /** Writes the control plane to `node.yaml`, without the token. A failure is only logged: the record counts. */
   async #tidyConfiguration(origin: string): Promise<void> {
     const { folder, log } = this.#options;
     try {

@@ -45,7 +45,8 @@ const INTERVAL = 30_000;
 /** Longest interval that the control plane may set, in seconds. */
 const LONGEST_INTERVAL = 3600;
 /**
- * Milliseconds without an answer after which the LAN is asked for the control plane, and after which it is asked again.
+ * Milliseconds without an answer of the control plane after which the LAN is asked for its address, and milliseconds
+ * between two such queries.
  */
 const SILENCE = 60_000;
 /** Longest pause that the control plane may ask for in a temporary refusal, in milliseconds. */
@@ -66,7 +67,7 @@ export interface Outcome {
   readonly connected: boolean;
   /** Address at which the control plane is called. */
   readonly origin: string;
-  /** A problem despite the connection, or why there is none. */
+  /** Why there is no connection, or a problem of a working connection; `null` if all is well. */
   readonly problem: string | null;
 }
 
@@ -105,7 +106,8 @@ export class Session {
   /** Address at which the control plane is called. */
   #origin: string;
   /**
-   * As `Clock.elapsed`: the time of its last answer or of the start of the session, and of the last query of the LAN.
+   * As `Clock.elapsed`: the time of the control plane's last answer or of the start of the session, and the time of the
+   * last query of the LAN.
    */
   #answeredAt: number;
   #lanAskedAt = 0;
@@ -127,11 +129,11 @@ export class Session {
   #timeServers: readonly string[] | undefined;
   /** As `Clock.elapsed`. */
   #heartbeatDue = 0;
-  /** The address in the present or last call; `undefined` if the call failed, or there was none. */
+  /** The management address in the present or last call; `undefined` if that call failed, or there was no call yet. */
   #toldAddress: string | null | undefined;
   /** Whether the address changed during the present call, or during the pause after a failure. */
   #interrupted = false;
-  /** Callbacks of those who wait for the answer to a heartbeat that has not begun yet. */
+  /** Callbacks of callers that wait for the answer to a heartbeat that has not begun yet. */
   readonly #unanswered = new Set<() => void>();
 
   constructor(options: SessionOptions) {
@@ -179,7 +181,7 @@ export class Session {
     }
   }
 
-  /** Drops the connection, which may use an outdated configuration, and has a heartbeat sent at once. */
+  /** Drops the connection, which may use an outdated configuration, and makes a heartbeat due at once. */
   #beginAnew(): void {
     this.#interrupted = true;
     this.#heartbeatDue = 0;
@@ -237,7 +239,7 @@ export class Session {
     try {
       await this.#expectValid(signal);
       await this.#take(step, signal);
-      // If the address is new, state calls need not wait any longer.
+      // At a new address, state calls need not wait for the end of a pause after failures at the old one.
       if (await this.#standing.reached(this.#origin)) this.#state = { ...this.#state, until: 0 };
       this.#answeredAt = this.#options.clock.elapsed();
       if (step.kind === 'heartbeat') this.#livesWithoutState = true;
@@ -261,7 +263,7 @@ export class Session {
   }
 
   /**
-   * Handles a failed call. @throws RefusedError if the control plane refuses this node; the error itself if it is a bug
+   * Handles a failed call. @throws RefusedError if the control plane refuses this node; `error` itself if it is a bug
    */
   #failed(step: Step, error: unknown): Failing {
     const { random, clock } = this.#options;
@@ -452,7 +454,7 @@ export class Session {
     else this.#reported.acknowledge(entry);
   }
 
-  /** Begins a run with an epoch above what the control plane has received; it sends a full state. */
+  /** Begins a run with a greater epoch than the control plane has received; the run begins with a full state. */
   async #beginEpoch(kept: Kept | undefined): Promise<void> {
     const { epochs, log } = this.#options;
     const heard = keptEpoch(kept);
@@ -473,7 +475,7 @@ export class Session {
     return this.#identity;
   }
 
-  /** Reports to the control plane that the node leaves. @throws AgentError if it cannot */
+  /** Reports to the control plane that the node leaves. @throws AgentError if the call fails */
   async leave(signal: AbortSignal): Promise<void> {
     try {
       await this.#connection.client.leave({}, { signal });

@@ -10,11 +10,11 @@ import {
 /** File with the assigned pools, beside `node.yaml`. */
 export const ASSIGNED_POOLS = 'assigned-pools.json';
 
-/** Pools that the control plane assigned, and problems of others, one line each. */
+/** Usable pools that the control plane assigned, and the problems of those that are left out, one line each. */
 export interface Assignment {
   pools: readonly PoolDeclaration[];
   problems: readonly string[];
-  /** Why pools are left out, by name. */
+  /** Name of each pool that is left out → why. */
   refused: ReadonlyMap<string, string>;
 }
 
@@ -70,7 +70,7 @@ function toDeclaration({
 
 /**
  * Reads the pools that were assigned last, so that a host can start without its control plane. A file that cannot be
- * parsed is set aside, and there are none until the control plane sends the whole list again.
+ * parsed is set aside, and no pools are assigned until the control plane sends the whole list again.
  */
 export async function readAssigned(file: string): Promise<readonly PoolDeclaration[]> {
   const text = await readIfThere(file);

@@ -13,8 +13,9 @@ const PATIENCE = 20_000;
 
 /**
  * Brings up the pools that `node.yaml` declares and the control plane assigned, when the host boots.
- * @returns why pools are not up, one line each
- * @throws AgentError if the file cannot be parsed: the agent sets it aside
+ * @param file path of `node.yaml`
+ * @returns one line for each pool that is not up, with the reason
+ * @throws AgentError if `node.yaml` cannot be parsed; the agent sets it aside when it starts
  */
 export async function bringUpPools(file: string, signal: AbortSignal): Promise<string[]> {
   const text = (await readIfThere(file)) ?? '';

@@ -33,7 +33,7 @@ export interface LanPlaces {
 /**
  * Asks each network of this host for the control plane of an authority, by IPv4 multicast.
  * @param fingerprints of the trusted authorities, in lower-case hex
- * @returns origins, each `https://address:port`, that claim to be it: only TLS can verify the claim
+ * @returns origins, each `https://address:port`, that claim to be this control plane: only TLS can verify the claim
  */
 export async function askLan(
   fingerprints: readonly string[],

@@ -27,7 +27,7 @@ export interface Peer {
 
 /** Milliseconds for a call, including connecting. */
 const DEADLINE = 10_000;
-/** Milliseconds of silence after which a connection is pinged, and for which an answer is awaited. */
+/** Milliseconds of silence after which a connection is pinged, and milliseconds to wait for the answer to a ping. */
 const PING = { pingIntervalMs: 20_000, pingTimeoutMs: 4000 };
 /** Largest answer in bytes; the largest one has a list of pools. */
 const LARGEST_ANSWER = 4 * 1024 * 1024;

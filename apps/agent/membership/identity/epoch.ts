@@ -16,8 +16,9 @@ export interface EpochOptions {
 
 /**
  * Numbers the runs of a node, each greater than the previous ones; see `position.proto`. The last number is stored in
- * `epoch` beside the key. If it cannot be read, the clock provides a greater one, unless it was set back; the control
- * plane's answers lead above the numbers that it knows.
+ * `epoch` beside the key. If that file cannot be read, the clock's milliseconds since 1970 replace the last number:
+ * they are greater, unless the clock was set back. In that case, the control plane's answers name the number that the
+ * next run must exceed.
  */
 export class Epochs {
   readonly #options: EpochOptions;
@@ -37,8 +38,8 @@ export class Epochs {
 
   /**
    * Returns the number of a new run. A number that cannot be stored is valid for this run nevertheless.
-   * @param above a number that it must exceed, in addition to the last one
-   * @throws AgentError if there is no greater one
+   * @param above a number that the new one must exceed, in addition to the last one
+   * @throws AgentError if there is no greater `uint64`
    */
   async next(above: bigint = 0n): Promise<bigint> {
     const last = this.#last ?? (await this.#read());

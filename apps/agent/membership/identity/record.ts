@@ -15,16 +15,16 @@ export const MEMBERSHIP = 'membership.json';
 
 /** The control plane of a node. Its file is replaced atomically, so that a node never belongs to two control planes. */
 export interface MembershipRecord {
-  /** Address of its last answer: `https://host:port`. */
+  /** Address at which the control plane answered last: `https://host:port`. */
   readonly origin: string;
-  /** Its possible addresses, as it reported them. */
+  /** Possible addresses of the control plane, as it reported them. */
   readonly endpoints?:
     | { readonly version: bigint; readonly origins: readonly string[] }
     | undefined;
-  /** Version of the authorities in `credentials`, as it reported it. */
+  /** Version of the authorities in `credentials`, as the control plane reported it. */
   readonly trustBundleVersion?: bigint | undefined;
   readonly credentials: Credentials;
-  /** `controlPlane` in `node.yaml` when this record was written: while it is unchanged, this record is newer. */
+  /** `controlPlane` in `node.yaml` when this record was written. While it is unchanged, `origin` takes precedence. */
   readonly configuredBefore?: string | undefined;
 }
 
@@ -54,7 +54,7 @@ export async function readPeer(
 /** Largest number of endpoints that are stored. */
 const MOST_ENDPOINTS = 16;
 
-/** JSON numbers are too small for a uint64. */
+/** A decimal string, because JSON numbers cannot represent every `uint64` exactly. */
 const version = z
   .string()
   .regex(/^\d{1,20}$/)

@@ -3,7 +3,7 @@ import type { Kept, Position } from '../../../proto/gen/quantix/v1/position_pb.j
 /** The control plane's answer to a state message. */
 export interface Answer {
   readonly applied: boolean;
-  /** Unset by a control plane that is older than this field, which has then applied the message. */
+  /** Unset if the control plane is older than this field; such a control plane has applied every message it answers. */
   readonly kept?: Kept | undefined;
 }
 
@@ -12,9 +12,9 @@ export type Arrival = 'arrived' | 'unchanged' | 'behind';
 
 export interface Sent {
   readonly position: Position;
-  /** Whether it had been sent before, and the answer was lost. */
+  /** Whether the message had been sent before, and the answer was lost. */
   readonly again: boolean;
-  /** The greatest number that this run has used. */
+  /** The greatest `Position.number` that this run has used. */
   readonly greatest: bigint;
 }
 

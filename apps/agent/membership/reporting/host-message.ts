@@ -35,7 +35,7 @@ const LINKS = {
 
 const CARDS = { ethernet: NetworkCardType.ETHERNET, wifi: NetworkCardType.WIFI } as const;
 
-/** Optional facts about a host; what was not read is absent. */
+/** Optional facts about a host; facts that could not be read are absent. */
 export interface Surroundings {
   readonly build?: Build | undefined;
   /** Names of libvirt's networks. */

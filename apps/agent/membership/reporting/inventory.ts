@@ -44,7 +44,8 @@ export function withChange(inventory: Inventory, change: Change): Inventory {
 }
 
 /**
- * Computes the hashes of an inventory for the message `StateHash`. @param form fields in a line; see `StateHash.form`
+ * Computes the hashes of an inventory for the message `StateHash`; a hash is empty if its objects are not known.
+ * @param form which fields of an object are hashed; see `StateHash.form`
  */
 export function stateHash(
   { vms, pools }: Inventory,

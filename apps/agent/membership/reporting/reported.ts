@@ -23,7 +23,7 @@ export class Reported {
   #sent = 0n;
   #acknowledged: Inventory = NOTHING;
   #acknowledgedAt: Position | undefined;
-  /** Acknowledged, or in the full state that is being sent. */
+  /** The acknowledged inventory, or that of the full state that is being sent. */
   #base: Inventory = NOTHING;
   #fullNeeded = true;
 
@@ -42,7 +42,7 @@ export class Reported {
     return { stateHash: stateHash(this.#acknowledged, form), position: this.#acknowledgedAt };
   }
 
-  /** The greatest number that was used. */
+  /** The greatest `Position.number` that was used. */
   get greatest(): bigint {
     return this.#number;
   }

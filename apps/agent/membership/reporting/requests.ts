@@ -52,7 +52,7 @@ export interface FullState {
   readonly now: number;
 }
 
-/** Largest number of bytes that a list adds to an object. */
+/** Largest number of bytes that a list adds to a volume in it, for its tag and length. */
 const FRAMING = 6;
 
 /** Bytes of objects in one part of a full state; with its other fields, a part stays below 1 MiB. */
@@ -131,7 +131,7 @@ export interface Pulse {
   readonly acknowledged: Acknowledged;
   readonly health: Health | undefined;
   readonly services?: readonly ServiceFact[] | undefined;
-  /** Resource use of virtual machines; it was not read for machines that are missing. */
+  /** Resource use of virtual machines; machines whose use was not read are missing. */
   readonly use?: readonly VmUse[] | undefined;
   /** End of the node's certificate, in milliseconds since 1970. */
   readonly certificateEnds: number;

@@ -13,7 +13,7 @@ const FORMATS = {
   unknown: VolumeFormat.UNSPECIFIED,
 } as const;
 
-/** Hashes of lists, which are reported repeatedly; a pool that was not listed again has the same list object. */
+/** List of volumes → its hash, which is reported repeatedly. A pool keeps its list object until it is listed again. */
 const hashes = new WeakMap<Pool['volumes'], string>();
 
 /** Returns whether the volumes of a pool are known: it answers, and they have been listed since the agent started. */
