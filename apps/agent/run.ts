@@ -32,8 +32,8 @@ export type Places = typeof PLACES;
  * @returns exit status: 0 if it was told to end, 1 if it failed; the log says why
  */
 export async function run(places: Places, signal: AbortSignal): Promise<number> {
-  // The agent never computes for long: the optimizing compilers would only take memory, and so would the garbage of a heap
-  // that may double before it is collected.
+  // The agent never computes for long, so that the optimizing compilers would only take memory. The heap may grow by 30
+  // percent between two collections instead of doubling, which would keep more garbage in memory.
   for (const flag of ['--no-opt', '--no-maglev', '--heap-growing-percent=30']) {
     setFlagsFromString(flag);
   }

@@ -24,7 +24,10 @@ export interface Terms {
   seen: number;
   /** Size in bytes of the slot to write. */
   slotBytes: number;
-  /** SHA-256 of the certificate of the key that the boot loader of this disk demands signatures of; absent if it demands none. */
+  /**
+   * The boot loader of this disk may demand signatures by a key: SHA-256 of that key's certificate; undefined if it
+   * demands none.
+   */
   owner: string | undefined;
 }
 

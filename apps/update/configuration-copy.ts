@@ -89,7 +89,7 @@ export async function exchangeConfiguration(
 
 /**
  * Restores the configuration of the running version, if it was replaced for a version that is no longer tried.
- * @returns whether it was
+ * @returns whether it had been replaced
  * @throws UpdateRefusal if its copy is gone; DiskError
  */
 export async function undoExchange(configuration: string, running: string): Promise<boolean> {
@@ -100,7 +100,7 @@ export async function undoExchange(configuration: string, running: string): Prom
   return true;
 }
 
-/** Makes the present configuration permanent. */
+/** Makes the present configuration permanent: removes the note by which `undoExchange` would replace it. */
 export async function keepExchange(configuration: string): Promise<void> {
   await rm(exchangeNote(configuration), { force: true });
 }
@@ -114,8 +114,8 @@ function exchangeNote(configuration: string): string {
 }
 
 /**
- * Returns the folder of a version's copy. The version comes from a slot's trailer, so it is checked that the path stays
- * inside. @throws UpdateRefusal
+ * Returns the folder of a version's copy. The version comes from a slot's trailer and must not lead out of the folder
+ * of copies. @throws UpdateRefusal if it could
  */
 function placeOf(configuration: string, version: string): string {
   if (/^[0-9A-Za-z][0-9A-Za-z.-]*$/.test(version)) return join(configuration, BEFORE, version);

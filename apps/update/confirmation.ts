@@ -6,8 +6,9 @@ import { expectGood } from './standing.ts';
 /** Whether the running version is confirmed. A program makes irreversible changes only then. */
 export interface Confirmation extends AsyncDisposable {
   /**
-   * Says why it is not known to be confirmed, in one or two sentences for a person. Each call reads the boot state.
-   * @returns undefined if it is confirmed, or runs from its medium
+   * Says why the version is not known to be confirmed, in one or two sentences for a person. Each call reads the boot
+   * state.
+   * @returns undefined if the version is confirmed, or runs from its medium
    */
   problem(): Promise<string | undefined>;
 }

@@ -13,7 +13,7 @@ interface Tries {
   source: string;
   clock: Clock;
   signal: AbortSignal;
-  /** Receives each failure that is tried again, and the milliseconds until then. */
+  /** Receives each failure that another try follows, and the milliseconds until that try. */
   onFailure?: ((problem: string, wait: number) => void) | undefined;
 }
 
@@ -54,7 +54,8 @@ export function backOff(failures: number, chance = Math.random()): number {
 }
 
 /**
- * Yields an image's bytes from an offset on, in order. A temporary failure is tried again from where it occurred.
+ * Yields an image's bytes from an offset on, in order. After a temporary failure, another try continues where the last
+ * one ended.
  * @throws ExplainedError if there are too many bytes, or no progress for too long; permanent errors of the source; the
  *   signal's reason
  */
@@ -100,7 +101,7 @@ export async function* download(fetch: Download): AsyncGenerator<Uint8Array> {
 }
 
 /**
- * Reads the text of a source's `release.json`. A temporary failure is tried again until the time is over.
+ * Reads the text of a source's `release.json`. After a temporary failure, it is tried again, until `within` has passed.
  * @throws ExplainedError if no try succeeds in time; permanent errors of the source; the signal's reason
  */
 export async function fetchRelease(fetch: ReleaseFetch): Promise<string> {
@@ -122,7 +123,7 @@ export async function fetchRelease(fetch: ReleaseFetch): Promise<string> {
   }
 }
 
-/** When tries end, and the error then. */
+/** Condition under which no further try follows, and the text of the error in that case. */
 interface End {
   /** @param wait milliseconds until the next try would begin */
   isLast: (wait: number) => boolean;

@@ -95,7 +95,10 @@ async function* openImage(wanted: Wanted): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** Finds the image by its name in the tree, or beside its `release.json` under any name, by its size. */
+/**
+ * Finds the image of a release: a file of its size, under its name in the tree or beside its `release.json`, or any
+ * `.iso` file beside that. @returns the path
+ */
 async function findImage({ folder, file, release }: Wanted): Promise<string> {
   const { path, bytes } = release.image;
   const beside = dirname(file);

@@ -21,9 +21,9 @@ export interface Watch {
 const INTERVAL = 5_000;
 
 /**
- * Waits until there has been no problem for a while.
- * @returns an empty list if so; otherwise the problems at the time when the machine can no longer become healthy before
- *   the deadline, at least one
+ * Waits until there has been no problem for the time `hold`.
+ * @returns an empty list once the machine is healthy. Otherwise at least one problem, as soon as the machine can no
+ *   longer become healthy before the deadline
  * @throws the signal's reason
  */
 export async function awaitHealth({

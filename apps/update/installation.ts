@@ -11,7 +11,7 @@ import { type Running, UpdateRefusal } from './accept.ts';
 export interface Installation {
   /** The slot that GRUB booted, from the kernel's command line. */
   booted: Slot;
-  /** Such as `/dev/vda2`. */
+  /** Device of the EFI partition, such as `/dev/vda2`. */
   efi: string;
   slots: Readonly<Record<Slot, string>>;
 }

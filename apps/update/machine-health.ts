@@ -17,7 +17,7 @@ const LASTING = ['boot', 'default'];
 /** What is expected of the machine. */
 export interface Expected {
   product: string;
-  /** Whether the control plane must be reachable, because it was before. */
+  /** Whether the control plane must be reachable, because it was reachable before the activation. */
   controlPlane: boolean;
   /** `/quantix`. */
   configuration: string;

@@ -90,7 +90,7 @@ fails. docs/updating.md describes how.
   --version           the version
 `;
 
-/** Milliseconds in which a server is asked for its release: for a waiting person, and before an image is staged. */
+/** Milliseconds for which a server is tried for its release: while a person waits, and before an image is staged. */
 const CHECKED_WITHIN = 60_000;
 const STAGED_WITHIN = 30 * 60_000;
 

@@ -11,19 +11,19 @@ const trialSchema = z.strictObject({
   /** The version on trial, and the one before it. */
   version: z.string(),
   before: z.string(),
-  /** Of the release on trial; absent if the image came without one. */
+  /** Channel and serial of the release on trial; absent if the image came without a release. */
   channel: z.string().optional(),
   serial: z.int().optional(),
   floor: z.int().optional(),
-  /** Whether the control plane was reachable before, so that it must be afterwards. */
+  /** Whether the control plane was reachable before the activation: if so, the version on trial must reach it, too. */
   controlPlane: z.boolean(),
-  /** Minutes without a problem after which it is confirmed. */
+  /** Minutes without a problem after which the version is confirmed. */
   minutes: z.number().min(0).max(1440),
-  /** Further minutes that it has to become healthy. */
+  /** Further minutes that the version has to become healthy. */
   patience: z.number().min(0).max(1440).default(15),
   /** Boot ID of the kernel at activation: a trial begins only at a later boot. */
   activatedIn: z.string(),
-  /** Its problems at the last check. */
+  /** Problems of the machine at the last check. */
   problems: z.array(z.string()),
 });
 

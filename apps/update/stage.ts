@@ -120,9 +120,10 @@ export function trialOf(good: Slot, trial: Slot): BootState {
 }
 
 /**
- * Marks a slot as having no image.
- * @param before its trailer
- * @returns the number of bytes at its beginning that are those of the release's image
+ * Marks a slot as having no image, and prepares it for that of a release.
+ * @param before the slot's trailer
+ * @returns number of bytes of the release's image that are in the slot already; of these, the first `HEAD_BYTES` are
+ *   stored before the note
  */
 async function preparedFrom(
   slot: BlockDevice,

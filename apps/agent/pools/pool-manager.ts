@@ -13,13 +13,13 @@ import { type Assignment, keepAssigned, toDeclarations } from './assigned-pools.
 const PATIENCE = 40_000;
 
 export interface PoolManagerOptions {
-  /** `node.yaml`. */
+  /** Path of `node.yaml`. */
   file: string;
-  /** Pools in it. */
+  /** Pools that `node.yaml` declares. */
   declared: readonly PoolDeclaration[];
   /** File with the pools that the control plane assigned. */
   assignedFile: string;
-  /** Pools in it. */
+  /** Pools in that file. */
   assigned: readonly PoolDeclaration[];
   keeper: PoolKeeper;
   /** Called after pools were added or removed. */
@@ -83,7 +83,7 @@ export class PoolManager {
 
   /**
    * Adds a pool to those that the control plane assigned, permanently, and brings it up.
-   * @throws StorageError, CommandError, ServiceError saying why not; then it is not assigned
+   * @throws StorageError, CommandError, ServiceError if the pool does not come up; it is then not assigned
    */
   assignAlso(pool: AssignedPool): Promise<void> {
     return this.#inTurn(async () => {
@@ -138,7 +138,7 @@ export class PoolManager {
 
   /**
    * Creates or imports a pool, brings it up and declares it permanently.
-   * @throws StorageError, CommandError, ServiceError saying why not; then it is not declared
+   * @throws StorageError, CommandError, ServiceError if the pool does not come up; it is then not declared
    */
   add({ action, pool, ...request }: ApiRequest): Promise<void> {
     return this.#inTurn(async () => {
@@ -162,7 +162,7 @@ export class PoolManager {
 
   /**
    * Removes a declared pool: unmounts or deactivates it. Its contents stay.
-   * @throws StorageError, CommandError if there is none, or it is in use; then it stays declared
+   * @throws StorageError, CommandError if there is no such pool, or it is in use; it then stays declared
    */
   remove(name: string): Promise<void> {
     return this.#inTurn(async () => {

@@ -42,7 +42,8 @@ const PAUSE = 60_000;
 const SERVICE = 'metrics';
 
 /**
- * Serves metrics over TLS to clients with the token, until the signal is aborted. Failures are logged, and tried again.
+ * Serves metrics over TLS to clients with the token, until the signal is aborted. A failed attempt is logged and
+ * repeated.
  */
 export function openMetricsPort(options: MetricsPortOptions): MetricsPort {
   const { settings, log, signal, clock = systemClock } = options;
@@ -65,7 +66,7 @@ export function openMetricsPort(options: MetricsPortOptions): MetricsPort {
   return { problem: () => problem, ended: work() };
 }
 
-/** Serves until the signal is aborted. @throws an error that prevents it */
+/** Serves until the signal is aborted. @throws the error because of which the port cannot be opened or stay open */
 async function serveOnce(
   { settings, folder, route, log, signal, firewall }: MetricsPortOptions,
   clock: Clock,

@@ -67,6 +67,6 @@ export interface ControlPlaneParts {
   state: () => ControlPlaneState;
   /** Joins a control plane, with a token that it issued for one node. */
   join: (invitation: { address: string; token: string }) => Promise<void>;
-  /** Leaves it; with force also if it cannot be informed. */
+  /** Leaves the control plane; with `force` even if the control plane cannot be informed. */
   leave: (force: boolean) => Promise<void>;
 }
