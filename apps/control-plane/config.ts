@@ -42,7 +42,7 @@ const webhook = z.strictObject({
       /^whsec_(?:[A-Za-z0-9+/]{4}){8,21}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/,
       'is not whsec_ and a key of 24 to 64 bytes in base64: echo whsec_$(openssl rand -base64 32) makes one',
     ),
-  /** A file with the certificates that its certificate chain must end in, instead of the system's. */
+  /** A file with the certificates that the receiver's certificate chain must end in, instead of the system's. */
   authority: path.optional(),
   severities,
 });

@@ -41,11 +41,11 @@ import type { MirrorState } from './updates/keep-mirror.ts';
 const LOOK_EVERY = 10_000;
 const RETRY_AFTER = 2_000;
 
-/** The control plane's own state: what it has found out, and when. */
+/** The running control plane: its parts and its present state. */
 export interface ControlPlane extends InventorySources {
   /** The certificate authority that hosts trust, and by which it identifies them. */
   readonly authority: Authority;
-  /** Returns why it only reports its health and does nothing else, for people; undefined if it works fully. */
+  /** Returns why the control plane only reports its health, for people; undefined if it works fully. */
   limited(): string | undefined;
   /** The certificate that people are shown. */
   readonly certificate: PeopleCertificate;
@@ -104,7 +104,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const certificate = new PeopleCertificate({ database, authority, log, signal });
   let problem: string | undefined = 'the database is not migrated yet';
   let limited: string | undefined;
-  /** Whether the database has the schema of this version: nothing uses it before. */
+  /** Whether the database has the schema of this version: before that, nothing uses the database. */
   let migrated = false;
   let schemaVersion: number | undefined;
   let mirrored = (): readonly MirrorState[] => [];
@@ -324,7 +324,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       if (!signal.aborted) await look();
     }
   };
-  /** Shows people who open the page why it does not work yet. */
+  /** Shows people who open the page why the control plane does not work yet. */
   const showReason = async () => {
     const { port } = options;
     if (port === undefined) return undefined;
@@ -342,7 +342,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     }
     endRecovery?.();
     if (signal.aborted) return;
-    // Runs before etcd's client is loaded, which takes a slow machine seconds: the boot waits for the first check.
+    // The boot waits for the first check, which therefore comes before loading etcd's client: that can take seconds.
     await look();
     await Promise.all([
       ...[lead(), events.work(), serveAgents(), servePeople()],

@@ -232,8 +232,8 @@ async function operate(
 }
 
 /**
- * Lets this process outlive its terminal: another address of this machine may end the connection that it was started
- * over. @returns the signal that ends it
+ * Lets this process outlive its terminal: a change of this machine's address may end the connection over which the
+ * process was started. @returns the signal that ends the process
  */
 function outliveTerminal(): AbortSignal {
   process.on('SIGHUP', () => undefined);

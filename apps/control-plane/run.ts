@@ -35,33 +35,33 @@ import { updateRoutes } from './updates/routes.ts';
 /** Milliseconds between two attempts to complete a restore. */
 const RETRY_AFTER = 2_000;
 
-/** Milliseconds after its start within which a failure would come again if the supervisor started it anew at once. */
+/** Milliseconds after the start in which a failure is shown before the program ends: a restart would fail again. */
 const START_WITHIN = 60_000;
 
 /**
- * Milliseconds for which a control plane that cannot start shows why; then its supervisor tries again. A bug may need
- * just another try.
+ * Milliseconds for which a control plane that cannot start shows why; then its supervisor starts it again. After a bug,
+ * the pause is shorter, because another start may succeed.
  */
 const SHOW_FOR = { explained: 60_000, bug: 10_000 };
 
-/** What is known by the time when a start fails. */
+/** The parts of a start that were completed before it failed. */
 interface Known {
-  /** The defaults until it is read. */
+  /** The configuration; the defaults until it is read. */
   config: Config;
   authority?: Authority;
   port?: OpenPort | undefined;
 }
 
 /**
- * Runs the control plane until the signal is aborted: the daemon that the service starts. One that cannot start shows
- * why for a minute before it ends, so that its supervisor does not start it each second.
+ * Runs the control plane until the signal is aborted: the daemon that the service starts. If it cannot start, it shows
+ * why for up to a minute before it ends, so that its supervisor does not start it each second.
  * @returns exit status: 0 if the signal ended it, 1 if it failed; the log says why
  */
 export async function runControlPlane(configFile: string, signal: AbortSignal): Promise<number> {
   // Node.js copies the list of protocols into each TLS connection, as a part of a shared slab that lives as long as the
   // connection does: slabs of 64 KiB, its default, take 40 MB of memory for a thousand hosts.
   Buffer.poolSize = 4096;
-  // V8 doubles the heap before it collects what lives long; half of it would be garbage.
+  // By default, the heap may double before V8 collects old objects: half of it would be garbage.
   setFlagsFromString('--heap-growing-percent=30');
   const log = createLogger({ level: 'info', write: writeToStandardOutput });
   const known: Known = { config: await parseConfig('', configFile) };
@@ -95,7 +95,7 @@ export async function runControlPlane(configFile: string, signal: AbortSignal): 
   }
 }
 
-/** Shows why the control plane cannot start, as the account that it works as, until the signal is aborted. */
+/** Switches to the control plane's account, if possible, and shows why it cannot start until the signal is aborted. */
 async function showReason(
   reason: string,
   { config, authority, port }: Known,
@@ -110,7 +110,7 @@ async function showReason(
       shown ??= await openEarly(config, log);
       becomeAccount(account);
     }
-    // Only its own socket is served by root.
+    // As root, only the Unix socket is served, and not the port.
     await showFailedStart({ ...failed, port: isRoot() ? undefined : shown });
   } catch (error) {
     log.error(`this cannot be shown: ${messageOf(error)}`);

@@ -57,16 +57,16 @@ export class AcmeAccount {
   ) {
     this.#server = server;
     this.#key = key;
-    // In the order of its thumbprint (RFC 7638): the schema puts the keys in it.
+    // The schema puts the members in the order that the thumbprint requires (RFC 7638).
     this.#jwk = jwkSchema.parse(createPublicKey(key).export({ format: 'jwk' }));
     this.#directory = directory;
     this.#signal = signal;
   }
 
   /**
-   * Reads the directory, and creates the account or finds the present one of the key. Its terms are agreed to.
+   * Reads the directory, and finds the account of the key or creates one, which agrees to the authority's terms.
    * @param key an ECDSA key on P-256, in PEM
-   * @param contact a mail address, or nothing
+   * @param contact a mail address, or an empty string
    * @throws AcmeError if it is not a directory, or refuses the account
    */
   static async open(

@@ -42,7 +42,7 @@ export const authorizationSchema = z.object({
 /** A token of a challenge (RFC 8555, 8.3). */
 const TOKEN = /^[A-Za-z0-9_-]{1,512}$/;
 
-/** Shows a certificate to whoever asks for a name by `acme-tls/1`, until it is taken back. */
+/** Shows a certificate to clients that ask for a name by `acme-tls/1`. @returns a function that ends this */
 export type ShowChallenge = (name: string, made: GivenCertificate) => () => void;
 
 /** What an order needs. */
@@ -103,7 +103,7 @@ async function obtain(order: AcmeOrder, signal: AbortSignal): Promise<GivenCerti
   return { chain: (await account.post(done.certificate)).text, key };
 }
 
-/** Proves the control of the name of an authorization. @throws AcmeError if the authority does not believe it */
+/** Proves the control of the name of an authorization. @throws AcmeError if the authority does not accept the proof */
 async function prove(
   account: AcmeAccount,
   url: string,
@@ -147,7 +147,7 @@ async function prove(
   }
 }
 
-/** Waits until an order or an authorization is no longer pending. @returns it */
+/** Waits until an order or an authorization is no longer pending. @returns the order or authorization */
 async function untilDecided<T extends { status: string }>(
   account: AcmeAccount,
   url: string,

@@ -108,7 +108,8 @@ async function sendStream(
   const late = () => reject(new Error(`${host}, port ${port}, does not answer`));
   const limit = setTimeout(late, closedWithin);
   socket.on('error', reject);
-  // A server that has read everything closes the connection after us; one that has not resets it or closed it earlier.
+  // A server that has read everything closes the connection after this side has closed it. A server that has not read
+  // everything resets the connection, or closes it earlier.
   socket.on('end', () => {
     if (socket.writableFinished) resolve();
     else reject(new Error(`${host}, port ${port}, ends the connection before it has the message`));

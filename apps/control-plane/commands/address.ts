@@ -108,7 +108,7 @@ function readChange(
   return { interface: name, address: canonical, command, trial, percent };
 }
 
-/** Returns an address as the system writes it: of IPv6 there are many forms. */
+/** Returns an address in the form in which the system writes it: IPv6 addresses have many forms. */
 function asWritten(text: string): string {
   return isIPv6(text) ? new URL(`https://[${text}]`).hostname.slice(1, -1) : text;
 }

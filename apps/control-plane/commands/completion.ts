@@ -24,8 +24,8 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
 /**
  * Returns the script with which bash completes the words of qx-controlplane. All words are in it, so that no program
  * is started while somebody types. It reads what readline gives (bash(1), Programmable Completion).
- * @param shell `bash`: no other shell of the appliance can be told how words are completed
- * @throws UsageError if it is another one
+ * @param shell `bash`: no other shell of the appliance has programmable completion
+ * @throws UsageError for another shell
  */
 export function completionScript(shell: string | undefined): string {
   if (shell !== 'bash') throw new UsageError('completion bash?');

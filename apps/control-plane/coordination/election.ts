@@ -37,7 +37,7 @@ export type AgedStanding = Standing & {
 
 /** A program's participation in an election. */
 export interface Election {
-  /** Returns who is the leader now; never this program after its time is up, even if it was paused. */
+  /** Returns who is the leader now. After `stepDownAfter`, it is not this program any more, even if it was paused. */
   standing(): AgedStanding;
   /**
    * Does work as the leader. Its transactions must check the epoch. If the check finds another leader, this program
@@ -92,7 +92,7 @@ interface Term {
 
 /**
  * Takes part in the election of a single leader. The program that takes the leader's key leads as long as it renews its
- * lease; the fence records it before it acts.
+ * lease; the fence records the program before it acts as the leader.
  */
 export function startElection(options: ElectionOptions): Election {
   const { name, key, fence, clock, times, log, signal } = options;

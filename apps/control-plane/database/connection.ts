@@ -66,7 +66,7 @@ export function createPool(
  */
 export async function openConnection(address: DatabaseAddress): Promise<Client> {
   const client = new Client(clientConfig(address));
-  // Statements report the error; a loss in between shows with the next one.
+  // A statement fails if the connection is lost. If it is lost between two statements, the next one fails.
   client.on('error', () => undefined);
   try {
     await client.connect();

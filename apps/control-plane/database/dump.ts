@@ -9,7 +9,7 @@ import type { DatabaseAddress } from './connection.ts';
 /** Folder of the dumps that are made before a migration. */
 export const AUTOMATIC_DUMPS = '/data/backup/auto';
 
-/** Number of dumps that are kept of those made before migrations. */
+/** Number of newest dumps made before migrations that are kept. */
 const KEPT = 3;
 
 /** Milliseconds that a dump may take. */
@@ -21,8 +21,8 @@ const PARTIAL_NAME = /^before-migration-.*\.dump\.\d+\.partial$/;
 
 /**
  * Dumps a database before its schema is changed, in PostgreSQL's custom format (pg_dump(1), `-Fc`), and removes all but
- * the newest of these dumps. The file gets its name once it is complete and on disk. Only one program may dump at a time:
- * what a power cut left of another dump is removed first.
+ * the newest of these dumps. The file gets its name once it is complete and on disk. Only one program may dump at a
+ * time, because all partial files are removed first: a power failure during another dump leaves one.
  * @param version the schema's present version
  * @returns path of the dump
  * @throws ControlPlaneError if it cannot be made
@@ -71,7 +71,7 @@ async function dump(
   });
 }
 
-/** Removes those files of a folder that are chosen of their names. */
+/** Removes files of a folder. @param choose returns the names to remove from those in the folder */
 async function removeAll(
   folder: string,
   choose: (names: string[]) => readonly string[],

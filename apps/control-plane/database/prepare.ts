@@ -25,12 +25,12 @@ export function prepareFrequent(pool: Pool): PostgresPool {
   };
 }
 
-/** A connection that prepares what is run often. */
+/** A connection that prepares statements that are run often. */
 class PreparingClient implements PostgresPoolClient {
   readonly #client: PoolClient;
   /** Names of the prepared statements, by text. */
   readonly #names = new Map<string, string>();
-  /** Runs of the others, by text, the one that was run longest ago first. */
+  /** Number of runs of each other statement, by text; the statement that was run longest ago is first. */
   readonly #runs = new Map<string, number>();
 
   constructor(client: PoolClient) {
@@ -57,7 +57,7 @@ class PreparingClient implements PostgresPoolClient {
   #nameOf(text: string): string | undefined {
     const known = this.#names.get(text);
     if (known !== undefined) return known;
-    // A migration that adds a column would change the result, which that of a prepared statement may not.
+    // A migration that adds a column changes the result of `*`; PostgreSQL refuses this for a prepared statement.
     if (text.includes('*') || this.#names.size === MOST) return undefined;
     const runs = (this.#runs.get(text) ?? 0) + 1;
     this.#runs.delete(text);

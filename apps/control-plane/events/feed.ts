@@ -159,7 +159,7 @@ export class EventFeed {
     if (events.length === 0) return;
     for (const event of events) {
       if (event.id !== this.#last + 1) {
-        // A restore skipped numbers: nobody may resume from before.
+        // A restore skipped numbers: subscribers may not resume from a number before this gap.
         this.#recent = [];
         this.#floor = event.id - 1;
       }
@@ -245,7 +245,7 @@ export class EventFeed {
     const wake = () => resolve();
     this.#waiting.add(wake);
     signal.addEventListener('abort', wake, { once: true });
-    // If it is aborted already, it would wait for the next event.
+    // A signal that is aborted already emits no event: without this call, the wait would last until the next news.
     if (signal.aborted) wake();
     await promise;
     signal.removeEventListener('abort', wake);

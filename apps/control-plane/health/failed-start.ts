@@ -19,13 +19,13 @@ export interface FailedStart {
   readonly port: OpenPort | undefined;
   /** Undefined if it could not be read. */
   readonly authority: Authority | undefined;
-  /** Ends it. */
+  /** Ends the display of the reason. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Shows why the control plane could not start, as one that cannot serve does: in its health, which the console and
- * `doctor` read, in the state of its service, and to people on their port.
+ * Shows why the control plane could not start, in the same places as a running control plane that cannot serve: in its
+ * health, which the console and `doctor` read, in the state of its service, and to people on their port.
  * @throws errors of the disk, or TakenError if another program serves on the socket
  */
 export async function showFailedStart(failed: FailedStart): Promise<void> {

@@ -70,8 +70,8 @@ export function judgeClock(time: TimeState | undefined, offsets: readonly number
 const WITHIN = 5_000;
 
 /**
- * Milliseconds for a port to be opened and served, which the control plane does after its service has started. In emulation
- * its first TLS handshake may take longer than one answer may.
+ * Milliseconds for a port to be opened and served, which the control plane does after its service has started. In
+ * emulation, the first TLS handshake may take longer than `WITHIN`, so that a second attempt is needed.
  */
 const SERVED_WITHIN = 60_000;
 
@@ -86,8 +86,8 @@ interface PortAddress {
 }
 
 /**
- * Connects to a port of this machine with TLS. Retries for a while after a failure: the port for people is listened on from
- * the start of the service, served later, and a handshake that waited too long for that is cut off.
+ * Connects to a port of this machine with TLS. Retries for a while after a failure: the service listens on the port for
+ * people from its start, but serves it later, and cuts off handshakes that have waited too long.
  * @param servedWithin milliseconds after which it gives up
  * @param within milliseconds that each attempt waits for an answer
  */

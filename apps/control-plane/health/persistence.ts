@@ -33,8 +33,8 @@ const ALERT = {
 } as const;
 
 /**
- * Raises an alert with the reason why data does not survive a restart. If there is none, such an alert is resolved: it
- * may have come with a backup of a machine that forgot.
+ * Raises an alert with the reason why data does not survive a restart. If there is no such reason, an open alert of
+ * this kind is resolved: the database may have been restored from the backup of another machine, which had the alert.
  * @param file with the reason
  */
 export async function alertOfForgetfulness(db: Executor, now: Date, file = REASON): Promise<void> {

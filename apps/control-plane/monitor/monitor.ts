@@ -19,14 +19,14 @@ const MASS_SILENCE = 'Most hosts went silent at once';
 
 export interface MonitorOptions {
   readonly database: Database;
-  /** Only the leader draws conclusions from silence. */
+  /** Only the leader records that nodes are silent. */
   readonly leadership: Pick<Election, 'asLeader'>;
   /** The locks of `openNodeState`. */
   readonly locks: ClaimLocks;
   readonly clock: MonotonicClock;
   readonly log: Logger;
   readonly signal: AbortSignal;
-  /** In seconds. */
+  /** Seconds between two heartbeats of a node. */
   readonly heartbeatInterval?: number;
 }
 

@@ -30,7 +30,7 @@ interface MassSilence {
 export class NodeWatch {
   readonly #interval: number;
   readonly #heard = new Map<string, number>();
-  /** When nodes were first spared because most went silent; a node is spared once per silence. */
+  /** Id of a node that is spared in a mass silence → when that began. A node is spared once until it is heard again. */
   readonly #spared = new Map<string, number>();
   #began: number | undefined;
   #lookedAt = 0;

@@ -1,8 +1,8 @@
 /** A rate limit. */
 export interface Rate {
-  /** How often it may happen at once. */
+  /** Number of uses that are permitted in quick succession. */
   readonly burst: number;
-  /** Milliseconds until it may happen once more. */
+  /** Milliseconds after which one more use is permitted. */
   readonly every: number;
 }
 
@@ -15,7 +15,7 @@ const MOST = 20_000;
 export class Allowance {
   readonly #rate: Rate;
   readonly #elapsed: () => number;
-  /** When each caller will have its whole burst again; least recently used first. */
+  /** Caller → when its whole burst will be permitted again; least recently used first. */
   readonly #full = new Map<string, number>();
 
   /** @param elapsed returns milliseconds since an arbitrary moment */
@@ -24,7 +24,7 @@ export class Allowance {
     this.#elapsed = elapsed;
   }
 
-  /** Returns the milliseconds until a caller may do it again; 0 if it may now. */
+  /** Returns the milliseconds until the next use by a caller is permitted; 0 if it is now. */
   wait(who: string): number {
     const { burst, every } = this.#rate;
     const now = this.#elapsed();

@@ -66,7 +66,7 @@ export class LanAnswerer {
       try {
         this.#socket.addMembership(LAN_GROUP, address);
       } catch {
-        // The kernel has still joined it, from before the address disappeared and came back; or it disappeared again.
+        // The address disappeared and came back, and the kernel still has the membership; or it disappeared again.
       }
     }
   }

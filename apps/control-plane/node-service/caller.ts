@@ -7,7 +7,7 @@ import type { Authority, Identity } from '../trust/authority.ts';
 export interface Caller {
   /** Address of the other end of the connection. */
   readonly address: string;
-  /** Address of this machine that it has connected to. */
+  /** Address of this machine to which the caller is connected. */
   readonly over: string;
   /** `undefined` without a certificate that the authority has signed for a node. */
   readonly identity: Identity | undefined;
@@ -17,8 +17,8 @@ export interface Caller {
 export const callerKey = createContextKey<Caller>({ address: '', over: '', identity: undefined });
 
 /**
- * Identifies the other end of a connection. TLS has proven that it holds the key of its certificate; the signature is
- * checked here, and its validity with each call.
+ * Identifies the other end of a connection. TLS has proven that it holds the key of its certificate. The signature of
+ * the certificate is checked here, and its validity period with each call.
  */
 export function callerOf(session: Http2Session, authority: Authority): Caller {
   const { socket } = session;

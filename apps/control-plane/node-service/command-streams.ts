@@ -19,7 +19,7 @@ import {
 /** Seconds after which something is sent on an idle stream. */
 const SIGN_OF_LIFE = 30;
 
-/** Milliseconds to whose multiples idle streams look at the database: together, since that is one statement for all. */
+/** Idle streams read the database together, at multiples of these milliseconds, so that one statement serves all. */
 const TOGETHER = 1000;
 
 /** Most nodes that are read with one statement. */

@@ -117,7 +117,8 @@ function nodeService(calls: NodeCalls): ServiceImpl<typeof NodeService> {
     return nodeId;
   };
   /**
-   * Identifies the calling node. Calls that read its record anyway do without this question to the database.
+   * Identifies the calling node, and reads its standing from the database. Calls that read the node's record anyway use
+   * `expectCertified` instead.
    * @throws RefusedCallError if it is not, or no longer, a node
    */
   const expectNode = async (context: HandlerContext, expiredFor = 0): Promise<string> => {

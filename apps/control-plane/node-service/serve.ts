@@ -41,8 +41,8 @@ const REPORT_WITHIN = 300_000;
 const FILE_CONNECTIONS = { all: 256, each: 32 };
 
 /**
- * Largest body of a request in bytes: for a node, a full state in many parts; for others, the little that a host sends
- * to join.
+ * Largest body of a request in bytes: from a node, which may send a full state in many parts, and from a stranger, such
+ * as a host that joins.
  */
 const LARGEST_BODY = { node: 80 * 1024 * 1024, stranger: 256 * 1024 };
 
@@ -186,7 +186,7 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
       log.info(`agents are given ${list.origins.join(', ') || 'no address'}`);
       streams.wantHeartbeat();
     } else if (endpoints.planned.length > 0) {
-      // Only the heartbeat after the answer tells that a node keeps the list.
+      // A node gets the list with the answer to a heartbeat, and reports with the next one that it has stored the list.
       for (const { id, isAware } of await readAwareness(db, list.version)) {
         if (!isAware) streams.wantHeartbeat(id);
       }

@@ -21,7 +21,7 @@ import {
 
 /* Actions of people on nodes and what is on them, shared by the command line and the HTTP API. */
 
-/** Milliseconds within which a host must receive its maintenance: it may be switched off. */
+/** Milliseconds within which a host must receive the task that sets its maintenance: the host may be switched off. */
 const MAINTENANCE_LASTS = 24 * 60 * 60 * 1000;
 
 type Db = Database['db'];
@@ -81,7 +81,7 @@ export async function setMaintenance(
   const node = await readNode(db, id, now);
   refuseLeft(node);
   const { phase, hostname, isHeard } = node;
-  // A node that is not heard becomes DISCONNECTED again: whether it can be reached shows only after its maintenance.
+  // MAINTENANCE hides that a node is silent. When it ends, a node that is not heard becomes DISCONNECTED.
   const after = isHeard ? 'READY' : 'DISCONNECTED';
   if (on) await setNodePhase(db, id, 'MAINTENANCE');
   else if (phase === 'MAINTENANCE') await setNodePhase(db, id, after);

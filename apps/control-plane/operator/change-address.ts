@@ -38,7 +38,7 @@ export interface AddressChange {
 export interface AddressMeans {
   /** Tells hosts of the address. */
   plan(address: string): Promise<FleetAddress>;
-  /** Reads what hosts know. @throws AnswerError */
+  /** Reads the addresses, and which hosts have stored them. @throws AnswerError */
   read(): Promise<FleetAddress>;
   /** Ends the plan. */
   end(outcome: AddressOutcome): Promise<FleetAddress>;
@@ -155,7 +155,7 @@ export async function changeAddress(
         })
         .map(({ hostname }) => hostname);
     } catch (error) {
-      // A service that is restarted meanwhile answers again.
+      // The control plane may be restarting: it answers a later request.
       if (error instanceof AnswerError) return undefined;
       throw error;
     }
@@ -226,13 +226,13 @@ export interface ChangingHere extends Pick<AddressMeans, 'signal' | 'tell' | 'ag
 
 /**
  * Changes the address of this machine; see `changeAddress`.
- * @throws ControlPlaneError also in the words of qx-network
+ * @throws ControlPlaneError as `changeAddress` does, and with the message of qx-network if it refuses the change
  */
 export async function changeAddressHere(
   change: AddressChange,
   { socket, network = {}, ...means }: ChangingHere,
 ): Promise<AddressResult> {
-  // Without the signal: what has begun is also ended.
+  // These requests do not have the signal: a plan that was begun is ended even if the command is interrupted.
   const asking = socket === undefined ? {} : { socket };
   try {
     return await changeAddress(change, {

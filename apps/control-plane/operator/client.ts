@@ -98,7 +98,7 @@ export const setNodeMaintenance = (
 export const deleteNode = (node: string, reason: string, asking: Asking = {}): Promise<FleetNode> =>
   post(`/v1/nodes/${segment(node)}/delete`, { reason }, fleetNodeSchema, asking);
 
-/** Lists virtual machines, and whether there are more than one answer holds. @param node only those on this node */
+/** Lists virtual machines; `more` says that not all fit into the answer. @param node only those on this node */
 export const listVms = (
   node: string | undefined,
   asking: Asking = {},
@@ -276,7 +276,7 @@ export const makeBackupNow = (asking: Asking = {}): Promise<Backups> =>
     ...{ schema: backupsSchema, timeLimit: BACKED_UP_WITHIN },
   });
 
-/** Reads where hosts find the control plane, and what they know of that. */
+/** Reads the addresses at which hosts find the control plane, and which hosts have stored them. */
 export const showAddress = (asking: Asking = {}): Promise<FleetAddress> =>
   get('/v1/address', fleetAddressSchema, asking);
 

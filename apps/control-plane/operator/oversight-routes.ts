@@ -129,7 +129,7 @@ function auditRoutes({ database: { db } }: OversightSources): Route[] {
         const filter = { action, username: user };
         const entries = await listAudit(db, { after, before, limit: most + 1, filter });
         const isMore = entries.length > most;
-        // The surplus entry is at the end of the reading direction.
+        // One entry too many was read: the last one if reading forwards from `after`, otherwise the oldest one.
         const shown = !isMore
           ? entries
           : after === undefined

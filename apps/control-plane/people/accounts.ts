@@ -35,7 +35,7 @@ export interface NewAccount {
   readonly role: UserRole;
 }
 
-/** Converts an account for people. */
+/** Converts an account to the form in which answers contain it. */
 export function describeUser(user: User): ShownUser {
   const { id, username, email, role, enabled, mustChangePassword } = user;
   return {
@@ -136,7 +136,7 @@ export async function removeAccount(
   await writeUserEvent(transaction, 'removed', user, { by: by.username });
 }
 
-/** Whether nobody has ever logged in: only then, the console issues the first password. */
+/** Whether nobody has ever logged in. Only then does the console issue the first password. */
 export async function isFirstLogInOpen(db: Executor): Promise<boolean> {
   const { rows } = await sql<{ used: boolean }>`
     SELECT EXISTS (SELECT FROM users WHERE last_login IS NOT NULL) AS used`.execute(db);

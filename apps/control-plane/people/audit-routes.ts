@@ -25,7 +25,7 @@ export function auditRoutes({ db }: { db: Database['db'] }): Route[] {
         /** Id of the affected object. */
         resourceId: z.guid().optional(),
         result: z.enum(['success', 'failure']).optional(),
-        /** Entries from this time on, and before that one. */
+        /** Entries from the time `since` on, and before the time `until`. */
         since: time.optional(),
         until: time.optional(),
       }),

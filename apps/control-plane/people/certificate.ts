@@ -43,7 +43,7 @@ const ENDS_SOON = { ...SOURCE, title: 'The certificate for people ends soon' };
 const HAS_ENDED = { ...SOURCE, title: 'The certificate for people has ended' };
 const NOT_RENEWED = { ...SOURCE, title: 'The certificate for people cannot be renewed' };
 
-/** Milliseconds after a renewal that failed until the next one: authorities refuse those who try too often. */
+/** Milliseconds after a renewal that failed until the next one: authorities refuse clients that try too often. */
 const RENEW_AGAIN_AFTER = 60 * 60_000;
 
 /** The certificate of the server for people. */
@@ -73,7 +73,7 @@ export class PeopleCertificate {
   readonly #turn = pLimit(1);
   /** One order at a time; the certificate can be changed meanwhile. */
   readonly #orders = pLimit(1);
-  /** Shown by name to an authority that tests who serves a name. */
+  /** Name → TLS context with the certificate of its challenge, while an authority tests who serves the name. */
   readonly #challenges = new Map<string, SecureContext>();
   /** Time before which no renewal is tried. */
   #renewAfter = 0;
@@ -168,7 +168,7 @@ export class PeopleCertificate {
     });
   }
 
-  /** Returns what to show to an authority that tests who serves a name, while it is asked to. */
+  /** Returns the TLS context of a name's challenge; undefined while no authority is asked to test who serves it. */
   challengeOf(name: string): SecureContext | undefined {
     return this.#challenges.get(name.toLowerCase());
   }
@@ -216,7 +216,7 @@ export class PeopleCertificate {
   ): Promise<void> {
     const [own] = certificates;
     const fingerprint = own === undefined ? '' : fingerprintOf(own);
-    // A renewal is nobody's: it belongs to whoever ordered the certificate.
+    // Nobody requests a renewal: the name of the person who ordered the certificate stays.
     const setBy = by.username ?? this.#present?.shown.setBy ?? '';
     const row = { chain, privateKey: key, setBy, setAt: this.#now() };
     await setPeopleCertificate(transaction, row, order);
@@ -244,7 +244,8 @@ export class PeopleCertificate {
 
   /**
    * Raises the alert about the end of a certificate that is not the control plane's own, or resolves it; an alert that
-   * is open already is not raised again. `renew` reports that one is not renewed, and that alert is cleared here.
+   * is open already is not raised again. Also resolves the alert about a failed renewal, which `renew` raises, once no
+   * renewal is due.
    */
   async #tellEnd(present: PresentCertificate): Promise<void> {
     const { shown, validity } = present;

@@ -208,7 +208,7 @@ export class LogIn {
   }
 }
 
-/** @throws ApiError 400 if a password is among the first that anybody would try */
+/** @throws ApiError 400 if a password is the name of the account, or one character repeated */
 export function refuseWeak(username: string, password: string): void {
   if (password.toLowerCase() === username || /^(.)\1*$/u.test(password)) {
     throw new ApiError(400, 'the password is easily guessed', {
@@ -218,8 +218,9 @@ export function refuseWeak(username: string, password: string): void {
 }
 
 /**
- * Whether an account is unchanged since it was read, before the slow verification of its password; locks it until the
- * end of the transaction. Otherwise, sessions that ended with a password or an account could start again.
+ * Whether an account is still enabled and has the same password hash as before the slow verification of its password;
+ * locks it until the end of the transaction. Without this check, a session could start after the password was changed
+ * or the account was disabled, both of which end all sessions.
  */
 async function isUnchanged(
   transaction: Executor,

@@ -23,7 +23,7 @@ export async function openPort(address: PeopleAddress): Promise<OpenPort> {
   return server;
 }
 
-/** Passes connections to a port on, instead of closing them. @returns a function that ends this */
+/** Passes the connections to a port on to `take`, instead of closing them. @returns a function that ends this */
 export function passConnections(port: OpenPort, take: (socket: Socket) => void): () => void {
   port.removeListener('connection', refuse);
   port.on('connection', take);

@@ -13,7 +13,7 @@ export type Access =
   | 'account'
   /** Everyone who is logged in, but not with an API key. */
   | 'session'
-  /** As `session`, also before a password that must be changed was changed. */
+  /** As `session`, and also those who must change their password first. */
   | 'session-before-change'
   /** Everyone with this permission. */
   | Permission;

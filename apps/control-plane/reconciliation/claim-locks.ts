@@ -1,7 +1,7 @@
 /**
- * Locks on virtual machines: only one call at a time may draw conclusions about one. Otherwise, two hosts that report a
- * migration at the same moment would not see each other's claims. Locks within this program are enough, since there is
- * only one leader.
+ * Locks on virtual machines: only one call at a time may determine the node of a virtual machine. Otherwise, the
+ * reports of two hosts about a migration that arrive at the same moment would be processed without each other's claims.
+ * Locks within this program are enough, since there is only one leader.
  */
 export class ClaimLocks {
   readonly #last = new Map<string, Promise<void>>();

@@ -62,13 +62,13 @@ export function copyOf(nodeId: string): RefusedCallError {
   );
 }
 
-/** The results of heartbeats, and what is to be recorded of them. */
+/** The results of heartbeats, and the values to record. */
 interface Judged {
   readonly outcomes: Map<string, Outcome>;
   readonly beats: readonly Heartbeat[];
-  /** Facts about nodes that differ from what is recorded. */
+  /** Facts about nodes that differ from the recorded ones. */
   readonly facts: readonly NodeFacts[];
-  /** Sizes of pools that differ from what is recorded. */
+  /** Sizes of pools that differ from the recorded ones. */
   readonly sizes: readonly PoolSizes[];
   /** Nodes that were silent before. */
   readonly returned: string[];
@@ -85,7 +85,8 @@ interface Timing {
 /**
  * Processes heartbeats that bring no news, each of a different node, without a transaction.
  * @param epoch of the leader
- * @returns the result of each; undefined if one brings news or is refused, which `takeHeartbeats` records
+ * @returns the result of each; undefined if any of them brings news or is refused. Nothing is recorded then, and the
+ *   caller passes all of them to `takeHeartbeats`
  * @throws FencedError if another program has become the leader
  */
 export async function takeQuietHeartbeats(
@@ -172,7 +173,7 @@ async function judgeHeartbeats(
   return { outcomes, beats, facts, sizes, returned };
 }
 
-/** What is recorded of a pool of a host. */
+/** The recorded values of a pool of a host. */
 interface RecordedPool extends Sizes {
   /** Hash of its volumes; null if no full state has reported any. */
   readonly volumesSha256: string | null;
@@ -209,8 +210,8 @@ function hasOtherSizes(recorded: Sizes, reported: Sizes): boolean {
 /** What a heartbeat shows about the recorded state: see HeartbeatRequest. */
 interface Verdict {
   /**
-   * Whether the state that the node holds acknowledged is exactly the applied one, with a form of hash that both sides
-   * know.
+   * Whether the last state that the node knows to be acknowledged is exactly the one applied here, and both sides know
+   * the form of its hashes. Only then can the hashes be compared.
    */
   readonly isComparable: boolean;
   /** Whether the recorded state is known to be the node's present one. */
@@ -221,7 +222,7 @@ interface Verdict {
 function judge(request: HeartbeatRequest, node: NodeRecord, pools: RecordedPools): Verdict {
   const { acknowledged, stateHash, bootId } = request;
   const acknowledgedPosition = acknowledged === undefined ? undefined : readPosition(acknowledged);
-  // After a restore from a backup, less is applied than the node holds acknowledged.
+  // After a restore from a backup, the applied state can be older than the state that was acknowledged to the node.
   const isBehind = acknowledgedPosition !== undefined && isLater(acknowledgedPosition, node.state);
   const isAt =
     acknowledgedPosition !== undefined &&

@@ -21,7 +21,7 @@ export interface NodeRecord {
   readonly smbiosUuid: string;
   readonly serial: string;
   readonly bootId: string;
-  /** When that machine was last heard. */
+  /** When that machine was last heard from. */
   readonly bootHeardAt: Date | null;
   /** Time of its last heartbeat. */
   readonly heardAt: Date | null;
@@ -119,19 +119,19 @@ export async function explainAbsence(db: Executor, nodeId: string): Promise<Refu
   );
 }
 
-/** A report's statements about the node itself; undefined for what it does not state or what cannot be recorded. */
+/** A report's statements about the node itself; a field is undefined if it is not stated or cannot be recorded. */
 export interface NodeFacts {
   readonly nodeId: string;
   readonly hostname: string | undefined;
   readonly managementIp: string | null;
   readonly spec: object | undefined;
   readonly phase: NodePhase;
-  /** The phase as it was read: a different one that was set meanwhile stays. */
+  /** The phase as it was read. If another phase was set in the meantime, that one stays. */
   readonly phaseBefore: NodePhase;
   readonly isFullStateWanted: boolean;
 }
 
-/** Whether facts about a node differ from its record; also if they only may. */
+/** Whether facts about a node differ, or may differ, from its record: a `spec` is not compared. */
 export function isNews(facts: NodeFacts, record: NodeRecord): boolean {
   const { hostname = record.hostname, managementIp, spec, phase, isFullStateWanted } = facts;
   return (

@@ -94,11 +94,11 @@ export interface NodeStateOptions {
   /** The last leader applies reports, also while etcd is stopped and the leader is unknown. */
   readonly leadership: Pick<Election, 'untilOvertaken'>;
   readonly log: Logger;
-  /** In seconds. */
+  /** Seconds between two heartbeats of a node. */
   readonly heartbeatInterval?: number;
   /** Called for each processed message of a node, so that the monitor knows when it was heard. */
   readonly onHeard?: (nodeId: string) => void;
-  /** Shared with all who draw conclusions about virtual machines. */
+  /** Shared with all code that determines the nodes of virtual machines. */
   readonly locks?: ClaimLocks;
 }
 
@@ -111,7 +111,10 @@ const BATCH = 200;
  */
 const FULL_STATES = 8;
 
-/** Number of heartbeat intervals within which other hardware with the same key is a copy: see HardwareIdentity. */
+/**
+ * Number of heartbeat intervals. If other hardware uses a node's key within that time after the last heartbeat, the key
+ * was copied: see HardwareIdentity.
+ */
 const COPY_WITHIN = 3;
 
 /** The nil UUID, which is no node's id. */
@@ -122,8 +125,8 @@ export interface Work {
   readonly transaction: Transaction<DB>;
   readonly now: Date;
   /**
-   * Waits until nobody else draws conclusions about these virtual machines; the lock lasts until the transaction has
-   * ended.
+   * Locks these virtual machines: waits until no other transaction determines their nodes. The lock lasts until the
+   * transaction has ended.
    */
   lock(ids: Iterable<string>): Promise<void>;
 }
@@ -346,8 +349,8 @@ interface Noted {
 }
 
 /**
- * Applies a notification, unless it is not greater than the stored position, or the full state that starts its epoch is
- * missing.
+ * Applies a notification if its position is greater than the stored one, and the full state that starts its epoch was
+ * applied.
  */
 async function takeNotification(
   work: Work,
@@ -419,7 +422,10 @@ async function reconcileNodePools(
   return { discovered, rejected, hashes: hashPoolReports([...kept.values()]) };
 }
 
-/** Determines again where virtual machines are that other nodes claim, too, after nodes became silent or came back. */
+/**
+ * Determines the nodes of virtual machines again, after nodes became silent or came back.
+ * @param nodeIds nodes whose virtual machines are checked, if other nodes claim them, too
+ */
 export async function settleContested(
   { transaction, now, lock }: Work,
   nodeIds: readonly string[],

@@ -60,7 +60,7 @@ export async function applyPoolChanges(
   if (reported.length > 0) {
     const fit = reported.filter(isPool);
     const found = await findPools(db, nodeId, fit);
-    // A pool that another host added at this moment shows only on a second look.
+    // A second query also finds pools that the report of another host added at the same moment.
     if (found.length < fit.length) found.push(...(await findPools(db, nodeId, fit)));
     discovered = found.filter(({ isNew }) => isNew).length;
     const idOf = new Map(found.map(({ hostPoolId, id }) => [hostPoolId, id]));
@@ -155,7 +155,7 @@ async function findPools(
   return rows;
 }
 
-/** Records the volumes of pools that were read, and of other pools that they were not read. */
+/** Records the reported volumes of a node's pools; pools without reported volumes are marked as not listed. */
 export async function recordVolumes(
   db: Executor,
   nodeId: string,

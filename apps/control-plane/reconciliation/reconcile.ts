@@ -7,10 +7,10 @@ import type { ValueOf } from '../database/values.ts';
  * Each node has a claim on each virtual machine that it reports. All claims together determine the node of a virtual
  * machine, so that it does not matter in which order two hosts report a migration:
  *  - a claim of a node that is heard takes precedence over one of a silent node,
- *  - a claim of a node that runs it takes precedence over one that only has it defined,
- *  - among equal claims, the present node keeps it; otherwise, the node with the lowest id gets it.
- * If several nodes that are heard run it, there is a conflict: it is recorded, and the virtual machine stays at its
- * node.
+ *  - a claim of a node that runs the virtual machine takes precedence over a claim of a node that only has it defined,
+ *  - among equal claims, the present node keeps the virtual machine; otherwise, the node with the lowest id gets it.
+ * If several nodes that are heard run the same virtual machine, there is a conflict: it is recorded, and the virtual
+ * machine stays at its node.
  */
 
 export type PowerState = ValueOf<'virtual_machines_power_state'>;

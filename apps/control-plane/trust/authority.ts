@@ -13,7 +13,7 @@ import type { Issuer, Validity } from './issue.ts';
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
-/** Milliseconds for which certificates are valid after they are issued, and before: clocks differ. */
+/** Milliseconds for which certificates are valid after they are issued, and before that, because clocks differ. */
 const LIFE = 90 * DAY;
 const BEFORE = DAY;
 
@@ -176,7 +176,7 @@ export async function openAuthority(file: string, root = '/'): Promise<Authority
   return new Authority(text, file, true);
 }
 
-/** Makes an authority that is not stored and that nobody trusts, where no other can be read. */
+/** Makes an authority that is not stored and that nobody trusts, for use while the stored one cannot be read. */
 export async function makeTemporaryAuthority(): Promise<Authority> {
   return new Authority(await makeAuthority(), 'in memory', true);
 }

@@ -20,11 +20,11 @@ export interface RolloutHost {
   readonly nodeId: string;
   readonly hostname: string;
   readonly state: 'WAITING' | 'UNDER_WAY' | 'DONE' | 'FAILED' | 'SKIPPED';
-  /** Why it failed. */
+  /** Why the host's update failed. */
   readonly message: string;
-  /** Whether it is heard, so that its update can be started. */
+  /** Whether the host is heard, so that its update can be started. */
   readonly isHeard: boolean;
-  /** Its last reported values; `null` if it did not report them. */
+  /** The host's last reported values; `null` if it did not report them. */
   readonly architecture: string | null;
   readonly base: string | null;
 }
@@ -64,9 +64,10 @@ export interface Decision {
 }
 
 /**
- * Decides the next step of a roll-out: hosts in their order, within the limits at once and in all, and none after the
- * first failure. Silent hosts are skipped until they are heard again. Hosts that the release does not fit are left out;
- * those for which that is unknown come last: they refuse a wrong release themselves, which pauses the roll-out.
+ * Decides the next step of a roll-out. Updates start in the order of the hosts, no more at the same time than `atOnce`
+ * and no more in all than `percentage`; after the first failure, none starts. Silent hosts are skipped until they are
+ * heard again. Hosts that the release does not fit are left out. Hosts for which this is unknown come last: they refuse
+ * a wrong release themselves, which pauses the roll-out.
  */
 export function decide(rollout: Rollout, hosts: readonly RolloutHost[]): Decision {
   const leaveOut = hosts.flatMap((host) => {

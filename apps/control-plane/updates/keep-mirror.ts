@@ -9,8 +9,8 @@ import { mirror } from './mirror.ts';
 import type { PinnedRelease } from './tree.ts';
 
 /**
- * Milliseconds between two requests to the update server; after a failure, doubled with each further one; and the
- * longest delay.
+ * Milliseconds between two requests to the update server after success, and after a failure; the latter is doubled with
+ * each further failure, up to `LONGEST_WAIT`.
  */
 const LOOK_EVERY = 30 * 60_000;
 const RETRY_AFTER = 2 * 60_000;

@@ -31,7 +31,7 @@ export interface MirrorRequest {
   readonly patience?: number;
 }
 
-/** Without it, a server that sends a byte now and then would block the releases of all other lines. */
+/** Default of `patience`. Without a limit, a server that sends a byte now and then would block all other lines. */
 const PATIENCE = 10 * 60_000;
 /** Number of bytes that count as progress. */
 const PROGRESS = 1024 * 1024;

@@ -88,8 +88,8 @@ export function partOf(range: string | undefined, bytes: number): Part | 'none' 
 
 /**
  * Serves the tree of updates to everyone: its content is public and signed. One address, or one IPv6 /64 network, has a
- * limited share of the downloads (429, RFC 6585, 4). Release files are never refused: a refused host would give up its
- * update, while it asks again for an image.
+ * limited share of the downloads (429, RFC 6585, 4). Only images are refused: a host that is refused an image asks
+ * again, but a host that is refused a release file would give up its update.
  * @param folder the tree
  * @returns the handler of requests whose path begins with `UPDATES_PATH`
  */

@@ -10,7 +10,7 @@ export type AlertReceiverRow = Row<'alertReceivers'>;
 /** Title of the alert about a receiver that cannot be reached. */
 const UNREACHED = 'Alerts do not reach a receiver';
 
-/** Milliseconds without a successful delivery before that raises an alert. */
+/** Milliseconds without a successful delivery after which an alert is raised. */
 const TOLD_AFTER = 60_000;
 
 /** Returns the delivery state of a receiver. For a new receiver, it starts at the present event. */

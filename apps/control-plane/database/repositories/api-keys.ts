@@ -6,7 +6,7 @@ import { listPermissions } from './roles.ts';
 /** A key without its hash. */
 export type ApiKey = Omit<Row<'apiKeys'>, 'keyHash'>;
 
-/** Prefix of a key, bytes of its secret, and characters of it that are shown. */
+/** Prefix of every key, number of bytes of its secret, and number of characters of the secret that are shown. */
 const MARK = 'qxk_';
 const SECRET_BYTES = 32;
 const SHOWN = 8;

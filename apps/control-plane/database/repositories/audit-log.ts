@@ -129,9 +129,11 @@ const BEGINNING: ChainAnchor = { sequence: 0, hash: '' };
  *  - changed: the content of the entry does not match its hash.
  *  - removed: these entries are missing, though later ones or the head show that they existed.
  *  - inserted: the next entry links to the entry before this one; or this one comes after the head.
- *  - unlinked: the entry does not link to the previous one, which was replaced, or an entry between them was removed.
+ *  - unlinked: the entry does not link to the previous one: either that one was replaced, or an entry between them was
+ *    removed and the later ones were renumbered.
  *
- * Each move of the anchor is an entry of the log: entries up to an anchor that no entry tells of count as removed, too.
+ * Each move of the anchor is recorded by an entry. If no entry records the present anchor, all entries up to it count
+ * as removed.
  */
 export class ChainCheck {
   readonly findings: AuditFinding[] = [];
@@ -139,7 +141,7 @@ export class ChainCheck {
   #last: ChainLink;
   #lastButOne: ChainLink | undefined;
   #entries = 0;
-  /** The newest anchor that the log tells of. */
+  /** The newest anchor that an entry records. */
   #told = BEGINNING;
 
   constructor(anchor: ChainAnchor = BEGINNING) {
@@ -149,7 +151,7 @@ export class ChainCheck {
 
   /**
    * Adds the next entry, in the order of numbers.
-   * @param moved where the anchor went, if that is what the entry tells
+   * @param moved the new anchor, if the entry records a move of the anchor
    */
   add(link: ChainLink, moved?: ChainAnchor): void {
     const last = this.#last;
@@ -234,9 +236,10 @@ export async function verifyAudit(db: Kysely<DB>, noted?: ChainHead): Promise<Au
 }
 
 /**
- * Removes the oldest entries, moves the anchor behind them, and leaves an entry that says so. Nothing happens until the
- * oldest one is a day older than it may be, so that there is at most one such entry a day.
- * @param before time before which an entry was made to be removed
+ * Removes the oldest entries and moves the anchor to the last removed one, which the database records by an entry.
+ * Nothing happens until the oldest entry was made more than a day before `before`, so that there is at most one such
+ * entry a day.
+ * @param before entries made before this time are removed
  * @param most entries that are removed at once
  * @returns how many were removed
  */

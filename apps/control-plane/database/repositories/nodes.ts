@@ -30,12 +30,12 @@ export interface Heartbeat {
   readonly health: object;
   readonly hypervisor: object;
   readonly version: object;
-  /** The host's clock minus ours, in milliseconds; null if the host did not send it. */
+  /** The host's clock minus the control plane's, in milliseconds; null if the host did not send its time. */
   readonly clockOffsetMs: number | null;
   /** Versions of the CA certificates and endpoints that the host has stored. */
   readonly trustBundleVersion: number;
   readonly endpointsVersion: number;
-  /** Whether it comes from the same boot of the machine as the last full state. */
+  /** Whether the heartbeat comes from the same boot of the machine as the last full state. */
   readonly isOfKnownBoot: boolean;
 }
 
@@ -156,8 +156,8 @@ export async function recordHeartbeats(
 }
 
 /**
- * Lists the nodes that have sent a heartbeat, and whether each has reported that it keeps a list of endpoints or a
- * newer one.
+ * Lists the nodes that have sent a heartbeat, and whether each has reported that it has stored this version of the list
+ * of endpoints, or a newer one.
  */
 export async function readAwareness(
   db: Executor,
@@ -198,7 +198,7 @@ export async function readStanding(db: Executor, id: string): Promise<Standing> 
   return rows[0]!.standing;
 }
 
-/** What is read of a node while its stream of commands is open. */
+/** Values of a node that are read again while its stream of commands is open. */
 export interface Wanted {
   readonly standing: Standing;
   /** Since when a full state is requested from it; null if it is not. */
@@ -207,7 +207,7 @@ export interface Wanted {
   readonly hasTasks: boolean;
 }
 
-/** Reads what is wanted of nodes, by id. */
+/** Reads the standing of nodes, and whether a full state or the end of tasks is expected from them, by id. */
 export async function readWanted(
   db: Executor,
   nodeIds: readonly string[],

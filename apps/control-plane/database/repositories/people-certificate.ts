@@ -4,7 +4,7 @@ import type { Row } from '../rows.ts';
 /** The certificate that people are shown instead of the control plane's own. */
 export type PeopleCertificateRow = Omit<Row<'peopleCertificate'>, 'single'>;
 
-/** How it was ordered by ACME, if it was. */
+/** The order by ACME of that certificate, if it was ordered. */
 export type CertificateOrderRow = Omit<Row<'certificateOrder'>, 'single'>;
 
 /** Reads the certificate; `undefined` if there is none. */

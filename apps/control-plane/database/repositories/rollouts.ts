@@ -201,7 +201,7 @@ async function noteEnds(transaction: Transaction<DB>, id: string, now: Date): Pr
     WHERE rollout_id = ${id} AND state = 'UNDER_WAY' AND task_id IS NULL`.execute(transaction);
 }
 
-/** Records that a release is not for these hosts. */
+/** Records that hosts are left out of a roll-out, each with the reason. */
 async function leaveOutOthers(
   transaction: Transaction<DB>,
   id: string,

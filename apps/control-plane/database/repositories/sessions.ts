@@ -10,7 +10,7 @@ export type Session = Omit<Row<'sessions'>, 'tokenHash'>;
 const IDLE = 60 * 60 * 1000;
 const LONGEST = 12 * 60 * 60 * 1000;
 
-/** Milliseconds between two records that a session is in use: not every request writes. */
+/** Milliseconds between two writes of the time of a session's last use: not every request writes it. */
 const NOTE_EVERY = 60 * 1000;
 
 /** Milliseconds for which an expired session is kept: it shows from which networks a user has logged in. */
@@ -52,8 +52,8 @@ export interface SessionUse {
 
 /**
  * Finds a session by its secret, and records its use.
- * @returns `undefined` if the session does not exist, has ended, was unused for an hour or is older than twelve, or its
- *   user is disabled
+ * @returns `undefined` if the session does not exist, has ended, was unused for an hour or is older than twelve hours,
+ *   or its user is disabled
  */
 export async function useSession(
   db: Executor,

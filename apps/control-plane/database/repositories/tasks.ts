@@ -118,7 +118,7 @@ export async function listTasks(
 /** A task to send to a node. */
 export interface UnfinishedTask {
   readonly task: Task;
-  /** Whether its cancellation is to be sent, too. */
+  /** Whether the cancellation of the task is to be sent, too. */
   readonly isCancelRequested: boolean;
 }
 
@@ -233,7 +233,7 @@ export async function recordTaskReport(
   return { isKnown: known !== undefined, task: undefined };
 }
 
-/** Fails a task without its node's report, for a reason that is known here. A finished task stays unchanged. */
+/** Ends a task as failed, for a reason that the control plane itself knows. A finished task stays unchanged. */
 export async function failTask(
   db: Executor,
   id: string,
@@ -294,8 +294,8 @@ export async function pruneTasks(
 }
 
 /**
- * Cancels a task, with an entry in the audit log. One that was never sent ends at once; otherwise its node must be
- * told, and ends it if it has not started it.
+ * Cancels a task, with an entry in the audit log. A task that was never sent ends at once. Otherwise, its node must be
+ * informed; the node then ends the task if it has not begun it.
  * @returns the present task, and whether its node must be informed; `undefined` if the task does not exist
  */
 export async function cancelTask(
