@@ -96,7 +96,7 @@ const configurationSchema = z.strictObject({
 
 const answerSchema = z.strictObject({
   disk: diskSchema,
-  /** Serial number of the disk, or its path if it has none: permits to destroy its content. */
+  /** Serial number of the disk, or its path if it has none: the permission to destroy its content. */
   erase: name.optional(),
   /** Whether a reinstallation keeps configuration and data. */
   'keep-data': z.boolean().default(true),
@@ -166,7 +166,7 @@ function innermost(issue: Issue): Issue {
 
 /** Completes a message: zod's own begin with a capital and have no subject. */
 function wording({ code, message, ...issue }: Issue): string {
-  // A text that YAML 1.2 parses as a number has lost its zeros, and `no` is a text there.
+  // YAML 1.2 parses unquoted digits as a number, which loses leading zeros, and `no` as a string, not as a boolean.
   const expected = code === 'invalid_type' && 'expected' in issue ? issue.expected : undefined;
   if (expected === 'boolean') return 'is neither true nor false';
   if (expected === 'string') return 'is not text: write it in quotation marks';

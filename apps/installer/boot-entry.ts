@@ -169,7 +169,7 @@ async function writeEntry(folder: string, { title, plan, loader }: WantedEntry):
   try {
     await write(file, content);
   } catch (error) {
-    // The leftover variable is empty; that it cannot be removed matters less than the first error.
+    // The write may have left an empty variable. If removing it fails, too, only the first error is reported.
     await rm(file).catch(() => undefined);
     throw error;
   }

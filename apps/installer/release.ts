@@ -5,7 +5,7 @@ import { readAttribute } from '../host/read.ts';
 import { run } from '../process/run.ts';
 import { InstallError } from './error.ts';
 
-/** In milliseconds. */
+/** Milliseconds that dmsetup(8) may take. */
 const PATIENCE = 30_000;
 
 /**

@@ -4,17 +4,17 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { codeOf } from '../process/code-of.ts';
 import { parseQcow2Header, QCOW2_HEADER } from './qcow2-header.ts';
 
-/** Where images are looked for. */
+/** Where to search for images. */
 export interface ImagePlaces {
-  /** Folders whose files are looked at, without those of folders in them. */
+  /** Folders whose own files are examined, without those of subfolders. */
   readonly folders: readonly string[];
-  /** Devices, such as logical volumes: a guest's disk that is an image itself. */
+  /** Devices to examine, such as logical volumes: a device can contain a qcow2 image itself. */
   readonly devices: readonly string[];
 }
 
 /**
- * Finds an image that takes contents from a file or device, as a snapshot or a linked clone does. A raw disk counts as
- * an image if its guest has written the header of one: then the file is only kept needlessly.
+ * Finds an image that has a file or device as its backing file, as a snapshot or a linked clone does. A raw disk counts
+ * as an image if its guest has written the header of one to it; the file is then kept although nothing needs it.
  * @param file path of the file or device
  * @returns path of the image; undefined if there is none
  * @throws errors of the disk
@@ -46,7 +46,7 @@ export async function findImageBackedBy(
   return undefined;
 }
 
-/** Reads the paths of the files that a qcow2 image is based on; a file that is none has none. */
+/** Reads the paths of the backing files of a qcow2 image; returns none for any other file. */
 async function readBackingFile(path: string): Promise<string[]> {
   let image: FileHandle;
   try {

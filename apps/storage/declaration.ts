@@ -60,13 +60,13 @@ const iscsiSchema = z.strictObject({
   portals: z.array(portalSchema).min(1).max(16),
 });
 
-/** Keys that say what a pool is; at most one may be set. */
+/** Keys that determine the kind of a pool; at most one may be set. */
 const WHAT = ['nfs', 'disk', 'lvm', 'directory'] as const;
 
 const declarationSchema = z
   .strictObject({
     name: nameSchema,
-    /** Mount point; `/pools/NAME` if absent. If it is the only key, others mount it. */
+    /** Mount point; `/pools/NAME` if absent. If it is the only key besides the name, somebody else mounts the pool. */
     path: pathSchema.optional(),
     /** `server:/export`. */
     nfs: exportSchema.optional(),

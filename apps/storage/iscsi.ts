@@ -6,8 +6,8 @@ import { run } from '../process/run.ts';
 import { StorageError } from './error.ts';
 
 /**
- * Milliseconds that iscsiadm(8) may take, which waits 15 s for a target, and that the disks of a new session may take
- * to appear.
+ * Milliseconds that iscsiadm(8) may take (it waits 15 s for a target), and milliseconds within which the disks of a new
+ * session must appear.
  */
 const LOGIN_LIMIT = 30_000;
 const DISKS_LIMIT = 10_000;
@@ -18,8 +18,9 @@ const SESSION_EXISTS = 15;
 const NOTHING_FOUND = 21;
 
 /**
- * Seconds before reads and writes of a lost session fail (open-iscsi's README, 8.1): with a single path never, as with
- * NFS, so that guests continue when it is back; with several paths soon, so that another path is used.
+ * Seconds before reads and writes over a lost session fail (open-iscsi's README, 8.1). With a single path, they never
+ * fail, as with NFS, so that guests continue when the session is back. With several paths, they fail soon, so that
+ * another path is used.
  */
 const TIMEOUT = 'node.session.timeo.replacement_timeout';
 const FOR_EVER = '-1';

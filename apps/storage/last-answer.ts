@@ -9,7 +9,7 @@ export interface Answer<T> {
   seen: string;
 }
 
-/** Registers a child that not even SIGKILL ends, by the promise of its end. */
+/** Receives, for a child that not even SIGKILL ends, the promise that settles when it has ended. */
 export type OnSurvivor = (ended: Promise<unknown>) => void;
 
 /**

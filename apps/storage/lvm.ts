@@ -5,7 +5,7 @@ import { run } from '../process/run.ts';
 import { FULL } from './health.ts';
 import type { Care } from './probe.ts';
 
-/** Milliseconds; LVM reads the header of every disk. */
+/** Milliseconds that LVM may take: it reads the header of every disk. */
 const PATIENCE = 20_000;
 
 const FORMAT = ['--reportformat', 'json', '--units', 'b', '--nosuffix'];

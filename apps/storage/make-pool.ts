@@ -39,9 +39,10 @@ export interface MakeOptions {
 }
 
 /**
- * Makes a pool: a file system or a volume group on empty disks, or a folder; an NFS export exists already.
- * @returns its declaration
- * @throws StorageError, CommandError saying why not
+ * Makes a pool: a file system or a volume group on empty disks, or a folder. For an NFS export, which must exist,
+ * nothing is made.
+ * @returns the declaration of the pool
+ * @throws StorageError, CommandError that say why the pool was not made
  */
 export async function createPool(
   request: PoolRequest,
@@ -73,8 +74,8 @@ export async function createPool(
 /**
  * Imports an existing pool: the file system of a disk, the volume group of disks, a folder, or an export. Writes
  * nothing to it.
- * @returns its declaration
- * @throws StorageError, CommandError saying why not
+ * @returns the declaration of the pool
+ * @throws StorageError, CommandError that say why it cannot be imported
  */
 export async function importPool(
   request: PoolRequest,

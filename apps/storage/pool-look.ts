@@ -53,13 +53,13 @@ export class PoolLook {
     return this.#knownUuid;
   }
 
-  /** Returns the state that was last observed, because the pool is known not to answer. */
+  /** Returns the last observed state, for a pool that is known not to answer. @param problem why it does not answer */
   silent(problem: string): PoolState {
     const { value, seen } = this.#space.before();
     return this.#unknown(problem, { space: value ?? EMPTY, seen });
   }
 
-  /** Observes the pool now. Parts that do not answer have their last observed state. */
+  /** Observes the pool now. Values that cannot be read in time are the last observed ones. */
   async look(place: PoolPlace, signal?: AbortSignal): Promise<PoolState> {
     const { source, folder } = place;
     try {

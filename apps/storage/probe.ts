@@ -15,7 +15,7 @@ const TIME_LIMIT = 30_000;
 const WRITE = `rm -f -- "$1" && set -C && umask 077 && echo 'Written to see whether this can be done.' >"$1" &&
 	sync "$1" && rm -f -- "$1"`;
 
-/** When a child is to end, and a callback for the case that it does not. */
+/** A signal that ends a child, and a callback for a child that does not end. */
 export interface Care {
   signal?: AbortSignal | undefined;
   onSurvivor?: OnSurvivor | undefined;
@@ -23,7 +23,7 @@ export interface Care {
 
 /**
  * Writes a small file to a pool's folder, syncs it to the disk, and removes it.
- * @throws SystemError saying why that failed; CommandError if it does not end in time
+ * @throws SystemError with the reason if one of these steps fails; CommandError if they take too long
  */
 export async function probe(folder: string, care: Care = {}): Promise<void> {
   try {

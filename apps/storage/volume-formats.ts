@@ -35,7 +35,7 @@ export class FormatReader {
   /**
    * Returns the volumes of a folder.
    * @param files all of its files
-   * @throws CommandError if reading takes too long; what has been read by then is not read again
+   * @throws CommandError if reading takes too long; files that have been read by then are not read again
    */
   async read(folder: string, files: readonly FileFacts[], care: Care = {}): Promise<Volume[]> {
     const fresh = files.filter((facts) => !isKnown(this.#known.get(facts.path), facts));
