@@ -1,11 +1,11 @@
 import * as z from 'zod';
 
-/** A host, as a change of the control plane's address concerns it. */
+/** The facts about a host that matter for a change of the control plane's address. */
 const addressedNode = z.object({
   id: z.uuid(),
   hostname: z.string(),
   isHeard: z.boolean(),
-  /** Whether it has reported that it keeps the present list of addresses. */
+  /** Whether it has reported that it has stored the present list of addresses. */
   isAware: z.boolean(),
   /** Address of this machine over which its last heartbeat came; `null` if none came since the start of the service. */
   over: z.string().nullable(),
@@ -13,14 +13,14 @@ const addressedNode = z.object({
   heartbeats: z.int(),
 });
 
-/** Where hosts find the control plane, and what they know of that. */
+/** The addresses at which hosts find the control plane, and which hosts have stored them. */
 export const fleetAddressSchema = z.object({
   port: z.int(),
   /**
    * All addresses that are announced to hosts: present addresses, planned and configured ones; `https://10.0.0.5:9443`.
    */
   origins: z.array(z.string()),
-  /** Those of a planned change: what is there now, and what will be. Empty if none is planned. */
+  /** Addresses of a planned change: those at its beginning, and the new one. Empty if no change is planned. */
   planned: z.array(z.string()),
   /** Sorted by name. Hosts that have left are not listed. */
   nodes: z.array(addressedNode),

@@ -2,7 +2,7 @@ import * as z from 'zod';
 
 /** An entry of the audit log: who did what, from where, and with what result. */
 export const fleetAuditEntrySchema = z.object({
-  /** 1, 2, 3 … without gaps; the oldest are removed in time. */
+  /** 1, 2, 3 … without gaps; the oldest entries are removed after some time. */
   sequence: z.int(),
   id: z.string(),
   at: z.iso.datetime(),
@@ -44,7 +44,7 @@ export const auditVerdictSchema = z.object({
   entries: z.int(),
   /** The last entry that was removed for its age; its number is 0 if none was. */
   anchor: z.object({ sequence: z.int(), hash: z.string() }),
-  /** The last entry; noted elsewhere, it proves later that no entry up to it was changed. */
+  /** The last entry. A copy of these values kept elsewhere proves later that no entry up to this one was changed. */
   head: z.object({ sequence: z.int(), hash: z.string() }),
   /** The first findings; empty if the log is intact. */
   findings: z.array(auditFindingSchema),

@@ -15,7 +15,7 @@ export const certificateGiven = {
 
 /** The certificate of the port for people. Times are ISO 8601, in UTC. */
 export const shownCertificateSchema = z.object({
-  /** Whether the control plane's authority signed it, it was given, or it was ordered by ACME and is renewed so. */
+  /** `own`: signed by the control plane's authority; `given`: set by a person; `acme`: ordered and renewed by ACME. */
   origin: z.enum(['own', 'given', 'acme']),
   /** SHA-256 of the certificate, in hexadecimal. */
   fingerprint: z.hex(),
@@ -63,7 +63,7 @@ export const certificateOrdered = {
   names: z.array(dnsName).min(1).max(20),
   /** Mail address for messages of the authority. */
   contact: z.union([z.literal(''), z.email('is not a mail address')]).default(''),
-  /** PEM: what the authority's own certificate must end in, if it is none that systems know. */
+  /** PEM: certificates in which the certificate chain of the authority's server must end; empty for the system's. */
   authority: z.string().max(LONGEST).default(''),
 };
 

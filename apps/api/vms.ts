@@ -2,7 +2,8 @@ import * as z from 'zod';
 
 /**
  * States of a domain, in libvirt's words (`virDomainState`); `unknown` if libvirt lists the domain but does not
- * describe it. The other fields are then the last known ones; if there are none, its UUID as the name, and zeros.
+ * describe it. The other fields then have their last known values; if there are none, `name` is the UUID, and numbers
+ * are 0.
  */
 export const vmStateSchema = z.enum([
   'running',

@@ -23,9 +23,9 @@ const FIELDS = [
 ] as const;
 
 /**
- * Continues with something that needs root's password, after asking for it if there is one. Whether there is one is
- * read now, not remembered; if it cannot be read, nobody may continue.
- * @param title what is to be done
+ * Continues with an action that needs root's password, after asking for the password if root has one. This is read
+ * anew each time; if it cannot be read, nobody may continue.
+ * @param title name of the action, for people
  */
 export function authorize(state: State, title: string, next: Next): Step {
   return work(state, {

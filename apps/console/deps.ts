@@ -86,7 +86,7 @@ export interface Deps {
   /** Sets and returns a new password for the first account. */
   issueFirstPassword(signal: AbortSignal): Promise<IssuedUser>;
 
-  /** Makes a backup of this machine's control plane, and restores it once. Resolves with what backups there are now. */
+  /** Makes a backup of this machine's control plane, and restores it once. Resolves with the state of the backups. */
   makeBackup(signal: AbortSignal): Promise<Backups>;
   /**
    * Gives the control plane another address, and undoes that if hosts do not connect to it. Resolves with the outcome,

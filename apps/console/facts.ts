@@ -19,7 +19,7 @@ import type { Service } from '../services/state.ts';
 import type { TimeState } from '../services/time.ts';
 import type { Stick } from '../support/sticks.ts';
 
-/** A known fact: its value, or why it is unknown. Both are `null` until it was first read. */
+/** A fact: its value, or why it is unknown. Both are `null` until the fact is read for the first time. */
 export interface Fact<T> {
   value: T | null;
   problem: string | null;

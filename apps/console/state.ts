@@ -54,7 +54,7 @@ export interface State {
   /** The last request for each fact. */
   asked: Readonly<Partial<Record<FactName, Asked>>>;
   screen: Screen;
-  /** Screens that Escape leads back to; the next one is the last. */
+  /** Screens that Escape leads back to; the last of them is shown next. */
   below: readonly Screen[];
   dialog: Dialog | null;
   exitStatus: number | null;
@@ -63,7 +63,7 @@ export interface State {
 /** A state, and the effects to carry out. */
 export type Step = ProgramStep<State, Effect>;
 
-/** Continues after something is known. */
+/** Returns the step that follows an action, from the state at that moment. */
 export type Next = (state: State) => Step;
 
 /** Work that takes a while and that a dialog waits for; a key cancels it. */

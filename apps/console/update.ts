@@ -32,7 +32,7 @@ function react(state: State, event: Event | Happening): Step {
         tell(now, `Failed: ${event.work.title}`, event.problem),
       );
     case 'cancelled':
-      // It may have taken effect in part.
+      // The cancelled work may have changed some of its facts: they are read again.
       return andThen(ask(state, event.work.facts), (now) =>
         tell(now, 'Cancelled', event.work.title),
       );

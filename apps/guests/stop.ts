@@ -24,7 +24,7 @@ export interface StopOptions {
  * Stops all guests of a host that is going down: asks each to shut down, or saves it if its policy says so. Guests that
  * still run when the time is over, or when `places.cutShort` is created, are powered off.
  * @returns names of the guests that were powered off
- * @throws LibvirtError if libvirt does not answer until then
+ * @throws LibvirtError if libvirt does not answer before that
  */
 export async function stopGuests(options: StopOptions): Promise<string[]> {
   const { places } = options;
@@ -78,8 +78,8 @@ async function stop({ libvirt, places, within, say }: StopOptions): Promise<stri
   }
 
   /**
-   * Asks libvirt until it answers or the time is over: it may be starting again, and without it guests would lose their
-   * power.
+   * Asks libvirt until it answers or the time is over: libvirt may be restarting, and if it were not waited for, guests
+   * would be powered off with the host.
    */
   async function patiently<T>(question: () => Promise<T>): Promise<T> {
     for (let reported = ''; ; ) {

@@ -12,8 +12,8 @@ const UNMOUNTED = 'run/quantix/unmounted-data';
 const REASON = 'run/quantix/not-persistent';
 
 /**
- * Whether a host keeps its virtual machines across a restart. A disk that is `unusable` exists and may have the
- * previous contents, and nothing is kept elsewhere instead.
+ * Whether a host keeps its virtual machines across a restart. In the state `unusable`, a data disk exists and may have
+ * the previous contents, but is not used; nothing is kept in another place instead.
  */
 export type DataDisk =
   | { state: 'used'; problem: null }

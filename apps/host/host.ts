@@ -10,7 +10,7 @@ import { type HostLook, readVitals } from './vitals.ts';
 
 /**
  * Reads the facts and current values of a machine. Nothing is cached: a disk that was just plugged in is included.
- * @param look `managementAddress` is what apps/network has just detected
+ * @param look `managementAddress`: the address that `detectManagementAddress` of apps/network has just returned
  */
 export async function readHost({
   root = '/',

@@ -6,7 +6,7 @@ import { readText } from './read.ts';
 /** Values that change continually and are cheap to read. */
 type Vitals = Pick<Host, 'uptime' | 'memory' | 'load' | 'cpuUsage'>;
 
-/** What is read. */
+/** Where the values of a machine are read, and the meter of its processors. */
 export interface HostLook {
   /** Folder that contains proc, sys, dev and etc; `/` if absent. */
   root?: string;

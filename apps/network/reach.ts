@@ -128,8 +128,8 @@ export function isNeighbour(
 }
 
 /**
- * Asks a name server for the root's name servers, without recursion (RFC 1035, 4.1): any answer shows that it is
- * reachable, and it need not ask others.
+ * Asks a name server for the root's name servers, without recursion (RFC 1035, 4.1): any answer shows that the server
+ * is reachable, and the server can answer without asking other servers.
  */
 async function askNameServer(server: string, port: number, limit: AbortSignal): Promise<string> {
   const id = randomBytes(2);

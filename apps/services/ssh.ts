@@ -4,7 +4,8 @@ import { type Output, runFully } from '../process/run.ts';
 import { ServiceError } from './control.ts';
 
 /**
- * The program that turns SSH on and off, also when its time is over: it does not depend on the process that called it.
+ * The program that turns SSH on and off. It also turns SSH off at the end of the given time, even if the process that
+ * called the program has ended.
  */
 export const QX_SSH = '/usr/sbin/qx-ssh';
 
@@ -58,7 +59,7 @@ export async function sshState(options?: SshOptions): Promise<SshState> {
 /**
  * Turns SSH on for 5 to 120 minutes.
  * @returns warnings, one per line
- * @throws ServiceError saying why not
+ * @throws ServiceError with the reason if it fails
  */
 export async function enableSshFor(minutes: number, options?: SshOptions): Promise<string[]> {
   return warnings(await qxSsh(['on', '--minutes', String(minutes)], options));

@@ -39,7 +39,7 @@ const CONFIGURATION = [
   /^(time\/servers|keyboard)$/,
   /^network\/[\w.-]+\.conf$/,
   /^ssh\/(authorized_keys|enabled)$/,
-  // Without the control plane's orders: definitions of virtual machines contain data of guests.
+  // Without the journal of tasks and the specifications of virtual machines, which contain data of guests.
   /^node\/(node\.yaml|epoch|maintenance|membership\.json|assigned-pools\.json)$/,
   /^lvm\/system\.devices$/,
   /^iscsi\/initiatorname\.iscsi$/,
@@ -259,7 +259,7 @@ function safeName(path: string): string {
 
 const json = (value: unknown) => `${JSON.stringify(value, null, 1)}\n`;
 
-/** Runs a command and returns its output, also if it fails: its failure is of interest too. */
+/** Runs a command and returns its output; if it exits with another status than 0, also that status. */
 async function runCommand(
   [command = '', ...args]: readonly string[],
   signal: AbortSignal,

@@ -5,7 +5,7 @@ interface Waiting<Item, Result> {
 }
 
 export interface BatchOptions<Item> {
-  /** What distinguishes items: a batch has one item of each key at most, so that those of one key are processed in order. */
+  /** Returns the key of an item. A batch has at most one item per key: items of one key are processed in order. */
   readonly keyOf: (item: Item) => string;
   /** Most items of a batch. */
   readonly most: number;

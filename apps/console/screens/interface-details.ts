@@ -3,7 +3,7 @@ import { type Line, line } from '../kit/frame.ts';
 import { wrap } from '../kit/text.ts';
 import { ipv6Text, routeText, trialText } from '../report/network.ts';
 
-/** Describes an interface, and what matters of the network for its configuration. */
+/** Describes an interface, and the state of the network as far as it concerns changes of the interface. */
 export function detailLines(one: Interface, network: Network, columns: number): Line[] {
   const texts = [
     `Hardware address ${one.mac}, configured by ${one.source ?? 'default (DHCP)'}`,

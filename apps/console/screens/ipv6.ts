@@ -17,7 +17,7 @@ import { makeChange } from './network-change.ts';
 
 type Name = 'method' | 'address' | 'gateway' | 'dns' | 'keep' | 'confirm';
 
-/** The C library uses no more than these. */
+/** Largest number of name servers that the C library uses. */
 const MOST_NAME_SERVERS = 3;
 
 const FIELDS = [

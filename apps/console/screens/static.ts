@@ -12,7 +12,7 @@ import { makeChange } from './network-change.ts';
 type AddressName = 'address' | 'gateway' | 'dns';
 type Name = AddressName | 'keep' | 'confirm';
 
-/** The C library uses no more than these. */
+/** Largest number of name servers that the C library uses. */
 const MOST_NAME_SERVERS = 3;
 
 /** Fields of a static IPv4 address. */
@@ -83,7 +83,7 @@ export function presentAddress(one: Interface): Values<AddressName> {
   };
 }
 
-/** Returns what the fields say; `null` if the address is not one. */
+/** Converts the values of the fields of an interface; returns `null` if `values.address` is invalid. */
 export function toStaticAddress(name: string, values: Values<AddressName>): StaticAddress | null {
   const subnet = toSubnet(values.address);
   if (subnet === null) return null;
