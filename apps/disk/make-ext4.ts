@@ -29,7 +29,12 @@ export async function makeExt4(
   });
 }
 
-/** Sets up a loop device that begins at an offset of a disk, runs `work` with it, and flushes it to the medium. */
+/**
+ * Sets up a loop device that begins at an offset of a disk, runs `work` with it, and flushes it to the medium.
+ * @param path the disk
+ * @param offset in bytes
+ * @param work receives the path of the loop device
+ */
 export async function withLoop(
   path: string,
   offset: number,

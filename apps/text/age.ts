@@ -13,7 +13,10 @@ export function moment(then: number, now: number): string {
   return `${clock(then, now)} (${ago(then, now)})`;
 }
 
-/** Formats a time in this machine's time zone; with its date if it is more than half a day away. */
+/**
+ * Formats a time in this machine's time zone; with its date if it is more than half a day away. Both times are in
+ * milliseconds since 1970.
+ */
 export function clock(then: number, now: number): string {
   const two = (value: number) => String(value).padStart(2, '0');
   const date = new Date(then);

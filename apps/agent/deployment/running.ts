@@ -142,6 +142,7 @@ export async function markUnsettled({ run }: Pick<DeploymentPlaces, 'run'>): Pro
   await writeFile(join(run, RUN_FILES.unsettled), '', { mode: 0o600 });
 }
 
+/** Ends these checks, because the chosen agent runs and is confirmed. */
 export async function markSettled({ run }: Pick<DeploymentPlaces, 'run'>): Promise<void> {
   await rm(join(run, RUN_FILES.unsettled), { force: true });
 }

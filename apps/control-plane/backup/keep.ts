@@ -117,7 +117,7 @@ export interface BackupStanding {
   readonly failure: string | undefined;
 }
 
-/** Describes a problem of automatic backups, for people; undefined if there is none. */
+/** Describes a problem of automatic backups; undefined if there is none. @param now milliseconds since 1970 */
 export function backupProblem(
   { unreadable, newest, hasPassphrase, hasHosts, failure }: BackupStanding,
   { alertAfter }: Pick<BackupRule, 'alertAfter'>,

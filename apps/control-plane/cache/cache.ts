@@ -98,7 +98,7 @@ export function openCache(socket: string, log: Logger, patience = PATIENCE): Cac
 }
 
 /**
- * Returns the cached value of a key, or finds it and stores it.
+ * Returns the cached value of a key, or calls `find` and stores its result for a number of seconds.
  * @throws the errors of `find`
  */
 export async function remember<T>(

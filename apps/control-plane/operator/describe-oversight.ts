@@ -11,6 +11,7 @@ const SHORT_ID = 8;
 /** Longest text of details in a list. */
 const LONGEST = 100;
 
+/** Formats events as a table. Here and in the functions below, `now` is in milliseconds since 1970. */
 export function eventsTable({ events }: FleetEvents, now: number): string {
   if (events.length === 0) return 'There is no such event.\n';
   return table([
@@ -28,7 +29,7 @@ export function eventLine({ id, happenedAt, kind, subject, data }: FleetEvent): 
   return `${printable([...parts, detailsText(data)].join('  ').trimEnd())}\n`;
 }
 
-/** Formats a gap as one line. */
+/** Formats a gap as one line: events after the number `after`, up to the number `to`, are missing; see `Heard`. */
 export function gapLine({ after, to }: { readonly after: number; readonly to: number }): string {
   if (to < after) return `There is no event ${after} yet: continuing after ${to}.\n`;
   return `Some events after ${after}, up to ${to}, no longer exist: read the lists again.\n`;

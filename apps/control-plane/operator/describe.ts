@@ -30,6 +30,7 @@ export function table(rows: readonly (readonly string[])[]): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** Formats accounts as a table. Here and in the functions below, `now` is in milliseconds since 1970. */
 export function usersTable(users: readonly User[], now: number): string {
   if (users.length === 0)
     return 'There is no account: qx-controlplane users first-password makes one.\n';

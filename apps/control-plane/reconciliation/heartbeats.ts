@@ -54,6 +54,7 @@ export function expectOriginal({ nodeId, isFormerBoot }: NodeRecord): void {
   if (isFormerBoot) throw copyOf(nodeId);
 }
 
+/** Creates the refusal of a host that uses another host's key; it may ask again after an hour. */
 export function copyOf(nodeId: string): RefusedCallError {
   return new RefusedCallError(
     RefusalReason.DUPLICATE_KEY,

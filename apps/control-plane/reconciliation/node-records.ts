@@ -185,6 +185,7 @@ export interface StateRecord extends KeptPosition {
   readonly hardware: { smbiosUuid: string; serial: string; bootId: string } | undefined;
 }
 
+/** Inserts or replaces the stored state of a node. `fullStateAt: null` keeps the time of the last full state. */
 export async function recordState(db: Executor, state: StateRecord): Promise<void> {
   const { nodeId, epoch, sequence, fullStateAt, vmsHashes, poolsHashes, hardware } = state;
   const { smbiosUuid = '', serial = '', bootId = '' } = hardware ?? {};

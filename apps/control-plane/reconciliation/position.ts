@@ -25,6 +25,7 @@ export function isLater(position: KeptPosition, kept: KeptPosition | undefined):
   return position.epoch === kept.epoch && position.sequence > kept.sequence;
 }
 
+/** Creates the message with the positions of the last state message and heartbeat; positions without one are unset. */
 export function keptMessage(
   state: KeptPosition | undefined,
   heartbeat: KeptPosition | undefined,

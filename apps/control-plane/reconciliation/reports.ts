@@ -114,6 +114,7 @@ export function readHostname(hostname: string): string | undefined {
   return name === '' || [...name].length > 255 ? undefined : name;
 }
 
+/** Encodes a message for storage, without fields that this program does not know. */
 export function encode<D extends DescMessage>(schema: D, message: MessageShape<D>): Uint8Array {
   return toBinary(schema, message, { writeUnknownFields: false });
 }

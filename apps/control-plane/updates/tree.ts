@@ -123,6 +123,7 @@ function imageIn(envelope: string): string | undefined {
   }
 }
 
+/** Returns the size of a file in bytes; undefined if it does not exist. */
 export async function sizeOf(path: string): Promise<number | undefined> {
   return await stat(path).then(({ size }) => size, ifMissing(undefined));
 }

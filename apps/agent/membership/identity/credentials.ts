@@ -37,13 +37,14 @@ export function credentialsOf({ where, ...certificates }: Certificates): Credent
   };
 }
 
-/** Returns whether a third or less of the certificate's validity is left. */
+/** Returns whether a third or less of the certificate's validity is left. @param now milliseconds since 1970 */
 export function isRenewalDue({ validFrom, validTo }: Credentials, now: number): boolean {
   return now >= validTo - (validTo - validFrom) / 3;
 }
 
 /**
  * Checks the certificate's validity by this host's clock.
+ * @param now milliseconds since 1970
  * @throws AgentError that names both times
  */
 export function checkValidity({ validFrom, validTo }: Credentials, now: number): void {

@@ -25,7 +25,11 @@ export async function readReceiver(db: Executor, name: string): Promise<AlertRec
     .executeTakeFirstOrThrow();
 }
 
-/** Records that an event was delivered, or was not meant for this receiver. */
+/**
+ * Records that an event was delivered, or was not meant for this receiver.
+ * @param name of the receiver
+ * @param delivery `through`: number of the event; `at`: time of the delivery
+ */
 export async function recordDelivery(
   db: Executor,
   name: string,

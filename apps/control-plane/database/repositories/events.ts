@@ -60,6 +60,7 @@ export async function numberEvents(db: Executor, most: number): Promise<number> 
   return rows[0]!.numbered;
 }
 
+/** Reads the numbers of the last event and of the first one to resume after. */
 export async function readEventBounds(db: Executor): Promise<EventBounds> {
   return await db
     .selectFrom('eventNumbering')

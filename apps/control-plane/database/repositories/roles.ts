@@ -61,6 +61,7 @@ export async function assignRole(
   await explainRefusal(insertion.execute());
 }
 
+/** Withdraws a role from a user; does nothing if the user does not have it. */
 export async function withdrawRole(db: Executor, userId: string, roleId: string): Promise<void> {
   const removal = db.deleteFrom('userRoles').where('userId', '=', userId);
   await removal.where('roleId', '=', roleId).execute();

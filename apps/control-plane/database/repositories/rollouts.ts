@@ -89,7 +89,8 @@ export async function pauseRollout(
 }
 
 /**
- * Resumes a roll-out. Hosts that failed are tried again first, or left out.
+ * Resumes a roll-out, with another percentage if one is given. Hosts that failed are tried again first, or left out if
+ * `skipFailed`.
  * @returns whether it was paused
  */
 export async function resumeRollout(
