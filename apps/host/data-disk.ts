@@ -13,7 +13,7 @@ const REASON = 'run/quantix/not-persistent';
 
 /**
  * Whether a host keeps its virtual machines across a restart. In the state `unusable`, a data disk exists and may have
- * the previous contents, but is not used; nothing is kept in another place instead.
+ * the previous contents, but cannot be used; nothing is kept in another place instead.
  */
 export type DataDisk =
   | { state: 'used'; problem: null }

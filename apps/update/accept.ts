@@ -25,8 +25,8 @@ export interface Terms {
   /** Size in bytes of the slot to write. */
   slotBytes: number;
   /**
-   * The boot loader of this disk may demand signatures by a key: SHA-256 of that key's certificate; undefined if it
-   * demands none.
+   * SHA-256 of the certificate of the key with which boot files must be signed for the boot loader of this disk;
+   * undefined if it accepts unsigned ones.
    */
   owner: string | undefined;
 }

@@ -31,7 +31,7 @@ export function poolRequest(
 /**
  * Makes the running agent create or import a pool.
  * @returns a description of the pool, in one line
- * @throws AnswerError that says why there is no such pool now
+ * @throws AnswerError that says why it failed
  */
 export async function addPool(socketPath: string, request: PoolRequest): Promise<string> {
   const pool = await askAgent({

@@ -273,7 +273,7 @@ export class Membership {
     const { facts, agentVersion, clock, folder } = this.#options;
     const { join } = await import('./join.ts');
     const key = await this.#loadKey();
-    // This check comes first, because the token is used up by the call.
+    // This check comes first, because `join` uses up the token.
     await expectWritable(joinPath(folder, MEMBERSHIP), ' '.repeat(LARGEST_RECORD));
     return join({
       origin,

@@ -83,7 +83,7 @@ export class PoolManager {
 
   /**
    * Adds a pool to those that the control plane assigned, permanently, and brings it up.
-   * @throws StorageError, CommandError, ServiceError if the pool does not come up; it is then not assigned
+   * @throws StorageError, CommandError, ServiceError that say why it failed; the pool is then not assigned
    */
   assignAlso(pool: AssignedPool): Promise<void> {
     return this.#inTurn(async () => {
@@ -138,7 +138,7 @@ export class PoolManager {
 
   /**
    * Creates or imports a pool, brings it up and declares it permanently.
-   * @throws StorageError, CommandError, ServiceError if the pool does not come up; it is then not declared
+   * @throws StorageError, CommandError, ServiceError that say why it failed; the pool is then not declared
    */
   add({ action, pool, ...request }: ApiRequest): Promise<void> {
     return this.#inTurn(async () => {

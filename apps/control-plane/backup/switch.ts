@@ -75,8 +75,8 @@ export async function isSwitchOrdered({ restore }: SwitchFolders): Promise<boole
 
 /**
  * Carries out a decided switch, or the rest of it: databases are renamed in one transaction, then files are replaced;
- * the old ones are kept. Each step can be repeated. If no switch was decided, removes the files that an interrupted
- * restore left.
+ * the old ones are kept. Each step can be repeated. Also removes the files of a restore that was interrupted before its
+ * decision.
  * @param beside a connection to another database of the server
  * @returns whether there was something to do
  * @throws ControlPlaneError if somebody stays connected to the database, or the order cannot be read

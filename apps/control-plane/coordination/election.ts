@@ -37,7 +37,10 @@ export type AgedStanding = Standing & {
 
 /** A program's participation in an election. */
 export interface Election {
-  /** Returns who is the leader now. After `stepDownAfter`, it is not this program any more, even if it was paused. */
+  /**
+   * Returns who is the leader now. It is never this program once `stepDownAfter` has passed since its last confirmed
+   * renewal, even if it was paused.
+   */
   standing(): AgedStanding;
   /**
    * Does work as the leader. Its transactions must check the epoch. If the check finds another leader, this program

@@ -245,7 +245,7 @@ export class EventFeed {
     const wake = () => resolve();
     this.#waiting.add(wake);
     signal.addEventListener('abort', wake, { once: true });
-    // A signal that is aborted already emits no event: without this call, the wait would last until the next news.
+    // A signal that is aborted already calls no listener: without this line, the wait would last until the next event.
     if (signal.aborted) wake();
     await promise;
     signal.removeEventListener('abort', wake);

@@ -34,7 +34,7 @@ const ALERT = {
 
 /**
  * Raises an alert with the reason why data does not survive a restart. If there is no such reason, an open alert of
- * this kind is resolved: the database may have been restored from the backup of another machine, which had the alert.
+ * this kind is resolved: the database may have been restored from a backup that contains such an alert.
  * @param file with the reason
  */
 export async function alertOfForgetfulness(db: Executor, now: Date, file = REASON): Promise<void> {

@@ -112,8 +112,8 @@ const BATCH = 200;
 const FULL_STATES = 8;
 
 /**
- * Number of heartbeat intervals. If other hardware uses a node's key within that time after the last heartbeat, the key
- * was copied: see HardwareIdentity.
+ * Number of heartbeat intervals. If other hardware uses a node's key within that time after the recorded machine was
+ * last heard from, the key was copied: see HardwareIdentity.
  */
 const COPY_WITHIN = 3;
 

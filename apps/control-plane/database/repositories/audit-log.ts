@@ -130,7 +130,7 @@ const BEGINNING: ChainAnchor = { sequence: 0, hash: '' };
  *  - removed: these entries are missing, though later ones or the head show that they existed.
  *  - inserted: the next entry links to the entry before this one; or this one comes after the head.
  *  - unlinked: the entry does not link to the previous one: either that one was replaced, or an entry between them was
- *    removed and the later ones were renumbered.
+ *    removed.
  *
  * Each move of the anchor is recorded by an entry. If no entry records the present anchor, all entries up to it count
  * as removed.
