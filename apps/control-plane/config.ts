@@ -162,7 +162,7 @@ const configSchema = z
           .string()
           .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'is not a time such as "02:30"')
           .default('02:30'),
-        /** Number of days, and of weeks, for which the last backup is kept. */
+        /** Number of latest days, and of latest weeks, of each of which the last backup is kept. */
         days: z.int().min(1).max(1000).default(7),
         weeks: z.int().min(0).max(1000).default(4),
         /** Hours after which the last good backup is too old. */

@@ -234,8 +234,8 @@ async function openEarly({ people }: Config, log: Logger): Promise<OpenPort | un
 }
 
 /**
- * Switches from root to the account that PostgreSQL knows the control plane by, if it was started as root. Root is
- * needed before that: on FAT, only root can read the configuration.
+ * Switches this process, if it was started as root, to the account under which the control plane connects to
+ * PostgreSQL. Root is needed before that: on FAT, only root can read the configuration.
  * @throws ControlPlaneError if the account does not exist
  */
 async function leaveRoot(name: string): Promise<void> {

@@ -14,7 +14,7 @@ const BLOCK = 4096;
  * Makes an empty ext4 file system in a partition. It accesses the partition through the whole disk, so that the kernel
  * need not know the partition.
  * @param path the disk
- * @throws ExplainedError with mkfs's own words
+ * @throws ExplainedError with the message of mkfs
  */
 export async function makeExt4(
   path: string,

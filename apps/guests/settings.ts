@@ -5,8 +5,8 @@ export const guestSettingsSchema = z.strictObject({
   /** Seconds that guests have to shut down before they are powered off. */
   stopWithin: z.number().int().min(0).max(3600).default(120),
   /**
-   * Whether the guests that ran before the host went down, also by a power failure, start with it; otherwise those
-   * marked autostart do.
+   * Whether the guests that ran when the host went down, also by a power failure, start at the next boot, in addition
+   * to those marked autostart.
    */
   startWhatRan: z.boolean().default(false),
 });

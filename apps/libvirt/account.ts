@@ -21,7 +21,7 @@ export function accountOf(id: string): number {
  * Makes a guest run as its own user (libvirt's security driver `dac`), so that a guest that breaks out of QEMU cannot
  * open the disks of another. A definition that already names a user is left unchanged.
  * @returns the user ID; undefined if the definition names a user
- * @throws LibvirtError with libvirt's own words
+ * @throws LibvirtError with libvirt's message
  */
 export async function giveAccount(libvirt: Libvirt, id: string): Promise<number | undefined> {
   const uuid = parseUuid(id);

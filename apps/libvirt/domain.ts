@@ -9,7 +9,7 @@ import { type Libvirt, virsh } from './virsh.ts';
  * takes effect at the next start.
  * @param xml https://libvirt.org/formatdomain.html; libvirt makes a UUID if it has none
  * @returns its UUID
- * @throws LibvirtError with libvirt's own words; `invalid` if the definition is wrong, `refused` if it conflicts with
+ * @throws LibvirtError with libvirt's message; `invalid` if the definition is wrong, `refused` if it conflicts with
  *   another machine
  */
 export async function defineVm(libvirt: Libvirt, xml: string): Promise<string> {
@@ -41,7 +41,7 @@ export function uuidOf(name: string, list: string): string | undefined {
 
 /**
  * Starts a virtual machine.
- * @throws LibvirtError with libvirt's own words
+ * @throws LibvirtError with libvirt's message
  */
 export async function startVm(libvirt: Libvirt, id: string): Promise<void> {
   await virsh(libvirt, ['start', parseUuid(id)]);
@@ -49,7 +49,7 @@ export async function startVm(libvirt: Libvirt, id: string): Promise<void> {
 
 /**
  * Asks a virtual machine to shut down, as its power button would. The guest may take long or ignore it.
- * @throws LibvirtError with libvirt's own words
+ * @throws LibvirtError with libvirt's message
  */
 export async function shutdownVm(libvirt: Libvirt, id: string): Promise<void> {
   await virsh(libvirt, ['shutdown', parseUuid(id)]);
@@ -57,7 +57,7 @@ export async function shutdownVm(libvirt: Libvirt, id: string): Promise<void> {
 
 /**
  * Powers off a virtual machine at once.
- * @throws LibvirtError with libvirt's own words
+ * @throws LibvirtError with libvirt's message
  */
 export async function destroyVm(libvirt: Libvirt, id: string): Promise<void> {
   await virsh(libvirt, ['destroy', parseUuid(id)]);
@@ -66,7 +66,7 @@ export async function destroyVm(libvirt: Libvirt, id: string): Promise<void> {
 /**
  * Removes the definition of a virtual machine with its UEFI variables, but not its disks. A running machine continues
  * until it ends; a machine with saved memory is refused.
- * @throws LibvirtError with libvirt's own words
+ * @throws LibvirtError with libvirt's message
  */
 export async function undefineVm(libvirt: Libvirt, id: string): Promise<void> {
   const uuid = parseUuid(id);

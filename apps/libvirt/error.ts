@@ -4,7 +4,7 @@
  */
 export type LibvirtFailure = 'unavailable' | 'invalid' | 'not-found' | 'refused';
 
-/** A failure of libvirt, in its own words. `message` is one line for a person, without a full stop. */
+/** A failure of libvirt. `message` is libvirt's own message for a person, in one line, without a full stop. */
 export class LibvirtError extends Error {
   override readonly name = 'LibvirtError';
   readonly failure: LibvirtFailure;

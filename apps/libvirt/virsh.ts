@@ -19,7 +19,7 @@ export interface Libvirt {
  * Runs one command of virsh(1) with its arguments, or several commands in one string, separated by semicolons.
  * @param timeout milliseconds that libvirt has to answer
  * @returns its output, without virsh's comments
- * @throws LibvirtError with libvirt's own words: `unavailable`, `not-found`, otherwise `refused`
+ * @throws LibvirtError with libvirt's message: `unavailable`, `not-found`, otherwise `refused`
  */
 export async function virsh(
   libvirt: Libvirt,

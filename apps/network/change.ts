@@ -61,7 +61,7 @@ export interface Change {
   warnings: string[];
 }
 
-/** Makes a change. @throws NetworkError saying why not; the previous configuration is then in effect */
+/** Makes a change. @throws NetworkError with the reason if it fails; the previous configuration is then in effect */
 export async function changeNetwork(
   { args, input = '' }: NetworkCommand,
   options: QxNetworkOptions = {},

@@ -21,7 +21,7 @@ export class NetworkError extends Error {
 
 /**
  * Runs qx-network.
- * @throws NetworkError with its own words; CommandError if it cannot be called or does not end in time
+ * @throws NetworkError with qx-network's message; CommandError if it cannot be called or does not end in time
  */
 export async function qxNetwork(
   args: readonly string[],

@@ -25,7 +25,7 @@ export class OwnProgramError extends Error {
 /**
  * Runs one of the appliance's programs.
  * @returns its output lines without its name in front: first standard output, then standard error, which has warnings
- * @throws OwnProgramError with the program's own words; CommandError if it cannot be called or does not end in time
+ * @throws OwnProgramError with the program's message; CommandError if it cannot be called or does not end in time
  */
 export async function runOwnProgram(
   { program, args, input = '' }: OwnCommand,

@@ -111,7 +111,7 @@ function give(stream: Writable | null, text: string): void {
   stream?.end(text);
 }
 
-/** Resolves when a child that was told to end should be gone; not while it is allowed to run. */
+/** Resolves some milliseconds (`patience`) after `ending` is aborted, or once `settled` is aborted. */
 async function survival(
   ending: AbortSignal,
   patience: number,

@@ -1,7 +1,7 @@
 /*
- * How a host finds its control plane if it does not answer at any known address: the host sends the fingerprint of its
- * authority to the LAN by UDP multicast, and a control plane of that authority answers to the sender. An answer only
- * says where to try TLS; it is never trusted. Question and answer have the same length, so that a forged question
+ * How a host finds its control plane if that does not answer at any known address: the host sends the fingerprint of
+ * its authority to the LAN by UDP multicast, and a control plane of that authority answers to the sender. An answer
+ * only says where to try TLS; it is never trusted. Question and answer have the same length, so that a forged question
  * cannot be used for amplification.
  *
  *   0   4  `QXVD`

@@ -26,7 +26,7 @@ export async function stopService(name: string, options?: ControlOptions): Promi
   await control(name, 'stop', options);
 }
 
-/** Stops a service and starts it again. @throws ServiceError saying why not */
+/** Stops a service and starts it again. @throws ServiceError saying why it does not stop or start */
 export async function restartService(name: string, options?: ControlOptions): Promise<void> {
   await control(name, 'restart', options);
 }

@@ -173,7 +173,7 @@ export class PoolKeeper {
     this.#active.add(group);
   }
 
-  /** Unmounts what this program has mounted and is no longer declared. */
+  /** Unmounts pools that this program has mounted and that are no longer declared. */
   async #withdraw(
     declarations: readonly PoolDeclaration[],
     signal: AbortSignal | undefined,

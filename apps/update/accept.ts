@@ -36,7 +36,7 @@ const CLOCK_DIFFERENCE = 24 * 60 * 60 * 1000;
 
 /**
  * Checks that a release, whose signature has been verified, is for this machine and not outdated.
- * @throws UpdateRefusal saying why not
+ * @throws UpdateRefusal with the reason if it is not
  */
 export function acceptRelease(release: Release, terms: Terms): void {
   const reason = refusalOf(release, terms);

@@ -20,7 +20,7 @@ export type Answer<Value> = { value: Value } | { problem: string };
 
 /**
  * Asks the agent for everything that it knows.
- * @throws AnswerError if it does not report its health
+ * @throws AnswerError if the agent does not report its health
  */
 export async function readStatus(socketPath: string): Promise<Status> {
   const health = await askAgent({ socketPath, path: '/healthz', schema: healthSchema });

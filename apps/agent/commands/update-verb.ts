@@ -233,7 +233,7 @@ async function readStatus(world: UpdateWorld, signal: AbortSignal): Promise<Upda
   }
 }
 
-/** Runs qx-update. @throws TaskFailure in the words of qx-update */
+/** Runs qx-update. @throws TaskFailure with the message of qx-update */
 async function qxUpdate(
   args: readonly string[],
   { program = QX_UPDATE }: UpdateWorld,

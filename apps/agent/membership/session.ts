@@ -125,7 +125,7 @@ export class Session {
   /** Form of the hashes that both sides support. */
   #form = 0;
   #identity: HardwareIdentity | undefined;
-  /** The last time servers from the control plane. */
+  /** The time servers that the control plane sent last. */
   #timeServers: readonly string[] | undefined;
   /** As `Clock.elapsed`. */
   #heartbeatDue = 0;

@@ -13,7 +13,7 @@ const MONDAY = 4 * DAY;
 export interface BackupRule {
   /** Time of day in UTC, `02:30`. */
   readonly at: string;
-  /** Number of days, and of weeks, for which the last backup is kept. */
+  /** Number of latest days, and of latest weeks, of each of which the last backup is kept; see `outdated`. */
   readonly days: number;
   readonly weeks: number;
   /** Hours after which the last good backup is too old. */

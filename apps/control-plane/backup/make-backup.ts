@@ -55,7 +55,7 @@ export async function readBackupFiles(
 
 export interface BackupRequest extends BackupFiles {
   readonly address: DatabaseAddress;
-  /** Account that PostgreSQL knows the control plane by; undefined if this process already has it. */
+  /** Account under which the control plane connects to PostgreSQL; undefined if this process already has it. */
   readonly account: Account | undefined;
   readonly passphrase: string;
   /** Version of the program. */

@@ -79,7 +79,7 @@ export class NightlyBackups {
     }
   }
 
-  /** Makes a backup now. @throws ControlPlaneError saying why not */
+  /** Makes a backup now. @throws ControlPlaneError with the reason if it fails */
   async makeNow(): Promise<void> {
     const { config, secrets } = this.#options;
     const { passphrase } = secrets;

@@ -26,7 +26,7 @@ export interface RestoreRequest {
   readonly configFile: string;
   /** What to do with the present configuration. */
   readonly configuration: 'replace' | 'keep';
-  /** Account that PostgreSQL knows the control plane by; undefined if this process already has it. */
+  /** Account under which the control plane connects to PostgreSQL; undefined if this process already has it. */
   readonly account: Account | undefined;
   readonly confirmed: Confirmed;
   /** Version of the program. */

@@ -2,8 +2,8 @@ import { becomeAccount, findAccount, isRoot } from '../account.ts';
 import { type Config, readConfig } from '../config.ts';
 
 /**
- * Reads the configuration for a command that root runs, then switches to the account that PostgreSQL knows the control
- * plane by. If that account does not exist, as on a developer's machine, the process keeps its own.
+ * Reads the configuration for a command that root runs, then switches to the account under which the control plane
+ * connects to PostgreSQL. If that account does not exist, as on a developer's machine, the process keeps its own.
  * @throws ControlPlaneError as `readConfig` does
  */
 export async function readConfigAsAccount(file: string): Promise<Config> {

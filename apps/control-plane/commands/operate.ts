@@ -28,7 +28,7 @@ import * as oversee from './oversee.ts';
  * Carries out `qx-controlplane token|nodes|vms|pools|tasks|updates|events|alerts|audit|users|certificate|address`,
  * through the control plane that runs on this machine.
  * @throws UsageError
- * @throws AnswerError with the control plane's words, or if it does not run
+ * @throws AnswerError with the control plane's message if it refuses, or if it does not run
  */
 export async function operate(
   command: OperatorCommand,

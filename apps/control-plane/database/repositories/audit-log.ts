@@ -53,7 +53,7 @@ export async function holdAudit(transaction: Transaction<DB>): Promise<void> {
 }
 
 /**
- * Lists entries in order: the first ones after a number, or the last ones before one.
+ * Lists entries in order: the first ones after a number, or the last ones before a number.
  * @param after number of the entry before the first, 0 for all
  * @param before number of the entry after the last; without both, the newest entries
  */
