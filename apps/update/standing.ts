@@ -67,7 +67,8 @@ export function isOnTrial(booted: Slot, state: BootState | undefined): boolean {
 }
 
 /**
- * Returns the record, raised by the limits of the release in the booted slot: losing the record does not lower them.
+ * Returns the record, with `floor` and `seen` at least those of the release in the booted slot: they also hold if the
+ * record was lost.
  */
 export async function limitsOf(
   { configuration, keys, tell }: Pick<Machine, 'configuration' | 'keys' | 'tell'>,
@@ -321,7 +322,7 @@ export async function confirm(machine: Machine, disk: OpenInstallation): Promise
   tell(`${running.version} is confirmed`);
 }
 
-/** Records a confirmation: releases below its floor are refused from now on. */
+/** Records a confirmation: from now on, releases below the floor of the confirmed one are refused. */
 async function ratchet(
   { configuration, keys, running, clock }: Machine,
   { disk, record }: { disk: OpenInstallation; record: UpdateRecord },
