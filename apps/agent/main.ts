@@ -190,9 +190,7 @@ async function deploy(
   return 0;
 }
 
-/**
- * Runs a command of the service: `choose` prints nothing but a path on standard output, and problems on standard error.
- */
+/** Runs a command of the service. `choose` prints only a path on standard output; problems go to standard error. */
 async function deployment([verb = '']: readonly string[]): Promise<number> {
   if (verb !== 'choose' && verb !== 'settle') throw new UsageError('deployment choose or settle?');
   const { DEPLOYMENT_PLACES } = await import('./deployment/places.ts');

@@ -69,7 +69,7 @@ export async function runControlPlane(configFile: string, signal: AbortSignal): 
     await goOnWithRestore(configFile, { log, signal });
     const config = await readConfig(configFile);
     known.config = config;
-    // Read while still root: on FAT, only root can read /quantix, and the same always holds for the boot state.
+    // Read while still root: only root can read /quantix if it is on FAT, and the boot state in any case.
     const authority = await openAuthority(config.authority);
     known.authority = authority;
     const secrets = {
@@ -165,7 +165,10 @@ async function readNightlyPassphrase(file: string, log: Logger): Promise<string 
   }
 }
 
-/** Serves and works until the signal is aborted, or until either fails; then the other ends, too. */
+/**
+ * Runs the control plane and the server of its socket until the signal is aborted or one of them fails, which ends the
+ * other.
+ */
 async function work(
   {
     log,

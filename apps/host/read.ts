@@ -1,8 +1,6 @@
 import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 
-/**
- * Largest number of bytes that are read from a file of the kernel; the list of a thousand processors takes half of it.
- */
+/** Maximum number of bytes read from a file of the kernel; the list of a thousand processors has half as many. */
 const MOST = 4 * 1024 * 1024;
 
 /** Buffer for one read. */

@@ -5,7 +5,7 @@ import { runFully } from './run.ts';
 /** Folder of the appliance's own programs. */
 const FOLDER = '/usr/sbin';
 
-/** Milliseconds that a program has: it may wait for another run of itself. */
+/** Milliseconds that a program may take: it may wait for another run of itself. */
 const PATIENCE = 120_000;
 
 /** One of the appliance's own programs, with its arguments. */

@@ -9,7 +9,7 @@ import { ServiceError } from './control.ts';
  */
 export const QX_SSH = '/usr/sbin/qx-ssh';
 
-/** Milliseconds that qx-ssh has: the first start makes host keys. */
+/** Milliseconds that qx-ssh may take: the first start generates host keys. */
 const PATIENCE = 60_000;
 
 const statusSchema = z.object({

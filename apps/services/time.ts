@@ -5,7 +5,7 @@ import { ServiceError } from './control.ts';
 /** The program that configures chronyd's servers. */
 export const QX_TIME = '/usr/sbin/qx-time';
 
-/** Milliseconds that qx-time has. */
+/** Milliseconds that qx-time may take. */
 const PATIENCE = 10_000;
 
 const timeSchema = z.object({

@@ -25,7 +25,7 @@ export interface Sending {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What servers may do. */
+/** Limits on what servers may do. */
 export interface ServerManners {
   /** Most redirects per file. */
   readonly redirects: number;

@@ -1,6 +1,6 @@
-/** Paths on a medium of what only our appliances have there. */
+/** Paths of the files that only our appliances have on a medium. */
 export interface MediumPaths {
-  /** The folder that all of it is in. */
+  /** The folder that contains all of these files. */
   folder: string;
   /** The root filesystem. */
   system: string;

@@ -41,13 +41,13 @@ export interface Profile
   };
 }
 
-/** Names of what is an appliance's own; see the keys of a profile. */
+/** Names that belong to one appliance; see the keys of a profile. */
 export interface OwnNames {
   namespace: string;
   programPrefix: string;
 }
 
-/** Returns the names of what is an appliance's own, which a profile need not give. */
+/** Returns the names that belong to an appliance, which a profile may leave out. */
 export function ownNames({
   name,
   namespace = name,

@@ -228,14 +228,13 @@ export const profileSchema = z.strictObject({
     .string()
     .regex(/^[A-Z]{1,7}$/, 'must be 1 to 7 of A-Z (labels have at most 12 characters)'),
   /**
-   * Name of what is the appliance's own: `hello` gives the kernel parameter `hello.debug`, the folder `/hello` of the
-   * medium and of the configuration, `/run/hello`, and `hello: …` before the messages of the boot. The profile's name if
-   * absent.
+   * Namespace of the appliance: `hello` gives the kernel parameter `hello.debug`, the folder `/hello` of the medium and
+   * of the configuration, `/run/hello`, and `hello: …` before the messages of the boot. The profile's name if absent.
    */
   namespace: ownName.optional(),
   /**
-   * Prefix of the names of `programs`, and name of the executable that all of them are: `hello` gives `hello-…`,
-   * made from `apps/hello.ts`. The namespace if absent.
+   * Prefix of the names of `programs`, and name of the single executable that contains them all: `hello` gives
+   * `hello-…`, made from `apps/hello.ts`. The namespace if absent.
    */
   programPrefix: ownName.optional(),
   /** Host name until one is configured. */

@@ -7,13 +7,13 @@ import { Tree } from '../../build/tree/tree.ts';
 import { withFolders } from './layout.ts';
 import type { PackageRecipe } from './recipe.ts';
 
-/** What Debian has for the packages that are made anew. */
+/** Parts of Debian from which the packages of the base system are made. */
 export interface BaseParts {
   /** Entries of Debian's packages, laid out, by name; the kernel's with `/boot`. */
   readonly debian: ReadonlyMap<string, readonly Entry[]>;
   /** Name of the package with the kernel of the image. */
   readonly kernel: string;
-  /** Files in place of those of Debian's OpenRC, and besides them. */
+  /** Files that replace those of Debian's OpenRC, or are added to them. */
   readonly overlay: readonly Entry[];
   /** Links that Debian's package scripts make: path → target. */
   readonly links: Readonly<Record<string, string>>;
@@ -23,7 +23,7 @@ export interface BaseParts {
 /** Debian's packages that the ones below are made from, and that are not in the mirror themselves. */
 export const MADE_ANEW = new Set(['busybox-static', 'ca-certificates', 'openrc']);
 
-/** The packages that a system stands on, with the names and contents that they have in Alpine. */
+/** Returns the packages of the base system, with the names and contents that they have in Alpine. */
 export function baseSystem(parts: BaseParts): PackageRecipe[] {
   return [baselayout(parts), ...busybox(parts), certificates(parts), openrc(parts), kernel(parts)];
 }
@@ -46,7 +46,7 @@ function baselayout({ debian, overlay, links }: BaseParts): PackageRecipe {
   };
 }
 
-/** Kept at `/bin`, as Alpine has them: so links on the way to a file are met, too. */
+/** The files stay in `/bin`, as in Alpine, so that paths through directory links are tested, too. */
 function busybox({ debian, reader }: BaseParts): PackageRecipe[] {
   const program = fileOf(debian.get('busybox-static'), 'usr/bin/busybox');
   const paths = appletPaths(busyboxApplets(reader.bytes(program)), debian, reader);
@@ -80,7 +80,7 @@ function busybox({ debian, reader }: BaseParts): PackageRecipe[] {
   ];
 }
 
-/** Where busybox's applets belong: nowhere where a program of Debian is. */
+/** Returns the paths of busybox's applets, except those at which Debian has a program. */
 function appletPaths(
   applets: readonly string[],
   debian: BaseParts['debian'],

@@ -1,10 +1,10 @@
 import { execa } from 'execa';
 
 /**
- * Names that a package depends on, of those that there are: of alternatives the first that there is. Versions are
- * left out, since they are other ones here.
+ * Returns the names that a package depends on, without missing packages; of alternatives, the first that exists.
+ * Versions are left out, because the mirror's differ.
  * @param field `Depends` of a package: `libc6 (>= 2.36), mawk | awk` (deb-control(5))
- * @param have names of packages that there are
+ * @param have names of the existing packages
  */
 export function dependsOn(field: string, have: ReadonlySet<string>): string[] {
   const names = field.split(',').flatMap((group) => {

@@ -9,10 +9,10 @@ import { type PreparedImage, prepareImage } from '../../build/image/prepare.ts';
 import { fetchPackages } from '../../tasks/packages.ts';
 import { dependsField } from './debian-depends.ts';
 
-/** Children that read a package's fields at once. */
+/** Maximum number of processes that read the fields of packages at the same time. */
 const AT_ONCE = 4;
 
-/** A package of a Debian lock: opened, and what it depends on, as `Depends` says it. */
+/** An opened package of a Debian lock, with its `Depends` field. */
 export interface DebianPackage extends OpenedPackage {
   readonly locked: LockedPackage;
   readonly depends: string;
@@ -24,7 +24,7 @@ export interface ProjectPlace {
   readonly cache: CacheDirectory;
 }
 
-/** Plans the Debian image of a profile; its lock is taken as it is. */
+/** Plans the Debian image of a profile; its lock is not refreshed. */
 export function prepareDebian(profile: string, place: ProjectPlace): Promise<PreparedImage> {
   return prepareImage(profile, {
     ...place,

@@ -1,6 +1,7 @@
 /**
- * An apk version for a Debian one. What Debian adds to upstream's version has its nearest likeness: `~` sorts before
- * (`_pre`), `+` and a letter with a number after (`_p`), and the first number of the revision is apk's `-r`.
+ * Returns an apk version for a Debian one. Each part that Debian adds to upstream's version becomes its nearest
+ * equivalent: `~` sorts before (`_pre`), `+` and a letter with a number after (`_p`), and the first number of the
+ * revision is apk's `-r`.
  * @param version as in `Packages`: `[epoch:]upstream[-revision]` (deb-version(7)), such as `1:9.2p1-2+deb12u10`
  * @returns a version that apk-tools 3 accepts, such as `9.2_p1-r2`
  */

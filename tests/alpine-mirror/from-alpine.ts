@@ -21,15 +21,17 @@ const KEY_NAME = 'real@quantix-6a000001.rsa.pub';
 /** A mirror of real Alpine packages. */
 export interface RealMirror {
   readonly folder: string;
-  /** Folder with the key that signed its index and the packages made for it; the others are Alpine's own. */
+  /**
+   * Folder with the key that signed its index and the packages made for it; the other packages are signed by Alpine.
+   */
   readonly keys: string;
 }
 
 /**
- * Makes a mirror of the real packages at hand, with Alpine's own kernel, a Node for musl, and what else is needed lent
- * by Debian. One that is there and was made by the same code from the same is left as it is.
+ * Makes a mirror of the available real packages, with Alpine's own kernel and a Node for musl; other needed packages
+ * are made from Debian's. An existing mirror stays if it was made by the same code from the same Debian lock.
  * @param folder where it is made
- * @returns the mirror, or what it cannot be made without
+ * @returns the mirror, or the missing part without which it cannot be made
  */
 export async function mirrorFromAlpine(
   folder: string,
@@ -53,7 +55,9 @@ export async function mirrorFromAlpine(
   return mirror;
 }
 
-/** Packs packages beside the real ones, and signs them and the index of all with a key that is forgotten then. */
+/**
+ * Packs packages beside the real ones, and signs them and the index of all packages with a key that is then discarded.
+ */
 async function writeMirror(
   { folder, keys }: RealMirror,
   recipes: readonly PackageRecipe[],

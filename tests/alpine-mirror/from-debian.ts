@@ -21,9 +21,9 @@ import { repositoryOf } from './stand-ins.ts';
 
 const KEY_NAME = 'fixture@quantix-6a000000.rsa.pub';
 const ARCHITECTURE = 'x86_64';
-/** zlib level: packages are read a few times and thrown away. */
+/** zlib level: low, because packages are read a few times and then removed. */
 const LEVEL = 1;
-/** Packages packed at once: compressing takes one core each, reading and hashing one for all. */
+/** Packages packed at the same time: compressing uses one core per package, reading and hashing one core for all. */
 const AT_ONCE = 4;
 
 /** A mirror of Alpine's layout, made from Debian's packages. */
@@ -38,9 +38,9 @@ export interface FixtureMirror {
 
 /** What to make. */
 export interface FixtureRequest extends ProjectPlace {
-  /** Profile whose Debian lock gives the packages, and whose Alpine half gives the names. */
+  /** Profile with a Debian lock, which lists the packages, and with Alpine settings, which name them. */
   readonly profile: string;
-  /** Where the mirror and its key are kept; a mirror that is there and was made from the same is left as it is. */
+  /** Where the mirror and its key are kept; an existing mirror stays if it was made from the same parts. */
   readonly folder: string;
 }
 
@@ -108,7 +108,7 @@ async function pack(
   await writeFile(join(place, 'APKINDEX.tar.gz'), packIndex({ stanzas, description }, key));
 }
 
-/** The key of a folder; made if there is none. Its public half is in `keys/`, alone. */
+/** Returns the key of a folder; makes one if there is none. The public key alone is in `keys/`. */
 async function keyOf(folder: string): Promise<SigningKey> {
   const [file, keys] = [join(folder, 'key.pem'), join(folder, 'keys')];
   await mkdir(keys, { recursive: true });

@@ -3,8 +3,8 @@ import { parentOf } from '../../build/tree/path.ts';
 import { matchPaths } from '../../build/tree/path-patterns.ts';
 
 /**
- * Entries as a package of a system with a merged `/usr` has them: at the places that they end up at, less what is
- * dropped, each with its folders before it and each path once.
+ * Returns the entries of a package for a system with a merged `/usr`: at their final paths, without dropped ones, each
+ * path once and after its folders.
  * @param drop as `drop` of a profile
  */
 export function laidOut(entries: readonly Entry[], drop: readonly string[] = []): Entry[] {
@@ -16,7 +16,7 @@ export function laidOut(entries: readonly Entry[], drop: readonly string[] = [])
   return withFolders([...placed.values()]);
 }
 
-/** Entries in the order of a package: folders before what is in them, those that are missing made, hard links last. */
+/** Returns entries in the order of a package: folders before their contents, hard links last. Adds missing folders. */
 export function withFolders(entries: readonly Entry[]): Entry[] {
   const placed = new Map(entries.map((entry) => [entry.path, entry]));
   for (const { path } of entries) {
@@ -27,7 +27,7 @@ export function withFolders(entries: readonly Entry[]): Entry[] {
   return [...placed.values()].sort(byPlace);
 }
 
-/** An entry where it ends up if `/bin`, `/sbin`, `/lib` and `/lib64` are links into `/usr`. */
+/** Returns an entry at its final path if `/bin`, `/sbin`, `/lib` and `/lib64` are links into `/usr`. */
 function merged(entry: Entry): Entry {
   const path = mergedPath(entry.path);
   return entry.type === 'hardlink'
@@ -35,7 +35,7 @@ function merged(entry: Entry): Entry {
     : { ...entry, path };
 }
 
-/** Debian 13 ships the links themselves; here they are those of the skeleton. */
+/** Whether an entry is a link of the merged `/usr`. Debian 13 ships these links; here, the skeleton has them. */
 function isMergedLink({ type, path }: Entry): boolean {
   return type === 'symlink' && /^(?:bin|sbin|lib|lib64)$/.test(path);
 }

@@ -8,17 +8,17 @@ import type { DebianPackage } from './debian-packages.ts';
 import { laidOut, withFolders } from './layout.ts';
 import type { PackageRecipe } from './recipe.ts';
 
-/** Where Debian's programs find their loader and libraries, and where musl's do not look. */
+/** Folders in which Debian's programs find their loader and libraries; programs for musl do not use them. */
 const [LOADERS, LIBRARIES] = ['lib64', 'usr/lib/x86_64-linux-gnu'];
 
-/** Paths of what runs with Debian's C library on a system with musl. */
+/** Paths of the programs that run with Debian's C library on a system with musl, and of its libraries. */
 export const LENT = ['/usr/sbin/ip', `/${LIBRARIES}`];
 
 const OWNER = { uid: 0, gid: 0, origin: 'fixture' };
 
 /**
- * What real Alpine's packages at hand do not have, from Debian's under the names that Alpine has for them: the statically
- * linked busybox of the initramfs, the modules of GRUB, and iproute2, with the C library that it needs.
+ * Makes the packages that are missing from the real ones of Alpine, from Debian's and under Alpine's names: the
+ * statically linked busybox of the initramfs, the modules of GRUB, and iproute2, with the C library that it needs.
  */
 export async function lentByDebian(packages: readonly DebianPackage[]): Promise<PackageRecipe[]> {
   const of = (name: string): readonly Entry[] => {
@@ -44,7 +44,7 @@ export async function lentByDebian(packages: readonly DebianPackage[]): Promise<
   ];
 }
 
-/** A program under another path, with the loader and the libraries that it needs. */
+/** Returns a program at another path, with the loader and the libraries that it needs. */
 async function withLibraries(
   packages: readonly DebianPackage[],
   program: string,

@@ -14,7 +14,10 @@ const WHEEL: Wheel = {
   sha256: '28d078b2ced9e2069516e652dc4b1380e7a1a7f2d3934eccd1611586d283ba4c',
 };
 
-/** The wheel brings libraries under names of its own, and looks for them beside itself: here they are Alpine's. */
+/**
+ * The wheel's Node uses bundled libraries with special names, from a folder beside it; here, it uses Alpine's
+ * libraries.
+ */
 const RENAMED: Readonly<Record<string, string>> = {
   'libstdc++-5d72f927.so.6.0.33': 'libstdc++.so.6',
   'libgcc_s-0cd532bd.so.1': 'libgcc_s.so.1',

@@ -14,8 +14,8 @@ export function nodeArchive(mirror: string): string {
 }
 
 /**
- * Packs the toolchain's Node as nodejs.org does, into a mirror: the programs run on it where packages are of Alpine's
- * form and have Debian's C library.
+ * Packs the toolchain's Node into a mirror, as nodejs.org does. The programs use it where packages have Alpine's format
+ * and Debian's C library.
  */
 export async function packNode(mirror: string, projectDirectory: string): Promise<void> {
   const file = nodeArchive(mirror);
@@ -29,7 +29,7 @@ export async function packNode(mirror: string, projectDirectory: string): Promis
 }
 
 /**
- * Makes a copy of the project name a mirror's Node for Alpine.
+ * Sets a mirror's Node as the one for Alpine, in a copy of the project.
  * @param projectDirectory the copy
  * @param url where the profile says it is, if not at the mirror that the user names
  */

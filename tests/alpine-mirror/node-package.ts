@@ -3,12 +3,12 @@ import { toolchainNode } from '../../build/sea/runtime.ts';
 import { withFolders } from './layout.ts';
 import type { PackageRecipe } from './recipe.ts';
 
-/** Debian's packages with what the toolchain's Node needs. */
+/** Debian's packages that the toolchain's Node needs. */
 const NEEDED = ['libatomic1', 'libc6', 'libgcc-s1', 'libstdc++6'];
 
 /**
- * The toolchain's Node as Alpine's package: it stands for Alpine's own where packages are of Alpine's form and have
- * Debian's C library.
+ * The toolchain's Node as Alpine's package: it replaces Alpine's own where packages have Alpine's format and Debian's C
+ * library.
  */
 export function nodePackage(projectDirectory: string, builddate: number): PackageRecipe {
   const file = toolchainNode(projectDirectory);

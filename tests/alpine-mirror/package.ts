@@ -12,7 +12,7 @@ import { controlPart, entryHeaders, signaturePart } from './parts.ts';
 import { indexStanza, type PackageRecipe, pkginfo } from './recipe.ts';
 import { END_MARK, padding } from './tar.ts';
 
-/** With what packages are made. */
+/** Settings for making packages. */
 export interface Packing {
   readonly key: SigningKey;
   /** Compression of the data, 1 to 9. */
@@ -44,7 +44,7 @@ export async function packPackage(recipe: PackageRecipe, packing: Packing): Prom
 }
 
 /**
- * Makes a package of any size as a file in a folder, which is made if need be.
+ * Makes a package of any size as a file in a folder; creates the folder if it is missing.
  * @returns its stanza in an index
  */
 export async function packPackageFile(

@@ -40,8 +40,8 @@ const TYPES = {
 } as const;
 
 /**
- * What stands before the content of an entry: a pax header with the checksum, and the long name if there is one,
- * then the header itself.
+ * The headers before the content of an entry: a pax header with the checksum and a long name, if any, and the entry's
+ * own header.
  * @param sha1 of a file's content, hex
  */
 export function entryHeaders(entry: Entry, sha1?: string): Buffer {

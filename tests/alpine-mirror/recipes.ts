@@ -23,9 +23,9 @@ export interface MirrorParts {
 }
 
 /**
- * The packages of a mirror that has what Debian's packages have under the names that the profile asks Alpine for:
- * the base system as Alpine has it, Debian's packages under their own names, and for other names packages without
- * files that depend on those. Files that two packages claim stay with the first.
+ * The packages of a mirror with Debian's contents and the names that the profile requests from Alpine: the base system
+ * as in Alpine, Debian's packages under their own names, and, for all other names, packages without files that depend
+ * on these. A file in two packages stays in the first.
  */
 export function mirrorRecipes(parts: MirrorParts): PackageRecipe[] {
   const { profile, packages, overlay, builddate, reader } = parts;
@@ -64,14 +64,14 @@ export function mirrorRecipes(parts: MirrorParts): PackageRecipe[] {
   return withoutTwice(recipes).map((one) => ({ ...one, builddate, ...scriptsOf(one.name) }));
 }
 
-/** Debian's kernel is in a package with its release in the name, on which one without depends. */
+/** Debian's kernel is in a package with the release in its name; a package without the release depends on it. */
 function kernelPackage(debian: ReadonlyMap<string, readonly Entry[]>): string {
   const [name] = [...debian.keys()].filter((one) => /^linux-image-\d/.test(one));
   if (name === undefined) throw new Error('the lock has no package with a kernel');
   return name;
 }
 
-/** Alpine's PostgreSQL, whose programs are where Debian's are; none where Debian's is not. */
+/** Alpine's package of PostgreSQL, with a link to Debian's programs; none if Debian's package is missing. */
 function postgresqlPackages(packages: readonly DebianPackage[]): PackageRecipe[] {
   const [, server, major] =
     packages
@@ -94,7 +94,7 @@ function withoutThose(
   return Object.fromEntries(Object.entries(links).filter(([path]) => !(path in others)));
 }
 
-/** A file of two packages stays with the first, unless that one is said to replace the other. */
+/** A file in two packages stays in the first only, unless the first replaces the second. */
 function withoutTwice(recipes: readonly PackageRecipe[]): PackageRecipe[] {
   const owners = new Map<string, PackageRecipe>();
   return recipes.map((recipe) => {

@@ -1,7 +1,4 @@
-/**
- * Scripts of packages, as those of the same names in Alpine have them. Not one may ever run: each would fail, and
- * would leave a trace before it does.
- */
+/** Scripts of packages: the same ones as in Alpine. None may ever run: each would leave a trace and fail. */
 const NAMES: Readonly<Record<string, readonly string[]>> = {
   'alpine-baselayout': ['pre-install', 'post-install', 'pre-upgrade', 'post-upgrade'],
   bash: ['post-install', 'post-upgrade', 'pre-deinstall'],

@@ -12,7 +12,7 @@ export interface Mirror extends AsyncDisposable {
   readonly url: string;
   /** Paths asked for so far, in order. */
   readonly asked: readonly string[];
-  /** Makes something go wrong with every path that ends like this, so many times, or until `heal`. */
+  /** Causes a fault for every path with this ending, a number of times or until `heal`. */
   break(pathEnd: string, fault: Fault, times?: number): void;
   heal(): void;
 }

@@ -22,7 +22,7 @@ export const NOT_SMALL = [
 
 const services = new Set(NOT_SMALL.map((path) => path.replace(/.*\//, '')));
 
-/** Quantix-OS without virtual machines: what real packages are at hand for, and the programs. */
+/** Quantix-OS without virtual machines: the parts for which real packages are available, and the programs. */
 export const smallProfile: ProfileInput = {
   ...quantixOs,
   name: 'small',

@@ -1,12 +1,12 @@
 import type { PackageRecipe } from './recipe.ts';
 
-/** Debian's name → Alpine's, where the builder looks into the package of that name. */
+/** Debian's name → Alpine's, for packages that the builder reads by their name. */
 export const RENAMED: Readonly<Record<string, string>> = {
   'grub-efi-amd64-bin': 'grub-efi',
   'grub-pc-bin': 'grub-bios',
 };
 
-/** Alpine's name → Debian's packages that have what the package of that name has. */
+/** Alpine's name → Debian's packages with the same contents. */
 const COUNTERPARTS: Readonly<Record<string, readonly string[]>> = {
   blkid: ['util-linux'],
   'busybox-ifupdown': [],
@@ -60,7 +60,7 @@ const COUNTERPARTS: Readonly<Record<string, readonly string[]>> = {
   wpa_supplicant: ['wpasupplicant'],
 };
 
-/** What some of them have besides dependencies. */
+/** Fields of some stand-ins, in addition to dependencies. */
 const MORE: Readonly<Record<string, Partial<PackageRecipe>>> = {
   'busybox-ifupdown': { provides: ['ifupdown-any'], providerPriority: 200 },
   'linux-firmware-bnx2': { provides: ['linux-firmware-any'], providerPriority: 1 },
@@ -71,7 +71,7 @@ const MORE: Readonly<Record<string, Partial<PackageRecipe>>> = {
   },
 };
 
-/** Counterparts that are no package of Debian. */
+/** Counterparts that are not packages of Debian. */
 const MADE_ANEW = new Set(['busybox', 'initramfs-generator', 'linux-firmware-any', 'postgresql18']);
 
 /** Names that Alpine has in its second repository. */
@@ -89,14 +89,15 @@ const COMMUNITY = new Set([
   ...['qemu-img', 'qemu-system-x86', 'qemu-system-x86_64', 'qemu-utils', 'redis'],
 ]);
 
-/** The repository that a package belongs into. */
+/** Returns the repository of a package. */
 export function repositoryOf(name: string): 'main' | 'community' {
   return COMMUNITY.has(name) ? 'community' : 'main';
 }
 
 /**
- * Packages without files under Alpine's names, where Debian's are other ones: each depends on those it stands for.
- * @param have names of the packages that there are; others are left out
+ * Returns packages without files, for Alpine's names that differ from Debian's; each depends on the packages it stands
+ * for.
+ * @param have names of the existing packages; dependencies on others are left out
  */
 export function standIns(have: ReadonlySet<string>): PackageRecipe[] {
   const there = (name: string): boolean =>

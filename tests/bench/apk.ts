@@ -46,7 +46,7 @@ const solvedSchema = z.object({ seconds: z.number(), changes: z.number() });
 const NAMES = 200;
 const LARGE = 82_000_000;
 
-/** Compares the engine with the real apk, whose time on this machine is the floor. */
+/** Compares the engine with the real apk, whose time on this machine is the reference. */
 async function measureBesideApk(runs: number): Promise<Figure[]> {
   if (!haveReal || process.getuid?.() !== 0) {
     console.error(`Not measured, for want of ${REAL} or of root: the engine beside the real apk`);

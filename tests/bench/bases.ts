@@ -18,8 +18,8 @@ const LIMIT = 0.75;
 const TIME_LIMIT = 1.1;
 
 /**
- * Compares the build times of a profile's image from Alpine and from Debian, with locks and opened packages at hand, but
- * no built results. Alpine's packages are Debian's under Alpine's names.
+ * Compares the build times of a profile's image from Alpine and from Debian, with existing locks and opened packages,
+ * but without built results. Alpine's packages are Debian's under Alpine's names.
  */
 async function measureTimes(profile: string, runs: number): Promise<Figure> {
   await using workshop = await openWorkshop();

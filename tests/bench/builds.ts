@@ -68,7 +68,7 @@ export async function measureTogether(
 /** Removes all results from the cache; downloads and opened packages stay. */
 export async function forgetAll({ cache, directory }: Workshop): Promise<void> {
   await rm(cache.steps, { recursive: true });
-  // There is none yet where all that was built went elsewhere.
+  // The folder does not exist if all built files went elsewhere.
   await rm(join(directory, 'dist'), { recursive: true, force: true });
 }
 

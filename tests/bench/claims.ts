@@ -12,15 +12,15 @@ import { applyVmChanges } from '../../apps/control-plane/reconciliation/vm-recor
 import { PowerState, VirtualMachineSchema } from '../../apps/proto/gen/quantix/v1/vm_pb.js';
 import { type Figure, median, secondsOf } from './measure.ts';
 
-/** Nodes that report in a round, virtual machines of each, and nodes that report at once. */
+/** Number of nodes that report in a round, of virtual machines per node, and of nodes that report at the same time. */
 const NODES = 200;
 const MACHINES = 50;
 const AT_ONCE = 10;
 
-/** At most this share of the floor's time is at least 0.8 of its rate. */
+/** Upper limit of the time as a multiple of the floor's; it equals 0.8 of the floor's rate. */
 const LIMIT = 1 / 0.8;
 
-/** What a node says of its virtual machines: first, and after all have changed. */
+/** Reports of a node on its virtual machines: the first, and one after all have changed. */
 interface Reports {
   readonly node: string;
   readonly first: readonly ReportedVm[];
@@ -46,14 +46,15 @@ const NOTHING_ELSE = {
 };
 
 /**
- * Measures the statement that records one node's report on 50 virtual machines against the floor: a bare `INSERT … SELECT
- * unnest … ON CONFLICT … WHERE distinct` of the same rows into a table with nothing but its key, sent by node-postgres
- * without any program around it. Both write to the same server, by turns, from as many connections.
+ * Measures the statement that records one node's report on 50 virtual machines against the floor: a bare `INSERT …
+ * SELECT unnest … ON CONFLICT … WHERE distinct` of the same rows into a table with nothing but its key, sent by
+ * node-postgres without any program around it. Both write to the same server, by turns, from as many connections.
  *
- * Beyond the floor, the real table has an index by virtual machine and a foreign key. It is not asked which rows are
- * distinct: the program has compared them before. What else a full state takes (reading what is known, rows of
- * discovered virtual machines, events, the position) is not in it; the full states of `measureDatabase` have all of it.
- * @param address of the database, as which its owner may make a table
+ * Beyond the floor, the real table has an index by virtual machine and a foreign key. Its statement does not compare
+ * rows: the program has compared them before. The other work of a full state (reading the known rows, rows of
+ * discovered virtual machines, events, the position) is not measured here; `measureDatabase` measures whole full
+ * states.
+ * @param address of the database, for its owner, who may create a table
  */
 export async function measureClaims(
   database: Database,
@@ -71,7 +72,7 @@ export async function measureClaims(
     const recorders = { floor: floorOf(pool), own: ownOf(database) };
     const rounds: { floor: Round; own: Round }[] = [];
     for (let run = 0; run < runs; run += 1) {
-      // Neither is always the one that finds the other's pages to be written.
+      // They take turns in being first, because the second may have to wait for the first one's pages to be written.
       if (run % 2 === 0) {
         const floor = await play(recorders.floor, reports);
         rounds.push({ floor, own: await play(recorders.own, reports) });

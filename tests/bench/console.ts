@@ -8,8 +8,8 @@ const SIZE = { columns: 80, rows: 24 };
 
 /**
  * Measures how long `qx-console` takes to answer a key on this host: from the key to the screen that it asks for, on a
- * pseudo-terminal (script(1)) whose other end an emulator reads. The machine is no appliance, so the screens say what they
- * cannot read; that they wait for no answer is part of what is measured.
+ * pseudo-terminal (script(1)) whose other end an emulator reads. The machine is not an appliance, so the screens show
+ * read errors; the measurement includes that the screens do not wait for facts.
  */
 export async function measureConsole(runs: number): Promise<Figure[]> {
   const terminal = new FakeTerminal(SIZE);

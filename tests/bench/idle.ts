@@ -22,7 +22,10 @@ done | virsh -q >/dev/null
 until [ "$(logread | grep -c 'VM vm-.* new ')" -ge ${GUESTS} ]; do sleep 1; done
 echo "[known]"`;
 
-/** Sums the ticks of the agent and of the console on the screen; then the memory of each, and what of it is its own, kB. */
+/**
+ * Prints the sum of the ticks of the agent and of the console on the screen, and for each its memory and its private
+ * memory in kB.
+ */
 const LOOK = `set -- $(pgrep -o -f '^/usr/sbin/qx-node run') $(pgrep -o -f '^/usr/sbin/qx-console')
 ticks=$(cat /proc/$1/stat /proc/$2/stat | awk '{ n += $14 + $15 } END { print n }')
 echo "[$ticks $(cat /proc/$1/status /proc/$2/status | awk '/^VmRSS|^RssAnon/ { printf "%s%s", s, $2; s = " " }')]"`;

@@ -19,7 +19,7 @@ export const haveReal = existsSync(REAL) && process.arch === 'x64';
 /** The real apk, a repository of real packages, and an output folder. */
 export interface RealApk extends AsyncDisposable {
   readonly folder: string;
-  /** A repository of all packages that are there, and the folder of its key. */
+  /** A repository of all available packages, and the folder of its key. */
   readonly repository: string;
   readonly keys: string;
   /** Runs apk. @returns the seconds it took */
@@ -55,7 +55,7 @@ export async function openRealApk(): Promise<RealApk> {
   return { folder, repository, keys, run, [Symbol.asyncDispose]: end };
 }
 
-/** Makes a repository of the real packages at hand; their own indexes list more. */
+/** Makes a repository of the available real packages; Alpine's own indexes list more. */
 async function packReal(repository: string, keys: string): Promise<void> {
   const key = makeKey('bench.rsa.pub');
   await mkdir(keys, { recursive: true });

@@ -9,7 +9,7 @@ export async function main(args: string[]): Promise<number> {
 }
 `;
 
-/** Adds the program `qx-hello` to a copy of the project, and to its QvDC. */
+/** Adds the program `qx-hello` to a copy of the project, and to the profile of QvDC. */
 export async function addHello(projectDirectory: string): Promise<void> {
   const apps = join(projectDirectory, 'apps');
   await mkdir(join(apps, 'hello'));

@@ -3,7 +3,7 @@ import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { openWorkshop } from './workshop.ts';
 
-/** A terminal large enough for drawn progress, by script(1), which passes keys on. */
+/** A terminal that is large enough for drawn progress, made by script(1), which forwards keys. */
 const COMMAND =
   'stty cols 100 rows 40; exec "$NODE" tasks/qx-build.ts iso --profile qvdc --release';
 

@@ -78,7 +78,7 @@ export async function openWorkshop({
   await mkdir(cache.steps, { recursive: true });
   for (const room of ['blobs', 'opened', 'apt'] as const) await share(shared[room], cache[room]);
   if (programs === 'shared') await share(join(shared.steps, 'sea'), join(cache.steps, 'sea'));
-  // As `make` and npm start the builder.
+  // The builder is started as `make` and npm start it.
   const compiled = { NODE_COMPILE_CACHE: join(directory, 'node_modules/.cache/compiled') };
   const child = (args: readonly string[], { env = {} }: RunOptions = {}) =>
     startChild(directory, args, { ...compiled, QUANTIX_CACHE: cache.root, ...env });
@@ -104,7 +104,7 @@ async function share(folder: string, link: string): Promise<void> {
 }
 
 function startChild(cwd: string, args: readonly string[], env: Record<string, string>) {
-  // On a busy machine an orderly end takes long.
+  // On a busy machine, an orderly end takes a long time.
   const options = { cwd, env, reject: false, forceKillAfterDelay: false } as const;
   return execa(process.execPath, ['tasks/qx-build.ts', ...args], options);
 }

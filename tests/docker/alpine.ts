@@ -21,7 +21,7 @@ import { serve } from '../alpine-mirror/serve.ts';
 import { ALPINE_3_19 } from '../unit/alpine/alpine-3.19.ts';
 import type { TestDocker } from './daemon.ts';
 
-/** Packages of the registries' image of Alpine, without those that do not matter here. */
+/** The packages of the official Docker image of Alpine that matter here. */
 const SYSTEM = [
   ...['alpine-baselayout', 'alpine-keys', 'alpine-release', 'apk-tools'],
   ...['busybox', 'busybox-binsh', 'ca-certificates-bundle'],
@@ -30,7 +30,7 @@ const SYSTEM = [
 /** A Docker image of real Alpine 3.19 whose apk asks a mirror on loopback. */
 export interface AlpineBase extends AsyncDisposable {
   image: string;
-  /** Packages that the mirror has without content, because the real ones are not at hand. */
+  /** Packages that the mirror has without content, because the real ones are not available. */
   standIns: readonly string[];
 }
 
@@ -41,11 +41,11 @@ export interface AlpineWish {
   image: string;
   /** Names for an `apk add`; those without a real package are made without content. */
   wanted: readonly string[];
-  /** Packages to have instead of real ones. */
+  /** Packages that replace real ones. */
   made: readonly PackageRecipe[];
 }
 
-/** Imports the image; its mirror answers until it is disposed of. */
+/** Imports the image. Its mirror runs until the result is disposed of. */
 export async function provideAlpine({
   docker,
   image,
@@ -88,7 +88,10 @@ export async function provideAlpine({
   };
 }
 
-/** Writes the tar of the system, with the links of busybox's applets, which its script would have made, and files. */
+/**
+ * Writes the tar of the system, with some files and the links to busybox's applets, which its package script would
+ * make.
+ */
 async function writeSystem(
   tar: string,
   { files, cache }: { files: Readonly<Record<string, string>>; cache: string },

@@ -7,13 +7,13 @@ import { configurationDisk } from './configuration-disk.ts';
 import { withFlippedBit, writtenIntoPartition, writtenToLargerDisk } from './media.ts';
 import { boot, imageOf } from './story.ts';
 
-/** Ways to boot that differ from those of other stories only in the place of the medium. */
+/** Ways to boot that differ from those of other tests only in the place of the medium. */
 const WAYS: readonly {
   from: string;
   firmware: Machine['firmware'];
   board: NonNullable<Machine['board']>;
   medium: (iso: string) => Promise<Medium>;
-  /** Disks that guests may have written, which come first. */
+  /** Disks that guests may have written. They precede the medium. */
   besides?: (iso: string) => Promise<Disk[]>;
 }[] = [
   {

@@ -29,7 +29,7 @@ const poolSchema = z.object({
 
 /** Makes the executors for storage pools. */
 export function poolVerbs(world: PoolWorld): Partial<Record<Verb, Executor>> {
-  // One after another: a pool may be inside another one.
+  // Tasks on pools run one after another: a pool may be inside another one.
   const objectOf = () => 'pools';
   return {
     mountPool: {

@@ -164,7 +164,7 @@ async function create({ findPool }: VolumeWorld, { task, signal }: Errand): Prom
     });
     return;
   }
-  // Under a temporary name until it is complete, so that an interrupted agent leaves nothing that looks like a volume.
+  // The file has a temporary name until it is complete: an interrupted agent leaves nothing that looks like a volume.
   const temporary = join(place.path, '..', `.${wanted.volume.name}.${task.id}`);
   await rm(temporary, { force: true });
   try {

@@ -4,8 +4,8 @@ import { readText } from '../../host/read.ts';
 import type { DeploymentPlaces } from './places.ts';
 
 /**
- * Returns why a deployed agent is lost at the next restart of the host, because it is stored in memory; `null` if it is
- * kept.
+ * Returns the reason why a deployed agent is stored in memory, and so lost at the next restart of the host; `null` if
+ * it is kept.
  */
 export async function readLoss({
   root,

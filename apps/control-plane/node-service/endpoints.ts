@@ -6,7 +6,7 @@ import { type Endpoints, EndpointsSchema } from '../../proto/gen/quantix/v1/node
 import type { Executor } from '../database/database.ts';
 import { announce, readAnnouncement } from '../database/repositories/announcements.ts';
 
-/** Most origins in the list. */
+/** Maximum number of origins in the list. */
 const MOST = 32;
 
 /** What the origins are derived from. */

@@ -86,7 +86,7 @@ test('no job leaves a token behind for others to use, and none compresses an ima
   }
 });
 
-/** What GitHub says of a run. */
+/** Variables that GitHub sets in a run. */
 const ENVIRONMENT = {
   ...{ GITHUB_SERVER_URL: 'https://github.example', GITHUB_REF_NAME: 'v0.2.0' },
   GITHUB_WORKFLOW_REF: 'me/fork/.github/workflows/appliances.yml@refs/tags/v0.2.0',

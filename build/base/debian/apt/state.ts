@@ -101,7 +101,7 @@ export class AptState {
   }
 
   /**
-   * Returns apt's lines with the addresses of the packages that some names need, mixed with apt's messages.
+   * Returns the addresses of some packages and their dependencies, in apt's format and mixed with apt's messages.
    * @throws BuildError if they cannot be installed together
    */
   printUris(names: readonly string[]): Promise<string> {
@@ -130,7 +130,7 @@ function configurationOf({ directory, indexes, architecture, network }: AptSetti
     ['Dir::State::status', join(directory, 'status')],
     ['Dir::Cache', directory],
     ['Dir::Cache::srcpkgcache', join(indexes, 'srcpkgcache.bin')],
-    // Instead, everyone who writes to the shared folder holds a lock on it.
+    // apt's own locks are off: every process that writes to the shared folder holds a lock on it.
     ['Debug::NoLocking', 'true'],
     ['APT::Sandbox::User', 'root'],
     ['APT::Architecture', architecture],

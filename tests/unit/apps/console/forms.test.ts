@@ -317,7 +317,7 @@ test('the management network is tested on request, and an earlier result is not 
   await terminal.see(/DNS server 9\.9\.9\.9: NOT REACHED/);
   terminal.type('r');
   expect(await terminal.see(/are asked \.\.\./)).not.toContain('NOT REACHED');
-  // Keys are handled meanwhile.
+  // Keys are handled while the network is tested.
   terminal.type('\x03');
   await terminal.see(/Hardware address/);
   expect(asked).toBe(2);

@@ -7,7 +7,7 @@ const failure = (code: string) => Object.assign(new Error(`${code}: why`), { cod
 test('a pool that answers is healthy, full, read-only, or has an error', () => {
   const look = { space, readOnly: false, error: null };
   expect(assess(look)).toEqual({ health: 'healthy', problem: null, writable: true });
-  // As df counts: what only root may take is not there.
+  // Counted as df does: space that is reserved for root is not available.
   const nearlyFull = { total: 1000, used: 912, available: 48 };
   expect(assess({ ...look, space: nearlyFull })).toMatchObject({ problem: '95 % full' });
   expect(assess({ ...look, space: { ...space, used: 8_000 } })).toMatchObject({
