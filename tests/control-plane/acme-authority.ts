@@ -56,23 +56,23 @@ interface Proof {
 }
 
 /**
- * A certificate authority that speaks ACME (RFC 8555) as strictly as one is to: nonces that are good once, signatures of
- * the account's key, and a connection to the machine that a name is for. A test can have it answer anything else.
+ * A certificate authority that speaks ACME (RFC 8555) as strictly as it must: each nonce is valid once, requests are
+ * signed by the account's key, and it connects to the machine of a name. A test can replace any answer.
  */
 export class AcmeAuthority implements AsyncDisposable {
-  /** Signs its own certificate, and those that it gives. */
+  /** The root, which signs the certificates that it issues. */
   readonly root: Made;
-  /** Answers in place of its own, by path. */
+  /** Functions that replace its answers, by path. */
   readonly instead = new Map<string, (told: Told) => Told | Promise<Told>>();
-  /** Paths in the order in which they were asked for. */
+  /** The requested paths, in order. */
   readonly asked: string[] = [];
   /** Thumbprints of the keys of its accounts. */
   readonly accounts = new Map<string, webcrypto.JsonWebKey>();
-  /** Days from now in which the certificates that it gives are valid. */
+  /** Validity of the certificates that it issues, in days from now. */
   valid = { from: -1, to: 90 };
-  /** Names of the certificates that it gives, if not those that are asked for. */
+  /** Names in the certificates that it issues; the requested names if absent. */
   names: readonly string[] | undefined;
-  /** Port of the machine that all names lead to. */
+  /** Port of the machine to which all names resolve. */
   tests = 0;
   readonly #server: Server;
   readonly #nonces = new Set<string>();
@@ -213,7 +213,7 @@ export class AcmeAuthority implements AsyncDisposable {
     return { payload: decoded(jws.payload), thumbprint };
   }
 
-  /** Connects to the machine as RFC 8737 has it. */
+  /** Connects to the machine as RFC 8737 describes. */
   async #test(proof: Proof, thumbprint: string): Promise<void> {
     const socket = connect({
       ...{ host: '127.0.0.1', port: this.tests, servername: proof.name },

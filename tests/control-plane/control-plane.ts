@@ -51,8 +51,8 @@ const CURRENT = 2;
 const SINCE_2: readonly Method[] = ['watch', 'reportTask', 'leave', 'getTrustBundle'];
 
 /**
- * A control plane in memory that follows `node_service.proto`, over real TLS, to test the agent's client
- * against. It records each call, and can fail, delay, lose its records and be unreachable.
+ * A control plane in memory that follows `node_service.proto`, over real TLS, to test the agent's client against. It
+ * records each call. A test can make it fail, answer late, lose its records or be unreachable.
  */
 export class ControlPlane {
   readonly calls: Call[] = [];
@@ -61,30 +61,30 @@ export class ControlPlane {
   readonly authority: Authority;
   /** The version before the contract's, the contract's, or a later one, which no node knows yet. */
   version: 1 | 2 | 3 = CURRENT;
-  /** Seconds; what it asks for. */
+  /** Seconds between heartbeats that it requests. */
   interval = 30;
-  /** What it says about pools. */
+  /** The assigned pools that it sends. */
   assignedPools: MessageInitShape<typeof AssignedPoolsSchema> | undefined;
-  /** Where it says that it can be reached. */
+  /** The endpoints that it announces. */
   endpoints: { version: bigint; origins: string[] } | undefined;
-  /** Time servers that it hands down. */
+  /** Time servers that it sends to nodes. */
   timeServers: string[] | undefined;
   /** Authorities that nodes are to trust, and the version of the list. */
   trust: { version: bigint; authorities: Authority[] };
-  /** Whether it leaves it to the node to find that their hashes differ. */
+  /** Whether only the node acts when hashes differ: the control plane requests no full state then. */
   leavesComparing = false;
-  /** Of how many parts the last full state was. */
+  /** Number of parts of the last full state. */
   parts = 0;
   /** Bytes of the largest part that ever came. */
   largestPart = 0;
-  /** For how long its certificates for nodes are valid. */
+  /** Returns the validity of its certificates for nodes. */
   validity: () => Validity = ninetyDays;
   /** Milliseconds for which an expired certificate can be renewed. */
   grace = 365 * 86_400_000;
   fault: Fault = {};
-  /** What it calls a node that registers. */
+  /** Returns the name of a node that registers. */
   nameNode: (id: string) => string = (id) => id;
-  /** Tokens, and by which node each was used. */
+  /** Token → node that used it. */
   readonly #tokens = new Map<string, string | undefined>();
   readonly #arrivals = new EventEmitter();
 
@@ -95,14 +95,14 @@ export class ControlPlane {
     this.api.clientAuthorities = () => this.trust.authorities.map(({ pem }) => pem);
   }
 
-  /** One that listens on a port of 127.0.0.1. */
+  /** Starts a control plane that listens on a port of 127.0.0.1. */
   static async open(): Promise<ControlPlane> {
     const plane = new ControlPlane(await Authority.create('Quantix control plane'));
     await plane.api.open();
     return plane;
   }
 
-  /** The same control plane at another address; it answers there, too. */
+  /** Makes the control plane answer at one more address. */
   async openElsewhere(): Promise<ApiServer> {
     const api = new ApiServer(this.authority, (router) => this.#routes(router));
     await api.open();
@@ -324,7 +324,7 @@ export class ControlPlane {
     return endpoints === undefined || endpoints.version === known ? {} : { endpoints };
   }
 
-  /** What it says of itself; version 1 says nothing. */
+  /** Its own version in answers; version 1 sends none. */
   #said() {
     if (this.version === 1) return {};
     const oldestProtocol = this.version - 1;

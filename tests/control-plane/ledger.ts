@@ -16,7 +16,7 @@ import {
 import type { StoragePool, Volume } from '../../apps/proto/gen/quantix/v1/storage_pb.js';
 import type { VirtualMachine } from '../../apps/proto/gen/quantix/v1/vm_pb.js';
 
-/** What became of a message. */
+/** Outcome of a message. */
 export interface Verdict {
   readonly applied: boolean;
   readonly requestFullSync: boolean;
@@ -63,7 +63,7 @@ export class Ledger {
     return { applied: true, requestFullSync: false };
   }
 
-  /** Whether another host has this node's key: one that was replaced by another boot is back. */
+  /** Whether another host has this node's key, because a boot that was replaced by a later one reports again. */
   isCopy(bootId: string): boolean {
     return this.#formerBoots.has(bootId);
   }
@@ -92,12 +92,12 @@ export class Ledger {
     return { applied: true, requestFullSync: false };
   }
 
-  /** Whether exactly everything up to what the node holds acknowledged was applied. */
+  /** Whether exactly the messages up to this position, the last one acknowledged to the node, were applied. */
   isAt(position: Position | undefined): boolean {
     return position?.epoch === this.#state?.epoch && position?.number === this.#state?.number;
   }
 
-  /** Written from the words of `position.proto`, not from the client's code. */
+  /** Computes the hashes. Written from the text of `position.proto`, independently of the client's code. */
   hash(form = 0): StateHash {
     return create(StateHashSchema, {
       form,
@@ -126,7 +126,9 @@ export class Ledger {
     });
   }
 
-  /** Whether everything that the node holds acknowledged was applied: not so after a restore. */
+  /**
+   * Whether all messages that were acknowledged to the node were applied; false after a restore of the control plane.
+   */
   #reaches({ acknowledged }: HeartbeatRequest): boolean {
     return acknowledged === undefined || !isLater(acknowledged, this.#state);
   }

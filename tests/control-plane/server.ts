@@ -33,7 +33,7 @@ export class ApiServer {
   #server: Http2SecureServer | undefined;
   readonly #sessions = new Set<ServerHttp2Session>();
   #port = 0;
-  /** PEM: whose certificates it takes, read as it opens. */
+  /** Authorities whose client certificates it accepts, in PEM; read when it opens. */
   clientAuthorities = (): string[] => [this.#authority.pem];
 
   constructor(authority: Authority, routes: Routes) {
@@ -45,7 +45,7 @@ export class ApiServer {
     return `https://127.0.0.1:${this.#port}`;
   }
 
-  /** Opens; again at the same port if it was open before. */
+  /** Opens the port; uses the same number as before, if any. */
   async open(certificate?: { key: string; cert: string }): Promise<void> {
     const server = createSecureServer(
       {
@@ -77,7 +77,7 @@ export class ApiServer {
     this.#server = server;
   }
 
-  /** Cuts every connection and goes on listening. */
+  /** Closes all connections, and continues to listen. */
   cut(): void {
     for (const session of this.#sessions) session.destroy();
   }
@@ -94,7 +94,7 @@ export class ApiServer {
   }
 }
 
-/** The id of the node with this key; written from the words of `node_service.proto`. */
+/** Returns the id of the node with this key. Written from the text of `node_service.proto`. */
 export function idOf(publicKey: Uint8Array): string {
   const hex = createHash('sha256').update(publicKey).digest('hex').slice(0, 32);
   const variant = ((Number.parseInt(hex[16] ?? '', 16) & 3) | 8).toString(16);
@@ -107,7 +107,7 @@ export function idOf(publicKey: Uint8Array): string {
   ].join('-');
 }
 
-/** An error that says no. @param retryAfterSeconds after which it is worth asking again */
+/** Returns a refusal. @param retryAfterSeconds seconds after which the caller should retry */
 export function refusal(
   code: Code,
   reason: RefusalReason,

@@ -14,12 +14,12 @@ import {
 
 type Content = MessageInitShape<typeof WatchResponseSchema>['content'];
 
-/** What a task is made of. */
+/** Fields of a task. */
 export type TaskInit = Exclude<MessageInitShape<typeof TaskSchema>, Task>;
 
-/** The tasks of one node, and the stream on which it gets them; by the rules of `task.proto`. */
+/** The tasks of one node, and the stream on which it receives them, by the rules of `task.proto`. */
 export class Tasks {
-  /** Every report that came, in order. */
+  /** All received reports, in order. */
   readonly reports: TaskReport[] = [];
   readonly #unfinished = new Map<string, Task>();
   readonly #known = new Set<string>();
@@ -31,7 +31,7 @@ export class Tasks {
     return this.#stream !== undefined;
   }
 
-  /** Gives the node something to do, within a minute unless the task says otherwise. @returns its id */
+  /** Gives the node a task, which expires after a minute by default. @returns its id */
   give(task: TaskInit): string {
     const whole = create(TaskSchema, {
       id: crypto.randomUUID(),
@@ -45,14 +45,14 @@ export class Tasks {
     return whole.id;
   }
 
-  /** Sends something down the stream, if there is one; a task a second time, for instance. */
+  /** Sends a message on the stream, if one is open; for example a task for the second time. */
   send(content: Content): void {
     this.#stream?.push(
       create(WatchResponseSchema, { ...(content === undefined ? {} : { content }) }),
     );
   }
 
-  /** A new stream of the node; the one before ends. */
+  /** Opens a new stream of the node; the previous one ends. */
   async *open(opened: WatchResponse, signal: AbortSignal): AsyncGenerator<WatchResponse> {
     this.#stream?.end();
     const stream = new Stream();
@@ -96,7 +96,7 @@ export class Tasks {
     while (this.#stream === undefined) await once(this.#arrivals, 'stream');
   }
 
-  /** Waits until the node told that it has got so far with a task. @returns the report that said it */
+  /** Waits for a report of a task that meets a condition. @returns the first one */
   async reached(id: string, isFar: (report: TaskReport) => boolean): Promise<TaskReport> {
     for (;;) {
       const report = this.reports.find((one) => one.taskId === id && isFar(one));

@@ -9,7 +9,7 @@ import {
   type VmReport,
 } from '../../apps/control-plane/reconciliation/reconcile.ts';
 
-/** What a control plane has recorded of virtual machines, in memory: what `reconcileVms` is applied to. */
+/** A control plane's records of virtual machines, in memory: the input of `reconcileVms`. */
 export interface World {
   readonly vms: Map<string, KnownVm & { readonly name: string }>;
   readonly claims: Map<string, Map<string, ReportedVm>>;
@@ -53,7 +53,7 @@ function apply(world: World, nodeId: string, changes: VmChanges): World {
   return { vms, claims: new Map(world.claims).set(nodeId, own) };
 }
 
-/** Applies a report. @returns what is recorded then, and what changed */
+/** Applies a report. @returns the records afterwards, and the changes */
 export function take(world: World, report: VmReport): { world: World; changes: VmChanges } {
   const changes = reconcileVms(known(world, report.nodeId), report);
   return { world: apply(world, report.nodeId, changes), changes };

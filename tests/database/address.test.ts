@@ -21,7 +21,7 @@ import { temporaryFolder } from '../unit/folder.ts';
 import { SILENT } from './database.ts';
 import { type Host, NodeApi } from './node-api.ts';
 
-/** Both lead to the API for agents: all of 127.0.0.0/8 is the interface `lo`, which has the first alone. */
+/** Both addresses reach the API for agents: `lo` accepts all of 127.0.0.0/8, and only the first is assigned to it. */
 const [OLD, NEW] = ['127.0.0.1', '127.0.0.2'];
 
 const WITHIN = { timeout: 60_000, interval: 50 };
@@ -29,7 +29,7 @@ const WITHIN = { timeout: 60_000, interval: 50 };
 /** Milliseconds: each test serves hosts over a database of its own. */
 vi.setConfig({ testTimeout: 180_000 });
 
-/** A control plane that hosts and operators come to. */
+/** A control plane that serves hosts and operators. */
 class Site implements AsyncDisposable {
   readonly api: NodeApi;
   readonly socket: string;
@@ -78,7 +78,7 @@ class Site implements AsyncDisposable {
     return one;
   }
 
-  /** What a command is run with. */
+  /** The input of a command. */
   operating(values: OperatorValues = {}, form: 'json' | 'text' = 'text') {
     const lines: string[] = [];
     const { signal } = new AbortController();
@@ -104,11 +104,11 @@ class Site implements AsyncDisposable {
   }
 }
 
-/** A host that sends heartbeats without pauses, and keeps the answers. */
+/** A host that sends heartbeats every 100 ms, and keeps the answers. */
 class Beating {
   readonly host: Host;
   readonly #api: NodeApi;
-  /** Origins that it was told. */
+  /** Origins that it has received. */
   origins: readonly string[] = [];
   #version = 0n;
   #number = 0n;
@@ -151,7 +151,7 @@ class Beating {
     }
   }
 
-  /** Sends a heartbeat. @returns what it is told of endpoints; nothing if it is not answered, and the next one follows */
+  /** Sends a heartbeat. @returns the received endpoints; undefined if there was no answer */
   async #say(connection: Connection, number: bigint): Promise<Endpoints | undefined> {
     try {
       const answer = await connection.client.heartbeat({
@@ -168,7 +168,7 @@ class Beating {
   }
 }
 
-/** A program in the place of qx-network, which notes its arguments and does what else is given in sh. */
+/** A stand-in for qx-network that records its arguments and then runs some shell text. */
 async function network(more = ''): Promise<{ program: string; calls: () => Promise<string[]> }> {
   const folder = await temporaryFolder();
   const program = join(folder, 'qx-network');
@@ -195,7 +195,7 @@ test('a change is told to hosts, tried, and kept when they come by the new addre
   expect(await calls()).toEqual([put, 'confirm lo']);
   expect(lines.join('')).toContain(`2 hosts get the address ${NEW}.`);
   expect(await site.show()).toMatchObject({ planned: [], nodes: [{ over: NEW }, { over: NEW }] });
-  // Only the plan listed it: `lo` is no interface that leads anywhere.
+  // Only the plan listed the new address: addresses of `lo` are not listed.
   await vi.waitFor(() => expect(one.origins).not.toContain(site.origin(NEW)), WITHIN);
   const entries = (await listAudit(site.api.db, { limit: 100 })).map(({ action }) => action);
   expect(entries.filter((action) => action.startsWith('address')).sort()).toEqual([

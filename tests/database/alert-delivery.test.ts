@@ -63,7 +63,7 @@ const raise = (title: string, severity = 'CRITICAL') =>
     ...{ sourceType: 'CONTROL_PLANE', sourceName: 'test' },
   });
 
-/** Delivers for as long as the work takes. */
+/** Delivers alerts while the work runs. */
 async function delivering(
   receivers: readonly AlertReceiver[],
   work: () => Promise<void>,
@@ -101,7 +101,7 @@ interface Posted {
   readonly body: string;
 }
 
-/** An HTTPS server that answers as it is told to; `hang` answers never. */
+/** An HTTPS server with a configurable answer; with `hang` it never answers. */
 async function startHook() {
   const posted: Posted[] = [];
   const hook = { posted, answer: 204 as number | 'hang', asked: 0 };
@@ -111,7 +111,7 @@ async function startHook() {
     const body = await text(request);
     if (answer === 'hang') return;
     const { headers } = request;
-    // What comes again, as the answer to it came too late, is taken once: a receiver knows it by its id.
+    // A message that is sent again because its answer was late counts once: a receiver recognizes it by its id.
     const isNew = !posted.some((one) => one.headers['webhook-id'] === headers['webhook-id']);
     if (answer < 300 && isNew) posted.push({ headers, body });
     response.writeHead(answer, { location: 'https://127.0.0.1:1/' }).end('x'.repeat(100_000));
@@ -244,7 +244,7 @@ describe('a webhook', () => {
       asLeader: async (task) => {
         asked += 1;
         if (asked % 2 === 0) throw new NotLeaderError();
-        // An epoch that another one has overtaken.
+        // An epoch older than the recorded one.
         return await task(-1);
       },
     };
@@ -338,7 +338,7 @@ describe('a syslog server', () => {
   );
 
   test('to which no datagram may be sent is reported', async () => {
-    // Connecting to the address of a broadcast is refused where nobody asked for broadcasts.
+    // The kernel refuses to connect to a broadcast address without SO_BROADCAST.
     const receiver = syslogReceiver({ ...settings('udp', 514), host: '255.255.255.255' });
     await delivering([receiver], async () => {
       await raise('It burns');

@@ -9,7 +9,7 @@ import {
 import { type OpenTestDatabase, openTestDatabase } from './database.ts';
 
 let made: OpenTestDatabase;
-/** The superuser, who can do what the program cannot. */
+/** The superuser, who has rights that the program lacks. */
 let superuser: Client;
 beforeAll(async () => {
   made = await openTestDatabase();
@@ -22,14 +22,17 @@ afterAll(async () => {
   await made[Symbol.asyncDispose]();
 });
 
-/** Changes the log behind the program’s back: no trigger notices. */
+/** Changes the log without running its triggers. */
 async function tamper(...statements: string[]): Promise<void> {
   await superuser.query("SET session_replication_role = 'replica'");
   for (const statement of statements) await superuser.query(statement);
   await superuser.query("SET session_replication_role = 'origin'");
 }
 
-/** Puts an entry in whose own hash is right. @param follows number of the entry that it says it follows */
+/**
+ * Returns SQL that inserts an entry with a correct hash.
+ * @param follows number of the entry that it names as its predecessor
+ */
 const forge = (sequence: number, follows: number) => `
   WITH forged AS (
     SELECT (jsonb_populate_record(NULL::audit_log, to_jsonb(last) || jsonb_build_object(
@@ -41,7 +44,7 @@ const forge = (sequence: number, follows: number) => `
     'previous_hash', before.hash, 'hash', sha256(before.hash || audit_log_content(forged::text::audit_log))))).*
   FROM forged, audit_log AS before WHERE before.sequence = ${follows}`;
 
-/** A connection as the program makes it. */
+/** Connects with the program's account. */
 async function connectedProgram(stack: AsyncDisposableStack): Promise<Client> {
   const { socketFolder, database, user } = made.address;
   const program = new Client({ host: socketFolder, database, user });
@@ -150,7 +153,7 @@ describe('the chain of the audit log', () => {
     const program = await connectedProgram(stack);
     await expect(program.query(statement)).rejects.toThrow(`permission denied for table ${table}`);
     if (table !== 'audit_log') return;
-    // Its owner may give itself the right again.
+    // The program owns the table, so it can grant itself the right again.
     await program.query('GRANT UPDATE, TRUNCATE ON audit_log TO CURRENT_USER');
     stack.defer(async () => {
       await program.query('REVOKE UPDATE, TRUNCATE ON audit_log FROM CURRENT_USER');
@@ -173,7 +176,7 @@ describe('the chain of the audit log', () => {
     await expect(program.query('DELETE FROM audit_log WHERE sequence < 4')).rejects.toThrow(
       'append-only',
     );
-    // Not without a trace.
+    // The move of the anchor is itself recorded.
     const [last] = await listAudit(made.database.db, { limit: 1 });
     expect(last).toMatchObject({ action: 'audit.pruned', details: { from: 1, through: 2 } });
   });
@@ -182,7 +185,7 @@ describe('the chain of the audit log', () => {
 describe('the audit log without its oldest entries', () => {
   const DAY = 86_400_000;
 
-  /** Removes what is older than some days. @returns how many entries */
+  /** Removes entries older than some days. @returns their number */
   const prune = (days: number, most = 100) =>
     made.database.db
       .transaction()
@@ -190,7 +193,7 @@ describe('the audit log without its oldest entries', () => {
         pruneAudit(transaction, { before: new Date(Date.now() - days * DAY), most }),
       );
 
-  /** Entries 1 to 5 are five to one days old, and chained so. */
+  /** Makes entries 1 to 5 five to one days old, with correct hashes. */
   beforeEach(async () => {
     await tamper(
       `UPDATE audit_log SET created_at = now() - make_interval(days => 6 - sequence::int)`,

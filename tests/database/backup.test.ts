@@ -61,7 +61,7 @@ import {
 import { CONTROL_PLANE_DOCUMENT, readCommands } from './document.ts';
 
 const PROGRAM = resolve(import.meta.dirname, '../../apps/qx.ts');
-/** Milliseconds: each call of the program is a start of Node and a derivation of a key, beside whatever else the machine does. */
+/** Milliseconds: each call of the program starts Node and derives a key, on a machine that may be busy. */
 const TIMEOUT = 300_000;
 const PASSPHRASE = 'correct horse battery';
 
@@ -74,7 +74,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** A machine with a control plane's database and files, and nothing that runs. */
+/** A machine with a control plane's database and files, but without running programs. */
 class Site implements AsyncDisposable {
   readonly made: TestDatabase;
   readonly folder: string;
@@ -124,7 +124,7 @@ class Site implements AsyncDisposable {
     }
   }
 
-  /** Which databases there are whose name begins as this one's. */
+  /** Lists the databases whose names begin with this one's name, without that beginning. */
   async databases(): Promise<string[]> {
     return await withSuperuser(this.made.address.socketFolder, async (client: Client) => {
       const { rows } = await client.query<{ datname: string }>(
@@ -135,7 +135,7 @@ class Site implements AsyncDisposable {
     });
   }
 
-  /** Databases that a restore left are no test's own any more. */
+  /** Removes the databases that a restore left, too. */
   async [Symbol.asyncDispose](): Promise<void> {
     const { socketFolder, database } = this.made.address;
     const rest = (await this.databases()).filter((name) => name !== '');
@@ -196,7 +196,8 @@ test('a backup brings back database, authority and configuration, and begins a n
   expect(verified.stdout).toContain('is whole');
   expect(await site.databases()).toEqual(['']);
 
-  // What happens after the backup, and then the machine is another one.
+  // These changes happen after the backup; then the authority and the configuration are replaced, as on another
+  // machine.
   const epoch = await site.with(async (database) => {
     const bearer = { secret: before.secret, nodeId: LATER, hostname: 'later', address: '10.0.0.2' };
     const verdict = await tokens.useJoinToken(database.db, { ...bearer, now: new Date() });
@@ -220,7 +221,7 @@ test('a backup brings back database, authority and configuration, and begins a n
   await site.with(async (database) => {
     const { db } = database;
     expect((await findNode(db, ONE))?.fullStateWantedAt).toBeInstanceOf(Date);
-    // The node that joined later has a certificate and no record: it waits for being adopted.
+    // The node that joined later has a certificate but no record: it waits for its adoption.
     expect(await readStanding(db, LATER)).toBe('unknown');
     const bearer = { secret: before.secret, nodeId: LATER, hostname: 'later', address: '10.0.0.2' };
     expect(await tokens.useJoinToken(db, { ...bearer, now: new Date() })).toBe('unknown');
@@ -261,7 +262,7 @@ test('a backup that is restored twice begins two generations: no epoch and no ev
   expect(second.epoch).toBeGreaterThan(first.epoch);
 });
 
-/** What a test changes in a good backup's content. */
+/** Makes a backup with changed content from a valid one. */
 async function forge(
   site: Site,
   from: string,
@@ -397,7 +398,7 @@ test('the commands of docs/control-plane.md make, verify and restore a backup, i
   await mkdir(programs);
   const program = `exec '${process.execPath}' '${PROGRAM}' qx-controlplane "$@" --config '${site.configFile}'`;
   await writeFile(join(programs, 'qx-controlplane'), `#!/bin/sh\n${program}\n`, { mode: 0o755 });
-  // Nothing runs here that could be stopped; that it would be is looked at.
+  // No service runs here; the stand-in records the calls that would stop them.
   const service = `echo "$*" >>'${join(site.folder, 'services')}'`;
   await writeFile(join(programs, 'rc-service'), `#!/bin/sh\n${service}\n`, { mode: 0o755 });
   const PATH = `${programs}${delimiter}${process.env.PATH ?? ''}`;
@@ -428,7 +429,7 @@ test('each night a backup is made and restored once; what is wrong is an alert t
   await site.with(async (database) => {
     const { db } = database;
     const files = await readBackupFiles(config.authority, site.configFile);
-    /** Works until something is so. */
+    /** Runs nightly backups until a condition holds. */
     const until = async (
       { passphrase = PASSPHRASE, migrations = MIGRATIONS },
       isSo: () => Promise<void>,
@@ -458,7 +459,7 @@ test('each night a backup is made and restored once; what is wrong is an alert t
     await writeFile(nightly, '');
     await until({}, alerted(/nightly cannot be read: it is not a folder, .*Move away/));
     await rm(nightly);
-    // A folder that can be read as one that is not there, and cannot be made.
+    // A folder that counts as missing when it is read, and cannot be created.
     await symlink(join(site.folder, 'nowhere', 'nightly'), nightly);
     await until({}, alerted(/the last backup failed: .*nightly cannot be written/));
     await rm(nightly);
@@ -475,7 +476,7 @@ test('each night a backup is made and restored once; what is wrong is an alert t
       });
       await expect(backups.makeNow()).rejects.toThrow('there is no passphrase for backups');
     });
-    // Without migrations no backup can be restored.
+    // Without migrations, a backup cannot be verified by a restore.
     await until({ migrations: site.folder }, alerted('the last backup failed'), async (backups) => {
       await expect(backups.makeNow()).rejects.toThrow('the last backup failed');
     });
@@ -486,7 +487,8 @@ test('each night a backup is made and restored once; what is wrong is an alert t
     const verified = await site.call('backup', 'verify', join(nightly, newest ?? ''), '--json');
     expect(verified.stderr).toBe('');
     expect(JSON.parse(verified.stdout)).toMatchObject({ program: '1.0.0', counts: { nodes: 1 } });
-    // None is due: this one is asked for. Names have seconds, so that one of the same second has the same name.
+    // No backup is due: this one is requested. Names contain seconds, so two backups within a second have the same
+    // name.
     const isThere = async () => expect(await messages()).toEqual([]);
     await until({}, isThere, async (backups) => {
       const before = await backups.describe();
@@ -504,7 +506,7 @@ test('each night a backup is made and restored once; what is wrong is an alert t
   expect(await site.databases()).toEqual(['']);
 });
 
-/** Ends a process without a word. */
+/** Kills a process with SIGKILL. */
 async function killed(args: readonly string[], after: (child: ChildProcess) => Promise<void>) {
   const child = spawn(process.execPath, args, { stdio: 'ignore' });
   const ended = once(child, 'exit');
@@ -525,7 +527,7 @@ test('a restore that is killed at any moment leaves the old or the new, and the 
   const restoring = ['restore', backup, '--yes', '--config', site.configFile];
   const args = [PROGRAM, 'qx-controlplane', ...restoring];
   const random = new Random(20);
-  /** The present control plane is not the backup's: a node more, and another authority. */
+  /** Makes the control plane differ from the backup: one more node, and another authority. */
   const become = async () => {
     await site.with(({ db }) => registerNode(db, node(LATER)));
     await rm(site.authorityFile);
@@ -539,7 +541,7 @@ test('a restore that is killed at any moment leaves the old or the new, and the 
   const restoreFolder = join(site.folder, 'restore');
   const ordered = async (child: { exitCode: number | null }) => {
     while (!(await readdir(restoreFolder).catch((): string[] => [])).includes('order.json')) {
-      // A busy machine may let it pass between two looks.
+      // On a busy machine, the file may come and go between two checks.
       if (child.exitCode !== null) return;
       await new Promise((done) => setTimeout(done, 1));
     }
@@ -547,13 +549,13 @@ test('a restore that is killed at any moment leaves the old or the new, and the 
   for (let moment = 0; moment < 20; moment += 1) {
     if ((await readFile(site.authorityFile, 'utf8')) === old) await become();
     const share = random.below(1000) / 1000;
-    // Half of the moments are anywhere, and half are around the switch, which is short.
+    // Half of the moments are anywhere in the restore, and half are close to the switch, which is short.
     await killed(args, async (child) => {
       if (moment % 2 === 1) await ordered(child);
       const pause = moment % 2 === 1 ? share * 30 : share * whole;
       await new Promise((done) => setTimeout(done, pause));
     });
-    // What the service does before all else.
+    // The service does this first.
     await finishRestore(await site.config(), switchFolders(site.configFile), undefined);
     const isOld = (await readFile(site.authorityFile, 'utf8')) !== old;
     expect(await site.with(({ db }) => readStanding(db, LATER))).toBe(isOld ? 'member' : 'unknown');

@@ -19,7 +19,7 @@ const PATIENCE = { timeout: 20_000, interval: 50 };
 
 let folder: string;
 let redis: RedisServer;
-/** Waits as long as a busy machine may need: what it does with time limits others look at. */
+/** A cache with a long time limit, for busy machines; other tests check the limits. */
 let cache: Cache;
 beforeAll(async () => {
   folder = await makeServicesFolder('quantix-cache-');
@@ -34,7 +34,7 @@ beforeEach(() => {
 });
 afterEach(() => cache.close());
 
-/** Waits until the cache keeps what it is given. */
+/** Waits until the cache returns a stored value. */
 async function untilUsed(): Promise<void> {
   const holds = async () => {
     await cache.set('probe', [1], 60);
@@ -45,7 +45,7 @@ async function untilUsed(): Promise<void> {
 
 const connectTo = (path: string) => createClient({ socket: { path, tls: false } });
 
-/** Redis as anybody else sees it. */
+/** Connects to Redis as another client. */
 async function withRedis<T>(
   work: (client: ReturnType<typeof connectTo>) => Promise<T>,
 ): Promise<T> {
@@ -140,7 +140,7 @@ test.each([
   const connected = new Promise((resolve) => server.once('connection', resolve));
   await new Promise<void>((resolve) => server.listen(socket, resolve));
   const other = openCache(socket, SILENT);
-  // It connects when it is first asked.
+  // The cache connects at its first request.
   expect(await other.get('probe', NUMBERS)).toBeUndefined();
   await connected;
   expect(await other.get('probe', NUMBERS)).toBeUndefined();

@@ -66,7 +66,7 @@ afterEach(async () => {
   await api.certificate.reset({ username: 'a test' });
 });
 
-/** What a new connection is shown. */
+/** Returns the certificate that a new connection receives. */
 async function shownNow(protocol = 'http/1.1', servername = NAME): Promise<X509Certificate> {
   const socket = connect({
     ...{ host: '127.0.0.1', port: api.port, servername },
@@ -196,7 +196,7 @@ test('a browser that connects during the authority’s test gets the certificate
   const number = authority.orders;
   let seen = '';
   authority.instead.set(`/tests/${number}/0`, async (told) => {
-    // The challenge is open: it was just looked at.
+    // The challenge is still being served: it was just checked.
     seen = fingerprintOf(await shownNow());
     expect((await shownNow('acme-tls/1')).subject).toBe(`CN=${NAME}`);
     await expect(shownNow('acme-tls/1', 'other.example')).rejects.toThrow();
@@ -375,7 +375,7 @@ test('pebble, the test server of Let’s Encrypt, gives one and renews it', asyn
     ...{ httpPort: 1, tlsPort: api.port, certificateValidityPeriod: 86_400 },
   };
   await writeFile(file, JSON.stringify({ pebble: settings }));
-  // Without it, it waits for some seconds before each test of a name.
+  // Without this variable, pebble waits for some seconds before each test of a name.
   const env = { PEBBLE_VA_NOSLEEP: '1' };
   const pebble = execa('pebble', ['-config', file], { env, reject: false });
   try {

@@ -55,7 +55,7 @@ beforeEach(async () => {
   await api.certificate.reset({ username: 'a test' });
 });
 
-/** Fingerprint of what a new connection is shown. */
+/** Returns the fingerprint of the certificate that a new connection receives. */
 async function shownNow(): Promise<string> {
   const socket = connect({ host: '127.0.0.1', port: api.port, rejectUnauthorized: false });
   await once(socket, 'secureConnect');
@@ -170,7 +170,7 @@ test('it is there after a start, and another program takes it over; one that is 
 });
 
 test('an alert says once that a given one ends within thirty days, and once that it has ended; another certificate clears it', async () => {
-  // Of its own: the server of the other tests looks at its certificate, too, and knows another time.
+  // A separate database, because the server of the other tests also checks its certificate, by another clock.
   await using opened = await openTestDatabase();
   const { database } = opened;
   const { db } = database;
@@ -184,7 +184,7 @@ test('an alert says once that a given one ends within thirty days, and once that
     const { signal } = new AbortController();
     return new PeopleCertificate({ database, authority, now, log: SILENT, signal });
   };
-  /** A program that looks at a time, twice. @returns the open alerts */
+  /** Checks the certificate twice at a time. @returns the open alerts */
   const at = async (time: number) => {
     const program = programAt(time);
     await program.look();

@@ -55,7 +55,7 @@ export async function withSuperuser<T>(
   }
 }
 
-/** A database of a test's own, removed in the end. */
+/** A database for one test, which is removed at the end. */
 export interface TestDatabase extends AsyncDisposable {
   readonly address: DatabaseAddress;
 }
@@ -76,7 +76,7 @@ export async function makeDatabase(content: 'empty' | 'migrated'): Promise<TestD
   };
 }
 
-/** A migrated database of a test's own, opened as the program opens it. */
+/** A migrated database for one test, opened as the program opens it. */
 export interface OpenTestDatabase extends AsyncDisposable {
   readonly database: Database;
   readonly address: DatabaseAddress;

@@ -66,7 +66,7 @@ test.each(commands.filter(({ place }) => place === 'development'))(
 
 const NODE = '11111111-1111-8111-8111-111111111111';
 
-/** A host that has joined, with two virtual machines; it does what it is told. Until it is disposed of. */
+/** Starts a host that has joined, with two virtual machines; it carries out tasks until it is disposed of. */
 async function hostAtWork(): Promise<AsyncDisposable> {
   const address = addressOf(stack.postgresql.socketFolder, 'quantix_vdc');
   const database: Database = openDatabase(address, { open: 2, idle: 1 }, SILENT);
@@ -159,7 +159,7 @@ test('a roll-out goes on by itself, while its host is heard of', { timeout: 120_
     const args = [...command, '--json', '--config', stack.program.configFile];
     return JSON.parse((await execa(process.execPath, args, { cwd: PROJECT })).stdout);
   };
-  // The roll-out of the document ends when its host is seen to have been deleted.
+  // The roll-out of the document ends when the control plane notices that its host was deleted.
   const running = async () => {
     const { rollouts } = fleetUpdatesSchema.parse(await updates('list'));
     return rollouts.filter(({ state }) => state === 'RUNNING');

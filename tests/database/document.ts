@@ -18,7 +18,7 @@ export const DOCUMENT = resolve(import.meta.dirname, '../../docs/database.md');
 
 const FENCE = /^```(.*)$/;
 const MARK = /^sh on (appliance|development)$/;
-/** What a block begins with that is part of a file, and no command. */
+/** Mark of a block that is part of a file, and not a command. */
 const FILE_MARK = 'yaml';
 
 /** The document for operators of nodes. */
@@ -56,11 +56,11 @@ function placeOf(mark: string, line: number): Place | 'file' {
   );
 }
 
-/** What the generated part of the document stands between. */
+/** Marks before and after the generated part of the document. */
 const BEGIN = '<!-- schema -->\n';
 const END = '<!-- /schema -->\n';
 
-/** The document with another generated part. @throws Error if it has no place for it */
+/** Replaces the generated part of the document. @throws Error if the document has no marks */
 export function replaceSchema(document: string, schema: string): string {
   const [begin, end] = [document.indexOf(BEGIN), document.indexOf(END)];
   if (begin < 0 || end < begin) throw new Error('the document has no place for the schema');

@@ -26,7 +26,7 @@ interface FeedUnderTest extends AsyncDisposable {
   /** Number of the last event before the test. */
   readonly base: number;
   readonly feed: EventFeed;
-  /** Writes events that are told apart by these texts. */
+  /** Writes events with these texts as their ids. */
   say(...texts: string[]): Promise<void>;
   /** How often the feed has asked the database. */
   questions(): number;
@@ -76,7 +76,7 @@ async function startFeed(mostBehind = 100): Promise<FeedUnderTest> {
   };
 }
 
-/** The next events, by what they say. */
+/** Returns the texts of the next events. */
 async function take(listener: AsyncIterator<FleetEvent>, count: number): Promise<string[]> {
   const texts: string[] = [];
   while (texts.length < count) {
@@ -146,7 +146,7 @@ describe('a listener', () => {
       expect(String(error)).toContain(`then listen after ${world.base + 10}.`);
     }
     expect(await take(await world.listen({ after: world.base + 5 }), 5)).toEqual(numbered(6, 10));
-    // A backup was restored: whoever has seen what was lost by that has numbers that are not given again.
+    // As after a restore of a backup: the numbers of lost events, which listeners may have seen, are not used again.
     await leaveEventNumbersOut(db);
     await world.say('11');
     await expect.poll(() => refusal(10)).toBeInstanceOf(EventsGoneError);
@@ -189,7 +189,7 @@ test('a thousand listeners hear all of it in order, from one reader', async () =
   const before = world.questions();
   await world.say(...numbered(1, 20));
   for (const texts of await heard) expect(texts).toEqual(numbered(1, 20));
-  // Three for each event at most, and as many for a look that finds nothing: however many listen.
+  // At most three queries per event, and three for a query without news, however many clients listen.
   expect(world.questions() - before).toBeLessThan(200);
 });
 

@@ -36,7 +36,7 @@ const said = (text: string) => ({
   subject: { type: 'USER', id: text, name: text } as const,
 });
 
-/** What happens while the work is done. */
+/** Returns the events that happen during the work. */
 async function during(work: () => Promise<unknown>): Promise<FleetEvent[]> {
   const { db } = made.database;
   await numberEvents(db, 1000);
@@ -61,7 +61,7 @@ describe('what happens to a row is an event of its transaction', () => {
     expect(told(await during(() => setNodePhase(db, node, 'MAINTENANCE')))).toMatchObject([
       ['node.phase', { phase: 'MAINTENANCE' }],
     ]);
-    // What says nothing new is none.
+    // A change to the same value is not an event.
     expect(await during(() => setNodePhase(db, node, 'MAINTENANCE'))).toEqual([]);
   });
 
@@ -163,7 +163,7 @@ describe('what happens to a row is an event of its transaction', () => {
   });
 });
 
-/** A step of one of several transactions, or of the one that listens. */
+/** A step of one of several transactions, or of the listener. */
 type Step =
   | { readonly what: 'write' | 'commit' | 'undo'; readonly by: number }
   | { readonly what: 'listen' };

@@ -15,7 +15,7 @@ import { type Host, NodeApi } from './node-api.ts';
 
 const SERVICE = '/quantix.v1.NodeService/';
 
-/** An API for agents, and a node whose calls go on being answered whatever others do. */
+/** An API for agents, and a node whose calls must be answered whatever other callers do. */
 async function opened(options: Parameters<typeof NodeApi.open>[0] = {}) {
   const api = await NodeApi.open(options);
   return { api, host: await api.host(await api.token()) };
@@ -25,7 +25,7 @@ async function expectWell(host: Host): Promise<void> {
   expect(await host.connection.client.heartbeat({})).toMatchObject({ applied: true });
 }
 
-/** A raw connection of HTTP/2, by a certificate or none. */
+/** Opens a plain HTTP/2 connection, with or without a certificate. */
 async function raw(api: NodeApi, host?: Host): Promise<ClientHttp2Session> {
   const session = connectHttp2(api.origin, {
     rejectUnauthorized: false,
@@ -41,7 +41,7 @@ async function raw(api: NodeApi, host?: Host): Promise<ClientHttp2Session> {
   return session;
 }
 
-/** Begins a request. @returns its stream, and what became of it: status and body, or nothing if it was cut */
+/** Begins a request. @returns its stream, and its outcome: status, 0 without an answer, and body */
 function begin(session: ClientHttp2Session, method: string, headers: Record<string, string> = {}) {
   const stream = session.request({
     ':method': 'POST',
@@ -248,7 +248,7 @@ test('callers that leave in the middle of whatever they do end nothing but that'
       if (index % 2 === 0) stream.end(body);
       else stream.write(body);
     }
-    // At another moment each time: before anything was sent, in the middle, after some answers.
+    // The connection ends at a different moment each time: before anything was sent, in the middle, after some answers.
     for (let tick = 0; tick < round % 7; tick += 1) await new Promise(setImmediate);
     if (round % 3 === 0) for (const stream of streams) stream.close(constants.NGHTTP2_CANCEL);
     session.destroy();

@@ -27,7 +27,7 @@ import { type OpenTestDatabase, openTestDatabase, SILENT } from './database.ts';
 const LEADERSHIP = { lease: 3, renewEvery: 1, stepDownAfter: 2 };
 const TIMES = { lease: 3_000, renewEvery: 1_000, stepDownAfter: 2_000 };
 
-/** Long enough for a lease to end, and for what follows, on a busy machine. */
+/** Long enough for the end of a lease and its consequences on a busy machine. */
 const PATIENCE = { timeout: 30_000, interval: 100 };
 
 let folder: string;
@@ -83,7 +83,7 @@ test('changes that etcd has compacted away are forgotten, and what is there can 
   const put = { kind: 'put', key: 'compacted', value: '' } as const;
   await client.transact({ success: [put] });
   const { revision } = await client.transact({ success: [put] });
-  // Its API over JSON.
+  // etcd's JSON API.
   const asked = { method: 'POST', body: JSON.stringify({ revision: String(revision) }) };
   expect((await fetch(`${etcd.address}/v3/kv/compaction`, asked)).status).toBe(200);
   const changes = client.watch('compacted', 1, AbortSignal.timeout(30_000));
@@ -99,7 +99,7 @@ test('an etcd that is paused is reported in time, and used again when it goes on
   etcd.kill('SIGSTOP');
   try {
     let error: unknown;
-    // A signal takes effect in its own time: what etcd still answers before it stops does not count.
+    // A signal takes effect after a moment: answers before etcd stops do not count.
     do {
       error = await client.grantLease(2).catch((one: unknown) => one);
     } while (!(error instanceof Error));
@@ -136,7 +136,7 @@ test('a leader that was paused finds another one when it writes, and steps down'
       log: SILENT,
       signal: ending.signal,
     });
-  // For the first one time stands still, as it does for a program that is paused.
+  // The first candidate's clock stands still, like that of a paused program.
   const paused: MonotonicClock = {
     now: () => 0,
     sleep: (_milliseconds, signal) =>
@@ -163,13 +163,13 @@ test('a leader that was paused finds another one when it writes, and steps down'
   client.close();
 });
 
-/** What a program tells of the leadership. */
+/** Returns what a program reports about the leadership. */
 async function standingOf({ socket }: ControlPlaneProgram) {
   const { body } = (await askProgram(socket, '/readyz'))!;
   return JSON.parse(body) as { ready: boolean; leadership: { role: string; epoch?: number } };
 }
 
-/** The one of some programs that leads, once one does. */
+/** Waits for a leader among some programs. */
 async function leaderOf(programs: readonly ControlPlaneProgram[]) {
   for (;;) {
     for (const program of programs) {
@@ -223,7 +223,7 @@ test('of two programs one leads: another one when it is paused, nobody without e
       .poll(() => standingOf(program), PATIENCE)
       .toMatchObject({ ready: true, leadership: { role: 'unknown' } });
   }
-  // There is no Redis either.
+  // Redis is missing, too.
   expect(await askProgram(first.program.socket, '/inventory')).toMatchObject({ status: 200 });
   await rm(join(folder, 'etcd'), { recursive: true });
   etcd = await startEtcd(join(folder, 'etcd'), { address: etcd.address });
