@@ -18,14 +18,14 @@ let opened: OpenTestDatabase;
 beforeAll(async () => {
   api = await PeopleApi.open();
   opened = api.opened;
-  // A slow machine is no deadlock.
+  // No lock timeout: a slow machine must not look like a deadlock.
   const { pool } = opened.database;
   if (!(pool instanceof Pool)) throw new Error('the connections are none of pg');
   pool.on('acquire', (client) => void client.query('SET lock_timeout = 0'));
 });
 afterAll(() => api[Symbol.asyncDispose]());
 
-/** Waits until as many transactions of this database wait for others. */
+/** Waits until this number of transactions of the database wait for locks. */
 async function untilWaiting(count: number): Promise<void> {
   await expect
     .poll(async () => {
@@ -86,7 +86,7 @@ test.each<[string, Act]>([
     throw new Error('no users');
   const acting: Promise<PromiseSettledResult<unknown>[]>[] = [];
   await db.transaction().execute(async (transaction) => {
-    // Both come as far as they can, before either goes on.
+    // Both transactions run until they are blocked, before either continues.
     await sql`SELECT FROM users WHERE id = ${first.id} FOR UPDATE`.execute(transaction);
     for (const user of [second, third]) {
       acting.push(Promise.allSettled([db.transaction().execute((own) => act(own, user))]));

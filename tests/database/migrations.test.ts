@@ -50,7 +50,7 @@ async function migrationsUpTo(
 
 async function dumpSchema({ socketFolder, database }: DatabaseAddress): Promise<string> {
   const from = ['--host', socketFolder, '--username', 'postgres', '--schema', 'public'];
-  // The key makes two dumps of one schema equal; without it each has a random one.
+  // With a fixed key, two dumps of one schema are equal; the default key is random.
   const { stdout } = await execa('pg_dump', [...from, '-s', '--restrict-key=x', database]);
   return stdout;
 }
@@ -102,7 +102,7 @@ test('each migration taken back leaves the schema from before it, and applied ag
 const NODE = '11111111-1111-8111-8111-111111111111';
 const OTHER = '22222222-2222-8222-8222-222222222222';
 
-/** What people and hosts put into a database of each version, as far as it can hold it. It may be put there twice. */
+/** Version of the schema → SQL with data of people and hosts that the version can hold. It may run twice. */
 const DATA: Readonly<Record<number, string>> = {
   1: `INSERT INTO nodes (id, hostname, management_ip, phase)
         VALUES ('${NODE}', 'one', '10.0.0.1', 'MAINTENANCE'), ('${OTHER}', 'two', '10.0.0.2', 'READY') ON CONFLICT DO NOTHING;
@@ -183,7 +183,7 @@ async function readContent(address: DatabaseAddress): Promise<Content> {
   );
 }
 
-/** Whether a value has all that another one has: a migration may add columns to a row, and entries to a list. */
+/** Whether a value contains another one: a migration may add columns to a row, and entries to a list. */
 function has(whole: unknown, part: unknown): boolean {
   if (Array.isArray(whole) && Array.isArray(part)) {
     return part.every((one) => whole.some((other) => has(other, one)));
@@ -192,7 +192,7 @@ function has(whole: unknown, part: unknown): boolean {
   return Object.entries(part).every(([key, one]) => has(Reflect.get(whole, key), one));
 }
 
-/** Rows of one content that another one does not have. */
+/** Lists the rows of `part` that `whole` does not contain. */
 function missingFrom(whole: Content, part: Content): readonly string[] {
   return Object.entries(part).flatMap(([name, rows]) =>
     rows
@@ -219,7 +219,7 @@ test('each migration keeps what was there, when it is applied, taken back, and a
     expect(missingFrom(await readContent(address), before)).toEqual([]);
     await query(address, DATA[index + 1] ?? '');
   }
-  // It was moved before the migration was taken back, and after.
+  // The anchor was moved before the migration was taken back, and again after it was applied again.
   expect(await query(address, 'SELECT sequence::int FROM audit_log_anchor')).toEqual([
     { sequence: 2 },
   ]);
@@ -360,7 +360,7 @@ describe('before a schema that holds data is changed', () => {
     for (const version of [5, 6, 7, 8, 10]) {
       await migrateUp(request(address, { folder: await migrationsUpTo(version), dump }));
     }
-    // Nothing was there to dump at first.
+    // The first migrations ran on an empty database, which is not dumped.
     const names = (await readdir(dumps)).sort();
     expect(names).toEqual([
       'before-migration-20260101T000100Z-schema-6.dump',

@@ -18,7 +18,7 @@ const A = '11111111-1111-8111-8111-111111111111';
 const B = '22222222-2222-8222-8222-222222222222';
 const VM = '33333333-3333-8333-8333-333333333333';
 
-/** Time that passes as it is told to, one sleep after the other. */
+/** Simulated time, which passes on request, one sleep after the other. */
 function simulated() {
   let now = 0;
   let wake = Promise.withResolvers<void>();

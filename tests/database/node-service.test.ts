@@ -70,7 +70,7 @@ test('a host joins with a token, which is its own from then on, and keeps what w
   expect(host.enrolment.trustBundleVersion).toBeGreaterThan(0n);
   expect(await heartbeat(host)).toMatchObject({ applied: true, version: { protocol: 2 } });
   await setNodePhase(api.db, nodeId, 'MAINTENANCE');
-  // Its answer was lost.
+  // The host registers again, as if the first answer had been lost.
   await api.host(token, host.key);
   expect(await findNode(api.db, nodeId)).toMatchObject({ phase: 'MAINTENANCE' });
   await expect(api.host(token)).rejects.toThrow('the join token was used by another node');
@@ -251,7 +251,7 @@ test('tasks go down the stream as they come, again on each new one until their e
   report(randomUUID(), 1, TaskState.DONE);
   await expect.poll(() => findTask(api.db, early.id), WITHIN).toMatchObject({ state: 'DONE' });
 
-  // The newest stream is used, and gets the unfinished tasks.
+  // The control plane uses the newest stream, and sends the unfinished tasks on it.
   const second = new Commander(api.connect(host.enrolment.credentials), ['startVm', 'stopVm']);
   await expect.poll(() => second.taken.map(({ id }) => id), WITHIN).toEqual([late.id]);
   await expect.poll(() => second.cancelled, WITHIN).toEqual([late.id]);

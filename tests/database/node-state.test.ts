@@ -58,7 +58,7 @@ beforeEach(async () => {
   }
 });
 
-/** What a message is made of. */
+/** Fields of a message. */
 type Init<D extends DescMessage> = Exclude<MessageInitShape<D>, Message>;
 type VmInit = Init<typeof VirtualMachineSchema>;
 type PoolInit = Init<typeof StoragePoolSchema>;
@@ -97,7 +97,7 @@ function beat(nodeId: string, content: Init<typeof HeartbeatRequestSchema>) {
   return state.heartbeat(nodeId, create(HeartbeatRequestSchema, request));
 }
 
-/** The hashes of a node that has these. */
+/** Returns the hashes of a node with these virtual machines. */
 function hashes(vms: VmInit[], form = 1) {
   const all = vms.map((one) => create(VirtualMachineSchema, one));
   return { form, vms: hashVms(all, form), pools: hashPools([], form) };
@@ -108,7 +108,7 @@ const machine = (id = ID) => machines.findVirtualMachine(db, id);
 /** Rows written by a piece of work, by table. */
 async function written(work: () => Promise<unknown>): Promise<Record<string, number>> {
   const count = async () => {
-    // Each connection hands its counts over when it likes to; all of them are asked to.
+    // Each connection reports its counts at its own time; all of them are made to report.
     await Promise.all(
       Array.from({ length: 10 }, () =>
         sql`SELECT pg_stat_force_next_flush(), pg_sleep(0.02)`.execute(db),
@@ -125,7 +125,7 @@ async function written(work: () => Promise<unknown>): Promise<Record<string, num
   return Object.fromEntries(after.filter(([, n]) => n !== 0));
 }
 
-/** Waits until so many others wait for locks of a transaction. */
+/** Waits until at least this number of other transactions wait for locks of a transaction. */
 async function untilAwaited(transaction: Executor, count: number): Promise<void> {
   const waiting = async () => {
     const { rows } = await sql`
@@ -241,7 +241,7 @@ describe('full states', () => {
     expect(await machines.listVirtualMachines(db, { nodeId: A })).toHaveLength(2);
   });
 
-  /** Sends full states of so many new nodes, which cannot be applied until the work is done. */
+  /** Sends full states of a number of new nodes; a lock delays them until the work is done. */
   async function whileHeld(count: number, work: () => Promise<void>): Promise<void> {
     const many = Array.from({ length: count }, () => randomUUID());
     for (const id of many) {

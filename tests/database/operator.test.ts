@@ -149,7 +149,7 @@ async function run(
 const json = async (command: OperatorCommand, words: string, values: OperatorValues = {}) =>
   JSON.parse((await run(command, words, values, { form: 'json' })).text);
 
-/** Does as the node of a task does. */
+/** Plays the node of a task. */
 async function play(
   reports: readonly Parameters<typeof create<typeof TaskReportSchema>>[1][],
 ): Promise<void> {
@@ -218,7 +218,7 @@ describe('nodes and what is on them', () => {
     expect(fleetVmSchema.parse(await json('vms', 'show mail'))).toMatchObject({
       ...{ powerState: 'RUNNING', known: 'last-seen', node: 'beta' },
     });
-    // Nor where the phase was not corrected yet.
+    // The same holds if the phase of the node has not been corrected yet.
     await setNodePhase(db, TWO, 'READY');
     expect((await json('vms', 'show mail')).known).toBe('last-seen');
     const ofAlpha = await json('vms', 'list', { node: 'alpha' });
@@ -264,7 +264,7 @@ describe('nodes and what is on them', () => {
       run('vms', `start ${WEB}`, { 'no-wait': true }),
       run('tasks', 'list'),
     ]);
-    // The others find it no more after that.
+    // This command is the last one, because the others need the node.
     texts.push(await run('nodes', `delete ${ONE}`, {}, { typed: 'a?[2J?b?' }));
     for (const { text, told } of texts) {
       expect(`${text}${told}`.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);

@@ -207,7 +207,7 @@ describe('the audit log', () => {
 });
 
 describe('events are followed', () => {
-  /** Begins to follow. @returns what is printed and reported, by line, and what ends it */
+  /** Begins to follow events. @returns the printed events, the reported problems, and a function that ends it */
   const follow = (values: OperatorValues, form: 'json' | 'text' = 'text') => {
     const [printed, silent]: [string[], string[]] = [[], []];
     const ending = new AbortController();
@@ -236,7 +236,7 @@ describe('events are followed', () => {
     const { printed, silent, ended, end } = follow({ kind: 'node' }, 'json');
     const names = () =>
       printed.map((line) => fleetEventSchema.parse(JSON.parse(line)).subject.name);
-    // When it begins to listen is not known: hosts join until one of them is heard of.
+    // It is unknown when the command begins to listen: hosts join until an event is printed.
     for (let count = 0; printed.length === 0; count += 1) {
       await register(`early${count}`);
       await new Promise((done) => setTimeout(done, 100));
@@ -250,7 +250,8 @@ describe('events are followed', () => {
     const ids = printed.map((line) => fleetEventSchema.parse(JSON.parse(line)).id);
     expect(ids).toEqual(ids.map((_, index) => (ids[0] ?? 0) + index));
     expect(names().slice(-2)).toEqual(['meanwhile', 'after']);
-    // A question that was under way when it ended has another reason than one after that; each is reported once.
+    // A request that is interrupted by the end of the control plane fails for another reason than a later one; each
+    // reason is reported once.
     expect(new Set(silent).size).toBe(silent.length);
     end();
     expect(await ended).toMatchObject({ status: 0 });

@@ -269,7 +269,7 @@ describe('every request', () => {
             .join('&');
           const takesBody = method === 'POST' || method === 'PATCH';
           const json = sent === undefined || !takesBody ? undefined : JSON.stringify(sent);
-          // Of a key that is given twice, either value may count.
+          // If a key is given twice, the server may use either value.
           const raw = twice ? json?.replace(/^\{("(?:[^"\\]|\\.)*"):/, '{$1:null,$1:') : json;
           const answer = await api.ask(`${filled}?${search}`, {
             ...{ method, cookie: await api.session(ids.admin) },
@@ -592,7 +592,7 @@ describe('events', () => {
       raiseAlert(api.db, {
         ...{ severity: 'INFO', title: crypto.randomUUID(), sourceType: 'CONTROL_PLANE' },
       });
-    // After a restore the numbers are longest. It ends earlier subscriptions.
+    // After a restore, the numbers have the most digits. The restore ends earlier subscriptions.
     await leaveEventNumbersOut(api.db);
     const before = (await readEventBounds(api.db)).last;
     await raise();

@@ -13,7 +13,7 @@ test('a machine that forgets has an alert that says so and why, one however ofte
   onTestFinished(() => rm(folder, { recursive: true }));
   const file = join(folder, 'not-persistent');
   const start = () => alertOfForgetfulness(db, new Date(), file);
-  // What quantix-data writes on such a machine.
+  // quantix-data writes this text on a machine without a data disk.
   const why = 'this machine forgets all at a restart: no disk with a file system for data is there';
   await writeFile(file, `${why}\n`);
   await start();

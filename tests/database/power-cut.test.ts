@@ -11,17 +11,20 @@ import { type PostgresqlServer, startPostgresql } from '../../tasks/control-plan
 import { Random } from '../fuzz/random.ts';
 import { addressOf, MIGRATION_NAMES, MIGRATIONS, SILENT } from './database.ts';
 
-/** How often the power is cut, and when: shares of a first boot, the same at each run. */
+/** Number of power cuts, and their moments as shares of a first boot; the same in every run. */
 const CUTS = 20;
 const random = new Random(20_261_127);
 const MOMENTS = Array.from({ length: CUTS }, (_, cut) => (cut + random.below(1000) / 1000) / CUTS);
 
-/** Starts the server, which is made if there is none. The kernel outlives the cuts, so what was written is kept. */
+/**
+ * Starts the server; creates it if it is missing. Without fsync: the kernel survives the simulated cuts, so written
+ * data stays.
+ */
 function start(folder: string): Promise<PostgresqlServer> {
   return startPostgresql(folder, { settings: { fsync: 'off' } });
 }
 
-/** What the databases' part of a boot is: the server is started, and migrated. */
+/** Plays the databases' part of a boot: starts the server, and migrates the database. */
 async function bootDatabase(folder: string): Promise<PostgresqlServer> {
   const server = await start(folder);
   await migrateUp({
@@ -34,7 +37,7 @@ async function bootDatabase(folder: string): Promise<PostgresqlServer> {
   return server;
 }
 
-/** Ends all processes that work in a folder or below, as a cut of power does. @returns how many there were */
+/** Kills all processes whose working directory is in a folder, as a power cut does. @returns their number */
 async function cutPower(folder: string): Promise<number> {
   let ended = 0;
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
@@ -43,13 +46,13 @@ async function cutPower(folder: string): Promise<number> {
       process.kill(Number(pid), 'SIGKILL');
       ended += 1;
     } catch {
-      // It has ended meanwhile.
+      // The process has ended in the meantime.
     }
   }
   return ended;
 }
 
-/** Cuts the power after some milliseconds of some work, or as soon as that is done. */
+/** Cuts the power after some milliseconds of some work, or when the work is done. */
 async function cutDuring(folder: string, after: number, work: Promise<unknown>): Promise<void> {
   const boot = work.catch(() => undefined);
   let isOver = false;
@@ -57,7 +60,7 @@ async function cutDuring(folder: string, after: number, work: Promise<unknown>):
     isOver = true;
   });
   await Promise.race([wait(after), boot]);
-  // What was about to start another process when it was ended is met again.
+  // A killed process may have just started another one, so this repeats until none is left.
   while ((await cutPower(folder)) > 0 || !isOver) await wait(5);
 }
 
@@ -76,7 +79,7 @@ async function expectWhole(server: PostgresqlServer): Promise<void> {
   expect(rows[0].roles).toBeGreaterThan(0);
 }
 
-/** Works in a folder of its own; nothing works there any more afterwards, and it is gone. */
+/** Runs work in its own folder; afterwards kills all processes in it, and removes it. */
 async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'quantix-power-'));
   try {
@@ -87,10 +90,10 @@ async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   }
 }
 
-/** Machines that boot at a time. */
+/** Machines that boot at the same time. */
 const MACHINES = [0, 1];
 
-/** Milliseconds that an undisturbed boot takes here and now, on each of them. */
+/** Milliseconds that a boot without a power cut takes on each of them, measured now. */
 let duration: number;
 beforeAll(async () => {
   const started = performance.now();
@@ -111,13 +114,13 @@ test(`after a cut of power at ${CUTS} moments of a first boot the next boot ends
   await Promise.all(MACHINES.map(machine));
 }, 600_000);
 
-/** Version of the schema that an older program left, with hosts in it. */
+/** Version of the schema that an older program left, and number of hosts in the database. */
 const OLDER = 3;
 const HOSTS = 2_000;
 
 const PROGRAM = resolve(import.meta.dirname, '../../apps/qx.ts');
 
-/** Makes what an older program left in a folder; nothing works there any more. */
+/** Makes the database of an older program in a folder; its server is stopped. */
 async function leaveOlderDatabase(folder: string): Promise<void> {
   const migrations = join(folder, 'migrations');
   await mkdir(migrations);
@@ -139,7 +142,7 @@ async function leaveOlderDatabase(folder: string): Promise<void> {
   await rm(migrations, { recursive: true });
 }
 
-/** Applies all migrations as an operator does, by a process that works in the folder. */
+/** Applies all migrations as an operator does, in a process whose working directory is the folder. */
 async function migrate(folder: string, { socketFolder }: PostgresqlServer): Promise<void> {
   const file = join(folder, 'config.yaml');
   const database = { socketFolder, migrations: MIGRATIONS, dumps: join(folder, 'dumps') };
@@ -148,7 +151,7 @@ async function migrate(folder: string, { socketFolder }: PostgresqlServer): Prom
   await execa(process.execPath, words, { cwd: folder });
 }
 
-/** Waits until a migration has begun, by the folder of the dump that is made before, or has ended otherwise. */
+/** Waits until a migration has begun or failed. It has begun if the folder of the dump before it exists. */
 async function untilBegun(folder: string, migrating: Promise<unknown>): Promise<void> {
   let isOver = false;
   const end = migrating.finally(() => {

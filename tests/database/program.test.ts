@@ -50,7 +50,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** The text of a configuration for a database of the test's own; etcd and Redis are where nothing listens. */
+/** The text of a configuration for a database of the test's own; the addresses of etcd and Redis are unused. */
 function configText({ address }: TestDatabase): string {
   return JSON.stringify({
     database: {
@@ -76,7 +76,7 @@ async function call(made: TestDatabase, ...args: string[]) {
   return await execa(process.execPath, command, { reject: false });
 }
 
-/** Milliseconds: each call starts Node, and doctor asks a port that nothing serves for a minute. */
+/** Milliseconds: each call starts Node, and doctor tries an unused port for a minute. */
 const TIMEOUT = 180_000;
 
 test('migrations are applied, shown and taken back on the command line', {
@@ -185,8 +185,8 @@ test('a database that cannot be reached is reported in one line', async () => {
 });
 
 /**
- * A control plane that serves on a socket for as long as the work takes. Its version is not confirmed for as long as
- * `trial` gives a reason; `port` is where it serves people.
+ * Runs a control plane on a socket during the work. Its version is unconfirmed while `trial` returns a reason; `port`
+ * is its port for people.
  */
 async function withControlPlane(
   config: Config,
@@ -273,7 +273,7 @@ test('the daemon of an older image is not ready, and says which versions meet', 
       .toMatchObject({
         ready: false,
         problem: expect.stringContaining(`schema version ${LAST}`),
-        // Nobody has asked them: that is not the same as an answer.
+        // The services were not asked, so their state is unknown.
         services: [{ state: 'unknown' }, { state: 'unknown' }, { state: 'unknown' }],
       });
     expect(JSON.parse(await ask(config.socket, '/inventory')).error.what).toContain(
@@ -320,7 +320,7 @@ test('a version on trial is ready and leaves the database to the one before; con
     expect(await readdir(config.database.dumps)).toEqual([]);
   };
   await withControlPlane(config, held, { trial: () => trial });
-  // The version before finds its database as it was.
+  // The previous version finds its database unchanged.
   const before = { ...config, database: { ...config.database, migrations: MIGRATIONS } };
   await withControlPlane(before, async () => {
     await expect
@@ -356,7 +356,7 @@ test('a version whose migration fails is not ready on trial, and the database is
           ready: false,
           problem: expect.stringContaining(`${MORE} fails when it is tried: division by zero`),
         });
-      // Its commands would work on what they do not know.
+      // Commands are refused, because they would work on an unknown schema.
       expect(JSON.parse(await ask(config.socket, '/inventory')).error.what).toContain(
         'fails when it is tried',
       );
@@ -426,10 +426,10 @@ test('a certificate authority that was made anew beside a database with hosts is
   const host = { id: randomUUID(), hostname: 'node7', managementIp: null, spec: {} };
   await announceAuthority(database.db, await makeTemporaryAuthority());
   await registerNode(database.db, host).finally(() => database.close());
-  // The program that made it died before it reached the database.
+  // The authority exists, but the program that made it ended before it reached the database.
   await openAuthority(config.authority);
   const title = TRUSTED;
-  // The second time it is there, and what was announced is not forgotten.
+  // At the second start, the alert is still open, because the announced authority is stored.
   for (const _ of [1, 2]) {
     await withControlPlane(config, async () => {
       await expect

@@ -86,7 +86,7 @@ test('the leader removes events and entries of the audit log by their age, and t
   const entered = await audit();
   await age(opened, 2, 22);
 
-  /** One look of a program. */
+  /** Runs one round of pruning. */
   const look = async (leads: boolean) => {
     const ending = new AbortController();
     await pruneAgainAndAgain({
@@ -115,7 +115,7 @@ test('the leader removes events and entries of the audit log by their age, and t
   ]);
   expect(await tasks()).toEqual([young, unfinished, rolled].sort());
   expect(await events()).toEqual(before.filter((id) => id > 3));
-  // Its roll-out has taken note of the end.
+  // The roll-out has recorded the end of the task.
   await sql`UPDATE update_rollout_hosts SET state = 'DONE'`.execute(db);
   await look(true);
   expect(await tasks()).toEqual([young, unfinished].sort());

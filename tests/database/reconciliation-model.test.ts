@@ -28,8 +28,8 @@ import { defined, NAMES, reported, take, type World } from '../control-plane/vm-
 import { type OpenTestDatabase, openTestDatabase, SILENT } from './database.ts';
 
 /*
- * The properties of reconciliation, over PostgreSQL and with the whole processing of reports: what is recorded after any
- * messages of several nodes is what the pure function makes of them, and what must not change is not written.
+ * The properties of reconciliation, with PostgreSQL and the complete processing of reports: after any messages of
+ * several nodes, the records equal the result of the pure function, and unchanged rows are not written.
  */
 
 const DEFAULT = '00000000-0000-0000-0000-000000000001';
@@ -67,14 +67,17 @@ async function begin(): Promise<string[]> {
   return ids;
 }
 
-/** What a node says of a machine: which one, its state and its name. */
+/** A node's report on a machine: its index, state and name. */
 interface Said {
   readonly machine: number;
   readonly powerState: keyof typeof STATES;
   readonly name: string;
 }
 
-/** A message of a node; `order` is its position, relative to the last one that was sent in its place. */
+/**
+ * A message of a node; `order` is its position, relative to the node's last one among heartbeats, or among all other
+ * messages.
+ */
 interface Sent {
   readonly node: number;
   readonly kind: 'full' | 'present' | 'absent' | 'heartbeat' | 'pool';
@@ -146,7 +149,7 @@ async function send(ids: readonly string[], one: Sent, place: KeptPosition): Pro
   }
 }
 
-/** What the model makes of a message that is applied. */
+/** Applies a message to the model. */
 function expectedAfter(
   world: World,
   ids: readonly string[],
@@ -169,7 +172,7 @@ function expectedAfter(
   }
 }
 
-/** What is recorded of machines, in the form of the model. */
+/** Reads the records of machines, in the format of the model. */
 async function recorded(): Promise<World> {
   const { rows: vms } = await sql<World['vms'] extends Map<string, infer Vm> ? Vm : never>`
     SELECT vm.id, vm.name, vm.node_id, vm.power_state, vm.is_managed, lost_at IS NOT NULL AS is_lost,
@@ -188,7 +191,7 @@ async function recorded(): Promise<World> {
   return { vms: new Map(vms.map((one) => [one.id, one])), claims: claimed };
 }
 
-/** The parts of a world that are compared: of a claim, who has it, and in which state. */
+/** Returns the parts of a world that are compared; of a claim, its node, machine and state. */
 function shape({ vms, claims }: World) {
   const all = [...claims].flatMap(([nodeId, own]) =>
     [...own.values()].map(({ id, powerState }) => `${nodeId} has ${id}: ${powerState}`),
@@ -214,7 +217,7 @@ async function versions(): Promise<Map<string, string>> {
   return new Map(rows.map(({ tableName, version }) => [tableName, version]));
 }
 
-/** Names of the tables in which work has written, or removed, a row. */
+/** Returns the names of the tables in which some work wrote or removed a row. */
 async function writtenBy(work: () => Promise<unknown>): Promise<string[]> {
   const before = await versions();
   await work();
@@ -263,7 +266,7 @@ test('after any messages of several nodes, what is recorded is what the pure fun
         expect(applied).toBe(isDue);
         expect(shape(await recorded())).toEqual(shape(world));
         if (!isDue || one.kind !== 'full') continue;
-        // The same full state again writes its position, and nothing else.
+        // A repeated full state writes only its position.
         const again = positions.take('next');
         expect(await writtenBy(() => send(ids, one, again))).toEqual(['node_states']);
         positions.kept = again;

@@ -40,7 +40,7 @@ beforeAll(async () => {
 });
 afterAll(() => opened[Symbol.asyncDispose]());
 
-/** The tests leave the seeds alone and empty what they fill. */
+/** The tests do not change the initial rows; the tables that they fill are emptied. */
 beforeEach(async () => {
   await sql`TRUNCATE nodes, virtual_machines, storage_pools, virtual_networks, users, alerts, images CASCADE`.execute(
     db,
@@ -68,7 +68,7 @@ async function rowsWritten(work: () => Promise<unknown>): Promise<number> {
     );
     return rows[0]?.written ?? 0;
   };
-  // Each connection hands its counts over when it likes to; there is one, and it is told to.
+  // A connection reports its counts at its own time; the only one is made to report.
   const flush = () => sql`SELECT pg_stat_force_next_flush()`.execute(db);
   await flush();
   const before = await count();

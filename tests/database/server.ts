@@ -13,10 +13,10 @@ declare module 'vitest' {
   }
 }
 
-/** Starts one PostgreSQL for all tests, and migrates the database that each test's own is a copy of. */
+/** Starts one PostgreSQL for all tests, and migrates a template database, of which each test gets a copy. */
 export default async function startServer(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'quantix-database-'));
-  // Nothing here must outlive a cut of power.
+  // Without fsync: the data need not survive a power cut.
   const server = await startPostgresql(folder, {
     settings: { fsync: 'off', full_page_writes: 'off' },
   });

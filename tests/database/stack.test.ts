@@ -20,7 +20,7 @@ class Terminal {
   readonly #read: Promise<void>;
   readonly #errors: Promise<string>;
 
-  /** @param scratch where it makes its folder */
+  /** @param scratch folder in which the stack creates its own */
   constructor(scratch: string) {
     this.#process = spawn(process.execPath, [QX_BUILD, 'controlplane'], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -34,13 +34,13 @@ class Terminal {
     this.#read = once(reader, 'close').then(() => undefined);
   }
 
-  /** Waits until it has said something. @returns what it said, from its beginning */
+  /** Waits until it has printed a text. @returns all of its output */
   async untilSays(word: string): Promise<string> {
     await expect.poll(() => this.lines.join('\n'), { timeout: 60_000 }).toContain(word);
     return this.lines.join('\n');
   }
 
-  /** Ctrl-C: all of the group get it. */
+  /** Presses Ctrl-C, which signals the whole process group. */
   pressControlC(): void {
     process.kill(-this.#process.pid!, 'SIGINT');
   }
@@ -56,13 +56,13 @@ class Terminal {
   }
 }
 
-/** A folder that a stack makes its own in; removed in the end. */
+/** A folder in which a stack creates its own; removed at the end. */
 async function scratchFolder(): Promise<{ path: string } & AsyncDisposable> {
   const path = await makeServicesFolder('quantix-stack-');
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) };
 }
 
-/** Processes that work in a folder, or were started with something in it. */
+/** Lists the processes whose working directory or command line is in a folder. */
 async function processesIn(folder: string): Promise<string[]> {
   const ids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const found = await Promise.all(
@@ -73,7 +73,7 @@ async function processesIn(folder: string): Promise<string[]> {
           ? [command.replaceAll('\0', ' ')]
           : [];
       } catch {
-        // It has ended meanwhile.
+        // The process has ended in the meantime.
         return [];
       }
     }),
@@ -81,7 +81,7 @@ async function processesIn(folder: string): Promise<string[]> {
   return found.flat();
 }
 
-/** Folders of stacks that are there; libraries may keep what they compiled beside them. */
+/** Lists the folders of stacks; libraries may leave caches of compiled code beside them. */
 async function stacksIn(scratch: string): Promise<string[]> {
   return (await readdir(scratch)).filter((name) => name.startsWith('quantix-'));
 }
@@ -113,7 +113,7 @@ test.concurrent('when a service ends by itself, that is reported with its last w
   await using scratch = await scratchFolder();
   const terminal = new Terminal(scratch.path);
   await terminal.untilSays('Ctrl-C ends all of it');
-  // Its first line is the server's process id.
+  // The first line of the file is the server's process id.
   const [file] = globSync(`${scratch.path}/*/postgresql/data/*/data/postmaster.pid`);
   process.kill(Number.parseInt(await readFile(file!, 'utf8'), 10), 'SIGKILL');
   const { exitCode, errors } = await terminal.end();

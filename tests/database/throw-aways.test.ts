@@ -55,8 +55,8 @@ class Supervised implements AsyncDisposable {
 }
 
 /**
- * An address of the loopback network that this process has for itself: an etcd is not always there, and whoever else had taken
- * its port meanwhile would make it start empty.
+ * A loopback address for this process alone: if another process took the port of an etcd between its starts, etcd would
+ * start empty.
  */
 const LOOPBACK = [
   127,
@@ -65,7 +65,7 @@ const LOOPBACK = [
   process.pid & 0xff,
 ].join('.');
 
-/** The last port of it that was given out. */
+/** The last port that was used at this address. */
 let lastPort = 20_000;
 
 function ownAddress(): string {
@@ -73,7 +73,7 @@ function ownAddress(): string {
   return `http://${LOOPBACK}:${lastPort}`;
 }
 
-/** Where an etcd of a test's own is; it is told how long a start may take. */
+/** Environment of an etcd for one test. @param readyWithin seconds that a start may take */
 async function etcdEnvironment(readyWithin = 60) {
   return {
     QX_ROOT: await mkdtemp(join(folder, 'etcd-')),
@@ -85,7 +85,7 @@ async function etcdEnvironment(readyWithin = 60) {
 
 type EtcdEnvironment = Awaited<ReturnType<typeof etcdEnvironment>>;
 
-/** Lets etcd run until it is ready and has noted that it was. */
+/** Runs etcd until it is ready and has recorded this. */
 async function runEtcd(environment: EtcdEnvironment): Promise<void> {
   await using server = new Supervised('etcd', environment);
   await server.untilReady();
@@ -96,7 +96,7 @@ async function runEtcd(environment: EtcdEnvironment): Promise<void> {
 const WAL = 'member/wal/0000000000000000-0000000000000000.wal';
 const DB = 'member/snap/db';
 
-/** Bytes that are the same at each run, and no format. */
+/** Bytes that are the same in every run, and not of any format. */
 const GARBAGE = Buffer.from(Array.from({ length: 20_480 }, (_, i) => (i * 197 + (i >> 3)) % 251));
 
 /** Ways in which a folder is damaged so that etcd does not start with it. */
@@ -118,7 +118,7 @@ const DAMAGES: Record<string, (data: string) => Promise<void>> = {
   },
 };
 
-/** Puts keys into an etcd until it takes no more. @returns what it says then, by its API over JSON */
+/** Puts keys into an etcd until it refuses one. @returns its refusal, from the JSON API */
 async function fill({ QX_CLIENT_URL }: EtcdEnvironment): Promise<string> {
   const value = Buffer.alloc(1_000_000, 'full').toString('base64');
   for (let count = 0; ; count += 1) {

@@ -24,7 +24,9 @@ beforeEach(async () => {
 });
 afterEach(() => api[Symbol.asyncDispose]());
 
-/** Asks as qx-update does: by HTTP/1.1, without a certificate, sure of the server by its authority. */
+/**
+ * Sends a request as qx-update does: by HTTP/1.1, without a client certificate, verifying the server by its authority.
+ */
 async function ask(
   at: string,
   { method = 'GET', headers = {} }: { method?: string; headers?: Record<string, string> } = {},
@@ -48,7 +50,7 @@ describe('the API for agents', () => {
     expect((await ask(path)).body.equals(image)).toBe(true);
     expect((await ask('/updates/images/nothing')).status).toBe(404);
 
-    // By HTTP/2, too.
+    // HTTP/2 works, too.
     const session = connectHttp2(api.origin, { rejectUnauthorized: false });
     const stream = session.request({ ':path': path, range: 'bytes=0-9' });
     const [headers] = await once(stream, 'response');
@@ -58,7 +60,7 @@ describe('the API for agents', () => {
     expect(Buffer.concat(pieces).equals(image.subarray(0, 10))).toBe(true);
     session.destroy();
 
-    // And nothing else by HTTP/1.1.
+    // Everything else is refused over HTTP/1.1.
     expect((await ask('/')).status).toBe(505);
     const method = 'POST';
     expect((await ask('/quantix.v1.NodeService/Register', { method })).status).toBe(505);

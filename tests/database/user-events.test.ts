@@ -30,7 +30,7 @@ async function lastEvent(): Promise<number> {
   return (await readEventBounds(api.db)).last;
 }
 
-/** What happens to accounts while the work is done. */
+/** Returns the events of accounts during the work. */
 async function during(work: () => Promise<unknown>): Promise<FleetEvent[]> {
   const after = await lastEvent();
   await work();
@@ -78,7 +78,7 @@ test('log-ins, log-outs and a changed password are reported', async () => {
     ['user.logged-out', 'ada', { address: '127.0.0.1', sessions }],
   ];
   expect(told(await logOut('/v1/session'))).toEqual(out(1));
-  // The one of the changed password, the one that was left above, and two more.
+  // These sessions end: the one after the change of the password, the one that was left above, and two more.
   expect(told(await logOut('/v1/sessions'))).toEqual(out(4));
 });
 

@@ -13,7 +13,7 @@ const folder = mkdtempSync(join(tmpdir(), 'quantix-loop-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function loop(sectorSize: number): LoopDisk {
-  // The tests of a file run at the same time.
+  // Each disk has its own folder, because the tests of a file run at the same time.
   return loopDisk(join(mkdtempSync(join(folder, 'disk-')), 'disk'), {
     bytes: DISK_BYTES,
     sectorSize,
@@ -62,7 +62,7 @@ test('what is read comes from the medium, not from memory', async () => {
   await device.write(0, Buffer.alloc(4096, 'x'));
   await device.flush();
   expect((await device.read(0, 512)).toString()).toBe('x'.repeat(512));
-  // Behind the kernel's back, as a disk that does not keep what it was given.
+  // The medium changes without the kernel's knowledge, as on a disk that loses writes.
   const bytes = readFileSync(disk.file).subarray(0, 4096).fill('y');
   execFileSync('dd', [`of=${disk.file}`, 'conv=notrunc,fsync', 'status=none'], { input: bytes });
   expect((await device.read(0, 512)).toString()).toBe('x'.repeat(512).replaceAll('x', 'y'));

@@ -166,7 +166,7 @@ test('a change that is interrupted brings the previous state back', async () => 
   const { machine, lan } = story;
   await lan.serveDhcp();
   const eth0 = await goStatic(machine, 'eth0', { lan, host: 7 });
-  // An ip that interrupts who calls it, when the new address is set.
+  // A stand-in for ip that interrupts its caller when the new address is set.
   await machine.succeed('mv /usr/sbin/ip /usr/sbin/real-ip');
   const interrupt = `case "$*" in *"addr add ${lan.host(8)}/"*) kill -INT $PPID ;; esac`;
   const text = `#!/bin/sh\n${interrupt}\nexec /usr/sbin/real-ip "$@"\n`;

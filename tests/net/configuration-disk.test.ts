@@ -20,26 +20,26 @@ import { until } from './world/until.ts';
 
 const SPEC = spec();
 
-/** Something that outlives a restart: shell text for the machine. */
+/** A setting that outlives a restart: shell commands for the machine. */
 interface Kept {
-  /** Makes it, as an operator does. */
+  /** Makes the setting, as an operator does. */
   write: string;
-  /** Starts what reads it at boot; nothing where nobody does before it is asked for. */
+  /** Starts the program that reads the setting at boot; absent if it is read on demand. */
   boot?: string;
-  /** Tells it, as somebody who uses it would. */
+  /** Prints the setting, as its users see it. */
   read: string;
 }
 
 const service = (name: string) =>
   `RC_SVCNAME=${name} sh /lib/rc/sh/openrc-run.sh /etc/init.d/${name} start`;
 
-/** What sshd's service does before it starts sshd. */
+/** The commands of sshd's service before it starts sshd. */
 const SSHD =
   '(for part in persistence ssh/host-keys ssh/authorized-keys; do . /usr/lib/quantix/$part.sh; done; set_up_host_keys && install_authorized_keys)';
 
 /**
- * In place of OpenRC's: sshd, the only service that is asked for here, is something that introduces itself as it does,
- * and that listens once it is started.
+ * A stand-in for OpenRC's rc-service, which is called only for sshd here: it starts a program that listens and sends
+ * sshd's greeting.
  */
 const RC_SERVICE = `#!/bin/sh
 . /usr/lib/quantix/ssh/answer.sh
@@ -103,28 +103,28 @@ const ROWS: Readonly<Record<string, Kept>> = {
   reset: { write: 'qx-reset request "$(hostname)"', read: 'qx-reset status' },
 };
 
-/** Rows of qx-node's own commands, whose tests are those of `apps/agent/deployment`. */
+/** Rows of qx-node's commands, which the tests of `apps/agent/deployment` cover. */
 const COMMANDS = ['node/deployment.json'];
 
-/** Rows that the agent writes; see the test of it below. */
+/** Rows that the agent writes; see its test below. */
 const AGENT = [
   ...['node.key', 'membership.json', 'epoch', 'node.yaml', 'metrics.pem', 'assigned-pools.json'],
   ...['maintenance', 'tasks.json', 'vms/*.json'],
 ];
 
-/** Rows of the control plane, whose tests are those of `authority.ts`, `config.ts` and backups. */
+/** Rows of the control plane, which the tests of `authority.ts`, `config.ts` and backups cover. */
 const CONTROL_PLANE = [
   ...['vdc/ca.pem', 'vdc/config.yaml'],
   ...['vdc/backup.passphrase', 'vdc/restore/*', 'vdc/before-restore/*'],
 ];
 
-/** Rows of updates, whose tests are those of `standing.ts`. */
+/** Rows of updates, which the tests of `standing.ts` cover. */
 const UPDATES = ['update/record.json', 'update/server.json', '.before/*'];
 
-/** The row of the installer, whose test is tests/vm/install.test.ts. */
+/** The row of the installer, which tests/vm/install.test.ts covers. */
 const INSTALLER = ['install.json'];
 
-/** Paths of the first list of docs/persistence.md, but for those of what is to come. */
+/** Returns the paths of the first list of docs/persistence.md, without those of planned features. */
 async function listed(): Promise<string[]> {
   const text = await readFile(join(import.meta.dirname, '../../docs/persistence.md'), 'utf8');
   const [configuration = ''] = text.split('\n## Data\n');
@@ -139,7 +139,7 @@ async function configurationDisk(): Promise<{ folder: string } & AsyncDisposable
   return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
 }
 
-/** Matches the paths below a disk that a row names. */
+/** Returns a pattern for the paths of a row, relative to the disk. */
 const pattern = (row: string) =>
   new RegExp(`^${row.replaceAll('.', '\\.').replace('*', '[^/]*')}$`);
 
@@ -160,7 +160,7 @@ test('each path of the list is written by somebody, and what is written counts a
   const { root } = stack.use(await makeTemplate('ash', programs, 'quantix-os'));
   const { folder } = stack.use(await configurationDisk());
   const lan = stack.use(await Lan.create());
-  /** A machine that has just been switched on, with the disk and nothing else of an earlier one. */
+  /** Boots a machine that has only the disk in common with the earlier one. */
   const boot = async () => {
     const machine = await Machine.create(root);
     const attach = 'mount --bind "$0" /mnt/root/quantix && exec "$@"';
@@ -218,7 +218,7 @@ test('an agent keeps its identity over a restart: it connects to its control pla
     join(folder, 'node.yaml'),
     `metrics:\n  port: 27633\n  token: ${'x'.repeat(32)}\n`,
   );
-  /** The agent from its start until it is told to end. */
+  /** Starts the agent; it runs until it is stopped. */
   const start = () => {
     const socket = join(disk.folder, 'node.sock');
     const end = new AbortController();
@@ -253,7 +253,7 @@ test('an agent keeps its identity over a restart: it connects to its control pla
     const task = tasks.give({ verb: { case: 'setMaintenance', value: { enabled: false } } });
     const again = tasks.taskOf(task);
     await tasks.ended(task);
-    // It comes once more after the restart; the host is in maintenance again by then.
+    // The task is sent once more after the restart, when the host is in maintenance again.
     repeat = () => tasks.send({ case: 'task', value: again });
     await setMaintenance(agent.socket, { on: true, reason: 'new memory' });
     await new KeptSpecs(join(folder, 'vms')).put({ spec: SPEC, definitionSha256: 'a'.repeat(64) });
@@ -278,7 +278,7 @@ test('an agent keeps its identity over a restart: it connects to its control pla
   const { tasks } = plane.node();
   await tasks.watched();
   repeat();
-  // What arrives on the stream later is reported when the stream is read.
+  // The end of a later task on the stream shows that the repeated one has been handled.
   await tasks.ended(tasks.give({ verb: { case: 'stopVm', value: { vmId: SPEC.id } } }));
   expect((await agent.ask('/healthz', healthSchema)).maintenance.on).toBe(true);
   expect((await new KeptSpecs(join(folder, 'vms')).get(SPEC.id))?.spec).toEqual(SPEC);

@@ -6,7 +6,7 @@ import { begin, goStatic } from './world/story.ts';
 import { test } from './world/test.ts';
 import { until } from './world/until.ts';
 
-/** What the control plane wants configured is, by the real qx-network, and undone where nobody hears of it. */
+/** The real qx-network applies the control plane's configuration, and undoes it if the control plane is not reached. */
 test('what the control plane configures stays if it is reached, and is undone if not', async () => {
   await using story = await begin();
   const { machine, lan } = story;
@@ -35,7 +35,7 @@ test('what the control plane configures stays if it is reached, and is undone if
   expect(unheard.error?.message).toContain(`it is undone: eth0 has ${lan.host(8)}/24`);
   expect(await address()).toEqual([`${lan.host(8)}/24`]);
 
-  // The agent ends while it waits to be heard; nobody confirms then.
+  // The agent ends before it has reached the control plane, so nobody confirms the change.
   const id = give(lines(10), 600);
   await until('it is on trial', async () => (await machine.statusOf('eth0')).confirm ?? undefined);
   await until(

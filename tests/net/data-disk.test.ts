@@ -11,11 +11,11 @@ const SERVICE =
   'export RC_SVCNAME=quantix-data; exec sh /lib/rc/sh/openrc-run.sh /etc/init.d/quantix-data start';
 const ACCOUNTS = ['root', 'postgres', 'etcd', 'redis', 'quantix'];
 
-/** Restarts of an appliance that may have a data disk: a folder of the host, which outlives them. */
+/** An appliance that can be restarted, and may have a data disk: a folder of the host, which outlives restarts. */
 interface Appliance extends AsyncDisposable {
   /** The data disk. */
   disk: string;
-  /** Boots as far as the service: what it said, and the machine, which ends with the next boot. */
+  /** Boots until the service has run. Returns its output, and the machine, which ends at the next boot. */
   boot: (found: 'disk' | 'no disk' | 'a disk that is not mounted' | 'a read-only disk') => Promise<{
     machine: Machine;
     outcome: Outcome;
@@ -77,7 +77,7 @@ test.each(['quantix-os', 'qvdc'] as const)(
       (folder) => `${folder}/mark`,
     );
     for (const file of files) await machine.write(file, file);
-    // A folder of the disk may be one of the places.
+    // A folder of the disk may also be a mount point, so files may be the same.
     const written = new Map<string, string | undefined>();
     for (const file of files) written.set(file, await machine.read(file));
     expect([...written.values()]).not.toContain(undefined);
@@ -108,7 +108,7 @@ test.each(['ash', 'dash'] as const)(
     expect(await again.machine.read('/etc/libvirt/storage/vms.xml')).toBe('changed');
     expect(await again.machine.read('/etc/libvirt/storage/autostart/vms.xml')).toBeUndefined();
     expect(await again.machine.read('/etc/libvirt/storage/images.xml')).toContain('/data/images');
-    // Starting the service once more changes nothing.
+    // A second start of the service changes nothing.
     expect(await again.machine.sh(SERVICE)).toMatchObject({ status: 0, stderr: '' });
   },
 );
@@ -128,7 +128,7 @@ test('where a chart of the boot is wanted a service tells the kernel’s log whe
 test('folders that programs expect where the disk is bound to are there, with their owners', async () => {
   await using host = await appliance('quantix-os');
   const { machine } = await host.boot('no disk');
-  // virtlogd opens the log of a guest there, and makes no folder for it.
+  // virtlogd opens the logs of guests in this folder, but does not create it.
   expect(await machine.succeed('ls -d /var/log/libvirt/qemu')).toBe('/var/log/libvirt/qemu');
   await machine.succeed('umount /var/log && rm -r /data/log');
   await machine.succeed('mkdir -p -m 750 /var/log/of-image/inner && chown 2:3 /var/log/of-image');
@@ -177,7 +177,7 @@ test('what the kernel said when it crashed is kept, and removed from the firmwar
   expect(kept).toHaveLength(64);
   expect(kept.toSorted().at(-1)).toBe('20261127T100000Z-dmesg-efi-1');
   expect(await machine.succeed('ls /tmp/pstore')).toBe('');
-  // Where it cannot be kept it stays where it is.
+  // A crash record that cannot be stored stays in pstore.
   await rm(join(host.disk, 'crash'), { recursive: true });
   await machine.write('/data/crash', 'no folder');
   await machine.write('/tmp/pstore/dmesg-efi-2', 'Kernel panic');

@@ -4,15 +4,15 @@ import { begin, expectInvariant, goDhcp, goStatic } from './world/story.ts';
 import { test } from './world/test.ts';
 import { until } from './world/until.ts';
 
-/** Makes the client ask for its lease again, as half of the lease's time later it would. */
+/** Makes the client renew its lease, as it would do after half of the lease's time. */
 async function renew(machine: Machine): Promise<void> {
   await machine.succeed('kill -USR1 $(cat /run/quantix/network/eth0/udhcpc.pid)');
 }
 
-/** Seconds; udhcpc takes a shorter one for this. */
+/** Seconds; udhcpc extends shorter leases to this. */
 const SHORT_LEASE = 16;
 
-/** Waits until eth0 has lost what its lease gave. */
+/** Waits until eth0 has lost its address, routes and name servers. */
 async function untilGone(machine: Machine): Promise<void> {
   await until('address, route and name servers are gone', async () => {
     const [{ addresses, routes }, servers] = await Promise.all([

@@ -11,7 +11,7 @@ import { until } from './world/until.ts';
 const OVERLAY = resolve(import.meta.dirname, '../../overlay');
 const LISTENING = [22, 53, 80, 443, 5900, 9443, 16_509];
 
-/** A machine behind the firewall of a product, with a program at each of the ports. */
+/** A machine with the firewall of a product, and a program that listens on each port of `LISTENING`. */
 async function guarded(product: string) {
   const story = await begin('dash', ['nft']);
   const { machine } = story;
@@ -30,7 +30,7 @@ async function guarded(product: string) {
   return story;
 }
 
-/** Of the ports where something listens, those that answer somebody on a wire. */
+/** Returns the ports of `LISTENING` that accept connections from a wire. */
 async function answering(lan: Lan, address: string): Promise<number[]> {
   const answers = await Promise.all(LISTENING.map((port) => lan.connects(address, port)));
   return LISTENING.filter((_, index) => answers[index]);
@@ -65,8 +65,8 @@ for (const [product, open] of [
 }
 
 /**
- * Has something sent to all ports, by IPv4 and by IPv6. What passes the firewall is seen behind it, whether or not
- * something is bound to the port. @returns the ports, as nft lists them
+ * Sends packets to all ports, by IPv4 and by IPv6, and records those that pass the firewall, whether or not a program
+ * listens on their port. @returns the ports, as nft lists them
  */
 async function passing(
   { machine, lan }: Awaited<ReturnType<typeof guarded>>,

@@ -9,7 +9,9 @@ const PROGRAM = resolve(
   '../../overlay/quantix-os/usr/lib/quantix/guest-networks',
 );
 
-/** Keeps definitions in files and tells them; what libvirt does with them, tests of booted images see. */
+/**
+ * A stand-in for virsh that keeps definitions in files and prints them; tests of booted images cover libvirt itself.
+ */
 const VIRSH = `#!/bin/sh
 shift
 echo "$*" | tr ';' '\\n' | while read -r command word; do

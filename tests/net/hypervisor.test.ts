@@ -12,7 +12,7 @@ test.each([
   await using machine = await Machine.create(template.root);
   await machine.write('/tmp/cpuinfo', `processor\t: 0\nflags\t\t: ${flags}\n\n`);
   await machine.succeed('mount --bind /tmp/cpuinfo /proc/cpuinfo');
-  // A driver that is loaded: nothing else would, since there is no device that asks for it.
+  // The name of the driver that the service loads. Nothing else loads it, because no device needs it.
   const told = await machine.succeed(
     'modprobe() { for name; do :; done; echo "$name"; }; . /etc/init.d/libvirtd; start_pre',
   );

@@ -6,13 +6,16 @@ import { z } from 'zod';
 import { temporaryFolder } from '../unit/folder.ts';
 import { test } from './world/test.ts';
 
-/** Hours of virtual time; each takes four seconds of a processor, since the agent looks as often as it does. */
+/** Hours of virtual time; each takes four seconds of processor time for the agent's checks. */
 const HOURS = Number(process.env.QUANTIX_IDLE_HOURS ?? 3);
 
-/** Bytes by which the heap may differ from one hour to another: a look an hour has 120 of would show with 500 each. */
+/**
+ * Bytes by which the heap may differ between hours. An hour has 120 checks, so a leak of more than 1 kB per check is
+ * found.
+ */
 const NOISE = 128 * 1024;
 
-/** In libvirt's place: it finds no machine, and tells of no event. */
+/** A stand-in for virsh: it reports no machines and no events. */
 const VIRSH = `#!/bin/sh
 case "$*" in
 *event*) exec sleep 1000000 ;;
@@ -41,11 +44,11 @@ test('an agent of a machine on which nothing happens grows by nothing: neither m
     ['--net', process.execPath, '--expose-gc', script, folder, programs, String(HOURS)],
     { stderr: 'inherit' },
   );
-  // The agent's log is there too.
+  // The output also contains the agent's log.
   const told = stdout.split('\n').filter((line) => line.startsWith('{'));
   const hours = told.map((line) => hourSchema.parse(JSON.parse(line)));
   expect(hours).toHaveLength(HOURS);
-  // In the first hour code is compiled and what is kept once comes to be.
+  // The first hour does not count: code is compiled, and permanent objects are created.
   const [first, ...later] = hours.slice(1);
   for (const [index, { heap, looks, ...taken }] of later.entries()) {
     const { heap: firstHeap, looks: firstLooks, ...firstTaken } = first!;

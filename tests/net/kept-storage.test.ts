@@ -11,10 +11,10 @@ const KEPT_NAME = '/quantix/iscsi/initiatorname.iscsi';
 const KEEP = '/usr/lib/quantix/storage/lvm-devices';
 const GIVE_NAME = '/usr/lib/quantix/storage/initiator-name';
 
-/** Makes names of initiators, each another one. */
+/** Prints a new name of an initiator at each call. */
 const INAME = '#!/bin/sh\necho "iqn.2004-10.com.example:01:$(cat /proc/sys/kernel/random/uuid)"\n';
 
-/** A machine that boots with this kept on its configuration disk, or with none of it. */
+/** A machine that boots with these files on its configuration disk. */
 async function machine(shell: Shell, kept: Readonly<Record<string, string>> = {}) {
   const stack = new AsyncDisposableStack();
   const { root } = stack.use(await makeTemplate(shell, [], 'quantix-os'));
@@ -32,7 +32,7 @@ test.each(SHELLS)(
   async (shell) => {
     await using fresh = await machine(shell);
     await fresh.one.succeed(KEEP);
-    // An empty list hides all; none at all would show all.
+    // An empty list hides all disks; without a list, LVM would see all of them.
     expect(await fresh.one.read(LIST)).toMatch(/^#.*$/);
     expect(await fresh.one.read(KEPT_LIST)).toBeUndefined();
     await fresh.one.succeed(`${KEEP} keep && ${KEEP} keep && echo IDNAME=S1 >>${LIST}`);

@@ -4,12 +4,12 @@ import { begin, goDhcp } from './world/story.ts';
 import { test } from './world/test.ts';
 import { until } from './world/until.ts';
 
-/** Seconds; udhcpc takes a shorter one for this. */
+/** Seconds; udhcpc extends shorter leases to this. */
 const SHORT_LEASE = 16;
 
 const CLIENT = '/run/quantix/network/eth0/udhcpc.pid';
 
-/** Writes down what udhcpc tells its hook, in /events. */
+/** Records udhcpc's calls of its hook in /events. */
 async function noteEvents(machine: Machine): Promise<void> {
   const text = '#!/bin/sh\necho "$1" >>/events\nexec /usr/lib/quantix/real-hook "$@"\n';
   await machine.succeed('mv /usr/lib/quantix/dhcp-hook /usr/lib/quantix/real-hook');
@@ -35,7 +35,7 @@ test('a lease outlasts a cable that was out and a server that is silent: a clien
   machine.start('/usr/sbin/qx-network', 'watch');
   await until('the watch is there', () => machine.read('/run/quantix/network/monitor.pid'));
   await lan.stopDhcp();
-  // A client that was just started is not asked to ask.
+  // The watch does not make a client renew its lease right after its start; this client looks older.
   await machine.succeed(`touch -d @1 ${CLIENT}`);
   await lan.ip('link', 'set', cable, 'down');
   await until('no carrier', async () => !(await machine.statusOf('eth0')).carrier || undefined);
@@ -99,7 +99,7 @@ test('routes, MTU, domains and time servers of a lease count, and end with it', 
   await lan.serveDhcp({ options });
   await machine.network('dhcp', 'eth0');
   const shown = () => machine.succeed('/sbin/ip -4 route; cat /sys/class/net/eth0/mtu');
-  // Option 3 is there too: with 121 it does not count.
+  // Option 3 is present, too, but is ignored if option 121 is present.
   expect((await machine.state('eth0')).routes).toMatchObject([{ gateway: lan.host(253) }]);
   expect(await shown()).toMatch(`10.77.0.0/16 via ${lan.host(254)} dev eth0`);
   expect(await shown()).toMatch(`10.78.0.1 via ${lan.host(252)} dev eth0`);
@@ -166,7 +166,7 @@ test('an address whose owner answers late is given back, and another one taken',
   const answer = (how: string) =>
     holder.exec(['sh', '-c', `echo ${how} >/proc/sys/net/ipv4/conf/eth0/arp_ignore`]);
   await answer('8');
-  // However slow this machine is: the address is asked for again when its owner answers.
+  // The hook's second check waits until the owner of the address answers, however slow this machine is.
   const wait = 'until [ -e /answers ]; do usleep 50000; done';
   await machine.succeed(
     `sed -i '/^verify_lease() {$/a ${wait}' /usr/lib/quantix/dhcp-hook && grep -q /answers /usr/lib/quantix/dhcp-hook`,
@@ -192,7 +192,7 @@ test('a hook that is killed half-way leaves no half of a lease', async () => {
   await using story = await begin('dash');
   const { machine, lan } = story;
   await lan.serveDhcp();
-  // An ip that kills who calls it, once, when the address is set.
+  // A stand-in for ip that kills its caller once, when the address is set.
   await machine.succeed('mv /usr/sbin/ip /usr/sbin/real-ip');
   const cut =
     'case "$*" in "addr replace"*) [ ! -e /cut ] || { rm /cut; real-ip "$@"; kill -9 $PPID; } ;; esac';

@@ -7,7 +7,7 @@ function boot({ machine }: Story): void {
   machine.start('/usr/sbin/qx-network', 'watch');
 }
 
-/** Nothing is left on a port: no address, no route, no client. */
+/** Checks that a port has no address, route or DHCP client of its own. */
 async function expectPort({ machine }: Story, port: string, master: string): Promise<void> {
   expect(await machine.state(port)).toEqual({ addresses: [], routes: [] });
   expect((await machine.clients()).join()).not.toMatch(`-i ${port} `);

@@ -3,7 +3,7 @@ import { startProgram } from './world/program.ts';
 import { begin, goDhcp, goStatic } from './world/story.ts';
 import { test } from './world/test.ts';
 
-/** What the programs of a machine see of its network, line by line, until it is disposed of. */
+/** Starts a watcher of a machine's network, which prints a line per change until it is disposed of. */
 function watch(machine: Machine) {
   return startProgram(machine, 'watcher.ts', machine.root);
 }

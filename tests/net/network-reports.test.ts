@@ -61,7 +61,7 @@ test('the loopback interface is not for configuration, and a router cannot chang
       stderr: expect.stringMatching('lo: the loopback interface') as string,
     });
   }
-  // A card that was there before the default was set.
+  // A card that existed before the default was set.
   await machine.succeed('echo 1 >/proc/sys/net/ipv4/conf/eth0/accept_redirects');
   await goStatic(machine, 'eth0', { lan, host: 7 });
   await lan.plug(machine, 'late');
@@ -176,7 +176,7 @@ test('a line end in a WiFi name cannot add a line to the configuration', async (
 test('many simultaneous changes of one interface are made one after the other', async () => {
   await using story = await begin('dash');
   const { machine } = story;
-  // Each notes when it holds the lock: two at once would make the file grow.
+  // Each process records that it holds the lock; a second holder at the same time would write /twice.
   await machine.write('/holders', '');
   const text =
     '. /usr/lib/quantix/network/lock.sh; complain() { :; }; lock /lock 30 || exit 1; [ ! -s /holders ] || echo two >>/twice; echo $$ >/holders; usleep 5000; : >/holders; unlock';

@@ -17,7 +17,7 @@ async function begin(shell: Shell = 'ash'): Promise<{ machine: Machine } & Async
   return { machine, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
-/** What a restart leaves: the image's accounts, and what is on /quantix. */
+/** Resets the files that a restart resets: only /quantix stays. */
 async function reset(machine: Machine): Promise<void> {
   await machine.write('/etc/shadow', SHADOW);
   await machine.succeed('chmod 640 /etc/shadow; rm -f /etc/shadow.*');
@@ -33,7 +33,7 @@ const password = (machine: Machine, command: string, input = ''): Promise<Outcom
 
 const WRONG = '/run/quantix/password/wrong';
 
-/** Whether a word is root's password, asked without waiting for what wrong ones before it cost. */
+/** Checks whether a word is root's password, without the delay that earlier wrong ones cause. */
 async function check(machine: Machine, word: string): Promise<number> {
   await machine.succeed(`rm -f ${WRONG}`);
   return (await password(machine, 'check', `${word}\n`)).status;
@@ -135,7 +135,7 @@ test('a kept file that cannot be looked at, as on a damaged file system, closes 
   for (const shell of ['ash', 'dash'] as const) {
     await using story = await begin(shell);
     const { machine } = story;
-    // A link to itself cannot be followed by anybody.
+    // A link to itself cannot be followed, not even by root.
     await machine.succeed('mkdir -p /quantix; ln -s auth /quantix/auth');
     await restart(machine);
     expect(await status(machine)).toMatch(/^closed: \/quantix\/auth\/shadow cannot be read: /);
@@ -175,10 +175,10 @@ test('after a wrong password nothing is checked for a while, twice as long each 
     expect(await machine.read('/dev/kmsg')).toBe(
       `<4>quantix: a wrong password of root was typed (${index + 1} in a row)`,
     );
-    // As if that time had passed.
+    // Simulates that the delay has passed.
     await machine.write(WRONG, `${count} 0\n`);
   }
-  // Whoever does not wait, and asks again, has no answer, right or wrong.
+  // A check during the delay gives no answer, whether the password is right or wrong.
   await machine.write(WRONG, `7 ${Math.ceil(await uptime()) + 600}\n`);
   const impatient = ['timeout', '-s', 'KILL', '1', '/usr/sbin/qx-password', 'check'];
   for (const word of [PASSWORD, PASSWORD, 'wrong']) {

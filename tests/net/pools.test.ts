@@ -14,7 +14,7 @@ interface Step {
   declared: object[];
 }
 
-/** What the declared pools of a machine are like after each step, whose disks a script makes in /mnt. */
+/** Returns the state of a machine's declared pools after each step. A script makes the disks in /mnt. */
 async function keep(disks: readonly string[], steps: readonly Step[]): Promise<Pool[][]> {
   const make = disks.map(
     (uuid, index) => `truncate -s 64M disk${index}; mkfs.ext4 -q -F -U ${uuid} disk${index}
@@ -139,8 +139,8 @@ test('a file server that is away fails its own pool only', async () => {
 const MAKER = resolve(import.meta.dirname, 'world/pool-maker.ts');
 
 /**
- * Runs shell text with a loop device of 64 MiB, `$disk`, whose serial number is S1. In it `pool ACTION MORE` asks for a pool
- * of the disk, with more keys of the request in JSON.
+ * Runs shell text with a loop device of 64 MiB, `$disk`, whose serial number is S1. In this text, `pool ACTION MORE`
+ * requests a pool of the disk; MORE is JSON with further keys of the request.
  */
 async function withDisk(script: string): Promise<unknown[]> {
   const request =
@@ -216,7 +216,9 @@ pool import
 
 const MANAGER = resolve(import.meta.dirname, 'world/pool-manager.ts');
 
-/** What becomes of requests to an agent whose one pool is the disk `a` at /mnt/pools/a; `node.yaml` has a comment. */
+/**
+ * Returns the outcome of requests to an agent with one pool, the disk `a` at /mnt/pools/a; `node.yaml` has a comment.
+ */
 async function manage(steps: readonly object[]): Promise<string[]> {
   const uuid = randomUUID();
   const yaml = `pools:\n  # kept\n  - name: a\n    disk: ${uuid}\n    path: /mnt/pools/a\n`;

@@ -3,10 +3,10 @@ import type { Machine } from './world/machine.ts';
 import { begin, type Story } from './world/story.ts';
 import { test } from './world/test.ts';
 
-/** System calls by which a shell starts a program: whatever it writes lies between two of them. */
+/** System calls with which a shell starts a program: every write is between two of them. */
 const FORKS = '?fork,?vfork,clone,?clone3';
 
-/** A change, the files before it, and what `status` may tell of eth0 after a cut. */
+/** A change, the files before it, and the possible states of eth0 after a power cut. */
 interface Change {
   before: Record<string, string>;
   command: string[];
@@ -43,7 +43,7 @@ function changes({ lan }: Story): Record<string, Change> {
   };
 }
 
-/** Starts afresh with the files before a change. No carrier: it saves asking whether an address is free. */
+/** Resets the machine to the files before a change. Without a carrier, to skip the detection of address conflicts. */
 async function reset(machine: Machine, before: Change['before']): Promise<void> {
   await machine.cutPower();
   await machine.succeed('rm -rf /quantix/network; ip link set eth0 up');
@@ -51,8 +51,8 @@ async function reset(machine: Machine, before: Change['before']): Promise<void> 
 }
 
 /**
- * Runs the change and kills it when it starts its program number `at`; then cuts the power.
- * @returns whether it had done its work before
+ * Runs the change, kills it when it starts its `at`-th program, and then cuts the power.
+ * @returns whether the change had ended before that
  */
 async function cutAt(machine: Machine, { before, command }: Change, at: number): Promise<boolean> {
   await reset(machine, before);
@@ -63,7 +63,7 @@ async function cutAt(machine: Machine, { before, command }: Change, at: number):
   return status === 0;
 }
 
-/** What the next boot makes of eth0. */
+/** Returns the state of eth0 after the next boot. */
 async function boot(machine: Machine): Promise<string> {
   await machine.succeed('ip link set eth0 up');
   expect(await machine.network('apply', 'eth0')).toMatchObject({ status: 0 });

@@ -3,7 +3,7 @@ import { begin, expectInvariant, goDhcp, goStatic } from './world/story.ts';
 import { test } from './world/test.ts';
 import { until } from './world/until.ts';
 
-/** Fires the renewal that an hour-long lease would bring some day; a client that was left would take its chance. */
+/** Triggers the renewal of a lease, at which a left-over DHCP client would set its address. */
 const RENEW =
   'for p in /proc/[0-9]*; do grep -qx udhcpc $p/comm && kill -USR1 $(basename $p); done; :';
 
@@ -58,7 +58,7 @@ test('a static address that the system did not take is an error, and the address
   await using story = await begin('dash');
   const { machine, lan } = story;
   const eth0 = await goStatic(machine, 'eth0', { lan, host: 7 });
-  // An ip that says yes and does nothing, for one address.
+  // A stand-in for ip that reports success for one address, without setting it.
   await machine.succeed('mv /usr/sbin/ip /usr/sbin/real-ip');
   const lie = `case "$*" in *"addr add ${lan.host(8)}/"*) exit 0 ;; esac`;
   await machine.write('/usr/sbin/ip', `#!/bin/sh\n${lie}\nexec /usr/sbin/real-ip "$@"\n`);

@@ -40,7 +40,7 @@ async function plant(machine: Machine): Promise<void> {
 const reset = (machine: Machine, ...args: string[]): Promise<Outcome> =>
   machine.by([], ['/usr/sbin/qx-reset', ...args]);
 
-/** What there is besides the mark of a request. */
+/** Lists all files except the mark of a request. */
 async function files(machine: Machine): Promise<string[]> {
   const found = await machine.succeed('find /quantix /data -type f ! -path /quantix/reset | sort');
   return found.split('\n').filter((file) => !LEFT.includes(file));
@@ -142,7 +142,7 @@ test('a mark that qx-reset did not write removes nothing, and is set aside and r
   }
 });
 
-/** Programs that a shell starts, and what removes and renames files. */
+/** System calls with which a shell starts programs, and with which files are removed and renamed. */
 const CUTS = '?fork,?vfork,clone,?clone3,?unlink,unlinkat,?rmdir,?rename,renameat,renameat2';
 
 test('a power cut at any moment of a reset leaves all there was, or nothing of it', async () => {

@@ -14,7 +14,7 @@ const DISK = `disk() {
 	truncate -s 64M "$1"; mkfs.ext4 -q -F -U "$3" "$1"; mkdir -p "$2"; mount -o "loop$4" "$1" "$2"
 }`;
 
-/** What two looks at the storage of a machine tell, whose disks and mounts a script makes in /mnt. */
+/** Reads the storage of a machine twice. A script makes its disks and mounts in /mnt. */
 async function look({ script, declared = [] }: { script: string; declared?: object[] }) {
   const story = `set -e; mount -t tmpfs tmpfs /mnt; cd /mnt; ${DISK}\n${script}\n"$@"`;
   const reader = [process.execPath, READER, JSON.stringify(declared), '/mnt/root'];
@@ -23,7 +23,7 @@ async function look({ script, declared = [] }: { script: string; declared?: obje
   return looksSchema.parse(JSON.parse(stdout));
 }
 
-/** The machine's root is a folder, so the kernel's mounts are listed without its name. */
+/** The machine's root is the folder /mnt/root, so this prefix is removed from the kernel's list of mounts. */
 const TELL_MOUNTS =
   "mkdir -p root/proc/self; sed -n 's: /mnt/root/: /:p' /proc/self/mountinfo >root/proc/self/mountinfo; mkdir -p root/dev; cp -a /dev/loop* root/dev/";
 

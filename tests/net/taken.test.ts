@@ -23,14 +23,14 @@ test('a kept address that another machine has at boot is reported, tried again, 
   const now = Number.parseInt((await machine.read('/proc/uptime')) ?? '', 10);
   expect(Number(due) - now).toBeLessThanOrEqual(65);
   expect((await machine.state('eth0')).addresses).toEqual([]);
-  // The minute is over.
+  // Simulates that the minute is over.
   await machine.write('/run/quantix/network/eth0/retry', '0\n');
   await until('it was tried again', async () => {
     const again = (await machine.read('/run/quantix/network/eth0/retry')) ?? '';
     return (Number(again) > 0 && Number(again) !== Number(due)) || undefined;
   });
   await lan.vacate(lan.host(9));
-  // An event, too, is a reason to try.
+  // An event of the network also triggers a try.
   await lan.ip('link', 'set', cable, 'down');
   await until('no carrier', async () => !(await machine.statusOf('eth0')).carrier || undefined);
   await lan.ip('link', 'set', cable, 'up');

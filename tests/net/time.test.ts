@@ -7,13 +7,13 @@ import { test } from './world/test.ts';
 const KEPT = '/quantix/time/servers';
 const POOL = 'pool pool.ntp.org iburst maxsources 4';
 
-/** All that chronyd is to ask. */
+/** Returns all sources of chronyd. */
 const sources = (machine: Machine) =>
   machine.succeed('cat /run/quantix/ntp/*.sources 2>/dev/null || :');
 
 const servers = (machine: Machine, words: string) => machine.sh('qx-time servers "$1"', words);
 
-/** In place of chronyc: the answers that it gave to 4.3 of Debian, or none. */
+/** A stand-in for chronyc, with answers as chrony 4.3 of Debian gives them. */
 async function standIn(machine: Machine, tracking: string, list = ''): Promise<void> {
   const script = `#!/bin/sh\ncase $* in *tracking) echo '${tracking}' ;; *sources) printf '${list}' ;; *) exit 1 ;; esac\n`;
   await machine.write('/usr/bin/chronyc', script);
@@ -36,7 +36,7 @@ for (const shell of ['ash', 'dash'] as const) {
     );
     await machine.succeed('rm -r /run/quantix/ntp; qx-time refresh');
     expect(await sources(machine)).toMatch(/^server ntp\.example iburst\n/);
-    // A closed network: nobody of the internet is asked, now and after a restart.
+    // In a closed network, no server on the internet is asked, now and after a restart.
     expect(await servers(machine, 'none')).toMatchObject({ status: 0 });
     expect(await sources(machine)).toBe('');
     await machine.succeed('rm -r /run/quantix/ntp; qx-time refresh');

@@ -4,7 +4,7 @@ import { begin, goStatic } from './world/story.ts';
 import { test } from './world/test.ts';
 import { until } from './world/until.ts';
 
-/** System calls by which a shell starts a program. */
+/** System calls with which a shell starts a program. */
 const FORKS = '?fork,?vfork,clone,?clone3';
 
 const TRIAL = '/run/quantix/network/eth0/trial';
@@ -14,7 +14,7 @@ async function watch(machine: Machine): Promise<void> {
   await until('the watch is there', () => machine.read('/run/quantix/network/monitor.pid'));
 }
 
-/** Lets the time of a trial be over. */
+/** Ends the time of a trial. */
 async function elapse(machine: Machine): Promise<void> {
   await machine.succeed(`sed -i 's/^[0-9]*/0/' ${TRIAL}`);
 }
@@ -68,7 +68,7 @@ test('a change that nobody confirms is undone, also when whoever made it was kil
     return (ipv6.method === 'auto' && confirm === null) || undefined;
   });
   expect(await machine.addresses6('eth0')).not.toContain(wanted);
-  // Killed when it starts its program of that number, and nothing runs on.
+  // The change is killed when it starts its `at`-th program.
   for (const at of [12, 24, 36]) {
     const kill = `inject=${FORKS}:signal=KILL:when=${at}`;
     const traced = ['strace', '-o', '/dev/null', '-e', `trace=${FORKS}`, '-e', kill];

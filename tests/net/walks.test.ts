@@ -15,13 +15,16 @@ import { until } from './world/until.ts';
 
 const WALKS = 30;
 const STEPS = 3;
-/** Walks that one machine goes, one after the other: what an earlier one left is the next one's start. */
+/** Number of consecutive walks on one machine: each starts with the state that the previous one left. */
 const WALKS_OF_A_MACHINE = 5;
 
 const FAILING_WALKS = 4;
 const FAILING_STEPS = 9;
 
-/** In the place of the DHCP hook: it is killed so many microseconds after its start as /cut says, once. */
+/**
+ * A stand-in for the DHCP hook: if /cut contains a number of microseconds, it is killed once, that long after its
+ * start.
+ */
 const CUT_HOOK = `#!/bin/sh
 if [ "$1" = bound ] && [ -s /cut ]; then
 	read -r cut </cut
@@ -81,16 +84,16 @@ for (let first = 1; first <= WALKS; first += WALKS_OF_A_MACHINE) {
   });
 }
 
-/** System calls by which a shell starts a program: whatever it writes lies between two of them. */
+/** System calls with which a shell starts a program: every write is between two of them. */
 const FORKS = '?fork,?vfork,clone,?clone3';
 
-/** A step of which something fails, or that takes several commands. */
+/** A step with a failure, or with several commands. */
 interface FailingStep extends Step {
-  /** What the interface was before. */
+  /** The state of the interface before the step. */
   before: Expected;
 }
 
-/** A random static address: its arguments, and what they make of an interface. */
+/** Returns the arguments for a random static address, and the resulting state of an interface. */
 function choose({ name, lan, random }: Step): { args: string[]; wanted: Expected } {
   const host = 10 + Math.floor(random() * 80);
   const dns = SERVERS[Math.floor(random() * SERVERS.length)] ?? [];
@@ -108,7 +111,7 @@ function startWatch(machine: Machine): void {
 
 const WATCH = "ps -o pid,args | awk '/[q]x-network watch/ { print $1 }'";
 
-/** Steps by name. Each says what may be true after it: the service completes or undoes what was interrupted. */
+/** Steps by name. Each returns the possible states after it: the service completes or undoes an interrupted change. */
 const FAILING: Readonly<Record<string, (step: FailingStep) => Promise<Expected[]>>> = {
   static: async (now) => [await goStaticly(now)],
   dhcp: async ({ machine, name, lan }) => [await goDhcp(machine, name, lan)],
@@ -160,7 +163,7 @@ const FAILING: Readonly<Record<string, (step: FailingStep) => Promise<Expected[]
     await machine.succeed('yes | dd of=/quantix/full bs=4k; :');
     expect(await machine.network(...choose(now).args)).toMatchObject({ status: 1 });
     await machine.succeed('rm /quantix/full');
-    // Until then the refusal is reported.
+    // The failed change is reported until this succeeds.
     expect(await machine.network('apply', name)).toMatchObject({ status: 0 });
     return [before];
   },
@@ -198,7 +201,7 @@ async function goStaticly(now: FailingStep, ...more: string[]): Promise<Expected
   return wanted;
 }
 
-/** Waits until one of the candidates is true of an interface, together with what is of the others. */
+/** Waits until an interface has one of the candidate states, and the other interfaces have their expected states. */
 async function settle(
   { machine }: Story,
   expected: Readonly<Record<string, Expected>>,
@@ -236,7 +239,7 @@ for (let seed = 1; seed <= FAILING_WALKS; seed++) {
     const walked: string[] = [];
     for (let count = 0; count < FAILING_STEPS; count++) {
       const [name, wire] = random() < 0.5 ? (['eth0', lan] as const) : (['eth1', other] as const);
-      // All kinds in turn, one walk going on where the other ended.
+      // All kinds are used in turn; each walk continues where the previous one ended.
       const kind = kinds[(((seed - 1) * FAILING_STEPS + count) * 5) % kinds.length] ?? 'apply';
       walked.push(`${name}: ${kind}`);
       try {

@@ -19,9 +19,9 @@ BSS 02:00:00:00:03:00(on wlan0)
 `;
 
 /**
- * A machine whose eth0 is a WiFi interface to programs. The kernels that this runs on have no mac80211_hwsim, so what
- * is tested is the plan: the files that wpa_supplicant gets, and when it is started and ended. Radios are in
- * tests/vm/hardware.test.ts, on the appliance's own kernel.
+ * A machine whose eth0 looks like a WiFi interface. The kernels of these tests have no mac80211_hwsim, so only the
+ * preparation is tested: the files for wpa_supplicant, and when it is started and ended. tests/vm/hardware.test.ts
+ * tests radios, on the appliance's own kernel.
  */
 async function beginWifi(): Promise<Story> {
   const story = await begin();
@@ -146,7 +146,7 @@ test('a change that is cancelled while it joins another network goes back to the
   await lan.serveDhcp();
   await machine.succeed('echo password1 | qx-network wifi eth0 home');
   const before = await machine.read(CONFIGURATION);
-  // It waits for the network to be joined.
+  // Without a carrier, the change waits for the interface to join the network.
   await lan.ip('link', 'set', cable, 'down');
   const cancelled = await machine.sh(
     'echo password2 >/password; qx-network wifi eth0 other </password & p=$!; until grep -q 6f74686572 $1; do usleep 10000; done; kill $p; wait $p',

@@ -34,7 +34,7 @@ const [DISK, LOG, SHOWN] = ['disk', 'log', 'shown'].map((name) => join(folder, n
   string,
 ];
 
-/** Shows a disk as a file, whose writes QEMU logs. */
+/** Exports a disk as a file; QEMU logs the writes to it. */
 async function recorder(bytes: number): Promise<AsyncDisposable> {
   for (const file of [DISK, LOG, SHOWN]) writeFileSync(file, '');
   truncateSync(DISK, bytes);
@@ -59,7 +59,7 @@ async function recorder(bytes: number): Promise<AsyncDisposable> {
   };
 }
 
-/** A part of what is shown as a loop device. */
+/** Makes a loop device of a part of the exported file. */
 function loop(...part: string[]): Disposable & { path: string } {
   const args = ['--find', '--show', ...part, SHOWN];
   const path = execFileSync('losetup', args, { encoding: 'utf8' }).trim();
@@ -88,7 +88,8 @@ test.runIf(canRecord)(
         using place = part(partitionOf(layout, 'configuration'));
         const mounted = join(folder, 'mounted');
         mkdirSync(mounted, { recursive: true });
-        // A mount namespace that another program unshares meanwhile would hold a mount of ours past its umount.
+        // In a separate mount namespace: if another program created one from ours during the mount, its copy would
+        // outlive our umount.
         execFileSync('unshare', [
           ...['--mount', process.execPath, CHANGE_FILES],
           ...[place.path, mounted, `content ${round} `],

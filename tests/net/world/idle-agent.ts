@@ -5,9 +5,9 @@ import { run } from '../../../apps/agent/run.ts';
 import { VirtualTime, whatIsQuiet } from './virtual-time.ts';
 
 /**
- * The agent of a machine on which nothing happens for hours of virtual time. Writes after each hour, as a line of JSON, what
- * it takes. Arguments: a folder for its files, one with the programs that it finds first, and how many hours. Node has to have
- * --expose-gc.
+ * Runs the agent of an idle machine for hours of virtual time. Writes the resources that it uses after each hour, as a
+ * line of JSON. Arguments: a folder for its files, a folder that is first on its PATH, and the number of hours. Node
+ * must run with --expose-gc.
  */
 const [folder = '', programs = '', hours = ''] = process.argv.slice(2);
 process.env.PATH = `${programs}:${process.env.PATH}`;
@@ -19,7 +19,7 @@ const time = new VirtualTime();
 const end = new AbortController();
 const places = { socket: join(folder, 'node.sock'), folder, logFile, uri: 'test:///default' };
 const ended = run(places, end.signal);
-// Processes that always run: iproute2's monitor, and virsh, which listens.
+// Two processes always run: iproute2's monitor, and virsh, which waits for events.
 while (children() < 2) {
   await turn();
   await time.pass(100, Number.POSITIVE_INFINITY);
@@ -38,7 +38,7 @@ for (let hour = 1; hour <= Number(hours); hour++) {
     lines: readFileSync(logFile, 'utf8').split('\n').length,
     looks: readFileSync(join(programs, 'looks'), 'utf8').length,
   };
-  // Not console.log: it would open a pipe, which looks like work.
+  // Not console.log: it would open a pipe, which counts as work.
   writeSync(1, `${JSON.stringify(told)}\n`);
 }
 end.abort();

@@ -6,8 +6,8 @@ import { healthSchema } from '../../../apps/api/health.ts';
 import { ControlPlane } from '../../control-plane/control-plane.ts';
 
 /**
- * The agent of a machine, and the control plane that it has joined. Writes what each heartbeat tells of the address, and
- * what the agent says at that moment when it is asked. Argument: a folder for the agent's files.
+ * The agent of a machine, and the control plane that it has joined. Writes the address in each heartbeat, and the
+ * address that the agent reports on request at that moment. Argument: a folder for the agent's files.
  */
 const [folder = ''] = process.argv.slice(2);
 const socket = join(folder, 'node.sock');

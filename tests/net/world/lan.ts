@@ -11,13 +11,13 @@ export interface DhcpOptions {
   range?: [string, string];
   /** Lifetime of a lease in seconds. */
   lease?: number;
-  /** Options, by name, besides those of a common network or in their place; an empty one is left out. */
+  /** Options by name, which replace or extend those of a usual network; an option with an empty value is left out. */
   options?: Readonly<Record<string, string>>;
 }
 
 let lans = 0;
 
-/** A wire with a gateway on it, which is its DHCP server too if it is told to: 10.<number>.0.1/24. */
+/** A wire with a gateway, 10.<number>.0.1/24, which can also be its DHCP server. */
 export class Lan implements AsyncDisposable {
   readonly #namespace: Namespace;
   readonly #number: number;
@@ -55,7 +55,7 @@ export class Lan implements AsyncDisposable {
     return plug;
   }
 
-  /** Puts another machine on the wire, with this address. */
+  /** Connects another machine to the wire, with this address. */
   async neighbour(address: string): Promise<Namespace> {
     const other = await Namespace.create();
     const plug = `plug${this.#plugs++}`;
@@ -76,7 +76,7 @@ export class Lan implements AsyncDisposable {
     await this.ip('addr', 'del', `${address}/24`, 'dev', 'wire');
   }
 
-  /** True if a host answers: what a report "it cannot be reached" is about. */
+  /** True if a host answers to ping; false confirms a report that it cannot be reached. */
   async reaches(address: string): Promise<boolean> {
     const ping = ['busybox', 'ping', '-c', '1', '-W', '2', address];
     return (await this.#namespace.exec(ping)).status === 0;
@@ -116,7 +116,7 @@ begin(1);`;
     return (await this.#namespace.exec(connect, { input: asked })).stdout.startsWith('HTTP/');
   }
 
-  /** Starts the DHCP server; one that runs already ends first. */
+  /** Starts the DHCP server; ends a running one first. */
   async serveDhcp({ range, lease = 3600, options }: DhcpOptions = {}): Promise<void> {
     await this.stopDhcp();
     const [first, last] = range ?? [this.host(100), this.host(150)];
@@ -141,7 +141,7 @@ begin(1);`;
     await until('the DHCP server listens', async () => (await this.#servers()) || undefined);
   }
 
-  /** Starts a DHCP server that refuses (NAK) what it did not give itself; the one before ends first. */
+  /** Starts a DHCP server that refuses (NAK) addresses that it has not leased itself; ends a running one first. */
   async serveDhcpStrictly(range: [string, string]): Promise<void> {
     await this.stopDhcp();
     const server = ['dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--port=0'];
@@ -155,12 +155,12 @@ begin(1);`;
     await until('the DHCP server listens', async () => (await this.#servers()) || undefined);
   }
 
-  /** A host's address in the network that `advertise` tells of. */
+  /** A host's address in the network that `advertise` announces. */
   host6(host: string): string {
     return `2001:db8:${this.#number.toString(16)}::${host}`;
   }
 
-  /** Starts a router that advertises a network of IPv6, as one that others have set up does. */
+  /** Starts a router that advertises an IPv6 network, like a router that others have set up. */
   async advertise(): Promise<void> {
     await this.ip('addr', 'add', `${this.host6('1')}/64`, 'dev', 'wire', 'nodad');
     const place = ['--interface=wire', '--bind-interfaces', '--user=root', '--pid-file='];
@@ -170,8 +170,8 @@ begin(1);`;
   }
 
   /**
-   * Sends a packet to an address twenty times a second while something is done, and a second longer.
-   * @returns the longest time without an answer, in milliseconds, to the next 50
+   * Sends a packet to an address twenty times a second during an action, and a second longer.
+   * @returns the longest time without an answer, in milliseconds, rounded to 50
    */
   async longestSilence(address: string, action: () => Promise<unknown>): Promise<number> {
     const ping = ['ping', '-n', '-D', '-i', '0.05', '-W', '1', '-w', '60', address];

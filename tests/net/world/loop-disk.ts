@@ -3,7 +3,7 @@ import { rmSync, truncateSync, writeFileSync } from 'node:fs';
 
 export interface LoopDisk extends Disposable {
   path: string;
-  /** Its file, which takes what is written only. */
+  /** Its file, which uses disk space only for written parts. */
   file: string;
 }
 

@@ -3,7 +3,7 @@ import { Namespace, type Outcome } from './namespace.ts';
 const MEMORY = '/mnt';
 const ROOT = `${MEMORY}/root`;
 
-/** Mounts of a machine: the template below, memory above; the kernel's log is a file. */
+/** Mounts of a machine: an overlay of memory over the template; the kernel's log is a file. */
 const MOUNTS = `set -e
 mount -t tmpfs tmpfs ${MEMORY}
 mkdir ${MEMORY}/upper ${MEMORY}/work ${ROOT}
@@ -22,7 +22,7 @@ ip link set lo up
 grep ^net ${ROOT}/etc/sysctl.d/quantix.conf >${ROOT}/tmp/sysctl.conf
 chroot ${ROOT} sysctl -q -p /tmp/sysctl.conf`;
 
-/** An interface as the machine's kernel has it. */
+/** State of an interface in the machine's kernel. */
 export interface InterfaceState {
   /** `ADDRESS/PREFIX`, IPv4. */
   addresses: string[];
@@ -30,7 +30,7 @@ export interface InterfaceState {
   routes: { gateway: string; metric: number }[];
 }
 
-/** What `qx-network status --json` tells of an interface. */
+/** An interface in the output of `qx-network status --json`. */
 export interface InterfaceStatus {
   name: string;
   kind: string;
@@ -147,7 +147,7 @@ export class Machine implements AsyncDisposable {
     return found;
   }
 
-  /** An interface as the kernel has it, asked by the host's `ip`. */
+  /** Reads an interface's state in the kernel, with the host's `ip`. */
   async state(name: string): Promise<InterfaceState> {
     const [links, routes] = await Promise.all([
       this.#namespace.succeed(['ip', '-4', '-j', 'addr', 'show', 'dev', name]),
@@ -167,7 +167,7 @@ export class Machine implements AsyncDisposable {
     return [...text.matchAll(/^nameserver (\S+)$/gm)].map(([, server = '']) => server);
   }
 
-  /** Makes the next interface of a name look like hardware in /sys/class/net. */
+  /** Makes the next interface with this name look like hardware in /sys/class/net. */
   async appear(name: string): Promise<void> {
     await this.succeed(
       'mkdir -p /sys/class/net/$1/device; cd /sys/class/net/$1; for a in address carrier flags ifindex master mtu speed type uevent; do ln -s /kernel/devices/virtual/net/$1/$a; done',
@@ -175,7 +175,9 @@ export class Machine implements AsyncDisposable {
     );
   }
 
-  /** Lets the machine see links of these names as soon as there are some: its own folder of interfaces is not the kernel's. */
+  /**
+   * Makes links with these names visible to the machine as soon as they exist; its /sys/class/net is not the kernel's.
+   */
   async foresee(...names: string[]): Promise<void> {
     for (const name of names) {
       await this.succeed('ln -s /kernel/devices/virtual/net/$1 /sys/class/net/$1', name);
@@ -193,7 +195,7 @@ export class Machine implements AsyncDisposable {
     await this.succeed('ip link del $1; rm -rf /sys/class/net/$1', name);
   }
 
-  /** Cuts the power: processes, memory and addresses are gone; what is on /quantix stays. */
+  /** Cuts the power: processes, memory and addresses are lost; /quantix stays. */
   async cutPower(): Promise<void> {
     await this.sh('kill -9 -1');
     await this.succeed(

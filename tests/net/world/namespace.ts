@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import { until } from './until.ts';
 
-/** What a command did. */
+/** Outcome of a command. */
 export interface Outcome {
   status: number;
   stdout: string;
@@ -22,12 +22,12 @@ export interface ExecOptions {
 const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
 
 /**
- * A network, mount and process namespace of its own. All of it is gone when it is disposed of, or when this process
- * ends: its first process ends with its standard input, and every other with the first one.
+ * A separate network, mount and process namespace. It ends when it is disposed of or when this process ends: its first
+ * process ends with its standard input, and all others end with the first one.
  */
 export class Namespace implements AsyncDisposable {
   readonly #holder: ChildProcess;
-  /** Its first process, as the host sees it. */
+  /** Process ID of its first process on the host. */
   readonly pid: number;
 
   private constructor(holder: ChildProcess, pid: number) {

@@ -5,8 +5,8 @@ import { PoolKeeper } from '../../../apps/storage/keeper.ts';
 import { StorageReader } from '../../../apps/storage/pools.ts';
 
 /**
- * Goes through steps, each with shell text to run before it and the pools that are declared by then; writes what the
- * declared ones are like after each, as JSON. Arguments: the steps as JSON, devices.
+ * Runs steps, each of which consists of shell text and the pools that are declared afterwards; writes the state of the
+ * declared pools after each step, as JSON. Arguments: the steps as JSON, devices.
  */
 const [told = '[]', ...devices] = process.argv.slice(2);
 const stepSchema = z.object({ run: z.string(), declared: poolDeclarationsSchema });

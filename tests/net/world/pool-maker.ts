@@ -4,8 +4,8 @@ import { StorageError } from '../../../apps/storage/error.ts';
 import { createPool, importPool } from '../../../apps/storage/make-pool.ts';
 
 /**
- * Makes or takes over a pool and writes its declaration as JSON, or why there is none as a text. Arguments: the request as
- * JSON, and the serial number of each disk.
+ * Creates or imports a pool, and writes its declaration as JSON, or the reason for the failure as text. Arguments: the
+ * request as JSON, and the serial number of each disk.
  */
 const [asked = '{}', serials = '{}'] = process.argv.slice(2);
 const { action, ...request } = poolRequestSchema.parse(JSON.parse(asked));

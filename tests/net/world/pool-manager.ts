@@ -8,8 +8,9 @@ import { isExplainedByStorage } from '../../../apps/storage/error.ts';
 import { PoolKeeper } from '../../../apps/storage/keeper.ts';
 
 /**
- * Does what an agent is asked for, one after another, with `/mnt/node.yaml`; writes the outcome of each as JSON: `done`, or
- * why not. Arguments: the steps as JSON (a request, a name to remove, or shell text), devices.
+ * Carries out requests to an agent one after another, with `/mnt/node.yaml`; writes the outcome of each as JSON:
+ * `done`, or the reason for the failure. Arguments: the steps as JSON (a request, a name to remove, or shell text),
+ * devices.
  */
 const [told = '[]', ...devices] = process.argv.slice(2);
 const stepSchema = z.union([

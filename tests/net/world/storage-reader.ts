@@ -1,7 +1,9 @@
 import { poolDeclarationsSchema } from '../../../apps/storage/declaration.ts';
 import { StorageReader } from '../../../apps/storage/pools.ts';
 
-/** Writes what two looks at the storage pools tell, as JSON. Arguments: declarations as JSON, the machine's root. */
+/**
+ * Reads the storage pools twice, and writes both results as JSON. Arguments: declarations as JSON, the machine's root.
+ */
 const [declared = '[]', root = '/'] = process.argv.slice(2);
 const declarations = poolDeclarationsSchema.parse(JSON.parse(declared));
 const reader = new StorageReader({ declarations: () => declarations, root });

@@ -3,7 +3,7 @@ import { Lan } from './lan.ts';
 import { Machine } from './machine.ts';
 import { makeTemplate, type Shell } from './template.ts';
 
-/** A machine whose eth0 and eth1 are each on a wire of its own. */
+/** A machine whose eth0 and eth1 are on separate wires. */
 export interface Story extends AsyncDisposable {
   machine: Machine;
   /** The wire of eth0. */
@@ -19,7 +19,7 @@ export type Expected =
   | { method: 'dhcp'; lan: Lan }
   | { method: 'static'; lan: Lan; address: string; dns: readonly string[] };
 
-/** Makes a world. @param shell what runs scripts on the machine @param more further programs of the host */
+/** Makes a world. @param shell the shell that runs scripts on the machine @param more further programs of the host */
 export async function begin(shell: Shell = 'ash', more: readonly string[] = []): Promise<Story> {
   const stack = new AsyncDisposableStack();
   const template = stack.use(await makeTemplate(shell, more));

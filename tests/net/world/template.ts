@@ -5,7 +5,7 @@ import { execa } from 'execa';
 
 const OVERLAYS = resolve(import.meta.dirname, '../../../overlay');
 
-/** Programs of the image; busybox has some of them too, in a smaller form, and the real ones come first on PATH there. */
+/** Programs of the image. busybox has smaller versions of some, but these come first on the image's PATH. */
 const PROGRAMS = ['ip', 'arping', 'flock'];
 
 /** Folders that the machine mounts or writes. */
@@ -18,9 +18,9 @@ const FOLDERS = ['dev', 'proc', 'sys', 'run', 'quantix', 'tmp', 'kernel', 'var/l
 export type Shell = 'ash' | 'dash';
 
 /**
- * A root file system as the image has it, for the network: busybox, `ip`, `arping`, and the overlay as it ships.
+ * Makes the parts of the image's root file system that the network needs: busybox, `ip`, `arping` and the overlay.
  * @param more further programs of the host
- * @param product the appliance; none has what both have
+ * @param product the appliance; the parts that both have if absent
  * @returns its folder, and how to remove it
  */
 export async function makeTemplate(

@@ -5,9 +5,9 @@ const DEADLINE = 45_000;
 const INTERVAL = 20;
 
 /**
- * Looks until something is there.
+ * Repeats a check until it succeeds.
  * @param what the event, as a clause, for the error
- * @param look gives `undefined` or throws while it is not
+ * @param look returns `undefined` or throws until the event has happened
  */
 export async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
   const deadline = Date.now() + DEADLINE;

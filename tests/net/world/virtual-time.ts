@@ -9,15 +9,18 @@ interface Timer {
 /** Kinds of events besides time that a program waits for: files, children and their output. */
 const WORK = ['FSReqPromise', 'FSReqCallback', 'ProcessWrap', 'PipeWrap'];
 
-/** Turns of the event loop, at work, after which a millisecond of the real time is waited for: a child takes some. */
+/**
+ * Number of busy turns of the event loop after which each turn waits for a real millisecond, because a child process
+ * needs real time.
+ */
 const TURNS = 50;
 
 /** Turns after which work counts as endless. */
 const LONGEST = 30_000;
 
 /**
- * Time that passes at once: all that this program's timers wait for comes one after the other, as soon as nothing is at work.
- * It takes the place of the timers of Node that sleep, for the whole process, for good; what the clock shows stays.
+ * Virtual time: this program's timers fire one after the other, as soon as no operation is running. Replaces Node's
+ * timers permanently and for the whole process; the clock is unchanged.
  */
 export class VirtualTime {
   /** Milliseconds that have passed. */
@@ -47,7 +50,7 @@ export class VirtualTime {
 
   /**
    * Lets time pass.
-   * @param quiet what is at work where nothing is, of `atWork`
+   * @param quiet result of `atWork` when the program is idle
    */
   async pass(ms: number, quiet: number): Promise<void> {
     const end = this.passed + ms;
@@ -97,7 +100,10 @@ export class VirtualTime {
   }
 }
 
-/** What is at work where nothing is: waits, of the real time, until that has been the same for half a second. */
+/**
+ * Returns the number of operations of an idle program: waits until the number has not changed for half a second of real
+ * time.
+ */
 export async function whatIsQuiet(): Promise<number> {
   let [quiet, since] = [atWork(), performance.now()];
   while (performance.now() - since < 500) {
