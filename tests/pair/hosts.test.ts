@@ -22,10 +22,10 @@ import { boot, imageOf, logIn, type Story, succeed, untilSucceeds } from '../vm/
 /** Milliseconds; both machines are emulated at the same time. */
 const STORY = 1_800_000;
 
-/** The network that both are on, by a UDP port of this host. */
+/** The network of both machines, identified by a UDP port of this host. */
 const SEGMENT = randomInt(49_152, 65_536);
 
-/** The first address of each, and the later one. */
+/** The first and the later address of each machine. */
 const HOST = { name: 'node7', now: '10.77.0.11/24', later: '10.77.0.12/24' };
 const QVDC = {
   now: '10.77.0.1/24',

@@ -3,9 +3,9 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * A program: mounts the file system of a block device, replaces twenty files on it, and unmounts it.
- * Every third file is flushed before it takes its name.
- * Arguments: the device, an empty directory to mount it on, the text that the files repeat.
+ * A program that mounts the file system of a block device, replaces twenty files on it, and unmounts it. Every third
+ * file is flushed before it is renamed into place. Arguments: the device, an empty directory to mount it on, the text
+ * that the files repeat.
  */
 const [device, directory, text] = process.argv.slice(2) as [string, string, string];
 execFileSync('mount', [device, directory]);

@@ -17,17 +17,17 @@ export interface Story {
   /** Name → image; all have the same length. */
   images: Readonly<Record<string, Buffer>>;
   known: Omit<Known, 'contentOf'>;
-  /** Whether configuration and data must stay as they are, and found by the table. */
+  /** Whether configuration and data must stay unchanged, and be listed in the partition table. */
   keeps: boolean;
 }
 
 export interface CutOptions {
-  /** Cuts at each operation. */
+  /** Number of cuts after each operation. */
   each: number;
   seed: number;
   /** Called with the disk after some of the cuts, to continue from there. */
   resume?: ((sectors: Sectors, seed: number) => Promise<void>) | undefined;
-  /** One of how many cuts is resumed. */
+  /** One in this number of cuts is resumed. */
   resumeEvery?: number;
 }
 
@@ -35,10 +35,10 @@ export interface CutOptions {
 export class CutFinding extends Error {}
 
 /**
- * Cuts the power after each operation of a story, many times: what was flushed is there, and of what was not any part is,
- * in units of 512 bytes.
- * @returns how many cuts there were
- * @throws CutFinding naming the operation and the seed of the first that leaves a disk it must not leave
+ * Cuts the power after each operation of a story, many times: flushed writes are on the disk, and any part of the
+ * others, in units of 512 bytes.
+ * @returns the number of cuts
+ * @throws CutFinding naming the operation and the seed of the first cut that leaves a disk in a forbidden state
  */
 export async function cutEverywhere(story: Story, options: CutOptions): Promise<number> {
   const disk = new CutDisk(story);
@@ -176,14 +176,14 @@ class CutDisk {
     this.#pending.clear();
   }
 
-  /** Everything pending, as if it were flushed. */
+  /** Returns all pending writes. */
   all(): Sectors {
     const chosen: Sectors = new Map();
     for (const [unit, versions] of this.#pending) chosen.set(unit, versions.at(-1)?.content ?? 0);
     return chosen;
   }
 
-  /** A part of the pending writes: any units, whole requests, or all up to a torn request. */
+  /** Chooses some of the pending writes: any units, whole requests, or all up to a partly written request. */
   choose(random: Random): Sectors {
     const chosen: Sectors = new Map();
     const [way, share, salt] = [random.below(3), 1 + random.below(9), random.below(1 << 30)];
@@ -202,7 +202,7 @@ class CutDisk {
     return chosen;
   }
 
-  /** Sums of the contents of the disk's parts, with a part of the pending writes. */
+  /** Returns checksums of the disk's parts, after some of the pending writes. */
   sumsWith(chosen: Sectors): Int32Array {
     const sums = this.#sums.slice();
     for (const [unit, content] of chosen) {
@@ -219,7 +219,7 @@ class CutDisk {
     return image === undefined ? 'parts' : { sha256: image.sha256 };
   }
 
-  /** What a forecast depends on. */
+  /** Returns a key of everything that a forecast depends on. */
   key(sums: Int32Array): string {
     const contents = (['a', 'b'] as const).map((slot) =>
       JSON.stringify(this.#contentOf(slot, sums)),
@@ -241,7 +241,7 @@ class CutDisk {
     return forecast(device, { ...known, contentOf: (slot) => this.#contentOf(slot, sums) });
   }
 
-  /** Forbidden results of a forecast. */
+  /** Describes the first forbidden result of a forecast. */
   problem(
     seen: Forecast,
     sums: Int32Array,

@@ -16,7 +16,7 @@ export function partOf(
 }
 
 /**
- * Boots a disk as GRUB does: it writes its environment sector by sector, and flushes nothing.
+ * Boots a disk as GRUB does, which writes its environment sector by sector and flushes nothing.
  * @returns the slot that it boots
  */
 export async function bootOnce(device: BlockDevice, layout: DiskLayout): Promise<Slot | null> {

@@ -8,17 +8,17 @@ import { layoutOf } from '../../build/disk/read-layout.ts';
 import { readTrailer } from '../../build/disk/slot-trailer.ts';
 import { ExplainedError } from '../../build/explained-error.ts';
 
-/** What is in a slot: a whole image, by its SHA-256; nothing that GRUB could find; or parts of something. */
+/** Content of a slot: a whole image, by its SHA-256; nothing that GRUB could find; or anything else. */
 export type SlotContent = { sha256: string } | 'nothing' | 'parts';
 
-/** What a boot by a firmware comes to: an image by its SHA-256, nothing, or something broken. */
+/** Outcome of a boot: an image by its SHA-256, nothing, or a broken system. */
 export type Outcome = { image: string } | { nothing: true } | { broken: string };
 
 /** Analysis of a disk whose power is off. */
 export interface Forecast {
   /** Its partitions, as the kernel sees them. */
   layout: DiskLayout | undefined;
-  /** The boot state; undefined if there is none, or nothing to read it from. */
+  /** The boot state; undefined if it, or the place to read it from, is missing. */
   state: BootState | undefined;
   /** All possible results of a boot under BIOS and UEFI. */
   bios: readonly Outcome[];
@@ -27,27 +27,28 @@ export interface Forecast {
   lies: readonly Slot[];
 }
 
-/** Facts that the tables of a disk do not contain. */
+/** Facts that the partition tables of a disk do not contain. */
 export interface Known {
-  /** What is in a slot. */
+  /** Returns the content of a slot. */
   contentOf(slot: Slot): SlotContent | Promise<SlotContent>;
   /** Files of the EFI partition that GRUB needs for its decision. */
   loader: { path: string; bytes: Buffer };
   config: { path: string; bytes: Buffer };
-  /** The same under UEFI, where the loader is shim: GRUB, and what that reads first; none where the loader is GRUB. */
+  /** The same under UEFI if the loader is shim: GRUB and its first configuration file; empty if the loader is GRUB. */
   afterShim: readonly { path: string; bytes: Buffer }[];
   /** GRUB for BIOS as it is on disk, except for the location of its second part. */
   core: Buffer | undefined;
 }
 
-/** Where GRUB's boot sector has the number of the sector that it loads. */
+/** Offset in GRUB's boot sector of the number of the sector that it loads. */
 const CORE_SECTOR_AT = 0x5c;
-/** Bytes of core.img's first sector that do not depend on its place. */
+/** Number of leading bytes in core.img's first sector that do not depend on its place. */
 const PLACELESS = 0x1f4;
 
 /**
- * Says what a disk boots: firmware, GRUB and its `grub.cfg`, played in the order in which they read the disk.
- * @throws Error that is no ExplainedError if the readers are wrong
+ * Forecasts what a disk boots, by simulating firmware, GRUB and its `grub.cfg` in the order in which they read the
+ * disk.
+ * @throws an error other than ExplainedError if the code that reads disks is wrong
  */
 export async function forecast(device: BlockDevice, known: Known): Promise<Forecast> {
   const gpt = await readGpt(device);
@@ -101,7 +102,10 @@ export async function forecast(device: BlockDevice, known: Known): Promise<Forec
 
 const NOTHING: readonly Outcome[] = [{ nothing: true }];
 
-/** All that GRUB may come to: its environment may be unwritable, and of parts of an image it may find `slot.cfg` or not. */
+/**
+ * Returns all possible outcomes of GRUB: its environment may be unwritable, and it may or may not find `slot.cfg` in an
+ * incomplete image.
+ */
 function choices(
   state: BootState | undefined,
   contents: Readonly<Record<Slot, SlotContent>>,

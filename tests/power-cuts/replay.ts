@@ -25,20 +25,20 @@ import { type LogEntry, WriteLog } from './write-log.ts';
 export interface Recording {
   /** The log of QEMU's blklogwrites. */
   log: string;
-  /** The disk as it was before, a raw file; empty of the end's size if absent. */
+  /** The disk before the recording, a raw file; if absent, an empty disk of the same size as `end`. */
   start?: string | undefined;
-  /** The disk as it was in the end, a raw file: its loader is what must be whole. */
+  /** The disk after the recording, a raw file, from which the complete boot loader is read. */
   end: string;
   sectorSize: number;
   /** Name → file of an image. */
   images: Readonly<Record<string, string>>;
-  /** What may boot, by the names of the images; null for nothing. */
+  /** Names of the images that may boot; null for nothing. */
   boots: readonly (string | null)[];
   /** Name of the UEFI loader in `/EFI/BOOT`; `BOOTX64.EFI` if absent. */
   loader?: string | undefined;
 }
 
-/** What shim starts on a disk that boots by it, and what that reads first. */
+/** The GRUB that shim starts on a disk that boots by shim, and the first file that this GRUB reads. */
 const AFTER_SHIM = ['/EFI/BOOT/grubx64.efi', `${SIGNED_GRUB_FOLDER}/${GRUB_CONFIG}`];
 
 /** A cut of a recording. */
@@ -46,7 +46,7 @@ export interface ReplayedCut {
   /** Entries of the log before it. */
   entry: number;
   seed: number;
-  /** What it boots by BIOS and by UEFI: names of images, and null for nothing. */
+  /** Names of the images that it may boot by BIOS and by UEFI; null for nothing. */
   bios: readonly (string | null)[];
   uefi: readonly (string | null)[];
   /** Writes the disk as the cut left it. */
@@ -54,12 +54,12 @@ export interface ReplayedCut {
 }
 
 export interface ReplayOptions {
-  /** How many cuts. */
+  /** Number of cuts. */
   cuts: number;
   seed: number;
-  /** A file that is written and removed: the disk, as far as it is replayed. */
+  /** Path of a temporary file with the disk at the present point of the replay. */
   work: string;
-  /** One of how many cuts has its file systems checked; 20 if absent. */
+  /** The file systems are checked after one in this number of cuts; 20 if absent. */
   checkEvery?: number;
   onCut?: ((cut: ReplayedCut) => Promise<void> | void) | undefined;
 }
@@ -70,16 +70,17 @@ export interface ReplayReport {
   flushes: number;
   bytes: number;
   cuts: number;
-  /** File systems that were checked. */
+  /** Number of checked file systems. */
   checked: number;
-  /** What the cuts boot by UEFI → how many. */
+  /** Outcome of a boot by UEFI → number of cuts. */
   outcomes: Readonly<Record<string, number>>;
 }
 
 /**
- * Cuts the power at many places of what a guest really wrote: what was flushed is there, and of what was not any part is, in
- * units of 512 bytes, in file systems of 4096. Each time the boot is forecast, and sometimes the file systems are checked.
- * @throws Error naming the entry and the seed of the first cut that leaves a disk that it must not leave
+ * Cuts the power at many places of a guest's recorded writes: flushed writes are on the disk, and any part of the
+ * others, in units of 512 bytes, in file systems of 4096. After each cut, the boot is forecast; after some cuts, the
+ * file systems are checked.
+ * @throws Error naming the entry and the seed of the first cut that leaves a disk in a forbidden state
  */
 export async function replayCuts(
   recording: Recording,
@@ -130,7 +131,10 @@ function stateKey({ state }: Forecast): string {
   return JSON.stringify(state ?? null);
 }
 
-/** How many cuts after which entry: one before each flush, as far as they reach, and the rest anywhere. */
+/**
+ * Returns the number of cuts after each entry. Up to half of the cuts are just before flushes, and the rest are
+ * anywhere.
+ */
 function placesOf(
   entries: readonly LogEntry[],
   { cuts, seed }: ReplayOptions,
@@ -146,7 +150,7 @@ function placesOf(
   return places;
 }
 
-/** Units of a slot that equal those of an image. */
+/** Comparison of a slot with an image, unit by unit. */
 interface Likeness {
   slot: Slot;
   sha256: string;
@@ -160,11 +164,11 @@ interface Likeness {
   differing: number;
 }
 
-/** Units that a request has written and that no flush has covered. */
+/** A written request that has not been flushed. */
 interface Waiting extends LogEntry {
-  /** For each likeness: for each unit, whether it equals the image's; null if the request is elsewhere. */
+  /** For each likeness, whether each unit equals the image's; null if the request is outside the slot. */
   equal: (Uint8Array | null)[];
-  /** Whether it is all in an image, in configuration or in data: nothing there is read for a forecast. */
+  /** Whether all of it is in an image, in configuration or in data; a forecast reads nothing there. */
   isContent: boolean;
 }
 
@@ -185,7 +189,7 @@ class ReplayedDisk implements Disposable {
   readonly #names: ReadonlyMap<string, string>;
   readonly #likenesses: Likeness[];
   #waiting: Waiting[] = [];
-  /** Whether two requests that wait have written the same units. */
+  /** Whether two waiting requests overlap. */
   #hasOverlaps = false;
   /** Chosen units outside the images: unit → place in the log; null for zeros. */
   #chosen = new Map<number, number | null>();
@@ -278,7 +282,7 @@ class ReplayedDisk implements Disposable {
     return buffer;
   }
 
-  /** For each unit of some bytes whether it equals the image's. */
+  /** Returns for each unit of some bytes whether it equals the image's. */
   #compare(likeness: Likeness, unit: number, found: Buffer): Uint8Array {
     const wanted = Buffer.alloc(found.length);
     readSync(likeness.file, wanted, 0, found.length, (unit - likeness.from) * UNIT);
@@ -310,12 +314,12 @@ class ReplayedDisk implements Disposable {
       this.#hasOverlaps ||= this.#waiting.some(
         ({ offset, bytes }) => begin < offset + bytes && end > offset,
       );
-      // It stays pending, because the content below the earlier ones must not reappear.
+      // The durable request also stays pending: otherwise, earlier pending requests could replace its content again.
       if (entry.forced) this.#settle(request);
       this.#waiting.push(request);
     }
     if (!entry.flushes) return;
-    // Data of the flush itself follows it.
+    // The data of this request itself is written after the flush.
     const own = entry.bytes > 0 ? this.#waiting.splice(-1) : [];
     for (const request of this.#waiting) this.#settle(request);
     this.#waiting = own;
@@ -372,7 +376,7 @@ class ReplayedDisk implements Disposable {
     this.#pick(() => null);
   }
 
-  /** A part of the pending writes: any units, whole requests, or all up to a torn request. */
+  /** Chooses some of the pending writes: any units, whole requests, or all up to a partly written request. */
   choose(random: Random): void {
     const [way, share] = [random.below(4), 1 + random.below(9)];
     const last = random.below(this.#waiting.length + 1);
@@ -390,7 +394,7 @@ class ReplayedDisk implements Disposable {
     });
   }
 
-  /** @param units gives those that are chosen of a request; null for all, undefined for none */
+  /** @param units returns the chosen units of a request; null for all, undefined for none */
   #pick(units: (count: number, index: number) => Uint8Array | null | undefined): void {
     this.chooseNone();
     for (const [index, request] of this.#waiting.entries()) {
@@ -414,14 +418,14 @@ class ReplayedDisk implements Disposable {
       const differing = this.#differing(likeness, number);
       if (differing === 0) return { sha256: likeness.sha256 };
     }
-    // Where an ISO 9660 file system has its descriptor; without it GRUB finds no file.
+    // The unit with the descriptor of an ISO 9660 file system, without which GRUB finds no file.
     const { offset } = partitionOf(this.#layout, slot);
     return this.#unit((offset + 32_768) / UNIT, true).every((byte) => byte === 0)
       ? 'nothing'
       : 'parts';
   }
 
-  /** Units of a slot that differ from an image's, with what was chosen. */
+  /** Returns the number of units of a slot that differ from an image's after the chosen writes. */
   #differing({ from, to, equal: durable, differing }: Likeness, number: number): number {
     const now = new Map<number, number>();
     const seen: [number, number][] = [];
@@ -445,7 +449,10 @@ class ReplayedDisk implements Disposable {
     return result;
   }
 
-  /** A unit as chosen. @param inImage whether it is of an image, of which only what was picked is known */
+  /**
+   * Returns a unit after the chosen writes.
+   * @param inImage whether it is in an image, whose chosen writes are only in `#picked`
+   */
   #unit(unit: number, inImage = false): Buffer {
     if (inImage) {
       for (const { request, units } of this.#picked.toReversed()) {
@@ -480,7 +487,7 @@ class ReplayedDisk implements Disposable {
     return forecast(device, { ...this.#known, contentOf: (slot) => this.#slotContent(slot) });
   }
 
-  /** @returns what boots; what must not be, in words */
+  /** @returns what boots, or a description of a forbidden state */
   check(seen: Forecast, states: ReadonlySet<string>): Pick<ReplayedCut, 'bios' | 'uefi'> | string {
     if (seen.lies.length > 0) return `the trailer of slot ${seen.lies} promises another image`;
     const hasBios = this.#layout.partitions.some(({ role }) => role === 'bios');
@@ -527,9 +534,9 @@ class ReplayedDisk implements Disposable {
   }
 
   /**
-   * Has e2fsck recover and check the file systems: what it cannot repair without being asked is damage.
-   * @returns how many there are
-   * @throws Error with what it says
+   * Recovers and checks the file systems with e2fsck; errors that it does not repair automatically are damage.
+   * @returns the number of file systems
+   * @throws Error with e2fsck's output
    */
   checkFileSystems(where: string): number {
     let checked = 0;
@@ -550,7 +557,8 @@ class ReplayedDisk implements Disposable {
       this.#writePicked(target, offset, bytes);
       closeSync(target);
       const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
-      // As a mount does, it replays the journal, and corrects counters and orphans; it repairs more only when asked to.
+      // Like a mount, e2fsck -p replays the journal and corrects counters and orphans; it makes no further repairs
+      // without confirmation.
       const { status, stdout } = spawnSync('e2fsck', ['-fp', copy], { env, encoding: 'utf8' });
       rmSync(copy);
       if (status !== 0 && status !== 1) throw new Error(`${where}: ${role}: ${stdout}`);
@@ -566,7 +574,10 @@ class ReplayedDisk implements Disposable {
   }
 }
 
-/** Sectors of a disk as it really is; ext4 has its superblock, of 1024 bytes, written whole or not at all. */
+/**
+ * Units per physical sector of a real disk. ext4 relies on this for its superblock of 1024 bytes, which must be written
+ * whole or not at all.
+ */
 const BLOCK_UNITS = 4096 / UNIT;
 
 /** Makes all units of a block survive or be lost together. */

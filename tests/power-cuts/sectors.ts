@@ -7,7 +7,7 @@ export const UNIT = 512;
 const contents: Buffer[] = [Buffer.alloc(UNIT)];
 const numbers = new Map<string, number>([[contents[0]?.toString('latin1') ?? '', 0]]);
 
-/** The number of a unit's content. */
+/** Returns the number of a unit's content. */
 export function numberOf(unit: Buffer): number {
   const text = unit.toString('latin1');
   const known = numbers.get(text);
@@ -39,7 +39,7 @@ export type Sectors = Map<number, number>;
 export type Operation =
   | { type: 'write'; offset: number; data: Buffer }
   | { type: 'flush' }
-  /** What may boot from here on, by the names of images; null for nothing. */
+  /** Names of the images that may boot from here on; null for nothing. */
   | { type: 'mark'; boots: readonly (string | null)[] };
 
 /** A disk that records its operations. */
@@ -71,7 +71,7 @@ export class RecordingDevice implements BlockDevice {
     this.operations.push({ type: 'flush' });
   }
 
-  /** Sets what may boot after a power cut from now on. */
+  /** Sets the images that may boot after a power cut from now on. */
   mark(...boots: (string | null)[]): void {
     this.operations.push({ type: 'mark', boots });
   }

@@ -18,7 +18,7 @@ import { RecordingDevice, type Sectors } from './sectors.ts';
 
 const MIB = 1024 * 1024;
 export const SECTOR_SIZES = [512, 4096] as const;
-/** Not a multiple of sectors, and more than one piece for the writer. */
+/** Not a multiple of the sector size, and larger than one piece of the writer. */
 const IMAGE_BYTES = MIB + 300_001;
 
 export const IMAGES = { one: noise(1), two: noise(2), three: noise(3) } as const;
@@ -31,7 +31,7 @@ function noise(seed: number): Buffer {
   return bytes;
 }
 
-/** A small disk, in numbers. */
+/** Returns the size and the layout of a small disk. */
 export function smallDisk(
   sectorSize: number,
   newGuid: () => string = randomUUID,
@@ -52,12 +52,12 @@ export function smallDisk(
   return { shape, layout };
 }
 
-/** What an image's trailer says. */
+/** Returns the trailer of an image. */
 export function trailer(name: ImageName): SlotTrailer {
   return trailerOf(IMAGES[name], `0.${Object.keys(IMAGES).indexOf(name)}.0`);
 }
 
-/** Writes an installed disk, its file systems as a mark. */
+/** Writes an installed disk, with markers in place of file systems. */
 export async function install(
   device: BlockDevice,
   layout: DiskLayout,
@@ -71,7 +71,7 @@ export async function install(
   await writeInstalledDisk(device, { ...request, trailer: trailer(name) });
 }
 
-/** Writes an installed disk over one, keeping configuration and data. */
+/** Writes an installed disk over another one, keeping configuration and data. */
 export async function reinstall(
   device: BlockDevice,
   layout: DiskLayout,
@@ -91,7 +91,7 @@ export interface Updater {
   writeState: typeof writeBootState;
 }
 
-/** How `qx-update` does it. */
+/** The steps of `qx-update`. */
 export const RIGHT: Updater = {
   async stage(device, layout, { slot, name }) {
     const image = IMAGES[name];
@@ -142,7 +142,7 @@ interface Standing {
   good: { slot: Slot; name: ImageName };
 }
 
-/** A disk in the making of a story. */
+/** Performs the operations of a story on a disk. */
 export class Teller {
   readonly device: RecordingDevice;
   readonly layout: DiskLayout;
@@ -190,7 +190,7 @@ export class Teller {
   }
 }
 
-/** The disk that stories of updates begin with, made once. */
+/** The initial disk of stories about updates, made once per sector size. */
 const installed = new Map<number, Promise<{ sectors: Sectors } & ReturnType<typeof smallDisk>>>();
 
 function installedDisk(sectorSize: number) {
@@ -206,7 +206,7 @@ async function makeInstalled(sectorSize: number) {
   return { sectors: device.sectors, shape, layout };
 }
 
-/** Tells a story that begins with an installed disk, whose slot A has image `one`. */
+/** Makes a story that begins with an installed disk, whose slot A has image `one`. */
 export async function tell(
   sectorSize: number,
   story: (teller: Teller) => Promise<void>,

@@ -49,7 +49,7 @@ export class WriteLog implements Disposable {
     return buffer;
   }
 
-  /** All entries; their number in the log's head is of its last flush, so it is read to its end. */
+  /** Yields all entries. The log is read to its end, because the number in its header is that of its last flush. */
   *entries(): Generator<LogEntry> {
     const size = this.#sectorSize;
     for (let at = size; at + size <= this.#bytes; ) {

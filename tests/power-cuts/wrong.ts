@@ -10,7 +10,7 @@ import { clearTrailer, writeTrailer } from '../../build/disk/slot-trailer.ts';
 import { partOf } from './grub.ts';
 import { RIGHT, trailer, type Updater, writeImage } from './stories.ts';
 
-/** Ways to get the order of an update's writes wrong, each of which must be found. */
+/** Updates with a wrong order of writes; the tests must find each of them. */
 export const BUGS: Readonly<Record<string, Partial<Updater>>> = {
   'the state before the image': {
     async stage(device, layout, to) {

@@ -17,24 +17,24 @@ const EMPTY = Buffer.alloc(0);
 
 const decompress = promisify(zstdDecompress);
 
-/** What a server is like; one as bazel-remote with its usual settings if nothing is said. */
+/** Settings of a server; by default, those of bazel-remote with its usual settings. */
 export interface CacheServerOptions {
-  /** `webdav` takes whatever it is given under any name, and knows nothing else, as nginx with `dav_methods PUT` does. */
+  /** `webdav` stores any content under any name without checks, like nginx with `dav_methods PUT`. */
   kind?: 'bazel-remote' | 'webdav';
-  /** `name:password` that it asks for. */
+  /** Required `name:password`. */
   logIn?: string;
-  /** Bytes that it holds at most. */
+  /** Maximum number of stored bytes. */
   capacity?: number;
   /** Certificate and key, PEM. */
   tls?: { cert: string; key: string };
-  /** Answers in place of the server, if it says so by `true`. */
+  /** Answers a request in place of the server if it returns `true`. */
   instead?: (request: IncomingMessage, response: ServerResponse) => boolean;
 }
 
 /**
- * A cache that speaks Bazel's HTTP protocol with the rules that bazel-remote 2 has for it: a PUT needs a length and the
- * hash that it is named by, an action's value must be an ActionResult with plain paths and digests, one is only given
- * while all of its files are there, blobs come and go compressed with zstd where the other side asks for that.
+ * A cache that speaks Bazel's HTTP protocol with the rules of bazel-remote 2: a PUT needs a length, and the hash in its
+ * name; an action's value must be an ActionResult with plain paths and digests, and is only returned while all of its
+ * files exist; blobs are transferred compressed with zstd if the client requests this.
  * tests/unit/remote-cache/cache-server.test.ts lists these rules.
  */
 export class TestCacheServer implements AsyncDisposable {
@@ -42,12 +42,12 @@ export class TestCacheServer implements AsyncDisposable {
   readonly answers: string[] = [];
   readonly blobs = new Map<string, Buffer>();
   readonly actions = new Map<string, Buffer>();
-  /** Bodies of blobs that came compressed. */
+  /** Number of blobs that were uploaded compressed. */
   compressed = 0;
   url = '';
   options: CacheServerOptions;
   readonly #server: Server;
-  /** Blobs that came compressed, as they came, by their content. */
+  /** Content of a blob → its compressed form, as it was uploaded. */
   readonly #packed = new Map<Buffer, Buffer>();
 
   private constructor(options: CacheServerOptions) {
@@ -63,7 +63,7 @@ export class TestCacheServer implements AsyncDisposable {
       options.tls === undefined ? createServer(listener) : createTlsServer(options.tls, listener);
   }
 
-  /** Opens one on a free port of this host. */
+  /** Starts a server on a free port of this host. */
   static async open(options: CacheServerOptions = {}): Promise<TestCacheServer> {
     const one = new TestCacheServer(options);
     if (options.kind !== 'webdav') one.#packed.set(EMPTY, zstdCompressSync(EMPTY));
@@ -102,7 +102,7 @@ export class TestCacheServer implements AsyncDisposable {
     if (request.method === 'HEAD') {
       response.writeHead(200, { 'content-length': content.length }).end();
     } else if (zstd && packed !== undefined) {
-      // Without a length: that of the content is another one.
+      // Without a length, because the known one is that of the uncompressed content.
       response.writeHead(200, { 'content-encoding': 'zstd' });
       response.end(packed);
     } else {
@@ -158,7 +158,7 @@ export class TestCacheServer implements AsyncDisposable {
   }
 }
 
-/** The message as it is kept, or nothing if it is of a kind that is not accepted. */
+/** Returns the message as it is stored, or undefined if it is not accepted. */
 function validAction(bytes: Uint8Array, from: string): ActionResult | undefined {
   let action: ActionResult;
   try {

@@ -2,7 +2,7 @@ import '@abraham/reflection';
 import { KeyObject } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 
-/** A certificate for an address that nobody else has signed, and its key, PEM. */
+/** Makes a self-signed certificate for an address, and its key; both PEM. */
 export async function selfSigned(address: string): Promise<{ certificate: string; key: string }> {
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
   const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);

@@ -2,7 +2,7 @@
 const PICTURE = /<!-- screen: ([a-z0-9-]+) -->\n```\n[\s\S]*?```\n/g;
 
 /**
- * A document with the pictures of screens below their marks, `<!-- screen: NAME -->` and a code fence.
+ * Returns a document with the pictures of screens, in code fences, below their marks `<!-- screen: NAME -->`.
  * @param screens pictures by their names
  * @throws if a mark names a screen that is not there, or a screen has no mark
  */

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import type { Size } from '../../apps/console/kit/frame.ts';
 
-/** Sizes that every screen is looked at in: the least one, and a large one. */
+/** Sizes in which every screen is tested: the smallest, and a large one. */
 export const SIZES: readonly Size[] = [
   { columns: 80, rows: 24 },
   { columns: 132, rows: 43 },
@@ -10,10 +10,10 @@ export const SIZES: readonly Size[] = [
 /** The document with the pictures of the consoles. */
 export const DOCUMENT = resolve(import.meta.dirname, '../../docs/consoles.md');
 
-/** The one with those of the installer. */
+/** The document with the pictures of the installer. */
 export const INSTALLING = resolve(import.meta.dirname, '../../docs/installing.md');
 
-/** Where the picture of a screen is kept. */
+/** Returns the path of the picture of a screen. */
 export function goldenFile(name: string, { columns, rows }: Size): string {
   return join(import.meta.dirname, 'golden', `${name}-${columns}x${rows}.txt`);
 }

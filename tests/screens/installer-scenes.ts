@@ -6,7 +6,7 @@ import type { Deps } from '../../apps/installer/screens/deps.ts';
 import { GIB, MIB, machineWith } from '../unit/apps/installer/machines.ts';
 import type { Act } from './scenes.ts';
 
-/** A state of the installer that is looked at: how it is reached from the start, by typing. */
+/** A state of the installer to test, and the keys that lead to it from the start. */
 export interface InstallerScene {
   name: string;
   deps: Deps;
@@ -58,7 +58,7 @@ const STICK: DiskFacts = {
 
 const MACHINE = machineWith([EMPTY, USED, STICK]);
 
-/** Of an installation that is done. */
+/** Result of a finished installation. */
 export const REPORT: Report = {
   format: 1,
   result: 'installed',
@@ -86,7 +86,7 @@ function newGuid(): string {
   return '00000000-0000-4000-8000-000000000000';
 }
 
-/** A machine that answers as it should, and what it was told to do. */
+/** A machine without faults, and the calls that it received. */
 export function installerMachine(changes: Partial<Deps> = {}): {
   deps: Deps;
   calls: [string, ...unknown[]][];
@@ -109,7 +109,7 @@ export function installerMachine(changes: Partial<Deps> = {}): {
   return { deps, calls };
 }
 
-/** An installation in its middle, which does not end. */
+/** An installation that stays half finished. */
 const halfDone: Deps['carryOut'] = (_plan, _answer, { onProgress }) => {
   onProgress({ step: 'image', done: 125 * MIB, total: 250 * MIB });
   return new Promise(() => undefined);

@@ -61,7 +61,7 @@ export const HOST = {
 const [NVME, STICK] = HOST.disks;
 const WEAR = { temperature: null, hours: null, used: null };
 
-/** What that machine is made of. */
+/** The hardware of that machine. */
 export const HARDWARE: Hardware = {
   vendor: 'Dell Inc.',
   model: 'PowerEdge R650',
@@ -86,7 +86,7 @@ export const HARDWARE: Hardware = {
   ],
 };
 
-/** What the interfaces have that no file configures. */
+/** Values of the interfaces that no file configures. */
 const CARD = {
   mtu: 1500,
   type: null,
@@ -160,7 +160,7 @@ const HOST_KEY = {
 /** A call of a console to its machine. */
 export type Call = [name: keyof Deps, ...args: unknown[]];
 
-/** What a control plane's operator gave for this host. */
+/** The invitation that a control plane's operator made for this host. */
 export const INVITATION = {
   address: 'https://qvdc.example',
   token: `qxj1.SecretOfAtLeast16.${'0123456789abcdef'.repeat(4)}`,
@@ -202,7 +202,7 @@ export const BACKED_UP: Backups = {
   at: '02:30',
 };
 
-/** A machine that answers as it should and notes what it was told. */
+/** A machine without faults that records its calls. */
 export function machine(changes: Partial<Deps> = {}): { deps: Deps; calls: Call[] } {
   const calls: Call[] = [];
   const note =
@@ -251,7 +251,7 @@ export function machine(changes: Partial<Deps> = {}): { deps: Deps; calls: Call[
   return { deps, calls };
 }
 
-/** A newer version was brought here, and waits. */
+/** A newer version is staged. */
 export const UPDATES: UpdateStatus = {
   product: 'quantix-os',
   version: '0.1.0',
@@ -277,7 +277,7 @@ export const UPDATES: UpdateStatus = {
   keys: ['quantix'],
 };
 
-/** What is known of that machine as a hypervisor host. */
+/** Facts about that machine as a hypervisor host. */
 export const HYPERVISOR: Required<
   Omit<Deps['facts'], 'readiness' | 'nodes' | 'firstLogIn' | 'backups' | 'address'>
 > = {
@@ -375,10 +375,10 @@ function vm(name: string, state: 'running' | 'shutoff') {
   return { id: name, name, state, cpus: 2, memory: 2 * GIB, persistent: true, autostart: false };
 }
 
-/** Later than any test: what was asked then was asked 0 s ago. */
+/** Later than any test, so that the age of a fact with this time is 0 s. */
 const NOW = '2126-11-24T22:15:09.000Z';
 
-/** What is known of it as a control plane's machine. */
+/** Facts about that machine as the machine of a control plane. */
 export const CONTROL_PLANE: Deps['facts'] = {
   host: async () => ({ ...HOST, product: 'QvDC', hostname: 'qvdc' }),
   network: async () => ({ ...NETWORK, hostname: 'qvdc' }),
@@ -405,7 +405,7 @@ export const CONTROL_PLANE: Deps['facts'] = {
       id: '0b9e4d2f-7c31-8e45-8f06-5a1d3c6e7b82',
       hostname: 'a-host-with-a-name-that-is-long.example',
       managementAddress: '192.168.100.200',
-      // A minute off, so that it does not depend on how fast the screen is drawn.
+      // A minute more, so that the shown age does not depend on the time to draw the screen.
       addressSince: new Date(Date.now() - 5 * 86_400_000 + 60_000).toISOString(),
       phase: 'DISCONNECTED',
       lastHeard: new Date(Date.now() - 3 * 86_400_000 - 60_000).toISOString(),

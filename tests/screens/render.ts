@@ -7,10 +7,10 @@ import type { InstallerScene } from './installer-scenes.ts';
 import type { Act, Scene } from './scenes.ts';
 import { FakeTerminal } from './terminal.ts';
 
-/** A clock is shown as it is; a picture has always the same. */
+/** Clocks on the screen, which pictures replace with a fixed time. */
 const CLOCK = /\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC/;
 
-/** Plays a scene on an emulated terminal, with the consoles' own runner. @returns what is seen at its end */
+/** Plays a scene on an emulated terminal, with the consoles' own runner. @returns the screen at its end */
 export function render({ product, deps, acts }: Scene, size: Size): Promise<string> {
   return play(consoleProgram(product, deps), acts, size);
 }
@@ -20,7 +20,7 @@ export function renderInstaller({ deps, acts }: InstallerScene, size: Size): Pro
   return play(installerProgram('Quantix-OS 0.1.0', deps), acts, size);
 }
 
-/** Runs a program on an emulated terminal, and types. @returns what is seen at the end */
+/** Runs a program on an emulated terminal, and types. @returns the screen at the end */
 export async function play<State, Event, Effect>(
   program: Program<State, Event, Effect>,
   acts: readonly Act[],

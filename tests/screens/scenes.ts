@@ -1,10 +1,10 @@
 import type { Deps } from '../../apps/console/deps.ts';
 import { CONTROL_PLANE, HYPERVISOR, machine, UPDATES } from './machine.ts';
 
-/** A key or keys to press, and what is seen when they were served. */
+/** Keys to press, and the text that appears when they have been handled. */
 export type Act = readonly [keys: string, seen: RegExp];
 
-/** A state of a console that is looked at: how it is reached from the start, by typing. */
+/** A state of a console to test, and the keys that lead to it from the start. */
 export interface Scene {
   name: string;
   product: string;

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import xterm from '@xterm/headless';
 import type { Size } from '../../apps/console/kit/frame.ts';
 
-/** A terminal emulator with a keyboard, whose halves a program takes for a tty's. */
+/** A terminal emulator with a keyboard. Its input and output look like those of a tty to a program. */
 export class FakeTerminal {
   readonly input = Object.assign(new PassThrough(), {
     raw: false,
@@ -11,7 +11,7 @@ export class FakeTerminal {
     },
   });
   readonly output: PassThrough & Size;
-  /** All that was written. */
+  /** All output of the program. */
   written = '';
   readonly #emulator: xterm.Terminal;
   #parsed = Promise.resolve();
@@ -36,7 +36,7 @@ export class FakeTerminal {
     this.output.emit('resize');
   }
 
-  /** What is seen, line by line, without blanks at their ends. */
+  /** Returns the visible text, line by line, without trailing blanks. */
   async text(): Promise<string> {
     await this.#parsed;
     const { active } = this.#emulator.buffer;
@@ -52,7 +52,7 @@ export class FakeTerminal {
     return { column: cursorX, row: cursorY };
   }
 
-  /** Waits until something is seen. */
+  /** Waits until the screen shows a text. */
   async see(pattern: RegExp): Promise<string> {
     for (;;) {
       const before = this.written.length;

@@ -8,9 +8,9 @@ export interface LoopDisk extends Disposable {
 }
 
 /**
- * A disk of the kernel's with nothing on it, until it is disposed of. Root only.
+ * An empty loop device; it exists until it is disposed of. Needs root.
  * @param file to make
- * @param direct whether what is read and written goes past the kernel's memory of the file
+ * @param direct whether reads and writes bypass the kernel's cache of the file
  */
 export function loopDisk(
   file: string,
