@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { must } from '../../build/error.ts';
 import { ALPINE_3_19, haveAlpine319, realIndex } from '../unit/alpine/alpine-3.19.ts';
 
-/** Whether the real packages of Alpine are there; tests that need them are skipped by name where they are not. */
+/** Whether the real packages of Alpine exist; otherwise, tests that need them are skipped, with their names. */
 export const haveRealPackages = haveAlpine319;
 
 /** A package of Alpine: its stanza in the index that it was published with, and the file. */
@@ -14,7 +14,7 @@ export interface RealPackage {
   readonly file: string;
 }
 
-/** Every package whose file is there; none twice. */
+/** Lists the packages whose files exist, each once. */
 export function realPackages(): RealPackage[] {
   const found = new Map<string, RealPackage>();
   for (const repository of ['iso', 'main'] as const) {

@@ -1,28 +1,28 @@
 import { type Story, succeed } from './story.ts';
 
-/** A WiFi network that asks for a password, and the DHCP server in it. */
+/** A WiFi network with a password and a DHCP server. */
 export interface AccessPoint {
   ssid: string;
   security: 'WPA2' | 'WPA3';
-  /** The only address that its server gives. */
+  /** The only address that its DHCP server leases. */
   address: string;
   gateway: string;
 }
 
 export const PASSWORD = 'correct horse';
 
-/** What wpa_supplicant.conf(5) says of an access point of this kind. */
+/** Settings of wpa_supplicant.conf(5) for an access point with this security. */
 const SECURITY = {
   WPA2: ['key_mgmt=WPA-PSK', 'proto=RSN', 'pairwise=CCMP'],
   WPA3: ['key_mgmt=SAE', 'proto=RSN', 'pairwise=CCMP', 'ieee80211w=2'],
 } as const;
 
-/** In a network namespace of its own, so that the guest reaches it through the air only. */
+/** Runs a command in a separate network namespace, which the guest can reach only by radio. */
 const APART = '/sbin/ip netns exec air';
 
 /**
- * Gives the guest radios that hear each other (mac80211_hwsim): `wlan0`, and one for each access point, which goes on
- * the air at once.
+ * Gives the guest radios that hear each other (mac80211_hwsim): `wlan0`, and one for each access point, which starts at
+ * once.
  */
 export async function putOnAir(story: Story, points: readonly AccessPoint[]): Promise<void> {
   await succeed(story, `modprobe mac80211_hwsim radios=${points.length + 1}`);

@@ -7,7 +7,7 @@ import { configurationDisk } from './configuration-disk.ts';
 import { LEASED, STATIC } from './set-address.ts';
 import { imageOf, type Story, succeed, untilSucceeds } from './story.ts';
 
-/** Port of the guest that answers while a test asks. */
+/** Port on which the guest answers during a test. */
 const PORT = 8077;
 
 const statusSchema = z.object({
@@ -23,7 +23,7 @@ const statusSchema = z.object({
   ),
 });
 
-/** What `qx-network status --json` says of the one interface. */
+/** Reads the only interface of `qx-network status --json`. */
 async function status(story: Story) {
   const { persistent, interfaces } = statusSchema.parse(
     JSON.parse(await succeed(story, 'qx-network status --json')),
@@ -32,15 +32,15 @@ async function status(story: Story) {
   return { persistent, ...interfaces[0] };
 }
 
-/** A board, and from what it boots. */
+/** A board, and the drive that it boots from. */
 export interface Way {
   board: 'pc' | 'q35';
   drive: { as: 'cdrom'; bus: 'ata' | 'scsi' } | { as: 'disk'; bus: 'nvme' };
 }
 
 /**
- * A machine with a disk for its configuration, whose static address is answered for by a port of the host: as it boots
- * under BIOS, and as it boots under UEFI with Secure Boot in another way, which is nothing to its configuration.
+ * Returns a machine with a configuration disk, in two variants: one boots under BIOS, the other under UEFI with Secure
+ * Boot, and possibly from another drive. A port of the host is forwarded to its static address.
  */
 export async function reachableMachine(
   profile: string,
@@ -89,26 +89,26 @@ export async function expectStatic(story: Story): Promise<void> {
   expect(await succeed(story, 'ps')).not.toContain('udhcpc');
 }
 
-/** Something on the machine is reached at its static address from another one: this host, through QEMU. */
+/** A program on the machine is reached at the static address from outside: from this host, through QEMU. */
 export async function expectReachedFromOutside(story: Story, hostPort: number): Promise<void> {
   await listen(story, PORT);
   expect(await answerAt(hostPort)).toBe('reached\n');
 }
 
-/** Switches the machine off as its operator does; nothing bad was on its console. */
+/** Powers the machine off as an operator does. Its console has shown no errors. */
 export async function powerOff({ guest, expectGoodConsole }: Story): Promise<void> {
   await guest.powerOff();
   expectGoodConsole();
 }
 
-/** Nothing on the machine tells of the static address any more. */
+/** The static address no longer appears anywhere on the machine. */
 export async function expectNoTrace(story: Story): Promise<void> {
   const traces = 'ip -4 addr; ip route; cat /etc/resolv.conf; find /quantix -type f -exec cat {} +';
   expect(await succeed(story, traces)).not.toContain(STATIC);
   expect(await succeed(story, "ps | grep -c '[u]dhcpc'")).toBe('1\n');
 }
 
-/** All services of the machine run, and it says what it is. */
+/** All services of the machine run, and its os-release names the profile. */
 export async function expectGoodServices(story: Story, profile: string): Promise<void> {
   expect(await succeed(story, 'rc-status --nocolor default')).not.toMatch(/stopped|crashed/);
   expect(await succeed(story, 'cat /etc/os-release')).toContain(`ID="${profile}"`);

@@ -24,7 +24,7 @@ const untilListening = (story: Story, times: number) =>
 const untilLogged = (story: Story, line: string) =>
   untilSucceeds(story, `logread | grep -q '${line}'`);
 
-/** The agent, which only root may call, reports a VM as it is defined, started and ended; so does the screen. */
+/** The agent, which only root may call, reports when a VM is defined, started and ended, and so does the screen. */
 export async function expectVmsTold(story: Story): Promise<void> {
   await untilListening(story, 1);
   expect(await succeed(story, "stat -c '%a %U' /run/quantix/node.sock")).toBe('600 root\n');
@@ -53,7 +53,7 @@ export async function expectToOutliveKills(story: Story): Promise<void> {
   await succeed(story, killUntilReplaced('pgrep -of ^/usr/sbin/qx-console'));
 }
 
-/** Without the agent, qx-node and the screen say so. */
+/** If the agent does not run, qx-node and the screen report this. */
 export async function expectToBeMissed(story: Story): Promise<void> {
   await succeed(story, 'rc-service qx-node stop');
   expect(await succeed(story, 'qx-node status; true')).toContain('qx-node is not running');

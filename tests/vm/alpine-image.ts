@@ -11,7 +11,10 @@ import { PROJECT, parseBuilt } from './build-images.ts';
 
 const OUTPUT = join(PROJECT, 'dist/tests/alpine');
 
-/** Where the image of a profile on the Alpine base is built: the copy of the project, with its lock, and the cache. */
+/**
+ * Returns the folders in which the Alpine image of a profile is built: a copy of the project, with its lock, and a
+ * cache.
+ */
 export function alpineWorkshop(profile: string): { project: string; cache: string } {
   const place = join(OUTPUT, profile);
   return { project: join(place, 'project'), cache: join(place, 'cache') };

@@ -2,11 +2,11 @@ import { expect, test } from 'vitest';
 import { boot, imageOf, untilReady } from './story.ts';
 
 /**
- * The way to boot that no other story has. Others are: Quantix-OS on `pc` from an IDE CD under BIOS and on `q35` from an
- * AHCI CD under UEFI with Secure Boot (quantix-os.test.ts), from a SATA disk under both (config-drive.test.ts), from a USB stick with FAT
- * under UEFI (hardware.test.ts); QvDC with two processors from an AHCI CD under UEFI, from a virtio-scsi CD under BIOS and
- * from NVMe under UEFI with Secure Boot (qvdc.test.ts); medium.test.ts has those that differ in nothing but where the medium is. The disk
- * here is read-only.
+ * A way to boot that no other test covers. The others are: Quantix-OS on `pc` from an IDE CD under BIOS and on `q35`
+ * from an AHCI CD under UEFI with Secure Boot (quantix-os.test.ts), from a SATA disk under both (config-drive.test.ts),
+ * from a USB stick with FAT under UEFI (hardware.test.ts); QvDC with two processors from an AHCI CD under UEFI, from a
+ * virtio-scsi CD under BIOS and from NVMe under UEFI with Secure Boot (qvdc.test.ts); medium.test.ts has those that
+ * differ only in the place of the medium. The disk here is read-only.
  */
 test('QvDC boots unattended under BIOS from a disk, says that it is ready, and that it forgets: it has no disk for data', async () => {
   const { iso: image } = imageOf('qvdc');

@@ -16,7 +16,10 @@ type Verb = NonNullable<TaskInit['verb']>;
 /** Address of this host for the guest, in QEMU's own network. */
 const HOST = '10.0.2.2';
 
-/** What is done to a machine while the agent is killed. A machine stays in its firmware, which heeds no power button. */
+/**
+ * Tasks on virtual machines during which the agent is killed. The machines stay in their firmware, which ignores the
+ * power button.
+ */
 const DEEDS = ['define', 'start', 'shutdown', 'stop', 'reboot', 'undefine'] as const;
 type Deed = (typeof DEEDS)[number];
 
@@ -32,7 +35,7 @@ function verbOf(deed: Deed): Verb {
   return { case: `${deed}Vm`, value: { vmId: idOf(deed) } };
 }
 
-/** What libvirt says of the machine once its deed is done. */
+/** State of the machine in libvirt after the task. */
 const AFTER: Readonly<Record<Deed, string>> = {
   define: 'shut off',
   start: 'running',
@@ -45,10 +48,10 @@ const AFTER: Readonly<Record<Deed, string>> = {
 const inSeconds = (seconds: number) => ({
   expiresAt: timestampFromMs(Date.now() + 1000 * seconds),
 });
-/** More than any deed takes on an emulated processor. */
+/** Seconds; longer than any task takes on an emulated processor. */
 const AMPLE = 300;
 
-/** Gives all tasks at once, and waits for their ends. */
+/** Gives all tasks at the same time, and waits for their ends. */
 async function doneAll(
   { tasks }: Node,
   verbs: readonly Verb[],
@@ -70,7 +73,7 @@ function expectFailed(reports: readonly TaskReport[], code: TaskErrorCode): void
   );
 }
 
-/** What libvirt says of each machine. */
+/** Returns the state of each machine in libvirt. */
 async function states(story: Story): Promise<Record<Deed, string>> {
   const ask = DEEDS.map((deed) => `virsh -q domstate ${idOf(deed)} 2>/dev/null || echo none`);
   const said = (await succeed(story, ask.join('; '))).split('\n').filter((line) => line !== '');
@@ -81,9 +84,9 @@ async function states(story: Story): Promise<Record<Deed, string>> {
 }
 
 /**
- * The host joins a control plane on this machine and does what that wants, to its libvirt. The agent is killed in the
- * middle of each deed: what it then says is true, and nothing is done twice. Each deed twice is as good as once, and after
- * its deadline none is begun.
+ * The host joins a control plane on this machine, and carries out its tasks with libvirt. The agent is killed during
+ * each task: its next report is true, and no task is carried out twice. A repeated task has no further effect, and no
+ * task begins after its deadline.
  */
 export async function expectCommandsCarriedOut(story: Story): Promise<void> {
   const plane = await ControlPlane.open();
@@ -116,10 +119,12 @@ export async function expectCommandsCarriedOut(story: Story): Promise<void> {
   }
 }
 
-/** Kills the agent when it has begun all deeds, and compares what its next run says with what libvirt has. */
+/**
+ * Kills the agent when it has begun all tasks, and compares its reports after the restart with the states in libvirt.
+ */
 async function expectTrueAfterKill(story: Story, { tasks }: Node): Promise<void> {
   const ids = DEEDS.map((deed) => {
-    // The guest does not go, so this one lasts until its deadline.
+    // The guest does not shut down, so this task lasts until its deadline.
     const seconds = deed === 'shutdown' ? 60 : AMPLE;
     return tasks.give({ verb: verbOf(deed), ...inSeconds(seconds) });
   });
@@ -138,13 +143,13 @@ async function expectTrueAfterKill(story: Story, { tasks }: Node): Promise<void>
       expect(there[deed], deed).toBe(AFTER[deed]);
     } else {
       expect(error?.code, `${deed}: ${error?.message}`).toBe(TaskErrorCode.INTERRUPTED);
-      // Only these cannot tell whether they were done, and are not tried again by themselves.
+      // Only for these tasks, the agent cannot know whether they were carried out; it does not repeat them.
       expect(['start', 'reboot']).toContain(deed);
     }
   }
 }
 
-/** Each deed is done, and done again. */
+/** Each task is carried out twice. */
 async function expectTwiceAsOnce(story: Story, node: Node): Promise<void> {
   expectFailed(await doneAll(node, [verbOf('shutdown')], 10), TaskErrorCode.TIMEOUT);
   expectDone(await doneAll(node, [{ case: 'stopVm', value: { vmId: idOf('shutdown') } }]));
@@ -154,7 +159,7 @@ async function expectTwiceAsOnce(story: Story, node: Node): Promise<void> {
   }
 }
 
-/** A volume is made in the volume group of this host and removed, each twice. */
+/** A volume is created in the volume group of this host and then deleted, each twice. */
 async function expectVolume(node: Node): Promise<void> {
   const pool = [...node.ledger.pools.values()].find(({ name }) => name === 'fast');
   const volume = { poolId: pool?.id ?? '', name: 'given' };

@@ -7,7 +7,7 @@ const SIZE = 2 * 1024 ** 3;
 
 /**
  * A disk in a folder, with a file system for data, whose label is the appliance's.
- * @param content a folder whose content is on it; it is empty if absent
+ * @param content a folder whose content is copied to it; it is empty if absent
  */
 export async function dataDisk(folder: string, label: string, content?: string): Promise<string> {
   const disk = join(folder, 'data.img');

@@ -6,7 +6,7 @@ import { type Story, succeed, untilSucceeds } from './story.ts';
 
 const migrationsSchema = z.object({ schemaVersion: z.number(), pending: z.array(z.unknown()) });
 
-/** Runs SQL as the documentation has it, as the superuser of the database. @returns what psql prints */
+/** Runs SQL as in the documentation, as the superuser of the database. @returns what psql prints */
 export async function psql(story: Story, sql: string, options = ''): Promise<string> {
   return await succeed(
     story,
@@ -30,7 +30,7 @@ async function expectMigrations(story: Story): Promise<void> {
   });
 }
 
-/** The database has all migrations, and answers what an operator asks first. */
+/** The database has all migrations, and answers the queries of the quick reference. */
 export async function expectDatabase(story: Story): Promise<void> {
   await expectMigrations(story);
   for (const query of QUICK_REFERENCE) expect(await psql(story, query)).toMatch(/\(\d+ rows?\)/);
@@ -50,21 +50,21 @@ export async function expectMigrationsReversible(story: Story): Promise<void> {
   await succeed(story, 'rc-service qx-controlplane start');
 }
 
-/** Every command that the document about the control plane's data has for an appliance works, in their order. */
+/** All commands for an appliance in the document about the control plane's data work, in their order. */
 export async function expectDocumentedCommands(story: Story): Promise<void> {
   for (const { place, command } of await readCommands()) {
     if (place === 'appliance') await succeed(story, command);
   }
 }
 
-/** Rows of tables that a boot must not change. */
+/** Counts the rows of tables that a boot must not change. */
 export async function countRows(story: Story): Promise<string> {
   const tables = ['nodes', 'virtual_machines', 'storage_pools', 'roles', 'users', 'projects'];
   const counts = tables.map((table) => `(SELECT count(*) FROM ${table}) AS ${table}`);
   return await psql(story, `SELECT ${counts.join(', ')}`, '-A');
 }
 
-/** Adds a host, so that there is a row that only this machine knows. */
+/** Adds a host, so that the database has a row that a new database lacks. */
 export async function addNode(story: Story): Promise<void> {
   await psql(
     story,
@@ -72,7 +72,10 @@ export async function addNode(story: Story): Promise<void> {
   );
 }
 
-/** A host has joined, so that backups are wanted: they get a passphrase, and one is made and restored into a scratch database. */
+/**
+ * A host has joined, so backups are required. Sets their passphrase, makes a backup, and restores it into a scratch
+ * database.
+ */
 export async function makeFirstBackup(story: Story): Promise<void> {
   const backup = '/data/backup/first.backup';
   await succeed(
@@ -82,7 +85,7 @@ export async function makeFirstBackup(story: Story): Promise<void> {
   await succeed(story, `qx-controlplane backup verify ${backup}`);
 }
 
-/** Damages the folders of etcd and of Redis in a way that neither starts with. */
+/** Damages the folders of etcd and Redis so that neither can start with them. */
 export async function damageThrowAways(story: Story): Promise<void> {
   const garbage = 'head -c 20000 /dev/urandom';
   await succeed(story, 'rc-service etcd stop');
@@ -90,7 +93,7 @@ export async function damageThrowAways(story: Story): Promise<void> {
   await succeed(story, `${garbage} >/data/redis/dump.rdb`);
 }
 
-/** Damage was noticed, told, and is over. */
+/** The damage was noticed and reported, and both services work again. */
 export async function expectThrowAwaysMended(story: Story): Promise<void> {
   await untilSucceeds(story, 'ls /data/etcd | grep -q damaged');
   const alerts = `su -s /bin/sh postgres -c "psql -d quantix_vdc -c 'SELECT title FROM alerts'"`;

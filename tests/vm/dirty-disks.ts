@@ -2,7 +2,7 @@ import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryFolder } from '../unit/folder.ts';
 
-/** Bytes of a disk that is installed on: two slots, and something for data. */
+/** Bytes of a disk for an installation: two slots, and some space for data. */
 const SIZE = 12 * 1024 ** 3;
 
 const MIB = 1024 ** 2;
@@ -10,20 +10,20 @@ const MIB = 1024 ** 2;
 /** Foreign content of a disk: bytes at positions. Programs look for the signatures of formats, a few bytes each. */
 type Dirt = readonly (readonly [offset: number, bytes: Buffer])[];
 
-/** What other systems leave. Places are those of a partition at 1 MiB that fills the disk, or of the whole disk. */
+/** Content that other systems leave, on the whole disk or in a partition that begins at 1 MiB and fills it. */
 const DIRT = {
-  /** A volume of LVM over the whole disk, with a previous GPT of which only the backup is left. */
+  /** A physical volume of LVM over the whole disk, and the backup of an earlier GPT. */
   lvm: [
     [512, Buffer.from('LABELONE')],
     [SIZE - 512, Buffer.from('EFI PART')],
   ],
-  /** A pool of ZFS over the whole disk, and btrfs before it. */
+  /** A ZFS pool over the whole disk, and an earlier btrfs. */
   zfs: [
     [128 * 1024, Buffer.from('0cb1ba0000000000', 'hex')],
     [SIZE - 512 * 1024 + 128 * 1024, Buffer.from('0cb1ba0000000000', 'hex')],
     [64 * MIB + 64, Buffer.from('_BHRfS_M')],
   ],
-  /** Encrypted, within an array of md, within one of Intel's, and a VMware host's. */
+  /** Signatures of LUKS, of an md array, of an Intel array, and of a VMware host. */
   raid: [
     [0, Buffer.from('4c554b53babe0002', 'hex')],
     [4096, Buffer.from('fc4e2ba901000000', 'hex')],

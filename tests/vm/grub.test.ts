@@ -30,7 +30,7 @@ import { ContentReader } from '../../build/tree/content.ts';
 import { DISK_BYTES, installRequest, smallLayout } from '../unit/disk/installed.ts';
 import { hostGrub } from '../unit/image/host-grub.ts';
 
-/** Instead of a kernel: prints the command line of the kernel. */
+/** Instead of booting a kernel, prints its command line. */
 const SLOT_CONFIG = `if [ "$slot_entries" = first ]; then
 menuentry 'Test, slot '"$slot_name" --id "$slot" "$root" "$slot_parameters" {
   set root="$2"
@@ -43,7 +43,7 @@ fi
 let loader: string;
 let disk: string;
 let layout: DiskLayout;
-/** An image, and one whose kernel is gone. */
+/** An image, and one without its kernel. */
 let image: Buffer;
 let broken: Buffer;
 
@@ -76,7 +76,7 @@ beforeAll(async () => {
   return () => rm(folder, { recursive: true });
 });
 
-/** An image with what the menu has to know, and further files. */
+/** Makes an image with the configuration for the menu, and further files. */
 async function imageWith(folder: string, files: Record<string, string>): Promise<Buffer> {
   const root = await mkdtemp(join(folder, 'image-'));
   const all = { [SLOT_CONFIG_PATH]: SLOT_CONFIG, ...files };
@@ -130,7 +130,7 @@ test('GRUB boots the slot that its state says, and leaves the state that it shou
     const slot = expected.slot ?? 'a';
     const guid = (role: PartitionRole) => partitionOf(layout, role).guid;
     const counted = state !== undefined && expected.state?.left !== state.left;
-    // The terminal breaks lines wherever they end.
+    // The terminal breaks long lines at any place.
     expect(told.replace(/\s+/g, '')).toBe(
       `quantix.slot=${slot} quantix.medium=PARTUUID=${guid(slot)} quantix.config=PARTUUID=${guid('configuration')} quantix.data=PARTUUID=${guid('data')}${counted ? ' quantix.trial' : ''}`.replaceAll(
         ' ',

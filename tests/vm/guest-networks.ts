@@ -1,14 +1,14 @@
 import { expect } from 'vitest';
 import { type Story, succeed, untilSucceeds } from './story.ts';
 
-/** A host outside: a network namespace in the guest, connected by a wire. */
+/** Runs a command on an outside host: a network namespace in the guest, connected by a veth pair. */
 const OUTSIDE = '/sbin/ip netns exec outside';
 const ADDRESSES = ['192.0.2.1', '2001:db8:99::1'];
 
-/** A server on ports that are not open. */
+/** Ports that the firewall does not open, on which servers listen. */
 const UNASKED = [80, 5900, 8077, 16_509];
 
-/** Lays a wire from the machine to a place outside. */
+/** Makes the outside host, and connects it to the machine. */
 export async function layWire(story: Story): Promise<void> {
   const steps = [
     '/sbin/ip netns add outside',
@@ -42,7 +42,7 @@ export async function expectDocumentedPorts(story: Story, documented: number[]):
   for (const address of ADDRESSES) {
     await succeed(story, `${OUTSIDE} ping -c 1 -W 5 ${address}`);
     const ask = `echo | ${OUTSIDE} timeout 3 busybox nc -w 2 ${address} $p 2>/dev/null | grep -q .`;
-    // All at once: what is dropped answers after two seconds.
+    // All ports at the same time, because each dropped connection costs two seconds.
     const all = `for p in ${ports.join(' ')}; do { ${ask} && echo $p; } & done; wait`;
     const answers = await succeed(story, `sh -c '${all}'`);
     const numbers = answers.trim().split('\n').map(Number);
@@ -51,7 +51,7 @@ export async function expectDocumentedPorts(story: Story, documented: number[]):
   await succeed(story, 'killall httpd; qx-ssh off');
 }
 
-/** A machine on libvirt's NAT network gets an address, and reaches the world; the host's own ports it does not. */
+/** A machine on libvirt's NAT network gets an address and reaches the outside host, but not the host's own ports. */
 export async function expectNatNetwork(story: Story): Promise<void> {
   await untilSucceeds(story, "virsh -q net-list --autostart | grep -q '^ nat  *active'");
   const steps = [

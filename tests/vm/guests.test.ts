@@ -15,11 +15,11 @@ import {
   untilSucceeds,
 } from './story.ts';
 
-/** Milliseconds for two boots on an emulated processor, and of a guest in each. */
+/** Milliseconds for two boots on an emulated processor, with the boot of a guest in each. */
 const STORY = 1_800_000;
 
 const FOLDER = '/data/images';
-/** What the guest writes to its serial line. */
+/** Log of the guest's serial line. */
 const SAID = '/var/log/libvirt/qemu/web-console.log';
 
 /** The definition in docs/virtual-machines.md, with a kernel of its own in place of an installed disk, and less memory. */

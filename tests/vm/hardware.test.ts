@@ -10,7 +10,7 @@ const POINTS: readonly AccessPoint[] = [
   { ssid: 'lab three', security: 'WPA3', address: '10.77.3.100', gateway: '10.77.3.1' },
 ];
 
-/** Joins a network that is in reach, and expects to be reached there. */
+/** Joins a WiFi network in reach; the machine can then be reached there. */
 async function joinWifi(story: Story, point: AccessPoint): Promise<void> {
   const { ssid, address, gateway } = point;
   await succeed(story, `echo '${PASSWORD}' | qx-network wifi wlan0 '${ssid}'`);
@@ -35,7 +35,7 @@ test('Quantix-OS boots under UEFI from a USB stick that its files were copied on
     firmware: 'uefi',
     medium: { as: 'disk', bus: 'usb', image },
     disks: await upkeepDisks(),
-    // With one, the network with WPA3 once gave no lease in time.
+    // With one CPU, the machine once got no lease in time on the WPA3 network.
     cpus: 2,
   });
   await story.guest.waitForMilestone('ready');

@@ -19,8 +19,8 @@ const STORY = 1_800_000;
 const SERIAL = 'disk0';
 
 /**
- * Installations in which each of two firmwares, two sizes of sectors, three buses and three foreign systems occurs. By
- * BIOS no disk of 4096-byte sectors starts.
+ * Installations that cover both firmwares, both sector sizes, three buses and three foreign systems. A BIOS cannot boot
+ * a disk with 4096-byte sectors.
  */
 interface Way {
   profile: string;
@@ -45,7 +45,7 @@ const UEFI_SATA: Way = {
   ...{ bus: 'ata', sectorSize: 512, dirt: 'raid' },
 };
 
-/** A config drive with an answer file, and a name that is to be carried over. */
+/** A config drive with an answer file, and a host name to carry over. */
 async function driveWith(answer: string, { prefix }: Way): Promise<Disk> {
   const file = await configurationDisk(`${prefix}-CFG`);
   const folder = await temporaryFolder();
@@ -56,7 +56,7 @@ async function driveWith(answer: string, { prefix }: Way): Promise<Disk> {
   return { file, format: 'raw', bus: 'virtio' };
 }
 
-/** Starts the medium with disks, the first of which is to be installed on, by the menu's line that installs. */
+/** Boots the medium with disks, through the menu entry for installing. The first disk is the target. */
 async function startInstaller(way: Way, disks: readonly Disk[]): Promise<Story> {
   const { profile, firmware, board } = way;
   const medium = { as: 'cdrom', image: imageOf(profile).iso } as const;
@@ -67,7 +67,7 @@ async function diskOf({ bus, sectorSize, dirt }: Way): Promise<Disk> {
   return { file: await dirtyDisk(dirt), format: 'raw', bus, sectorSize };
 }
 
-/** Cuts the power at 1,000 places of an installation: before its end either nothing boots or the complete system. */
+/** Cuts the power at 1,000 places of an installation: afterwards, either nothing boots or the complete system. */
 async function expectCutsBearable({ profile, dirt }: Way, disk: Disk): Promise<void> {
   const { file, sectorSize = 512, writeLog } = disk;
   const report = await replayCuts(
@@ -92,7 +92,10 @@ const reportSchema = z.object({
   partitions: z.array(z.object({ name: z.string() })),
 });
 
-/** Starts an installed disk, and looks whether all is as it was asked for. @param hostname that was carried over */
+/**
+ * Boots an installed disk, and checks that the installation is as requested.
+ * @param hostname the carried-over host name
+ */
 async function expectInstalled(way: Way, disk: Disk, hostname: string): Promise<void> {
   const { profile, prefix, firmware, board, bus, sectorSize } = way;
   const medium = { as: 'disk', bus, image: disk.file, sectorSize, isKept: true } as const;
@@ -103,14 +106,14 @@ async function expectInstalled(way: Way, disk: Disk, hostname: string): Promise<
   expect(await succeed(story, 'hostname')).toBe(`${hostname}\n`);
   const report = reportSchema.parse(JSON.parse(await succeed(story, 'cat /quantix/install.json')));
   expect(report.disk).toMatchObject({ serial: SERIAL, sectorSize });
-  // Under UEFI the firmware has taken the boot entry, too.
+  // Under UEFI, the firmware has accepted the boot entry, too.
   expect(report.warnings).toEqual([]);
   expect(report.partitions.map(({ name }) => name)).toEqual(
     [...(sectorSize === 512 ? ['BIOS'] : []), 'EFI', 'A', 'B', 'CFG', 'DATA'].map(
       (name) => `${prefix}-${name}`,
     ),
   );
-  // What it runs from is what it was installed from.
+  // The system runs from the installed disk.
   const slot = 'quantix.slot=a';
   expect(await succeed(story, 'cat /proc/cmdline')).toContain(slot);
   const mounts = await succeed(story, 'mount');
@@ -161,7 +164,7 @@ test.skipIf(!LONG)(
       await guest.waitFor(/Esc other disk/);
       guest.send('\r');
       await guest.waitFor(/type its serial number/);
-      // Another disk's number erases nothing.
+      // The serial number of another disk erases nothing.
       guest.send('disk1\r');
       await guest.waitFor(/It is disk0/);
       guest.send(`\x7f0\r`);

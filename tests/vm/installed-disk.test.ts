@@ -15,7 +15,11 @@ import { boot, imageOf, LONG, logIn, logInAfter, type Story, succeed } from './s
 
 const MIB = 1024 * 1024;
 
-/** Waits for GRUB's menu of an installed disk, and presses keys in it. @param from a mark @returns one of what follows */
+/**
+ * Waits for GRUB's menu of an installed disk, and presses keys in it.
+ * @param from a mark
+ * @returns a mark after the menu
+ */
 async function pastMenu({ guest }: Story, from: number, keys = '\r'): Promise<number> {
   await guest.waitFor(/GNU GRUB[\s\S]*Power off/, from);
   const { mark } = guest;
@@ -23,7 +27,7 @@ async function pastMenu({ guest }: Story, from: number, keys = '\r'): Promise<nu
   return mark;
 }
 
-/** Waits until the first start of a disk image has ended with a restart. @returns a mark of what follows */
+/** Waits until the first start of a disk image has ended with a restart. @returns a mark after the restart */
 async function untilStartedFirst({ guest }: Story): Promise<number> {
   await guest.waitFor(/quantix: first start of this disk image[\s\S]*reboot: Restarting system/);
   return guest.mark;
@@ -57,7 +61,7 @@ test.skipIf(!LONG)(
     expect(
       await succeed(story, "awk '$2 ~ /^.(quantix|data)$/ {print $1, $2}' /proc/mounts"),
     ).toMatch(/\/dev\/vda6 \/data\s+\/dev\/vda5 \/quantix/);
-    // 12 GiB less the image's 9.6 GiB, and the data partition that it had.
+    // The difference between 12 GiB and the image's 9.6 GiB, and the image's own data partition.
     expect(Number(await succeed(story, 'cat /sys/class/block/vda6/size')) / 2048).toBeGreaterThan(
       3000,
     );
@@ -110,7 +114,7 @@ test.skipIf(!LONG)(
     }
     await disk.write(Buffer.alloc(MIB), 0, MIB, slotA);
     const efi = await partOf(image, MIB, 300 * MIB);
-    // GRUB itself has the first line of an environment in it, too.
+    // The search includes `good=`, because GRUB itself also contains the first line of an environment.
     const state = efi.indexOf('# GRUB Environment Block\ngood=');
     await disk.write(Buffer.alloc(512), 0, 512, MIB + state);
     await using story = await boot(
@@ -139,7 +143,7 @@ test.skipIf(!LONG)(
   },
 );
 
-/** Where the first digits of versions are that an image tells the menu; bytes from its start. */
+/** Returns the offsets, in an image, of the first digits of the versions in its configuration for the menu. */
 async function versionsIn(iso: string): Promise<number[]> {
   const { files } = await reportIso(iso);
   const config = files.find(({ path }) => path === SLOT_CONFIG_PATH);

@@ -6,7 +6,7 @@ import { type Story, succeed } from './story.ts';
 
 const SETTINGS = join(PROJECT, 'overlay/common/etc/sysctl.d/quantix.conf');
 
-/** Every setting of the image is the running kernel's, and its messages and addresses are root's alone. */
+/** The running kernel has all settings of the image, and only root can read its messages and addresses. */
 export async function expectKernelSettings(story: Story): Promise<void> {
   const wanted = (await readFile(SETTINGS, 'utf8'))
     .split('\n')
@@ -25,9 +25,9 @@ export async function expectKernelSettings(story: Story): Promise<void> {
   expect(await succeed(story, asNobody('head -n 1 /proc/kallsyms'))).toMatch(/^0+ /);
 }
 
-/** Firmware starts what is signed only, and the kernel, which knows, takes no module and changes nothing unsigned. */
+/** The firmware starts only signed programs, and the kernel is locked down: it accepts only signed code. */
 export async function expectSecureBoot(story: Story): Promise<void> {
-  // Four bytes of attributes, then 1 where it is on (UEFI 2.10, 3.3; efivarfs of the kernel's documentation).
+  // Four bytes of attributes, then 1 if it is on (UEFI 2.10, 3.3; efivarfs of the kernel's documentation).
   const variable = 'SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c';
   const told = await succeed(
     story,
@@ -36,7 +36,7 @@ export async function expectSecureBoot(story: Story): Promise<void> {
   expect(told).toMatch(/^( +\d+){4} +1\nnone \[integrity\] confidentiality\n$/);
 }
 
-/** The board's watchdog is fed, and restarts the machine a minute after the last feeding. */
+/** The board's watchdog is active, and restarts the machine a minute after it was last reset. */
 export async function expectWatchdog(story: Story): Promise<void> {
   const told = 'cd /sys/class/watchdog/watchdog0 && cat state timeout; cd';
   expect(await succeed(story, told)).toBe('active\n60\n');

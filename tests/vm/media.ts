@@ -21,12 +21,12 @@ interface Partition {
   size: number;
 }
 
-/** A sparse disk with these partitions, which holds nothing else. */
+/** Makes a sparse disk with these empty partitions. */
 async function partitionedDisk(file: string, partitions: readonly Partition[]): Promise<void> {
   const record = Buffer.alloc(SECTOR);
   for (const [index, { type, start, size }] of partitions.entries()) {
     const at = 446 + 16 * index;
-    // Places by cylinder, head and sector are those that stand for "too large to be given".
+    // The cylinder, head and sector numbers are those for places that are too large for them.
     record.write('feffff', at + 1, 'hex');
     record.write('feffff', at + 5, 'hex');
     record.writeUInt8(type, at + 4);
@@ -47,10 +47,10 @@ async function makeFat(file: string, { type, start, size }: Partition): Promise<
   return image;
 }
 
-/** The files of an ISO, all or those of one folder of it, in a folder. */
+/** Extracts the files of an ISO, or of one of its folders, into a folder. */
 export async function extract(iso: string, folder: string, from = '/'): Promise<void> {
   await run('xorriso', ['-osirrox', 'on', '-indev', iso, '-extract', from, folder]);
-  // Folders are read-only on the medium; these have to go again.
+  // Folders are read-only on the medium; these must be removable.
   const paths = await readdir(folder, { recursive: true, withFileTypes: true });
   for (const one of paths) {
     if (one.isDirectory()) await chmod(join(one.parentPath, one.name), 0o755);
@@ -77,9 +77,7 @@ export async function copiedOntoStick(iso: string): Promise<string> {
   return stick;
 }
 
-/**
- * A disk with an ISO, as it is, in its second partition; the first has what UEFI boots it by, and nothing else.
- */
+/** A disk with an unchanged ISO in its second partition; the first partition has only the boot loader for UEFI. */
 export async function writtenIntoPartition(iso: string): Promise<string> {
   const folder = await temporaryFolder();
   const disk = join(folder, 'disk.img');
@@ -102,7 +100,7 @@ export async function writtenToLargerDisk(iso: string): Promise<string> {
   return disk;
 }
 
-/** A copy of an ISO, with its mark, in which one bit of the system is another one: in its first block. */
+/** A copy of an ISO, including its marker file, with one changed bit in the first block of the system. */
 export async function withFlippedBit(iso: string): Promise<string> {
   const disk = join(await temporaryFolder(), 'flipped.iso');
   await copyFile(iso, disk);

@@ -61,7 +61,7 @@ describe.skipIf(lackingKey.length > 0)(
         await guest.reset();
         return from;
       };
-      /** The same, and takes the first line of the menu. @returns a mark of when it was taken */
+      /** Does the same, and chooses the first menu entry. @returns a mark before the choice */
       const restartIntoMenu = async (at: number) => {
         await guest.waitFor(/GNU GRUB/, await restart(at));
         const { mark } = guest;
@@ -116,7 +116,7 @@ describe.skipIf(lackingKey.length > 0)(
         const { offset, bytes } = partitionOf(layout, role);
         return sliceDevice(device, offset, bytes);
       };
-      /** Does something to a part of the disk, and starts again. @returns a mark */
+      /** Changes a partition, and restarts the machine. @returns a mark before the restart */
       const restart = async (role: PartitionRole, change: (part: BlockDevice) => Promise<void>) => {
         {
           await using device = await openBlockDevice(disk, { write: true });
@@ -165,8 +165,8 @@ describe.skipIf(lackingKey.length > 0)(
 );
 
 /**
- * Writes a disk that boots as the one does that an image is installed on. Both of its slots have nothing but a line of the menu,
- * which shows what a kernel would have been told.
+ * Writes a disk that boots like an installed disk. Each slot has only a menu entry, which shows the parameters that a
+ * kernel would get.
  */
 async function installSmall(
   disk: string,

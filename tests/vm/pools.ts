@@ -36,10 +36,13 @@ async function told(story: Story) {
   return { files: diskOf(SIZES.files), group: diskOf(SIZES.group), pools: pools.value };
 }
 
-/** LVM without the host's list of devices, which sees guests' disks too. */
+/** Options with which LVM ignores the host's list of devices, and sees guests' disks, too. */
 const SEES_ALL = "--devicesfile '' --config devices/scan_lvs=1";
 
-/** Empty disks become a file system and a volume group; what a guest makes of its disk is invisible to the host. */
+/**
+ * Empty disks become a file system and a volume group. A volume group that a guest creates on its disk is invisible to
+ * the host.
+ */
 export async function expectPoolsMade(story: Story): Promise<void> {
   const { files, group } = await told(story);
   expect(await succeed(story, `qx-node pool create files --disk ${files}`)).toMatch(
@@ -62,7 +65,7 @@ async function expectGuestsHidden(story: Story): Promise<void> {
   expect(await succeed(story, 'cat /proc/mdstat 2>/dev/null; true')).not.toContain('active');
 }
 
-/** Pools are up again after a restart, and a pool that is taken away stays away. */
+/** Pools are up again after a restart, and a removed pool stays removed. */
 export async function expectPoolsUpAgain(story: Story): Promise<void> {
   expect(await succeed(story, 'cat /pools/files/a.img; [ -b /dev/fast/disk ]')).toBe('kept\n');
   await expectGuestsHidden(story);

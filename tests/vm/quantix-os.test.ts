@@ -17,10 +17,10 @@ import { expectIscsiPool, expectPoolsMade, expectPoolsUpAgain, poolDisks } from 
 import { LEASED, STATIC, setDhcpOnScreen, setStaticOnScreen } from './set-address.ts';
 import { boot, LONG, logIn, type Story, succeed, untilReady, untilSucceeds } from './story.ts';
 
-/** Milliseconds; in emulation it takes a quarter of an hour, beside another one. */
+/** Milliseconds; with emulation, and beside another test, this takes a quarter of an hour. */
 const STORY = 1_800_000;
 
-/** Waits for the agent to notice that the address of the machine has become this one; asked, it then tells no other. */
+/** Waits until the agent has noticed this new address of the machine, and checks that it reports no other. */
 async function untilAgentTells(story: Story, address: string): Promise<void> {
   await untilSucceeds(story, `grep -q '→ ${address}$' /var/log/quantix/node.log`);
   const told = await succeed(story, 'qx-node status');

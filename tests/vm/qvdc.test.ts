@@ -51,7 +51,7 @@ async function cutFirstBoot(): Promise<Disk> {
   return disk;
 }
 
-/** The checks that run each minute connect as a role that they may be: PostgreSQL has refused nobody. */
+/** PostgreSQL has refused no connection: the checks that run each minute use a permitted role. */
 async function expectNobodyRefused(story: Story): Promise<void> {
   const refusals = "grep -e 'no pg_hba.conf entry' -e 'authentication failed'";
   await succeed(story, `! ${refusals} /data/log/system/messages`);

@@ -28,7 +28,7 @@ export async function setDhcpOnScreen(story: Story): Promise<void> {
   await story.guest.press('d');
   await untilScreenShows(story, 'DHCP on eth0');
   await story.guest.press('ret');
-  // A slow machine may have to wait for the lease longer than the form does.
+  // On a slow machine, the lease may come after the form has stopped waiting.
   await confirmOnScreen(story, `eth0: ${LEASED}/24 by DHCP`, 'no DHCP server has answered yet');
   await untilScreenShows(story, `${LEASED}/24  DHCP`);
 }

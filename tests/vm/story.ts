@@ -10,19 +10,19 @@ import { milestonesIn } from '../../build/qemu/milestones.ts';
 import { awaitShell, openShell, runInShell } from '../../build/qemu/shell.ts';
 import type { Image } from './build-images.ts';
 
-/** Where logs and pictures of the tests go. */
+/** Folder for the logs and screenshots of the tests. */
 const ARTIFACTS = resolve(import.meta.dirname, '../../dist/tests');
 
-/** A guest in a test, and where its log and pictures go. */
+/** A guest in a test, with its log and screenshots. */
 export interface Story extends AsyncDisposable {
   guest: Guest;
   /** Takes a picture of the screen. */
   screenshot(): Promise<void>;
-  /** Looks for bad lines in the whole log; call it at the end of the story. */
+  /** Checks that the whole log has no bad lines; call it at the end of the test. */
   expectGoodConsole(): void;
 }
 
-/** Whether guests are booted, too, whose parts are shown by others in less time: `QUANTIX_LONG=yes make test-vm`. */
+/** Whether to run long tests as well, whose parts are also covered by faster tests: `QUANTIX_LONG=yes make test-vm`. */
 export const LONG = process.env.QUANTIX_LONG === 'yes';
 
 /** The image of a profile. */
@@ -35,8 +35,8 @@ export function imageOf(profile: string): Image {
 /**
  * Boots a machine for a test. It has one CPU if it names no number: two machines run at a time, each on a processor of
  * the host.
- * @param menu what happens to the boot loader's menu: nobody is there, Enter saves its seconds of patience, or the line below
- *   the first one is taken, which installs
+ * @param menu what happens at the boot loader's menu: `nobody` waits for its timeout, `enter` skips the timeout, and
+ *   `install` chooses the second entry, which installs
  */
 export async function boot(
   name: string,
@@ -66,7 +66,7 @@ export async function boot(
   };
 }
 
-/** Waits until the machine is ready, and its network is; then it has passed every milestone. */
+/** Waits until the machine and its network are ready, and checks that all milestones have been passed. */
 export async function untilReady({ guest }: Story): Promise<void> {
   await guest.waitForMilestone('ready');
   await guest.waitForMilestone('network');
@@ -80,7 +80,7 @@ export async function logIn({ guest }: Story): Promise<void> {
   await awaitShell(guest);
 }
 
-/** The same after a further boot. @param from a mark that was taken before it began */
+/** Does the same after another boot. @param from a mark from before that boot */
 export async function logInAfter({ guest }: Story, from: number): Promise<void> {
   await guest.waitForMilestone('ready', from);
   await guest.waitFor(/Press Enter to use the console/, from);
@@ -91,12 +91,12 @@ export async function logInAfter({ guest }: Story, from: number): Promise<void> 
   guest.send('8');
   await guest.waitFor(/~ # /, mark);
   mark = guest.mark;
-  // A command that is longer than the line would be echoed in pieces.
+  // Otherwise, a command longer than the line would be echoed in pieces.
   guest.type('stty cols 999');
   await guest.waitFor(/~ # /, mark);
 }
 
-/** The same if root has a password. */
+/** Does the same if root has a password. */
 export async function logInWith(password: string, { guest }: Story): Promise<void> {
   await openShell(guest);
   await guest.waitFor(/Password of root/);
@@ -106,7 +106,7 @@ export async function logInWith(password: string, { guest }: Story): Promise<voi
 
 /**
  * Runs a command in the guest's shell.
- * @returns what it wrote
+ * @returns its output
  * @throws if it fails
  */
 export async function succeed({ guest }: Story, command: string): Promise<string> {
@@ -120,7 +120,10 @@ export async function untilSucceeds(story: Story, command: string): Promise<void
   await succeed(story, `until ${command}; do usleep 500000; done`);
 }
 
-/** A command that kills the one process that another command finds, and waits until that finds another one. */
+/**
+ * Returns a command that kills a process and waits for its successor.
+ * @param find a command that prints the process ID
+ */
 export function killUntilReplaced(find: string): string {
   const another = `until new=$(${find}) && [ $new != $old ]; do usleep 500000; done`;
   return `old=$(${find}) && kill -9 $old && ${another}`;

@@ -24,9 +24,9 @@ import {
   untilSucceeds,
 } from './story.ts';
 
-/** Milliseconds: three boots on an emulated processor, and an image that is hashed there, too. */
+/** Milliseconds for three boots on an emulated processor, which also hashes an image. */
 const STORY = 2_400_000;
-/** The same with twelve more boots of a control plane. */
+/** Milliseconds for the same and twelve more boots of a control plane. */
 const LONG_STORY = 5_400_000;
 
 const { privateKey, publicKey } = generateKeyPairSync('ed25519');
@@ -38,7 +38,7 @@ async function sha256Of(file: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** An update server with the image under test as a release, and the connection broken once in the middle. */
+/** An update server whose release is the image under test. It breaks the first download in the middle. */
 async function serve(
   product: 'quantix-os' | 'qvdc',
   iso: string,
@@ -82,12 +82,15 @@ async function serve(
   };
 }
 
-/** What the machine says of its updates. */
+/** Reads the state of the machine's updates. */
 async function status(story: Story) {
   return updateStatusSchema.parse(JSON.parse(await succeed(story, 'qx-update status --json')));
 }
 
-/** Boots an installed disk, by UEFI if nothing else is said: by BIOS, GRUB of a warm start reads a hundred times slower under emulation. */
+/**
+ * Boots an installed disk, by default under UEFI: under BIOS and emulation, GRUB reads a hundred times slower after a
+ * warm start.
+ */
 async function bootDisk(
   name: string,
   medium: Partial<Extract<Machine['medium'], { as: 'disk' }>> & { image: string },
@@ -103,14 +106,14 @@ async function bootDisk(
   );
 }
 
-/** A copy of a disk, which is sparse. */
+/** Makes a sparse copy of a disk. */
 async function copyOf(disk: string): Promise<string> {
   const copy = join(await temporaryFolder(), 'disk.img');
   await execa('cp', ['--sparse=always', '--reflink=auto', disk, copy]);
   return copy;
 }
 
-/** A disk that has had its first start, in which a disk image becomes one of its own. */
+/** Makes a disk from a disk image by its first start. */
 async function startedDisk(product: string): Promise<string> {
   const image = await copyOf(await buildImage(product, '--format', 'raw'));
   await using story = await bootDisk(`${product}-first-start`, { image });
@@ -120,7 +123,7 @@ async function startedDisk(product: string): Promise<string> {
   return image;
 }
 
-/** Brings the release of a server into the slot that is not used. */
+/** Stages the release of a server in the unused slot. */
 async function stage(story: Story, address: string): Promise<void> {
   const folder = '/usr/share/quantix/release-keys';
   await succeed(
@@ -130,7 +133,7 @@ async function stage(story: Story, address: string): Promise<void> {
   await succeed(story, `qx-update server ${address} && qx-update check && qx-update stage`);
 }
 
-/** Activates what is staged, and waits for the shell of the version on trial. */
+/** Activates the staged release, and waits for a shell of the version on trial. */
 async function activate(story: Story, options: string): Promise<void> {
   const { mark } = story.guest;
   story.guest.type(`qx-update activate ${options}`);
@@ -149,7 +152,7 @@ async function expectStarts(product: string, cut: ReplayedCut, index: number): P
   await succeed(story, 'touch /quantix/written /data/written && sync');
 }
 
-/** Data on each product before an update that must be there after it. */
+/** Data on each product that an update must keep. */
 const KEPT = {
   'quantix-os': { keep: 'touch /data/kept', look: 'ls /data/kept' },
   qvdc: {
@@ -176,7 +179,7 @@ async function expectUpdated(product: keyof typeof KEPT): Promise<void> {
     await server.release(2);
     await stage(story, server.address);
     await activate(story, '--minutes 0');
-    // Asked again and again, qx-update would keep the processor from those who are looked at.
+    // Polling with qx-update would take processor time from the services that are being checked.
     await untilSucceeds(story, `grep -q '"confirmed"' /quantix/update/record.json`);
     expect(await status(story)).toMatchObject({
       ...{ state: 'good', booted: 'b' },
@@ -188,7 +191,7 @@ async function expectUpdated(product: keyof typeof KEPT): Promise<void> {
   await expectCutsBearable(product, { log, start, end: image, iso });
 }
 
-/** Cuts the power at 1,000 places of what was written; twelve such disks are booted where `QUANTIX_LONG` asks for it. */
+/** Cuts the power at 1,000 places of the recorded writes; with `QUANTIX_LONG`, boots twelve of the resulting disks. */
 async function expectCutsBearable(
   product: string,
   { log, start, end, iso }: Record<'log' | 'start' | 'end' | 'iso', string>,
@@ -240,7 +243,7 @@ test.skipIf(!LONG)(
     await activate(story, '--minutes 5 --patience 1');
     expect(await status(story)).toMatchObject({ state: 'trial', trial: { slot: 'b', left: 2 } });
 
-    // Nothing feeds the board's watchdog any more.
+    // From now on, nothing resets the board's watchdog.
     let { mark } = guest;
     guest.type("kill -STOP $(pgrep -f '/watchdog')");
     await logInAfter(story, mark);

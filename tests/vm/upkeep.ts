@@ -34,7 +34,7 @@ export async function upkeepDisks(): Promise<Disk[]> {
   ];
 }
 
-/** This boot has carried out the requested reset, before anything read the removed files. */
+/** This boot has carried out the requested reset before any program read the removed files. */
 export async function expectReset(story: Story): Promise<void> {
   expect(story.guest.log).toContain('quantix: reset: done');
   expect(await succeed(story, 'hostname; qx-password status; qx-reset status')).toBe(

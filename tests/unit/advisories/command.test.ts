@@ -15,7 +15,7 @@ const output = captureOutput();
 let folder = '';
 const at = (name: string) => join(folder, name);
 
-/** A database in which something of every version of openssl is open. */
+/** A database with an open advisory for every version of openssl. */
 const OPEN = structuredClone(TRACKER);
 OPEN.openssl['CVE-2026-1000'].releases.trixie.fixed_version = '99:1-1';
 
@@ -167,7 +167,7 @@ test('the commands of docs/image-documents.md work, and its review is one', asyn
   const block = (language: string) =>
     new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'm').exec(text)?.[1] ?? '';
   const today = new Date();
-  // From February on a database without an entry of the year is too old.
+  // From February on, a database without an advisory of the current year is too old.
   const entry = { releases: { trixie: { status: 'open', urgency: 'unimportant' } } };
   const current = { ...OPEN, bash: { [`CVE-${today.getFullYear()}-5000`]: entry } };
   await writeFile(at('debian.json'), JSON.stringify(current));

@@ -13,10 +13,10 @@ export const ALPINE_3_19 = resolve(
   '../../../../shared/testdata/alpine-3.19-x86_64',
 );
 
-/** Whether it is there; tests that need it are skipped by name where it is not. */
+/** Whether these files exist; otherwise, tests that need them are skipped, with their names. */
 export const haveAlpine319 = existsSync(ALPINE_3_19);
 
-/** The index of a repository, verified by the key that the profiles believe. */
+/** Reads the index of a repository, and verifies it with the keys that the profiles trust. */
 export function realIndex(repository: 'iso' | 'main' | 'community'): RepositoryIndex {
   const where = join(ALPINE_3_19, repository, 'x86_64/APKINDEX.tar.gz');
   const bytes = readFileSync(where);

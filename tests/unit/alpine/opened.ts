@@ -16,7 +16,7 @@ import { Collection } from '../tree/tars.ts';
 export const key = makeKey('test-0000.rsa.pub');
 export const keys: TrustedKeys = trustedKeys([[key.name, key.pem]]);
 
-/** What was read of a package. */
+/** An opened package. */
 export interface Opened {
   entries: Entry[];
   record: PackageRecord;

@@ -13,7 +13,7 @@ import {
 
 const where = 'a.apk';
 
-/** Both readers must say the same, whatever portions the bytes come in. */
+/** Reads a tar with both readers, which must agree whatever portions the bytes come in. */
 async function both(tar: Buffer, portion = 700): Promise<[name: string, content: string][]> {
   const read = readTarBuffer(tar, where).entries.map(({ header, content }): [string, string] => [
     header.name,

@@ -16,10 +16,10 @@ beforeEach(async () => {
 
 afterEach(() => place[Symbol.asyncDispose]());
 
-/** What of a profile a base is handed. */
+/** Returns a profile as a base receives it. */
 const handed = (profile: Profile) => ({ ...profile, settings: alpine.settings(profile) });
 
-/** The tree of an image with the virtual machines' kernel, made from these packages. */
+/** Makes the tree of an image from these packages, with the kernel for virtual machines. */
 async function merged(
   packages: readonly PackageRecipe[],
   profile: Profile = profileOf(),

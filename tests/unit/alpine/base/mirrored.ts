@@ -22,7 +22,7 @@ const STRANGER = makeKey('stranger.rsa.pub');
 /** The script of `base`. */
 export const SCRIPT = '#!/bin/sh\n';
 
-/** A review of scripts with this text. */
+/** Returns a review of a script with this text. */
 export function reviewOf(text: string) {
   const sha256 = createHash('sha256').update(text).digest('hex');
   return { reason: 'a test looked at it', sha256: { 'post-install': sha256 } };
@@ -36,7 +36,7 @@ export const PACKAGES: readonly PackageRecipe[] = [
   program('linux-lts'),
 ];
 
-/** A package with one file named like it. */
+/** A package with one file of the same name. */
 export function program(name: string, more: Partial<PackageRecipe> = {}): PackageRecipe {
   return {
     name,
@@ -49,12 +49,15 @@ export function program(name: string, more: Partial<PackageRecipe> = {}): Packag
 
 type AlpineInput = NonNullable<ProfileInput['bases']['alpine']>;
 
-/** The lock that a resolution becomes. */
+/** Returns the lock for a resolution. */
 export function lockOf({ scripts: _, ...resolution }: Resolution): Lock {
   return { format: 1, profile: 'qvdc', base: 'alpine', architecture: 'x86_64', ...resolution };
 }
 
-/** A profile that wants `base`, trusts `KEY`, and looked at the scripts of `base`; it has no programs, or these. */
+/**
+ * Returns a profile that requests `base`, trusts `KEY`, and has reviewed the script of `base`.
+ * @param programs its programs
+ */
 export function profileOf(
   changes: Partial<AlpineInput> = {},
   keys: Record<string, string> = { [KEY.name]: KEY.pem },
@@ -67,7 +70,7 @@ export function profileOf(
   );
 }
 
-/** The same as a file in `profiles/` has it. */
+/** Returns the same in the format of a file in `profiles/`. */
 export function profileInput(
   changes: Partial<AlpineInput> = {},
   keys: Record<string, string> = { [KEY.name]: KEY.pem },

@@ -28,7 +28,7 @@ const TRIGGERED = program('library', {
 });
 const WITH_TRIGGER = [...PACKAGES.filter(({ name }) => name !== 'library'), TRIGGERED];
 
-/** The scripts that come with a resolution. */
+/** Returns the scripts that a resolution reports. */
 async function resolved(profile: Profile, packages: readonly PackageRecipe[] = WITH_TRIGGER) {
   const mirror = await place.mirror('mirror', packages);
   const { scripts = [] } = await alpine.resolve(place.request({ mirror, profile }));
@@ -62,7 +62,7 @@ test('a reason alone is no review of a text that it does not name', async () => 
 });
 
 describe('what is reported of unreviewed scripts', () => {
-  /** What a build says, as a release or for development. */
+  /** Returns the messages of a build, as a release or for development. */
   const told = (scripts: readonly PackageScript[], release: boolean) => {
     const said: string[] = [];
     const profile = profileOf();

@@ -128,7 +128,7 @@ describe.skipIf(!haveReal)('the main index of Alpine 3.17', () => {
   });
 });
 
-/** The result, or the error; a bug is thrown on. */
+/** Returns the result or the BuildError of an action; other errors are rethrown. */
 function attempt<T>(action: () => T): T | BuildError {
   try {
     return action();

@@ -18,7 +18,7 @@ interface More {
   replacesPriority?: number;
 }
 
-/** A package that has these entries, and says so in its record. */
+/** A package with these entries, and a record that lists them. */
 function pack(name: string, entries: Entry[], more: More = {}): PackageToInstall {
   const directories = entries
     .filter(({ type }) => type === 'directory')
@@ -46,7 +46,7 @@ function installAll(...packages: PackageToInstall[]): Tree {
   return tree;
 }
 
-/** Names of the files that the database says a package has. */
+/** Returns the names of a package's files in the database. */
 function owned(tree: Tree, name: string): string[] {
   const text = tree.text('lib/apk/db/installed') ?? '';
   const stanza = text.split('\n\n').find((part) => part.includes(`\nP:${name}\n`)) ?? '';

@@ -6,7 +6,7 @@ import { EMPTY_RECORD, type PackageRecord } from '../../../../build/base/alpine/
 export const EMPTY_SHA1 = 'da39a3ee5e6b4b0d3255bfef95601890afd80709';
 export const EMPTY_CHECKSUM = 'Q12jmj7l5rSw0yVb/vlWAYkK/YBwk=';
 
-/** An installed package with these fields besides the ones that must be there. */
+/** An installed package with the required fields and these. */
 export function installed(
   name: string,
   fields: Record<string, string> = {},

@@ -23,7 +23,7 @@ const data = gzipMember(tarOf(plain));
 const control = controlPart(pkginfo(recipe, sha256(data)));
 const signed = signaturePart(control, key);
 
-/** A package whose every hash and signature is right, with this tar as its data. */
+/** A package with correct hashes and signatures, and this tar as its data. */
 function around(tar: Buffer, more: { pkginfo?: string } = {}): Buffer {
   const part = gzipMember(tar);
   const itsControl = controlPart(more.pkginfo ?? pkginfo(recipe, sha256(part)));

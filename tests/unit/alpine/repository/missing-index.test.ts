@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { assembled, folder, mirror, world } from '../mirror-world.ts';
 
-/** Takes the index for x86_64 away from a repository. */
+/** Removes the index for x86_64 from a repository. */
 async function withoutIndex(): Promise<string> {
   const { place } = await world();
   await rename(join(place, 'x86_64/APKINDEX.tar.gz'), join(place, 'APKINDEX.tar.gz'));

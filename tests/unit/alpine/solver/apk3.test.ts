@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { changes, details } from './situation.ts';
 
-/** Cases in which apk-tools 3.0.8 decides otherwise than 2.14, each checked with the real one. */
+/** Cases in which apk-tools 3.0.8 decides differently from 2.14, each checked with the real program. */
 
 describe('which name is decided first', () => {
   test('is one that a package has, before one that is only provided', () => {

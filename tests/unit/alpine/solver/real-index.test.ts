@@ -3,7 +3,7 @@ import { simulate } from '../../../../build/base/alpine/applets/simulate.ts';
 import { openIndexArchive } from '../../../../build/base/alpine/index/archive.ts';
 import { haveReal, realFile } from '../real.ts';
 
-/** What a small host is made of; all of it is in Alpine's main repository. */
+/** Packages of a small host; all of them are in Alpine's main repository. */
 const HOST =
   'alpine-base openssh chrony nginx python3 nodejs dnsmasq iproute2 nftables lvm2 e2fsprogs dosfstools mdadm ' +
   'cryptsetup bash curl util-linux coreutils findutils grep sed gawk tar zstd pciutils usbutils ethtool tcpdump ' +

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { type RepositorySource, simulate } from '../../../../build/base/alpine/applets/simulate.ts';
 
-/** Packages as text: the first line is name and version, the others fields; a blank line ends each. */
+/** Packages as text, separated by blank lines: the first line has name and version, the others are fields. */
 type Packages = string;
 
-/** A small system, written down in a test. */
+/** A small system, as a test describes it. */
 export interface Given {
   world?: string;
   installed?: Packages;
@@ -16,7 +16,7 @@ export interface Given {
   architecture?: string;
 }
 
-/** What `qx-build apk solve` prints for it. */
+/** Returns the output of `qx-build apk solve` for a system. */
 export function outcome(given: Given, words: string): string[] {
   const repositories = given.repositories ?? [['', given.repository ?? '']];
   return simulate(
@@ -47,8 +47,9 @@ export function details(given: Given, words: string): string {
 }
 
 /**
- * An index from packages as tests write them: `app 2` and lines such as `D:lib`. The identity is made of all that,
- * except what only the installed database says, so that the same text is the same package everywhere.
+ * Makes an index from packages as tests write them: `app 2` and lines such as `D:lib`. The identity is derived from
+ * this text without the fields that only the installed database has, so that the same text is the same package
+ * everywhere.
  */
 export function index(packages: Packages): string {
   return packages

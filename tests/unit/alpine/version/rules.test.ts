@@ -22,7 +22,7 @@ const NUMBERS = [
 ] as const;
 const SUFFIXES = ['alpha', 'beta', 'pre', 'rc', 'cvs', 'svn', 'git', 'hg', 'p'] as const;
 
-/** A valid version; short and alike enough that two of them often agree for a while. */
+/** Returns a valid version. Versions are so short and similar that two of them often begin with the same parts. */
 function randomVersion(random: Random): string {
   const some = (most: number, part: () => string) =>
     Array.from({ length: random.below(most + 1) }, part).join('');
@@ -36,7 +36,7 @@ function randomVersion(random: Random): string {
   ].join('');
 }
 
-/** Another version, mostly the same with its end cut off or something added to it. */
+/** Returns another version, usually the same one with its end cut off or extended. */
 function neighbour(version: string, random: Random): string {
   const changed = random.pick([
     version.slice(0, random.below(version.length) + 1),

@@ -1,22 +1,22 @@
 /**
- * The order of versions as docs/apk-engine.md states it, for versions that are valid: a list of keys for each, of
- * which the first that differ decide. Written for reading, apart from how the engine does it.
+ * The order of versions as docs/apk-engine.md states it, for valid versions: each version becomes a list of keys, and
+ * the first different keys decide. Written to be easy to read, and independently of the engine.
  */
 
 const SUFFIXES = ['alpha', 'beta', 'pre', 'rc', 'cvs', 'svn', 'git', 'hg', 'p'];
 const PRERELEASES = 4;
 
-/** Where versions differ in kind, this is the order of what they have there. */
+/** Order of the kinds of parts, if two versions have parts of different kinds at the same place. */
 const KINDS = ['prerelease', 'end', 'revision', 'hash', 'suffixNumber', 'suffix', 'letter', 'dot'];
 
-/** Kind, then what is compared within it. */
+/** Kind of a part, and the values that are compared within the kind. */
 type Key = readonly [kind: number, major: number, minor: bigint | string];
 
 function key(kind: string, minor: bigint | string, major = 0): Key {
   return [KINDS.indexOf(kind), major, minor];
 }
 
-/** Numbers count in 64 bits. */
+/** Parses a number, which wraps around at 64 bits. */
 function count(digits: string): bigint {
   return BigInt(digits) % 2n ** 64n;
 }
@@ -56,7 +56,7 @@ export function statedOrder(a: string, b: string): number {
   return 0;
 }
 
-/** Whether a valid version begins with another, part by part, as `~` asks. */
+/** Whether a valid version begins with another, part by part, as `~` requires. */
 export function statedPrefix(version: string, prefix: string): boolean {
   const keys = keysOf(version);
   return keysOf(prefix).every((wanted, index) => {

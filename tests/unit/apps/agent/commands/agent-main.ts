@@ -1,9 +1,8 @@
-/*
- * The agent as a process of its own, so that a test can kill it. Arguments: its folder, and libvirt's URI.
- */
+/* Runs the agent as a separate process, so that a test can kill it. Arguments: its folder, and libvirt's URI. */
 import { run } from '../../../../../apps/agent/run.ts';
 
-// Hosts that start together wait for up to five seconds before they call, by chance. This one starts alone.
+// An agent waits a random time of up to five seconds before it calls, in case many hosts start together. This one does
+// not wait.
 Math.random = () => 0;
 
 const [folder = '', uri = ''] = process.argv.slice(2);

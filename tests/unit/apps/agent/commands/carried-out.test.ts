@@ -14,9 +14,7 @@ import { LIBVIRT_IS_HERE } from '../../libvirt/daemon.ts';
 import { type RealAgent, realAgent } from './real-agent.ts';
 import { ID, spec } from './specs.ts';
 
-/*
- * What the control plane wants done is done by the agent as it is, a process, to a real libvirt.
- */
+/* The real agent, as a process, carries out the control plane's tasks with a real libvirt. */
 
 type Verb = NonNullable<TaskInit['verb']>;
 
@@ -37,7 +35,7 @@ function state({ daemon }: RealAgent): Promise<string> {
   return daemon.virsh('domstate', ID);
 }
 
-/** All of them mostly wait, for agents that are started as processes and for virsh. */
+/** The tests run at the same time, because they mostly wait for agents to start and for virsh. */
 const AT_ONCE = { concurrent: true, timeout: 240_000 };
 const soon = { timeout: 30_000, interval: 50 };
 
@@ -103,7 +101,7 @@ here(
   async ({ onTestFinished }) => {
     const agent = await realAgent(onTestFinished);
     await agent.start();
-    // No pool is below /tmp.
+    // A pool cannot be in /tmp.
     const source = await mkdtemp('/var/tmp/quantix-pool-');
     onTestFinished(() => rm(source, { recursive: true }));
     const poolId = '0d9a4c1e-7a52-4d1c-8d57-0e6a3d0f4b11';
@@ -168,7 +166,7 @@ here(
   'a start during which the agent was killed is not made twice',
   AT_ONCE,
   async ({ onTestFinished }) => {
-    // The start goes through, and its end never reaches the agent.
+    // libvirt starts the machine, but the agent never learns of it.
     const agent = await realAgent(onTestFinished, {
       virsh: 'case "$*" in *" start "*) PATH="$REST" virsh "$@"; sleep 1000 ;; esac',
     });
@@ -177,7 +175,7 @@ here(
     const id = agent.node().tasks.give({ verb: { case: 'startVm', value: ON_VM } });
     await vi.waitFor(async () => expect(await state(agent)).toMatch(/running/), soon);
     await agent.kill();
-    // Whoever started it has ended it since; the control plane sends its task again.
+    // An operator has stopped the machine in the meantime; then the control plane sends the task again.
     await agent.daemon.virsh('destroy', ID);
     await agent.start();
     expect(await agent.node().tasks.ended(id)).toMatchObject(failed(TaskErrorCode.INTERRUPTED));
@@ -185,7 +183,10 @@ here(
   },
 );
 
-/** Deeds are noted when libvirt has done them; while `hold` is there, virsh does not come back from them. */
+/**
+ * A stand-in for virsh that records each action after libvirt has done it, and does not return while the file `hold`
+ * exists.
+ */
 const HOLDING = `case "$*" in
 *" define "* | *" start "* | *" reboot "* | *" shutdown "* | *" destroy "* | *" undefine "*)
   PATH="$REST" virsh "$@"; code=$?
@@ -203,7 +204,7 @@ here(
       string,
       string,
     ];
-    /** How often libvirt was told so since the last cut. */
+    /** Returns how often libvirt has done an action since the last kill. */
     const times = async (word: string) =>
       (await readFile(deeds, 'utf8').catch(() => '')).split(` ${word} `).length - 1;
     await agent.start();
@@ -217,7 +218,7 @@ here(
       await rm(hold);
       await agent.start();
       const report = await agent.node().tasks.ended(id);
-      // A machine's own account is written into its definition by a second one.
+      // A definition is written twice: the second one contains the machine's own account.
       if (word !== 'define') expect(await times(word)).toBe(1);
       return report;
     };
@@ -280,12 +281,12 @@ here(
     const start = tasks.give({ verb: { case: 'startVm', value: ON_VM } });
     const task = tasks.taskOf(start);
     expect(await tasks.ended(start)).toMatchObject(DONE);
-    // A task that was done before the agent was killed is not done again when it comes again.
+    // A task that ended before the agent was killed is not carried out again when it is sent again.
     await agent.kill();
     await agent.daemon.virsh('destroy', ID);
     await agent.start();
     tasks.send({ case: 'task', value: task });
-    // What is given after it has its turn after it.
+    // A later task is carried out after the repeated one, so its end shows that the repeated one was handled.
     expect(await done(agent, { case: 'defineVm', value: { spec: spec() } })).toMatchObject(DONE);
     expect(tasks.reports.findLast(({ taskId }) => taskId === start)?.state).toBe(TaskState.DONE);
     expect(await state(agent)).toMatch(/shut off/);

@@ -29,7 +29,7 @@ function idOf(index: number): string {
   return `00000000-0000-4000-8000-${String(index + 1).padStart(12, '0')}`;
 }
 
-/** A commander whose start of a machine is what a test says. */
+/** A commander that runs `work` when it starts a machine. */
 async function commander(folder: string, work: (errand: Errand) => Promise<void>) {
   const stop = new AbortController();
   onTestFinished(() => stop.abort());
@@ -187,12 +187,12 @@ test('whatever order and number of deliveries, restarts between them too, each t
           wanted.add(idOf(one.deliver));
           now.commands.take(start(idOf(one.deliver)), 0);
         } else if ('restart' in one) {
-          // Killed between two tasks; the one in the middle of a task has tests of its own.
+          // The agent is killed between two tasks; other tests kill it during a task.
           await now.commands.idle();
           now = await commander(folder, work);
         } else await now.commands.idle();
       }
-      // The control plane sends again what it heard no end of.
+      // The control plane sends the tasks again whose ends it has not received.
       for (const id of wanted) now.commands.take(start(id), 0);
       const ends = new Map<string, TaskState>();
       while (ends.size < wanted.size) {

@@ -163,7 +163,7 @@ const hostile = fc.oneof(
   ),
 );
 
-/** Any message that the wire can bring, most of them near to a good one. */
+/** Any message that can be received, mostly similar to valid ones. */
 const anySpec: fc.Arbitrary<VmSpec> = fc
   .record({
     id: fc.oneof(fc.constant(ID), hostile),

@@ -6,7 +6,7 @@ import type { TaskReport } from '../../../../../apps/proto/gen/quantix/v1/task_p
 import type { ControlPlane } from '../../../../control-plane/control-plane.ts';
 import { type Agent, strangers } from '../membership/agent.ts';
 
-/** A node that knows one verb, `configure_network`. */
+/** A node that supports only the verb `configure_network`. */
 export interface NetworkAgent {
   readonly plane: ControlPlane;
   readonly agent: Agent;
@@ -16,7 +16,7 @@ export interface NetworkAgent {
   give: (settings: readonly string[], confirmWithinSeconds?: number) => string;
 }
 
-/** @param script what is run as qx-network */
+/** @param script shell text that runs as qx-network */
 export async function networkAgent(script: string): Promise<NetworkAgent> {
   const { plane, agent } = await strangers();
   const program = `${agent.folder}/qx-network`;

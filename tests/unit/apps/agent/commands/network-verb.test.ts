@@ -4,8 +4,8 @@ import { TaskErrorCode, TaskState } from '../../../../../apps/proto/gen/quantix/
 import { networkAgent } from './network-agent.ts';
 
 /*
- * The order of things, with a stand-in for qx-network that notes how it is called; the real one is in
- * tests/net/configured.test.ts.
+ * Tests the order of steps, with a stand-in for qx-network that records its calls; tests/net/configured.test.ts uses
+ * the real one.
  */
 
 const STATUS = {

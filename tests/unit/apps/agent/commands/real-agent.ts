@@ -5,14 +5,14 @@ import { ControlPlane, type Node } from '../../../../control-plane/control-plane
 import { type Finished, temporaryFolder } from '../../../folder.ts';
 import { type Daemon, libvirtDaemon } from '../../libvirt/daemon.ts';
 
-/** A control plane, a real libvirt daemon, and an agent that is a process of its own. */
+/** A control plane, a real libvirt daemon, and an agent in a separate process. */
 export interface RealAgent {
   readonly plane: ControlPlane;
   readonly daemon: Daemon;
   readonly folder: string;
   /** The node as the control plane knows it. */
   node: () => Node;
-  /** Starts the agent, and waits until it takes commands. */
+  /** Starts the agent, and waits until it accepts tasks. */
   start: () => Promise<void>;
   /** Ends the agent as a crash would. */
   kill: () => Promise<void>;
@@ -20,8 +20,8 @@ export interface RealAgent {
 
 /**
  * An agent that joins by itself when it is started.
- * @param finished the one of the test's context: tests with such agents run at the same time, as they mostly wait
- * @param virsh lines of a shell script that see virsh's arguments first
+ * @param finished `onTestFinished` of the test's context, because these tests run at the same time
+ * @param virsh shell text that runs before virsh, with its arguments
  */
 export async function realAgent(finished: Finished, { virsh = '' } = {}): Promise<RealAgent> {
   const plane = await ControlPlane.open();
@@ -38,7 +38,7 @@ export async function realAgent(finished: Finished, { virsh = '' } = {}): Promis
   await writeFile(join(programs, 'virsh'), script, { mode: 0o755 });
 
   let end = async (_signal: NodeJS.Signals): Promise<void> => undefined;
-  // In order, so that what was compiled of it is kept for the next one.
+  // The agent ends in an orderly way, so that its compiled code is cached for the next one.
   finished(() => end('SIGTERM'));
   return {
     plane,

@@ -23,7 +23,7 @@ export function spec(changes: MessageInitShape<typeof VmSpecSchema> = {}): VmSpe
   });
 }
 
-/** One with everything. */
+/** A machine with all settings. */
 export const FULL = spec({
   generation: 7n,
   name: 'Web server 1',

@@ -15,8 +15,8 @@ import { writeFileAtomically } from '../../../../../build/process/atomic-write.t
 import { temporaryFolder } from '../../../folder.ts';
 
 /*
- * The order of things, with a stand-in for qx-update that notes how it is called and goes from one answer of `status` to
- * the next: `status.1`, `status.2` after `stage` or `activate`.
+ * Tests the order of steps, with a stand-in for qx-update that records its calls. After each `stage` or `activate`, its
+ * answer to `status` changes to `status.1`, `status.2` and so on.
  */
 const STAND_IN = `
 folder=\${0%/*}
@@ -70,12 +70,12 @@ const BACK: UpdateStatus = {
   },
 };
 
-/** At once: the verb may be reading it. */
+/** Written atomically, because the verb may be reading the file. */
 const told = (name: string, status: UpdateStatus) =>
   writeFileAtomically(join(folder, name), JSON.stringify(status));
 const calls = () => readFile(join(folder, 'calls'), 'utf8').catch(() => '');
 
-/** Carries a task out. @returns what it told, and how it ended */
+/** Carries out a task. @returns its progress messages, and its outcome */
 async function update(
   value: Partial<{ serial: bigint; version: string; channel: string; stageOnly: boolean }> = {},
   more: Partial<Errand> = {},

@@ -22,7 +22,7 @@ const QEMU_IS_HERE = spawnSync('qemu-img', ['--version']).error === undefined;
 const here = test.runIf(QEMU_IS_HERE);
 const MIB = 1n << 20n;
 
-/** A host with one pool, a folder if nothing else is said, and what its volumes' verbs come to. */
+/** A host with one pool, by default a folder, and functions that carry out tasks on its volumes. */
 async function host(
   inUse: readonly string[] = [],
   { own = {}, others = [] }: { own?: Partial<Pool>; others?: readonly Pool[] } = {},
@@ -36,7 +36,7 @@ async function host(
     changed: async () => undefined,
   };
   const executors = volumeVerbs(world);
-  /** Carries a task out. @returns `done`, or the code of the failure */
+  /** Carries out a task. @returns `done`, or the code of the failure */
   const carryOut = async (verb: Task['verb']): Promise<string> => {
     const task = create(TaskSchema, { id: crypto.randomUUID(), verb });
     const executor = executors[verb.case as Verb];
@@ -112,7 +112,7 @@ here('a volume from which a snapshot or a linked clone takes contents stays', as
     expect(await remove('base.qcow2')).toBe('CONFLICT');
     await rm(join(folder, 'web.snapshot'));
   }
-  // Another file of that name, and something that is no image.
+  // A file of the same name in another folder, and a file that is not an image.
   await mkdir(join(folder, 'other'));
   await writeFile(join(folder, 'other', 'base.qcow2'), '');
   execFileSync(
@@ -159,7 +159,7 @@ test('a logical volume stays that an image takes contents from, or that has snap
 here('of an image that takes contents from a device any name of the device is found', async () => {
   const folder = await temporaryFolder();
   const image = join(folder, 'clone');
-  // A node of another name for the same device.
+  // Another path of the same device.
   await symlink('/dev/null', join(folder, 'null'));
   const args = ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-u', '-b', '/dev/null', image, '1M'];
   execFileSync('qemu-img', args);

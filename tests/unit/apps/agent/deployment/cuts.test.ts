@@ -10,13 +10,13 @@ vi.setConfig({ testTimeout: 120_000 });
 
 const SILENT = { within: 1000, say: () => undefined, signal: AbortSignal.abort() };
 
-/** What the service would start: the text of the program, or the image's. */
+/** Returns the text of the program that the service would start, or `image` for the image's own. */
 async function started({ places }: Host): Promise<string> {
   const file = await chooseAgent(places, () => undefined);
   return file === undefined ? 'image' : await readFile(file, 'utf8');
 }
 
-/** Deploys as far as it goes with no agent that answers: until its trial. */
+/** Deploys an agent as far as possible without a running agent: until its trial begins. */
 async function deployed(host: Host, version: string, serial: number): Promise<void> {
   const file = await writeAgent(host, agentFile({ says: { version, serial } }), `${version}.agent`);
   await deployAgent(file, host.places, SILENT).catch(() => undefined);
@@ -38,7 +38,7 @@ test('a deployment that is cut anywhere leaves the agent before or the new one, 
       expect(runs).toBe(idle('0.2.0'));
       whole = at;
     }
-    // What is left over is in nobody's way; looking at every fourth is enough.
+    // Remains of a cut deployment do not prevent the next one; checking every fourth cut is enough.
     if (!ended && at % 4 !== 0) continue;
     if (runs !== 'image') await undoDeployment(host.places, SILENT).catch(() => undefined);
     await deployed(host, '0.3.0', 3);

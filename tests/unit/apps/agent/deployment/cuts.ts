@@ -1,16 +1,16 @@
 import { promises } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 
-/** Thrown where a process would have been gone. */
+/** Thrown at the call at which the process would have been killed. */
 export class Cut extends Error {}
 
 const CALLS = ['open', 'rename', 'rm', 'mkdir', 'writeFile', 'readFile', 'readdir'] as const;
 
 /**
- * Does some work and cuts it at one of its calls to the file system, as kill -9 does: that call and all later ones of the work do
- * not happen, those that clean up neither.
+ * Runs some work and cuts it at one of its file system calls, as kill -9 does: this call and all later ones do not
+ * happen, not even those that clean up.
  * @param at the number of the call, from 0
- * @returns whether the work came to its end before
+ * @returns whether the work ended before the cut
  */
 export async function cutAt(at: number, work: () => Promise<unknown>): Promise<boolean> {
   const real = { ...promises };

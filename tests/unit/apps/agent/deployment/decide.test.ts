@@ -28,7 +28,7 @@ const moment = (uptime: number, boot = 'boot-1'): Moment => ({
   now: '2026-11-28T09:00:00.000Z',
 });
 
-/** What an agent tells. */
+/** Returns an agent's answers. */
 function told(id: string | null, runningFor: number, health: Partial<Health> = {}): Answers {
   return {
     agent: { version: '1', pid: 1, runningFor, id, deployment: null },
@@ -140,7 +140,7 @@ test('in whatever order agents are deployed, started, judged, undone and cut off
         default:
           record = random.pick([record, record, undo(record), takeBack(record, 'damaged', now())]);
       }
-      // Nothing runs for good that was not seen well, and nothing untried comes back.
+      // Only an agent that was once healthy is confirmed, or is the one to go back to.
       const sure = [record.previous, record.trial === null ? record.active : null];
       const broken = [
         sure.some((one) => one !== null && !well.has(one.id)) &&
@@ -152,7 +152,7 @@ test('in whatever order agents are deployed, started, judged, undone and cut off
       if (broken.length > 0) throw new Error(`seed ${seed}, step ${step}: ${broken.join(', ')}`);
       floor = record.floor;
     }
-    // Left to itself, it comes to an end.
+    // Without further events, the trial ends.
     for (let start = 0; record.trial !== null && start <= TRIES; start += 1) {
       record = countStart(record, [], moment(0, `end-${start}`));
     }

@@ -9,7 +9,7 @@ import { placesIn } from './places.ts';
 
 export const BUILD = '0123456789abcdef';
 
-/** A key pair for releases; one for all tests, as it takes a moment to make. */
+/** A key pair for releases. All tests share it, because making one takes a moment. */
 export const KEYS = generateKeyPairSync('ed25519');
 
 /** A host with an image, a configuration disk and a data disk, in a folder. */
@@ -18,7 +18,10 @@ export interface Host {
   places: DeploymentPlaces;
 }
 
-/** Makes a host whose service runs as this process's child. @param root folder; one that is gone after the test if absent */
+/**
+ * Makes a host whose service is a child of this process.
+ * @param root its folder; by default, one that is removed after the test
+ */
 export async function makeHost(root?: string): Promise<Host> {
   return await makeHostIn(root ?? (await temporaryFolder()));
 }
@@ -44,7 +47,7 @@ async function makeHostIn(root: string): Promise<Host> {
   return { root, places };
 }
 
-/** Has an image believe a key. */
+/** Adds a key to those that the image trusts. */
 export async function trust({ places }: Host, key: KeyObject, name = 'release'): Promise<void> {
   const pem = key.export({ type: 'spki', format: 'pem' });
   await writeFile(join(places.keys, `${name}.pem`), pem);
@@ -63,14 +66,14 @@ async function write(root: string, file: string, text: string): Promise<void> {
   await writeFile(join(root, file), text);
 }
 
-/** What an agent's file is made of. */
+/** Parts of an agent's file. */
 export interface AgentFileParts {
   program?: string;
   says?: Partial<ProgramRelease>;
   key?: KeyObject;
 }
 
-/** A program that tells its version and does nothing. */
+/** A program that prints its version and does nothing else. */
 export const idle = (version: string) => `#!/bin/sh\n[ "$1" != --version ] || echo ${version}\n`;
 
 /** An agent's file. */

@@ -24,7 +24,7 @@ const SILENT = { within: 1000, say: () => undefined, signal: AbortSignal.abort()
 
 vi.setConfig({ testTimeout: 120_000 });
 
-/** Why an agent's file is refused; nothing is left of it then. */
+/** Returns the reason why an agent's file is refused, and checks that nothing of it is left. */
 async function refusal(host: Host, file: string): Promise<string> {
   const before = await readFile(host.places.record, 'utf8').catch(() => '');
   const why = await deployAgent(file, host.places, SILENT).catch((error: Error) => error.message);
@@ -88,7 +88,7 @@ test('a flipped bit is seen, wherever it is', async () => {
   for (let at = 0; at < whole.length; at += 23) {
     const bytes = Buffer.from(whole);
     bytes[at] = (bytes[at] ?? 0) ^ 4;
-    // The envelope names the key that signed, which nobody believes or needs.
+    // The envelope also names its signing key; this name is not used, so changes to it are allowed.
     const namesKey = whole.subarray(Math.max(0, at - 75), at + 75).includes('keyid');
     if (!namesKey)
       expect(await refusal(host, await writeAgent(host, bytes)), `byte ${at}`).toBeTruthy();
@@ -174,7 +174,7 @@ test('an agent on trial whose starts nobody can count is not started', async () 
   await rm(node, { recursive: true });
   await mkdir(node);
   await writeFile(host.places.record, record);
-  // Not even root writes there.
+  // Not even root can write to this folder.
   await execa('mount', ['--bind', '-o', 'ro', node, node]);
   try {
     await execa('mount', ['-o', 'remount,bind,ro', node]);

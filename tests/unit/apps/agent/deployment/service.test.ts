@@ -33,15 +33,15 @@ test.concurrent('a deployed agent runs in place of the image’s, survives being
   const newer = { version: '0.3.0', serial: 3, floor: 3 };
   expect((await service.run(['deploy', await writeStandIn(host, 'well', newer)])).exitCode).toBe(0);
   expect(await answering(host)).toBe('0.3.0');
-  // Back by one, and by another one.
+  // Goes back to the agent before.
   expect((await service.run(['deploy', '--undo'])).exitCode).toBe(0);
   expect(await answering(host)).toBe('0.2.0');
   expect(await readdir(host.places.programs)).toHaveLength(1);
-  // What was confirmed once forbids what is older, also after it was undone.
+  // Once an agent has been confirmed, agents below its floor are refused, even after it was undone.
   const old = await service.run(['deploy', await writeStandIn(host, 'well', { version: '0.2.1' })]);
   expect(old).toMatchObject({ exitCode: 1 });
   expect(old.all).toContain('its serial is 2, and none below 3');
-  // Another image runs its own; the first one again what was deployed onto it.
+  // Another image runs its own agent; when the first image boots again, its deployed agent runs again.
   await boot(host, { build: 'ffffffffffffffff', id: 'boot-2' });
   service.kill();
   await until(host, '0.1.0');
@@ -88,7 +88,7 @@ test.concurrent.each([
     command.kill('SIGKILL');
     await command;
     service.kill();
-    // Nobody waits but the service.
+    // The command was killed, so only the service can end the trial.
     await vi.waitFor(async () => expect((await readRecord(host.places.record))?.trial).toBeNull(), {
       timeout: 90_000,
       interval: 100,

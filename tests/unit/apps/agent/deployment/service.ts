@@ -15,7 +15,7 @@ const PROBE = join(PROJECT, 'overlay/common/usr/lib/quantix/probe.sh');
 const OPENRC_RUN = join(PROJECT, 'overlay/debian/lib/rc/sh/openrc-run.sh');
 const COMPILED = join(PROJECT, 'node_modules/.cache/compiled');
 
-/** The text of an agent that fares in this way: `well`, `ill`, `lost`, `silent`, `deaf` or `crashes`. */
+/** Returns the text of an agent that behaves in this way: `well`, `ill`, `lost`, `silent`, `deaf` or `crashes`. */
 export function standIn(host: Host, mode: string, version: string): string {
   const start = `export NODE_COMPILE_CACHE=${COMPILED}; exec ${process.execPath} ${STAND_IN} ${host.root} ${mode} ${version}`;
   return `#!/bin/sh\n[ "$1" != --version ] || { echo ${version}; exit; }\n${start}\n`;
@@ -32,14 +32,14 @@ export async function writeStandIn(
   return await writeAgent(host, bytes, `${mode}-${version}-${says.serial ?? 2}.agent`);
 }
 
-/** A host with a folder that is gone at the end; for tests that run at the same time. */
+/** Makes a host whose folder is removed when it is disposed of; for tests that run at the same time. */
 export async function makeOwnHost(): Promise<Host & AsyncDisposable> {
   const root = await mkdtemp(join(tmpdir(), 'quantix-test-'));
   const host = await makeHost(root);
   return { ...host, [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }) };
 }
 
-/** A host whose agent is supervised as supervise-daemon does it: started again when it ends, and asked after its health. */
+/** Supervises a host's agent like supervise-daemon: restarts it when it ends, and runs its health check. */
 export class Service {
   readonly #host: Host;
   readonly #ending = new AbortController();
@@ -69,7 +69,11 @@ export class Service {
     return new Service(host);
   }
 
-  /** One of qx-node's commands; its process, which a test may kill. @param within seconds that an agent on trial has */
+  /**
+   * Runs a command of qx-node.
+   * @returns its process, which a test may kill
+   * @param within seconds for an agent on trial to become ready
+   */
   run(args: readonly string[], within = 60) {
     const env = { WITHIN: `${within}` };
     return execa(join(this.#host.root, 'bin/qx-node'), args, { reject: false, all: true, env });

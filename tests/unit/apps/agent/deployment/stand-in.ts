@@ -1,4 +1,4 @@
-// An agent that does nothing but tell how it fares: stand-in.ts ROOT MODE VERSION. It ends as a real one does.
+// A stand-in for the agent that only reports its health: stand-in.ts ROOT MODE VERSION. It ends like a real one.
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { ID_VARIABLE } from '../../../../../apps/agent/deployment/places.ts';

@@ -85,7 +85,7 @@ export const DATA: Pool = {
   volumesSeen: 'now',
 };
 
-/** A host with an agent whose control-plane client is the real one; the rest is what the test says. */
+/** A host with an agent, of which the client of the control plane is real; a test sets everything else. */
 export class Agent {
   readonly clock: FakeClock;
   readonly folder: string;
@@ -107,13 +107,13 @@ export class Agent {
   };
   persistent = true;
   assigned: unknown[] = [];
-  /** What was made of the time servers that came. */
+  /** The received lists of time servers. */
   timeServers: (readonly string[])[] = [];
-  /** What is told besides; nothing if absent. */
+  /** Further facts. */
   more: Partial<MembershipOptions['facts']> = {};
-  /** Where the LAN says that the control plane is. */
+  /** Asks the LAN for the address of the control plane. */
   askLan: MembershipOptions['askLan'];
-  /** What does what the control plane wants done. */
+  /** Opens the commander that carries out tasks. */
   openCommands: MembershipOptions['openCommands'];
   membership!: Membership;
   #stop = new AbortController();
@@ -163,7 +163,7 @@ export class Agent {
     return this.membership;
   }
 
-  /** Given when it stops. */
+  /** Aborted when the agent stops. */
   get signal(): AbortSignal {
     return this.#stop.signal;
   }
@@ -173,7 +173,11 @@ export class Agent {
     await this.membership.finished;
   }
 
-  /** Waits until the log has a line that matches, from the beginning or from a line on. @returns it */
+  /**
+   * Waits until the log has a line that matches a pattern.
+   * @param from number of the line to begin at
+   * @returns the line
+   */
   async said(pattern: RegExp, from = 0): Promise<string> {
     for (;;) {
       const line = this.lines.slice(from).find((one) => pattern.test(one));
@@ -195,7 +199,10 @@ async function opened(): Promise<ControlPlane> {
   return plane;
 }
 
-/** A control plane, or the one that is given, and an agent that has not joined it; both end with the test. */
+/**
+ * Returns the given control plane or a new one, and an agent that has not joined it. Those that it makes end with the
+ * test.
+ */
 export async function strangers(
   given?: ControlPlane,
 ): Promise<{ plane: ControlPlane; agent: Agent }> {
@@ -206,7 +213,7 @@ export async function strangers(
   return { plane, agent };
 }
 
-/** The same, and the agent has joined it and sent its full state and first heartbeat. */
+/** Does the same; the agent has joined, and sent its full state and its first heartbeat. */
 export async function members(
   given?: ControlPlane,
 ): Promise<{ plane: ControlPlane; agent: Agent }> {

@@ -12,7 +12,7 @@ import { type Agent, DATA, members, strangers, WEB } from './agent.ts';
 
 const MAIL = { ...WEB, id: '7b0a5a3c-1111-4222-8333-944444444444', name: 'mail' };
 
-/** Names and states of the virtual machines that the control plane holds. */
+/** Returns the names and states of the virtual machines in the control plane's records. */
 function recorded(plane: ControlPlane): string[] {
   return [...plane.node().ledger.vms.values()].map((vm) => `${vm.name} ${vm.powerState}`).sort();
 }
@@ -25,7 +25,7 @@ function syncs(plane: ControlPlane): number {
   return plane.calls.filter(({ method }) => method === 'syncFullState').length;
 }
 
-/** Waits until the agent has nothing to say. */
+/** Waits until the agent has sent everything. */
 async function quiet(agent: Agent): Promise<void> {
   await agent.clock.sleeping();
 }
@@ -62,7 +62,9 @@ test('a pool that is unmounted is reported at once; one that only fills up is no
   expect(plane.calls.filter(({ method }) => method === 'notifyStorageChange')).toHaveLength(1);
 });
 
-/** A node one of whose changes is lost on its way to the control plane, or whose answer is on its way back. */
+/**
+ * Returns a node after one message about a change was lost: before it reached the control plane, or with the answer.
+ */
 async function loseOnce(part: 'before' | 'after'): Promise<{ plane: ControlPlane; agent: Agent }> {
   const { plane, agent } = await members();
   plane.fault[part] = () => {
@@ -104,7 +106,7 @@ test('a late copy of an old change does not undo a newer one', async () => {
   agent.vms = [{ ...WEB, state: 'paused' }];
   agent.membership.changed();
   await arrived.promise;
-  // The call is given up for the new address; its request is still on its way in the control plane.
+  // The agent cancels the call because of the new address, but the control plane is still processing its request.
   agent.address = '192.0.2.99';
   agent.membership.addressChanged();
   await plane.answered('notifyVMChange', 1);

@@ -4,17 +4,17 @@ import { onTestFinished } from 'vitest';
 
 const { open, rename, rm, mkdir } = promises;
 
-/** What the disk does with what is written to it, for all of this process. */
+/** A simulated disk for all writes of this process. */
 export interface FailingDisk {
-  /** Steps of writing that were asked for. */
+  /** Number of attempted steps. */
   steps: number;
-  /** Lets everything through again. */
+  /** Makes all further steps succeed. */
   recover(): void;
 }
 
 /**
- * Has every step of writing fail after so many that succeed, as if the power were cut there or the disk were full: making
- * a file, writing and syncing it, renaming, removing, making a folder.
+ * Makes every step of writing fail after a number of successful ones, as if the power were cut or the disk were full.
+ * Steps are: creating a file, writing and syncing it, renaming, removing, and creating a folder.
  */
 export function failAfter(steps: number, code = 'EROFS'): FailingDisk {
   const step = () => {

@@ -6,7 +6,10 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** A clock that stands still until a test moves it. Sleeps do not care for what the clock shows, as in an operating system. */
+/**
+ * A clock that stands still until a test moves it. Sleeps do not depend on the time that the clock shows, as in an
+ * operating system.
+ */
 export class FakeClock implements Clock {
   #passed = 0;
   #shown = Date.now();
@@ -32,13 +35,16 @@ export class FakeClock implements Clock {
     this.#sleepers.delete(sleeper);
   }
 
-  /** Waits until someone sleeps. @returns for how many milliseconds from now */
+  /** Waits until the agent sleeps. @returns milliseconds until the first sleep ends */
   async sleeping(): Promise<number> {
     while (this.#sleepers.size === 0) await once(this.#events, 'sleep');
     return Math.min(...[...this.#sleepers].map(({ due }) => due)) - this.#passed;
   }
 
-  /** Waits until someone sleeps, then moves on to where he wakes. @returns by how many milliseconds */
+  /**
+   * Waits until the agent sleeps, then advances the time to the end of the first sleep.
+   * @returns milliseconds by which the time was advanced
+   */
   async skip(): Promise<number> {
     const milliseconds = await this.sleeping();
     this.advance(milliseconds);
@@ -56,7 +62,7 @@ export class FakeClock implements Clock {
     }
   }
 
-  /** Someone sets the clock; no time passes. */
+  /** Changes the shown time, as when someone sets the clock; no time passes. */
   set(milliseconds: number): void {
     this.#shown += milliseconds;
   }

@@ -6,7 +6,7 @@ import { Agent, members } from './agent.ts';
 
 const DAY = 86_400_000;
 
-/** A host whose configuration says which control plane it belongs to, and gives a token. */
+/** A host whose configuration names its control plane and a token. */
 async function configured(token: (plane: ControlPlane) => string) {
   const plane = await ControlPlane.open();
   onTestFinished(() => plane.api.close());
@@ -129,7 +129,7 @@ test('a day on which nothing changes is heartbeats over one connection, and no l
   const open = sockets();
   for (let [milliseconds, beats] = [0, 1]; milliseconds < DAY; beats += 1) {
     const passed = await agent.clock.skip();
-    // The control plane's clock stands still.
+    // The control plane's clock stands still, so this host's clock is set back.
     agent.clock.set(-passed);
     milliseconds += passed;
     await plane.answered('heartbeat', beats + 1);
@@ -140,6 +140,6 @@ test('a day on which nothing changes is heartbeats over one connection, and no l
   );
   expect(plane.calls.length - calls).toBeLessThan(300);
   expect(agent.lines.slice(lines)).toEqual([]);
-  // Those of what ran before in this process may have gone meanwhile.
+  // Sockets of earlier tests in this process may have closed in the meantime.
   expect(sockets()).toBeLessThanOrEqual(open);
 });

@@ -5,7 +5,7 @@ import type { ControlPlane } from '../../../../control-plane/control-plane.ts';
 import { temporaryFolder } from '../../../folder.ts';
 import { Agent, members, WEB } from './agent.ts';
 
-/** Waits until the control plane's record is the host as it is now. */
+/** Waits until the control plane's record equals the present state of the host. */
 async function heard(plane: ControlPlane, agent: Agent): Promise<void> {
   const { ledger } = plane.node();
   await expect
@@ -13,7 +13,7 @@ async function heard(plane: ControlPlane, agent: Agent): Promise<void> {
     .toEqual([agent.address, agent.vms.map(({ name }) => name)]);
 }
 
-/** Another address and another machine than the control plane knows of. */
+/** Changes the address and the machine of the host, so that they differ from the control plane's record. */
 function change(agent: Agent, number: number): void {
   agent.address = `192.0.2.${number}`;
   agent.vms = [{ ...WEB, name: `web ${number}` }];
@@ -72,7 +72,7 @@ test('a disk that takes no count of starts does not silence the host, and is rep
   const { plane, agent } = await members();
   await agent.stop();
   await rm(`${agent.folder}/epoch`);
-  // Nothing can be renamed to a folder that holds something.
+  // A file cannot be renamed to the name of a folder that is not empty.
   await mkdir(`${agent.folder}/epoch/full`, { recursive: true });
   change(agent, 50);
   await agent.start();

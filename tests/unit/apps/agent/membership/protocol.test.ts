@@ -64,7 +64,7 @@ test.each([1, 2, 3] as const)(
     await nextHeartbeat(plane, agent);
     await plane.answered('syncFullState', 2);
     expect([...plane.node().ledger.vms.values()]).toMatchObject([{ name: 'web', powerState: 3 }]);
-    // What either has recorded, the other comes to: it is asked for nothing more.
+    // Both sides now have the same hashes, so no further full state is requested.
     await nextHeartbeat(plane, agent);
     expect(count(plane, 'syncFullState')).toBe(2);
     expect(agent.membership.status).toMatchObject({ state: 'connected', problem: null });
@@ -142,12 +142,12 @@ test('one root takes over from another: both are trusted, then the new one alone
   await nextHeartbeat(plane, agent);
   await agent.said(/trusts the authorities of version 2/);
   expect((await nextHeartbeat(plane, agent)).trustBundleVersion).toBe(2n);
-  // The server shows a certificate of the new root from now on.
+  // From now on, the server has a certificate of the new root.
   await plane.api.close();
   await plane.api.open(await next.server());
   await nextHeartbeatAfterFailure(plane, agent);
   expect(agent.membership.status.state).toBe('connected');
-  // The node's own certificate is the old root's: a bundle without that cannot be.
+  // The old root signed the node's own certificate, so the node refuses a list without the old root.
   plane.trust = { version: 3n, authorities: [next] };
   plane.api.clientAuthorities = () => [plane.authority.pem, next.pem];
   await plane.api.close();

@@ -15,7 +15,10 @@ async function anotherPlane(): Promise<ControlPlane> {
   return plane;
 }
 
-/** Starts the agent anew, as after a cut of the power, and waits until it is connected. @returns to which control plane */
+/**
+ * Restarts the agent, as after a power cut, and waits until it is connected.
+ * @returns the address of its control plane
+ */
 async function restart(agent: Agent): Promise<string | null> {
   await agent.stop();
   const line = agent.lines.length;
@@ -117,7 +120,7 @@ test('a renewal that the disk cuts at any step leaves a membership that is whole
     await plane.answered('renewCertificate', renewals + 1);
     await agent.clock.sleeping();
     disk.recover();
-    // Certificates of the control plane are made for the time of the real clock.
+    // The control plane's certificates are valid by the real clock.
     agent.clock.set(-61 * DAY);
     expect(await restart(agent)).toBe(plane.api.origin);
     await agent.clock.sleeping();
