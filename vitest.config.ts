@@ -71,10 +71,10 @@ export default defineConfig({
           include: ['tests/unit/**/*.test.ts'],
           env: COMPILED,
           expect: POLLED,
-          // For what hangs: beside other work a test takes many times as long as alone.
+          // For hanging tests only: beside other work, a test takes many times as long as alone.
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          // Most of a file's time would go into loading the same modules anew.
+          // Otherwise, loading the same modules again would take most of a file's time.
           isolate: false,
           restoreMocks: true,
           // More than processors: some files wait for programs to end.
@@ -90,7 +90,7 @@ export default defineConfig({
           globalSetup: 'tests/net/world/announce.ts',
           testTimeout: 240_000,
           sequence: { concurrent: true, groupOrder: 1 },
-          // With more of them, what a test gives seconds to takes longer than that on two processors.
+          // With more of them, steps exceed the seconds that tests allow them on two processors.
           maxConcurrency: 4,
           maxWorkers: 4,
         },

@@ -1,4 +1,4 @@
-/** What CI does on a clean clone: as root it installs what the tests of the Docker builder need, and runs all tests. */
+/** Runs all tests, as CI does on a clean clone: as root, first installs what the tests of the Docker builder need. */
 import { ensureInstalled } from '../build/host/install.ts';
 import { DOCKER_TEST_REQUIREMENTS } from '../build/host/requirements.ts';
 import { isRoot } from '../build/process/environment.ts';
@@ -6,7 +6,7 @@ import { callerShell } from '../build/process/shell.ts';
 
 const shell = callerShell({ stdio: 'inherit' });
 try {
-  // Elsewhere these tests are skipped where there is no Docker.
+  // Outside CI, these tests are skipped if there is no Docker.
   if (isRoot()) await ensureInstalled(DOCKER_TEST_REQUIREMENTS, { say: console.log });
   await shell`make test`;
 } catch (error) {

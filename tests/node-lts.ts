@@ -5,7 +5,7 @@ import { olderNode } from './older-node.ts';
 
 const PROJECT = resolve(import.meta.dirname, '..');
 
-/** Folders of tests that run nothing but the programs and what they are made of. */
+/** Folders of tests that run only the programs and their modules. */
 const FOLDERS = ['apps', 'proto'];
 
 const vitest = join(PROJECT, 'node_modules/vitest/vitest.mjs');

@@ -31,7 +31,7 @@ export const MIGRATION_NAMES = [
   '000015_certificate_order',
 ];
 
-/** The migrated database that tests copy. */
+/** Template: the migrated database that tests copy. */
 export const TEMPLATE = 'quantix_template';
 
 const ignore = () => undefined;

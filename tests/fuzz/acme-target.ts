@@ -17,7 +17,7 @@ const authorization = {
   challenges: [{ type: 'tls-alpn-01', url: `${url}5`, token: 'dG9rZW4', error: problem }],
 };
 
-/** Answers of a certificate authority: no reason of one does anything to a terminal. */
+/** Answers of a certificate authority: the reason in an answer is safe on a terminal. */
 export const acme: Target = {
   name: 'acme',
   once(random) {

@@ -5,7 +5,7 @@ import { ARCHITECTURES } from '../../build/architecture.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 
-/** Names of an architecture that are longer than a syllable which other words have too. */
+/** Names of architectures that are long enough not to occur in other words. */
 const names = Object.values(ARCHITECTURES)
   .flatMap(({ debian, triplet, uefi, qemu }) => [
     debian,

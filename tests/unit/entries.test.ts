@@ -12,7 +12,7 @@ function hasAllKeys(text: string, names: readonly string[]): boolean {
   return names.every((name) => new RegExp(`^\\s*(?:readonly )?'?${name}'?\\??: `, 'm').test(text));
 }
 
-// Each further file would be one more to change, and to forget, for the next base, format or architecture.
+// With more files, somebody who adds a base, format or architecture would have to change each, and might forget one.
 test.each([
   ['a base', BASE_NAMES, ['build/base/select.ts', 'build/bases.ts', 'build/profile/schema.ts']],
   ['a format', FORMAT_NAMES, ['build/image/format.ts']],

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 
-/** Rooms, lowest first: a room imports from itself and from those before it only. */
+/** Rooms, lowest first: the files of a room import only from this room and from those before it. */
 const ROOMS = [
   'build/explained-error.ts',
   'build/error.ts',
@@ -77,7 +77,7 @@ const ROOMS = [
   'tasks',
 ];
 
-/** Imports of values and of types, of each file, as paths relative to the project. */
+/** Returns a file's imports of values and types, as paths relative to the project. */
 function imports(file: string): string[] {
   const text = readFileSync(join(PROJECT, file), 'utf8');
   const names = [...text.matchAll(/\b(?:from|import)\s*\(?\s*'([^']+)'/g)].map(
@@ -121,7 +121,7 @@ test('no file imports itself by way of others, types included', () => {
   expect(circles(graph)).toEqual([]);
 });
 
-/** Circles among files, each as the way round it; one for each way that comes back. */
+/** Returns the import cycles, each as the path around it. */
 function circles(graph: ReadonlyMap<string, readonly string[]>): string[] {
   const done = new Set<string>();
   const way: string[] = [];

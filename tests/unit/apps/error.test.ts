@@ -3,7 +3,7 @@ import { messageOf } from '../../../apps/error.ts';
 
 test.each<[string, unknown, string]>([
   ['an error', new Error('it burns'), 'it burns'],
-  // What Node tells where a name has two addresses, and neither is reached.
+  // Node's error if a name has two addresses and neither can be reached.
   [
     'several at once',
     new AggregateError([new Error('refused by ::1'), new Error('refused by 127.0.0.1')]),

@@ -4,14 +4,14 @@ import { findSettings, type Profile } from '../../../build/profile/profile.ts';
 import { serve } from '../cache/room.ts';
 import { shippedProfile } from '../profile/profiles.ts';
 
-/** A profile whose Alpine mirrors are these. */
+/** A profile with these Alpine mirrors. */
 async function profileAt(mirrors: string[]): Promise<Profile> {
   const profile = await shippedProfile();
   findSettings(profile, 'alpine').mirrors = mirrors;
   return profile;
 }
 
-/** What `auto` is for a profile, and what is said of it. */
+/** Returns the base that `auto` selects for a profile, and the messages. */
 async function automatic(profile: Profile, circumstances: Partial<BaseCircumstances>) {
   const said: string[] = [];
   const say = (line: string) => said.push(line);

@@ -12,7 +12,7 @@ vi.setConfig({ testTimeout: TIME });
 
 const text = await readFile(join(PROJECT, 'docs/ci.md'), 'utf8');
 
-/** The block of the document that begins with a line: "```sh of the key". */
+/** Returns the block of the document that begins with a line such as "```sh of the key". */
 const block = (name: string) =>
   new RegExp(`^\`\`\`${name}\\n([\\s\\S]*?)^\`\`\``, 'm').exec(text)?.[1] ?? '';
 

@@ -54,7 +54,7 @@ test('each image is built, and what is wrong with it reported', async () => {
   ]);
 });
 
-/** A fork with the files that GitLab makes of the key and its passphrase. */
+/** A fork with the files in which GitLab provides the key and its passphrase. */
 async function withKey(variables: Partial<typeof VARIABLES> = {}): Promise<Fork> {
   const fork = await makeFork({ ...VARIABLES, ...variables });
   await writeFile(join(fork.home, 'key'), 'key');

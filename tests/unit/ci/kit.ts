@@ -14,7 +14,7 @@ export const KIT = join(PROJECT, 'docs/ci');
 
 const text = z.record(z.string(), z.string());
 
-/** A step of a job of GitHub, as far as it is looked at. */
+/** The tested fields of a step in a job of GitHub. */
 const stepSchema = z.object({
   name: z.string().optional(),
   uses: z.string().optional(),
@@ -60,7 +60,7 @@ export async function readGitlabJob(name: string) {
   return gitlabJobSchema.parse(jobs[name]);
 }
 
-/** What shellcheck says of scripts that bash runs; nothing if it finds nothing. */
+/** Returns shellcheck's findings about scripts for bash; empty if there are none. */
 export async function shellComplaints(scripts: readonly string[]): Promise<string> {
   const folder = await temporaryFolder();
   const files = scripts.map((_, index) => join(folder, `${index}.sh`));
@@ -71,7 +71,7 @@ export async function shellComplaints(scripts: readonly string[]): Promise<strin
   return stdout;
 }
 
-/** What stands in for programs that a step calls: shell that is run when a call has been recorded. */
+/** Stand-ins for programs that a step calls: shell text that runs after a call has been recorded. */
 const PROGRAMS = {
   'apt-get': '',
   make: '',
@@ -96,7 +96,7 @@ const PROGRAMS = {
     exit 0`,
 };
 
-/** A script of a job, and what its environment has besides that of the job. */
+/** A script of a job, and its additional environment. */
 export interface JobScript {
   run: string;
   env?: Record<string, string>;
@@ -104,7 +104,8 @@ export interface JobScript {
 
 /**
  * Runs scripts one after the other as the steps of a job until one fails, each in bash as GitHub starts it.
- * @param env the whole environment of the job; what a step writes into its file `GITHUB_ENV` is added for the next ones
+ * @param env the whole environment of the job; variables that a step writes to the file `GITHUB_ENV` are added for the
+ *   next steps
  */
 export async function runJob(
   scripts: readonly JobScript[],
@@ -118,16 +119,16 @@ export async function runJob(
   }
 }
 
-/** A fork of the project with locks of both bases, and what stands in for the programs of a runner. */
+/** A fork of the project with locks of both bases, and stand-ins for the programs of a runner. */
 export interface Fork {
   folder: string;
-  /** The home folder: `moves` there makes locks move, `proposed` is what `gh pr list` prints. */
+  /** The home folder. If it has the file `moves`, locks change; `gh pr list` prints the file `proposed`. */
   home: string;
   /** Runs scripts one after the other in one job, each with its environment, until one fails. */
   job(scripts: readonly JobScript[]): Promise<void>;
   /** Commits once for each tag, and tags the commit. */
   tag(...tags: readonly string[]): Promise<void>;
-  /** Program and arguments of what was called. */
+  /** Returns the program and the arguments of each call. */
   calls(): Promise<string[][]>;
 }
 
@@ -152,7 +153,7 @@ export async function makeFork(env: Record<string, string>): Promise<Fork> {
   await writeFile(log, '');
   await mkdir(join(home, 'bin'));
   for (const [name, body] of Object.entries(PROGRAMS)) {
-    // Both ends of a pipe call programs at the same time: a record is written whole.
+    // Both sides of a pipe call programs at the same time, so a lock keeps each record in one piece.
     const record = `{ flock 1; printf '%s\\0' ${name} "$@"; echo; } >>'${log}'`;
     const file = join(home, 'bin', name);
     await writeFile(file, `#!/bin/bash\n${record}\n${body}\n`);
@@ -184,14 +185,14 @@ export async function makeFork(env: Record<string, string>): Promise<Fork> {
   };
 }
 
-/** Arguments of each call of a program. */
+/** Returns the arguments of each call of a program. */
 export async function programs(fork: Fork, name: string): Promise<string[][]> {
   return (await fork.calls()).filter(([program]) => program === name).map(([, ...args]) => args);
 }
 
 /**
- * Commands of qx-build that were called, as lines in which `~` is the home folder.
- * @throws what is wrong with the first that it would not take
+ * Returns the command lines with which qx-build was called; `~` stands for the home folder.
+ * @throws Error about the first command line that qx-build would refuse
  */
 export async function commandsOf(fork: Fork): Promise<string[]> {
   const calls = (await programs(fork, 'npm')).filter(([word]) => word === 'run');
@@ -200,7 +201,7 @@ export async function commandsOf(fork: Fork): Promise<string[]> {
   return commands.map((words) => words.join(' ').replaceAll(fork.home, '~'));
 }
 
-/** @throws what is wrong with a command line of qx-build, which is not run */
+/** Checks a command line of qx-build without running it. @throws Error about its mistake */
 export async function checkCommand([name = '', ...args]: readonly string[]): Promise<void> {
   const module: Record<string, { registerPaths?: unknown }> = await import(
     `../../../tasks/commands/${name}.ts`
@@ -218,7 +219,7 @@ export async function checkCommand([name = '', ...args]: readonly string[]): Pro
   await line.parseAsync();
 }
 
-/** Steps of GitHub that run something, their expressions replaced. */
+/** Returns the steps of GitHub with a script, with their expressions replaced. */
 export function runSteps(steps: readonly Step[], values: Record<string, string>) {
   return steps.flatMap(({ run, env = {} }) => {
     if (run === undefined) return [];

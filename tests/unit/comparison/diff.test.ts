@@ -66,7 +66,7 @@ test('settings, sizes and files of two ISOs are reported, part by part, which en
     expect(output.printed).toContain(`${line}\n`);
   }
   expect(output.printed).toMatch(/ {2}rootfs \/usr\/bin +500 kB +500 kB +\+4 B\n/);
-  // What is the same is not listed.
+  // Equal files are not listed.
   for (const same of ['kernel parameters', 'esp', 'vmlinuz', 'hostname', 'sshd', 'alias']) {
     expect(output.printed).not.toContain(same);
   }

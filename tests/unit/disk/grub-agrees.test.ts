@@ -4,7 +4,10 @@ import { decodeBootState } from '../../../build/disk/boot-state.ts';
 import { chooseSlot } from '../../../build/disk/choose-slot.ts';
 import { diskConfig } from '../../../build/image/grub-disk.ts';
 
-/** The lines of `grub.cfg` that choose the slot, for a shell: GRUB's language is one, but for how variables are set. */
+/**
+ * Returns the lines of `grub.cfg` that choose the slot, for a shell: GRUB's language differs from it in how variables
+ * are set.
+ */
 function decision(): string {
   const text = diskConfig('quantix');
   const lines = text.slice(text.indexOf('set good=a'), text.indexOf('set of_disk='));
@@ -12,7 +15,10 @@ function decision(): string {
   return lines.replace(/\bset (\w+=)/g, '$1').replace(/\[ -f ("[^"]*") \]/g, 'is_file $1');
 }
 
-/** Plays the decision for each line of standard input: what the environment has, which slots are there, whether it can be saved. */
+/**
+ * Runs the decision for each line of standard input: the values in the environment, the existing slots, and whether the
+ * environment can be saved.
+ */
 const PLAY = `
 # Of brackets and commas only, between the marks of both ends, it is a pattern of the shell as well.
 regexp() { p=\${1#^}; p=\${p%\\$}; case $2 in $p) true ;; *) false ;; esac; }

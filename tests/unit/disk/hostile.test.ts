@@ -31,7 +31,7 @@ async function poke(device: MemoryDevice, at: number, bytes: Buffer): Promise<vo
   await device.write(from, sector);
 }
 
-/** Changes the first copy of a table and gives it the sums that it needs. */
+/** Changes the first copy of a table, and updates its checksums. */
 async function forge(device: MemoryDevice, change: (header: Buffer, entries: Buffer) => void) {
   const { sectorSize } = device;
   const bytes = await device.read(sectorSize, sectorSize + 16_384);

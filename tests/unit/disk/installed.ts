@@ -10,7 +10,7 @@ import {
 
 const MIB = 1024 * 1024;
 
-/** What stands for an image. */
+/** A stand-in for an image. */
 export const IMAGE = Buffer.alloc(40_000, 'an image ');
 export const SLOT_BYTES = 2 * MIB;
 /** Bytes of a disk with small slots. */
@@ -48,7 +48,7 @@ async function* inPieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
 }
 
-/** What an installed disk is written from. */
+/** Input for writing an installed disk. */
 export function installRequest(
   layout: DiskLayout,
   {
@@ -80,7 +80,7 @@ function bootSector(): Buffer {
   return sector;
 }
 
-/** Writes an installed disk whose slot A has `IMAGE`. @param more paths of files that the EFI partition has besides */
+/** Writes an installed disk whose slot A has `IMAGE`. @param more paths of additional files on the EFI partition */
 export async function install(
   device: BlockDevice,
   more: Readonly<Record<string, Buffer>> = {},

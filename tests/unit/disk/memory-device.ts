@@ -2,7 +2,7 @@ import { assertInside, type BlockDevice } from '../../../build/disk/block-device
 
 const PAGE = 4096;
 
-/** A disk in memory that takes no room for what was never written. */
+/** A disk in memory, which uses no memory for parts that were never written. */
 export class MemoryDevice implements BlockDevice {
   readonly sectorSize: number;
   readonly bytes: number;
@@ -33,7 +33,7 @@ export class MemoryDevice implements BlockDevice {
 
   async flush(): Promise<void> {}
 
-  /** All that was ever written, in pieces. */
+  /** Yields all parts that were written. */
   *written(): Generator<{ offset: number; bytes: Buffer }> {
     for (const [page, bytes] of this.#pages) yield { offset: page * PAGE, bytes };
   }

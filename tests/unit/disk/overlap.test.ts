@@ -15,7 +15,7 @@ test('places are read in order, and what comes next is being read while one is w
   for await (const { content } of readAhead(read, PLACES)) {
     given.push({ length: content.length, first: content[0] });
     expect(asked.length).toBeGreaterThanOrEqual(Math.min(given.length + 1, 5));
-    // Nothing is read into it while it is worked on.
+    // No read may use this buffer while the work uses it.
     await setImmediate();
     expect(content[0]).toBe(given.length);
   }

@@ -22,7 +22,7 @@ import { MemoryDevice } from './memory-device.ts';
 const folder = mkdtempSync(join(tmpdir(), 'quantix-disk-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Whether a program is here: a host that builds images needs none of these. */
+/** Whether a program is installed: a host that builds images needs none of these. */
 function isHere(program: string): boolean {
   try {
     execFileSync('sh', ['-c', `PATH=$PATH:/usr/sbin:/sbin command -v ${program}`]);
@@ -43,7 +43,7 @@ describe.each([512, 4096])('an installed disk of %i-byte sectors', (sectorSize) 
 
   beforeAll(async () => {
     const device = new MemoryDevice(DISK_BYTES, sectorSize);
-    // The second table of a disk has its entries in another place than the first one had.
+    // The second table of the disk has its entries at another place than the first.
     layout = { ...(await install(device)), guid: '01234567-89ab-4cde-8f01-23456789abcd' };
     layout = {
       ...layout,
@@ -88,7 +88,7 @@ describe.each([512, 4096])('an installed disk of %i-byte sectors', (sectorSize) 
     expect(run('grub-fstest', disk, 'ls', '(loop0,gpt2)/grub/')).toContain('grub.cfg grubenv');
   });
 
-  // Of a file these tools believe no other sectors than those of 512 bytes.
+  // These tools always assume 512-byte sectors for a file.
   test.runIf(sectorSize === 512 && isHere('sfdisk'))('sfdisk sees the partitions as laid', () => {
     const { partitiontable: table } = JSON.parse(run('sfdisk', '--json', disk));
     const seen = table.partitions.map((one: Record<string, string | number>) => ({
@@ -144,7 +144,7 @@ test.runIf(isHere('grub-editenv'))('an odd environment is read as GRUB reads it'
     const values = `${good ?? 'a'},${trial ?? '-'},${left ?? '0'}`;
     const sound = /^[ab],[ab-],[0-3]$/.test(values);
     const state = decodeBootState(block(head + text));
-    // What it leaves out is what GRUB takes without an environment, too.
+    // A refused state means GRUB's defaults, as without an environment.
     const ours = state ?? { good: 'a', trial: null, left: 0 };
     expect(`${ours.good},${ours.trial ?? '-'},${ours.left}`, JSON.stringify(text)).toBe(
       sound ? values : 'a,-,0',

@@ -6,7 +6,7 @@ import { TONES } from '../../../build/drawing/svg.ts';
 import { textChart } from '../../../build/drawing/text-chart.ts';
 import { inDrawing } from './xml.ts';
 
-/** Names that would break a drawing, if they were not text. */
+/** Names that would break a drawing if they were not escaped. */
 const HOSTILE = [
   '</text><script>alert(1)</script>',
   '"><a href="x">&amp;',
@@ -50,7 +50,7 @@ test.each([
   expect(Number(elements)).toBeGreaterThanOrEqual(HOSTILE.length);
   const hints = 'count(//*[local-name()="rect"]/*[contains(., "</text><script>alert(1)")])';
   expect(await inDrawing(svg, hints)).toBe('1');
-  // Only the hint has a name at its full length.
+  // Only the tool tip shows the full name.
   const long = 'count(//*[local-name()="text"][string-length() > 160])';
   expect(await inDrawing(svg, long)).toBe('0');
   expect(svg).not.toMatch(/NaN|Infinity|undefined/);

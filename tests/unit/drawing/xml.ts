@@ -1,8 +1,8 @@
 import { execa } from 'execa';
 
 /**
- * What an XPath expression finds in a drawing, by a parser that refuses what is no XML.
- * @throws if it is none
+ * Evaluates an XPath expression on a drawing.
+ * @throws if the drawing is not XML
  */
 export async function inDrawing(svg: string, xpath: string): Promise<string> {
   const options = { input: svg, stripFinalNewline: true };

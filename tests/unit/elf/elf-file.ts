@@ -14,7 +14,7 @@ export interface ElfContent {
   sections?: Record<string, string | Uint8Array>;
   /** Content of a segment of notes. */
   note?: string;
-  /** Bytes that are loaded too. */
+  /** Bytes of a loaded segment. */
   data?: string;
   /** Bytes that are zero in memory and not in the file. */
   zeros?: number;

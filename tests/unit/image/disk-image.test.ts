@@ -76,7 +76,7 @@ function slice(
 
 test('a disk image is the same, byte for byte, when it is written again', async () => {
   const [one, other] = [await write(512), await write(512)];
-  // Only the ranges that one of the files has are compared.
+  // Only ranges that exist in one of the files are compared.
   expect(await run('qemu-img', ['compare', '-f', 'raw', '-F', 'raw', one, other])).toContain(
     'Images are identical',
   );

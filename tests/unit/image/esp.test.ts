@@ -7,7 +7,7 @@ import { temporaryFolder } from '../folder.ts';
 
 const SOURCES = { '/EFI/BOOT/BOOTX64.EFI': 'loader', '/EFI/QUANTIX/grub.cfg': 'configuration' };
 
-/** Makes a partition with two files. @returns its folder */
+/** Makes an EFI system partition with two files. @returns its folder */
 async function partition(mtime: number): Promise<string> {
   const folder = await temporaryFolder();
   const files: Record<string, string> = {};

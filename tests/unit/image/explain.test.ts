@@ -13,7 +13,7 @@ const facts = await sampleFacts();
 const plan = planImage(facts);
 const other = planImage({ ...facts, version: '0.2.0' });
 
-/** A cache with the results of these plans, and an ISO built from the last of them. */
+/** Makes a cache with the results of these plans, and an ISO from the last one. */
 async function built(...plans: (typeof plan)[]) {
   const folder = await temporaryFolder();
   const file = join(folder, 'x.iso');

@@ -40,7 +40,7 @@ const readable = {
   files: Object.fromEntries(Object.entries(contents).map(([path, text]) => [path, sha256(text)])),
 };
 
-/** Folder with a boot loader, made once for all ISOs but one. */
+/** Folder with a boot loader, made once for almost all ISOs. */
 let loader: string;
 /** The expected contents of the sample ISO. */
 let expected: Expected;

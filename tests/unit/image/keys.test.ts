@@ -4,8 +4,8 @@ import { listSteps, planImage } from '../../../build/image/plan.ts';
 import { sampleFacts } from './facts.ts';
 
 /**
- * Fields without effect on keys: where something comes from, what an image is resolved from, or settings of
- * another flavour or base. Paths of the facts; `*` stands for any key.
+ * Fields without effect on keys: sources of files, input of the resolution, or settings of another flavour or base.
+ * Paths of the facts; `*` stands for any key.
  */
 const SHAPES_NOTHING = [
   'lock.format',
@@ -23,21 +23,21 @@ const SHAPES_NOTHING = [
   'lock.packages.3.*',
   'profile.bases.alpine.*',
   'profile.file',
-  // The lock has the result.
+  // The lock contains the result of these.
   'profile.bases.debian.suite',
   'profile.bases.debian.components.*',
   'profile.bases.debian.packages.*',
   'profile.bases.debian.kernel.*',
   'profile.bases.debian.without.*',
-  // It selects locked packages, and the selected ones are in the key.
+  // These select locked packages, and the selected packages are in the key.
   'profile.bases.debian.grub.*',
   'profile.bases.debian.signed.*',
-  // An ISO is made without it.
+  // An ISO is made without qemu-img.
   'toolVersions.qemu-img',
-  // The facts contain their contents.
+  // The facts contain the contents of overlays.
   'profile.bases.debian.overlays.*',
   'profile.overlays.*',
-  // The drivers and the package of the other kernel.
+  // These are the drivers of the other kernel.
   'profile.kernel.drivers.full.*',
 ].map((path) => new RegExp(`^${path.replaceAll('.', '\\.').replaceAll('*', '.+')}$`));
 
@@ -48,8 +48,8 @@ interface Change {
 }
 
 /**
- * A change of every scalar in a value, of the first one in a list of them, and an addition to each such list. `base` is
- * code, and the installed packages have a test of their own.
+ * Yields changes of a value: of each scalar, of the first scalar in each list, and an addition to each such list. Not
+ * of `base`, which is code, nor of the installed packages, which have a separate test.
  */
 function* changesOf(value: unknown, path: string): Generator<Change> {
   if (typeof value !== 'object' || value === null || value instanceof Map) return;

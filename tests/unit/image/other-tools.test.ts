@@ -9,7 +9,7 @@ const TOOLS = {
   ...{ xorriso: '1.5.4', 'qemu-img': 'not used', strip: '2.40' },
 };
 
-/** Compares the tools here with those of a manifest with this text. */
+/** Compares this host's tools with those of a manifest with this text. */
 async function differences(text: string): Promise<string[]> {
   const manifest = join(await temporaryFolder(), 'x.iso.manifest.json');
   await writeFile(manifest, text);

@@ -20,7 +20,7 @@ function text(index: ModuleIndex, name: string): string[] {
   return (tree.text(`lib/modules/${RELEASE}/${name}`) ?? 'absent').split('\n').slice(0, -1);
 }
 
-/** a needs b and c, b needs d, c needs d; e wants what `crypto-x` names, d calls itself that. */
+/** a needs b and c, b needs d, c needs d; e requests the module with the alias `crypto-x`, which is d. */
 const KERNEL = [
   kernelModule('kernel/fs/a.ko', 'license=GPL', 'depends=b,c-c', 'name=a', 'alias=fs-a'),
   kernelModule('kernel/lib/b.ko', 'depends=d', 'alias=pci:v*d1', 'alias=block-major-7-*'),

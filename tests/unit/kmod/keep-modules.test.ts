@@ -5,7 +5,7 @@ import { kernelModule, kernelText, RELEASE } from './modules.ts';
 
 const at = (path: string) => `lib/modules/${RELEASE}/kernel/${path}`;
 
-/** A kernel with sound, of which a graphics driver needs a part, and with parts of that name elsewhere. */
+/** A kernel with sound modules, one of which a graphics driver needs, and with paths of the same name elsewhere. */
 const tree = () =>
   treeOf(
     kernelModule('kernel/sound/core/snd.ko', 'depends=soundcore'),

@@ -28,14 +28,14 @@ function requestOf(asking: Profile): Lock['request'] {
 
 interface World {
   request: LockRequest;
-  /** How often the base resolved. */
+  /** Number of resolutions by the base. */
   resolved: number;
-  /** What the base will choose. */
+  /** Packages that the base will choose. */
   packages: Lock['packages'];
   said: string[];
 }
 
-/** A project without a lock, and a base that takes no network. */
+/** A project without a lock, and a base that does not use the network. */
 async function world(): Promise<World> {
   const projectDirectory = await temporaryFolder();
   await mkdir(join(projectDirectory, 'profiles'));
@@ -197,7 +197,7 @@ test('a base that cannot resolve leaves no lock behind', async () => {
   expect(existsSync(fileOf(here))).toBe(false);
 });
 
-/** A lock as it reads back: its request sorted. */
+/** A lock as it is after it was written and read: with a sorted request. */
 function readLockLike(lock: Lock): Lock {
   const { request } = lock;
   const sorted = (names: string[]) => [...names].sort();

@@ -4,7 +4,7 @@ import { findReasons } from '../../../build/lock/reasons.ts';
 
 const NOTHING: PackageRelations = { needs: [], provides: [], comesWith: [] };
 
-/** Reasons for packages of which each says what it needs, or more. */
+/** Returns the reasons for packages, which are given with their relations. */
 function reasons(asked: string[], packages: Record<string, Partial<PackageRelations>>) {
   const relations = new Map(
     Object.entries(packages).map(([name, own]) => [name, { ...NOTHING, ...own }]),

@@ -18,7 +18,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     return { cwd, kept, own };
   }
 
-  /** What happens before sshd starts. */
+  /** Runs the commands before the start of sshd. */
   async function setUp(cwd: string, env: Record<string, string> = {}): Promise<string[]> {
     const text = 'KEPT=$PWD/kept SSH=$PWD/own\nset_up_host_keys';
     const parts = ['persistence', 'ssh/host-keys'];

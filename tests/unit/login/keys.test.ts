@@ -25,7 +25,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
   const PREPARE =
     'complain() { echo "told: $*"; }\nKEPT_KEYS=$PWD/kept/authorized_keys SESSION_KEYS=$PWD/session/authorized_keys\n';
 
-  /** A machine with these kept keys. */
+  /** A machine with these stored keys. */
   async function machine(kept?: string) {
     const cwd = await temporaryFolder();
     await mkdir(join(cwd, 'kept'));
@@ -33,7 +33,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     const parts = ['persistence', 'ssh/authorized-keys', 'ssh/keys'];
     const change = async (text: string, env: Record<string, string> = {}) =>
       await inShell(`${PREPARE}${text}`, { shell, parts, cwd, env });
-    /** Adds what a person types or pastes. */
+    /** Adds keys that a person types or pastes. */
     const add = async (text: string, env: Record<string, string> = {}) => {
       await writeFile(join(cwd, 'typed'), text);
       return await change('add_keys <typed', env);

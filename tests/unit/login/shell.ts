@@ -14,17 +14,17 @@ report() { echo "report: $*"; }
 is_persistent() { [ -z "$NOTHING_PERSISTS" ]; }
 `;
 
-/** What a shell did. */
+/** Outcome of a shell. */
 export interface Outcome {
   status: number;
   /** Without the last line feed. */
   stdout: string;
 }
 
-/** Where and with what a shell's text is run. */
+/** Environment in which shell text runs. */
 export interface Surroundings {
   shell: Shell;
-  /** Parts of the appliance's programs that are read before, `ssh/host-keys`, say. */
+  /** Parts of the appliance's programs that are read first, such as `ssh/host-keys`. */
   parts: readonly string[];
   cwd: string;
   env?: Readonly<Record<string, string>>;

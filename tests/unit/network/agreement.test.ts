@@ -22,7 +22,7 @@ const GOOD = [
   'IP_ADDRESS6=2001:db8:0:0:1:2:3:4\nPREFIX6=59\nGATEWAY6=fe80::1\nDNS6=::1,2001:DB8::53\nMTU=1280\n',
 ] as const;
 
-/** Prints for each file what `qx-network` makes of it: the plan, or `refused`. */
+/** Prints `qx-network`'s plan for each file, or `refused`. */
 const JUDGE = `
 for part in message address address6 interface keys config; do . "$1/$part.sh"; done
 interface='' RUN=/nowhere

@@ -114,7 +114,7 @@ describe('a config drive', () => {
   test('is skipped by a BIOS that tries it first', async () => {
     const file = join(folder, 'drive.img');
     await WRITERS.fat(file, { label: 'QUANTIX-CFG', files: { '/hostname': 'node7\n' } });
-    // A jump (FAT specification, BS_jmpBoot) to interrupt 18h: nothing to boot here.
+    // A jump (FAT specification, BS_jmpBoot) to interrupt 18h, which reports that the disk cannot be booted.
     const sector = (await readFile(file)).subarray(0, 512);
     expect(sector.toString('hex', 0, 2)).toBe('eb3c');
     expect(sector.toString('hex', 62, 64)).toBe('cd18');

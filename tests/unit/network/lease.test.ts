@@ -7,7 +7,7 @@ import { Random } from '../../fuzz/random.ts';
 const PARTS = resolve(import.meta.dirname, '../../../overlay/common/usr/lib/quantix/network');
 const MUTATIONS = 300;
 
-/** What udhcpc tells its hook of a lease, by the names that it has for options. */
+/** Variables in which udhcpc passes a lease to its hook. */
 const LEASE = {
   ip: '10.0.0.100',
   subnet: '255.255.255.0',
@@ -23,7 +23,7 @@ const LEASE = {
   lease: '3600',
 };
 
-/** The parts that check a lease; what asks the machine or writes is left out. */
+/** The functions that check a lease, without those that query the machine or write. */
 const JUDGE = `
 for part in message address lease; do . "$1/$part.sh"; done
 other_owner() { :; }
@@ -38,10 +38,10 @@ const ADDRESS = String.raw`\d{1,3}(?:\.\d{1,3}){3}`;
 const NAME = '[A-Za-z0-9-]{1,63}';
 const DOMAIN = '[A-Za-z0-9.-]{1,253}';
 
-/** Words of one kind, or none. */
+/** Pattern for a list of words, which may be empty. */
 const list = (word: string, separator = ' ') => `(?:${word}(?:${separator}${word})*)?`;
 
-/** A lease that was taken: whatever the server sent, only what is sound. */
+/** Pattern for an accepted lease: whatever the server sent, it has only valid values. */
 const SOUND = new RegExp(
   [
     String.raw`^${ADDRESS}/\d{1,2} gw=(?:${ADDRESS})?`,

@@ -8,7 +8,7 @@ import { temporaryFolder } from '../folder.ts';
 const PARTS = resolve(import.meta.dirname, '../../../overlay/common/usr/lib/quantix/network');
 const WORLDS = 6;
 
-/** Makes nothing, but says what it would make, and in which order: for each link asked for, a line. */
+/** Prints a line for each requested link, with the links that would be made, in their order; makes nothing. */
 const ORDER = `
 for part in message address address6 config keys interface store links; do . "$1/$part.sh"; done
 NET=/nowhere RUN=$2/run SESSION=$2/session PERSISTENT=$2/files interface=''
@@ -22,11 +22,11 @@ for one; do
 done`;
 
 interface World {
-  /** Link → what it needs. */
+  /** Link → links that it needs. */
   needs: Map<string, string[]>;
 }
 
-/** Links that need each other as chance has it, circles among them. */
+/** Links with random dependencies, also circular ones. */
 function makeWorld(random: Random): World {
   const names = Array.from({ length: 2 + random.below(7) }, (_, index) => `link${index}`);
   const needs = new Map<string, string[]>();
@@ -37,7 +37,7 @@ function makeWorld(random: Random): World {
   return { needs };
 }
 
-/** What a link needs in the end, itself only if it is in a circle. */
+/** Returns all links that a link needs, directly or indirectly; itself only if it is in a circle. */
 function reach({ needs }: World, name: string, found = new Set<string>()): Set<string> {
   for (const one of needs.get(name) ?? []) {
     if (found.has(one) || !needs.has(one)) continue;
@@ -72,7 +72,7 @@ test.each([
         const circular = (one: string) => reach(world, one).has(one);
         const wanted = [...reach(world, name), name].filter((one) => !circular(one));
         const where = `world ${seed}, ${name}`;
-        // What only a circle leads to is not come upon.
+        // A link in a circle is not made; all others are.
         expect(made.includes(name), where).toBe(!circular(name));
         expect(wanted, where).toEqual(expect.arrayContaining(made));
         for (const [place, one] of made.entries()) {

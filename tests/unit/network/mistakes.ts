@@ -1,8 +1,8 @@
 const GOOD = 'IP_ADDRESS=10.0.0.5\nPREFIX=24\n';
 
 /**
- * Network configurations with one mistake each, hostile ones among them: text of a file, and what is reported of it.
- * Both parsers, that of `qx-network` and that of `qx-build config-drive`, must tell the same.
+ * Network configurations with one mistake each, some of them hostile: text of a file, and the reported mistake. The
+ * parsers of `qx-network` and of `qx-build config-drive` must report the same.
  */
 export const MISTAKES: [name: string, text: string, told: RegExp][] = [
   ['a command', 'IP_ADDRESS=$(reboot)\nPREFIX=24', /:1: not an address .*: \$\(reboot\)$/],

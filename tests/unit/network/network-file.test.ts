@@ -5,10 +5,10 @@ import { MISTAKES } from './mistakes.ts';
 
 const parse = (text: string) => parseNetworkFile(text, 'eth0.conf');
 
-/** What a file that says nothing of bridges and IPv6 says of them. */
+/** Defaults for a file without settings of bridges and IPv6. */
 const plain = { method6: 'auto', ports: [], routes: [], dns6: [] };
 
-/** The mistake as `qx-network` tells it: `file:line: what`. */
+/** Returns the mistake in the format of `qx-network`: `file:line: what`. */
 function mistakeIn(text: string): string {
   try {
     parse(text);

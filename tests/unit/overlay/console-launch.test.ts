@@ -8,7 +8,7 @@ import { PROJECT } from '../profile/profiles.ts';
 
 const SCRIPT = join(PROJECT, 'overlay/common/usr/lib/quantix/console-launch');
 
-/** Functions in place of those that need a machine: they tell what they would do. */
+/** Stand-ins for functions that need a machine: they print what they would do. */
 const STAND_INS = `
 set_size() { :; }
 restore_terminal() { :; }
@@ -20,13 +20,13 @@ logger() { cat; }
 `;
 
 interface Run {
-  /** What the program does each time that it is started, the last for ever: shell text. */
+  /** Shell text of the program at each of its starts; the last one is repeated. */
   program: readonly string[];
-  /** Seconds since the start of the kernel, each time that they are asked for. */
+  /** Seconds since the start of the kernel, at each reading. */
   times?: readonly number[];
 }
 
-/** Runs the launcher with a program that behaves so; what it told, line by line. */
+/** Runs the launcher with such a program. @returns the printed lines */
 async function launch({ program, times = [100] }: Run): Promise<string[]> {
   const folder = await temporaryFolder();
   await mkdir(join(folder, 'run'));
@@ -64,7 +64,7 @@ test('a shell and a log-in prompt are had by exit status, after the kernel was l
 });
 
 describe('where the kernel was told to install', () => {
-  /** The program that is started on a terminal; after it the runlevel that is. */
+  /** Returns the program that is started on a terminal, followed by the runlevel. */
   async function program(cmdline: string, isLive = false): Promise<string> {
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'cmdline'), `${cmdline}\n`);
@@ -158,7 +158,10 @@ test('an image without a program says so, and shows a log-in prompt', async () =
 });
 
 describe('a shell at which nobody types', () => {
-  /** What becomes of it: the terminal's last key and whether a command runs, each time that they are looked at. */
+  /**
+   * Returns the fate of the shell.
+   * @param turns shell text for each check, which sets the terminal's last key and whether a command runs
+   */
   async function watched(turns: readonly string[]): Promise<string> {
     const cases = turns.map((text, index) => `${index + 1}) ${text} ;;`).join('\n');
     const script = `QUANTIX_CONSOLE_LIBRARY=1\n. ${SCRIPT}
@@ -167,7 +170,7 @@ describe('a shell at which nobody types', () => {
       last_key() { echo "$key"; }
       is_in_front() { [ -z "$busy" ]; }
       watch_idle $$`;
-    // Each look is a turn: what it is like is set before.
+    // Each check is a turn; its values are set before it.
     const looking = script.replace(
       'sleep() {',
       `logger() { echo "$3 $4 $5 $6"; }; kill() { echo "hangs up after $turn"; }; sleep() { case $((turn + 1)) in\n${cases}\nesac;`,

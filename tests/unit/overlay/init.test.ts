@@ -9,7 +9,7 @@ import { PROJECT } from '../profile/profiles.ts';
 const INIT = join(PROJECT, 'overlay/initramfs/init');
 const lacks = (name: string) => missing([{ name, package: name }]).length > 0;
 
-/** Functions in place of those that need a machine: they tell what they would do. */
+/** Stand-ins for functions that need a machine: they print what they would do. */
 const STAND_INS = `
 say() { echo "say $*"; }
 mount() { echo "mount $*"; }
@@ -51,7 +51,7 @@ describe('of the kernel’s parameters', () => {
       'quantix.build=a=b',
       'build=a=b toram= debug= config=LABEL=QUANTIX-CFG data=LABEL=QUANTIX-DATA init=/sbin/init',
     ],
-    // The kernel reads what stands between double quotes as one parameter, wherever they begin and end.
+    // The kernel reads text between double quotes as part of one parameter, wherever they begin and end.
     [
       'dyndbg="file x init=/evil +p" "a init=/worse" quantix.build=1',
       'build=1 toram= debug= config=LABEL=QUANTIX-CFG data=LABEL=QUANTIX-DATA init=/sbin/init',
@@ -151,7 +151,7 @@ describe('a file system is recognised by its signature, with its label', () => {
   });
 });
 
-/** A disk of a machine: what makes its file system, the label, and what sysfs says. */
+/** A disk of a machine: the program that makes its file system, the label, and values in sysfs. */
 interface SampleDisk {
   maker: string;
   label: string;
@@ -168,7 +168,10 @@ describe.skipIf(lacks('mkfs.ext4'))('the file system with the configuration', ()
   });
   const LARGE = { size: 100 };
 
-  /** What init does about these disks. `$(uuid NAME)` in the text before is the number of a disk's file system. */
+  /**
+   * Returns init's choice among these disks.
+   * @param before shell text that runs first; in it, `$(uuid NAME)` is the UUID of a disk's file system
+   */
   async function choice(disks: Record<string, SampleDisk>, before = ''): Promise<string> {
     const folder = await temporaryFolder();
     for (const [name, { maker, label, removable = false, size = 1 }] of Object.entries(disks)) {
@@ -311,7 +314,10 @@ test.each([512, 4096])('a partition is known by its table, sectors of %d bytes',
 });
 
 describe('the medium', () => {
-  /** Whether init takes devices for its medium: name → the files on it, and whether its system is this build's. */
+  /**
+   * Returns init's verdict on devices.
+   * @param devices name → files on the device, and whether its system is that of this build
+   */
   async function taken(
     devices: Record<string, { files: string[]; ours: boolean }>,
   ): Promise<string> {
@@ -374,7 +380,10 @@ describe('the medium', () => {
     ]);
   });
 
-  /** Which of partitions a boot takes for its medium: each has the system; device → its name in the partition table. */
+  /**
+   * Returns the partition that a boot uses as its medium; all have the system.
+   * @param partitions device → name in the partition table
+   */
   async function takenOf(partitions: Record<string, string>, medium: string): Promise<string> {
     const folder = await temporaryFolder();
     for (const [device, name] of Object.entries(partitions)) {
@@ -406,7 +415,7 @@ describe('the medium', () => {
     expect(await takenOf(both, 'PARTUUID=0000-vda4')).toBe('takes vda4');
   });
 
-  /** What is done to open the system of a medium: with loop devices that are there, and a step that fails. */
+  /** Returns the steps for opening the system of a medium with existing loop devices. @param failing step that fails */
   async function opening(failing: string): Promise<string> {
     const text = [
       'losetup() { echo "losetup $*"; }',
@@ -446,7 +455,10 @@ describe('the medium', () => {
 });
 
 describe('a disk image', () => {
-  /** What init does with the disk that it booted from: its table begins with this GUID, as it stands there. */
+  /**
+   * Returns what init does with the disk that it booted from.
+   * @param guid GUID of the disk, as the bytes of its table
+   */
   async function started(guid: string, sector: number, words: string): Promise<string> {
     const folder = await temporaryFolder();
     const table = Buffer.alloc(2 * sector);
@@ -490,7 +502,7 @@ describe('a disk image', () => {
 });
 
 describe('where no medium is found', () => {
-  /** Name of a PCI device → its class, and whether a driver has it. */
+  /** Name of a PCI device → its class, and whether a driver uses it. */
   type Devices = Record<string, readonly [string, driven: boolean]>;
 
   async function explanation(flavour: string, devices: Devices): Promise<string> {
@@ -532,7 +544,7 @@ describe('where no medium is found', () => {
 });
 
 describe('a machine with too little memory', () => {
-  /** What init says and does on a machine with this much memory, KiB of `MemTotal`. */
+  /** Returns init's output on a machine with this memory. @param memory `MemTotal` in KiB */
   async function start(text: string, memory: number): Promise<string> {
     const folder = await temporaryFolder();
     const lines = [`MemTotal:${memory} kB`, 'MemFree:  9 kB', 'SwapTotal: 0 kB'];
@@ -605,7 +617,7 @@ test('every program of busybox’s that init names is among the applets', async 
   const list = await readFile(join(PROJECT, 'overlay/initramfs/applets'), 'utf8');
   const { stdout } = await execa('/bin/busybox', ['--list']);
   const known = new Set(stdout.split('\n'));
-  // A word where a command may begin; those that the shell has itself, and init's own path, need no applet.
+  // Words at places where a command may begin. The shell's builtins and init itself need no applet.
   const words = code.matchAll(
     /(?<=^\s*|[|;&()!] *|\b(?:do|then|else|exec|setsid(?: -c)?) )([a-z_]+)/gm,
   );

@@ -5,7 +5,7 @@ import { PROJECT } from '../profile/profiles.ts';
 
 const FOLDER = join(PROJECT, 'overlay/common/usr/share/quantix/keymaps');
 
-/** Names that loadkeys(1) has for signs. */
+/** Names of characters in loadkeys(1). */
 const SIGNS: Readonly<Record<string, string>> = {
   ...{ exclam: '!', quotedbl: '"', numbersign: '#', dollar: '$', percent: '%', ampersand: '&' },
   ...{ apostrophe: "'", parenleft: '(', parenright: ')', asterisk: '*', plus: '+', comma: ',' },
@@ -16,14 +16,17 @@ const SIGNS: Readonly<Record<string, string>> = {
   ...{ seven: '7', eight: '8', nine: '9', VoidSymbol: '' },
 };
 
-/** Keys that send characters: five rows of a PC keyboard, by their number in the kernel, and the one right of left Shift. */
+/**
+ * Keys that send characters, by their numbers in the kernel: five rows of a PC keyboard, and the key to the right of
+ * the left Shift.
+ */
 const KEYS = [...range(2, 13), ...range(16, 27), ...range(30, 41), ...range(43, 53), 86];
 
 function range(first: number, last: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }
 
-/** What keys send, by `plain 16`, say; after the layout that is loaded before. */
+/** Returns the characters that keys send, by names such as `plain 16`; includes the layout that is loaded first. */
 function layout(name: string): Map<string, string> {
   const keys = name === 'us' ? new Map<string, string>() : layout('us');
   for (const line of readFileSync(join(FOLDER, `${name}.map`), 'utf8')
@@ -39,7 +42,7 @@ function layout(name: string): Map<string, string> {
       keys.set(`${column} ${key}`, sign);
       continue;
     }
-    // A letter alone is that of all columns.
+    // A line without a column sets a letter in all columns.
     expect(sign, line).toMatch(/^[a-z]$/);
     for (const each of ['plain', 'shift', 'altgr']) {
       keys.set(`${each} ${key}`, each === 'shift' ? sign.toUpperCase() : sign);

@@ -12,7 +12,7 @@ const OTHER = '9f1b2c3d-0000-4000-8000-00000000abce';
 const definition = (id: string) =>
   `<domain type='kvm' id='3'>\n  <name>a b</name>\n  <uuid>${id}</uuid>\n  <description>\n<uuid>../../x</uuid>\n</description>\n</domain>\n`;
 
-/** Prepares the hook that libvirt calls, on a host of its own. @returns how to call it, and the notes that are there */
+/** Prepares the hook that libvirt calls, on a separate host. @returns functions that call it and that list its notes */
 async function host() {
   const folder = await temporaryFolder();
   const [ran, stopping] = [join(folder, 'a/b/ran'), join(folder, 'a/stopping')];

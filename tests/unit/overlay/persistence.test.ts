@@ -4,20 +4,20 @@ import { describe, expect, test } from 'vitest';
 import { PROJECT } from '../profile/profiles.ts';
 
 const OVERLAY = join(PROJECT, 'overlay/common');
-/** Where programs of one appliance only are. */
+/** Overlays with the programs. */
 const OVERLAYS = [OVERLAY, join(PROJECT, 'overlay/quantix-os')];
 const COMING = 'to come';
-/** Writers that are no files of the appliance. */
+/** Writers that are not files of the appliance. */
 const PEOPLE = ['config drive, operator', 'operator'];
 
 interface Row {
-  /** Below `/quantix`; `*` stands for anything. */
+  /** Path relative to `/quantix`; `*` stands for anything. */
   path: string;
   writer: string;
   reader: string;
 }
 
-/** What lies below `/quantix`. */
+/** The list of files in `/quantix`. */
 const [configuration = ''] = readFileSync(join(PROJECT, 'docs/persistence.md'), 'utf8').split(
   '\n## Data\n',
 );
@@ -30,12 +30,12 @@ const rows: Row[] = [
   reader: reader.replaceAll('`', '').trim(),
 }));
 
-/** Where a program of a row is in this project. */
+/** Returns the files of this project that are the program of a row. */
 const sourcesOf = (program: string) =>
   [PROJECT, ...OVERLAYS].map((folder) => join(folder, program)).filter((file) => existsSync(file));
 
 describe('of what outlives a restart', () => {
-  // That they do what is said is shown by tests/net/configuration-disk.test.ts.
+  // tests/net/configuration-disk.test.ts checks that they write and read these files.
   test.each(rows.filter(({ reader }) => reader !== COMING))(
     '$path names a writer and a reader that there are',
     ({ writer, reader }) => {

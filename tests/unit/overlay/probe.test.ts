@@ -29,7 +29,7 @@ test('a program works while it writes signs of life, and before the first one', 
   expect(await probe(`works ${await signOfLife(20)}`)).toEqual({ exitCode: 0, lines: '' });
   const none = join(await temporaryFolder(), 'alive');
   expect(await probe(`works ${none}`)).toEqual({ exitCode: 0, lines: '' });
-  // It is being written at this moment.
+  // An empty file is just being written.
   await writeFile(none, '');
   expect(await probe(`works ${none}`)).toEqual({ exitCode: 0, lines: '' });
   expect(await probe(`works ${await signOfLife(91)}`)).toEqual({

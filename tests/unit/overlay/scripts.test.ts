@@ -17,7 +17,7 @@ const firstLine = (file: string) => textOf(file).split('\n', 1)[0] ?? '';
 const services = files.filter((file) => firstLine(file) === '#!/sbin/openrc-run');
 const scripts = files.filter((file) => /^#!\/bin\/(busybox )?sh$/.test(firstLine(file)));
 
-/** What a program says of these files; nothing if it finds nothing. */
+/** Returns a program's findings about these files; empty if there are none. */
 async function complaints(command: string, args: string[], paths: string[]): Promise<string> {
   const { all, exitCode } = await execa(command, [...args, ...paths], {
     cwd: OVERLAY,
@@ -34,7 +34,7 @@ test('every script says by its first line which of three shells runs it', () => 
   expect(scripts).toContain('initramfs/init');
 });
 
-/** Milliseconds for shellcheck, which takes a processor of its own ten seconds. */
+/** Milliseconds for shellcheck, which needs ten seconds on an idle processor. */
 const CHECK = 120_000;
 
 test('shellcheck finds nothing in scripts', { timeout: CHECK }, async () => {
@@ -54,7 +54,7 @@ test('busybox can read every script', async () => {
   expect(await complaints('busybox', args, [...scripts, ...services])).toBe('');
 });
 
-/** Parts of a program, which it reads. */
+/** Parts of a program, which it sources. */
 const isPart = (file: string) =>
   /^(?:common|quantix-os|qvdc)\/usr\/lib\/quantix\/.*\.sh$/.test(file);
 

@@ -7,13 +7,13 @@ import { PROJECT } from '../profile/profiles.ts';
 
 const OVERLAY = join(PROJECT, 'overlay/common');
 
-/** A script of the overlay, which takes what it reads and runs from a folder. */
+/** A script of the overlay, which reads its files and runs its programs from a folder. */
 async function within(folder: string, script: string): Promise<string> {
   const text = await readFile(join(OVERLAY, script), 'utf8');
   return text.replaceAll(/(?<=[\s<>"'=]|^)\/(?=(?:proc|run|dev|quantix|usr)\/)/gm, `${folder}/`);
 }
 
-/** What the service starts at a boot. */
+/** Returns what the service starts at a boot. */
 async function started(
   parameters: string,
   record: string | undefined,
@@ -61,7 +61,7 @@ describe.each([[['busybox', 'sh']], [['dash']]])('in %j', (shell) => {
     expect(await started(SLOT, record, shell)).toEqual([SETTLE]);
   });
 
-  /** What the guard does, minute by minute: each sleep is ten seconds. */
+  /** Returns the actions of the guard; each sleep is ten seconds. */
   async function guarded(before: string): Promise<string[]> {
     const folder = await temporaryFolder();
     for (const name of ['proc', 'run/quantix/update', 'dev']) {

@@ -20,7 +20,7 @@ import { BUGS } from '../../power-cuts/wrong.ts';
 
 const A = { good: { slot: 'a', name: 'one' } } as const;
 
-/** What happens to an installed disk. */
+/** Stories that begin with an installed disk. */
 const STORIES = {
   async reinstall({ device, layout }: Teller) {
     device.mark('one', null, 'two');
@@ -73,10 +73,10 @@ const STORIES = {
   },
 } satisfies Readonly<Record<string, (teller: Teller) => Promise<void>>>;
 
-/** Cuts at each operation: 100,000 in all. */
+/** Number of cuts after each operation; 100,000 in all. */
 const EACH = 155;
 
-/** Updates from whatever a cut has left, to the end. */
+/** Performs a complete update on the disk that a cut has left. */
 async function resume({ shape, layout }: Story, sectors: Sectors): Promise<void> {
   const device = new RecordingDevice(shape, sectors);
   const booted = await bootOnce(device, layout);
@@ -91,7 +91,7 @@ async function resume({ shape, layout }: Story, sectors: Sectors): Promise<void>
   expect(await readBootState(efi)).toEqual({ good: other, trial: null, left: 0 });
 }
 
-/** Installs over whatever a cut has left, keeping what is to be kept. */
+/** Reinstalls on the disk that a cut has left, keeping configuration and data. */
 async function reinstallOver({ shape, layout }: Story, sectors: Sectors): Promise<void> {
   const device = new RecordingDevice(shape, sectors);
   expect(await readLayout(device)).toEqual(layout);

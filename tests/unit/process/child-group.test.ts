@@ -6,7 +6,9 @@ import { run } from '../../../build/process/run.ts';
 import { temporaryFolder } from '../folder.ts';
 import { isRunning } from './living.ts';
 
-/** A script in the place of a tool that runs another program, as fakeroot runs mksquashfs; both note their ids. */
+/**
+ * A script in place of a tool that runs another program, as fakeroot runs mksquashfs; both record their process IDs.
+ */
 async function toolWithChild(script: string) {
   const folder = await temporaryFolder();
   const file = join(folder, 'fakeroot');

@@ -6,7 +6,7 @@ import { BuildError } from '../../../build/error.ts';
 import { feed } from '../../../build/process/feed.ts';
 import { temporaryFolder } from '../folder.ts';
 
-/** Runs a script in the place of mksquashfs. */
+/** Runs a script in place of mksquashfs. */
 async function tool(script: string) {
   const folder = await temporaryFolder();
   await writeFile(join(folder, 'mksquashfs'), `#!/bin/sh\n${script}\n`);

@@ -9,7 +9,7 @@ import { temporaryFolder } from '../folder.ts';
 
 const MODULE = join(import.meta.dirname, '../../../build/process/file-lock.ts');
 
-/** Another process that runs a line of code with the module, prints `ready` and stays. */
+/** Starts another process that runs a line of code with the module, prints `ready` and keeps running. */
 async function otherProcess(code: string) {
   const text = `const lock = await import(${JSON.stringify(MODULE)});
     const stay = () => { console.log('ready'); return new Promise((done) => setTimeout(done, 1e6)); };
@@ -41,7 +41,7 @@ test('readers hold a shared lock together', async () => {
     inside.map(({ resolve }) =>
       withFileLock({ file, kind: 'shared' }, async () => {
         resolve();
-        // Both hold the lock until the other one has it, too.
+        // Each holds the lock until the other one holds it, too.
         await everyone;
       }),
     ),

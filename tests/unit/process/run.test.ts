@@ -24,7 +24,7 @@ test('a cancelled tool ends at once and says so', async () => {
   await expect(reading).rejects.toThrow('dpkg-deb was cancelled.');
 });
 
-/** Runs a script in the place of mtype. */
+/** Runs a script in place of mtype. */
 async function runScript(script: string, options: RunOptions = {}): Promise<string> {
   const folder = await temporaryFolder();
   await writeFile(join(folder, 'mtype'), `#!/bin/sh\n${script}\n`);

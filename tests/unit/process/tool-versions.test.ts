@@ -7,7 +7,7 @@ import { temporaryFolder } from '../folder.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
-/** A folder that is first on PATH, and a file to remember in. */
+/** A folder that is first on PATH, and a file in which versions are cached. */
 async function hostWith() {
   const folder = await temporaryFolder();
   vi.stubEnv('PATH', `${folder}${delimiter}${process.env.PATH}`);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { loadProfile } from '../../../build/profile/load.ts';
 import { PROJECT } from '../profile/profiles.ts';
 
-/** Accounts that programs of a package become, by the names that each base has compiled in. */
+/** Accounts to which programs of a package switch; the names are compiled in, and differ between the bases. */
 const COMPILED_IN = {
   'quantix-os': {
     rpcbind: ['_rpc', 'rpc'],

@@ -16,7 +16,7 @@ import { locked as sampleLocked } from '../lock/locks.ts';
 const PROJECT = resolve(import.meta.dirname, '../../..');
 const PROFILES = ['quantix-os', 'qvdc'] as const;
 
-/** What the profiles ask for and Alpine 3.19 does not have yet. */
+/** Packages of the profiles that Alpine 3.19 does not have yet. */
 const NEWER: ReadonlySet<string> = new Set([
   'etcd',
   'etcd-ctl',
@@ -91,7 +91,7 @@ describe.skipIf(!haveAlpine319)('the profiles on the indexes of Alpine 3.19', ()
     expect(nameScripts(unreviewed(scripts))).toBe('');
   });
 
-  // A change of profile or solver shows as a diff of the list; `vitest run -u` writes it anew.
+  // A change of a profile or of the solver shows as a diff of the list; `vitest run -u` rewrites it.
   test.each(PROFILES)('%s gets these packages', async (name) => {
     const ofFlavours = await Promise.all(FLAVOURS.map((flavour) => selected(name, flavour)));
     const flavours = ofFlavours.map(

@@ -5,8 +5,8 @@ import { z } from 'zod';
 import { enums, files, messages } from './contract.ts';
 
 /*
- * What goes over the wire, frozen: a host and a control plane of different versions understand each other only as long
- * as these bytes stay. New fields are added here; what is here does not change.
+ * Frozen messages: a host and a control plane of different versions understand each other only if these bytes do not
+ * change. New fields are added here; existing ones stay.
  */
 const golden = z
   .strictObject({

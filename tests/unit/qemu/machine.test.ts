@@ -184,7 +184,7 @@ test('a machine for another CPU has that one’s program, firmware and devices',
   const by = { acceleration: 'tcg', variables: '/tmp/v.fd' } as const;
   expect(values('-machine', arm, by)).toEqual(['virt,gic-version=max']);
   expect(values('-drive', arm, by)[0]).toContain('/usr/share/AAVMF/AAVMF_CODE.fd');
-  // It has no IDE and no PS/2.
+  // This board has no IDE and no PS/2.
   const devices = values('-device', arm, by);
   expect(devices).toContain('scsi-cd,drive=medium,bootindex=1,serial=medium');
   expect(devices).toContain('usb-kbd');

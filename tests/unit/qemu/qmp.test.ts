@@ -9,7 +9,7 @@ let server: Server;
 let far: Socket;
 let qmp: Qmp;
 
-/** What QEMU would say to a command. */
+/** QEMU's answers to commands. */
 type Answers = (command: { execute: string; id: number }) => object | undefined;
 
 afterEach(() => {

@@ -61,7 +61,7 @@ test('names, modes and contents are those that went in', async () => {
   );
 });
 
-/** Where a directory's record of a one-letter name is, and the letter that Rock Ridge has for it. */
+/** Returns the offset of a directory record with a one-letter name, and that of the letter in its Rock Ridge name. */
 function recordOf(iso: Buffer, name: string): { record: number; letter: number } {
   const letter = iso.indexOf(`NM\x06\x01\0${name}`, 0, 'latin1') + 5;
   const record = iso.lastIndexOf(`${name.toUpperCase()}.;1`, letter, 'latin1') - 33;

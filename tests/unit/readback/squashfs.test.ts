@@ -40,7 +40,7 @@ const capable: FileEntry = {
   attributes: { 'security.capability': '0100000200200000000000000000000000000000' },
 };
 
-/** Of everything that a tree may hold, with files of all kinds of sizes. */
+/** Returns entries of all types that a tree may have, with files of various sizes. */
 const entries = (): Entry[] => [
   directory('root', 0o700),
   directory('tmp', 0o1777),

@@ -47,7 +47,7 @@ describe('a signature for minisign', () => {
     await expect(verify('-P', onLine)).rejects.toThrow('Signature verification failed');
   });
 
-  /** As minisign writes a number: without zeros at its front. */
+  /** Formats a number as minisign does: without leading zeros. */
   const shown = (id: string) =>
     BigInt(`0x${id.slice(0, 16)}`)
       .toString(16)

@@ -30,7 +30,7 @@ const others = newPair('others');
 let folder = '';
 const at = (name: string) => join(folder, name);
 
-/** A release of two files, as it is before it is signed. */
+/** Makes a release of two files, which is not signed yet. */
 async function makeRelease(path: string, version: string): Promise<void> {
   await mkdir(path, { recursive: true });
   const files = ['quantix-os.iso', 'qvdc.ova'].map((name) => {
@@ -49,7 +49,7 @@ async function signed(path: string, version: string, signer: Signer = ours.signe
   return signFolder(path, { signer });
 }
 
-/** A provenance of a file of the release that states nothing but the file. */
+/** Returns a provenance of a file of the release with nothing but the file's name and hash. */
 async function statementOf(name: string, more: object = {}): Promise<string> {
   const sha256 = createHash('sha256')
     .update(await readFile(at(name)))
@@ -57,7 +57,7 @@ async function statementOf(name: string, more: object = {}): Promise<string> {
   return `${JSON.stringify({ subject: [{ name, digest: { sha256 } }], ...more })}\n`;
 }
 
-/** Signs what is in the folder as it is, as somebody who has the key and means ill could. */
+/** Signs the present content of the folder, as an attacker with the key could. */
 async function signSums(): Promise<void> {
   const { stdout } = await execa('bash', ['-c', 'sha256sum $(ls | grep -v SHA256SUMS)'], {
     cwd: folder,
@@ -68,7 +68,7 @@ async function signSums(): Promise<void> {
   await writeFile(at('SHA256SUMS.sig'), await signSsh(sums, ours.signer));
 }
 
-/** What is reported of the folder, a line each. */
+/** Returns the findings about the folder, one per line. */
 async function told(options: Partial<VerifyOptions> = {}): Promise<string[]> {
   const { findings } = await verifyFolder(folder, { trusted: [ours.trusted], ...options });
   return findings.map(({ kind, file, what }) => `${kind}: ${file}: ${what}`);

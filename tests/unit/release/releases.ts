@@ -34,7 +34,7 @@ export async function untilListening(socket: string): Promise<void> {
   await vi.waitFor(connecting, { timeout: 30_000, interval: 20 });
 }
 
-/** A release as one should be, with some of it changed. */
+/** A valid release with some changes. */
 export function release(changes: Partial<Release> = {}): Release {
   const sha256 = 'ab'.repeat(32);
   return {

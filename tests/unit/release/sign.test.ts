@@ -20,12 +20,12 @@ interface Envelope {
   signatures: { keyid?: string; sig: string }[];
 }
 
-/** The envelope with something about it changed after it was signed. */
+/** Returns the envelope with changes after it was signed. */
 function changed(changes: Partial<Envelope>): string {
   return JSON.stringify({ ...JSON.parse(text), ...changes });
 }
 
-/** Something else in an envelope that our key has signed. */
+/** Returns an envelope with another payload, signed by our key. */
 function sealed(payload: unknown, type = RELEASE_TYPE): string {
   const bytes = typeof payload === 'string' ? payload : JSON.stringify(payload);
   return seal(type, Buffer.from(bytes), [ours.secret]);

@@ -122,7 +122,7 @@ test('whoever reads the tree meanwhile has a release and its whole image', async
     expect(statSync(join(tree, named.path)).size).toBe(named.bytes);
     reads += 1;
   }, 0);
-  // Also where the test runs out of time, and its folder is taken away.
+  // Also if the test exceeds its time limit, and its folder is removed.
   onTestFinished(() => clearInterval(reading));
   for (let at = 2; at < 30; at += 1) await publish(await image(`0.${at}.0`), publication());
   expect(reads).toBeGreaterThan(0);

@@ -37,7 +37,7 @@ type Instead = NonNullable<CacheServerOptions['instead']>;
 function insteadOf(kind: 'ac' | 'cas', answer: (...args: Parameters<Instead>) => void): Instead {
   return (request, response) => {
     const concerns = request.method === 'GET' && request.url?.includes(`/${kind}/`) === true;
-    // The digest of nothing, with which the builder checks that the server is there.
+    // The digest of an empty blob, with which the builder checks whether the server answers.
     if (!concerns || request.url?.includes('e3b0c442') === true) return false;
     answer(request, response);
     return true;

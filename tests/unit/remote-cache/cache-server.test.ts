@@ -9,7 +9,7 @@ import { ActionResultSchema } from '../../../build/remote-cache/proto/gen/remote
 import type { TestCacheServer } from '../../remote-cache/cache-server.ts';
 import { cacheServer } from './runner.ts';
 
-// The server that stands in for bazel-remote 2 in other tests is held to bazel-remote's rules here.
+// Checks that the stand-in for bazel-remote 2 in other tests follows bazel-remote's rules.
 
 const BLOB = Buffer.alloc(10_000, 'a blob ');
 const HASH = sha256(BLOB);
@@ -32,7 +32,7 @@ interface Asked {
   body?: Uint8Array;
 }
 
-/** Asks the server. @returns status, headers and body of its answer, as they came */
+/** Sends a request to the server. @returns status, headers and body of its answer, undecoded */
 async function ask(server: TestCacheServer, path: string, { body, ...options }: Asked = {}) {
   const asking = request(`${server.url}${path}`, options);
   const answered = once(asking, 'response');
@@ -64,7 +64,7 @@ test('a blob is taken by its own hash only and with its length, and given back b
   expect((await ask(server, `/cas/${HASH}`)).bytes.equals(BLOB)).toBe(true);
   const head = await ask(server, `/cas/${HASH}`, { method: 'HEAD' });
   expect([head.status, head.headers['content-length']]).toEqual([200, `${BLOB.length}`]);
-  // The two kinds are apart.
+  // Blobs and entries are stored separately.
   expect((await ask(server, `/ac/${HASH}`)).status).toBe(404);
 });
 

@@ -9,14 +9,17 @@ import { cacheServer, reader, TIME, UNHURRIED, writer } from './runner.ts';
 
 vi.setConfig({ testTimeout: TIME });
 
-/** A package at a mirror, which counts how often it is asked. */
+/** A package on a mirror, which counts its requests. */
 async function mirror() {
   const content = randomBytes(100_000);
   const { url, asked } = await serve(fileHandler(content));
   return { content, item: downloadOf(content, [`${url}/a.deb`]), asked };
 }
 
-/** Gets a package as a build does: from the remote cache, else from the mirror; the cache gets what it lacks. */
+/**
+ * Gets a package as a build does: from the remote cache, or else from the mirror; then the package is stored in the
+ * cache.
+ */
 async function get(
   item: Awaited<ReturnType<typeof mirror>>['item'],
   settings: RemoteCacheSettings,

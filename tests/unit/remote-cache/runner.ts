@@ -12,10 +12,10 @@ import { type CacheServerOptions, TestCacheServer } from '../../remote-cache/cac
 import { temporaryFolder } from '../folder.ts';
 import { newPair } from '../release/releases.ts';
 
-/** Milliseconds for a test: a machine that is busy with others needs many times the usual. */
+/** Milliseconds for a test: a machine that is busy with other tests needs many times the usual time. */
 export const TIME = 180_000;
 
-/** For servers that do what they should, on a machine that is busy with others. */
+/** Time limits for correct servers, on a machine that is busy with other tests. */
 export const UNHURRIED: Patience = {
   firstAnswer: TIME,
   answer: TIME,
@@ -28,7 +28,7 @@ export const UNHURRIED: Patience = {
 /** The key of the team. */
 export const team = newPair('ci');
 
-/** A server that is gone after the test. */
+/** A server that ends with the test. */
 export async function cacheServer(options?: CacheServerOptions): Promise<TestCacheServer> {
   const server = await TestCacheServer.open(options);
   onTestFinished(() => server[Symbol.asyncDispose]());
@@ -49,11 +49,11 @@ export function stepOf(name: string): Step {
   return planStep(name, { version: 1 });
 }
 
-/** What came of a build. */
+/** Result of a build. */
 export interface Ran {
   /** Names of the steps that were made here. */
   made: string[];
-  /** Name of each step → whose result it is. */
+  /** Name of each step → origin of its result. */
   origins: Record<string, string | undefined>;
   seconds: number;
   report: ReturnType<RemoteCache['report']>;
@@ -99,7 +99,10 @@ export class Runner {
   }
 }
 
-/** A folder that is gone after the test: each file of a cache is synced, for which a busy disk takes its time. */
+/**
+ * Makes a folder that is removed after the test. It is in memory, because each file of a cache is synced, which is slow
+ * on a busy disk.
+ */
 async function folderInMemory(): Promise<string> {
   if (!existsSync('/dev/shm')) return temporaryFolder();
   const folder = await mkdtemp('/dev/shm/quantix-test-');
@@ -116,7 +119,7 @@ export async function filledServer(options?: CacheServerOptions): Promise<TestCa
   return server;
 }
 
-/** Settings of who fills the cache, and of who only reads. */
+/** Settings of a builder that fills the cache, and of one that only reads. */
 export function writer({ url }: { url: string }): RemoteCacheSettings {
   return { address: url, trusted: [team.trusted], signer: team.secret };
 }

@@ -16,7 +16,7 @@ const PROJECT = resolve(import.meta.dirname, '../../..');
 const text = await readFile(join(PROJECT, 'docs/scaling.md'), 'utf8');
 const blocks = [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(([, lines]) => lines ?? '');
 
-/** Settings of the environment in which a block calls make, in the folder that has the keys. */
+/** Returns the settings in the environment in which a block calls make. It runs in the folder with the keys. */
 async function settingsOf(block: string, folder: string) {
   const script = `make() { env; }\n${block}`;
   const { stdout } = await execa('bash', ['-euc', script], { cwd: folder, env: { HOME: folder } });

@@ -24,7 +24,7 @@ beforeEach(async () => {
   await writeFile(key, pem());
 });
 
-/** Settings of an environment in which nothing else is set, with a home folder of its own. */
+/** Returns the settings of an environment with only these variables and its own home folder. */
 const settings = (variables: Record<string, string>) =>
   remoteCacheSettings({
     HOME: folder,

@@ -15,7 +15,7 @@ function readSchema(path: string): object {
 function cyclonedxValidator(): ValidateFunction {
   const ajv = new Ajv(OPTIONS);
   formats.default(ajv);
-  // Formats of draft 2019-09, which the package of formats does not have.
+  // Formats of draft 2019-09 that the package of formats lacks.
   ajv.addFormat('iri-reference', /^\S*$/);
   ajv.addFormat('idn-email', /^\S+@\S+$/);
   for (const name of ['spdx', 'jsf-0.82']) {
@@ -35,7 +35,7 @@ function spdxValidator(): ValidateFunction {
 
 const VALIDATORS = { cyclonedx: cyclonedxValidator(), spdx: spdxValidator() };
 
-/** What a specification's own JSON schema has against a document; nothing if it is valid. */
+/** Returns the errors of a document by the JSON schema of its specification; empty if it is valid. */
 export function schemaErrors(format: keyof typeof VALIDATORS, text: string): string[] {
   const validate = VALIDATORS[format];
   validate(JSON.parse(text));

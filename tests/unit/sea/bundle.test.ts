@@ -30,7 +30,7 @@ const bundled = (
     node: process.versions.node,
   });
 
-/** What a bundle says when Node runs it in an empty folder. */
+/** Returns the output of a bundle that Node runs in an empty folder. */
 async function saidBy(code: string): Promise<string> {
   const folder = await temporaryFolder();
   await writeFile(join(folder, 'qx.cjs'), code);

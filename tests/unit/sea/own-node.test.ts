@@ -67,7 +67,7 @@ test.each([
   );
 });
 
-/** The toolchain's Node and this host's libraries, as packages of a base would have them. */
+/** The toolchain's Node and this host's libraries, in the form of a base's packages. */
 async function thisHost(): Promise<OpenedPackage> {
   const path = toolchainNode(PROJECT);
   const { stdout } = await execa('ldd', [path]);

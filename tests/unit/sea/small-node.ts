@@ -1,9 +1,9 @@
 import { type ElfContent, elfFile } from '../elf/elf-file.ts';
 
-/** The mark by which Node knows whether there are programs in it, less the digit. */
+/** The mark, without its digit, by which Node knows whether it contains programs. */
 export const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2:';
 
-/** A file that is to Node, for those who put programs into it, as like as a few hundred bytes can be. */
+/** A small file that looks like Node to the code that injects programs. */
 export function smallNode(more: ElfContent = {}): Buffer {
   return elfFile({
     interpreter: '/lib/ld-musl-x86_64.so.1',

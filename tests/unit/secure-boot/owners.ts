@@ -5,13 +5,13 @@ import { execa } from 'execa';
 import { type OwnerKey, ownerKey, rsaSigner } from '../../../build/secure-boot/owner-key.ts';
 import { temporaryFolder } from '../folder.ts';
 
-/** An owner's key that was made as the documentation says, and the folder with its files. */
+/** An owner's key, made as the documentation describes, and the folder with its files. */
 export interface NewOwner {
   folder: string;
   owner: OwnerKey;
 }
 
-/** Makes an owner's key. @param finished when its folder is removed; at the end of the test if absent */
+/** Makes an owner's key. @param finished registers the removal of its folder; by default at the end of the test */
 export async function newOwner(...finished: Parameters<typeof temporaryFolder>): Promise<NewOwner> {
   const folder = await temporaryFolder(...finished);
   const files = ['-keyout', join(folder, 'db.key'), '-out', join(folder, 'db.crt')];

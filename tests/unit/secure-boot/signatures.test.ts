@@ -25,7 +25,10 @@ async function write(name: string, content: Uint8Array): Promise<string> {
   return file;
 }
 
-/** SHA-256 of a program as its signature has it: without checksum, place of the signatures, and these. */
+/**
+ * Returns the SHA-256 of a program that its signature covers: without the checksum, the table of the signatures and the
+ * signatures.
+ */
 function hashOf(bytes: Buffer): string {
   const parts = [bytes.subarray(0, 0xd8), bytes.subarray(0xdc, 0x128), bytes.subarray(0x130)];
   const [whole, rest] = [Buffer.concat(parts), bytes.length % 8];
@@ -87,7 +90,7 @@ function withNumber(bytes: Buffer, at: number, value: number): Buffer {
 
 test('the signature of a file names the public key that GRUB gets, and is of the file, of its own head and of no other file', async () => {
   const key = publicKeyPacket(made.owner);
-  // RFC 4880, 12.2: a fingerprint is of the key with two bytes of length.
+  // RFC 4880, 12.2: the fingerprint is the hash of the key with a length of two bytes.
   const body = key.subarray(3);
   expect(key.readUInt8(0)).toBe(0x99);
   expect(key.readUInt16BE(1)).toBe(body.length);
@@ -135,7 +138,7 @@ test('what a key is enrolled by has the certificate, and openssl verifies that t
       ...[Buffer.from(name, 'utf16le'), Buffer.from(vendor, 'hex'), Buffer.from('27000000', 'hex')],
       ...[set.subarray(0, 16), list],
     ]);
-    // openssl wants it with what it is, as ContentInfo.
+    // openssl requires a ContentInfo, which states the type of its content.
     const whole = asContentInfo(signature);
     const file = await write(`${name}.p7`, whole);
     const content = await write(`${name}.signed`, signed);

@@ -10,7 +10,7 @@ import {
 } from '../../../build/step/npm.ts';
 import { temporaryFolder } from '../folder.ts';
 
-/** A lock with these packages: folder → what it depends on. */
+/** A lock with these packages: folder → dependencies. */
 function lockOf(packages: Record<string, string[]>) {
   const entries = Object.entries(packages).map(([folder, names]) => [
     folder,

@@ -96,7 +96,7 @@ test('what changed is reported by name, sorted, with before and after', () => {
 
 const NPM = new Map([['node_modules/zod', { version: '1', integrity: 'x' }]]);
 
-/** A step of the facts that are named here. */
+/** A step that depends on the facts with these names. */
 function stepOf(names: readonly string[]) {
   return defineStep({
     name: 'one',

@@ -119,7 +119,7 @@ test('a chart is in the summary, and nothing in it is markup', async () => {
   expect(await readFile(summary, 'utf8')).toBe(
     'a → b, 0 moved\n\nPackages&#58; &#60;a&#62;\n\n````\nmusl  ####  +1 kB\n```\\u{1b}  #  <b>\n````\n\n',
   );
-  // It is drawn for the summary: what is printed for people comes as notes.
+  // The chart is only written to the summary, and not printed.
   expect(printed).toBe('');
 });
 

@@ -119,7 +119,7 @@ test('the command line of a failed tool is shown with --verbose', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'quantix-command-line-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const image = join(folder, 'cut off.qcow2');
-  // The first bytes of a qcow2 (docs/interop/qcow2.txt of QEMU), and no more.
+  // Only the first bytes of a qcow2 (docs/interop/qcow2.txt of QEMU).
   await writeFile(image, Buffer.from('514649fb', 'hex'));
   expect(await main(['diff', image, image])).toBe(2);
   expect(output.complained).toMatch(/^qx-build: qemu-img exited with 1: .*\n$/);

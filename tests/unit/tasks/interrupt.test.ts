@@ -12,7 +12,8 @@ test('a second signal ends a program that hangs, and its children', async () => 
   const lines = createInterface(program.stdout)[Symbol.asyncIterator]();
   const child = Number((await lines.next()).value);
   program.kill('SIGINT');
-  // npm passes its own signal on at once; that is not the second one. Two equal signals might be delivered as one.
+  // npm forwards its own signal at once, which does not count as a second one. The signals differ, because two equal
+  // ones might be delivered as one.
   program.kill('SIGHUP');
   expect((await lines.next()).value).toBe('asked to end');
   await wait(700);
@@ -75,7 +76,7 @@ async function type(
 test('a second Ctrl-C ends a program whose work does not end, and its children', async () => {
   const { exitCode, output } = await type('hanging.ts', [
     [/hanging/, ''],
-    // By then the watching script is started, and does not take two signals for one.
+    // After this time, the watching script runs and distinguishes two signals.
     [500, '\x03'],
     [500, '\x03'],
   ]);
@@ -89,7 +90,7 @@ test('a second Ctrl-C ends a program whose work does not end, and its children',
 test('a program that ends in an orderly way may do so, however often Ctrl-C is pressed', async () => {
   const { exitCode, output } = await type('orderly.ts', [
     [/working/, '\x03'],
-    // Far less than the half second after which a signal counts as a second one.
+    // Much less than the half second after which a signal counts as a second one.
     [20, '\x03'],
     [20, '\x03'],
   ]);

@@ -41,7 +41,7 @@ test('a key made as in docs/secure-boot.md signs from its file and by the comman
 });
 
 test('make passes on the variables of docs/secure-boot.md', async () => {
-  // A make of its own, even if make runs these tests.
+  // A separate make, even if make runs these tests.
   const stub =
     'make() { env -u MAKEFLAGS -u MAKELEVEL make -n --old-file=node_modules/.ready "$@"; }';
   const run = async (block: string) => {

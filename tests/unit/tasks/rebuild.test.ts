@@ -319,7 +319,7 @@ describe('nothing is built', () => {
     expect(await readFile(at('words'), 'utf8')).toContain(`--release-keys ${at('keys')} `);
     await publish();
     await expect(check({ releaseKeys: at('keys') })).rejects.toThrow('without keys for updates');
-    // Keys that the commit has are found there, if the images have them.
+    // If the images have keys and the commit has them, the keys are taken from the commit.
     await cp(at('keys'), at('project/release-keys'), { recursive: true });
     await publish({ internalParameters });
     expect((await check()).files[0]?.result).toBe('same');

@@ -68,7 +68,7 @@ test('beside an image of a release are charts of its build, its sizes, and what 
   );
   expect(build).toEqual({ image: 'x.iso', steps: times });
   expect(sizes.tree.size).toBeGreaterThan(500_000);
-  // The other kernel is in no image of this flavour.
+  // Images of this flavour do not have the other kernel.
   expect(packages).toEqual({
     before: 'v1.0.0:profiles/qvdc.debian.x86_64.lock.json',
     after: 'x.iso',

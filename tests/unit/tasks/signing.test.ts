@@ -142,7 +142,7 @@ describe('who signs a release', { timeout: TIME }, () => {
     await writeFile(at('word'), 'correct horse\n');
     await newKey('release', '--passphrase-file', at('word'));
     const words = ['tasks/qx-build.ts', 'sign', at('r'), '--key', at('release.key')];
-    // Its standard input is a pipe that never ends, as in CI.
+    // The command's standard input is a pipe that never ends, as in CI.
     const signing = execa(process.execPath, words, { cwd: PROJECT, stdin: 'pipe', reject: false });
     const { exitCode, stderr } = await signing;
     expect(exitCode).toBe(1);

@@ -9,7 +9,7 @@ const TELL_MODULES = `data:text/javascript,${encodeURIComponent(`
   registerHooks({ load: (url, context, next) => { writeSync(2, url + '\\n'); return next(url, context); } });
 `)}`;
 
-/** Returns the npm packages that a command line loads modules of. */
+/** Returns the npm packages from which a command line loads modules. */
 async function packagesOf(...words: readonly string[]): Promise<Set<string>> {
   const args = ['--import', TELL_MODULES, 'tasks/qx-build.ts', ...words];
   const { stderr } = await execa(process.execPath, args, {

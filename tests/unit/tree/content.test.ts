@@ -46,7 +46,7 @@ test('a file that is gone is reported, unless it is open already', async () => {
   expect(() => reader.bytes(slice(host, 0, 5))).toThrow(BuildError);
 });
 
-/** A file that takes no room on the disk but at its end. */
+/** A file that uses disk space only at its end. */
 async function sparse(host: string, size: number, end: string): Promise<void> {
   await using handle = await open(host, 'wx');
   await handle.write(end, size - end.length);
@@ -84,7 +84,7 @@ test('of thousands of archives only some are open at a time', async () => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, 'archive'), 'hello');
   using reader = new ContentReader();
-  // One file under many names is as good as many files.
+  // One file with many paths counts as many files.
   for (let index = 0; index < 1100; index += 1) {
     expect(reader.text(slice(`${folder}${'/.'.repeat(index)}/archive`, 0, 5))).toBe('hello');
   }

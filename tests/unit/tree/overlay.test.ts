@@ -20,7 +20,7 @@ import { temporaryFolder } from '../folder.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../../..');
 
-/** A folder with files and folders as a clone makes them. */
+/** A folder with files and folders with the modes that a clone sets. */
 async function sample(): Promise<string> {
   const folder = await temporaryFolder();
   await chmod(folder, 0o755);
@@ -129,7 +129,7 @@ test('CRLF line ends are named; bytes that only look so are left alone', async (
   );
 });
 
-/** A file of zeros that takes no room on the disk, and text at its end. */
+/** A file of zeros that use no disk space, with text at its end. */
 async function sparse(path: string, size: number, end: string): Promise<void> {
   await using file = await open(path, 'wx');
   await file.write(end, size - end.length);

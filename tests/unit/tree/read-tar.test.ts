@@ -9,7 +9,7 @@ import { directory, symlink, treeOf } from './trees.ts';
 const good = member({ name: './usr/bin/tool', mode: 0o4755, uid: 7 }, 'content');
 const longName = `usr/${'ü'.repeat(60)}/${'x'.repeat(200)}`;
 
-/** What refuses an archive of these parts; it must be words for a person. */
+/** Returns the error with which an archive of these parts is refused; it must be one for people. */
 async function refusal(...parts: Uint8Array[]): Promise<string> {
   const failure = await readParts(parts).then(
     (taken) => new Error(`taken: ${JSON.stringify(taken.entries)}`),

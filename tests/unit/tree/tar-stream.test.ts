@@ -111,7 +111,7 @@ test('chunks in the same memory are the same bytes', () => {
   expect(memories.size).toBe(1);
 });
 
-/** A link's own mode means nothing and is not kept by every tar. */
+/** A link's own mode has no meaning, and not every tar stores it. */
 function modeOf(entry: Entry): number {
   return entry.type === 'symlink' ? 0o777 : entry.mode;
 }

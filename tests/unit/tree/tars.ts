@@ -17,7 +17,7 @@ export interface HeaderFields {
   minor?: number;
 }
 
-/** One header block with a right checksum. */
+/** One header block with a correct checksum. */
 export function header(fields: HeaderFields = {}): Buffer {
   const { name = 'file', type = '0', mode = 0o644, uid = 0, size = 0, link = '' } = fields;
   const { magic = 'ustar\x0000', major = 0, minor = 0 } = fields;
@@ -101,7 +101,7 @@ export class Collection implements EntrySink {
   }
 }
 
-/** What is read from an archive of these parts. */
+/** Reads an archive of these parts. */
 export async function readParts(parts: readonly Uint8Array[], chunk?: number): Promise<Collection> {
   const collection = new Collection();
   await readTar(chunked(Buffer.concat(parts), chunk), collection, 'package test');

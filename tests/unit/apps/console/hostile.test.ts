@@ -3,7 +3,7 @@ import type { Deps } from '../../../../apps/console/deps.ts';
 import { HARDWARE, HOST, HYPERVISOR, machine, NETWORK, UPDATES } from '../../../screens/machine.ts';
 import { runConsole } from './run.ts';
 
-/** Text that clears the screen, moves the cursor, rings, renames the window and is far too long. */
+/** Text that clears the screen, moves the cursor, rings the bell, renames the window, and is much too long. */
 const EVIL = `\x1b[2J\x1b[1;1Hevil\x1b]0;title\x07\r\n\x1b[31m\x9b1;1H\x00\u202e${'long '.repeat(200)}\x1b`;
 
 const VM = { id: 'a', cpus: 1, memory: 1, persistent: true, autostart: true };

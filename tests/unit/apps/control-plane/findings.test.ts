@@ -114,7 +114,7 @@ test('the certificate is read from the port, and a closed port is reported', asy
   expect(await askPort({ listen: '127.0.0.1', port, protocol: 'h2' }, 0)).toMatchObject({
     problem: expect.stringContaining('ECONNREFUSED'),
   });
-  // A service that has just started opens it soon.
+  // A service that has just started will open its socket soon.
   const asked = askPort({ listen: '127.0.0.1', port, protocol: 'h2' });
   await new Promise<void>((listening) => server.listen(port, '127.0.0.1', listening));
   expect(await asked).toHaveProperty('endsAt');

@@ -122,7 +122,7 @@ test('a full state has the same result, whatever the agent sent before', () => {
       expect(one.conflict).toEqual(other.conflict);
       const was = (before as World).vms.get(id);
       if (claims.length > 1) {
-        // Of several hosts with equal claims, the one that had it before keeps it.
+        // If several hosts have equal claims on a machine, its present node keeps it.
         const running = claims.filter(({ powerState }) => powerState === 'RUNNING');
         const best = running.length > 0 ? running : claims;
         for (const { nodeId, powerState, isLost } of [one, other]) {
@@ -134,7 +134,7 @@ test('a full state has the same result, whatever the agent sent before', () => {
           expect(found).toMatchObject({ ...claims[0], isLost: false });
         }
       } else {
-        // A managed one that nobody has: it is lost if this host ever had it.
+        // No host has this managed machine: it is lost if this host ever had it.
         const had = was?.nodeId === 'a' && was.wasSeen;
         const isShown = earlier.some((report) => report.present.some((vm) => vm.id === id));
         const lost = { nodeId: 'a', powerState: 'UNKNOWN', isLost: true };

@@ -12,7 +12,7 @@ import { MemoryDevice } from '../../disk/memory-device.ts';
 
 const MIB = 1024 * 1024;
 
-/** A disk image, written to a disk of another size. */
+/** Writes a disk image to a disk of another size. */
 async function imageOn(bytes: number, sectorSize: number): Promise<MemoryDevice> {
   const image = new MemoryDevice(DISK_BYTES, sectorSize);
   const layout = smallLayout(image);
@@ -86,7 +86,7 @@ test('a first start that ends early, wherever, is done anew by the next one', as
     expect(await readLayout(disk)).toBeDefined();
     if (whole !== 'cut') return expect(writes).toBeGreaterThan(4);
     const { started, gpt } = await start(disk);
-    // The last decisive write is that of the disk's identifier; a copy of the table follows it.
+    // The disk counts as started once its identifier is written; then a copy of the table is written.
     if (started) expect(gpt?.bothCopies).toBe(true);
     expect(isDerivedGuid(gpt?.guid ?? '')).toBe(false);
   }

@@ -5,7 +5,9 @@ const CARD = 'sys/devices/pci0000:00/0000:00:03.0/virtio0';
 const QEMU = 'sys/devices/pci0000:00/0000:00:1f.2/ata1/host0/target0:0:0/0:0:0:0';
 const RADIO = 'sys/devices/pci0000:00/0000:00:05.0';
 
-/** A virtual machine with virtio and SATA disks of QEMU's, a virtio card and a WiFi card passed through. */
+/**
+ * A virtual machine with QEMU's virtio and SATA disks, a virtio network card, and a WiFi card that is passed through.
+ */
 export const GUEST: Files = {
   'etc/os-release': 'NAME=QvDC\nVERSION_ID=0.1.0\n',
   'proc/sys/kernel/hostname': 'qvdc\n',

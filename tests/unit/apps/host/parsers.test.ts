@@ -69,7 +69,7 @@ describe('processors', () => {
     const root = await plant({ 'proc/stat': 'cpu  30 0 0 10 0 0 0 0\n' });
     let seconds = 0;
     const meter = new CpuMeter(root, () => seconds * 1000);
-    /** Seconds pass, half of whose time is busy. */
+    /** Lets seconds pass. @param busy total of busy ticks */
     const pass = async (more: number, busy: number) => {
       seconds += more;
       const [total, used] = [40 + seconds * 100, 30 + busy];
@@ -78,7 +78,7 @@ describe('processors', () => {
     expect(await meter.look()).toBe(0.75);
     expect(await meter.look()).toBe(0.75);
     await pass(10, 900);
-    // A heartbeat, a scrape and two consoles.
+    // Four callers: a heartbeat, a scrape and two consoles.
     const four = [await meter.look(), await meter.look(), await meter.look(), await meter.look()];
     expect(four).toEqual([0.9, 0.9, 0.9, 0.9]);
     for (let count = 0; count < 20; count += 1) {

@@ -155,7 +155,7 @@ describe('the boot menu of UEFI', () => {
 });
 
 test('an entry has the bytes that the specification demands', () => {
-  // Of UEFI 2.10, 3.1.3, 10.3.5.1 and 10.3.5.4; efibootmgr 17 tells it as
+  // Of UEFI 2.10, 3.1.3, 10.3.5.1 and 10.3.5.4; efibootmgr 17 prints it as
   // HD(2,GPT,81635ccd-1b4f-4d3f-b7b7-f78a5b029f35,0x1000,0x96000)/File(\EFI\BOOT\BOOTX64.EFI).
   const bytes = encodeLoadOption({
     ...{ isActive: true, label: 'QvDC', loader: '\\EFI\\BOOT\\BOOTX64.EFI' },

@@ -26,7 +26,7 @@ test('the pictures in the document are those of the screens (make screens)', asy
   expect(withScreens(markdown, pictures)).toBe(markdown);
 });
 
-/** Types at the installer. @returns what it did to the machine, and what is seen at the end */
+/** Types at the installer. @returns its calls to the machine, and the screen at the end */
 async function type(acts: readonly Act[], changes: Partial<Deps> = {}) {
   const { deps, calls } = installerMachine(changes);
   const text = await play(installerProgram('Installer', deps), acts, { columns: 80, rows: 24 });

@@ -140,7 +140,7 @@ describe('a wipe', () => {
 const execute = promisify(execFile);
 const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
 
-/** What real programs write is found at the places where it is looked for. */
+/** Signatures that real programs write are at the searched places. */
 test.each([
   { name: 'ext', program: 'mkfs.ext4', args: ['-q', '-F'] },
   { name: 'swap', program: 'mkswap', args: [] },

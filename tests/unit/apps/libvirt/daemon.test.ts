@@ -30,7 +30,7 @@ async function startedDaemon(finished: Finished) {
   return daemon;
 }
 
-/** Watches, and keeps what the watch tells. */
+/** Starts a watch, and keeps its reports. */
 function watching(uri: string, finished: Finished): Vms[] {
   const seen: Vms[] = [];
   const stop = new AbortController();
@@ -44,7 +44,7 @@ function watching(uri: string, finished: Finished): Vms[] {
 
 const soon = { timeout: 30_000, interval: 20 };
 
-/** Each has a daemon of its own, and mostly waits for it. */
+/** The tests run at the same time: each has its own daemon, and mostly waits for it. */
 const AT_ONCE = { concurrent: true, timeout: 300_000 };
 
 const here = test.runIf(LIBVIRT_IS_HERE);

@@ -5,12 +5,12 @@ import { execa } from 'execa';
 import { expect, onTestFinished, vi } from 'vitest';
 import { type Finished, temporaryFolder } from '../../folder.ts';
 
-/** An account that owns nothing: as root, libvirtd would take the host's own files for its own. */
+/** An account without files: as root, libvirtd would use the host's own files. */
 const NOBODY = 65_534;
 
 const PATIENCE = { timeout: 30_000, interval: 50 };
 
-/** Whether virsh and libvirtd are here. */
+/** Whether virsh and libvirtd are installed. */
 export const LIBVIRT_IS_HERE = ['virsh', 'libvirtd'].every(
   (name) => spawnSync(name, ['--version']).error === undefined,
 );
@@ -29,8 +29,8 @@ export interface Daemon {
 }
 
 /**
- * A libvirt daemon that is not started yet, and is gone after the test.
- * @param finished the one of the test's context, where tests of a file run at the same time
+ * A libvirt daemon that is not started yet, and is removed after the test.
+ * @param finished `onTestFinished` of the test's context, if the tests of a file run at the same time
  */
 export async function libvirtDaemon(finished: Finished = onTestFinished): Promise<Daemon> {
   const folder = await temporaryFolder(finished);

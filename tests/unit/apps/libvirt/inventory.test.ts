@@ -17,7 +17,7 @@ Running hypervisor: QEMU 7.2.22
 Running against daemon: 9.0.1
 `;
 
-/** As virsh 9.0 wrote it, of a machine of QEMU. */
+/** Output of virsh 9.0 for a machine of QEMU. */
 function dominfo({ id = WEB, name = 'web', state = 'running' } = {}): string {
   return `Id:             1
 Name:           ${name}
@@ -86,7 +86,7 @@ test('a state that has no name here is unknown; all else of the machine is known
   expect(described.get(WEB)).toEqual({ ...web, state: 'unknown' });
 });
 
-/** Looks of virsh, one after another, each as its output; the last one for ever. */
+/** A reader of inventories with the given outputs of virsh, one per call; the last one is repeated. */
 function looks(outputs: readonly string[]) {
   const asked: (readonly string[])[] = [];
   const look = async (ids: readonly string[]): Promise<Inventory> => {
@@ -98,7 +98,7 @@ function looks(outputs: readonly string[]) {
 
 test('a machine that is listed and not described is there, as it was last known, in an unknown state', async () => {
   const db = { ...web, id: DB, name: 'db' };
-  // virsh goes on after a dominfo that failed, and lists all.
+  // After a dominfo that failed, virsh continues and lists all machines.
   const { look, asked } = looks([`${VERSION}${dominfo()}${WEB}\n${DB}`]);
   const { vms } = await takeInventory(look, [web, db]);
   expect(vms).toEqual([web, { ...db, state: 'unknown' }]);

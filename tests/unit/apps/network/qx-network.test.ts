@@ -19,7 +19,7 @@ import { parseScan } from '../../../../apps/network/scan.ts';
 import { parseStatus, readNetwork } from '../../../../apps/network/status.ts';
 import { temporaryFolder } from '../../folder.ts';
 
-/** A script in the place of qx-network. */
+/** A script in place of qx-network. */
 async function standIn(script: string): Promise<{ program: string }> {
   const program = join(await temporaryFolder(), 'qx-network');
   await writeFile(program, `#!/bin/sh\n${script}\n`);
@@ -52,7 +52,7 @@ describe('a change of the network', () => {
   });
 
   test.each([
-    // qx-network would keep the gateway and the name servers of before.
+    // Without these options, qx-network would keep the previous gateway and name servers.
     [staticCommand(bare, { keep }), 'static eth0 10.0.0.7/24 --gateway=none --dns=none'],
     [dhcpCommand('eth0', { keep, confirm: 120 }), 'dhcp eth0 --confirm 120'],
     [offCommand('br1', { keep: 'session', confirm: 60 }), 'off br1 --session --confirm 60'],

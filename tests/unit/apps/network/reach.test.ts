@@ -25,7 +25,7 @@ function network(gateway: string | null, dns: readonly string[] = []): Network {
   return { ...NETWORK, interfaces: [{ ...eth0, gateway, dns: [...dns] }, ...others] };
 }
 
-/** In place of ping. */
+/** A script in place of ping. */
 async function standIn(script: string): Promise<string> {
   const program = join(await temporaryFolder(), 'ping');
   await writeFile(program, `#!/bin/sh\n${script}\n`);
@@ -110,7 +110,7 @@ test('a name server is reached whatever it answers, and nothing of it is passed 
     ]);
   });
   expect(await askOnly(['127.0.0.1'], { dnsPort })).toMatchObject([{ state: 'reached' }]);
-  // Recursion is not desired, and what is asked is the root.
+  // The question is for the root, without recursion.
   expect(asked.subarray(2).toString('hex')).toBe('000000010000000000000000020001');
 });
 

@@ -6,7 +6,10 @@ import { askSecret } from '../../../../apps/process/ask-secret.ts';
 
 const QX = join(import.meta.dirname, '../../../../apps/qx.ts');
 
-/** A terminal on which these keys are pressed. @returns what was read, shown, and which modes it was in */
+/**
+ * A terminal on which these keys are pressed.
+ * @returns the input that was read, the output, and the terminal's modes
+ */
 async function typed(...keys: string[]) {
   const modes: boolean[] = [];
   const input = Object.assign(new PassThrough(), {
@@ -32,7 +35,7 @@ test.each([
   expect(await typed(...keys)).toEqual({ line, shown: 'Token: \n', modes: [true, false] });
 });
 
-/** Runs qx-node on a terminal of its own. */
+/** Runs qx-node on a separate terminal. */
 async function onTerminal(keys: string): Promise<{ exitCode: number | undefined; screen: string }> {
   const command = `${process.execPath} ${QX} qx-node join https://qvdc.example`;
   const terminal = execa('script', ['-qec', command, '/dev/null'], { reject: false, all: true });

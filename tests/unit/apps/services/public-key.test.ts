@@ -11,7 +11,7 @@ import { keysInFolder } from '../../../../apps/support/keys.ts';
 import { temporaryFolder } from '../../folder.ts';
 import { plant } from '../host/plant.ts';
 
-/** What ssh-keygen says of a line: the fingerprint, or that it is no key. */
+/** Returns ssh-keygen's verdict on a line: its fingerprint, or that it is not a key. */
 async function keygenSays(line: string, file: string): Promise<string | undefined> {
   await writeFile(file, `${line}\n`);
   const { exitCode, stdout } = await execa('ssh-keygen', ['-l', '-f', file], { reject: false });

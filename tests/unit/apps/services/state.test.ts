@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { readService, readServices } from '../../../../apps/services/state.ts';
 import { type Files, plant } from '../host/plant.ts';
 
-/** What OpenRC notes of a daemon (librc-daemon.c). */
+/** OpenRC's record of a daemon (librc-daemon.c). */
 const note = (pidFile: string) => `exec=/usr/sbin/x\nargv_0=/usr/sbin/x\nname=\npidfile=${pidFile}`;
 
 const MACHINE: Files = {

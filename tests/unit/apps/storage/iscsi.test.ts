@@ -4,7 +4,7 @@ import { plant } from '../host/plant.ts';
 
 const DISKS = 'iqn.2026-01.example:disks';
 
-/** A session in sys, with the disk that it brings. */
+/** An iSCSI session in /sys, with its disk. */
 function session(number: number, { target = DISKS, state = 'LOGGED_IN', disk = 'sdb' } = {}) {
   const folder = `sys/class/iscsi_session/session${number}`;
   return {

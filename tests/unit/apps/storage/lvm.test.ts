@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { poolsSchema } from '../../../../apps/api/storage.ts';
 import { parseVolumeGroups } from '../../../../apps/storage/lvm.ts';
 
-/** As LVM 2.03 writes it: numbers are text. */
+/** Output of LVM 2.03, in which numbers are strings. */
 const group = {
   vg_name: 'vg0',
   vg_uuid: 'SKpqHu-OwG1-Ojc2-tYvx-Ww3q-dPyT-1dF2rA',

@@ -9,7 +9,7 @@ import { bundleName, bundleOf } from '../../../../apps/support/write.ts';
 import { temporaryFolder } from '../../folder.ts';
 import { plant } from '../host/plant.ts';
 
-/** Secrets of all kinds, none of which looks like one by itself, unless it must. */
+/** Secrets of all kinds; none has a recognizable form, unless its format requires one. */
 const SECRETS = {
   hash: `$6$saltsalt$${'hA5h./'.repeat(14)}ab`,
   otherHash: '$y$j9T$planted5ecretYescrypt$abcdefghijklmnop',
@@ -31,7 +31,7 @@ const SECRETS = {
 } as const;
 
 const PEM = (body: string) => `-----BEGIN PRIVATE KEY-----\n${body}\n-----END PRIVATE KEY-----\n`;
-/** Each secret where somebody may have logged it, without a word that says that it is one. */
+/** Log lines with each secret, without a word that marks it as one. */
 const LOGGED = Object.values(SECRETS)
   .map((secret) => `Jan  3 12:00:00 node7 daemon.info x: it said ${secret} there\n`)
   .join('');
@@ -110,7 +110,7 @@ describe('the bundle of a machine', () => {
     const logged = Object.fromEntries(
       Object.entries(FILES).map(([name, text]) => [
         name,
-        // What only an operator's own XML holds cannot be known elsewhere.
+        // A secret that exists only in an operator's own XML cannot be recognized elsewhere.
         text === LOGGED
           ? text.replaceAll(/.*planted5ecret(Metadata|CloudInit|Task).*\n/g, '')
           : text,

@@ -81,6 +81,6 @@ test('texts that are made to be slow are not', () => {
     '$6$'.repeat(size / 3),
     ' \t'.repeat(size / 2),
   ];
-  // A pattern that goes back over what it has read would take hours, and the test's own limit ends it.
+  // A pattern with backtracking would take hours, so the time limit of the test would fail it.
   for (const text of slow) expect(hideSecrets(text).length).toBeLessThanOrEqual(2 * size);
 });

@@ -6,7 +6,7 @@ import { parseStick, readSticks } from '../../../../apps/support/sticks.ts';
 import { temporaryFolder } from '../../folder.ts';
 import { inside, plant } from '../host/plant.ts';
 
-/** First bytes of what a program makes of 64 MiB. */
+/** Returns the first bytes of a 64 MiB file after a program has formatted it. */
 async function madeBy(...[command, ...args]: [string, ...string[]]): Promise<Buffer> {
   const file = join(await temporaryFolder(), 'stick');
   await using made = await open(file, 'w');

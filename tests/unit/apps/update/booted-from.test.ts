@@ -22,7 +22,7 @@ async function put(name: string, content: string): Promise<void> {
   await writeFile(join(root, name), content);
 }
 
-/** A machine with an installed disk, and an empty one before it; files stand for both. */
+/** A machine with an empty disk and then an installed one; both are files. */
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'quantix-installation-'));
   for (const disk of ['sda', 'vda']) {
@@ -86,7 +86,7 @@ describe('an installed system', () => {
 });
 
 describe('whether the version that runs stays', () => {
-  /** The EFI partition as a file of its own: of a disk that is a file the kernel shows no partitions. */
+  /** The EFI partition is a separate file, because the kernel shows no partitions of a disk that is a file. */
   const writeState = async (state: BootState) => {
     await using efi = await openBlockDevice(join(root, 'dev/vda2'), { write: true });
     await writeBootState(efi, state);

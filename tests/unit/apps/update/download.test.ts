@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { download } from '../../../../apps/update/download.ts';
 import type { Clock } from '../../../../apps/watch/clock.ts';
 
-/** Time that passes where somebody waits. */
+/** A clock whose time passes only during sleeps. */
 class QuickClock implements Clock {
   passed = 0;
   now = () => this.passed;
@@ -14,7 +14,7 @@ class QuickClock implements Clock {
 
 const HOUR = 3_600_000;
 
-/** What comes of a server that sends so many bytes every so many milliseconds. */
+/** Returns the number of bytes received from a server that sends `piece` bytes every `every` milliseconds. */
 async function received(clock: QuickClock, piece: number, every: number): Promise<number> {
   const bytes = 8 * 1024 * 1024;
   let done = 0;

@@ -16,21 +16,21 @@ import { DISK_BYTES } from '../../disk/installed.ts';
 import { MemoryDevice } from '../../disk/memory-device.ts';
 import { boot, hastyClock, imageOf, RUNNING, releaseOf, sourceOf, worldOn } from './world.ts';
 
-/** What can happen to a machine, in any order. */
+/** Events of a machine, which may happen in any order. */
 const STEPS = [
   ...['stage', 'activate', 'roll back', 'roll back with configuration'],
   ...['restart', 'well', 'not well'],
 ] as const;
 type Step = (typeof STEPS)[number];
 
-/** What people do may be refused, in words. */
+/** Requests of people may be refused with an ExplainedError. */
 async function mayBeRefused(done: Promise<unknown>): Promise<void> {
   await done.catch((error: unknown) => {
     if (!(error instanceof ExplainedError)) throw error;
   });
 }
 
-/** A device whose power goes at a write. */
+/** A device whose power fails after a number of writes. */
 function failingAfter(device: BlockDevice, writes: number): BlockDevice {
   let left = writes;
   return {
@@ -57,7 +57,7 @@ async function live(steps: readonly (readonly [Step, number])[]): Promise<void> 
     const slot = await boot(device, world.layout);
     expect(slot).not.toBeNull();
     booted = slot ?? 'a';
-    // Whatever is booted is whole.
+    // Only a complete image is booted.
     const own = world.open(booted).slots[booted];
     const trailer = must(await readTrailer(own), 'trailer');
     const sectors = await own.read(0, Math.ceil(trailer.imageBytes / 512) * 512);
@@ -117,13 +117,13 @@ async function live(steps: readonly (readonly [Step, number])[]): Promise<void> 
       await restart();
     }
     const limits = await limitsOf(world.machine(), world.open(booted));
-    // What was confirmed is never forgotten.
+    // The floor of confirmed releases never decreases.
     const { floor: kept } = await readRecord(world.configuration);
     expect(kept).toBeGreaterThanOrEqual(floor);
     expect(limits.floor).toBeGreaterThanOrEqual(kept);
     floor = kept;
   }
-  // Left alone it comes to rest: on a slot that is good, with nothing on trial.
+  // Without further events, the machine ends on a good slot, without a trial.
   for (let boots = 0; boots < 5; boots += 1) {
     await restart();
     const machine = world.machine({ running: { ...RUNNING, version: running } });

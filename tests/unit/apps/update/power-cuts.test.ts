@@ -18,7 +18,7 @@ import {
 } from '../../../power-cuts/stories.ts';
 import { hastyClock, releaseOf, sourceOf } from './world.ts';
 
-/** Cuts at each operation. */
+/** Number of cuts after each operation. */
 const EACH = 100;
 
 const A = { good: { slot: 'a', name: 'one' } } as const;
@@ -84,7 +84,7 @@ const STORIES = {
   },
 };
 
-/** Goes on from whatever a cut has left: the update comes to its end, and its image is booted. */
+/** Continues after a cut: the update ends, and its image is booted. */
 async function goOn({ shape, layout }: Story, sectors: Sectors): Promise<void> {
   const device = new RecordingDevice(shape, sectors);
   const booted = await bootOnce(device, layout);
@@ -115,7 +115,7 @@ for (const sectorSize of SECTOR_SIZES) {
   );
 }
 
-/** qx-update's own order with one step wrong. */
+/** The order of qx-update with one wrong step. */
 const BUGS: Readonly<
   Record<string, (device: BlockDevice, layout: DiskLayout, to: To) => Promise<unknown>>
 > = {

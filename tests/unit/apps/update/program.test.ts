@@ -73,7 +73,7 @@ async function runsFrom(slot: 'a' | 'b'): Promise<void> {
   await put('proc/sys/kernel/random/boot_id', `boot ${Math.random()}\n`);
 }
 
-/** Runs the program. @returns what it said; a status other than 0 is said, too */
+/** Runs the program. @returns its output, with its exit status if that is not 0 */
 async function update(...args: string[]): Promise<string> {
   const said: string[] = [];
   const note = (text: string | Uint8Array) => {
@@ -91,7 +91,7 @@ async function status(): Promise<UpdateStatus> {
   return updateStatusSchema.parse(JSON.parse(await update('status', '--json')));
 }
 
-/** What the machine does after a restart was asked for. */
+/** Restarts the machine. @returns the booted slot */
 async function restarted(): Promise<'a' | 'b'> {
   await using efi = await openBlockDevice(join(places.root, 'dev/vda2'), { write: true });
   const { slot, state } = chooseSlot(await readBootState(efi), { a: true, b: true }, true);

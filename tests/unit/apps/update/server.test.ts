@@ -14,7 +14,7 @@ afterEach(async () => {
   stack = new AsyncDisposableStack();
 });
 
-/** A real server. @returns its address, and the ranges that it was asked for */
+/** Starts a real server. @returns its address, and the requested ranges */
 async function serve(listener: RequestListener): Promise<{ address: string; asked: string[] }> {
   const asked: string[] = [];
   const server = createServer((request, response) => {
@@ -178,7 +178,7 @@ describe('from a server', () => {
     });
     const { bytes, problems } = await fetched(address, { patience: 100 });
     expect(bytes.equals(IMAGE)).toBe(true);
-    // On a machine that is busy, a server that answers may be late, too.
+    // On a busy machine, a working server may also be late.
     expect(problems.length).toBeGreaterThan(0);
   });
 

@@ -84,7 +84,7 @@ test('a disk that boots by a key of its owner tries only what this key signed', 
   expect(await activate(owned.machine(), disk, WANTED)).toBe('0.2.0');
 });
 
-/** Activates what is staged, and boots. */
+/** Activates the staged release, and boots. */
 async function tried(wanted: Partial<Activation> = {}): Promise<Slot | null> {
   await activate(world.machine(), world.open('a'), { ...WANTED, ...wanted });
   return await boot(device, world.layout);
@@ -125,7 +125,7 @@ describe('a version that is well', () => {
     let looks = 0;
     const settled = await settle(world.machine({ clock }), {
       open: async () => world.open('b'),
-      // Wrong once, in the middle.
+      // One check in the middle fails.
       probeFor: () => async () => (++looks === 30 ? ['libvirtd is stopped'] : []),
       signal,
     });

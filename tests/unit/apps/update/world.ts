@@ -34,7 +34,7 @@ export const RUNNING: Running = {
   architecture: 'x86_64',
 };
 
-/** An image whose every sector is another one. */
+/** An image in which all sectors differ. */
 export function imageOf(version: string, bytes = 300_000): Buffer {
   const image = Buffer.alloc(bytes);
   for (let at = 0, number = 0; at < bytes; at += 32, number += 1) {
@@ -63,7 +63,7 @@ export function releaseOf(image: Buffer, changes: Partial<Release> = {}): Accept
   return { release, envelope: seal(RELEASE_TYPE, payload, [privateKey]) };
 }
 
-/** A source that has an image, and notes from where it was asked for. */
+/** A source with an image, which records the requested offsets. */
 export function sourceOf(image: Buffer, piece = 50_000): Source & { asked: number[] } {
   const asked: number[] = [];
   return {
@@ -79,7 +79,7 @@ export function sourceOf(image: Buffer, piece = 50_000): Source & { asked: numbe
   };
 }
 
-/** A clock whose sleeps take no time, and that shows as if they had. */
+/** A clock whose sleeps end at once, and advance its time. */
 export function hastyClock(): Clock & { slept: number[] } {
   let passed = 0;
   const slept: number[] = [];
@@ -94,7 +94,7 @@ export function hastyClock(): Clock & { slept: number[] } {
   };
 }
 
-/** An installed disk as an update sees it, and the boot loader's view of it. */
+/** An installed disk, with the parts that an update uses. */
 export interface World extends AsyncDisposable {
   layout: DiskLayout;
   configuration: string;
@@ -152,7 +152,7 @@ export function openOn(device: BlockDevice, layout: DiskLayout, booted: Slot): O
   };
 }
 
-/** What GRUB does with the disk: it counts a trial, and boots a slot. */
+/** Plays GRUB: counts a start on trial, and boots a slot. */
 export async function boot(device: BlockDevice, layout: DiskLayout): Promise<Slot | null> {
   const { efi, slots } = openOn(device, layout, 'a');
   const isThere = async (slot: Slot) => (await slots[slot].read(0, 4096)).some((byte) => byte > 0);

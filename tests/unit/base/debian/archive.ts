@@ -5,16 +5,16 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { execa } from 'execa';
 
-/** A throw-away key that signs archives. */
+/** A temporary key that signs archives. */
 export interface SigningKey extends AsyncDisposable {
   /** Path of the keyring with its public half. */
   keyring: string;
   clearsign(text: string): Promise<string>;
-  /** The signature alone. */
+  /** Returns the signature alone. */
   detach(text: string): Promise<string>;
 }
 
-/** Makes a key, by `gpg`. */
+/** Makes a key with `gpg`. */
 export async function makeKey({ expires = 'never' } = {}): Promise<SigningKey> {
   const home = await mkdtemp(join(tmpdir(), 'quantix-key-'));
   const gpg = async (args: readonly string[], input = '') => {
@@ -36,13 +36,13 @@ export async function makeKey({ expires = 'never' } = {}): Promise<SigningKey> {
   };
 }
 
-/** A package of an archive: its fields besides those that all have. */
+/** Fields of a package in an archive, in addition to those that all packages have. */
 export type Fields = Readonly<Record<string, string>>;
 
 export interface ArchiveOptions {
-  /** Who signs; nobody if absent. */
+  /** Key that signs the archive; unsigned if absent. */
   key?: SigningKey | undefined;
-  /** Whether the signature is in a file of its own. */
+  /** Whether the signature is in a separate file. */
   detached?: boolean;
   origin?: string;
   date?: Date;
@@ -51,7 +51,7 @@ export interface ArchiveOptions {
   packages?: Readonly<Record<string, Fields>>;
 }
 
-/** Packages of every archive here: two kernels, and a program that recommends another one. */
+/** Packages of all archives of these tests: two kernels, and a program that recommends another one. */
 export const PACKAGES: Readonly<Record<string, Fields>> = {
   bash: { Version: '5.2', Depends: 'libc6', Recommends: 'completion' },
   completion: { Version: '1' },
@@ -61,7 +61,7 @@ export const PACKAGES: Readonly<Record<string, Fields>> = {
 };
 
 /**
- * Writes an archive of Debian's layout with a release and its updates, and one beside it with its security fixes.
+ * Writes an archive in Debian's layout with a release and its updates, and another one with its security fixes.
  * @returns its address
  */
 export async function writeArchive(

@@ -18,7 +18,7 @@ export async function putAptOnPath(cases: Readonly<Record<string, string>>): Pro
   onTestFinished(() => void vi.unstubAllEnvs());
 }
 
-/** Shell text that prints this. */
+/** Returns shell text that prints a text. */
 export function printing(text: string): string {
   return `printf %s '${text.replaceAll("'", `'"'"'`)}'`;
 }

@@ -24,7 +24,7 @@ beforeAll(async () => {
   return () => key[Symbol.asyncDispose]();
 });
 
-/** A host without sources of its own whose apt believes `key`; its archive is written by each test. */
+/** Makes a host without its own sources, whose apt trusts `key`, and writes an archive. */
 async function place(options: Parameters<typeof writeArchive>[2] = { key }): Promise<void> {
   folder = await temporaryFolder();
   mirror = await writeArchive(folder, release, options);
@@ -39,7 +39,7 @@ interface Circumstances extends Partial<ResolveRequest> {
   added?: string[];
 }
 
-/** Resolves `bash` and two kernels from the archive; what it says is in `said`. */
+/** Resolves `bash` and two kernels from the archive; its messages are in `said`. */
 async function resolve({
   now = new Date(),
   keyring = key.keyring,
@@ -70,7 +70,7 @@ async function resolve({
 const names = ({ packages }: Resolution) => packages.map(({ name }) => name);
 const ALL = ['libc6', 'bash', 'linux-cloud', 'linux'];
 
-/** Puts scripts in place of apt's programs, which end in calling them. */
+/** Replaces apt's programs by scripts, which call the real ones at their end. */
 async function wrapApt(before: string): Promise<void> {
   const programs = await temporaryFolder();
   for (const name of ['apt-get', 'apt-cache', 'apt-config']) {
@@ -82,7 +82,7 @@ async function wrapApt(before: string): Promise<void> {
   onTestFinished(() => void vi.unstubAllEnvs());
 }
 
-/** Makes this the configuration that the host's apt finds; the one of the builder's own apt comes by `APT_CONFIG`. */
+/** Sets the configuration of the host's apt. The builder runs apt with its own configuration, through `APT_CONFIG`. */
 async function configureHost(lines: readonly string[]): Promise<void> {
   const file = join(await temporaryFolder(), 'hostile.conf');
   await writeFile(file, lines.join('\n'));
@@ -187,7 +187,7 @@ describe('of the host’s sources', () => {
   const stanza = (address: string, some = suites) =>
     `Types: deb\nURIs: ${address}\nSuites: ${some}\nComponents: main\n`;
 
-  /** Makes the archive the source of all suites, as a file that is read after those of others. */
+  /** Makes the archive the source of all suites, in a file that apt reads after all others. */
   async function useArchive(): Promise<void> {
     const security = `${mirror}-security`;
     await giveSource('zz.sources', `${stanza(mirror)}\n${stanza(security, `${release}-security`)}`);

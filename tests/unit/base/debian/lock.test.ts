@@ -31,7 +31,7 @@ function stanza(name: string, changes: Record<string, string> = {}): string {
     .join('');
 }
 
-/** Resolves a profile of bash and two kernels against an apt that describes packages so. */
+/** Resolves a profile of bash and two kernels with an apt that describes packages in this way. */
 async function resolve(
   described: ReadonlyMap<string, string> = stanzas,
   release = 'Origin: Debian\nDate: Sat, 10 Feb 2024 11:07:25 UTC\n',

@@ -49,7 +49,7 @@ describe('with an apt that answers', () => {
   const stanza = (name: string, version = '1.0', more = '') =>
     `Package: ${name}\nVersion: ${version}\nArchitecture: amd64\nFilename: pool/${name}_${version}.deb\n${more}\n`;
 
-  /** An apt that prints these answers, one for each word among its arguments, and fails at one. */
+  /** Makes an apt that prints the answer for a word among its arguments, and fails at another word. */
   async function fakeApt(answers: Record<string, string>, failing = ''): Promise<AptState> {
     const cases = Object.entries(answers).map(([word, answer]) => [
       `*' ${word} '*`,

@@ -44,7 +44,7 @@ const version = fc
 
 test('dpkg agrees', async () => {
   const pairs = fc.sample(fc.tuple(version, version), { numRuns: 150, seed: 18 });
-  // One shell for all of them: a hundred starts of dpkg are slow where many tests run.
+  // One shell runs dpkg for all comparisons: a hundred separate starts are slow beside other tests.
   const script =
     'while read -r a b; do for r in lt eq gt; do dpkg --compare-versions "$a" $r "$b" && echo $r; done; done';
   const input = pairs.map((pair) => pair.join(' ')).join('\n');

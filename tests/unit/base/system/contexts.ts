@@ -2,7 +2,7 @@ import { debian } from '../../../../build/base/debian/base.ts';
 import type { FinishContext } from '../../../../build/contract/base.ts';
 import { shippedProfile } from '../../profile/profiles.ts';
 
-/** What a base's finishing is given, with some of the profile changed. */
+/** Returns the input of a base's finishing step, with some changes of the profile. */
 export async function finishContext(
   changes: Partial<FinishContext['profile']> = {},
 ): Promise<FinishContext> {

@@ -13,7 +13,7 @@ const OPENRC = program('lib/rc/sh/gendepends.sh', '#!/bin/sh\n');
 const service = (name: string, text: string) =>
   program(`etc/init.d/${name}`, `#!/sbin/openrc-run\n${text}`);
 
-/** What the script that was made prints. */
+/** Returns the output of the generated script. */
 async function printed(tree: Tree): Promise<string[]> {
   const entry = dependencyScan(tree);
   if (entry.type !== 'file' || entry.content.in !== 'memory') throw new Error('no script');

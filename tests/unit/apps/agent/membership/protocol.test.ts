@@ -166,7 +166,7 @@ test('authorities that have nothing to do with those before are not trusted', as
   expect((await record(agent)).caCertificates).toBe(plane.authority.pem);
 });
 
-/** Stops an agent, and lets its certificate have expired some milliseconds ago when it starts again. */
+/** Stops an agent, and replaces its certificate by one that expired some milliseconds ago. */
 async function stopUntilExpired(plane: ControlPlane, agent: Agent, ago: number): Promise<void> {
   await agent.stop();
   const key = await loadKey(agent.folder, expect.unreachable);

@@ -22,7 +22,7 @@ type Request =
   | NotifyVMChangeRequest
   | NotifyStorageChangeRequest;
 
-/** What becomes of a message on its way. */
+/** Fates of a message. */
 const FATES = ['lost', 'answer lost', 'doubled', 'late', 'delivered'] as const;
 type Fate = (typeof FATES)[number];
 
@@ -75,7 +75,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ kind: 'forgetful control plane' as const }) },
 );
 
-/** Applies a message as the control plane does, without an answer to anybody. */
+/** Applies a message as the control plane does, without an answer. */
 function apply(ledger: Ledger, message: Message): void {
   const request = message as Request;
   switch (request.$typeName) {
@@ -90,7 +90,7 @@ function apply(ledger: Ledger, message: Message): void {
   }
 }
 
-/** A network on which messages go astray as a schedule says; then it is a good one. */
+/** A network that loses, doubles and delays messages by a schedule, and works afterwards. */
 class Network {
   readonly late: Message[] = [];
   fates: Fate[] = [];
@@ -164,14 +164,14 @@ async function take(step: Step, agent: Agent, plane: ControlPlane, network: Netw
   await agent.clock.skip();
 }
 
-/** What the control plane holds. */
+/** Returns the control plane's records. */
 function recorded(plane: ControlPlane) {
   const { ledger } = plane.node();
   const { vms, pools } = ledger.hash(1);
   return { address: ledger.managementAddress, vms, pools };
 }
 
-/** What is so. */
+/** Returns the real state of the host. */
 function real({ address, vms, pools }: Agent) {
   return {
     address,

@@ -211,7 +211,7 @@ test('a control plane that is away is asked again, ever less often, and the agen
   const pauses: number[] = [];
   for (let tries = 0; tries < 8; tries += 1) {
     await agent.clock.sleeping();
-    // News wait; they do not make the pauses shorter.
+    // Changes wait for the end of the pause; they do not shorten it.
     agent.vms = [{ ...WEB, cpus: 3 + tries }];
     agent.membership.changed();
     await turn();

@@ -9,12 +9,13 @@ import { type Task, TaskState } from '../../../../../apps/proto/gen/quantix/v1/t
 import { members } from './agent.ts';
 
 /*
- * Watch and ReportTask over a network that loses, doubles and delays. Pauses after a failure are real ones: few failures.
+ * Watch and ReportTask over a network that loses, doubles and delays messages. There are few failures, because the
+ * pauses after them take real time.
  */
 
 const VM = '9f1b2c3d-0000-4000-8000-00000000abcd';
 
-/** What becomes of the next report of a task. */
+/** Fates of the next report of a task. */
 const FATES = ['lost', 'answer lost', 'doubled'] as const;
 
 const event = fc.oneof(
@@ -83,7 +84,7 @@ test('whatever becomes of tasks and reports on their way, each task is done once
           const id = tasks.give({ verb: { case: 'startVm', value: { vmId: VM } } });
           given.push(tasks.taskOf(id));
         } else if (one.kind === 'again') {
-          // Late ones too: behind others, and after their end.
+          // Tasks are also sent again late: after other tasks, and after their own end.
           const task = given[one.which % Math.max(given.length, 1)];
           if (task !== undefined) tasks.send({ case: 'task', value: task });
         } else if (one.kind === 'report') {

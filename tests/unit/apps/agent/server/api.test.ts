@@ -200,7 +200,7 @@ function raw(socket: string, text: string): Promise<string> {
       reply += piece;
     });
     caller.on('close', () => resolve(reply));
-    // A client that is still sending when the agent closes may get that error in place of the answer.
+    // A client that is still sending when the agent closes the connection may get this error instead of the answer.
     caller.on('error', (error) => codeOf(error) === 'ECONNRESET' || reject(error));
     caller.end(text, 'latin1');
   });

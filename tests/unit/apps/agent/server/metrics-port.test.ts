@@ -20,7 +20,7 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-/** A port for metrics, with an nft(8) that writes down how it is called. */
+/** A port for metrics, with a stand-in for nft(8) that records its calls. */
 async function opened(
   folder: string,
   port: number,

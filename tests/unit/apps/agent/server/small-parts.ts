@@ -14,7 +14,7 @@ import { StorageError } from '../../../../../apps/storage/error.ts';
 
 export const WEB = '9f1b2c3d-0000-4000-8000-00000000abcd';
 
-/** What the world around an agent is like; a test changes it as it goes. */
+/** State of the world around an agent, which a test may change at any time. */
 export interface World {
   dataDisk: DataDisk;
   address: string | null;
@@ -141,7 +141,7 @@ export function world(): World {
   };
 }
 
-/** Parts of an agent in such a world: each is real, and small. */
+/** Parts of an agent in this world; each is a small but working implementation. */
 export function smallParts(around: World): Parts {
   const look = async (): Promise<Vms> => ({ libvirt: around.libvirt, vms: around.vms });
   const set = (id: string, change: (vm: Vm) => Vm | undefined) => {

@@ -17,7 +17,7 @@ const LEASE = { id: 7n, seconds: 15 };
 const header = { revision: 5n };
 const READ = { success: [{ kind: 'read' as const, key: 'a' }] };
 
-/** What answers as a test has it. */
+/** Connects to a stand-in for etcd with the answers of a test. */
 function answering(routes: (router: ConnectRouter) => void): Etcd {
   return etcdOver(createRouterTransport(routes), ADDRESS, () => undefined);
 }

@@ -34,7 +34,10 @@ class Fleet {
     return decisions.disconnect;
   }
 
-  /** Looks every few seconds; some are heard of each time. @returns when who became DISCONNECTED */
+  /**
+   * Checks every few seconds; some nodes send a message each time.
+   * @returns time and id of each node that became DISCONNECTED
+   */
   run(from: number, to: number, heard: readonly string[] = []): [number, string][] {
     const gone: [number, string][] = [];
     for (let now = from; now <= to; now += LOOK) {
@@ -112,7 +115,7 @@ test('in whatever order nodes fall silent and the program is paused or does not 
       for (let now = 1; now < 1500; now += 1) {
         if (now === departs) fleet.phases.delete('0');
         const isPaused = within(pauses, now);
-        // The worst order: after a pause it looks before it takes what came meanwhile.
+        // The worst order: after a pause, the watch decides before it receives the messages of the meantime.
         if (!isPaused && (wasPaused || now % LOOK === 0)) {
           if (wasPaused) resumed = now;
           const leads = !within(away, now);

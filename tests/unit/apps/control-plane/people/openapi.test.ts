@@ -10,7 +10,7 @@ const DOCUMENT = resolve(import.meta.dirname, '../../../../../docs/openapi.json'
 
 const ignore = () => undefined;
 
-/** The routes, over a database that nobody asks. */
+/** The routes, with a database that is never used. */
 function routes() {
   const address = { socketFolder: '/nonexistent', database: 'none', user: 'nobody' };
   const log = { error: ignore, warning: ignore, info: ignore, debug: ignore };

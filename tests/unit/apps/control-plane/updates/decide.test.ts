@@ -120,14 +120,17 @@ describe('a release', () => {
   });
 });
 
-/** A roll-out that is not done. */
+/** Returns a roll-out that is not done; throws if it is. */
 function open(rollout: Omit<Rollout, 'state'> & { state: Decision['state'] }): Rollout {
   const { state } = rollout;
   if (state === 'DONE') throw new Error('it is done');
   return { ...rollout, state };
 }
 
-/** A fleet, and a roll-out over it, as chance has it: hosts come, go, fail and fall silent; an operator resumes. */
+/**
+ * Plays a roll-out over a fleet with random events: hosts finish, fail, leave and become silent, and an operator
+ * resumes.
+ */
 function play(seed: number): void {
   const random = new Random(seed);
   const atOnce = 1 + random.below(4);
@@ -162,7 +165,7 @@ function play(seed: number): void {
     const { begin, leaveOut, state, reason } = decide(open(rollout), fleet);
     for (const { nodeId } of leaveOut) change(nodeId, { state: 'SKIPPED' });
     const failed = before.some((each) => each.state === 'FAILED');
-    // Nobody is begun twice in one go, silent, in a pause or after a failure.
+    // A host is begun only if it waits and is heard, and never during a pause or after a failure.
     for (const nodeId of begin) {
       const begun = before.find((each) => each.nodeId === nodeId);
       expect(begun).toMatchObject({ state: 'WAITING', isHeard: true });
@@ -172,7 +175,7 @@ function play(seed: number): void {
     }
     if (failed) expect([begin, state]).toEqual([[], 'PAUSED']);
     if (rollout.state === 'PAUSED') expect(begin).toEqual([]);
-    // Never more at once, nor more in all, than may.
+    // Neither the number of hosts at the same time nor the total number exceeds its limit.
     const count = (...states: State[]) =>
       fleet.filter((each) => states.includes(each.state)).length;
     if (begin.length > 0) {
@@ -185,7 +188,7 @@ function play(seed: number): void {
     if (state === 'DONE') expect(count('WAITING', 'UNDER_WAY', 'FAILED')).toBe(0);
     rollout = { ...rollout, state, reason };
   }
-  // Left alone, with all hosts heard and an operator who says yes, it comes to its end.
+  // If all hosts are heard and the operator always resumes it, the roll-out ends.
   for (let step = 0; step < 100 && rollout.state !== 'DONE'; step += 1) {
     for (const each of fleet) {
       const state =

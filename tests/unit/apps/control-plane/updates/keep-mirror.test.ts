@@ -12,7 +12,7 @@ import { listening, OURS, released } from './trees.ts';
 
 const HOUR = 60 * 60_000;
 
-/** A mirror of a server, in a time of its own, and what the server was asked for. */
+/** A mirror of a server, with simulated time, and the requests that the server received. */
 async function mirroring() {
   const folder = await temporaryFolder();
   const [source, tree, keys] = [join(folder, 'source'), join(folder, 'tree'), folder];
@@ -36,7 +36,7 @@ async function mirroring() {
   return { source, tree, asked, clock, start };
 }
 
-/** How often an image was asked for. */
+/** Returns how often an image was requested. */
 const images = (asked: readonly string[]) => asked.filter((path) => path.endsWith('.iso')).length;
 
 test('a server whose image is damaged is not asked for all of it again and again', async () => {

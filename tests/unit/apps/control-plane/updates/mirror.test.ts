@@ -15,7 +15,7 @@ let source = '';
 let tree = '';
 let upstream = '';
 const asked: string[] = [];
-/** Does what a server should not, before it serves; says whether it has answered. */
+/** Misbehaves in place of the server; returns whether it has answered the request. */
 let prank: (request: IncomingMessage, response: ServerResponse) => boolean = () => false;
 
 beforeEach(async () => {
@@ -65,7 +65,7 @@ test('what was brought of an image is not asked for again after the connection b
     response.writeHead(from === '0' ? 200 : 206, headers);
     const to = Number(from) + 20_000;
     response.write(bytes.subarray(Number(from), to));
-    // What was sent and not written yet is lost with the connection, as it may be.
+    // Waits until the sent bytes are written: otherwise, they would be lost with the connection.
     const part = join(tree, `${release.image.path}.part`);
     void vi
       .waitFor(() => expect(statSync(part).size).toBe(to), { timeout: 30_000 })
@@ -214,7 +214,7 @@ test('files that no release names any more are removed to make room', async () =
   await released(source, '0.1.0');
   await bring({ limit: 150_000 });
   await released(source, '0.2.0');
-  // Until the new one is there the old one stays: hosts get one of them.
+  // The old release stays until the new one is complete, so that hosts always get one of them.
   await expect(bring({ limit: 150_000 })).rejects.toThrow(/there is no room/);
   expect(await kept()).toBe('0.1.0');
   await bring({ limit: 200_000 });

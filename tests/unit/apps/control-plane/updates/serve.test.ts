@@ -21,7 +21,7 @@ beforeEach(async () => {
   await writeFile(join(folder, 'secret'), 'secret');
   const handle = updatesHandler(join(folder, 'tree'));
   address = `${await listening((request, response) => {
-    // Who calls is what a test says it is.
+    // A test sets the caller's address with a header.
     const remoteAddress = request.headers['x-from']?.toString() ?? '192.0.2.1';
     const { method, url, headers } = request;
     void handle({ method, url, headers, socket: { remoteAddress } }, response);
@@ -87,7 +87,7 @@ test.each([
 });
 
 describe('downloads at the same time', () => {
-  /** Begins a download of what is too large to be on its way at once, and takes nothing of it. */
+  /** Begins a download of a file that is larger than all buffers, and reads nothing of it. */
   const begin = async (from: string, path = `images/${sha256}.iso`) => {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const headers = { 'x-from': from };

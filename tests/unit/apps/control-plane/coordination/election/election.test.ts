@@ -17,7 +17,7 @@ const SILENT: Logger = { error: ignore, warning: ignore, info: ignore, debug: ig
 interface Candidate {
   readonly program: Program;
   readonly election: Election;
-  /** Ends its part. */
+  /** Ends the candidate. */
   readonly ending: AbortController;
 }
 
@@ -46,7 +46,7 @@ function stage({ rates, fates }: { rates: readonly number[]; fates: readonly Fat
       ({ program, election }) =>
         program.pausedUntil <= world.now && election.standing().role === 'leader',
     );
-  /** A leader's write. @returns whether the program led, and it was taken */
+  /** Writes as the leader. @returns whether the program was the leader and the write succeeded */
   const write = async (
     { program, election }: Candidate,
     how: 'asLeader' | 'untilOvertaken' = 'asLeader',
@@ -66,7 +66,7 @@ type Stage = ReturnType<typeof stage>;
 
 const STEADY = { rates: [1, 1], fates: [] };
 
-/** The candidate that leads. */
+/** Returns the only leader. */
 function onlyLeader({ leaders }: Stage): Candidate {
   const [leader, ...more] = leaders();
   if (leader === undefined || more.length > 0) throw new Error(`${more.length} too many, or none`);
@@ -122,7 +122,7 @@ test('a leader that is paused leads no more when it goes on, and what it has beg
   const second = onlyLeader(set);
   expect(second).not.toBe(first);
   expect(set.postgresql.epoch).toBeGreaterThan(epoch);
-  // A timer that is due at this moment may have run before, or not.
+  // Stops a millisecond earlier: timers that are due at 61,000 may run before or after the end of the pause.
   await set.world.runUntil(60_999, ignore);
   expect(first.election.standing().role).toBe('unknown');
   first.program.pausedUntil = 0;
@@ -138,7 +138,7 @@ test('a leader whose write finds another one steps down at once', async () => {
   const set = stage({ rates: [1], fates: [] });
   await set.world.runUntil(1_000, ignore);
   const leader = onlyLeader(set);
-  // Somebody entered himself without the key, as one does who was paused between both.
+  // A program records itself as the leader without the key, as after a pause between taking the key and recording.
   const entered = set.postgresql.fenceFor(leader.program).enter({ epoch: 0, holder: 'late' });
   await set.world.runUntil(1_010, ignore);
   const epoch = await entered;
@@ -200,11 +200,11 @@ test('a leader whose lease is forgotten is elected anew', async () => {
   expect(onlyLeader(set).election.standing()).toMatchObject(standing);
 });
 
-/** Long enough for each kind of trouble to overlap with each other kind. */
+/** Milliseconds with faults: long enough for all kinds of faults to overlap. */
 const TROUBLE = 150_000;
 const LONGEST_PAUSE = 60_000;
 
-/** How long there has been no more trouble in the end. */
+/** Milliseconds without faults at the end. */
 const PEACE = 60_000;
 
 const moment = fc.integer({ min: 0, max: TROUBLE });
@@ -218,7 +218,7 @@ const fate = fc.record({
   lost: fc.constantFrom('nothing', 'nothing', 'nothing', 'request', 'answer'),
 });
 const chaos = fc.record({
-  // A clock may be wrong by a tenth, which is far more than clocks are.
+  // Clocks may be wrong by 10 %, which is far more than real clocks.
   rates: fc.array(fc.double({ min: 0.9, max: 1.1, noNaN: true }), { minLength: 2, maxLength: 3 }),
   fates: fc.array(fate, { maxLength: 80 }),
   pauses: fc.array(fc.tuple(fc.nat(2), moment, fc.integer({ min: 0, max: LONGEST_PAUSE })), {
@@ -232,10 +232,10 @@ const chaos = fc.record({
 });
 const losses = fc.array(moment, { maxLength: 3 });
 
-/** To look for a smaller example takes minutes, which the one who mends it has: seed and path repeat it. */
+/** Failures are not shrunk, which takes minutes; a developer can do this with the printed seed and path. */
 const RUNS = { numRuns: 50, endOnFailure: true };
 
-/** Lets all of it happen. @param look called again and again */
+/** Simulates all faults and writes. @param look called after each event */
 async function suffer(
   { rates, fates, pauses, outages, writes }: typeof chaos extends fc.Arbitrary<infer T> ? T : never,
   emptied: readonly number[],
@@ -264,7 +264,7 @@ async function suffer(
   return set;
 }
 
-/** What PostgreSQL took: epochs only rise, and each is of one program. */
+/** Checks the accepted writes: epochs never decrease, and each belongs to one program. */
 function checkWritten({ postgresql: { written } }: Stage): void {
   const writers = new Map<number, Program>();
   let last = 0;
@@ -276,7 +276,7 @@ function checkWritten({ postgresql: { written } }: Stage): void {
   }
 }
 
-/** A minute after the last trouble there is one leader, and what it writes is taken. */
+/** Checks that a minute after the last fault, there is one leader, and its writes are accepted. */
 async function checkPeace(set: Stage): Promise<void> {
   const leader = onlyLeader(set);
   const writing = set.write(leader);

@@ -22,7 +22,7 @@ const POSTGRESQL_DEADLINE = 15_000;
 
 const SWIFT: Fate = { there: 1, back: 1, lost: 'nothing' };
 
-/** The connections to both services; each call meets the next fate, and no fault when they are used up. */
+/** The connections to both services; each call uses the next fate, and has no fault when all are used up. */
 export class Ways {
   readonly #world: World;
   readonly #fates: Fate[];
@@ -32,7 +32,7 @@ export class Ways {
     this.#fates = [...fates];
   }
 
-  /** No faults from now on. */
+  /** Removes the remaining faults. */
   calm(): void {
     this.#fates.length = 0;
   }
@@ -91,7 +91,7 @@ export class SimulatedEtcd {
     this.#forgetsChanges = true;
   }
 
-  /** Does not answer. */
+  /** Stops answering. */
   stop(): void {
     this.#isDown = true;
   }
@@ -100,14 +100,14 @@ export class SimulatedEtcd {
     this.#isDown = false;
   }
 
-  /** Its folder is set aside: revisions start at 1 again, and there is no lease. */
+  /** Simulates that its folder is set aside: revisions start at 1 again, and there are no leases. */
   empty(): void {
     this.#leases.clear();
     this.#revision = 1;
     this.#free();
   }
 
-  /** The leader's key as a program sees it. */
+  /** Returns a program's access to the leader's key. */
   keyFor(program: Program): LeaderKey {
     const call = <T>(act: () => T): Promise<T> => {
       const late = () => new EtcdError('unreachable', 'etcd gives no answer in time', 'simulated');
@@ -184,12 +184,12 @@ export class SimulatedEtcd {
   }
 }
 
-/** PostgreSQL with the row of the leadership, and what leaders wrote. */
+/** PostgreSQL with the row of the leadership, and the writes of leaders. */
 export class SimulatedPostgresql {
   readonly #ways: Ways;
   #epoch = 0;
   #holder = '';
-  /** Who wrote with which epoch, in the order of being written. */
+  /** The program and the epoch of each write, in order. */
   readonly written: { readonly epoch: number; readonly program: Program }[] = [];
 
   constructor(ways: Ways) {
@@ -212,7 +212,7 @@ export class SimulatedPostgresql {
     };
   }
 
-  /** A leader's transaction. @throws FencedError */
+  /** Runs a leader's transaction. @throws FencedError */
   write(program: Program, epoch: number): Promise<void> {
     return this.#call(program, () => {
       if (epoch !== this.#epoch) throw new FencedError(epoch, this.#epoch, this.#holder);

@@ -6,20 +6,23 @@ interface Happening {
   readonly happen: () => void;
 }
 
-/** Simulated time, in milliseconds. What is due happens one after the other; all that follows at once is done before the next. */
+/**
+ * Simulated time, in milliseconds. Due events happen one after the other; all immediate consequences of an event happen
+ * before the next.
+ */
 export class World {
   now = 0;
   readonly #happenings = new Set<Happening>();
 
-  /** Lets something happen later; to a program only when that is not paused. */
+  /** Schedules an event. An event of a paused program waits for the end of the pause. */
   at(due: number, happen: () => void, program?: Program): void {
     this.#happenings.add({ due, happen, program });
   }
 
-  /** Lets time pass. @param look called before and after each thing that happens */
+  /** Lets time pass. @param look called before and after each event */
   async runUntil(end: number, look: () => void): Promise<void> {
     for (;;) {
-      // All that waits for nothing but promises is done before this comes back.
+      // All pending promises are settled before this continues.
       await new Promise(setImmediate);
       look();
       const next = this.#next();
@@ -31,7 +34,7 @@ export class World {
     this.now = end;
   }
 
-  /** The earliest; of those at one moment the one that was asked for first. */
+  /** Returns the earliest event; of simultaneous events, the one that was scheduled first. */
   #next(): Happening | undefined {
     let next: Happening | undefined;
     for (const one of this.#happenings) {
@@ -41,17 +44,17 @@ export class World {
   }
 }
 
-/** A paused program does what was due when it goes on. */
+/** Returns when an event happens; for a paused program, not before the end of the pause. */
 function dueOf({ due, program }: Happening): number {
   return Math.max(due, program?.pausedUntil ?? 0);
 }
 
-/** A program that may be paused, with a clock of its own that may run fast or slow. */
+/** A program that may be paused, and whose clock may run fast or slow. */
 export class Program {
   pausedUntil = 0;
   readonly clock: MonotonicClock;
 
-  /** @param rate seconds that its clock counts in a second */
+  /** @param rate seconds on its clock per real second */
   constructor(world: World, rate: number) {
     this.clock = {
       now: () => world.now * rate,
