@@ -38,12 +38,12 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-/** Programs that tests start as they are in the sources come compiled from the cache that `make` uses, too. */
+/** Programs that tests start from the sources use the cache of compiled code that `make` also uses. */
 const COMPILED = {
   NODE_COMPILE_CACHE: resolve(import.meta.dirname, 'node_modules/.cache/compiled'),
 };
 
-/** What a test waits for may take long beside other work; the second that vitest gives it is one of an idle machine. */
+/** Awaited conditions may take long beside other work; vitest's default of one second is meant for an idle machine. */
 const POLLED = { poll: { timeout: 30_000 } };
 
 /** For files whose work is done by other processes, builds and guests; both ISOs are built before. */

@@ -12,7 +12,7 @@ import { describePackageChange } from '../build/lock/compare.ts';
 import type { Output } from './ui/events.ts';
 import { formatBytes, formatTable, markdownTable, markdownText } from './ui/format.ts';
 
-/** Most rows of a table in Markdown; GitHub truncates summaries of more than 1 MiB. */
+/** Maximum number of rows of a table in Markdown; GitHub truncates summaries of more than 1 MiB. */
 const MOST_ROWS = 200;
 
 /** What to compare, and the output format. */

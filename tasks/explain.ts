@@ -6,7 +6,7 @@ import { StepCache } from '../build/step/cache.ts';
 import type { InputChange } from '../build/step/step.ts';
 import type { Output } from './ui/events.ts';
 
-/** Most changes of a step that are shown; the others are only counted. */
+/** Maximum number of changes of a step that are shown; the others are only counted. */
 const MOST_SHOWN = 20;
 
 /**

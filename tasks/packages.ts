@@ -13,7 +13,7 @@ import type { RemoteCache } from '../build/remote-cache/remote-cache.ts';
 import type { Entry } from '../build/tree/entry.ts';
 import type { StageReport } from './ui/stage.ts';
 
-/** Most archives opened at the same time: decompressing one uses one core. */
+/** Maximum number of archives opened at the same time: decompressing one uses one core. */
 const OPEN_AT_ONCE = 2;
 
 /** Packages in the cache, and their image, whose lock may have changed during the download. */

@@ -2,7 +2,7 @@ import type { RemoteCache, RemoteCacheReport } from '../build/remote-cache/remot
 import type { Output } from './ui/events.ts';
 import { count, formatBytes } from './ui/format.ts';
 
-/** Most refusals that are printed in full. */
+/** Maximum number of refusals that are printed in full. */
 const MOST_TOLD = 3;
 
 /** Options about results of others. */

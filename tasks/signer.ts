@@ -16,7 +16,7 @@ import { readPassphrase } from './ui/passphrase.ts';
 /** Name of a signing command in messages. */
 const COMMAND = 'the command of --signer';
 
-/** Most bytes that a command may write; a signature has 64. */
+/** Maximum number of bytes that a command may write; a signature has 64. */
 const LONGEST_ANSWER = 64 * 1024;
 
 /** The choice of a signer, in the options of `signerOptions`. */

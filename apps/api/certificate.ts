@@ -2,7 +2,7 @@ import * as z from 'zod';
 
 const time = z.iso.datetime();
 
-/** Most characters of a chain or a key. */
+/** Maximum number of characters of a chain or a key. */
 const LONGEST = 24_000;
 
 /** PEM of a certificate chain, and of its key. */

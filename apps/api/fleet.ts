@@ -193,7 +193,7 @@ export const fleetRolloutSchema = z.object({
   serial: z.number(),
   /** Percentage of the hosts that may be updated. */
   percentage: z.number(),
-  /** Most hosts that are updated at the same time. */
+  /** Maximum number of hosts that are updated at the same time. */
   atOnce: z.number(),
   state: z.enum(['RUNNING', 'PAUSED', 'DONE', 'ENDED']),
   /** Why it is paused or was ended; empty otherwise. */

@@ -245,7 +245,7 @@ function newLayout(
   }
 }
 
-/** Returns the present layout of a disk, whose partitions are filled anew except for configuration and data. */
+/** Returns the present layout of a disk, whose partitions are rewritten except for configuration and data. */
 function keptLayout(disk: DiskFacts, { image, firmware }: MachineFacts): Laid {
   const refuse = (what: string): Laid => ({
     reason: `${disk.path}: the installation on it cannot be kept: ${what}. \`keep-data: false\` with \`erase\` makes it anew`,

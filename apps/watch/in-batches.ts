@@ -7,7 +7,7 @@ interface Waiting<Item, Result> {
 export interface BatchOptions<Item> {
   /** Returns the key of an item. A batch has at most one item per key: items of one key are processed in order. */
   readonly keyOf: (item: Item) => string;
-  /** Most items of a batch. */
+  /** Maximum number of items of a batch. */
   readonly most: number;
 }
 

@@ -7,7 +7,7 @@ import { BuildError } from '../error.ts';
 import type { Profile } from '../profile/profile.ts';
 import { WORD } from './database.ts';
 
-/** Most bytes of a file of reviews. */
+/** Maximum number of bytes of a file of reviews. */
 const GREATEST_FILE = 1024 * 1024;
 
 /** Days for which a review without `expires` is valid. */

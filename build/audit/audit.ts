@@ -37,7 +37,7 @@ const RULES: readonly Rule[] = [
 /** Rules for an initramfs, which has no accounts, no services, and only root's programs. */
 const INITRAMFS_RULES: readonly Rule[] = [...START_RULES, danglingLinks, carriageReturns];
 
-/** Most lines of findings in an error. */
+/** Maximum number of lines of findings in an error. */
 const MOST_LISTED = 20;
 
 /**

@@ -12,7 +12,7 @@ export interface UnpinnedDownload {
   readonly url: string;
   /** Expected size in bytes, if known. */
   readonly size?: number | undefined;
-  /** Most bytes it may have. */
+  /** Maximum number of bytes it may have. */
   readonly most: number;
   /**
    * Checks the file before it is stored.

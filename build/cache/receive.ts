@@ -47,7 +47,7 @@ export interface Expected {
   readonly urls: readonly string[];
   /** Expected size in bytes, if known. */
   readonly size?: number | undefined;
-  /** Most bytes it may have; required if `size` is absent. */
+  /** Maximum number of bytes it may have; required if `size` is absent. */
   readonly most?: number | undefined;
   /** Expected SHA-256, if known. */
   readonly sha256?: string | undefined;

@@ -27,7 +27,7 @@ export interface Sending {
 
 /** Limits on what servers may do. */
 export interface ServerManners {
-  /** Most redirects per file. */
+  /** Maximum number of redirects per file. */
   readonly redirects: number;
   /** Accepted content encodings, a value of `Accept-Encoding` (RFC 9110, section 12.5.3). */
   readonly encoding: 'identity' | 'zstd, identity';

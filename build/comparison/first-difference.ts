@@ -11,7 +11,10 @@ import { readIso9660 } from '../readback/iso9660.ts';
 /** Bytes per read. */
 const CHUNK = 1024 * 1024;
 
-/** Block size of a tar in bytes, and most members that are read: a damaged one may have endless empty ones. */
+/**
+ * Block size of a tar in bytes, and maximum number of members that are read: a damaged tar may have endless empty
+ * members.
+ */
 const [BLOCK, MOST_MEMBERS] = [512, 100_000];
 
 /** Possible sector sizes of a disk, and an upper limit of disk sizes, in bytes. */

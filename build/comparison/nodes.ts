@@ -29,10 +29,10 @@ export interface Wanted {
   isReported: (path: string) => boolean;
 }
 
-/** Most bytes of a file that is read whole. */
+/** Maximum number of bytes of a file that is read whole. */
 const LARGEST_TEXT = 32 * 1024 * 1024;
 
-/** Most bytes of an initramfs, and of an EFI system partition, that are read into memory. */
+/** Maximum number of bytes of an initramfs, and of an EFI system partition, that are read into memory. */
 const LARGEST_IN_MEMORY = 512 * 1024 * 1024;
 
 /** Reads a squashfs. @throws BuildError if it cannot be read */

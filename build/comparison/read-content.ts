@@ -37,7 +37,7 @@ const ESP_TYPE = 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b';
 /** Possible sector sizes of a disk image in bytes. */
 const SECTOR_SIZES = [512, 4096];
 
-/** Most bytes of a lock. */
+/** Maximum number of bytes of a lock. */
 const LARGEST_LOCK = 64 * 1024 * 1024;
 
 /** Options for reading a content. */

@@ -21,10 +21,10 @@ export interface PackageScript {
   readonly reason?: string | undefined;
 }
 
-/** Most lines of a script that are printed; a longer one has to be read in its package. */
+/** Maximum number of lines of a script that are printed; a longer one has to be read in its package. */
 const MOST_LINES = 200;
 
-/** Most characters of a line that are printed. */
+/** Maximum number of characters of a line that are printed. */
 const LONGEST_LINE = 400;
 
 /** Whether a script needs a review before a release can be made. */

@@ -92,7 +92,7 @@ function missing(folder: string, what: string, cause?: unknown): ExplainedError 
   });
 }
 
-/** Most bytes of an owner's certificate that are read. */
+/** Maximum number of bytes of an owner's certificate that are read. */
 const LONGEST_CERTIFICATE = 64 * 1024;
 
 /**

@@ -4,7 +4,7 @@ import type { Piece } from './gpt.ts';
 
 /** A FAT file system with fewer clusters is not FAT32, whatever its header says (Microsoft FAT specification, 3.5). */
 const LEAST_CLUSTERS = 65_525;
-/** Most clusters that can be numbered. */
+/** Maximum number of clusters that can be numbered. */
 const MOST_CLUSTERS = 0x0fff_fff5;
 const CLUSTER_BYTES = 4096;
 const [RESERVED_SECTORS, COPIES, INFO_SECTOR, BACKUP_SECTOR] = [32, 2, 1, 6];
@@ -13,7 +13,7 @@ const FIRST_END = 0x0fff_fff8;
 const [DIRECTORY, VOLUME_LABEL, ARCHIVE] = [0x10, 0x08, 0x20];
 /** Code of the boot sector: calls interrupt 18h, with which a BIOS continues with the next device, then halts. */
 const [BOOT_CODE_AT, BOOT_CODE] = [90, Buffer.from('cd18f4ebfd', 'hex')];
-/** Most bytes of a directory that are searched. */
+/** Maximum number of bytes of a directory that are searched. */
 const MOST_DIRECTORY_BYTES = 2 * 1024 * 1024;
 
 export interface Fat32Request {

@@ -10,7 +10,7 @@ export const BOOT_CODE_BYTES = 440;
 const [SIGNATURE, REVISION, HEADER_BYTES] = ['EFI PART', 0x0001_0000, 92];
 /** Number and size of the entries that are written. */
 const [ENTRIES, ENTRY_BYTES] = [128, 128];
-/** Most entries, and largest entry size, that are accepted. */
+/** Maximum number of entries, and largest entry size, that are accepted. */
 const [MOST_ENTRIES, MOST_ENTRY_BYTES] = [1024, 4096];
 
 /** A partition as recorded in its table. */

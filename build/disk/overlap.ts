@@ -1,7 +1,7 @@
 import type { Region } from './block-device.ts';
 import { pageMemory } from './page-memory.ts';
 
-/** Most reads or writes of a disk at the same time. */
+/** Maximum number of reads or writes of a disk at the same time. */
 const MOST = 4;
 
 /** Splits a region into regions of a given size; the last one may be smaller. */

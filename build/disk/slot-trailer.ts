@@ -6,7 +6,7 @@ import type { BlockDevice } from './block-device.ts';
 /** Bytes at the end of a slot that are reserved for its trailer. */
 export const TRAILER_BYTES = 1024 * 1024;
 
-/** Most bytes of a signed `release.json`. */
+/** Maximum number of bytes of a signed `release.json`. */
 const MOST_RELEASE_BYTES = 512 * 1024;
 
 const trailerSchema = z.strictObject({

@@ -15,7 +15,7 @@ export interface ChartBar {
 /** Sizes in pixels: height of a row, width of names, of the longest bar, and of notes. */
 const [ROW, LEFT, WIDTH, RIGHT] = [18, 220, 760, 300];
 
-/** Most characters of a name and of a note. */
+/** Maximum number of characters of a name and of a note. */
 const [LONGEST_NAME, LONGEST_NOTE] = [32, 46];
 
 /** Draws bars below one another as SVG, on one scale that begins at 0 or below. */

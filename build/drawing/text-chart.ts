@@ -4,7 +4,7 @@ import { shortened } from './printable.ts';
 /** Columns of a bar from one end of a chart to the other. */
 const COLUMNS = 60;
 
-/** Most characters of a name and of a note. */
+/** Maximum number of characters of a name and of a note. */
 const [LONGEST_NAME, LONGEST_NOTE] = [32, 46];
 
 /** Ends of a chart, in the unit of its bars, and the character that bars are drawn with. */

@@ -2,7 +2,7 @@ import { damaged, type ElfSource, readPart } from './source.ts';
 
 /** Size of the longer (64-bit) ELF header in bytes. */
 const HEADER = 64;
-/** Most entries of a program header table that are accepted; linkers write about a dozen. */
+/** Maximum number of entries of a program header table that are accepted; linkers write about a dozen. */
 const MOST_PROGRAMS = 1024;
 /** From this value (`SHN_LORESERVE`) on, a count is stored elsewhere; no file of an image has so many sections. */
 const MOST_SECTIONS = 0xff00;

@@ -16,7 +16,7 @@ const TYPE_BITS = {
 /** Bytes per read. */
 const CHUNK = 1024 * 1024;
 
-/** Most bytes of an initramfs: both the kernel and the builder hold it in memory. */
+/** Maximum number of bytes of an initramfs: both the kernel and the builder hold it in memory. */
 const LARGEST = 512 * 1024 * 1024;
 
 /**
@@ -45,7 +45,7 @@ export interface CpioMember {
   content?: Buffer | { file: string; size: number };
 }
 
-/** Most bytes of a file in an archive: what eight hex digits can express. */
+/** Maximum number of bytes of a file in an archive: what eight hex digits can express. */
 const LARGEST_MEMBER = 2 ** 32 - 1;
 
 /** Size in bytes of the output of `cpioStream`. @throws BuildError if a file has 4 GiB or more */

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { BuildError } from '../error.ts';
 import { type FatRequest, makeFat } from './fat.ts';
 
-/** Most bytes: El Torito's 16-bit count of 512-byte sectors, less a MiB for the file system itself. */
+/** Maximum number of bytes: El Torito's 16-bit count of 512-byte sectors, less a MiB for the file system itself. */
 const MOST_BYTES = 31 * 1024 * 1024 - 512;
 
 /** An EFI system partition. */

@@ -64,7 +64,10 @@ export interface ImageOptions {
   update?: boolean | undefined;
   /** Use only the cache, not the network. */
   offline?: boolean | undefined;
-  /** Most stages that run at the same time, and most threads of a tool; no limit if absent. No result depends on it. */
+  /**
+   * Maximum number of stages that run at the same time, and of threads of a tool; no limit if absent. No result depends
+   * on it.
+   */
   jobs?: number | undefined;
   signal?: AbortSignal | undefined;
   /** Receives lines for the user. */

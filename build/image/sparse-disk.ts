@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 /** Unit in which written parts of a disk are tracked, in bytes: the grain of a VMDK, and a cluster of a qcow2. */
 export const GRAIN_BYTES = 64 * 1024;
 
-/** Most bytes per read: a multiple of the grain. */
+/** Maximum number of bytes per read: a multiple of the grain. */
 const PIECE_BYTES = 16 * GRAIN_BYTES;
 
 /** A disk image in a sparse file. */

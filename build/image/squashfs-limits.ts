@@ -6,7 +6,7 @@ import type { Tree } from '../tree/tree.ts';
 const SPACES = /^(?:user|trusted|security)\../;
 const LONGEST_VALUE = 65_535;
 
-/** Most owners: they are numbered with 16 bits. */
+/** Maximum number of owners: they are numbered with 16 bits. */
 const MOST_OWNERS = 65_535;
 
 /** Largest device numbers (`new_encode_dev`). */

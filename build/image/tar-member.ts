@@ -3,10 +3,10 @@ import { BuildError } from '../error.ts';
 
 const BLOCK = 512;
 
-/** Most bytes of a file in a plain ustar (IEEE Std 1003.1, pax, "ustar Interchange Format"). */
+/** Maximum number of bytes of a file in a plain ustar (IEEE Std 1003.1, pax, "ustar Interchange Format"). */
 const LARGEST_MEMBER = 8 ** 11 - 1;
 
-/** Most digits of such a size. */
+/** Maximum number of digits of such a size. */
 export const SIZE_DIGITS = String(LARGEST_MEMBER).length;
 
 /** The end mark of an archive. */

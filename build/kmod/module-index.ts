@@ -1,7 +1,10 @@
 import { BuildError } from '../error.ts';
 import type { ModuleInfo } from './modinfo.ts';
 
-/** Most direct and indirect dependencies of a module; in Debian's cloud kernel 6.1, no module has more than 11. */
+/**
+ * Maximum number of direct and indirect dependencies of a module; in Debian's cloud kernel 6.1, no module has more than
+ * 11.
+ */
 const MOST_DEPENDENCIES = 1000;
 
 /** A loadable module of the kernel. */

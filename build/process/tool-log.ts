@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { printable } from '../drawing/printable.ts';
 import { quoteForShell } from './quote.ts';
 
-/** Most characters kept of each output of a tool: the last ones. */
+/** Maximum number of characters kept of each output of a tool: the last ones. */
 const KEPT = 64 * 1024;
 
 /** The fields used here of execa's result or error. */

@@ -10,9 +10,9 @@ import { kernelParameter, packageName } from './schema.ts';
 const OWN = ['answer', 'config', 'data', 'debug', 'toram'];
 
 /**
- * Parameters that decide which system is started, and what it is believed by: the programs that start first, and
- * dm-verity. `--` would hide all that follows it, among it the build id. Names have `_` for `-`, which the kernel takes
- * for the same (parameq() in kernel/params.c).
+ * Parameters that decide which system starts, and how it is verified: the programs that start first, and dm-verity.
+ * `--` would hide everything after it, including the build id. In names, `_` stands for `-`: the kernel treats both as
+ * equal (parameq() in kernel/params.c).
  */
 const TRUSTED = /^(?:__|init|rdinit|initrd|noinitrd|(?:dm_mod|dm_verity)\..*)$/;
 
@@ -76,9 +76,10 @@ function checkOwnParameter(parameter: string, namespace: string): void {
 }
 
 /**
- * Returns a profile with what one build adds to it for a base; what the profile has already is no addition.
- * @throws BuildError if the profile leaves one of the packages out on purpose, or a parameter is the appliance's own and
- *   not for a build to set
+ * Returns a profile with what one build adds to it for a base; what the profile already has does not count as an
+ * addition.
+ * @throws BuildError if the profile leaves one of the packages out on purpose, or a parameter belongs to the appliance
+ *   and must not be set by a build
  */
 export function withAdditions(profile: Profile, base: BaseName, additions: Additions): Profile {
   const settings = findSettings(profile, base);

@@ -57,11 +57,11 @@ export async function loadProfile(
 }
 
 /**
- * Requires that the profiles of one command do not write the same files. Those that are named by name never do: each has
- * the name of its file.
+ * Requires that the profiles of one command do not write the same files. Profiles that are given by name never do,
+ * because each has the name of its file.
  * @param wanted as `loadProfile` takes them
- * @param fileOf returns the path, or the part of it that differs, of what is written for a profile
- * @throws BuildError naming two that do, and like `loadProfile`
+ * @param fileOf returns the path of the file that is written for a profile, or the part of the path that differs
+ * @throws BuildError naming two profiles that write the same file, and as `loadProfile` does
  */
 export async function requireDistinct(
   projectDirectory: string,

@@ -6,7 +6,7 @@ const CONTROL = /\x1b(?:\[[0-?]*[ -/]*[@-~]|[()][0-9A-B]|[=>78DEHMc])|\r|\x00/g;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const UNFINISHED = /\x1b(?:\[[0-?]{0,16}[ -/]{0,4}|[()])?$/;
 
-/** Most characters kept, because a guest may write without end. */
+/** Maximum number of characters kept, because a guest may write without end. */
 const MOST_KEPT = 8 * 1024 * 1024;
 
 /** Resolves a wait if its condition is met; gets a function that returns the text from a position. */

@@ -40,7 +40,7 @@ export function readCpio(archive: Buffer, where: string): CpioNode[] {
   return nodes;
 }
 
-/** Most bytes of a decompressed initramfs. */
+/** Maximum number of bytes of a decompressed initramfs. */
 const LARGEST_INITRAMFS = 1024 * 1024 * 1024;
 
 /** Magic number of a zstd frame (RFC 8878, 3.1.1). */

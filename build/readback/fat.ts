@@ -8,10 +8,10 @@ const ENTRY = 32;
 const [LABEL, DIRECTORY, LONG_NAME] = [0x08, 0x10, 0x0f];
 /** Special first bytes of a name: end of the directory, and a free entry. */
 const [END, FREE] = [0x00, 0xe5];
-/** Most clusters of FAT12 and of FAT16; the number of clusters alone determines the type. */
+/** Maximum number of clusters of FAT12 and of FAT16; the number of clusters alone determines the type. */
 const [MOST_FAT12, MOST_FAT16] = [4084, 65_524];
 const [END12, END16] = [0xff8, 0xfff8];
-/** Most files and directories that are read; a damaged file system might have a cycle. */
+/** Maximum number of files and directories that are read; a damaged file system might have a cycle. */
 const MOST_ENTRIES = 10_000;
 
 /** Content of a FAT file system. */

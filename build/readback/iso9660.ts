@@ -11,7 +11,7 @@ const FIRST_DESCRIPTOR = 16;
 /** Flags of a directory record (ECMA-119, 9.1.6). */
 const [DIRECTORY, CONTINUED] = [0x02, 0x80];
 
-/** Most paths, and largest directory in bytes, that are read; a damaged image might have a cycle. */
+/** Maximum number of paths, and largest directory in bytes, that are read; a damaged image might have a cycle. */
 const [MOST_PATHS, LARGEST_DIRECTORY] = [100_000, 16 * 1024 * 1024];
 
 /** Longest path in Linux, in bytes. */

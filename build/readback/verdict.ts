@@ -1,6 +1,6 @@
 import { BuildError } from '../error.ts';
 
-/** Most differences in a message. */
+/** Maximum number of differences in a message. */
 const MOST_LISTED = 20;
 
 const FIX =

@@ -10,7 +10,7 @@ export const LONGEST_ENVELOPE = 256 * 1024;
 /** Longest envelope in a release's folder, in bytes: its list has a line per file, a provenance one per package. */
 export const LONGEST_OF_FOLDER = 16 * 1024 * 1024;
 
-/** Most signatures of an envelope, because each is tried with each trusted key. */
+/** Maximum number of signatures of an envelope, because each is tried with each trusted key. */
 const MOST_SIGNATURES = 16;
 
 const envelopeSchema = z.object({
@@ -99,7 +99,7 @@ interface Expected {
   payloadType: string;
   /** File or address, for errors. */
   where: string;
-  /** Most bytes of the envelope; `LONGEST_ENVELOPE` if absent. */
+  /** Maximum number of bytes of the envelope; `LONGEST_ENVELOPE` if absent. */
   longest?: number;
 }
 

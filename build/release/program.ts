@@ -91,7 +91,7 @@ export function headOf(start: Uint8Array): { head: Uint8Array; programAt: number
   return { head: start.subarray(0, end), programAt: end + 1 };
 }
 
-/** Most bytes of a head, including its line feed. */
+/** Maximum number of bytes of a head, including its line feed. */
 export const LONGEST_HEAD = LONGEST_ENVELOPE + 1;
 
 function parse(json: unknown, where: string): ProgramRelease {

@@ -17,7 +17,7 @@ const WORKER = 'qx-build';
 /** Longest entry that is read, in bytes; one with a dozen files has about 5,000. */
 export const LONGEST_ENTRY = 64 * 1024;
 
-/** Most output files of a step. */
+/** Maximum number of output files of a step. */
 const MOST_OUTPUTS = 64;
 
 const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256, 64 lower-case hex');

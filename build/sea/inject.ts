@@ -20,7 +20,7 @@ const LARGEST = 2 ** 30;
 /** Largest existing note of a Node that is kept, in bytes; they have a few hundred. */
 const LARGEST_NOTE = 1024 * 1024;
 
-/** Most zero bytes of memory that are written to the file. */
+/** Maximum number of zero bytes of memory that are written to the file. */
 const MOST_ZEROS = 64 * 1024 * 1024;
 
 /** Bytes of a Node that are searched at once. */

@@ -4,7 +4,7 @@ import { BuildError } from '../error.ts';
 /** Path in a Node archive, below its top folder, of the file with its licence and those of its components. */
 const LICENSE = /^(?:\.\/)?[^/]+\/LICENSE$/;
 
-/** Most bytes of this file; that of Node 26 has 0.2 MB. */
+/** Maximum number of bytes of this file; that of Node 26 has 0.2 MB. */
 const LARGEST = 4 * 1024 * 1024;
 
 /**

@@ -20,7 +20,7 @@ export interface NpmArchive {
 /** npm's default registry. */
 const REGISTRY = 'https://registry.npmjs.org/';
 
-/** Most bytes of an archive; one with Node has 40 to 60 MB. */
+/** Maximum number of bytes of an archive; one with Node has 40 to 60 MB. */
 const MOST_BYTES = 512 * 1024 * 1024;
 
 /**

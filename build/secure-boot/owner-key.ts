@@ -29,7 +29,10 @@ export function rsaSigner(secret: KeyObject, name: string): OwnerSigner {
   return { name, sign: async (bytes) => sign('sha256', bytes, { key: secret, padding }) };
 }
 
-/** Least number of bits of a key: UEFI 2.10, 32.5.1 requires support for RSA-2048, and most firmware takes larger ones. */
+/**
+ * Minimum number of bits of a key: UEFI 2.10, 32.5.1 requires support for RSA-2048, and most firmware takes larger
+ * ones.
+ */
 const LEAST_BITS = 2048;
 
 /**

@@ -116,7 +116,7 @@ export class StepCache {
    * Returns the result of a step: from the cache, from a remote cache, or made now.
    * @param make writes the step's files into the empty folder it is given
    * @param check reads the files of the result back while later steps already use them; nothing made from them may be
-   *   published before `checked` has resolved. The next build makes a failed result anew. Results of others are not
+   *   published before `checked` has resolved. The next build makes a failed result again. Results of others are not
    *   checked again.
    */
   async run(

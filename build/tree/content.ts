@@ -3,10 +3,13 @@ import { BuildError } from '../error.ts';
 import { assertUnchanged } from '../process/hashed-file.ts';
 import type { Content, FileEntry } from './entry.ts';
 
-/** Most files that a `ContentReader` keeps open; the files of a root filesystem come from a few hundred archives. */
+/**
+ * Maximum number of files that a `ContentReader` keeps open; the files of a root filesystem come from a few hundred
+ * archives.
+ */
 const MOST_OPEN = 512;
 
-/** Most bytes per read. */
+/** Maximum number of bytes per read. */
 const MOST_READ = 1024 * 1024 * 1024;
 
 /** Size in bytes of the largest file that is read whole, and of the blocks in which larger ones are compared. */

@@ -1,5 +1,5 @@
 /**
- * The names of what is ours in both appliances; the programs of `apps/` and the scripts of `overlay/common` use them. A
- * profile that includes either needs these, too.
+ * Names that both appliances share; the programs of `apps/` and the scripts of `overlay/common` use them. A profile
+ * that includes any of these needs the names, too.
  */
 export const names = { namespace: 'quantix', programPrefix: 'qx' };

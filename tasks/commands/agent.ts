@@ -12,7 +12,7 @@ const EPILOGUE = `It runs on hosts whose image is from the same base and has the
   qx-build agent --key release.key
   scp dist/qx-node-*.agent root@host: && ssh root@host qx-node deploy 'qx-node-*.agent'`;
 
-/** Most days for which hosts accept an agent. */
+/** Maximum number of days for which hosts accept an agent. */
 const LONGEST_LIFE = 3650;
 
 /** `qx-build agent`: makes the file of an agent, to update the agent of running hosts. */

@@ -52,7 +52,7 @@ export interface StagesOptions {
   output: Output;
   /** Cancels all stages when aborted. */
   signal?: AbortSignal | undefined;
-  /** Most stages that run at the same time; no limit if absent. */
+  /** Maximum number of stages that run at the same time; no limit if absent. */
   atOnce?: number | undefined;
 }
 

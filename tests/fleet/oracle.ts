@@ -6,7 +6,7 @@ import type { Plane } from './plane.ts';
 const FORM = 1;
 /** Milliseconds between two checks. */
 const LOOK = 250;
-/** Most differences in a message. */
+/** Maximum number of differences in a message. */
 const MOST_TOLD = 20;
 
 /**

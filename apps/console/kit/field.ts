@@ -17,7 +17,7 @@ export interface Field<Name extends string> {
   choices: readonly Choice[];
   /** Help text, shown while the field is empty. */
   hint: string;
-  /** Most characters of its value. */
+  /** Maximum number of characters of its value. */
   longest: number;
   /** Returns what is wrong with its value, checked at each key; `null` if nothing is. */
   problem(values: Values<Name>): string | null;
@@ -26,7 +26,7 @@ export interface Field<Name extends string> {
 /** The fields of a form, from top to bottom. */
 export type Fields<Name extends string> = readonly Field<Name>[];
 
-/** Most characters of a field by default. */
+/** Maximum number of characters of a field by default. */
 export const LONGEST_VALUE = 128;
 
 /** Creates a field for text. */

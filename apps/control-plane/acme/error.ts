@@ -1,7 +1,7 @@
 import { printable } from '../../text/printable.ts';
 import { CertificateError } from '../trust/given-certificate.ts';
 
-/** Most characters of a server's own words in a message. */
+/** Maximum number of characters of a server's own words in a message. */
 const LONGEST = 300;
 
 /** Thrown where a certificate authority gives no certificate. */

@@ -3,7 +3,7 @@ import { type RequestOptions, request } from 'node:https';
 import { messageOf } from '../../error.ts';
 import { AcmeError, quoted } from './error.ts';
 
-/** Most bytes of an answer. A chain of certificates has some thousand. */
+/** Maximum number of bytes of an answer. A chain of certificates has some thousand. */
 const LARGEST = 256 * 1024;
 
 /** Milliseconds that an answer may take. */

@@ -8,7 +8,9 @@ import type { AcmeAnswer, AcmeServer } from './exchange.ts';
 /** The protocol that an authority asks for when it tests who serves a name (RFC 8737). */
 export const ACME_PROTOCOL = 'acme-tls/1';
 
-/** Milliseconds for all of an order, and between two looks at it; the authority may ask for more, up to a limit. */
+/**
+ * Milliseconds for a whole order, and between two checks of it; the authority may request longer pauses, up to a limit.
+ */
 const ORDER_WITHIN = 120_000;
 const LOOK_EVERY = 1_000;
 const LOOK_AT_LEAST_EVERY = 10_000;

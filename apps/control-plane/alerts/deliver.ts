@@ -21,7 +21,7 @@ import { webhookReceiver } from './webhook.ts';
 /** Alert events that may wait for one receiver; older ones are dropped and counted. */
 export const MOST_WAITING = 1000;
 
-/** Milliseconds between two looks at the database if no notification arrives. */
+/** Milliseconds between two queries of the database if no notification arrives. */
 const LOOK_EVERY = 10_000;
 
 /**

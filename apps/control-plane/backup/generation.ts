@@ -23,16 +23,12 @@ export interface Origin {
 }
 
 /**
- * Starts a new generation of a restored database, which does not know what happened after the backup:
- *  - the current leader loses the leadership;
- *  - join tokens are revoked: they may have been used or revoked since;
- *  - sessions end: people may have logged out or lost their accounts since; stored answers to requests are deleted;
- *  - running tasks are canceled and roll-outs are paused: hosts may have carried them out, or received other orders,
- *    since;
- *  - every host is asked for its full state;
- *  - subscriptions to events start anew: which event they received last is not known.
- * An entry of the audit log records it. A host that joined after the backup has no record, and is refused
- * (`ADOPTION_PENDING`).
+ * Starts a new generation of a restored database, which does not know what happened after the backup: - the current
+ * leader loses the leadership; - join tokens are revoked: they may have been used or revoked since; - sessions end:
+ * people may have logged out or lost their accounts since; stored answers to requests are deleted; - running tasks are
+ * canceled and roll-outs are paused: hosts may have carried them out, or received other orders, since; - every host is
+ * asked for its full state; - subscriptions to events restart: the last event that each received is unknown. An entry
+ * of the audit log records it. A host that joined after the backup has no record, and is refused (`ADOPTION_PENDING`).
  */
 export async function beginGeneration(
   { db }: Database,

@@ -18,7 +18,7 @@ import { backupName, backupProblem, lastDue, listBackups, newestOf, outdated } f
 import { type BackupFiles, makeBackup } from './make-backup.ts';
 import { verifyBackup } from './verify.ts';
 
-/** Milliseconds between two looks at the clock, and before a failed backup is tried again. */
+/** Milliseconds between two checks of the clock, and before a failed backup is tried again. */
 const LOOK_EVERY = 60_000;
 const RETRY_AFTER = 3_600_000;
 

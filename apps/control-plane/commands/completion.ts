@@ -1,7 +1,7 @@
 import { UsageError } from '../../process/command-line.ts';
 import { OPERATOR_OPTIONS, OPTIONS_OF, VERBS_OF } from '../operator/options.ts';
 
-/** Commands, and what can be their second word. */
+/** Commands, with their possible second words. */
 const SECOND_WORDS: Readonly<Record<string, readonly string[]>> = {
   ...{ run: [], migrate: ['status', 'up', 'down'], backup: ['verify'], restore: [], doctor: [] },
   ...VERBS_OF,

@@ -345,7 +345,7 @@ const LONGEST_TASK = 24 * 60 * 60;
 /** Default time that a task may take, and for which its end is awaited. */
 const WITHIN = '2m';
 
-/** Milliseconds between two looks at a task, and the extra time to wait for the host's late answer. */
+/** Milliseconds between two checks of a task, and the extra time to wait for the host's late answer. */
 const LOOK_EVERY = 500;
 const GRACE = 10_000;
 

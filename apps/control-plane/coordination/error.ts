@@ -10,7 +10,7 @@ export type EtcdFailure =
   | 'refused'
   /** The answer is invalid. */
   | 'invalid'
-  /** Changes were requested from a revision that is compacted: read the present state anew. */
+  /** Changes were requested from a revision that is compacted: read the present state again. */
   | 'forgotten';
 
 /** Thrown if etcd did not carry out a request. */

@@ -48,7 +48,7 @@ export interface Etcd {
   /**
    * Yields changes of a key as they happen, until the signal is aborted.
    * @param from revision of the first change to report
-   * @throws EtcdError when the stream is over; if its failure is 'forgotten', the key must be read anew
+   * @throws EtcdError when the stream is over; if its failure is 'forgotten', the key must be read again
    */
   watch(key: string, from: number, signal: AbortSignal): AsyncGenerator<Change, void, void>;
   /** Closes the connection and cancels its calls. */

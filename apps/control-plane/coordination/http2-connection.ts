@@ -7,7 +7,7 @@ import {
 import type { GrpcTransportOptions } from '@connectrpc/connect-node';
 
 /**
- * An HTTP/2 connection that is made on demand, and anew after a failure. Connect's own session manager does not handle
+ * An HTTP/2 connection that is made on demand, and again after a failure. Connect's own session manager does not handle
  * errors of a connection while it changes its state; a protocol error at such a moment ends the program.
  */
 export class Http2Connection implements NonNullable<GrpcTransportOptions['sessionManager']> {

@@ -20,7 +20,7 @@ export const DATABASE: DatabaseAddress = {
 
 /** The number of connections of a pool. */
 export interface PoolSize {
-  /** Most connections. */
+  /** Maximum number of connections. */
   readonly open: number;
   /** Connections that stay open when idle. */
   readonly idle: number;

@@ -4,7 +4,10 @@ import type { Pool, PoolClient } from 'pg';
 /** Runs of a statement on one connection before it is prepared there: as many as PostgreSQL's JDBC driver waits for. */
 const RUNS_BEFORE = 5;
 
-/** Most statements that are prepared on a connection, and most that are counted for it: each takes memory of the server. */
+/**
+ * Maximum numbers of statements that are prepared on a connection, and that are counted for it: each takes memory of
+ * the server.
+ */
 const MOST = 256;
 
 /**

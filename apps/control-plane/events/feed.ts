@@ -20,8 +20,8 @@ import { ControlPlaneError } from '../error.ts';
 const MOST_BEHIND = 5000;
 
 /**
- * Most events that are numbered and read at once; it is small enough that a subscriber that has taken the previous page
- * is not cut off.
+ * Maximum number of events that are numbered and read at once; it is small enough that a subscriber that has taken the
+ * previous page is not cut off.
  */
 const PAGE = 500;
 

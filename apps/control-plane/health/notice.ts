@@ -3,7 +3,7 @@ import { codeOf } from '../../process/code-of.ts';
 import type { Executor } from '../database/database.ts';
 import { raiseAlert } from '../database/repositories/alerts.ts';
 
-/** Most bytes of a notice that are read. */
+/** Maximum number of bytes of a notice that are read. */
 const LONGEST = 4096;
 
 /**

@@ -7,7 +7,8 @@ export interface Rate {
 }
 
 /**
- * Most callers that are counted, more than there are nodes. Beyond that, the least recently active one is forgotten.
+ * Maximum number of callers that are counted, more than there are nodes. Beyond that, the least recently active one is
+ * forgotten.
  */
 const MOST = 20_000;
 

@@ -22,10 +22,10 @@ const SIGN_OF_LIFE = 30;
 /** Idle streams read the database together, at multiples of these milliseconds, so that one statement serves all. */
 const TOGETHER = 1000;
 
-/** Most nodes that are read with one statement. */
+/** Maximum number of nodes that are read with one statement. */
 const BATCH = 200;
 
-/** What the database has for a node. */
+/** Database records to send to a node. */
 interface Due {
   readonly standing: Standing;
   readonly fullStateWantedAt: Date | null;

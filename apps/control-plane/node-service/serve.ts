@@ -37,7 +37,7 @@ const LOOK_EVERY = 5000;
 /** Milliseconds after a task's deadline for which its node's report is awaited. */
 const REPORT_WITHIN = 300_000;
 
-/** Most concurrent HTTP/1.1 connections: in all, and per network. */
+/** Maximum number of concurrent HTTP/1.1 connections: in all, and per network. */
 const FILE_CONNECTIONS = { all: 256, each: 32 };
 
 /**
@@ -86,7 +86,7 @@ export interface NodeServer {
   readonly endpoints: EndpointList;
   /** The last heartbeat of each node since the server has started. */
   readonly heard: ReadonlyMap<string, Heard>;
-  /** Reads the list of endpoints anew, and announces it to all nodes at once if it has changed. */
+  /** Reads the list of endpoints again, and announces it to all nodes at once if it has changed. */
   announceEndpoints(): Promise<void>;
   /** Requests a heartbeat at once from a node, or from all. */
   wantHeartbeat(nodeId?: string): void;

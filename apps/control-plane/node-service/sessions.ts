@@ -11,7 +11,7 @@ const IDLE_FOR = 300_000;
 /** Milliseconds between two pings of a connection, and for which it may be silent afterwards. */
 const PING_EVERY = 30_000;
 
-/** Most concurrent connections of strangers; the oldest is closed for a new one. */
+/** Maximum number of concurrent connections of strangers; the oldest is closed for a new one. */
 const MOST_STRANGERS = 200;
 
 /** The caller of a closed connection. */

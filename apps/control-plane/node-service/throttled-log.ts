@@ -3,7 +3,7 @@ import type { Logger } from '../../log/logger.ts';
 /** Milliseconds for which a repeated message is suppressed. */
 const QUIET = 60_000;
 
-/** Most subjects that are remembered. */
+/** Maximum number of subjects that are remembered. */
 const MOST = 1000;
 
 /** Logs mistakes of callers: one line per minute, caller and kind, however often it happens. */

@@ -9,7 +9,7 @@ import { type MonotonicClock, monotonicClock } from '../coordination/clock.ts';
 import { ControlPlaneError } from '../error.ts';
 import { endAddressPlan, planAddress, showAddress } from './client.ts';
 
-/** Milliseconds between two looks at the hosts. */
+/** Milliseconds between two checks of the hosts. */
 const LOOK_EVERY = 1000;
 
 /** Milliseconds within which hosts must report that they keep the new address: a heartbeat is requested from them. */

@@ -30,7 +30,7 @@ export interface OversightSources {
   readonly now?: () => Date;
 }
 
-/** Most items in one answer. */
+/** Maximum number of items in one answer. */
 const MOST = 1000;
 
 const number = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);

@@ -28,7 +28,7 @@ import { cancelTask, expireTasks } from '../database/repositories/tasks.ts';
 import { actOnVm, readNode, readTask, readVm, resyncNode, setMaintenance } from './acts.ts';
 import { find } from './find.ts';
 
-/** Most virtual machines in one answer. */
+/** Maximum number of virtual machines in one answer. */
 const MOST_VMS = 20_000;
 
 /** Number of newest tasks in one answer. */

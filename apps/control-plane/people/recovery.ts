@@ -5,7 +5,7 @@ import type { Authority } from '../trust/authority.ts';
 import { type OpenPort, passConnections } from './port.ts';
 import { HEADERS, PROBLEM_TYPE, problemText } from './problem.ts';
 
-/** Milliseconds for which a connection may last, and most concurrent connections. */
+/** Milliseconds for which a connection may last, and maximum number of concurrent connections. */
 const CONNECTIONS = { life: 30_000, most: 64 };
 
 const FIX = 'qx-controlplane doctor on its machine says what to do.';

@@ -23,7 +23,7 @@ import { peopleServer } from './server.ts';
 /** Time limits in milliseconds: TLS handshake, head of a request, whole request, idle connection. */
 const WITHIN = { tls: 10_000, head: 10_000, request: 30_000, idle: 60_000 };
 
-/** Most concurrent connections: in all, and per network. */
+/** Maximum number of concurrent connections: in all, and per network. */
 const CONNECTIONS = { all: 2048, each: 1024 };
 
 /** Milliseconds between two checks of the certificate and of outdated records. */

@@ -13,7 +13,7 @@ import type { ReportedVolumes } from './pool-records.ts';
 import { type KeptPosition, readPosition } from './position.ts';
 import { encode, keyOf } from './reports.ts';
 
-/** Most parts of a full state; each has at most 1 MiB, which the reader of the stream ensures. */
+/** Maximum number of parts of a full state; each has at most 1 MiB, which the reader of the stream ensures. */
 export const MOST_PARTS = 64;
 
 /** A complete full state. */

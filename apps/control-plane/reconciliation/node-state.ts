@@ -102,12 +102,12 @@ export interface NodeStateOptions {
   readonly locks?: ClaimLocks;
 }
 
-/** Most heartbeats that are recorded in one transaction. */
+/** Maximum number of heartbeats that are recorded in one transaction. */
 const BATCH = 200;
 
 /**
- * Most full states that are applied at the same time: after a restart, all hosts send theirs at once, and heartbeats and
- * changes still need connections to the database. More would not be faster.
+ * Maximum number of full states that are applied at the same time: after a restart, all hosts send theirs at once, and
+ * heartbeats and changes still need connections to the database. More would not be faster.
  */
 const FULL_STATES = 8;
 

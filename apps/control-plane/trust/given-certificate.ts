@@ -5,7 +5,7 @@ import { messageOf } from '../../error.ts';
 import { ControlPlaneError } from '../error.ts';
 import type { ServerCertificate } from './authority.ts';
 
-/** Most certificates of a chain, and least bits of an RSA key. */
+/** Maximum number of certificates in a chain, and minimum number of bits of an RSA key. */
 const MOST = 8;
 const LEAST_BITS = 2048;
 

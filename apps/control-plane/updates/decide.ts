@@ -12,7 +12,7 @@ export interface Rollout extends MadeFor {
   readonly reason: string;
   /** Percentage of its hosts that may be updated. */
   readonly percentage: number;
-  /** Most hosts that are updated at the same time. */
+  /** Maximum number of hosts that are updated at the same time. */
   readonly atOnce: number;
 }
 

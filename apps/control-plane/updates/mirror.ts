@@ -21,7 +21,7 @@ export interface MirrorRequest {
   readonly line: ReleaseLine;
   /** Keys whose releases are accepted. */
   readonly trusted: readonly TrustedKey[];
-  /** Most bytes of all images together. */
+  /** Maximum number of bytes of all images together. */
   readonly limit: number;
   /** Releases of unfinished roll-outs: their images stay. */
   readonly pinned: readonly PinnedRelease[];

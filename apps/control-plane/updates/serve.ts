@@ -11,7 +11,9 @@ import { networkOf, Shares } from '../node-service/allowance.ts';
 /** Path below which the tree of updates is served. */
 export const UPDATES_PATH = '/updates/';
 
-/** Most concurrent downloads of images: in all, and per network; each holds an open file and a connection. */
+/**
+ * Maximum number of concurrent downloads of images: in all, and per network; each holds an open file and a connection.
+ */
 const DOWNLOADS = { all: 64, each: 8 };
 /** Seconds after which a refused caller may ask again. */
 const ASK_AGAIN = '30';

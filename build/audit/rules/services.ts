@@ -7,7 +7,7 @@ import type { Survey } from '../survey.ts';
 const RULE = 'service';
 const SERVICES = 'etc/init.d';
 const RUNLEVELS = 'etc/runlevels';
-/** Most bytes of a service script. */
+/** Maximum number of bytes of a service script. */
 const LARGEST = 1024 * 1024;
 
 /** OpenRC's services must have their program and their dependencies; runlevels may contain only services that exist. */

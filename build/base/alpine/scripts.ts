@@ -7,7 +7,7 @@ import { BuildError } from '../../error.ts';
 import { findSettings, type Profile } from '../../profile/profile.ts';
 import { readControl } from './package/control.ts';
 
-/** Most files open at the same time. */
+/** Maximum number of files open at the same time. */
 const AT_ONCE = 16;
 
 /** Scripts that apk runs when installing into an empty root; it only stores the others. */

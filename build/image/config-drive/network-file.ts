@@ -20,7 +20,7 @@ export interface NetworkPlan extends LinkPlan {
   psk?: string;
 }
 
-/** Most bytes of a file that the appliances' network program reads. */
+/** Maximum number of bytes of a file that the appliances' network program reads. */
 const GREATEST_FILE = 4096;
 
 /** Check of each key's value: says what is wrong, or `undefined` if it is valid. */

@@ -30,7 +30,7 @@ const PAGE = 5000;
 /** Action of the entry that the database writes when the anchor moves. */
 const PRUNED = 'audit.pruned';
 
-/** Most findings in a verdict. */
+/** Maximum number of findings in a verdict. */
 const MOST_FINDINGS = 100;
 
 /**

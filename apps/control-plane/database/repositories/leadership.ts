@@ -15,7 +15,7 @@ export class FencedError extends ControlPlaneError {
 
 /**
  * Records a new leader. From then on, transactions of earlier leaders fail.
- * @param epoch its fencing token, the create revision of its key in etcd, larger than any before; if etcd started anew
+ * @param epoch its fencing token, the create revision of its key in etcd, larger than any before; if etcd started empty
  *   and counts from 1 again, the recorded epoch plus one is used instead
  * @returns the epoch to lead with
  */

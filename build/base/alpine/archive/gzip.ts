@@ -22,7 +22,7 @@ export interface MemberAt {
   readonly bytes: Uint8Array;
   /** Position of its first byte. */
   readonly start: number;
-  /** Most bytes that it may decompress to. */
+  /** Maximum number of bytes that it may decompress to. */
   readonly most: number;
   /** The file, for messages. */
   readonly where: string;

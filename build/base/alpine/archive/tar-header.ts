@@ -4,7 +4,7 @@ import { type Extension, nameText, parsePax } from './pax.ts';
 /** Size of a header in bytes; contents are padded to a multiple of it. */
 export const BLOCK = 512;
 
-/** Most bytes in the body of a header that describes the next entry (pax, long name). */
+/** Maximum number of bytes in the body of a header that describes the next entry (pax, long name). */
 const MOST_EXTENSION = 1024 * 1024;
 
 const TYPES = {

@@ -12,7 +12,10 @@ import {
 } from './package.ts';
 import { Tags } from './tags.ts';
 
-/** Most repositories: in a bit set of repositories, bit 0 is the cache and each other bit is one repository. */
+/**
+ * Maximum number of repositories: in a bit set of repositories, bit 0 is the cache and each other bit is one
+ * repository.
+ */
 const MOST_REPOSITORIES = 30;
 /** The bit of the cache in a bit set of repositories. */
 export const CACHE = 1;

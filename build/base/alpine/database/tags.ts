@@ -1,6 +1,6 @@
 import { BuildError } from '../../../error.ts';
 
-/** Most tags that a bit set can hold. */
+/** Maximum number of tags that a bit set can hold. */
 const MOST_TAGS = 31;
 
 /** The tag of repositories without a tag, and of packages wanted from them. */

@@ -30,7 +30,7 @@ export interface PackageFile {
 /** Bytes read at first for the parts before the data; more are read if these parts are larger. */
 const FIRST_READ = 64 * 1024;
 
-/** Most parts with signatures before the control part. */
+/** Maximum number of parts with signatures before the control part. */
 const MOST_SIGNATURE_PARTS = 8;
 
 /**

@@ -12,7 +12,7 @@ import type { TrustedKeys } from '../signature/keys.ts';
 import { fileAddress, type RepositoryAddress } from './address.ts';
 import { INDEX, missingIndex } from './missing-index.ts';
 
-/** Most bytes of a compressed index; Alpine's largest has 2 MB. */
+/** Maximum number of bytes of a compressed index; Alpine's largest has 2 MB. */
 const MOST_INDEX = 64 * 1024 * 1024;
 
 /** A repository whose index has been read and verified. */

@@ -8,7 +8,7 @@ interface Words {
   complaints: string[];
 }
 
-/** Most characters of apt's explanation that are shown. */
+/** Maximum number of characters of apt's explanation that are shown. */
 const EXPLANATION = 400;
 
 /** apt's reason for not getting an index → its meaning and a fix; the first match is used. */
