@@ -87,7 +87,7 @@ export async function buildRelease(
   using use = new DiskUse(directory);
   const built: Built[] = [];
   const files: ReleaseFile[] = [];
-  // Not in the list of the release: what made it again would draw other times, and may compare with nothing.
+  // Charts are not in the list of the release: a rebuild would draw other times, and may have nothing to compare with.
   const charts: string[] = [];
   for (const { image, formats } of images) {
     const digests: Digests = {};

@@ -68,7 +68,7 @@ async function reportPackages(
   );
 }
 
-/** Packages, and the name of what contains them. */
+/** Packages, and the name of the image or lock that contains them. */
 export interface NamedPackages {
   name: string;
   packages: readonly ComparedPackage[];
@@ -129,7 +129,7 @@ export async function sizesChart(
   return { title, svg: icicleChart(sizeNode(tree, '', 0), title), text: textChart(bars), data };
 }
 
-/** What is shown as text: parts of at least this share of the whole, down to this level. */
+/** Limits of the text: it shows parts of at least this share of the whole, down to this level. */
 const [SMALLEST, DEEPEST] = [0.01, 3];
 
 /** Returns a bar for a part and for each of its parts, below one another, each at its place within the whole. */

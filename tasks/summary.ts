@@ -29,7 +29,7 @@ export function listDocuments(file: string): [cyclonedx: string, spdx: string, m
   return [`${file}.cdx.json`, `${file}.spdx.json`, `${file}.manifest.json`];
 }
 
-/** What says which files go with an image. */
+/** Properties of an image that determine which files go with it. */
 interface ImageOfOwner {
   file: string;
   facts: Pick<ImageFacts, 'owner'>;
@@ -111,7 +111,7 @@ export async function describeBuild(
     [manifestFile]: manifest,
   };
   for (const [path, text] of Object.entries(documents)) await writeFileAtomically(path, text);
-  // Also on the image, but a machine may need them before it can boot that.
+  // These files are also on the image, but a machine may need them before it can boot the image.
   const bootLoader = build.result(plan.bootLoader).directory;
   for (const [name, path] of enrolmentPaths({ file, facts })) {
     await writeFileAtomically(path, await readFile(join(bootLoader, name)));

@@ -77,7 +77,7 @@ async function readFact<Name extends FactName>(
 }
 
 /**
- * Awaits work with a time limit. Work that reacts late to its signal, or never, is not awaited any longer.
+ * Awaits work with a time limit. Work that reacts late or never to its signal is not awaited.
  * @throws TimeLimitError, the signal's reason, or what the work throws
  */
 export async function within<T>(

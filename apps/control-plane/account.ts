@@ -27,7 +27,7 @@ export function isRoot(): boolean {
   return process.getuid?.() === 0;
 }
 
-/** Switches this process from root to another account, for good. */
+/** Switches this process from root to another account, permanently. */
 export function becomeAccount({ uid, gid, groups }: Account): void {
   process.setgroups?.([gid, ...groups]);
   process.setgid?.(gid);

@@ -3,7 +3,7 @@ import { anySignal } from '../../build/process/child-group.ts';
 import type { Output } from './events.ts';
 import { formatProgress } from './format.ts';
 
-/** Least milliseconds between two updates of a progress line, and between two progress events. */
+/** Minimum number of milliseconds between two updates of a progress line, and between two progress events. */
 const DRAW_EVERY = 100;
 const EMIT_EVERY = 1000;
 
@@ -91,7 +91,7 @@ export class Stages {
     { after = [] }: { after?: readonly ListrTask[] } = {},
   ): ListrTask {
     const ended = Promise.withResolvers<void>();
-    // Others may wait for it late or never; until then a rejection counts as handled.
+    // Other stages may await it late or never; this keeps a rejection from counting as unhandled.
     ended.promise.catch(() => undefined);
     const made: ListrTask = {
       title,

@@ -13,9 +13,9 @@ export interface FormSpec<Name extends string> {
   /** Its purpose, by paragraph. */
   purpose: readonly string[];
   fields: Fields<Name>;
-  /** Facts that are kept up to date meanwhile. */
+  /** Facts that are kept up to date while the form is shown. */
   facts?: readonly FactName[];
-  /** Handles submitted values without problems. The form stays on the screen meanwhile, for another try. */
+  /** Handles submitted values without problems. The form stays on the screen, for another try. */
   send(state: State, values: Values<Name>): Step;
 }
 
