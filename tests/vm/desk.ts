@@ -40,7 +40,7 @@ export class Desk {
     return join(this.#folder, 'id');
   }
 
-  /** Runs a command on the machine. A host key is trusted when it is seen first, and must then stay. */
+  /** Runs a command on the machine. A host key is trusted when it is first seen, and must not change afterwards. */
   async ssh(command: string, ...options: string[]): Promise<Answer> {
     const known = join(this.#folder, 'known_hosts');
     const own = ['-F', 'none', '-i', this.#key, '-p', String(this.#port)];

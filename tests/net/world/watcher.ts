@@ -1,7 +1,7 @@
 import { detectManagementAddress } from '../../../apps/network/management-address.ts';
 import { watchNetwork } from '../../../apps/network/watch.ts';
 
-/** Writes the management address, a line each time that the network changed. Argument: the machine's root. */
+/** Writes the management address, one line after each change of the network. Argument: the machine's root. */
 const [root = '/'] = process.argv.slice(2);
 const end = new AbortController();
 process.on('SIGTERM', () => end.abort());

@@ -12,13 +12,13 @@ export interface IdempotentRequest {
   readonly requestHash: Buffer;
 }
 
-/** What is known of a request. */
+/** State of a request. */
 export type Earlier =
   /** It was not sent before. */
   | { readonly kind: 'new' }
   /** The key was used for another request. */
   | { readonly kind: 'other' }
-  /** It was begun, and its outcome is not known, or not yet. */
+  /** It was begun; its outcome is not known, at least not yet. */
   | { readonly kind: 'begun' }
   /** It was answered; the body is null if it contained a secret. */
   | { readonly kind: 'answered'; readonly status: number; readonly body: string | null };
