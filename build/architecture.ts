@@ -63,13 +63,13 @@ export interface QemuPlatform {
   readonly boards: readonly [Board, ...Board[]];
   /** CPU model of a guest without KVM (TCG). */
   readonly translatedCpu: string;
-  /** CPU model of a guest without KVM in which KVM works; absent if there is none. */
+  /** CPU model of an emulated guest (TCG) that can itself use KVM; absent if there is none. */
   readonly nestingCpu?: string;
   /** Graphics adapter that both firmware and kernel can draw on, and a keyboard if the machine type has none. */
   readonly screen: readonly string[];
   /** Kernel parameter that sends kernel messages to the serial port from the first line on. */
   readonly earlyConsole: string;
-  /** UEFI firmware: its code, and the template of its variables, of which each boot gets a copy. */
+  /** UEFI firmware: its code, and the template of its variables; each boot gets a copy of the template. */
   readonly firmware: {
     readonly code: string;
     readonly variables: string;
@@ -159,10 +159,10 @@ export const ARCHITECTURES: Readonly<Record<ArchitectureName, Architecture>> = {
     qemu: {
       program: 'qemu-system-x86_64',
       boards: ['q35', 'pc'],
-      // TCG's `max` without the features that slow emulation down and that no guest here needs. Posing as an Intel Atom
-      // Saltwell, it has a TSC that Linux accepts as its clock (each read of the HPET leaves translated code), and it
-      // needs no mitigations of speculation (cpu_vuln_whitelist in arch/x86/kernel/cpu/common.c), which are slow under
-      // TCG.
+      // TCG's `max` without the features that slow emulation down and that no guest here needs. The CPU identifies
+      // itself as an Intel Atom Saltwell: Linux accepts the TSC of this model as its clock (each read of the HPET
+      // leaves translated code), and this model needs no mitigations of speculation (cpu_vuln_whitelist in
+      // arch/x86/kernel/cpu/common.c), which are slow under TCG.
       translatedCpu:
         'max,-la57,-smap,-smep,-pku,-xsave,-erms,-svm,vendor=GenuineIntel,family=6,model=54,stepping=1',
       // TCG implements AMD's virtualisation only. For an AMD processor this old, Linux leaves out most mitigations.

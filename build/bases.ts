@@ -34,7 +34,7 @@ export interface BaseFacts {
   readonly host: {
     /** Programs that resolve packages. */
     readonly resolve: readonly BaseTool[];
-    /** Programs that open them. */
+    /** Programs that open packages. */
     readonly open: readonly BaseTool[];
     /** Files for resolving: absolute path → Debian package that contains it. */
     readonly files: Readonly<Record<string, string>>;

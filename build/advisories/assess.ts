@@ -26,11 +26,11 @@ export interface Assessment {
 export interface Finding extends Advisory {
   /** Name of the source package in the database. */
   readonly source: string;
-  /** Its version in the image. */
+  /** Version of the source package in the image. */
   readonly version: string;
-  /** The packages in the image that are built from it, sorted. */
+  /** The packages in the image that are built from the source package, sorted. */
   readonly packages: readonly LockedPackage[];
-  /** The review of it, if there is a valid one. */
+  /** The review of this vulnerability, if there is a valid one. */
   readonly review?: Review | undefined;
 }
 
@@ -41,7 +41,7 @@ export interface DatabaseAge {
   readonly days: number;
   readonly entries: number;
   readonly newestYear?: number | undefined;
-  /** Why it is out of date; absent if it is not. */
+  /** Why the database is out of date; absent if it is current. */
   readonly outdated?: string | undefined;
 }
 

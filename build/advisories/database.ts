@@ -8,7 +8,7 @@ export interface Advisory {
   readonly state: 'fixed' | 'open' | 'undetermined';
   /** The first version of the source package with the fix; only if the state is `fixed`. */
   readonly fixed?: string | undefined;
-  /** In the database's words: `high`, `unimportant`. */
+  /** Urgency as the database states it: `high`, `unimportant`. */
   readonly urgency?: string | undefined;
 }
 

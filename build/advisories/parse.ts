@@ -9,7 +9,7 @@ import { parseTracker } from './tracker.ts';
 export const LARGEST_DATABASE = 400 * 1024 * 1024;
 
 /**
- * Parses a database of advisories; the format shows which base it is for.
+ * Parses a database of advisories; the base follows from the format.
  * @param where the file, for errors
  * @throws BuildError if it is neither Alpine's (secdb) nor Debian's (JSON of the security tracker), or is empty
  */

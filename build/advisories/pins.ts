@@ -59,7 +59,8 @@ async function readAdvisoryPins(file: string): Promise<AdvisoryPin[]> {
 
 /**
  * Pins files of advisories: each replaces the pin for the same subject.
- * @param date date of publication, `2026-11-28`; by default that of each file, which `curl -R` and `wget` preserve
+ * @param date date of publication, `2026-11-28`; by default the modification time of each file, which `curl -R` and
+ *   `wget` take over from the server
  * @returns the new pins
  * @throws BuildError if a file is not a database of advisories
  */
@@ -115,7 +116,7 @@ interface DatabaseFile {
   text: string;
   size: number;
   sha256: string;
-  /** Time of its last change; that on the server, if the download preserved it. */
+  /** Modification time of the file; that of the file on the server if the download preserved it. */
   changed: Date;
 }
 

@@ -36,7 +36,7 @@ const reviewSchema = z
         ...['protected_at_runtime', 'protected_at_perimeter', 'protected_by_mitigating_control'],
       ] as const)
       .optional(),
-    /** The result, for readers of the release. */
+    /** Why the state is as given, for readers of the release. */
     reason: line.min(10, 'must say why, in a sentence'),
     /** Date of the review. */
     date: day,
@@ -67,7 +67,7 @@ function yearAfter(date: string): string {
   return new Date(Date.parse(date) + VALIDITY * 86_400_000).toISOString().slice(0, 10);
 }
 
-/** Returns the path of a profile's reviews, which is beside the profile. */
+/** Returns the path of the file with a profile's reviews, which is in the profile's folder. */
 export function reviewsFile({ file, name }: Pick<Profile, 'file' | 'name'>): string {
   return join(dirname(file), `${name}.vex.yaml`);
 }

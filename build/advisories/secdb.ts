@@ -21,7 +21,7 @@ const secdbSchema = z.object({
   ),
 });
 
-/** The version of vulnerabilities that the package never had. */
+/** The version that stands for vulnerabilities that the package never had. */
 const NEVER = '0';
 
 /** Whether JSON looks like Alpine's database. */
@@ -63,7 +63,7 @@ export function parseSecdb(json: unknown): AdvisoryDatabase {
   };
 }
 
-/** Records a fix. If a vulnerability has several, the last one counts: earlier ones were incomplete. */
+/** Records a fix. If a vulnerability has several fixes, the last one counts: earlier ones were incomplete. */
 function addFix(fixes: Map<string, Advisory>, id: string, version: string): void {
   const before = fixes.get(id)?.fixed;
   if (before !== undefined && (version === NEVER || compareVersions(version, before) <= 0)) return;

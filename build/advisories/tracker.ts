@@ -3,7 +3,7 @@ import { type Advisory, type AdvisoryDatabase, newestYearOf, WORD } from './data
 
 const releaseSchema = z.object({
   status: z.enum(['open', 'resolved', 'undetermined']),
-  /** Only if `resolved`; `0` if the package never had it. */
+  /** Only if the status is `resolved`; `0` if the package never had the vulnerability. */
   fixed_version: z.string().regex(WORD).optional(),
   urgency: z
     .string()
@@ -48,6 +48,6 @@ function advisoryOf(id: string, release: z.infer<typeof releaseSchema>): Advisor
   const { status, fixed_version: fixed, urgency } = release;
   const rating = urgency === undefined || urgency === 'not yet assigned' ? {} : { urgency };
   if (status !== 'resolved') return { id, state: status, ...rating };
-  // Resolved without a version: the package never had it in this release.
+  // Resolved without a version: the package never had the vulnerability in this release.
   return { id, state: 'fixed', fixed: fixed ?? '0', ...rating };
 }

@@ -11,7 +11,7 @@ const { AnalysisJustification, AnalysisState } = Enums.Vulnerability;
  * Formats the vulnerabilities of an image as CycloneDX 1.6 JSON: its packages, their vulnerabilities
  * (`vulnerabilities`), and the reviews of these (`analysis`; absent if unreviewed). The same content gives the same
  * text.
- * @param materials the packages; its time is the document's time
+ * @param materials the packages, and the time to state in the document
  */
 export function formatVex(materials: BillOfMaterials, findings: readonly Finding[]): string {
   return cyclonedx(

@@ -2,7 +2,7 @@ import { matchPaths } from '../tree/path-patterns.ts';
 import type { Finding } from './finding.ts';
 
 /**
- * Removes findings that the profile accepts. An entry that accepts nothing becomes a finding.
+ * Removes findings that the profile accepts. An entry of `allow` that matches no finding is reported as a finding.
  * @param allow pattern for `matchPaths` → reason
  */
 export function withoutAllowed(

@@ -3,7 +3,7 @@ import type { Elf } from '../elf/elf.ts';
 import { parentOf } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
 
-/** `e_machine` → architecture: its names are part of Debian's and musl's paths, and the value of `$PLATFORM`. */
+/** `e_machine` → architecture. Names of the architecture occur in Debian's and musl's paths and in `$PLATFORM`. */
 const MACHINES = new Map(Object.values(ARCHITECTURES).map((one) => [one.elf, one]));
 
 /** Default directories of glibc besides the multiarch ones (ld.so(8)), and of musl (its `ldso/dynlink.c`). */

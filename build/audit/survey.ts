@@ -34,7 +34,10 @@ export interface Survey {
   damaged: ReadonlyMap<string, string>;
 }
 
-/** Firmware is not for the machine's CPU, modules are read by the module index, debug files are never loaded. */
+/**
+ * Paths of files that are not read: firmware is not for the machine's CPU, modules are read by the module index, and
+ * debug files are never loaded.
+ */
 const NOT_SNIFFED = /^(usr\/)?lib\/(firmware|modules|debug)\//;
 
 /** Reads the first bytes of every file of a tree, once. */

@@ -26,7 +26,7 @@ export class BlobWriter {
   static async resume(path: string): Promise<BlobWriter> {
     const writer = new BlobWriter(path, await open(path, 'r+'));
     try {
-      // Marks it as in use, so that it is not removed as the leftover of a killed process.
+      // Marks the file as in use, so that it is not removed as the leftover of a killed process.
       await writer.#file.utimes(new Date(), new Date());
       await writer.#hashWhatIsThere();
     } catch (error) {

@@ -65,7 +65,7 @@ export function listItems(cache: CacheDirectory): CacheItem[] {
 }
 
 /**
- * Removes the items that have not been used for longest, until the rest fits.
+ * Removes the least recently used items until the rest is within the limit.
  * @param limit bytes that may remain
  * @param since milliseconds since 1970; items used later stay, because a build may be using them
  * @returns the removed items
@@ -86,7 +86,7 @@ export async function pruneCache(
   return removed;
 }
 
-/** Most systems update the access time on reading; the builder sets it on those that do not. */
+/** Most systems update the access time on reading; on the other systems, the builder sets it. */
 function measure(files: readonly string[]): Pick<CacheItem, 'bytes' | 'usedAt'> {
   const all = files.map((file) => statSync(file, { throwIfNoEntry: false }));
   const bytes = all.reduce((sum, stats) => sum + (stats?.size ?? 0), 0);

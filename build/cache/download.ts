@@ -18,7 +18,8 @@ export interface Download extends Blob {
  * size are checked before it gets its name; wrong bytes are deleted.
  * @returns its path
  * @throws PackageGone if every address answers that it does not have it
- * @throws BuildError naming the address if it provides something else or cannot be reached, or if the disk is full
+ * @throws BuildError naming the address if the address provides something else or cannot be reached; or if the disk is
+ *   full
  */
 export async function download(item: Download, context: DownloadContext): Promise<string> {
   const { directory } = context.store;

@@ -115,7 +115,10 @@ async function downloadAll(items: readonly Download[], options: FetchOptions): P
 /** Downloads running in this process: path in the store → resolves when it ends, with or without success. */
 const running = new Map<string, Promise<unknown>>();
 
-/** Downloads a file unless another call is downloading it; in that case waits, and retries if it failed. */
+/**
+ * Downloads a file unless another call is downloading it; in that case, waits for that download, and tries again if it
+ * failed.
+ */
 async function downloadOnce(
   item: Download,
   context: Parameters<typeof download>[1],

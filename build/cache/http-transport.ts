@@ -22,7 +22,10 @@ export interface HttpOptions {
   readonly manners: ServerManners;
 }
 
-/** Reads files from `http:` and `https:` addresses. Connections are kept alive and shared until it is disposed of. */
+/**
+ * Reads files from `http:` and `https:` addresses. Connections are kept alive and shared until the transport is
+ * disposed of.
+ */
 export class HttpTransport implements Disposable {
   /** Origin of a server → agents for connections to it. */
   readonly #agents = new Map<string, Agents>();
@@ -189,7 +192,7 @@ interface Answer {
   watch: StallWatch;
 }
 
-/** Closes a connection on which nothing is transferred for some time, until it is stopped. */
+/** Closes a connection on which nothing is transferred for some time; has no effect after `stop`. */
 class StallWatch {
   readonly #after: number;
   readonly #end: (failure: TransferFailure) => void;

@@ -6,8 +6,9 @@ import type { Blob } from './blob-store.ts';
 import type { CacheDirectory } from './directory.ts';
 
 /**
- * Maps other hashes to files of the cache: of an apk package, the SHA-1 of a part of it; of an npm package, its
- * SHA-512. One small file each. A wrong entry is detected when the file that it refers to is checked.
+ * Maps hashes other than those of whole files to files of the cache: the SHA-1 of a part of an apk package; the SHA-512
+ * of an npm package. Each entry is one small file. A wrong entry is detected when the file that it refers to is
+ * checked.
  */
 export class IdentityStore {
   readonly #directory: CacheDirectory;

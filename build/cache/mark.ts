@@ -50,7 +50,7 @@ export function markCache(directory: CacheDirectory): void {
   const names = readdirSync(root);
   const foreign = names.find((name) => !known.has(join(root, name)));
   const besides = names.filter((name) => name !== 'lost+found');
-  // Names alone are no proof: any folder may contain one called images. But every cache has downloads.
+  // Names alone are no proof: any folder may contain a folder called images. But every cache has downloads.
   const hasDownloads = existsSync(join(directory.blobs, 'sha256'));
   const hasResults = existsSync(directory.opened) && existsSync(directory.steps);
   const isOlder = hasDownloads && (foreign === undefined || hasResults);

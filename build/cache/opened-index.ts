@@ -6,8 +6,8 @@ export const FORMAT_MODULE = import.meta.filename;
 
 /*
  * An index is JSON: `origin` of all entries, `size` of the content file in bytes, and one row per entry: letter of its
- * type, path, mode, uid, gid, then what that type has besides (file: size and offset; links: target; devices: major
- * and minor), then its extended attributes if it has any.
+ * type, path, mode, uid, gid, then the further fields of that type (file: size and offset; links: target; devices:
+ * major and minor), then its extended attributes if it has any.
  */
 const LETTERS = {
   file: 'f',

@@ -17,8 +17,9 @@ import { temporaryPath } from './temporary.ts';
 
 /**
  * Opened packages: per archive a file with all contents, and an index of its entries, both sealed (see
- * `process/seal.ts`). The index gets its name last, so if it exists, the contents do. Reading an archive always gives
- * the same bytes, so processes that do it at the same time replace each other's files with equal ones.
+ * `process/seal.ts`). The index gets its name last, so if the index exists, the contents exist. Reading an archive
+ * always gives the same bytes, so processes that read one archive at the same time replace each other's files with
+ * equal files.
  */
 export class OpenedStore {
   readonly #directory: CacheDirectory;

@@ -5,7 +5,7 @@ import { partPath, renameIfThere, temporaryPath } from './temporary.ts';
 
 /**
  * Takes over the part of a download that an earlier run left, or creates a new file. The part is renamed to a name of
- * this process, so that of two processes one resumes it and the other starts from the beginning.
+ * this process, so that if two processes want the same part, one resumes it and the other starts from the beginning.
  */
 export async function takePart(directory: CacheDirectory, sha256: string): Promise<BlobWriter> {
   const own = await temporaryPath(directory, `${sha256}.part`);

@@ -35,7 +35,7 @@ export function redirectTarget({ statusCode, headers }: Head, from: URL): URL | 
 /**
  * Determines which part of a file a response contains (RFC 9110, section 14).
  * @returns position of its first byte in the file
- * @throws TransferFailure if it contains none, or the whole file has another size
+ * @throws TransferFailure if the response contains no part of it, or the whole file has another size
  */
 export function bodyStart(head: Head, asked: Pick<BodyRequest, 'from' | 'size'>): number {
   const { statusCode = 0, headers } = head;

@@ -1,7 +1,6 @@
 /**
- * Why an address did not provide a file:
- * `gone`: it does not have it; `refused`: it denies access; `altered`: it provides something else; `interrupted`: a
- * retry may succeed.
+ * Why an address did not provide a file: `gone`: the address does not have the file; `refused`: it denies access;
+ * `altered`: it provides something else; `interrupted`: a retry may succeed.
  */
 export type FailureKind = 'gone' | 'refused' | 'altered' | 'interrupted';
 

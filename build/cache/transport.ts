@@ -8,7 +8,9 @@ import { TransferFailure } from './transfer-failure.ts';
 /** Mirrors send files unchanged; some redirect to another server. */
 const MIRRORS: ServerManners = { redirects: 5, encoding: 'identity' };
 
-/** Reads files from `http:`, `https:` and `file:` addresses. Connections are shared until it is disposed of. */
+/**
+ * Reads files from `http:`, `https:` and `file:` addresses. Connections are shared until the transport is disposed of.
+ */
 export class Transport implements Disposable {
   readonly #findRoute: FindRoute;
   readonly #stallAfter: number;

@@ -55,7 +55,7 @@ export interface Differences {
 const DEPTH = 3;
 
 /**
- * Compares two contents in what both contain.
+ * Compares the parts that two contents have in common.
  * @throws BuildError if they have nothing in common to compare
  */
 export function compareContent(before: Content, after: Content): Differences {

@@ -11,7 +11,7 @@ export type Part = (typeof PARTS)[number];
 export interface ContentNode extends Omit<ImageNode, 'mtime' | 'inode'> {
   /** SHA-256 of a file's content in hex; empty for other types. */
   readonly sha256: string;
-  /** First other path, in the order of paths, that is the same file; empty if no earlier path is. */
+  /** The first path, in the order of paths, of the same file (hard link); empty if this path is the first. */
   readonly sameAs: string;
 }
 
@@ -23,6 +23,6 @@ export interface Content {
   packages: readonly ComparedPackage[] | undefined;
   /** Settings read from its files: name → value. */
   settings: ReadonlyMap<string, string>;
-  /** The parts that it has: every path except the root, once. */
+  /** The parts that are present, each with every path except the root, once. */
   parts: ReadonlyMap<Part, readonly ContentNode[]>;
 }

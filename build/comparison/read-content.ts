@@ -46,8 +46,8 @@ export interface ReadOptions {
   /** Receives a line for the user when a part cannot be read. */
   say: (line: string) => void;
   /**
-   * Reads an image only as far as the sizes of its files need it, which takes a fraction of the time: hashes are empty,
-   * packages are unknown, and settings incomplete.
+   * Reads only what the sizes of the files require, which takes a fraction of the time: hashes are empty, packages are
+   * unknown, and settings incomplete.
    */
   sizesOnly?: boolean | undefined;
 }
@@ -271,7 +271,10 @@ function contentOf(
   return { file, packages, settings, parts: new Map(nodes) };
 }
 
-/** Release formats that are a tar, or look like one, but are no root filesystem; recognised by their first bytes. */
+/**
+ * Release formats that are a tar, or look like one, but do not contain a root filesystem's files; recognised by their
+ * first bytes.
+ */
 const OTHER_FORMS: readonly { name: string; is: (head: Buffer, firstName: string) => boolean }[] = [
   { name: 'an OVA', is: (_, first) => first.endsWith('.ovf') },
   { name: 'a set of files to boot from a network', is: (_, first) => first === 'boot.ipxe' },
@@ -286,7 +289,7 @@ const OTHER_FORMS: readonly { name: string; is: (head: Buffer, firstName: string
   },
 ];
 
-/** Bytes needed to recognise them. */
+/** Bytes needed to recognise these formats. */
 const HEAD = 4096 + 8;
 
 /** @throws BuildError if the data are another format of an image instead of a root filesystem */

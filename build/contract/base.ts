@@ -50,7 +50,9 @@ export interface PackageRelations {
   needs: readonly (readonly string[])[];
   /** Names that it provides in addition to its own. */
   provides: readonly string[];
-  /** Names of packages that it is installed with although nothing needs it (apk's `install_if`); usually empty. */
+  /**
+   * Names of packages that cause it to be installed although nothing depends on it (apk's `install_if`); usually empty.
+   */
   comesWith: readonly string[];
 }
 
@@ -84,7 +86,7 @@ export interface OpenedPackage {
 /** The settings of a base that affect a root filesystem; every base has these. */
 export type RootfsSettings = Pick<BaseSettings<BaseName>, 'drop' | 'links' | 'accept'>;
 
-/** The parts of a profile that affect a root filesystem; a base gets nothing else of it. */
+/** The parts of a profile that affect a root filesystem; a base gets nothing else from the profile. */
 export interface RootfsProfile<Settings extends RootfsSettings = RootfsSettings>
   extends Pick<
     Profile,

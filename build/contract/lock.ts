@@ -39,7 +39,7 @@ export const lockSchema = z.strictObject({
   base: z.enum(BASE_NAMES),
   /** Architecture of all packages. */
   architecture: z.enum(ARCHITECTURE_NAMES),
-  /** What the profile asked for when this was resolved; shows which names differ once the profile changes. */
+  /** What the profile asked for when the lock was resolved; shows which names differ once the profile changes. */
   request: z.strictObject({
     packages: z.array(z.string()),
     kernel: z.strictObject({ virt: z.string().optional(), full: z.string().optional() }),
@@ -73,7 +73,7 @@ export const lockSchema = z.strictObject({
 /** One exact package. */
 export type LockedPackage = z.infer<typeof lockedPackageSchema>;
 
-/** The fields of a locked package that affect an image; where its archive can be found does not. */
+/** The fields of a locked package that affect an image; the location of its archive does not. */
 export type PackageContent = Pick<
   LockedPackage,
   'name' | 'version' | 'sha256' | 'replaces' | 'apk'

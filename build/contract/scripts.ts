@@ -1,7 +1,7 @@
 /** The profile's verdict on a package script; see `PackageScript`. */
 export type ScriptVerdict = 'reviewed' | 'idle' | 'changed' | 'unseen';
 
-/** A script of a package. None is ever run, neither during a build nor on an appliance. */
+/** A script of a package. Package scripts are never run, neither during a build nor on an appliance. */
 export interface PackageScript {
   readonly package: string;
   readonly version: string;

@@ -7,7 +7,7 @@ const [CORE_SECTOR_AT, DRIVE_CHECK_AT, NO_CHECK] = [0x5c, 0x66, 0x9090];
 /** Offset in GRUB's `core.img` of the location of its rest: sector (u64), count (u16), segment (u16). */
 const REST_AT = 0x1f4;
 const SECTOR = 512;
-/** Segment to which the rest is loaded. */
+/** Real-mode segment to which the rest of `core.img` is loaded. */
 const REST_SEGMENT = 0x820;
 
 /** GRUB for BIOS, as made by `grub-mkimage` and contained in Debian's grub-pc-bin. */

@@ -23,7 +23,7 @@ export const BIOS_CORE = 'core.img';
 /** Folder of the EFI partition that GRUB reads; also the folder of `ENVIRONMENT_PATH`. */
 export const GRUB_FOLDER = '/grub';
 
-/** Folder of an EFI partition with the configuration for a GRUB signed by Debian, which contains this path. */
+/** Folder of an EFI partition with the configuration for a GRUB signed by Debian; this path is built into that GRUB. */
 export const SIGNED_GRUB_FOLDER = '/EFI/debian';
 
 /** Folder of an EFI partition with the program for removable media, and the GRUB that shim starts. */
@@ -98,7 +98,7 @@ const LONGEST_CERTIFICATE = 64 * 1024;
 /**
  * Finds out whose signatures the GRUB of an installed disk demands.
  * @param efi EFI partition
- * @returns SHA-256 of the owner's certificate in hex; undefined if it starts any slot
+ * @returns SHA-256 of the owner's certificate in hex; undefined if GRUB starts slots without checking signatures
  * @throws ExplainedError if the partition is damaged or cannot be read
  */
 export async function readOwnerId(efi: BlockDevice): Promise<string | undefined> {

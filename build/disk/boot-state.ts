@@ -79,7 +79,7 @@ export async function readBootState(efi: BlockDevice): Promise<BootState | undef
 }
 
 /**
- * Writes the boot state atomically, in one sector; returns when it is on the medium and has been read back.
+ * Writes the boot state atomically, in one sector; returns when the state is on the medium and has been read back.
  * @throws ExplainedError if that fails; the state is then the old one or the new one
  */
 export async function writeBootState(efi: BlockDevice, state: BootState): Promise<void> {

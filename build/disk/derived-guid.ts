@@ -16,7 +16,7 @@ export function deriveGuids(seed: string): () => string {
   };
 }
 
-/** Whether a GUID is one of `deriveGuids`. */
+/** Whether a GUID has version 8, as those of `deriveGuids` have. */
 export function isDerivedGuid(guid: string): boolean {
   return /^[0-9a-f]{8}-[0-9a-f]{4}-8/.test(guid);
 }

@@ -35,8 +35,8 @@ export interface Fat32Request {
 
 /**
  * Formats a FAT32 file system (Microsoft FAT specification, 2000). The same request gives the same pieces.
- * @returns everything that must be written; first the boot sector, which makes it a file system; the rest of the
- *   partition is free
+ * @returns everything that must be written; the first piece is the boot sector, which makes the partition a file
+ *   system; other bytes of the partition may have any value
  * @throws ExplainedError if the partition is too small for FAT32 or for the files, or a name is not an 8.3 name
  */
 export function formatFat32(request: Fat32Request): Piece[] {

@@ -69,7 +69,7 @@ class Turns {
 export class WritesBehind implements AsyncDisposable {
   readonly #writing: Promise<void>[] = [];
 
-  /** Adds a write that has begun. Resolves when fewer than `MOST` are running. @throws the error of an earlier one */
+  /** Adds a write that has begun. Resolves when fewer than `MOST` are running. @throws the error of an earlier write */
   async add(write: Promise<void>): Promise<void> {
     // An error is reported when this write's turn comes.
     write.catch(() => undefined);

@@ -18,7 +18,7 @@ const BIOS_BYTES = MIB;
 /** FAT32 needs 65,525 clusters, whose smallest size on disks with 4 KiB sectors is 4 KiB. */
 const EFI_BYTES = 300 * MIB;
 const CONFIGURATION_BYTES = 256 * MIB;
-/** A slot has space for the image, and for those of later releases, which are larger. */
+/** A slot has space for the image, and for the larger images of later releases. */
 const [LEAST_SLOT_BYTES, SLOT_IMAGES] = [4 * GIB, 4];
 const LEAST_DATA_BYTES = 64 * MIB;
 
@@ -36,7 +36,7 @@ export interface LayoutRequest {
   labelPrefix: string;
   /** Size of the image in bytes. */
   imageBytes: number;
-  /** Size of the data partition in bytes, the rest of the disk, or no such partition. */
+  /** The data partition: its size in bytes, `rest` for the rest of the disk, or `none` for no data partition. */
   data: 'rest' | 'none' | number;
   /** Whether a BIOS can boot the disk; never true for 4096-byte sectors, which get no BIOS partition. */
   bios: boolean;

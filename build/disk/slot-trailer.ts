@@ -22,7 +22,7 @@ const trailerSchema = z.strictObject({
   imageBytes: z.int().min(1),
   /** SHA-256 of the image, hex. */
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
-  /** The image's signed `release.json`, unchanged; absent if it was installed from a live medium without one. */
+  /** The image's signed `release.json`, unchanged; absent if the image was installed from a live medium without one. */
   release: z.string().max(MOST_RELEASE_BYTES).optional(),
 });
 
@@ -84,7 +84,8 @@ export async function readTrailer(slot: BlockDevice): Promise<SlotTrailer | unde
 }
 
 /**
- * Writes a slot's trailer, after its image is on the medium; returns when the trailer is, too, and has been read back.
+ * Writes a slot's trailer, after the slot's image is on the medium; returns when the trailer is on the medium and has
+ * been read back.
  * @throws ExplainedError if it cannot be written, or is too long
  */
 export async function writeTrailer(slot: BlockDevice, trailer: SlotTrailer): Promise<void> {
@@ -101,7 +102,7 @@ export async function writeTrailer(slot: BlockDevice, trailer: SlotTrailer): Pro
 }
 
 /**
- * Removes a slot's trailer, before another image is written to it; returns when that is on the medium.
+ * Removes a slot's trailer, before another image is written to the slot; returns when the removal is on the medium.
  * @throws ExplainedError if it cannot be written
  */
 export async function clearTrailer(slot: BlockDevice): Promise<void> {

@@ -41,8 +41,8 @@ export interface InstalledDiskRequest {
   epoch: number;
   /**
    * Called for the configuration and data partitions while the image is written, before the partition table. Creates
-   * and fills their file systems, on the disk when it resolves, or keeps existing ones. So no table refers to an
-   * unfinished file system.
+   * and fills their file systems, or keeps existing ones; when the promise resolves, they are on the disk. So the
+   * partition table never refers to an unfinished file system.
    */
   makeFileSystem(partition: LaidPartition): Promise<void>;
   onProgress?: ((progress: InstallProgress) => void) | undefined;

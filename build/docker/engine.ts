@@ -131,8 +131,9 @@ export async function runContainer(
   { name, terminal, signal }: { name: string; terminal: boolean; signal?: AbortSignal | undefined },
 ): Promise<number> {
   signal?.throwIfAborted();
-  // With a terminal, the client passes Ctrl-C on as a key. Without one, it is protected from the terminal's signals and
-  // gets one from here instead: a second signal would end the command before it has cleaned up.
+  // With a terminal, the client passes Ctrl-C on as a key. Without a terminal, the client is protected from the
+  // terminal's signals, and this process sends it one signal instead: a second signal would end the command before it
+  // has cleaned up.
   const child = execa('docker', args, {
     stdio: terminal ? 'inherit' : ['ignore', 'inherit', 'inherit'],
     detached: !terminal,

@@ -26,8 +26,8 @@ export function textBar(
 }
 
 /**
- * Draws the bars of `barChart` as text for a font in which all characters have the same width: a line with name, bar and
- * note of each. Quiet bars are drawn with `-`, others with `#`.
+ * Draws the bars of `barChart` as text for a font in which all characters have the same width: for each bar, a line
+ * with its name, the bar and its note. Quiet bars are drawn with `-`, others with `#`.
  */
 export function textChart(bars: readonly ChartBar[]): string {
   const least = Math.min(0, ...bars.map(({ from }) => from));

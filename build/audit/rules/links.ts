@@ -17,9 +17,9 @@ const RUN_TIME = [
   'var/lock',
   'var/tmp',
 ];
-/** Reported, with more detail, by rules/services.ts. */
+/** Dangling links below this path are reported, with more detail, by rules/services.ts. */
 const ELSEWHERE = 'etc/runlevels/';
-/** As in Linux. */
+/** Number of links that Linux follows in one path (path_resolution(7)). */
 const MOST_LINKS = 40;
 
 /** A symbolic link must point to something in the tree, or to a path that exists at run time. */

@@ -18,7 +18,9 @@ import { readScripts } from './scripts.ts';
 import { trustedKeys } from './signature/keys.ts';
 import { compareVersions } from './version/compare.ts';
 
-/** Packages from Alpine, through the apk engine in this folder: without apk, without root, and no script is run. */
+/**
+ * Packages from Alpine, through the apk engine in this folder: without apk, without root, and without running scripts.
+ */
 export const alpine: Base<AlpineSettings> = {
   name: 'alpine',
   module: import.meta.filename,

@@ -31,7 +31,10 @@ export function finishAlpine(tree: Tree, context: FinishContext): void {
   for (const entry of derived) tree.replace(entry);
 }
 
-/** Links at the paths that the busybox package lists, else at the usual ones; programs of other packages are kept. */
+/**
+ * Returns links at the paths that the busybox package lists, else at the usual paths; programs of other packages are
+ * kept.
+ */
 function busyboxLinks(tree: Tree): Entry[] {
   const paths = tree
     .names(APPLET_PATHS)

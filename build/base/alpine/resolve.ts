@@ -128,7 +128,7 @@ function statesOf(
 /** Where packages come from, and their architecture. */
 interface PackageOrigin {
   repositories: ReadonlyMap<string, Repository>;
-  /** In Alpine's name. */
+  /** Alpine's name of the architecture. */
   architecture: string;
   context: DownloadContext;
 }
@@ -178,7 +178,7 @@ async function lockPackage(
   return { locked, file };
 }
 
-/** Returns a repository's state for a lock. An index has no date: that of its newest package is used. */
+/** Returns a repository's state for a lock. An index has no date, so the build time of its newest package is used. */
 export function repositoryState(
   { packages, sha256 }: Pick<Repository, 'packages' | 'sha256'>,
   release: string,

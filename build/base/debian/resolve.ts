@@ -180,7 +180,8 @@ async function fetchFrom(
   const architecture = ARCHITECTURES[profile.architecture].debian;
   const key = sha256(JSON.stringify([architecture, components, host.keyring, sources]));
   const name = `indexes-${key.slice(0, 12)}`;
-  // To accept outdated indexes, an empty folder: apt would keep a newer index than the mirror's.
+  // Outdated indexes are fetched into an empty folder: otherwise apt would keep an index that is newer than the
+  // mirror's.
   const indexes = join(acceptOutdated === true ? directory : cacheRooms(cacheDirectory).apt, name);
   await mkdir(indexes, { recursive: true });
   const lock = join(indexes, 'lock');
@@ -295,7 +296,10 @@ function lockPackage({ stanza, uri }: Chosen, { sources, replaced }: Surrounding
   };
 }
 
-/** Normalises an address for comparisons: apt prints other percent-encoding and slashes, and no log-ins. */
+/**
+ * Normalises an address for comparisons: apt prints addresses with different percent-encoding and slashes, and without
+ * log-ins.
+ */
 function plainAddress(address: string): string {
   return decodeAddress(address)
     .replace(/^file:\/+/, 'file:/')

@@ -32,7 +32,7 @@ export function compareDebianVersions(a: string, b: string): Relation {
   return 0;
 }
 
-/** `1:2.36-9` → `1`, `2.36`, `9`; missing parts are equivalent to `0`. */
+/** Splits a version: `1:2.36-9` → `1`, `2.36`, `9`. Missing parts are equivalent to `0`. */
 function splitVersion(version: string): [epoch: string, upstream: string, revision: string] {
   const colon = version.indexOf(':');
   const rest = version.slice(colon + 1);
@@ -54,7 +54,7 @@ function compareParts(a: string, b: string): Relation {
   return 0;
 }
 
-/** `2.36~rc1` → `` 2, `.` 36, `~rc` 1. */
+/** Splits a part into runs, each of non-digits followed by digits: `2.36~rc1` → `` 2, `.` 36, `~rc` 1. */
 function runsOf(part: string): { word: string; digits: string }[] {
   const runs = part.matchAll(/([^0-9]*)([0-9]*)/g);
   return [...runs]

@@ -20,8 +20,8 @@ const WORDS: Readonly<Record<Dependency['verb'], string>> = {
 };
 
 /**
- * Runs OpenRC's dependency scan at build time. At each boot, OpenRC would run every service script in a shell of its
- * own for it; the script that does so is replaced by one that prints the result.
+ * Runs OpenRC's dependency scan at build time. At each boot, OpenRC would run every service script in a separate shell
+ * for this scan; the script that does so is replaced by a script that prints the result.
  * @throws BuildError if there is no OpenRC, or a service script cannot be parsed without running it
  */
 export function dependencyScan(tree: Tree): Entry {

@@ -1,7 +1,9 @@
 import type { LockedPackage } from '../../contract/lock.ts';
 import type { Flavour } from '../../profile/profile.ts';
 
-/** Merges the packages of all flavours into one list; packages of one flavour only are marked with it. */
+/**
+ * Merges the packages of all flavours into one list; a package that only one flavour has is marked with that flavour.
+ */
 export function mergeFlavours(
   chosen: ReadonlyMap<Flavour, readonly LockedPackage[]>,
 ): LockedPackage[] {

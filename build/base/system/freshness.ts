@@ -5,8 +5,8 @@ import { BuildError } from '../../error.ts';
 const TOLERANCE = 24 * 3_600_000;
 
 /**
- * Refuses indexes older than those in the lock, so that a mirror replaying old signed indexes cannot hold an appliance
- * on vulnerable packages.
+ * Refuses indexes older than those in the lock, so that a mirror replaying old signed indexes cannot keep an appliance
+ * at vulnerable packages.
  * @param known the states in the lock; `undefined` if older indexes are accepted, or there is no lock
  * @throws BuildError naming the repository and both dates
  */
@@ -32,7 +32,8 @@ export interface DatedIndex {
 }
 
 /**
- * Refuses an expired index. If the clock is before the index's creation time, it is wrong, and the check is impossible.
+ * Refuses an expired index. If the clock shows a time before the index was created, the clock is wrong, and the check
+ * is impossible.
  * @param now the host's time
  * @param say receives a line if the clock is wrong
  * @throws BuildError naming both times

@@ -16,7 +16,7 @@ export interface Source {
 
 /** An index, as named by a line of `/etc/apk/repositories`. The same file may be given again with another tag. */
 export interface RepositorySource extends Source {
-  /** Without `@`; empty for none. */
+  /** Tag of the repository, without `@`; empty for none. */
   readonly tag: string;
 }
 

@@ -13,7 +13,7 @@ import { AppletError } from './words.ts';
 /** The outcome of a command. */
 export interface Transaction {
   readonly solution: Solution;
-  /** World after it. */
+  /** World after the command. */
   readonly world: readonly Requirement[];
   /** Whether only the package manager itself is upgraded, as apk 2.14 does it. */
   readonly selfUpgrade: boolean;

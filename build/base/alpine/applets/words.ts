@@ -76,7 +76,7 @@ const GLOBAL: ParseArgsOptionsConfig = {
 const YES_OR_NO: readonly string[] = ['yes', 'no'];
 const OR_AUTO: readonly string[] = [...YES_OR_NO, 'auto'];
 
-/** Options that are on by default, off with the prefix `no-`, and accept values after `=` (apk(8) of apk 3). */
+/** Options that are on by default and off with the prefix `no-`; they accept values after `=` (apk(8) of apk 3). */
 const SWITCHES: ReadonlyMap<string, readonly string[]> = new Map([
   ['cache', YES_OR_NO],
   ['cache-packages', YES_OR_NO],

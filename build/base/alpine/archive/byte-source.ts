@@ -29,7 +29,7 @@ export class ByteSource {
     await this.#chunks.return?.();
   }
 
-  /** Returns the next tar block, or `undefined` at the end. @throws BuildError if only part of one is left */
+  /** Returns the next tar block, or `undefined` at the end. @throws BuildError if only part of a block is left */
   async block(): Promise<Buffer | undefined> {
     if (this.#rest.length === 0 && !(await this.#more())) return undefined;
     return this.exactly(BLOCK);

@@ -14,8 +14,8 @@ const CHUNK = 128 * 1024;
 const LONGEST_HEADER = 4096;
 
 /**
- * Limits on the decompressed size of a member: this many bytes are always allowed, beyond that at most this ratio to
- * the compressed size. No Alpine package over 64 MiB has a ratio above 25; zeros reach 1,030.
+ * Limits on the decompressed size of a member: `FREE_BYTES`, plus `MOST_RATIO` times the compressed size. No Alpine
+ * package over 64 MiB has a ratio above 25; a file of zeros reaches 1,030.
  */
 const FREE_BYTES = 64 * 1024 * 1024;
 const MOST_RATIO = 100;
@@ -36,7 +36,7 @@ export interface LastMember {
 
 /**
  * Decompresses the gzip member (RFC 1952) at the end of a file as a stream, so that it is never in memory as a whole.
- * The hash is checked at the end: earlier chunks are not trustworthy until this ends without an error.
+ * The hash is checked at the end: the chunks are not trustworthy until the stream has ended without an error.
  * @returns chunks, each valid until the next one is requested
  * @throws BuildError if the file does not end with the member, its hash differs, or it is too large
  */

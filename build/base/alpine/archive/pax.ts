@@ -19,8 +19,8 @@ const XATTR = 'SCHILY.xattr.';
 const CHECKSUM = 'APK-TOOLS.checksum.SHA1';
 
 /**
- * Parses the records of a pax extended header, `<length> <key>=<value>\n` each (IEEE Std 1003.1, pax). apk uses names,
- * its own checksum and extended attributes. Values are bytes; only names must be UTF-8.
+ * Parses the records of a pax extended header, `<length> <key>=<value>\n` each (IEEE Std 1003.1, pax). apk uses the
+ * records with names, with its own checksum and with extended attributes. Values are bytes; only names must be UTF-8.
  * @param where the archive, for messages
  * @throws BuildError on a malformed record, or a checksum that is not a SHA-1
  */

@@ -133,7 +133,10 @@ export function parseHeader(block: Buffer, known: Extension, where: string): Tar
   };
 }
 
-/** A pax header has a size only for files of 8 GiB and more, which do not fit the header's own field. */
+/**
+ * A pax header states a size only for files of 8 GiB and more, which does not fit the size field of the entry's own
+ * header.
+ */
 function sizeOf(block: Buffer, known: Extension, where: string): number {
   const size = octal(block, FIELDS.size, where);
   if (known.size === undefined || known.size === size) return size;
@@ -197,7 +200,7 @@ function octal(block: Buffer, [from, to]: Range, where: string): number {
   return value;
 }
 
-/** Compares the checksum with the sum of all bytes, in which its own bytes count as blanks. */
+/** Compares the checksum with the sum of all bytes, in which the bytes of the checksum field count as blanks. */
 function checkSum(block: Buffer, where: string): void {
   const [from, to] = FIELDS.checksum;
   let sum = (to - from) * 0x20;

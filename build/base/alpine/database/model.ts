@@ -9,14 +9,17 @@ export interface Name {
   providers: Provider[];
   /** Names of packages with an `install_if` on this name. */
   reverseInstallIf: readonly Name[];
-  /** The dependency on any version of it, the most common one; one object is shared by all packages that have it. */
+  /**
+   * The dependency on any version of this name, the most common kind; all packages with this dependency share the
+   * object.
+   */
   plain: Requirement | undefined;
 }
 
 /** A package as the provider of a name. */
 export interface Provider {
   readonly package: Package;
-  /** The version under that name; `undefined` if provided without one, as a virtual name. */
+  /** The version under that name; `undefined` if the name is provided without a version, as a virtual name. */
   readonly version: string | undefined;
 }
 
@@ -33,7 +36,7 @@ export interface Installed {
   readonly brokenAttributes: boolean;
 }
 
-/** A package of an index or of the installed database; one object per identity, wherever it was read. */
+/** A package of an index or of the installed database; one object per identity, even if several sources contain it. */
 export interface Package {
   readonly name: Name;
   /** Its position, from 0, in the order in which packages were first read. */

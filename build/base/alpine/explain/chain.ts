@@ -42,7 +42,7 @@ export class Demands {
 
   /**
    * Formats the chain from world to a requirement: `world wants app, app-1 needs lib>2`.
-   * @param demand its last step
+   * @param demand the last step of the chain
    */
   chain(demand: Demand): string {
     const steps = [stepOf(demand)];

@@ -19,8 +19,8 @@ export interface Stanza {
 }
 
 /**
- * The fields of a package that the solver reads, by letter. Of an index with tens of thousands of packages, the solver
- * reads these fields of every package, and the other fields only of the few packages that it chooses.
+ * The fields of a package that the solver reads, by letter. An index has tens of thousands of packages: the solver
+ * reads these fields of all of them, and the other fields only of the few packages that it chooses.
  */
 export class SolverFields {
   P: string | undefined = undefined;

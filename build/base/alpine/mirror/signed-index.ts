@@ -25,8 +25,8 @@ export function indexText(packages: readonly LockedPackage[]): string {
 }
 
 /**
- * Makes an `APKINDEX.tar.gz` (apk v2): a gzip member with the signature, PKCS#1 v1.5 with SHA-1 like abuild's, and one
- * with the index. The same content, time and key give the same bytes.
+ * Makes an `APKINDEX.tar.gz` (apk v2): a gzip member with the signature (PKCS#1 v1.5 with SHA-1, as abuild makes it),
+ * and a gzip member with the index. The same content, time and key give the same bytes.
  * @param epoch time stamp of its entries, in seconds since 1970
  * @throws BuildError if the key is not an RSA private key
  */

@@ -10,7 +10,7 @@ import { isScript, type ScriptName } from './scripts.ts';
 /** The parts of a package before its data. */
 export interface PackageControl {
   readonly signatures: readonly Signature[];
-  /** The compressed control part as in the file: it is what signatures cover and what the identity is the hash of. */
+  /** The compressed control part as in the file: signatures cover these bytes, and the identity is their hash. */
   readonly bytes: Uint8Array;
   readonly info: PackageInfo;
   readonly scripts: ReadonlyMap<ScriptName, Buffer>;

@@ -9,7 +9,7 @@ import { OwnedTree } from './ownership.ts';
 
 /** The data part of a package, and the sink for its entries. */
 export interface PackageData {
-  /** The decompressed data part; throws at its end if its hash is wrong. */
+  /** The decompressed data part; the stream throws at its end if the hash is wrong. */
   readonly chunks: AsyncIterable<Buffer>;
   readonly sink: EntrySink;
   /** Origin of the entries, for messages: `package busybox 1.36.1-r5`. */
@@ -18,8 +18,8 @@ export interface PackageData {
 
 /**
  * Reads the files of a package into a sink. Top-level names that start with a dot, and files `.keep_…`, are skipped, as
- * in apk. Stricter than apk: content must match the checksum in its header, and anything that apk would leave out with
- * a warning is an error, and so are names that begin with `./` or `../`.
+ * in apk. Stricter than apk: content must match the checksum in its header; anything that apk would leave out with a
+ * warning is an error; and names that begin with `./` or `../` are errors, too.
  * @returns the package's files, for the installed database
  * @throws BuildError if it is damaged, or has names outside the tree, files without checksum or directory, or content
  *   that does not match its header
@@ -101,7 +101,7 @@ function claimed({ name, sha1 }: TarHeader, origin: string): string {
   throw damagedArchive(`${name} has no checksum (APK-TOOLS.checksum.SHA1)`, origin);
 }
 
-/** Passes the content on; throws at its end if its checksum is wrong. */
+/** Passes the content on; throws at the end of the content if the checksum is wrong. */
 async function* verified(
   content: AsyncIterable<Buffer>,
   { path, sha1, origin }: { path: string; sha1: string; origin: string },

@@ -14,7 +14,7 @@ interface GrowingDirectory {
 export class OwnedTree {
   readonly #where: string;
   readonly #directories = new Map<string, GrowingDirectory>();
-  /** Tree path → SHA-1, for everything but directories; `undefined` for entries without one. */
+  /** Tree path → SHA-1, for everything but directories; `undefined` for entries without a SHA-1. */
   readonly #files = new Map<string, string | undefined>();
   /** Tree paths of regular files, which hard links may point to. */
   readonly #regular = new Set<string>();

@@ -6,7 +6,7 @@ export interface PackageInfo {
   readonly version: string;
   /** SHA-256 of the compressed data part, lower-case hex. */
   readonly datahash: string;
-  /** Packages whose files this one may take over, as written there: `a b<2`. */
+  /** Packages whose files this one may take over, as written in `.PKGINFO`: `a b<2`. */
   readonly replaces: readonly string[];
   /** Decides which of two packages that replace each other wins; 0 by default. */
   readonly replacesPriority: number;

@@ -17,7 +17,7 @@ export interface MirroredRepository {
 
 /**
  * Opens the repository on the first mirror that has it with an index signed by a trusted key.
- * @throws BuildError if no mirror does, with the reasons of all of them
+ * @throws BuildError if no mirror has it; the error contains the reason for each mirror
  */
 export async function openFirst(request: MirroredRepository): Promise<Repository> {
   const { addresses, architecture, keys, context, say } = request;

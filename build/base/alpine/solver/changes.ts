@@ -24,7 +24,7 @@ export function listChanges(solver: SolverState, world: readonly Requirement[]):
   return changes;
 }
 
-/** Walks through the decisions; its methods yield the tasks that must be completed before they continue. */
+/** Walks through the decisions; each method yields the tasks that must be completed before the method continues. */
 class ChangeLister {
   readonly #solver: SolverState;
   readonly #changes: Change[];

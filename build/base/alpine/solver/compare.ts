@@ -73,7 +73,10 @@ function compareFitting({ solver, flags, a, b, stateA, stateB }: Pair): number {
   );
 }
 
-/** Compares the versions under a name (none is less than any), then the versions of packages of the same name. */
+/**
+ * Compares the versions under a name (a missing version is less than any version), then the versions of packages of the
+ * same name.
+ */
 function compareVersionsOf({ a, b }: Pair): number {
   const asked = compareVersions(a.version ?? '', b.version ?? '');
   if (asked !== 0) return asked;

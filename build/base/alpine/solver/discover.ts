@@ -88,7 +88,7 @@ class NameSearch {
 
 const NONE: readonly never[] = [];
 
-/** Added to the `order` of names that a package has; and to that of names that the user named. */
+/** Added to the `order` of a name: `OWN_PACKAGE` if a package has this name, `NAMED` if the user named it. */
 const OWN_PACKAGE = 2 ** 30;
 const NAMED = 2 ** 31;
 

@@ -12,7 +12,7 @@ export const Flag = {
   ignoreConflict: 0x10,
   /** Prefer the installed one, even during an upgrade. */
   installed: 0x20,
-  /** It may be removed even if it is installed. */
+  /** The package may be removed even if it is installed. */
   remove: 0x40,
 } as const;
 
@@ -20,6 +20,6 @@ export const Flag = {
 export interface NameFlags {
   readonly name: string;
   readonly flags: number;
-  /** The preferences that its dependencies inherit. */
+  /** The preferences that the dependencies of these packages inherit. */
   readonly inheritable: number;
 }

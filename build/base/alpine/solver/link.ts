@@ -36,7 +36,7 @@ function linkName(solver: SolverState, name: Name): void {
   }
 }
 
-/** The same for packages that were added after `Database.link`. */
+/** Does the same as `linkName` for packages that were added after `Database.link`. */
 function linkLate(solver: SolverState, name: Name): void {
   const dependent = solver.of(name);
   for (const { package: one } of name.providers) {

@@ -31,7 +31,7 @@ export function reconsider(solver: SolverState, state: NameState): void {
   solver.awaitDecision(state, state.hasAutoSelectable !== couldBeChosen);
 }
 
-/** Returns the packages that may still be chosen for a name; counts what they have in common meanwhile. */
+/** Returns the packages that may still be chosen for a name; meanwhile counts the names that these have in common. */
 function findCandidates(solver: SolverState, state: NameState): Package[] {
   const { reconsiderDepends, reconsiderInstallIf } = state;
   state.reconsiderDepends = false;
@@ -116,7 +116,9 @@ function countCommon(solver: SolverState, provider: Provider, before: number): v
   }
 }
 
-/** Requires the dependencies that all candidates share: exactly if there is one candidate, else only their names. */
+/**
+ * Requires the dependencies that all candidates share: with its version if there is one candidate, else only its name.
+ */
 function requireCommon(solver: SolverState, first: Package, count: number): void {
   for (const dependency of first.depends) {
     const state = solver.of(dependency.name);
@@ -133,7 +135,7 @@ function requireCommon(solver: SolverState, first: Package, count: number): void
   }
 }
 
-/** Excludes packages that conflict with every candidate because all candidates have one of their names. */
+/** Excludes packages that conflict with every candidate because they have a name that all candidates have, too. */
 function excludeByProvides(
   solver: SolverState,
   state: NameState,
@@ -150,7 +152,7 @@ function excludeByProvides(
   for (const name of names) solver.of(name).hasVirtualProvides = false;
 }
 
-/** Excludes the packages of one name that do not also have the other. */
+/** Excludes the packages with the name `under` that do not also have the name `must`. */
 function excludeNonProviders(solver: SolverState, under: NameState, must: NameState): void {
   if (under === must || solver.ignoreConflicts) return;
   const skipVirtual = under.hasVirtualProvides;

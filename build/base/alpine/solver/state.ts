@@ -14,7 +14,7 @@ export interface NameState {
   seen: boolean;
   /** Names whose packages depend on this one or conflict with it. */
   reverseDepends: NameState[];
-  /** Whether it is decided; its provider is then `chosen`, or it has none. */
+  /** Whether it is decided; `chosen` is then its provider, or `undefined` if it has none. */
   locked: boolean;
   chosen: Provider | undefined;
   /** Number of dependencies that require it. */
@@ -40,7 +40,10 @@ export interface NameState {
   hasOptions: boolean;
   hasAutoSelectable: boolean;
   reverseDependsDone: boolean;
-  /** While candidates are counted: number of candidates, so far without exception, that depend on it or provide it. */
+  /**
+   * While candidates are counted: number of candidates that depend on the name, and that provide it. Counting stops at
+   * the first candidate that does not.
+   */
   mergeDepends: number;
   mergeProvides: number;
   hasVirtualProvides: boolean;
@@ -89,15 +92,18 @@ export class SolverState {
   inheritedTags = 0;
   errors = 0;
   discovered = 0;
-  /** In the order in which they were left without a choice. */
+  /** Names in the order in which they were left without a choice. */
   readonly #forced: NameState[] = [];
   #forcedHead = 0;
-  /** Both sorted by `order`; the name to decide first is at the end. */
+  /** Names sorted by `order`; in both lists, the name to decide first is at the end. */
   readonly #selectable: NameState[] = [];
   readonly #others: NameState[] = [];
   readonly #queue: NameState[] = [];
   #queueHead = 0;
-  /** Both by number, and allocated at full size: V8 makes an array that is filled in random order a slow one. */
+  /**
+   * States by the id of the name or package. Allocated at full size: V8 uses a slow representation for an array that is
+   * filled in random order.
+   */
   readonly #names: (NameState | undefined)[];
   readonly #packages: (PackageState | undefined)[];
   readonly #known: NameState[] = [];

@@ -45,8 +45,8 @@ const F = 0x66;
 const Z = 0x7a;
 
 /**
- * Reads the parts of a version as apk-tools 3 does: `digits{.digits}[letter]{_suffix[digits]}[~hash][-rDIGITS]`, then
- * one of kind `end`. Of an invalid version, it reads the parts of the valid beginning, then `invalid`.
+ * Reads the parts of a version as apk-tools 3 does: `digits{.digits}[letter]{_suffix[digits]}[~hash][-rDIGITS]`, then a
+ * part of kind `end`. Of an invalid version, it reads the parts of the valid beginning, then `invalid`.
  */
 export class VersionReader {
   /** The current part. */

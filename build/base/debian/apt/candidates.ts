@@ -33,7 +33,7 @@ function suitesOf(release: string): string[] {
 }
 
 /**
- * Lists the archives that may have each suite of a release, best first. A mirror that the user asked for is the only
+ * Lists the archives that may have each suite of a release, best first. If the user asked for a mirror, it is the only
  * one; its security archive is assumed at the same address with `-security` appended, as in Debian's own archive.
  * Otherwise the host's sources come first and Debian's own archive last. Whether a source of the host is Debian's is
  * decided later, by its signature.

@@ -46,7 +46,8 @@ const CAUSES: readonly {
 ];
 
 /**
- * Explains why apt could not fetch indexes: by its first failure, because its last messages only follow from it.
+ * Explains why apt could not fetch indexes: by apt's first failure, because the later messages are only consequences of
+ * it.
  * @param now the host's time, which apt compares dates with
  */
 export function explainUpdate(error: BuildError, now: Date): BuildError {

@@ -18,8 +18,8 @@ const HOST_AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt';
 const CERTIFICATES = /^acquire::https?::(?:cainfo|sslcert|sslkey)(?:::.+)?$/;
 
 /**
- * How the host's apt reaches servers: its proxies, trusted certificates, names and passwords. The builder's apt and its
- * downloads use the same. Nothing else of the host's apt configuration is used.
+ * How the host's apt reaches servers: its proxies, trusted certificates, names and passwords. The builder's apt and the
+ * builder's own downloads use the same settings. Nothing else of the host's apt configuration is used.
  */
 export interface AptNetwork {
   /** Settings for the builder's apt: name in lower case → value. */

@@ -10,7 +10,7 @@ export interface Release {
   /** The distributor: `Debian`. */
   origin: string;
   date: Date;
-  /** The time at which it expires; absent if it has none. */
+  /** The time at which the index expires; absent if the index states none. */
   validUntil?: Date | undefined;
   /** SHA-256 of the file. */
   sha256: string;

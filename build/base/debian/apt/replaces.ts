@@ -2,7 +2,7 @@ import { isRelated } from '../version.ts';
 import { required, type Stanza } from './stanza.ts';
 
 /**
- * Finds out which packages may overwrite files of which others (`Replaces`, Debian Policy 7.6.1).
+ * Finds out which packages may overwrite files of which other packages (`Replaces`, Debian Policy 7.6.1).
  * @param packages all packages that are installed together
  * @returns name of a package → sorted names of the packages whose files it overwrites
  */

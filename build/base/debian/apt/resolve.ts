@@ -89,7 +89,7 @@ export interface Archive {
  * Parses the lines `'URI' NAME_VERSION_ARCHITECTURE.deb SIZE HASH` of `apt-get --print-uris`. Other lines are messages
  * of apt.
  * @returns file name in the pool → archive
- * @throws BuildError if a line begins like these but is malformed: its package would be missing
+ * @throws BuildError if a line begins like these but is malformed: without an error, its package would be missing
  */
 export function parseUris(text: string): Map<string, Archive> {
   const archives = new Map<string, Archive>();

@@ -12,7 +12,7 @@ export interface SourceEntry {
   architectures: readonly string[];
   /** Excluded architectures. */
   without: readonly string[];
-  /** Keyring or key that must have signed it; those in `/etc/apt/trusted.gpg.d` if absent. */
+  /** Keyring or key that must have signed the archives; the keyrings in `/etc/apt/trusted.gpg.d` if absent. */
   signedBy?: string | undefined;
 }
 

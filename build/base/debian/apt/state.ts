@@ -120,7 +120,7 @@ export class AptState {
   }
 }
 
-/** Settings that apt reads first; since `Dir::Etc` is this run's own folder, there are no others. */
+/** Settings that apt reads first; since `Dir::Etc` is this run's own folder, apt finds no other settings. */
 function configurationOf({ directory, indexes, architecture, network }: AptSettings) {
   return [
     ['Dir::Etc', join(directory, 'etc')],
