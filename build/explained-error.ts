@@ -6,7 +6,7 @@ export interface Explanation {
   where?: string | undefined;
   /** What the reader can do, as a sentence: `Check the spelling in appliance.ts.` */
   fix?: string | undefined;
-  /** The error underneath. */
+  /** The error that caused this one. */
   cause?: unknown;
 }
 

@@ -59,9 +59,9 @@ const SIGNED_CONFIG = 'signed.cfg';
  * exactly this build. The step also makes the boot files of an installed disk, where GRUB boots the slots of the disk
  * it was loaded from. GRUB's modules come from the image's own packages, because the host may not have them for this
  * architecture. If the profile names packages with signed programs, UEFI boots these (shim and GRUB) unchanged, so that
- * firmware with Secure Boot accepts them and they accept the kernel. An image with an
- * owner boots a GRUB that is signed with the owner's key and opens only files signed with this key; the step then also
- * makes the files that enrol the key.
+ * firmware with Secure Boot accepts these programs, and these accept the kernel. An image with an owner boots a GRUB
+ * that is signed with the owner's key and opens only files signed with this key; the step then also makes the files
+ * that enrol the key.
  */
 export const planBootLoader = defineStep({
   name: 'boot-loader',
@@ -239,8 +239,9 @@ async function writeSigned(
 
 /**
  * Writes the files that enrol the owner's key, the files to embed in the owner's GRUB (the key and its first
- * configuration), and for an installed disk the owner's certificate and the menu with its signature. GRUB for BIOS keeps its own `grub.cfg`: the
- * signature of a file is called like the file plus `.sig`, and the EFI partition has only names of 8.3 characters.
+ * configuration), and for an installed disk the owner's certificate and the menu with its signature. GRUB for BIOS
+ * keeps its own `grub.cfg`: the signature of a file has the file's name followed by `.sig`, and `grub.cfg.sig` is not
+ * an 8.3 name, the only kind of name in the EFI partition.
  * @returns arguments of grub-mkimage(1) for the medium's GRUB and for the disk's
  */
 async function writeOwn(

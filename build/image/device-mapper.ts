@@ -15,7 +15,7 @@ const [READ_ONLY, OWN_MINOR] = [1 << 0, 1 << 3];
 const [HEADER, NAME_AT, TARGET] = [312, 48, 40];
 const SECTOR = 512;
 
-/** Name of the device; as the first one it is /dev/dm-0. */
+/** Name of the device; as the first device of the device mapper, it is /dev/dm-0. */
 const DEVICE = 'system';
 
 /** Loop devices on which `init` puts the system and its hash tree: /dev/loop1 and /dev/loop2; loop0 is the medium. */

@@ -10,7 +10,7 @@ import { type ImageRecord, isUpToDate } from './record.ts';
 export interface StepExplanation {
   step: string;
   runs: boolean;
-  /** Who made its result, if not made here. */
+  /** Who made its result, if it was not made here. */
   origin?: string | undefined;
   /** Whether its result is in the remote cache and not in the local one. */
   comes: boolean;
@@ -21,8 +21,8 @@ export interface StepExplanation {
 }
 
 /**
- * Explains what a build would do now: nothing if the ISO is up to date, else which steps are not in the cache and have
- * to run, and the ISO.
+ * Explains what a build would do now: nothing if the ISO is up to date, else the steps that are not in the cache and
+ * have to run, and the step that writes the ISO.
  * @param last record of the last build, for comparing inputs
  * @param remote remote cache to look for results that are not here; `forbidden` if results of others are not accepted
  */

@@ -31,7 +31,9 @@ export interface ImageFacts {
   overlays: readonly Overlay[];
   /** Keys whose releases the image accepts as updates. */
   releaseKeys: readonly TrustedKey[];
-  /** Key of the owner, whose signatures alone the firmware is to accept; absent if the image is not to be signed. */
+  /**
+   * Key of the owner: the firmware is to accept only signatures by this key; absent if the image is not to be signed.
+   */
   owner?: OwnerKey | undefined;
   /** Contents of the initramfs besides packages: `init` and the list of the applets it uses. */
   initramfsOverlay: Overlay;
@@ -78,7 +80,7 @@ export interface ImageWork {
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
-/** Lists the packages of an image: those of all flavours and those of its own. */
+/** Lists the packages of an image: those for every flavour, and those for its own flavour. */
 export function listPackages(lock: Lock, flavour: Flavour): LockedPackage[] {
   return lock.packages.filter((one) => one.flavour === undefined || one.flavour === flavour);
 }
@@ -103,7 +105,9 @@ export function ownerInput({ owner }: ImageFacts): { owner?: string } {
   return owner === undefined ? {} : { owner: sha256(owner.certificate) };
 }
 
-/** Whether UEFI boots an image by the signed programs of its packages, which firmware with Microsoft's keys accepts. */
+/**
+ * Whether UEFI boots an image with the signed programs of its packages, which firmware with Microsoft's keys accepts.
+ */
 export function hasSignedPrograms({ owner, profile, base }: ImageFacts): boolean {
   return owner === undefined && findSettings(profile, base.name).signed.length > 0;
 }

@@ -45,7 +45,7 @@ export async function makeFat(file: string, request: FatRequest): Promise<void> 
   const directories = directoriesOf(Object.keys(files)).map((directory) => `::${directory}`);
   if (directories.length > 0) await run('mmd', ['-i', image, ...directories], options);
   for (const [path, source] of Object.entries(files)) {
-    // Through a pipe: the file may contain a password, and a temporary copy could be left on disk.
+    // The content goes through a pipe: it may contain a password, and a temporary copy could be left on disk.
     const input = await readFile(source);
     await run('mcopy', ['-i', image, '-', `::${path}`], { ...options, input });
   }

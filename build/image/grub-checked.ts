@@ -5,10 +5,15 @@ import type { BootEntry } from './grub-model.ts';
  * them; `signFile` makes these.
  */
 
-/** Modules that verify signatures; a GRUB image with a public key requires one for every file (GRUB manual, Using digital signatures). */
+/**
+ * Modules that verify signatures; a GRUB image with a public key requires a signature for every file (GRUB manual,
+ * Using digital signatures).
+ */
 export const CHECKING_MODULES = ['pgp', 'gcry_rsa', 'gcry_sha256'] as const;
 
-/** Restricts the menu editor and the command line, where verification can be turned off, to superusers, of whom there are none. */
+/**
+ * Reserves the menu editor and the command line, where verification can be turned off, for superusers; there are none.
+ */
 export const LOCKED_CONFIG = 'set superusers=""\nexport superusers\n';
 
 /** Makes GRUB read its menu from another file of its folder than `grub.cfg`. */

@@ -1,7 +1,7 @@
 import { BuildError } from '../error.ts';
 import type { BootEntry, BootMenu } from './grub-model.ts';
 
-/** Modules in every GRUB core image, which cannot load any before it has found the medium. */
+/** Modules in every GRUB core image; a core image cannot load modules before it has found the medium. */
 export const CORE_MODULES = [
   'all_video',
   'configfile',
@@ -28,7 +28,7 @@ export const CORE_MODULES = [
 /**
  * Returns the configuration embedded in the core images: it finds the medium by its marker and reads the menu there.
  * The disk that the firmware loaded GRUB from is tried first: the marker is not secret, and another disk may have it.
- * @param marker its path; see `markerPath`
+ * @param marker path of the marker; see `markerPath`
  */
 export function earlyConfig(marker: string): string {
   return [
@@ -40,9 +40,9 @@ export function earlyConfig(marker: string): string {
 }
 
 /**
- * Returns the configuration for a signed GRUB, which has none embedded; it does the same as the embedded one. Such a
- * GRUB reads it from the file system that the firmware loaded it from; on a CD, that is the CD's and not that of the
- * EFI system partition in it.
+ * Returns the configuration for a signed GRUB, which has no embedded configuration; it does the same as `earlyConfig`.
+ * Such a GRUB reads its configuration from the file system that the firmware loaded GRUB from; on a CD, this is the
+ * CD's file system, not the EFI system partition in it.
  */
 export function signedConfig(marker: string): string {
   return `${earlyConfig(marker)}source $prefix/grub.cfg\n`;

@@ -6,7 +6,7 @@ import type { SlotMenu } from './grub-model.ts';
 /** GRUB modules of an installed disk; they are built in, none is loaded from the disk. */
 export const DISK_MODULES = [...CORE_MODULES, 'loadenv', 'probe'] as const;
 
-/** Path on a medium of its part of an installed disk's menu. */
+/** Path on a medium of the file with the medium's entries for an installed disk's menu. */
 export const SLOT_CONFIG_PATH = '/boot/grub/slot.cfg';
 
 const { a, b, configuration, data } = PARTITION_NUMBERS;
@@ -14,7 +14,8 @@ const { a, b, configuration, data } = PARTITION_NUMBERS;
 /**
  * Returns the `grub.cfg` of an installed disk. It is the same for all versions, because updates do not change it. Three
  * variables, `good`, `try` and `left`, decide which slot is booted: the slot on trial while it has boots left (the
- * decremented count is saved before each boot), else the good slot; if that slot has nothing to boot, the other. Then each existing slot adds its entries to the menu: the slot's `slot.cfg` is sourced twice, with
+ * decremented count is saved before each boot), else the good slot; if that slot has nothing to boot, the other slot.
+ * Then each existing slot adds its entries to the menu: the slot's `slot.cfg` is sourced twice, with
  * - `root`: the slot's partition in GRUB's notation,
  * - `slot`: `a` or `b`, and `slot_name`, the same in upper case,
  * - `slot_entries`: `first` for the default entry, `more` for the others,

@@ -137,7 +137,7 @@ export interface InitramfsRequest {
   flavour: Flavour;
   /** Prefix of the appliance's partition labels. */
   product: string;
-  /** These two are keys of the profile. */
+  /** `namespace` and `programPrefix` are keys of the profile. */
   namespace: string;
   programPrefix: string;
   /** MiB of memory that a machine needs. */

@@ -120,7 +120,7 @@ async function makeIso(
       ...written,
     };
     const plainHashes = {
-      // Hashes from when the steps made the files: a file that has changed since fails the comparison.
+      // The hashes were computed when the steps made the files: a file that has changed since fails the comparison.
       ...Object.fromEntries(
         placed.map(([path, { step, name }]) => [
           path,

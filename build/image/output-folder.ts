@@ -137,7 +137,7 @@ async function namesIn(directory: string): Promise<string[]> {
   return (await readdir(directory).catch(ifThere))?.sort() ?? [];
 }
 
-/** @throws every error except that a file does not exist */
+/** Ignores the error that a file does not exist. @throws any other error */
 function ifThere(error: unknown): undefined {
   if (errorCode(error) !== 'ENOENT') throw error;
 }

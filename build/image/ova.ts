@@ -18,7 +18,7 @@ export interface VirtualMachine {
   diskBytes: number;
   /** VMware's guest type: `other3xLinux64Guest`. */
   guest: string;
-  /** Whether its firmware starts only programs signed with Microsoft's keys; the disk must boot so. */
+  /** Whether its firmware starts only programs signed with Microsoft's keys; the disk must boot with such firmware. */
   secureBoot: boolean;
 }
 
@@ -32,8 +32,8 @@ export function ovaMembers({ name }: Pick<VirtualMachine, 'name'>) {
 
 /**
  * Writes an OVA (DSP0243 2.1.1, "OVF package"): a ustar with descriptor, manifest and disk. The disk is streamed
- * directly into the archive; descriptor and manifest, whose length is the same for every disk, are written before it
- * afterwards: nothing is copied.
+ * directly into the archive, so it is not copied; then the descriptor and the manifest, whose lengths are the same for
+ * every disk, are written into the space before the disk.
  * @param file empty and open for writing
  * @param writeDisk appends the disk's file to `file`, front to back
  * @param epoch time stamp of the files, in seconds since 1970

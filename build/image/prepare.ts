@@ -206,7 +206,7 @@ export function withLock(image: PreparedImage, lock: Lock): PreparedImage {
   return { ...image, facts, plan: planImage(facts) };
 }
 
-/** Says that an image is not what profile and lock say. @throws BuildError if it is to be a release */
+/** Reports what a build adds to profile and lock. @throws BuildError if something is added to a release */
 function reportAdditions(
   { name, added }: Profile,
   { release, say }: Pick<ImageOptions, 'release' | 'say'>,

@@ -63,7 +63,7 @@ export async function openReleaseFolder(
 /** Subjects of the charts of an image, `<iso>.<subject>.svg` and `.json`; `boot` is drawn by `qx-build qemu`. */
 const CHARTS = ['build', 'sizes', 'packages', 'boot'];
 
-/** Suffixes of the files that are made of a finished ISO. */
+/** Suffixes of the files that are made from a finished ISO. */
 const AFTER_IMAGE = [
   '.licenses.txt',
   ...CHARTS.flatMap((subject) => [`.${subject}.svg`, `.${subject}.json`]),

@@ -14,7 +14,7 @@ export interface SourceState {
 
 /**
  * Reads the commit of a project.
- * @returns `undefined` if the project is not the root of a git repository, or git is missing or refuses
+ * @returns `undefined` if the project is not the root of a git repository, or git is missing or refuses to read it
  */
 export async function readSourceState(
   projectDirectory: string,
@@ -26,7 +26,7 @@ export async function readSourceState(
     const [top, commit] = (
       await run('git', ['rev-parse', '--show-toplevel', '--verify', 'HEAD'], options)
     ).split('\n');
-    // For a copy inside another repository, that repository's commit says nothing.
+    // If the project is a copy inside another repository, that repository's commit says nothing about the project.
     if (top !== (await realpath(projectDirectory)) || commit === undefined) return undefined;
     const changed = await run('git', ['status', '--porcelain'], options);
     return { commit, dirty: changed !== '' };
@@ -52,7 +52,7 @@ export async function readImageSource({
 /**
  * Combines the states before and after a build: the commit before it, and `dirty` unless the files were those of that
  * commit at both times.
- * @returns `undefined` if either state is
+ * @returns `undefined` if either state is `undefined`
  */
 export function stateThroughout(
   before: SourceState | undefined,

@@ -98,7 +98,7 @@ export interface SquashfsOptions {
   /** Threads that compress; as many as there are processors if absent. */
   threads?: number | undefined;
   signal?: AbortSignal | undefined;
-  /** Receives the bytes of the tar passed on so far, and in all. */
+  /** Receives the number of bytes of the tar that have been passed on, and the size of the tar. */
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
 

@@ -191,7 +191,7 @@ function pathProblems(
  */
 const UNCOPYABLE = /["*:<>?\\|\p{Cc}]|[. ]$|^.{65}/u;
 
-/** Checks that the files of a medium can be copied onto a FAT stick, which must boot then. */
+/** Checks that the files of a medium can be copied onto a FAT stick, and that the stick then boots. */
 function copyProblems(paths: readonly IsoPath[], uefi: readonly string[]): string[] {
   const seen = new Set<string>();
   const problems: string[] = [];

@@ -134,7 +134,10 @@ export async function renewLock(request: LockRequest): Promise<RenewedLock> {
   return { moved: packageDifferences(before?.packages ?? [], lock.packages), scripts };
 }
 
-/** Resolves once per question: the answer is kept in the cache until the question changes. */
+/**
+ * Resolves packages once per question (base, architecture, mirror, keys and `question`): the lock is kept in the cache
+ * until the question changes.
+ */
 async function resolvedAnew(
   request: LockRequest,
   before: Lock | undefined,
@@ -164,7 +167,7 @@ function readRemembered(file: string): Lock | undefined {
   }
 }
 
-/** File name → content of the files in a folder with keys. If it cannot be read, the base reports that. */
+/** File name → content of the files in a folder with keys. If the folder cannot be read, the base reports the error. */
 async function keysIn(directory: string): Promise<Record<string, string>> {
   const names = existsSync(directory) ? await readdir(directory) : [];
   const keys = names.filter((name) => name.endsWith('.pub'));

@@ -12,7 +12,7 @@ export interface ReasonRequest {
 
 /** Why a package is in an image. */
 export interface Reason {
-  /** The package, then one that needs it, and so on up to a package that the profile asks for. */
+  /** The package, then a package that needs it, and so on up to a package that the profile asks for. */
   chain: readonly string[];
   /** Whether the first package is installed because of the second, which does not need it (apk's `install_if`). */
   comesWith: boolean;

@@ -44,7 +44,7 @@ export function killChildren(): void {
   for (const pid of running) signalGroup(pid, 'SIGKILL');
 }
 
-/** Returns a signal that is aborted when any of these is; absent ones are ignored. */
+/** Returns a signal that is aborted when any of the given signals is aborted; absent signals are ignored. */
 export function anySignal(...signals: (AbortSignal | undefined)[]): AbortSignal {
   return AbortSignal.any(signals.filter((signal) => signal !== undefined));
 }

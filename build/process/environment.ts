@@ -45,7 +45,7 @@ export function isolatedEnvironment(caller: Environment = process.env): Environm
   return {
     ...Object.fromEntries(inherited),
     ...proxyVariables(caller),
-    // Not a missing folder, which some tools would create when run by root.
+    // `/dev/null`, not a missing folder: some tools would create it when run by root.
     HOME: '/dev/null',
     ...MTOOLS,
     ...LANGUAGE,
@@ -85,8 +85,8 @@ export function namesSet<Name extends string>(
 }
 
 /**
- * Whether this process is really root. Under fakeroot it only appears to be, and children that do not inherit fakeroot
- * run as the caller.
+ * Whether this process is really root. Under fakeroot, it only appears to be root, and children that do not inherit
+ * fakeroot run as the caller.
  */
 export function isRoot(environment: Environment = process.env): boolean {
   return process.getuid?.() === 0 && environment.FAKEROOTKEY === undefined;

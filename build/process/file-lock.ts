@@ -24,7 +24,8 @@ export async function withFileLock<T>(
   try {
     return await work();
   } finally {
-    // Before the release: whoever waits for the lock notices that the file was removed, and uses a new one.
+    // The file is removed before the lock is released: a process that waits for the lock notices this, and uses a new
+    // file.
     if (kind === 'exclusive') await rm(file, { force: true });
     await held.close();
   }

@@ -68,8 +68,8 @@ export async function run(
 }
 
 /**
- * Whether an error is execa's about a child. Recognised by its name, because its class would have to be loaded, and
- * most commands start no child.
+ * Whether an error is execa's error about a child process. It is recognised by its name: for a check of its class,
+ * execa would have to be loaded, and most commands start no child.
  */
 export function isChildError(error: unknown): error is ExecaError {
   return error instanceof Error && error.name === 'ExecaError';

@@ -12,7 +12,10 @@ export type ShellLine = (
 export interface ShellOptions {
   /** Variables added to the caller's. */
   env?: Environment;
-  /** `inherit`: programs use this process's terminal or files. If absent they have none, and errors are reported. */
+  /**
+   * `inherit`: programs use this process's terminal or files. If absent, programs have no terminal, and their errors
+   * are reported.
+   */
   stdio?: 'inherit';
   /** Ends the programs when aborted. */
   signal?: AbortSignal | undefined;

@@ -39,7 +39,7 @@ type Memory = z.infer<typeof memorySchema>;
  * Determines the versions of host tools, including the libraries that affect their output. A tool is asked once, and
  * again if one of its files has changed; a script, which may run anything, is asked each time.
  * @param memoryFile file in which the answers are kept
- * @param mayLack whether a tool may be missing; its version then says so
+ * @param mayLack whether a tool may be missing; its version is then a text that says so
  * @throws BuildError if another tool is missing, or its output is not understood
  */
 export async function toolVersions<Tool extends VersionedTool>(

@@ -7,8 +7,8 @@ import { logTool } from './tool-log.ts';
 const FOOTER = 12;
 
 /**
- * Decompresses complete .xz streams with one process: `xz` accepts concatenated streams, and the streams' indexes tell
- * where each one ends in its output.
+ * Decompresses complete .xz streams with one process: `xz` accepts concatenated streams, and the index of each stream
+ * shows where the stream ends in the output.
  * @param most size limit of each decompressed stream in bytes
  * @param where the file that contains them, for messages
  * @throws BuildError if one is damaged or too large, or xz is missing

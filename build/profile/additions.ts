@@ -4,8 +4,8 @@ import { type Additions, findSettings, type Profile } from './profile.ts';
 import { kernelParameter, packageName } from './schema.ts';
 
 /**
- * Parameters of the appliance that a build may set, after `NAMESPACE.`: they choose no system and prove none; see
- * `overlay/initramfs/init`.
+ * Parameters of the appliance that a build may set, after `NAMESPACE.`: they do not choose or verify the system that is
+ * started; see `overlay/initramfs/init`.
  */
 const OWN = ['answer', 'config', 'data', 'debug', 'toram'];
 
@@ -17,11 +17,11 @@ const OWN = ['answer', 'config', 'data', 'debug', 'toram'];
 const TRUSTED = /^(?:__|init|rdinit|initrd|noinitrd|(?:dm_mod|dm_verity)\..*)$/;
 
 /**
- * Checks what the options `--package` and `--cmdline` say.
+ * Checks the values of the options `--package` and `--cmdline`.
  * @param packages names of packages
  * @param cmdline kernel parameters, separated by white space
- * @throws BuildError if a name is none, or a parameter has a character that is special to GRUB or the kernel, or would
- *   decide what is started
+ * @throws BuildError if a text is not a package name, or a parameter has a character that is special to GRUB or the
+ *   kernel, or would decide what is started
  */
 export function parseAdditions({
   packages,

@@ -1,6 +1,9 @@
 import type { ProfileInput } from './schema.ts';
 
-/** What a profile's file exports by default. Gives its author types; values are checked when it is loaded. */
+/**
+ * Returns a profile unchanged, for the default export of a profile's file: the parameter's type checks what the author
+ * writes. Values are checked when the profile is loaded.
+ */
 export function defineProfile(profile: ProfileInput): ProfileInput {
   return profile;
 }

@@ -131,7 +131,7 @@ function describeIssue(issue: z.core.$ZodIssue): string {
   return `${key === '' ? 'the default export' : key}: ${issue.message}`;
 }
 
-/** Folders of a root filesystem and of a medium, which must not be the appliance's own. */
+/** Names of folders of every root filesystem and medium; an appliance's namespace must not be one of them. */
 const TAKEN =
   /^(?:bin|boot|data|dev|efi|etc|home|lib\d*|media|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr|var)$/;
 

@@ -31,7 +31,7 @@ export interface Profile
    */
   file: string;
   architecture: ArchitectureName;
-  /** What this build adds to the profile, which the other fields have already; absent if nothing. */
+  /** What this build adds to the profile, which the other fields already contain; absent if nothing. */
   added?: Additions | undefined;
   /** Only the bases that support this architecture. */
   bases: Partial<Bases>;

@@ -129,7 +129,7 @@ const common = {
   /** Packages left out although others depend on them, each with the reason. */
   without: z.record(packageName, reason).default({}),
   /**
-   * Paths of packages that are left out of the image, each with the reason. A path includes everything below it; `*`
+   * Paths in packages that are left out of the image, each with the reason. A path includes everything below it; `*`
    * stands for any characters except `/`.
    */
   drop: z.record(treePath, reason).default({}),
@@ -276,8 +276,8 @@ export const profileSchema = z.strictObject({
         .default({}),
     }),
     /**
-     * Modules left out of the image, each with the reason. A path includes everything below it. The drivers above stay,
-     * and so do the dependencies of every module that stays.
+     * Modules left out of the image, each with the reason. A path includes everything below it. The modules in
+     * `drivers` stay, and so do the dependencies of every module that stays.
      */
     drop: z.record(sourcePath, reason).default({}),
   }),

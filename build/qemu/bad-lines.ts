@@ -3,7 +3,7 @@ export interface BadLine {
   /** The problem. */
   sign: string;
   line: string;
-  /** Whether the boot cannot succeed after it, so that waiting is pointless. */
+  /** Whether the boot cannot succeed after this line, so that waiting is pointless. */
   fatal: boolean;
 }
 

@@ -145,7 +145,7 @@ export class Guest implements AsyncDisposable {
   async press(...keys: readonly string[]): Promise<void> {
     const pressed = keys.map((data) => ({ type: 'qcode', data }));
     await this.#qmp.execute('send-key', { keys: pressed, 'hold-time': KEY_HOLD });
-    // QEMU releases the keys by itself, and ignores keys that are pressed before.
+    // QEMU releases the keys by itself, and until then ignores other keys.
     await wait(2 * KEY_HOLD);
   }
 

@@ -68,8 +68,8 @@ export interface DhcpServer {
 export type Bus = 'ata' | 'scsi' | 'usb' | 'virtio' | 'nvme';
 
 /**
- * What a machine boots from: an image as a CD or a disk, or a kernel loaded without firmware. Writes to a disk stay
- * only if `isKept` is set; with `until end`, they stay until QEMU ends.
+ * What a machine boots from: an image as a CD or a disk, or a kernel loaded without firmware. Writes to a disk are kept
+ * only if `isKept` is set; with `until end`, they are kept until QEMU ends.
  */
 export type Medium =
   | { as: 'cdrom'; bus?: 'ata' | 'scsi' | 'usb'; image: string }
@@ -260,8 +260,8 @@ function driveArguments(drive: Drive, ata: string): string[] {
       ? ''
       : `,logical_block_size=${sectorSize},physical_block_size=${sectorSize}`;
   const kind = cd ? 'cd' : 'hd';
-  // QEMU merges queued writes up to the 1024 buffers that a system call takes (IOV_MAX); blklogwrites adds its own to
-  // them, the call fails, and the guest sees an I/O error.
+  // QEMU merges queued writes up to the 1024 buffers that a system call takes (IOV_MAX); blklogwrites adds its own
+  // buffers to these, so the call fails, and the guest sees an I/O error.
   const merging = writeLog === undefined ? '' : ',request-merging=off';
   const devices = {
     ata: `ide-${kind},bus=${ata}`,

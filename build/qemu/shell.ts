@@ -15,7 +15,7 @@ export async function openShell(guest: Guest): Promise<void> {
 export async function awaitShell(guest: Guest): Promise<void> {
   await guest.waitFor(/~ # /);
   const prompt = guest.mark;
-  // The shell would echo a command that is longer than the line in pieces.
+  // If a command were longer than a line of the terminal, the shell would echo it in pieces.
   guest.type('stty cols 999');
   await guest.waitFor(/~ # /, prompt);
 }

@@ -42,7 +42,7 @@ export class Transcript {
 
   /**
    * Waits for something in the text, including existing text and unfinished lines.
-   * @param find looks for it
+   * @param find gets the text from `from` on; returns `undefined` if it does not contain what is waited for
    * @param from an earlier `end`; the beginning if absent
    * @returns what `find` returned; waits forever if it never finds anything, so combine it with a timeout
    */

@@ -26,7 +26,7 @@ export interface FatContent {
 /**
  * Reads a whole FAT12 or FAT16 file system (Microsoft FAT specification, 2000; including long file names).
  * @param where the image, for messages
- * @throws BuildError if it is not one, or anything in it violates the format
+ * @throws BuildError if it is neither FAT12 nor FAT16, or anything in it violates the format
  */
 export function readFat(image: Buffer, where: string): FatContent {
   const volume = new Volume(image, where);

@@ -7,7 +7,10 @@ import { type Signer, signBy } from './signer.ts';
 /** Longest envelope that hosts and control planes read, in bytes: a release with many signatures has a few thousand. */
 export const LONGEST_ENVELOPE = 256 * 1024;
 
-/** Longest envelope in a release's folder, in bytes: its list has a line per file, a provenance one per package. */
+/**
+ * Longest envelope in a release's folder, in bytes: a release's list has a line per file, and a provenance has a line
+ * per package.
+ */
 export const LONGEST_OF_FOLDER = 16 * 1024 * 1024;
 
 /** Maximum number of signatures of an envelope, because each is tried with each trusted key. */

@@ -118,7 +118,7 @@ export function minisignPublicKey(key: KeyObject): string {
 
 /**
  * Parses a public key from a key file of minisign, or from its command line argument. The key number is ignored.
- * @returns undefined if it is not one
+ * @returns undefined if the text is neither
  */
 export function readMinisignPublicKey(text: string): KeyObject | undefined {
   const [first = '', second, ...more] = text.trimEnd().split(/\r?\n/);

@@ -24,11 +24,11 @@ export const programSchema = z
     base: z.string().regex(/^[a-z]{1,32}$/),
     /** Increases with each release of the program for a product. */
     serial: z.int().min(1),
-    /** After this one is confirmed, programs with a lower serial are refused. */
+    /** After this program is confirmed, programs with a serial below this number are refused. */
     floor: z.int().min(0),
     /** RFC 3339, UTC. */
     issued: z.iso.datetime(),
-    /** RFC 3339, UTC. From then on it cannot be installed; where it runs already, it keeps running. */
+    /** RFC 3339, UTC. From then on, the program cannot be installed; hosts on which it already runs keep running it. */
     expires: z.iso.datetime(),
     bytes: z.int().min(1).max(LARGEST_PROGRAM),
     sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256, 64 lower-case hex digits'),

@@ -21,15 +21,21 @@ export const releaseSchema = z
     architecture,
     base: z.string().regex(/^[a-z]{1,32}$/),
     buildId: z.string().regex(/^[0-9a-f]{8,64}$/),
-    /** Increases with each release of a product and channel; hosts refuse one lower than any they have seen there. */
+    /**
+     * Increases with each release of a product and channel; hosts refuse a serial lower than any that they have seen
+     * for this product and channel.
+     */
     serial: z.int().min(1),
-    /** After this release is confirmed, releases with a lower serial are refused. */
+    /** After this release is confirmed, releases with a serial below this number are refused. */
     floor: z.int().min(0),
     /** RFC 3339, UTC. */
     issued: z.iso.datetime(),
-    /** RFC 3339, UTC. From then on it is refused. */
+    /** RFC 3339, UTC. From then on, the release is refused. */
     expires: z.iso.datetime(),
-    /** SHA-256 of the certificate of the key that signed the image's boot files; absent if it is not signed with a key of its owner. */
+    /**
+     * SHA-256 of the certificate of the key that signed the image's boot files; absent if these are not signed with an
+     * owner's key.
+     */
     owner: sha256.optional(),
     image: z.strictObject({
       /** Address relative to the `release.json`'s root: `images/<sha256>.iso`. */

@@ -38,7 +38,7 @@ export function signatureNames(files: readonly string[]): string[] {
 export const MINISIGNATURE = `${CHECKSUMS}.minisig`;
 export const SSH_SIGNATURE = `${CHECKSUMS}.sig`;
 
-/** Files that cannot be in the checksums, because they are made from them. */
+/** Files that cannot be in the checksums, because they are made from the checksums. */
 const AFTER_CHECKSUMS: readonly string[] = [CHECKSUMS, MINISIGNATURE, SSH_SIGNATURE];
 
 /** Result of signing a folder. */

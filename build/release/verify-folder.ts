@@ -33,7 +33,7 @@ export interface Finding {
 export interface Verdict {
   /** Version of the release, if it is part of the signed data. */
   version: string | undefined;
-  /** The key that signed the list of files; undefined if no trusted key did, and then no file was read. */
+  /** The key that signed the list of files; undefined if no trusted key signed it; no file was read then. */
   key: TrustedKey | undefined;
   /** Number of files that were verified successfully. */
   files: number;
@@ -52,8 +52,8 @@ export interface VerifyOptions {
 }
 
 /**
- * Verifies a folder signed by `signFolder`, using only the keys: first the signatures, including those of provenances,
- * then size and SHA-256 of each file, reading each once.
+ * Verifies a folder signed by `signFolder`, trusting only the given keys: first the signatures, including those of
+ * provenances, then size and SHA-256 of each file, reading each once.
  * @returns all problems, in the order in which they were found
  * @throws ExplainedError if it is not such a folder, or cannot be read
  */
@@ -207,7 +207,9 @@ async function checkProvenances(
   return found;
 }
 
-/** Describes a subject of a statement that is not in the checksums, as a clause; undefined if all are. */
+/**
+ * Describes a subject of a statement that is not in the checksums, as a clause; undefined if all subjects are in them.
+ */
 function foreignIn(statement: Buffer, sums: Checksums, envelope: string): string | undefined {
   const plain = sums.get(envelope.slice(0, -1));
   if (plain !== undefined && plain !== sha256(statement)) {

@@ -64,7 +64,7 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
   /** Running uploads. */
   readonly #underWay = new Set<Promise<void>>();
   readonly #limit = pLimit(FILES_AT_ONCE);
-  /** Keys of steps for which it has no usable entry. */
+  /** Keys of steps for which the cache has no usable entry. */
   readonly #missing = new Set<string>();
   #sent = 0;
   /** Milliseconds spent on requests without result. */
@@ -78,7 +78,7 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
     this.#server = new CacheServer(settings, patience);
   }
 
-  /** Returns who made the result of a step, if the cache has a trusted one. */
+  /** Returns who made the result of a step, if the cache has a trusted result. */
   async find(step: Step, signal?: AbortSignal): Promise<string | undefined> {
     this.#steps.asked += 1;
     const entry = await this.#entry(step, signal);
@@ -255,7 +255,7 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
 
   /**
    * Sends a request to the cache.
-   * @returns nothing if the cache does not have the item, or a wrong one, or has been given up
+   * @returns nothing if the cache lacks the item, returns a wrong item, or has been given up
    * @throws errors that are not about the cache: the caller cancels, the disk is full
    */
   async #try<T>(
@@ -312,7 +312,7 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
     this.#underWay.add(bringing);
   }
 
-  /** @returns whether the cache did not have it yet */
+  /** @returns whether the cache did not have the blob yet */
   async #writeBlob(
     file: string,
     blob: { sha256: string; size: number },

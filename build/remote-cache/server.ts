@@ -43,7 +43,7 @@ const NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85
  */
 export class CacheServer implements Disposable {
   readonly transport: Transport;
-  /** For uploads, which may be slow because nothing waits for them. */
+  /** Transport for uploads, which may be slow because nothing waits for them. */
   readonly #bringing: Transport;
   readonly #address: string;
   readonly #patience: Patience;
@@ -95,7 +95,7 @@ export class CacheServer implements Disposable {
         await readAll(bytes, 0);
         return encoded;
       } catch (error) {
-        // A web server with plain folders has only what was uploaded.
+        // A web server with plain folders has only uploaded blobs, and thus not this one.
         if (error instanceof TransferFailure && error.kind === 'gone') return false;
         throw error;
       }

@@ -46,7 +46,7 @@ export const REMOTE_CACHE_VARIABLES = [
  * `…_CA` is a file with certificates of authorities. Name and password are those in the address, else in `$NETRC` or
  * `~/.netrc`.
  * @returns none if there is no address
- * @throws ExplainedError if a setting is wrong, because a cache that is silently not used helps nobody
+ * @throws ExplainedError if a setting is wrong, because nobody would notice that the cache is not used
  */
 export async function remoteCacheSettings(
   environment: Environment = process.env,
@@ -100,7 +100,7 @@ function readAddress(text: string): string {
   }
   throw new BuildError({
     what: 'this is not the address of a remote cache',
-    // Not the value, which may contain a password.
+    // The message does not show the value, which may contain a password.
     where: 'QUANTIX_REMOTE_CACHE',
     fix: 'Write it as https://host/ or https://host/folder.',
   });

@@ -41,7 +41,7 @@ const COMMON = /\/usr\/share\/common-licenses\/[A-Za-z0-9.+-]*[A-Za-z0-9]/g;
  * Collects the licences of packages: the texts in their documentation folders (`usr/share/doc/NAME`,
  * `usr/share/licenses`), and Debian's common texts that these refer to; if there are none, the standard texts of the
  * licences named in the index.
- * @param packages all opened packages of an image: the documentation of one may be in another
+ * @param packages all opened packages of an image: the documentation of one package may be in another
  */
 export function packageLicenses(
   packages: readonly (OpenedPackage & { stated: LockedPackage })[],

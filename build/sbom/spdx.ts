@@ -14,8 +14,8 @@ const PURPOSES = {
 } as const satisfies Record<Part['type'], string>;
 
 /**
- * Formats the software bill of materials as SPDX 2.3 JSON, with the same parts as the CycloneDX one. The same content
- * gives the same text: lists are sorted, the time is the lock's, and the namespace is derived from the content.
+ * Formats the software bill of materials as SPDX 2.3 JSON, with the same parts as the CycloneDX document. The same
+ * content gives the same text: lists are sorted, the time is the lock's, and the namespace is derived from the content.
  */
 export function spdx(materials: BillOfMaterials): string {
   const unnamed = documentOf(materials);

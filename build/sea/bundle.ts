@@ -82,8 +82,8 @@ export async function bundle({
 const ROOM = { GOGC: 'off', GOMEMLIMIT: '1GiB' };
 
 /**
- * Runs a function with these variables set, and with a limit on threads; esbuild passes this process's environment on to
- * its program when it starts that.
+ * Runs a function with these variables set, and with a limit on threads; esbuild passes this process's environment on
+ * when it starts its own program.
  */
 function withRoom<T>(start: () => T, threads: number | undefined): T {
   const before = process.env;
@@ -96,7 +96,7 @@ function withRoom<T>(start: () => T, threads: number | undefined): T {
   }
 }
 
-/** Refuses a custom esbuild program: step keys cover only the one that npm installed. */
+/** Refuses a custom esbuild program: step keys cover only the program that npm installed. */
 function refuseOtherEsbuild(path: string | undefined): void {
   if (path === undefined || path === '') return;
   throw new BuildError({

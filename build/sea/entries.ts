@@ -3,12 +3,12 @@ import { posix } from 'node:path';
 import type { OwnNames } from '../profile/profile.ts';
 import type { Entry } from '../tree/entry.ts';
 
-/** Folder of the links to it. */
+/** Folder of the links to the executable. */
 const FOLDER = 'usr/sbin';
 
 /**
- * Returns the executable's entry in an image, `/usr/lib/NAMESPACE/PREFIX`, and a link for each program, whose name tells
- * the executable which program to run.
+ * Returns the executable's entry in an image, `/usr/lib/NAMESPACE/PREFIX`, and a link for each program; the name of the
+ * link tells the executable which program to run.
  * @param file path of the executable on the host
  */
 export function programEntries(

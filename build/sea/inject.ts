@@ -17,7 +17,7 @@ const NOTE_ALIGNMENT = 8;
 /** Largest executable in bytes; Node has 120 MB, and 1 MB of its data is not in the file. */
 const LARGEST = 2 ** 30;
 
-/** Largest existing note of a Node that is kept, in bytes; they have a few hundred. */
+/** Largest existing note of a Node that is kept, in bytes; such notes have a few hundred bytes. */
 const LARGEST_NOTE = 1024 * 1024;
 
 /** Maximum number of zero bytes of memory that are written to the file. */
@@ -26,7 +26,7 @@ const MOST_ZEROS = 64 * 1024 * 1024;
 /** Bytes of a Node that are searched at once. */
 const CHUNK = 1024 * 1024;
 
-/** Differences between a Node with programs and the one without. */
+/** Differences between a Node with programs and the same Node without programs. */
 interface Changes {
   /** Bytes of the Node that are kept; zeros follow up to the last part. */
   kept: number;
@@ -134,7 +134,7 @@ function findFuse(source: ElfSource, end: number): number {
     const chunk = Buffer.allocUnsafe(Math.min(CHUNK + FUSE.length, end - from));
     source.read(from, chunk);
     for (let at = chunk.indexOf(FUSE); at >= 0; at = chunk.indexOf(FUSE, at + 1)) {
-      // A mark that begins where two chunks overlap is found in the later one.
+      // A mark that begins where two chunks overlap is found in the later chunk.
       if (at < CHUNK) places.push(from + at + FUSE.length);
     }
   }

@@ -178,7 +178,7 @@ async function layOut(
   return { node, loader: undefined };
 }
 
-/** Provides the Node that prepares the programs, if it is not the one they run on. */
+/** Provides the Node that prepares the programs, if it is not the Node that they run on. */
 async function layOutPreparer(
   { preparer }: ReturnType<typeof readSea>,
   { projectDirectory, archive, scratch }: LayingOut,

@@ -81,8 +81,8 @@ export interface NodeChoice {
 /**
  * Chooses the Node for a profile's programs on a base: the one that the profile names; else npm's, if its C library is
  * the base's; else the base's own package.
- * @throws BuildError if the base needs a Node that the profile neither names nor asks for, or one that is too old or
- *   cannot be prepared for on this host
+ * @throws BuildError if the base needs a Node that the profile neither names nor asks for, if the chosen Node is too
+ *   old, or if programs for it cannot be prepared on this host
  */
 export function chooseNode(profile: Profile, base: Base, choice: NodeChoice): ProgramNode {
   const own = findNode(choice.installed, process.arch);

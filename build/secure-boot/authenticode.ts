@@ -16,7 +16,8 @@ import {
 /**
  * Signs a UEFI program for firmware that accepts the key, in Microsoft's format: Windows Authenticode Portable Executable
  * Signature Format, and PE Format, "The Attribute Certificate Table".
- * @param program a PE32+; it keeps the signatures it has, and firmware accepts it if it accepts one of them
+ * @param program a PE32+; its existing signatures are kept, and firmware accepts a program if it accepts one of the
+ *   signatures
  * @param where name of the program in errors
  * @returns the program with the additional signature
  * @throws BuildError if it is not a PE32+; errors of signing

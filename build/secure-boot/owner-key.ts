@@ -8,9 +8,12 @@ export interface OwnerKey {
   /** Issuer and serial number of the certificate in DER, which identify the signer in a signature. */
   issuer: Buffer;
   serial: Buffer;
-  /** Start of the certificate's validity, seconds since 1970; used as time of all signatures, so that they are reproducible. */
+  /**
+   * Start of the certificate's validity, seconds since 1970; used as the time of all signatures, so that signatures are
+   * reproducible.
+   */
   since: number;
-  /** Public. */
+  /** The public key. */
   key: KeyObject;
   /** Signs bytes, RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017, 8.2). */
   sign: (bytes: Uint8Array) => Promise<Buffer>;
@@ -30,8 +33,8 @@ export function rsaSigner(secret: KeyObject, name: string): OwnerSigner {
 }
 
 /**
- * Minimum number of bits of a key: UEFI 2.10, 32.5.1 requires support for RSA-2048, and most firmware takes larger
- * ones.
+ * Minimum number of bits of a key: UEFI 2.10, 32.5.1 requires support for RSA-2048, and most firmware accepts larger
+ * keys.
  */
 const LEAST_BITS = 2048;
 

@@ -61,7 +61,7 @@ export async function signContent(
     sequence(object(OIDS.contentType), der(SET, object(type))),
     sequence(object(OIDS.messageDigest), der(SET, octets(digest))),
   ];
-  // Signed as a SET, but stored with a context-specific tag.
+  // The attributes are signed as a SET, but stored with a context-specific tag.
   const signature = await owner.sign(der(SET, ...attributes));
   const signedData = signedDataOf(owner, {
     content: sequence(object(type), context(0, value)),

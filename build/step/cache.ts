@@ -169,7 +169,7 @@ export class StepCache {
     return fetched && { ...fetched, cached: true };
   }
 
-  /** Has a step's folder filled, and publishes it if that succeeds. */
+  /** Calls a function that fills a step's folder, and publishes the folder if the function succeeds. */
   async #fill(
     step: Step,
     fill: (directory: string) => Promise<Filled | undefined>,
@@ -199,7 +199,10 @@ export class StepCache {
     }
   }
 
-  /** Hashes all results again. @returns their number, and the folders of damaged ones, which have been removed */
+  /**
+   * Hashes all results again. @returns the number of results, and the folders of damaged results, which have been
+   * removed
+   */
   async verify(signal?: AbortSignal): Promise<{ checked: number; damaged: string[] }> {
     const damaged: string[] = [];
     const folders = (await this.#folders()).filter((path) => !basename(path).startsWith(MAKING));

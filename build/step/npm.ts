@@ -25,7 +25,7 @@ export type NpmPackage = z.infer<typeof packageSchema>;
 
 /**
  * Reads which packages npm has installed, from `node_modules/.package-lock.json`, which npm updates with every change.
- * `package-lock.json` may ask for different ones.
+ * `package-lock.json` may ask for different packages.
  * @throws BuildError if npm has installed nothing
  */
 export function readInstalled(projectDirectory: string): NpmPackages {

@@ -31,7 +31,7 @@ const TYPES_ONLY =
  * Reads source files and, transitively, all files that they import. Imports of types only are ignored, and so is text
  * that only looks like an import of a file.
  * @param projectDirectory folder that paths are relative to
- * @param entries files to start with, relative to it
+ * @param entries files to start with, relative to `projectDirectory`
  * @param known files read before, by absolute path; they are not read again
  */
 export function readSources(

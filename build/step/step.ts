@@ -42,8 +42,8 @@ export interface StepDefinition<Facts, Inputs extends object, Work, Result> {
    */
   make(output: string, inputs: Inputs, work: Work): Promise<Result>;
   /**
-   * Reads the result back to check it, while later steps already use it; nothing that they make may be published
-   * before.
+   * Reads the result back to check it, while later steps already use it; nothing that they make may be published before
+   * the check has passed.
    * @param inputs the same object that `make` got, if this build made the result
    */
   check?(output: string, inputs: Inputs, work: Work): Promise<void>;

@@ -17,7 +17,7 @@ export function isHostAddress(text: string): boolean {
   return first !== undefined && first >= 1 && first !== 127 && first <= 223;
 }
 
-/** Whether this can be the address of a name server; the machine's own addresses are allowed. */
+/** Whether this can be the address of a name server; loopback addresses are allowed. */
 export function isNameServer(text: string): boolean {
   return isHostAddress(text) || firstOctet(text) === 127;
 }

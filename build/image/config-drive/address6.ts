@@ -25,7 +25,7 @@ export function isLinkLocal6(text: string): boolean {
   return (first & 0xffc0) === 0xfe80;
 }
 
-/** Whether this can be the address of a name server; the machine's own addresses are allowed. */
+/** Whether this can be the address of a name server; the loopback address is allowed. */
 export function isNameServer6(text: string): boolean {
   return isHostAddress6(text) || parseAddress6(text)?.join() === '0,0,0,0,0,0,0,1';
 }

@@ -27,7 +27,7 @@ export interface ConfigDriveRequest {
 }
 
 /**
- * Plans the files of a config drive: path → text. Each is checked by the rules of the program that reads it.
+ * Plans the files of a config drive: path → text. Each file is checked by the rules of the program that reads it.
  * @throws BuildError for the first mistake, and if there is nothing to put on the drive
  */
 export function planConfigDrive(request: ConfigDriveRequest): Record<string, string> {
@@ -114,7 +114,10 @@ function sshEnabledFile(files: Readonly<Record<string, string>>): string {
   });
 }
 
-/** One line in the format of the appliances' password program: SHA-512 with the default rounds, which both bases support (crypt(5)). */
+/**
+ * Returns one line in the format of the appliances' password program: SHA-512 with the default rounds, which both bases
+ * support (crypt(5)).
+ */
 function shadowFile(hash: string): string {
   if (/^\$6\$[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{86}$/.test(hash)) return `root:${hash}\n`;
   throw new BuildError({
@@ -149,7 +152,7 @@ function nodeFile({ controlPlane, joinToken }: ConfigDriveRequest): string | und
   return `controlPlane: ${controlPlane}\njoinToken: ${joinToken}\n`;
 }
 
-/** Only public keys, one per line: everyone can read the medium, so a private key must not be on it. */
+/** Accepts only public keys, one per line: everyone can read the medium, so a private key must not be on it. */
 function authorizedKeysFile(text: string): string {
   const where = '--authorized-keys';
   if (text.includes('PRIVATE KEY')) {

@@ -13,7 +13,10 @@ const [SMALLEST_BLOCK, LARGEST_BLOCK] = [4096, 1024 * 1024];
 /** Compression algorithms of images. */
 export type SquashfsCompression = 'xz' | 'zstd';
 
-/** A squashfs 4.0 superblock (Linux, fs/squashfs/squashfs_fs.h, `struct squashfs_super_block`). Offsets are bytes from it. */
+/**
+ * A squashfs 4.0 superblock (Linux, fs/squashfs/squashfs_fs.h, `struct squashfs_super_block`). Offsets are in bytes
+ * from the superblock.
+ */
 export interface Superblock {
   inodes: number;
   /** In seconds since 1970. */

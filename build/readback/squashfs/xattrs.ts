@@ -4,7 +4,7 @@ import { Metadata, readTable, type Source } from './metadata.ts';
 
 /** Namespaces by number (Linux, fs/squashfs/squashfs_fs.h, `SQUASHFS_XATTR_USER` and others). */
 const SPACES: Readonly<Record<number, string>> = { 0: 'user.', 1: 'trusted.', 2: 'security.' };
-/** Flag: the value is stored elsewhere, because several files have the same. */
+/** Flag: the value is stored elsewhere, because several files have the same value. */
 const ELSEWHERE = 0x100;
 const ID_SIZE = 16;
 const LARGEST_VALUE = 65_536;
