@@ -154,7 +154,7 @@ export default defineProfile({
         home: '/var/lib/misc',
         shell: NOLOGIN,
       },
-      // What rpcbind becomes: on Debian, and on Alpine.
+      // Accounts that rpcbind runs as: `_rpc` on Debian, `rpc` on Alpine.
       _rpc: {
         uid: 114,
         group: '_rpc',

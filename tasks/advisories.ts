@@ -35,7 +35,7 @@ export interface AdvisoryRequest {
 export interface AdvisoryOutcome {
   /** Number of findings that need action. */
   open: number;
-  /** Number of those that a newer version fixes. */
+  /** Number of these findings that a newer version fixes. */
   fixable: number;
   /** Why data is out of date, one line each. */
   outdated: string[];

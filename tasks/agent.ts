@@ -30,7 +30,7 @@ export interface AgentSigning {
   serial: number | undefined;
   /** Oldest serial that a host accepts once it has confirmed this agent; the serial itself if absent. */
   floor: number | undefined;
-  /** Days after which hosts refuse it. */
+  /** Days after which hosts refuse the agent. */
   days: number;
   now: Date;
 }

@@ -15,8 +15,8 @@ const logs = new WeakMap<object, string>();
 
 /**
  * Builds with a log of the tools that run: a file in the cache's `logs`, which also has the error that ends the build.
- * A build that runs no tool leaves none.
- * @param what what is built: `iso of qvdc`
+ * A build that runs no tool leaves no log.
+ * @param what description of the build: `iso of qvdc`
  */
 export async function withBuildLog<T>(
   cache: CacheDirectory,
@@ -60,7 +60,7 @@ async function removeOldLogs(folder: string): Promise<void> {
     if (errorCode(error) === 'ENOENT') return [];
     throw error;
   });
-  // The order of names is that of times.
+  // The names sort in the order of the times in them.
   const old = names
     .filter((name) => LOG_NAME.test(name))
     .sort()

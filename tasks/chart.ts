@@ -20,7 +20,7 @@ export function chartOfBars(bars: readonly ChartBar[], title: string, data: obje
   return { title, svg: barChart(bars, title), text: textChart(bars), data };
 }
 
-/** Draws how the build of an image went: when each step began, and what it took. */
+/** Draws how the build of an image went: when each step began, and how long it took. */
 export function buildChart(image: string, times: readonly StageTime[]): Chart {
   const steps = times.toSorted((a, b) => a.began - b.began);
   const bars = steps.map(({ step, began, seconds, ...source }) => ({

@@ -50,7 +50,9 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['apk', async () => (await import('./commands/apk.ts')).apkCommand],
 ]);
 
-/** Returns the command that words name; if they name none, all commands, to list them or to suggest a similar one. */
+/**
+ * Returns the command that words name; if they name no command, returns all, to list them or to suggest a similar one.
+ */
 async function commandsFor(words: readonly string[]): Promise<Command[]> {
   const name = words.find((word) => word === '--' || !word.startsWith('-')) ?? '';
   const asked = COMMANDS.get(name);
@@ -58,7 +60,9 @@ async function commandsFor(words: readonly string[]): Promise<Command[]> {
   return Promise.all(loaders.map((load) => load()));
 }
 
-/** Removes a `--` before the command: yargs looks for no command after it, and does nothing without a message. */
+/**
+ * Removes a `--` before the command: yargs does not look for a command after `--`, and does nothing, without a message.
+ */
 function dropSeparator(words: readonly string[]): readonly string[] {
   const at = words.findIndex((word) => word === '--' || !word.startsWith('-'));
   return words[at] === '--' ? words.toSpliced(at, 1) : words;
@@ -118,7 +122,10 @@ async function complete(line: readonly string[], context: CommandContext): Promi
   await completeWords(parser(args, { context, commands }), { words, prefix, values }).parseAsync();
 }
 
-/** yargs formats the help for every command line, which is rarely shown; only then is it worth the time. */
+/**
+ * Whether a command line asks for help. yargs would format the help for every command line, but it is rarely shown and
+ * takes time.
+ */
 function asksForHelp(args: readonly string[]): boolean {
   return args.includes('--help') || args.includes('help');
 }
@@ -162,7 +169,10 @@ function parser(
   return line;
 }
 
-/** Finds the paths in a command line; see `CommandContext.findPaths`. Its mistakes are reported when it runs. */
+/**
+ * Finds the paths in a command line; see `CommandContext.findPaths`. Mistakes in the command line are reported when it
+ * runs.
+ */
 export async function findPaths(words: readonly string[]): Promise<CommandPaths> {
   const args = dropSeparator(words);
   let found = NO_PATHS;

@@ -53,7 +53,7 @@ compdef _qx_build qx-build
 export function separateValue(words: readonly string[]): { words: string[]; prefix: string } {
   const plain = words.flatMap((word, index) => {
     const isSign = word === '=' && words[index - 1]?.startsWith('--') === true;
-    // At the end it is an empty value; before a value it is dropped.
+    // At the end of the line, `=` becomes an empty value; before a value, it is dropped.
     return isSign ? (index === words.length - 1 ? [''] : []) : [word];
   });
   const [, option, value] = /^(--[\w-]+)=(.*)$/s.exec(plain.at(-1) ?? '') ?? [];

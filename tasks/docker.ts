@@ -68,7 +68,7 @@ export async function runInDocker(
   return runContainer(args, { name, terminal: host.terminal, signal });
 }
 
-/** The image has no Node: it uses the one for Linux that `npm ci` installs on Linux. */
+/** The image contains no Node: containers run the project's Node for Linux, which `npm ci` installs on Linux. */
 function requireNode(project: string): void {
   const node = join(project, NODE);
   if (existsSync(node)) return;

@@ -121,7 +121,7 @@ export async function writeProvenance(
   return { files: [...files.keys()], dirty: source.dirty };
 }
 
-/** Converts a component that was downloaded; the base itself was not. */
+/** Converts a component that was downloaded; returns nothing for the base itself, which was not downloaded. */
 function dependencyOf({
   name,
   purl,

@@ -51,7 +51,7 @@ export interface ReleaseImage {
  * @param images at least one image, all of one version and for one folder
  * @param profiles profiles whose images may already be in the folder
  * @param builder URI of the builder, for the provenance
- * @param since an earlier commit, whose locks the charts of packages compare with; without it there are none
+ * @param since an earlier commit, whose locks the charts of packages compare with; without it, there are no such charts
  * @returns the contents of the release
  */
 export async function buildRelease(
@@ -216,7 +216,7 @@ async function writeRootfs(
   const { profile, lock, version } = facts;
   using reader = new ContentReader();
   const inputs = readRootfs({ ...facts, sea: plan.sea });
-  // Not audited here: the stage of the squashfs has done so.
+  // The tree is not audited here, because the stage of the squashfs audits it.
   const tree = assembleRootfs(inputs, build.work(report), reader);
   return await writeRootfsFormats({
     ...{ tree, paths, signal: lockRequest.signal },

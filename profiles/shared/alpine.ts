@@ -54,7 +54,9 @@ export const system = [
 
 export const network = ['ethtool', 'iproute2', 'iputils', 'iw', 'nftables', 'wpa_supplicant'];
 
-/** Disks and file systems: for data partitions and the installer. Of util-linux only what busybox lacks. */
+/**
+ * Disks and file systems: for data partitions and the installer. Of util-linux, only the programs that busybox lacks.
+ */
 export const storage = [
   'blkid',
   'dosfstools',

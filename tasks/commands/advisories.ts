@@ -13,7 +13,7 @@ const EPILOGUE = `Nothing is downloaded: docs/image-documents.md says where Alpi
 
 Exit codes: 1 a file is too old, or not the pinned one; 3 something is open that --fail-on names.`;
 
-/** Exit code if there are open findings that must not be. */
+/** Exit code if there are findings of the kind that `--fail-on` names. */
 const OPEN = 3;
 
 /** `qx-build advisories`: lists known vulnerabilities of the packages in the images. */

@@ -33,9 +33,9 @@ export const NO_PATHS: CommandPaths = { reads: [], writes: [] };
 
 /** A command without its context; `register…` adds it to yargs. */
 export interface Command {
-  /** Adds it to be run. */
+  /** Adds the command to yargs so that it runs. */
   register(yargs: Argv, context: CommandContext): void;
-  /** Adds it to be parsed only: instead of running, it passes on the paths it was given. */
+  /** Adds the command to yargs so that it is only parsed: instead of running, it passes on the paths in its options. */
   registerPaths(yargs: Argv, tell: (paths: CommandPaths) => void): void;
 }
 

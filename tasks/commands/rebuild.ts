@@ -57,7 +57,7 @@ export const rebuildCommand = defineCommand({
       .option('publisher', {
         type: 'string',
         array: true,
-        // A second word after it is the list, not another value.
+        // A second word after the option is the list, not another value.
         nargs: 1,
         describe: 'Public key that has to have signed the release; one of several',
       })

@@ -102,7 +102,7 @@ export const releaseCommand = defineCommand({
   },
   handler: async (options, { output, signal }) => {
     await ensureInstalled(RELEASE_REQUIREMENTS, { say: output.say, signal });
-    // Before hours of building, because the key may be missing, or a passphrase has to be typed.
+    // The signer is opened before hours of building, because the key may be missing, or a passphrase has to be typed.
     const signer = saysSigner(options) ? await openSigner(options, signal) : undefined;
     const profiles = chooseProfiles(options);
     refuseOutside(profiles);

@@ -26,7 +26,7 @@ export const verifyCommand = defineCommand({
       .option('key', {
         type: 'string',
         array: true,
-        // A second word after it is the folder, not another value.
+        // A second word after the option is the folder, not another value.
         nargs: 1,
         demandOption: true,
         describe: 'Public key whose signature counts: PEM, minisign’s or SSH’s; may be repeated',
