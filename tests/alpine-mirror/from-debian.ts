@@ -32,11 +32,11 @@ export interface FixtureMirror {
   readonly folder: string;
   /** Folder with the public key, for `--keys-dir`. */
   readonly keys: string;
-  /** Whether it was there already. */
+  /** Whether the mirror existed already. */
   readonly reused: boolean;
 }
 
-/** What to make. */
+/** Input of `mirrorFromDebian`. */
 export interface FixtureRequest extends ProjectPlace {
   /** Profile with a Debian lock, which lists the packages, and with Alpine settings, which name them. */
   readonly profile: string;
@@ -45,8 +45,8 @@ export interface FixtureRequest extends ProjectPlace {
 }
 
 /**
- * Makes a mirror that the Alpine base can build a bootable image from where no Alpine mirror can be reached. The same
- * lock, code and key give the same bytes; the key is made once per folder.
+ * Makes a mirror from which the Alpine base can build a bootable image if no real Alpine mirror can be reached. The
+ * same lock, code and key give the same bytes; the key is made once per folder.
  */
 export async function mirrorFromDebian(request: FixtureRequest): Promise<FixtureMirror> {
   const { profile, folder, projectDirectory } = request;

@@ -9,7 +9,7 @@ export interface SigningKey {
   readonly pem: string;
 }
 
-/** Makes a key; takes a moment, so tests share one per file. */
+/** Makes a key. This takes some time, so the tests of a file share one. */
 export function makeKey(name: string): SigningKey {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   return { name, privateKey, pem: publicKey.export({ type: 'spki', format: 'pem' }).toString() };

@@ -27,7 +27,7 @@ const RENAMED: Readonly<Record<string, string>> = {
 /**
  * A real Node for musl as Alpine's package, which takes its libraries from Alpine's packages.
  * @param folder where downloads are kept
- * @returns `undefined` where this Node is not available
+ * @returns `undefined` if this Node is not available
  */
 export async function muslNodePackage(folder: string): Promise<PackageRecipe | undefined> {
   const wheel = await unpackedWheel(WHEEL, folder);

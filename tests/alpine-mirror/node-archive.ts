@@ -8,7 +8,7 @@ import { ARCHIVE_FOLDER, toolchainNode } from '../../build/sea/runtime.ts';
 const { version } = process;
 const FOLDER = `node-${version}-linux-${process.arch}`;
 
-/** Where the archive is in a mirror. */
+/** Returns the path of the archive in a mirror. */
 export function nodeArchive(mirror: string): string {
   return join(mirror, ARCHIVE_FOLDER, `${FOLDER}.tar.gz`);
 }
@@ -31,7 +31,8 @@ export async function packNode(mirror: string, projectDirectory: string): Promis
 /**
  * Sets a mirror's Node as the one for Alpine, in a copy of the project.
  * @param projectDirectory the copy
- * @param url where the profile says it is, if not at the mirror that the user names
+ * @param url address of the folder with the archive, for the profile; used if the mirror that the user names does not
+ *   have it
  */
 export async function nameNode(
   projectDirectory: string,

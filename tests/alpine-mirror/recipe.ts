@@ -22,7 +22,7 @@ export interface PackageRecipe {
   triggers?: readonly string[];
   /** Name (`post-install`, `trigger`) → text. */
   scripts?: Readonly<Record<string, string>>;
-  /** Directories before what is in them; contents in memory, or slices of files on disk. */
+  /** Directories before their contents; contents of files in memory, or slices of files on disk. */
   entries?: readonly Entry[];
   /** Installed size, bytes; that of the entries if absent. apk does not open a package of size 0. */
   size?: number;

@@ -17,7 +17,7 @@ export interface Wheel {
 /**
  * Returns the folder of an unpacked wheel; pip downloads the wheel if the folder is missing.
  * @param folder in which unpacked wheels are kept
- * @returns the folder with its content; `undefined` where it is not available
+ * @returns the folder with its content; `undefined` if the wheel is not available
  * @throws Error if the downloaded file has another hash
  */
 export async function unpackedWheel(wheel: Wheel, folder: string): Promise<string | undefined> {

@@ -22,8 +22,8 @@ const PATIENCE = 300_000;
 const LOOK = 50;
 
 /**
- * Measures a control plane, the executable of the images with PostgreSQL, etcd and Redis, under a fleet of real agents, which share the processors with
- * it.
+ * Measures a control plane, the executable of the images with PostgreSQL, etcd and Redis, under a fleet of real agents;
+ * both share the processors.
  */
 export async function measureFleet(project: string): Promise<Figure[]> {
   await using folder = await mkdtempDisposable(join(tmpdir(), 'quantix-bench-'));
@@ -36,7 +36,7 @@ export async function measureFleet(project: string): Promise<Figure[]> {
   const log = (line: string) => {
     if (line.endsWith('takes commands of the control plane')) streams += 1;
   };
-  // Hosts wait at random, so that they do not all call at once; for the storm they do not.
+  // Agents wait for a random time, so that they do not all call at once; for the storm, they do not wait.
   let isStorm = false;
   const random = () => (isStorm ? 0 : Math.random());
   await using fleet = await Fleet.start({ agents: HOSTS, vms: MACHINES, random, log });
@@ -68,7 +68,10 @@ export async function measureFleet(project: string): Promise<Figure[]> {
   ];
 }
 
-/** Restarts nearly all agents at once. @returns seconds until their full states are recorded, and until a change of another host is */
+/**
+ * Restarts nearly all agents at once. @returns seconds until the full states of these agents are recorded, and until a
+ * change of another host is recorded
+ */
 async function measureFullStates(
   agents: readonly FleetAgent[],
   plane: StackPlane,

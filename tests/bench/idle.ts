@@ -14,7 +14,7 @@ const TICKS = 100;
 /** Virtual machines that are defined. */
 const GUESTS = 50;
 
-/** Defines them, and waits until the agent has noticed each. */
+/** Defines the virtual machines, and waits until the agent has noticed each. */
 const DEFINE = `seq ${GUESTS} | while read n
 do echo "<domain type='qemu'><name>vm-$n</name><memory unit='MiB'>32</memory><vcpu>1</vcpu><os><type arch='x86_64' machine='pc'>hvm</type></os></domain>" >/tmp/$n.xml
 echo define /tmp/$n.xml
@@ -35,8 +35,9 @@ const WORK = "busybox awk 'BEGIN { while (i < 2000000) s += i++ }'";
 
 /**
  * Measures the memory and processor time of an idle agent and console of Quantix-OS, on which 50 virtual machines are
- * defined. The guest's core is emulated; its share is divided by its slowness for the same work. Then, how long another
- * console takes on that core from its start to its first screen.
+ * defined. The guest's core is emulated; the programs' share of it is divided by the factor by which this core is
+ * slower for the same work. Then measures how long another console takes on that core from its start to its first
+ * screen.
  */
 export async function measureIdle(iso: string): Promise<Figure[]> {
   const directory = await mkdtemp(join(tmpdir(), 'quantix-bench-'));

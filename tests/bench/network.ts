@@ -10,8 +10,8 @@ import { until } from '../net/world/until.ts';
 import { type Figure, median, secondsOf } from './measure.ts';
 
 /**
- * Measures `qx-network` on the host, in namespaces: a static address from call to verified, and carrier to milestone; and
- * the agent, from the change of an address to the heartbeat that tells the control plane.
+ * Measures `qx-network` on the host, in namespaces: a static address from call to verified, and carrier to milestone;
+ * and for the agent, from the change of an address to the heartbeat that reports it to the control plane.
  */
 export async function measureNetwork(runs: number): Promise<Figure[]> {
   if (hindrance !== '') {
@@ -51,7 +51,7 @@ export async function measureNetwork(runs: number): Promise<Figure[]> {
     {
       what: 'network: a static address, verified',
       value: median(fixed),
-      // Four seconds of it are the address conflict detection (RFC 5227).
+      // Four seconds of this time are the address conflict detection (RFC 5227).
       limit: 5.5,
       unit: 's',
     },

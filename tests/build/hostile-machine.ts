@@ -62,8 +62,8 @@ const VARIABLES = {
 /**
  * Prepares the settings of a machine that would disturb a build: variables, configuration files, the clock and the
  * umask.
- * @param folder where they go
- * @param bin where the tools with another clock go; PATH cannot name a folder with a colon
+ * @param folder folder for the files
+ * @param bin folder for the tools with another clock; PATH cannot name a folder with a colon
  * @returns the environment to build in
  */
 export async function hostileMachine(folder: string, bin: string): Promise<Record<string, string>> {

@@ -47,7 +47,7 @@ const decoded = (text: string): unknown => {
   return json === '' ? undefined : JSON.parse(json);
 };
 
-/** A name of an order, and what was found out about it. */
+/** A name of an order, and the result of its validation. */
 interface Proof {
   readonly name: string;
   readonly token: string;
@@ -113,7 +113,7 @@ export class AcmeAuthority implements AsyncDisposable {
     return `https://localhost:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Number of orders, and of the next one. */
+  /** Number of orders so far, which is also the number of the next order. */
   get orders(): number {
     return this.#orders.length;
   }

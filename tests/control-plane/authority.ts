@@ -57,7 +57,7 @@ export class Authority {
     return `${this.fingerprint.slice(0, 16)}.vdc.quantix.internal`;
   }
 
-  /** A server's key and certificate, valid for its name alone, wherever it is. */
+  /** A server's key and certificate, valid for the server's name only, at any address. */
   async server(validity: Validity = ninetyDays()): Promise<{ key: string; cert: string }> {
     const keys = await makeKeys();
     const certificate = await this.#issue(keys.publicKey, validity, [

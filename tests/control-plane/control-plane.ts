@@ -75,7 +75,7 @@ export class ControlPlane {
   leavesComparing = false;
   /** Number of parts of the last full state. */
   parts = 0;
-  /** Bytes of the largest part that ever came. */
+  /** Size in bytes of the largest part received so far. */
   largestPart = 0;
   /** Returns the validity of its certificates for nodes. */
   validity: () => Validity = ninetyDays;
@@ -109,7 +109,7 @@ export class ControlPlane {
     return api;
   }
 
-  /** A new join token. */
+  /** Makes a join token. */
   token(): string {
     const secret = randomBytes(24).toString('base64url');
     this.#tokens.set(secret, undefined);
@@ -125,7 +125,7 @@ export class ControlPlane {
     }
   }
 
-  /** The only node. */
+  /** Returns the only node. */
   node(): Node {
     const [node] = this.nodes.values();
     if (node === undefined || this.nodes.size !== 1) throw new Error('not exactly one node');
@@ -331,7 +331,7 @@ export class ControlPlane {
     return { version: { protocol: this.version, oldestProtocol, program: 'test' } };
   }
 
-  /** What a later version adds to every answer. */
+  /** Returns the fields that a later version adds to every answer. */
   #news() {
     if (this.version !== 3) return {};
     return { $unknown: [{ no: 4000, wireType: 2, data: Uint8Array.of(3, 1, 2, 3) }] };

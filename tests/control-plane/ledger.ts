@@ -33,7 +33,7 @@ export class Ledger {
   #bootId = '';
   readonly #formerBoots = new Set<string>();
 
-  /** The positions that are kept. */
+  /** The recorded positions, as a message. */
   get kept(): Kept {
     return create(KeptSchema, {
       ...(this.#state === undefined ? {} : { state: this.#state }),

@@ -13,7 +13,7 @@ import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { RefusalReason, RefusalSchema } from '../../apps/proto/gen/quantix/v1/refusal_pb.js';
 import type { Authority } from './authority.ts';
 
-/** Who calls. */
+/** The identity of a caller. */
 export interface Caller {
   /** The public key of its certificate, as DER. */
   readonly key: Uint8Array;
@@ -21,7 +21,7 @@ export interface Caller {
   readonly expiredFor: number;
 }
 
-/** Who calls; `undefined` without a certificate that the CA signed. */
+/** Key of the caller in a call's context; `undefined` without a certificate that the CA signed. */
 export const callerKey = createContextKey<Caller | undefined>(undefined);
 
 type Routes = NonNullable<Parameters<typeof connectNodeAdapter>[0]>['routes'];
@@ -82,7 +82,7 @@ export class ApiServer {
     for (const session of this.#sessions) session.destroy();
   }
 
-  /** Closes; nothing listens then. */
+  /** Closes the server; then nothing listens on its port. */
   async close(): Promise<void> {
     const server = this.#server;
     if (server === undefined) return;

@@ -84,7 +84,7 @@ export class Tasks {
     return [...this.#unfinished.values()];
   }
 
-  /** A task that is not finished. */
+  /** Returns an unfinished task. */
   taskOf(id: string): Task {
     const task = this.#unfinished.get(id);
     if (task === undefined) throw new Error(`${id} is finished, or was never given`);

@@ -28,7 +28,7 @@ export const OPERATOR_DOCUMENT = resolve(import.meta.dirname, '../../docs/operat
 export const CONTROL_PLANE_DOCUMENT = resolve(import.meta.dirname, '../../docs/control-plane.md');
 
 /**
- * Reads the commands of a document, `docs/database.md` if none is named, in their order: the lines of blocks that begin with ```` ```sh on appliance ```` or
+ * Reads the commands of a document, in their order: the lines of blocks that begin with ```` ```sh on appliance ```` or
  * ```` ```sh on development ````.
  * @throws Error naming the line of a block that is marked otherwise, or is not closed
  */

@@ -33,7 +33,7 @@ interface Column {
   readonly type: string;
   readonly isKey: boolean;
   readonly isNullable: boolean;
-  /** Table that it refers to. */
+  /** Table that the column refers to. */
   readonly target: string | null;
 }
 

@@ -8,7 +8,10 @@ import { MIGRATIONS, SILENT } from './database.ts';
 import { DOCUMENT, replaceSchema } from './document.ts';
 import { describeSchema, generateSchema } from './generate-schema.ts';
 
-/** `npm run generate:schema`: writes the types of the migrated schema anew, and its description in `docs/database.md`. */
+/**
+ * `npm run generate:schema`: generates the types of the migrated schema, and the description of the schema in
+ * `docs/database.md`.
+ */
 const folder = await mkdtemp(join(tmpdir(), 'quantix-schema-'));
 const server = await startPostgresql(folder, { settings: { fsync: 'off' } });
 try {
