@@ -52,8 +52,8 @@ function contentWith(manifest: Buffer): Buffer {
 }
 
 /**
- * Backups: a changed one is refused; the content of one with a valid seal may be anything.
- * Some are unchanged on purpose: each has a random salt, so no seed is sure to leave one unchanged.
+ * Backups: a changed one is refused; the content of one with a valid seal may be anything. Some backups are left
+ * unchanged on purpose, because each backup has a random salt, so no seed would reliably produce an unchanged one.
  */
 export const backup: Target = {
   name: 'backup',

@@ -9,7 +9,7 @@ const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256
 const key = { privateKey, publicKey, nodeId: nodeId(publicKey) };
 const request = Buffer.from(await certificateRequest(key));
 
-/** Certificate requests of hosts: an accepted one has the key that signed it, and not another one by chance. */
+/** Certificate requests of hosts: an accepted request contains exactly the key that signed it. */
 export const certificateRequests: Target = {
   name: 'certificate-request',
   async once(random) {

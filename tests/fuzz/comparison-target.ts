@@ -31,7 +31,7 @@ async function contentOf(bytes: Buffer): Promise<Content> {
 
 const sound = await contentOf(tar);
 
-/** The content of the tar, without a hostile attribute value and hostile texts. */
+/** The content of the tar, with a hostile attribute value and hostile texts. */
 function hostileContent(random: Random): Content {
   const value = mutate(Buffer.from(CAPABLE, 'hex'), random).toString('hex');
   const nodes = (sound.parts.get('rootfs') ?? []).map((node) =>

@@ -90,7 +90,7 @@ export function mutate(original: Uint8Array, random: Random): Buffer {
   return bytes;
 }
 
-/** The same, but one in eight is unchanged: for signed input, where a change is never accepted. */
+/** Like `mutate`, but one result in eight is unchanged: for signed input, because a changed one is never accepted. */
 export function mutateMost(original: Uint8Array, random: Random): Buffer {
   return random.below(8) === 0 ? Buffer.from(original) : mutate(original, random);
 }

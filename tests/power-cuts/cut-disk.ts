@@ -5,19 +5,19 @@ import { WriteLog } from './write-log.ts';
 
 /** A guest's disk, and QEMU's log of what the guest wrote to it. */
 export interface DiskRecording {
-  /** The disk before, a raw file. */
+  /** The disk before the recording, a raw file. */
   start: string;
   /** The log of QEMU's blklogwrites. */
   log: string;
 }
 
-/** A cut of power. */
+/** A power cut. */
 export interface DiskCut {
-  /** Entries of the log before it. */
+  /** Number of entries of the log before the cut. */
   entries: number;
   /**
-   * Chooses what of the writes that no flush has covered is lost, as a disk with a cache loses it; if absent, all are
-   * there, as after the end of QEMU.
+   * Seed that chooses which unflushed writes are lost, as by a disk with a cache; if absent, no write is lost, as when
+   * only QEMU ends.
    */
   seed?: number | undefined;
 }
@@ -25,7 +25,7 @@ export interface DiskCut {
 /** Bytes that survive together, as on a disk with sectors of this size. */
 const BLOCK = 4096;
 
-/** Writes the disk to a file as a cut of power leaves it. */
+/** Writes the disk to a file as it is after a power cut. */
 export async function writeCutDisk(
   { start, log: path }: DiskRecording,
   { entries: count, seed }: DiskCut,

@@ -11,7 +11,7 @@ import { numberOf, type Operation, readUnits, type Sectors, UNIT } from './secto
 export interface Story {
   shape: { bytes: number; sectorSize: number };
   layout: DiskLayout;
-  /** The disk before. */
+  /** The disk before the operations. */
   start: Sectors;
   operations: readonly Operation[];
   /** Name → image; all have the same length. */
@@ -140,7 +140,7 @@ class CutDisk {
     return 0;
   }
 
-  /** Adds a unit's content to the sums, or takes it out. */
+  /** Adds a unit's content to the sums; called with the same content again, removes it. */
   #add(sums: Int32Array, unit: number, content: number): void {
     if (content === 0) return;
     const part = this.#partOf(unit);

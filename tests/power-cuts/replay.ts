@@ -43,7 +43,7 @@ const AFTER_SHIM = ['/EFI/BOOT/grubx64.efi', `${SIGNED_GRUB_FOLDER}/${GRUB_CONFI
 
 /** A cut of a recording. */
 export interface ReplayedCut {
-  /** Entries of the log before it. */
+  /** Number of entries of the log before the cut. */
   entry: number;
   seed: number;
   /** Names of the images that it may boot by BIOS and by UEFI; null for nothing. */
@@ -191,7 +191,7 @@ class ReplayedDisk implements Disposable {
   #waiting: Waiting[] = [];
   /** Whether two waiting requests overlap. */
   #hasOverlaps = false;
-  /** Chosen units outside the images: unit → place in the log; null for zeros. */
+  /** Chosen units outside the images: unit → position in the log; null for zeros. */
   #chosen = new Map<number, number | null>();
   /** The chosen units, in order. */
   #picked: Picked[] = [];

@@ -13,9 +13,9 @@ export interface LogEntry {
   /** Position and length on the disk in bytes. */
   offset: number;
   bytes: number;
-  /** Where in the log the bytes are; null for a discard, whose bytes are zeros. */
+  /** Position of the bytes in the log; null for a discard, whose bytes are zeros. */
   data: number | null;
-  /** Where in the log it ends. */
+  /** Position in the log at which the entry ends. */
   end: number;
   /** Whether all earlier operations are on the medium. */
   flushes: boolean;

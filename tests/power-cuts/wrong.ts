@@ -68,7 +68,10 @@ async function writeWide(efi: BlockDevice, { good, trial, left }: BootState): Pr
   await efi.flush();
 }
 
-/** As a mounted FAT does: content to a free cluster, then the directory's entry and both tables. */
+/**
+ * Writes the boot state as a mounted FAT file system does: the content to a free cluster, then the directory's entry
+ * and both tables.
+ */
 async function writeRenamed(efi: BlockDevice, state: BootState): Promise<void> {
   const boot = await readBytes(efi, 0, 512);
   const sectorSize = boot.readUInt16LE(11);

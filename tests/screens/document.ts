@@ -4,7 +4,7 @@ const PICTURE = /<!-- screen: ([a-z0-9-]+) -->\n```\n[\s\S]*?```\n/g;
 /**
  * Returns a document with the pictures of screens, in code fences, below their marks `<!-- screen: NAME -->`.
  * @param screens pictures by their names
- * @throws if a mark names a screen that is not there, or a screen has no mark
+ * @throws if a mark names an unknown screen, or a screen has no mark
  */
 export function withScreens(markdown: string, screens: ReadonlyMap<string, string>): string {
   const shown = new Set<string>();

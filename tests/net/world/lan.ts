@@ -7,7 +7,7 @@ import { until } from './until.ts';
 
 /** Options of a DHCP server, with udhcpd's names. */
 export interface DhcpOptions {
-  /** First and last address that it gives. */
+  /** First and last address that the server leases. */
   range?: [string, string];
   /** Lifetime of a lease in seconds. */
   lease?: number;

@@ -9,7 +9,7 @@ export interface LoopDisk extends Disposable {
 
 /**
  * An empty loop device; it exists until it is disposed of. Needs root.
- * @param file to make
+ * @param file path of the file to create
  * @param direct whether reads and writes bypass the kernel's cache of the file
  */
 export function loopDisk(

@@ -12,7 +12,7 @@ export interface Outcome {
 
 /** How a command is run in a namespace. */
 export interface ExecOptions {
-  /** Folder that is the root of the command's world; the namespace's own if absent. */
+  /** Root directory of the command (chroot(2)); that of the namespace if absent. */
   root?: string;
   /** Text for its standard input. */
   input?: string;
@@ -63,7 +63,9 @@ export class Namespace implements AsyncDisposable {
     return stdout;
   }
 
-  /** Runs a program of the host in the network only: it sees the host's processes. It must succeed. */
+  /**
+   * Runs a program of the host in the network namespace only: the program sees the host's processes. It must succeed.
+   */
   async inNetwork(command: readonly string[]): Promise<string> {
     const { stdout } = await execa('nsenter', [
       '--net',

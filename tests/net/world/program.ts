@@ -9,7 +9,7 @@ export interface Program extends AsyncDisposable {
   until(wanted: string): Promise<void>;
 }
 
-/** Starts one of the scripts beside this one; it ends with its standard input. */
+/** Starts one of the scripts in this folder; the script ends when its standard input is closed. */
 export function startProgram(machine: Machine, script: string, ...args: string[]): Program {
   const spaces = ['--net', '--mount', '--pid', '--uts', '--target', String(machine.pid)];
   const words = [process.execPath, join(import.meta.dirname, script), ...args];

@@ -66,7 +66,7 @@ export async function expectInvariant(
   );
 }
 
-/** `expectInvariant`, wherever the configuration is kept. */
+/** Like `expectInvariant`, wherever the configuration is stored. */
 export async function expectState(
   machine: Machine,
   expected: Readonly<Record<string, Expected>>,

@@ -13,7 +13,8 @@ const FOLDERS = ['dev', 'proc', 'sys', 'run', 'quantix', 'tmp', 'kernel', 'var/l
 
 /**
  * The shell of a machine. `ash` is that of Debian's image: busybox, which runs its own `ip` and `arping` whatever is on
- * PATH. With `dash` every program is the one on PATH, as on Alpine: those of iproute2 and iputils.
+ * PATH. With `dash`, every program is looked up on PATH, as on Alpine: `ip` and `arping` are those of iproute2 and
+ * iputils.
  */
 export type Shell = 'ash' | 'dash';
 
@@ -21,7 +22,7 @@ export type Shell = 'ash' | 'dash';
  * Makes the parts of the image's root file system that the network needs: busybox, `ip`, `arping` and the overlay.
  * @param more further programs of the host
  * @param product the appliance; the parts that both have if absent
- * @returns its folder, and how to remove it
+ * @returns its folder, and a function that removes it
  */
 export async function makeTemplate(
   shell: Shell,

@@ -94,7 +94,7 @@ export function profileInput(
 /** A folder with mirrors and a cache; disposing of it removes both. */
 export interface Workplace extends AsyncDisposable {
   directory: string;
-  /** Makes a mirror of one repository, signed by `KEY` or by a stranger; returns its address. */
+  /** Makes a mirror of one repository, signed by `KEY` or by an untrusted key; returns its address. */
   mirror(name: string, packages: readonly PackageRecipe[], signed?: 'stranger'): Promise<string>;
   request(more?: Partial<ResolveRequest>): ResolveRequest;
   /** Packages of a lock, opened, from a mirror. */

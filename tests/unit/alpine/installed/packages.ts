@@ -2,7 +2,7 @@ import type { OwnedDirectory, OwnedFile } from '../../../../build/base/alpine/in
 import type { InstalledPackage } from '../../../../build/base/alpine/installed/package.ts';
 import { EMPTY_RECORD, type PackageRecord } from '../../../../build/base/alpine/package/record.ts';
 
-/** SHA-1 of nothing, and how apk writes it. */
+/** SHA-1 of empty content: in hex, and as apk writes it. */
 export const EMPTY_SHA1 = 'da39a3ee5e6b4b0d3255bfef95601890afd80709';
 export const EMPTY_CHECKSUM = 'Q12jmj7l5rSw0yVb/vlWAYkK/YBwk=';
 
