@@ -129,7 +129,9 @@ function choices(
   return outcomes;
 }
 
-/** Result of a BIOS boot that fails before GRUB's core reads the disk; undefined if it does not fail. */
+/**
+ * Result of a BIOS boot that fails before GRUB's core reads the disk; undefined if GRUB's core gets to read the disk.
+ */
 async function biosFirst(device: BlockDevice, { core }: Known): Promise<Outcome | undefined> {
   const mbr = await readBytes(device, 0, 512);
   if (mbr.subarray(0, BOOT_CODE_BYTES).every((byte) => byte === 0)) return { nothing: true };

@@ -42,7 +42,7 @@ export async function buildAlpineImage(profile: string): Promise<string> {
 /**
  * Builds an image of the small profile, as a user would, from a mirror of real packages of Alpine.
  * @param options further options of `qx-build iso`
- * @returns path of the ISO, or what it cannot be built without
+ * @returns path of the ISO, or what is missing to build it
  */
 export async function buildRealAlpineImage(
   ...options: readonly string[]

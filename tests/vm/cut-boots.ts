@@ -11,7 +11,7 @@ import { WriteLog } from '../power-cuts/write-log.ts';
 import { temporaryFolder } from '../unit/folder.ts';
 import { boot, imageOf, type Story, untilReady } from './story.ts';
 
-/** Partitions of a disk that QvDC keeps all on: label and UUID of the file system, first byte and bytes. */
+/** Partitions of a disk on which QvDC stores everything: label and UUID of the file system, first byte and bytes. */
 const CONFIGURATION = {
   ...{ label: 'QVDC-CFG', uuid: '6b6f6e66-6967-4752-8174-696f6e000001' },
   ...{ offset: 2 ** 20, bytes: 64 * 2 ** 20 },
@@ -22,7 +22,7 @@ const DATA = {
 };
 const PARTITIONS = [CONFIGURATION, DATA];
 
-/** Names the configuration: beside the system’s own disk it is trusted only so. */
+/** Names the configuration: a configuration that is not on the system's own disk is trusted only if it is named. */
 const PARAMETERS = `quantix.config=UUID=${CONFIGURATION.uuid}`;
 
 const SECTOR = 512;
@@ -41,21 +41,21 @@ export function chooseCuts<Cut>(cuts: readonly Cut[]): Cut[] {
   );
 }
 
-/** Where between two moments of a guest's work the power is cut. */
+/** Place of a power cut between two moments of a guest's work. */
 export interface CutPlace {
   from: string;
   to: string;
-  /** How much of what is written between them is written before. */
+  /** Share of the writes between these moments that are made before the cut, 0 to 1. */
   share: number;
-  /** Chooses what of the writes that no flush has covered is lost; nothing if absent. */
+  /** Seed that chooses which unflushed writes are lost; none are lost if absent. */
   seed?: number | undefined;
 }
 
-/** What a guest wrote on its disk, from which disks are made as cuts of power leave them. */
+/** The recorded writes of a guest to its disk, from which disks are made as they are after a power cut. */
 export class CutRecording {
   readonly #recording: DiskRecording;
   readonly #medium: (more: string) => Medium;
-  /** Moment → entries of the log before it. */
+  /** Moment → number of entries of the log before it. */
   readonly #moments: ReadonlyMap<string, number>;
 
   private constructor(
@@ -70,7 +70,7 @@ export class CutRecording {
 
   /**
    * Boots QvDC with an empty disk for configuration and data, until its work is done; then QEMU is ended.
-   * @param folder gets the recording
+   * @param folder folder for the recording
    * @param scripts shell scripts that the guest finds in /data: name → text; `look` is for `bootAfter`
    * @param work calls `mark` at moments between which the power is cut
    * @param find finds moments by what is written: moment → text
@@ -117,7 +117,7 @@ export class CutRecording {
       moments.set(moment, place);
     }
     const recording = { start, log };
-    // A disk that lacks what the log lacks would be no cut.
+    // The log must be complete: a disk made from an incomplete log would not be that of a power cut.
     const whole = join(folder, 'whole.img');
     await writeCutDisk(recording, { entries: entries.length }, whole);
     await execa('cmp', [whole, file]);
@@ -126,9 +126,10 @@ export class CutRecording {
 
   /**
    * Cuts the power at a place, and boots from the disk that is left, without firmware and boot loader, until QvDC is
-   * ready. The guest looks by itself then, and has no consoles: they take an emulated processor as long as the services.
-   * @param args of the script that looks
-   * @returns what that printed
+   * ready. The guest then runs the script `look` by itself, and has no consoles, because these take as much time of an
+   * emulated processor as the services.
+   * @param args arguments of the script `look`
+   * @returns the output of this script
    */
   async bootAfter({ from, to, share, seed }: CutPlace, name: string, args = ''): Promise<string> {
     const [first, last] = [from, to].map((moment) => must(this.#moments.get(moment), moment));

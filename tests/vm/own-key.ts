@@ -7,18 +7,20 @@ import { ISO_BLOCK, reportIso } from '../../build/image/iso-report.ts';
 import type { Machine } from '../../build/qemu/machine.ts';
 import { type Finished, temporaryFolder } from '../unit/folder.ts';
 
-/** Firmware's variables in which one key is all that is believed, and this key: Debian's package of the firmware has both. */
+/**
+ * Firmware variables in which only one key is trusted, and this key: Debian's package of the firmware contains both.
+ */
 const VARIABLES = '/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd';
 const PAIR = '/usr/share/ovmf/PkKek-1-snakeoil';
 
-/** Files of that package that this host lacks: without them nothing with an owner's key is tried. */
+/** Files of that package that this host lacks: without them, tests with an owner's key are skipped. */
 export const lackingKey = [VARIABLES, `${PAIR}.key`, `${PAIR}.pem`].filter(
   (file) => !existsSync(file),
 );
 
 /**
- * Lays out that key as an owner has his.
- * @param finished when the folder is removed; with the end of the test if absent
+ * Copies this key into a folder, with the file names of an owner's key.
+ * @param finished when the folder is removed; at the end of the test if absent
  * @returns the folder
  */
 export async function layOutKey(finished?: Finished): Promise<string> {
@@ -30,7 +32,7 @@ export async function layOutKey(finished?: Finished): Promise<string> {
   return folder;
 }
 
-/** A machine that believes this key alone, and boots from a disk that is kept. */
+/** Returns a machine whose firmware trusts only this key, and which boots from a disk that is kept. */
 export function machineWith(image: string, memory: number): Machine {
   return {
     ...{ firmware: 'uefi-secure', variables: VARIABLES, memory },
@@ -48,7 +50,7 @@ export async function damage(
   await device.write(at - (at % 512), sector);
 }
 
-/** Returns what finds where a file of an ISO begins, in bytes. */
+/** Returns a function from the path of a file of an ISO to its offset in bytes. */
 export async function startsIn(iso: string): Promise<(path: string) => number> {
   const { files } = await reportIso(iso);
   return (path) => {

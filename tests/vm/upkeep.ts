@@ -43,7 +43,7 @@ export async function expectReset(story: Story): Promise<void> {
   expect(await succeed(story, 'find /quantix -type f')).not.toMatch(/hostname|eth0|shadow|reset/);
 }
 
-/** The support bundle goes to a stick, which is taken out of use again, and has no secret in it. */
+/** The support bundle is written to a stick, which is not in use afterwards; the bundle contains no secret. */
 export async function expectSupportBundle(story: Story): Promise<void> {
   await succeed(story, `mkdir -p /quantix/network; echo PSK='${PSK}' >/quantix/network/wlan7.conf`);
   await succeed(story, `logger 'it said ${PSK} there'`);

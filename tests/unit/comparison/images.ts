@@ -37,7 +37,7 @@ export function tarOf(entries: readonly Entry[]): Buffer {
   return Buffer.concat([...tarStream(treeOf(...entries), EPOCH)].map((part) => Buffer.from(part)));
 }
 
-/** Writes an ISO with a root filesystem, an initramfs and an EFI system partition; its path. */
+/** Writes an ISO with a root filesystem, an initramfs and an EFI system partition. @returns its path */
 export async function writeSmallIso(
   folder: string,
   { system, build, module }: { system: readonly Entry[]; build: string; module: string },
@@ -70,7 +70,7 @@ export async function writeSmallIso(
   return iso;
 }
 
-/** Installs an ISO on a disk, as an image of that form is made; the path of the raw disk. */
+/** Installs an ISO on a disk, as for an image in a disk format. @returns path of the raw disk */
 export async function writeSmallDisk(folder: string, iso: string): Promise<string> {
   const bootLoader = join(folder, 'loader');
   await mkdir(bootLoader);

@@ -5,7 +5,10 @@ import { file } from '../tree/trees.ts';
 
 export const RELEASE = '6.1.0-test';
 
-/** A kernel module with this `.modinfo`, under the test kernel's directory; packed as its name says. */
+/**
+ * A kernel module with this `.modinfo`, under the test kernel's directory; compressed as the extension of its name
+ * says.
+ */
 export function kernelModule(path: string, ...info: string[]): FileEntry {
   const modinfo = info.map((line) => `${line}\0`).join('');
   const bytes = elfFile({ type: 1, sections: { '.text': 'code', '.modinfo': modinfo } });

@@ -71,7 +71,7 @@ export class Runner {
     return new Runner(await folderInMemory());
   }
 
-  /** Builds all steps; each result is compared with what it should be. */
+  /** Builds all steps; each result is compared with the expected files. */
   async build(settings: RemoteCacheSettings, patience: Patience = UNHURRIED): Promise<Ran> {
     const began = performance.now();
     await using remote = new RemoteCache(settings, patience);

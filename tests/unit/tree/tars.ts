@@ -71,7 +71,7 @@ export async function* chunked(bytes: Uint8Array, size = 1024 * 1024): AsyncGene
   for (let from = 0; from < bytes.length; from += size) yield bytes.subarray(from, from + size);
 }
 
-/** Takes entries as the cache does: a file must have the size that it says. */
+/** Collects entries. As in the cache, a file must have the size that its entry states. */
 export class Collection implements EntrySink {
   readonly entries: Entry[] = [];
 
