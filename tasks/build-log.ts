@@ -15,7 +15,7 @@ const logs = new WeakMap<object, string>();
 
 /**
  * Builds with a log of the tools that run: a file in the cache's `logs`, which also has the error that ends the build.
- * A build that runs no tool leaves no log.
+ * A build that runs no tool leaves no log. Old logs are removed.
  * @param what description of the build: `iso of qvdc`
  */
 export async function withBuildLog<T>(
@@ -42,7 +42,7 @@ export async function withBuildLog<T>(
   }
 }
 
-/** Returns the log of the build that an error ended; undefined if no build ended, or it ran no tool. */
+/** Returns the log of the build that failed with this error; undefined if no build did, or the build ran no tool. */
 export function logOf(error: unknown): string | undefined {
   return error instanceof Error ? logs.get(error) : undefined;
 }

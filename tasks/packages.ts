@@ -29,7 +29,8 @@ export interface FetchedPackages {
 
 /**
  * Makes sure that all packages of an image are in the cache, verified and opened.
- * @param remote remote cache that is tried before the mirrors, and receives what it lacks
+ * @param remote remote cache that is tried before the mirrors, and receives the packages that it lacks
+ * @throws BuildError if a package cannot be fetched or opened; errors of resolving again
  */
 export async function fetchPackages(
   image: PreparedImage,
@@ -76,7 +77,10 @@ async function withoutGone(
   return { ...withLock(image, lock), frozen: true };
 }
 
-/** Lists packages as files to download, with all their addresses and the routes to these. */
+/**
+ * Lists packages as files to download, with all their addresses and the routes to these.
+ * @throws BuildError if there is no address for a repository of the lock
+ */
 export async function listDownloads(request: LockRequest, packages: readonly LockedPackage[]) {
   const { addresses: mirrors, findRoute } = await request.base.mirrors(resolveRequest(request));
   const items = packages.map((one) => {

@@ -119,7 +119,7 @@ export async function readPublicKeyFile(file: string): Promise<TrustedKey> {
   return readAnyPublicKey(await readKeyText(file), name, file);
 }
 
-/** Reads a key file as text. */
+/** Reads a key file as text. @throws BuildError if it cannot be read */
 export async function readKeyText(path: string): Promise<string> {
   return readFile(path, 'utf8').catch((cause: unknown) => {
     throw new BuildError({ what: 'the key cannot be read', where: path, cause });
@@ -143,10 +143,11 @@ export function commandSigner(command: string, key: KeyObject, signal: AbortSign
 
 /**
  * Signs with a command of the caller.
- * @param command for `sh -c`, with the caller's environment; it appears in no message
+ * @param command command for `sh -c`, with the caller's environment; it appears in no message
  * @param bytes its standard input
  * @param name name of the command in messages
  * @returns its standard output
+ * @throws BuildError if the command fails or writes too much; the signal's reason if it was aborted
  */
 export async function signByCommand(
   command: string,

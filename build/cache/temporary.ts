@@ -49,7 +49,7 @@ export async function sweepTemporary(directory: CacheDirectory, now = Date.now()
   }
 }
 
-/** @returns whether there was a file to rename */
+/** Renames a file, if it exists. @returns whether it existed */
 export async function renameIfThere(from: string, to: string): Promise<boolean> {
   try {
     await rename(from, to);

@@ -16,6 +16,7 @@ const [BOOT_CODE_AT, BOOT_CODE] = [90, Buffer.from('cd18f4ebfd', 'hex')];
 /** Maximum number of bytes of a directory that are searched. */
 const MOST_DIRECTORY_BYTES = 2 * 1024 * 1024;
 
+/** Input of `formatFat32`. */
 export interface Fat32Request {
   /** Size of the partition in bytes. */
   bytes: number;

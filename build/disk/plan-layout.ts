@@ -28,6 +28,7 @@ const TYPES = {
   linux: '0fc63daf-8483-4772-8e79-3d69d8477de4',
 } as const;
 
+/** Input of `planLayout`. */
 export interface LayoutRequest {
   /** Size of the disk in bytes. */
   bytes: number;

@@ -22,6 +22,7 @@ export interface InstallProgress {
   total: number;
 }
 
+/** Input of `writeInstalledDisk`. */
 export interface InstalledDiskRequest {
   layout: DiskLayout;
   /**
@@ -192,6 +193,7 @@ async function writeImage(
 
 /**
  * Reads a slot's image back from the medium.
+ * @param onBytes receives the number of bytes that have been read so far
  * @throws ExplainedError if it does not match its trailer
  */
 export async function verifyImage(

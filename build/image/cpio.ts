@@ -60,6 +60,7 @@ export function cpioSize(members: readonly CpioMember[]): number {
 /**
  * Writes files and directories as an archive without holding it in memory; see `cpioArchive`.
  * @param members each after its directory
+ * @param epoch time stamp of every entry, in seconds since 1970
  * @throws if a file on the host cannot be read, or its size has changed
  */
 export async function* cpioStream(

@@ -18,6 +18,7 @@ const BOOT_CODE = Buffer.from('cd18f4ebfd', 'hex');
 /** Free space of the file system in bytes. */
 const SPARE_BYTES = MIB;
 
+/** Input of `makeFat`. */
 export interface FatRequest {
   /** Volume label, at most 11 characters. */
   label: string;

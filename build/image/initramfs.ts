@@ -215,7 +215,10 @@ function busyboxOf(source: Tree, places: readonly string[]): Entry {
   });
 }
 
-/** Lists the busybox applets that the initramfs uses: the lines of `applets` in its overlay. */
+/**
+ * Lists the busybox applets that the initramfs uses: the lines of `applets` in its overlay.
+ * @throws BuildError if the overlay has no such file
+ */
 export function appletsUsed(overlay: readonly Entry[]): string[] {
   const list = overlay.find(({ path }) => path === 'applets');
   if (list?.type !== 'file' || list.content.in !== 'memory') {

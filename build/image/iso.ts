@@ -331,6 +331,7 @@ async function hashAll(
   return hashes;
 }
 
+/** Input of `writeIso`. */
 export interface IsoRequest {
   /** ISO 9660 volume id. */
   volumeId: string;

@@ -73,7 +73,10 @@ async function* mediumMember({ system, tree, init, namespace, epoch, signal }: N
   yield tarPadding(size);
 }
 
-/** Returns the iPXE script (ipxe.org/scripting) for files in its folder. Kernels started by UEFI need `initrd=`. */
+/**
+ * Returns the iPXE script (ipxe.org/scripting) for files in its folder. Kernels started by UEFI need `initrd=`.
+ * @throws BuildError if a kernel parameter has a character that is special to iPXE
+ */
 export function ipxeScript({
   title,
   parameters,

@@ -25,6 +25,7 @@ export type RootfsFacts = ImageFacts & { sea: Step | undefined };
 /** The inputs of a root filesystem. */
 export type RootfsInputs = ReturnType<typeof readRootfs>;
 
+/** Selects the facts that a root filesystem depends on. */
 export function readRootfs({ profile, lock, base, ...facts }: RootfsFacts) {
   const { name, title, architecture, labelPrefix, hostname, accounts, runlevels } = profile;
   const { namespace, programPrefix, programs, setuid } = profile;

@@ -91,6 +91,7 @@ function meantBy(inputs: RootfsInputs, work: ImageWork): Meant {
   return { entries: assembleRootfs(inputs, work, reader).entries(), epoch: inputs.epoch };
 }
 
+/** Options of `writeSquashfs`. */
 export interface SquashfsOptions {
   compression: Compression;
   /** Time stamp of all files and of the file system, in seconds since 1970. */

@@ -24,6 +24,7 @@ const SOCKET_PAUSE = 20;
 /** Milliseconds for which a key is held down. */
 const KEY_HOLD = 30;
 
+/** Options for running a guest. */
 export interface GuestOptions {
   acceleration: Acceleration;
   /** File to which all output of the serial port is written. */

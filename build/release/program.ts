@@ -42,6 +42,7 @@ export const programSchema = z
     if (floor > serial) refuse(['floor'], 'must not be above its own serial');
   });
 
+/** The content of the signed head of a program file. */
 export type ProgramRelease = z.infer<typeof programSchema>;
 
 /**

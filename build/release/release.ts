@@ -56,4 +56,5 @@ export const releaseSchema = z
     if (floor > serial) refuse(['floor'], 'must not be above the serial of the release itself');
   });
 
+/** The content of a signed `release.json` of an update tree. */
 export type Release = z.infer<typeof releaseSchema>;

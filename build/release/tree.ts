@@ -31,6 +31,7 @@ export interface PublishedImage
   sha256: string;
 }
 
+/** Where and how `publish` publishes an image. */
 export interface Publication {
   /** Root of the tree; created if needed. */
   tree: string;

@@ -40,6 +40,7 @@ export interface RemoteCacheReport {
   closed?: string | undefined;
 }
 
+/** Number of items that were requested, found, and uploaded. */
 export interface Traffic {
   asked: number;
   had: number;

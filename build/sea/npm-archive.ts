@@ -25,7 +25,9 @@ const MOST_BYTES = 512 * 1024 * 1024;
 
 /**
  * Returns the address of the registry in npm's configuration. npm reads it from its `.npmrc` files and variables;
- * without npm, as in the builder image, only the variable is used.
+ * without npm, as in the builder image, only the variable `npm_config_registry` is used.
+ * @returns npm's default registry if none is configured
+ * @throws BuildError if npm fails
  */
 export async function npmRegistry(projectDirectory: string): Promise<string> {
   const { npm_config_registry: configured = '' } = process.env;

@@ -45,7 +45,7 @@ export interface SymlinkEntry extends Common {
 
 export interface HardLinkEntry extends Common {
   readonly type: 'hardlink';
-  /** `path` of the file that this is another name of. */
+  /** `path` of the file that this entry is another name for. */
   readonly target: string;
 }
 

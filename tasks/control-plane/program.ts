@@ -80,7 +80,9 @@ export async function startProgram(
   return { ...service, socket, configFile };
 }
 
-/** Sends a request to a control plane. @returns undefined if nobody listens */
+/**
+ * Sends a request to a control plane. @returns status and text of the answer; undefined if nobody listens on the socket
+ */
 export async function askProgram(
   socketPath: string,
   path: string,

@@ -127,7 +127,7 @@ export async function measureBuilds(profile: string, runs: number): Promise<Figu
   ];
 }
 
-/** Builds; returns the peak resident memory of the Node process, kB. */
+/** Runs a build. @returns the peak resident memory of the Node process, in kB @throws Error if the build fails */
 export async function buildOnce(
   workshop: Workshop,
   args: readonly string[],

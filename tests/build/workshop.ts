@@ -32,6 +32,7 @@ export interface Workshop extends AsyncDisposable {
   cache: ReturnType<typeof cacheRooms>;
 }
 
+/** Options for running `qx-build`. */
 export interface RunOptions {
   env?: Record<string, string>;
 }
@@ -57,6 +58,7 @@ export async function copyProject(directory: string): Promise<void> {
   await symlink(join(PROJECT, 'node_modules'), join(directory, 'node_modules'));
 }
 
+/** Options of `openWorkshop`. */
 export interface WorkshopOptions {
   /** Name of a folder for project and cache within the temporary one. */
   within?: string;

@@ -7,6 +7,7 @@ import { poolDeclarationsSchema } from '../../apps/storage/declaration.ts';
 import { type Clock, systemClock } from '../../apps/watch/clock.ts';
 import { FakeHost } from './fake-host.ts';
 
+/** Options of a `FleetAgent`. */
 export interface AgentOptions {
   /** Folder with the persistent files of its host. */
   readonly folder: string;

@@ -8,6 +8,7 @@ import type { Plane } from './plane.ts';
 /** Number of hosts that join, start or end at the same time; each joins with a new key. */
 const AT_ONCE = 32;
 
+/** Options of `Fleet.start`. */
 export interface FleetOptions {
   readonly agents: number;
   /** Virtual machines of each host. */

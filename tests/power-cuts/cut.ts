@@ -21,6 +21,7 @@ export interface Story {
   keeps: boolean;
 }
 
+/** Options of `cutEverywhere`. */
 export interface CutOptions {
   /** Number of cuts after each operation. */
   each: number;

@@ -53,6 +53,7 @@ export interface ReplayedCut {
   writeTo(file: string): void;
 }
 
+/** Options of `replayCuts`. */
 export interface ReplayOptions {
   /** Number of cuts. */
   cuts: number;

@@ -31,6 +31,7 @@ export function alpineRequest(profile: Profile): Lock['request'] {
  */
 export type AlpineSettings = ReturnType<typeof alpineSettings>;
 
+/** Returns the settings of a profile; see `AlpineSettings`. */
 export function alpineSettings(profile: Profile) {
   const {
     node: _node,

@@ -36,7 +36,7 @@ export function prefixOfNetmask(text: string): number | undefined {
   return /^1+0*$/.test(bits) ? bits.replaceAll('0', '').length : undefined;
 }
 
-/** Whether two valid addresses are in the same subnet. */
+/** Whether two valid addresses are in the same subnet. @param prefix length of the subnet's prefix in bits */
 export function inSubnet(one: string, another: string, prefix: number): boolean {
   const size = 2 ** (32 - prefix);
   return (
@@ -44,7 +44,10 @@ export function inSubnet(one: string, another: string, prefix: number): boolean 
   );
 }
 
-/** Whether an address is the first or last of a subnet, which no machine can have. */
+/**
+ * Whether an address is the first or last of a subnet with this prefix length, which no machine can have; false for
+ * subnets of one or two addresses.
+ */
 export function isSubnetEnd(text: string, prefix: number): boolean {
   if (prefix > 30) return false;
   const size = 2 ** (32 - prefix);

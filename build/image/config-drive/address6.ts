@@ -20,6 +20,7 @@ export function isHostAddress6(text: string): boolean {
   return first > 0 && (first & 0xff00) !== 0xff00 && (first & 0xffc0) !== 0xfe80;
 }
 
+/** Whether an address is link-local (fe80::/10). */
 export function isLinkLocal6(text: string): boolean {
   const [first = 0] = parseAddress6(text) ?? [];
   return (first & 0xffc0) === 0xfe80;
@@ -41,12 +42,12 @@ export function isSameAddress6(one: string, another: string): boolean {
   return parseAddress6(one)?.join() === parseAddress6(another)?.join();
 }
 
-/** Whether two valid addresses are in the same subnet. */
+/** Whether two valid addresses are in the same subnet. @param prefix length of the subnet's prefix in bits */
 export function inSubnet6(one: string, another: string, prefix: number): boolean {
   return subnetOf(one, prefix) === subnetOf(another, prefix);
 }
 
-/** Whether an address is the first of a subnet. */
+/** Whether an address is the first of a subnet with this prefix length. */
 export function isSubnet6(text: string, prefix: number): boolean {
   return isHostAddress6(text) && !bitsOf(text).slice(prefix).includes('1');
 }

@@ -86,6 +86,7 @@ export class Metadata {
  * @param size size of the table in bytes
  * @param end end of the last block, which is the start of the list or of what precedes it
  * @returns the table, which may be empty, and the position of its first block
+ * @throws BuildError if the table is too large, or its size or its list of positions is wrong
  */
 export async function readTable(
   source: Source,

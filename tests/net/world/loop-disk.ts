@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { rmSync, truncateSync, writeFileSync } from 'node:fs';
 
+/** A loop device and its file. */
 export interface LoopDisk extends Disposable {
   path: string;
   /** Its file, which uses disk space only for written parts. */

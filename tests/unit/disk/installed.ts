@@ -18,6 +18,7 @@ export const DISK_BYTES = 640 * MIB;
 
 export const TRAILER: SlotTrailer = trailerOf(IMAGE, '0.1.0');
 
+/** Returns the trailer of a slot with this image. */
 export function trailerOf(image: Buffer, version: string): SlotTrailer {
   return {
     product: 'quantix-os',

@@ -14,6 +14,7 @@ export interface Pair {
   pem: string;
 }
 
+/** Makes a pair of keys. @param name name of the trusted key */
 export function newPair(name = 'test'): Pair {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
   const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();

@@ -124,6 +124,7 @@ export function writer({ url }: { url: string }): RemoteCacheSettings {
   return { address: url, trusted: [team.trusted], signer: team.secret };
 }
 
+/** Settings of a builder that only reads the cache. */
 export function reader({ url }: { url: string }): RemoteCacheSettings {
   return { address: url, trusted: [team.trusted] };
 }

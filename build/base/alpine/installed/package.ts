@@ -31,6 +31,7 @@ export function inOrder<P extends Pick<InstalledPackage, 'fields'>>(packages: re
 /**
  * Compares names as the installed database sorts them: without regard to case, and equal names by bytes (apk-tools
  * 2.14: `strcasecmp`, then `strcmp`).
+ * @returns a number less than 0 if the first is less, 0 if they are equal, else greater than 0
  */
 export function compareNames(a: string, b: string): number {
   return compareBytes(asciiLowerCase(a), asciiLowerCase(b)) || compareBytes(a, b);

@@ -37,7 +37,11 @@ export async function readReleases(
   return releases;
 }
 
-/** Parses an `InRelease` or `Release` (https://wiki.debian.org/DebianRepository/Format). */
+/**
+ * Parses an `InRelease` or `Release` (https://wiki.debian.org/DebianRepository/Format); does not verify signatures.
+ * @param file path of the file, for messages
+ * @throws BuildError if it has no date, or is not Debian control data
+ */
 export function parseRelease(
   text: string,
   { suite, file }: { suite: string; file: string },

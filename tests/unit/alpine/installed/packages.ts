@@ -18,10 +18,12 @@ export function installed(
   };
 }
 
+/** An empty file of a package, owned by root. */
 export function ownedFile(name: string, mode = 0o644): OwnedFile {
   return { name, ownership: { uid: 0, gid: 0, mode }, sha1: EMPTY_SHA1 };
 }
 
+/** A directory of a package, owned by root. */
 export function ownedDirectory(path: string, ...files: OwnedFile[]): OwnedDirectory {
   return { path, ownership: { uid: 0, gid: 0, mode: 0o755 }, files };
 }

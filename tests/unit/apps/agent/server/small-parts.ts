@@ -29,6 +29,7 @@ export interface World {
   controlPlane: ControlPlaneState;
 }
 
+/** Returns an environment in which nothing is wrong. */
 export function world(): World {
   return {
     dataDisk: { state: 'used', problem: null },
