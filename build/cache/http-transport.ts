@@ -192,7 +192,7 @@ interface Answer {
   watch: StallWatch;
 }
 
-/** Closes a connection on which nothing is transferred for some time; has no effect after `stop`. */
+/** Closes a connection on which nothing is transferred for some time; `stop` turns the watch off. */
 class StallWatch {
   readonly #after: number;
   readonly #end: (failure: TransferFailure) => void;

@@ -6,9 +6,8 @@ import type { Blob } from './blob-store.ts';
 import type { CacheDirectory } from './directory.ts';
 
 /**
- * Maps hashes other than those of whole files to files of the cache: the SHA-1 of a part of an apk package; the SHA-512
- * of an npm package. Each entry is one small file. A wrong entry is detected when the file that it refers to is
- * checked.
+ * Maps hashes other than a file's SHA-256 to files of the cache: the SHA-1 of a part of an apk package; the SHA-512 of
+ * an npm package. Each entry is one small file. A wrong entry is detected when the file that it refers to is checked.
  */
 export class IdentityStore {
   readonly #directory: CacheDirectory;

@@ -272,8 +272,8 @@ function contentOf(
 }
 
 /**
- * Release formats that are a tar, or look like one, but do not contain a root filesystem's files; recognised by their
- * first bytes.
+ * Release formats that are a tar, or look like one, but not a tar of a root filesystem; recognised by their first
+ * bytes.
  */
 const OTHER_FORMS: readonly { name: string; is: (head: Buffer, firstName: string) => boolean }[] = [
   { name: 'an OVA', is: (_, first) => first.endsWith('.ovf') },

@@ -139,7 +139,7 @@ function isMorePrivate({ mode }: Stats, folder: string): boolean {
   return (lstatSync(folder).mode & READ_BY_ALL & ~mode) !== 0;
 }
 
-/** Most bytes of a file that is kept in memory; larger files are not text that somebody edits. */
+/** Maximum number of bytes of a file that is kept in memory; larger files are not text that somebody edits. */
 const LARGEST_TEXT = 1024 * 1024;
 
 /** Refuses CRLF: shells, OpenRC and other readers of overlay files take a carriage return as part of the line. */

@@ -174,7 +174,7 @@ export function jobsOption<T>(yargs: Argv<T>) {
     .check(({ jobs }) => isJobs(jobs) || `--jobs is a whole number from 1 to ${MOST_JOBS}`);
 }
 
-/** Most jobs that can be requested: mksquashfs(1) starts as many threads as it is told. */
+/** Maximum number of jobs: mksquashfs(1) starts as many threads as it is told. */
 const MOST_JOBS = 1024;
 
 function isJobs(jobs: number | undefined): boolean {

@@ -28,7 +28,7 @@ const TELL_MEMORY = `--import=data:text/javascript,${encodeURIComponent(
 )}`;
 
 /**
- * Measures what concerns all profiles together: a build with nothing to do, and the builds of two profiles by two
+ * Measures builds of several profiles together: a build with nothing to do, and the builds of two profiles by two
  * processes at once, whose floor is the longer of the two builds when it runs alone.
  */
 export async function measureTogether(

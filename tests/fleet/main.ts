@@ -29,7 +29,7 @@ async function tellStory(fleet: Fleet, plane: Plane, wanted: Wanted): Promise<vo
   console.log(`${resident.toFixed(0)} MiB of memory${real ? '' : ', with the control plane'}`);
 }
 
-/** `qx-fleet`: all of the run, or the part until the signal. */
+/** Carries out a run of `qx-fleet`, to its end or until the signal is aborted. */
 async function runFleet(plane: Plane, wanted: Wanted, signal: AbortSignal): Promise<void> {
   await using fleet = await Fleet.start(wanted);
   const told = Promise.withResolvers<void>();

@@ -79,8 +79,8 @@ export interface ReplayReport {
 
 /**
  * Cuts the power at many places of a guest's recorded writes: flushed writes are on the disk, and any part of the
- * others, in units of 512 bytes, in file systems of 4096. After each cut, the boot is forecast; after some cuts, the
- * file systems are checked.
+ * others, in units of 512 bytes, or of 4096 bytes in file systems. After each cut, the boot is forecast; after some
+ * cuts, the file systems are checked.
  * @throws Error naming the entry and the seed of the first cut that leaves a disk in a forbidden state
  */
 export async function replayCuts(

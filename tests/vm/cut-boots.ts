@@ -73,7 +73,7 @@ export class CutRecording {
    * @param folder folder for the recording
    * @param scripts shell scripts that the guest finds in /data: name → text; `look` is for `bootAfter`
    * @param work calls `mark` at moments between which the power is cut
-   * @param find finds moments by what is written: moment → text
+   * @param find further moments: name of the moment → text that is written at this moment
    */
   static async make(
     name: string,

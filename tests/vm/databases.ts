@@ -36,7 +36,9 @@ export async function expectDatabase(story: Story): Promise<void> {
   for (const query of QUICK_REFERENCE) expect(await psql(story, query)).toMatch(/\(\d+ rows?\)/);
 }
 
-/** Taking all migrations of an empty database back, and applying them again, gives the same schema on the image's server. */
+/**
+ * If all migrations of an empty database are reverted and applied again, the schema is the same, on the image's server.
+ */
 export async function expectMigrationsReversible(story: Story): Promise<void> {
   const dump = 'pg_dump --schema-only --restrict-key=same -d quantix_vdc';
   const schema = `su -s /bin/sh postgres -c "${dump}" | sha256sum`;
@@ -50,7 +52,9 @@ export async function expectMigrationsReversible(story: Story): Promise<void> {
   await succeed(story, 'rc-service qx-controlplane start');
 }
 
-/** All commands for an appliance in the document about the control plane's data work, in their order. */
+/**
+ * In the document about the control plane's data, every command for an appliance works, in the order of the document.
+ */
 export async function expectDocumentedCommands(story: Story): Promise<void> {
   for (const { place, command } of await readCommands()) {
     if (place === 'appliance') await succeed(story, command);

@@ -119,7 +119,7 @@ export async function filledServer(options?: CacheServerOptions): Promise<TestCa
   return server;
 }
 
-/** Settings of a builder that fills the cache, and of one that only reads. */
+/** Settings of a builder that fills the cache. */
 export function writer({ url }: { url: string }): RemoteCacheSettings {
   return { address: url, trusted: [team.trusted], signer: team.secret };
 }
