@@ -7,7 +7,7 @@ import type { Signer } from './signer.ts';
 /** Build type of images, described in docs/provenance.md. */
 export const BUILD_TYPE = 'https://quantix.internal/build-types/appliance/v1';
 
-/** Builder id for builds on any machine, for which nobody vouches. */
+/** Builder id for builds on any machine: no trusted service confirms how they were made. */
 export const BY_HAND = 'https://quantix.internal/builders/by-hand';
 
 /** Payload type of an envelope with a statement (in-toto attestation framework, "envelope"). */

@@ -32,7 +32,7 @@ interface Daemon {
   stop: () => Promise<void>;
 }
 
-/** Debian 13, even if the host has Debian 12, the other supported release. */
+/** Debian 13, whatever the host's release is: the other supported one. */
 const SUITE = 'trixie';
 const BASE = `quantix-test-base:${SUITE}`;
 
