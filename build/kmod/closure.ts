@@ -8,8 +8,8 @@ import type { KernelModule, ModuleIndex } from './module-index.ts';
 const DEEPEST = 200;
 
 /**
- * Returns the modules to load for some names, including all dependencies, in loading order. Soft dependencies (`softdep
- * pre:`) are included if they exist; drivers built into the kernel add nothing.
+ * Returns the modules to load for some names, including all dependencies, in loading order. Existing soft dependencies
+ * (`softdep pre:`) are included; drivers built into the kernel add nothing.
  * @param names with `-` or `_`: `virtio-blk`
  * @returns paths relative to `lib/modules/<release>`, each once
  * @throws BuildError naming an unknown module, with similar names

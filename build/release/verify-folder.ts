@@ -33,7 +33,9 @@ export interface Finding {
 export interface Verdict {
   /** Version of the release, if it is part of the signed data. */
   version: string | undefined;
-  /** The key that signed the list of files; undefined if no trusted key signed it; no file was read then. */
+  /**
+   * The key that signed the list of files; undefined if no trusted key signed it, and in this case no file was read.
+   */
   key: TrustedKey | undefined;
   /** Number of files that were verified successfully. */
   files: number;

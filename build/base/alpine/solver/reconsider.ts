@@ -117,7 +117,8 @@ function countCommon(solver: SolverState, provider: Provider, before: number): v
 }
 
 /**
- * Requires the dependencies that all candidates share: with its version if there is one candidate, else only its name.
+ * Requires the dependencies that all candidates share: each with its version if there is one candidate, else only its
+ * name.
  */
 function requireCommon(solver: SolverState, first: Package, count: number): void {
   for (const dependency of first.depends) {
