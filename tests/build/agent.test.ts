@@ -14,7 +14,7 @@ import { PROJECT } from '../vm/build-images.ts';
 const build = (...args: string[]) =>
   execa(process.execPath, [join(PROJECT, 'tasks/qx-build.ts'), ...args], { cwd: PROJECT });
 
-test('an agent that was built and signed is taken by a host that has the key, and runs there', async () => {
+test('a host that trusts the key installs a signed agent and runs it', async () => {
   const folder = await temporaryFolder();
   const key = join(folder, 'release.key');
   await build('key', 'new', key, '--plain');

@@ -90,13 +90,13 @@ test('a release is refused as long as nobody reviewed the scripts of its package
   );
 });
 
-test('once it is locked, Alpine is what is built without saying which base', async () => {
+test('a build without --base uses Alpine once Alpine is locked', async () => {
   const { stdout } = await connected.run(['iso', '--profile', 'qvdc', ...from, '--json']);
   expect(stdout).toContain('qvdc: packages come from Alpine: it is locked');
   expect(stdout).toContain('"upToDate":true');
 });
 
-test('with its cache, it is built again without any mirror', async () => {
+test('an image is built again from the cache alone, without a mirror', async () => {
   await forgetImages(connected);
   await rm(connected.cache.images, { recursive: true });
   const nowhere = ['--mirror', 'file:///nowhere', '--offline'];
@@ -134,7 +134,7 @@ test('a Node that is not the one in the profile is refused', async () => {
   expect(stderr).toMatch(/Node \d+\.\d+\.\d+.*expected SHA-256/);
 });
 
-test('without network and without what is needed in the cache, it is said what is missing', async () => {
+test('an offline build whose cache lacks something reports what is missing', async () => {
   await rm(site.cache.resolved, { recursive: true });
   const { exitCode, stderr } = await site.run(['iso', ...ALPINE, '--offline']);
   expect(exitCode).toBe(1);

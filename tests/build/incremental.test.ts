@@ -52,7 +52,7 @@ describe('qemu', () => {
     };
   }
 
-  test('boots the ISO with the CPUs, memory, ports and lasting disks that were asked for', async () => {
+  test('boots the ISO with the requested CPUs, memory, ports and persistent disks', async () => {
     const boot = await recordQemu();
     const disk = join(workshop.directory, 'dist/disks/qvdc/data.qcow2');
     const forward = ['--forward', '8443:443', '--forward', '2222:22'];
@@ -109,7 +109,7 @@ test('an ISO that was deleted is written again from the cache', async () => {
   expect(again.built.get('qvdc')?.sha256).toBe(firstBuild.built.get('qvdc')?.sha256);
 });
 
-test('an ISO that was changed by somebody is written again, with a note of which tools differ from those of its manifest', async () => {
+test('a modified ISO is written again, and tools that differ from those in its manifest are reported', async () => {
   const file = firstBuild.built.get('qvdc')?.file ?? '';
   await appendFile(file, 'x');
   const manifest = `${file}.manifest.json`;
@@ -122,7 +122,7 @@ test('an ISO that was changed by somebody is written again, with a note of which
   expect(again.built.get('qvdc')?.sha256).toBe(firstBuild.built.get('qvdc')?.sha256);
 });
 
-test('explain names the overlay file that changed, the old image is not booted, and only what depends on it is done again', async () => {
+test('explain names a changed overlay file, qemu refuses the outdated image, and only dependent steps run again', async () => {
   await writeFile(join(workshop.directory, 'overlay/qvdc/etc/motd'), 'changed\n');
   const { stdout } = await workshop.run(['explain', '--profile', 'qvdc']);
   expect(stdout).toContain('qvdc squashfs: runs\n  + overlay qvdc/etc/motd\n');
@@ -138,7 +138,7 @@ test('explain names the overlay file that changed, the old image is not booted, 
   expect(again.built.get('qvdc')?.sha256).not.toBe(firstBuild.built.get('qvdc')?.sha256);
 });
 
-test('with --jobs 1 one stage runs at a time, and mksquashfs has one thread; without it there are several', async () => {
+test('--jobs 1 runs one stage at a time and mksquashfs with one thread; without it several run at once', async () => {
   expect(mostAtOnce(oneJob)).toBe(1);
   expect(mostAtOnce(firstBuild)).toBeGreaterThan(1);
   const logs = await Promise.all(

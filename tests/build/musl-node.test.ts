@@ -46,7 +46,7 @@ describe.skipIf(recipe === undefined)(
       return { folder, ...(await layOutNode(packages, 'usr/bin/node', folder)) };
     }
 
-    test('prepares programs for itself, with a code cache that it believes', async () => {
+    test('prepares programs for itself, with a code cache that it accepts', async () => {
       const { folder, node, loader } = await layOut();
       const output = join(folder, 'qx');
       const preparer = must(loader, 'loader').call(node, 'node');
@@ -57,7 +57,7 @@ describe.skipIf(recipe === undefined)(
       await checkExecutable(output, SAYS, { loader });
     });
 
-    test('runs programs that another Node of its major version prepared, without one', async () => {
+    test('runs programs that another Node of the same major version prepared without a code cache', async () => {
       const { folder, node, loader } = await layOut();
       const output = join(folder, 'qx');
       const preparer = { command: await olderNode(), before: [] };

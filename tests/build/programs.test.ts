@@ -54,7 +54,7 @@ test('Node and the npm packages in the executable are in the bill of materials, 
   expect(names).not.toContain('yargs');
 });
 
-test('the command of docs/image-documents.md writes the licences of all that is in the image, with their texts', async () => {
+test('the command of docs/image-documents.md writes the licences, with their texts, of everything in the image', async () => {
   const documents = await readFile(join(PROJECT, 'docs/image-documents.md'), 'utf8');
   const command =
     /^```sh of licenses\nnpm run -s qx-build -- (.*)\n```$/m.exec(documents)?.[1] ?? '';
@@ -69,7 +69,7 @@ test('the command of docs/image-documents.md writes the licences of all that is 
   expect(text).toContain('Nothing: each part has a text of its licence.');
 });
 
-test('a change of a program compiles and compresses again, and nothing else', async () => {
+test('after a change of a program only compilation and compression run again', async () => {
   await appendFile(join(workshop.directory, 'apps/hello/main.ts'), '// changed\n');
   const { stdout } = await workshop.run(['explain', '--profile', 'qvdc']);
   expect(stdout).toContain('qvdc sea: runs\n  source apps/hello/main.ts: ');
@@ -86,7 +86,7 @@ test('a change of a program compiles and compresses again, and nothing else', as
   ]);
 });
 
-test('a change elsewhere leaves the programs as they are', async () => {
+test('a change outside the programs does not compile them again', async () => {
   await writeFile(join(workshop.directory, 'overlay/qvdc/etc/motd'), 'changed\n');
   expect(stepsDone(await workshop.run(ISO))).not.toContain('sea');
   await appendFile(join(workshop.directory, 'build/image/esp.ts'), '\n// changed\n');

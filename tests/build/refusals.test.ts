@@ -74,25 +74,25 @@ test('a profile with a wrong key is refused with the path of the key', async () 
   expect(line).toContain('profiles/qvdc.ts');
 });
 
-test('a profile that does not exist is refused with those that do', async () => {
+test('an unknown profile is refused with a list of the profiles', async () => {
   expect(await refusal(['iso', '--profile', 'qvcd'])).toContain('Profiles here: quantix-os, qvdc.');
 });
 
-test('a package that does not exist is refused with its name and close ones', async () => {
+test('an unknown package is refused with its name and similar names', async () => {
   await writeFile(profileFile(), profile.replace("'redis-server'", "'redis-servr'"));
   const line = await refusal(ISO);
   expect(line).toContain('no package is called redis-servr');
   expect(line).toContain('redis-server');
 });
 
-test('with a frozen lock, a changed profile is refused with what differs', async () => {
+test('with a frozen lock, a changed profile is refused with the differences', async () => {
   await writeFile(profileFile(), profile.replace("'redis-server'", "'redis-tools'"));
   const line = await refusal([...ISO, '--frozen-lock']);
   expect(line).toContain('packages: + redis-tools; packages: - redis-server');
   expect(line).toContain('make lock');
 });
 
-test('a lock that is cut off is refused', async () => {
+test('a truncated lock is refused', async () => {
   await truncate(lockFile(), 500);
   expect(await refusal(ISO)).toMatch(/lock is not JSON.*make lock/);
 });
@@ -113,7 +113,7 @@ test('a locked package that the mirror no longer has stops a frozen build', asyn
   expect(line).toContain('the mirror no longer has');
 });
 
-test('a locked package that the mirror no longer has is resolved anew, and it is said what moved', async () => {
+test('a locked package that the mirror no longer has is resolved anew, and changed versions are reported', async () => {
   const changed = lock.replace(
     /(\{"name":"base-files","version":")([^"]+)(".*?"path":")pool(.*?"sha256":")[0-9a-f]{8}/,
     '$11.0$3gone$400000000',
@@ -127,7 +127,7 @@ test('a locked package that the mirror no longer has is resolved anew, and it is
   );
 });
 
-test('a download that is not what the lock says is refused', async () => {
+test('a download that does not match the lock is refused', async () => {
   await writeFile(
     lockFile(),
     lock.replace(/("name":"base-files".*?"sha256":")[0-9a-f]{8}/, '$100000000'),
@@ -171,7 +171,7 @@ test('a damaged download in the cache is downloaded again', async () => {
 });
 
 test.skipIf(process.getuid?.() !== 0)(
-  'a full disk is reported as such, and leaves nothing half-made (needs root, for a small file system)',
+  'a full disk is reported and leaves no partial output (needs root, for a small file system)',
   async () => {
     const output = join(workshop.directory, 'small');
     await mkdir(output);
@@ -196,7 +196,7 @@ test('a missing host tool is named together with its package', async () => {
   expect(line).toMatch(/lacks .*mksquashfs.*apt-get install .*squashfs-tools/);
 });
 
-test('words of the command line that are wrong exit with 2 and point to the help', async () => {
+test('a wrong command line exits with 2 and refers to the help', async () => {
   const { exitCode, stderr } = await workshop.run(['iso', '--profil', 'qvdc']);
   expect(exitCode).toBe(2);
   expect(stderr).toMatch(/profil.*qx-build --help/s);
@@ -206,24 +206,27 @@ test.each([
   ['SIGINT', 130],
   ['SIGTERM', 143],
   ['SIGHUP', 129],
-] as const)('%s ends the build with %i and leaves nothing half-made', async (signal, code) => {
-  await forgetBuilds();
-  const building = workshop.start(['iso', '--json']);
-  await new Promise<void>((compressing) => {
-    building.stdout.on('data', (chunk: Buffer) => {
-      if (/"event":"start".*"step":"squashfs"/.test(chunk.toString())) compressing();
+] as const)(
+  '%s ends the build with exit code %i and leaves no partial output',
+  async (signal, code) => {
+    await forgetBuilds();
+    const building = workshop.start(['iso', '--json']);
+    await new Promise<void>((compressing) => {
+      building.stdout.on('data', (chunk: Buffer) => {
+        if (/"event":"start".*"step":"squashfs"/.test(chunk.toString())) compressing();
+      });
     });
-  });
-  building.kill(signal);
-  const { exitCode, stderr } = await building;
-  expect(exitCode).toBe(code);
-  expect(stderr).toBe('Interrupted. Nothing half-made is left behind.');
-  expect(halfFiles()).toEqual([]);
-  const left = await readdir(workshop.cache.steps, { recursive: true });
-  expect(left.filter((path) => path.includes('.making-'))).toEqual([]);
-});
+    building.kill(signal);
+    const { exitCode, stderr } = await building;
+    expect(exitCode).toBe(code);
+    expect(stderr).toBe('Interrupted. Nothing half-made is left behind.');
+    expect(halfFiles()).toEqual([]);
+    const left = await readdir(workshop.cache.steps, { recursive: true });
+    expect(left.filter((path) => path.includes('.making-'))).toEqual([]);
+  },
+);
 
-test('two builds at once do not collide', async () => {
+test('two builds at the same time do not disturb each other', async () => {
   await forgetBuilds();
   const both = await Promise.all([
     workshop.run(['iso', '--json', '--profile', 'qvdc']),

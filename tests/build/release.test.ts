@@ -111,7 +111,7 @@ async function releaseByWorkflow(): Promise<{ summary: string; published: readon
   return { summary: await readFile(at('summary'), 'utf8'), published: lines };
 }
 
-test('a tag is all it takes: the steps of the workflow build, draw, sign, verify and publish every file', async () => {
+test('for a tag, the workflow builds, signs, verifies and publishes every file, with charts', async () => {
   expect(published.slice(0, 4)).toEqual(['release', 'create', tag, '--verify-tag']);
   const names = (await readdir(folder)).filter((name) => !name.startsWith('.')).toSorted();
   expect(published.slice(-names.length)).toEqual(
@@ -154,7 +154,7 @@ async function asked(program: string, ...words: string[]): Promise<string> {
   return (await execa(program, words)).stdout;
 }
 
-test('a release has the image in all formats, and other programs take each for what it is', async () => {
+test('a release has the image in all formats, and other programs can read each format', async () => {
   const kinds = (name: ArchitectureName) =>
     files.filter(({ architecture }) => architecture === name).map(({ kind }) => kind);
   expect(kinds('x86_64').toSorted()).toEqual([
@@ -189,7 +189,7 @@ test('a release has the image in all formats, and other programs take each for w
   expect(loader).toContain('BOOTAA64.EFI');
 });
 
-test('the provenance of each image names the commit and every form, and all is signed', async () => {
+test('the signed provenance of each image names the commit and every format', async () => {
   for (const name of ARCHITECTURE_NAMES) {
     const document = await readFile(pathOf('provenance', name));
     const provenance = parseProvenance(document, 'provenance');
@@ -250,7 +250,7 @@ const recordSchema = z.object({
 });
 
 test(
-  'a stranger makes it again by docs/releases.md: in another place, with another umask and time zone, on one processor, as another user',
+  'by docs/releases.md another user rebuilds the release: in another folder, with another umask and time zone, on one processor',
   async () => {
     const page = await readFile(join(PROJECT, 'docs/releases.md'), 'utf8');
     const [, lines = ''] = /^```sh of a rebuild\n([\s\S]*?)^```/m.exec(page) ?? [];

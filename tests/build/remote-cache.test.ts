@@ -39,20 +39,20 @@ beforeAll(async () => {
   };
 });
 
-test('a trusted runner stores all that it made', () => {
+test('a trusted runner stores the results of all its steps', () => {
   expect(filled.exitCode, filled.stderr).toBe(0);
   expect(filled.stdout).toMatch(/remote cache: 0 of 5 steps, .* 0 refused, 5 steps.* uploaded/);
   expect(server.actions.size).toBe(5);
 });
 
-test('explain says on another runner what comes from there', async () => {
+test('on another runner explain reports which steps come from the remote cache', async () => {
   const { stdout } = await second.run(['explain', ...PROFILE], { env: reads });
   expect(stdout).toContain('qvdc squashfs: comes from the remote cache, made by ci\n');
   expect(stdout).toContain('qvdc iso: runs\n');
   expect(stdout).toContain('remote cache: 5 of 5 steps');
 });
 
-test('another runner makes nothing but the image of it, which is the same', async () => {
+test('another runner only writes the documents and the ISO, which is identical', async () => {
   const built = await second.run(ISO, { env: reads });
   expect(built.exitCode, built.stderr).toBe(0);
   expect(stepsDone(built)).toEqual(['documents', 'iso']);
@@ -60,12 +60,12 @@ test('another runner makes nothing but the image of it, which is the same', asyn
   expect(built.built.get('qvdc')?.sha256).toBe(filled.built.get('qvdc')?.sha256);
 });
 
-test('explain says afterwards who made what is here, also without the remote cache', async () => {
+test('explain reports who made each local result, even without the remote cache', async () => {
   const { stdout } = await second.run(['explain', ...PROFILE]);
   expect(stdout).toContain('qvdc squashfs: stays, made by ci\n');
 });
 
-test('a release may forbid it: then nothing of others is in it, and it is the same still', async () => {
+test('with --no-remote-cache every step runs locally, and the ISO is identical', async () => {
   const built = await second.run([...ISO, '--no-remote-cache'], { env: reads });
   expect(built.exitCode, built.stderr).toBe(0);
   expect(stepsDone(built)).toEqual(stepsDone(filled));

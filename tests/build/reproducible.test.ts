@@ -7,7 +7,7 @@ import { imageOf } from '../vm/story.ts';
 import { HOSTILE_FOLDER, hostileMachine } from './hostile-machine.ts';
 import { openWorkshop } from './workshop.ts';
 
-test('a build on a hostile machine gives the ISOs of a plain one, byte for byte', async () => {
+test('a build with hostile settings of the machine gives the same ISOs, byte for byte', async () => {
   await using workshop = await openWorkshop({ within: HOSTILE_FOLDER });
   await rm(workshop.cache.opened, { recursive: true, force: true });
   const machine = join(workshop.directory, '../machine');

@@ -7,7 +7,7 @@ import { openWorkshop } from './workshop.ts';
 const COMMAND =
   'stty cols 100 rows 40; exec "$NODE" tasks/qx-build.ts iso --profile qvdc --release';
 
-test('Ctrl-C on a terminal, where progress is drawn, leaves nothing half-made either', async () => {
+test('Ctrl-C on a terminal that shows progress leaves no partial output', async () => {
   await using workshop = await openWorkshop({ programs: 'shared' });
   const building = execa('script', ['--quiet', '--return', '--command', COMMAND, '/dev/null'], {
     cwd: workshop.directory,

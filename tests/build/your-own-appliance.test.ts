@@ -12,7 +12,7 @@ const BLOCK = /^```(?<kind>ts|sh|text)(?: (?<path>\S+))?\n(?<text>[\s\S]*?)^```$
 /** Milliseconds for resolving and building on a machine that may be busy with guests. */
 const TIME = 600_000;
 
-test('by docs/your-own-appliance.md an appliance is built in a folder outside of the project, boots, and serves its page', {
+test('an appliance made by docs/your-own-appliance.md in a folder outside the project boots and serves its page', {
   timeout: TIME,
 }, async () => {
   await using workshop = await openWorkshop({ within: 'desk' });

@@ -177,7 +177,7 @@ async function network(more = ''): Promise<{ program: string; calls: () => Promi
   return { program, calls: async () => (await readFile(calls, 'utf8')).trim().split('\n') };
 }
 
-test('a change is told to hosts, tried, and kept when they come by the new address', async () => {
+test('hosts are notified of a change of address, which is kept once they connect over the new address', async () => {
   await using site = await Site.open();
   const [one, two] = [await site.host(), await site.host()];
   const { program, calls } = await network();
@@ -203,7 +203,7 @@ test('a change is told to hosts, tried, and kept when they come by the new addre
   ]);
 });
 
-test('what the network refuses is reported in its words, and hosts forget the address', async () => {
+test('an address that qx-network refuses is reported with its message and withdrawn from the hosts', async () => {
   await using site = await Site.open();
   const one = await site.host();
   const { program } = await network('echo "qx-network: lo: it is taken" >&2; exit 1');
@@ -213,7 +213,7 @@ test('what the network refuses is reported in its words, and hosts forget the ad
   await vi.waitFor(() => expect(one.origins).not.toContain(site.origin(NEW)), WITHIN);
 });
 
-test('a host that is off is named, and nothing is changed unless one says so', async () => {
+test('a host that is off is named, and the address stays unless the operator forces the change', async () => {
   await using site = await Site.open();
   await site.host();
   const off = await site.api.host(await site.api.token());
@@ -226,7 +226,7 @@ test('a host that is off is named, and nothing is changed unless one says so', a
   await expect(calls()).rejects.toThrow('ENOENT');
 });
 
-test('a plan outlives a restart of the service, until it is withdrawn', async () => {
+test('a planned change of address survives a restart of the service, until it is withdrawn', async () => {
   await using site = await Site.open();
   await planAddress({ address: NEW }, site);
   await site.api.stop();
@@ -248,7 +248,7 @@ test.each([
   [['change', 'lo', '127.0.0.2/8'], { within: '10s' }, '--within is at least 30s'],
   [['change', 'lo', '127.0.0.2/8'], { percent: '0' }, '--percent "0" is not a number'],
   [['show'], { within: '60s' }, '--within is not an option of address show'],
-])('address %j %j is called wrongly', async (words, values, told) => {
+])('address %j %j is wrong usage', async (words, values, told) => {
   const given = {
     ...{
       form: 'text' as const,

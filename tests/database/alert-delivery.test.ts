@@ -142,7 +142,7 @@ const titles = (posted: readonly Posted[]) =>
   });
 
 describe('a webhook', () => {
-  test('gets each event of an alert, signed, from when it was configured', async () => {
+  test('gets each alert event after its configuration, signed', async () => {
     await raise('before');
     await using started = await startHook();
     const { hook, receiver } = started;
@@ -169,7 +169,7 @@ describe('a webhook', () => {
     });
   });
 
-  test('that fails, redirects, hangs and comes back misses nothing, in order, and another one is not kept waiting', async () => {
+  test('that fails, redirects or hangs gets all events in order afterwards, and does not delay other receivers', async () => {
     await using started = await startHook();
     await using other = await startHook();
     const { hook, receiver } = started;
@@ -196,7 +196,7 @@ describe('a webhook', () => {
     });
   });
 
-  test('that is dead loses what is beyond the bound, the oldest first, and how much is reported', async () => {
+  test('that stays unreachable loses the oldest events beyond the limit, and their number is reported', async () => {
     await using started = await startHook();
     const { hook, receiver } = started;
     hook.answer = 503;
@@ -224,7 +224,7 @@ describe('a webhook', () => {
     });
   });
 
-  test('hears only of the severities that it wants', async () => {
+  test('gets only alerts of the configured severities', async () => {
     await using started = await startHook();
     const { hook, receiver } = started;
     const critical = { ...receiver, severities: new Set(['CRITICAL']) };
@@ -235,7 +235,7 @@ describe('a webhook', () => {
     });
   });
 
-  test('hears nothing from a program that does not lead, or leads no more', async () => {
+  test('gets nothing from a program that is not the leader', async () => {
     await using started = await startHook();
     const { hook, receiver } = started;
     await readReceiver(made.database.db, receiver.name);
@@ -260,7 +260,7 @@ describe('a webhook', () => {
   });
 });
 
-test('a receiver that nothing reaches for a minute is an alert, until something does or it is configured no more', async () => {
+test('a receiver that is unreachable for a minute raises an alert, until it is reached or removed from the configuration', async () => {
   const { db } = made.database;
   const minute = (count: number) => new Date(Date.UTC(2026, 0, 1, 0, count));
   const open = async () => (await listOpenAlerts(db)).map(({ sourceName }) => sourceName);
@@ -306,7 +306,7 @@ describe('a syslog server', () => {
   });
 
   test.each(['tcp', 'tls'] as const)(
-    'gets a message with its length by %s, again where it was cut off',
+    'gets a message with its length by %s, and again after the connection broke',
     async (transport) => {
       const got: string[] = [];
       let refusals = 2;
@@ -337,7 +337,7 @@ describe('a syslog server', () => {
     },
   );
 
-  test('to which no datagram may be sent is reported', async () => {
+  test('to which no datagram can be sent is reported', async () => {
     // The kernel refuses to connect to a broadcast address without SO_BROADCAST.
     const receiver = syslogReceiver({ ...settings('udp', 514), host: '255.255.255.255' });
     await delivering([receiver], async () => {
@@ -348,7 +348,7 @@ describe('a syslog server', () => {
     });
   });
 
-  test('that talks without end, and never lets go, is not waited for any longer', async () => {
+  test('that sends without end and keeps the connection open is reported after a time limit', async () => {
     const server = createTcpServer({ allowHalfOpen: true }, (socket) => {
       const talk = setInterval(() => socket.write('.'), 10);
       socket.on('error', () => undefined).on('close', () => clearInterval(talk));
@@ -366,7 +366,7 @@ describe('a syslog server', () => {
     }
   });
 
-  test('that is not there is reported', async () => {
+  test('that is unreachable is reported', async () => {
     await delivering([syslogReceiver(settings('tcp', 1))], async () => {
       await raise('It burns');
       await eventually(async () => (await listReceivers(made.database.db))[0]?.problem).toMatch(

@@ -67,7 +67,7 @@ beforeEach(async () => {
 const findings = async () => (await verifyAudit(made.database.db)).findings;
 
 describe('the chain of the audit log', () => {
-  test('is whole as the program writes it, and tells its head', async () => {
+  test('verifies as the program writes it, and its head is reported', async () => {
     const [last] = await listAudit(made.database.db, { limit: 1 });
     expect(await verifyAudit(made.database.db)).toEqual({
       entries: 5,
@@ -90,7 +90,7 @@ describe('the chain of the audit log', () => {
     expect(await findings()).toEqual([{ what: 'changed', from: 3, to: 3 }]);
   });
 
-  test('finds an entry whose hash was counted anew by the one that follows it', async () => {
+  test('finds a changed entry with a recomputed hash by the entry that follows', async () => {
     await tamper(
       `UPDATE audit_log SET username = 'bob' WHERE sequence = 3`,
       `UPDATE audit_log AS entry SET hash = sha256(previous_hash || audit_log_content(entry)) WHERE sequence = 3`,
@@ -108,12 +108,12 @@ describe('the chain of the audit log', () => {
     expect(await findings()).toEqual([finding]);
   });
 
-  test('finds an entry that was put at the end, though it follows the last one', async () => {
+  test('finds an entry appended by somebody else, although it links to the last one', async () => {
     await tamper(forge(6, 5));
     expect(await findings()).toEqual([{ what: 'inserted', from: 6, to: 6 }]);
   });
 
-  test('finds an entry that was put between two, which had to be numbered anew', async () => {
+  test('finds an entry inserted between two others, although the later ones were renumbered', async () => {
     await tamper(
       'UPDATE audit_log SET sequence = sequence + 100 WHERE sequence >= 3',
       forge(3, 2),
@@ -127,7 +127,7 @@ describe('the chain of the audit log', () => {
     );
   });
 
-  test('a head that was noted proves what a chain that was counted anew as a whole hides', async () => {
+  test('a noted head proves tampering even if the whole chain was recomputed', async () => {
     const { head } = await verifyAudit(made.database.db);
     await enterAudit(made.database.db, { action: 'f.six' });
     expect((await verifyAudit(made.database.db, head)).findings).toEqual([]);
@@ -147,7 +147,7 @@ describe('the chain of the audit log', () => {
     'TRUNCATE audit_log',
     'TRUNCATE audit_log_anchor',
     'DELETE FROM audit_log_anchor',
-  ])('the program itself may not: %s', async (statement) => {
+  ])('the database denies the program itself: %s', async (statement) => {
     const table = statement.includes('anchor') ? 'audit_log_anchor' : 'audit_log';
     await using stack = new AsyncDisposableStack();
     const program = await connectedProgram(stack);
@@ -161,7 +161,7 @@ describe('the chain of the audit log', () => {
     await expect(program.query(statement)).rejects.toThrow('audit_log is append-only');
   });
 
-  test('the program itself removes nothing that is not before the anchor, which does not go where it likes', async () => {
+  test('the program itself can remove entries only before the anchor, and cannot place the anchor anywhere else', async () => {
     await using stack = new AsyncDisposableStack();
     const program = await connectedProgram(stack);
     const move = (sequence: number, hash: string) =>
@@ -209,7 +209,7 @@ describe('the audit log without its oldest entries', () => {
     expect(await findings()).toEqual([]);
   });
 
-  test('is whole, begins after the last one that was removed, and says so itself', async () => {
+  test('verifies, begins after the last removed entry, and has an entry about the removal', async () => {
     expect(await prune(3.5)).toBe(2);
     const entries = await listAudit(made.database.db, { limit: 100 });
     expect(entries.map(({ sequence, action }) => [sequence, action])).toEqual([
@@ -227,7 +227,7 @@ describe('the audit log without its oldest entries', () => {
     expect(await findings()).toEqual([]);
   });
 
-  test('loses entries at most once a day, some at once, and never one that is young enough', async () => {
+  test('removes entries at most once a day, in batches, and never one younger than the limit', async () => {
     expect(await prune(6)).toBe(0);
     expect(await prune(4.5)).toBe(0);
     expect(await prune(1.5, 3)).toBe(3);
@@ -236,7 +236,7 @@ describe('the audit log without its oldest entries', () => {
     expect(await findings()).toEqual([]);
   });
 
-  test('an entry that follows a younger one stays with it', async () => {
+  test('an old entry that follows a younger one is kept', async () => {
     await enterAudit(made.database.db, { action: 'young' });
     await tamper('UPDATE audit_log SET created_at = now() WHERE sequence = 2');
     expect(await prune(1.5)).toBe(1);
@@ -284,13 +284,13 @@ describe('the audit log without its oldest entries', () => {
       ['DELETE FROM audit_log', `UPDATE audit_log_anchor SET sequence = 0, hash = '\\x'`],
       [{ what: 'removed', from: 1, to: 6 }],
     ],
-  ])('what is %s is found', async (_what, statements, found) => {
+  ])('tampering is found: %s', async (_what, statements, found) => {
     expect(await prune(3.5)).toBe(2);
     await tamper(...statements);
     expect(await findings()).toEqual(found);
   });
 
-  test('still proves a head that was noted, as long as its entry or the anchor is there', async () => {
+  test('still matches a noted head, as long as that entry or the anchor exists', async () => {
     const heads = (await listAudit(made.database.db, { limit: 5 })).map(({ sequence, hash }) => ({
       ...{ sequence, hash: hash.toString('hex') },
     }));
@@ -309,7 +309,7 @@ describe('entries', () => {
   const sequences = async (choice: Parameters<typeof listAudit>[1]) =>
     (await listAudit(made.database.db, choice)).map(({ sequence }) => sequence);
 
-  test('are read page by page, forwards and backwards, by what is wanted', async () => {
+  test('are read page by page, forwards and backwards, with filters', async () => {
     await enterAudit(made.database.db, { action: 'a.one', username: 'bob', status: 'failure' });
     expect(await sequences({ after: 0, limit: 2 })).toEqual([1, 2]);
     expect(await sequences({ after: 2, limit: 2 })).toEqual([3, 4]);

@@ -158,7 +158,7 @@ async function makeSite(): Promise<Site> {
 const node = (id: string) => ({ id, hostname: `host-${id[0]}`, managementIp: null, spec: {} });
 const DAY = 86_400_000;
 
-test('a backup brings back database, authority and configuration, and begins a new generation', {
+test('restoring a backup brings back database, certificate authority and configuration, and begins a new generation', {
   timeout: TIMEOUT,
 }, async () => {
   await using site = await makeSite();
@@ -240,7 +240,7 @@ test('a backup brings back database, authority and configuration, and begins a n
   });
 });
 
-test('a backup that is restored twice begins two generations: no epoch and no event of the first is one of the second', async () => {
+test('restoring a backup twice begins two generations that share no epoch and no event number', async () => {
   await using made = await openTestDatabase();
   const { database } = made;
   const { db } = database;
@@ -309,7 +309,7 @@ describe('what cannot be restored is refused, and changes nothing', () => {
     await refused(backup, 'the passphrase is not the one', '--passphrase-file', other);
   });
 
-  test('an archive that was cut off or changed, at seeded places', {
+  test('an archive that was truncated or changed, at seeded positions', {
     timeout: TIMEOUT,
   }, async () => {
     const bytes = await readFile(backup);
@@ -363,14 +363,14 @@ describe('what cannot be restored is refused, and changes nothing', () => {
       () => ({ counts: { nodes: 5 } }),
       'has 1 rows, and had 0|nodes has 1 rows, and had 5',
     ],
-  ])('one of %s', async (_name, change, told) => {
+  ])('an archive of %s', async (_name, change, told) => {
     const file = await forge(site, backup, ({ manifest }) => ({
       manifest: { ...manifest, ...change(manifest) },
     }));
     await refused(file, new RegExp(told));
   });
 
-  test('one whose dump is not a dump', async () => {
+  test('an archive whose dump is not a dump', async () => {
     const dump = (async function* () {
       yield Buffer.from('PGDMP and nothing more');
     })();
@@ -378,7 +378,7 @@ describe('what cannot be restored is refused, and changes nothing', () => {
   });
 
   test.each(['quantix', 'postgres'])(
-    'any, while somebody is connected to the database as %s',
+    'any archive, while somebody is connected to the database as %s',
     async (user) => {
       const { socketFolder, database } = site.made.address;
       const client = new Client({ host: socketFolder, user, database });
@@ -418,7 +418,7 @@ test('the commands of docs/control-plane.md make, verify and restore a backup, i
   expect(await site.databases()).toEqual(['', '_before_restore']);
 });
 
-test('each night a backup is made and restored once; what is wrong is an alert that ends by itself', {
+test('each night a backup is made and restored as a check; a failure is an alert, which the next success clears', {
   timeout: TIMEOUT,
 }, async () => {
   await using site = await makeSite();
@@ -515,7 +515,7 @@ async function killed(args: readonly string[], after: (child: ChildProcess) => P
   await ended;
 }
 
-test('a restore that is killed at any moment leaves the old or the new, and the next one works', {
+test('a restore that is killed at any moment leaves the old or the new state, and the next restore works', {
   timeout: 900_000,
 }, async () => {
   await using site = await makeSite();

@@ -58,7 +58,7 @@ async function withRedis<T>(
   }
 }
 
-test('a value is kept for as long as it is said', async () => {
+test('a value is kept for the given time', async () => {
   await untilUsed();
   await cache.set('numbers', [1, 2], 60);
   expect(await cache.get('numbers', NUMBERS)).toEqual([1, 2]);
@@ -67,7 +67,7 @@ test('a value is kept for as long as it is said', async () => {
   expect(ttl).toBeLessThanOrEqual(60);
 });
 
-test('a value that somebody else left there, or that was flushed, is a miss', async () => {
+test('a value that another program wrote, or that was flushed, is a miss', async () => {
   await untilUsed();
   for (const value of ['', 'nonsense', '{"a":1}', '[1.5]', 'null', '[1', '\u0000', '"[1]"']) {
     await withRedis((client) => client.set('qvdc:numbers', value));
@@ -82,7 +82,7 @@ test('a value that somebody else left there, or that was flushed, is a miss', as
   expect(await cache.get('numbers', NUMBERS)).toBeUndefined();
 });
 
-test('what is not kept is found, and kept then', async () => {
+test('a missing value is computed once and then kept', async () => {
   await untilUsed();
   let found = 0;
   const find = async () => {
@@ -98,7 +98,7 @@ test('what is not kept is found, and kept then', async () => {
   await expect(failing).rejects.toThrow('no');
 });
 
-test('while Redis is paused each question is a miss, and it is used again when it goes on', async () => {
+test('while Redis is paused each read is a miss, and Redis is used again when it resumes', async () => {
   await untilUsed();
   const usual = openCache(redis.socket, SILENT);
   const isUsed = async () => {
@@ -118,7 +118,7 @@ test('while Redis is paused each question is a miss, and it is used again when i
   usual.close();
 });
 
-test('while Redis is stopped each question is a miss, and it is used again when it is back', async () => {
+test('while Redis is stopped each read is a miss, and Redis is used again after its restart', async () => {
   await untilUsed();
   await redis.stop();
   expect(await cache.get('probe', NUMBERS)).toBeUndefined();
@@ -134,22 +134,25 @@ test.each([
     'speaks another protocol',
     () => createServer((socket) => socket.end('HTTP/1.1 400 Bad\r\n\r\n')),
   ],
-])('where something listens that %s, there is nothing in the cache', async (_what, create) => {
-  const socket = join(folder, 'other.sock');
-  const server = create();
-  const connected = new Promise((resolve) => server.once('connection', resolve));
-  await new Promise<void>((resolve) => server.listen(socket, resolve));
-  const other = openCache(socket, SILENT);
-  // The cache connects at its first request.
-  expect(await other.get('probe', NUMBERS)).toBeUndefined();
-  await connected;
-  expect(await other.get('probe', NUMBERS)).toBeUndefined();
-  await other.set('probe', [1], 60);
-  other.close();
-  server.close();
-});
+])(
+  'a server on the socket that is not Redis and %s makes each read a miss',
+  async (_what, create) => {
+    const socket = join(folder, 'other.sock');
+    const server = create();
+    const connected = new Promise((resolve) => server.once('connection', resolve));
+    await new Promise<void>((resolve) => server.listen(socket, resolve));
+    const other = openCache(socket, SILENT);
+    // The cache connects at its first request.
+    expect(await other.get('probe', NUMBERS)).toBeUndefined();
+    await connected;
+    expect(await other.get('probe', NUMBERS)).toBeUndefined();
+    await other.set('probe', [1], 60);
+    other.close();
+    server.close();
+  },
+);
 
-test('the inventory is counted where the cache has no count', async () => {
+test('the inventory is counted in the database if the cache has no count', async () => {
   await using opened = await openTestDatabase();
   const { database } = opened;
   await untilUsed();

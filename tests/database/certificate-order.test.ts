@@ -100,7 +100,7 @@ async function run(words: string, values: OperatorValues = {}): Promise<string> 
   return text;
 }
 
-test('one is ordered for names that lead here, and shown to the next who comes', async () => {
+test('a certificate is ordered for names of this server, and presented to the next client', async () => {
   const answer = await order({ names: [NAME, 'www.qvdc.example'] });
   expect(answer).toMatchObject({
     status: 200,
@@ -120,7 +120,7 @@ test('one is ordered for names that lead here, and shown to the next who comes',
   });
 });
 
-test('qx-controlplane orders one; a certificate that is given, or the own one, ends the order', async () => {
+test('qx-controlplane orders a certificate; setting or resetting the certificate ends the order', async () => {
   const root = join(folder, 'root.pem');
   const text = await run(`acme ${authority.directory}`, { name: NAME, authority: root });
   expect(text).toContain(`from ${authority.directory}, renewed by itself, `);
@@ -139,7 +139,7 @@ test('qx-controlplane orders one; a certificate that is given, or the own one, e
   await expect(run(`acme ${authority.directory}`)).rejects.toThrow('--name NAME,NAME');
 });
 
-test('it is renewed when a third of its time is left, with the same account', async () => {
+test('a certificate is renewed when a third of its lifetime is left, with the same account', async () => {
   authority.valid = { from: -2, to: 1.1 };
   await order();
   const [first, accounts] = [api.fingerprint, authority.accounts.size];
@@ -189,7 +189,7 @@ test('a renewal that fails keeps the present one, is an alert, and is tried agai
   expect(await alerts()).toEqual([]);
 });
 
-test('a browser that connects during the authority’s test gets the certificate as before, and strangers get no challenge', async () => {
+test('during the authority’s check browsers still get the present certificate, and only the authority gets the challenge', async () => {
   const before = api.fingerprint;
   const refused = () => expect(shownNow('acme-tls/1')).rejects.toThrow(/no application protocol/i);
   await refused();
@@ -252,7 +252,7 @@ test.each<[string, string, (told: Told) => Told, RegExp]>([
   ['no address of the account', '/account', json({}), /names no address of it/],
   ['no order', '/order', json({ status: 'pending' }), /names no address of it|none of an ACME/],
 ])(
-  'a directory that answers %s is reported, and nothing changes',
+  'a directory that answers with %s is reported, and nothing changes',
   async (_what, path, answer, told) => {
     const before = api.fingerprint;
     authority.instead.set(path, answer);
@@ -263,7 +263,7 @@ test.each<[string, string, (told: Told) => Told, RegExp]>([
   },
 );
 
-test('a request whose nonce is refused is sent again with another one', async () => {
+test('a request whose nonce is refused is sent again with a new nonce', async () => {
   for (const path of ['/account', '/order']) {
     let left = 4;
     authority.instead.set(path, (told) => {
@@ -315,7 +315,7 @@ test.each<[string, (number: number) => [string, (told: Told) => Told], RegExp]>(
     /there is no certificate/,
   ],
 ])(
-  'an authority that answers %s is reported, and nothing changes',
+  'an authority that answers with %s is reported, and nothing changes',
   async (_what, replace, told) => {
     const before = api.fingerprint;
     const number = authority.orders;
@@ -326,7 +326,7 @@ test.each<[string, (number: number) => [string, (told: Told) => Told], RegExp]>(
   },
 );
 
-test('certificates that browsers would refuse, or for other names, are not shown', async () => {
+test('certificates that browsers would refuse, or for other names, are not used', async () => {
   authority.valid = { from: -90, to: -1 };
   expect((await order()).body).toMatchObject({ detail: expect.stringContaining('ended at') });
   authority.valid = { from: -1, to: 90 };
@@ -343,14 +343,17 @@ test.each([
   [{ names: ['192.0.2.1'] }, 'is not a name such as qvdc.example'],
   [{ names: [] }, 'names of the body'],
   [{ contact: 'ada' }, 'is not a mail address'],
-])('what cannot be ordered is refused before anybody is asked: %j', async (body, told) => {
-  const asked = authority.asked.length;
-  const refused = await order(body);
-  expect(refused).toMatchObject({ status: 400, body: { detail: expect.stringContaining(told) } });
-  expect(authority.asked).toHaveLength(asked);
-});
+])(
+  'an order that cannot succeed is refused before the authority is contacted: %j',
+  async (body, told) => {
+    const asked = authority.asked.length;
+    const refused = await order(body);
+    expect(refused).toMatchObject({ status: 400, body: { detail: expect.stringContaining(told) } });
+    expect(authority.asked).toHaveLength(asked);
+  },
+);
 
-test('an authority whose own certificate is not trusted is not spoken with', async () => {
+test('an authority whose TLS certificate is not trusted is refused, with the option that trusts it', async () => {
   const refused = await order({ authority: '' });
   expect(refused).toMatchObject({
     status: 400,
@@ -362,7 +365,7 @@ test('an authority whose own certificate is not trusted is not spoken with', asy
   expect((await order({ authority: 'no certificate' })).status).toBe(400);
 });
 
-test('pebble, the test server of Let’s Encrypt, gives one and renews it', async () => {
+test('pebble, the test server of Let’s Encrypt, issues a certificate and renews it', async () => {
   const own = await makeCertificate({ names: ['localhost'], by: authority.root });
   const [cert, key] = [join(folder, 'pebble.pem'), join(folder, 'pebble.key')];
   await writeFile(cert, own.pem);

@@ -83,7 +83,7 @@ async function run(
   return text;
 }
 
-test('one that an admin gives is shown to the next who comes, and is taken back, without a restart', async () => {
+test('a certificate that an admin sets is presented to the next client, and can be reset, without a restart', async () => {
   const own = await shownNow();
   const answer = await post(given);
   expect(answer).toMatchObject({
@@ -113,7 +113,7 @@ test('one that an admin gives is shown to the next who comes, and is taken back,
   ]);
 });
 
-test('one that cannot be shown is refused with the reason, and the one before stays', async () => {
+test('an unusable certificate is refused with the reason, and the previous one stays', async () => {
   await post(given);
   const other = await makeCertificate({ by: root });
   const refused = await api.ask('/v1/certificate', {
@@ -128,7 +128,7 @@ test('one that cannot be shown is refused with the reason, and the one before st
   expect((await api.ask('/v1/certificate', { cookie })).body).toMatchObject({ setBy: 'ada' });
 });
 
-test('qx-controlplane shows it, sets it from files and takes it back', async () => {
+test('qx-controlplane shows the certificate, sets one from files and resets it', async () => {
   const [cert, key] = [join(folder, 'qvdc.pem'), join(folder, 'qvdc.key')];
   await writeFile(cert, given.pem + root.pem);
   await writeFile(key, given.key);
@@ -151,7 +151,7 @@ test('qx-controlplane shows it, sets it from files and takes it back', async () 
   }
 });
 
-test('it is there after a start, and another program takes it over; one that is no good there is not shown', async () => {
+test('another program loads the stored certificate when it starts; one that it cannot use is not presented', async () => {
   await post(given);
   const lines: string[] = [];
   const note = (line: string) => lines.push(line);
@@ -169,7 +169,7 @@ test('it is there after a start, and another program takes it over; one that is 
   expect(lines.join('\n')).toContain('cannot be shown');
 });
 
-test('an alert says once that a given one ends within thirty days, and once that it has ended; another certificate clears it', async () => {
+test('a certificate that expires within thirty days raises an alert, and so does one that has expired; another certificate clears it', async () => {
   // A separate database, because the server of the other tests also checks its certificate, by another clock.
   await using opened = await openTestDatabase();
   const { database } = opened;
@@ -219,7 +219,7 @@ test('an alert says once that a given one ends within thirty days, and once that
   ]);
 });
 
-test('of many who change it at once, the last one in the database is the one that is shown', async () => {
+test('after simultaneous changes the certificate in the database is the one that is presented', async () => {
   const made = await Promise.all([1, 2, 3].map(() => makeCertificate({ by: root })));
   await Promise.all([...made.map((one) => post(one)), api.certificate.look(), post(given)]);
   const { body } = await api.ask('/v1/certificate', { cookie });

@@ -34,7 +34,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack[Symbol.asyncDispose]());
 
-test('the document has the sixteen parts', () => {
+test('the document has its sixteen sections', () => {
   expect([...document.matchAll(/^## (.*)$/gm)].map(([, heading]) => heading)).toEqual([
     ...['Overview', 'PostgreSQL configuration', 'Users and authentication'],
     ...['Installation and boot sequence', 'Schema', 'Migrations', 'Repositories', 'Pooling'],
@@ -43,12 +43,12 @@ test('the document has the sixteen parts', () => {
   ]);
 });
 
-test('its schema is the migrated one', async () => {
+test('the schema in the document is that of a migrated database', async () => {
   await using made = await makeDatabase('migrated');
   expect(document).toBe(replaceSchema(document, await describeSchema(made.address)));
 });
 
-test('each of its commands is for an appliance or for a developer’s machine', () => {
+test('each command in the document is marked for an appliance or for a developer’s machine', () => {
   const places = Map.groupBy(commands, ({ place }) => place);
   expect([...places.keys()].sort()).toEqual(['appliance', 'development']);
   for (const { command } of commands) expect(command.trim()).not.toBe('');
@@ -109,7 +109,9 @@ async function publishUpdate(folder: string): Promise<void> {
   await execa('chown', ['-R', `${uid}:${gid}`, folder]);
 }
 
-test('the commands for operators work, in their order', { timeout: 300_000 }, async () => {
+test('the commands for operators work in the order of the document', {
+  timeout: 300_000,
+}, async () => {
   await using _host = await hostAtWork();
   await publishUpdate(join(stack.folder, 'controlplane'));
   // As on the appliance, the program is found by its name.
@@ -142,7 +144,9 @@ test('the commands for operators work, in their order', { timeout: 300_000 }, as
   }
 });
 
-test('a roll-out goes on by itself, while its host is heard of', { timeout: 120_000 }, async () => {
+test('a roll-out proceeds without commands while its host sends heartbeats', {
+  timeout: 120_000,
+}, async () => {
   const address = addressOf(stack.postgresql.socketFolder, 'quantix_vdc');
   const database = openDatabase(address, { open: 2, idle: 1 }, SILENT);
   const { db } = database;

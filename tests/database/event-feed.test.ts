@@ -91,7 +91,7 @@ const numbered = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, index) => String(from + index));
 
 describe('a listener', () => {
-  test('hears what happens from now on, or after the last event that it has seen', async () => {
+  test('gets events from now on, or from after the last number that it has seen', async () => {
     await using world = await startFeed();
     await world.say('1', '2');
     const first = await world.listen({ after: world.base });
@@ -104,14 +104,14 @@ describe('a listener', () => {
     expect(await take(again, 2)).toEqual(['2', '3']);
   });
 
-  test('gets the events that it asks for', async () => {
+  test('gets only events that match its filter', async () => {
     await using world = await startFeed();
     const listener = await world.listen({ after: world.base, filter: { subjectId: 'b' } });
     await world.say('a', 'b', 'a', 'b');
     expect(await take(listener, 2)).toEqual(['b', 'b']);
   });
 
-  test('that is slow is cut off, and misses nothing when it comes back with its last number', async () => {
+  test('that is slow is disconnected, and misses nothing when it reconnects with its last number', async () => {
     await using world = await startFeed(10);
     const slow = await world.listen({ after: world.base });
     const quick = await world.listen({ after: world.base });
@@ -128,7 +128,7 @@ describe('a listener', () => {
     expect(await take(back, 30)).toEqual(numbered(2, 31));
   });
 
-  test('that comes back with a number too old, or one that was never given, is told to start from a list', async () => {
+  test('that reconnects with a number that is too old or was never given is told to start from a list', async () => {
     await using world = await startFeed(3);
     const { db } = made.database;
     const before = new Date(0);
@@ -152,7 +152,7 @@ describe('a listener', () => {
     await expect.poll(() => refusal(10)).toBeInstanceOf(EventsGoneError);
   });
 
-  test('whose events go while it catches up is reported', async () => {
+  test('whose events are pruned while it catches up gets an error', async () => {
     await using world = await startFeed(100);
     const { db } = made.database;
     await sql`
@@ -166,7 +166,7 @@ describe('a listener', () => {
     await expect(take(listener, 1199)).rejects.toBeInstanceOf(EventsGoneError);
   });
 
-  test('ends by its own signal, and with the feed', async () => {
+  test('ends when its signal is aborted, and when the feed ends', async () => {
     await using world = await startFeed();
     const ending = new AbortController();
     const own = (await world.feed.listen({ signal: ending.signal }))[Symbol.asyncIterator]();
@@ -182,7 +182,7 @@ describe('a listener', () => {
   });
 });
 
-test('a thousand listeners hear all of it in order, from one reader', async () => {
+test('a thousand listeners get all events in order, while the database is read once for all', async () => {
   await using world = await startFeed();
   const listeners = await Promise.all(Array.from({ length: 1000 }, () => world.listen()));
   const heard = Promise.all(listeners.map((listener) => take(listener, 20)));
@@ -193,7 +193,7 @@ test('a thousand listeners hear all of it in order, from one reader', async () =
   expect(world.questions() - before).toBeLessThan(200);
 });
 
-test('a listener goes on where the connection that listens was lost', async () => {
+test('a listener gets all events although the feed’s database connection was lost', async () => {
   await using world = await startFeed();
   const listener = await world.listen({ after: world.base });
   await world.say('1');

@@ -46,7 +46,7 @@ async function during(work: () => Promise<unknown>): Promise<FleetEvent[]> {
   return await listEvents(db, { after: last, limit: 1000 });
 }
 
-describe('what happens to a row is an event of its transaction', () => {
+describe('a change of a row writes an event in the same transaction', () => {
   const node = randomUUID();
   const told = (events: readonly FleetEvent[]) => events.map(({ kind, data }) => [kind, data]);
 
@@ -96,7 +96,7 @@ describe('what happens to a row is an event of its transaction', () => {
     ).toMatchObject([{ kind: 'vm.removed', subject: { id: vm, name: 'web' } }]);
   });
 
-  test('tasks: their states, and of progress each tenth', async () => {
+  test('tasks: each state, and progress in steps of ten percent', async () => {
     const { db } = made.database;
     const value = create(StartVmSchema, { vmId: randomUUID() });
     let id = '';
@@ -118,7 +118,7 @@ describe('what happens to a row is an event of its transaction', () => {
     ]);
   });
 
-  test('alerts: raised once, made worse, seen, cleared', async () => {
+  test('alerts: raised once, raised in severity, acknowledged, cleared', async () => {
     const { db } = made.database;
     const alert = { title: 'It burns', sourceType: 'HOST', sourceId: node, sourceName: 'one' };
     let id = '';
@@ -139,7 +139,7 @@ describe('what happens to a row is an event of its transaction', () => {
     expect(await kinds(() => alerts.clearAlert(db, id, act))).toEqual([]);
   });
 
-  test('a node that goes', async () => {
+  test('a node that leaves', async () => {
     const { db } = made.database;
     const departure = { nodeId: node, how: 'LEFT', by: 'ada', reason: 'sold' } as const;
     const events = await during(() => departNode(db, { ...departure, now: new Date() }));
@@ -149,7 +149,7 @@ describe('what happens to a row is an event of its transaction', () => {
     ]);
   });
 
-  test('what is rolled back has not happened', async () => {
+  test('a transaction that is rolled back leaves no event', async () => {
     const events = await during(() =>
       made.database.db
         .transaction()
@@ -169,7 +169,7 @@ type Step =
   | { readonly what: 'listen' };
 
 describe('numbers', () => {
-  test('whoever asks for what came after the last number misses nothing, however transactions interleave', async () => {
+  test('reading after the last number misses no event, however transactions interleave', async () => {
     await using own = await openTestDatabase();
     const { db } = own.database;
     await using stack = new AsyncDisposableStack();
@@ -233,7 +233,7 @@ describe('numbers', () => {
     );
   });
 
-  test('several that number at once give each event one number, without gaps', async () => {
+  test('concurrent numbering gives each event one number, without gaps', async () => {
     await using own = await openTestDatabase();
     const { db } = own.database;
     await Promise.all(
@@ -249,7 +249,7 @@ describe('numbers', () => {
     expect(await readEventBounds(db)).toEqual({ last: 40, resumableFrom: 0 });
   });
 
-  test('old events go by number and by age, and after a restore numbers that may be known are not given again', async () => {
+  test('old events are pruned by number and age, and after a restore numbers that were given before are not reused', async () => {
     await using own = await openTestDatabase();
     const { db } = own.database;
     for (const text of ['a', 'b', 'c', 'd', 'e']) await writeEvent(db, said(text));
@@ -275,7 +275,7 @@ describe('numbers', () => {
   });
 });
 
-test('the database and the program choose the same events', async () => {
+test('a filter matches the same events in the database and in the program', async () => {
   await using own = await openTestDatabase();
   const { db } = own.database;
   const kinds = ['vm.lost', 'vm.found', 'vmx.lost', 'task.changed'];

@@ -6,7 +6,7 @@ import { IMAGE } from '../../tasks/control-plane/image.ts';
 import { startPostgresql } from '../../tasks/control-plane/postgresql.ts';
 import { makeServicesFolder } from '../../tasks/control-plane/service.ts';
 
-test('the check of PostgreSQL finds a server that hangs, and one that is gone', async () => {
+test('the health check of PostgreSQL detects a server that hangs and one that has ended', async () => {
   const folder = await makeServicesFolder('quantix-hanging-');
   const server = await startPostgresql(folder, { settings: { fsync: 'off' } });
   const isAlive = async () => {

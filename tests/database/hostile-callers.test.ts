@@ -100,7 +100,7 @@ test('a client without TLS, with an older TLS or without HTTP/2 is disconnected 
   expect(lines(api, /TLS failed: ERR_SSL_UNSUPPORTED_PROTOCOL/)).toHaveLength(1);
 });
 
-test('a certificate of another authority, of a server, or none makes nobody a node', async () => {
+test('a caller without a certificate, or with one of another authority or of a server, is not accepted as a node', async () => {
   const { api, host } = await opened();
   await using _api = api;
   const root = await makeRoot();
@@ -131,7 +131,7 @@ test('a certificate of another authority, of a server, or none makes nobody a no
   await expectWell(host);
 });
 
-test('of 100 MB little is taken, from strangers and nodes alike', async () => {
+test('a body of 100 MB is cut off early, from strangers and nodes alike', async () => {
   const { api, host } = await opened();
   await using _api = api;
   for (const [caller, method] of [
@@ -160,7 +160,7 @@ test('of 100 MB little is taken, from strangers and nodes alike', async () => {
   await expectWell(host);
 });
 
-test('a body that does not come in time is cut off', async () => {
+test('a request whose body does not arrive in time is cancelled', async () => {
   const { api, host } = await opened({ bodyWithin: 2000 });
   await using _api = api;
   const session = await raw(api);
@@ -173,7 +173,7 @@ test('a body that does not come in time is cut off', async () => {
   expect(lines(api, /did not come in time/)).toHaveLength(1);
 });
 
-test('requests that are none are answered, and nothing ends by them', async () => {
+test('malformed requests are answered, and the server keeps running', async () => {
   const { api, host } = await opened();
   await using _api = api;
   const session = await raw(api, host);
@@ -203,7 +203,7 @@ test('requests that are none are answered, and nothing ends by them', async () =
   await expectWell(host);
 });
 
-test('a token is guessed 10,000 times: told in a few lines, and nodes notice nothing', {
+test('10,000 guesses of a token make a few log lines, and nodes are served meanwhile', {
   timeout: 240_000,
 }, async () => {
   const { api, host } = await opened();
@@ -235,7 +235,7 @@ test('a token is guessed 10,000 times: told in a few lines, and nodes notice not
   await expectWell(host);
 });
 
-test('callers that leave in the middle of whatever they do end nothing but that', async () => {
+test('callers that disconnect at any moment end only their own requests', async () => {
   const { api, host } = await opened();
   await using _api = api;
   const bodies = [Buffer.alloc(0), Buffer.from([0x0a]), Buffer.alloc(100_000, 0x0a)];
@@ -259,7 +259,7 @@ test('callers that leave in the middle of whatever they do end nothing but that'
   expect((await watching.outcome).status).not.toBe(401);
 });
 
-test('a node that calls without end is told to wait, and others are served', async () => {
+test('a node that calls too often is told to wait, and other nodes are served', async () => {
   const { api, host } = await opened({ callRate: { burst: 5, every: 60_000 } });
   await using _api = api;
   const other = await api.host(await api.token());

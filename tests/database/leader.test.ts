@@ -48,7 +48,7 @@ const node = (hostname: string) => ({
   spec: {},
 });
 
-test('etcd’s leases and transactions are what the client takes them for', async () => {
+test('leases and transactions of a real etcd behave as the client expects', async () => {
   const client = openEtcd(etcd.address);
   const lease = await client.grantLease(2);
   const put = { kind: 'put', key: 'test', value: 'ü', lease } as const;
@@ -78,7 +78,7 @@ test('etcd’s leases and transactions are what the client takes them for', asyn
   client.close();
 });
 
-test('changes that etcd has compacted away are forgotten, and what is there can be read', async () => {
+test('watching changes that etcd has compacted away fails as “forgotten”, and current values can be read', async () => {
   const client = openEtcd(etcd.address);
   const put = { kind: 'put', key: 'compacted', value: '' } as const;
   await client.transact({ success: [put] });
@@ -93,7 +93,7 @@ test('changes that etcd has compacted away are forgotten, and what is there can 
   client.close();
 });
 
-test('an etcd that is paused is reported in time, and used again when it goes on', async () => {
+test('an etcd that is paused is reported within the time limit, and used again when it resumes', async () => {
   const client = openEtcd(etcd.address);
   await client.grantLease(2);
   etcd.kill('SIGSTOP');
@@ -121,7 +121,7 @@ test('an etcd that is paused is reported in time, and used again when it goes on
   client.close();
 });
 
-test('a leader that was paused finds another one when it writes, and steps down', async () => {
+test('a leader that was paused steps down when its write finds a newer leader', async () => {
   await using opened = await openTestDatabase();
   const { database } = opened;
   const client = openEtcd(etcd.address);
@@ -190,7 +190,7 @@ async function startPrograms({ address }: OpenTestDatabase): Promise<ControlPlan
   );
 }
 
-test('of two programs one leads: another one when it is paused, nobody without etcd, one again with an empty etcd', async () => {
+test('one of two programs leads; the other takes over when it is paused, none leads without etcd, and one leads with an empty etcd', async () => {
   await using opened = await openTestDatabase();
   const programs = await startPrograms(opened);
   await using stack = new AsyncDisposableStack();

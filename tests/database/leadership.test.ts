@@ -14,7 +14,7 @@ const node = (hostname: string) => ({
   spec: {},
 });
 
-test('a leader that was overtaken cannot write', async () => {
+test('a leader that was replaced cannot write', async () => {
   await using opened = await openTestDatabase();
   const { database } = opened;
   const first = await enterLeader(database, { epoch: 7, holder: 'first' });
@@ -36,7 +36,7 @@ test('a leader that was overtaken cannot write', async () => {
   expect(await listNodes(database.db)).toMatchObject([{ hostname: 'by second' }]);
 });
 
-test('a leader that is overtaken while it writes is waited for', async () => {
+test('a new leader waits for a write of the previous leader to end', async () => {
   await using opened = await openTestDatabase();
   const { database } = opened;
   const epoch = await enterLeader(database, { epoch: 1, holder: 'first' });
@@ -53,7 +53,7 @@ test('a leader that is overtaken while it writes is waited for', async () => {
   expect(order).toEqual(['first', 'second']);
 });
 
-test('where etcd began anew and counts from 1, epochs still rise', async () => {
+test('epochs still rise after etcd starts empty and counts from 1', async () => {
   await using opened = await openTestDatabase();
   const { database } = opened;
   expect(await enterLeader(database, { epoch: 500, holder: 'first' })).toBe(500);
