@@ -80,7 +80,7 @@ test('the migrations are applied in order, each once', async () => {
   expect(await migrateUp(request(address))).toEqual([]);
 });
 
-test('each migration taken back leaves the schema from before it, and applied again the one from after it', async () => {
+test('undoing each migration restores the earlier schema, and applying it again the later one', async () => {
   await using made = await makeDatabase('empty');
   const { address } = made;
   const schemas = [await dumpSchema(address)];
@@ -201,7 +201,7 @@ function missingFrom(whole: Content, part: Content): readonly string[] {
   );
 }
 
-test('each migration keeps what was there, when it is applied, taken back, and applied again to what only it can hold', async () => {
+test('each migration keeps existing data when it is applied, undone and applied again, also data that only its schema can hold', async () => {
   expect(Object.keys(DATA)).toHaveLength(MIGRATION_NAMES.length);
   await using made = await makeDatabase('empty');
   const { address } = made;
@@ -234,7 +234,7 @@ test('each migration keeps what was there, when it is applied, taken back, and a
   ]);
 }, 240_000);
 
-test('a database of a newer program is refused, naming both versions, and not touched', async () => {
+test('a database of a newer program is refused with both versions, and not changed', async () => {
   await using made = await makeDatabase('empty');
   const { address } = made;
   await migrateUp(request(address, { programVersion: '2.0.0' }));
@@ -258,7 +258,7 @@ test('a database of a newer program is refused, naming both versions, and not to
   expect(await dumpSchema(address)).toBe(before);
 });
 
-test('programs that start at the same time migrate once', async () => {
+test('of programs that start at the same time only one migrates', async () => {
   await using made = await makeDatabase('empty');
   const all = await Promise.all(Array.from({ length: 4 }, () => migrateUp(request(made.address))));
   expect(all.map((applied) => applied.length).sort((a, b) => a - b)).toEqual([
@@ -275,7 +275,7 @@ describe('a migration that fails', () => {
     '000003_more.down.sql': 'DROP TABLE more;\n',
   };
 
-  test('leaves no change, is named, and runs once it is corrected', async () => {
+  test('is rolled back and named, and succeeds once it is corrected', async () => {
     await using made = await makeDatabase('empty');
     const { address } = made;
     const known = await migrationsUpTo(2, broken);
@@ -291,8 +291,8 @@ describe('a migration that fails', () => {
   });
 });
 
-describe('migrations that are tried', () => {
-  test.each([0, 9])('go through and change nothing: from version %i', async (version) => {
+describe('a trial of migrations', () => {
+  test.each([0, 9])('succeeds and changes nothing: from version %i', async (version) => {
     await using made = await makeDatabase('empty');
     const { address } = made;
     if (version > 0) await migrateUp(request(address, { folder: await migrationsUpTo(version) }));
@@ -310,7 +310,7 @@ describe('migrations that are tried', () => {
        INSERT INTO child VALUES ('22222222-2222-8222-8222-222222222222')`,
       'violates foreign key constraint',
     ],
-  ])('one that %s is named, and nothing of it stays', async (_how, sql, why) => {
+  ])('names a migration that %s, and is rolled back', async (_how, sql, why) => {
     await using made = await makeDatabase('empty');
     const { address } = made;
     await migrateUp(request(address, { folder: await migrationsUpTo(2) }));
@@ -325,15 +325,15 @@ describe('migrations that are tried', () => {
     expect(await dumpSchema(address)).toBe(before);
   });
 
-  test('of an older program are refused as others are', async () => {
+  test('by an older program is refused like a real migration', async () => {
     await using made = await makeDatabase('migrated');
     const older = request(made.address, { folder: await migrationsUpTo(9) });
     await expect(tryMigrations(older)).rejects.toBeInstanceOf(NewerSchemaError);
   });
 });
 
-describe('a file that was changed after its migration', () => {
-  test.each(['up', 'down'])('is noticed before anything runs: %s', async (direction) => {
+describe('a migration file that was changed after it was applied', () => {
+  test.each(['up', 'down'])('is refused before anything runs: %s', async (direction) => {
     await using made = await makeDatabase('empty');
     const { address } = made;
     await migrateUp(request(address));
@@ -347,8 +347,8 @@ describe('a file that was changed after its migration', () => {
   });
 });
 
-describe('before a schema that holds data is changed', () => {
-  test('it is dumped; the dump can be restored and three are kept', async () => {
+describe('before a migration of a database with data', () => {
+  test('the database is dumped; the dump can be restored, and the last three are kept', async () => {
     await using made = await makeDatabase('empty');
     const { address } = made;
     const dumps = await mkdtemp(join(folder, 'dumps-'));
@@ -418,7 +418,7 @@ describe('an invalid folder of migrations', () => {
     await expect(migrateUp(request(made.address, { folder: wrong }))).rejects.toThrow(message);
   });
 
-  test('is refused: none', async () => {
+  test('is refused if it does not exist', async () => {
     await using made = await makeDatabase('empty');
     const missing = join(folder, 'missing');
     await expect(migrateUp(request(made.address, { folder: missing }))).rejects.toThrow(
@@ -427,13 +427,13 @@ describe('an invalid folder of migrations', () => {
   });
 });
 
-test('the committed types are those of the migrated schema', async () => {
+test('the committed types match the migrated schema', async () => {
   await using made = await makeDatabase('migrated');
   const committed = resolve(import.meta.dirname, '../../apps/control-plane/database/schema.ts');
   expect(await generateSchema(made.address)).toBe(await readFile(committed, 'utf8'));
 });
 
-test('each value set of the program is that of the schema, and there is no other', async () => {
+test('the value sets of the program are exactly those of the schema', async () => {
   await using made = await makeDatabase('migrated');
   const rows = await query<{ name: string; definition: string }>(
     made.address,

@@ -97,7 +97,7 @@ async function watched() {
   };
 }
 
-test('a silent host is disconnected with one alert until it is heard of, by the leader alone', async () => {
+test('the leader, and no other, disconnects a silent host with one alert until the host reports again', async () => {
   await using world = await watched();
   const { db, one, pass, join, beat, machines, alerts } = world;
   await join(A);
@@ -123,7 +123,7 @@ test('a silent host is disconnected with one alert until it is heard of, by the 
   expect(await alerts()).toMatchObject([{ sourceId: A, resolvedAt: expect.any(Date) }]);
 });
 
-test('a machine that two hosts run is at the other one, and no conflict any more, when one in maintenance goes silent', async () => {
+test('a conflict of two hosts over a machine ends when the one in maintenance falls silent: the machine is on the other', async () => {
   await using world = await watched();
   const { db, pass, onHeard, join, beat, machines, alerts } = world;
   await join(A);

@@ -56,7 +56,7 @@ async function certified(api: NodeApi, { key }: Host, ago: number): Promise<Conn
   return api.connect(credentialsOf({ key, certificateChain, caCertificates, where: 'here' }));
 }
 
-test('a host joins with a token, which is its own from then on, and keeps what was decided about it', async () => {
+test('a host joins with a token, which no other host can then use, and keeps the settings of administrators', async () => {
   await using api = await NodeApi.open();
   const token = await api.token();
   const host = await api.host(token);
@@ -83,7 +83,7 @@ test('a host joins with a token, which is its own from then on, and keeps what w
   );
 });
 
-test('a certificate is renewed, also after it expired, for a year; by its own key alone', async () => {
+test('a certificate is renewed for its own key only, up to a year after it expired', async () => {
   await using api = await NodeApi.open();
   const host = await api.host(await api.token());
   const renew = async (connection: Connection, key = host.key) =>
@@ -120,7 +120,7 @@ test('a node that has left or was deleted stays away until a new token brings it
   expect(await heartbeat(host)).toMatchObject({ applied: true });
 });
 
-test('a node of which a restored database has no record waits for its adoption', async () => {
+test('a node that a restored database does not know is refused until it is adopted', async () => {
   await using api = await NodeApi.open();
   const host = await api.host(await api.token());
   await sql`DELETE FROM nodes`.execute(api.db);
@@ -135,7 +135,7 @@ test('a node of which a restored database has no record waits for its adoption',
   expect(await refusal(heartbeat(host))).toMatch(/was deleted from the control plane/);
 });
 
-test('a node of an older or newer version by one works, and one of a version further on is told both', async () => {
+test('a node one protocol version older or newer is served; one further away is refused with both versions', async () => {
   await using api = await NodeApi.open();
   const { connection } = await api.host(await api.token());
   const say = (protocol: number, oldestProtocol: number) =>
@@ -146,7 +146,7 @@ test('a node of an older or newer version by one works, and one of a version fur
   expect(await refusal(say(4, 3))).toMatch(/no version of their protocol in common/);
 });
 
-test('nodes are told where the control plane is, once, and again as soon as that changes', async () => {
+test('nodes get the addresses of the control plane once, and again when they change', async () => {
   await using api = await NodeApi.open();
   const announce = ['https://192.0.2.77:9443'];
   const { enrolment, key, connection } = await api.host(await api.token());
@@ -226,7 +226,7 @@ function give(api: NodeApi, { key }: Host, verb = START, life = 60_000) {
 
 const WITHIN = { timeout: 20_000, interval: 20 };
 
-test('tasks go down the stream as they come, again on each new one until their end was reported, and that counts', async () => {
+test('tasks are sent over the stream as they are created, and again over each new stream until their end is reported', async () => {
   await using api = await NodeApi.open();
   const host = await api.host(await api.token());
   const early = await give(api, host);
@@ -281,7 +281,7 @@ test('a task that was not sent in time ends as EXPIRED, and one whose outcome wa
   await expect.poll(codes, WITHIN).toEqual(['EXPIRED', 'TIMEOUT']);
 });
 
-test('a node that is deleted has no stream any more', async () => {
+test('deleting a node ends its stream', async () => {
   await using api = await NodeApi.open();
   const host = await api.host(await api.token());
   const stream = host.connection.client.watch({ version: ourVersion('1') }, { timeoutMs: 0 });

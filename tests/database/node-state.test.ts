@@ -138,7 +138,7 @@ async function untilAwaited(transaction: Executor, count: number): Promise<void>
 }
 
 describe('full states', () => {
-  test('a node is ready only after its full state, and what it says is recorded', async () => {
+  test('a node is READY only after its full state, which is recorded', async () => {
     await beat(A, { position: at(1, 1), managementAddress: '10.0.0.5' });
     expect(await nodes.findNode(db, A)).toMatchObject({
       phase: 'PENDING',
@@ -164,7 +164,7 @@ describe('full states', () => {
     });
   });
 
-  test('a repeated report writes nothing but its position, and an older one nothing at all', async () => {
+  test('a repeated report writes only its position, and an older one nothing', async () => {
     const items = Array.from({ length: 50 }, (_, index) =>
       vm(`33333333-3333-8333-8333-${String(index).padStart(12, '0')}`),
     );
@@ -179,7 +179,7 @@ describe('full states', () => {
     });
   });
 
-  test('what people define is not changed; one that is gone is lost, and found again', async () => {
+  test('the definition of a managed machine is not changed; a missing one is marked lost, and found when it reappears', async () => {
     const { id } = await machines.defineVirtualMachine(db, { name: 'web', projectId: DEFAULT });
     await sync(A, at(1, 1), { vms: { items: [vm(id)] } });
     expect(await machine(id)).toMatchObject({ name: 'web', projectId: DEFAULT, nodeId: A });
@@ -191,7 +191,7 @@ describe('full states', () => {
     expect(await machine(id)).toMatchObject({ powerState: 'RUNNING', lostAt: null });
   });
 
-  test('that a managed one is gone is proved by a full state, which is asked for', async () => {
+  test('a managed machine that is reported gone is lost only after a full state, which is requested', async () => {
     const { id } = await machines.defineVirtualMachine(db, { name: 'web', projectId: DEFAULT });
     await sync(A, at(1, 1), { vms: { items: [vm(id), vm(ID)] } });
     expect(await absent(A, at(1, 2), ID)).toMatchObject({ requestFullSync: false });
@@ -201,7 +201,7 @@ describe('full states', () => {
     expect(await sync(A, at(1, 4), { vms: {} })).toMatchObject({ vmsLost: 1 });
   });
 
-  test('what cannot be a virtual machine stops nothing, and belongs to the hash', async () => {
+  test('malformed machines are rejected without stopping the rest, and count in the hash', async () => {
     const items = [
       vm('nonsense'),
       vm('a\0b'),
@@ -219,7 +219,7 @@ describe('full states', () => {
     });
   });
 
-  test('parts that are not those of one full state change nothing', async () => {
+  test('parts that do not make one complete full state change nothing', async () => {
     const part = (content: Init<typeof SyncFullStateRequestSchema>) =>
       create(SyncFullStateRequestSchema, { position: at(1, 1), ...content });
     const send = (...parts: ReturnType<typeof part>[]) => state.syncFullState(A, stream(...parts));
@@ -257,7 +257,7 @@ describe('full states', () => {
     expect((await answers)?.filter(({ applied }) => applied)).toHaveLength(count);
   }
 
-  test('as many as come at once leave room for the changes of other nodes', async () => {
+  test('many simultaneous full states leave connections for changes of other nodes', async () => {
     await sync(A, at(1, 1), { vms: { items: [vm(ID)] } });
     await whileHeld(20, async () => {
       const change = await present(A, at(1, 2), vm(ID, SHUT_OFF));
@@ -265,7 +265,7 @@ describe('full states', () => {
     });
   });
 
-  test('one that waits for others is not applied once its caller has left', async () => {
+  test('a queued full state is not applied once its caller has disconnected', async () => {
     const leaving = new AbortController();
     let answer: Promise<unknown> | undefined;
     await whileHeld(8, async () => {
@@ -278,7 +278,7 @@ describe('full states', () => {
     expect((await readKept(db, A)).state).toBeUndefined();
   });
 
-  test('a deleted node is refused and stays away, and so is one that nobody registered', async () => {
+  test('nodes that were deleted, have left or never registered are refused', async () => {
     const end = { by: 'admin', reason: '', now: new Date() };
     await departNode(db, { nodeId: A, how: 'DELETED', ...end });
     await departNode(db, { nodeId: B, how: 'LEFT', ...end });
@@ -296,7 +296,7 @@ describe('full states', () => {
 });
 
 describe('migrations and conflicts', () => {
-  test('a migration is the same in both orders', async () => {
+  test('a migration ends the same in either order of the reports', async () => {
     const { id } = await machines.defineVirtualMachine(db, { name: 'web', projectId: DEFAULT });
     for (const [epoch, order] of [
       [1, 'there first'],
@@ -314,7 +314,7 @@ describe('migrations and conflicts', () => {
     expect(await listOpenAlerts(db)).toEqual([]);
   });
 
-  test('two hosts that run the same machine are one alert, and it stays where it is', async () => {
+  test('two hosts that run the same machine raise one alert, and the machine stays on its host', async () => {
     await sync(A, at(1, 1), { vms: { items: [vm(ID)] } });
     await sync(B, at(1, 1), { vms: { items: [vm(ID)] } });
     for (const number of [2, 3]) {
@@ -328,7 +328,7 @@ describe('migrations and conflicts', () => {
     expect(await listOpenAlerts(db)).toEqual([]);
   });
 
-  test('hosts that tell of one migration at the same moment do not lose the machine', async () => {
+  test('simultaneous reports of a migration by both hosts do not lose the machine', async () => {
     for (let epoch = 1; epoch <= 10; epoch += 1) {
       await sync(A, at(epoch, 1), { vms: { items: [vm(ID)] } });
       await sync(B, at(epoch, 1), { vms: {} });
@@ -337,7 +337,7 @@ describe('migrations and conflicts', () => {
     }
   });
 
-  test('a host that comes back from silence and still runs a machine is in conflict', async () => {
+  test('a host that returns after silence and still runs a machine that moved is in conflict', async () => {
     const vms = { items: [vm(ID)] };
     await sync(A, at(1, 1), { vms, pools: {} });
     await nodes.setNodePhase(db, A, 'DISCONNECTED');
@@ -351,7 +351,7 @@ describe('migrations and conflicts', () => {
   });
 });
 
-test('a silent host in maintenance does not keep a machine that another one runs', async () => {
+test('a silent host in maintenance gives up a machine that another host runs', async () => {
   const vms = { items: [vm(ID)] };
   await sync(A, at(1, 1), { vms, pools: {} });
   await beat(A, { position: at(1, 2) });
@@ -366,7 +366,7 @@ test('a silent host in maintenance does not keep a machine that another one runs
   expect(await listOpenAlerts(db)).toHaveLength(1);
 });
 
-test('machines of a deleted node that another node has are kept, and appear with its next full state', async () => {
+test('machines of a deleted node that another node runs are not lost, and move to it with its next full state', async () => {
   const { id } = await machines.defineVirtualMachine(db, { name: 'web', projectId: DEFAULT });
   const vms = { items: [vm(id), vm(ID)] };
   await sync(A, at(1, 1), { vms });
@@ -383,7 +383,7 @@ test('machines of a deleted node that another node has are kept, and appear with
 });
 
 describe('heartbeats', () => {
-  test.each([0, 1])('the recorded hash of form %i is the node’s', async (form) => {
+  test.each([0, 1])('carry a hash of form %i that equals the recorded one', async (form) => {
     await sync(A, at(1, 1), { vms: { items: [vm(ID)] }, pools: {} });
     const told = { acknowledged: at(1, 1), stateHash: hashes([vm(ID)], form) };
     const answer = await beat(A, { position: at(1, 2), ...told });
@@ -400,7 +400,7 @@ describe('heartbeats', () => {
     expect(await beat(A, { position: at(1, 3), ...other })).toMatchObject({ applied: false });
   });
 
-  test('a node that is ahead of a restored database, or behind, or asked by people', async () => {
+  test('are answered with a request for a full state after a restore, after a reboot, or when an operator wants one', async () => {
     await sync(A, at(3, 5), { vms: {}, pools: {}, host: { hardware: { bootId: 'one' } } });
     const ask = async (content: Init<typeof HeartbeatRequestSchema>) =>
       (await beat(A, { bootId: 'one', ...content })).requestFullSync;
@@ -415,7 +415,7 @@ describe('heartbeats', () => {
     expect(await ask({ position: at(3, 12) })).toBe(false);
   });
 
-  test('never undo maintenance, and many are taken at once', async () => {
+  test('never undo maintenance, and several at once are accepted', async () => {
     await sync(A, at(1, 1), { vms: {}, pools: {} });
     await nodes.setNodePhase(db, A, 'MAINTENANCE');
     const told = { acknowledged: at(1, 1), stateHash: hashes([]) };
@@ -427,7 +427,7 @@ describe('heartbeats', () => {
     expect(await nodes.findNode(db, A)).toMatchObject({ phase: 'MAINTENANCE' });
   });
 
-  test('another machine with the same key is refused while the first one is heard of', async () => {
+  test('another machine with the same key is refused while the first one sends heartbeats', async () => {
     const one = { hardware: { smbiosUuid: 'one', bootId: 'boot one' } };
     const two = { hardware: { smbiosUuid: 'two', bootId: 'boot two' } };
     const refused = { reason: RefusalReason.DUPLICATE_KEY };
@@ -450,7 +450,7 @@ describe('storage pools', () => {
     ...content,
   });
 
-  test('one that hosts share is counted once, others are each host’s own', async () => {
+  test('a shared pool of several hosts is listed once, a local pool once for each host', async () => {
     const items = [pool('nas:/vms', PoolType.NFS), pool('path:/data', PoolType.DIRECTORY)];
     for (const id of [A, B]) {
       expect(await sync(id, at(1, 1), { pools: { items } })).toMatchObject({ applied: true });
@@ -471,7 +471,7 @@ describe('storage pools', () => {
     expect((await pools.listStoragePools(db)).map(({ name }) => name)).toEqual(['path:/data']);
   });
 
-  test('an assigned one keeps its name, and heartbeats tell how full it is', async () => {
+  test('an assigned pool keeps its name, and heartbeats update its usage', async () => {
     const { id } = await pools.createStoragePool(db, {
       name: 'gold',
       poolType: 'NFS',
@@ -489,7 +489,7 @@ describe('storage pools', () => {
   });
 });
 
-test('whatever comes in whichever order, what is recorded is what the last full states say', async () => {
+test('after messages in any order, the records match the last full states', async () => {
   const ids = [ID, '44444444-4444-8444-8444-444444444444'];
   const states = fc.constantFrom(RUNNING, SHUT_OFF, undefined);
   const message = fc.record({

@@ -169,7 +169,7 @@ async function play(
 }
 
 describe('join tokens', () => {
-  test('are made as a host takes them, listed with who used them, and revoked', async () => {
+  test('are created in the form that hosts accept, listed with the hosts that used them, and revoked', async () => {
     const made = newTokenSchema.parse(
       await json('token', 'create', { uses: '2', expires: '2h', description: 'rack 7' }),
     );
@@ -190,7 +190,7 @@ describe('join tokens', () => {
     expect(await useJoinToken(db, bearer)).toBe('unknown');
   });
 
-  test('say for people what they are good for', async () => {
+  test('are shown with the number of hosts, their expiry and the fingerprint', async () => {
     const { text } = await run('token', 'create');
     expect(text).toMatch(
       /^qxj1\.[\w-]{43}\.(ca){32}\ngood for one host, until \d\d:\d\d; it is shown this once\nfingerprint of this control plane: (ca){32}\n$/,
@@ -198,8 +198,8 @@ describe('join tokens', () => {
   });
 });
 
-describe('nodes and what is on them', () => {
-  test('are reported with ages', async () => {
+describe('nodes, their machines and pools', () => {
+  test('nodes are listed with the time since they were last heard of', async () => {
     const { text } = await run('nodes', 'list');
     expect(text).toMatch(/^ID +HOST +ADDRESS +PHASE +LAST HEARD +VMS\n/);
     expect(text).toMatch(/alpha +10\.0\.0\.1 +READY +\d\d:\d\d \(\d+ s ago\) +1\n/);
@@ -225,7 +225,7 @@ describe('nodes and what is on them', () => {
     expect(ofAlpha.vms.map(({ name }: { name: string }) => name)).toEqual(['web']);
   });
 
-  test('what was never reported, and what is lost, is shown as such', async () => {
+  test('a machine that was never reported is shown as not known, and a lost one as lost', async () => {
     await sql`UPDATE virtual_machines SET last_seen = NULL WHERE id = ${WEB}`.execute(db);
     await sql`UPDATE virtual_machines SET lost_at = now(), lost_reason = 'gone' WHERE id = ${MAIL}`.execute(
       db,
@@ -252,7 +252,7 @@ describe('nodes and what is on them', () => {
     expect((await run('pools', 'show cccc')).text).toContain('1.0 KiB of 2.0 KiB available');
   });
 
-  test('no name of theirs does anything to the terminal', async () => {
+  test('control characters in names do not reach the terminal', async () => {
     const name = 'a\x1b[2J\u202eb\n';
     await sql`UPDATE nodes SET hostname = ${name}`.execute(db);
     await sql`UPDATE virtual_machines SET name = ${name} || left(id::text, 1)`.execute(db);
@@ -273,7 +273,7 @@ describe('nodes and what is on them', () => {
     expect(failed).not.toMatch(/[\p{Cc}\p{Cf}]/u);
   });
 
-  test('are found by id, its beginning and name; what fits several or none is refused', async () => {
+  test('they are found by id, prefix of an id, or name; an ambiguous or unknown one is refused', async () => {
     expect((await json('nodes', 'show 11111111-1111-8111-8111-111111111111')).id).toBe(ONE);
     expect((await json('nodes', 'show 11112')).id).toBe(TWO);
     await expect(run('nodes', 'show 1111')).rejects.toThrow(
@@ -286,13 +286,13 @@ describe('nodes and what is on them', () => {
     await expect(run('nodes', 'show same')).rejects.toThrow('"same" stands for 2 nodes');
   });
 
-  test('a node is asked for its full state', async () => {
+  test('nodes resync requests the full state of a node', async () => {
     await run('nodes', 'resync alpha');
     expect((await findNode(db, ONE))?.fullStateWantedAt).toBeInstanceOf(Date);
     expect((await findNode(db, TWO))?.fullStateWantedAt).toBeNull();
   });
 
-  test('a node is deleted once its name is typed, and then said to be deleted', async () => {
+  test('a node is deleted once its name is typed, and shown as deleted afterwards', async () => {
     await expect(run('nodes', 'delete alpha')).rejects.toThrow('its name was not typed');
     await expect(run('nodes', 'delete alpha', {}, { typed: 'beta' })).rejects.toThrow('not typed');
     expect((await run('nodes', 'delete alpha', {}, { typed: 'alpha' })).text).toMatch(
@@ -304,7 +304,7 @@ describe('nodes and what is on them', () => {
     expect(await findDepartedNode(db, TWO)).toMatchObject({ reason: 'sold' });
   });
 
-  test('a host without a record is adopted by its whole id; one with a record or a departure is not', async () => {
+  test('only an unknown host is adopted, by its whole id; a known or deleted one is refused', async () => {
     const id = '33333333-3333-8333-8333-333333333333';
     expect((await run('nodes', `adopt ${id}`)).text).toBe(
       `${id} is adopted, and reports its name itself.\n`,
@@ -320,7 +320,7 @@ describe('nodes and what is on them', () => {
     expect(adopted).toMatchObject({ resourceId: id });
   });
 
-  test('a node that has left is shown as such, is sent nothing, and can be deleted', async () => {
+  test('a node that has left is shown so, gets no tasks, and can be deleted', async () => {
     const now = new Date();
     await departNode(db, { nodeId: ONE, how: 'LEFT', by: 'node', reason: '', now });
     expect((await run('nodes', 'list')).text).toMatch(/alpha .* left \d\d:\d\d \(\d+ s ago\) /);
@@ -333,7 +333,7 @@ describe('nodes and what is on them', () => {
     await expect(run('nodes', 'show alpha')).rejects.toThrow('alpha was deleted by');
   });
 
-  test('maintenance is a phase at once, and a task for the host', async () => {
+  test('maintenance sets the phase of the node at once, and creates a task for the host', async () => {
     const on = { 'no-wait': true, reason: 'new memory' };
     expect((await run('nodes', 'maintenance alpha on', on)).text).toBe(
       'alpha: set maintenance: waits for its host\n',
@@ -375,7 +375,7 @@ describe('a task of a virtual machine', () => {
     });
   });
 
-  test('whose host does not come expires', async () => {
+  test('whose host does not connect expires', async () => {
     const { text, status } = await run('vms', 'reboot mail', { within: '1s' });
     expect({ text, status }).toEqual({
       text: 'mail: reboot vm: failed (EXPIRED): its node did not take it in time\n',
@@ -383,14 +383,14 @@ describe('a task of a virtual machine', () => {
     });
   });
 
-  test('is not begun for any machine if one of the names is wrong', async () => {
+  test('is created for no machine if one of the names is wrong', async () => {
     await expect(run('vms', 'shutdown web mial')).rejects.toThrow(
       'there is no virtual machine "mial". qx-controlplane vms list lists them.',
     );
     expect(await listTasks(db, { limit: 9 })).toEqual([]);
   });
 
-  test('is listed, shown and taken back', async () => {
+  test('is listed, shown and cancelled', async () => {
     const { tasks: begun } = fleetTasksSchema.parse(
       await json('vms', 'shutdown web mail', { 'no-wait': true }),
     );
@@ -412,7 +412,7 @@ describe('accounts of people', () => {
     await sql`DELETE FROM users`.execute(db);
   });
 
-  test('the first is admin, whose password is another each time until somebody has logged in', async () => {
+  test('the first is admin, which gets a new password each time until somebody has logged in', async () => {
     expect((await run('users', 'list')).text).toBe(
       'There is no account: qx-controlplane users first-password makes one.\n',
     );
@@ -430,7 +430,7 @@ describe('accounts of people', () => {
     await expect(run('users', 'first-password')).rejects.toThrow('somebody has logged in already');
   });
 
-  test('are added, disabled and enabled, and get another password', async () => {
+  test('are added, disabled, enabled, and given a new password', async () => {
     await run('users', 'first-password');
     const added = issuedUserSchema.parse(await json('users', 'add ada', { role: 'operator' }));
     expect(added).toMatchObject({ username: 'ada', role: 'operator', enabled: true });
@@ -451,7 +451,7 @@ describe('accounts of people', () => {
   });
 });
 
-test('with --json every command prints what it is about', async () => {
+test('with --json every command prints the objects that it affects', async () => {
   await sql`INSERT INTO storage_pools (id, name, pool_type) VALUES (${POOL}, 'fast', 'NFS')`.execute(
     db,
   );
@@ -514,7 +514,7 @@ test.each<[OperatorCommand, string, OperatorValues, string]>([
   ['vms', 'start web', { yes: true }, '--yes is not an option of vms start'],
   ['pools', 'show a b', {}, '"b" is one argument too many'],
   ['tasks', 'end', {}, 'tasks list, show or cancel?'],
-])('%s %s is called wrongly: %o', async (command, words, values, message) => {
+])('%s %s is wrong usage: %o', async (command, words, values, message) => {
   await expect(run(command, words, values)).rejects.toThrow(message);
 });
 

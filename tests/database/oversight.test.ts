@@ -121,7 +121,7 @@ describe('events', () => {
 });
 
 describe('alerts', () => {
-  test('are seen and cleared by name of who did it, and their receivers are listed', async () => {
+  test('are acknowledged and cleared with the name of the operator, and their receivers are listed', async () => {
     const { db } = opened.database;
     expect((await run('alerts', 'list')).text).toBe('There is no such alert.\n');
     const { id } = await raiseAlert(db, {
@@ -154,7 +154,7 @@ describe('alerts', () => {
 });
 
 describe('the audit log', () => {
-  test('is listed page by page, and looked through', async () => {
+  test('is listed page by page, and verified', async () => {
     const { db } = opened.database;
     for (const action of ['x.one', 'x.two', 'x.three']) {
       await enterAudit(db, { action, username: 'ada', ipAddress: '192.0.2.7', status: 'failure' });
@@ -190,7 +190,7 @@ describe('the audit log', () => {
     expect(auditVerdictSchema.parse(JSON.parse(json.text)).findings).toHaveLength(2);
   });
 
-  test('says up to which entry it was removed for its age, and that a head before that proves nothing', async () => {
+  test('is reported with the last entry removed for its age, and a noted head before that cannot be checked', async () => {
     const { db } = opened.database;
     await enterAudit(db, { action: 'y.one' });
     const before = new Date(Date.now() + 2 * 86_400_000);
@@ -223,7 +223,7 @@ describe('events are followed', () => {
     registerNode(opened.database.db, { id: randomUUID(), hostname, managementIp: null, spec: {} });
   const WAITING = { timeout: 60_000, interval: 50 };
 
-  test('from a given number on, until as many as wanted are there', async () => {
+  test('from a given number on, until the requested count is reached', async () => {
     const { printed, ended } = follow({ after: '1', limit: '2' });
     expect(await ended).toEqual({ text: '', status: 0 });
     expect(printed).toEqual([
@@ -232,7 +232,7 @@ describe('events are followed', () => {
     ]);
   });
 
-  test('from now on, over a restart of the control plane, each once, until they are ended', async () => {
+  test('from now on, each event once also across a restart of the control plane, until the command is ended', async () => {
     const { printed, silent, ended, end } = follow({ kind: 'node' }, 'json');
     const names = () =>
       printed.map((line) => fleetEventSchema.parse(JSON.parse(line)).subject.name);
@@ -257,7 +257,7 @@ describe('events are followed', () => {
     expect(await ended).toMatchObject({ status: 0 });
   });
 
-  test('missing or not yet existing ones are reported', async () => {
+  test('a starting number that is pruned or not yet given is reported', async () => {
     const { db } = opened.database;
     await run('events', 'list');
     const gone = await db
@@ -284,7 +284,7 @@ describe('events are followed', () => {
     expect(early.printed[1]).toMatch(/ node\.joined {2}gamma /);
   });
 
-  test('a control plane that does not run is reported at once, and so is what is not a number', async () => {
+  test('a control plane that does not run, or an invalid number, is reported at once', async () => {
     await endServing();
     await expect(follow({}).ended).rejects.toThrow('is not running');
     await serve();

@@ -120,7 +120,7 @@ describe('permissions', () => {
     expect(await listPermissions(api.db, ids.admin)).toEqual([...PERMISSIONS].sort());
   });
 
-  test.each(operations)('$method $path is for $access alone', async (operation) => {
+  test.each(operations)('$method $path is allowed with $access only', async (operation) => {
     const { access } = operation;
     const { path, ask } = asked(operation);
     const statusOf = async (who: { cookie?: string; key?: string }) =>
@@ -242,7 +242,7 @@ describe('every request', () => {
   }
 
   test.each(operations)(
-    '$method $path never fails for it',
+    '$method $path never ends in an internal error',
     async ({ path, method, parameters, body }) => {
       const places = (place: 'path' | 'query') =>
         fc.record(
@@ -298,7 +298,7 @@ describe('a list', () => {
   beforeEach(reset);
 
   test.each(['name', 'createdAt'])(
-    'goes on after its last row, by %s, up and down, and has all once',
+    'sorted by %s, ascending and descending, has each entry on exactly one page',
     async (sort) => {
       await addVms(25);
       const read = async (order: string) => {

@@ -79,7 +79,7 @@ describe('a session', () => {
     expect((await api.ask('/v1/session', { cookie: used })).status).toBe(401);
   });
 
-  test('ends with all others of its account when that logs out everywhere', async () => {
+  test('ends, with all other sessions of its account, by a log-out everywhere', async () => {
     await api.account('ada', 'viewer');
     await api.account('bob', 'viewer');
     const one = await api.logIn('ada');
@@ -113,7 +113,7 @@ describe('a session', () => {
   });
 
   test.each(['x', '', 'a'.repeat(43), 'a'.repeat(5000), "' OR 1=1 --", '%00'])(
-    'is not made up: %j',
+    'is refused for an invented cookie: %j',
     async (value) => {
       const cookie = `__Host-qx-session=${value}`;
       expect((await api.ask('/v1/session', { cookie })).status).toBe(401);
@@ -144,7 +144,7 @@ describe('a log-in', () => {
     ['was disabled', sql`UPDATE users SET enabled = false`],
     ['got another password', sql`UPDATE users SET password_hash = password_hash || 'A'`],
   ])(
-    'to an account that %s while its password was looked at begins nothing',
+    'begins no session for an account that %s during the check of its password',
     async (_what, change) => {
       await api.account('ada', 'viewer');
       const { begun } = await api.db.transaction().execute(async (transaction) => {
@@ -168,7 +168,7 @@ describe('a log-in', () => {
     },
   );
 
-  test('hashes for an unknown name, too, so that the answer takes as long', async () => {
+  test('computes a hash for an unknown name too, so that the answer takes equally long', async () => {
     await api.account('ada', 'viewer');
     const logIn = new LogIn(api.db, { now: () => now });
     const took = async (body: typeof wrong) => {
@@ -184,7 +184,7 @@ describe('a log-in', () => {
     expect(unknown).toBeGreaterThan(known / 3);
   });
 
-  test('is refused after ten wrong passwords, for as long as the answer says, whatever the password', async () => {
+  test('is refused after ten wrong passwords for the stated time, even with the right password', async () => {
     await api.account('ada', 'viewer');
     let elapsed = 0;
     const logIn = new LogIn(api.db, { now: () => now, elapsed: () => elapsed });
@@ -199,7 +199,7 @@ describe('a log-in', () => {
     expect((await logIn.begin(right, origin)).session.address).toBe('192.0.2.1');
   });
 
-  test('tries no more passwords at the same time than one after another', async () => {
+  test('counts simultaneous wrong passwords like successive ones', async () => {
     await api.account('ada', 'viewer');
     const logIn = new LogIn(api.db, { now: () => now });
     const origin = { address: '192.0.2.1', userAgent: '' };
@@ -342,7 +342,7 @@ describe('the server', () => {
       'POST /v1/session HTTP/1.1\r\nhost: q\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{',
     ],
   ])(
-    'lets go of who %s',
+    'disconnects a client that %s, and keeps running',
     async (_what, sent) => {
       const socket = connect({ host: '127.0.0.1', port: api.port, rejectUnauthorized: false });
       const ended = new Promise((resolve) => socket.once('close', resolve));
@@ -387,7 +387,7 @@ describe('the server', () => {
     `/v1/sessions/${'a'.repeat(5000)}`,
     '/V1/session',
     '//healthz',
-  ])('has no resource at %s', async (path) => {
+  ])('answers 404 for %s', async (path) => {
     const { status, headers } = await api.ask(path);
     expect([400, 404, 414]).toContain(status);
     expect(headers['content-type']).toMatch(/^application\/problem\+json/);

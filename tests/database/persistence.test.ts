@@ -6,7 +6,7 @@ import { listOpenAlerts } from '../../apps/control-plane/database/repositories/a
 import { alertOfForgetfulness } from '../../apps/control-plane/health/persistence.ts';
 import { openTestDatabase } from './database.ts';
 
-test('a machine that forgets has an alert that says so and why, one however often it starts, until it has a data disk', async () => {
+test('a machine without persistent storage has one alert with the reason, until it has a data disk', async () => {
   await using made = await openTestDatabase();
   const { db } = made.database;
   const folder = await mkdtemp(join(tmpdir(), 'quantix-persistence-'));

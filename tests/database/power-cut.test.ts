@@ -174,7 +174,7 @@ async function withClient<T>(
   }
 }
 
-test(`after a cut of power at ${CUTS} moments of a migration the next boot ends in a migrated database with all that was in it, and no half of a dump`, async () => {
+test(`after a cut of power at ${CUTS} moments of a migration the next boot ends in a migrated database with all its data, and no partial dump`, async () => {
   await inFolder(async (older) => {
     await leaveOlderDatabase(older);
     const inCopy = (work: (folder: string) => Promise<void>) =>

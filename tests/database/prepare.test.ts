@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { openDatabase } from '../../apps/control-plane/database/database.ts';
 import { openTestDatabase, SILENT } from './database.ts';
 
-test('a statement that is run often is prepared, and no statement whose result a migration may change', async () => {
+test('a statement that runs often is prepared, unless a migration may change its result columns', async () => {
   await using opened = await openTestDatabase();
   await using stack = new AsyncDisposableStack();
   const { db, close } = openDatabase(opened.address, { open: 1, idle: 1 }, SILENT);

@@ -79,7 +79,7 @@ async function call(made: TestDatabase, ...args: string[]) {
 /** Milliseconds: each call starts Node, and doctor tries an unused port for a minute. */
 const TIMEOUT = 180_000;
 
-test('migrations are applied, shown and taken back on the command line', {
+test('migrations are applied, listed and undone on the command line', {
   timeout: TIMEOUT,
 }, async () => {
   await using made = await makeDatabase('empty');
@@ -101,7 +101,7 @@ test('migrations are applied, shown and taken back on the command line', {
   });
 });
 
-test('doctor names each service that does not answer, with what to do, and fails', {
+test('doctor names each service that does not answer, with a fix, and fails', {
   timeout: TIMEOUT,
 }, async () => {
   await using made = await makeDatabase('migrated');
@@ -119,7 +119,7 @@ test('doctor names each service that does not answer, with what to do, and fails
   ]);
 });
 
-test('doctor says that a control plane with hosts is not backed up, and that hosts are not served', {
+test('doctor reports that a control plane with hosts has no backup, and that hosts are not served', {
   timeout: TIMEOUT,
 }, async () => {
   await using made = await makeDatabase('migrated');
@@ -138,7 +138,7 @@ test('doctor says that a control plane with hosts is not backed up, and that hos
   expect(stdout).toMatch(/^hosts {7}ok: 1, none older/m);
 });
 
-test('doctor says that the folder of the backups is none, and what else there is', {
+test('doctor reports a backup path that is not a folder, and still makes its other checks', {
   timeout: TIMEOUT,
 }, async () => {
   await using made = await makeDatabase('migrated');
@@ -222,7 +222,7 @@ async function ask(socket: string, path: string): Promise<string> {
   return (await execa('curl', ['-s', '--unix-socket', socket, `http://localhost${path}`])).stdout;
 }
 
-test('the daemon migrates an empty database and is ready without etcd and Redis, which it names', async () => {
+test('the daemon migrates an empty database and is ready without etcd and Redis, reporting both as down', async () => {
   await using made = await makeDatabase('empty');
   const config = await parseConfig(configText(made), 'config.yaml');
   await withControlPlane(config, async () => {
@@ -254,7 +254,7 @@ test('the daemon migrates an empty database and is ready without etcd and Redis,
   });
 });
 
-test('the daemon of an older image is not ready, and says which versions meet', async () => {
+test('the daemon of an older image is not ready, and reports its version and that of the database', async () => {
   await using made = await makeDatabase('migrated');
   const older = await mkdtemp(join(folder, 'older-'));
   await execa('sh', ['-c', 'cp "$0"/00000[1-9]_* "$1"', MIGRATIONS, older]);
@@ -300,7 +300,7 @@ async function oneMigrationMore(made: TestDatabase, sql: string): Promise<Config
 
 const readyz = async ({ socket }: Config) => JSON.parse(await ask(socket, '/readyz'));
 
-test('a version on trial is ready and leaves the database to the one before; confirmed, it migrates and does all', async () => {
+test('a version on trial is ready without migrating the database, and migrates once it is confirmed', async () => {
   await using made = await makeDatabase('migrated');
   const config = await oneMigrationMore(made, 'CREATE TABLE more (id integer);\n');
   let trial: string | undefined = 'it is on trial';
@@ -344,7 +344,7 @@ test('a version on trial is ready and leaves the database to the one before; con
   );
 }, 120_000);
 
-test('a version whose migration fails is not ready on trial, and the database is as it was', async () => {
+test('a version on trial whose migrations would fail is not ready, and the database is unchanged', async () => {
   await using made = await makeDatabase('migrated');
   const config = await oneMigrationMore(made, 'CREATE TABLE more (id integer); SELECT 1 / 0;\n');
   await withControlPlane(
@@ -367,7 +367,7 @@ test('a version whose migration fails is not ready on trial, and the database is
   expect(JSON.parse(stdout)).toMatchObject({ schemaVersion: LAST, pending: [] });
 });
 
-test('the notice that etcd leaves becomes an alert, once, and health tells it until somebody resolves it', async () => {
+test('a notice that etcd lost its data becomes one alert, which readiness shows until somebody resolves it', async () => {
   await using made = await makeDatabase('migrated');
   const config = await parseConfig(configText(made), 'config.yaml');
   const notice = join(folder, 'notice');
@@ -397,7 +397,7 @@ test('the notice that etcd leaves becomes an alert, once, and health tells it un
 
 const TRUSTED = 'The certificate authority was lost';
 
-test('hosts that trust another certificate authority are an alert, but not ones that trust a root of it', async () => {
+test('an authority that the hosts do not trust raises an alert, unless they trust one of its roots', async () => {
   await using made = await makeDatabase('migrated');
   const database = openDatabase(made.address, { open: 2, idle: 0 }, SILENT);
   const [first, second] = [await makeTemporaryAuthority(), await makeTemporaryAuthority()];
@@ -418,7 +418,7 @@ test('hosts that trust another certificate authority are an alert, but not ones 
   }
 });
 
-test('a certificate authority that was made anew beside a database with hosts is an alert, until somebody resolves it', async () => {
+test('a new certificate authority beside a database with hosts raises an alert, until somebody resolves it', async () => {
   await using made = await makeDatabase('migrated');
   const config = await parseConfig(configText(made), 'config.yaml');
   config.authority = join(folder, 'lost', 'ca.pem');
@@ -444,7 +444,7 @@ test('a certificate authority that was made anew beside a database with hosts is
   }
 });
 
-test('a service that accepts and says nothing is one that fails, in time', async () => {
+test('a service that accepts connections but never answers is reported as failed after the time limit', async () => {
   const socket = join(folder, 'silent.sock');
   const silent = createServer(() => undefined);
   await new Promise<void>((resolve) => silent.listen(socket, resolve));

@@ -39,7 +39,7 @@ async function age({ address }: OpenTestDatabase, count: number, days: number): 
   await superuser.end();
 }
 
-test('the leader removes events and entries of the audit log by their age, and tasks by that of their end, as the configuration says', async () => {
+test('the leader removes events, audit log entries and finished tasks older than the configured ages', async () => {
   await using opened = await openTestDatabase();
   const { database } = opened;
   const { db } = database;

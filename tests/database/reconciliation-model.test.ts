@@ -239,7 +239,7 @@ class Positions {
   }
 }
 
-test('after any messages of several nodes, what is recorded is what the pure function makes of those that are due; others write nothing', async () => {
+test('after any messages of several nodes, the records equal the model’s result; outdated messages write nothing', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(sent, { minLength: 1, maxLength: 8 }), async (messages) => {
       const ids = await begin();
@@ -279,7 +279,7 @@ test('after any messages of several nodes, what is recorded is what the pure fun
   );
 });
 
-test('whatever a node that was deleted, or has left, sends is refused and writes nothing; of a deleted one nothing is recorded', async () => {
+test('messages of a node that was deleted or has left are refused and write nothing; a deleted node leaves no records', async () => {
   const how = fc.constantFrom('DELETED' as const, 'LEFT' as const);
   const messages = fc.array(sent, { minLength: 1, maxLength: 4 });
   await fc.assert(
@@ -309,7 +309,7 @@ test('whatever a node that was deleted, or has left, sends is refused and writes
   );
 });
 
-test('a full state is requested if more is acknowledged than is recorded, as after a restore, or if its hash differs', async () => {
+test('a full state is requested if the node acknowledges more than is recorded, as after a restore, or if hashes differ', async () => {
   const [nodeId] = NODES as [string];
   const hashes = (vms: { id: string }[]) => ({
     ...{ form: 1, pools: hashPools([], 1) },

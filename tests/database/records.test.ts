@@ -56,7 +56,7 @@ describe('a join token', () => {
   const present = (secret: string, nodeId = ONE, now = NOW) =>
     tokens.useJoinToken(db, { secret, nodeId, hostname: 'host', address: '10.0.0.1', now });
 
-  test('belongs to the first key, which may come again until it expires', async () => {
+  test('belongs to the first key, which may use it again until it expires', async () => {
     const { secret, token } = await make();
     expect(secret).toMatch(/^[A-Za-z0-9_-]{43}$/);
     expect(await present(secret)).toBe('accepted');
@@ -72,7 +72,7 @@ describe('a join token', () => {
     expect(JSON.stringify(kept)).not.toContain(secret);
   });
 
-  test('of several uses takes as many keys', async () => {
+  test('with several uses accepts that many keys', async () => {
     const { secret } = await make(2);
     expect(await present(secret)).toBe('accepted');
     expect(await present(secret)).toBe('accepted');
@@ -89,7 +89,7 @@ describe('a join token', () => {
     expect(await present(`${secret}\0`)).toBe('unknown');
   });
 
-  test.each([1, 3])('of %i uses has no more when ten keys come at once', async (uses) => {
+  test.each([1, 3])('with %i uses accepts no more keys when ten come at once', async (uses) => {
     const { secret } = await make(uses);
     const keys = Array.from({ length: 10 }, () => crypto.randomUUID());
     const verdicts = await Promise.all(keys.map((key) => present(secret, key)));
@@ -101,7 +101,7 @@ describe('a join token', () => {
     );
   });
 
-  test('is not given for what no token is', async () => {
+  test('is not created from invalid arguments', async () => {
     const request = { description: '', createdBy: 'ada', maxUses: 1, expiresAt: later(60) };
     for (const wrong of [
       { maxUses: 0 },
@@ -114,7 +114,7 @@ describe('a join token', () => {
     }
   });
 
-  test('readmits a node that is gone, if the node had not used it before', async () => {
+  test('readmits a node that left or was deleted, if the node had not used it before', async () => {
     const [old, fresh] = [await make(), await make()];
     await present(old.secret);
     await register(ONE);
@@ -159,7 +159,7 @@ describe('a node', () => {
   };
   const go = { nodeId: ONE, by: 'ada', reason: 'broken', now: NOW } as const;
 
-  test('that is deleted is gone with what only it told of; managed machines are lost', async () => {
+  test('that is deleted is removed with the objects that only it reported; managed machines are lost', async () => {
     await tasks.createTask(db, start());
     expect(await departed.departNode(db, { ...go, how: 'DELETED' })).toBe(true);
     expect(await findNode(db, ONE)).toBeUndefined();
@@ -186,7 +186,7 @@ describe('a node', () => {
     expect(await departed.departNode(db, { ...go, how: 'DELETED' })).toBe(false);
   });
 
-  test('that has left is kept as it was reported last', async () => {
+  test('that has left is kept as last reported', async () => {
     expect(await departed.departNode(db, { ...go, how: 'LEFT' })).toBe(true);
     expect(await findNode(db, ONE)).toMatchObject({ phase: 'DISCONNECTED' });
     expect(await machines.findVirtualMachine(db, VM)).toMatchObject({ powerState: 'RUNNING' });
@@ -205,7 +205,7 @@ describe('a task', () => {
   const report = (taskId: string, init: MessageInitShape<typeof TaskReportSchema>) =>
     tasks.recordTaskReport(db, ONE, create(TaskReportSchema, { ...init, taskId }), NOW);
 
-  test('is kept as it is sent, and entered in the audit log with who asked for it', async () => {
+  test('is stored as it will be sent, and entered in the audit log with its requester', async () => {
     const { id } = await tasks.createTask(db, start({ generation: 7, objectName: 'web' }));
     const [entry] = await tasks.listUnfinishedTasks(db, ONE, NOW);
     expect(entry?.task).toMatchObject({
@@ -220,7 +220,7 @@ describe('a task', () => {
     });
   });
 
-  test('of a node that is not there is refused, and leaves no line in the audit log', async () => {
+  test('for an unknown node is refused, and leaves no entry in the audit log', async () => {
     const before = (await actions()).length;
     const made = tasks.createTask(db, start({ nodeId: TWO }));
     await expect(made).rejects.toMatchObject({ reason: 'missing' });
@@ -249,7 +249,7 @@ describe('a task', () => {
     expect(await tasks.findTask(db, id)).toMatchObject({ result: { definitionGeneration: '7' } });
   });
 
-  test('that is done has its result, whatever a host writes into it', async () => {
+  test('that is done has its result, even with odd characters from the host', async () => {
     for (const poolId of ['\\u0000', 'a\0b', '"']) {
       const { id } = await tasks.createTask(db, start());
       const done = { number: 1, state: TaskState.DONE, result: { poolId } };
@@ -257,7 +257,7 @@ describe('a task', () => {
     }
   });
 
-  test('that failed says why, also for a reason that only a newer host knows', async () => {
+  test('that failed has its reason, even one that only a newer host knows', async () => {
     const [one, two] = [await tasks.createTask(db, start()), await tasks.createTask(db, start())];
     const failed = { number: 1, state: TaskState.FAILED };
     await report(one.id, { ...failed, error: { code: TaskErrorCode.CONFLICT, message: 'no' } });
@@ -272,7 +272,7 @@ describe('a task', () => {
     });
   });
 
-  test('of another node, or of none, is not known', async () => {
+  test('is not changed by a report of another node, and a report of an unknown task is not accepted', async () => {
     const { id } = await tasks.createTask(db, start());
     const done = (taskId: string) =>
       create(TaskReportSchema, { taskId, number: 1, state: TaskState.DONE });
@@ -283,7 +283,7 @@ describe('a task', () => {
     expect(await tasks.findTask(db, id)).toMatchObject({ state: 'QUEUED' });
   });
 
-  test('is as its greatest report says, in whatever order they come and however often; its end stays', async () => {
+  test('has the state of its highest report, in any order and repetition of reports; a final state stays', async () => {
     const states = [TaskState.ACCEPTED, TaskState.RUNNING, TaskState.RUNNING, TaskState.DONE];
     const reports = states.map((state, index) =>
       create(TaskReportSchema, { state, number: index + 1, message: `${index + 1}` }),
@@ -304,7 +304,7 @@ describe('a task', () => {
     );
   });
 
-  test('expires where it was never sent; of one that was, only its node can tell', async () => {
+  test('expires only if it was never sent; once sent, only its node can end it', async () => {
     const [one, two] = [await tasks.createTask(db, start()), await tasks.createTask(db, start())];
     await tasks.recordTaskSent(db, two.id, NOW);
     expect(await tasks.recordTaskSent(db, one.id, later(60))).toBe(false);
@@ -319,7 +319,7 @@ describe('a task', () => {
     expect(await tasks.findTask(db, two.id)).toMatchObject({ state: 'SENT' });
   });
 
-  test('is taken back at once before it was sent, and else by its node', async () => {
+  test('is cancelled at once before it was sent, and afterwards by its node', async () => {
     const back = (id: string) => tasks.cancelTask(db, id, { by: 'bob', now: NOW });
     const [one, two] = [await tasks.createTask(db, start()), await tasks.createTask(db, start())];
     expect(await back(one.id)).toMatchObject({
@@ -342,7 +342,7 @@ describe('a task', () => {
     expect((await actions()).slice(-2)).toEqual(['task.cancel', 'task.cancel']);
   });
 
-  test('that is sent and taken back at once is either', async () => {
+  test('that is sent and cancelled at the same time ends as either', async () => {
     for (let round = 0; round < 10; round += 1) {
       const { id } = await tasks.createTask(db, start());
       const [sent, canceled] = await Promise.all([

@@ -90,7 +90,7 @@ describe('nodes', () => {
     });
   });
 
-  test('two hosts of one name are two nodes', async () => {
+  test('two hosts with the same name are two nodes', async () => {
     await register(ONE);
     await register(TWO);
     expect((await nodes.listNodes(db)).map(({ id }) => id).sort()).toEqual([ONE, TWO]);
@@ -107,7 +107,7 @@ describe('nodes', () => {
     });
   });
 
-  test('what is said again writes no row', async () => {
+  test('repeating the same values writes no row', async () => {
     await register(ONE);
     const again = () => register(ONE);
     const identity = { hostname: 'host', managementIp: '10.0.0.1' };
@@ -119,7 +119,7 @@ describe('nodes', () => {
     ).toBe(2);
   });
 
-  test('heartbeats are recorded many at once; older ones and those of strangers are skipped', async () => {
+  test('heartbeats are recorded in batches; older ones and those of unknown nodes are skipped', async () => {
     await register(ONE);
     await register(TWO);
     const beat = (nodeId: string, epoch: number, sequence: number) => ({
@@ -166,7 +166,7 @@ describe('nodes', () => {
     expect(await nodes.readLastHeartbeat(db, NOBODY)).toBeUndefined();
   });
 
-  test('a removed node takes its heartbeat with it, and its machines stay', async () => {
+  test('removing a node removes its heartbeat, but not its machines', async () => {
     await register(ONE);
     const { id } = await machine('web');
     await sql`UPDATE virtual_machines SET node_id = ${ONE} WHERE id = ${id}`.execute(db);
@@ -177,7 +177,7 @@ describe('nodes', () => {
 });
 
 describe('virtual machines', () => {
-  test('a machine that is defined is not known to be off', async () => {
+  test('a newly defined machine has an unknown power state', async () => {
     expect(await machine('web')).toMatchObject({
       powerState: 'UNKNOWN',
       origin: 'control-plane',
@@ -189,7 +189,7 @@ describe('virtual machines', () => {
     });
   });
 
-  test('one that was discovered can be adopted', async () => {
+  test('a discovered machine can be adopted', async () => {
     await sql`
       INSERT INTO virtual_machines (id, name, project_id, origin, is_managed)
       VALUES (${TWO}, 'on the host', ${DEFAULT}, 'host-discovered', false)`.execute(db);
@@ -202,7 +202,7 @@ describe('virtual machines', () => {
 });
 
 describe('storage pools and volumes', () => {
-  test('a node is told the pools that are assigned to it', async () => {
+  test('a node gets only the pools that are assigned to it', async () => {
     const assigned = await pools.createStoragePool(db, {
       name: 'a',
       poolType: 'NFS',
@@ -246,7 +246,7 @@ describe('networks, security groups and addresses', () => {
     });
   });
 
-  test('rules are replaced together or not at all', async () => {
+  test('the rules of a security group are replaced all or not at all', async () => {
     const group = await groups.createSecurityGroup(db, { name: 'web', projectId: DEFAULT });
     const https = { direction: 'INBOUND', protocol: 'TCP', portRangeMin: 443, portRangeMax: 443 };
     expect(await groups.replaceSecurityRules(db, group.id, [https])).toMatchObject([https]);
@@ -262,7 +262,7 @@ describe('networks, security groups and addresses', () => {
     expect(await groups.removeSecurityGroup(db, group.id)).toBe(true);
   });
 
-  test('those who ask for an address at once get one each, until none is left', async () => {
+  test('simultaneous requests for an address get distinct ones, until none is left', async () => {
     const network = await networks.createNetwork(db, { name: 'n', networkType: 'OVERLAY' });
     await ipam.createSubnetPool(db, {
       networkId: network.id,
@@ -294,7 +294,7 @@ describe('networks, security groups and addresses', () => {
     expect(await ipam.listIpAllocations(db, network.id)).toHaveLength(10);
   });
 
-  test('MAC addresses that are drawn are distinct and locally administered', async () => {
+  test('generated MAC addresses are distinct and locally administered', async () => {
     const drawn = [];
     for (let count = 0; count < 20; count++) drawn.push(await ipam.registerMacAddress(db, {}));
     expect(new Set(drawn).size).toBe(20);
@@ -306,7 +306,7 @@ describe('people', () => {
   const ada = () =>
     users.createUser(db, { username: 'ada', email: 'ada@example.org', role: 'operator' });
 
-  test('there is no user, and no password, before somebody makes one', async () => {
+  test('a new database has no user and no default password', async () => {
     expect(await users.listUsers(db)).toEqual([]);
     expect(
       await refusal(users.createUser(db, { username: 'a', passwordHash: 'admin' })),
@@ -315,7 +315,7 @@ describe('people', () => {
     });
   });
 
-  test('a user may do what his account’s role, his roles and their parents may, while he is enabled', async () => {
+  test('an enabled user has the permissions of the account’s role, of further roles and of their parents', async () => {
     const { id: userId } = await ada();
     const parent = await roles.createRole(db, { name: 'auditor', permissions: ['system:audit'] });
     const child = await roles.createRole(db, {
@@ -341,7 +341,7 @@ describe('people', () => {
     expect(await roles.removeRole(db, parent.id)).toBe(true);
   });
 
-  test('an API key may do no more than its owner, now and later, and ends when it is revoked or expires', async () => {
+  test('an API key never has more permissions than its owner, and ends when it is revoked or expires', async () => {
     const { id: createdBy } = await ada();
     const request = {
       name: 'ci',
@@ -368,7 +368,7 @@ describe('people', () => {
 });
 
 describe('audit log and alerts', () => {
-  test('entries follow each other in a chain, also when many write at once', async () => {
+  test('audit entries form one chain, also with many writers at once', async () => {
     const before = (await audit.listAudit(db, { after: 0, limit: 1000 })).length;
     await Promise.all(
       Array.from({ length: 20 }, (_, index) =>
@@ -382,7 +382,7 @@ describe('audit log and alerts', () => {
     expect((await audit.verifyAudit(db)).findings).toEqual([]);
   });
 
-  test('one thing is one open alert, however often it is noticed, and a new one once it was resolved', async () => {
+  test('a repeated problem updates one open alert, and raises a new one once that was resolved', async () => {
     const alert = { severity: 'WARNING', title: 'etcd was rebuilt', sourceType: 'CONTROL_PLANE' };
     const first = await alerts.raiseAlert(db, alert);
     const worse = { ...alert, severity: 'CRITICAL', message: 'again' };
@@ -415,7 +415,7 @@ describe('images, folders, customization and snapshots', () => {
     expect(await images.removeImage(db, own.id)).toBe(true);
   });
 
-  test('a folder cannot be moved into itself, nor two of one name be in one place', async () => {
+  test('a folder cannot be moved into itself, and two folders in one place cannot have the same name', async () => {
     const top = await folders.createFolder(db, { name: 'top' });
     const inner = await folders.createFolder(db, { name: 'inner', parentId: top.id });
     expect(await refusal(folders.createFolder(db, { name: 'top' }))).toMatchObject({
@@ -429,7 +429,7 @@ describe('images, folders, customization and snapshots', () => {
     await folders.removeFolder(db, inner.id);
   });
 
-  test('settings for one system cannot be given for another', async () => {
+  test('a customization for Linux cannot have settings for Windows', async () => {
     const spec = { name: 's', type: 'LINUX', windowsSpec: {} };
     expect(await refusal(specs.createCustomizationSpec(db, spec))).toMatchObject({
       constraint: 'customization_specs_fits_type',
@@ -438,7 +438,7 @@ describe('images, folders, customization and snapshots', () => {
     expect(seeds.map(({ name }) => name)).toEqual(['Default Linux', 'Default Windows']);
   });
 
-  test('snapshots go with their machine; the ones after a removed one stay', async () => {
+  test('removing a machine removes its snapshots; removing a snapshot keeps its children', async () => {
     const { id: vmId } = await machine('web');
     const first = await snapshots.createSnapshot(db, { vmId, name: 'first' });
     const second = await snapshots.createSnapshot(db, { vmId, name: 'second', parentId: first.id });

@@ -91,7 +91,7 @@ async function expectNothingLeft(scratch: string): Promise<void> {
   expect(await processesIn(scratch)).toEqual([]);
 }
 
-test.concurrent('a developer gets all of it in one command, with where each listens; Ctrl-C leaves nothing', async () => {
+test.concurrent('one command starts all services for a developer and prints their addresses; Ctrl-C removes everything', async () => {
   await using scratch = await scratchFolder();
   const terminal = new Terminal(scratch.path);
   const said = await terminal.untilSays('Ctrl-C ends all of it');
@@ -109,7 +109,7 @@ test.concurrent('a developer gets all of it in one command, with where each list
   await expectNothingLeft(scratch.path);
 });
 
-test.concurrent('when a service ends by itself, that is reported with its last words, and nothing is left', async () => {
+test.concurrent('a service that ends by itself is reported with its last output, and nothing is left', async () => {
   await using scratch = await scratchFolder();
   const terminal = new Terminal(scratch.path);
   await terminal.untilSays('Ctrl-C ends all of it');
@@ -122,7 +122,7 @@ test.concurrent('when a service ends by itself, that is reported with its last w
   await expectNothingLeft(scratch.path);
 });
 
-test.concurrent('told to end while it starts, it leaves nothing', async () => {
+test.concurrent('a signal during the start leaves nothing', async () => {
   await using scratch = await scratchFolder();
   const terminal = new Terminal(scratch.path);
   await terminal.untilSays('Starting');
@@ -134,7 +134,7 @@ test.concurrent('told to end while it starts, it leaves nothing', async () => {
 });
 
 test.runIf(isRoot())(
-  'a project’s folder that the account of the services may not enter is reported, with what to do',
+  'a project folder that the account of the services cannot enter is reported, with a fix',
   async () => {
     await using scratch = await scratchFolder();
     const closed = join(scratch.path, 'closed');

@@ -129,19 +129,22 @@ async function fill({ QX_CLIENT_URL }: EtcdEnvironment): Promise<string> {
 }
 
 describe.concurrent('etcd', () => {
-  test.each(Object.entries(DAMAGES))('with %s starts empty, and tells so', async (name, damage) => {
-    const environment = await etcdEnvironment(name.includes('without end') ? 8 : 60);
-    const root = environment.QX_ROOT;
-    await runEtcd(environment);
-    await damage(join(root, 'data'));
-    await runEtcd(environment);
-    expect(await readdir(root)).toEqual(['damaged', 'data', 'notice', 'worked']);
-    expect(await readFile(join(root, 'notice'), 'utf8')).toMatch(
-      /^.+ it was set aside as \/.+\/damaged, and etcd starts empty\n$/,
-    );
-  });
+  test.each(Object.entries(DAMAGES))(
+    'with %s starts empty, and leaves a notice',
+    async (name, damage) => {
+      const environment = await etcdEnvironment(name.includes('without end') ? 8 : 60);
+      const root = environment.QX_ROOT;
+      await runEtcd(environment);
+      await damage(join(root, 'data'));
+      await runEtcd(environment);
+      expect(await readdir(root)).toEqual(['damaged', 'data', 'notice', 'worked']);
+      expect(await readFile(join(root, 'notice'), 'utf8')).toMatch(
+        /^.+ it was set aside as \/.+\/damaged, and etcd starts empty\n$/,
+      );
+    },
+  );
 
-  test('that is full starts empty, and tells so', { timeout: 180_000 }, async () => {
+  test('that is full starts empty, and leaves a notice', { timeout: 180_000 }, async () => {
     const environment = await etcdEnvironment(8);
     const root = environment.QX_ROOT;
     {
@@ -153,7 +156,7 @@ describe.concurrent('etcd', () => {
     expect(await readdir(root)).toEqual(['damaged', 'data', 'notice', 'worked']);
   });
 
-  test('keeps its folder when it is killed while it starts, once and after it was ready', async () => {
+  test('keeps its data when it is killed once during the start, or after it was ready', async () => {
     const environment = await etcdEnvironment();
     const root = environment.QX_ROOT;
     await runEtcd(environment);
@@ -169,7 +172,7 @@ describe.concurrent('etcd', () => {
     expect(await readdir(root)).toEqual(['data', 'worked']);
   });
 
-  test('takes what is beside its own files for none of its own', async () => {
+  test('ignores foreign files beside its own', async () => {
     const environment = await etcdEnvironment();
     await mkdir(join(environment.QX_ROOT, 'data/lost+found'), { recursive: true });
     await writeFile(join(environment.QX_ROOT, 'data/foreign'), 'x');
@@ -177,7 +180,7 @@ describe.concurrent('etcd', () => {
     expect(await readdir(environment.QX_ROOT)).toEqual(['data', 'worked']);
   });
 
-  test('that cannot listen does not push the folder out that was set aside before', async () => {
+  test('that repeatedly fails to listen keeps the first folder that was set aside', async () => {
     const environment = await etcdEnvironment();
     const root = environment.QX_ROOT;
     await runEtcd(environment);
@@ -196,7 +199,7 @@ describe.concurrent('etcd', () => {
   });
 });
 
-test('Redis does not read what lies in its folder, and comes back when it is killed', async () => {
+test('Redis does not read files in its folder, and is restarted when it is killed', async () => {
   const socket = join(folder, 'redis/redis.sock');
   await mkdir(join(folder, 'redis'));
   await writeFile(join(folder, 'redis/dump.rdb'), GARBAGE);

@@ -43,7 +43,7 @@ async function ask(
 }
 
 describe('the API for agents', () => {
-  test('serves updates by HTTP/1.1 and HTTP/2 to whoever trusts its authority', async () => {
+  test('serves updates by HTTP/1.1 and HTTP/2 to any client that trusts its authority', async () => {
     expect((await ask(`/updates/${releasePath(LINE)}`)).body.toString()).toContain('payloadType');
     const rest = await ask(path, { headers: { range: 'bytes=2999000-' } });
     expect([rest.status, rest.body.equals(image.subarray(2_999_000))]).toEqual([206, true]);
@@ -67,7 +67,7 @@ describe('the API for agents', () => {
     expect((await ask(path, { method })).status).toBe(405);
   });
 
-  test('is a source of releases for qx-update, which goes on where it was', async () => {
+  test('serves releases to qx-update, which resumes an interrupted download', async () => {
     const kept = await readKept(folder, LINE, [OURS.trusted]);
     if (kept === undefined) throw new Error('nothing is kept');
     await pin(folder, kept);
@@ -89,7 +89,7 @@ describe('the API for agents', () => {
     await expect(stranger.readRelease(signal)).rejects.toThrow(/cannot be reached/);
   });
 
-  test('ends at once while somebody downloads slowly', async () => {
+  test('stops at once even while a client downloads slowly', async () => {
     const { bundle, fingerprint } = api.authority;
     const trust = { ca: bundle, servername: serverName(fingerprint), agent: false };
     const asked = request(`${api.origin}${path}`, trust).on('error', () => undefined);

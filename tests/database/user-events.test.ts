@@ -52,7 +52,7 @@ async function idOf(answer: Promise<{ body: unknown }>): Promise<string> {
   return (body as { id: string }).id;
 }
 
-test('log-ins, log-outs and a changed password are reported', async () => {
+test('log-ins, log-outs and a changed password write events', async () => {
   const id = await api.account('ada', 'viewer');
   let cookie = '';
   const logIn = await during(async () => {
@@ -82,7 +82,7 @@ test('log-ins, log-outs and a changed password are reported', async () => {
   expect(told(await logOut('/v1/sessions'))).toEqual(out(4));
 });
 
-test('of many refused log-ins of an account few are reported, and all are in the audit log', async () => {
+test('many refused log-ins of an account write few events, but each one is in the audit log', async () => {
   const rates = Object.fromEntries(
     Object.keys(RATES).map((name) => [name, { burst: 1_000_000, every: 1 }]),
   ) as typeof RATES;
@@ -117,7 +117,7 @@ test('of many refused log-ins of an account few are reported, and all are in the
   ]);
 });
 
-test('what becomes of accounts, roles and keys is reported, without a secret, and what changes nothing is not', async () => {
+test('changes of accounts, roles and keys write events without secrets; a request that changes nothing writes none', async () => {
   const by = 'root';
   const role = { name: 'watcher', permissions: PERMISSIONS };
   const key = { name: 'ci', permissions: PERMISSIONS };
@@ -157,7 +157,7 @@ test('what becomes of accounts, roles and keys is reported, without a secret, an
   ]);
 });
 
-test('what is refused after all is no event', async () => {
+test('a refused change writes no event', async () => {
   const events = await during(async () => {
     const path = `/v1/users/${adminId}`;
     const body = { enabled: false };
@@ -166,7 +166,7 @@ test('what is refused after all is no event', async () => {
   expect(events).toEqual([]);
 });
 
-test('events of accounts go to callers who may read accounts, and to nobody else', async () => {
+test('events of accounts go only to callers who may read accounts', async () => {
   const headers = { 'last-event-id': String(await lastEvent()) };
   await api.logIn('root');
   await lastEvent();

@@ -89,7 +89,7 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
 
   const containers = () => docker('ps', '--all', '--quiet', '--filter', 'name=quantix-build');
 
-  test('make iso DOCKER=1 of an unprivileged user, on Debian 13, gives the appliance of a build outside: byte for byte what tools of one version make, and the same root file system', async () => {
+  test('make iso DOCKER=1 as an unprivileged user on Debian 13 gives the root file system of a build outside, and the same bytes where tool versions are equal', async () => {
     const options = ['DOCKER=1', 'PROFILE=qvdc', `DOCKER_BASE=${baseImage}`];
     const network = [`DOCKER_BUILD_FLAGS=${NETWORK}`, `DOCKER_RUN_FLAGS=${NETWORK}`];
     const { exitCode, stderr, stdout } = await checkout.run(
@@ -119,7 +119,7 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
     expect(await rootfs(...base, ...flags, '--')).toBe(await rootfs());
   });
 
-  test('the builder image is there the next time, what was built inside is up to date, and the tools of another release are another build', async () => {
+  test('the builder image is reused, the image built inside is up to date, and tools of another Debian release make another build', async () => {
     const inside = await qx([...base, ...flags, '--', 'iso', '--json', '--profile', 'qvdc']);
     expect(inside.stdout).toContain('"upToDate":true');
     expect(inside.stdout).not.toContain('builder-image');
@@ -133,7 +133,7 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
     }
   });
 
-  test('the lock that apt of Debian 13 resolves is the one that apt outside resolves', async () => {
+  test('apt of Debian 13 resolves the same lock as apt outside', async () => {
     const lock = join(checkout.directory, 'profiles/qvdc.debian.x86_64.lock.json');
     const resolve = async (...docker: string[]) => {
       const { exitCode, stderr } = await qx([...docker, 'lock', '--profile', 'qvdc']);
@@ -147,7 +147,7 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
     writeFileSync(lock, committed);
   });
 
-  test('a builder image that cannot be renewed does not keep the old one from working', async () => {
+  test('if the builder image cannot be renewed, the old one is used', async () => {
     const args = ['iso', '--json', '--profile', 'qvdc'];
     const flags = [`--build-flag=${NETWORK}`, '--build-flag=--pull', `--run-flag=${NETWORK}`];
     const { exitCode, stderr, stdout } = await qx([...base, ...flags, '--', ...args]);
@@ -156,7 +156,7 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
     expect(stdout).toContain('"upToDate":true');
   });
 
-  test('an output folder outside of the project is written to', async () => {
+  test('the ISO is written to an output folder outside the project', async () => {
     const folder = join(dirname(checkout.directory), 'isos');
     const args = ['iso', '--profile', 'qvdc', '--output', folder];
     const { exitCode, stderr } = await qx([...base, ...flags, '--', ...args]);
@@ -164,7 +164,7 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
     expect(statSync(join(folder, 'SHA256SUMS'))).toMatchObject(user);
   });
 
-  test('a refusal inside is reported once, with its exit code', async () => {
+  test('an error inside the container is reported once, with its exit code', async () => {
     const refused = await qx([...base, ...flags, '--', 'iso', '--profile', 'qvcd']);
     expect(refused.exitCode).toBe(1);
     expect(refused.stderr.split('\n')).toHaveLength(1);
@@ -172,7 +172,7 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
     expect((await qx([...base, ...flags, '--', 'iso', '--profil'])).exitCode).toBe(2);
   });
 
-  test('Ctrl-C ends the container and leaves nothing half-made', async () => {
+  test('Ctrl-C ends the container and leaves no partial output', async () => {
     const args = ['iso', '--json', '--profile', 'quantix-os'];
     const building = qx([...base, ...flags, '--', ...args]);
     await new Promise<void>((begun) => {
@@ -188,7 +188,7 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
     expect(await containers()).toBe('');
   });
 
-  test('a builder image that cannot be built is reported in one line, with what to try', async () => {
+  test('a builder image that cannot be built is reported in one line, with a fix', async () => {
     const absent = [
       'docker',
       '--base-image=quantix-test-absent:none',
@@ -205,7 +205,7 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
     );
   });
 
-  test('flags that Docker does not take are reported', async () => {
+  test('flags that Docker does not accept are reported', async () => {
     const { exitCode, stderr } = await qx([...base, '--run-flag=--no-such-flag', '--', 'doctor']);
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/no-such-flag.*docker run exited with 125/s);
@@ -255,7 +255,7 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
     const onAlpine = (args: readonly string[]) =>
       qx(['docker', `--base-image=${image}`, ...flags, '--', ...args]);
 
-    test('the lock that Alpine’s own Node writes there equals the one that Node from npm writes outside', async () => {
+    test('Alpine’s own Node writes the same lock as Node from npm outside', async () => {
       const lock = join(checkout.directory, 'profiles/tiny.alpine.x86_64.lock.json');
       const written = async (run: (args: readonly string[]) => ReturnType<typeof qx>) => {
         const { exitCode, stderr } = await run(tiny);
@@ -268,7 +268,7 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
       expect(await written(qx)).toBe(inside);
     });
 
-    test('images from Debian are refused there in one line, since there is no apt', async () => {
+    test('images from Debian are refused in one line, because Alpine has no apt', async () => {
       const { exitCode, stderr } = await onAlpine([
         'lock',
         '--profile',
@@ -281,7 +281,7 @@ describe.skipIf(why !== '')(`in Docker${why}`, () => {
       expect(stderr).toMatch(/images from Debian need apt.*BASE=alpine/);
     });
 
-    test('a branch whose Node is too old for the toolchain is reported in one line', async () => {
+    test('an Alpine branch whose Node is too old for the toolchain is reported in one line', async () => {
       const script = '#!/bin/sh\n[ "$1" != --eval ] || exit 1\necho v20.12.1\n';
       const old: PackageRecipe = {
         ...{ name: 'nodejs', version: '20.12.1-r0' },

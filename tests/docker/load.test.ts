@@ -38,7 +38,7 @@ function system(reader: ContentReader): Tree {
   return tree;
 }
 
-test('docker load takes the archive, and gives the root file system back', async (context) => {
+test('docker load imports the archive, with the same root file system', async (context) => {
   const daemon = await openDaemon();
   if (daemon instanceof NoDocker) return context.skip(daemon.reason);
   const { docker, host, stop } = daemon;

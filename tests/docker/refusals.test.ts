@@ -27,7 +27,7 @@ async function installDocker(script: string): Promise<void> {
   await chmod(join(bin, 'docker'), 0o755);
 }
 
-test('without docker, one line says how to get it', async () => {
+test('without docker, one line says how to install it', async () => {
   const { exitCode, stderr } = await build();
   expect(exitCode).toBe(1);
   expect(stderr).toBe(
@@ -35,7 +35,7 @@ test('without docker, one line says how to get it', async () => {
   );
 });
 
-test('without a daemon, one line says what docker said and what to do', async () => {
+test('without a daemon, one line has docker’s message and a fix', async () => {
   await installDocker(
     'echo "Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?" >&2; exit 1',
   );
@@ -46,7 +46,7 @@ test('without a daemon, one line says what docker said and what to do', async ()
   );
 });
 
-test('without a command, it is asked for', async () => {
+test('without a command, the usage error asks for one', async () => {
   const { exitCode, stderr } = await execa(process.execPath, ['tasks/qx-build.ts', 'docker'], {
     cwd: PROJECT,
     reject: false,
