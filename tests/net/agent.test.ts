@@ -3,7 +3,7 @@ import { startProgram } from './world/program.ts';
 import { begin, goStatic } from './world/story.ts';
 import { test } from './world/test.ts';
 
-test('an agent that was started on one address reports the next one, in answers and in its heartbeat', async () => {
+test('a running agent reports a changed address, in its API and in its heartbeat', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await goStatic(machine, 'eth0', { lan, host: 7 });

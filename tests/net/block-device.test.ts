@@ -56,7 +56,7 @@ test.each([512, 4096])(
   },
 );
 
-test('what is read comes from the medium, not from memory', async () => {
+test('reads come from the disk, not from the page cache', async () => {
   using disk = loop(512);
   await using device = await openBlockDevice(disk.path, { write: true });
   await device.write(0, Buffer.alloc(4096, 'x'));
@@ -68,7 +68,7 @@ test('what is read comes from the medium, not from memory', async () => {
   expect((await device.read(0, 512)).toString()).toBe('x'.repeat(512).replaceAll('x', 'y'));
 });
 
-test('a device that is in use, or none, is reported', async () => {
+test('a device in use, or a file that is not a block device, is reported', async () => {
   using disk = loop(512);
   execFileSync('mkfs.ext4', ['-q', disk.path]);
   const place = mkdtempSync(join(folder, 'mount-'));

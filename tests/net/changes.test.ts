@@ -4,7 +4,7 @@ import { test } from './world/test.ts';
 import { until } from './world/until.ts';
 
 for (const shell of ['ash', 'dash'] as const) {
-  test(`DHCP, static, DHCP, another static: each leaves only itself (${shell})`, async () => {
+  test(`after each of DHCP, static, DHCP, another static only that configuration is left (${shell})`, async () => {
     await using story = await begin(shell);
     const { machine, lan } = story;
     await lan.serveDhcp();
@@ -84,7 +84,7 @@ for (const shell of ['ash', 'dash'] as const) {
   });
 }
 
-test('a gateway that does not answer is reported, and is no error', async () => {
+test('a gateway that does not answer is a warning, not an error', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   const address = `${lan.host(7)}/24`;
@@ -97,7 +97,7 @@ test('a gateway that does not answer is reported, and is no error', async () => 
   expect((await machine.state('eth0')).routes).toMatchObject([{ gateway: lan.host(250) }]);
 });
 
-test('without carrier a static address is set, with a note that nobody was asked', async () => {
+test('without carrier a static address is set, with a warning that it was not checked for conflicts', async () => {
   await using story = await begin();
   const { machine, lan, cable } = story;
   await lan.ip('link', 'set', cable, 'down');
@@ -108,7 +108,7 @@ test('without carrier a static address is set, with a note that nobody was asked
   await until('it is reached', async () => (await lan.reaches(lan.host(7))) || undefined);
 });
 
-test('where the configuration cannot be written, the previous state comes back', async () => {
+test('if the configuration cannot be written, the previous state is restored', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   const eth0 = await goStatic(machine, 'eth0', { lan, host: 7, dns: ['9.9.9.9'] });
@@ -161,7 +161,7 @@ test('the lock of a change that was killed is taken over', async () => {
   await goStatic(machine, 'eth0', { lan, host: 7 });
 });
 
-test('a change that is interrupted brings the previous state back', async () => {
+test('an interrupted change restores the previous state', async () => {
   await using story = await begin('dash');
   const { machine, lan } = story;
   await lan.serveDhcp();

@@ -150,7 +150,7 @@ async function filesBelow(folder: string): Promise<string[]> {
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
 }
 
-test('each path of the list is written by somebody, and what is written counts after a restart', async () => {
+test('a program writes each documented path, and its content takes effect after a restart', async () => {
   const agent = AGENT.map((name) => `node/${name}`);
   const others = [...COMMANDS, ...CONTROL_PLANE, ...UPDATES, ...INSTALLER];
   const paths = [...Object.keys(ROWS), ...agent, ...others];
@@ -203,7 +203,7 @@ test('each path of the list is written by somebody, and what is written counts a
   }
 });
 
-test('an agent keeps its identity over a restart: it connects to its control plane without a token, and has its pools without the control plane', async () => {
+test('after a restart an agent connects to its control plane without a token, and has its pools even without the control plane', async () => {
   await using stack = new AsyncDisposableStack();
   const disk = stack.use(await configurationDisk());
   const folder = join(disk.folder, 'node');

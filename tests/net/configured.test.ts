@@ -7,7 +7,7 @@ import { test } from './world/test.ts';
 import { until } from './world/until.ts';
 
 /** The real qx-network applies the control plane's configuration, and undoes it if the control plane is not reached. */
-test('what the control plane configures stays if it is reached, and is undone if not', async () => {
+test('a network configuration from the control plane stays if the host reaches the control plane, and is undone if not', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await goStatic(machine, 'eth0', { lan, host: 7 });

@@ -60,7 +60,7 @@ async function listed(product: string): Promise<string[]> {
 }
 
 test.each(['quantix-os', 'qvdc'] as const)(
-  'on the data disk of %s is what the document lists, and what is written is there after a restart where programs look for it',
+  'the data disk of %s has the documented folders, and programs find their data there after a restart',
   async (product) => {
     await using host = await appliance(product);
     const { machine, outcome } = await host.boot('disk');
@@ -89,7 +89,7 @@ test.each(['quantix-os', 'qvdc'] as const)(
 );
 
 test.each(['ash', 'dash'] as const)(
-  'a machine and its autostart are there after a restart; so is what the image defines, unless it was changed (%s)',
+  'machines, their autostart and changed definitions of the image are kept over a restart (%s)',
   async (shell) => {
     await using host = await appliance('quantix-os', shell);
     const { machine } = await host.boot('disk');
@@ -113,7 +113,7 @@ test.each(['ash', 'dash'] as const)(
   },
 );
 
-test('where a chart of the boot is wanted a service tells the kernel’s log when its start begins and ends', async () => {
+test('for a boot chart a service logs to the kernel when its start begins and ends', async () => {
   await using host = await appliance('quantix-os');
   const { machine } = await host.boot('disk');
   await machine.succeed('ln -sf /proc/self/fd/2 /dev/kmsg');
@@ -125,7 +125,7 @@ test('where a chart of the boot is wanted a service tells the kernel’s log whe
   expect(await told('BOOT_CHART=')).toBe('');
 });
 
-test('folders that programs expect where the disk is bound to are there, with their owners', async () => {
+test('folders that programs expect below a bind mount of the disk exist, with their owners', async () => {
   await using host = await appliance('quantix-os');
   const { machine } = await host.boot('no disk');
   // virtlogd opens the logs of guests in this folder, but does not create it.
@@ -137,7 +137,7 @@ test('folders that programs expect where the disk is bound to are there, with th
   expect(await machine.succeed(owner)).toBe('2:3 directory\n0:0 directory');
 });
 
-test('without a disk all works in memory, and that is reported', async () => {
+test('without a disk everything works in memory, with a warning', async () => {
   await using host = await appliance('quantix-os');
   const { machine, outcome } = await host.boot('no disk');
   expect(outcome.status).toBe(0);
@@ -164,7 +164,7 @@ test.each([
   expect(await machine.sh('mountpoint /var/lib/libvirt')).not.toMatchObject({ status: 0 });
 });
 
-test('what the kernel said when it crashed is kept, and removed from the firmware only then; the oldest go', async () => {
+test('kernel crash logs are copied to the disk before the firmware’s copy is removed; the oldest are deleted', async () => {
   await using host = await appliance('quantix-os');
   await mkdir(join(host.disk, 'crash'));
   const { machine } = await host.boot('disk');
@@ -187,7 +187,7 @@ test('what the kernel said when it crashed is kept, and removed from the firmwar
   expect(await machine.succeed('ls /tmp/pstore')).toBe('dmesg-efi-2');
 });
 
-test('the system log goes on in the same files after a restart, and takes no more room than it may', async () => {
+test('the system log continues in the same files after a restart, within its size limit', async () => {
   await using host = await appliance('quantix-os');
   const log = async (machine: Machine, lines: string) =>
     await machine.by(

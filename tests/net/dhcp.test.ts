@@ -78,7 +78,7 @@ test('when a lease expires, address, route and name servers are removed; they co
   await expectInvariant(machine, { eth0 });
 });
 
-test('a change that fails while the DHCP server is away brings the lease back, until its time is over', async () => {
+test('a change that fails while the DHCP server is away restores the lease until it expires', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await lan.serveDhcp({ lease: SHORT_LEASE });
@@ -118,7 +118,7 @@ test('a refused lease (NAK) is given up, and a new one taken', async () => {
   await expectInvariant(machine, { eth0 });
 });
 
-test('what a DHCP server tells is checked like any other input', async () => {
+test('values from a DHCP server are validated', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await lan.serveDhcp({
@@ -138,7 +138,7 @@ test('what a DHCP server tells is checked like any other input', async () => {
   expect((await machine.state('eth0')).addresses).toEqual([]);
 });
 
-test('the host name and domain of a DHCP server count where the operator set none', async () => {
+test('the host name and domain of a DHCP server are used if the operator set none', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await lan.serveDhcp({ options: { hostname: 'rack7', domain: 'example.org' } });
@@ -162,7 +162,7 @@ test('a gateway outside the leased subnet is used, as some clouds have it', asyn
   expect(routes).toMatchObject([{ gateway: lan.gateway }]);
 });
 
-test('a DHCP client that qx-network does not know of changes nothing through its hook', async () => {
+test('the hook of a DHCP client that qx-network did not start changes nothing', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await lan.serveDhcp();

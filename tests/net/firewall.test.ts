@@ -45,7 +45,7 @@ for (const [product, open] of [
   ['quantix-os', [22]],
   ['qvdc', [22, 443, 9443]],
 ] as const) {
-  test(`of all that listens on ${product} the documented ports answer, by IPv4 and by IPv6`, async () => {
+  test(`of all listening ports of ${product} only the documented ones answer, by IPv4 and by IPv6`, async () => {
     await using story = await guarded(product);
     const { machine, lan } = story;
     await goStatic(machine, 'eth0', { lan, host: 7 });
@@ -95,19 +95,19 @@ async function passing(
   return found;
 }
 
-test('nothing that is sent to any port of UDP gets in, by IPv4 or by IPv6, but to one that was opened', async () => {
+test('UDP packets pass to an opened port and to no other, by IPv4 and by IPv6', async () => {
   await using story = await guarded('quantix-os');
   await story.machine.succeed('nft insert rule inet quantix input udp dport 40000 accept');
   expect(await passing(story, 'udp')).toEqual(['40000', '40000']);
 });
 
-test('of all ports of TCP those of people, agents and SSH can be connected to on QvDC, by IPv4 and by IPv6', async () => {
+test('on QvDC only the TCP ports for people, agents and SSH accept connections, by IPv4 and by IPv6', async () => {
   await using story = await guarded('qvdc');
   const documented = '22, 443, 9443';
   expect(await passing(story, 'tcp')).toEqual([documented, documented]);
 });
 
-test('a port that a service opens answers until it is closed, also after the rules were read anew', async () => {
+test('a port that a service opens answers until it is closed, also after a reload of the rules', async () => {
   await using story = await guarded('quantix-os');
   const { machine, lan } = story;
   await goStatic(machine, 'eth0', { lan, host: 7 });
@@ -122,7 +122,7 @@ test('a port that a service opens answers until it is closed, also after the rul
   expect(await answering(lan, lan.host(7))).toEqual([22]);
 });
 
-test('the firewall lets leases and what routers advertise in, and loading it again changes nothing', async () => {
+test('the firewall lets DHCP and router advertisements in, and loading it again changes nothing', async () => {
   await using story = await guarded('quantix-os');
   const { machine, lan } = story;
   await lan.serveDhcp();
@@ -136,7 +136,7 @@ test('the firewall lets leases and what routers advertise in, and loading it aga
   expect((await machine.succeed('nft list ruleset')).match(/chain input/g)).toHaveLength(1);
 });
 
-test('guests of a NAT network get names, addresses and the world; other wires are not joined', async () => {
+test('guests of a NAT network get addresses, DNS and outside connections; other interfaces are not routed to each other', async () => {
   await using story = await guarded('quantix-os');
   const { machine, lan, other } = story;
   await goStatic(machine, 'eth0', { lan, host: 7 });
@@ -157,7 +157,7 @@ test('guests of a NAT network get names, addresses and the world; other wires ar
   expect(await other.reaches(lan.gateway)).toBe(false);
 });
 
-test('where the rules are refused, only the ports for management answer, and the machine reaches others', async () => {
+test('if the rules are invalid, only the management ports answer, and outgoing connections work', async () => {
   await using story = await guarded('quantix-os');
   const { machine, lan } = story;
   await goStatic(machine, 'eth0', { lan, host: 7 });

@@ -34,7 +34,7 @@ async function hypervisor() {
   return { story, provide, subnet };
 }
 
-test('the NAT network has a subnet that nothing else uses, and gives way when that comes to be used', async () => {
+test('the NAT network uses a free subnet, and moves to another when the host gets an address in it', async () => {
   const { story, provide, subnet } = await hypervisor();
   await using stack = new AsyncDisposableStack();
   stack.use(story);
@@ -55,7 +55,7 @@ test('the NAT network has a subnet that nothing else uses, and gives way when th
   expect(await machine.read('/tmp/lan.net')).toBeUndefined();
 });
 
-test('where the host is on a bridge, guests find that network as `lan`, and it follows the bridge', async () => {
+test('if the host is on a bridge, guests have its network as `lan`, which follows a change of bridge', async () => {
   const { story, provide } = await hypervisor();
   await using stack = new AsyncDisposableStack();
   stack.use(story);

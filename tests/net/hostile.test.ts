@@ -27,7 +27,7 @@ for (const shell of ['ash', 'dash'] as const) {
   });
 }
 
-test('a path that is not a regular file is no reason to wait', async () => {
+test('a path that is not a regular file is reported at once', async () => {
   await using story = await begin();
   const { machine } = story;
   await machine.succeed(

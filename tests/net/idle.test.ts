@@ -32,7 +32,7 @@ const hourSchema = z.object({
   lines: z.number(),
 });
 
-test('an agent of a machine on which nothing happens grows by nothing: neither memory nor open files, processes or its log', async () => {
+test('on an idle machine the agent’s memory, open files, processes and log do not grow', async () => {
   const folder = await temporaryFolder();
   const programs = join(folder, 'programs');
   await mkdir(programs);

@@ -21,7 +21,7 @@ function run(program: string, ...args: string[]): string {
 }
 
 test.each([512, 4096])(
-  'a disk of the kernel’s with sectors of %i bytes is installed on: its file systems are sound, and hold the configuration and the report',
+  'an installation on a real block device with %i-byte sectors makes sound file systems with the configuration and the report',
   async (sectorSize) => {
     const folder = mkdtempSync(join(tmpdir(), 'quantix-install-'));
     try {

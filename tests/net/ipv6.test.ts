@@ -12,7 +12,7 @@ async function untilAdvertised(machine: Machine): Promise<string> {
 }
 
 for (const shell of ['ash', 'dash'] as const) {
-  test(`IPv6 is what a router advertises, or static, or off, and nothing is left of what it was before (${shell})`, async () => {
+  test(`IPv6 is automatic, static or off, and nothing is left of the previous setting (${shell})`, async () => {
     await using story = await begin(shell);
     const { machine, lan } = story;
     await lan.advertise();
@@ -57,7 +57,7 @@ for (const shell of ['ash', 'dash'] as const) {
   });
 }
 
-test('an IPv6 address that another machine has is refused, and what was before comes back', async () => {
+test('an IPv6 address that another machine has is refused, and the previous state is restored', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await goStatic(machine, 'eth0', { lan, host: 7 });

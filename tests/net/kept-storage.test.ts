@@ -28,7 +28,7 @@ async function machine(shell: Shell, kept: Readonly<Record<string, string>> = {}
 const readOnly = 'mount -o remount,bind,ro /quantix';
 
 test.each(SHELLS)(
-  'a host whose LVM has no disks sees none, and what it gets outlives a restart (%s)',
+  'LVM sees no disks until some are assigned, and the list is kept over a restart (%s)',
   async (shell) => {
     await using fresh = await machine(shell);
     await fresh.one.succeed(KEEP);
@@ -44,7 +44,7 @@ test.each(SHELLS)(
   },
 );
 
-test('where the list of devices cannot be kept, that is reported, and it still hides all', async () => {
+test('if the list of LVM devices cannot be kept, that is reported, and all devices stay hidden', async () => {
   await using fresh = await machine('ash');
   const { status, stderr } = await fresh.one.sh(`${readOnly}; ${KEEP} keep`);
   expect({ status, stderr }).toEqual({
@@ -55,7 +55,7 @@ test('where the list of devices cannot be kept, that is reported, and it still h
 });
 
 test.each(SHELLS)(
-  'the name among initiators is made once, and is the same after a restart (%s)',
+  'the iSCSI initiator name is generated once, and stays the same after a restart (%s)',
   async (shell) => {
     await using fresh = await machine(shell);
     await fresh.one.succeed(GIVE_NAME);
@@ -72,7 +72,7 @@ test.each(SHELLS)(
   },
 );
 
-test('an invalid name is set aside and another one generated', async () => {
+test('an invalid iSCSI initiator name is set aside, and another one is generated', async () => {
   await using fresh = await machine('ash');
   for (const text of ['', 'InitiatorName=', 'InitiatorName=iqn.2004-10.com.example:a b', 'x']) {
     await fresh.one.write(KEPT_NAME, text);
@@ -84,7 +84,7 @@ test('an invalid name is set aside and another one generated', async () => {
   }
 });
 
-test('the name of a host that keeps nothing lasts until the next boot, and that is reported', async () => {
+test('the initiator name of a host without persistent storage lasts until the next boot, with a warning', async () => {
   await using fresh = await machine('ash');
   const { status, stderr } = await fresh.one.sh(`${readOnly}; ${GIVE_NAME}`);
   expect({ status, stderr }).toEqual({
@@ -94,7 +94,7 @@ test('the name of a host that keeps nothing lasts until the next boot, and that 
   expect(await fresh.one.read(NAME)).toMatch(/^InitiatorName=iqn\./);
 });
 
-test('at the end pools are unmounted, the inner ones first, before the disk that their folders are on', async () => {
+test('at shutdown pools are unmounted before the disk that holds their folders, nested ones first', async () => {
   await using host = await machine('ash');
   const cover = (path: string) =>
     `mkdir -p ${path}; mount -t tmpfs -o ro quantix-unmounted ${path}; mount -t tmpfs pool ${path}`;

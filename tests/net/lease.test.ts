@@ -25,7 +25,7 @@ async function untilEvent(machine: Machine, event: string, times: number): Promi
   });
 }
 
-test('a lease outlasts a cable that was out and a server that is silent: a client that gives up takes nothing away', async () => {
+test('a lease survives an unplugged cable and a silent server until it expires', async () => {
   await using story = await begin();
   const { machine, lan, cable } = story;
   await noteEvents(machine);
@@ -48,7 +48,7 @@ test('a lease outlasts a cable that was out and a server that is silent: a clien
   expect(await machine.statusOf('eth0')).toMatchObject({ dhcp: { lease: {} }, problem: null });
 });
 
-test('a DHCP client that is killed comes back, and its address is never away', async () => {
+test('a killed DHCP client is restarted, and the address stays meanwhile', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await lan.serveDhcp();
@@ -67,7 +67,7 @@ test('a DHCP client that is killed comes back, and its address is never away', a
   expect(await machine.statusOf('eth0')).toMatchObject({ dhcp: { lease: {} }, problem: null });
 });
 
-test('where no program is left that could end a lease, the kernel ends it', async () => {
+test('if no DHCP client runs, the kernel removes the address when the lease expires', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await lan.serveDhcp({ lease: SHORT_LEASE });
@@ -84,7 +84,7 @@ test('where no program is left that could end a lease, the kernel ends it', asyn
   await until('a lease', async () => (await machine.statusOf('eth0')).dhcp?.lease ?? undefined);
 });
 
-test('routes, MTU, domains and time servers of a lease count, and end with it', async () => {
+test('routes, MTU, domains and time servers of a lease are used, and removed with the lease', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   const routes = `10.77.0.0/16 ${lan.host(254)}, 0.0.0.0/0 ${lan.host(253)}, 10.78.0.1/32 ${lan.host(252)}`;
@@ -140,7 +140,7 @@ test('of two cards with leases one decides the host name, however often they ren
   expect((await machine.status()).hostname).toBe('first');
 });
 
-test('a lease without a netmask has that of its class', async () => {
+test('a lease without a netmask gets that of its address class', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await lan.serveDhcp({ options: { subnet: '' } });
@@ -188,7 +188,7 @@ test('an address whose owner answers late is given back, and another one taken',
   expect((await machine.statusOf('eth0')).problem).toBeNull();
 });
 
-test('a hook that is killed half-way leaves no half of a lease', async () => {
+test('a hook that is killed half-way leaves no partly applied lease', async () => {
   await using story = await begin('dash');
   const { machine, lan } = story;
   await lan.serveDhcp();

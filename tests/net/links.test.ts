@@ -58,7 +58,7 @@ for (const shell of ['ash', 'dash'] as const) {
   });
 }
 
-test('a bridge that is removed gives what it has to its first port, for good', async () => {
+test('removing a bridge permanently moves its configuration to its first port', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await machine.foresee('br0');
@@ -113,7 +113,7 @@ test('at boot bridges are made before their ports are configured, and a mistake 
   await expectPort(story, 'eth9', 'br0');
 });
 
-test('a bridge that somebody made has no client on its ports, and is kept when it gets an address', async () => {
+test('a bridge made by other means has no DHCP client on its ports, and stays when it gets an address', async () => {
   await using story = await begin();
   const { machine, lan, cable } = story;
   await lan.serveDhcp();
@@ -145,7 +145,7 @@ test('a bridge that somebody made has no client on its ports, and is kept when i
   expect(await machine.read('/quantix/network/br0.conf')).toMatch('TYPE=bridge\nPORTS=eth0');
 });
 
-test('a bridge on trial goes when nobody confirms it, and its port is as it was', async () => {
+test('a bridge on trial that nobody confirms is removed, and its port is as before', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await machine.foresee('br0');
@@ -174,7 +174,7 @@ test('a bridge on trial goes when nobody confirms it, and its port is as it was'
   expect(await machine.files()).toEqual(['/quantix/network/br0.conf']);
 });
 
-test('what cannot be a bridge is refused, and all is as it was', async () => {
+test('an invalid bridge is refused, and nothing changes', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await machine.foresee('br0', 'br1');
@@ -195,7 +195,7 @@ test('what cannot be a bridge is refused, and all is as it was', async () => {
   expect((await machine.sh('ip link show br1')).status).not.toBe(0);
 });
 
-test('static routes and the MTU are kept, shown and taken away again', async () => {
+test('static routes and the MTU are stored, shown and removed', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await goStatic(machine, 'eth0', { lan, host: 7 });

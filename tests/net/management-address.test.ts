@@ -8,7 +8,7 @@ function watch(machine: Machine) {
   return startProgram(machine, 'watcher.ts', machine.root);
 }
 
-test('a changed address is seen when it changes, and the old one is gone for good', async () => {
+test('a change of address is reported at once, and the old address does not come back', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await lan.serveDhcp();
@@ -22,7 +22,7 @@ test('a changed address is seen when it changes, and the old one is gone for goo
   await seen.until(leased?.replace('/24', '') ?? '');
 });
 
-test('a machine that loses its only address has none, and the other card takes over the route', async () => {
+test('the loss of the only address is reported, and then the address of another card with a default route', async () => {
   await using story = await begin();
   const { machine, lan, other } = story;
   await goStatic(machine, 'eth0', { lan, host: 7 });
@@ -34,7 +34,7 @@ test('a machine that loses its only address has none, and the other card takes o
   await seen.until(other.host(9));
 });
 
-test('a monitor that was killed is reported, started again, and what was missed meanwhile is seen', async () => {
+test('a killed monitor is reported and restarted, and changes missed meanwhile are found', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await goStatic(machine, 'eth0', { lan, host: 7 });

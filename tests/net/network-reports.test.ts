@@ -32,7 +32,7 @@ test('a file that is set aside is reported by status and at boot until somebody 
   ]);
 });
 
-test('of several files of one name that were set aside each is reported', async () => {
+test('each of several rejected files with the same name is reported', async () => {
   await using story = await begin();
   const { machine } = story;
   const names = [
@@ -47,7 +47,7 @@ test('of several files of one name that were set aside each is reported', async 
   expect((await machine.status()).problems).toEqual(told);
 });
 
-test('the loopback interface is not for configuration, and a router cannot change a route by a redirect', async () => {
+test('the loopback interface cannot be configured, and ICMP redirects are ignored', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await machine.succeed('ln -s /kernel/devices/virtual/net/lo /sys/class/net/lo');
@@ -70,7 +70,7 @@ test('the loopback interface is not for configuration, and a router cannot chang
   expect(await machine.succeed(shown)).toBe('0\n0\n0\n0');
 });
 
-test('of two default routes status shows the one that the kernel uses, which has a cable', async () => {
+test('of two default routes status shows the one in use, whose interface has a carrier', async () => {
   for (const shell of ['ash', 'dash'] as const) {
     await using story = await begin(shell);
     const { machine, lan, other, cable } = story;
@@ -86,7 +86,7 @@ test('of two default routes status shows the one that the kernel uses, which has
   }
 });
 
-test('a mistake on the command line is reported as one of the command line', async () => {
+test('a wrong argument is reported without a file name', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await goStatic(machine, 'eth0', { lan, host: 7 });
@@ -94,7 +94,7 @@ test('a mistake on the command line is reported as one of the command line', asy
   expect(stderr).toBe('qx-network: eth0: not a prefix from 1 to 32: 99');
 });
 
-test('a change of address alone keeps gateway and name servers; what a machine then lacks is reported', async () => {
+test('a change of only the address keeps gateway and name servers; missing ones are reported', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await goStatic(machine, 'eth0', { lan, host: 7, dns: ['9.9.9.9'] });
@@ -135,7 +135,7 @@ test('after a change that fails the previous state is restored: routes of every 
   expect(await shown()).toBe(before);
 });
 
-test('an interruption after the configuration was written comes too late: file and kernel say the same', async () => {
+test('an interruption after the configuration was written does not undo it: file and kernel agree', async () => {
   await using story = await begin('dash');
   const { machine, lan } = story;
   await goStatic(machine, 'eth0', { lan, host: 7 });
@@ -147,7 +147,7 @@ test('an interruption after the configuration was written comes too late: file a
   await expectInvariant(machine, { eth0 });
 });
 
-test('virtual functions and a controller’s network card on USB are taken only where a file names them', async () => {
+test('virtual functions and the USB network card of a BMC are configured only if a file names them', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await machine.succeed(
@@ -184,7 +184,7 @@ test('many simultaneous changes of one interface are made one after the other', 
   expect(await machine.read('/twice')).toBeUndefined();
 });
 
-test('links that own each other in a circle are reported, and nothing loops', async () => {
+test('links in a circle are reported, and qx-network does not loop', async () => {
   await using story = await begin('dash');
   const { machine } = story;
   await machine.write('/quantix/network/br1.conf', 'TYPE=bridge\nPORTS=br2\nMETHOD=off\n');

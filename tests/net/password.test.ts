@@ -42,7 +42,7 @@ async function check(machine: Machine, word: string): Promise<number> {
 const status = async (machine: Machine): Promise<string> =>
   (await password(machine, 'status')).stdout;
 
-test('a password that was set is root’s, now and after a restart', async () => {
+test('a password that is set is root’s password, now and after a restart', async () => {
   await using story = await begin();
   const { machine } = story;
   expect(await status(machine)).toBe('empty');
@@ -66,7 +66,7 @@ test('a password that was set is root’s, now and after a restart', async () =>
   await isSet();
 });
 
-test('a password is in no process’s arguments or environment', async () => {
+test('a password never appears in the arguments or environment of a process', async () => {
   await using story = await begin();
   const { machine } = story;
   await machine.succeed('mv /usr/sbin/openssl /usr/sbin/real');
@@ -80,7 +80,7 @@ test('a password is in no process’s arguments or environment', async () => {
   expect(seen).not.toContain('horse');
 });
 
-test('what cannot be a password is refused, and nothing changes', async () => {
+test('an invalid password is refused, and nothing changes', async () => {
   await using story = await begin();
   const { machine } = story;
   const inputs = {
@@ -106,7 +106,7 @@ test('what cannot be a password is refused, and nothing changes', async () => {
 
 const CLOSED = 'root:!:20780:0:99999:7:::\nsshd:!:20780:0:99999:7:::';
 
-test('a kept file that does not parse closes the consoles, also after the next restart, until a password is set', async () => {
+test('a malformed password file locks the consoles until a password is set, also over restarts', async () => {
   await using story = await begin();
   const { machine } = story;
   const text = `root:$6$salt$${'a'.repeat(86)}\nsshd::\n`;
@@ -131,7 +131,7 @@ test('a kept file that does not parse closes the consoles, also after the next r
   expect(await machine.files()).toEqual([KEPT]);
 });
 
-test('a kept file that cannot be looked at, as on a damaged file system, closes the consoles', async () => {
+test('an unreadable password file, as on a damaged file system, locks the consoles', async () => {
   for (const shell of ['ash', 'dash'] as const) {
     await using story = await begin(shell);
     const { machine } = story;
@@ -144,7 +144,7 @@ test('a kept file that cannot be looked at, as on a damaged file system, closes 
   }
 });
 
-test('a configuration that is there and was not mounted closes the consoles', async () => {
+test('a configuration disk that exists but is not mounted locks the consoles', async () => {
   await using story = await begin();
   const { machine } = story;
   const why =
@@ -159,7 +159,7 @@ test('a configuration that is there and was not mounted closes the consoles', as
   });
 });
 
-test('after a wrong password nothing is checked for a while, twice as long each time, whoever asks', async () => {
+test('after each wrong password further checks wait, twice as long each time up to 30 s, for all callers', async () => {
   await using story = await begin();
   const { machine } = story;
   await password(machine, 'set', `${PASSWORD}\n`);
@@ -190,7 +190,7 @@ test('after a wrong password nothing is checked for a while, twice as long each 
   expect(await machine.read(WRONG)).toMatch(/^1 /);
 });
 
-test('without a place that lasts a password is for the session, and that is reported', async () => {
+test('without persistent storage a password lasts until the next boot, with a warning', async () => {
   await using story = await begin();
   const { machine } = story;
   await machine.succeed('mount -o remount,bind,ro /quantix');

@@ -34,7 +34,7 @@ exit $status`;
   return z.array(poolsSchema).parse(JSON.parse(stdout));
 }
 
-test('declared disks are mounted, the outer one first; those declared no more are unmounted, the inner one first', async () => {
+test('declared pools are mounted, outer before nested; pools that are no longer declared are unmounted, nested before outer', async () => {
   const [outer, inner] = [randomUUID(), randomUUID()];
   const a = { name: 'a', disk: outer, path: '/mnt/pools/a' };
   const b = { name: 'b', disk: inner, path: '/mnt/pools/a/deeper/b' };
@@ -55,7 +55,7 @@ test('declared disks are mounted, the outer one first; those declared no more ar
   expect(third?.[0]?.volumes).toMatchObject([{ name: 'file' }]);
 });
 
-test('a pool that cannot be mounted is reported as such, nothing can be written into its place, and it is mounted once that is possible', async () => {
+test('a pool that cannot be mounted is reported, its empty folder is read-only, and it is mounted once possible', async () => {
   const [uuid] = [randomUUID()];
   const declared = [
     { name: 'a', disk: uuid, path: '/mnt/pools/a' },
@@ -99,7 +99,7 @@ test('a pool that cannot be mounted is reported as such, nothing can be written 
   }
 });
 
-test('of two disks with the same file system neither is trusted; the serial number tells them apart', async () => {
+test('of two disks with the same file system UUID neither is mounted, and a declared serial number must match', async () => {
   const uuid = randomUUID();
   const pool = { name: 'a', disk: uuid, path: '/mnt/pools/a' };
   const [first, second] = await keep(
@@ -112,7 +112,7 @@ test('of two disks with the same file system neither is trusted; the serial numb
   );
 });
 
-test('a file server that is away fails its own pool only', async () => {
+test('an unreachable file server affects only its own pool', async () => {
   const uuid = randomUUID();
   const [pools] = await keep(
     [uuid],
@@ -157,7 +157,7 @@ ${script}`;
 
 const declaredSchema = z.object({ name: z.literal('a'), disk: z.guid(), serial: z.literal('S1') });
 
-test('an empty disk becomes a pool; with something on it only when its serial number was typed', async () => {
+test('an empty disk becomes a pool; a disk with data only if its serial number is typed', async () => {
   const [made, again, wrong, over] = await withDisk(`pool create
 before=$(sha256sum <image)
 pool create
@@ -172,7 +172,7 @@ pool create ',"destroy":"S1"'`);
   expect(declaredSchema.parse(over).disk).not.toBe(first.disk);
 });
 
-test('what is only at the end of a disk counts, as do partitions and volumes of LVM', async () => {
+test('a disk with data only at its end, with partitions or with LVM volumes is not empty', async () => {
   const told =
     await withDisk(`printf x | dd of="$disk" bs=1 seek=$((64 * 1024 * 1024 - 1)) 2>/dev/null
 pool create
@@ -201,7 +201,7 @@ losetup -d "$loop"`);
   ]);
 });
 
-test('a file system that is there is taken over, and nothing is written to it', async () => {
+test('an existing file system is imported without writing to it', async () => {
   const uuid = randomUUID();
   const told = await withDisk(`pool import
 mkfs.ext4 -q -U ${uuid} "$disk"
@@ -232,7 +232,7 @@ disk=$(losetup --show -f image); trap 'umount -l /mnt/pools/a 2>/dev/null || :; 
   return z.array(z.string()).parse(JSON.parse(stdout));
 }
 
-test('a pool that does not come up is not declared, and leaves nothing', async () => {
+test('a pool that cannot be mounted is not declared, and leaves nothing', async () => {
   const nas = { action: 'create', pool: { name: 'nas', nfs: '127.0.0.1:/b', path: '/mnt/nas' } };
   const isos = { action: 'create', pool: { name: 'isos', directory: '/mnt/pools/a/isos' } };
   const inMemory = { action: 'create', pool: { name: 'b', directory: '/mnt/b' } };
@@ -248,7 +248,7 @@ test('a pool that does not come up is not declared, and leaves nothing', async (
   ]);
 });
 
-test('a pool that is in use stays, and is declared as before; once it is free it goes', async () => {
+test('a pool in use cannot be removed and stays declared; once it is free it can', async () => {
   const hold = { run: 'cd /mnt/pools/a; sleep 60 >/dev/null 2>&1 & echo $! >/mnt/pid' };
   const look = { run: 'cat /mnt/node.yaml; grep -c /mnt/pools/a /proc/mounts || :' };
   const outcomes = await manage([

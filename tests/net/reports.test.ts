@@ -7,7 +7,7 @@ import { until } from './world/until.ts';
 const RENEW =
   'for p in /proc/[0-9]*; do grep -qx udhcpc $p/comm && kill -USR1 $(basename $p); done; :';
 
-test('after setting a static address the host is reached at it, and stays so', async () => {
+test('a static address is reachable after it is set, and stays so', async () => {
   await using story = await begin();
   const { machine, lan, other } = story;
   await lan.serveDhcp();
@@ -21,7 +21,7 @@ test('after setting a static address the host is reached at it, and stays so', a
   expect(await other.reaches(lan.host(7))).toBe(false);
 });
 
-test('after setting a static address replies leave through its interface, though another is in the same subnet', async () => {
+test('after setting a static address replies leave through its interface, even if another is in the same subnet', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await lan.plug(machine, 'eth2');
@@ -38,7 +38,7 @@ test('after setting a static address replies leave through its interface, though
   await expectInvariant(machine, { eth0, eth2 });
 });
 
-test('after setting a static address that was there before no old default route is left, however many there were', async () => {
+test('setting a static address that exists already removes all old default routes', async () => {
   await using story = await begin();
   const { machine, lan, other } = story;
   await goStatic(machine, 'eth1', { lan: other, host: 9 });
@@ -54,7 +54,7 @@ test('after setting a static address that was there before no old default route 
   expect((await machine.state('eth1')).routes).toHaveLength(1);
 });
 
-test('a static address that the system did not take is an error, and the address before is back', async () => {
+test('a static address that the kernel did not apply is an error, and the previous address is restored', async () => {
   await using story = await begin('dash');
   const { machine, lan } = story;
   const eth0 = await goStatic(machine, 'eth0', { lan, host: 7 });
@@ -76,7 +76,7 @@ test('a static address that the system did not take is an error, and the address
   expect(await lan.reaches(lan.host(7))).toBe(true);
 });
 
-test('after going back to DHCP nothing shows the static address, now and after a restart', async () => {
+test('after a return to DHCP no trace of the static address is left, now and after a restart', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await lan.serveDhcp();

@@ -49,7 +49,7 @@ async function files(machine: Machine): Promise<string[]> {
 const status = async (machine: Machine) => (await reset(machine, 'status')).stdout;
 
 test.each(['ash', 'dash'] as const)(
-  'a reset that was asked for is carried out by the next boot, once (%s)',
+  'a requested reset is carried out by the next boot, once (%s)',
   async (shell) => {
     await using story = await begin(shell);
     const { machine } = story;
@@ -77,7 +77,7 @@ test.each(['ash', 'dash'] as const)(
   },
 );
 
-test('a request needs the machine’s own name, and can be taken back before the restart', async () => {
+test('a reset request needs the machine’s own name, and can be cancelled before the restart', async () => {
   await using story = await begin();
   const { machine } = story;
   const wrong = [['request'], ['request', 'quantix', '--all'], ['now'], [], ['cancel', 'x']];
@@ -95,7 +95,7 @@ test('a request needs the machine’s own name, and can be taken back before the
   expect(await files(machine)).toEqual(ALL);
 });
 
-test('a control plane whose database stays is told that its hosts do not trust it afterwards', async () => {
+test('a reset that keeps the database warns that hosts have to join the control plane again', async () => {
   await using story = await begin();
   const { machine } = story;
   await machine.write('/quantix/vdc/ca.pem', 'key');
@@ -107,7 +107,7 @@ test('a control plane whose database stays is told that its hosts do not trust i
   );
 });
 
-test('nothing is removed before all can be: a data disk that is not there, or cannot be written, keeps the configuration too', async () => {
+test('a reset removes nothing if the data disk is missing or read-only', async () => {
   await using story = await begin();
   const { machine } = story;
   expect(await reset(machine, 'request', 'quantix', '--data')).toMatchObject({ status: 0 });
@@ -131,7 +131,7 @@ test('nothing is removed before all can be: a data disk that is not there, or ca
   expect(await reset(machine, 'request', 'quantix', '--data')).toMatchObject({ status: 1 });
 });
 
-test('a mark that qx-reset did not write removes nothing, and is set aside and reported', async () => {
+test('a request file that qx-reset did not write removes nothing, and is set aside and reported', async () => {
   await using story = await begin();
   const { machine } = story;
   for (const text of ['', 'everything\n', 'configuration and data\nx\n', 'configuration\0\n']) {
@@ -145,7 +145,7 @@ test('a mark that qx-reset did not write removes nothing, and is set aside and r
 /** System calls with which a shell starts programs, and with which files are removed and renamed. */
 const CUTS = '?fork,?vfork,clone,?clone3,?unlink,unlinkat,?rmdir,?rename,renameat,renameat2';
 
-test('a power cut at any moment of a reset leaves all there was, or nothing of it', async () => {
+test('a power cut at any moment of a reset leaves either everything or nothing', async () => {
   await using story = await begin('dash');
   const { machine } = story;
   const cutAt = (at: number, ...args: string[]) => {

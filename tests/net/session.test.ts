@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { begin, expectInvariant, goDhcp, goStatic } from './world/story.ts';
 import { test } from './world/test.ts';
 
-test('a change for the session wins until the next boot', async () => {
+test('a change for the session takes precedence until the next boot', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await lan.serveDhcp();
@@ -18,7 +18,7 @@ test('a change for the session wins until the next boot', async () => {
   await expectInvariant(machine, { eth0 });
 });
 
-test('a lasting change replaces a change for the session', async () => {
+test('a permanent change replaces a change for the session', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await lan.serveDhcp();

@@ -89,7 +89,7 @@ const HANG = `hang() {
 	mount -i -t fuse -o "fd=$2,rootmode=40000,user_id=0,group_id=0" "hang-$1" "root/$1"
 }`;
 
-test('file servers that do not answer say nothing of other pools, however many they are and however large those', async () => {
+test('any number of silent file servers does not delay the report of other, even large, pools', async () => {
   const script = `disk one root/data ${ONE}; ${HANG}
 for each in 3 4 5; do eval "exec $each<>/dev/fuse"; hang "nas$each" $each; done
 mkdir -p root/big; mount -t tmpfs big root/big

@@ -5,7 +5,7 @@ import { makeTemplate } from './world/template.ts';
 import { test } from './world/test.ts';
 import { until } from './world/until.ts';
 
-test('a kept address that another machine has at boot is reported, tried again, and taken when it is free', async () => {
+test('a stored address that another machine has at boot is reported, tried again, and used once it is free', async () => {
   await using story = await begin();
   const { machine, lan, cable } = story;
   const address = `${lan.host(9)}/24`;
@@ -41,7 +41,7 @@ test('a kept address that another machine has at boot is reported, tried again, 
   expect((await machine.state('eth0')).addresses).toEqual([address]);
 });
 
-test('a machine that answers late is heard, and a question that could not be asked is no answer', async () => {
+test('a late answer to a conflict check counts, and a check that could not be sent is an error', async () => {
   await using story = await begin('dash');
   const { machine, lan } = story;
   const eth0 = await goStatic(machine, 'eth0', { lan, host: 7 });
@@ -63,7 +63,7 @@ test('a machine that answers late is heard, and a question that could not be ask
   ]);
 });
 
-test('of two machines that want one address at the same instant at most one has it', async () => {
+test('of two machines that set the same address at the same instant at most one gets it', async () => {
   await using story = await begin('dash');
   const { machine, lan } = story;
   await using template = await makeTemplate('dash');
@@ -80,7 +80,7 @@ test('of two machines that want one address at the same instant at most one has 
   expect(outcomes.filter(({ status }) => status === 0)).toHaveLength(holders.length);
 });
 
-test('an address that was set without a cable is asked for when the cable comes, and given back', async () => {
+test('an address that was set without a cable is checked when the cable is plugged in, and removed if taken', async () => {
   await using story = await begin();
   const { machine, lan, cable } = story;
   await lan.ip('link', 'set', cable, 'down');

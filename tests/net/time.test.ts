@@ -21,7 +21,7 @@ async function standIn(machine: Machine, tracking: string, list = ''): Promise<v
 }
 
 for (const shell of ['ash', 'dash'] as const) {
-  test(`chronyd asks whom the operator names, else whom leases name, else the pool (${shell})`, async () => {
+  test(`chronyd uses the operator’s servers, else those of leases, else the pool (${shell})`, async () => {
     await using story = await begin(shell);
     const { machine } = story;
     await machine.succeed('qx-time refresh');
@@ -47,7 +47,7 @@ for (const shell of ['ash', 'dash'] as const) {
   });
 }
 
-test('what the control plane hands down is asked besides the operator’s, but not where he said none', async () => {
+test('time servers of the control plane are used besides the operator’s, unless the operator set none', async () => {
   await using story = await begin();
   const { machine } = story;
   const handDown = (words: string) => machine.sh('qx-time handed-down "$1"', words);
@@ -67,7 +67,7 @@ test('what the control plane hands down is asked besides the operator’s, but n
   expect(await machine.files()).toEqual([]);
 });
 
-test('a chronyd that has left its socket behind keeps nobody from going on', async () => {
+test('a stale socket of chronyd does not block qx-time', async () => {
   await using story = await begin();
   const { machine } = story;
   const left = '/run/chrony/chronyd.sock';
@@ -82,7 +82,7 @@ test('a chronyd that has left its socket behind keeps nobody from going on', asy
   expect(await sources(machine)).toBe(POOL);
 });
 
-test('what is no server is refused, and a file with it set aside and reported', async () => {
+test('an invalid time server is refused, and a file that names one is set aside and reported', async () => {
   await using story = await begin();
   const { machine } = story;
   for (const wrong of ['', 'a b', '10.0.0.256', '10.0.0', 'a,', '$(x)', 'fe80::1', '-a', 'a\nb']) {
@@ -102,7 +102,7 @@ test('what is no server is refused, and a file with it set aside and reported', 
   expect((await machine.status()).problems).toEqual([]);
 });
 
-test('without a place to keep it, it lasts until the next boot', async () => {
+test('without persistent storage time servers last until the next boot', async () => {
   await using story = await begin();
   const { machine } = story;
   await machine.succeed('umount /quantix; umount /quantix');
@@ -114,7 +114,7 @@ test('without a place to keep it, it lasts until the next boot', async () => {
   expect(await machine.files()).toEqual(['/etc/quantix/time/servers']);
 });
 
-test('the status is what chronyd says, and that it says nothing', async () => {
+test('the status is that of chronyd, or says that chronyd does not answer', async () => {
   await using story = await begin();
   const { machine } = story;
   const state = async () => parseTimeState(await machine.succeed('qx-time status --json'));

@@ -47,7 +47,7 @@ test('a change that is confirmed in time stays, now and after a restart', async 
   expect((await machine.state('eth0')).routes).toMatchObject([{ gateway: lan.gateway }]);
 });
 
-test('a change that nobody confirms is undone, also when whoever made it was killed', async () => {
+test('a change that nobody confirms is undone, even if the process that made it was killed', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await goStatic(machine, 'eth0', { lan, host: 7 });
@@ -80,7 +80,7 @@ test('a change that nobody confirms is undone, also when whoever made it was kil
   expect(await machine.read('/quantix/network/eth0.conf')).toMatch(lan.host(7));
 });
 
-test('a restart brings back what was before a change that was not confirmed', async () => {
+test('a restart undoes a change that was not confirmed', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await goStatic(machine, 'eth0', { lan, host: 7 });
@@ -91,7 +91,7 @@ test('a restart brings back what was before a change that was not confirmed', as
   expect((await machine.state('eth0')).addresses).toEqual([`${lan.host(7)}/24`]);
 });
 
-test('a change that is refused or made for good ends no other trial by accident', async () => {
+test('a refused change does not end a trial, and a permanent change does', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await goStatic(machine, 'eth0', { lan, host: 7 });
@@ -117,7 +117,7 @@ test('a change that is refused or made for good ends no other trial by accident'
   ]);
 });
 
-test('a configuration of lines is taken whole, on trial too, and by its line refused', async () => {
+test('a configuration on standard input is applied as a whole, also on trial, or refused with its line', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await goStatic(machine, 'eth0', { lan, host: 7 });
@@ -150,7 +150,7 @@ test('a configuration of lines is taken whole, on trial too, and by its line ref
   expect(await machine.files()).toEqual([]);
 });
 
-test('a bridge is configured by lines, and stays one', async () => {
+test('a bridge that is configured by standard input stays a bridge', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await goStatic(machine, 'eth0', { lan, host: 7 });

@@ -66,7 +66,7 @@ async function step({ machine, name, lan, random }: Step): Promise<Expected> {
 }
 
 for (let first = 1; first <= WALKS; first += WALKS_OF_A_MACHINE) {
-  test(`any sequence of changes of two interfaces leaves what the last ones said (walks ${first} to ${first + WALKS_OF_A_MACHINE - 1})`, async () => {
+  test(`after any sequence of changes two interfaces are as the last changes say (walks ${first} to ${first + WALKS_OF_A_MACHINE - 1})`, async () => {
     await using story = await begin(first % 2 === 0 ? 'ash' : 'dash');
     const { machine, lan, other } = story;
     await Promise.all([lan.serveDhcp(), other.serveDhcp()]);
@@ -223,7 +223,7 @@ async function settle(
 }
 
 for (let seed = 1; seed <= FAILING_WALKS; seed++) {
-  test(`whatever fails on the way, each interface is what it was or what was wanted (walk ${seed})`, async () => {
+  test(`whatever fails on the way, each interface has its previous or its new configuration (walk ${seed})`, async () => {
     await using story = await begin(seed % 2 === 0 ? 'ash' : 'dash');
     const { machine, lan, other } = story;
     await machine.succeed('mount -o remount,size=64k /quantix');

@@ -15,7 +15,7 @@ async function untilAddress({ machine }: Story, name: string, count = 1): Promis
   });
 }
 
-test('at boot every physical interface is configured, and the first address is the milestone', async () => {
+test('at boot every physical interface is configured, and the first address is reported as a milestone', async () => {
   await using story = await begin();
   const { machine, lan, other } = story;
   await Promise.all([lan.serveDhcp(), other.serveDhcp()]);
@@ -120,7 +120,7 @@ test('a watch that was killed and is started again drops no address, and only th
   await untilAddress(story, 'eth0');
 });
 
-test('an interface that goes away while it is configured is reported, in words', async () => {
+test('an interface that disappears during its configuration is reported in plain words', async () => {
   await using story = await begin();
   const { machine } = story;
   await machine.succeed('rm /sys/class/net/eth1/flags /sys/class/net/eth1/ifindex');

@@ -40,7 +40,7 @@ async function beginWifi(): Promise<Story> {
 
 const CONFIGURATION = '/run/quantix/network/eth0/wpa_supplicant.conf';
 
-test('networks in reach are reported, strongest first, with their security (plan only: no mac80211_hwsim)', async () => {
+test('networks in range are listed, strongest first, with their security (plan only: no mac80211_hwsim)', async () => {
   await using story = await beginWifi();
   expect((await story.machine.network('wifi', 'eth0')).stdout.split('\n')).toEqual([
     '-40\topen\tnear and "open"',
@@ -49,7 +49,7 @@ test('networks in reach are reported, strongest first, with their security (plan
   ]);
 });
 
-test('a scan waits while wpa_supplicant makes one of its own, and says why none can be made', async () => {
+test('a scan waits for one of wpa_supplicant’s own, and a scan that fails reports the reason', async () => {
   await using story = await beginWifi();
   const { machine } = story;
   const busy = 'echo "command failed: Device or resource busy (-16)"; rm /busy; exit 240';
@@ -119,7 +119,7 @@ test('a change of address keeps the WiFi; another password starts wpa_supplicant
   ).toBe('1');
 });
 
-test('an open network, and one by its 64-digit key (plan only: no mac80211_hwsim)', async () => {
+test('an open network, and one with a 64-digit key, are joined (plan only: no mac80211_hwsim)', async () => {
   await using story = await beginWifi();
   const { machine, lan } = story;
   await lan.serveDhcp();
@@ -140,7 +140,7 @@ test('a WiFi interface without a network is left alone at boot', async () => {
   expect(await machine.clients()).toEqual([]);
 });
 
-test('a change that is cancelled while it joins another network goes back to the one before (plan only: no mac80211_hwsim)', async () => {
+test('a change that is cancelled while it joins another network returns to the previous one (plan only: no mac80211_hwsim)', async () => {
   await using story = await beginWifi();
   const { machine, lan, cable } = story;
   await lan.serveDhcp();

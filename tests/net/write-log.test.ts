@@ -67,7 +67,7 @@ function loop(...part: string[]): Disposable & { path: string } {
 }
 
 test.runIf(canRecord)(
-  'an installation, an update and changes of configuration by this kernel are cut at 1,000 places',
+  'writes of an installation, an update and changes of configuration through this kernel survive a power cut at 1,000 places',
   async () => {
     const { shape, layout } = smallDisk(512);
     {

@@ -189,7 +189,7 @@ async function expectTasksDone(qvdc: Story, verbs: readonly string[]): Promise<v
 }
 
 test(
-  'a host with a config drive joins QvDC by itself and is READY; a machine that is started there is discovered, is stopped and started from QvDC, all that without Redis and etcd; the host can connect to nothing else of QvDC than port 443 and that of the agents, and guesses nobody’s password, key or session; the address of the host follows, that of QvDC is changed, and kept because the host comes by the new one; a host that is gone is disconnected, its machine as it was seen last; after both were off, it finds QvDC by the LAN at an address of DHCP; once deleted, it stays so',
+  'a host with a config drive joins QvDC unattended; QvDC discovers, stops and starts its machine, without Redis and etcd; only two ports of QvDC are open, and no guessed secret is accepted; both can change their addresses, also while both are off; a silent host is disconnected, and a deleted one stays deleted',
   async () => {
     const qvdcWas = await qvdcMachine();
     let hostWas: Machine;
