@@ -73,18 +73,18 @@ test('an advisory is open if no version of Debian fixes it, or only one that is 
   ]);
 });
 
-test('with the fixed version in the image it is no longer open', () => {
+test('an advisory is not open if the image has the fixed version', () => {
   const version = '3.5.1-1+deb13u1';
   expect(openIds(report([locked('openssl', { version })]))).toEqual(['CVE-2026-1001']);
 });
 
-test('a package built from a source package of another version is compared by that', () => {
+test('a package is compared by the version of its source package, if that differs', () => {
   const dmsetup = locked('dmsetup', { version: '2:1.02.205-2', source: 'lvm2' });
   expect(openIds(report([{ ...dmsetup, sourceVersion: '2.03.31-2' }]))).toEqual(['CVE-2026-3000']);
   expect(openIds(report([{ ...dmsetup, sourceVersion: '2.03.32-1' }]))).toEqual([]);
 });
 
-test('a signed kernel is known as linux', () => {
+test('a signed kernel is looked up as linux', () => {
   const kernel = locked('linux-image-6.12.118+deb13-amd64', {
     version: '6.12.118-1',
     source: 'linux-signed-amd64',
@@ -93,7 +93,7 @@ test('a signed kernel is known as linux', () => {
   expect(openIds(report([kernel]))).toEqual(['CVE-2026-4000']);
 });
 
-test('Alpine’s database names source packages; what was fixed twice counts as fixed from the second time on', () => {
+test('Alpine’s database names source packages; an issue that was fixed twice counts as fixed from the second fix on', () => {
   const of = (version: string) =>
     openIds(report([locked('libssl3', { version, source: 'openssl' })], { base: 'alpine' }));
   expect(of('3.5.3-r1')).toEqual(['CVE-2026-1000', 'CVE-2026-1001', 'GHSA-aaaa-bbbb-1234']);
@@ -101,7 +101,7 @@ test('Alpine’s database names source packages; what was fixed twice counts as 
   expect(of('3.5.5-r0')).toEqual([]);
 });
 
-test('a version that Alpine wrote with a dot is compared, one that is none is reported', () => {
+test('a version that Alpine wrote with a dot is compared, an invalid one is reported', () => {
   const { findings, malformed } = report([locked('util-linux', { version: '2.41-r1' })], {
     base: 'alpine',
   });
@@ -155,13 +155,13 @@ const REVIEWS = `
   reviewer: A. Reviewer
 `;
 
-test('what a review closes is no longer open, and a review that confirms leaves it so', () => {
+test('a review can close a finding, and one that confirms it leaves it open', () => {
   const of = report(openssl, { reviews: REVIEWS });
   expect(openIds(of)).toEqual(['CVE-2026-1000']);
   expect(of).toMatchObject({ expired: [], unknown: [] });
 });
 
-test('a review counts until its day, a year if it names none, and is reported then', () => {
+test('a review is valid until its expiry date, by default a year, and is reported afterwards', () => {
   const last = report(openssl, { reviews: REVIEWS, asOf: '2027-01-31' });
   expect(openIds(last)).toEqual(['CVE-2026-1000']);
   const day = report(openssl, { reviews: REVIEWS, asOf: '2027-02-01' });
@@ -170,7 +170,7 @@ test('a review counts until its day, a year if it names none, and is reported th
   expect(report(openssl, { reviews: REVIEWS, asOf: '2027-11-01' }).expired).toHaveLength(2);
 });
 
-test('a review of what is not found in the image is reported', () => {
+test('a review without a matching finding is reported', () => {
   const reviews = REVIEWS.replaceAll('openssl', 'opensssl');
   expect(report(openssl, { reviews }).unknown).toHaveLength(2);
 });

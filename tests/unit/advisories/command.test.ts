@@ -32,7 +32,7 @@ function advisories(...words: string[]): Promise<number> {
 
 const REPORT = ['--profile', 'qvdc', '--base', 'debian', '--as-of', '2026-11-28'];
 
-test('a file that is pinned shows what is open in the image, and how old it is', async () => {
+test('a pinned file is reported with its age and the open advisories of the image', async () => {
   expect(await advisories('--pin')).toBe(0);
   expect(output.printed).toMatch(/^debian\.json: debian, of 2026-11-20, SHA-256 [0-9a-f]{64}\n$/);
   expect(await advisories(...REPORT)).toBe(0);
@@ -47,7 +47,7 @@ test('a file that is pinned shows what is open in the image, and how old it is',
   expect(output.printed).toMatch(/\d open, \d of which are fixed in a newer version;/);
 });
 
-test('exit code 3 says that something is open that must not be', async () => {
+test('the exit code is 3 if an advisory matches --fail-on', async () => {
   await advisories('--pin');
   expect(await advisories(...REPORT, '--fail-on', 'fixable')).toBe(3);
   const clean = { bash: { 'CVE-2026-1': { releases: { trixie: { status: 'undetermined' } } } } };
@@ -57,7 +57,7 @@ test('exit code 3 says that something is open that must not be', async () => {
   expect(output.printed).toContain('0 open, ');
 });
 
-test('a file of last year shows what it knows, and then that this is too old', async () => {
+test('a file of last year is evaluated, and then refused as too old', async () => {
   await advisories('--pin', '--date', '2025-11-20');
   expect(await advisories(...REPORT, '--fail-on', 'open')).toBe(1);
   expect(output.printed).toContain('TOO OLD, it is 373 days old');
@@ -68,14 +68,11 @@ test('a file of last year shows what it knows, and then that this is too old', a
   expect(await advisories(...REPORT, '--max-age', '400')).toBe(0);
 });
 
-test.each(['never', '-1', 'Infinity'])(
-  '%s days are no age after which a file is too old',
-  async (age) => {
-    await advisories('--pin', '--date', '2025-11-20');
-    expect(await advisories(...REPORT, `--max-age=${age}`)).toBe(2);
-    expect(output.complained).toContain('--max-age is a number of days');
-  },
-);
+test.each(['never', '-1', 'Infinity'])('--max-age=%s is wrong usage', async (age) => {
+  await advisories('--pin', '--date', '2025-11-20');
+  expect(await advisories(...REPORT, `--max-age=${age}`)).toBe(2);
+  expect(output.complained).toContain('--max-age is a number of days');
+});
 
 test('a file that is named twice counts once', async () => {
   await advisories('--pin');
@@ -86,7 +83,7 @@ test('a file that is named twice counts once', async () => {
   expect(output.printed).toContain(once);
 });
 
-test('a file that nobody pinned, or that changed since, is refused', async () => {
+test('a file that is not pinned, or changed after its pin, is refused', async () => {
   expect(await advisories(...REPORT)).toBe(1);
   expect(output.complained).toContain('it is not among the pinned advisory files');
   await advisories('--pin');
@@ -96,14 +93,14 @@ test('a file that nobody pinned, or that changed since, is refused', async () =>
   expect(output.complained).toContain(', not the pinned one');
 });
 
-test('a pin takes the place of the one about the same, and the rest stays', async () => {
+test('a new pin replaces the earlier one of the same database', async () => {
   await advisories('--pin');
   await advisories('--pin', '--date', '2026-11-21');
   const { files } = JSON.parse(await readFile(at('pins.json'), 'utf8'));
   expect(files).toMatchObject([{ name: 'debian.json', base: 'debian', date: '2026-11-21' }]);
 });
 
-test('pins that are none are refused by their first mistake', async () => {
+test('invalid pins are refused with their first mistake', async () => {
   await writeFile(at('pins.json'), '{"format":1,"files":[{"name":"a"}]}');
   expect(await advisories(...REPORT)).toBe(1);
   expect(output.complained).toContain('the pinned advisory files are wrong: files.0.');
@@ -115,7 +112,7 @@ test('a base whose packages are not locked is reported', async () => {
   expect(output.complained).toContain('there is no lock yet');
 });
 
-test('the lock of a profile from elsewhere is written by a command that names it', async () => {
+test('for a profile outside the project, the suggested lock command names its path', async () => {
   await advisories('--pin');
   const shipped = JSON.stringify(join(PROJECT, 'profiles/qvdc.ts'));
   await writeFile(at('mine.ts'), `export { default } from ${shipped};\n`);
@@ -123,7 +120,7 @@ test('the lock of a profile from elsewhere is written by a command that names it
   expect(output.complained).toContain(`\`qx-build lock --profile ${at('mine.ts')} --base debian`);
 });
 
-test('--json tells each finding and the state of the data', async () => {
+test('--json prints each finding and the state of the data', async () => {
   await advisories('--pin');
   output.printed = '';
   expect(await advisories(...REPORT, '--json')).toBe(0);
@@ -156,13 +153,13 @@ test('--vex writes findings as CycloneDX, the same each time', async () => {
   expect(await readFile(at('again/qvdc.vex.cdx.json'), 'utf8')).toBe(text);
 });
 
-test.each(['2026-02-30', 'yesterday'])('%s is no day', async (day) => {
+test.each(['2026-02-30', 'yesterday'])('--as-of %s is refused: not a day', async (day) => {
   await advisories('--pin');
   expect(await advisories('--as-of', day)).toBe(1);
   expect(output.complained).toContain(`"${day}" is not a day`);
 });
 
-test('the commands of docs/image-documents.md work, and its review is one', async () => {
+test('the commands and the example review of docs/image-documents.md work', async () => {
   const text = await readFile(join(PROJECT, 'docs/image-documents.md'), 'utf8');
   const block = (language: string) =>
     new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'm').exec(text)?.[1] ?? '';

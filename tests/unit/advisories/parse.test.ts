@@ -21,12 +21,12 @@ test.each([
     JSON.stringify({ '\u001b[2J': TRACKER.openssl }),
     'not an advisory database',
   ],
-])('%s is refused by its reason', (_, text, message) => {
+])('%s is refused with the reason', (_, text, message) => {
   expect(() => parseDatabase(text, 'data.json')).toThrow(message);
   expect(() => parseDatabase(text, 'data.json')).toThrow('(data.json)');
 });
 
-test('names that objects have by themselves are names like others', () => {
+test('names of JavaScript’s object properties are ordinary package names', () => {
   const text = JSON.stringify({ openssl: TRACKER.openssl });
   const database = parseDatabase(text, 'data.json');
   for (const name of ['constructor', '__proto__', 'toString']) {
@@ -86,13 +86,16 @@ test.each([
     5,
     3,
   ],
-])('a file of reviews with %s is refused at its place', (_, text, message, line, column) => {
-  const parse = () => parseReviews(text, 'x.vex.yaml');
-  expect(parse).toThrow(message);
-  expect(parse).toThrow(`(x.vex.yaml, line ${line}, column ${column})`);
-});
+])(
+  'a file of reviews with %s is refused with line and column',
+  (_, text, message, line, column) => {
+    const parse = () => parseReviews(text, 'x.vex.yaml');
+    expect(parse).toThrow(message);
+    expect(parse).toThrow(`(x.vex.yaml, line ${line}, column ${column})`);
+  },
+);
 
-test('aliases that multiply are refused', () => {
+test('YAML aliases that expand exponentially are refused', () => {
   const text = `- &a [x,x,x,x,x,x,x,x,x]\n${[...'bcdefgh'].map((name, index) => `- &${name} [${'abcdefg'.charAt(index)},${'abcdefg'.charAt(index)}]`.replace(/\[(\w),(\w)\]/, '[*$1,*$2,*$1,*$2,*$1,*$2]')).join('\n')}\n`;
   expect(() => parseReviews(text, 'x.vex.yaml')).toThrow('x.vex.yaml');
 });

@@ -26,7 +26,7 @@ async function apkTree(words: string[]) {
   });
 }
 
-test('a tar comes out, with owners and modes, and nothing else', async () => {
+test('standard output is a tar with owners and modes, and nothing else', async () => {
   const { exitCode, stdout, stderr } = await apkTree(['--world-arg', '!b', '--', 'a>0']);
   expect([exitCode, Buffer.from(stderr).toString()]).toEqual([0, '']);
   const { entries, ended } = readTarBuffer(Buffer.from(stdout), 'stdout');

@@ -25,13 +25,13 @@ async function signedFiles() {
   return { ...paths, bytes, folder };
 }
 
-test('packages and indexes that are whole and signed are reported, a line each', async () => {
+test('intact signed packages and indexes are reported, a line each', async () => {
   const { apk, index, folder } = await signedFiles();
   expect(await main(['apk', 'verify', '--keys-dir', folder, apk, index])).toBe(0);
   expect(output.printed).toBe(`${apk}: OK\n${index}: OK, 1 packages\n`);
 });
 
-test('one that was changed is named with what is wrong, and the others are looked at', async () => {
+test('a changed file is named with the error, and the other files are checked', async () => {
   const { apk, index, bytes, folder } = await signedFiles();
   const changed = Buffer.from(bytes);
   changed[changed.length - 20] = (changed[changed.length - 20] ?? 0) ^ 1;
@@ -41,7 +41,7 @@ test('one that was changed is named with what is wrong, and the others are looke
   expect(output.complained).toBe('qx-build: 1 of 2 files are not good.\n');
 });
 
-test('what another key signed, and what is not there, is refused', async () => {
+test('a file signed by another key, and a missing file, are refused', async () => {
   const { apk, folder } = await signedFiles();
   const stranger = makeKey('stranger.rsa.pub');
   await writeFile(

@@ -8,7 +8,7 @@ import { makeKey } from '../../alpine-mirror/key.ts';
 import { assembled, folder, mirror, world } from './mirror-world.ts';
 import { key } from './opened.ts';
 
-test('it is refused if nothing has what is wanted', async () => {
+test('it is refused if no package satisfies the request', async () => {
   const { place, cache } = await world();
   const failing = assembled(place, cache, { wanted: ['app', 'unheard-of'] });
   await expect(failing).rejects.toThrow(BuildError);
@@ -19,7 +19,7 @@ test('it is refused if the repository is not there, or not for this architecture
   await expect(assembled(await folder(), await folder())).rejects.toThrow('there is no repository');
 });
 
-test('it is refused if the index is signed by a stranger', async () => {
+test('it is refused if an untrusted key signed the index', async () => {
   const { place, packed, cache } = await world();
   const stanzas = packed.map(({ stanza }) => stanza);
   await writeFile(

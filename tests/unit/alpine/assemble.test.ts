@@ -6,7 +6,7 @@ import { parseInstalled } from '../../../build/base/alpine/installed/read.ts';
 import { tarStream } from '../../../build/tree/tar-stream.ts';
 import { assembled, folder, mirror, world } from './mirror-world.ts';
 
-test('a root has the files of what is wanted and of all it needs, and a database that says so', async () => {
+test('a root has the files of the requested packages and their dependencies, and a database of them', async () => {
   const { place, packed, cache } = await world();
   const { tree, epoch } = await assembled(place, cache);
   const identity = (name: string) =>
@@ -88,7 +88,7 @@ t:1700000000
 `);
 });
 
-test('the database tells of every file in the tree what it is: owner, mode and checksum', async () => {
+test('the database has owner, mode and checksum of every file in the tree', async () => {
   const { place, cache } = await world();
   const { tree } = await assembled(place, cache);
   const packages = parseInstalled(tree.text('lib/apk/db/installed') ?? '', 'installed');
@@ -121,7 +121,7 @@ test('the database tells of every file in the tree what it is: owner, mode and c
   ]);
 });
 
-test('the same request gives the same tar, from an empty cache and from a full one', async () => {
+test('the same request gives the same tar, with an empty and with a full cache', async () => {
   const { place, cache } = await world();
   const tars = [];
   for (const from of [cache, cache, await folder()]) {
@@ -135,7 +135,7 @@ test('the same request gives the same tar, from an empty cache and from a full o
   expect(new Set(tars).size).toBe(1);
 });
 
-test('a mirror gives the same root as a folder, and what is in the cache is not asked for again', async () => {
+test('a mirror gives the same root as a folder, and cached packages are not requested again', async () => {
   const { place, cache } = await world();
   const served = await mirror(place);
   const near = await assembled(place, await folder());
@@ -151,7 +151,7 @@ test('a mirror gives the same root as a folder, and what is in the cache is not 
   expect(served.asked.slice(3)).toEqual(['/x86_64/APKINDEX.tar.gz']);
 });
 
-test('constraints, conflicts and pins go into the world', async () => {
+test('constraints, conflicts and pins are recorded in the world', async () => {
   const { place, cache } = await world();
   const { tree } = await assembled(`@edge ${place}`, cache, {
     wanted: ['!nothing', 'base@edge>=3'],

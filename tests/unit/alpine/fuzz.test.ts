@@ -6,7 +6,7 @@ import { TARGETS } from '../../fuzz/targets.ts';
 const TIME = 120_000;
 
 test.each(TARGETS.map((target) => [target.name, target] as const))(
-  'the parser of %s takes or refuses whatever it is given, and never crashes or hangs',
+  'the parser of %s accepts or refuses any input, and never crashes or hangs',
   async (_, target) => {
     const outcome = await fire(target, { from: 0, runs: 1500 });
     expect(outcome.refused + outcome.accepted).toBe(outcome.runs);

@@ -43,7 +43,7 @@ test.each([
   `X2${sha1.toString('hex')}`,
   `${SHA1}\n`,
   `Q1${'A'.repeat(100_000)}`,
-])('%j is none', (text) => {
+])('%j is not an identity', (text) => {
   expect(canonicalIdentity(text)).toBeUndefined();
 });
 
@@ -60,7 +60,7 @@ function controlDigest(bytes: Buffer): Buffer {
   return createHash('sha256').update(bytes.subarray(control, data)).digest();
 }
 
-test('a package is installed by the SHA-256 that the index says, from a folder and from a mirror', async () => {
+test('a package is installed if it has the SHA-256 of the index, from a folder and from a mirror', async () => {
   const { place, packed } = await world();
   const stanzas = packed.map(withSha256);
   await writeFile(join(place, 'x86_64/APKINDEX.tar.gz'), packIndex({ stanzas }, key));

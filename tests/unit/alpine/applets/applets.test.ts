@@ -6,24 +6,24 @@ const INSTALLED = 'a 1\nD:b\n\nb 1';
 const given = { world: 'a', installed: INSTALLED, repository: REPOSITORY };
 
 describe('add', () => {
-  test('--upgrade takes the newest of what is named, and of what that needs', () => {
+  test('--upgrade takes the newest versions of the named packages and their dependencies', () => {
     expect(changes(given, 'add -u a')).toEqual(['upgrade b 1 2', 'upgrade a 1 2', 'OK 2']);
     expect(changes(given, 'add --upgrade c')).toEqual(['upgrade b 1 2', 'install c 1', 'OK 3']);
   });
 
-  test('--latest takes the newest even if that breaks something', () => {
+  test('--latest insists on the newest versions, even if that is unsatisfiable', () => {
     const strict = { ...given, world: 'a<2' };
     expect(changes(strict, 'add -u b')).toEqual(['upgrade b 1 2', 'OK 2']);
     expect(changes(strict, 'add -l a<2')).toEqual(['ERROR unsatisfiable']);
   });
 
-  test('--virtual makes a package of what is named', () => {
+  test('--virtual makes a package that depends on the named ones', () => {
     expect(changes(given, 'add -t .v=1 c')).toEqual(['install c 1', 'install .v 1', 'OK 4']);
     expect(changes({}, '--no-network add --virtual .v=1')).toEqual(['install .v 1', 'OK 1']);
     expect(changes({}, 'add -t .v')[0]).toMatch(/^install \.v \d{8}\.\d{6}$/);
   });
 
-  test('a virtual package takes the place of its predecessor', () => {
+  test('a new version of a virtual package replaces the earlier one', () => {
     const before = { world: '.v=1', installed: '.v 1\nI:0\nD:b\n\nb 1', repository: REPOSITORY };
     expect(changes(before, 'add -t .v=2 c')).toEqual(['install c 1', 'upgrade .v 1 2', 'OK 3']);
   });
@@ -41,27 +41,27 @@ describe('add', () => {
     'add -t',
     'nonsense a',
     '',
-  ])('%j is wrong in its words', (words) => {
+  ])('%j is a syntax error', (words) => {
     expect(changes(given, words)).toEqual(['ERROR syntax']);
     expect(details(given, words)).not.toBe('');
   });
 
-  test('files are refused', () => {
+  test('package files as arguments are refused', () => {
     expect(changes(given, 'add ./x.apk')).toEqual(['ERROR other']);
   });
 });
 
 describe('del', () => {
-  test('takes a name out of the world, and what nobody else needs with it', () => {
+  test('removes a name from the world, and packages that only it needed', () => {
     expect(changes(given, 'del a')).toEqual(['purge a 1', 'purge b 1', 'OK 0']);
     expect(changes({ ...given, world: 'a b' }, 'del a')).toEqual(['purge a 1', 'OK 1']);
   });
 
-  test('leaves what is needed, in its newest version', () => {
+  test('keeps a package that another one needs, in its newest version', () => {
     expect(changes({ ...given, world: 'a b' }, 'del b')).toEqual(['upgrade b 1 2', 'OK 2']);
   });
 
-  test('--rdepends takes what depends on it, too', () => {
+  test('--rdepends also removes the packages that depend on the named one', () => {
     expect(changes({ ...given, world: 'a b' }, 'del -r b')).toEqual([
       'purge a 1',
       'purge b 1',
@@ -69,7 +69,7 @@ describe('del', () => {
     ]);
   });
 
-  test('takes another provider than what was deleted if that is the better one', () => {
+  test('replaces the deleted provider if another one is better', () => {
     const before = { world: 'x x-b', installed: 'x-b 2\np:x=2' };
     const older = { ...before, repository: 'x-a 1\np:x=1\n\nx-b 2\np:x=2' };
     expect(changes(older, 'del x-b')).toEqual(['OK 1']);
@@ -78,14 +78,14 @@ describe('del', () => {
   });
 
   test.each(['[ab]*', '*', '[!c]*', '[^c]*', '?*', '**', 'A* B*', '[a-b]*', '\\a* b', 'a b z*'])(
-    'takes the pattern %s',
+    'accepts the pattern %s',
     (words) => {
       const before = { ...given, world: 'a b', repository: `${REPOSITORY}\n\nso:x/y 1` };
       expect(changes(before, `del ${words}`)).toEqual(['purge a 1', 'purge b 1', 'OK 0']);
     },
   );
 
-  test('a pattern may match nothing, and without * it is a name', () => {
+  test('a pattern may match nothing; a word without * is a name', () => {
     expect(changes(given, 'del z*')).toEqual(['OK 2']);
     for (const pattern of ['[a*', '[z-a]*', '[]*', '[!]*', '*\\', '[\\d]*', '*('.repeat(50)]) {
       expect(changes(given, `del ${pattern}`)).toEqual(['OK 2']);
@@ -95,19 +95,19 @@ describe('del', () => {
     }
   });
 
-  test('a name that nobody knows is reported, with what it may be', () => {
+  test('an unknown name is reported with a similar one', () => {
     expect(changes(given, 'del nonsense')).toEqual(['ERROR other']);
     expect(details({ repository: 'openssl 1' }, 'del opensll')).toContain('Did you mean openssl?');
   });
 });
 
 describe('upgrade', () => {
-  test('only what is named', () => {
+  test('limits the upgrade to the named packages', () => {
     expect(changes(given, 'upgrade b')).toEqual(['upgrade b 1 2', 'OK 2']);
     expect(changes(given, 'upgrade --ignore b')).toEqual(['upgrade a 1 2', 'OK 2']);
   });
 
-  test('--prune drops from the world what no repository has', () => {
+  test('--prune drops names from the world that no repository has', () => {
     const lost = { ...given, world: 'a lost', installed: `${INSTALLED}\n\nlost 1` };
     expect(changes(lost, 'upgrade --prune')).toEqual([
       'purge lost 1',
@@ -118,14 +118,14 @@ describe('upgrade', () => {
     expect(changes(lost, 'upgrade')).toEqual(['upgrade b 1 2', 'upgrade a 1 2', 'OK 3']);
   });
 
-  test('--latest does not make do with what fits', () => {
+  test('--latest insists on the newest versions', () => {
     expect(changes({ ...given, world: 'a<2' }, 'upgrade')).toEqual(['upgrade b 1 2', 'OK 2']);
     expect(changes({ ...given, world: 'a<2' }, 'upgrade --latest')).toEqual([
       'ERROR unsatisfiable',
     ]);
   });
 
-  test('--self-upgrade-only upgrades the package manager, and nothing it can leave', () => {
+  test('--self-upgrade-only upgrades only the package manager and the dependencies that it needs', () => {
     const repository = 'apk-tools 2\nD:lib>=2\n\nlib 2\n\napp 2';
     const installed = 'apk-tools 1\nD:lib\n\nlib 1\n\napp 1';
     const before = { world: 'apk-tools app', installed, repository };
@@ -141,12 +141,12 @@ describe('upgrade', () => {
 });
 
 describe('fix', () => {
-  test('installs again what is named, with --depends what it needs, too', () => {
+  test('reinstalls the named package, with --depends also its dependencies', () => {
     expect(changes(given, 'fix a')).toEqual(['reinstall a 1', 'OK 2']);
     expect(changes(given, 'fix -d a')).toEqual(['reinstall b 1', 'reinstall a 1', 'OK 2']);
   });
 
-  test('--upgrade takes the newest instead', () => {
+  test('--upgrade installs the newest version instead', () => {
     expect(changes(given, 'fix -u a')).toEqual(['upgrade a 1 2', 'OK 2']);
     expect(changes(given, 'fix --upgrade --depends a')).toEqual([
       'upgrade b 1 2',
@@ -155,7 +155,7 @@ describe('fix', () => {
     ]);
   });
 
-  test('without names it is about what is broken', () => {
+  test('without names reinstalls broken packages', () => {
     const broken = { ...given, installed: 'a 1\nD:b\nf:f\n\nb 1\nf:x' };
     expect(changes(broken, 'fix')).toEqual(['reinstall a 1', 'OK 2']);
     expect(changes(broken, 'fix --xattr')).toEqual(['reinstall b 1', 'reinstall a 1', 'OK 2']);
@@ -163,7 +163,7 @@ describe('fix', () => {
   });
 });
 
-test('options may stand before the command, and those that change nothing here are accepted', () => {
+test('options may precede the command, and options without effect on the solution are accepted', () => {
   expect(changes(given, '-q --no-cache -U upgrade -v -v --no-scripts')).toEqual([
     'upgrade b 1 2',
     'upgrade a 1 2',
@@ -187,7 +187,7 @@ describe('options of apk 3', () => {
     '--scripts=no',
     '--network=yes',
     '--usermode',
-  ])('%s is known and decides nothing about what is added', (option) => {
+  ])('%s is accepted and does not change the result of add', (option) => {
     expect(changes(given, `add ${option} c`)).toEqual(['install c 1', 'OK 3']);
     expect(changes(given, `${option} add c`)).toEqual(['install c 1', 'OK 3']);
   });
@@ -202,7 +202,7 @@ describe('options of apk 3', () => {
     '--no-preupgrade',
     '--no-upgrade',
     '--preupgrade-depends',
-  ])('%s is none of add', (option) => {
+  ])('%s is refused as an option of add', (option) => {
     expect(changes(given, `add c ${option}`)).toEqual(['ERROR syntax']);
   });
 
@@ -211,7 +211,7 @@ describe('options of apk 3', () => {
     expect(changes(given, 'add --network=no --network c')).toEqual(['install c 1', 'OK 3']);
   });
 
-  test('names after -- are no options', () => {
+  test('words after -- are names, not options', () => {
     expect(changes(given, 'add -- c --root-tmpfs')).toEqual(['ERROR unsatisfiable']);
   });
 
@@ -222,7 +222,7 @@ describe('options of apk 3', () => {
   };
   const self = ['upgrade lib 1 2', 'upgrade apk-tools 1 2'];
 
-  test('--preupgrade-only upgrades the package manager and what else is named for that', () => {
+  test('--preupgrade-only upgrades the package manager and the packages of --preupgrade-depends', () => {
     expect(changes(before, 'upgrade --preupgrade-only')).toEqual([...self, 'OK 4']);
     for (const named of ['b', 'b<2', 'b=1']) {
       const words = `upgrade --preupgrade-only --preupgrade-depends ${named}`;
@@ -231,14 +231,14 @@ describe('options of apk 3', () => {
   });
 
   test.each(['n', 'nobody', '!b', 'b~2', 'b>=2', 'b=foo', 'b>3'])(
-    '--preupgrade-depends %s names nothing that is installed and older',
+    '--preupgrade-depends %s upgrades nothing, because no older package is installed',
     (named) => {
       const words = `upgrade --preupgrade-only --preupgrade-depends ${named}`;
       expect(changes(before, words)).toEqual([...self, 'OK 4']);
     },
   );
 
-  test('without the step an upgrade is the same', () => {
+  test('an upgrade without the pre-upgrade step has the same result', () => {
     const all = [...self, 'upgrade b 1 2', 'upgrade c 1 2', 'OK 4'];
     for (const option of [
       '--no-preupgrade',

@@ -48,7 +48,7 @@ function solve(repositories: readonly string[], words: readonly string[]) {
   ]);
 }
 
-test('solve prints the changes, whatever options the words of apk have', async () => {
+test('solve prints the changes for an apk command line with any options', async () => {
   const main = join(folder, 'main');
   const edge = `@edge=${join(folder, 'edge')}`;
   expect(await solve([main, edge], ['add', '-t', '.v=1', 'a', '--upgrade'])).toEqual({
@@ -61,13 +61,13 @@ test('solve prints the changes, whatever options the words of apk have', async (
   expect((await solve([main, `@x=${main}`], ['add', 'a@x'])).out).toBe('install a 1\nOK 2\n');
 });
 
-test('an error of apk is an answer', async () => {
+test('an error that apk would report is printed, and the exit code is 0', async () => {
   const { code, out } = await solve([join(folder, 'main')], ['add', 'c']);
   expect(code).toBe(0);
   expect(out).toMatch(/^ERROR unsatisfiable\n\| world wants c, but nothing is called/);
 });
 
-test('a file that cannot be read is named, and the exit code 1', async () => {
+test('an unreadable file is named, and the exit code is 1', async () => {
   const missing = await solve([join(folder, 'nothing')], ['add']);
   expect(missing).toMatchObject({ code: 1, out: '' });
   expect(missing.err).toContain(`cannot be read: ENOENT (${join(folder, 'nothing')})`);
@@ -86,6 +86,6 @@ test('an index in format v3 is refused in one line, whatever its name', async ()
   expect(err.trimEnd().split('\n')).toHaveLength(1);
 });
 
-test('a wrong option of its own is a usage error', async () => {
+test('a wrong command line of solve itself is a usage error', async () => {
   expect(await run(['apk', 'solve', '--', 'add', 'a'])).toMatchObject({ code: 2, out: '' });
 });

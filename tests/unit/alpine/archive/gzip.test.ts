@@ -10,7 +10,7 @@ const most = 1_000_000;
 describe('one gzip member', () => {
   const text = Buffer.from('some text '.repeat(100));
 
-  test('ends where its trailer ends, whatever follows', () => {
+  test('ends at its trailer, whatever follows', () => {
     const member = gzipMember(text);
     for (const rest of [Buffer.alloc(0), gzipMember(text), Buffer.from('garbage')]) {
       const read = readMember({ bytes: Buffer.concat([member, rest]), start: 0, most, where });
@@ -37,7 +37,7 @@ describe('one gzip member', () => {
     expect(readMember({ bytes: optional, start: 0, most, where })?.content).toEqual(text);
   });
 
-  test('is not there yet as long as any of its bytes is missing', () => {
+  test('is incomplete as long as any of its bytes is missing', () => {
     const member = gzipMember(text);
     for (let length = 0; length < member.length; length += 1) {
       const bytes = member.subarray(0, length);
@@ -45,7 +45,7 @@ describe('one gzip member', () => {
     }
   });
 
-  test('of nothing is a member', () => {
+  test('may be empty', () => {
     expect(
       readMember({ bytes: gzipMember(Buffer.alloc(0)), start: 0, most, where })?.content,
     ).toEqual(Buffer.alloc(0));

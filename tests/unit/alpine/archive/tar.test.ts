@@ -32,7 +32,7 @@ async function* portions(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
 }
 
 describe('a tar', () => {
-  test('is read the same in memory and as a stream of any portions', async () => {
+  test('is read the same from memory and from a stream in chunks of any size', async () => {
     const tar = Buffer.concat([
       tarEntry({ name: 'usr/', type: '5' }),
       tarEntry({ name: 'usr/a' }, 'x'.repeat(1000)),
@@ -46,13 +46,13 @@ describe('a tar', () => {
     }
   });
 
-  test('may end without an end mark, and says so', () => {
+  test('may end without an end mark, which is reported', () => {
     const entry = tarEntry({ name: 'a' }, 'x');
     expect(readTarBuffer(entry, where).ended).toBe(false);
     expect(readTarBuffer(Buffer.concat([entry, END_MARK]), where).ended).toBe(true);
   });
 
-  test('what a reader does not take of an entry is skipped', async () => {
+  test('content that the reader does not consume is skipped', async () => {
     const tar = Buffer.concat([
       tarEntry({ name: 'a' }, 'x'.repeat(5000)),
       tarEntry({ name: 'b' }, 'y'),
@@ -81,7 +81,7 @@ describe('a tar', () => {
     expect(await both(tar)).toEqual([long, long, long].map((name) => [name, '']));
   });
 
-  test('has in a pax header the checksum and a digest of extended attributes, which may be any bytes', () => {
+  test('has checksums and binary extended attributes in pax headers', () => {
     const sha1 = 'ab'.repeat(20);
     const capability = Buffer.from('010000020a3d200a0000ff0000000000', 'hex');
     const tar = Buffer.concat([
@@ -145,7 +145,7 @@ describe('a tar', () => {
     await expect(reading).rejects.toThrow(BuildError);
   });
 
-  test('has no room for a pax header larger than 1 MiB', () => {
+  test('with a pax header larger than 1 MiB is refused', () => {
     const block = tarHeader({ name: 'p', type: 'x', size: 2 ** 30 });
     expect(() => readTarBuffer(block, where)).toThrow('too large');
   });

@@ -37,7 +37,7 @@ async function merged(
   return { tree };
 }
 
-test('the tree has the files of the packages of one kernel, and apk’s database of them', async () => {
+test('the tree has the packages of one kernel, and apk’s database of them', async () => {
   const { tree } = await merged(PACKAGES);
   expect(tree.text('usr/bin/library')).toBe('library');
   expect(tree.at('usr/bin/linux-lts')).toBeUndefined();
@@ -51,7 +51,7 @@ test('the tree has the files of the packages of one kernel, and apk’s database
   expect(tree.text('etc/apk/keys/test.rsa.pub')).toContain('BEGIN PUBLIC KEY');
 });
 
-test('where /usr is merged, a link from /usr/lib to a file in /lib gives way to the file', async () => {
+test('with a merged /usr, a file in /lib replaces a link in /usr/lib that points to it', async () => {
   const library = program('library', {
     entries: [
       directory('lib'),
@@ -69,14 +69,14 @@ test('where /usr is merged, a link from /usr/lib to a file in /lib gives way to 
   }
 });
 
-test('a script is stored, not run, whether or not somebody looked at it', async () => {
+test('a script is stored and never run, reviewed or not', async () => {
   for (const profile of [profileOf(), profileOf({ scripts: {} })]) {
     const { tree } = await merged(PACKAGES, profile);
     expect(tree.text('lib/apk/db/scripts.tar')).toContain('.post-install');
   }
 });
 
-test('a package that replaces another’s file gets it, whatever their names', async () => {
+test('a package that replaces another gets the common file, whatever their order by name', async () => {
   const other = program('another', {
     replaces: ['library'],
     entries: (program('library').entries ?? []).map((entry) =>
@@ -96,7 +96,7 @@ test('two packages with one file are refused, with the names of both', async () 
   await expect(merged([...PACKAGES, other], profile)).rejects.toThrow(/usr\/bin\/library/);
 });
 
-test('what a profile leaves out is not installed, and forbidden to apk', async () => {
+test('a package that the profile leaves out is not installed, and the world forbids it', async () => {
   const guest = program('guest', { installIf: ['base'] });
   const profile = profileOf({ without: { guest: 'nobody wants it here' } });
   const { tree } = await merged([...PACKAGES, guest], profile);

@@ -41,7 +41,7 @@ async function partialMirror(): Promise<{ lock: Lock; directory: string }> {
   return { lock, directory };
 }
 
-test('a partial mirror gives the same lock, believed by the site’s key alone', async () => {
+test('a partial mirror gives the same lock, trusting only the site’s key', async () => {
   const { lock, directory } = await partialMirror();
   const request = place.request({
     mirror: `file://${directory}`,
@@ -51,7 +51,7 @@ test('a partial mirror gives the same lock, believed by the site’s key alone',
   expect((await resolveAlpine(request)).packages).toEqual(lock.packages);
 });
 
-test('its index has the locked packages and no others', async () => {
+test('the index of a partial mirror has the locked packages and no others', async () => {
   const { directory } = await partialMirror();
   const where = join(directory, 'v3.24/main/x86_64/APKINDEX.tar.gz');
   const keys = await readKeys(join(directory, 'keys'));

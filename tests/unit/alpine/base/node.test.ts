@@ -20,7 +20,7 @@ async function resolve(nodeVersion: string | undefined, packages = ['base', 'nod
   return { resolution: resolveAlpine(request) };
 }
 
-test('the Node that programs run on is locked as every other package', async () => {
+test('the Node that programs run on is locked like other packages', async () => {
   const { resolution } = await resolve('24.19.0-r0');
   const { packages } = await resolution;
   expect(packages.find(({ name }) => name === 'nodejs')).toMatchObject({
@@ -29,7 +29,7 @@ test('the Node that programs run on is locked as every other package', async () 
   });
 });
 
-test('a mirror without Node is refused by its name', async () => {
+test('a mirror without Node is refused with the name of the missing package', async () => {
   const { resolution } = await resolve(undefined);
   await expect(resolution).rejects.toThrow(
     'world wants nodejs, but nothing is called or provides nodejs',
@@ -43,7 +43,7 @@ test('a mirror whose Node is too old is refused in one line', async () => {
   );
 });
 
-test('a profile with programs that asks for no Node is told what to add', async () => {
+test('a profile with programs but without Node is refused with the line to add', async () => {
   const { resolution } = await resolve('24.19.0-r0', ['base']);
   await expect(resolution).rejects.toThrow(
     'the programs need nodejs among bases.alpine.packages, or an archive of Node: bases.alpine.architectures.x86_64.node',

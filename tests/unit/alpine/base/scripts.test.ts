@@ -38,7 +38,7 @@ async function resolved(profile: Profile, packages: readonly PackageRecipe[] = W
 const verdicts = (scripts: readonly PackageScript[]) =>
   Object.fromEntries(scripts.map((one) => [`${one.package} ${one.script}`, one.verdict]));
 
-test('each script is reported with what the profile says of this very text', async () => {
+test('each script is reported with the profile’s review of exactly this text', async () => {
   expect(verdicts(await resolved(profileOf()))).toEqual({
     'base post-install': 'reviewed',
     'library post-upgrade': 'idle',
@@ -46,7 +46,7 @@ test('each script is reported with what the profile says of this very text', asy
   });
 });
 
-test('a script with another text than the one that was looked at is as good as unseen', async () => {
+test('a review of another text of the script does not count', async () => {
   const profile = profileOf({
     scripts: { base: reviewOf('another text'), constructor: reviewOf('') },
   });
@@ -56,12 +56,12 @@ test('a script with another text than the one that was looked at is as good as u
   ]);
 });
 
-test('a reason alone is no review of a text that it does not name', async () => {
+test('a reason without a hash of the text is not a review', async () => {
   const profile = profileOf({ scripts: { base: { reason: 'it is noted somewhere' } } });
   expect(verdicts(await resolved(profile, PACKAGES))).toEqual({ 'base post-install': 'unseen' });
 });
 
-describe('what is reported of unreviewed scripts', () => {
+describe('unreviewed scripts', () => {
   /** Returns the messages of a build, as a release or for development. */
   const told = (scripts: readonly PackageScript[], release: boolean) => {
     const said: string[] = [];
@@ -70,7 +70,7 @@ describe('what is reported of unreviewed scripts', () => {
     return said;
   };
 
-  test('a development build goes on, and says in one line which they are', async () => {
+  test('are named in one line by a development build, which goes on', async () => {
     const scripts = await resolved(profileOf({ scripts: { base: reviewOf('another text') } }));
     const [line = '', ...more] = told(scripts, false);
     expect(more).toEqual([]);
@@ -80,7 +80,7 @@ describe('what is reported of unreviewed scripts', () => {
     expect(told(await resolved(profileOf(), PACKAGES), false)).toEqual([]);
   });
 
-  test('a release is refused, with what each does and the entry that says it was looked at', async () => {
+  test('stop a release, with the text of each and the entry for its review', async () => {
     const scripts = await resolved(profileOf());
     const refused = () => told(scripts, true);
     expect(refused).toThrow(BuildError);
@@ -91,7 +91,7 @@ describe('what is reported of unreviewed scripts', () => {
     expect(told(await resolved(profileOf(), PACKAGES), true)).toEqual([]);
   });
 
-  test('with the entry, as it is reported, the script is reviewed; with its reason left out the profile is refused', async () => {
+  test('are reviewed by adding the reported entry, in which the reason must be filled in', async () => {
     const profile = profileOf({ scripts: { base: reviewOf('another text') } });
     const told = describeUnreviewed(await resolved(profile, PACKAGES)).join('\n');
     const sha256 =
@@ -107,7 +107,7 @@ describe('what is reported of unreviewed scripts', () => {
     expect(() => profileOf({ scripts: { base: { reason: '…' } } })).toThrow('needs a reason');
   });
 
-  test('a script cannot speak to the terminal, nor fill it', () => {
+  test('are shown without control characters, and shortened', () => {
     const script: PackageScript = {
       ...{ package: 'x', version: '1', script: 'trigger', sha256: '', verdict: 'unseen' },
       text: `\u001b]0;owned\u0007\u202e\n${'y'.repeat(5000)}\n${'z\n'.repeat(5000)}`,

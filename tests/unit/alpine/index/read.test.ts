@@ -31,7 +31,7 @@ describe('a signed index', () => {
     expect(index).toEqual({ description: '', packages: [] });
   });
 
-  test('may have signatures by other keys beside', () => {
+  test('may have additional signatures by other keys', () => {
     const part = indexPart({ stanzas });
     const bytes = [signaturePart(part, makeKey('other')), signaturePart(part, key), part];
     expect(names(Buffer.concat(bytes))).toEqual(['a', 'b']);
@@ -86,7 +86,7 @@ describe('a signed index', () => {
     expect(() => read(bytes)).toThrow(where);
   });
 
-  test('with any one bit changed is refused, or what is read of it is the same', () => {
+  test('with any single bit changed is refused, or reads the same', () => {
     const bytes = packIndex({ stanzas }, key);
     const whole = read(bytes);
     const start = signaturePart(part, key).length;
@@ -115,7 +115,7 @@ describe.skipIf(!haveReal)('the main index of Alpine 3.17', () => {
     ).toBe(true);
   });
 
-  test('is refused with another key, and with one byte of it changed anywhere in what is signed', () => {
+  test('is refused with another key, and with a changed byte anywhere in the signed part', () => {
     const bytes = real();
     expect(() => read(bytes)).toThrow('not a trusted key');
     const stranger = trustedKeys([[REAL_KEY, key.pem]]);

@@ -6,7 +6,7 @@ import {
 } from '../../../../build/base/alpine/index/stanza.ts';
 import { BuildError } from '../../../../build/error.ts';
 
-test('stanzas are separated by blank lines, as many as there are, and the last may end without one', () => {
+test('stanzas are separated by one or more blank lines, and the last needs none', () => {
   const stanzas = parseStanzas('\nP:a\nV:1\n\n\nP:b\nV:2', 'x');
   expect(stanzas.map(({ fields }) => [...fields])).toEqual([
     [
@@ -37,7 +37,7 @@ test('dependencies on several lines are one list; of other letters the last line
   expect(stanza?.fields.get('T')).toBe('two');
 });
 
-test('what the solver looks at is known without making the other fields of each package', () => {
+test('the fields for the solver are read without parsing the others', () => {
   const picked = parseStanzas('P:a\nV:1\nD:b\nD:c\nT:one\n', 'x')[0]?.picked;
   const unread = {
     picked,
@@ -68,12 +68,12 @@ test.each(['no colon', 'x', 'PP:a', ' P:a', '\r'])(
   },
 );
 
-test('nothing is no stanza', () => {
+test('empty text has no stanzas', () => {
   expect(parseStanzas('', 'x')).toEqual([]);
   expect(parseStanzas('\n\n\n', 'x')).toEqual([]);
 });
 
-test('a package without a field that it must have is refused by its name and line', () => {
+test('a package without a required field is refused with its name and line', () => {
   const [stanza] = parseStanzas('\nP:a\nV:\n', 'x');
   if (stanza === undefined) throw new Error('no stanza');
   expect(required(stanza, 'P', 'x')).toBe('a');

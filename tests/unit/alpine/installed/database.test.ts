@@ -6,7 +6,7 @@ import { formatTriggers, formatWorld } from '../../../../build/base/alpine/insta
 import { treeOf } from '../../tree/trees.ts';
 import { installed, EMPTY_CHECKSUM as Z } from './packages.ts';
 
-test('triggers are the identity of a package and what it wants to know of', () => {
+test('triggers have the identity of a package and the paths that it watches', () => {
   const packages = [
     installed('b', {}, { triggers: ['/usr/share/b'] }),
     installed('none'),
@@ -34,17 +34,17 @@ test('scripts are kept in a tar, under package, version, identity and kind', () 
   expect(ended).toBe(true);
 });
 
-test('without scripts the tar is an end mark', () => {
+test('without scripts the tar is only an end mark', () => {
   expect(scriptsTar([])).toEqual(Buffer.alloc(1024));
 });
 
-test('the world is sorted by name, each name once, the later wish counts', () => {
+test('the world is sorted by name, each name once with its last constraint', () => {
   const wanted = ['zlib', 'busybox', '!mdev', 'openssl~=3', 'busybox@edge>1', 'abc'];
   expect(formatWorld(wanted)).toBe('abc\nbusybox@edge>1\n!mdev\nopenssl~3\nzlib\n');
   expect(formatWorld([])).toBe('\n');
 });
 
-test('the files of the database have their places, and repositories and keys only if asked for', () => {
+test('the database files are at their paths; repositories and keys are written only on request', () => {
   const plain = { packages: [], world: ['a'], architecture: 'x86_64' };
   const tree = treeOf(...databaseFiles(plain));
   expect(tree.text('etc/apk/world')).toBe('a\n');

@@ -55,7 +55,7 @@ function owned(tree: Tree, name: string): string[] {
 
 const etc = directory('etc');
 
-test('an empty root gets the database, apk’s directories, and what packages have', () => {
+test('an empty root gets the database, apk’s directories, and the files of the packages', () => {
   const tree = installAll(pack('a', [etc, file('etc/x', 'x'), symlink('etc/y', 'x')]));
   expect(tree.text('etc/y')).toBe('x');
   expect(tree.at('tmp')?.mode).toBe(0o1777);
@@ -74,7 +74,7 @@ describe('two packages with one file', () => {
     expect(both).toThrow('packages one and two both have etc/x, and neither replaces the other');
   });
 
-  test('of one origin: the later has it', () => {
+  test('of one origin: the later one owns it', () => {
     const fields = { o: 'source' };
     const tree = installAll(
       pack('one', [etc, one], { fields }),
@@ -84,7 +84,7 @@ describe('two packages with one file', () => {
     expect([owned(tree, 'one'), owned(tree, 'two')]).toEqual([[], ['x']]);
   });
 
-  test('of which the later replaces the earlier: the later has it', () => {
+  test('of which the later replaces the earlier: the later one owns it', () => {
     const tree = installAll(
       pack('one', [etc, one]),
       pack('two', [etc, two], { replaces: ['one'] }),
@@ -93,7 +93,7 @@ describe('two packages with one file', () => {
     expect([owned(tree, 'one'), owned(tree, 'two')]).toEqual([[], ['x']]);
   });
 
-  test('of which the earlier replaces the later: the earlier keeps it', () => {
+  test('of which the earlier replaces the later: the earlier one owns it', () => {
     const tree = installAll(
       pack('one', [etc, one], { replaces: ['two'] }),
       pack('two', [etc, two]),
@@ -107,7 +107,7 @@ describe('two packages with one file', () => {
     [1, 5, 'of two'],
     [3, 3, 'of two'],
   ])(
-    'that replace each other with priorities %d and %d: the higher has it, else the later',
+    'that replace each other with priorities %d and %d: the higher one owns it, else the later',
     (a, b, content) => {
       const tree = installAll(
         pack('one', [etc, one], { replaces: ['two'], replacesPriority: a }),
@@ -117,21 +117,21 @@ describe('two packages with one file', () => {
     },
   );
 
-  test('a hard link to a file that stays with another package is refused', () => {
+  test('a hard link to a file that another package owns is refused', () => {
     const linked = [etc, two, hardlink('etc/z', 'etc/x')];
     expect(() =>
       installAll(pack('one', [etc, one], { replaces: ['two'] }), pack('two', linked)),
     ).toThrow('hard link etc/z names etc/x, which belongs to another package');
   });
 
-  test('another name of a file that was taken over keeps its content', () => {
+  test('a hard link keeps its content when another package takes over the file', () => {
     const linked = [etc, one, hardlink('etc/z', 'etc/x')];
     const tree = installAll(pack('one', linked), pack('two', [etc, two], { replaces: ['one'] }));
     expect([tree.text('etc/x'), tree.text('etc/z')]).toEqual(['of two', 'of one']);
   });
 });
 
-test('what belongs to a named account gets the number that the account has here, in the database too', () => {
+test('a file of a named account gets the account’s number in this root, in the database too', () => {
   const srv = { ...directory('srv'), uid: 901, gid: 902 };
   const data = { ...file('srv/data', 'x'), uid: 901, gid: 902 };
   const app = pack('app', [srv, data]);
@@ -151,7 +151,7 @@ test('what belongs to a named account gets the number that the account has here,
 describe('a directory of several packages', () => {
   const own = (uid: number, mode: number) => ({ ...directory('srv', mode), uid });
 
-  test('has what all permit, whoever came first', () => {
+  test('has the permissions common to all, in any order', () => {
     const [tight, wide] = [pack('a', [own(0, 0o700)]), pack('b', [own(0, 0o755)])];
     expect(installAll(tight, wide).at('srv')?.mode).toBe(0o700);
     expect(installAll(wide, tight).at('srv')?.mode).toBe(0o700);
@@ -162,7 +162,7 @@ describe('a directory of several packages', () => {
     expect(tree.at('srv')).toMatchObject({ uid: 0, mode: 0o755 });
   });
 
-  test('is in the database of each with what the package says', () => {
+  test('is recorded for each package with that package’s owner and mode', () => {
     const tree = installAll(pack('a', [own(0, 0o700)]), pack('b', [own(5, 0o750)]));
     const text = tree.text('lib/apk/db/installed') ?? '';
     expect(text).toContain('F:srv\nM:0:0:700\n');
@@ -178,7 +178,7 @@ test('a root whose /lib is a link to /usr/lib has the database behind the link',
   expect(tree.text('lib/apk/db/installed')).toContain('P:base');
 });
 
-test('packages have their entries in order: a later file takes the place of one under another name', () => {
+test('a later file of a package replaces an earlier one that resolves to the same path', () => {
   const base = pack('base', [
     directory('usr'),
     directory('usr/lib'),

@@ -40,11 +40,11 @@ L:
 
 `;
 
-test('what was read is written back to the byte', () => {
+test('a database is written back byte for byte', () => {
   expect(formatInstalled(parseInstalled(text, 'installed'))).toBe(text);
 });
 
-test('a package tells its files with owners, modes and checksums', () => {
+test('files of a package are read with owners, modes and checksums', () => {
   const [a, b] = parseInstalled(text, 'installed');
   expect(a?.record.directories[1]).toMatchObject({
     path: 'etc',

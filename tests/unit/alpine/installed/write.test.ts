@@ -96,13 +96,13 @@ test('a package is written field by field in apk’s order, then its files', () 
   );
 });
 
-test('what the index does not have is left out, except size, text, address and licence', () => {
+test('fields that the index lacks are left out, except size, description, address and licence', () => {
   expect(formatInstalled([installed('a', { t: '0', k: '0', o: '' })])).toBe(
     `C:${Z}\nP:a\nV:1-r0\nS:0\nI:0\nT:\nU:\nL:\no:\n\n`,
   );
 });
 
-test('packages are sorted by name, capitals like small letters', () => {
+test('packages are sorted by name, ignoring case', () => {
   const names = ['zlib', 'R', '.virtual', 'openssl', 'a', 'A', 'lib_x', 'liba', 'py3-x'];
   const text = formatInstalled(names.map((name) => installed(name)));
   expect([...text.matchAll(/^P:(.*)$/gm)].map((match) => match[1])).toEqual([
@@ -118,7 +118,7 @@ test('packages are sorted by name, capitals like small letters', () => {
   ]);
 });
 
-test('dependencies are written with single blanks and apk’s operators', () => {
+test('dependencies are written with single spaces and apk’s operators', () => {
   const text = formatInstalled([installed('a', { D: '  b  c~=1 d=~2 e=>3 f><Q1x !g h<~4 i==5 ' })]);
   expect(text).toContain('\nD:b c~1 d~2 e>=3 f><Q1x !g h<~4 i=5\n');
 });
@@ -127,6 +127,6 @@ test('numbers lose leading zeroes', () => {
   expect(formatInstalled([installed('a', { S: '007', I: '' })])).toContain('\nS:7\nI:0\n');
 });
 
-test('nothing installed is an empty database', () => {
+test('without packages the database is empty', () => {
   expect(formatInstalled([])).toBe('');
 });

@@ -49,7 +49,7 @@ describe('signatures', () => {
   const overTar = signaturePart(Buffer.from('the tar'), key);
   const identity = identityOf(control);
 
-  test('none, or one by an unknown key: refused, unless a signed index stands for the package', async () => {
+  test('none, or one by an unknown key: refused, unless a signed index lists the package', async () => {
     const bytes = Buffer.concat([control, data]);
     await expect(openBytes(bytes)).rejects.toThrow('it is not signed');
     await expect(openBytes(bytes, { identity })).resolves.toBeDefined();
@@ -58,13 +58,13 @@ describe('signatures', () => {
   test.each([
     ['by another key of that name', byOther],
     ['over something else', overTar],
-  ])('%s: refused, even if a signed index stands for the package', async (_, part) => {
+  ])('%s: refused, even if a signed index lists the package', async (_, part) => {
     const bytes = Buffer.concat([part, control, data]);
     await expect(openBytes(bytes)).rejects.toThrow('signature is wrong');
     await expect(openBytes(bytes, { identity })).rejects.toThrow('signature is wrong');
   });
 
-  test('a signature of kind RSA256 or RSA512 is as good', async () => {
+  test('of kind RSA256 or RSA512: accepted', async () => {
     for (const kind of ['RSA256', 'RSA512'] as const) {
       await openBytes(Buffer.concat([signaturePart(control, key, kind), control, data]));
     }
@@ -213,7 +213,7 @@ test('top-level names that start with a dot, and .keep_ files, are skipped', asy
   expect(entries.map(({ path }) => path)).toEqual(['usr']);
 });
 
-test('a control part without end is refused before it fills the memory', async () => {
+test('an endless control part is refused before it fills the memory', async () => {
   const stored = Buffer.alloc(5 + 65_535);
   stored.writeUInt16LE(0xffff, 1);
   const endless = Buffer.concat([signed, Buffer.from('1f8b0800000000000203', 'hex')]);
@@ -221,7 +221,7 @@ test('a control part without end is refused before it fills the memory', async (
   await expect(openBytes(Buffer.concat([endless, ...blocks]))).rejects.toThrow(BuildError);
 });
 
-test('data that decompresses to far more than it is refused before it is read to its end', async () => {
+test('data that decompresses to far more than its size is refused before it is read completely', async () => {
   const most = 64 * 1024 * 1024;
   const header = tarEntry({ name: 'usr/a', size: 900_000_000 });
   const zeros = Buffer.alloc(most + 100 * 100_000);
@@ -238,7 +238,7 @@ test('a control part larger than 64 KiB is read', async () => {
   expect(record.scripts.get('post-install')?.length).toBe(400_000);
 });
 
-test('names of owners other than root are kept beside their numbers', async () => {
+test('names of owners other than root are kept with their numbers', async () => {
   const owner = { user: 'app', group: 'root', uid: 901, gid: 0 };
   const tar = Buffer.concat([
     first,
@@ -250,13 +250,13 @@ test('names of owners other than root are kept beside their numbers', async () =
   expect(record.directories[1]?.ownership).toEqual({ uid: 901, gid: 0, mode: 0o700 });
 });
 
-test('an end mark after its data is not needed', async () => {
+test('data without an end mark is accepted', async () => {
   const tar = Buffer.concat([first, checksum(sha1('x')), tarEntry({ name: 'usr/a' }, 'x')]);
   const { entries } = await openBytes(around(tar));
   expect(entries.map(({ path }) => path)).toEqual(['usr', 'usr/a']);
 });
 
-test('with any one bit changed it is refused, or what is read of it is the same', async () => {
+test('a package with any single bit changed is refused, or reads the same', async () => {
   const bytes = Buffer.concat([signed, control, data]);
   const whole = await openBytes(bytes);
   for (let at = 0; at < bytes.length; at += 1) {

@@ -53,7 +53,7 @@ describe('a package', () => {
     );
   });
 
-  test('keeps extended attributes of files: capabilities are what lets ping work without set-uid', async () => {
+  test('keeps extended attributes of files, such as the capabilities of ping', async () => {
     const attributes = { 'security.capability': '0100000200200a000000ff0000000000' };
     const ping = { ...file('usr/bin/ping', 'ping'), attributes };
     const { bytes } = await packPackage({ ...recipe, entries: [...entries, ping] }, { key });
@@ -67,7 +67,7 @@ describe('a package', () => {
     ]);
   });
 
-  test('keeps what the installed database must know: scripts, triggers, what it replaces', async () => {
+  test('keeps scripts, triggers and replaced packages for the installed database', async () => {
     const { bytes } = await packPackage(recipe, { key });
     const { record } = await openBytes(bytes);
     expect(record.replaces).toEqual(['a', 'b<2']);
@@ -93,18 +93,18 @@ describe('a package', () => {
     ]);
   });
 
-  test('that is the same is made of the same bytes', async () => {
+  test('has the same bytes each time it is built', async () => {
     const [one, two] = [await packPackage(recipe, { key }), await packPackage(recipe, { key })];
     expect(one.bytes.equals(two.bytes)).toBe(true);
   });
 
-  test('needs no trusted key if a signed index stands for it', async () => {
+  test('needs no trusted key if a signed index lists it', async () => {
     const { bytes, identity } = await packPackage(recipe, { key: makeKey('stranger') });
     await expect(openBytes(bytes)).rejects.toThrow('stranger, which is not a trusted key');
     await expect(openBytes(bytes, { identity })).resolves.toBeDefined();
   });
 
-  test('swapped for another, or for another build of it, is refused by the index’s identity', async () => {
+  test('that is another package, or another build, than the index lists is refused', async () => {
     const { identity } = await packPackage(recipe, { key });
     const rebuilt = await packPackage({ ...recipe, builddate: 1_700_000_001 }, { key });
     await expect(openBytes(rebuilt.bytes, { identity })).rejects.toThrow(
@@ -131,7 +131,7 @@ describe.skipIf(!haveReal)('the package alpine-baselayout 3.4.0-r0 of Alpine', (
     expect(crontab).toMatchObject({ name: 'root', ownership: { mode: 0o600 } });
   });
 
-  test('is refused without that key, with another under its name, and as the package of another architecture', async () => {
+  test('is refused without that key, with another key of the same name, and if the index lists another architecture’s package', async () => {
     await expect(openBytes(bytes())).rejects.toThrow('not a trusted key');
     const stranger = trustedKeys([[REAL_KEY, key.pem]]);
     await expect(openBytes(bytes(), { keys: stranger })).rejects.toThrow('signature is wrong');

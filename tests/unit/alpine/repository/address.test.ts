@@ -22,7 +22,7 @@ test.each(['ftp://mirror/main', 'http://', 'ssh://x'])('%j is refused', (text) =
   expect(() => repositoryAddress(text)).toThrow(BuildError);
 });
 
-test('names of packages are encoded, their plus signs too, which some servers take for blanks', () => {
+test('package names are percent-encoded, plus signs too, which some servers take for spaces', () => {
   expect(fileAddress('http://m', 'x86_64', 'libstdc++-1.0_p1~ab-r0.apk')).toBe(
     'http://m/x86_64/libstdc%2B%2B-1.0_p1~ab-r0.apk',
   );
@@ -32,7 +32,7 @@ test('names of packages are encoded, their plus signs too, which some servers ta
 });
 
 test.each(['..', '.', '', 'a/b', 'a\\b', 'a\0'])(
-  'the part %j could lead elsewhere and is refused',
+  'the path component %j, which could lead elsewhere, is refused',
   (part) => {
     expect(() => fileAddress('http://m', part, 'x.apk')).toThrow(BuildError);
     expect(() => fileAddress('http://m', 'x86_64', part)).toThrow(BuildError);

@@ -20,7 +20,7 @@ async function refusals(place: string): Promise<[local: string, served: string]>
   return [await reason(place), await reason(url)];
 }
 
-test('a mirror that lacks the architecture says so, and which it has', async () => {
+test('a mirror that lacks the architecture is reported with those that it has', async () => {
   const place = await withoutIndex();
   await mkdir(join(place, 'aarch64'));
   await rename(join(place, 'APKINDEX.tar.gz'), join(place, 'aarch64/APKINDEX.tar.gz'));
@@ -30,7 +30,7 @@ test('a mirror that lacks the architecture says so, and which it has', async () 
   }
 });
 
-test('a repository that has only an index in format v3 says so', async () => {
+test('a repository with only an index in format v3 is reported', async () => {
   const place = await withoutIndex();
   await writeFile(join(place, 'x86_64/Packages.adb'), 'ADBd');
   for (const message of await refusals(place)) {
@@ -41,7 +41,7 @@ test('a repository that has only an index in format v3 says so', async () => {
   }
 });
 
-test('an index in format v3 under the name of v2 is refused as such', async () => {
+test('an index in format v3 under the name of v2 is refused with its format', async () => {
   const { place } = await world();
   await writeFile(join(place, 'x86_64/APKINDEX.tar.gz'), 'ADBd and so on');
   for (const message of await refusals(place)) {
@@ -51,7 +51,7 @@ test('an index in format v3 under the name of v2 is refused as such', async () =
   }
 });
 
-test('where there is neither, there is no repository', async () => {
+test('an address without any index is reported as no repository', async () => {
   for (const message of await refusals(await folder())) {
     expect(message).toContain('there is no repository');
     expect(message).toContain('x86_64/APKINDEX.tar.gz');

@@ -46,14 +46,14 @@ test('no signature, one by an unknown key, and one of an unknown kind are untrus
   );
 });
 
-test('the first signature by a trusted key decides, so that none can be slipped in behind it', () => {
+test('the first signature by a trusted key decides, even if a valid one follows', () => {
   const wrong = { ...signatureBy('RSA', 'sha1'), bytes: Buffer.alloc(256) };
   const valid = signatureBy('RSA256', 'sha256');
   expect(judge([signatureBy('RSA', 'sha1', other), valid], signed, keys)).toBe('valid');
   expect(judge([wrong, valid], signed, keys)).toBe('wrong');
 });
 
-test('keys are the files *.pub of a folder, under their names', async () => {
+test('keys are the files *.pub of a folder, by their file names', async () => {
   const folder = keyFolder({ 'a.rsa.pub': key.pem, 'b.rsa.pub': other.pem, README: 'no key' });
   expect([...(await readKeys(folder)).keys()]).toEqual(['a.rsa.pub', 'b.rsa.pub']);
 });
@@ -79,17 +79,17 @@ test('a folder with keys of other kinds only is refused', async () => {
   await expect(readKeys(keyFolder({ 'ed.pub': pem }))).rejects.toThrow('no RSA key, only ed.pub');
 });
 
-test('a file that is no key is refused in a folder, too', async () => {
+test('a folder with a *.pub file that is not a key is refused', async () => {
   const folder = keyFolder({ 'a.rsa.pub': key.pem, 'b.rsa.pub': 'garbage' });
   await expect(readKeys(folder)).rejects.toThrow('(b.rsa.pub)');
 });
 
-test('a folder without keys, or none at all, is refused', async () => {
+test('a folder without keys, or one that does not exist, is refused', async () => {
   await expect(readKeys(keyFolder({}))).rejects.toThrow('there is no key');
   await expect(readKeys('/nowhere/at/all')).rejects.toThrow(BuildError);
 });
 
-test('a key that is no RSA public key in PEM is refused by its name', () => {
+test('a key that is not an RSA public key in PEM is refused with its name', () => {
   const curve = generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' });
   for (const pem of [
     '',

@@ -4,7 +4,7 @@ import { changes, details } from './situation.ts';
 /** Cases in which apk-tools 3.0.8 decides differently from 2.14, each checked with the real program. */
 
 describe('which name is decided first', () => {
-  test('is one that a package has, before one that is only provided', () => {
+  test('is a name that a package has, before one that is only provided', () => {
     const repository = `
       lua5.3 1
       p:lua
@@ -28,12 +28,12 @@ describe('which name is decided first', () => {
     ]);
   });
 
-  test('is one that the user named', () => {
+  test('is a name on the command line', () => {
     const given = { world: 'd', installed: 'g 2\np:d=3', repository: 'd 2\n\ng 3' };
     expect(changes(given, 'add -u g')).toEqual(['install d 2', 'upgrade g 2 3', 'OK 2']);
   });
 
-  test('and what installs itself holds on to what it was installed with', () => {
+  test('considers installed packages with install-if conditions, as apk 3 does', () => {
     const repository = `
       c 2-r1
       D:g<=3.0_pre1
@@ -49,7 +49,7 @@ describe('which name is decided first', () => {
 });
 
 describe('which provider is chosen', () => {
-  test('is one with a version, before one without', () => {
+  test('is one that provides a version, before one that does not', () => {
     const repository = `
       pg16 1
       k:16
@@ -74,7 +74,7 @@ describe('which provider is chosen', () => {
     expect(changes(given, 'add x')).toEqual(['OK 1']);
   });
 
-  test('is the one of highest priority, be it deleted', () => {
+  test('is the one of highest priority, even if it was to be deleted', () => {
     const installed = 'x-b 2\np:x\nk:3';
     const world = 'x x-b';
     const higher = { world, installed, repository: 'x-a 3\np:x\nk:2\n\nx-b 2\np:x\nk:3' };
@@ -87,7 +87,7 @@ describe('which provider is chosen', () => {
 describe('a pre-release', () => {
   const repository = 'lib 6.0_rc1-r0\n\napp 1\nD:lib>=6.0';
 
-  test('does not satisfy a dependency on what it precedes', () => {
+  test('does not satisfy a dependency on its release', () => {
     expect(changes({ repository }, 'add app')).toEqual(['ERROR unsatisfiable']);
     expect(changes({ repository }, 'add lib>=6.0')).toEqual(['ERROR unsatisfiable']);
   });
@@ -122,7 +122,7 @@ describe('a package that cannot be installed', () => {
     expect(changes(given, 'add x')).toEqual(['install x 1', 'OK 1']);
   });
 
-  test('does not stay either', () => {
+  test('cannot stay installed either', () => {
     const given = {
       world: 'zlib-dev',
       installed: 'zlib-dev r2\nD:zlib=r3\n\nzlib r2',
@@ -131,7 +131,7 @@ describe('a package that cannot be installed', () => {
     expect(changes(given, 'add x')).toEqual(['ERROR unsatisfiable']);
   });
 
-  test('is skipped for another version', () => {
+  test('is skipped in favour of another version', () => {
     const repository = 'dev 2\nD:owfs=3.2p4-r0\n\ndev 1\n\nowfs 3.2p4-r0';
     expect(changes({ repository }, 'add dev')).toEqual(['install dev 1', 'OK 1']);
   });
@@ -142,24 +142,24 @@ describe('a package that cannot be installed', () => {
   });
 });
 
-describe('installed packages that do not fit one another', () => {
+describe('installed packages that conflict', () => {
   const given = {
     world: 'zlib-dev',
     installed: 'zlib-dev 1-r2\nD:zlib=1-r3\n\nzlib 1-r2',
     repository: 'zlib 1-r3\n\nzlib-dev 1-r3\nD:zlib=1-r3',
   };
 
-  test('are repaired where that is possible', () => {
+  test('are repaired by fix if possible', () => {
     expect(changes(given, 'fix')).toEqual(['upgrade zlib 1-r2 1-r3', 'OK 2']);
   });
 
-  test('are refused where the installed one was to be kept', () => {
+  test('are an error if fix is to keep the named one', () => {
     expect(changes(given, 'fix zlib')).toEqual(['ERROR unsatisfiable']);
   });
 });
 
 describe('fix', () => {
-  test('skips what no repository has', () => {
+  test('skips a package that no repository has', () => {
     expect(changes({ world: 'a', installed: 'a 1' }, 'fix a')).toEqual([
       'skip-reinstall a 1',
       'OK 1',

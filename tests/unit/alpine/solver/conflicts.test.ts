@@ -3,7 +3,7 @@ import { changes } from './situation.ts';
 
 const REPOSITORY = 'a 1\nD:!b>1\n\nb 1\n\nb 2\n\nc 1\nD:b';
 
-test('what a package forbids is not installed beside it', () => {
+test('a package is not installed together with one that it forbids', () => {
   expect(changes({ repository: REPOSITORY }, 'add a b')).toEqual([
     'install b 1',
     'install a 1',
@@ -18,7 +18,7 @@ test('what a package forbids is not installed beside it', () => {
   expect(changes({ repository: REPOSITORY }, 'add a b>1')).toEqual(['ERROR unsatisfiable']);
 });
 
-test('what world forbids is not installed', () => {
+test('a package that the world forbids is not installed', () => {
   expect(changes({ repository: REPOSITORY }, 'add !b')).toEqual(['OK 0']);
   expect(changes({ repository: REPOSITORY }, 'add c !b')).toEqual(['ERROR unsatisfiable']);
   expect(changes({ repository: REPOSITORY }, 'add c !b>1')).toEqual([
@@ -28,17 +28,17 @@ test('what world forbids is not installed', () => {
   ]);
 });
 
-test('world forbidding what is installed purges it', () => {
+test('an installed package that the world forbids is purged', () => {
   const given = { world: 'b', installed: 'b 1', repository: REPOSITORY };
   expect(changes(given, 'add !b')).toEqual(['purge b 1', 'OK 0']);
 });
 
-test('replaces says nothing about packages', () => {
+test('replaces does not forbid a package', () => {
   const repository = 'a 1\nr:b\nq:5\n\nb 1';
   expect(changes({ repository }, 'add a b')).toEqual(['install a 1', 'install b 1', 'OK 2']);
 });
 
-test('a broken world is fulfilled as far as it can be, if told so', () => {
+test('--force-broken-world installs as much of an unsatisfiable world as possible', () => {
   const repository = 'a 1\nD:b\n\nb 1\n\nbroken 1\nD:missing';
   const done = ['install b 1', 'install a 1', 'OK 2'];
   expect(changes({ repository }, '--force-broken-world add a broken nothing')).toEqual(done);

@@ -60,7 +60,7 @@ test.each([
   expect(details({ repository }, words)).toContain(told);
 });
 
-test('a package of a tagged repository is reported with how to ask for it', () => {
+test('a package that only a tagged repository has is reported with the tag to write', () => {
   const repositories = [
     ['', 'a 1'],
     ['edge', 'a 2'],
@@ -76,12 +76,12 @@ test('a package for another CPU is reported', () => {
   );
 });
 
-test('a long list is cut', () => {
+test('a long list is shortened', () => {
   const repository = Array.from({ length: 30 }, (_, i) => `a ${i}`).join('\n\n');
   expect(details({ repository }, 'add a>30')).toContain('a-7 and 22 more');
 });
 
-test('a long way is cut in the middle', () => {
+test('a long dependency chain is shortened in the middle', () => {
   const repository = Array.from({ length: 30 }, (_, i) => `p${i} 1\nD:p${i + 1}`).join('\n\n');
   expect(details({ repository }, 'add p0')).toContain('p3-1 needs p4, …, p25-1 needs p26');
 });

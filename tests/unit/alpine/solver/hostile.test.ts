@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { BuildError } from '../../../../build/error.ts';
 import { changes } from './situation.ts';
 
-test('a chain as long as an index does not use up the stack', () => {
+test('a dependency chain as long as an index does not exhaust the stack', () => {
   const length = 10_000;
   const repository = Array.from({ length }, (_, i) => `p${i} 1\nD:p${i + 1}`);
   const end = `p${length} 1`;
@@ -14,19 +14,19 @@ test('a chain as long as an index does not use up the stack', () => {
   ]);
 });
 
-test('a chain of packages that install themselves does not, either', () => {
+test('a chain of install-if packages does not exhaust the stack', () => {
   const length = 5_000;
   const repository = Array.from({ length }, (_, i) => `p${i + 1} 1\ni:p${i}`);
   const lines = changes({ repository: ['p0 1', ...repository].join('\n\n') }, 'add p0');
   expect(lines.at(-1)).toBe(`OK ${length + 1}`);
 });
 
-test('a name with thousands of versions is decided in no time', () => {
+test('a name with thousands of versions is resolved quickly', () => {
   const repository = Array.from({ length: 3_000 }, (_, i) => `a ${i}\np:x=${i}`).join('\n\n');
   expect(changes({ repository }, 'add x')).toEqual(['install a 2999', 'OK 1']);
 });
 
-test('resolving packages that depend on, provide, forbid and are conditional on themselves ends', () => {
+test('resolution ends for packages that depend on, provide, forbid and condition themselves', () => {
   const repository = 'a 1\nD:a !b\np:b b=1 a\ni:a b\n\nb 1\nD:a\np:a=1\ni:b';
   for (const words of ['add a', 'add b', 'add a b', '-f add a b', 'add !a a']) {
     expect(changes({ repository }, words).length).toBeGreaterThan(0);
@@ -49,7 +49,7 @@ test.each([
   expect(() => simulate(situation, ['add'])).toThrow('index, line 1');
 });
 
-test('more repositories or tags than fit are refused', () => {
+test('more repositories or tags than the limit are refused', () => {
   const many = (tag: (i: number) => string) =>
     Array.from({ length: 40 }, (_, i) => [tag(i), `p${i} 1`] as const);
   expect(() => changes({ repositories: many(() => '') }, 'add')).toThrow(

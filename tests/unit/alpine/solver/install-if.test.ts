@@ -21,7 +21,7 @@ const REPOSITORY = `
   i:app-openrc docs
 `;
 
-test('a package installs itself once all its conditions are there', () => {
+test('a package with install-if is installed once all its conditions are installed', () => {
   expect(changes({ repository: REPOSITORY }, 'add app')).toEqual([
     'install lib 1',
     'install app 1',
@@ -36,7 +36,7 @@ test('a package installs itself once all its conditions are there', () => {
   ]);
 });
 
-test('packages that installed themselves have others install themselves', () => {
+test('packages installed by install-if fulfil conditions of others', () => {
   expect(changes({ repository: REPOSITORY }, 'add openrc docs app').toSorted()).toEqual([
     'OK 7',
     'install app 1',
@@ -49,18 +49,18 @@ test('packages that installed themselves have others install themselves', () => 
   ]);
 });
 
-test('a condition on another version does not count', () => {
+test('a condition is not fulfilled by another version', () => {
   const repository = 'a 1\n\nb 1\n\nc 1\ni:a=2 b';
   expect(changes({ repository }, 'add a b')).toEqual(['install a 1', 'install b 1', 'OK 2']);
 });
 
-test('a condition on an absence counts only if the name stays out', () => {
+test('a condition on an absent package is fulfilled only if that package is not installed', () => {
   const repository = 'a 1\n\nb 1\n\nc 1\ni:a=1 !b';
   expect(changes({ repository }, 'add a')).toEqual(['install a 1', 'install c 1', 'OK 2']);
   expect(changes({ repository }, 'add a b')).toEqual(['install a 1', 'install b 1', 'OK 2']);
 });
 
-test('it can be forbidden, and is given up if it does not fit', () => {
+test('an install-if package can be forbidden, and is left out if it conflicts', () => {
   const given = { repository: REPOSITORY };
   expect(changes(given, 'add app openrc !app-openrc')).toEqual([
     'install lib 1',
@@ -70,7 +70,7 @@ test('it can be forbidden, and is given up if it does not fit', () => {
   ]);
 });
 
-test('it goes with what it came for', () => {
+test('an install-if package is removed with its conditions', () => {
   const installed = 'app 1\nD:lib\n\nlib 1\n\nopenrc 1\n\napp-openrc 1\ni:app=1 openrc';
   const given = { world: 'app openrc', installed, repository: REPOSITORY };
   expect(changes(given, 'del openrc')).toEqual(['purge app-openrc 1', 'purge openrc 1', 'OK 2']);
@@ -82,7 +82,7 @@ test('it goes with what it came for', () => {
   ]);
 });
 
-test('with --available it goes when no repository has it any more', () => {
+test('--available removes an install-if package that no repository has', () => {
   const installed = 'a 1\n\nb 1\n\nc 1\ni:a b';
   const given = { world: 'a b', installed, repository: 'a 1\n\nb 1' };
   expect(changes(given, 'upgrade')).toEqual(['OK 3']);

@@ -14,11 +14,11 @@ const BASIC = `
 `;
 
 describe('adding to an empty system', () => {
-  test('dependencies come before what needs them, each in its newest version', () => {
+  test('dependencies are installed before their dependents, in the newest version', () => {
     expect(changes({ repository: BASIC }, 'add a')).toEqual(['install b 2', 'install a 2', 'OK 2']);
   });
 
-  test('what world asks for comes in the order of its names, whatever their case', () => {
+  test('packages of the world are installed in order of their names, ignoring case', () => {
     const repository = 'b 1\n\nC 1\n\na 1\n\nB 1';
     expect(changes({ repository }, 'add b C a B')).toEqual([
       'install a 1',
@@ -29,7 +29,7 @@ describe('adding to an empty system', () => {
     ]);
   });
 
-  test('a version that something forbids is not taken', () => {
+  test('a version that a dependency excludes is not installed', () => {
     const repository = `${BASIC}\n\nc 1\nD:b<2`;
     expect(changes({ repository }, 'add a c')).toEqual([
       'install b 1',
@@ -39,13 +39,13 @@ describe('adding to an empty system', () => {
     ]);
   });
 
-  test('the newest version is decided for without looking ahead, as apk does', () => {
+  test('the newest version is chosen without backtracking, as apk does', () => {
     const repository = 'a 1\n\na 2\nD:missing';
     expect(changes({ repository }, 'add a')).toEqual(['ERROR unsatisfiable']);
     expect(changes({ repository }, 'add a<2')).toEqual(['install a 1', 'OK 1']);
   });
 
-  test('dependencies in a circle are resolved', () => {
+  test('circular dependencies are resolved', () => {
     const repository = 'a 1\nD:b\n\nb 1\nD:c\n\nc 1\nD:a';
     expect(changes({ repository }, 'add b')).toEqual([
       'install a 1',
@@ -55,7 +55,7 @@ describe('adding to an empty system', () => {
     ]);
   });
 
-  test('an identity is asked for exactly', () => {
+  test('a dependency on an identity needs exactly that build', () => {
     const repository = 'a 1\nT:one\n\na 1\nT:two';
     expect(changes({ repository }, 'add a><Q1AAAAAAAAAAAAAAAAAAAAAAAAAAA=')).toEqual([
       'ERROR unsatisfiable',
@@ -66,12 +66,12 @@ describe('adding to an empty system', () => {
 describe('with installed packages', () => {
   const installed = 'a 1\nD:b\n\nb 1';
 
-  test('adding leaves what is installed as it is', () => {
+  test('add does not upgrade installed packages', () => {
     expect(changes({ world: 'a', installed, repository: BASIC }, 'add')).toEqual(['OK 2']);
     expect(changes({ world: 'a', installed, repository: BASIC }, 'add b')).toEqual(['OK 2']);
   });
 
-  test('an upgrade takes the newest of all', () => {
+  test('upgrade installs the newest version of all packages', () => {
     expect(changes({ world: 'a', installed, repository: BASIC }, 'upgrade')).toEqual([
       'upgrade b 1 2',
       'upgrade a 1 2',
@@ -79,19 +79,19 @@ describe('with installed packages', () => {
     ]);
   });
 
-  test('the same version with another identity is a replacement, on --available only', () => {
+  test('the same version with another identity is replaced only with --available', () => {
     const given = { world: 'a', installed: 'a 2\nD:b\nT:old\n\nb 2\nT:old', repository: BASIC };
     expect(changes(given, 'upgrade')).toEqual(['OK 2']);
     expect(changes(given, 'upgrade -a')).toEqual(['replace b 2 2', 'replace a 2 2', 'OK 2']);
   });
 
-  test('what no repository has is downgraded on --available', () => {
+  test('a version that no repository has is downgraded only with --available', () => {
     const given = { world: 'b', installed: 'b 3', repository: BASIC };
     expect(changes(given, 'upgrade')).toEqual(['OK 1']);
     expect(changes(given, 'upgrade --available')).toEqual(['downgrade b 3 2', 'OK 1']);
   });
 
-  test('what stands in the way of a newer version is purged before it', () => {
+  test('a package that conflicts with a newer version is purged before it is installed', () => {
     const repository = 'app 2\nD:new\n\nnew 1\nD:!old';
     const given = { world: 'app', installed: 'old 1\n\napp 1\nD:old', repository };
     expect(changes(given, 'upgrade')).toEqual([
@@ -102,12 +102,12 @@ describe('with installed packages', () => {
     ]);
   });
 
-  test('what nobody asks for any more is purged, dependents first', () => {
+  test('packages that are no longer needed are purged, dependents first', () => {
     const given = { world: 'c', installed: `c 1\n\n${installed}`, repository: 'c 1' };
     expect(changes(given, 'add')).toEqual(['purge a 1', 'purge b 1', 'OK 1']);
   });
 
-  test('what the cache alone has can be installed', () => {
+  test('a package that only the cache has can be installed', () => {
     const given = { cache: 'a 1', repository: 'a 0' };
     expect(changes(given, 'add a')).toEqual(['install a 0', 'OK 1']);
     expect(changes(given, 'add a=1')).toEqual(['install a 1', 'OK 1']);
@@ -115,13 +115,13 @@ describe('with installed packages', () => {
 });
 
 describe('without the network', () => {
-  test('packages of repositories are not available, those without files are', () => {
+  test('packages of repositories are not available, except those without files', () => {
     const repository = 'a 1\n\nmeta 1\nI:0';
     expect(changes({ repository }, '--no-network add a')).toEqual(['ERROR unsatisfiable']);
     expect(changes({ repository }, 'add meta --no-network')).toEqual(['install meta 1', 'OK 1']);
   });
 
-  test('what is installed stays', () => {
+  test('installed packages stay', () => {
     expect(
       changes({ world: 'b', installed: 'b 1', repository: BASIC }, '--no-network upgrade'),
     ).toEqual(['OK 1']);
@@ -131,7 +131,7 @@ describe('without the network', () => {
 describe('the CPU', () => {
   const repository = 'a 1\nA:aarch64\n\nb 1\nA:noarch\n\nc 1\nA:x86_64';
 
-  test('packages for another one are not installed', () => {
+  test('packages for another CPU are not installed', () => {
     const given = { architecture: 'x86_64', repository };
     expect(changes(given, 'add b c')).toEqual(['install b 1', 'install c 1', 'OK 2']);
     expect(changes(given, 'add a')).toEqual(['ERROR unsatisfiable']);

@@ -14,7 +14,7 @@ test.each([
   expect(murmur3(text, seed)).toBe(hash);
 });
 
-test('all names come, each once, in one order', () => {
+test('the table order has each name once, and is stable', () => {
   const names = Array.from({ length: 50_000 }, (_, i) => ({ name: `name-${i}` }));
   const ordered = inTableOrder(names);
   expect(new Set(ordered).size).toBe(names.length);

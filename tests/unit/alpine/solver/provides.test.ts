@@ -19,7 +19,7 @@ describe('a name that is provided with a version', () => {
     p:service=2
   `;
 
-  test('leads to the package that has it', () => {
+  test('is satisfied by its provider', () => {
     expect(changes({ repository }, 'add app')).toEqual([
       'install libfoo 1',
       'install app 1',
@@ -27,16 +27,16 @@ describe('a name that is provided with a version', () => {
     ]);
   });
 
-  test('is taken in its highest version, or the one asked for', () => {
+  test('is satisfied by the highest version that fits', () => {
     expect(changes({ repository }, 'add service')).toEqual(['install service-b 1', 'OK 1']);
     expect(changes({ repository }, 'add service<2')).toEqual(['install service-a 1', 'OK 1']);
   });
 
-  test('has one owner only', () => {
+  test('can have one installed provider only', () => {
     expect(changes({ repository }, 'add service-a service-b')).toEqual(['ERROR unsatisfiable']);
   });
 
-  test('counts before the version of the package itself, and that before priority', () => {
+  test('is compared by its own version, then by the package’s version, then by priority', () => {
     const versions = `
       old 9
       p:thing=1
@@ -58,12 +58,12 @@ describe('a name that is provided with a version', () => {
     expect(changes({ repository: own }, 'add one')).toEqual(['install one 2', 'OK 1']);
   });
 
-  test('cannot be claimed twice by one package', () => {
+  test('cannot be provided twice by one package', () => {
     const twice = 'a 1\np:b=1 b=2';
     expect(changes({ repository: twice }, 'add a')).toEqual(['ERROR unsatisfiable']);
   });
 
-  test('takes the place of the package of that name', () => {
+  test('can replace the package of that name', () => {
     const given = { world: 'a', installed: 'a 1', repository: 'b 2\np:a=2' };
     expect(changes(given, 'upgrade')).toEqual(['purge a 1', 'install b 2', 'OK 1']);
   });
@@ -89,11 +89,11 @@ describe('a name that is provided without a version', () => {
     D:shell
   `;
 
-  test('is chosen for by priority', () => {
+  test('is satisfied by the provider of highest priority', () => {
     expect(changes({ repository }, 'add reader')).toEqual(['install reader-b 1', 'OK 1']);
   });
 
-  test('is satisfied by a provider that was named, and may have several', () => {
+  test('is satisfied by a named provider, and may have several providers', () => {
     expect(changes({ repository }, 'add reader reader-a')).toEqual(['install reader-a 1', 'OK 1']);
     expect(changes({ repository }, 'add reader-a reader-b')).toEqual([
       'install reader-a 1',
@@ -102,7 +102,7 @@ describe('a name that is provided without a version', () => {
     ]);
   });
 
-  test('is never chosen for without priority, be there one provider or more', () => {
+  test('is not satisfied by any provider without a priority', () => {
     expect(changes({ repository }, 'add shell')).toEqual(['ERROR unsatisfiable']);
     expect(changes({ repository }, 'add app')).toEqual(['ERROR unsatisfiable']);
     expect(changes({ repository: 'a 1\np:b' }, 'add b')).toEqual(['ERROR unsatisfiable']);
@@ -113,7 +113,7 @@ describe('a name that is provided without a version', () => {
     ]);
   });
 
-  test('fulfils no dependency on a version', () => {
+  test('does not satisfy a dependency on a version', () => {
     expect(changes({ repository }, 'add reader>0')).toEqual(['ERROR unsatisfiable']);
   });
 
@@ -127,7 +127,7 @@ describe('a name that is provided without a version', () => {
     ]);
   });
 
-  test('may be forbidden by its provider, which then is the only one', () => {
+  test('can be forbidden by a provider, which is then the only one', () => {
     const alone = `${repository}\n\nreader-solo 1\np:reader\nD:!reader`;
     expect(changes({ repository: alone }, 'add reader-solo')).toEqual([
       'install reader-solo 1',
@@ -139,7 +139,7 @@ describe('a name that is provided without a version', () => {
   });
 });
 
-test('of equal packages the one of the first repository is taken', () => {
+test('of equal providers the one in the first repository is installed', () => {
   const repositories = [
     ['', 'one 1\np:x=1'],
     ['', 'two 1\np:x=1'],
@@ -151,7 +151,7 @@ test('of equal packages the one of the first repository is taken', () => {
   ]);
 });
 
-test('of the same version the one of the first repository is taken', () => {
+test('of two builds of one version the one in the first repository is installed', () => {
   const repositories = [
     ['', 'a 1\nT:first\nD:one\n\none 1'],
     ['', 'a 1\nT:second\nD:two\n\ntwo 1'],

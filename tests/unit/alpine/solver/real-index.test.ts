@@ -23,7 +23,7 @@ describe.skipIf(!haveReal)('the main repository of Alpine 3.17', () => {
       words.split(' '),
     );
 
-  test('its base system is installed in the order in which apk does it', () => {
+  test('installs its base system in apk’s order', () => {
     expect(outcome('add alpine-base').map((line) => line.split(' ')[1])).toEqual(
       [
         'alpine-baselayout-data musl busybox busybox-binsh alpine-baselayout ifupdown-ng libcap2 openrc mdev-conf',
@@ -33,7 +33,7 @@ describe.skipIf(!haveReal)('the main repository of Alpine 3.17', () => {
     );
   });
 
-  test('a host is resolved, the same every time, each package after what it needs', () => {
+  test('resolves a host reproducibly, each package after its dependencies', () => {
     const lines = outcome(`add ${HOST}`);
     expect(lines.at(-1)).toBe(`OK ${lines.length - 1}`);
     expect(outcome(`add ${HOST.split(' ').toReversed().join(' ')}`)).toEqual(lines);
@@ -44,7 +44,7 @@ describe.skipIf(!haveReal)('the main repository of Alpine 3.17', () => {
     expect(order).not.toContain('nginx-doc');
   });
 
-  test('what was installed stays as it is, and goes with the world', () => {
+  test('keeps installed packages, and purges them when they leave the world', () => {
     const names = new Set(
       outcome('add nginx openrc').map((line) => line.split(' ').slice(1, 3).join('-')),
     );
@@ -62,7 +62,7 @@ describe.skipIf(!haveReal)('the main repository of Alpine 3.17', () => {
     expect(purged.at(-1)).toBe('OK 0');
   });
 
-  test('what cannot be is explained', () => {
+  test('explains an unsatisfiable request', () => {
     expect(outcome('add nginx openssl<1')[0]).toBe('ERROR unsatisfiable');
     expect(outcome('add ngin').join('\n')).toContain('did you mean nginx');
   });

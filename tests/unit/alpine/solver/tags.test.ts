@@ -8,12 +8,12 @@ const repositories = [
   ['edge', EDGE],
 ] as const;
 
-test('packages of a tagged repository are not taken without being asked for', () => {
+test('packages of a tagged repository are installed only on request', () => {
   expect(changes({ repositories }, 'add a')).toEqual(['install b 2', 'install a 2', 'OK 2']);
   expect(changes({ repositories }, 'add c>=3')).toEqual(['ERROR unsatisfiable']);
 });
 
-test('a tag applies to the package it was written for; dependencies use its repository only where they must', () => {
+test('a tag applies to its package; dependencies use the tagged repository only if necessary', () => {
   expect(changes({ repositories }, 'add a@edge')).toEqual([
     'install b 2',
     'install a 3 @edge',
@@ -32,11 +32,11 @@ test('a tag applies to the package it was written for; dependencies use its repo
   ]);
 });
 
-test('of the same version the tagged one is meant', () => {
+test('a tag selects the tagged repository’s build of the same version', () => {
   expect(changes({ repositories }, 'add same@edge')).toEqual(['install same 10 @edge', 'OK 1']);
 });
 
-test('one repository may have several tags, and none as well', () => {
+test('one repository may be listed under several tags and untagged', () => {
   const both = [
     ['', BASIC],
     ['edge', EDGE],
@@ -46,7 +46,7 @@ test('one repository may have several tags, and none as well', () => {
   expect(changes({ repositories: both }, 'add a')).toEqual(['install b 3', 'install a 3', 'OK 2']);
 });
 
-test('another tag for the same package is a change of its own', () => {
+test('a change of only the tag is a change', () => {
   const installed = 'a 3\nD:b\ns:edge\n\nb 2';
   const given = {
     world: 'a@edge',
@@ -57,7 +57,7 @@ test('another tag for the same package is a change of its own', () => {
   expect(changes(given, 'add a@next')).toEqual(['pin a 3 @next', 'OK 2']);
 });
 
-test('without its tag a package goes back to the version without', () => {
+test('a package whose tag is removed is downgraded to the untagged version', () => {
   const installed = 'a 3\nD:b\ns:edge\n\nb 2\n\nc 3\nD:a>=3\ns:edge';
   const given = { world: 'a@edge', installed, repositories };
   expect(changes(given, 'add a')).toEqual(['purge c 3', 'downgrade a 3 2', 'OK 2']);
@@ -69,7 +69,7 @@ test('an upgrade stays within the tags', () => {
   expect(changes(given, 'upgrade')).toEqual(['upgrade b 1 2', 'upgrade a 2 3 @edge', 'OK 2']);
 });
 
-test('what installs itself may come from the repository of what it comes for', () => {
+test('an install-if package may come from the tagged repository of its condition', () => {
   const extra = [...repositories, ['edge', 'a-extra 1\ni:a=3'] as const];
   expect(changes({ repositories: extra }, 'add a@edge')).toEqual([
     'install b 2',

@@ -48,7 +48,7 @@ const ASCENDING = [
   '99999999999999999999',
 ];
 
-test('every version is less than all after it', () => {
+test('a list of ascending versions is in order', () => {
   for (const [index, version] of ASCENDING.entries()) {
     expect(compareVersions(version, version)).toBe(0);
     for (const greater of ASCENDING.slice(index + 1)) {
@@ -58,7 +58,7 @@ test('every version is less than all after it', () => {
   }
 });
 
-test('zeros before the first number count for nothing', () => {
+test('leading zeros are ignored in the first number and in the revision', () => {
   expect(compareVersions('6', '006')).toBe(0);
   expect(compareVersions('6-r01', '6-r1')).toBe(0);
 });
@@ -75,12 +75,12 @@ test.each([
   ['1.0_rc1x', '1.0_rc1y', 0],
   ['1.0~ab', '1.0~ac', -1],
   ['1.0', '1.0~ab', -1],
-])('text that is hardly a version is compared as far as it is one: %s and %s', (a, b, order) => {
+])('partly invalid versions are compared up to the first error: %s and %s', (a, b, order) => {
   expect(compareVersions(a, b)).toBe(order);
   expect(compareVersions(b, a)).toBe(order === 0 ? 0 : -order);
 });
 
-test('hostile text of any length is compared in no time', () => {
+test('hostile text of any length is compared quickly', () => {
   const texts = [
     '1'.repeat(100_000),
     '1.'.repeat(50_000),

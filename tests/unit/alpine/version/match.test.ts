@@ -45,11 +45,11 @@ test.each([
   expect(matches(version, sign, wanted)).toBe(false);
 });
 
-test('operators are written as apk writes them', () => {
+test('operators are formatted as apk formats them', () => {
   const signs = ['=', '<', '<=', '<~', '~', '>', '>=', '>~', '><'];
   expect(signs.map((sign) => formatOperator(parseOperator(sign) ?? 0))).toEqual(signs);
 });
 
-test.each(['', '!', '=x', 'lt', ' '])('%j is no operator', (sign) => {
+test.each(['', '!', '=x', 'lt', ' '])('%j is not an operator', (sign) => {
   expect(parseOperator(sign)).toBeUndefined();
 });

@@ -14,6 +14,6 @@ test('versions are compared, matched and checked', () => {
 });
 
 test.each(['cmp 1', 'match 1 2', 'match 1 ? 2', 'valid 1 2', 'bla', ''])(
-  '%j is no question',
+  '%j is refused',
   (question) => expect(() => answer(question)).toThrow(BuildError),
 );

@@ -62,7 +62,7 @@ test('versions are in the order that docs/apk-engine.md states', () => {
   expect(exceptions(3, (a, b) => compareVersions(a, b) === statedOrder(a, b))).toEqual([]);
 });
 
-test('a version matches ~ what it begins with, part by part', () => {
+test('~ matches versions that begin with the given components', () => {
   const begins = parseOperator('~') ?? 0;
   expect(exceptions(4, (a, b) => matchesVersion(a, begins, b) === statedPrefix(a, b))).toEqual([]);
 });

@@ -28,4 +28,4 @@ test.each([
   '1.0\n',
   ' 1',
   `1${'.'.repeat(100_000)}`,
-])('%j is none', (version) => expect(isValidVersion(version)).toBe(false));
+])('%j is not a version', (version) => expect(isValidVersion(version)).toBe(false));

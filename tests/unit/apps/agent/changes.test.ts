@@ -16,7 +16,7 @@ function signalOfTest(): AbortSignal {
   return ending.signal;
 }
 
-test('a change of the management address is reported with what it was, and the first look is none', async () => {
+test('a change of the management address is reported with the old one; the first detection is not a change', async () => {
   const changes: string[] = [];
   let address: string | null = '10.0.0.7';
   let looks = 0;
@@ -38,7 +38,7 @@ test('a change of the management address is reported with what it was, and the f
   expect(changes).toEqual(['10.0.0.7 → 10.0.0.8', '10.0.0.8 → null', 'null → 10.0.0.7']);
 });
 
-test('the address is detected with nothing of the one before, also when there was none', async () => {
+test('each detection of the address is independent of the previous one', async () => {
   const given: unknown[][] = [];
   const watch = watchAddress({
     detect: async (...words: unknown[]) => {
@@ -53,7 +53,7 @@ test('the address is detected with nothing of the one before, also when there wa
   await vi.waitFor(() => expect(given).toEqual([[], []]), 30_000);
 });
 
-test('pools are looked at anew as soon as something is mounted', async () => {
+test('pools are read again as soon as something is mounted', async () => {
   const mounts = join(await temporaryFolder(), 'mountinfo');
   await writeFile(mounts, 'one');
   const seen: StorageState[] = [];
@@ -71,7 +71,7 @@ test('pools are looked at anew as soon as something is mounted', async () => {
   await vi.waitFor(() => expect(seen.at(-1)).toEqual(state), { timeout: 30_000 });
 });
 
-test('a watch that cannot look says so, and one that was ended does not', async () => {
+test('a watch that fails throws the error, and one that was ended does not', async () => {
   const broken = watchAddress({
     detect: () => Promise.reject(new Error('no /proc')),
     onChange: () => undefined,
@@ -88,7 +88,7 @@ test('a watch that cannot look says so, and one that was ended does not', async 
   await expect(well.ended).resolves.toBeUndefined();
 });
 
-test('the log shows what became of each VM', () => {
+test('the log shows changes of each VM', () => {
   const { vms } = world();
   const libvirt = { available: true, version: '9.0.0' } as const;
   const running: Vms = { libvirt, vms };

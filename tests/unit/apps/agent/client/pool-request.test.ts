@@ -4,7 +4,7 @@ import { poolRequestSchema } from '../../../../../apps/api/storage.ts';
 
 const TARGET = { iscsi: 'iqn.2026-01.example:disks', portal: ['10.0.0.5', '10.0.1.5'] };
 
-test('what is typed becomes one pool, as the API wants it', () => {
+test('options of the command line become the pool of an API request', () => {
   expect(poolRequest('create', 'fast', { disk: ['/dev/sdb'], destroy: 'S1' })).toMatchObject({
     pool: { name: 'fast' },
     disks: ['/dev/sdb'],

@@ -6,7 +6,7 @@ import { readStatus } from '../../../../../apps/agent/client/status.ts';
 import { servingAgent } from '../server/agent.ts';
 import { smallParts, WEB, world } from '../server/small-parts.ts';
 
-test('a person reads how host, network, VMs and pools fare', async () => {
+test('the text shows the state of host, network, VMs and pools', async () => {
   const { socket } = await servingAgent(smallParts(world()));
   expect(describe(await readStatus(socket))).toBe(`Agent           qx-node 0.1.0, well
 Management      10.0.0.7
@@ -28,7 +28,7 @@ Storage pools
 `);
 });
 
-test('what cannot be read does not hide the rest', async () => {
+test('a part that cannot be read does not hide the others', async () => {
   const around = { ...world(), network: null };
   around.libvirt = { available: false, problem: 'libvirt is not running' };
   const { socket } = await servingAgent(smallParts(around));
@@ -38,7 +38,7 @@ test('what cannot be read does not hide the rest', async () => {
   expect(text).toContain('Virtual machines\n  libvirt is not running\n');
 });
 
-test('a name cannot do anything to the terminal', async () => {
+test('control characters in names do not reach the terminal', async () => {
   const around = world();
   around.vms = around.vms.map((vm) => ({ ...vm, name: '\u001b[2J\r\u202eweb\n' }));
   const { socket } = await servingAgent(smallParts(around));
@@ -47,7 +47,7 @@ test('a name cannot do anything to the terminal', async () => {
   expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
 });
 
-test('maintenance begins and ends by the agent that runs, and is shown beside the rest', async () => {
+test('maintenance is begun and ended by the running agent, and shown in the status', async () => {
   const { socket, send } = await servingAgent(smallParts(world()));
   expect(await setMaintenance(socket, { on: true, reason: 'new memory' })).toBe(
     'on since 2026-01-27T10:15:00.000Z: new memory',
@@ -73,7 +73,7 @@ test('an agent that does not run is reported in one line', async () => {
   );
 });
 
-test('a join is handed to the agent that runs', async () => {
+test('a join is handed to the running agent', async () => {
   const around = world();
   const { socket } = await servingAgent(smallParts(around));
   const told = await joinControlPlane(socket, { address: 'https://qvdc', token: 'qxj1.a.b' });

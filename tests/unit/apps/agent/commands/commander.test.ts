@@ -60,7 +60,7 @@ async function commander(folder: string, work: (errand: Errand) => Promise<void>
   return { commands, end, stop, lines };
 }
 
-test('a task is done once, however often it comes, also after a restart', async () => {
+test('a task is executed once, however often it is delivered, also after a restart', async () => {
   const folder = await temporaryFolder();
   let done = 0;
   const work = async () => {
@@ -86,7 +86,7 @@ test('an outcome that the control plane has not received is reported by the next
   expect(await second.end()).toMatchObject({ taskId: idOf(0), state: TaskState.DONE });
 });
 
-test('a task that was begun and did not end is taken up again, above its numbers', async () => {
+test('an unfinished task is executed again after a restart, and its report numbers go on rising', async () => {
   const folder = await temporaryFolder();
   const begun = Promise.withResolvers<void>();
   const first = await commander(folder, async ({ progress }) => {
@@ -108,7 +108,7 @@ test('a task that was begun and did not end is taken up again, above its numbers
   expect(again).toEqual([true]);
 });
 
-test('what comes too late, is taken back or not known is not done, and says so', async () => {
+test('a task that is expired, cancelled or unknown is not executed, and is reported', async () => {
   const { commands, end } = await commander(await temporaryFolder(), async () => {
     throw new Error('it was done');
   });
@@ -121,7 +121,7 @@ test('what comes too late, is taken back or not known is not done, and says so',
   expect(await end()).toMatchObject({ error: { code: TaskErrorCode.CANCELED } });
 });
 
-test('deadlines are the control plane’s, whatever this host’s clock shows', async () => {
+test('deadlines follow the control plane’s clock, not that of the host', async () => {
   const hour = 3_600_000;
   const { commands, end } = await commander(await temporaryFolder(), async () => undefined);
   commands.take(start(idOf(0), { expiresAt: timestampFromMs(Date.now() - hour + 60_000) }), hour);
@@ -130,7 +130,7 @@ test('deadlines are the control plane’s, whatever this host’s clock shows', 
   expect(await end()).toMatchObject({ error: { code: TaskErrorCode.EXPIRED } });
 });
 
-test('what is not done by its deadline ends as a timeout, and the next one has its turn', async () => {
+test('a task that misses its deadline ends as a timeout, and the next one begins', async () => {
   const { commands, end } = await commander(await temporaryFolder(), async ({ signal, task }) => {
     if (task.id !== idOf(0)) return;
     const { promise, reject } = Promise.withResolvers<never>();
@@ -143,7 +143,7 @@ test('what is not done by its deadline ends as a timeout, and the next one has i
   expect(await end()).toMatchObject({ taskId: idOf(1), state: TaskState.DONE });
 });
 
-test('what cannot be noted is not done', async () => {
+test('a task that cannot be recorded is not executed', async () => {
   let done = false;
   const { commands, end } = await commander('/proc', async () => {
     done = true;
@@ -166,7 +166,7 @@ test('a task without an id is logged and dropped; a bug is reported, and its sta
   expect(lines.join('\n')).toMatch(/TypeError: a bug\n +at/);
 });
 
-test('whatever order and number of deliveries, restarts between them too, each task is done once and its end told', async () => {
+test('with any deliveries and restarts each task is executed once, and its end reported', async () => {
   const event = fc.oneof(
     fc.record({ deliver: fc.nat({ max: 4 }) }),
     fc.constant({ restart: true }),

@@ -88,24 +88,24 @@ test.each(refused)('a specification is refused: %s', (why, changes) => {
   expect(() => checkSpec(spec(changes))).toThrow(why);
 });
 
-test('a specification that is missing is refused', () => {
+test('a missing specification is refused', () => {
   expect(() => checkSpec(undefined)).toThrow(TaskFailure);
 });
 
-test('the definition of a machine with everything is as it is', async () => {
+test('the definition of a machine with all settings matches the snapshot', async () => {
   const xml = domainXml(checkSpec(FULL), PLACEMENT);
   await expect(xml).toMatchFileSnapshot('full.xml');
   expect(generationOf(xml)).toBe(7n);
   expect(parsePolicy(xml)).toEqual({ order: 10, stop: 'save' });
 });
 
-test('a small machine has the usual policy, and no screen', () => {
+test('a minimal machine has the default policy, and no screen', () => {
   const xml = domainXml(checkSpec(spec()), { ...PLACEMENT, volumes: [] });
   expect(parsePolicy(xml)).toEqual({ order: 1000, stop: 'shutdown' });
   expect(xml).not.toMatch(/graphics|firmware/);
 });
 
-test('what this host cannot have is refused, not made otherwise', () => {
+test('settings that this host does not support are refused, not replaced', () => {
   const arm: Placement = { ...PLACEMENT, arch: 'aarch64', volumes: [] };
   expect(() => domainXml(checkSpec(spec()), arm)).toThrow(/not BIOS/);
   expect(domainXml(checkSpec(spec({ firmware: Firmware.UEFI })), arm)).toMatch(/machine='virt'/);
@@ -114,7 +114,7 @@ test('what this host cannot have is refused, not made otherwise', () => {
   expect(domainXml(checkSpec(spec()), emulated)).toMatch(/mode='maximum'/);
 });
 
-test('27 disks and more have names as the kernel counts them', () => {
+test('more than 26 disks have names as the kernel counts them', () => {
   const disks = Array.from({ length: 30 }, (_, index) => ({
     volume: { poolId: 'a', name: `disk${index}` },
     format: VolumeFormat.RAW,
@@ -128,7 +128,7 @@ test('27 disks and more have names as the kernel counts them', () => {
   expect(names.slice(24)).toEqual(['vdy', 'vdz', 'vdaa', 'vdab', 'vdac', 'vdad']);
 });
 
-test('whatever text there is, it is no markup', () => {
+test('no text can become markup', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.string(), (text, attribute) => {
       let xml: string;
@@ -188,7 +188,7 @@ const anySpec: fc.Arbitrary<VmSpec> = fc
   })
   .map((init) => fromBinary(VmSpecSchema, toBinary(VmSpecSchema, spec(init))));
 
-test('any specification is refused with a field, or makes one domain with its own id and generation', () => {
+test('any specification is refused with a field name, or makes one domain with its id and generation', () => {
   fc.assert(
     fc.property(anySpec, (message) => {
       const parsed = vmSpecSchema.safeParse(message);

@@ -25,7 +25,7 @@ function report(index: number, state = TaskState.DONE): TaskReport {
   return create(TaskReportSchema, { taskId: idOf(index), state, number: 3 });
 }
 
-test('what is noted is there in the next run, and what was reported is not reported again', async () => {
+test('notes survive a restart of the agent, and reported outcomes are not reported again', async () => {
   const file = `${await temporaryFolder()}/tasks.json`;
   const journal = await Journal.open(file, nothing);
   await journal.note(report(0), { expiresAt: 10, now: 0 });
@@ -37,7 +37,7 @@ test('what is noted is there in the next run, and what was reported is not repor
   expect(next.untold().map(({ taskId }) => taskId)).toEqual([idOf(2)]);
 });
 
-test('notes that are made at the same time are all on the disk when they are done', async () => {
+test('simultaneous notes are all on the disk once they are done', async () => {
   const file = `${await temporaryFolder()}/tasks.json`;
   const journal = await Journal.open(file, nothing);
   const times = Array.from({ length: 50 }, (_, index) => index);
@@ -49,7 +49,7 @@ test('notes that are made at the same time are all on the disk when they are don
   );
 });
 
-test('it is bounded: what was reported and has expired is removed first, what is under way last', async () => {
+test('the journal is bounded: reported and expired tasks are removed first, running ones last', async () => {
   const file = `${await temporaryFolder()}/tasks.json`;
   const many = Array.from({ length: 1000 }, (_, index) => ({
     report: report(index, index === 0 ? TaskState.RUNNING : TaskState.DONE),
@@ -68,7 +68,7 @@ test('it is bounded: what was reported and has expired is removed first, what is
   expect(kept?.has(idOf(999))).toBe(true);
 });
 
-test('a note that the disk refuses is not noted', async () => {
+test('a note that cannot be written is not in the journal', async () => {
   const journal = await Journal.open('/proc/nowhere/tasks.json', nothing);
   await expect(journal.note(report(0), { expiresAt: 10, now: 0 })).rejects.toThrow();
   expect(journal.get(idOf(0))).toBeUndefined();
@@ -86,7 +86,7 @@ test.each([
   `{"version":1,"tasks":[{"report":{"taskId":"${idOf(0)}","state":"NO"},"expiresAt":1,"told":true}]}`,
   `{"version":1,"tasks":[{"report":{"taskId":"${idOf(0)}"},"expiresAt":-1,"told":true}]}`,
   '\u0000'.repeat(1000),
-])('a file that is no journal is set aside, and said: %j', async (text) => {
+])('a file that is not a journal is set aside and reported: %j', async (text) => {
   const folder = await temporaryFolder();
   const lines: string[] = [];
   await writeFile(`${folder}/tasks.json`, text);
@@ -96,7 +96,7 @@ test.each([
   expect(await readdir(folder)).toEqual(['tasks.json.rejected']);
 });
 
-test('whatever the text, a parser of kept files either reads it or says that it is not such a file', () => {
+test('the parsers of stored files accept or reject any text without throwing', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.json()), (text) => {
       parseJournal(text);

@@ -13,7 +13,7 @@ async function world() {
   return { folder, specs: new KeptSpecs(folder) };
 }
 
-test('a specification is known until its machine is gone', async () => {
+test('a specification is stored until its machine is removed', async () => {
   const { folder, specs } = await world();
   expect(await specs.get(FULL.id)).toBeUndefined();
   await specs.remove(FULL.id);
@@ -26,7 +26,7 @@ test('a specification is known until its machine is gone', async () => {
   expect(await readdir(folder)).toEqual([]);
 });
 
-test('a file that is damaged, or of another machine, is set aside', async () => {
+test('a specification file that is damaged, or of another machine, is set aside', async () => {
   const { folder, specs } = await world();
   await specs.put({ spec: spec({ id: OTHER }), definitionSha256: SHA256 });
   const file = join(folder, `${ID}.json`);

@@ -57,7 +57,7 @@ async function host() {
   return { ...world, folder, read };
 }
 
-test('a configuration is on trial until a heartbeat that follows it was answered, then confirmed', async () => {
+test('a configuration is on trial until a later heartbeat is answered, and then confirmed', async () => {
   const { plane, configure, read } = await host();
   const seen: string[] = [];
   plane.fault.after = async ({ method }) => {
@@ -78,7 +78,7 @@ test.each([
   ['control characters', ['SSID=\u001b[2J'], 0, /KEY=value/],
   ['a trial of nine seconds', ['METHOD=dhcp'], 9, /10 to 600/],
   ['a trial of eleven minutes', ['METHOD=dhcp'], 660, /600/],
-])('%s is refused, and nothing is called', async (_, settings, seconds, message) => {
+])('%s is refused without a call of qx-network', async (_, settings, seconds, message) => {
   const { configure, read } = await host();
   const end = await configure(settings, seconds);
   expect(end).toMatchObject({ error: { code: TaskErrorCode.INVALID } });
@@ -86,7 +86,7 @@ test.each([
   expect(await read('calls')).toBe('');
 });
 
-test('what qx-network refuses is reported in its words: a mistake as one, all else as the state of the host', async () => {
+test('an error of qx-network is reported with its message, as an invalid request or as a state of the host', async () => {
   const { configure, folder, read } = await host();
   await writeFile(`${folder}/complaint`, 'qx-network: settings:2: unknown key\n');
   const mistake = await configure(['METHOD=dhcp', 'COLOUR=red']);
@@ -99,7 +99,7 @@ test('what qx-network refuses is reported in its words: a mistake as one, all el
   expect(await read('calls')).not.toMatch('confirm eth0');
 });
 
-test('a configuration during which the agent ends is not confirmed by the next one, and is reported as interrupted', async () => {
+test('a configuration during which the agent ends is reported as interrupted, and not confirmed after its restart', async () => {
   const { plane, agent, give, folder, read } = await host();
   await writeFile(`${folder}/hang`, '');
   const id = give(['METHOD=dhcp']);

@@ -101,7 +101,7 @@ async function update(
   }
 }
 
-test('a release is staged from the control plane, tried, and done when the host stays with it', async () => {
+test('a release is staged from the control plane and tried; the task is done when the host keeps it', async () => {
   await told('staged', STAGED);
   await told('activated', TRIAL);
   const ended = update();
@@ -124,7 +124,7 @@ describe('a host that was installed from a medium, without a release', () => {
   const checked = (answer: object) =>
     writeFile(join(folder, 'checked'), JSON.stringify({ version: '0.2.0', ...answer }));
 
-  test('has the version of a roll-out if its image is the same', async () => {
+  test('counts as updated by a roll-out if its image is the same', async () => {
     await told('status', MEDIUM);
     await checked({ serial: 2, runs: true });
     expect((await update()).code).toBe('done');
@@ -135,7 +135,7 @@ describe('a host that was installed from a medium, without a release', () => {
     ['another image of that version', { serial: 2, runs: false }],
     ['another release', { serial: 3, runs: true }],
     ['what an older qx-update does not tell', { serial: 2 }],
-  ])('gets it if what is there is %s, and says so', async (_what, answer) => {
+  ])('gets the release, with a reported reason, if it has %s', async (_what, answer) => {
     await told('status', MEDIUM);
     await checked(answer);
     await told('staged', {
@@ -153,7 +153,7 @@ describe('a host that was installed from a medium, without a release', () => {
   });
 });
 
-test('how much of it is downloaded is reported', async () => {
+test('the progress of the download is reported', async () => {
   const staging = { version: '0.2.0', done: 512, bytes: 1024, running: true, problem: null };
   await writeFile(
     join(folder, 'qx-update'),
@@ -170,13 +170,13 @@ test('how much of it is downloaded is reported', async () => {
   expect(steps[1]).toMatch(/^37 brings 0\.2\.0: 512 \S+ of 1\.0 KiB$/);
 });
 
-test('what the host has already is done at once', async () => {
+test('a task for the version that runs is done at once', async () => {
   await told('status', RUNS);
   expect(await update()).toMatchObject({ code: 'done', steps: [] });
   expect(await calls()).toBe('');
 });
 
-test('what is staged already is not brought again; staged only, it is not tried', async () => {
+test('a staged release is not downloaded again, and with stageOnly not tried', async () => {
   await told('status', STAGED);
   expect(await update({ stageOnly: true })).toMatchObject({ code: 'done' });
   expect(await calls()).toBe('');
@@ -188,7 +188,7 @@ test('what is staged already is not brought again; staged only, it is not tried'
 describe('after a restart of the host', () => {
   const again = { again: true };
 
-  test('a trial is waited for', async () => {
+  test('the task waits for the end of the trial', async () => {
     await told('status', TRIAL);
     const ended = update({}, again);
     await told('status', RUNS);
@@ -196,7 +196,7 @@ describe('after a restart of the host', () => {
     expect(await calls()).toBe('');
   });
 
-  test('a host that went back says why', async () => {
+  test('the task reports why the host went back', async () => {
     await told('status', BACK);
     expect(await update({}, again)).toMatchObject({
       code: TaskErrorCode.CONFLICT,
@@ -205,7 +205,7 @@ describe('after a restart of the host', () => {
     expect(await calls()).toBe('');
   });
 
-  test('what came of an earlier trial of the same version is not taken for this one', async () => {
+  test('the result of an earlier trial of the same version is ignored', async () => {
     await told('status', BACK);
     await told('activated', RUNS);
     const late = { again: true, begunAt: new Date('2026-03-01T13:00:00Z') };
@@ -213,7 +213,7 @@ describe('after a restart of the host', () => {
     expect(await calls()).toBe('activate\n');
   });
 
-  test('an agent that ended while it brought the image goes on with that', async () => {
+  test('a download during which the agent ended is continued', async () => {
     await told('staged', STAGED);
     await told('activated', RUNS);
     expect(await update({}, again)).toMatchObject({ code: 'done' });
@@ -222,15 +222,18 @@ describe('after a restart of the host', () => {
 });
 
 describe('a host is not updated', () => {
-  test.each(['stage', 'activate'])('if qx-update refuses to %s; in its words', async (command) => {
-    await told('staged', STAGED);
-    const words = 'qx-update: virtual machines run on this host: web. Stop or move them.';
-    await writeFile(join(folder, `refuses-${command}`), `a remark\n${words}\n`);
-    expect(await update()).toMatchObject({
-      code: TaskErrorCode.CONFLICT,
-      message: 'virtual machines run on this host: web. Stop or move them.',
-    });
-  });
+  test.each(['stage', 'activate'])(
+    'if qx-update refuses to %s; its message is reported',
+    async (command) => {
+      await told('staged', STAGED);
+      const words = 'qx-update: virtual machines run on this host: web. Stop or move them.';
+      await writeFile(join(folder, `refuses-${command}`), `a remark\n${words}\n`);
+      expect(await update()).toMatchObject({
+        code: TaskErrorCode.CONFLICT,
+        message: 'virtual machines run on this host: web. Stop or move them.',
+      });
+    },
+  );
 
   test('if another release was staged', async () => {
     await told('staged', {
@@ -243,7 +246,7 @@ describe('a host is not updated', () => {
     });
   });
 
-  test('without qx-update, or if it tells nonsense', async () => {
+  test('without qx-update, or if its output is invalid', async () => {
     await writeFile(join(folder, 'status'), 'nonsense');
     expect(await update()).toMatchObject({ code: TaskErrorCode.UNAVAILABLE });
     await rm(join(folder, 'qx-update'));
@@ -257,7 +260,7 @@ describe('a host is not updated', () => {
     [{ channel: '--from=/etc' }, 'channel'],
     [{ serial: 0n }, 'serial'],
     [{ version: '1;reboot' }, 'version'],
-  ])('by what is no release (%#)', async (value, key) => {
+  ])('by an invalid request (%#)', async (value, key) => {
     expect(await update(value)).toMatchObject({
       code: TaskErrorCode.INVALID,
       message: expect.stringContaining(key),

@@ -139,7 +139,7 @@ here(
   },
 );
 
-test('a logical volume stays that an image takes contents from, or that has snapshots which would go with it', async () => {
+test('a logical volume that backs an image, or has snapshots, is not removed', async () => {
   const programs = await temporaryFolder();
   const lv = (lv_name: string, origin: string, pool_lv: string) => ({ lv_name, origin, pool_lv });
   const list = async (...lvs: ReturnType<typeof lv>[]) => {
@@ -175,7 +175,7 @@ test.each([
   ['json:{"filename": 3, "filename": "\\x"}', []],
   ['json:', []],
   ['', ['']],
-])('of the name %j of a backing file the paths are %j', (name, paths) => {
+])('the backing file name %j has the paths %j', (name, paths) => {
   expect(parseBackingFile(name)).toEqual(paths);
 });
 
@@ -212,7 +212,7 @@ test.each([
   },
 );
 
-test('sources of disks are read from virsh’s list, names with spaces too', () => {
+test('disk sources are read from virsh’s list, also names with spaces', () => {
   expect(
     parseSources(' vda      /data/a b.img\n sda      -\n\n hda      /dev/group/lv0\n'),
   ).toEqual(['/data/a b.img', '/dev/group/lv0']);

@@ -10,7 +10,7 @@ const text = readFileSync(join(PROJECT, 'docs/agent.md'), 'utf8');
 const [[, configuration = ''] = [], [, scrape = ''] = []] =
   text.matchAll(/```yaml\n([\s\S]*?)```/g);
 
-test('the configuration of docs/agent.md is one that node.yaml may have', async () => {
+test('the configuration of docs/agent.md is a valid node.yaml', async () => {
   const yaml = configuration
     .replace('qxj1.…', `qxj1.${'x'.repeat(32)}.${'0'.repeat(64)}`)
     .replace('token: …', `token: ${'f'.repeat(64)}`);
@@ -22,7 +22,7 @@ test('the configuration of docs/agent.md is one that node.yaml may have', async 
   });
 });
 
-test('the target that Prometheus gets for a host has its certificate and port', () => {
+test('the Prometheus target in docs/agent.md has the host’s certificate name and port', () => {
   expect(scrape).toContain(`server_name: ${METRICS_NAME}`);
   expect(scrape).toContain(':9633');
 });
@@ -38,7 +38,7 @@ test.each([
   [`token: "${'a'.repeat(40)}\\n"`, /token/],
   [`token: ${'a'.repeat(300)}`, /token/],
   ['open: true', /open/],
-])('metrics with %s are refused by the key that is wrong', async (line, message) => {
+])('metrics with %s are refused with the name of the wrong key', async (line, message) => {
   const key = line.split(':')[0] ?? '';
   const rest = { port: 'port: 9633', token: `token: ${'a'.repeat(32)}` };
   const lines = Object.entries(rest).filter(([name]) => name !== key);

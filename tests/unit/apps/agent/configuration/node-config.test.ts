@@ -52,7 +52,7 @@ test.each([
   ['https://qvdc.example:0443/', 'https://qvdc.example:443'],
   ['https://192.0.2.1:8443', 'https://192.0.2.1:8443'],
   ['https://[2001:db8::7]', 'https://[2001:db8::7]:9443'],
-])('%s is the control plane at %s: without a port it is the one of nodes', (written, origin) => {
+])('the address %s means %s; the default port is that for nodes', (written, origin) => {
   expect(parseOrigin(written)).toBe(origin);
 });
 
@@ -73,7 +73,7 @@ test.each([
     `a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [${'*a,'.repeat(9)}]\nc: &c [${'*b,'.repeat(9)}]\nd: [${'*c,'.repeat(9)}]\n`,
     /node\.yaml/,
   ],
-])('%s is reported, and the file is set aside whole', async (_, text, message) => {
+])('%s is reported, and the whole file is set aside', async (_, text, message) => {
   const { folder, config, problem } = await read(text);
   expect(problem).toMatch(message);
   expect(problem).toMatch(/node\.yaml\.rejected/);
@@ -99,7 +99,7 @@ test('a secret in the file is not repeated in the message', async () => {
   expect(problem).not.toMatch(/very-secret/);
 });
 
-test('joining changes only the address and the used token; comments and pools stay', async () => {
+test('a join changes only the address and removes the used token; comments and pools stay', async () => {
   const { folder } = await read(
     `# my host\ncontrolPlane: https://old\njoinToken: ${TOKEN}\npools:\n  - name: data # disks\n`,
   );
@@ -109,7 +109,7 @@ test('joining changes only the address and the used token; comments and pools st
   );
 });
 
-test('pools come and go one by one; comments and all else stay, and two changes at once are both made', async () => {
+test('pools are added and removed one by one; comments stay, and simultaneous changes are both made', async () => {
   const before = '# my host\npools:\n  # the old ones\n  - name: data # disks\n';
   const { folder } = await read(before);
   const file = `${folder}/node.yaml`;
@@ -125,13 +125,13 @@ test('pools come and go one by one; comments and all else stay, and two changes 
   );
 });
 
-test('the first pool makes the file and its list', async () => {
+test('declaring the first pool creates the file and its list', async () => {
   const file = join(await temporaryFolder(), 'node/node.yaml');
   await declarePool(file, { name: 'nas', nfs: 'nas:/b' });
   expect(await readFile(file, 'utf8')).toBe('pools:\n  - name: nas\n    nfs: nas:/b\n');
 });
 
-test('a file that was broken meanwhile is not written to', async () => {
+test('a file that is malformed is not written to', async () => {
   const folder = await temporaryFolder();
   await writeFile(`${folder}/node.yaml`, '- a\n');
   await expect(
