@@ -33,7 +33,7 @@ describe('which name is decided first', () => {
     expect(changes(given, 'add -u g')).toEqual(['install d 2', 'upgrade g 2 3', 'OK 2']);
   });
 
-  test('considers installed packages with install-if conditions, as apk 3 does', () => {
+  test('and an install-if package keeps its version, even if the request is then unsatisfiable', () => {
     const repository = `
       c 2-r1
       D:g<=3.0_pre1

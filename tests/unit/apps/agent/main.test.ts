@@ -8,7 +8,7 @@ const QX = join(import.meta.dirname, '../../../../apps/qx.ts');
 
 const output = captureOutput();
 
-test('qx-node says how it is called', async () => {
+test('qx-node prints its usage and version', async () => {
   expect(await main(['--help'])).toBe(0);
   expect(output.printed).toContain('Usage: qx-node COMMAND');
   output.printed = '';
@@ -16,7 +16,7 @@ test('qx-node says how it is called', async () => {
   expect(output.printed).toBe('source\n');
 });
 
-test('the program ends with the status that qx-node gave', async () => {
+test('the program exits with the status of qx-node', async () => {
   const called = await execa(process.execPath, [QX, 'qx-node', 'dance'], { reject: false });
   expect(called).toMatchObject({ exitCode: 2, stdout: '' });
   expect(called.stderr).toMatch(/^qx-node: [^\n]*"dance"[^\n]*$/);

@@ -31,7 +31,7 @@ async function whileItRuns<T>(
   }
 }
 
-test('a node.yaml that was set aside is a problem in every run, until somebody has seen to it', async () => {
+test('a rejected node.yaml is a reported problem after each start, until the rejected file is removed', async () => {
   const where = await places();
   const file = join(where.folder, 'node.yaml');
   await mkdir(where.folder);
@@ -56,7 +56,7 @@ test('a node.yaml that was set aside is a problem in every run, until somebody h
   });
 });
 
-test('the agent of this machine starts, answers, and ends when it is told to', async () => {
+test('the agent of this machine starts, answers, and ends on request', async () => {
   const where = await places();
   const ending = new AbortController();
   const ended = run(where, ending.signal);

@@ -53,12 +53,12 @@ async function shellSays(check: string, words: readonly string[], more = ''): Pr
   return stdout.split('\n').map((line) => line === 'yes');
 }
 
-test('addresses that can be typed are those that qx-network takes', async () => {
+test('forms accept exactly the IPv4 addresses that qx-network accepts', async () => {
   expect(WORDS.map(isHostAddress)).toEqual(await shellSays('is_host_address "$word"', WORDS));
   expect(WORDS.map(isNameServer)).toEqual(await shellSays('is_name_server "$word"', WORDS));
 });
 
-test('prefixes that can be typed are those that qx-network takes', async () => {
+test('forms accept exactly the prefixes that qx-network accepts', async () => {
   const prefixes = ['0', '1', '8', '24', '31', '32', '33', '024', '', '-1', '2 4', '999'];
   expect(prefixes.map((prefix) => toSubnet(`10.0.0.7/${prefix}`) !== null)).toEqual(
     await shellSays('is_prefix "$word"', prefixes),
@@ -74,7 +74,7 @@ const SUBNETS = [
   '192.168.4.0/22',
 ];
 
-test('first and last addresses of subnets are the same for both', async () => {
+test('forms and qx-network agree on first and last addresses of subnets', async () => {
   const said = await shellSays('is_subnet_end $(echo "$word" | tr / " ")', SUBNETS);
   expect(SUBNETS.map((text) => isSubnetEnd(toSubnet(text) ?? { address: '', prefix: 0 }))).toEqual(
     said,
@@ -82,7 +82,7 @@ test('first and last addresses of subnets are the same for both', async () => {
   expect(new Set(said).size).toBe(2);
 });
 
-test('both agree on who is in a subnet', async () => {
+test('forms and qx-network agree on which addresses are in a subnet', async () => {
   for (const subnet of SUBNETS) {
     const [address = '', prefix = ''] = subnet.split('/');
     const others = ['10.0.0.1', '10.0.1.1', '192.168.7.255', '192.168.8.0', '10.0.0.3'];
@@ -101,7 +101,7 @@ const WORDS6 = [
   ...['::ffff:10.0.0.1', 'fe80::1%eth0', '2001:db8::7 ', '10.0.0.1', '0:1::', '0000::0001'],
 ];
 
-test('addresses of IPv6 that can be typed are those that qx-network takes', async () => {
+test('forms accept exactly the IPv6 addresses that qx-network accepts', async () => {
   expect(WORDS6.map(isHostAddress6)).toEqual(await shellSays('is_host_address6 "$word"', WORDS6));
   expect(WORDS6.map(isLinkLocal6)).toEqual(await shellSays('is_link_local6 "$word"', WORDS6));
   expect(WORDS6.map(isNameServer6)).toEqual(await shellSays('is_name_server6 "$word"', WORDS6));
@@ -114,7 +114,7 @@ test('addresses of IPv6 that can be typed are those that qx-network takes', asyn
   );
 });
 
-test('both agree on who is in a subnet of IPv6', async () => {
+test('forms and qx-network agree on which addresses are in an IPv6 subnet', async () => {
   const others = ['2001:db8::1', '2001:db8:0:1::1', '2001:db8:ffff::', '2001:db9::1', '::8'];
   for (const prefix of [1, 16, 32, 33, 47, 48, 64, 127, 128]) {
     const said = await shellSays(`in_subnet6 "$word" 2001:db8::7 ${prefix}`, others);
@@ -124,7 +124,7 @@ test('both agree on who is in a subnet of IPv6', async () => {
   }
 });
 
-test('names, ports and numbers that can be typed are those that qx-network takes', async () => {
+test('forms accept exactly the names, ports and numbers that qx-network accepts', async () => {
   const names = [
     ...['eth0', 'br-lan', 'a.b_c', '_', '-x', '.x', '', 'fifteen-letters', 'sixteen--letters'],
     ...['a b', 'a/b', 'é', '\x1b[2J', 'a\n'],
@@ -144,7 +144,7 @@ test('names, ports and numbers that can be typed are those that qx-network takes
   );
 });
 
-test('routes that can be typed are those that qx-network takes', async () => {
+test('forms accept exactly the routes that qx-network accepts', async () => {
   const routes = [
     ...['10.9.0.0/16 via 10.0.0.254', '10.9.0.1/16 via 10.0.0.254', '10.9.0.0/16 via 0.0.0.1'],
     ...['10.9.0.0/33 via 10.0.0.1', '10.9.0.0 via 10.0.0.1', '10.9.0.0/16 10.0.0.1', ''],
@@ -159,7 +159,7 @@ test('routes that can be typed are those that qx-network takes', async () => {
   expect(routes.map(isRoute)).toEqual(await shellSays('is_route "$word"', routes));
 });
 
-test('host names and time servers that can be typed are those that the programs take', async () => {
+test('forms accept exactly the host names and time servers that the programs accept', async () => {
   const names = [
     ...['node7', 'NODE-7', '7', '-a', 'a-', '', 'a.b', 'a b', 'a_b', 'é', 'a'.repeat(63)],
     ...[

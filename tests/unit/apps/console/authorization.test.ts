@@ -33,7 +33,7 @@ const CHANGES = [
 ] as const;
 
 describe.each(CHANGES)('once root has a password, %s', (_, acts) => {
-  test('is refused without the password, and done with it', async () => {
+  test('is refused without the password, and carried out with it', async () => {
     const { deps, calls } = machine(WITH_PASSWORD);
     const { terminal } = runConsole(deps);
     const scan = ['scanWifi', 'wlan0'];
@@ -52,7 +52,7 @@ describe.each(CHANGES)('once root has a password, %s', (_, acts) => {
   });
 });
 
-test('a shell is opened with the password only', async () => {
+test('a shell opens only with the password', async () => {
   const { terminal, ended } = runConsole(machine(WITH_PASSWORD).deps);
   terminal.type('8');
   await terminal.see(/Password of root/);
@@ -62,7 +62,7 @@ test('a shell is opened with the password only', async () => {
   expect(await ended).toBe(EXIT.shell);
 });
 
-test('a wrong password opens nothing, ten times in a row, and the right one does then', async () => {
+test('ten wrong passwords are refused, and the right one is accepted afterwards', async () => {
   let checks = 0;
   const checkPassword = async (password: string) => {
     checks += 1;
@@ -84,13 +84,13 @@ test('a wrong password opens nothing, ten times in a row, and the right one does
   expect(await ended).toBe(EXIT.shell);
 });
 
-test('without a password a shell is opened at once', async () => {
+test('a shell opens at once if root has no password', async () => {
   const { terminal, ended } = runConsole(machine().deps);
   terminal.type('\x1b[19~');
   expect(await ended).toBe(EXIT.shell);
 });
 
-test('where it is not known whether there is a password, nothing is allowed', async () => {
+test('nothing is allowed if the password state cannot be read', async () => {
   const passwordState = () => Promise.reject(new Error('qx-password is not installed'));
   const { deps, calls } = machine({ passwordState });
   const { terminal } = runConsole(deps);
@@ -101,7 +101,7 @@ test('where it is not known whether there is a password, nothing is allowed', as
   expect(calls).toEqual([]);
 });
 
-test('a password that was set while the console runs counts at once', async () => {
+test('a password that is set while the console runs takes effect at once', async () => {
   let state: 'set' | 'empty' = 'empty';
   const { deps, calls } = machine({ passwordState: async () => state });
   const { terminal } = runConsole(deps);
@@ -113,7 +113,7 @@ test('a password that was set while the console runs counts at once', async () =
   expect(calls).toHaveLength(1);
 });
 
-test('the log-in prompt asks by itself', async () => {
+test('the log-in prompt opens without the console’s password question', async () => {
   const { terminal, ended } = runConsole(machine(WITH_PASSWORD).deps);
   terminal.type('9');
   expect(await ended).toBe(EXIT.login);
@@ -125,7 +125,7 @@ test('leaving needs no password', async () => {
   expect(await ended).toBe(EXIT.left);
 });
 
-test('Escape leaves the question, and nothing is done', async () => {
+test('Escape cancels the password question, and nothing is done', async () => {
   const { deps, calls } = machine(WITH_PASSWORD);
   const { terminal } = runConsole(deps);
   terminal.type('3d');
@@ -135,7 +135,7 @@ test('Escape leaves the question, and nothing is done', async () => {
   expect(calls).toEqual([]);
 });
 
-test('where the consoles are closed nothing is asked and nothing is done, and the reason is shown', async () => {
+test('locked consoles show the reason, ask for no password and do nothing', async () => {
   const passwordState = async () => ({ closed: 'several file systems are QUANTIX-CFG (sda vdb)' });
   const { deps, calls } = machine({ passwordState });
   const { terminal } = runConsole(deps);

@@ -3,20 +3,20 @@ import { within } from '../../../../apps/console/effects.ts';
 
 const never = () => new Promise<never>(() => undefined);
 
-test('work that ends in time gives what it gives, or throws what it throws', async () => {
+test('work that ends in time passes on its result or error', async () => {
   const { signal } = new AbortController();
   expect(await within(60_000, signal, async () => 7)).toBe(7);
   const failing = () => Promise.reject(new Error('no'));
   await expect(within(60_000, signal, failing)).rejects.toThrow('no');
 });
 
-test('work that does not end is given up at its limit, and reported', async () => {
+test('work that exceeds its time limit is given up, and reported', async () => {
   await expect(within(20, new AbortController().signal, never)).rejects.toThrow(
     'no answer within 0.02 s',
   );
 });
 
-test('work that heeds no signal is not waited for when it is cancelled', async () => {
+test('cancelled work that ignores its signal is not waited for', async () => {
   const ending = new AbortController();
   const working = within(60_000, ending.signal, never);
   ending.abort(new Error('enough'));
@@ -24,7 +24,7 @@ test('work that heeds no signal is not waited for when it is cancelled', async (
   await expect(within(60_000, ending.signal, never)).rejects.toThrow('enough');
 });
 
-test('the limit ends the work itself, too', async () => {
+test('the time limit aborts the work’s signal', async () => {
   const ended = Promise.withResolvers<void>();
   const work = (signal: AbortSignal) =>
     new Promise<never>(() => signal.addEventListener('abort', () => ended.resolve()));

@@ -54,7 +54,7 @@ const SAID = [
   'eth0: there is no name server',
 ];
 
-test('the seconds of a trial are counted, and when they are over nothing can be confirmed', () => {
+test('the seconds of a trial are counted down, and afterwards it cannot be confirmed', () => {
   const start = consoleProgram('Quantix-OS', machine().deps).start({ columns: 80, rows: 24 }, 0);
   const open = trialDialog({ name: 'eth0', said: SAID, seconds: 120, until: 120_000 });
   const at = (now: number) => {
@@ -126,7 +126,7 @@ test.each([
   ['a port', 'b', '\t,eth0\r', /! eth0 is there twice/],
   ['a bond', 'n', `\t${LEFT_EMPTY}\r`, /! At least one interface/],
   ['a VLAN', 'v', '\t\t4095\r', /! A number from 1 to 4094/],
-])('a mistake in %s is reported, and nothing done', async (_, key, typed, problem) => {
+])('a mistake in %s is reported, and nothing is done', async (_, key, typed, problem) => {
   const { deps, calls } = machine();
   const { terminal } = runConsole(deps);
   terminal.type('2');
@@ -138,7 +138,7 @@ test.each([
   expect(calls).toEqual([]);
 });
 
-test('a link is removed, and IPv4 taken off an interface, after a question', async () => {
+test('removing a link, or IPv4 from an interface, needs a confirmation', async () => {
   const network = await HYPERVISOR.network(AbortSignal.any([]));
   const [eth0] = network.interfaces;
   const bridge = { ...eth0!, name: 'br0', type: 'bridge' as const, ports: ['eth0'], confirm: 40 };
@@ -164,7 +164,7 @@ test.each([
   ['Linux console', '\x1b[[B', '\x1b[[A'],
   ['VT100', '\x1bOQ', '\x1bOP'],
   ['VT220', '\x1b[12~', '\x1b[11~'],
-])('function keys of %s lead out of a form, in which digits are typed', async (_, f2, f1) => {
+])('in a form, function keys of %s switch screens, and digits are typed', async (_, f2, f1) => {
   const { terminal } = runConsole(machine().deps);
   terminal.type(f2);
   await terminal.see(/Hardware address/);
@@ -176,7 +176,7 @@ test.each([
   await terminal.see(/- Status/);
 });
 
-test('a form with a mistake is not sent, and says where it is', async () => {
+test('a form with a mistake is not sent, and shows the mistake', async () => {
   const { deps, calls } = machine();
   const { terminal } = runConsole(deps);
   terminal.type('2');
@@ -188,7 +188,7 @@ test('a form with a mistake is not sent, and says where it is', async () => {
   expect(calls).toEqual([]);
 });
 
-test('a WiFi network is chosen from those that were found, and joined with its password', async () => {
+test('a WiFi network is chosen from the list of a scan, and joined with its password', async () => {
   const { deps, calls } = machine();
   const { terminal } = runConsole(deps);
   terminal.type('2');
@@ -211,7 +211,7 @@ test('a WiFi network is chosen from those that were found, and joined with its p
 test.each([
   ['Escape', '\x1b'],
   ['Ctrl-C', '\x03'],
-])('%s leads back, one screen at a time', async (_, key) => {
+])('%s goes back one screen at a time', async (_, key) => {
   const { terminal } = runConsole(machine().deps);
   terminal.type('2');
   await terminal.see(/Hardware address/);
@@ -254,7 +254,7 @@ test('a password is set only if it was typed twice, and is never shown', async (
   expect(terminal.written).not.toContain('long');
 });
 
-test('a service is restarted after a question, not at its first key', async () => {
+test('restarting a service needs a confirmation', async () => {
   const { deps, calls } = machine();
   const { terminal } = runConsole(deps);
   terminal.type('4');
@@ -270,7 +270,7 @@ test('a service is restarted after a question, not at its first key', async () =
   expect(calls).toEqual([['restartService', 'libvirtd']]);
 });
 
-test('shutting down says how many virtual machines run, and asks', async () => {
+test('shutting down needs a confirmation, which shows how many virtual machines run', async () => {
   const { deps, calls } = machine();
   const { terminal } = runConsole(deps);
   terminal.type('7');
@@ -282,7 +282,7 @@ test('shutting down says how many virtual machines run, and asks', async () => {
   expect(calls).toEqual([['powerOff']]);
 });
 
-test('the menu leads on from a message, as from a screen', async () => {
+test('menu keys work while a message is shown', async () => {
   const { deps, calls } = machine();
   const { terminal } = runConsole(deps);
   terminal.type('3d');
@@ -293,7 +293,7 @@ test('the menu leads on from a message, as from a screen', async () => {
   expect(calls).toEqual([['disableSsh']]);
 });
 
-test('without a disk for settings a change lasts for the session, and that is said', async () => {
+test('without a disk for settings a change lasts for the session, with a warning', async () => {
   const network = await HYPERVISOR.network(AbortSignal.any([]));
   const facts = { ...HYPERVISOR, network: async () => ({ ...network, persistent: false }) };
   const { terminal } = runConsole(machine({ facts }).deps);
@@ -336,7 +336,7 @@ test('the host name is typed and set, and an invalid one is refused', async () =
   expect(calls).toEqual([['run', { program: 'qx-hostname', args: ['node7-8'] }]]);
 });
 
-test('a keyboard layout is chosen from those that there are', async () => {
+test('a keyboard layout is chosen from a list', async () => {
   const { deps, calls } = machine();
   const { terminal } = runConsole(deps);
   terminal.type('6l');
@@ -369,7 +369,7 @@ test('time servers are typed and set, or switched off', async () => {
 
 const [ANNA, BEN] = KEYS;
 
-test('a key that is typed or pasted may log in, and half of one may not', async () => {
+test('an SSH key that is typed or pasted is added, and an incomplete one is refused', async () => {
   const { deps, calls } = machine();
   const { terminal } = runConsole(deps);
   terminal.type('3y');
@@ -384,7 +384,7 @@ test('a key that is typed or pasted may log in, and half of one may not', async 
   expect(calls).toEqual([['run', added]]);
 });
 
-test('keys of a stick are shown by their fingerprints, and one or all of them are added', async () => {
+test('SSH keys of a stick are listed with fingerprints, and one or all are added', async () => {
   const { deps, calls } = machine();
   const { terminal } = runConsole(deps);
   terminal.type('3y');
@@ -408,7 +408,7 @@ test('keys of a stick are shown by their fingerprints, and one or all of them ar
   ]);
 });
 
-test('keys of a URL are fetched with their hash, and shown before they count', async () => {
+test('SSH keys from a URL are checked against their hash, and shown before they are added', async () => {
   const { deps, calls } = machine();
   const { terminal } = runConsole(deps);
   terminal.type('3y');
@@ -425,7 +425,7 @@ test('keys of a URL are fetched with their hash, and shown before they count', a
   expect(calls).toEqual([['fetchKeys', { url: 'https://keys.example/anna.keys', sha256 }]]);
 });
 
-test('a key is removed by its fingerprint, after a question that names it', async () => {
+test('removing an SSH key needs a confirmation that names it', async () => {
   const { deps, calls } = machine();
   const { terminal } = runConsole(deps);
   terminal.type('3y');

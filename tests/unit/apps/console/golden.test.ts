@@ -6,12 +6,12 @@ import { render } from '../../../screens/render.ts';
 import { SCENES } from '../../../screens/scenes.ts';
 
 describe.each(SIZES)('in $columns columns and $rows rows', (size) => {
-  test.each(SCENES)('the screen $name looks as it did (make screens)', async (scene) => {
+  test.each(SCENES)('the screen $name matches its stored picture (make screens)', async (scene) => {
     expect(await render(scene, size)).toBe(await readFile(goldenFile(scene.name, size), 'utf8'));
   });
 });
 
-test('the pictures in the document are those of the screens (make screens)', async () => {
+test('the pictures in the document match the screens (make screens)', async () => {
   const [size = { columns: 80, rows: 24 }] = SIZES;
   const pictures = await Promise.all(
     SCENES.map(async ({ name }) => {
@@ -22,7 +22,7 @@ test('the pictures in the document are those of the screens (make screens)', asy
   expect(withScreens(markdown, new Map(pictures))).toBe(markdown);
 });
 
-test('a document without a mark for a screen, or with one for another, is refused', () => {
+test('a document that lacks the mark of a screen, or has an unknown one, is refused', () => {
   const marked = '<!-- screen: a -->\n```\nold\n```\n';
   expect(withScreens(marked, new Map([['a', 'new\n']]))).toBe(marked.replace('old', 'new'));
   expect(() => withScreens(marked, new Map())).toThrow('there is no screen a');

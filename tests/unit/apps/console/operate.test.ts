@@ -34,7 +34,7 @@ async function on(
 const DOWN = '\x1b[B';
 const vmsOf = (vms: Vms): Partial<Deps> => ({ facts: { ...HYPERVISOR, vms: async () => vms } });
 
-test('a virtual machine is started, asked to shut down, and loses its power only after a question', async () => {
+test('a virtual machine is started and shut down by a key, and powered off only after a confirmation', async () => {
   const { terminal, calls } = await on('6v', /shut off/);
   terminal.type(`${DOWN}s`);
   await terminal.see(/old is started/);
@@ -53,7 +53,7 @@ test('a virtual machine is started, asked to shut down, and loses its power only
   );
 });
 
-test('what libvirt says against it is shown', async () => {
+test('an error of libvirt is shown', async () => {
   const { terminal } = await on('6v', /shut off/, {
     actOnVm: () => Promise.reject(new Error('the host is in maintenance')),
   });
@@ -61,7 +61,7 @@ test('what libvirt says against it is shown', async () => {
   await terminal.see(/Failed: Starting mail[\s\S]*in maintenance/);
 });
 
-test('the text console of a running machine is opened in place of this program, with root’s password', async () => {
+test('the text console of a running machine replaces this program, after root’s password', async () => {
   const { terminal, calls, ended } = await on('6v', /shut off/, {
     passwordState: async () => 'set',
   });
@@ -74,7 +74,7 @@ test('the text console of a running machine is opened in place of this program, 
   expect(calls).toEqual([['leaveForConsole', { id: expect.any(String), name: 'web' }]]);
 });
 
-test('without libvirt the reason is shown, and a machine that it does not describe is shown as far as known', async () => {
+test('without libvirt the reason is shown; a machine with unknown details is listed with the known ones', async () => {
   const none = vmsOf({ libvirt: { available: false, problem: 'libvirt is not running' }, vms: [] });
   await on('6v', /Not known: libvirt is not running/, none);
   const vm = { id: 'a', name: 'ghost', cpus: 0, memory: 0, persistent: false, autostart: false };
@@ -86,7 +86,7 @@ test('without libvirt the reason is shown, and a machine that it does not descri
   expect(await terminal.text()).toMatch(/> ghost +unknown {2,}not kept/);
 });
 
-test('maintenance begins with a reason and ends', async () => {
+test('maintenance is begun with a reason, and ended', async () => {
   const { terminal, calls } = await on('6m', /as usual/);
   terminal.type('b');
   await terminal.see(/Why/);
@@ -106,7 +106,7 @@ test('maintenance begins with a reason and ends', async () => {
   ]);
 });
 
-test('whether the host is in maintenance is not known while the agent does not answer', async () => {
+test('maintenance is shown as not known while the agent does not answer', async () => {
   const health = () => Promise.reject(new Error('the agent does not answer'));
   const { terminal, calls } = await on('6m', /Not known: the agent does not answer/, {
     facts: { ...HYPERVISOR, health },
@@ -116,7 +116,7 @@ test('whether the host is in maintenance is not known while the agent does not a
   expect(calls).toEqual([]);
 });
 
-test('a pool is made of a disk whose serial number was typed, imported, and taken away', async () => {
+test('a pool is created on a disk after its serial number is typed, imported, and removed', async () => {
   const { terminal, calls } = await on('6s', /nvme0n1/);
   terminal.type('c');
   await terminal.see(/written over/);
@@ -150,7 +150,7 @@ test('a pool is made of a disk whose serial number was typed, imported, and take
   ]);
 });
 
-test('the support bundle goes to the chosen stick; without one another way is shown', async () => {
+test('the support bundle is written to the chosen stick; without a stick another way is shown', async () => {
   const { terminal, calls } = await on('6b', /LOGS/);
   terminal.type('\r');
   await terminal.see(/is on it/);
@@ -161,7 +161,7 @@ test('the support bundle goes to the chosen stick; without one another way is sh
   expect(await none.terminal.text()).toContain('ssh root@10.0.0.7 qx-support write >bundle.tar.gz');
 });
 
-test('a factory reset needs the machine’s name typed, and says whether data goes', async () => {
+test('a factory reset needs the machine’s name, and shows whether data is removed', async () => {
   const { terminal, calls } = await on('6f', /stays as it is/);
   terminal.type('\tnode8\r');
   await terminal.see(/! It is called node7/);
@@ -190,7 +190,7 @@ test('hardware is read only while a screen shows it', async () => {
   expect(read).toBe(1);
 });
 
-test('a control plane is joined with a token, after its fingerprint was compared', async () => {
+test('a control plane is joined with a token, after a comparison of its fingerprint', async () => {
   const { terminal, calls } = await on('6c', /j Join/);
   terminal.type('j');
   await terminal.see(/good for one/);
@@ -210,7 +210,7 @@ test('a control plane is joined with a token, after its fingerprint was compared
   ]);
 });
 
-test('a token on a stick is read, compared, and used', async () => {
+test('a join token is read from a stick, and used after a comparison of its fingerprint', async () => {
   const { terminal, calls } = await on('6c', /j Join/);
   terminal.type('t');
   await terminal.see(/LOGS/);
@@ -224,7 +224,7 @@ test('a token on a stick is read, compared, and used', async () => {
   ]);
 });
 
-test('a control plane is left after a question, also without notifying it if it is gone for good', async () => {
+test('leaving a control plane needs a confirmation, and is possible without notifying it', async () => {
   const { terminal, calls } = await on('6c', /j Join/);
   terminal.type('l');
   await terminal.see(/Leave 10.0.0.2\?/);
@@ -244,7 +244,7 @@ test('a control plane is left after a question, also without notifying it if it 
   ]);
 });
 
-test('a join token is made behind the password, and shown with the fingerprint to compare', async () => {
+test('a join token is made after root’s password, and shown with the fingerprint to compare', async () => {
   const facts = { facts: CONTROL_PLANE, passwordState: async () => 'set' as const };
   const { terminal, calls } = await on('6n', /node7/, facts);
   terminal.type('t');
@@ -264,7 +264,7 @@ test('a join token is made behind the password, and shown with the fingerprint t
   await terminal.see(/node7/);
 });
 
-test('a backup is made behind root’s password, and its place is said', async () => {
+test('a backup is made after root’s password, and its path is shown', async () => {
   const facts = { facts: CONTROL_PLANE, passwordState: async () => 'set' as const };
   const { terminal, calls } = await on('6d', /Each day/, facts);
   terminal.type('m');
@@ -286,7 +286,7 @@ test('without a passphrase the console makes no backup', async () => {
   expect(calls).toEqual([]);
 });
 
-test('the control plane gets another address, behind root’s password, and hosts that are off do not hinder if so chosen', async () => {
+test('the address of the control plane is changed after root’s password, even with unreachable hosts if so chosen', async () => {
   const facts = { facts: CONTROL_PLANE, passwordState: async () => 'set' as const };
   const { terminal, calls } = await on('6r', /1 to 10\.0\.0\.7/, facts);
   terminal.type('c');
@@ -304,7 +304,7 @@ test('the control plane gets another address, behind root’s password, and host
   ]);
 });
 
-test('a planned address that was left is withdrawn', async () => {
+test('a planned address that was never applied can be withdrawn', async () => {
   const address = async () => ({
     ...(await CONTROL_PLANE.address!(new AbortController().signal)),
     planned: ['https://10.0.0.8:9443'],
@@ -317,7 +317,7 @@ test('a planned address that was left is withdrawn', async () => {
   expect(calls).toEqual([['withdrawAddress']]);
 });
 
-test('the first password is made behind root’s, and shown with the address and the certificate to compare', async () => {
+test('the first password is made after root’s password, and shown with the address and certificate to compare', async () => {
   const facts = { facts: CONTROL_PLANE, passwordState: async () => 'set' as const };
   const { terminal, calls } = await on('6a', /Enter Show it/, facts);
   terminal.type('\r');
@@ -350,7 +350,7 @@ test.each([
   await terminal.see(seen);
 });
 
-test('there is no first password once somebody has logged in, nor while nobody answers', async () => {
+test('no first password is offered once somebody has logged in, or while the control plane does not answer', async () => {
   const used = async () => ({ open: false, people: null });
   const { terminal, calls } = await on('6a', /users reset-password NAME/, {
     facts: { ...CONTROL_PLANE, firstLogIn: used },
@@ -366,7 +366,7 @@ test('there is no first password once somebody has logged in, nor while nobody a
   expect([...calls, ...other.calls]).toEqual([]);
 });
 
-test('an update is looked for, brought here from its server or a stick, tried, and taken back', async () => {
+test('an update is searched for, staged from its server or a stick, tried, and taken back', async () => {
   const { terminal, calls } = await on('6u', /serial 4/);
   for (const [keys, seen] of [
     ['c', /Done/],
@@ -396,7 +396,7 @@ test('an update is looked for, brought here from its server or a stick, tried, a
   ]);
 });
 
-test('nothing is updated where nothing is installed, and why is reported', async () => {
+test('a system that is not installed offers no update, and shows why', async () => {
   const { terminal, calls } = await on('6u', /is not installed/, {
     facts: {
       ...HYPERVISOR,

@@ -23,7 +23,7 @@ const tick = (state: State, now: number) => update(state, { type: 'tick', now })
 const press = (state: State, character: string) =>
   update(state, { type: 'key', key: { name: 'character', character } });
 
-test('at first everything that the appliance has is asked for, once', () => {
+test('at the start each fact of the appliance is read once', () => {
   const { state, effects } = program.start(SIZE, 0);
   expect(namesOf(effects).sort()).toEqual([
     'health',
@@ -39,7 +39,7 @@ test('at first everything that the appliance has is asked for, once', () => {
   expect(namesOf(tick(state, 5_000).effects)).toEqual([]);
 });
 
-test('what is old is asked for again, but not what is cheap to be notified of', () => {
+test('old facts are read again, except those with change notifications', () => {
   const start = program.start(SIZE, 0);
   const state = answered(start.state, start.effects);
   expect(namesOf(tick(state, 400).effects)).toEqual([]);
@@ -54,7 +54,7 @@ test('what is old is asked for again, but not what is cheap to be notified of', 
   expect(namesOf(tick(state, 60_000).effects)).toContain('network');
 });
 
-test('what took long to answer is asked for less often', () => {
+test('a fact that took long to read is read less often', () => {
   const start = program.start(SIZE, 0);
   const slow = start.effects.reduce((reached, effect) => {
     if (effect.type !== 'read') return reached;
@@ -66,7 +66,7 @@ test('what took long to answer is asked for less often', () => {
   expect(namesOf(tick(slow, 20_000).effects)).toContain('health');
 });
 
-test('a screen that shows none of it asks for nothing, and the next one does at once', () => {
+test('facts are not read while no screen shows them, and are read at once when one does', () => {
   const start = program.start(SIZE, 0);
   const logs = press(answered(start.state, start.effects), '6');
   const later = tick(logs.state, 20_000);
@@ -75,14 +75,14 @@ test('a screen that shows none of it asks for nothing, and the next one does at 
   expect(namesOf(escaped.effects)).toContain('host');
 });
 
-test('a change of the network is looked at at once, and watched for again', () => {
+test('a change of the network is read at once, and the next one is awaited', () => {
   const start = program.start(SIZE, 0);
   const { effects } = update(answered(start.state, start.effects), { type: 'network-changed' });
   expect(namesOf(effects)).toEqual(['network', 'host', 'health']);
   expect(effects).toContainEqual({ type: 'await-network-change' });
 });
 
-test('an answer that was overtaken by a newer question does not count', () => {
+test('an answer to an outdated read is ignored', () => {
   const { state } = program.start(SIZE, 0);
   const changed = update(state, { type: 'network-changed' });
   const old: Event = {
@@ -102,7 +102,7 @@ test('an answer that was overtaken by a newer question does not count', () => {
   expect(update(after, fresh).state.facts.network.value).toEqual(NETWORK);
 });
 
-test('a fact that can no longer be read is no longer shown as if it could', () => {
+test('a fact that can no longer be read is shown as unknown', () => {
   const { state } = program.start(SIZE, 0);
   const known = update(state, {
     type: 'fact',
@@ -121,7 +121,7 @@ test('a fact that can no longer be read is no longer shown as if it could', () =
   expect(lost.state.facts.host).toEqual({ value: null, problem: 'gone' });
 });
 
-test('a log is followed at its end only', () => {
+test('a log is followed only while its end is shown', () => {
   const opened = press(program.start(SIZE, 0).state, '5');
   expect(namesOf(opened.effects)).toEqual(['systemLog']);
   const lines = Array.from({ length: 100 }, (_, index) => `line ${index}`);
@@ -134,7 +134,7 @@ test('a log is followed at its end only', () => {
   expect(namesOf(tick(end, 5_000).effects)).toEqual(['systemLog']);
 });
 
-test('the seconds that a change on trial has left go on, though the network is read once a minute', () => {
+test('the remaining seconds of a trial count down between two reads of the network', () => {
   const { state } = program.start(SIZE, 0);
   const [eth0] = NETWORK.interfaces;
   const value = { ...NETWORK, interfaces: [{ ...eth0!, confirm: 90 }] };

@@ -9,7 +9,7 @@ const SIZE = { columns: 80, rows: 24 };
 /** The final output on a terminal: plain style, an empty screen, a cursor. */
 const RESTORED = '\x1b[0m\x1b[2J\x1b[H\x1b[?25h';
 
-test('a command that never ends, and heeds no signal, does not keep keys from being served', async () => {
+test('keys work while a command hangs and ignores its signal', async () => {
   const { deps } = machine({ restartService: () => new Promise(() => undefined) });
   const { terminal } = runConsole(deps);
   terminal.type('4');
@@ -25,14 +25,14 @@ test('a command that never ends, and heeds no signal, does not keep keys from be
   await terminal.see(/- Status/);
 });
 
-test('a fact that is not read in time does not hold up the others', async () => {
+test('a fact that is slow to read does not delay the others', async () => {
   const facts = { ...HYPERVISOR, pools: () => new Promise<never>(() => undefined) };
   const { terminal } = runConsole(machine({ facts }).deps);
   const text = await terminal.see(/Agent +ready/);
   expect(text).toMatch(/Storage pools +\.\.\./);
 });
 
-test('what cannot be read is reported with the reason, in place of what was known', async () => {
+test('a fact that cannot be read is shown as not known, with the reason', async () => {
   const facts = {
     ...HYPERVISOR,
     vms: () => Promise.reject(new Error('the agent does not answer')),
@@ -41,7 +41,7 @@ test('what cannot be read is reported with the reason, in place of what was know
   await terminal.see(/Virtual machines +not known: the agent does not answer/);
 });
 
-test('a terminal that changes its size is drawn again, however small it becomes', async () => {
+test('the screen is drawn again after a change of the terminal’s size, however small', async () => {
   const { terminal } = runConsole(machine().deps);
   await terminal.see(/backup/);
   terminal.resize({ columns: 132, rows: 43 });
@@ -75,7 +75,7 @@ test('a screen that does not change is not written again', async () => {
   expect(terminal.written.length - before).toBeLessThan(2 * cells);
 });
 
-test('Ctrl-L draws everything anew', async () => {
+test('Ctrl-L draws the whole screen again', async () => {
   const { terminal } = runConsole(machine().deps);
   await terminal.see(/SSH +off/);
   terminal.output.write('\x1b[5;5Hline noise');
@@ -85,7 +85,7 @@ test('Ctrl-L draws everything anew', async () => {
   expect(await terminal.text()).not.toContain('line noise');
 });
 
-test('a console takes a raw terminal and gives it back', async () => {
+test('a console sets the terminal to raw mode and restores it', async () => {
   const { terminal, ended } = runConsole(machine().deps);
   await terminal.see(/Status/);
   expect(terminal.input.raw).toBe(true);
@@ -95,7 +95,7 @@ test('a console takes a raw terminal and gives it back', async () => {
   expect(terminal.written.endsWith(RESTORED)).toBe(true);
 });
 
-test('a line that is hung up ends the console', async () => {
+test('a hang-up of the line ends the console', async () => {
   const { terminal, ended } = runConsole(machine().deps);
   await terminal.see(/Status/);
   terminal.input.end();
@@ -123,7 +123,7 @@ function failing(at: 'update' | 'view'): Program<{ failed: boolean }, { type: 'n
 }
 
 test.each(['update', 'view'] as const)(
-  'a crash in %s gives the terminal back, and is reported',
+  'a crash in %s restores the terminal, and is reported',
   async (at) => {
     const terminal = new FakeTerminal(SIZE);
     const ended = runProgram(failing(at), terminal, new AbortController().signal);

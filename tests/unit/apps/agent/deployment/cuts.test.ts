@@ -22,7 +22,7 @@ async function deployed(host: Host, version: string, serial: number): Promise<vo
   await deployAgent(file, host.places, SILENT).catch(() => undefined);
 }
 
-test('a deployment that is cut anywhere leaves the agent before or the new one, whole, and can be done again', async () => {
+test('a power cut anywhere in a deployment leaves the previous or the new agent complete, and the deployment can be repeated', async () => {
   let whole = 0;
   for (let at = 0; whole === 0; at += 1) {
     const host = await makeHost();
@@ -47,7 +47,7 @@ test('a deployment that is cut anywhere leaves the agent before or the new one, 
   expect(whole).toBeGreaterThan(20);
 });
 
-test('a choice that is cut anywhere counts its start or not, and starts a whole agent', async () => {
+test('a power cut anywhere in the choice of an agent counts the start or not, and a complete agent starts', async () => {
   for (let at = 0, ended = false; !ended; at += 1) {
     const host = await makeHost();
     await deployed(host, '0.2.0', 2);
@@ -58,7 +58,7 @@ test('a choice that is cut anywhere counts its start or not, and starts a whole 
   }
 });
 
-test('an agent that never becomes ready is started three times, whatever is cut, and in whichever boot', async () => {
+test('an agent that never becomes ready is started three times in all, over power cuts and restarts', async () => {
   const host = await makeHost();
   await deployed(host, '0.2.0', 2);
   const runs: string[] = [];

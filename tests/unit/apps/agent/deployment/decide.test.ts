@@ -67,7 +67,7 @@ describe('an agent on trial', () => {
     ['has as many problems as the one before', told(id, 20, { problems: ['c'] }), undefined],
     ['has only just begun', told(id, 9), 'it has run for 9 s only'],
     ['is well', told(id, 10), undefined],
-  ])('that %s is judged so', (_, answers, why) => {
+  ])('that %s is confirmed or taken back', (_, answers, why) => {
     const judged = judgeTrial(record, answers, moment(150));
     if (why === undefined) {
       expect(judged.waits).toBeUndefined();
@@ -81,13 +81,13 @@ describe('an agent on trial', () => {
     }
   });
 
-  test('gets its whole time again in another boot, and no more starts', () => {
+  test('gets its full time again after a reboot, but no additional starts', () => {
     const later = countStart(record, [], moment(5, 'boot-2'));
     expect(later.trial).toMatchObject({ left: TRIES - 1, boot: 'boot-2', start: 5 });
     expect(countStart(record, [], moment(181)).active).toBeNull();
   });
 
-  test('needs no more than an answer where the one before it gave none', () => {
+  test('only has to answer if the previous agent did not answer', () => {
     const blind = { ...record, trial: record.trial && { ...record.trial, before: null } };
     const judged = judgeTrial(
       blind,
@@ -98,7 +98,7 @@ describe('an agent on trial', () => {
   });
 });
 
-test('in whatever order agents are deployed, started, judged, undone and cut off, what runs was confirmed or is counted', () => {
+test('after any order of deployments, starts, verdicts and power cuts, the running agent is confirmed or its starts are counted', () => {
   for (let seed = 0; seed < 3000; seed += 1) {
     const random = new Random(seed);
     const well = new Set<string>();

@@ -57,7 +57,7 @@ test.each<[string, AgentFileParts, string]>([
   expect(await refusal(host, await writeAgent(host, agentFile(parts)))).toContain(why);
 });
 
-test('what is no agent’s file is refused, and never waited for', async () => {
+test('a file that is not an agent is refused, also a pipe that never ends', async () => {
   const host = await makeHost();
   const whole = agentFile();
   const release = seal('application/vnd.quantix.release+json', whole, [KEYS.privateKey]);
@@ -82,7 +82,7 @@ test('what is no agent’s file is refused, and never waited for', async () => {
   }
 });
 
-test('a flipped bit is seen, wherever it is', async () => {
+test('a flipped bit anywhere in the file is detected', async () => {
   const host = await makeHost();
   const whole = agentFile({ program: idle('0.2.0') });
   for (let at = 0; at < whole.length; at += 23) {
@@ -95,7 +95,7 @@ test('a flipped bit is seen, wherever it is', async () => {
   }
 });
 
-test('without keys, without a service, without room and beside another one nothing is deployed', async () => {
+test('an agent is not deployed without keys, service or free space, or during another deployment', async () => {
   const host = await makeHost();
   const file = await writeAgent(host, agentFile());
   await rm(host.places.keys, { recursive: true });
@@ -130,7 +130,7 @@ test.each<[string, (host: Host, file: string) => Promise<unknown>, string]>([
     (host) => trust(host, other.publicKey),
     'it is not signed with a key',
   ],
-])('an agent on the disk that is %s is not started, and taken back', async (_, change, why) => {
+])('a deployed agent that is %s is not started, and is taken back', async (_, change, why) => {
   const { host, file } = await withAgent();
   await change(host, file);
   const told: string[] = [];
@@ -141,14 +141,14 @@ test.each<[string, (host: Host, file: string) => Promise<unknown>, string]>([
   expect(await chooseAgent(host.places, () => undefined)).toBeUndefined();
 });
 
-test('a link in the place of a program is not followed out of the folder to be believed', async () => {
+test('a link in place of the deployed program is not started', async () => {
   const { host, file } = await withAgent();
   await rm(file);
   await execa('ln', ['-s', '/bin/sh', file]);
   expect(await chooseAgent(host.places, () => undefined)).toBeUndefined();
 });
 
-test('another image starts its own agent, and the record stays for the one that it is of', async () => {
+test('another image starts its own agent, and keeps the record of the deployment', async () => {
   const { host } = await withAgent();
   const record = await readFile(host.places.record, 'utf8');
   await boot(host, { build: 'ffffffffffffffff', id: 'boot-2' });
@@ -167,7 +167,7 @@ test('an invalid record is set aside, and the image’s agent runs', async () =>
   }
 });
 
-test('an agent on trial whose starts nobody can count is not started', async () => {
+test('an agent on trial is not started if its starts cannot be counted', async () => {
   const { host } = await withAgent();
   const node = join(host.root, 'quantix/node');
   const record = await readFile(host.places.record);
@@ -184,7 +184,7 @@ test('an agent on trial whose starts nobody can count is not started', async () 
   }
 });
 
-test(`${PROGRAM} is taken back when it ends again and again once it was confirmed, and cuts of the power do not count`, async () => {
+test(`${PROGRAM} is taken back if it keeps ending after its confirmation; power cuts do not count`, async () => {
   const { host, file } = await withAgent();
   const record = await readRecord(host.places.record);
   const confirmed = `${JSON.stringify({ ...record, trial: null })}\n`;

@@ -21,7 +21,7 @@ async function until(host: Host, version: string): Promise<void> {
   });
 }
 
-test.concurrent('a deployed agent runs in place of the image’s, survives being killed, and goes with the next image', async () => {
+test.concurrent('a deployed agent replaces the image’s, is restarted when killed, and is not used by another image', async () => {
   await using host = await makeOwnHost();
   await using service = await Service.start(host);
   await until(host, '0.1.0');
@@ -72,7 +72,7 @@ test.concurrent.each([
   ['well', '0.2.0', 60],
   ['silent', '0.1.0', 5],
 ] as const)(
-  'whoever is killed meanwhile, an agent that is %s ends as it should: %s runs',
+  'whichever process is killed meanwhile, after the deployment of an agent that is %s the right one runs: %s',
   async (mode, version, within) => {
     await using host = await makeOwnHost();
     await using service = await Service.start(host);

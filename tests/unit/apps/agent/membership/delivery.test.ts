@@ -118,7 +118,7 @@ test('a late copy of an old change does not undo a newer one', async () => {
   expect(recorded(plane)).toEqual(['web 5']);
 });
 
-test('what the control plane loses is found by the hash, and restored by a full state', async () => {
+test('a difference between the records and the host is found by the hash, and corrected by a full state', async () => {
   const { plane, agent } = await members();
   plane.node().ledger.vms.clear();
   await agent.clock.skip();
@@ -127,7 +127,7 @@ test('what the control plane loses is found by the hash, and restored by a full 
   await agent.said(/record of this host differs/);
 });
 
-test('a difference of hashes that the node itself finds is corrected by a full state, too', async () => {
+test('a difference of hashes that only the node finds is also corrected by a full state', async () => {
   const { plane, agent } = await members();
   plane.leavesComparing = true;
   plane.node().ledger.vms.clear();
@@ -136,7 +136,7 @@ test('a difference of hashes that the node itself finds is corrected by a full s
   expect(recorded(plane)).toEqual(['web 1']);
 });
 
-test('a state that is too large for one message comes in parts, and is applied whole', async () => {
+test('a state that is too large for one message is sent in parts, and applied as a whole', async () => {
   const { plane, agent } = await members();
   agent.vms = Array.from({ length: 400 }, (_, index) => ({
     ...WEB,
@@ -152,7 +152,7 @@ test('a state that is too large for one message comes in parts, and is applied w
   expect(plane.node().ledger.vms.size).toBe(400);
 });
 
-test('an event that libvirt never sent is found after the next heartbeat', async () => {
+test('a change without an event of libvirt is found after the next heartbeat', async () => {
   const { plane, agent } = await members();
   agent.vms = [{ ...WEB, state: 'crashed' }];
   await agent.clock.skip();
@@ -160,7 +160,7 @@ test('an event that libvirt never sent is found after the next heartbeat', async
   expect(recorded(plane)).toEqual(['web 6']);
 });
 
-test('an hour away: each object is reported once, as it is now, and nothing is lost', async () => {
+test('after an hour without the control plane each object is reported once, with its present state', async () => {
   const { plane, agent } = await members();
   await plane.api.close();
   for (let passed = 0; passed < 3_600_000; ) {
@@ -188,7 +188,7 @@ test('a control plane that forgot the epoch gets a full state', async () => {
   expect(recorded(plane)).toEqual(['mail 1', 'web 1']);
 });
 
-test('while libvirt is away its virtual machines are not taken for gone', async () => {
+test('while libvirt does not run, its virtual machines are not reported as gone', async () => {
   const { plane, agent } = await members();
   agent.libvirt = { available: false, problem: 'no socket' };
   agent.vms = [];
@@ -211,7 +211,7 @@ const VOLUME = {
   capacity: 1_073_741_824,
 };
 
-test('volumes of pools come in parts of at most a MiB, sorted; a pool that was not listed is in none', async () => {
+test('volumes of pools are sent sorted, in parts of at most 1 MiB; pools that were never listed are left out', async () => {
   const { plane, agent } = await members();
   const names = Array.from({ length: 20_000 }, (_, index) => `${index} ${'n'.repeat(40)}`);
   const listed = { ...DATA, volumes: names.map((name) => ({ ...VOLUME, name })) };
@@ -235,7 +235,7 @@ test('volumes of pools come in parts of at most a MiB, sorted; a pool that was n
   expect(hashes.get(DATA.id)).toMatch(/^[0-9a-f]{64}$/);
 });
 
-test('a host shows what a scheduler needs, what its guests use, its services and what became of assigned pools', async () => {
+test('a host reports capacity for a scheduler, usage of its guests, its services and the state of assigned pools', async () => {
   const { plane, agent } = await strangers();
   agent.more = {
     build: async () => ({

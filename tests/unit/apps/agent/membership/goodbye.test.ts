@@ -6,7 +6,7 @@ import { ControlPlane } from '../../../../control-plane/control-plane.ts';
 
 const CREATED = 'http2.client.stream.created';
 
-test('an error of a connection that was let go, as after a polite end of the server, ends no agent', async () => {
+test('an error of a connection that was already given up, as after GOAWAY, does not end the agent', async () => {
   const sessions: (ClientHttp2Session | undefined)[] = [];
   const note = (message: unknown) => {
     const { stream } = message as { stream: ClientHttp2Stream };

@@ -5,7 +5,7 @@ import { ARCHITECTURE } from '../../../../../apps/host/image.ts';
 import { HardwareIdentitySchema } from '../../../../../apps/proto/gen/quantix/v1/host_pb.js';
 import { HOST } from '../../../../screens/machine.ts';
 
-test('a host shows what releases are made for: its CPU and what its system is made from', () => {
+test('a host reports its architecture and base, for which releases are made', () => {
   const hardware = create(HardwareIdentitySchema);
   expect(hostInfo({ ...HOST, base: 'debian' }, '1.0.0', hardware)).toMatchObject({
     ...{ product: HOST.product, productVersion: HOST.version },

@@ -21,7 +21,7 @@ import { FakeClock } from './fake-clock.ts';
 
 const log = () => {};
 
-test('a node’s id is made of its public key, and is a UUID of version 8', () => {
+test('a node’s id is derived from its public key, and is a UUID of version 8', () => {
   const publicKey = createPublicKey(`-----BEGIN PUBLIC KEY-----
 MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEYD54V/vp+54P9DXarYqx4MPcm+HK
 RIQzNasYSoRQHQ/6S6Ps8tpMcT+KvIIC8W/e9k0W7Cm72M1P9jU7SLf/vg==
@@ -43,7 +43,7 @@ test.each([
     'a key of another kind',
     generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
   ],
-])('%s in node.key is set aside with a word, and a new key is made', async (_, text) => {
+])('%s in node.key is set aside with a message, and a new key is made', async (_, text) => {
   const folder = await temporaryFolder();
   await writeFile(`${folder}/node.key`, text);
   const lines: string[] = [];
@@ -65,11 +65,11 @@ test.each([
   'hello',
   '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----',
   `-----BEGIN CERTIFICATE-----\n${'A'.repeat(100_000)}`,
-])('invalid certificates give one line', (text) => {
+])('invalid certificates are an error of one line', (text) => {
   expect(() => parseCertificates(text, 'x.crt')).toThrow(/x\.crt/);
 });
 
-test('a certificate is renewed in the last third of its life, and its ends are checked by the clock', async () => {
+test('a certificate is due for renewal in the last third of its lifetime, and its dates are checked against the clock', async () => {
   const { authority, key, certificate } = await joined();
   const credentials = {
     ...credentialsOf({
@@ -86,7 +86,7 @@ test('a certificate is renewed in the last third of its life, and its ends are c
   expect(() => checkValidity(credentials, 9001)).toThrow(/ended at 1970.*join again/);
 });
 
-test('each run has a greater number, also after the file was lost or damaged', async () => {
+test('each run has a greater epoch, also after the file was lost or damaged', async () => {
   const folder = await temporaryFolder();
   const lines: string[] = [];
   const clock = new FakeClock();
@@ -103,7 +103,7 @@ test('each run has a greater number, also after the file was lost or damaged', a
   await expect(next(2n ** 64n - 1n)).rejects.toThrow(/there is no run after/);
 });
 
-test('a token is read as it was written, with spaces around it and capitals in its fingerprint', () => {
+test('a token is read with spaces around it and capitals in its fingerprint', () => {
   const token = { secret: 'Ab_-'.repeat(8), fingerprint: '0f'.repeat(32) };
   const text = formatJoinToken(token);
   expect(parseJoinToken(` ${text.replace(/\.0f/, '.0F')}\n`)).toEqual(token);

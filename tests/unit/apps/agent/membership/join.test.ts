@@ -4,7 +4,7 @@ import { parseJoinToken } from '../../../../../apps/agent/configuration/join-tok
 import { Authority } from '../../../../control-plane/authority.ts';
 import { strangers } from './agent.ts';
 
-test('a host joins with a token, and keeps its key to itself', async () => {
+test('a host joins with a token, and never sends its private key', async () => {
   const { plane, agent } = await strangers();
   const joined = await agent.membership.join({
     controlPlane: plane.api.origin,
@@ -18,7 +18,7 @@ test('a host joins with a token, and keeps its key to itself', async () => {
   );
 });
 
-test('a control plane whose CA is not the one of the token gets no token', async () => {
+test('a control plane whose CA does not match the token does not get the token', async () => {
   const { plane, agent } = await strangers();
   const { secret } = parseJoinToken(plane.token());
   const other = await Authority.create('another');
@@ -30,7 +30,7 @@ test('a control plane whose CA is not the one of the token gets no token', async
   expect(agent.membership.status.state).toBe('unconfigured');
 });
 
-test('a server certificate of another CA is refused, though the CA of the token is shown beside it', async () => {
+test('a server certificate of another CA is refused, even if the server also sends the token’s CA', async () => {
   const { plane, agent } = await strangers();
   const stranger = await (await Authority.create('Quantix control plane')).server();
   await plane.api.close();
@@ -54,7 +54,7 @@ test('a token that another node has used is refused', async () => {
   expect(plane.nodes.size).toBe(1);
 });
 
-test('the same host may show its token again, since an answer can be lost', async () => {
+test('the same host may use its token again after a lost answer', async () => {
   const { plane, agent } = await strangers();
   const token = plane.token();
   plane.fault.after = () => {
@@ -67,7 +67,7 @@ test('the same host may show its token again, since an answer can be lost', asyn
   expect([...plane.nodes.keys()]).toEqual([nodeId]);
 });
 
-test('a host whose clock is far off is reported before it joins', async () => {
+test('a clock that is far off is reported before the join', async () => {
   const { plane, agent } = await strangers();
   agent.clock.set(-40 * 365 * 86_400_000);
   await expect(
@@ -75,7 +75,7 @@ test('a host whose clock is far off is reported before it joins', async () => {
   ).rejects.toThrow(/this host’s clock says 19.*Set the clock/);
 });
 
-test('a control plane that calls the node by another id is not joined', async () => {
+test('a control plane that answers with another node id is not joined', async () => {
   const { plane, agent } = await strangers();
   plane.nameNode = () => '00000000-0000-8000-8000-000000000000';
   await expect(
@@ -83,7 +83,7 @@ test('a control plane that calls the node by another id is not joined', async ()
   ).rejects.toThrow(/calls this node 00000000.*its key says/);
 });
 
-test('without a disk for its configuration a host joins for this session, and says so', async () => {
+test('without a configuration disk a host joins for this session, with a warning', async () => {
   const { plane, agent } = await strangers();
   agent.persistent = false;
   const joined = await agent.membership.join({

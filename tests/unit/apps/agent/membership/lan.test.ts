@@ -13,7 +13,7 @@ const number = fc.uint8Array({ minLength: 8, maxLength: 8 });
 const fingerprint = fc.uint8Array({ minLength: 32, maxLength: 32 });
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
-test('a datagram is read as it was written, and no byte can be another one', () => {
+test('a datagram reads back as it was written, and any changed byte is refused', () => {
   fc.assert(
     fc.property(number, fingerprint, fc.integer({ min: 0, max: 65_535 }), (n, f, port) => {
       const kind = port === 0 ? ('question' as const) : ('answer' as const);
@@ -54,7 +54,7 @@ async function freePort(): Promise<number> {
 
 const never = new AbortController().signal;
 
-test('whoever has the authority answers with its port, and nobody else', async () => {
+test('only a control plane of the requested authority answers, with its port', async () => {
   const lanPort = await freePort();
   const problems: string[] = [];
   const answerer = new LanAnswerer({
@@ -76,7 +76,7 @@ test('whoever has the authority answers with its port, and nobody else', async (
   expect(problems).toEqual([]);
 });
 
-test('answers to other questions, of another authority or of no sense are skipped', async () => {
+test('answers to other questions, of another authority or malformed are ignored', async () => {
   const liar = createSocket('udp4').bind(0, '127.0.0.1');
   await once(liar, 'listening');
   onTestFinished(() => {

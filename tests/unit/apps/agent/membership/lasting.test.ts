@@ -56,7 +56,7 @@ test('an unattended host whose token is refused says so, and asks again an hour 
   await plane.answered('register', 2);
 });
 
-test('an address without certificate or token is said to need a token', async () => {
+test('an address without a certificate or token is reported as needing a token', async () => {
   const agent = new Agent(await temporaryFolder());
   onTestFinished(() => agent.stop());
   await writeFile(`${agent.folder}/node.yaml`, 'controlPlane: https://192.0.2.1\n');
@@ -64,7 +64,7 @@ test('an address without certificate or token is said to need a token', async ()
   await agent.said(/unconfigured: .*needs a join token/);
 });
 
-test('a certificate is renewed for the same key before it ends, and used from then on', async () => {
+test('a certificate is renewed for the same key before it expires, and used from then on', async () => {
   const { plane, agent } = await members();
   const before = await readFile(`${agent.folder}/membership.json`, 'utf8');
   agent.clock.advance(61 * DAY);
@@ -76,7 +76,7 @@ test('a certificate is renewed for the same key before it ends, and used from th
   expect(plane.nodes.size).toBe(1);
 });
 
-test('a renewal that fails ends nothing, and is tried again an hour later', async () => {
+test('a failed renewal does not end the membership, and is tried again an hour later', async () => {
   const { plane, agent } = await members();
   plane.fault.before = ({ method }) => {
     if (method === 'renewCertificate') throw new Error('no');
@@ -96,7 +96,7 @@ test('a renewal that fails ends nothing, and is tried again an hour later', asyn
   expect(agent.membership.status.state).toBe('connected');
 });
 
-test('a node that was off until its certificate ended says so, and goes on once the clock is right', async () => {
+test('a node whose certificate has expired reports it, and continues once the clock is right', async () => {
   const { plane, agent } = await members();
   await agent.stop();
   agent.clock.advance(100 * DAY);
@@ -108,7 +108,7 @@ test('a node that was off until its certificate ended says so, and goes on once 
   await plane.answered('syncFullState', 2);
 });
 
-test('clocks that differ are worth one line, and one when they agree again', async () => {
+test('a difference of clocks is logged once, and once more when it has ended', async () => {
   const { plane, agent } = await members();
   agent.clock.advance(10 * 60_000);
   await plane.answered('heartbeat', 2);
@@ -119,7 +119,7 @@ test('clocks that differ are worth one line, and one when they agree again', asy
   expect(agent.lines.filter((line) => /clock is/.test(line))).toHaveLength(1);
 });
 
-test('a day on which nothing changes is heartbeats over one connection, and no line of the log', async () => {
+test('on a day without changes there are only heartbeats over one connection, and no log lines', async () => {
   const { plane, agent } = await members();
   plane.interval = 300;
   const lines = agent.lines.length;

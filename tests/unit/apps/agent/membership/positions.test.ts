@@ -19,7 +19,7 @@ function change(agent: Agent, number: number): void {
   agent.vms = [{ ...WEB, name: `web ${number}` }];
 }
 
-test('a host whose count of starts is lost is heard', async () => {
+test('reports of a host that lost its start counter are accepted', async () => {
   const { plane, agent } = await members();
   for (const restart of [1, 2, 3]) {
     await agent.stop();
@@ -37,7 +37,7 @@ test('a host whose count of starts is lost is heard', async () => {
 });
 
 test.each(['1\n', '0\n', 'nonsense'])(
-  'a host whose count of starts is put back to %j is heard',
+  'reports of a host whose start counter was reset to %j are accepted',
   async (epoch) => {
     const { plane, agent } = await members();
     await agent.stop();
@@ -53,7 +53,7 @@ test.each(['1\n', '0\n', 'nonsense'])(
   },
 );
 
-test('of two hosts with the same disk each is heard while it speaks', async () => {
+test('of two hosts with copies of one disk the reports of both are accepted', async () => {
   const { plane, agent } = await members();
   const folder = await temporaryFolder();
   await cp(agent.folder, folder, { recursive: true });
@@ -68,7 +68,7 @@ test('of two hosts with the same disk each is heard while it speaks', async () =
   await heard(plane, agent);
 });
 
-test('a disk that takes no count of starts does not silence the host, and is reported', async () => {
+test('a disk that cannot store the start counter is reported, and the host’s reports are accepted', async () => {
   const { plane, agent } = await members();
   await agent.stop();
   await rm(`${agent.folder}/epoch`);
@@ -86,7 +86,7 @@ test('a disk that takes no count of starts does not silence the host, and is rep
     });
 });
 
-test('a host counts as alive while its state cannot be read, and says why', async () => {
+test('a host whose state cannot be recorded still sends heartbeats, with the reason', async () => {
   const { plane, agent } = await members();
   plane.fault.before = ({ method }) => {
     if (method === 'syncFullState') throw new ConnectError('odd machine', Code.Internal);

@@ -34,7 +34,7 @@ function record(agent: Agent) {
   return readFile(`${agent.folder}/membership.json`, 'utf8').then((text) => JSON.parse(text));
 }
 
-test('a host says which machine and boot it is, what it speaks, and what time it has', async () => {
+test('a host reports its machine, boot, protocol versions and time', async () => {
   const { plane, agent } = await members();
   const { request } = await plane.answered('syncFullState', 1);
   if (!isMessage(request, SyncFullStateRequestSchema)) throw new Error(request.$typeName);
@@ -51,7 +51,7 @@ test('a host says which machine and boot it is, what it speaks, and what time it
 });
 
 test.each([1, 2, 3] as const)(
-  'with a control plane of version %i everything that both know works',
+  'with a control plane of version %i all common features work',
   async (version) => {
     const plane = await ControlPlane.open();
     onTestFinished(() => plane.api.close());
@@ -71,7 +71,7 @@ test.each([1, 2, 3] as const)(
   },
 );
 
-test('a control plane that was updated, and taken back, is understood each time', async () => {
+test('a host follows updates and downgrades of the control plane', async () => {
   const { plane, agent } = await members();
   for (const version of [1, 3, 2, 1, 2] as const) {
     plane.version = version;
@@ -81,7 +81,7 @@ test('a control plane that was updated, and taken back, is understood each time'
   expect(count(plane, 'syncFullState')).toBe(1);
 });
 
-test('a reason to refuse that no node knows passes', async () => {
+test('a refusal for an unknown reason is temporary', async () => {
   const { plane, agent } = await members();
   plane.fault.before = () => {
     plane.fault = {};
@@ -94,7 +94,7 @@ test('a reason to refuse that no node knows passes', async () => {
   expect(agent.membership.status.state).toBe('connected');
 });
 
-test('a control plane that moves is followed to the addresses that it told, also after a restart', async () => {
+test('a host follows a control plane to its announced addresses, also after a restart', async () => {
   const { plane, agent } = await members();
   const before = plane.api.origin;
   const api = await plane.openElsewhere();
@@ -123,7 +123,7 @@ async function nextHeartbeatAfterFailure(plane: ControlPlane, agent: Agent): Pro
   }
 }
 
-test('an older list of addresses changes nothing', async () => {
+test('an older list of addresses is ignored', async () => {
   const { plane, agent } = await members();
   plane.endpoints = { version: 5n, origins: [plane.api.origin, 'https://192.0.2.1:9443'] };
   await nextHeartbeat(plane, agent);
@@ -135,7 +135,7 @@ test('an older list of addresses changes nothing', async () => {
   });
 });
 
-test('one root takes over from another: both are trusted, then the new one alone', async () => {
+test('during a change of root certificate both are trusted, and then only the new one', async () => {
   const { plane, agent } = await members();
   const next = await Authority.create('Quantix control plane, next');
   plane.trust = { version: 2n, authorities: [plane.authority, next] };
@@ -157,7 +157,7 @@ test('one root takes over from another: both are trusted, then the new one alone
   expect(agent.membership.status.state).toBe('connected');
 });
 
-test('authorities that have nothing to do with those before are not trusted', async () => {
+test('authorities that share no root with the trusted ones are refused', async () => {
   const { plane, agent } = await members();
   const stranger = await Authority.create('Somebody else');
   plane.trust = { version: 2n, authorities: [stranger] };
@@ -177,7 +177,7 @@ async function stopUntilExpired(plane: ControlPlane, agent: Agent, ago: number):
   await writeFile(`${agent.folder}/membership.json`, JSON.stringify(kept));
 }
 
-test('a host that was off for longer than its certificate lasts renews it, and goes on', async () => {
+test('a host that was off beyond the expiry of its certificate renews it, and continues', async () => {
   const { plane, agent } = await members();
   await stopUntilExpired(plane, agent, DAY);
   await agent.start();
@@ -187,7 +187,7 @@ test('a host that was off for longer than its certificate lasts renews it, and g
   expect(count(plane, 'register')).toBe(1);
 });
 
-test('a certificate that expired too long ago is refused, and said to need a token', async () => {
+test('a certificate that expired too long ago is refused, and a token is requested', async () => {
   const { plane, agent } = await members();
   plane.grace = DAY;
   await stopUntilExpired(plane, agent, 2 * DAY);
@@ -196,7 +196,7 @@ test('a certificate that expired too long ago is refused, and said to need a tok
   await agent.said(/refused: .*expired too long ago/);
 });
 
-test('a disk that was copied into a second machine: both report it', async () => {
+test('both machines report a disk that was copied into a second machine', async () => {
   const { plane, agent } = await members();
   const copy = new Agent(agent.folder);
   copy.hardware = { ...agent.hardware, serial: 'B2', bootId: 'boot-2' };
@@ -229,7 +229,7 @@ test('a control plane that cannot be informed is left by force only', async () =
   expect(agent.membership.status.state).toBe('unconfigured');
 });
 
-test('time servers are taken over when they change, and withdrawn with the last word or the leave', async () => {
+test('time servers are applied when they change, and withdrawn when the list is empty or the host leaves', async () => {
   const { plane, agent } = await members();
   await nextHeartbeat(plane, agent);
   expect(agent.timeServers).toEqual([]);
@@ -244,7 +244,7 @@ test('time servers are taken over when they change, and withdrawn with the last 
   expect(agent.timeServers.at(-1)).toEqual([]);
 });
 
-test('a control plane that moved without a word is found on the LAN after a minute, and no impostor is', async () => {
+test('a control plane that moved without an announcement is found on the LAN after a minute, and an impostor is not accepted', async () => {
   const { plane, agent } = await members();
   const impostor = await ControlPlane.open();
   onTestFinished(() => impostor.api.close());

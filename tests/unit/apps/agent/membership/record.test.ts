@@ -28,7 +28,7 @@ async function restart(agent: Agent): Promise<string | null> {
   return agent.membership.status.address;
 }
 
-test('a join that the disk cuts at any step leaves the node with one control plane, whole', async () => {
+test('a join interrupted at any write leaves a complete membership of one control plane', async () => {
   const { plane, agent } = await members();
   const other = await anotherPlane();
   const planes = [plane, other];
@@ -54,7 +54,7 @@ test('a join that the disk cuts at any step leaves the node with one control pla
   expect(joined.lastIndexOf('before')).toBeLessThan(joined.indexOf('after'));
 });
 
-test('a token is not used if the disk could not store the membership', async () => {
+test('a token is not used if the membership cannot be stored', async () => {
   const { plane, agent } = await strangers();
   const request = { controlPlane: plane.api.origin, token: plane.token() };
   const disk = failAfter(5, 'ENOSPC');
@@ -66,7 +66,7 @@ test('a token is not used if the disk could not store the membership', async () 
   await agent.membership.join(request);
 });
 
-test('a broken node.yaml does not keep a node from joining', async () => {
+test('a node can join in spite of a malformed node.yaml', async () => {
   const { plane, agent } = await strangers();
   await writeFile(`${agent.folder}/node.yaml`, 'a: [');
   await agent.membership.join({ controlPlane: plane.api.origin, token: plane.token() });
@@ -74,7 +74,7 @@ test('a broken node.yaml does not keep a node from joining', async () => {
   expect(await restart(agent)).toBe(plane.api.origin);
 });
 
-test('a control plane that somebody writes into node.yaml later is where the node asks', async () => {
+test('an address that is written into node.yaml later is used', async () => {
   const { plane, agent } = await members();
   await agent.stop();
   const origin = plane.api.origin.replace('127.0.0.1', 'localhost');
@@ -92,7 +92,7 @@ async function writeOlderForm({ folder }: Agent): Promise<void> {
   await rm(`${folder}/membership.json`);
 }
 
-test('a membership in the older form of two files is taken over, wherever that is cut', async () => {
+test('a membership in the older form of two files is converted, even if that is interrupted anywhere', async () => {
   const { plane, agent } = await members();
   for (let steps = 0; ; steps += 1) {
     await agent.stop();
@@ -111,7 +111,7 @@ test('a membership in the older form of two files is taken over, wherever that i
   }
 });
 
-test('a renewal that the disk cuts at any step leaves a membership that is whole', async () => {
+test('a renewal interrupted at any write leaves a complete membership', async () => {
   const { plane, agent } = await members();
   for (let steps = 0; ; steps += 1) {
     agent.clock.advance(61 * DAY);
@@ -128,7 +128,7 @@ test('a renewal that the disk cuts at any step leaves a membership that is whole
   }
 });
 
-test('a renewed certificate that cannot be written is used, told, and written later', async () => {
+test('a renewed certificate that cannot be written is used, reported, and written later', async () => {
   const { plane, agent } = await members();
   const before = await readFile(`${agent.folder}/membership.json`, 'utf8');
   const disk = failAfter(0, 'ENOSPC');

@@ -180,7 +180,7 @@ function real({ address, vms, pools }: Agent) {
   };
 }
 
-test('whatever becomes of messages, counts and records, the control plane comes to know the host as it is', async () => {
+test('after any loss of messages, counters and records, the control plane ends with the host’s true state', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
       const { plane, agent } = await members();

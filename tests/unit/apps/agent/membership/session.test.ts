@@ -48,7 +48,7 @@ test('after joining a host waits a while, sends its full state, then a heartbeat
   });
 });
 
-test('heartbeats come at the interval that the control plane asks for', async () => {
+test('heartbeats are sent at the interval that the control plane requests', async () => {
   const { plane, agent } = await members();
   plane.interval = 7;
   await nextHeartbeat(plane, agent);
@@ -73,7 +73,7 @@ test('a changed management address is reported at once, and each heartbeat detec
   expect((await nextHeartbeat(plane, agent)).managementAddress).toBe('');
 });
 
-test('an address change gets through while a call hangs on the old address', async () => {
+test('a change of address is reported even while a call over the old address hangs', async () => {
   const { plane, agent } = await members();
   const hanging = Promise.withResolvers<void>();
   const arrived = Promise.withResolvers<void>();
@@ -94,7 +94,7 @@ test('an address change gets through while a call hangs on the old address', asy
   expect(plane.node().ledger.managementAddress).toBe('192.0.2.99');
 });
 
-test('events that leave the address as it is send nothing', async () => {
+test('network events without a change of address send nothing', async () => {
   const { plane, agent } = await members();
   agent.membership.addressChanged();
   await turn();
@@ -103,7 +103,7 @@ test('events that leave the address as it is send nothing', async () => {
   expect(count(plane, 'heartbeat')).toBe(2);
 });
 
-test('a node that was deleted stays deleted: it stops, and does not register again', async () => {
+test('a deleted node stops reporting, and does not register again', async () => {
   const { plane, agent } = await members();
   plane.node().deleted = true;
   await nextHeartbeat(plane, agent);
@@ -117,7 +117,7 @@ test('a node that was deleted stays deleted: it stops, and does not register aga
   expect(agent.membership.status.state).toBe('refused');
 });
 
-test('a refused node asks again each hour, and goes on once it is taken back', async () => {
+test('a refused node tries again each hour, and continues once it is readmitted', async () => {
   const { plane, agent } = await members();
   const node = plane.node();
   node.deleted = true;
@@ -136,7 +136,7 @@ test('a refused node asks again each hour, and goes on once it is taken back', a
   expect(count(plane, 'register')).toBe(1);
 });
 
-test('a control plane says after how long a refusal is worth asking about', async () => {
+test('the control plane sets after how long a refused node tries again', async () => {
   const { plane, agent } = await members();
   plane.fault.before = () => {
     throw refusal(Code.PermissionDenied, RefusalReason.DUPLICATE_KEY, 300);
@@ -147,7 +147,7 @@ test('a control plane says after how long a refusal is worth asking about', asyn
   expect(await agent.clock.sleeping()).toBeLessThan(600_000);
 });
 
-test.each([RefusalReason.TOO_MANY_CALLS, 99])('refusal %s is one that passes', async (reason) => {
+test.each([RefusalReason.TOO_MANY_CALLS, 99])('refusal %s is temporary', async (reason) => {
   const { plane, agent } = await members();
   plane.fault.before = () => {
     plane.fault = {};
@@ -160,7 +160,7 @@ test.each([RefusalReason.TOO_MANY_CALLS, 99])('refusal %s is one that passes', a
   await agent.said(/connected/, agent.lines.length - 1);
 });
 
-test('a clock that is set back does not silence a node', async () => {
+test('a node keeps reporting after its clock is set back', async () => {
   const { plane, agent } = await members();
   agent.clock.set(-3_600_000 + 60_000);
   for (let beats = 2; beats < 5; beats += 1) {
@@ -170,7 +170,7 @@ test('a clock that is set back does not silence a node', async () => {
   }
 });
 
-test('a deleted node comes back by a new token', async () => {
+test('a deleted node rejoins with a new token', async () => {
   const { plane, agent } = await members();
   plane.node().deleted = true;
   await nextHeartbeat(plane, agent);
@@ -192,7 +192,7 @@ test('calls without the node’s certificate are refused', async () => {
   connection.drop();
 });
 
-test('a restarted agent goes on as the same node, in a new epoch, with a full state', async () => {
+test('a restarted agent is the same node, in a new epoch, and sends a full state', async () => {
   const { plane, agent } = await members();
   await agent.stop();
   await agent.start();
@@ -204,7 +204,7 @@ test('a restarted agent goes on as the same node, in a new epoch, with a full st
   expect(count(plane, 'register')).toBe(1);
 });
 
-test('a control plane that is away is asked again, ever less often, and the agent says so', async () => {
+test('an unreachable control plane is reported, and tried again at growing intervals', async () => {
   const { plane, agent } = await members();
   await plane.api.close();
   await agent.clock.skip();
@@ -224,7 +224,7 @@ test('a control plane that is away is asked again, ever less often, and the agen
   });
 });
 
-test('a proxy’s 403 is no refusal', async () => {
+test('a 403 of a proxy does not count as a refusal', async () => {
   const { plane, agent } = await members();
   plane.fault.before = () => {
     plane.fault = {};
@@ -236,7 +236,7 @@ test('a proxy’s 403 is no refusal', async () => {
   await agent.said(/connected/, agent.lines.length - 1);
 });
 
-test('assigned pools come whole, an empty list too; where nothing is said nothing is handed on', async () => {
+test('assigned pools are replaced as a whole, also by an empty list; a message without a list changes nothing', async () => {
   const { plane, agent } = await members();
   plane.assignedPools = { pools: [{ id: '1', name: 'nfs' }] };
   await nextHeartbeat(plane, agent);

@@ -12,7 +12,7 @@ import { DATA, WEB } from './agent.ts';
 const vms = new VmMessages().of([WEB, { ...WEB, id: 'B', name: 'ü,1:x\n' }], 0);
 const [web, odd] = vms;
 
-test('the line of an object is what the contract says', () => {
+test('the line of an object has the documented form', () => {
   expect(vms.map((vm) => vmLine(vm, 0))).toEqual([
     '36:5f1c1f3e-0f0a-4c55-9d0e-3a9b6f1c2d3e,3:web,1:1,1:2,10:2147483648,1:1,1:0,\n',
     '1:b,7:ü,1:x\n,1:1,1:2,10:2147483648,1:1,1:0,\n',
@@ -22,14 +22,14 @@ test('the line of an object is what the contract says', () => {
   );
 });
 
-test('from form 1 on a line tells whose a machine and a pool are', () => {
+test('from form 1 on a line has the managing control plane’s data of a machine and a pool', () => {
   const managed = { ...vms[0]!, managed: true, definitionGeneration: 7n, definitionSha256: 'ab' };
   expect(vmLine(managed, 1)).toBe(vmLine(managed, 0).replace('\n', '1:1,1:7,2:ab,\n'));
   const assigned = { ...poolMessage(DATA), assignedId: 'p1' };
   expect(poolLine(assigned, 1)).toBe(poolLine(assigned, 0).replace('\n', '2:p1,\n'));
 });
 
-test('the hash of a state is the same as ever, in whatever order the objects come', () => {
+test('the hash of a state does not depend on the order of objects, and is unchanged since earlier versions', () => {
   expect(hashVms([])).toBe('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855');
   expect(hashVms(vms, 0)).toBe('5f701f70c6f21dd60651439b7dae38d032f10866df1a6b8ddced7c1e38e7d2e6');
   expect(hashVms(vms.toReversed())).toBe(hashVms(vms));
@@ -38,18 +38,18 @@ test('the hash of a state is the same as ever, in whatever order the objects com
   );
 });
 
-test('counters, problems and fullness are no part of the hash', () => {
+test('counters, problems and usage are not part of the hash', () => {
   expect(hashVms([{ ...vms[0]!, powerStateChanges: 7n }])).toBe(hashVms([vms[0]!]));
   const full = { ...DATA, used: DATA.total, available: 0, problem: 'full' };
   expect(hashPools([poolMessage(full)])).toBe(hashPools([poolMessage(DATA)]));
 });
 
-test('the nil UUID is no virtual machine', () => {
+test('a machine with the nil UUID is left out', () => {
   const nil = { ...WEB, id: '00000000-0000-0000-0000-000000000000' };
   expect(new VmMessages().of([nil], 0)).toEqual([]);
 });
 
-test('numbers that a broken fact brings become ones that the protocol can carry', () => {
+test('invalid numbers are reported as 0', () => {
   const [vm] = new VmMessages().of([{ ...WEB, cpus: -1, memory: Number.NaN }], 0);
   expect(vm).toMatchObject({ cpus: 0, memoryBytes: 0n });
 });
@@ -58,7 +58,7 @@ function entry(number: bigint, id: string) {
   return { number, change: { kind: 'vm', id, present: undefined }, seenAt: 0 } as const;
 }
 
-test('a newer change of an object takes the older one’s place, behind all others', () => {
+test('a newer change of an object replaces the older one, and is sent last', () => {
   const outbox = new Outbox();
   for (const one of [entry(1n, 'a'), entry(2n, 'b'), entry(3n, 'a')]) outbox.put(one);
   expect([...outbox.entries()].map(({ number }) => number)).toEqual([2n, 3n]);
@@ -73,7 +73,7 @@ test('acknowledging an older change leaves the newer one of the same object', ()
   expect(outbox.first()?.number).toBe(2n);
 });
 
-test('more changes than fit ask for a full state, which tells them all', () => {
+test('more changes than the queue holds lead to a full state with all of them', () => {
   const reported = new Reported(1n, new Outbox(3));
   const nothing = { vms: new Map(), pools: new Map() };
   reported.beginFull(nothing);
@@ -88,7 +88,7 @@ test('more changes than fit ask for a full state, which tells them all', () => {
   expect(reported.acknowledged(1).stateHash.vms).toBe(hashVms(everything.vms.values()));
 });
 
-test('what changes while a full state is under way is reported after it', () => {
+test('changes during a full state are reported after it', () => {
   const reported = new Reported(1n);
   const before = { vms: byId([web!]), pools: new Map() };
   const position = reported.nextPosition();
@@ -104,7 +104,7 @@ test('what changes while a full state is under way is reported after it', () => 
   );
 });
 
-test('a kind of objects that comes to be known needs a full state; one no longer known says nothing', () => {
+test('a kind of objects that becomes readable needs a full state; one that becomes unreadable reports no changes', () => {
   const known = { vms: byId([web!]), pools: new Map() };
   const unknown = { vms: undefined, pools: new Map() };
   expect(changesBetween(unknown, known)).toBeUndefined();

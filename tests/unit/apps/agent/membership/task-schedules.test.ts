@@ -32,7 +32,7 @@ const event = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ kind: 'restart' as const }) },
 );
 
-test('whatever becomes of tasks and reports on their way, each task is done once, and its end arrives', async () => {
+test('after any loss of tasks and reports, each task is executed once, and its end is reported', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(event, { minLength: 3, maxLength: 9 }), async (events) => {
       const { plane, agent } = await members();

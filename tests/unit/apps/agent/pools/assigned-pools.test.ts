@@ -14,7 +14,7 @@ const pool = (name: string, type: PoolType, source: string, mountOptions: string
   ...{ name, type, source, mountOptions },
 });
 
-test('what the control plane assigns is declared as an administrator would', () => {
+test('assigned pools become the same declarations as those of an administrator', () => {
   const assigned = [
     pool('nas', PoolType.NFS, 'nas:/b', ['nfsvers=4.1']),
     pool('ssd', PoolType.FILESYSTEM, `UUID=${UUID}`),
@@ -40,7 +40,7 @@ test.each([
   [pool('../x', PoolType.NFS, 'a:/b'), 'must be letters'],
   [pool('mine', PoolType.NFS, 'a:/b'), 'mine has the same name or place'],
   [pool('x', PoolType.DIRECTORY, '/data/mine'), 'mine has the same name or place'],
-])('%j is left out and reported, the others are not', (odd, words) => {
+])('%j is left out and reported, and the other pools are used', (odd, words) => {
   const mine = { name: 'mine', directory: '/data/mine' };
   const { pools, problems } = toDeclarations([odd, pool('nas', PoolType.NFS, 'n:/b')], [mine]);
   expect(pools).toEqual([{ name: 'nas', nfs: 'n:/b' }]);

@@ -14,7 +14,7 @@ const commands = [...text.matchAll(/^qx-node pool (\w+) (.+?)(?: +#.*)?$/gm)].ma
   ([, verb = '', rest = '']) => ({ verb, words: rest.split(' ') }),
 );
 
-test('the commands of docs/storage.md are such that qx-node takes', () => {
+test('qx-node accepts the commands of docs/storage.md', () => {
   expect(commands.map(({ verb }) => verb)).toEqual([
     ...['create', 'create', 'create', 'create', 'create', 'import', 'remove'],
   ]);
@@ -35,7 +35,7 @@ test('the commands of docs/storage.md are such that qx-node takes', () => {
   }
 });
 
-test('the declarations of docs/storage.md are such that node.yaml may have', async () => {
+test('the declarations of docs/storage.md are valid in node.yaml', async () => {
   const [, yaml = ''] = /```yaml\n([\s\S]*?)```/.exec(text) ?? [];
   const { pools } = await parseNodeConfig(yaml, { file: 'x', pools: poolDeclarationsSchema });
   expect(pools.map(({ name }) => name)).toEqual(['fast', 'nas', 'isos', 'san', 'other']);

@@ -14,7 +14,7 @@ async function agentIn(around = world()) {
   return { around, ...(await servingAgent(smallParts(around))) };
 }
 
-test('the agent tells of host, network, VMs and pools as the schemas say', async () => {
+test('the answers about host, network, VMs and pools match the schemas', async () => {
   const { around, send } = await agentIn();
   const read = async (path: string): Promise<unknown> =>
     JSON.parse((await send(`GET ${path}`)).text);
@@ -25,7 +25,7 @@ test('the agent tells of host, network, VMs and pools as the schemas say', async
   expect(healthSchema.parse(await read('/healthz'))).toMatchObject({ ok: true });
 });
 
-test('each answer has the address of that moment', async () => {
+test('each answer has the current address', async () => {
   const { around, send } = await agentIn();
   const address = async () =>
     healthSchema.parse(JSON.parse((await send('GET /healthz')).text)).managementAddress;
@@ -36,7 +36,7 @@ test('each answer has the address of that moment', async () => {
   expect(await address()).toBeNull();
 });
 
-test('health has status 503 with the problems, and is the same for people', async () => {
+test('health answers 503 with the problems, in JSON and in the status text', async () => {
   const { around, send, socket } = await agentIn();
   expect((await send('GET /healthz')).status).toBe(200);
   around.libvirt = { available: false, problem: 'libvirt is not running' };
@@ -78,7 +78,7 @@ test('a VM is defined, started, shut down, destroyed and undefined', async () =>
   expect((await send('GET /v1/vms')).text).not.toContain(id);
 });
 
-test('a pool is made and taken away; what stands against it is reported with what to do', async () => {
+test('a pool is created and removed; a refusal is reported with a fix', async () => {
   const { around, send } = await agentIn();
   const add = (body: unknown) => send('POST /v1/storage-pools', JSON.stringify(body));
   const isos = { action: 'create', pool: { name: 'isos', directory: '/data/isos' } };
@@ -146,7 +146,7 @@ test('a body that is too big is refused, whether its length is declared or not',
   expect((await send('GET /healthz')).status).toBe(200);
 });
 
-test('a body that is no text is refused', async () => {
+test('a body that is not UTF-8 is refused', async () => {
   const { socket } = await agentIn();
   const reply = await raw(
     socket,
@@ -157,7 +157,7 @@ test('a body that is no text is refused', async () => {
 });
 
 test.each(['\0\0\0\n\n', 'GET / HTTP/9.9\r\n\r\n', `GET /${'x'.repeat(100_000)} HTTP/1.1\r\n\r\n`])(
-  'what is no request ends the connection, and not the agent: %.20j',
+  'an invalid request ends the connection, and not the agent: %.20j',
   async (text) => {
     const { socket, send } = await agentIn();
     expect(await raw(socket, text)).toMatch(/^(HTTP\/1\.1 4\d\d |$)/);
@@ -165,7 +165,7 @@ test.each(['\0\0\0\n\n', 'GET / HTTP/9.9\r\n\r\n', `GET /${'x'.repeat(100_000)} 
   },
 );
 
-test('a caller who goes away in the middle harms nobody', async () => {
+test('a caller that disconnects in the middle of a request does not disturb others', async () => {
   const { socket, send, log } = await agentIn();
   const caller = connect(socket);
   caller.write('POST /v1/vms HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n<dom');
@@ -174,7 +174,7 @@ test('a caller who goes away in the middle harms nobody', async () => {
   expect(log).toEqual([`info: listening on ${socket}`]);
 });
 
-test('a part that fails is reported in its words, a bug only in the log', async () => {
+test('an explained error is in the answer, and a bug only in the log', async () => {
   const around = { ...world(), network: null };
   const parts = smallParts(around);
   const agent = await servingAgent({

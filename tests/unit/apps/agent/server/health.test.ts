@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { readHealth } from '../../../../../apps/agent/server/health.ts';
 import { smallParts, world } from './small-parts.ts';
 
-test('a node that has joined no control plane lacks nothing', async () => {
+test('a node without a control plane is healthy', async () => {
   expect(await readHealth(smallParts(world()))).toEqual({
     ok: true,
     version: '0.1.0',
@@ -15,7 +15,7 @@ test('a node that has joined no control plane lacks nothing', async () => {
   });
 });
 
-test('a host in maintenance is well, and says so', async () => {
+test('a host in maintenance is healthy, and reports the maintenance', async () => {
   const around = world();
   around.maintenance = { on: true, reason: 'new memory', since: '2026-01-27T10:15:00.000Z' };
   expect(await readHealth(smallParts(around))).toMatchObject({
@@ -24,7 +24,7 @@ test('a host in maintenance is well, and says so', async () => {
   });
 });
 
-test('a host without a data disk is well, and says that its virtual machines do not last', async () => {
+test('a host without a data disk is healthy, and reports that its virtual machines are not persistent', async () => {
   const around = world();
   around.dataDisk = { state: 'absent', problem: 'there is no data disk' };
   expect(await readHealth(smallParts(around))).toMatchObject({
@@ -47,7 +47,7 @@ test('a data disk that cannot be used, and memory for changes that is nearly ful
   });
 });
 
-test('everything that is missing is reported, in its own words', async () => {
+test('each missing part is reported with its own message', async () => {
   const around = world();
   around.address = null;
   around.libvirt = { available: false, problem: 'libvirt is not running' };

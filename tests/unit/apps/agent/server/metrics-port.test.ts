@@ -76,7 +76,7 @@ async function ask({ port, path = '/metrics', authorization, ca, maxVersion }: A
   });
 }
 
-test('who shows the token gets metrics over TLS, by a certificate that stays', async () => {
+test('a caller with the token gets metrics over TLS, with a certificate that stays the same', async () => {
   const [folder, port] = [await temporaryFolder(), await freePort()];
   const first = await opened(folder, port);
   await first.said(/metrics are served at port \d+; SHA-256 of the certificate: [0-9A-F:]{95}/);
@@ -110,7 +110,7 @@ test('who shows the token gets metrics over TLS, by a certificate that stays', a
   expect((await ask({ port, ca, authorization })).status).toBe(200);
 });
 
-test('what is no TLS ends its connection, and nothing else', async () => {
+test('bytes that are not TLS end only their connection', async () => {
   const [folder, port] = [await temporaryFolder(), await freePort()];
   const metrics = await opened(folder, port);
   await metrics.said(/are served/);
@@ -140,7 +140,7 @@ test('a port that is taken is reported, and opened once it is free', async () =>
   expect(metrics.problem()).toBeUndefined();
 });
 
-test('a firewall that cannot be opened is reported, and nothing listens then', async () => {
+test('a firewall that cannot be opened is reported, and the port is not opened', async () => {
   const [folder, port] = [await temporaryFolder(), await freePort()];
   const metrics = await opened(folder, port, 'echo "no such table" >&2; exit 1');
   await metrics.said(/metrics are not served at port \d+: .*no such table/);

@@ -31,7 +31,7 @@ c -Inf
 `);
 });
 
-test('the agent tells metrics of host, VMs and pools', async () => {
+test('the agent serves metrics of host, VMs and pools', async () => {
   const { send } = await servingAgent(smallParts(world()));
   const { headers, text } = await send('GET /metrics');
   expect(headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');

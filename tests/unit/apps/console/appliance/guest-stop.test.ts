@@ -5,7 +5,7 @@ import { readGuestStop } from '../../../../../apps/console/appliance/guest-stop.
 import { cutShort } from '../../../../../apps/guests/places.ts';
 import { temporaryFolder } from '../../../folder.ts';
 
-test('what a host that goes down waits for is reported while it does, and can be waited for no longer', async () => {
+test('a shutdown shows which guests it waits for, and the wait can be ended', async () => {
   const folder = await temporaryFolder();
   const places = { stopping: join(folder, 'stopping'), cutShort: join(folder, 'cut-short') };
   expect(await readGuestStop(places)).toEqual({ waits: null });

@@ -11,7 +11,7 @@ const LOG = [
   '<7>[    5.0] debugging',
 ].join('\n');
 
-test('messages have the level of their priority; a line without one belongs to the one before', () => {
+test('messages have the level of their priority; a line without one continues the previous message', () => {
   expect(parseKernelLog(LOG).map(({ level }) => level)).toEqual([6, 4, 4, 3, 6, 4, 7]);
   expect(parseKernelLog(LOG)[3]?.text).toBe('[    2.0] an error <6>');
 });
@@ -25,6 +25,9 @@ test('warnings and worse are picked out', () => {
   ]);
 });
 
-test.each(['', '\n\n', '<', '<>', '<9999>[1] x', '\x00\x1b[2J'])('%j breaks nothing', (text) => {
-  for (const message of parseKernelLog(text)) expect(message.level).toBeLessThanOrEqual(7);
-});
+test.each(['', '\n\n', '<', '<>', '<9999>[1] x', '\x00\x1b[2J'])(
+  '%j is parsed without an error',
+  (text) => {
+    for (const message of parseKernelLog(text)) expect(message.level).toBeLessThanOrEqual(7);
+  },
+);

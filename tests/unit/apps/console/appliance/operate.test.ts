@@ -8,14 +8,14 @@ import { temporaryFolder } from '../../../folder.ts';
 
 const TOKEN = `qxj1.SecretOfAtLeast16.${'0123456789abcdef'.repeat(4)}`;
 
-test('console-launch is told which machine’s console it is to open', async () => {
+test('the file for console-launch names the machine whose console to open', async () => {
   const file = join(await temporaryFolder(), 'answer');
   await leaveForConsole({ id: '9f1b2c3d-0000-4000-8000-00000000abcd', name: 'web 1' }, file);
   expect(await readFile(file, 'utf8')).toBe('9f1b2c3d-0000-4000-8000-00000000abcd\nweb 1\n');
   await expect(leaveForConsole({ id: 'a', name: 'b' }, undefined)).rejects.toThrow('virsh console');
 });
 
-test('a reset is asked for by the machine’s name, with its data if it is to go', async () => {
+test('a reset is requested with the machine’s name, and with its data if chosen', async () => {
   const program = join(await temporaryFolder(), 'qx-reset');
   const script = '#!/bin/sh\n[ "$2" = node7 ] || { echo "not $2" >&2; exit 1; }\necho "did $*"\n';
   await writeFile(program, script, { mode: 0o755 });
@@ -40,13 +40,16 @@ test.each([
   ['a: &a [x]\nb: *a\n', 'quantix-join.yaml'],
   ['\0'.repeat(70_000), 'quantix-join.yaml'],
   [null, 'there is no file quantix-join.yaml (/dev/sdb1)'],
-])('a file quantix-join.yaml with %j says whom to join, or what is wrong', async (text, told) => {
-  const folder = await temporaryFolder();
-  if (text !== null) await writeFile(join(folder, 'quantix-join.yaml'), text);
-  const reading = invitationIn(folder, '/dev/sdb1');
-  if (typeof told === 'string') await expect(reading).rejects.toThrow(told);
-  else expect(await reading).toEqual(told);
-});
+])(
+  'a file quantix-join.yaml with %j names the control plane to join, or is refused with the mistake',
+  async (text, told) => {
+    const folder = await temporaryFolder();
+    if (text !== null) await writeFile(join(folder, 'quantix-join.yaml'), text);
+    const reading = invitationIn(folder, '/dev/sdb1');
+    if (typeof told === 'string') await expect(reading).rejects.toThrow(told);
+    else expect(await reading).toEqual(told);
+  },
+);
 
 test('a link on a stick is not followed', async () => {
   const folder = await temporaryFolder();

@@ -18,7 +18,7 @@ async function program(script: string): Promise<string> {
   return file;
 }
 
-test('a password goes by standard input, never as an argument', async () => {
+test('a password is passed on standard input, never as an argument', async () => {
   const told = join(await temporaryFolder(), 'told');
   const noting = await program(`printf '%s\\n' "$@" >${told}; cat >>${told}`);
   await setPassword("it's $HOME", { signal, program: noting });
@@ -32,13 +32,13 @@ test('a warning is shown', async () => {
   ]);
 });
 
-test('a password is right by exit status 0 and wrong by 1', async () => {
+test('exit status 0 means that a password is right, and 1 that it is wrong', async () => {
   expect(await checkPassword('x', { signal, program: await program('exit 0') })).toBe(true);
   expect(await checkPassword('x', { signal, program: await program('exit 1') })).toBe(false);
 });
 
 test.each(['exit 2', 'echo "only root" >&2; exit 1', 'kill -9 $$'])(
-  'a check that fails (%s) is no answer',
+  'a check that fails (%s) is an error, not a wrong password',
   async (script) => {
     const checked = checkPassword('x', { signal, program: await program(script) });
     await expect(checked).rejects.toThrow(/qx-password/);
@@ -51,7 +51,7 @@ test.each([
   ['echo what', 'set'],
   ['true', 'set'],
   ['echo "closed: two disks"', { closed: 'two disks' }],
-])('after %j the password counts as %j', async (script, state) => {
+])('the output of %j means the password state %j', async (script, state) => {
   expect(await passwordState({ signal, program: await program(script) })).toEqual(state);
 });
 

@@ -40,14 +40,14 @@ function press(...presses: (string | { key: KeyName })[]): Filling<Name> {
 const seen = ({ form }: Filling<Name>) =>
   viewForm(form, FIELDS, 80).lines.map((line) => line.map(({ text }) => text).join(''));
 
-test('what is typed stands where the cursor is', () => {
+test('typed text is inserted at the cursor', () => {
   const typed = press('bd', { key: 'left' }, 'c', { key: 'home' }, 'a', { key: 'end' }, 'e');
   expect(typed.form.values.name).toBe('abcde');
   const erased = press('abc', { key: 'backspace' }, { key: 'home' }, { key: 'delete' });
   expect(erased.form.values.name).toBe('b');
 });
 
-test('an empty field is left in peace until the form is sent; then the first mistake has the focus', () => {
+test('an empty field is no mistake until the form is sent, which focuses the first mistake', () => {
   const [field] = FIELDS;
   const empty = press({ key: 'tab' });
   expect(complaint(empty.form, field)).toBeNull();
@@ -61,17 +61,17 @@ test('a mistake is reported while it is typed, in place of the hint', () => {
   expect(seen(press('a1'))[1]).toMatch(/! Letters only\./);
 });
 
-test('without mistakes Enter sends the form, and Escape leaves it', () => {
+test('Enter sends a form without mistakes', () => {
   expect(press('abc', { key: 'enter' }).submitted).toBe(true);
 });
 
-test('fields follow one another in a circle, both ways', () => {
+test('the focus moves through the fields in a circle, both ways', () => {
   expect(press({ key: 'tab' }, { key: 'down' }, { key: 'tab' }).form.focus).toBe(0);
   expect(press({ key: 'backtab' }).form.focus).toBe(2);
   expect(press({ key: 'up' }, { key: 'up' }).form.focus).toBe(1);
 });
 
-test('an answer is changed by Space and arrows, and typing does nothing to it', () => {
+test('a choice is changed by Space and arrows, and ignores other keys', () => {
   const at = { key: 'backtab' } as const;
   expect(press(at, ' ').form.values.size).toBe('l');
   expect(press(at, { key: 'left' }).form.values.size).toBe('l');
@@ -85,7 +85,7 @@ test('a secret is never shown', () => {
   expect(screen).not.toContain('hidden');
 });
 
-test('a field takes 128 characters, and shows the part where the cursor is', () => {
+test('a field accepts 128 characters, and shows the part around the cursor', () => {
   const filling = press(`${'a'.repeat(127)}zzz`);
   expect(filling.form.values.name).toHaveLength(128);
   expect(seen(filling)[0]).toMatch(/\[a+z *\]$/);

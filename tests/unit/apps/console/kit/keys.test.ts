@@ -26,7 +26,7 @@ const FUNCTION_KEYS = [
   ['xterm', ['\x1bOP', '\x1bOQ', '\x1bOR', '\x1bOS', '\x1b[15~']],
 ] as const;
 
-test.each(FUNCTION_KEYS)('function keys of %s are known', async (_, sequences) => {
+test.each(FUNCTION_KEYS)('function keys of %s are recognized', async (_, sequences) => {
   const rest = ['\x1b[17~', '\x1b[18~', '\x1b[19~', '\x1b[20~'];
   expect(await keysOf([...sequences, ...rest])).toEqual(
     [1, 2, 3, 4, 5, 6, 7, 8, 9].map((number) => `f${number}`),
@@ -34,7 +34,7 @@ test.each(FUNCTION_KEYS)('function keys of %s are known', async (_, sequences) =
 });
 
 test.each(FUNCTION_KEYS)(
-  'they are known of %s byte by byte, as a serial line brings them',
+  'function keys of %s are recognized byte by byte, as from a serial line',
   async (_, [f1, f2]) => {
     expect(await keysOf([...f1, ...f2])).toEqual(['f1', 'f2']);
   },
@@ -49,10 +49,10 @@ test.each([
   ['aZ9/ .', ["'a'", "'Z'", "'9'", "'/'", "' '", "'.'"]],
   ['\x03\x0c', ['interrupt', 'redraw']],
   ['\u00e9', ["'\u00e9'"]],
-])('%j is %j', async (bytes, names) => {
+])('%j is read as %j', async (bytes, names) => {
   expect(await keysOf([bytes])).toEqual(names);
 });
 
-test('what means nothing here is no key: other control characters, keys with Alt, unknown sequences', async () => {
+test('other control characters, keys with Alt and unknown sequences are ignored', async () => {
   expect(await keysOf(['\x01\x1a', '\x1bx', '\x1b[99~', '\x00'])).toEqual([]);
 });

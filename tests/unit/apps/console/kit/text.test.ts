@@ -14,7 +14,7 @@ test.each([
   expect(plain(text)).toBe(drawn);
 });
 
-test('a cut is shown, and a column is as wide as it is to be', () => {
+test('shortened text ends with a mark, and a column has its exact width', () => {
   expect(cut('abcdef', 4)).toBe('abc~');
   expect(cut('abcd', 4)).toBe('abcd');
   expect(cut('abcd', 0)).toBe('');
@@ -22,7 +22,7 @@ test('a cut is shown, and a column is as wide as it is to be', () => {
   expect(column('abcdef', 4)).toBe('abc~');
 });
 
-test('lines are broken at spaces, and words that are too long anywhere', () => {
+test('lines are broken at spaces, and within words that are too long', () => {
   expect(wrap('one two three', 8)).toEqual(['one two', 'three']);
   expect(wrap('abcdefghij kl', 4)).toEqual(['abcd', 'efgh', 'ij', 'kl']);
   expect(wrap('', 4)).toEqual(['']);

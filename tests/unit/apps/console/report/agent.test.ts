@@ -3,7 +3,7 @@ import { dataDiskTexts } from '../../../../../apps/console/report/agent.ts';
 import { machineRows } from '../../../../../apps/console/report/machine.ts';
 import { HOST, HYPERVISOR } from '../../../../screens/machine.ts';
 
-test('that virtual machines do not outlive a restart takes a line, and that they do takes none', async () => {
+test('a line is shown only if virtual machines are lost at a restart', async () => {
   const health = await HYPERVISOR.health(AbortSignal.timeout(1000));
   expect(dataDiskTexts(health)).toEqual([]);
   const dataDisk = { persistent: false, problem: 'there is no data disk' };
@@ -12,7 +12,7 @@ test('that virtual machines do not outlive a restart takes a line, and that they
   ]);
 });
 
-test('the memory for changes is reported before it is full', () => {
+test('the memory for changes is shown before it is full', () => {
   const host = { ...HOST, disks: [], nics: [] };
   const told = (used: number) =>
     machineRows({ ...host, changes: { total: 1_000_000, used } }).filter(

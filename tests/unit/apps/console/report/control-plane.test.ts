@@ -23,14 +23,14 @@ const READY: Readiness = {
   persistent: true,
 };
 
-test('a control plane that fares well takes a line for each', () => {
+test('a healthy control plane is shown with one line for each part', () => {
   expect(readinessTexts(READY)).toEqual(['ready (1.2.0), schema version 10']);
   expect(databaseTexts(READY, NOW)).toEqual(['postgresql, etcd, redis ready (7 s ago)']);
   expect(persistenceText(READY)).toBe('on a disk');
   expect(alertTexts(READY)).toEqual([]);
 });
 
-test('a service that was not asked is not shown as well', () => {
+test('a service that was not checked is not shown as healthy', () => {
   const services = READY.services.map(({ name }) => ({
     name,
     state: 'unknown' as const,
@@ -42,7 +42,7 @@ test('a service that was not asked is not shown as well', () => {
   expect(persistenceText({ ...READY, persistent: undefined })).toBe('not known');
 });
 
-test('why it cannot serve, and which service fails, is reported with the age of the answer', () => {
+test('the reason why it is not ready, and each failed service, are shown with the age of the answer', () => {
   expect(readinessTexts({ ...READY, ready: false, problem: 'a newer schema' })).toEqual([
     'not ready (1.2.0), schema version 10',
     'a newer schema',
@@ -56,14 +56,14 @@ test('why it cannot serve, and which service fails, is reported with the age of 
   expect(persistenceText({ ...READY, persistent: false })).toMatch(/this machine forgets/);
 });
 
-test('a control plane that waits for its confirmation does not look as if it served', () => {
+test('a control plane that waits for its confirmation is shown as not serving', () => {
   expect(readinessTexts({ ...READY, limited: 'migration 000011_more waits' })).toEqual([
     'no hosts are served yet (1.2.0), schema version 10',
     'migration 000011_more waits',
   ]);
 });
 
-test('a clock that was set back makes no future of an answer', () => {
+test('after the clock is set back, an answer has the age 0', () => {
   expect(databaseTexts(READY, NOW - 3_600_000)).toEqual([
     'postgresql, etcd, redis ready (0 s ago)',
   ]);

@@ -6,7 +6,7 @@ import { NETWORK } from '../../../../screens/machine.ts';
 const [CARD] = NETWORK.interfaces;
 const ETH0: Interface = { ...CARD!, dhcp: { pid: 7, lease: null } };
 
-test('what somebody should see to is reported: files that count for nothing, refusals, changes to confirm', () => {
+test('network problems are shown: rejected files, refused addresses, changes to confirm', () => {
   const network = { ...NETWORK, problems: [] };
   expect(networkProblems({ ...network, interfaces: [ETH0] })).toEqual([]);
   const rejected = '/quantix/network/eth0.conf.rejected:1: not a line KEY=value';
@@ -19,7 +19,7 @@ test('what somebody should see to is reported: files that count for nothing, ref
   ]);
 });
 
-test('a client that does not run is told apart from a server that does not answer', () => {
+test('a DHCP client that does not run is shown differently from a server that does not answer', () => {
   expect(methodText(ETH0)).toBe('DHCP, no answer yet');
   expect(methodText({ ...ETH0, dhcp: null })).toBe('DHCP, its client does not run');
 });

@@ -10,7 +10,7 @@ const service = (name: string, more: Partial<Service> = {}): Service => ({
   ...more,
 });
 
-test('a service that ended by itself is reported although it runs again', () => {
+test('a service that crashed is reported even if it runs again', () => {
   const services = [
     service('chronyd'),
     service('dbus', { restarts: 1 }),
