@@ -6,7 +6,7 @@ const PROGRAM_NAMES = ['qx-node', 'qx-console'];
 const call = (calledAs: string, ...args: string[]) => callOf(calledAs, args, PROGRAM_NAMES);
 
 test.each([['qx-node'], ['/usr/sbin/qx-node'], ['./qx-node']])(
-  'called as %s, it is that program, with all arguments its own',
+  'called as %s, it runs that program with all arguments',
   (calledAs) => {
     const run = { kind: 'run', program: 'qx-node', args: ['--version'] };
     expect(call(calledAs, '--version')).toEqual(run);
@@ -18,7 +18,7 @@ test('called by its own name, it runs the program that the first argument names'
   expect(call('/usr/lib/quantix/qx', 'qx-console', 'a', 'b')).toEqual(run);
 });
 
-test('it says its version, and how it is called', () => {
+test('it prints its version and usage', () => {
   expect(call('qx', '--version')).toEqual({ kind: 'version' });
   expect(call('qx')).toEqual({ kind: 'usage' });
   expect(call('qx', '--help')).toEqual({ kind: 'usage' });
@@ -34,7 +34,7 @@ test.each([
   expect(callOf(calledAs, args, PROGRAM_NAMES)).toEqual({ kind: 'unknown', name });
 });
 
-test('every program that is in it can be loaded and has a main', async () => {
+test('every program can be loaded and has a main function', async () => {
   for (const [name, load] of Object.entries(PROGRAMS)) {
     expect(typeof (await load()).main, name).toBe('function');
   }

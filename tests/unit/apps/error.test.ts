@@ -11,6 +11,6 @@ test.each<[string, unknown, string]>([
   ],
   ['one without words', new RangeError(), 'RangeError'],
   ['something else', 'words', 'words'],
-])('the message of %s says something', (_name, thrown, told) => {
+])('the message of %s is not empty', (_name, thrown, told) => {
   expect(messageOf(thrown)).toBe(told);
 });

@@ -87,7 +87,7 @@ describe('a sealed stream', () => {
     }
   });
 
-  test('of a newer format is reported as such, and one that needs much memory is refused', async () => {
+  test('of a newer format is reported with both formats, and one that needs much memory is refused', async () => {
     const whole = await sealed(bytes(10));
     const newer = Buffer.from(whole);
     newer[7] = 2;
@@ -127,7 +127,7 @@ describe('an archive', () => {
     },
   );
 
-  test('has no end if writing it failed', async () => {
+  test('is left without its end if writing it fails', async () => {
     const failing = async function* () {
       yield bytes(100_000);
       throw new ControlPlaneError({ what: 'pg_dump failed' });

@@ -153,7 +153,7 @@ test('a host that returned in an earlier trial has to return again', async () =>
   expect(await site.change({ percent: 1 })).toMatchObject({ outcome: 'undone', returned: [] });
 });
 
-test('a control plane that restarts in between is asked again', async () => {
+test('a control plane that restarts during the change is polled again', async () => {
   site.returning(site.host('alpha'), 20);
   site.onNew.push(() => {
     site.isSilent = true;

@@ -54,7 +54,7 @@ test('bash completes exactly the commands of the help', async () => {
   }
 });
 
-test('each command has the verbs that are completed, and refuses another one by naming them', async () => {
+test('each command has the completed verbs, and names them when it refuses another one', async () => {
   const operating = {
     ...({ form: 'text', values: {}, socket: '/nonexistent/controlplane.sock' } as const),
     signal: new AbortController().signal,

@@ -26,7 +26,7 @@ describe('doctor reports a problem with a fix:', () => {
     expect(finding.fix === '').toBe(isWell);
   });
 
-  test('a clock that differs from those of most hosts; a single host is no evidence', () => {
+  test('a clock that differs from those of most hosts, if there is more than one', () => {
     const right = {
       ...{ servers: null, synchronized: true, reference: '192.0.2.1', offset: 0, sources: [] },
     };
@@ -61,7 +61,7 @@ describe('doctor reports a problem with a fix:', () => {
     });
   });
 
-  test('a certificate that is ordered may be one for a day: it is bad news once it has ended', () => {
+  test('an ordered certificate, which may last only a day, once it has expired', () => {
     const people = { port: 443, whom: 'people', certificate: 'acme' } as const;
     expect(judgePort({ endsAt: 1.5 * DAY }, people, DAY)).toMatchObject({ isWell: true, fix: '' });
     expect(judgePort({ endsAt: DAY - 1 }, people, DAY)).toMatchObject({

@@ -57,7 +57,7 @@ describe('old backups', () => {
     expect(outdated(names, { days: 7, weeks: 4 }, at('2030-01-03T00:00:00Z'))).toEqual([names[1]]);
   });
 
-  test('a backup dated in the future does not count as the newest, and displaces no other one', () => {
+  test('a backup dated in the future does not count as the newest, and does not cause the removal of another', () => {
     const now = at('2030-01-03T00:00:00Z');
     const names = [nameAt('2037-01-01T02:30:00Z'), nameAt('2030-01-02T02:30:00Z')];
     expect(newestOf(names, now)?.name).toBe(names[1]);

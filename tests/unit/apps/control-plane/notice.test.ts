@@ -11,7 +11,7 @@ test('a notice is the first line of the file that a service left', () => {
   expect(parse('first\nsecond\n')).toBe('first');
 });
 
-test('unprintable characters are removed, and an empty notice says so', () => {
+test('unprintable characters are removed, and an empty notice gets a default text', () => {
   expect(parse('\x1b[2Jred\x07\u202e alert\r\n')).toBe('[2Jred alert');
   expect(parse(Buffer.from([0xff, 0xfe, 0x00]))).toBe('\ufffd\ufffd');
   for (const empty of ['', '\n', '\0\0\0', ' \t\nsecond']) {

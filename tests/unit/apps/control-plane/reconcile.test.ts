@@ -72,7 +72,7 @@ test('a machine that is absent from an incomplete list is not lost', () => {
   });
 });
 
-test('a managed machine is lost only if the complete list of its current node lacks it, and no other node has it', () => {
+test('a managed machine is lost only if it is missing from the complete list of its node, and no other node has it', () => {
   check(world, anyReport, (before, one) => {
     const report = one as VmReport;
     const { vms } = before as World;

@@ -35,7 +35,7 @@ async function start(disk: MemoryDevice) {
 }
 
 test.each([512, 4096])(
-  'the first start gives data the whole disk, and draws every identifier anew, sectors of %d bytes',
+  'the first start gives the rest of the disk to data, and generates all identifiers, sectors of %d bytes',
   async (sectorSize) => {
     const disk = await imageOn(2048 * MIB, sectorSize);
     const before = await readGpt(disk);
@@ -58,18 +58,18 @@ test.each([512, 4096])(
   },
 );
 
-test('a disk that is no larger than the image is started as well', async () => {
+test('a disk as large as the image is started too', async () => {
   const { started, gpt } = await start(await imageOn(DISK_BYTES, 512));
   expect([started, gpt?.bothCopies, isDerivedGuid(gpt?.guid ?? '')]).toEqual([true, true, false]);
 });
 
-test('a disk that is smaller, or none of an appliance, is left alone', async () => {
+test('a disk that is smaller than the image, or not of an appliance, is not changed', async () => {
   const empty = new MemoryDevice(DISK_BYTES, 512);
   await expect(start(empty)).rejects.toThrow('not the disk of an appliance');
   expect([...empty.written()]).toEqual([]);
 });
 
-test('a first start that ends early, wherever, is done anew by the next one', async () => {
+test('a first start that is interrupted anywhere is repeated by the next start', async () => {
   for (let writes = 0; writes < 20; writes += 1) {
     const disk = await imageOn(1024 * MIB, 512);
     let left = writes;

@@ -14,7 +14,7 @@ import { plant } from '../host/plant.ts';
 
 const NOW = new Date('2026-01-27T10:15:00Z');
 
-test('maintenance lasts from when it was begun until it is ended, over restarts', async () => {
+test('maintenance lasts until it is ended, over restarts', async () => {
   const folder = join(await temporaryFolder(), 'node');
   expect(await readMaintenance(folder)).toEqual({ on: false, reason: null, since: null });
   await endMaintenance(folder);
@@ -38,7 +38,7 @@ test.each([
   '{"since": 3, "reason": "x"}',
   '\0',
   `{"reason":"${'x'.repeat(999)}"}`,
-])('a note with %j means maintenance, too', async (text) => {
+])('a malformed maintenance file means maintenance too: %j', async (text) => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, 'maintenance'), text);
   expect(await readMaintenance(folder)).toMatchObject({ on: true, since: null });
@@ -49,7 +49,7 @@ test.each([
   });
 });
 
-test('a boot in maintenance starts no guest, and asks libvirt for nothing', async () => {
+test('a boot in maintenance starts no guest, and does not call libvirt', async () => {
   const folder = await temporaryFolder();
   await beginMaintenance(folder, { reason: null, now: NOW });
   const said = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
@@ -63,7 +63,7 @@ test('a boot in maintenance starts no guest, and asks libvirt for nothing', asyn
   expect(status).toBe(0);
 });
 
-test('a host whose configuration is not mounted counts as one in maintenance: its note may be there', async () => {
+test('a host whose configuration disk is not mounted counts as in maintenance', async () => {
   const root = await plant({ 'run/quantix/unmounted-quantix': 'several are labelled so\n' });
   const folder = join(root, 'quantix/node');
   const reason = 'whether the host is in maintenance is not known: several are labelled so';

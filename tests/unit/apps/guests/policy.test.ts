@@ -4,7 +4,7 @@ import { parsePolicy } from '../../../../apps/guests/policy.ts';
 const USUAL = { order: 1000, stop: 'shutdown' };
 const within = (element: string) => `<domain><metadata>\n  ${element}\n</metadata></domain>`;
 
-test('a policy is read whatever prefix and quotes it was written with', () => {
+test('a policy is read with any XML prefix and quotes', () => {
   expect(
     parsePolicy(
       within('<quantix:guest xmlns:quantix="urn:quantix:guest:1" order="7" stop="save"/>'),
@@ -34,6 +34,6 @@ test.each([
     '<metadata><q:guest xmlns:q="urn:quantix:guest:1" order="7"</metadata>',
   ],
   ['text in an attribute', within('<q:guest title=" order=7" xmlns:q="urn:quantix:guest:1"/>')],
-])('%s is the usual policy', (_, xml) => {
+])('%s means the default policy', (_, xml) => {
   expect(parsePolicy(xml)).toEqual(USUAL);
 });

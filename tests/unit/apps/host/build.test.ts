@@ -8,7 +8,7 @@ import { inside, plant } from './plant.ts';
 const PCI = 'sys/bus/pci/devices';
 const NET = 'sys/class/net';
 
-test('devices are reported with driver, IOMMU group and virtual functions; bridges of the machine are not', async () => {
+test('devices are reported with driver, IOMMU group and virtual functions, except PCI bridges', async () => {
   const root = await plant({
     ...inside(`${PCI}/0000:3b:00.0`, {
       vendor: '0x8086\n',
@@ -50,7 +50,7 @@ test('devices are reported with driver, IOMMU group and virtual functions; bridg
   expect(await readPciDevices(await plant({ 'sys/': '' }))).toEqual([]);
 });
 
-test('memory and processors that are near each other, by number', async () => {
+test('NUMA nodes are reported with their memory and processors, by number', async () => {
   const node = (number: number, cpulist: string) =>
     inside(`sys/devices/system/node/node${number}`, {
       cpulist,
@@ -64,7 +64,7 @@ test('memory and processors that are near each other, by number', async () => {
   expect(await readNumaNodes(await plant({ 'sys/': '' }))).toEqual([]);
 });
 
-test('links are shown by kind, with ports, VLAN and addresses; guests’ ends are not', async () => {
+test('links are reported with kind, ports, VLAN and addresses, except those of guests', async () => {
   const address = (cidr: string) => ({
     address: cidr.split('/')[0] ?? '',
     netmask: '',
@@ -106,7 +106,7 @@ test('links are shown by kind, with ports, VLAN and addresses; guests’ ends ar
   ]);
 });
 
-test('features are those that all processors have', () => {
+test('CPU features are those that all processors have', () => {
   expect(parseCpuFeatures('flags\t\t: vmx fpu avx2\n\nflags\t\t: fpu vmx\n')).toEqual([
     'fpu',
     'vmx',

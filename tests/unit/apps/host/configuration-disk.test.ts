@@ -11,18 +11,18 @@ const mount = (type: string, options: string) =>
 const look = async (files: Record<string, string>) =>
   await readConfigurationProblem(await plant(files));
 
-test('a configuration that can be written has no problem, and neither has a machine without one', async () => {
+test('a writable configuration disk is no problem, and neither is none at all', async () => {
   expect(await look({ 'proc/self/mountinfo': mount('ext4', 'rw') })).toBeUndefined();
   expect(await look({})).toBeUndefined();
 });
 
-test('one that is there and was not mounted is reported in the words of the boot', async () => {
+test('a configuration disk that was not mounted is reported with the message of the boot', async () => {
   const root = await plant({ 'run/quantix/unmounted-quantix': 'several are labelled so\n' });
   expect(await readConfigurationProblem(root)).toBe('several are labelled so');
   expect(await readUnmountedConfiguration(root)).toBe('several are labelled so');
 });
 
-test('one that can only be read is reported, unless it is a CD', async () => {
+test('a read-only configuration disk is reported, unless it is a CD', async () => {
   expect(await look({ 'proc/self/mountinfo': mount('ext4', 'ro,errors=remount-ro') })).toBe(
     '/quantix can only be read: /dev/vdb1 has errors, or is write-protected',
   );

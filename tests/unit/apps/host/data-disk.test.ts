@@ -11,11 +11,11 @@ const look = async (mounts: string[], files: Record<string, string> = {}) =>
 const DISK = mount('253:16', '/', '/data');
 const DEFINITIONS = mount('253:16', '/libvirt/qemu', '/etc/libvirt/qemu');
 
-test('definitions on the data disk outlive a restart', async () => {
+test('definitions on the data disk are persistent', async () => {
   expect(await look([DISK, DEFINITIONS])).toEqual({ state: 'used', problem: null });
 });
 
-test('without a disk there is none, and the boot’s own words say so', async () => {
+test('a missing data disk is reported with the message of the boot', async () => {
   const inMemory = mount('0:25', '/upper/data/libvirt/qemu', '/etc/libvirt/qemu');
   expect(await look([inMemory])).toEqual({ state: 'absent', problem: 'there is no data disk' });
   expect(
@@ -33,6 +33,6 @@ test.each([
     {},
     '/data can only be read',
   ],
-])('a disk that %s is reported as such', async (_, mounts, files, problem) => {
+])('a data disk that %s is reported as unusable', async (_, mounts, files, problem) => {
   expect(await look(mounts, files)).toEqual({ state: 'unusable', problem });
 });

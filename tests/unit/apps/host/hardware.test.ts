@@ -4,7 +4,7 @@ import { readSensors } from '../../../../apps/host/sensors.ts';
 import { parseSmart } from '../../../../apps/host/smart.ts';
 import { inside, plant } from './plant.ts';
 
-test('a machine is described by its firmware’s facts, without its maker’s place-holders', async () => {
+test('a machine is described by its firmware, without placeholder texts', async () => {
   const root = await plant(
     inside('sys/class/dmi/id', {
       sys_vendor: 'Dell Inc.\n',
@@ -28,7 +28,7 @@ test('a machine is described by its firmware’s facts, without its maker’s pl
   });
 });
 
-test('a machine without SMBIOS is described by its device tree, and one without either by nothing', async () => {
+test('a machine without SMBIOS is described by its device tree, and one without both has no description', async () => {
   const root = await plant(
     inside('proc/device-tree', { model: 'ARM Board\0', 'serial-number': '1000000abc\0' }),
   );
@@ -46,11 +46,11 @@ test.each([
   'xxxxxxx',
   '........',
   '0123456789ABCDEF',
-])('%j is no serial number', (text) => {
+])('%j is not a serial number', (text) => {
   expect(meaningful(text)).toBeNull();
 });
 
-test('sensors are shown in units for people, in the order of their numbers', async () => {
+test('sensors are shown with units, in the order of their numbers', async () => {
   const root = await plant({
     ...inside('sys/class/hwmon/hwmon10', { name: 'acpi\n', power1_average: '95000000\n' }),
     ...inside('sys/class/hwmon/hwmon2', {
@@ -110,11 +110,11 @@ test.each([
     { health: 'unknown', temperature: null },
   ],
   [[], { health: 'unknown', problem: 'smartctl did not report in JSON' }],
-])('of the report %j it is told what is in it', (report, told) => {
+])('the SMART report %j is summarized', (report, told) => {
   expect(parseSmart(JSON.stringify(report))).toMatchObject(told);
 });
 
-test('what is no report says nothing of a disk', () => {
+test('an invalid SMART report means unknown health', () => {
   for (const text of ['', '{', 'null', '"x"']) {
     expect(parseSmart(text)).toMatchObject({ health: 'unknown', problem: expect.any(String) });
   }

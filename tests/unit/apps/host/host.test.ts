@@ -102,14 +102,14 @@ test('a virtual machine is reported with virtual disks, and cannot virtualize wi
   expect(host.disks[0]?.serial).toBe('t10.ATA QEMU HARDDISK QM00001');
 });
 
-test('a disk or card that was plugged in is there at the next look', async () => {
+test('a disk or card that is plugged in later is found by the next read', async () => {
   const before = await look({});
   expect(before.disks).toEqual([]);
   const after = await look({ 'sys/block/vdb/device': '-> ../x', 'sys/block/vdb/size': '8\n' });
   expect(after.disks).toMatchObject([{ path: '/dev/vdb', size: 4096 }]);
 });
 
-test('a machine that tells nothing at all is reported as such', async () => {
+test('a machine without any information is reported with unknown values', async () => {
   expect(hostSchema.parse(await look({}))).toMatchObject({
     product: 'Linux',
     cpu: { model: 'unknown', threads: 0, virtualization: false },
@@ -124,7 +124,7 @@ test.each([
   ['cut short', 'cpu'],
   ['of one long line', `cpu  ${'9'.repeat(100_000)}`],
   ['a folder', ''],
-])('files that are %s are no reason to fail', async (kind, content) => {
+])('system files that are %s do not cause an error', async (kind, content) => {
   const files = Object.entries({ ...SERVER, ...GUEST }).map(([path, before]) => {
     const isLink = typeof before === 'string' && before.startsWith('-> ');
     if (isLink || path.endsWith('/')) return [path, before];

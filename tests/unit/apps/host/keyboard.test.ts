@@ -12,7 +12,7 @@ test.each([
   ['de\n', 'de'],
   ['../x\n', 'us'],
   ['de\nfr\n', 'us'],
-])('with %j kept the layout is %s', async (kept, chosen) => {
+])('with the stored value %j the layout is %s', async (kept, chosen) => {
   const files = kept === undefined ? MAPS : { ...MAPS, 'quantix/keyboard': kept };
   expect(await readKeyboard(await plant(files))).toEqual({
     chosen,

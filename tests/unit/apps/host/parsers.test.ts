@@ -9,7 +9,7 @@ import { temporaryFolder } from '../../folder.ts';
 import { plant } from './plant.ts';
 
 describe('mounts', () => {
-  test('names with blanks and backslashes are read as they are', () => {
+  test('names with spaces and backslashes are unescaped', () => {
     const line = String.raw`90 27 8:17 /sub\040dir /mnt/a\040b\134c\011d rw,noatime shared:5 master:1 - xfs /dev/sd\040b rw,attr2`;
     expect(parseMounts(`${line}\n`)).toEqual([
       {
@@ -28,12 +28,12 @@ describe('mounts', () => {
     expect(parseMounts(text).map(({ readOnly }) => readOnly)).toEqual([true, true]);
   });
 
-  test('of two mounts on one folder the last one counts', () => {
+  test('of two mounts on one folder the last one is used', () => {
     const text = '1 0 8:1 / /a rw - ext4 /dev/a rw\n2 1 8:2 / /a rw - xfs /dev/b rw\n';
     expect(parseMounts(text)).toMatchObject([{ source: '/dev/b' }]);
   });
 
-  test('what is written outlives a restart only where a file system is mounted that can be written', () => {
+  test('a folder is persistent only if a writable file system is mounted on it', () => {
     const mounted = (line: string) => isWritableMount('/quantix', parseMounts(`${line}\n`));
     expect(mounted('1 0 8:1 / /quantix rw - vfat /dev/a rw')).toBe(true);
     expect(mounted('1 0 8:1 / /quantix rw - iso9660 /dev/sr0 ro')).toBe(false);
@@ -53,19 +53,19 @@ describe('mounts', () => {
 });
 
 describe('processors', () => {
-  test('usage is that of the time between two looks, without waiting for disks', () => {
+  test('usage is that between two reads, without the time of waiting for disks', () => {
     const before = parseCpuTimes('cpu  100 10 50 800 40 0 0 0 0 0\n');
     const after = parseCpuTimes('cpu  125 10 50 850 65 0 0 0 0 0');
     expect(cpuUsage(before, after)).toBe(0.25);
   });
 
-  test('clocks that stand still or go back are no usage', () => {
+  test('counters that stand still or decrease mean no usage', () => {
     const times = { busy: 5, total: 10 };
     expect(cpuUsage(times, times)).toBe(0);
     expect(cpuUsage(times, { busy: 1, total: 2 })).toBe(0);
   });
 
-  test('a meter tells everyone of the last seconds, however many ask', async () => {
+  test('a meter gives all callers the usage of the last seconds', async () => {
     const root = await plant({ 'proc/stat': 'cpu  30 0 0 10 0 0 0 0\n' });
     let seconds = 0;
     const meter = new CpuMeter(root, () => seconds * 1000);
@@ -91,7 +91,7 @@ describe('processors', () => {
   });
 });
 
-test('quotes and backslashes of os-release are undone; what is no assignment is left out', () => {
+test('values of os-release are unquoted; lines that are not assignments are ignored', () => {
   const text = `NAME="a \\"b\\" \\$c"\nID='it is'\nX=plain\n# NAME=x\nrm -rf /\nlower=1\nY="open\n`;
   expect([...parseOsRelease(text)]).toEqual([
     ['NAME', 'a "b" $c'],
@@ -102,7 +102,7 @@ test('quotes and backslashes of os-release are undone; what is no assignment is 
 });
 
 describe("a disk's serial number", () => {
-  test('is cut where the page says', () => {
+  test('ends where the page says', () => {
     expect(parseUnitSerial(Buffer.from('\0\x80\0\x04 AB1junk', 'latin1'))).toBe('AB1');
   });
 
@@ -111,7 +111,7 @@ describe("a disk's serial number", () => {
     ['a head alone', '\0\x80\0\xff'],
     ['another page', '\0\x83\0\x04ABCD'],
     ['no text', '\0\x80\0\x04\x01\x02\x03\xff'],
-  ])('is none with %s', (_, page) => {
+  ])('is missing with %s', (_, page) => {
     expect(parseUnitSerial(Buffer.from(page, 'latin1'))).toBeNull();
   });
 });
@@ -139,7 +139,7 @@ describe('space of a file system', () => {
     expect(space.total).toBeGreaterThan(0);
   });
 
-  test('of a folder that is gone is an error in the words of the system', async () => {
+  test('of a missing folder is an error with the system’s message', async () => {
     const look = readSpace('/nonexistent', { timeout: 20_000 });
     await expect(look).rejects.toThrow('No such file or directory');
   });

@@ -21,7 +21,7 @@ async function agent(status: number, body: string): Promise<string> {
 const ask = (socketPath: string, signal = AbortSignal.any([])) =>
   askAgent({ path: '/v1/host', schema, signal, socketPath });
 
-test('what the agent tells is parsed, also when it says that it is not well', async () => {
+test('the agent’s answer is parsed, also one with status 503', async () => {
   expect(await ask(await agent(200, '{"name":"node7"}'))).toEqual({ name: 'node7' });
   expect(await ask(await agent(503, '{"name":"node7"}'))).toEqual({ name: 'node7' });
 });
@@ -35,12 +35,12 @@ test.each([
   await expect(ask(await agent(status, body))).rejects.toThrow(message);
 });
 
-test('an agent that is not there is reported as such', async () => {
+test('an agent that does not run is reported', async () => {
   const nobody = join(await temporaryFolder(), 'node.sock');
   await expect(ask(nobody)).rejects.toThrow(`qx-node is not running: nothing listens on ${nobody}`);
 });
 
-test('a question ends with its signal', async () => {
+test('a request ends when its signal is aborted', async () => {
   const socketPath = join(await temporaryFolder(), 'node.sock');
   const server = createServer(() => undefined).listen(socketPath);
   await once(server, 'listening');

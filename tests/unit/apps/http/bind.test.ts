@@ -14,7 +14,7 @@ function server() {
   return one;
 }
 
-test('only root may open the socket, from the first moment on', async () => {
+test('the socket is accessible to root only, from the first moment on', async () => {
   const socket = join(await temporaryFolder(), 'deep', 'run', 'node.sock');
   const umask = process.umask();
   await bind(server(), socket);
@@ -32,7 +32,7 @@ test('the socket that a killed agent left behind is replaced', async () => {
   expect(own.listening).toBe(true);
 });
 
-test('the socket of a living agent is left to it', async () => {
+test('the socket of a running agent is not replaced', async () => {
   const socket = join(await temporaryFolder(), 'node.sock');
   const first = server();
   await bind(first, socket);

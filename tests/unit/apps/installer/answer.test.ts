@@ -34,7 +34,7 @@ afterwards: power-off
 `;
 
 describe('an answer file', () => {
-  test('says everything', async () => {
+  test('may have every setting', async () => {
     const answer = await parseAnswer(WHOLE, 'install.yaml');
     expect(answer.disk).toEqual({
       serial: 'S64GNE0R911111',
@@ -47,7 +47,7 @@ describe('an answer file', () => {
     });
   });
 
-  test('destroys nothing where it says nothing', async () => {
+  test('has defaults that destroy nothing', async () => {
     const answer = await parseAnswer('disk: {serial: X}', 'install.yaml');
     expect(answer).toEqual({
       disk: { serial: 'X', pick: 'one' },
@@ -102,12 +102,12 @@ describe('an answer file', () => {
     ],
     ['disk: [\n', /install.yaml, line \d/],
     ['disk: {serial: X}\ndisk: {serial: Y}\n', /\(install.yaml, line 2\)/],
-  ])('that is wrong is reported with its place: %j', async (text, message) => {
+  ])('that is wrong is reported with the place of the mistake: %j', async (text, message) => {
     await expect(parseAnswer(text, 'install.yaml')).rejects.toThrow(InstallError);
     await expect(parseAnswer(text, 'install.yaml')).rejects.toThrow(new RegExp(message));
   });
 
-  test('of any text is an answer or a mistake that is reported, in little time', async () => {
+  test('of any text is parsed or refused quickly', async () => {
     await expect(parseAnswer('a'.repeat(300_000), 'x')).rejects.toThrow(/more than 262144 bytes/);
     const aliases = `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefghij'
       .split('')

@@ -104,7 +104,7 @@ describe('the boot menu of UEFI', () => {
     expect(await readdir(variables)).toHaveLength(4);
   });
 
-  test('has one entry of a disk, however often that is written anew', async () => {
+  test('has one entry for a disk after any number of installations', async () => {
     let before = layout();
     await installed(before);
     for (let again = 0; again < 5; again += 1) {
@@ -126,7 +126,7 @@ describe('the boot menu of UEFI', () => {
       expect(kept).toContain(`Boot${number}-${VENDOR}`);
   });
 
-  test('gets an entry that nothing starts from anew', async () => {
+  test('gets an entry again that was removed from the boot order', async () => {
     const now = layout();
     await installed(now);
     await put('BootOrder', Buffer.from('0000', 'hex'));
@@ -147,14 +147,14 @@ describe('the boot menu of UEFI', () => {
     await expect(installed(layout())).rejects.toThrow(/ENOENT.*still boots if the firmware/);
   });
 
-  test('is not looked for on a machine with a BIOS', async () => {
+  test('is not changed on a machine with BIOS', async () => {
     await rm(join(root, 'sys'), { recursive: true });
     await installed(layout());
     expect(await readdir(root)).toEqual([]);
   });
 });
 
-test('an entry has the bytes that the specification demands', () => {
+test('an entry has the bytes of the specification', () => {
   // Of UEFI 2.10, 3.1.3, 10.3.5.1 and 10.3.5.4; efibootmgr 17 prints it as
   // HD(2,GPT,81635ccd-1b4f-4d3f-b7b7-f78a5b029f35,0x1000,0x96000)/File(\EFI\BOOT\BOOTX64.EFI).
   const bytes = encodeLoadOption({
@@ -178,7 +178,7 @@ test('an entry has the bytes that the specification demands', () => {
 test.each([
   ['nothing', ''],
   ['a label without an end', '010000000000410042004300'],
-])('an entry with %s is none', (_what, hex) => {
+])('an entry with %s is ignored', (_what, hex) => {
   expect(decodeLoadOption(Buffer.from(hex, 'hex'))).toBeUndefined();
 });
 
@@ -186,7 +186,7 @@ test.each([
   ['a node without a length', '0100000004000000' + '04010000'],
   ['a path that is cut off', '010000002a000000' + '04012a000200'],
   ['a length of the path that is too large', '01000000ffff0000' + '0404ffff4100'],
-])('of an entry with %s the label is read', (_what, hex) => {
+])('an entry with %s has only its label', (_what, hex) => {
   const option = decodeLoadOption(Buffer.from(hex, 'hex'));
   expect(option).toMatchObject({ label: '', partition: null });
 });

@@ -30,11 +30,11 @@ beforeEach(async () => {
   await put(PATHS.list, formatMediumFiles(HASHES));
 });
 
-test('a medium whose files are as they were made is taken', async () => {
+test('a medium with unchanged files is accepted', async () => {
   await expect(checkMedium(medium, signal)).resolves.toBeUndefined();
 });
 
-test('files that are damaged or gone are all named', async () => {
+test('all damaged and missing files are named', async () => {
   await put('/boot/vmlinuz', 'a kernfl');
   await rm(join(medium, 'quantix/disk/BOOTX64.EFI'));
   await expect(checkMedium(medium, signal)).rejects.toThrow(
@@ -42,7 +42,7 @@ test('files that are damaged or gone are all named', async () => {
   );
 });
 
-test('a root filesystem with one wrong bit is named, and how much was read is reported', async () => {
+test('a root filesystem with one wrong bit is named, and progress is reported', async () => {
   const text = FILES['/quantix/system.squashfs'];
   const told: number[] = [];
   const check = () =>
@@ -66,7 +66,7 @@ test('a medium without its list is damaged', async () => {
   await expect(checkMedium(medium, signal)).rejects.toThrow(/SHA256SUMS cannot be read/);
 });
 
-test('the list is as sha256sum(1) has it, in order', () => {
+test('the list has the format of sha256sum(1), sorted', () => {
   expect(formatMediumFiles(HASHES)).toBe(
     `${sha256('an initramfs')}  boot/initramfs\n${sha256('a kernel')}  boot/vmlinuz\n${sha256('a loader')}  quantix/disk/BOOTX64.EFI\n${sha256(FILES['/quantix/system.squashfs'])}  quantix/system.squashfs\n`,
   );

@@ -21,7 +21,7 @@ function texts(files: ReadonlyMap<string, Buffer>): Record<string, string> {
   return Object.fromEntries([...files].map(([name, bytes]) => [name, bytes.toString()]));
 }
 
-test('what is kept is carried over, but not what belongs to one installation or one boot', async () => {
+test('the stored configuration is carried over, except files of one installation or one boot', async () => {
   const root = await systemWith({
     'quantix/hostname': 'node7\n',
     'quantix/network/eth0.conf': 'METHOD=dhcp\n',
@@ -46,7 +46,7 @@ test('what is kept is carried over, but not what belongs to one installation or 
   });
 });
 
-test('what was set for this session only, for there was no place to keep it, is kept', async () => {
+test('settings made for the session only, for lack of a disk, are stored', async () => {
   const root = await systemWith({
     'etc/quantix/network/eth0.conf': 'IP_ADDRESS=10.0.0.7\nPREFIX=24\n',
     'etc/shadow': `daemon:*:1::::::\nroot:${HASH}:20780:0:99999:7:::\n`,
@@ -59,14 +59,14 @@ test('what was set for this session only, for there was no place to keep it, is 
   });
 });
 
-test('a system without a configuration passes none on; one that is too large is reported', async () => {
+test('an empty configuration is carried over as empty; one that is too large is reported', async () => {
   expect(await liveConfiguration(await temporaryFolder())).toEqual(new Map());
   const root = await systemWith({ 'quantix/vdc/large': '' });
   await truncate(join(root, 'quantix/vdc/large'), 33 * 1024 ** 2);
   await expect(liveConfiguration(root)).rejects.toThrow(/more than 33554432 bytes \(.*large\)/);
 });
 
-test('what an answer says stands in place of what was carried over', () => {
+test('settings of the answer file replace those carried over', () => {
   const carried = new Map(
     ['hostname', 'network/eth0.conf', 'node/node.key', 'ssh/enabled', 'keyboard'].map((name) => [
       name,

@@ -31,7 +31,7 @@ describe('an answer file', () => {
     await expect(loadAnswer(`${file}.none`, signal)).rejects.toThrow(/cannot be read/);
   });
 
-  test('comes from a server if it is the one that was meant', async () => {
+  test('is accepted from a server if it has the given hash', async () => {
     const address = await serve((_, response) => response.end(ANSWER));
     expect((await loadAnswer(`${address}#sha256=${HASH}`, signal)).where).toBe(address);
     await expect(loadAnswer(address, signal)).rejects.toThrow(/pinned by its hash/);
@@ -92,7 +92,7 @@ describe('a report', () => {
     });
   });
 
-  test('that cannot be sent is no error, and why is reported', async () => {
+  test('that cannot be sent is a warning, not an error', async () => {
     const report = reportOf({ ...parts, sha256: null, error: new Error('the disk gives errors') });
     expect(report).toMatchObject({ result: 'failed', problem: 'the disk gives errors' });
     const address = await serve((_, response) => response.writeHead(500).end());

@@ -136,7 +136,7 @@ describe.each([512, 4096])('on sectors of %i bytes', (sectorSize) => {
     ]);
   });
 
-  test('nothing of any system that was there is left', async () => {
+  test('no trace of an earlier system is left', async () => {
     const world = new World(sectorSize);
     const whole = { offset: 0, bytes: world.device.bytes };
     const within = { offset: 5 * GIB, bytes: 10 * GIB };
@@ -146,7 +146,7 @@ describe.each([512, 4096])('on sectors of %i bytes', (sectorSize) => {
     expect([...new Set(names)]).toEqual(['GPT']);
   });
 
-  test('a second installation keeps configuration and data, and their places', async () => {
+  test('a second installation keeps the configuration and data partitions', async () => {
     const world = new World(sectorSize);
     const first = await world.plan();
     await world.install(first);
@@ -162,7 +162,7 @@ describe.each([512, 4096])('on sectors of %i bytes', (sectorSize) => {
   });
 });
 
-test('what is made of the disk is taken apart before it is written', async () => {
+test('RAID and volumes on the disk are stopped before it is written', async () => {
   const world = new World();
   world.holders = ['dm-1', 'md0'];
   await world.install(await world.plan());
@@ -170,7 +170,7 @@ test('what is made of the disk is taken apart before it is written', async () =>
 });
 
 describe('nothing is written', () => {
-  test('if another disk has its path now, or something was put on it', async () => {
+  test('if the path now belongs to another disk, or the disk has new content', async () => {
     const world = new World();
     const plan = await world.plan();
     const swapped = { ...plan, disk: { ...plan.disk, serial: 'another' } };
@@ -212,7 +212,7 @@ describe('nothing is written', () => {
     expect(await readGpt(world.device)).toBeUndefined();
   });
 
-  test('if it is given up in time', async () => {
+  test('if it is cancelled in time', async () => {
     const world = new World();
     await expect(world.install(await world.plan(), AbortSignal.abort())).rejects.toThrow();
     expect(await readGpt(world.device)).toBeUndefined();
@@ -220,9 +220,9 @@ describe('nothing is written', () => {
 });
 
 describe.each(['rest', 'none'] as const)(
-  'a cut while configuration is filled, with data: %s',
+  'a power cut while the configuration is written, with data: %s',
   (data) => {
-    test('leaves an installation that is not finished: the next one fills it', async () => {
+    test('leaves an unfinished installation, which the next one completes', async () => {
       const world = new World();
       const { machinery } = world;
       const cut = Object.create(world, {
@@ -241,7 +241,7 @@ describe.each(['rest', 'none'] as const)(
   },
 );
 
-test('an image that reads otherwise the second time boots nothing', async () => {
+test('an image that changes between two reads leaves nothing bootable', async () => {
   const world = new World();
   const plan = await world.plan();
   let reads = 0;

@@ -49,7 +49,7 @@ const bySerial = (serial: string, changes: Partial<Answer> = {}): Answer => ({
   ...changes,
 });
 
-describe('a disk is taken', () => {
+describe('a disk is chosen', () => {
   test('by its serial number, if exactly one has it and nothing is on it', () => {
     const other = disk({ path: '/dev/sdb', serial: 'B', wwn: null });
     const plan = expectPlan(machineWith([other, disk()]), bySerial('S45PNA0M500001'));
@@ -73,7 +73,7 @@ describe('a disk is taken', () => {
     expect(expectPlan(machineWith([disk(), other]), answer).disk.path).toBe('/dev/sda');
   });
 
-  test('as the smallest of several, and not if two are as small', () => {
+  test('as the smallest of several, unless two are equally small', () => {
     const disks = [
       disk({ path: '/dev/sda', serial: '1', wwn: null }),
       disk({ path: '/dev/sdb', serial: '2', wwn: null, bytes: 240 * GIB }),
@@ -88,7 +88,7 @@ describe('a disk is taken', () => {
     );
   });
 
-  test('without a loader for a BIOS where no BIOS can start from it', () => {
+  test('without a BIOS boot loader if no BIOS can boot from it', () => {
     const large = disk({ sectorSize: 4096 });
     const { layout } = expectPlan(machineWith([large]), bySerial('S45PNA0M500001'));
     expect(layout.partitions.map(({ role }) => role)).not.toContain('bios');
@@ -108,11 +108,11 @@ describe('a disk is refused', () => {
       { serial: 'other' },
       /no disk is serial S45PNA0M500001; there are: \/dev\/sda \(serial other\)/,
     ],
-  ])('that is as %j', (changes, reason) => {
+  ])('with the properties %j', (changes, reason) => {
     expect(expectReasons(machineWith([disk(changes)]), bySerial('S45PNA0M500001'))).toMatch(reason);
   });
 
-  test('that is reached by several paths, unless it is asked for by its world-wide name', () => {
+  test('that is reached by several paths, unless the answer names its WWN', () => {
     const paths = machineWith([disk(), disk({ path: '/dev/sdb' })]);
     const reason = /one disk is reached by several paths \(\/dev\/sda, \/dev\/sdb\)/;
     expect(expectReasons(paths, bySerial('S45PNA0M500001'))).toMatch(reason);
@@ -129,7 +129,7 @@ describe('a disk is refused', () => {
 });
 
 describe('an installation', () => {
-  test('that is there keeps configuration and data, at their places and with their GUIDs', () => {
+  test('that exists keeps configuration and data, in their places and with their GUIDs', () => {
     const before = installed();
     const plan = expectPlan(machineWith([before]), bySerial('S45PNA0M500001'));
     expect(plan.kind).toBe('reinstall');
@@ -140,7 +140,7 @@ describe('an installation', () => {
     );
   });
 
-  test('is made anew only if its loss is allowed', () => {
+  test('is overwritten only if its loss is allowed', () => {
     const machine = machineWith([installed()]);
     const anew = bySerial('S45PNA0M500001', { 'keep-data': false });
     expect(expectReasons(machine, anew)).toMatch(/a Quantix-OS with its configuration and data/);
@@ -151,19 +151,16 @@ describe('an installation', () => {
   test.each([
     ['neither', 0],
     ['no data', 1],
-  ])(
-    'that the power cut in its middle, with file systems for %s, has nothing to keep',
-    (_, made) => {
-      const before = installed();
-      const cut = { ...before, contents: before.contents.slice(0, 1 + made) };
-      const answer = bySerial('S45PNA0M500001');
-      expect(expectReasons(machineWith([cut]), answer)).toMatch(/installation was not finished/);
-      const allowed = { ...answer, erase: 'S45PNA0M500001' };
-      expect(expectPlan(machineWith([cut]), allowed).kind).toBe('install');
-    },
-  );
+  ])('that a power cut interrupted, with file systems for %s, has nothing to keep', (_, made) => {
+    const before = installed();
+    const cut = { ...before, contents: before.contents.slice(0, 1 + made) };
+    const answer = bySerial('S45PNA0M500001');
+    expect(expectReasons(machineWith([cut]), answer)).toMatch(/installation was not finished/);
+    const allowed = { ...answer, erase: 'S45PNA0M500001' };
+    expect(expectPlan(machineWith([cut]), allowed).kind).toBe('install');
+  });
 
-  test('of another product is foreign', () => {
+  test('of another product counts as foreign data', () => {
     const machine = machineWith([installed({}, 'QVDC')]);
     expect(expectReasons(machine, bySerial('S45PNA0M500001'))).toMatch(
       /holds GPT, ext, which would be lost/,
@@ -233,7 +230,7 @@ const answers = fc.record({
   data: fc.constantFrom('rest' as const, 'none' as const, 10 * GIB),
 });
 
-test('over thousands of machines nothing is destroyed that was not allowed, and no plan leaves its disk', () => {
+test('for thousands of random machines no plan destroys data without permission, or exceeds its disk', () => {
   let plans = 0;
   fc.assert(
     fc.property(machines, answers, (machine, { disk: [choice, pick], ...asked }) => {

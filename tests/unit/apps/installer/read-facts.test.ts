@@ -80,7 +80,7 @@ async function plant(): Promise<string> {
   return root;
 }
 
-test('disks are reported with what is on them, what is made of them, and what uses them', async () => {
+test('disks are reported with their contents, the devices built on them, and their users', async () => {
   const disks = new Map([
     ['/dev/sda', new MemoryDisk(20 * GIB)],
     ['/dev/sdb', new MemoryDisk(4 * GIB)],
@@ -150,22 +150,19 @@ test.each([
   ['at its beginning', 0],
   ['behind a first MiB of nothing', MIB + 100 * 1024],
   ['at its end', 40 * GIB - 4096],
-])(
-  'data of which nobody knows what it is, %s, is reported: the disk is not empty',
-  async (_, offset) => {
-    const disk = new MemoryDisk(40 * GIB, 4096);
-    disk.put(offset, Buffer.from('pages of a database that lies on the bare disk'));
-    expect((await toldOf(disk))?.contents.map(({ name }) => name)).toEqual(['unknown data']);
-  },
-);
+])('unknown data %s is reported: the disk is not empty', async (_, offset) => {
+  const disk = new MemoryDisk(40 * GIB, 4096);
+  disk.put(offset, Buffer.from('pages of a database that lies on the bare disk'));
+  expect((await toldOf(disk))?.contents.map(({ name }) => name)).toEqual(['unknown data']);
+});
 
-test('a disk that is filled with one byte, as some are when they are erased, is empty', async () => {
+test('a disk filled with one byte value, as after an erasure, is empty', async () => {
   const disk = new MemoryDisk(40 * GIB, 4096);
   for (const offset of [0, 40 * GIB - 16 * MIB]) disk.put(offset, Buffer.alloc(16 * MIB, 0xff));
   expect((await toldOf(disk))?.contents).toEqual([]);
 });
 
-test('a disk that cannot be read does not keep the others from being listed; nothing is installed on it', async () => {
+test('an unreadable disk is listed with the others, but cannot be chosen', async () => {
   const broken = await toldOf(new ExplainedError({ what: 'the disk gives errors' }));
   expect(broken?.uses).toEqual(
     expect.arrayContaining([expect.stringContaining('it cannot be read: the disk gives errors')]),

@@ -9,14 +9,17 @@ import { play, renderInstaller } from '../../../screens/render.ts';
 import type { Act } from '../../../screens/scenes.ts';
 
 describe.each(SIZES)('in $columns columns and $rows rows', (size) => {
-  test.each(INSTALLER_SCENES)('the screen $name looks as it did (make screens)', async (scene) => {
-    expect(await renderInstaller(scene, size)).toBe(
-      await readFile(goldenFile(scene.name, size), 'utf8'),
-    );
-  });
+  test.each(INSTALLER_SCENES)(
+    'the screen $name matches its stored picture (make screens)',
+    async (scene) => {
+      expect(await renderInstaller(scene, size)).toBe(
+        await readFile(goldenFile(scene.name, size), 'utf8'),
+      );
+    },
+  );
 });
 
-test('the pictures in the document are those of the screens (make screens)', async () => {
+test('the pictures in the document match the screens (make screens)', async () => {
   const [size = { columns: 80, rows: 24 }] = SIZES;
   const pictures = new Map<string, string>();
   for (const { name } of INSTALLER_SCENES) {
@@ -35,7 +38,7 @@ async function type(acts: readonly Act[], changes: Partial<Deps> = {}) {
 
 const DISKS: Act = ['', /On which disk/];
 
-test('an empty disk is installed on with two keys, and the machine restarts by a third', async () => {
+test('an installation on an empty disk takes two keys, and the restart a third', async () => {
   const { calls } = await type([
     DISKS,
     ['\r', /written anew/],
@@ -45,7 +48,7 @@ test('an empty disk is installed on with two keys, and the machine restarts by a
   expect(calls).toEqual([['carryOut', '/dev/nvme0n1', undefined, true, 'rest'], ['restart']]);
 });
 
-test('a disk with foreign data only when its own serial number was typed', async () => {
+test('a disk with foreign data is overwritten only if its serial number is typed', async () => {
   const erase: Act[] = [DISKS, ['\x1b[B\r', /Destroyed: LVM, ZFS/], ['\r', /type its serial/]];
   const wrong = await type([...erase, ['S64GNE0R911111\r', /It is WJG0T5N2/]]);
   expect(wrong.calls).toEqual([]);
@@ -57,7 +60,7 @@ test('a disk with foreign data only when its own serial number was typed', async
   expect(calls).toEqual([['carryOut', '/dev/sda', 'WJG0T5N2', true, 'rest']]);
 });
 
-test('configuration and data partition are as chosen', async () => {
+test('configuration and data partition are kept or replaced as chosen', async () => {
   const { calls } = await type([
     DISKS,
     ['\r', /are taken over/],
@@ -68,7 +71,7 @@ test('configuration and data partition are as chosen', async () => {
   expect(calls).toEqual([['carryOut', '/dev/nvme0n1', undefined, false, 'none']]);
 });
 
-test('an installation on another terminal is waited for', async () => {
+test('the installer waits for an installation on another terminal', async () => {
   let installing = true;
   const { calls } = await type(
     [
@@ -103,7 +106,7 @@ test('an answer file is carried out without a key, and its failure stays on the 
   expect(calls).toEqual([]);
 });
 
-test('what is to be minded of an installation is shown, and it is done all the same', async () => {
+test('warnings of an installation are shown, and it completes', async () => {
   const warnings = ['the firmware’s boot menu did not accept an entry for this disk: ENOSPC.'];
   const { text } = await type([['', /is installed on[\s\S]*Note:[\s\S]*ENOSPC/]], {
     carryOutAnswer: async () => ({ ...REPORT, warnings }),

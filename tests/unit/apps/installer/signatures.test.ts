@@ -23,7 +23,7 @@ const disks = fc.record({
   system: fc.constantFrom(...SYSTEMS),
 });
 
-describe('marks', () => {
+describe('signatures', () => {
   test('of every system are found on the whole disk and in a partition', async () => {
     for (const system of SYSTEMS) {
       const disk = new MemoryDisk(4 * GIB);
@@ -35,7 +35,7 @@ describe('marks', () => {
     }
   });
 
-  test('are all gone after a wipe, wherever a partition was and whatever the sectors are', async () => {
+  test('are all gone after a wipe, for any partition and sector size', async () => {
     await fc.assert(
       fc.asyncProperty(disks, async ({ sectorSize, sectors, start, length, system }) => {
         const disk = new MemoryDisk(sectors * sectorSize, sectorSize);
@@ -51,7 +51,7 @@ describe('marks', () => {
     );
   });
 
-  test('at far places of a disk of many terabytes are gone, too', async () => {
+  test('at high offsets of a disk of many terabytes are gone too', async () => {
     const disk = new MemoryDisk(8 * 1024 * GIB, 4096);
     const old = { offset: GIB, bytes: 4 * 1024 * GIB };
     expect(soil(disk, 'btrfs', old)).toBe(3);
@@ -60,7 +60,7 @@ describe('marks', () => {
     expect(await findSignatures(disk, [old])).toEqual([]);
   });
 
-  test('half a GPT is a finding, and a table of an old kind', async () => {
+  test('a single copy of a GPT is found, and so is an MBR', async () => {
     const backup = new MemoryDisk(GIB, 4096);
     backup.put(GIB - 4096, Buffer.from('EFI PART'));
     expect(await findSignatures(backup, [])).toEqual([{ name: 'GPT', offset: GIB - 4096 }]);
@@ -70,7 +70,7 @@ describe('marks', () => {
     expect(await findSignatures(record, [])).toEqual([{ name: 'MBR', offset: 0 }]);
   });
 
-  test('a region outside of the disk, as half a GPT may tell, is no reason to fail', async () => {
+  test('a partition outside the disk, as in a damaged GPT, does not cause an error', async () => {
     const disk = new MemoryDisk(GIB);
     expect(await findSignatures(disk, [{ offset: 2 * GIB, bytes: GIB }])).toEqual([]);
     await wipeDisk(
@@ -103,7 +103,7 @@ describe('a wipe', () => {
     );
   });
 
-  test('tells of a disk that keeps what it had', async () => {
+  test('reports a disk that ignores writes', async () => {
     const disk = new MemoryDisk(GIB, 512, (offset) => offset === 2 * MIB);
     disk.put(2 * MIB + 5, Buffer.from([1]));
     await expect(wipeDisk(disk, [], signal)).rejects.toThrow(
@@ -111,7 +111,7 @@ describe('a wipe', () => {
     );
   });
 
-  test('takes away first what the disk boots by: a power cut later leaves nothing that half boots', async () => {
+  test('first removes the boot code and tables, so that a later power cut leaves nothing that half boots', async () => {
     const disk = new MemoryDisk(8 * GIB);
     const written: (number | 'flush')[] = [];
     const recorded = {
@@ -131,7 +131,7 @@ describe('a wipe', () => {
     expect(written.slice(flushed).some((at) => Number(at) >= 302 * MIB)).toBe(true);
   });
 
-  test('can be given up', async () => {
+  test('can be cancelled', async () => {
     const given = AbortSignal.abort();
     await expect(zero(new MemoryDisk(GIB), [{ offset: 0, bytes: MIB }], given)).rejects.toThrow();
   });
@@ -144,7 +144,7 @@ const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
 test.each([
   { name: 'ext', program: 'mkfs.ext4', args: ['-q', '-F'] },
   { name: 'swap', program: 'mkswap', args: [] },
-])('what $program leaves is found as $name', async ({ name, program, args }) => {
+])('a file system made by $program is found as $name', async ({ name, program, args }) => {
   const file = join(await temporaryFolder(), 'disk.img');
   await writeFile(file, '');
   await truncate(file, 64 * MIB);

@@ -11,14 +11,14 @@ const definition = (name: string, id: string, more = '') =>
 
 const label = (account: number | string) => `<label>+${account}:+${account}</label>`;
 
-test('a guest’s number is made from its identity, and is no account of the host', () => {
+test('a guest’s user id is derived from its UUID, and is not an account of the host', () => {
   expect(accountOf(ID)).toBe(accountOf(ID.toUpperCase()));
   expect(accountOf(ID)).not.toBe(accountOf(OTHER));
   expect(accountOf(ID)).toBeGreaterThanOrEqual(2 ** 28);
   expect(accountOf(ID)).toBeLessThan(2 ** 29);
 });
 
-test('a definition that says which user counts as it is, and text that is no element says none', () => {
+test('a definition with a user is not changed, and only an XML element counts as one', () => {
   const own = "<domain><seclabel type='dynamic' model='dac' relabel='yes'/></domain>";
   expect(withAccount(own, 7)).toBeUndefined();
   const other =
@@ -27,16 +27,19 @@ test('a definition that says which user counts as it is, and text that is no ele
   expect(withAccount('', 7)).toBeUndefined();
 });
 
-test.runIf(LIBVIRT_IS_HERE)('guests run as users of their own, whoever defined them', async () => {
-  const { uri, start, define, virsh } = await libvirtDaemon();
-  await start();
-  await defineVm({ uri }, definition('web', ID));
-  expect(await virsh('dumpxml', ID)).toContain(label(accountOf(ID)));
-  await define(definition('mail', OTHER));
-  expect(await virsh('dumpxml', OTHER)).not.toContain('seclabel');
-  await expect(giveAccount({ uri }, OTHER)).resolves.toBe(accountOf(OTHER));
-  await expect(giveAccount({ uri }, OTHER)).resolves.toBeUndefined();
-  const told = await virsh('dumpxml', OTHER);
-  expect(told.match(/<seclabel/g)).toHaveLength(1);
-  expect(told).toContain(label(accountOf(OTHER)));
-});
+test.runIf(LIBVIRT_IS_HERE)(
+  'each guest runs as a user of its own, whoever defined it',
+  async () => {
+    const { uri, start, define, virsh } = await libvirtDaemon();
+    await start();
+    await defineVm({ uri }, definition('web', ID));
+    expect(await virsh('dumpxml', ID)).toContain(label(accountOf(ID)));
+    await define(definition('mail', OTHER));
+    expect(await virsh('dumpxml', OTHER)).not.toContain('seclabel');
+    await expect(giveAccount({ uri }, OTHER)).resolves.toBe(accountOf(OTHER));
+    await expect(giveAccount({ uri }, OTHER)).resolves.toBeUndefined();
+    const told = await virsh('dumpxml', OTHER);
+    expect(told.match(/<seclabel/g)).toHaveLength(1);
+    expect(told).toContain(label(accountOf(OTHER)));
+  },
+);

@@ -31,14 +31,14 @@ test('disks and cards are read from a definition', async () => {
   expect(parseDefinitions('error: there is none\n').size).toBe(0);
 });
 
-test('what a description or metadata says is no disk', () => {
+test('text in a description or metadata is not read as a disk', () => {
   const fake = "<disk device='disk'><target dev='vda'/></disk>";
   const text = `<domain>\n<description>${fake}</description>\n<metadata>${fake}</metadata>\n</domain>`;
   expect(parseDefinition(text).disks).toEqual([]);
 });
 
 test.runIf(LIBVIRT_IS_HERE)(
-  'a definition that somebody changed is noticed, and without libvirt what was read counts',
+  'a changed definition is read again, and without libvirt the last one is used',
   async () => {
     const daemon = await libvirtDaemon();
     await daemon.start();

@@ -22,7 +22,7 @@ test('a quoted name that reads like an event is a name', () => {
 });
 
 test.each(['', 'events received: 4', 'event loop timed out', "event '", '\0', 'x'.repeat(100_000)])(
-  'what is no event is ignored: %.20j',
+  'other lines are ignored: %.20j',
   (line) => {
     expect(parseEvent(line)).toBeUndefined();
   },

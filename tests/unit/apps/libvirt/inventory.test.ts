@@ -48,7 +48,7 @@ const web: Vm = {
   autostart: true,
 };
 
-test('one run of virsh tells the version, the machines and which there are', () => {
+test('one run of virsh gives the version, the list of machines and their descriptions', () => {
   const output = VERSION + dominfo() + dominfo({ id: DB, name: 'db', state: 'shut off' });
   const { version, ids, described } = parseInventory(`${output}${WEB}\n${DB}`);
   expect(version).toBe('9.0.1');
@@ -56,7 +56,7 @@ test('one run of virsh tells the version, the machines and which there are', () 
   expect([...described.values()]).toEqual([web, { ...web, id: DB, name: 'db', state: 'shutoff' }]);
 });
 
-test('the list comes last, so that no machine is listed that is gone by then', () => {
+test('the list is read last, so that it has no machine that is gone by then', () => {
   expect(inventoryCommands([WEB])).toBe(`version --daemon; dominfo ${WEB}; list --all --uuid`);
 });
 
@@ -81,7 +81,7 @@ test('a name may look like anything else that virsh writes', () => {
   }
 });
 
-test('a state that has no name here is unknown; all else of the machine is known', () => {
+test('an unknown state is reported as unknown, with the other values of the machine', () => {
   const { described } = parseInventory(dominfo({ state: 'dreaming' }));
   expect(described.get(WEB)).toEqual({ ...web, state: 'unknown' });
 });
@@ -96,7 +96,7 @@ function looks(outputs: readonly string[]) {
   return { asked, look };
 }
 
-test('a machine that is listed and not described is there, as it was last known, in an unknown state', async () => {
+test('a machine that is listed but not described keeps its last values, in an unknown state', async () => {
   const db = { ...web, id: DB, name: 'db' };
   // After a dominfo that failed, virsh continues and lists all machines.
   const { look, asked } = looks([`${VERSION}${dominfo()}${WEB}\n${DB}`]);
@@ -105,20 +105,20 @@ test('a machine that is listed and not described is there, as it was last known,
   expect(asked).toEqual([[WEB, DB]]);
 });
 
-test('a machine that never was described is there by its UUID', async () => {
+test('a machine that was never described is reported with only its UUID', async () => {
   const { look, asked } = looks([`${VERSION}${WEB}\n${DB}`, `${VERSION}${dominfo()}${WEB}\n${DB}`]);
   const { vms } = await takeInventory(look, []);
   expect(vms).toMatchObject([web, { id: DB, name: DB, state: 'unknown' }]);
   expect(asked).toEqual([[], [WEB, DB]]);
 });
 
-test('a machine is gone when it is listed no more, and machines that come are described', async () => {
+test('a machine that is no longer listed is gone, and a new one is described', async () => {
   const { look } = looks([`${dominfo()}${DB}`, `${dominfo({ id: DB, name: 'db' })}${DB}`]);
   const { vms } = await takeInventory(look, [web]);
   expect(vms).toEqual([{ ...web, id: DB, name: 'db' }]);
 });
 
-test('a machine that cannot be understood is not described, and the others are', () => {
+test('a malformed description is ignored, and the other machines are described', () => {
   const broken = [
     dominfo({ id: DB }).replace('65536 KiB', '65536 elephants'),
     dominfo({ id: DB }).replace('CPU(s):         2', 'CPU(s):         two'),
@@ -133,7 +133,7 @@ test('a machine that cannot be understood is not described, and the others are',
   }
 });
 
-test('without a daemon the library gives the version, and nothing is reported of nothing', () => {
+test('without a daemon the version is that of the library, and empty output has no machines', () => {
   expect(parseInventory('Using library: libvirt 9.0.0').version).toBe('9.0.0');
   expect(parseInventory('')).toEqual({ version: null, ids: [], described: new Map() });
 });

@@ -4,7 +4,7 @@ import { isUuid, parseUuid } from '../../../../apps/libvirt/uuid.ts';
 
 const ID = '9f1b2c3d-0000-4000-8000-00000000abcd';
 
-test('a VM is named by its UUID, in whatever case', () => {
+test('a VM is named by its UUID, in upper or lower case', () => {
   expect(parseUuid(ID.toUpperCase())).toBe(ID);
 });
 
@@ -21,19 +21,19 @@ test.each([
   `{${ID}}`,
   '00000000-0000-0000-0000-000000000000',
   'x'.repeat(100_000),
-])('what is no UUID names no VM: %.50j', (text) => {
+])('a text that is not a UUID is refused: %.50j', (text) => {
   expect(isUuid(text)).toBe(false);
   expect(() => parseUuid(text)).toThrow(/is not the UUID of a VM$/);
 });
 
-test('the name of a new VM is read from what virsh says, whatever is in it', () => {
+test('the name of a new VM is read from the output of virsh, with any characters', () => {
   expect(definedName("Domain 'web' defined from /tmp/a/definition.xml\n\n")).toBe('web');
   const odd = "it' defined from 'b";
   expect(definedName(`Domain '${odd}' defined from /tmp/definition.xml`)).toBe(odd);
   expect(definedName('error: no')).toBeUndefined();
 });
 
-test('the UUID of a name is that of the very name', () => {
+test('a name is looked up as a name, even if it looks like an id or a UUID', () => {
   const other = '6695eb01-f6a4-8304-79aa-97f2502e193f';
   const list = [`${other} web server`, `${ID} web `, 'rubbish', ''].join('\n');
   expect(uuidOf('web', list)).toBe(ID);

@@ -9,7 +9,7 @@ function failed(stderr: string) {
   );
 }
 
-test('what libvirt refuses is reported in its own words, first what and then why', () => {
+test('an error of libvirt is reported with its message, first what failed and then why', () => {
   expect(
     failed("error: Failed to start domain 'web'\nerror: internal error: no memory\n"),
   ).toMatchObject({
@@ -18,7 +18,7 @@ test('what libvirt refuses is reported in its own words, first what and then why
   });
 });
 
-test('quotations of XML are left out', () => {
+test('quotes of XML in messages are left out', () => {
   const stderr = `error: Failed to define domain from a.xml
 error: (domain_definition):2: Premature end of data in tag domain line 1
 <domain>\u001b[2J
@@ -39,17 +39,17 @@ test('a daemon that does not run is reported in plain words', () => {
   }
 });
 
-test('a daemon that goes away in the middle is not taken for one that has no VMs', () => {
+test('a daemon that ends in the middle of a read does not count as one without VMs', () => {
   const stderr =
     'error: Disconnected from qemu:///system due to end of file\nerror: internal error: client socket is closed';
   expect(failed(stderr).failure).toBe('unavailable');
 });
 
-test('a VM that is not there is told apart from one that cannot', () => {
+test('a missing VM is reported differently from one that cannot do the action', () => {
   expect(failed("error: failed to get domain 'x'").failure).toBe('not-found');
 });
 
-test('a host without virsh, or one where it hangs, says so', () => {
+test('a missing or hanging virsh is reported', () => {
   const facts = { command: 'virsh', args: [] } as const;
   expect(libvirtError(new CommandError({ ...facts, failure: 'missing' }))).toMatchObject({
     failure: 'unavailable',
@@ -60,7 +60,7 @@ test('a host without virsh, or one where it hangs, says so', () => {
   ).toBe('libvirt does not answer: virsh did not end within 30 s');
 });
 
-test('without libvirt there are no VMs, and a reason', async () => {
+test('without libvirt the list of VMs is empty, with a reason', async () => {
   const uri = 'test+unix:///default?socket=/nowhere/libvirt-sock';
   const { libvirt, vms } = await readVms({ uri });
   expect(vms).toEqual([]);
@@ -70,7 +70,7 @@ test('without libvirt there are no VMs, and a reason', async () => {
   });
 });
 
-test('a look that was cancelled throws, and is not taken for a missing libvirt', async () => {
+test('a cancelled read throws, and does not count as a missing libvirt', async () => {
   const signal = AbortSignal.abort(new Error('enough'));
   await expect(readVms({ uri: 'test:///default', signal })).rejects.toThrow('enough');
 });

@@ -49,7 +49,7 @@ Domain: 'another'
   cpu.time=5
 `;
 
-test('what a guest uses is summed over its disks and cards, with the addresses that others can reach', () => {
+test('usage of a guest is summed over its disks and network cards, with its reachable addresses', () => {
   expect(parseStatistics(OUTPUT, [WEB])).toEqual([
     {
       id: ID,
@@ -72,11 +72,11 @@ test.each([
     [{ cpuTime: 0 }],
   ],
   [`quantix-addresses-of ${ID}\n x y ipv4 \u001b[2J/24\nDomain: 'it's web'`, [{ addresses: [] }]],
-])('what cannot be understood is ignored: %j', (output, told) => {
+])('malformed output is ignored: %j', (output, told) => {
   expect(parseStatistics(output, [WEB])).toMatchObject(told);
 });
 
-test('a port of VNC is shown of running machines, and of the loopback alone', () => {
+test('a VNC port is reported only for running machines, and only on the loopback address', () => {
   const xml = (id: string, graphics: string) =>
     `<domain type='kvm'${id}>\n  <uuid>${ID}</uuid>\n  <description><graphics type='vnc' port='1'/></description>\n  <devices>\n    <serial type='pty'>\n    </serial>\n    <channel type='unix'>\n      <target type='virtio' name='org.qemu.guest_agent.0' state='connected'/>\n    </channel>\n    ${graphics}\n  </devices>\n</domain>\n`;
   const live = (graphics: string) =>
@@ -91,7 +91,7 @@ test('a port of VNC is shown of running machines, and of the loopback alone', ()
 });
 
 test.runIf(LIBVIRT_IS_HERE)(
-  'a real libvirt tells of its guests in one run, and of its networks',
+  'a real libvirt gives statistics of guests in one run, and its networks',
   async () => {
     const daemon = await libvirtDaemon();
     await daemon.start();

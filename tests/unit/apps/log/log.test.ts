@@ -8,7 +8,7 @@ import { temporaryFolder } from '../../folder.ts';
 
 const now = () => new Date(Date.UTC(2026, 0, 2, 3, 4, 5));
 
-test('a message is one line with its level, and in the file with its time', async () => {
+test('a message is one line with its level, and in the file also with its time', async () => {
   const path = join(await temporaryFolder(), 'quantix/node.log');
   const seen: string[] = [];
   using file = new BoundedFile(path);
@@ -35,7 +35,7 @@ test('a file never grows beyond its limit; one generation before it is kept', as
   expect(lines).toEqual([...lines].sort());
 });
 
-test('a program that starts again goes on with its file', async () => {
+test('a restarted program continues its log file', async () => {
   const path = join(await temporaryFolder(), 'log');
   for (const line of ['first', 'second']) {
     using file = new BoundedFile(path, 100);
@@ -47,7 +47,7 @@ test('a program that starts again goes on with its file', async () => {
   expect(await readFile(`${path}.1`, 'utf8')).toBe('first\nsecond\n');
 });
 
-test('a file that someone removed is made anew when the next generation begins', async () => {
+test('a removed log file is created again when the next generation begins', async () => {
   const path = join(await temporaryFolder(), 'log');
   using file = new BoundedFile(path, 10);
   file.writeLine('123456');
@@ -85,6 +85,6 @@ test('an error is reported with its causes, each once', () => {
   expect(errorWords('just words')).toBe('just words');
 });
 
-test('a message without end is cut', () => {
+test('a very long message is shortened', () => {
   expect(oneLine('x'.repeat(10_000))).toHaveLength(4_097);
 });

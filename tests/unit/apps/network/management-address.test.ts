@@ -38,7 +38,7 @@ describe('the management address', () => {
     }
   });
 
-  test('is without a default route that of Ethernet, of a bond, of a bridge, of a VLAN, of WiFi, of anything', () => {
+  test('without a default route is that of Ethernet, else a bond, a bridge, a VLAN, WiFi, or any other', () => {
     const kinds: LinkKind[] = ['virtual', 'wifi', 'vlan', 'bridge', 'bond', 'ethernet'];
     const all = kinds.map((kind, index): Link => [`x${index}`, kind, `10.0.${index}.1`]);
     const order: (string | null)[] = [];
@@ -46,7 +46,7 @@ describe('the management address', () => {
     expect(order).toEqual(['10.0.5.1', '10.0.4.1', '10.0.3.1', '10.0.2.1', '10.0.1.1', '10.0.0.1']);
   });
 
-  test('is one of IPv6 only where there is none of IPv4', () => {
+  test('is an IPv6 address only if there is no IPv4 address', () => {
     const both: Link[] = [
       ['eth0', 'ethernet', '2001:db8::7'],
       ['eth0', 'ethernet', 'fe80::1'],
@@ -62,7 +62,7 @@ describe('the management address', () => {
     expect(choose(two)).toBe('fd00::7');
   });
 
-  test('is that of the one with a default route among equals', () => {
+  test('is that of the interface with a default route, among equal ones', () => {
     const bonds: Link[] = [
       ['bond0', 'bond', '10.0.0.2'],
       ['bond1', 'bond', '10.1.0.2'],
@@ -71,7 +71,7 @@ describe('the management address', () => {
     expect(choose(bonds)).toBe('10.0.0.2');
   });
 
-  test('is never link-local, of the loop, of a NAT network of libvirt, or of guests alone', () => {
+  test('is never link-local, loopback, of a NAT network of libvirt, or of an interface for guests only', () => {
     const none: Link[] = [
       ['vnet3', 'guests', '10.9.0.1'],
       ['eth0', 'ethernet', '169.254.7.7'],
@@ -86,15 +86,15 @@ describe('the management address', () => {
     expect(choose(none, 'eth0', 'virbr0', '6:eth0')).toBeNull();
   });
 
-  test('of a machine that itself is a guest in such a network is the one it has there', () => {
+  test('of a machine that is a guest in a NAT network of libvirt is the one in that network', () => {
     expect(choose([['eth0', 'ethernet', '192.168.122.50']], 'eth0')).toBe('192.168.122.50');
   });
 
-  test('of a machine without addresses is none', () => {
+  test('is missing on a machine without addresses', () => {
     expect(choose([], 'eth0')).toBeNull();
   });
 
-  test('is not that of a bridge which only guests are on', async () => {
+  test('is not that of a bridge with only guests on it', async () => {
     const folder = await temporaryFolder();
     const net = join(folder, 'sys/class/net');
     for (const path of ['br0/bridge', 'br0/brif/vnet0', 'vnet0']) {
@@ -117,7 +117,7 @@ describe('default routes', () => {
   const head =
     'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n';
 
-  test('come with the preferred one first; others and unusable ones are left out', () => {
+  test('are sorted with the preferred one first; other routes and unusable ones are left out', () => {
     const text = `${head}wlan0\t00000000\t010110AC\t0003\t0\t0\t1000004\t00000000\t0\t0\t0
 eth0\t00000000\t0100000A\t0003\t0\t0\t1002\t00000000\t0\t0\t0
 eth0\t0000000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
@@ -132,13 +132,13 @@ half\t00000000\t00000000\t0001\t0\t0\t0\t00000080\t0\t0\t0
   });
 
   test.each(['', head, `${head}\n\n`, `${head}eth0\t00000000`, `${head}\0\xff\t\t\t`])(
-    'are none in %j',
+    'are not found in %j',
     (text) => {
       expect(parseDefaultRoutes(text)).toEqual([]);
     },
   );
 
-  test('of IPv6 come in the same way', () => {
+  test('of IPv6 are read in the same way', () => {
     const zero = '0'.repeat(32);
     const gateway = `fe80${'0'.repeat(27)}1`;
     const text = `${zero} 00 ${zero} 00 ${gateway} 00000400 00000002 00000000 00000003     eth1
@@ -154,7 +154,7 @@ ${zero} 00 ${zero} 00 ${zero} ffffffff 00000001 00000000 00200200       lo
   });
 });
 
-test('an interface is what the kernel has in its folder, whatever its name', () => {
+test('interfaces are read from sysfs, whatever their names', () => {
   expect(linkKind(['address', 'device'], '')).toBe('ethernet');
   expect(linkKind(['device', 'phy80211'], 'DEVTYPE=wlan\n')).toBe('wifi');
   expect(linkKind(['bonding'], 'DEVTYPE=bond\n')).toBe('bond');

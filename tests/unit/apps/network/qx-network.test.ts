@@ -41,7 +41,7 @@ describe('a change of the network', () => {
   const bare = { ...wanted, gateway: null, dns: [] };
   const six = { interface: 'eth0', gateway: null, dns: [] };
 
-  test('is passed to qx-network in its words', async () => {
+  test('is passed to qx-network as arguments', async () => {
     const { result } = await changeNetwork(
       staticCommand(wanted, { keep: 'session' }),
       await standIn(echo),
@@ -77,17 +77,17 @@ describe('a change of the network', () => {
     [confirmCommand('eth0'), 'confirm eth0'],
     [applyCommand(), 'apply'],
     [applyCommand('eth1'), 'apply eth1'],
-  ])('is the command that people type: %#', ({ args }, words) => {
+  ])('is shown as the command that people type: %#', ({ args }, words) => {
     expect(args.join(' ')).toBe(words);
   });
 
-  test('hands a WiFi password on by standard input, never as an argument', async () => {
+  test('passes a WiFi password on standard input, never as an argument', async () => {
     const wifi = { interface: 'wlan0', ssid: 'a $(b)', password: 'pass word' };
     const { result } = await changeNetwork(wifiCommand(wifi, { keep }), await standIn(echo));
     expect(result).toBe('[wifi][wlan0][a $(b)]pass word');
   });
 
-  test('that is refused is reported in the words of qx-network', async () => {
+  test('that is refused is reported with the message of qx-network', async () => {
     const program = await standIn(
       'echo "qx-network: eth0: another machine has 10.0.0.7" >&2; exit 1',
     );
@@ -97,7 +97,7 @@ describe('a change of the network', () => {
     });
   });
 
-  test('that was made with a warning tells it', async () => {
+  test('that succeeds with a warning returns the warning', async () => {
     const program = await standIn('echo "qx-network: eth0: no DHCP server has answered yet" >&2');
     expect(await changeNetwork(dhcpCommand('eth0', { keep }), program)).toEqual({
       result: '',
@@ -105,7 +105,7 @@ describe('a change of the network', () => {
     });
   });
 
-  test('that is cancelled has the time to bring back what was there before', async () => {
+  test('that is cancelled gets time to restore the previous state', async () => {
     const folder = await temporaryFolder();
     const [begun, restored] = [join(folder, 'begun'), join(folder, 'restored')];
     const { program } = await standIn(
@@ -119,7 +119,7 @@ describe('a change of the network', () => {
     await access(restored);
   });
 
-  test('without qx-network says that it is not there', async () => {
+  test('reports a missing qx-network', async () => {
     const program = '/nonexistent/qx-network';
     await expect(changeNetwork(applyCommand(), { program })).rejects.toThrow('is not installed');
   });

@@ -55,7 +55,7 @@ const askOnly = async (dns: readonly string[], places: ReachPlaces) =>
     'dns',
   );
 
-test('where there is nothing to ask, it is not known', async () => {
+test('without a gateway, name server or control plane the result is not known', async () => {
   const reaches = await testReach(
     { network: network(null), controlPlane: { origin: null } },
     signal,
@@ -70,7 +70,7 @@ test('where there is nothing to ask, it is not known', async () => {
   expect(of(unasked, 'control-plane')).toMatchObject([{ state: 'unknown', detail: problem }]);
 });
 
-test('a gateway is reached if it answers a ping, or is on the wire all the same', async () => {
+test('a gateway is reachable if it answers a ping or ARP', async () => {
   const root = await plant({
     'proc/net/arp':
       'IP address HW type Flags HW address Mask Device\n10.0.0.1 0x1 0x2 52:54:00:00:00:01 * eth0\n10.0.0.2 0x1 0x0 00:00:00:00:00:00 * eth0\n',
@@ -98,7 +98,7 @@ test('a gateway is reached if it answers a ping, or is on the wire all the same'
   );
 });
 
-test('a name server is reached whatever it answers, and nothing of it is passed on', async () => {
+test('a name server is reachable if it gives any answer, whose content is not used', async () => {
   let asked: Buffer = Buffer.alloc(0);
   const dnsPort = await nameServer((question) => {
     asked = question;
@@ -114,7 +114,7 @@ test('a name server is reached whatever it answers, and nothing of it is passed 
   expect(asked.subarray(2).toString('hex')).toBe('000000010000000000000000020001');
 });
 
-test('a name server that says nothing, or something else, is not reached, and others are', async () => {
+test('a name server that is silent, or answers with garbage, is not reachable, and the others are', async () => {
   const silent = await nameServer(() => undefined);
   const [one] = await askOnly(['127.0.0.1'], { dnsPort: silent, patience: 200 });
   expect(one).toMatchObject({ state: 'not-reached', detail: 'no answer within 0.2 s' });
@@ -128,7 +128,7 @@ test('a name server that says nothing, or something else, is not reached, and ot
   expect(nobody).toMatchObject([{ state: 'not-reached' }]);
 });
 
-test('a control plane is reached if its port is open', async () => {
+test('a control plane is reachable if its port is open', async () => {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -154,6 +154,6 @@ test.each([
   ['[2001:db8::2]:9443', { host: '2001:db8::2', port: 9443 }],
   ['', undefined],
   ['a b', undefined],
-])('%j is the place %j', (origin, place) => {
+])('%j is parsed as host and port %j', (origin, place) => {
   expect(toPlace(origin)).toEqual(place);
 });

@@ -11,7 +11,7 @@ function raised(title: string, data: Record<string, unknown>): FleetEvent {
   };
 }
 
-test('whatever hosts and people put into an alert, it is one message of RFC 5424 with a header of its own', () => {
+test('an alert with any text is one valid message of RFC 5424', () => {
   const text = fc.string({ unit: 'binary', maxLength: 3000 });
   fc.assert(
     fc.property(text, text, text, text, (title, message, sourceName, host) => {
@@ -25,7 +25,7 @@ test('whatever hosts and people put into an alert, it is one message of RFC 5424
   );
 });
 
-test('an alert that is over or seen is a notice', () => {
+test('an alert that is resolved or acknowledged has severity notice', () => {
   const data = { severity: 'CRITICAL', acknowledgedBy: 'ada', sourceType: 'HOST', sourceName: 'h' };
   const seen = syslogMessage({ ...raised('It burns', data), kind: 'alert.acknowledged' }, 'qvdc');
   expect(seen).toMatch(/^<29>1 .* \uFEFFacknowledged by ada, CRITICAL: It burns \(HOST h\) /);

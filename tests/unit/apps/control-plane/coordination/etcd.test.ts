@@ -35,7 +35,7 @@ async function watchOnce(etcd: Etcd): Promise<unknown> {
   return await etcd.watch('a', 1, new AbortController().signal).next();
 }
 
-describe('an answer of etcd that makes no sense is reported as such', () => {
+describe('an invalid answer of etcd is reported', () => {
   const kv = { key: Buffer.from('a'), value: Buffer.from('b'), createRevision: 3n };
   const range = { response: { case: 'responseRange' as const, value: { kvs: [kv] } } };
 
@@ -98,7 +98,7 @@ describe('an answer of etcd that makes no sense is reported as such', () => {
     ],
     ['that it tells no more', [{ canceled: true, cancelReason: 'no leader' }], 'refused'],
     ['a change of no key', [{ events: [{}] }], 'invalid'],
-  ])('to a question for changes: %s', async (_what, answers, failure) => {
+  ])('to a watch: %s', async (_what, answers, failure) => {
     const etcd = answering(({ service }) =>
       service(Watch, {
         async *watch() {
@@ -110,7 +110,7 @@ describe('an answer of etcd that makes no sense is reported as such', () => {
   });
 });
 
-test('changes are reported until there is no listener any more', async () => {
+test('changes are reported until the last listener ends', async () => {
   const kv = { key: Buffer.from('a'), modRevision: 4n };
   const etcd = answering(({ service }) =>
     service(Watch, {
@@ -133,7 +133,7 @@ test('changes are reported until there is no listener any more', async () => {
   ]);
 });
 
-describe('where something else listens than etcd', () => {
+describe('in place of etcd', () => {
   const others: [string, () => Server][] = [
     ['closes at once', () => createServer((socket) => socket.destroy())],
     ['speaks HTTP/1', () => createHttpServer((_request, response) => response.end('hello'))],
@@ -151,7 +151,7 @@ describe('where something else listens than etcd', () => {
         }),
     ],
   ];
-  test.each(others)('that %s, it is reported in one line', async (_what, create) => {
+  test.each(others)('a server that %s is reported in one line', async (_what, create) => {
     const server = create();
     const sockets = new Set<{ destroy(): void }>();
     server.on('connection', (socket) => sockets.add(socket));
@@ -168,7 +168,7 @@ describe('where something else listens than etcd', () => {
     server.close();
   });
 
-  test('or nothing, that is reported', async () => {
+  test('a port without a listener is reported', async () => {
     const etcd = openEtcd('http://127.0.0.1:1');
     expect(await failureOf(etcd.grantLease(15))).toMatchObject({
       failure: 'unreachable',

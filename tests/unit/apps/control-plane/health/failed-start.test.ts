@@ -29,7 +29,7 @@ async function ask(port: OpenPort, accept: string) {
   };
 }
 
-test('people are shown on their port why it cannot serve, until a server takes the port over', async () => {
+test('the port for people shows why the control plane cannot serve, until the server starts', async () => {
   const port = await openPort({ listen: '127.0.0.1', port: 0 });
   const authority = await makeTemporaryAuthority();
   let reason = 'version 12 & version 14 meet <b>here</b>';
@@ -55,7 +55,7 @@ test('people are shown on their port why it cannot serve, until a server takes t
   port.close();
 });
 
-test('a control plane that cannot start says why on its socket and to its service, and is not started anew each second', async () => {
+test('a control plane that cannot start reports the reason on its socket and to its service, without restarting each second', async () => {
   const folder = await temporaryFolder();
   await chmod(folder, 0o777);
   const [authority, socket, config] = ['ca.pem', 'run.sock', 'config.yaml'].map((name) =>

@@ -49,7 +49,7 @@ class Fleet {
 }
 
 describe('a silent node', () => {
-  test('is disconnected after three intervals, with an alert until it is heard of', () => {
+  test('is disconnected after three intervals, with an alert until its next heartbeat', () => {
     const fleet = new Fleet(['a', 'b', 'c']);
     expect(fleet.run(0, 300, ['a', 'b'])).toEqual([[96, 'c']]);
     expect(fleet.alerts).toEqual(['c']);
@@ -58,7 +58,7 @@ describe('a silent node', () => {
     expect(fleet.alerts).toEqual([]);
   });
 
-  test('keeps a phase that an administrator decided', () => {
+  test('keeps a phase that an administrator set', () => {
     const fleet = new Fleet(['a']);
     const decided: NodePhase[] = ['MAINTENANCE', 'DRAINING', 'PENDING', 'ERROR'];
     for (const phase of decided) fleet.phases.set(phase, phase);
@@ -68,7 +68,7 @@ describe('a silent node', () => {
 });
 
 describe('when most go silent at once', () => {
-  test('they are disconnected an interval later, without alerts of their own while most are away', () => {
+  test('they are disconnected an interval later, without alerts for each while most are silent', () => {
     const fleet = new Fleet(['a', 'b', 'c']);
     expect(fleet.run(0, 120, ['a'])).toEqual([]);
     expect([fleet.isMass, fleet.alerts]).toEqual([true, []]);
@@ -81,7 +81,7 @@ describe('when most go silent at once', () => {
     expect([fleet.isMass, fleet.alerts]).toEqual([false, ['c']]);
   });
 
-  test('nobody is disconnected if they are heard of in time', () => {
+  test('none is disconnected if their heartbeats resume in time', () => {
     const fleet = new Fleet(['a', 'b']);
     expect(fleet.run(0, 120)).toEqual([]);
     expect(fleet.run(126, 400, ['a', 'b'])).toEqual([]);
@@ -89,7 +89,7 @@ describe('when most go silent at once', () => {
   });
 });
 
-test('after a pause nobody is judged before an interval has passed', () => {
+test('after a pause of the program no node is disconnected before an interval has passed', () => {
   const fleet = new Fleet(['a', 'b', 'c']);
   fleet.run(0, 60, ['a', 'b', 'c']);
   expect(fleet.look(1000)).toEqual([]);
@@ -98,7 +98,7 @@ test('after a pause nobody is judged before an interval has passed', () => {
   expect(fleet.run(1030, 1036, ['a', 'b'])).toEqual([[1030, 'c']]);
 });
 
-test('in whatever order nodes fall silent and the program is paused or does not lead', () => {
+test('the rules hold for any order of silences, pauses and changes of leader', () => {
   const span = fc.record({ at: fc.nat(900), length: fc.integer({ min: 16, max: 300 }) });
   const node = fc.record({ offset: fc.nat(29), silent: fc.array(span, { maxLength: 3 }) });
   const nodes = fc.array(node, { minLength: 1, maxLength: 6 });

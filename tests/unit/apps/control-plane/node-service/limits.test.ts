@@ -9,7 +9,7 @@ import {
 } from '../../../../../apps/control-plane/node-service/version.ts';
 import { VersionSchema } from '../../../../../apps/proto/gen/quantix/v1/version_pb.js';
 
-test('an allowance is used up by its burst, and comes back one by one, for each on its own', () => {
+test('an allowance is used up by a burst, and regained one by one, separately for each caller', () => {
   let now = 0;
   const allowance = new Allowance({ burst: 3, every: 100 }, () => now);
   for (let count = 0; count < 3; count += 1) {
@@ -27,7 +27,7 @@ test('an allowance is used up by its burst, and comes back one by one, for each 
   expect(allowance.wait('a')).toBe(100);
 });
 
-test('however many there are, so many are remembered, and who did most lately is among them', () => {
+test('a limited number of callers is remembered, among them the most active recent one', () => {
   const allowance = new Allowance({ burst: 1, every: 1000 }, () => 0);
   for (let count = 0; count < 50_000; count += 1) {
     allowance.count('guesser');
@@ -48,7 +48,7 @@ test.each([
   expect(networkOf(address)).toBe(network);
 });
 
-test('the same of the same caller is reported once a minute', () => {
+test('the same message about the same caller is logged once a minute', () => {
   const lines: string[] = [];
   const note = (line: string) => lines.push(line);
   const log = new ThrottledLog({ error: note, warning: note, info: note, debug: note });
@@ -91,7 +91,7 @@ test.each([
   [{ protocol: 3, oldestProtocol: 2 }, true],
   [{ protocol: 9, oldestProtocol: 1 }, true],
   [{ protocol: 3, oldestProtocol: 3 }, false],
-])('a node of version %j has one in common: %s', (version, isCommon) => {
+])('a node of version %j has a common version: %s', (version, isCommon) => {
   const check = () =>
     expectCommonVersion(version === undefined ? undefined : create(VersionSchema, version));
   if (isCommon) check();

@@ -27,12 +27,12 @@ function routes() {
   });
 }
 
-test('docs/openapi.json is what the routes are; vitest --update writes it anew', async () => {
+test('docs/openapi.json matches the routes; vitest --update writes it again', async () => {
   const text = `${JSON.stringify(describeApi(routes()), null, 2)}\n`;
   await expect(text).toMatchFileSnapshot(DOCUMENT);
 });
 
-test('every route says who may ask it, and what changes anything is never for anybody but to log in', () => {
+test('every route has an access rule, and only the log-in changes anything without an account', () => {
   const known = ['account', 'session', 'session-before-change', ...PERMISSIONS];
   for (const { method, path, access } of routes()) {
     if (access !== 'anybody') expect(known).toContain(access);

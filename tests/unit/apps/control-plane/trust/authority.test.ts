@@ -42,7 +42,7 @@ describe('the certificate authority', () => {
     expect(again.bundle).not.toContain('PRIVATE');
   });
 
-  test('is not made anew where the configuration that may hold it is not mounted', async () => {
+  test('is not made again while the configuration disk that may hold it is not mounted', async () => {
     const root = await plant({ 'run/quantix/unmounted-quantix': 'several are labelled so\n' });
     const file = `${root}/vdc/ca.pem`;
     await expect(openAuthority(file, root)).rejects.toThrow(
@@ -51,7 +51,7 @@ describe('the certificate authority', () => {
     await expect(stat(file)).rejects.toThrow('ENOENT');
   });
 
-  test('cut off at any place is refused, and nothing takes its place', async () => {
+  test('truncated at any position is refused, and not replaced', async () => {
     const file = `${await temporaryFolder()}/ca.pem`;
     await openAuthority(file);
     const whole = await readFile(file, 'utf8');
@@ -62,7 +62,7 @@ describe('the certificate authority', () => {
     }
   });
 
-  test('with the key of another is refused', async () => {
+  test('with the key of another authority is refused', async () => {
     const [a, b] = [await makeRoot(), await makeRoot()];
     expect(() => new Authority(`${a.key}\n${b.certificate}`, 'ca.pem')).toThrow(
       /first certificate/,
@@ -87,7 +87,7 @@ describe('the certificate authority', () => {
     expect(leaf?.verify(root!.publicKey)).toBe(true);
   });
 
-  test('makes a server’s certificate anew in its last third, and when the clock is outside of it', async () => {
+  test('renews a server’s certificate in the last third of its lifetime, and when the clock is outside of it', async () => {
     const authority = await made();
     const now = Date.now();
     const certificate = await authority.serverCertificate(now);
@@ -97,7 +97,7 @@ describe('the certificate authority', () => {
     expect(isDue(certificate, now - 2 * DAY)).toBe(true);
   });
 
-  test('signs what an agent asks for, and knows the node by it', async () => {
+  test('signs an agent’s request, and identifies the node by the certificate', async () => {
     const authority = await made();
     const key = nodeKey();
     const request = await readCertificateRequest(await certificateRequest(key));
@@ -113,7 +113,7 @@ describe('the certificate authority', () => {
     });
   });
 
-  test('knows nobody by the certificate of another authority, a server, or itself', async () => {
+  test('identifies no node by a certificate of another authority, of a server, or of itself', async () => {
     const [authority, other] = [await made(), await made()];
     const foreign = await other.sign(
       await readCertificateRequest(await certificateRequest(nodeKey())),
@@ -125,7 +125,7 @@ describe('the certificate authority', () => {
     }
   });
 
-  test('knows nobody by a certificate that a copy of its name signed', async () => {
+  test('identifies no node by a certificate that another authority of the same name signed', async () => {
     const root = await makeRoot();
     const authority = new Authority(`${root.key}\n${root.certificate}`, 'ca.pem');
     const impostor = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
@@ -167,7 +167,7 @@ describe('a certificate request', () => {
     await expect(readCertificateRequest(der)).rejects.toThrow(/a certificate request/);
   });
 
-  test('cut off, or with any byte changed, is read or refused, never a crash', async () => {
+  test('truncated, or with any byte changed, is refused, and never crashes', async () => {
     const der = Buffer.from(await certificateRequest(nodeKey()));
     for (let at = 0; at < der.length; at += 3) {
       const changed = Buffer.from(der);

@@ -39,7 +39,7 @@ describe('a certificate that servers can show', () => {
     ['without its root', () => chainOf(own, middle)],
     ['with its root', () => chainOf(own, middle, root)],
     ['with text around it', () => `subject=qvdc\n${own.pem}\n\nissuer\r\n${middle.pem}end`],
-  ])('is taken %s, with its names and the end of what ends first', async (_, chain) => {
+  ])('is accepted %s, with its names and the earliest expiry of the chain', async (_, chain) => {
     const examined = examineCertificate({ chain: chain(), key: own.key }, Date.now());
     expect(examined.names).toEqual(['qvdc.example', '192.0.2.5', '2001:DB8:0:0:0:0:0:5']);
     expect((examined.validity.to - Date.now()) / DAY).toBeCloseTo(40, 0);
@@ -52,7 +52,7 @@ describe('a certificate that servers can show', () => {
     ['for all names of a domain', { names: ['*.qvdc.example'] }],
     ['for a key on P-384', { algorithm: { name: 'ECDSA', namedCurve: 'P-384' } }],
     ['for an RSA key', { algorithm: { ...RSA, modulusLength: 2048 } }],
-  ])('may be signed by itself, %s', async (_, wanted) => {
+  ])('may be self-signed, %s', async (_, wanted) => {
     const made = await makeCertificate(wanted);
     await proveCertificate(examineCertificate({ chain: made.pem, key: made.key }, Date.now()));
   });
@@ -65,7 +65,7 @@ describe('a certificate that servers can show', () => {
 });
 
 describe('a certificate is refused', () => {
-  test('that is none, or with what does not belong there', () => {
+  test('that is empty, or has other content', () => {
     expect(refused('', own.key)).toContain('there is no certificate');
     expect(refused(own.pem, '')).toContain('the key cannot be read');
     expect(refused(`${own.pem}${own.key}`, own.key)).toContain('have a key among them');
@@ -83,7 +83,7 @@ describe('a certificate is refused', () => {
     expect(refused(own.pem, sealed)).toContain('the key has a passphrase');
   });
 
-  test('whose chain is out of order, saying which one belongs where', () => {
+  test('whose chain is out of order, with the right place of each', () => {
     expect(refused(chainOf(own, root, middle), own.key)).toMatch(
       /certificate 2 \(CN=root\) is not .* signed certificate 1 .*Certificate 3 is: put it there/,
     );
@@ -119,7 +119,7 @@ describe('a certificate is refused', () => {
     expect(refused(chainOf(made, oldRoot), made.key)).toBe('it was taken');
   });
 
-  test('with which nobody comes to speak, for a key or a name that is not its own', async () => {
+  test('with which no TLS connection succeeds, because of a wrong key or name', async () => {
     const examined = examineCertificate({ chain: chainOf(own, middle), key: own.key }, Date.now());
     const other = await makeCertificate({ by: middle });
     await expect(proveCertificate({ ...examined, key: other.key })).rejects.toThrow(

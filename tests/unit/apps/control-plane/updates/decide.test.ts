@@ -43,7 +43,7 @@ describe('a roll-out', () => {
     expect(decide({ ...RUNNING, ...rollout }, hosts(...states))).toMatchObject(decision);
   });
 
-  test('pauses at the first failure, and says which host and why', () => {
+  test('pauses at the first failure, with the host and the reason', () => {
     const failed = host('1', 'FAILED', { message: 'the host went back' });
     expect(
       decide({ ...RUNNING, atOnce: 5 }, [...hosts('DONE', 'UNDER_WAY', 'WAITING'), failed]),
@@ -53,7 +53,7 @@ describe('a roll-out', () => {
     });
   });
 
-  test('pauses when as many hosts have it as may', () => {
+  test('pauses when its share of the hosts is updated', () => {
     const half = { ...RUNNING, percentage: 50 };
     expect(decide(half, hosts('DONE', 'DONE', 'WAITING', 'WAITING'))).toMatchObject({
       ...{ state: 'PAUSED', reason: '2 of 4 hosts have it, and no more may: 50 %' },
@@ -63,7 +63,7 @@ describe('a roll-out', () => {
     });
   });
 
-  test('skips hosts that are not heard of, and is not done without them', () => {
+  test('skips silent hosts, and is not complete without them', () => {
     const silent = host('0', 'WAITING', { isHeard: false });
     expect(decide(RUNNING, [silent, host('1')])).toMatchObject({ begin: ['1'] });
     expect(decide(RUNNING, [silent, host('1', 'DONE')])).toMatchObject({
@@ -71,7 +71,7 @@ describe('a roll-out', () => {
     });
   });
 
-  test('begins nobody while it is paused, and keeps why', () => {
+  test('starts no host while it is paused, and keeps the reason', () => {
     const paused: Rollout = { ...RUNNING, state: 'PAUSED', reason: 'anna said so' };
     expect(decide(paused, hosts('WAITING', 'FAILED'))).toEqual({
       ...{ begin: [], leaveOut: [], state: 'PAUSED', reason: 'anna said so' },
@@ -93,11 +93,14 @@ describe('a release', () => {
     ['x86_64', null, { is: 'UNKNOWN', why: expect.stringContaining('what it is made from') }],
     [null, 'alpine', { is: 'UNKNOWN', why: expect.stringContaining('which CPU it has') }],
     [null, null, { is: 'UNKNOWN' }],
-  ])('for x86_64 and of alpine, and a host of %s and %s', (architecture, base, fit) => {
-    expect(fitOf(MADE_FOR, { architecture, base })).toMatchObject(fit);
-  });
+  ])(
+    'for x86_64 from alpine fits a host of %s and %s, or is refused with the reason',
+    (architecture, base, fit) => {
+      expect(fitOf(MADE_FOR, { architecture, base })).toMatchObject(fit);
+    },
+  );
 
-  test('is not offered to hosts of another base, paused or not; they do not count', () => {
+  test('is not offered to hosts of another base, which do not count in the share', () => {
     const fleet = [
       host('0', 'WAITING', { base: 'debian' }),
       host('1'),
@@ -111,7 +114,7 @@ describe('a release', () => {
     expect(decide(RUNNING, fleet.slice(0, 1))).toMatchObject({ leaveOut, state: 'DONE' });
   });
 
-  test('is offered to hosts that do not tell their base after all that do', () => {
+  test('is offered to hosts of unknown base last', () => {
     const fleet = [host('0', 'WAITING', { base: null }), host('1'), host('2')];
     expect(decide({ ...RUNNING, atOnce: 2 }, fleet)).toMatchObject({
       ...{ leaveOut: [], begin: ['1', '2'] },
@@ -204,7 +207,7 @@ function play(seed: number): void {
   expect(rollout.state).toBe('DONE');
 }
 
-test('in whatever order things happen, the rules of a roll-out hold', () => {
+test('the rules of a roll-out hold for any order of events', () => {
   for (let seed = 0; seed < 2000; seed += 1) {
     try {
       play(seed);

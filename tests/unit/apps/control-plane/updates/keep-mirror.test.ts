@@ -39,7 +39,7 @@ async function mirroring() {
 /** Returns how often an image was requested. */
 const images = (asked: readonly string[]) => asked.filter((path) => path.endsWith('.iso')).length;
 
-test('a server whose image is damaged is not asked for all of it again and again', async () => {
+test('a damaged image is not downloaded again and again', async () => {
   const { source, asked, clock, start } = await mirroring();
   const { release } = await released(source, '0.1.0', { now: new Date() });
   await writeFile(join(source, release.image.path), randomBytes(release.image.bytes));
@@ -50,7 +50,7 @@ test('a server whose image is damaged is not asked for all of it again and again
   expect(images(asked)).toBeLessThan(15);
 });
 
-test('a server that fails once is asked again soon, and its release is then fetched', async () => {
+test('a server that fails once is tried again soon, and its release is then downloaded', async () => {
   const { source, tree, clock, start } = await mirroring();
   const { release, bytes } = await released(source, '0.1.0', { now: new Date() });
   const image = join(source, release.image.path);

@@ -41,7 +41,7 @@ function bring(changes: Partial<MirrorRequest> = {}) {
 const kept = async () => (await readKept(tree, LINE, [OURS.trusted]))?.release.version;
 const images = () => readdirSync(join(tree, 'images'));
 
-test('a release comes with its image, byte for byte, and once', async () => {
+test('a release is downloaded once, with its image, byte for byte', async () => {
   expect(await bring()).toBe('none');
   const { release, bytes } = await released(source, '0.1.0');
   expect(await bring()).toEqual(release);
@@ -54,7 +54,7 @@ test('a release comes with its image, byte for byte, and once', async () => {
   expect(asked).toEqual([`/updates/${releasePath(LINE)}`]);
 });
 
-test('what was brought of an image is not asked for again after the connection broke', async () => {
+test('an interrupted download of an image is resumed', async () => {
   const { release, bytes } = await released(source, '0.1.0');
   let breaks = 3;
   prank = (request, response) => {
@@ -84,7 +84,7 @@ test('what was brought of an image is not asked for again after the connection b
 });
 
 test.each([/\.json$/, /\.iso$/])(
-  'a server that sends %s a byte at a time is not waited for, and what came is kept',
+  'a server that sends %s a byte at a time is given up, and the received part is kept',
   async (file) => {
     const { release, bytes } = await released(source, '0.1.0');
     const whole = await readFile(join(source, releasePath(LINE)));
@@ -104,7 +104,7 @@ test.each([/\.json$/, /\.iso$/])(
   },
 );
 
-test('a server that knows no ranges begins at the start', async () => {
+test('from a server without support for ranges the download starts again', async () => {
   const { release, bytes } = await released(source, '0.1.0');
   await mkdir(join(tree, 'images'), { recursive: true });
   await writeFile(join(tree, `${release.image.path}.part`), bytes.subarray(0, 3000));
@@ -117,21 +117,21 @@ test('a server that knows no ranges begins at the start', async () => {
   expect(asked.at(-1)).toBe(`/updates/${release.image.path} bytes=3000-`);
 });
 
-test('two releases of one serial are not one', async () => {
+test('another release with the same serial is refused', async () => {
   await released(source, '0.1.0');
   await released(tree, '0.0.1');
   await expect(bring()).rejects.toThrow(/another image than the release of the same serial/);
 });
 
-describe('nothing comes into the tree', () => {
-  test('that nobody trusted has signed', async () => {
+describe('nothing is added to the tree', () => {
+  test('that no trusted key has signed', async () => {
     await released(source, '0.1.0', { signer: newPair().signer });
     await expect(bring()).rejects.toThrow(/not signed with a key that is trusted/);
     await expect(bring({ trusted: [] })).rejects.toThrow(/no key for releases is trusted here/);
     expect(await kept()).toBeUndefined();
   });
 
-  test('that is older than what is here, or has expired', async () => {
+  test('that is older than the present release, or has expired', async () => {
     await released(source, '0.1.0');
     const old = await readFile(join(source, releasePath(LINE)));
     await released(source, '0.2.0');
@@ -143,7 +143,7 @@ describe('nothing comes into the tree', () => {
     expect(await kept()).toBe('0.2.0');
   });
 
-  test('that is of another line', async () => {
+  test('that is of another update line', async () => {
     await released(source, '0.1.0', { channel: 'beta' });
     const beta = await readFile(join(source, releasePath({ ...LINE, channel: 'beta' })));
     prank = (request, response) => {
@@ -154,7 +154,7 @@ describe('nothing comes into the tree', () => {
     await expect(bring()).rejects.toThrow('the release found there is of quantix-os/beta/x86_64');
   });
 
-  test('whose image is another one; it is brought anew then', async () => {
+  test('whose image has another hash; the image is downloaded again later', async () => {
     const { release, bytes } = await released(source, '0.1.0');
     const wrong = Buffer.from(bytes);
     wrong[500] = wrong.readUInt8(500) ^ 1;
@@ -167,13 +167,13 @@ describe('nothing comes into the tree', () => {
     expect(await bring()).toEqual(release);
   });
 
-  test('for which there is no room', async () => {
+  test('that exceeds the space limit', async () => {
     await released(source, '0.1.0');
     await expect(bring({ limit: 99_999 })).rejects.toThrow(/there is no room for quantix-os 0.1.0/);
     expect(asked.filter((line) => line.includes('.iso'))).toEqual([]);
   });
 
-  test('from a server that sends elsewhere, fails, or tells endlessly', async () => {
+  test('from a server that redirects, fails, or sends without end', async () => {
     await released(source, '0.1.0');
     prank = (_, response) => {
       response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end();
@@ -194,7 +194,7 @@ describe('nothing comes into the tree', () => {
   });
 });
 
-test('an image stays as long as a release or a roll-out names it', async () => {
+test('an image is kept as long as a release or a roll-out names it', async () => {
   await released(source, '0.1.0');
   const first = await bring();
   const release = await readKept(tree, LINE, [OURS.trusted]);

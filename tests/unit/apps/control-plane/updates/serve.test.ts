@@ -31,7 +31,7 @@ beforeEach(async () => {
 const get = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
   fetch(`${address}/${path}`, { headers, method });
 
-test('a tree is served, whole and in parts, with a name for each content', async () => {
+test('files of the tree are served whole and in ranges, with an ETag', async () => {
   const whole = await get(`images/${sha256}.iso`);
   expect(Buffer.from(await whole.arrayBuffer())).toEqual(image);
   expect(whole.headers.get('etag')).toBe(`"${sha256}"`);
@@ -48,7 +48,7 @@ test('a tree is served, whole and in parts, with a name for each content', async
   expect((await get(releasePath(LINE), { 'if-none-match': '"other"' })).status).toBe(200);
 });
 
-test('a part of another content than the caller has is the whole', async () => {
+test('a range is answered with the whole file if the caller’s ETag is outdated', async () => {
   const headers = { range: 'bytes=5-', 'if-range': '"other"' };
   expect((await get(`images/${sha256}.iso`, headers)).status).toBe(200);
   const same = { range: 'bytes=5-', 'if-range': `"${sha256}"` };
@@ -56,7 +56,7 @@ test('a part of another content than the caller has is the whole', async () => {
   expect((await get(`images/${sha256}.iso`, { range: 'bytes=100000-' })).status).toBe(416);
 });
 
-test('a release stays where its serial is named, while newer ones come', async () => {
+test('a release stays available under its serial after newer releases', async () => {
   const tree = join(folder, 'tree');
   const kept = await readKept(tree, LINE, [OURS.trusted]);
   if (kept === undefined) throw new Error('nothing is kept');
@@ -81,7 +81,7 @@ test.each([
   `images/${'0'.repeat(64)}.iso`,
   `images/${'0'.repeat(64)}.iso.part`,
   'at/1/at/1/quantix-os/stable/x86_64/release.json',
-])('nothing else is served: %s', async (path) => {
+])('other paths are not served: %s', async (path) => {
   await mkdir(join(folder, 'tree/at'), { recursive: true });
   expect((await get(path)).status).toBe(404);
 });
@@ -106,7 +106,7 @@ describe('downloads at the same time', () => {
   test.each([
     ['192.0.2.1', '::ffff:192.0.2.1', '192.0.2.2'],
     ['2001:db8::1', '2001:db8:0:0:ffff::2', '2001:db8:0:1::1'],
-  ])('are eight for %s, which %s is, too, and leave some for %s', async (one, same, other) => {
+  ])('are limited to eight for %s, including %s, and not for %s', async (one, same, other) => {
     const own = [];
     for (let at = 0; at < 8; at += 1) own.push(await begin(one));
     expect(own.map(({ status }) => status)).toEqual(Array(8).fill(200));
@@ -117,13 +117,13 @@ describe('downloads at the same time', () => {
     await expect.poll(async () => (await begin(one)).status).toBe(200);
   });
 
-  test('do not hide that there is a release', async () => {
+  test('do not block the release file', async () => {
     for (let at = 0; at < 8; at += 1) await begin('192.0.2.1');
     expect(await begin('192.0.2.1')).toMatchObject({ status: 429 });
     expect(await begin('192.0.2.1', releasePath(LINE))).toMatchObject({ status: 200 });
   });
 
-  test('are sixty-four for all', async () => {
+  test('are limited to sixty-four in all', async () => {
     for (let at = 0; at < 64; at += 1) {
       expect(await begin(`192.0.2.${Math.floor(at / 8)}`)).toMatchObject({ status: 200 });
     }
@@ -131,11 +131,11 @@ describe('downloads at the same time', () => {
   });
 });
 
-test.each(['POST', 'PUT', 'DELETE', 'OPTIONS'])('nothing is changed by %s', async (method) => {
+test.each(['POST', 'PUT', 'DELETE', 'OPTIONS'])('%s is not allowed', async (method) => {
   expect((await get(releasePath(LINE), {}, method)).status).toBe(405);
 });
 
-describe('of ranges', () => {
+describe('ranges', () => {
   test.each([
     ['bytes=0-', { start: 0, end: 99 }],
     ['bytes=0-0', { start: 0, end: 0 }],
@@ -155,7 +155,7 @@ describe('of ranges', () => {
     expect(partOf(range, 100)).toEqual(part);
   });
 
-  test('of an empty file there is no part', () => {
+  test('an empty file has no range', () => {
     expect(partOf('bytes=0-', 0)).toBe('none');
   });
 });

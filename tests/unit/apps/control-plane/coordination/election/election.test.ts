@@ -77,7 +77,7 @@ test('a lease lives for 15 s, is renewed each 5 s, and counts for 10 s', () => {
   expect(ELECTION_TIMES).toEqual({ lease: 15_000, renewEvery: 5_000, stepDownAfter: 10_000 });
 });
 
-test('one leads, the others know who', async () => {
+test('one program leads, and the others know which one', async () => {
   const set = stage(STEADY);
   await set.world.runUntil(1_000, ignore);
   const leader = onlyLeader(set);
@@ -91,7 +91,7 @@ test('one leads, the others know who', async () => {
   expect(leader.election.standing().confirmedAgo).toBeLessThanOrEqual(5_000);
 });
 
-test('a leader that is told to end is followed at once', async () => {
+test('a leader that ends on request is succeeded at once', async () => {
   const set = stage(STEADY);
   await set.world.runUntil(1_000, ignore);
   const leader = onlyLeader(set);
@@ -101,7 +101,7 @@ test('a leader that is told to end is followed at once', async () => {
   await leader.election.ended;
 });
 
-test('where etcd has forgotten the changes, followers look by themselves', async () => {
+test('if etcd has compacted the changes away, followers read the key themselves', async () => {
   const set = stage(STEADY);
   set.etcd.forgetChanges();
   await set.world.runUntil(1_000, ignore);
@@ -112,7 +112,7 @@ test('where etcd has forgotten the changes, followers look by themselves', async
   await leader.election.ended;
 });
 
-test('a leader that is paused leads no more when it goes on, and what it has begun is refused', async () => {
+test('a leader that was paused no longer leads when it resumes, and its unfinished write is refused', async () => {
   const set = stage(STEADY);
   await set.world.runUntil(1_000, ignore);
   const first = onlyLeader(set);
@@ -134,7 +134,7 @@ test('a leader that is paused leads no more when it goes on, and what it has beg
   expect(onlyLeader(set)).toBe(second);
 });
 
-test('a leader whose write finds another one steps down at once', async () => {
+test('a leader whose write finds a newer leader steps down at once', async () => {
   const set = stage({ rates: [1], fates: [] });
   await set.world.runUntil(1_000, ignore);
   const leader = onlyLeader(set);
@@ -153,7 +153,7 @@ test('a leader whose write finds another one steps down at once', async () => {
   expect(set.postgresql.epoch).toBe(epoch + 1);
 });
 
-test('without etcd nobody leads after 10 s; with an empty one somebody does again', async () => {
+test('without etcd nobody leads after 10 s; after its empty restart a leader is elected again', async () => {
   const set = stage(STEADY);
   await set.world.runUntil(1_000, ignore);
   set.etcd.stop();
@@ -168,7 +168,7 @@ test('without etcd nobody leads after 10 s; with an empty one somebody does agai
   expect(onlyLeader(set).election.standing()).toMatchObject({ role: 'leader', epoch: epoch + 1 });
 });
 
-test('without etcd the last leader still does what the database lets it do, and nobody else does', async () => {
+test('without etcd the last leader can still write to the database, and no other program can', async () => {
   const set = stage(STEADY);
   await set.world.runUntil(1_000, ignore);
   const leader = onlyLeader(set);
@@ -190,7 +190,7 @@ test('without etcd the last leader still does what the database lets it do, and 
   expect(await Promise.all(late)).toEqual([false, false]);
 });
 
-test('a leader whose lease is forgotten is elected anew', async () => {
+test('a leader whose lease etcd lost is elected again', async () => {
   const set = stage({ rates: [1], fates: [] });
   await set.world.runUntil(1_000, ignore);
   const { epoch } = set.postgresql;
@@ -287,7 +287,7 @@ async function checkPeace(set: Stage): Promise<void> {
   await Promise.all(set.candidates.map(({ election }) => election.ended));
 }
 
-test('whatever is late, lost, paused or down: never two lead, and in the end one does', async () => {
+test('with any delays, losses, pauses and outages two never lead at once, and in the end one leads', async () => {
   await fc.assert(
     fc.asyncProperty(chaos, async (trouble) => {
       const set = await suffer(trouble, [], ({ leaders }) => {
@@ -300,7 +300,7 @@ test('whatever is late, lost, paused or down: never two lead, and in the end one
   );
 });
 
-test('where etcd forgets its leases two may believe to lead, and only the newer one’s writes are taken', async () => {
+test('if etcd loses its leases two may believe that they lead, but only the newer one can write', async () => {
   await fc.assert(
     fc.asyncProperty(chaos, losses, async (trouble, emptied) => {
       const set = await suffer(trouble, emptied, ignore);
