@@ -17,7 +17,7 @@ const names = Object.values(ARCHITECTURES)
   ])
   .filter((name) => name !== 'arm64');
 
-test('what others call an architecture stands in one file of the builder', () => {
+test('other programs’ names of architectures are in one file of the builder only', () => {
   const files = globSync('{build,tasks}/**/*.ts', { cwd: PROJECT });
   const elsewhere = files
     .filter((file) => file !== 'build/architecture.ts')

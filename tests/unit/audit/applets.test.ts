@@ -17,7 +17,7 @@ const NAMES = [
 ];
 const busybox = program('bin/busybox', `\0${NAMES.join('\0')}\0`);
 
-test('applets that init calls and links to busybox are sound if busybox has them', () => {
+test('applets that init calls, and links to busybox, pass if busybox has them', () => {
   const links = [
     directory('sbin'),
     symlink('sbin/init', '../bin/busybox'),
@@ -28,7 +28,7 @@ test('applets that init calls and links to busybox are sound if busybox has them
   expect(audited([busybox, ...links], { applets: ['mount', 'switch_root'] })).toEqual([]);
 });
 
-test('an applet that busybox lacks is found, whether called or linked', () => {
+test('an applet that busybox lacks is a finding, whether called or linked', () => {
   const links = [symlink('bin/vi', 'busybox'), hardlink('bin/tc', 'bin/busybox')];
   expect(audited([busybox, ...links], { applets: ['mount', 'mdev'] })).toEqual([
     'applet: bin/busybox lacks the applet mdev, which init calls',
@@ -37,7 +37,7 @@ test('an applet that busybox lacks is found, whether called or linked', () => {
   ]);
 });
 
-test('no busybox at all is found if init needs one', () => {
+test('a missing busybox is a finding if init needs one', () => {
   expect(audited([], { applets: ['mount'] })).toEqual([
     'applet: bin/busybox is missing, and init needs it',
   ]);

@@ -8,19 +8,19 @@ const accounts = [file('etc/passwd', 'root:x:0:0\n'), file('etc/group', 'root:x:
 const dangling = (count: number) =>
   treeOf(...accounts, ...Array.from({ length: count }, (_, i) => symlink(`usr/l${i}`, `no${i}`)));
 
-test('a sound tree passes', () => {
+test('a tree without findings passes', () => {
   expect(auditTree(treeOf(...accounts), { setuid: {} })).toEqual([]);
   expect(() => assertAudited(dangling(0), { setuid: {} })).not.toThrow();
 });
 
-test('one error lists what was found, and what to do', () => {
+test('one error lists the findings and a fix', () => {
   expect(() => assertAudited(dangling(1), { setuid: {} })).toThrow(BuildError);
   expect(() => assertAudited(dangling(1), { setuid: {} })).toThrow(
     'has one thing that cannot work. Fix in the profile or an overlay:\n  link: /usr/l0 is a link to no0, which does not exist. Add the',
   );
 });
 
-test('at most twenty are listed, the rest is counted', () => {
+test('at most twenty findings are listed, and the rest is counted', () => {
   expect(() => assertAudited(dangling(20), { setuid: {} })).toThrow('/usr/l9 ');
   expect(() => assertAudited(dangling(20), { setuid: {} })).not.toThrow(' more');
   expect(() => assertAudited(dangling(23), { setuid: {} })).toThrow('has 23 things');
@@ -38,13 +38,13 @@ test('accepted findings are left out, by path, by directory and by pattern', () 
   ).toHaveLength(3);
 });
 
-test('an accepted finding that is not there is itself found', () => {
+test('an accepted finding that does not occur is itself a finding', () => {
   expect(audited([], { allow: { '/usr/x': 'reason' } })).toEqual([
     'allow: usr/x is in the list of accepted findings, but nothing is wrong with it',
   ]);
 });
 
-test('the same finding at many paths is one line', () => {
+test('the same finding for several paths is one line', () => {
   const tree = treeOf(
     ...accounts,
     ...['a', 'b', 'c'].map((name) => symlink(`usr/${name}`, 'nothing')),
@@ -54,7 +54,7 @@ test('the same finding at many paths is one line', () => {
   );
 });
 
-test('names of packages cannot steer the terminal', () => {
+test('control characters in names do not reach the terminal', () => {
   const tree = treeOf(...accounts, symlink('usr/\u001b[2J\nx', 'nothing'));
   expect(() => assertAudited(tree, { setuid: {} })).toThrow('link: /usr/?[2J?x is a link');
 });

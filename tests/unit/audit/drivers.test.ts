@@ -15,7 +15,7 @@ test('a driver may be a module, packed or not, with - or _ in its name, or built
   expect(audited(KERNEL, { drivers })).toEqual([]);
 });
 
-test('one that the kernel lacks is a finding that names the machine', () => {
+test('a driver that the kernel lacks is a finding that names the machine', () => {
   const drivers = { VMware: ['vmw_pvscsi', 'mptspi'], 'Hyper-V': ['hv_storvsc'] };
   expect(audited(KERNEL, { drivers })).toEqual([
     'driver: lib/modules has no driver mptspi, which VMware needs',
@@ -23,14 +23,14 @@ test('one that the kernel lacks is a finding that names the machine', () => {
   ]);
 });
 
-test('a file that is called like a driver and is none elsewhere does not count', () => {
+test('a dangling link elsewhere with the name of a driver does not count', () => {
   const elsewhere = symlink(`lib/modules/${RELEASE}/mptspi`, 'nowhere.ko');
   expect(audited([...KERNEL, elsewhere], { drivers: { VMware: ['mptspi'] } })).toContain(
     'driver: lib/modules has no driver mptspi, which VMware needs',
   );
 });
 
-test('an initramfs without one is refused', () => {
+test('an initramfs without a required driver is refused', () => {
   const tree = treeOf(...KERNEL);
   expect(() => assertStarts(tree, { drivers: { VMware: ['vmw_pvscsi'] } })).not.toThrow();
   expect(() => assertStarts(tree, { drivers: { VMware: ['mptspi', 'mptsas'] } })).toThrow(

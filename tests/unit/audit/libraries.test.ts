@@ -16,25 +16,25 @@ const application = (needed: string[], more = {}) =>
   program('usr/bin/app', elfFile({ interpreter: LOADER, needed, ...more }));
 
 describe('glibc', () => {
-  test('a program whose loader and libraries are there is sound', () => {
+  test('a program passes if its loader and libraries exist', () => {
     expect(audited([...glibc, application(['libc.so.6', 'ld-linux-x86-64.so.2'])])).toEqual([]);
   });
 
-  test('a missing loader and missing libraries are found', () => {
+  test('a missing loader and missing libraries are findings', () => {
     expect(audited([application(['libc.so.6'])])).toEqual([
       `library: usr/bin/app needs the loader ${LOADER}, which is missing`,
       'library: usr/bin/app needs libc.so.6, which is missing',
     ]);
   });
 
-  test('a library that another library needs is found there', () => {
+  test('a missing dependency of a library is a finding for that library', () => {
     const library = file('usr/lib/libx.so', elfFile({ needed: ['libz.so.1'] }));
     expect(audited([...glibc, library, application(['libx.so'])])).toEqual([
       'library: usr/lib/libx.so needs libz.so.1, which is missing',
     ]);
   });
 
-  test('a library where the loader does not look is reported as that', () => {
+  test('a library outside the loader’s search path is reported with its place', () => {
     const library = file('opt/app/libx.so', elfFile());
     expect(audited([...glibc, library, application(['libx.so'])])).toEqual([
       'library: usr/bin/app needs libx.so, which is only at /opt/app/libx.so, where the loader does not look',
@@ -44,12 +44,12 @@ describe('glibc', () => {
   test.each([
     ['RUNPATH', { runpath: '/nowhere:$ORIGIN/../app' }],
     ['RPATH', { rpath: '${ORIGIN}/../app' }],
-  ])('a library found through %s and $ORIGIN is sound', (_, paths) => {
+  ])('a library found through %s and $ORIGIN passes', (_, paths) => {
     const library = file('usr/app/libx.so', elfFile());
     expect(audited([...glibc, library, application(['libx.so'], paths)])).toEqual([]);
   });
 
-  test('$LIB and $PLATFORM are filled in, and RUNPATH makes RPATH void', () => {
+  test('$LIB and $PLATFORM are expanded, and RUNPATH overrides RPATH', () => {
     const library = file('opt/lib/x86_64-linux-gnu/x86_64/libx.so', elfFile());
     const found = { runpath: '/opt/$LIB/$PLATFORM' };
     expect(audited([...glibc, library, application(['libx.so'], found)])).toEqual([]);
@@ -72,7 +72,7 @@ describe('glibc', () => {
     ]);
   });
 
-  test('a linker script or a dangling link is no library', () => {
+  test('a linker script or a dangling link does not count as a library', () => {
     const script = file('usr/lib/libx.so', 'GROUP ( libc.so )');
     const link = symlink('usr/lib/liby.so', 'liby.so.1');
     const findings = audited([...glibc, script, link, application(['libx.so', 'liby.so'])]);
@@ -82,7 +82,7 @@ describe('glibc', () => {
     );
   });
 
-  test('ld.so.conf counts only where its cache is', () => {
+  test('ld.so.conf is used only if its cache exists', () => {
     const library = file('opt/x/libx.so', elfFile());
     const conf = file('etc/ld.so.conf.d/x.conf', '# ours\n/opt/x\n');
     const tree = [...glibc, library, conf, application(['libx.so'])];
@@ -109,14 +109,14 @@ describe('musl', () => {
     expect(audited([musl, app, file('lib/x86_64-linux-gnu/libx.so', elfFile())])).toHaveLength(1);
   });
 
-  test('searches what its path file says instead', () => {
+  test('searches the folders of its path file instead', () => {
     const paths = file('etc/ld-musl-x86_64.path', '/opt/a:/opt/b\n/opt/c');
     expect(audited([musl, app, paths, file('opt/c/libx.so', elfFile())])).toEqual([]);
     expect(audited([musl, app, paths, file('lib/libx.so', elfFile())])).toHaveLength(1);
   });
 });
 
-test('a damaged ELF file is found, one for another processor (firmware) is not looked at', () => {
+test('a damaged ELF file is a finding, and firmware for another processor is ignored', () => {
   const bytes = elfFile({ needed: ['libx.so'] }).subarray(0, 100);
   expect(audited([file('usr/lib/libx.so', bytes), file('usr/lib/firmware/x.mbn', bytes)])).toEqual([
     'library: usr/lib/libx.so is a damaged ELF file: its program header table lies outside the file',

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { directory, file, hardlink, symlink } from '../tree/trees.ts';
 import { audited } from './findings.ts';
 
-test('set-uid and set-gid files are those of the list, found through links too', () => {
+test('set-uid and set-gid files on the list pass, also through links', () => {
   const setuid = { '/bin/su': 'log in as root' };
   const merged = [directory('usr/sbin'), symlink('sbin', 'usr/sbin')];
   expect(audited([file('bin/su', 'su', { mode: 0o4755 })], { setuid })).toEqual([]);
@@ -16,7 +16,7 @@ test('set-uid and set-gid files are those of the list, found through links too',
   expect(audited(linked, { setuid })).toEqual([]);
 });
 
-test('a set-uid or set-gid file that is not on the list is found', () => {
+test('a set-uid or set-gid file that is not on the list is a finding', () => {
   expect(
     audited([file('bin/a', 'a', { mode: 0o4755 }), file('bin/b', 'b', { mode: 0o2755 })]),
   ).toEqual([
@@ -26,7 +26,7 @@ test('a set-uid or set-gid file that is not on the list is found', () => {
 });
 
 test.each([[[file('bin/su', 'su', { mode: 0o755 })]], [[]]])(
-  'an entry of the list that matches nothing is found',
+  'an entry of the list that matches no file is a finding',
   (tree) => {
     expect(audited(tree, { setuid: { '/bin/su': 'log in as root' } })).toEqual([
       'setuid: bin/su is in the list `setuid` of the profile, but is not a set-uid or set-gid file',
@@ -34,7 +34,7 @@ test.each([[[file('bin/su', 'su', { mode: 0o755 })]], [[]]])(
   },
 );
 
-test('what everyone may write is found, unless its directory is sticky', () => {
+test('a world-writable file or directory is a finding, unless the directory is sticky', () => {
   const free = file('etc/free', '', { mode: 0o666 });
   expect(audited([free, directory('srv', 0o777)])).toEqual([
     'writable: etc/free is a file that everyone may write',
@@ -44,7 +44,7 @@ test('what everyone may write is found, unless its directory is sticky', () => {
   expect(audited([...sticky, symlink('etc/x', 'passwd')])).toEqual([]);
 });
 
-test('owners without a name are found, one finding for each id', () => {
+test('owners without a name are findings, one for each id', () => {
   const tree = [
     file('a', '', { uid: 65534, gid: 5 }),
     file('b', '', { uid: 101 }),

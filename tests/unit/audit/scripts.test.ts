@@ -12,7 +12,7 @@ test.each([
   ['#!/usr/bin/env -S A=b sh -e\n'],
   ['#!/usr/bin/env /bin/sh\n'],
   [`#!/bin/sh ${'x'.repeat(500)}\n`],
-])('the script %j is sound', (text) => {
+])('the script %j passes', (text) => {
   expect(audited([env, program('usr/bin/x', text)])).toEqual([]);
 });
 
@@ -27,11 +27,11 @@ test.each([
     `#!/${'x'.repeat(400)}`,
     'is a script whose interpreter has a longer path than the kernel reads',
   ],
-])('the script %j is found', (text, what) => {
+])('the script %j is a finding', (text, what) => {
   expect(audited([env, program('usr/bin/x', text)])).toEqual([`interpreter: usr/bin/x ${what}`]);
 });
 
-test('an interpreter may be a link to an applet; a script that nobody can execute needs none', () => {
+test('an interpreter may be a link to an applet; a file that is not executable needs none', () => {
   expect(
     audited([
       directory('usr/bin'),
@@ -48,7 +48,7 @@ test.each([
   ['bin/x', `#!/bin/sh -e\n${'# long\n'.repeat(100)}echo\r\n`],
   ['etc/conf.d/sshd', 'A=b\r\n'],
   ['etc/inittab', '::sysinit:/bin/sh\r\n'],
-])('CRLF line ends in %s are found: %j', (path, text) => {
+])('CRLF line ends in %s are a finding: %j', (path, text) => {
   expect(audited([program(path, text)])).toEqual([`line-ends: ${path} has CRLF line ends`]);
 });
 

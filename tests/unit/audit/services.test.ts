@@ -7,7 +7,7 @@ const service = (name: string, text: string) =>
   program(`etc/init.d/${name}`, `#!/sbin/openrc-run\n${text}`);
 
 describe('a service in the tree', () => {
-  test('is sound if its program and what it needs are there', () => {
+  test('passes if its program and the services that it needs exist', () => {
     expect(
       audited([
         openrc,
@@ -22,14 +22,14 @@ describe('a service in the tree', () => {
     ).toEqual([]);
   });
 
-  test('whose program is missing is found', () => {
+  test('whose program is missing is a finding', () => {
     const script = 'command="/usr/sbin/sshd"\n';
     expect(audited([openrc, service('sshd', script)])).toEqual([
       'service: etc/init.d/sshd runs /usr/sbin/sshd, which is missing',
     ]);
   });
 
-  test('that needs one that does not exist, or is not executable, is found', () => {
+  test('that needs a missing service, or is not executable, is a finding', () => {
     const script = { ...service('a', 'depend() {\n\tneed b c\n}\n'), mode: 0o644 };
     expect(audited([openrc, script, service('c', '')])).toEqual([
       'service: etc/init.d/a is not executable',
@@ -37,7 +37,7 @@ describe('a service in the tree', () => {
     ]);
   });
 
-  test('that is enabled but does not exist is found, once', () => {
+  test('that is enabled but does not exist is one finding', () => {
     expect(audited([symlink('etc/runlevels/default/nginx', '/etc/init.d/nginx')])).toEqual([
       'service: etc/runlevels/default/nginx enables the service nginx, which does not exist',
     ]);

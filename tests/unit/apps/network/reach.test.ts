@@ -55,7 +55,7 @@ const askOnly = async (dns: readonly string[], places: ReachPlaces) =>
     'dns',
   );
 
-test('without a gateway, name server or control plane the result is not known', async () => {
+test('without a gateway, name server and control plane the result is not known', async () => {
   const reaches = await testReach(
     { network: network(null), controlPlane: { origin: null } },
     signal,

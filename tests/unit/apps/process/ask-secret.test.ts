@@ -31,7 +31,7 @@ test.each([
   [['\r'], undefined],
   [['abc\x03'], undefined],
   [['abc\x04'], undefined],
-])('%j is read as %j, and none of it is shown', async (keys, line) => {
+])('%j is read as %j, and not shown', async (keys, line) => {
   expect(await typed(...keys)).toEqual({ line, shown: 'Token: \n', modes: [true, false] });
 });
 
@@ -48,7 +48,7 @@ async function onTerminal(keys: string): Promise<{ exitCode: number | undefined;
   return { exitCode, screen };
 }
 
-test('qx-node join asks for the token on a terminal, and shows none of it', async () => {
+test('qx-node join asks for the token on a terminal, and does not show it', async () => {
   const { exitCode, screen } = await onTerminal('qxj1.secret\r');
   expect(screen).toMatch(/^Join token: \r\nqx-node: (qx-node|only root)/);
   expect(exitCode).toBe(1);
@@ -58,7 +58,7 @@ test('qx-node join asks for the token on a terminal, and shows none of it', asyn
   });
 });
 
-test('where there is no terminal the token is read from standard input', async () => {
+test('without a terminal the token is read from standard input', async () => {
   const { stderr, exitCode } = await execa(
     process.execPath,
     [QX, 'qx-node', 'join', 'https://qvdc.example'],

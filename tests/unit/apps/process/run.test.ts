@@ -14,7 +14,7 @@ function lives(pid: number): boolean {
   }
 }
 
-test('what a command writes is given, without the last line feed', async () => {
+test('the output of a command is returned without the last line feed', async () => {
   expect(await run('sh', sh('echo one; echo two'), { timeout: 10_000 })).toBe('one\ntwo');
 });
 
@@ -29,7 +29,7 @@ test('input reaches the command, and without input it reads nothing', async () =
   expect(await run('cat', [], { timeout: 10_000 })).toBe('');
 });
 
-test('a command that fails is reported with its exit code and last words, not with its arguments', async () => {
+test('a command that fails is reported with its exit code and last output, not with its arguments', async () => {
   const failing = run('sh', sh('echo first >&2; echo no such domain >&2; exit 3', 'password'), {
     timeout: 10_000,
   });
@@ -48,7 +48,7 @@ test('a command that is missing is reported', async () => {
   });
 });
 
-test('a file that is no program is reported', async () => {
+test('a file that is not a program is reported', async () => {
   await expect(run('/etc/passwd', [], { timeout: 10_000 })).rejects.toMatchObject({
     failure: 'start',
     message: '/etc/passwd could not be started: EACCES',
@@ -76,7 +76,7 @@ test('a command that ignores the request to end is killed', async () => {
   await expect(stubborn).rejects.toMatchObject({ failure: 'timeout' });
 });
 
-test('a child that left its group and holds the output up does not hold up the caller', async () => {
+test('a child that left its process group and keeps the output open does not delay the caller', async () => {
   const story = 'setsid sleep 6 & exec sleep 6';
   await expect(run('sh', sh(story), { timeout: 100 })).rejects.toMatchObject({
     failure: 'timeout',

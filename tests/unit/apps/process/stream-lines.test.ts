@@ -20,7 +20,7 @@ function isGone(pid: number): boolean {
   }
 }
 
-test('lines come while the command goes on, until the signal', async () => {
+test('lines arrive while the command runs, until the signal', async () => {
   const end = new AbortController();
   const seen: string[] = [];
   const endless = sh('i=0; while :; do echo $i; i=$((i + 1)); sleep 0.05; done');
@@ -31,12 +31,12 @@ test('lines come while the command goes on, until the signal', async () => {
   expect(seen).toEqual(['0', '1', '2']);
 });
 
-test('a command that ends well ends the loop; a last line without its line feed counts', async () => {
+test('a successful end of the command ends the loop; a last line without line feed is returned', async () => {
   const lines = streamLines('printf', ['a\\n\\nb'], { signal: never });
   expect(await collect(lines)).toEqual(['a', '', 'b']);
 });
 
-test('a command that fails is reported with its last words, after its lines', async () => {
+test('a command that fails is reported with its last output, after its lines', async () => {
   const lines = streamLines('sh', sh('echo a; echo the bus is gone >&2; exit 4'), {
     signal: never,
   });
@@ -63,11 +63,11 @@ test('leaving the loop ends the command and its children', async () => {
   while (!isGone(pid)) await wait(10);
 });
 
-test('a signal that was aborted before starts nothing', async () => {
+test('with an aborted signal no command is started', async () => {
   expect(await collect(streamLines('yes', [], { signal: AbortSignal.abort() }))).toEqual([]);
 });
 
-test('lines are put together from pieces, and a line without end is cut', async () => {
+test('lines are joined from chunks, and a very long line is shortened', async () => {
   async function* pieces() {
     yield 'a';
     yield 'b\nc';

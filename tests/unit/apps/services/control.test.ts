@@ -30,7 +30,7 @@ test('services are controlled through OpenRC', async () => {
   );
 });
 
-test('a service that does not start is reported in the words of OpenRC', async () => {
+test('a service that does not start is reported with the message of OpenRC', async () => {
   const { program } = await standIn(
     'echo " * Starting sshd ..." >&2; echo " * ERROR: sshd failed to start" >&2; exit 1',
   );
@@ -41,7 +41,7 @@ test('a service that does not start is reported in the words of OpenRC', async (
 });
 
 test.each(['--list', '', '../../bin/sh', 'a b', 'a\n'])(
-  'a name like %j is no service, and no program is called',
+  'a service name like %j is refused without calling a program',
   async (name) => {
     const { program, calls } = await standIn('');
     await expect(startService(name, { program })).rejects.toThrow('there is no service');
@@ -59,12 +59,12 @@ test('SSH is turned on and off through qx-ssh, which keeps the time', async () =
   expect(await calls()).toBe('on --minutes 30\non\noff');
 });
 
-test('what qx-ssh refuses is reported in its words', async () => {
+test('an error of qx-ssh is reported with its message', async () => {
   const { program } = await standIn('echo "qx-ssh: only root can turn SSH on or off" >&2; exit 1');
   await expect(enableSsh({ program })).rejects.toThrow(/^only root can turn SSH on or off$/);
 });
 
-test('the state of SSH says until when', async () => {
+test('the state of SSH has its end', async () => {
   const status = '{"state":"on","until":1795000000,"enabled_at_boot":false}';
   const { program } = await standIn(`echo '${status}'`);
   expect(await sshState({ program })).toEqual({

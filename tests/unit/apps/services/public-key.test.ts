@@ -51,7 +51,7 @@ beforeAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-test('a line is a key, with this fingerprint, if ssh-keygen says so', async () => {
+test('a line is accepted as a key, with its fingerprint, exactly if ssh-keygen accepts it', async () => {
   const file = join(await temporaryFolder(), 'key');
   const [one = ''] = lines;
   const all = [
@@ -84,7 +84,7 @@ test('a line is a key, with this fingerprint, if ssh-keygen says so', async () =
   ]);
 });
 
-test('keys of this machine are read from its files, each with how long it counts', async () => {
+test('keys of this machine are read from its files, each as permanent or for the session', async () => {
   const [one = '', two = ''] = lines;
   const root = await plant({
     'quantix/ssh/authorized_keys': `# desk\n${one}\nhello\n`,
@@ -102,7 +102,7 @@ test('keys of this machine are read from its files, each with how long it counts
   expect(await readHostKeys(await temporaryFolder())).toEqual([]);
 });
 
-test('keys on a stick are those of authorized_keys and of files called *.pub, each once', async () => {
+test('keys on a stick are read from authorized_keys and files *.pub, each once', async () => {
   const [one = '', two = '', three = ''] = lines;
   const folder = await plant({
     authorized_keys: `${one}\n${two}\n`,
@@ -131,7 +131,7 @@ describe('keys at an address', () => {
   const sha256 = (text: string | Buffer) => createHash('sha256').update(text).digest('hex');
   const { signal } = new AbortController();
 
-  test('count by their hash, in either case', async () => {
+  test('are accepted if their hash matches, in upper or lower case', async () => {
     const text = `${lines.slice(0, 2).join('\n')}\n`;
     const url = await serve(text);
     expect(await fetchKeys({ url, sha256: sha256(text).toUpperCase() }, signal)).toHaveLength(2);
@@ -148,7 +148,7 @@ describe('keys at an address', () => {
     await expect(fetchKeys({ url, sha256: hash }, signal)).rejects.toThrow(words);
   });
 
-  test('that nobody serves are refused', async () => {
+  test('without a server are refused', async () => {
     const url = 'http://127.0.0.1:1/keys';
     await expect(fetchKeys({ url, sha256: sha256('') }, signal)).rejects.toThrow(
       /does not answer: .*ECONNREFUSED/,

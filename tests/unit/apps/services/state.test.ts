@@ -29,7 +29,7 @@ const MACHINE: Files = {
   'proc/70/stat': '70 (syslogd) S 1\n',
 };
 
-test('services are reported with the state that OpenRC has, and those whose process is gone as crashed', async () => {
+test('services are reported with OpenRC’s state, or as crashed if their process is gone', async () => {
   const services = await readServices(await plant(MACHINE));
   expect(Object.fromEntries(services.map(({ name, state }) => [name, state]))).toEqual({
     libvirtd: 'crashed',
@@ -43,7 +43,7 @@ test('services are reported with the state that OpenRC has, and those whose proc
   expect(services.find(({ name }) => name === 'libvirtd')?.runlevels).toEqual(['default']);
 });
 
-test('one service can be asked for; one that is not there is not', async () => {
+test('a single service can be read; an unknown one is missing', async () => {
   const root = await plant(MACHINE);
   expect(await readService('syslog', root)).toEqual({
     name: 'syslog',
@@ -56,14 +56,14 @@ test('one service can be asked for; one that is not there is not', async () => {
 });
 
 test.each(['', '\0\xff', 'pidfile=', 'pidfile=relative', 'x'.repeat(100_000)])(
-  'a note like %j says nothing of a daemon, which then counts as running',
+  'with a daemon file like %j the service counts as running',
   async (text) => {
     const root = await plant({ ...MACHINE, 'run/openrc/daemons/syslog/001': text });
     expect((await readService('syslog', root))?.state).toBe('started');
   },
 );
 
-test('a pid file with nonsense in it is of no process', async () => {
+test('with an invalid pid file the service counts as crashed', async () => {
   const root = await plant({ ...MACHINE, 'run/syslog.pid': '../70\n' });
   expect((await readService('syslog', root))?.state).toBe('crashed');
 });

@@ -23,12 +23,12 @@ function find(mounts: string[], declarations: PoolDeclaration[] = []) {
 const DATA = '8:5 / /data xfs /dev/sda5';
 
 describe('discovered pools', () => {
-  test('are none of the system: not its root, its medium, its configuration, its temporary files', () => {
+  test('exclude the system’s root, medium, configuration and temporary files', () => {
     expect(find([])).toEqual([]);
     expect(find(['8:1 / /boot/efi ext4 /dev/sda1', '8:9 / /tmp/x xfs /dev/sdx'])).toEqual([]);
   });
 
-  test('are mounts: one does not swallow what begins like it or is mounted in it', () => {
+  test('are separate for a mount below another, and for paths with a common beginning', () => {
     const pools = find([
       DATA,
       '8:17 / /data2 ext4 /dev/sdb1',
@@ -44,7 +44,7 @@ describe('discovered pools', () => {
     expect(pools.map(({ isOurs }) => isOurs)).toEqual([true, false, false, false]);
   });
 
-  test('count a file system once, wherever else it or its folders are mounted', () => {
+  test('have a file system once, wherever else it or its folders are mounted', () => {
     const pools = find([
       DATA,
       '8:5 /postgresql /var/lib/postgresql xfs /dev/sda5',
@@ -55,18 +55,18 @@ describe('discovered pools', () => {
     expect(pools.map(({ path }) => path)).toEqual(['/data', '/srv/a']);
   });
 
-  test("are no second mounts of the system's own disks", () => {
+  test("exclude second mounts of the system's own disks", () => {
     expect(find(['8:4 / /mnt/config ext4 /dev/sda4'])).toEqual([]);
   });
 
-  test('of NFS are known by server and export', () => {
+  test('of NFS are identified by server and export', () => {
     const [pool] = find(['0:50 / /mnt/vms nfs 10.0.0.9:/tank/vms/']);
     expect(pool).toMatchObject({ id: '10.0.0.9:/tank/vms', kind: 'nfs', path: '/mnt/vms' });
   });
 });
 
 describe('declared pools', () => {
-  test('on whose folder nothing is mounted are not mounted, whatever is further up', () => {
+  test('are unmounted if nothing is mounted on their folder, even if a parent folder is', () => {
     const [pool, ...others] = find([DATA], [{ name: 'fast', path: '/data/pools/fast' }]);
     expect(pool).toMatchObject({ name: 'fast', id: 'declared:fast', mount: null });
     expect(others.map(({ name }) => name)).toEqual(['data']);
@@ -78,12 +78,12 @@ describe('declared pools', () => {
     expect(pools).toMatchObject([{ name: 'fast', id: 'declared:fast', source: '/dev/sdb1' }]);
   });
 
-  test('on whose folder something temporary is mounted are not mounted', () => {
+  test('are unmounted if a temporary file system is mounted on their folder', () => {
     const [pool] = find(['0:70 / /mnt/fast tmpfs tmpfs'], [{ name: 'fast', path: '/mnt/fast' }]);
     expect(pool?.mount).toBeNull();
   });
 
-  test('of NFS are found wherever they are mounted, and are known as such where they are not', () => {
+  test('of NFS are found wherever they are mounted, and keep their id when unmounted', () => {
     const declared = [{ name: 'nas', nfs: 'nas:/export' }];
     const [mounted, ...others] = find(['0:50 / /mnt/x nfs4 nas:/export/'], declared);
     expect(mounted).toMatchObject({ name: 'nas', id: 'nas:/export', path: '/mnt/x' });
@@ -91,7 +91,7 @@ describe('declared pools', () => {
     expect(find([], declared)).toMatchObject([{ id: 'nas:/export', path: null, mount: null }]);
   });
 
-  test('that are folders are on the disk that is mounted above them, and hide it not', () => {
+  test('that are folders are on the disk mounted above them, which stays a pool too', () => {
     const pools = find([DATA], [{ name: 'isos', directory: '/data/isos' }]);
     expect(pools).toMatchObject([
       { name: 'isos', kind: 'directory', source: '/dev/sda5', mount: { path: '/data' } },
@@ -99,7 +99,7 @@ describe('declared pools', () => {
     ]);
   });
 
-  test('that are folders in memory are on no disk', () => {
+  test('that are folders in memory are unmounted', () => {
     const [pool] = find([], [{ name: 'isos', directory: '/srv/isos' }]);
     expect(pool).toMatchObject({ kind: 'directory', mount: null });
   });

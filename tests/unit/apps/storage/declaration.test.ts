@@ -9,7 +9,7 @@ function refusal(...pools: unknown[]): string {
 const ISCSI = { target: 'iqn.2026-01.example:disks', portals: ['10.0.0.5', '[fd00::1]:3260'] };
 const UUID = '11111111-2222-4333-8444-555555555555';
 
-test('pools are declared by a name and a path, an export or a folder', () => {
+test('pools are declared with a name and a path, an export or a folder', () => {
   const pools = [
     { name: 'fast', path: '/data/pools/fast' },
     { name: 'nas', nfs: '[fd00::1]:/' },
@@ -53,7 +53,7 @@ test.each([
   expect(refusal(pool)).toContain(words);
 });
 
-test('two pools of one name are refused', () => {
+test('two pools with the same name are refused', () => {
   expect(refusal({ name: 'x', path: '/a' }, { name: 'x', path: '/b' })).toContain('the same name');
 });
 

@@ -23,7 +23,7 @@ describe('the format of a volume', () => {
   const size = 196_608;
   const none = Buffer.alloc(0);
 
-  test('qcow2 shows what a machine sees, whatever the name', () => {
+  test('qcow2 has the capacity that a machine sees, whatever the file name', () => {
     const head = qcow2();
     expect(volumeFormat({ name: 'a.raw', size, head, descriptor: none })).toEqual({
       format: 'qcow2',
@@ -35,14 +35,14 @@ describe('the format of a volume', () => {
     ['cut short', qcow2().subarray(0, 20)],
     ['of a version that is not there', qcow2({ version: 9 })],
     ['larger than can be counted', qcow2({ capacity: 2n ** 64n - 1n })],
-  ])('qcow2 that is %s is damaged, and as large as its file', (_, head) => {
+  ])('qcow2 that is %s is unknown, with the size of its file', (_, head) => {
     expect(volumeFormat({ name: 'a', size, head, descriptor: none })).toEqual({
       format: 'unknown',
       capacity: size,
     });
   });
 
-  test('an ISO is recognised by its descriptor, a raw one by its name alone', () => {
+  test('an ISO is recognised by its descriptor, and a raw image only by its name', () => {
     const descriptor = Buffer.from('CD001');
     expect(volumeFormat({ name: 'x', size, head: none, descriptor }).format).toBe('iso');
     const empty = { size: 0, head: none, descriptor: none };
@@ -66,7 +66,7 @@ describe('the UUID of a file system', () => {
     expect(parseFileSystem(start.subarray(0, uuidAt + 8))).toBeNull();
   });
 
-  test('is none of other bytes, of a UUID of zeros, of what cannot be read', async () => {
+  test('is missing for other bytes, a UUID of zeros and unreadable devices', async () => {
     expect(parseFileSystem(Buffer.alloc(0))).toBeNull();
     expect(parseFileSystem(bytesAt(1024, 0, 'XFSB'))).toBeNull();
     expect(await readFileSystem('/nonexistent')).toBeNull();

@@ -4,7 +4,7 @@ import { assess } from '../../../../apps/storage/health.ts';
 const space = { total: 1000, used: 500, available: 450 };
 const failure = (code: string) => Object.assign(new Error(`${code}: why`), { code });
 
-test('a pool that answers is healthy, full, read-only, or has an error', () => {
+test('a readable pool is healthy, full, read-only, or has an error', () => {
   const look = { space, readOnly: false, error: null };
   expect(assess(look)).toEqual({ health: 'healthy', problem: null, writable: true });
   // Counted as df does: space that is reserved for root is not available.
@@ -30,12 +30,12 @@ test('a pool that answers is healthy, full, read-only, or has an error', () => {
   });
 });
 
-test('a file system without any space is not divided by', () => {
+test('a file system of size 0 does not cause a division by zero', () => {
   const nothing = { total: 0, used: 0, available: 0 };
   expect(assess({ space: nothing, readOnly: false, error: null }).health).toBe('healthy');
 });
 
-test('a pool without any room cannot be written, without a try', () => {
+test('a pool without free space is not writable, without a write test', () => {
   const full = { total: 1000, used: 1000, available: 0 };
   expect(assess({ space: full, readOnly: false, error: null })).toEqual({
     health: 'degraded',

@@ -14,7 +14,7 @@ function session(number: number, { target = DISKS, state = 'LOGGED_IN', disk = '
   };
 }
 
-test('sessions and disks of a target are told apart from those of another', async () => {
+test('sessions and disks of a target are separate from those of another', async () => {
   const root = await plant({
     ...session(1),
     ...session(2, { target: `${DISKS}2`, disk: 'sdc' }),

@@ -4,7 +4,7 @@ import { LastAnswer } from '../../../../apps/storage/last-answer.ts';
 
 const forever = () => new Promise<never>(() => undefined);
 
-test('what does not answer is shown as it was last seen, with when that was', async () => {
+test('a device that does not answer is shown with its last state and its time', async () => {
   const answer = new LastAnswer<number>();
   expect(await answer.look(1, forever)).toEqual({ value: undefined, seen: 'never' });
   const other = new LastAnswer<number>();
@@ -14,7 +14,7 @@ test('what does not answer is shown as it was last seen, with when that was', as
   expect(Date.parse(late.seen)).toBeLessThanOrEqual(Date.now());
 });
 
-test('a look that takes long goes on, no other begins meanwhile, and its end is reported once', async () => {
+test('a slow read continues, no second one begins meanwhile, and its end is reported once', async () => {
   const answer = new LastAnswer<string>();
   const { promise, resolve } = Promise.withResolvers<string>();
   let looks = 0;
@@ -31,13 +31,13 @@ test('a look that takes long goes on, no other begins meanwhile, and its end is 
   expect(await answer.look(60_000, async () => 'new')).toEqual({ value: 'new', seen: 'now' });
 });
 
-test('any number of looks that hang leave the others alone', async () => {
+test('any number of hanging reads does not block other reads', async () => {
   const hanging = Array.from({ length: 50 }, () => new LastAnswer<number>().look(1, forever));
   expect(await new LastAnswer<number>().look(60_000, async () => 1)).toMatchObject({ value: 1 });
   for (const { seen } of await Promise.all(hanging)) expect(seen).toBe('never');
 });
 
-test('a child that did not end in time is no answer; what a look throws else is reported', async () => {
+test('a command that exceeds its time is no answer; other errors of a read are reported', async () => {
   const answer = new LastAnswer<number>();
   await answer.look(60_000, async () => 3);
   const timeout = new CommandError({
@@ -51,7 +51,7 @@ test('a child that did not end in time is no answer; what a look throws else is 
   await expect(answer.look(60_000, () => Promise.reject(new Error('EIO')))).rejects.toThrow('EIO');
 });
 
-test('while a child that nothing could end is there, no other is started', async () => {
+test('while an unkillable command is left, no other is started', async () => {
   const answer = new LastAnswer<number>();
   const gone = Promise.withResolvers<void>();
   await answer.look(60_000, async (onSurvivor) => {

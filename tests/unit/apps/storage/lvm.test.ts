@@ -25,7 +25,7 @@ const thinPool = { ...volume, lv_name: 'thin', lv_path: '', lv_attr: 'twi-aotz--
 const groups = (...vg: object[]) => JSON.stringify({ report: [{ vg }] });
 const volumes = (...lv: object[]) => JSON.stringify({ report: [{ lv }] });
 
-test('a volume group is a pool of its logical volumes; thin ones take up what is written', () => {
+test('a volume group is a pool of its logical volumes; thin ones count with their written size', () => {
   const thin = {
     ...volume,
     lv_name: 'vm',
@@ -76,15 +76,18 @@ test.each([
   [{ vg_attr: 'rz--n-' }, '', { health: 'degraded', writable: false }],
   [{}, '96.10', { health: 'degraded', problem: 'thin pool thin is 96 % full' }],
   [{ vg_free: '0' }, '10.00', { health: 'healthy', available: 0 }],
-])('a group with %j and a thin pool filled to "%s" fares so', (attributes, filled, expected) => {
-  const pools = parseVolumeGroups(
-    groups({ ...group, ...attributes }),
-    volumes({ ...thinPool, data_percent: filled }),
-  );
-  expect(pools).toMatchObject([expected]);
-});
+])(
+  'a group with %j and a thin pool filled to "%s" has the expected health',
+  (attributes, filled, expected) => {
+    const pools = parseVolumeGroups(
+      groups({ ...group, ...attributes }),
+      volumes({ ...thinPool, data_percent: filled }),
+    );
+    expect(pools).toMatchObject([expected]);
+  },
+);
 
-test('a machine without groups has none', () => {
+test('a machine without volume groups has no pools', () => {
   expect(parseVolumeGroups(groups(), volumes())).toEqual([]);
 });
 

@@ -12,7 +12,7 @@ const none: ReadonlySet<string> = new Set();
 
 const listVolumes = (folder: string, others = none) => new VolumeList().read({ folder, others });
 
-test('volumes are the files of a folder and the images below; allocated is what they take up', async () => {
+test('volumes are the files of a folder and images in its subfolders, with their allocated size', async () => {
   const folder = await temporaryFolder();
   await mkdir(join(folder, 'vms/web'), { recursive: true });
   await mkdir(join(folder, 'other/pool'), { recursive: true });
@@ -33,7 +33,7 @@ test('volumes are the files of a folder and the images below; allocated is what 
   expect(volumes[1]?.path).toBe(join(folder, 'vms/web/disk.img'));
 });
 
-test('files that come and go meanwhile are no reason to fail', async () => {
+test('files that appear or vanish during the listing do not cause an error', async () => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, 'stays.raw'), '');
   let isOver = false;
@@ -51,18 +51,18 @@ test('files that come and go meanwhile are no reason to fail', async () => {
   await busy;
 });
 
-test('a folder that is not there is an error', async () => {
+test('a missing folder is an error', async () => {
   await expect(listVolumes('/nonexistent')).rejects.toMatchObject({ code: 'ENOENT' });
 });
 
-test('trying to write leaves nothing, also after a try that was cut off', async () => {
+test('a write test leaves no file, also after an interrupted one', async () => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, '.quantix-probe'), 'half');
   await probe(folder);
   expect((await execa('ls', ['-A', folder])).stdout).toBe('');
 });
 
-test('trying to write does not write through a link that someone put there', async () => {
+test('a write test does not write through a link', async () => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, 'victim'), 'precious');
   await symlink('victim', join(folder, '.quantix-probe'));
@@ -71,12 +71,12 @@ test('trying to write does not write through a link that someone put there', asy
   expect((await execa('cat', [join(folder, 'victim')])).stdout).toBe('precious');
 });
 
-test('what the system says of a try is reported', async () => {
+test('an error of a write test is reported', async () => {
   await expect(probe('/nonexistent')).rejects.toMatchObject({ code: 'ENOENT' });
   await expect(probe('/proc')).rejects.toThrow();
 });
 
-test('a pool is written to when it is new, after a doubt and an hour later, and not at each look', async () => {
+test('a write test is made for a new pool, after an error and each hour, and not at each read', async () => {
   const folder = await temporaryFolder();
   const write = new WriteProbe();
   const goneFor = async (now: number) => await write.look('/nonexistent', now, {});
@@ -91,7 +91,7 @@ test('a pool is written to when it is new, after a doubt and an hour later, and 
   expect(await goneFor(3_720_000)).toMatchObject(failed);
 });
 
-test('what a file is, is read once: again only when it changed', async () => {
+test('the format of a file is read once, and again only after a change', async () => {
   const folder = await temporaryFolder();
   const file = join(folder, 'a.img');
   const isIso = (is: boolean) => {
@@ -111,7 +111,7 @@ test('what a file is, is read once: again only when it changed', async () => {
   expect(await format({ ...facts, changed: 8, allocated: 0 })).toBe('iso');
 });
 
-test('a file that changed just now may change again within the same second, so it is read again', async () => {
+test('the format of a file that just changed is read again, because it may change within the same second', async () => {
   const folder = await temporaryFolder();
   const list = new VolumeList();
   const format = async () => (await list.read({ folder, others: none }))[0]?.format;

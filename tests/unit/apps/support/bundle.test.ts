@@ -106,7 +106,7 @@ async function packedOf(root: string): Promise<Buffer> {
 }
 
 describe('the bundle of a machine', () => {
-  test('has logs, state and configuration, and none of the secrets that are planted everywhere', async () => {
+  test('has logs, state and configuration without the secrets in them', async () => {
     const logged = Object.fromEntries(
       Object.entries(FILES).map(([name, text]) => [
         name,
@@ -151,7 +151,7 @@ describe('the bundle of a machine', () => {
     expect(names.every((name) => /^[\w./-]+$/.test(name))).toBe(true);
   });
 
-  test('of a machine with nothing shows what could not be read', async () => {
+  test('of an empty machine lists what could not be read', async () => {
     const all = await files(await plant({}));
     expect(JSON.parse(all.get('contents.json') ?? '')).toContainEqual(
       expect.objectContaining({
@@ -163,7 +163,7 @@ describe('the bundle of a machine', () => {
   });
 });
 
-test('a bundle keeps to its size: of logs the newest lines, and what has no room is reported', async () => {
+test('a bundle keeps its size limit: logs keep their newest lines, and omitted parts are listed', async () => {
   const lines = (name: string) =>
     Array.from({ length: 100 }, (_, at) => `${name} ${String(at).padStart(2, '0')} é\n`).join('');
   const item = (name: string, keep: Item['keep'], most: number): Item => ({
@@ -186,7 +186,7 @@ test('a bundle keeps to its size: of logs the newest lines, and what has no room
   ]);
 });
 
-test('a bundle’s name tells whose it is and when it was made', () => {
+test('the name of a bundle has the host and the time', () => {
   const time = new Date('2026-01-27T10:15:00.123Z');
   expect(bundleName('node7', time)).toBe('support-node7-20260127T101500Z.tar.gz');
   expect(bundleName('../x\n', time)).toBe('support-host-20260127T101500Z.tar.gz');

@@ -30,7 +30,7 @@ test.each([
   ['eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIx.SflKxw_s3cr3t x', ' x'],
   ['SCRAM-SHA-256$4096:c2FsdA==$s3cr3t:s3cr3t= x', ' x'],
   ['wpa_passphrase=s3cr3t', 'wpa_passphrase'],
-])('in %j the secret goes and the rest stays', (text, rest) => {
+])('in %j the secret is removed and the rest stays', (text, rest) => {
   const hidden = hideSecrets(text);
   expect(hidden).toContain(REMOVED);
   expect(hidden).toContain(rest);
@@ -47,11 +47,11 @@ test.each([
   'eth0: 10.0.0.7/24 by DHCP, gateway 10.0.0.1',
   'http://10.0.0.1:8080/path',
   'the join token was refused',
-])('%j has no secret, and stays as it is', (text) => {
+])('%j has no secret and stays unchanged', (text) => {
   expect(hideSecrets(text)).toBe(text);
 });
 
-test('what a machine keeps as a secret is hidden wherever it stands', () => {
+test('secrets in configuration files are removed from all other texts', () => {
   const text = "PSK=correct horse  battery\n# password = example-of-one\npasswd='short'\n";
   const known = secretsIn(text);
   expect(known).toEqual(['correct horse  battery']);
@@ -63,7 +63,7 @@ test('what a machine keeps as a secret is hidden wherever it stands', () => {
   ]);
 });
 
-test('texts that are made to be slow are not', () => {
+test('texts made to be slow to match are processed quickly', () => {
   const size = 200_000;
   const slow = [
     'a'.repeat(size),

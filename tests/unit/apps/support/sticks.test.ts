@@ -15,7 +15,7 @@ async function madeBy(...[command, ...args]: [string, ...string[]]): Promise<Buf
   return (await readFile(file)).subarray(0, 4096);
 }
 
-test('the file systems of sticks are recognized by what their makers write', async () => {
+test('file systems made by the usual programs are recognized on sticks', async () => {
   const fat = await madeBy('mformat', '-F', '-v', 'MY STICK', '-i');
   expect(parseStick(fat)).toEqual({ type: 'vfat', label: 'MY STICK' });
   const plain = await madeBy('mformat', '-i');
@@ -27,7 +27,7 @@ test('the file systems of sticks are recognized by what their makers write', asy
   }
 });
 
-test('only file systems that nobody uses are offered, and only of disks that can be taken out', async () => {
+test('only unused file systems on removable disks are offered', async () => {
   const fat = await madeBy('mformat', '-F', '-v', 'STICK', '-i');
   const disk = (name: string, removable: string, partitions: readonly string[] = []) => ({
     ...inside(`sys/block/${name}`, {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { bytes, duration, percent } from '../../../../apps/text/amount.ts';
 import { printable } from '../../../../apps/text/printable.ts';
 
-test('sizes, shares and times are shown in units that people use', () => {
+test('sizes, shares and times are shown in units for people', () => {
   const sizes = [0, 1_023, 1_024, 1_536, 2 ** 40, 2 ** 70];
   expect(sizes.map(bytes)).toEqual([
     '0 bytes',
@@ -21,6 +21,6 @@ test('sizes, shares and times are shown in units that people use', () => {
   ]);
 });
 
-test('what could do something to a terminal is left out of a text', () => {
+test('control characters are replaced in a text', () => {
   expect(printable('\u001b[2J\r\u202eweb ü\n')).toBe('?[2J?web ü?');
 });

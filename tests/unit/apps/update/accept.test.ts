@@ -19,12 +19,12 @@ const terms = (changes: Partial<Terms> = {}): Terms => ({
 });
 
 describe('a release', () => {
-  test('is taken if it is for this machine, new enough, and fits', () => {
+  test('is accepted if it is for this machine, new enough, and fits', () => {
     const { release } = releaseOf(IMAGE);
     expect(() => acceptRelease(release, terms({ floor: 2, seen: 2 }))).not.toThrow();
   });
 
-  test('is taken by a disk that boots by a key if this key signed it, and by a disk that boots by none', () => {
+  test('with an owner’s signature is accepted on a disk with this owner’s key, and on a disk without one', () => {
     const { release } = releaseOf(IMAGE, { owner: OWNER });
     expect(() => acceptRelease(release, terms({ owner: OWNER }))).not.toThrow();
     expect(() => acceptRelease(release, terms())).not.toThrow();
@@ -56,7 +56,7 @@ describe('a release', () => {
     expect(() => acceptRelease(release, terms(other))).toThrow(why);
   });
 
-  test('is trusted only by a signature of a key that is in the image', () => {
+  test('is trusted only if a key in the image signed it', () => {
     const { envelope } = releaseOf(IMAGE);
     expect(() => verifyRelease(envelope, [])).toThrow('no key for releases is trusted here');
     expect(verifyRelease(envelope, [KEY]).version).toBe('0.2.0');

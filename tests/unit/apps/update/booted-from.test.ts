@@ -60,14 +60,14 @@ describe('an installed system', () => {
     });
   });
 
-  test('refuses updates where the boot loader speaks of another slot than it runs from', async () => {
+  test('refuses updates if the boot loader names another slot than the one that runs', async () => {
     await bootedFrom('b', 'a');
     await expect(findInstallation(root)).rejects.toThrow(
       'the boot loader says that it booted slot b, and the system comes from partition 3 of vda',
     );
   });
 
-  test('refuses updates where its disk is gone', async () => {
+  test('refuses updates if its disk is missing', async () => {
     const gone = '00000000-1111-2222-3333-444444444444';
     await put('proc/cmdline', `quantix.slot=a quantix.medium=PARTUUID=${gone}`);
     await expect(findInstallation(root)).rejects.toThrow(`no disk has the partition ${gone}`);
@@ -85,7 +85,7 @@ describe('an installed system', () => {
   });
 });
 
-describe('whether the version that runs stays', () => {
+describe('whether the running version is confirmed', () => {
   /** The EFI partition is a separate file, because the kernel shows no partitions of a disk that is a file. */
   const writeState = async (state: BootState) => {
     await using efi = await openBlockDevice(join(root, 'dev/vda2'), { write: true });
@@ -99,7 +99,7 @@ describe('whether the version that runs stays', () => {
     for (const slot of ['vda3', 'vda4']) await put(`dev/${slot}`, '');
   });
 
-  test('is asked anew each time: not on trial, but once it is confirmed', async () => {
+  test('is read each time: false during a trial, and true once it is confirmed', async () => {
     await bootedFrom('b', 'b');
     await writeState({ good: 'a', trial: 'b', left: 2 });
     await using confirmation = await openConfirmation(root);
@@ -108,7 +108,7 @@ describe('whether the version that runs stays', () => {
     expect(await confirmation.problem()).toBeUndefined();
   });
 
-  test('is not so of a slot that was chosen in the menu, nor where the boot state is damaged', async () => {
+  test('is false for a slot that was chosen in the menu, and with a damaged boot state', async () => {
     await bootedFrom('b', 'b');
     await writeState({ good: 'a', trial: null, left: 0 });
     await using confirmation = await openConfirmation(root);
@@ -119,13 +119,13 @@ describe('whether the version that runs stays', () => {
     expect(await confirmation.problem()).toContain('the boot state of this disk is damaged');
   });
 
-  test('is not known where the boot loader and the disk do not agree', async () => {
+  test('is a problem if the boot loader and the disk disagree', async () => {
     await bootedFrom('b', 'a');
     await using confirmation = await openConfirmation(root);
     expect(await confirmation.problem()).toContain('the boot loader says that it booted slot b');
   });
 
-  test('is so of what runs from its medium: it has nothing to go back to', async () => {
+  test('is true for a system that runs from its medium', async () => {
     await put('proc/cmdline', 'quiet');
     await using confirmation = await openConfirmation(root);
     expect(await confirmation.problem()).toBeUndefined();
@@ -150,7 +150,7 @@ test.each([
   expect(parseBootedFrom(text)).toEqual(told);
 });
 
-test('what runs is what os-release(5) says', async () => {
+test('the running version is read from os-release(5)', async () => {
   expect(await readRunning(root)).toMatchObject({
     product: 'quantix-os',
     version: '0.1.0',

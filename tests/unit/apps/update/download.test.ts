@@ -33,7 +33,7 @@ async function received(clock: QuickClock, piece: number, every: number): Promis
   return done;
 }
 
-test('a server that sends a byte now and then is given up', async () => {
+test('a server that sends single bytes with long pauses is given up', async () => {
   const clock = new QuickClock();
   await expect(received(clock, 1, 20_000)).rejects.toThrow(
     'given up after 37 tries without progress',
@@ -41,7 +41,7 @@ test('a server that sends a byte now and then is given up', async () => {
   expect(clock.passed).toBeLessThan(12 * HOUR);
 });
 
-test('nothing is left out where a line that drips is tried anew', async () => {
+test('no byte is missing after retries over a line that is very slow', async () => {
   const clock = new QuickClock();
   const bytes = Buffer.from(Array.from({ length: 3 * 1024 * 1024 }, (_, index) => index % 251));
   let calls = 0;
@@ -65,7 +65,7 @@ test('nothing is left out where a line that drips is tried anew', async () => {
   expect(Buffer.concat(pieces).equals(bytes)).toBe(true);
 });
 
-test('over a slow line the download is complete in the end', async () => {
+test('a download over a slow line completes', async () => {
   const clock = new QuickClock();
   expect(await received(clock, 64 * 1024, 20_000)).toBe(8 * 1024 * 1024);
 });

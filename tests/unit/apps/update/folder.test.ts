@@ -30,14 +30,14 @@ async function fetched(path: string, offset = 0): Promise<{ text: string; image:
 }
 
 describe('a folder has a release', () => {
-  test('as a tree, which a stick with a copy of the server’s files is', async () => {
+  test('as a copy of the server’s tree, for example on a stick', async () => {
     await put('quantix-os/stable/x86_64/release.json', envelope);
     await put(release.image.path, IMAGE);
     expect(await fetched(folder)).toEqual({ text: envelope, image: IMAGE });
     expect((await fetched(folder, 60_000)).image.equals(IMAGE.subarray(60_000))).toBe(true);
   });
 
-  test('as two files, whatever the image is called; by either path', async () => {
+  test('as release.json and an image of any name; the path may be the folder or the file', async () => {
     await put('release.json', envelope);
     await put('other.iso', Buffer.alloc(5));
     await put('Quantix-OS-0.2.0.ISO', IMAGE);

@@ -44,7 +44,7 @@ test('the disk that a system was booted from is found by the partition that the 
   });
 });
 
-test('of a disk and its copy nobody knows which one was booted: nothing is written to either', async () => {
+test('with a disk and its copy updates are refused, because either may be the booted one', async () => {
   const root = await machine(layout, ['sda', 'sdb']);
   await expect(findInstallation(root)).rejects.toThrow(/sda and sdb/);
 });
@@ -58,7 +58,7 @@ test('a disk that is reached by two paths is one disk', async () => {
   expect(await findInstallation(root)).toMatchObject({ efi: join(root, 'dev/sda2') });
 });
 
-test('a slot that is another partition than the boot loader says is refused', async () => {
+test('a slot that does not match the partition of the boot loader is refused', async () => {
   const root = await machine(layout, ['vda']);
   const { guid } = partitionOf(layout, 'b');
   const line = `quantix.slot=a quantix.medium=PARTUUID=${guid}\n`;

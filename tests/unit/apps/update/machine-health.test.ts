@@ -26,16 +26,16 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true }));
 
-test('services of the runlevels that run are well, and what is only started by hand does not matter', async () => {
+test('running services of the runlevels are healthy, and services started by hand do not count', async () => {
   expect(await serviceProblems(new Map(), root)).toEqual([]);
 });
 
-test('one that does not run is reported', async () => {
+test('a service that does not run is reported', async () => {
   await rm(join(root, 'run/openrc/started/qx-node'));
   expect(await serviceProblems(new Map(), root)).toEqual(['qx-node is stopped']);
 });
 
-test('one that is started anew again and again is not well, though it runs at each look', async () => {
+test('a service that is restarted again and again is reported, even if it runs at each check', async () => {
   const before = new Map<string, number>();
   const count = (times: number) => put('run/openrc/options/qx-node/start_count', `${times}`);
   await count(1);

@@ -26,16 +26,16 @@ const CALLS = [...readFileSync(DOCUMENT, 'utf8').matchAll(/(?:^|`)(qx-update [a-
   ([, call = '']) => call,
 );
 
-test('the document has its commands', () => {
+test('the document has commands of qx-update', () => {
   expect(CALLS.length).toBeGreaterThan(8);
 });
 
-test.each(CALLS)('%s is a command that there is', async (call) => {
+test.each(CALLS)('the documented command %s exists', async (call) => {
   const [, ...args] = call.split(' ');
   expect((await called(args)).status).toBeLessThan(2);
 });
 
-test('where nothing is installed that is reported, and nothing is done', async () => {
+test('on a system that is not installed, commands report it and do nothing', async () => {
   const { status, said } = await called(['check']);
   expect({ status, said }).toEqual({
     status: 1,

@@ -143,7 +143,7 @@ async function live(steps: readonly (readonly [Step, number])[]): Promise<void> 
   expect(copies).not.toContain('.exchanged');
 }
 
-test('whatever is done in whatever order, with cuts of the power in between, what boots is whole, floors only rise, and it comes to rest', async () => {
+test('after any order of commands and power cuts a complete system boots, floors only rise, and the state settles', async () => {
   const writes = fc.oneof(fc.nat(12), fc.constant(Number.POSITIVE_INFINITY));
   const steps = fc.array(fc.tuple(fc.constantFrom(...STEPS), writes), { maxLength: 14 });
   await fc.assert(fc.asyncProperty(steps, live), { numRuns: 40 });

@@ -106,7 +106,7 @@ let total = 0;
 
 for (const sectorSize of SECTOR_SIZES) {
   test.each(Object.entries(STORIES))(
-    `${sectorSize} bytes: a cut of %s leaves either the old or the new system complete, and it continues from there`,
+    `${sectorSize} bytes: a power cut during %s leaves either the old or the new system complete, and able to continue`,
     async (_name, told) => {
       const story = await tell(sectorSize, told, { updater: OURS });
       const resume = (sectors: Sectors) => goOn(story, sectors);
@@ -149,6 +149,6 @@ test.each(Object.entries(BUGS))('a planted bug is found: %s', async (_name, wron
   await expect(cutEverywhere(story, { each: EACH, seed: 3 })).rejects.toThrow(CutFinding);
 });
 
-test('there were many cuts', () => {
+test('more than 20,000 cuts were tried', () => {
   expect(total).toBeGreaterThan(20_000);
 });

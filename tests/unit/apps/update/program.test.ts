@@ -100,7 +100,7 @@ async function restarted(): Promise<'a' | 'b'> {
   return slot ?? 'a';
 }
 
-test('a machine is updated by the commands alone, from a server, and goes back', async () => {
+test('a machine is updated from a server and rolled back with the commands only', async () => {
   const image = imageOf('0.2.0', 200_000);
   const { envelope, release } = releaseOf(image, QVDC);
   await using stack = new AsyncDisposableStack();
@@ -155,7 +155,7 @@ test('a machine is updated by the commands alone, from a server, and goes back',
   expect(await status()).toMatchObject({ state: 'trial', booted: 'a' });
 }, 300_000);
 
-test('a server that answers 503 is asked again; meanwhile nobody else writes, and a cancel ends it', async () => {
+test('a server that answers 503 is tried again; meanwhile a second update is refused, and cancel ends the first', async () => {
   const { envelope } = releaseOf(imageOf('0.2.0', 200_000), QVDC);
   await using stack = new AsyncDisposableStack();
   let isOverloaded = true;
@@ -197,7 +197,7 @@ process.exitCode = await main(['stage', '--server', ${JSON.stringify(address)}],
   expect(await checking).toMatch(/qvdc 0\.2\.0, stable 2 can be brought here/);
 });
 
-test('what was tampered with, expired, or is for another product is refused in words, from a folder too', async () => {
+test('a release that is tampered with, expired or for another product is refused with the reason, from a folder too', async () => {
   const image = imageOf('0.2.0', 100_000);
   const from = join(places.root, 'stick');
   const offer = async (changes: object, content = image) => {
@@ -220,7 +220,7 @@ test('what was tampered with, expired, or is for another product is refused in w
   expect(await offer({ serial: 1 })).toMatch(/stable has had 2 here: it is an old release.*\[1\]/s);
 });
 
-test('a release whose image is the one that runs is known by its hash, though that came without a release', async () => {
+test('check recognizes the running image by its hash, even if it was installed without a release', async () => {
   const from = join(places.root, 'stick');
   const checked = async (image: Buffer, version: string) => {
     await put('stick/release.json', releaseOf(image, { ...QVDC, version }).envelope);
@@ -235,14 +235,14 @@ test('a release whose image is the one that runs is known by its hash, though th
   expect(await checked(IMAGE, '0.2.0')).toMatchObject({ runs: false });
 });
 
-test('nothing is changed where what is remembered would be forgotten', async () => {
+test('commands change nothing if the update record cannot be stored', async () => {
   await put('proc/self/mountinfo', '');
   for (const command of ['stage', 'activate', 'rollback', 'confirm']) {
     expect(await update(command)).toMatch(/nothing that can be written is mounted at .*\[1\]/s);
   }
 });
 
-test('a version on trial is left by hand although its configuration cannot be written', async () => {
+test('a version on trial can be rolled back by hand even if its configuration cannot be written', async () => {
   await using efi = await openBlockDevice(join(places.root, 'dev/vda2'), { write: true });
   await writeBootState(efi, { good: 'b', trial: 'a', left: 2 });
   await efi.close();
@@ -252,7 +252,7 @@ test('a version on trial is left by hand although its configuration cannot be wr
   expect(await restarted()).toBe('b');
 });
 
-test('a hypervisor whose virtual machines cannot be asked for is not restarted', async () => {
+test('a hypervisor is not restarted if its virtual machines cannot be listed', async () => {
   await put('etc/os-release', 'ID=quantix-os\nVERSION_ID=0.1.0\nQUANTIX_BASE=alpine\n');
   expect(await update('activate')).toMatch(/whether virtual machines run .* is not known.*\[1\]/s);
 });

@@ -76,7 +76,7 @@ const ordinary: RequestListener = (request, response) => {
 };
 
 describe('from a server', () => {
-  test('a release and its image come, from any byte on', async () => {
+  test('a release and its image are downloaded, from any byte on', async () => {
     const { address, asked } = await serve(ordinary);
     expect(await source(address).readRelease(new AbortController().signal)).toBe(envelope);
     expect((await fetched(address)).bytes.equals(IMAGE)).toBe(true);
@@ -85,7 +85,7 @@ describe('from a server', () => {
     expect(asked).toEqual(['all', 'all', 'bytes=1000000-']);
   });
 
-  test('that is gone in the middle and back, an image comes whole, each byte once', async () => {
+  test('that fails and recovers, an image is complete, with each byte once', async () => {
     let calls = 0;
     const { address, asked } = await serve((request, response) => {
       calls += 1;
@@ -106,38 +106,38 @@ describe('from a server', () => {
     expect(more[0]).not.toBe('all');
   });
 
-  test('without support for ranges, what is there already is skipped', async () => {
+  test('without support for ranges, bytes that are present already are skipped', async () => {
     const { address } = await serve((_request, response) => response.writeHead(200).end(IMAGE));
     const { bytes } = await fetched(address, { from: 2_000_000 });
     expect(bytes.equals(IMAGE.subarray(2_000_000))).toBe(true);
   });
 
-  test('that has no such file, it ends at once, and says what to do', async () => {
+  test('that lacks the file, the download ends at once, with a fix', async () => {
     const { address, asked } = await serve((_request, response) => response.writeHead(404).end());
     await expect(fetched(address)).rejects.toThrow(/answers 404 .*check its address/);
     expect(asked).toHaveLength(1);
   });
 
-  test('that sends elsewhere, it does not go there', async () => {
+  test('that redirects, the download is refused', async () => {
     const { address } = await serve((_request, response) =>
       response.writeHead(302, { location: 'http://192.0.2.1/' }).end(),
     );
     await expect(fetched(address)).rejects.toThrow(/answers 302, and sends elsewhere/);
   });
 
-  test('that fails again and again, it is given up after longer and longer waits', async () => {
+  test('that keeps failing, the download is given up after increasing waits', async () => {
     const { address, asked } = await serve((_request, response) => response.writeHead(500).end());
     await expect(fetched(address)).rejects.toThrow(/given up after 37 tries/);
     expect(asked).toHaveLength(37);
   });
 
-  test('that has another file under the name, it ends', async () => {
+  test('that has another file under the name, the download ends', async () => {
     const { address, asked } = await serve((_request, response) => response.end('something else'));
     await expect(fetched(address)).rejects.toThrow('the server has 14 bytes under this name');
     expect(asked).toHaveLength(1);
   });
 
-  test('that sends more than there is, without saying how much, it ends', async () => {
+  test('that sends more than the size of the image, the download ends', async () => {
     const { address } = await serve((_request, response) => {
       response.write(IMAGE);
       response.end('and more');
@@ -145,7 +145,7 @@ describe('from a server', () => {
     await expect(fetched(address)).rejects.toThrow(/more than the 3000000 bytes/);
   });
 
-  test('that gives the wrong part, it is asked again', async () => {
+  test('that sends a wrong range, the request is repeated', async () => {
     let calls = 0;
     const { address } = await serve((request, response) => {
       calls += 1;
@@ -158,7 +158,7 @@ describe('from a server', () => {
     expect(bytes.equals(IMAGE.subarray(1_000))).toBe(true);
   });
 
-  test('that breaks off too often, no more is taken than the budget allows', async () => {
+  test('that breaks off too often, no more is downloaded than the budget allows', async () => {
     const { address } = await serve((_request, response) => {
       response.writeHead(200, { 'content-length': IMAGE.length });
       response.write(IMAGE.subarray(0, 1_100_000), () => response.destroy());
@@ -168,7 +168,7 @@ describe('from a server', () => {
     );
   });
 
-  test('that says nothing any more, the connection is given up', async () => {
+  test('that falls silent, the connection is closed and tried again', async () => {
     let calls = 0;
     const { address } = await serve((request, response) => {
       calls += 1;
@@ -182,7 +182,7 @@ describe('from a server', () => {
     expect(problems.length).toBeGreaterThan(0);
   });
 
-  test('it can be cancelled', async () => {
+  test('a download can be cancelled', async () => {
     const cancel = new AbortController();
     const { address } = await serve((_request, response) => {
       response.writeHead(200, { 'content-length': IMAGE.length });
@@ -205,8 +205,8 @@ async function asked(
   return { text, waits: clock.slept, problems };
 }
 
-describe('of a release', () => {
-  test('a server is asked again that is overloaded or breaks off', async () => {
+describe('a download of release.json', () => {
+  test('is repeated if the server is overloaded or breaks off', async () => {
     let calls = 0;
     const { address } = await serve((request, response) => {
       calls += 1;
@@ -226,7 +226,7 @@ describe('of a release', () => {
     expect(waits.map((wait) => Math.ceil(wait / 1000))).toEqual([1, 2, 4]);
   });
 
-  test('a server that falls silent is asked again', async () => {
+  test('is repeated if the server falls silent', async () => {
     let calls = 0;
     const { address } = await serve((request, response) => {
       calls += 1;
@@ -237,7 +237,7 @@ describe('of a release', () => {
     expect(problems[0]).toMatch(/did not come within 1 s|nothing came for 1 s/);
   });
 
-  test('a server that goes on failing is given up in time, with what it said last and what to do', async () => {
+  test('is given up in time if the server keeps failing, with its last answer and a fix', async () => {
     const { address } = await serve((_request, response) => response.writeHead(503).end());
     const clock = hastyClock();
     await expect(asked(address, { clock })).rejects.toThrow(
@@ -247,7 +247,7 @@ describe('of a release', () => {
     expect(clock.slept.length).toBeGreaterThan(4);
   });
 
-  test('a server that has none is not asked again', async () => {
+  test('is not repeated if the server has no release', async () => {
     const { address, asked: calls } = await serve((_request, response) =>
       response.writeHead(404).end(),
     );
@@ -255,7 +255,7 @@ describe('of a release', () => {
     expect(calls).toHaveLength(1);
   });
 
-  test('a server that sends a byte now and then is not waited for', async () => {
+  test('is given up if the server sends single bytes with long pauses', async () => {
     const { address } = await serve((_request, response) => {
       response.writeHead(200, { 'content-length': envelope.length });
       const dripping = setInterval(() => response.write('{'), 20);
@@ -266,7 +266,7 @@ describe('of a release', () => {
     );
   });
 
-  test('it can be cancelled while it waits, and while it asks', async () => {
+  test('can be cancelled during a wait and during a request', async () => {
     const waiting = new AbortController();
     const failing = await serve((_request, response) => response.writeHead(503).end());
     const clock = { ...hastyClock(), sleep: async () => waiting.abort() };
@@ -280,7 +280,7 @@ describe('of a release', () => {
   });
 });
 
-test('waits are doubled up to a minute, and differ from machine to machine', () => {
+test('repeats after waits that double up to a minute, and differ from machine to machine', () => {
   expect([1, 2, 3, 7, 30].map((failures) => backOff(failures, 0))).toEqual([
     1_000, 2_000, 4_000, 60_000, 60_000,
   ]);
@@ -292,6 +292,6 @@ test.each([
   'updates.example',
   'https://name:word@updates.example',
   'https://u/?a',
-])('%s is no address of a server', (text) => {
+])('%s is not the address of a server', (text) => {
   expect(() => parseServerAddress(text)).toThrow('is not the address of an update server');
 });

@@ -34,7 +34,7 @@ describe.each([512, 4096])('on a disk with sectors of %d bytes', (sectorSize) =>
   const imageInSlot = async () =>
     (await slot().read(0, padded(IMAGE.length))).subarray(0, IMAGE.length);
 
-  test('a release is in the other slot, byte for byte, and its trailer has its release.json', async () => {
+  test('a release is written to the other slot, byte for byte, and release.json to its trailer', async () => {
     expect(await stage(staging)).toBe('written');
     expect((await imageInSlot()).equals(IMAGE)).toBe(true);
     expect(await readTrailer(slot())).toMatchObject({
@@ -45,14 +45,14 @@ describe.each([512, 4096])('on a disk with sectors of %d bytes', (sectorSize) =>
     expect(await boot(device, layout)).toBe('a');
   });
 
-  test('what is there already is not fetched again', async () => {
+  test('a staged release is not downloaded again', async () => {
     await stage(staging);
     const source = sourceOf(IMAGE);
     expect(await stage({ ...staging, source })).toBe('was there');
     expect(source.asked).toEqual([]);
   });
 
-  test('the same image under a newer release.json is not fetched again either', async () => {
+  test('the same image under a newer release.json is not downloaded again', async () => {
     await stage(staging);
     const source = sourceOf(IMAGE);
     const newer = releaseOf(IMAGE, { serial: 3 });
@@ -62,7 +62,7 @@ describe.each([512, 4096])('on a disk with sectors of %d bytes', (sectorSize) =>
     expect((await readTrailer(slot()))?.release).toBe(newer.envelope);
   });
 
-  test('a download that was cancelled goes on from what was flushed; until then the slot has no image', async () => {
+  test('a cancelled download resumes from the flushed part, and leaves no image in the slot meanwhile', async () => {
     const cancel = new AbortController();
     const onProgress = (done: number) => {
       if (done >= 200_000) cancel.abort();
@@ -78,7 +78,7 @@ describe.each([512, 4096])('on a disk with sectors of %d bytes', (sectorSize) =>
     expect((await imageInSlot()).equals(IMAGE)).toBe(true);
   });
 
-  test('what was damaged since a cancelled download is found at the end, and all is fetched once more', async () => {
+  test('damage since a cancelled download is found at the end, and everything is downloaded again', async () => {
     const cancel = new AbortController();
     const onProgress = (done: number) => {
       if (done >= 200_000) cancel.abort();
@@ -107,7 +107,7 @@ describe.each([512, 4096])('on a disk with sectors of %d bytes', (sectorSize) =>
     expect(await stage(staging)).toBe('written');
   });
 
-  test('what was activated is not tried any more from the first byte on', async () => {
+  test('staging ends the trial of an activated version from the first written byte', async () => {
     await stage(staging);
     await writeBootState(staging.target.efi, { good: 'a', trial: 'b', left: 3 });
     const failing = {
@@ -122,7 +122,7 @@ describe.each([512, 4096])('on a disk with sectors of %d bytes', (sectorSize) =>
     expect(await boot(device, layout)).toBe('a');
   });
 
-  test('a disk that keeps something else than was written is reported', async () => {
+  test('a disk that reads back other bytes than were written is reported', async () => {
     const lying = {
       ...slot(),
       read: async (offset: number, length: number) => {

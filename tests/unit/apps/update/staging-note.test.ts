@@ -26,7 +26,7 @@ setInterval(() => undefined, 1000);`;
   return child;
 }
 
-test('what brings an image here is ended, whoever began it', async () => {
+test('a staging process is ended, whoever started it', async () => {
   const root = await temporaryFolder();
   const child = await stager(root);
   const ended = once(child, 'close');
@@ -36,7 +36,7 @@ test('what brings an image here is ended, whoever began it', async () => {
   expect(await cancelStaging(root)).toBe(false);
 });
 
-test('no other process that has its number is ended', async () => {
+test('another process with the same process id is not ended', async () => {
   const root = await temporaryFolder();
   expect(await cancelStaging(root)).toBe(false);
   const child = await stager(root);

@@ -60,7 +60,7 @@ async function staged(booted: Slot, accepted = releaseOf(imageOf('0.2.0')), vers
   });
 }
 
-test('a disk that boots by a key of its owner tries only what this key signed', async () => {
+test('a disk with an owner’s key tries only versions that this key signed', async () => {
   const certificate = Buffer.alloc(900, 'certificate');
   await using owned = await worldOn(new MemoryDevice(DISK_BYTES, 512), {
     '/grub/owner.cer': certificate,
@@ -102,8 +102,8 @@ const state = () => readBootState(world.open('a').efi);
 const record = () => readRecord(world.configuration);
 const hostname = () => readFile(join(world.configuration, 'hostname'), 'utf8');
 
-describe('a version that is well', () => {
-  test('is confirmed, and its floor holds from then on', async () => {
+describe('a healthy version', () => {
+  test('is confirmed, and its floor applies from then on', async () => {
     await staged('a', releaseOf(imageOf('0.2.0'), { serial: 7, floor: 5 }));
     expect(await tried()).toBe('b');
     expect(await judged('b')).toBe('confirmed');
@@ -117,7 +117,7 @@ describe('a version that is well', () => {
     expect(await boot(device, world.layout)).toBe('b');
   });
 
-  test('is confirmed after nothing was wrong for the whole time only', async () => {
+  test('is confirmed only after the whole time without problems', async () => {
     await staged('a');
     await tried({ minutes: 5 });
     const clock = hastyClock();
@@ -133,7 +133,7 @@ describe('a version that is well', () => {
     expect(clock.elapsed() - start).toBeGreaterThanOrEqual(5 * 60_000 + 29 * 5_000);
   });
 
-  test('goes on being confirmed where the power was cut between the boot state and the record', async () => {
+  test('is confirmed completely after a power cut between boot state and record', async () => {
     await staged('a', releaseOf(imageOf('0.2.0'), { serial: 7, floor: 5 }));
     await tried();
     await writeBootState(world.open('b').efi, { good: 'b', trial: null, left: 0 });
@@ -143,8 +143,8 @@ describe('a version that is well', () => {
   });
 });
 
-describe('a version that was activated, and in whose slot the system was installed anew', () => {
-  test('is not confirmed by the start of that, and its floor does not hold', async () => {
+describe('an activated version whose slot was overwritten by an installation', () => {
+  test('is not confirmed by the start of the installed system, and its floor does not apply', async () => {
     await staged('a', releaseOf(imageOf('0.2.0'), { serial: 7, floor: 5 }));
     await tried();
     await judged('b');
@@ -165,8 +165,8 @@ describe('a version that was activated, and in whose slot the system was install
   });
 });
 
-describe('a version that is not well', () => {
-  test('is taken back, and why is kept and reported', async () => {
+describe('an unhealthy version', () => {
+  test('is taken back, and the reason is stored and reported', async () => {
     await staged('a');
     await tried();
     const machine = world.machine();
@@ -182,7 +182,7 @@ describe('a version that is not well', () => {
     expect(await state()).toEqual({ good: 'a', trial: null, left: 0 });
   });
 
-  test('is taken back as soon as it could not be confirmed in time any more', async () => {
+  test('is taken back as soon as it can no longer be confirmed in time', async () => {
     await staged('a');
     await tried({ minutes: 1440, patience: 1 });
     const clock = hastyClock();
@@ -190,7 +190,7 @@ describe('a version that is not well', () => {
     expect(clock.elapsed()).toBe(60_000);
   });
 
-  test('and cannot say why is taken back after its third boot', async () => {
+  test('that reports nothing is taken back after its third boot', async () => {
     await staged('a');
     expect(await tried()).toBe('b');
     expect(await boot(device, world.layout)).toBe('b');
@@ -202,7 +202,7 @@ describe('a version that is not well', () => {
     expect(last?.reasons[0]).toMatch(/it crashed or hung/);
   });
 
-  test('is taken back also where its configuration cannot be written', async () => {
+  test('is taken back even if its configuration cannot be written', async () => {
     await staged('a');
     await tried();
     const machine = world.machine({ configuration: '/proc/nowhere' });
@@ -212,7 +212,7 @@ describe('a version that is not well', () => {
     expect((await record()).last).toMatchObject({ result: 'taken-back' });
   });
 
-  test('whose probe never gives a valid answer is taken back, too', async () => {
+  test('whose probe never gives a valid answer is taken back', async () => {
     await staged('a');
     await tried();
     const settled = await settle(world.machine(), {
@@ -228,7 +228,7 @@ describe('a version that is not well', () => {
 });
 
 describe('before an activation', () => {
-  test('the configuration is copied for the version that runs, with its rights', async () => {
+  test('the configuration of the running version is copied, with its permissions', async () => {
     await staged('a');
     await tried();
     const copy = join(world.configuration, '.before/0.1.0');
@@ -236,11 +236,11 @@ describe('before an activation', () => {
     expect((await stat(join(copy, 'network/eth0.conf'))).mode & 0o777).toBe(0o600);
   });
 
-  test('something must be staged', async () => {
+  test('a release must be staged', async () => {
     await expect(tried()).rejects.toThrow(/no whole image in slot b.*qx-update stage/);
   });
 
-  test('what was staged is checked again: it may have expired since', async () => {
+  test('the staged release is checked again, as it may have expired', async () => {
     await staged('a');
     await expect(tried({ now: new Date(Date.now() + 86_400_000 * 9) })).rejects.toThrow(
       'it expired at',
@@ -248,7 +248,7 @@ describe('before an activation', () => {
     expect(await state()).toEqual({ good: 'a', trial: null, left: 0 });
   });
 
-  test('nothing is done where boot loader and boot state disagree, or while a version is on trial', () => {
+  test('an activation is refused if boot loader and boot state disagree, or during a trial', () => {
     expect(() => expectGood('b', { good: 'a', trial: null, left: 0 })).toThrow(
       'slot b was booted, and the boot state of this disk names slot a',
     );
@@ -265,7 +265,7 @@ describe('before an activation', () => {
 });
 
 describe('after an activation', () => {
-  test('until the restart nothing is concluded', async () => {
+  test('no verdict is made until the restart', async () => {
     await staged('a');
     const machine = world.machine();
     await activate(machine, world.open('a'), WANTED);
@@ -273,7 +273,7 @@ describe('after an activation', () => {
     expect(await state()).toEqual({ good: 'a', trial: 'b', left: 3 });
   });
 
-  test('it can be taken back before the restart', async () => {
+  test('the activation can be undone before the restart', async () => {
     await staged('a');
     await activate(world.machine(), world.open('a'), WANTED);
     expect(await rollBack(world.machine(), world.open('a'), WANTED)).toMatchObject({
@@ -283,7 +283,7 @@ describe('after an activation', () => {
     expect((await record()).trial).toBeNull();
   });
 
-  test('whose power was cut before the boot loader was set, that is reported', async () => {
+  test('a power cut before the boot state was written is reported', async () => {
     await staged('a');
     await activate(world.machine(), world.open('a'), WANTED);
     await writeBootState(world.open('a').efi, { good: 'a', trial: null, left: 0 });
@@ -291,7 +291,7 @@ describe('after an activation', () => {
     expect((await record()).last).toMatchObject({ result: 'not-tried' });
   });
 
-  test('whom the boot loader passed over, that is reported', async () => {
+  test('a version that the boot loader skipped is reported', async () => {
     await staged('a');
     await activate(world.machine(), world.open('a'), WANTED);
     expect(await judged('a')).toBe('told');
@@ -307,13 +307,13 @@ describe('an old version', () => {
     await judged('b');
   };
 
-  test('is refused if its serial is below the floor, or below what was seen', async () => {
+  test('is refused if its serial is below the floor, or below the highest seen', async () => {
     await upToTwo();
     const limits = await limitsOf(world.machine(), world.open('b'));
     expect(limits).toMatchObject({ floor: 5, seen: { stable: 7 } });
   });
 
-  test('stays refused where the record is lost: the running release says it, too', async () => {
+  test('stays refused if the record is lost, because the running release has the floor too', async () => {
     await upToTwo();
     await writeFile(join(world.configuration, 'update/record.json'), 'not JSON');
     const machine = newVersion();
@@ -324,7 +324,7 @@ describe('an old version', () => {
     expect(machine.told[0]).toMatch(/record\.json.*set aside as .*record\.json\.rejected/);
   });
 
-  test('one can go back to, as a trial, if the floor allows it', async () => {
+  test('can be returned to, as a trial, if the floor allows it', async () => {
     await upToTwo({ floor: 0 });
     const { restart } = await rollBack(newVersion(), world.open('b'), WANTED);
     expect(restart).toBe(true);
@@ -333,7 +333,7 @@ describe('an old version', () => {
     expect(await state()).toEqual({ good: 'a', trial: null, left: 0 });
   });
 
-  test('one cannot go back to below the floor', async () => {
+  test('cannot be returned to if it is below the floor', async () => {
     await upToTwo();
     await expect(rollBack(newVersion(), world.open('b'), WANTED)).rejects.toThrow(
       /takes none below serial 5/,
@@ -341,13 +341,13 @@ describe('an old version', () => {
     expect(await boot(device, world.layout)).toBe('b');
   });
 
-  test('cannot name a place outside of the copies', async () => {
+  test('cannot have a name that leads outside the folder of copies', async () => {
     await expect(restoreConfiguration(world.configuration, '../node')).rejects.toThrow(
       '"../node" is not a valid version',
     );
   });
 
-  test('has its configuration again if that is wished', async () => {
+  test('gets its configuration back if requested', async () => {
     await upToTwo({ floor: 0 });
     await writeFile(join(world.configuration, 'hostname'), 'of the new version\n');
     const wanted = { ...WANTED, restoreConfiguration: true };
@@ -386,7 +386,7 @@ describe('an old version', () => {
         await activate(newVersion(), world.open('b'), { ...WANTED, to: 'before' });
       },
     ],
-  ])('that had its configuration again and %s leaves the newer version its own', async (_, end) => {
+  ])('that got its configuration back and %s leaves the newer version its own', async (_, end) => {
     await upToTwo({ floor: 0 });
     await writeFile(join(world.configuration, 'hostname'), 'of the new version\n');
     const wanted = { ...WANTED, restoreConfiguration: true };
@@ -396,7 +396,7 @@ describe('an old version', () => {
     expect(await hostname()).toBe('of the new version\n');
   });
 
-  test('of whose configuration there is no copy is not activated with it', async () => {
+  test('without a copy of its configuration is not activated with it', async () => {
     await upToTwo({ floor: 0 });
     await rm(join(world.configuration, '.before'), { recursive: true });
     const wanted = { ...WANTED, restoreConfiguration: true };
@@ -408,13 +408,13 @@ describe('an old version', () => {
 });
 
 describe('a slot that was chosen in the menu', () => {
-  test('is not judged, and the next boot is of the other one', async () => {
+  test('is not judged, and the next boot starts the other one', async () => {
     await staged('a');
     expect(await judged('b')).toBe('booted by hand');
     expect(await boot(device, world.layout)).toBe('a');
   });
 
-  test('does nothing where it is confirmed already: the result of the last update stays', async () => {
+  test('that is confirmed already changes nothing: the result of the last update stays', async () => {
     await staged('a');
     await tried();
     await judged('b', ['qx-node is crashed']);
@@ -424,7 +424,7 @@ describe('a slot that was chosen in the menu', () => {
     expect((await record()).last).toMatchObject({ result: 'taken-back' });
   });
 
-  test('can be stayed with', async () => {
+  test('can be confirmed', async () => {
     await staged('a');
     await confirm(newVersion(), world.open('b'));
     expect(await boot(device, world.layout)).toBe('b');

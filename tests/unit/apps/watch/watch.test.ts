@@ -21,7 +21,7 @@ test('a hundred callers during a read share the next one', async () => {
   expect(looks).toHaveLength(2);
 });
 
-test('a look that fails does not stop the next', async () => {
+test('a read that fails does not stop the next', async () => {
   let looks = 0;
   const ask = oneAtATime(async () => {
     looks++;
@@ -32,7 +32,7 @@ test('a look that fails does not stop the next', async () => {
   expect(await ask()).toBe(2);
 });
 
-test('an event ends the wait that is under way, or the next one', async () => {
+test('an event ends the present wait, or the next one', async () => {
   const { signal } = new AbortController();
   const event = new AutoResetEvent();
   const forever = 2 ** 31 - 1;
@@ -44,7 +44,7 @@ test('an event ends the wait that is under way, or the next one', async () => {
   await event.wait(1, signal);
 });
 
-test('a wait for an event ends as the signal says so', async () => {
+test('a wait for an event ends when the signal is aborted', async () => {
   const stop = new AbortController();
   const waiting = new AutoResetEvent().wait(2 ** 31 - 1, stop.signal);
   stop.abort();
@@ -67,7 +67,7 @@ describe('batches', () => {
     return { batches, take };
   }
 
-  test('what comes while a batch is processed makes up the next one, with one item of each key, in order', async () => {
+  test('items that arrive during a batch form the next one, with one item for each key, in order', async () => {
     const { batches, take } = startBatches();
     const all = ['a1', 'b1', 'b2', 'c1', 'd1', 'e1', 'b3'].map((item) => take(item));
     for (const done of [0, 1, 2, 3]) {
@@ -83,7 +83,7 @@ describe('batches', () => {
     ]);
   });
 
-  test('a batch that fails fails for its items only', async () => {
+  test('a failed batch fails only its own items', async () => {
     const { batches, take } = startBatches();
     const lost = [take('a1')];
     const kept = [take('a2'), take('b1')];
