@@ -17,7 +17,7 @@ test.each([
   ['a base', BASE_NAMES, ['build/base/select.ts', 'build/bases.ts', 'build/profile/schema.ts']],
   ['a format', FORMAT_NAMES, ['build/image/format.ts']],
   ['an architecture', ARCHITECTURE_NAMES, ['build/architecture.ts']],
-])('%s is entered in these files of the builder only', (_, names, files) => {
+])('%s appears in these files of the builder only', (_, names, files) => {
   const all = globSync('{build,tasks}/**/*.ts', { cwd: PROJECT });
   const found = all.filter((file) => hasAllKeys(readFileSync(join(PROJECT, file), 'utf8'), names));
   expect(found.sort()).toEqual(files);

@@ -10,7 +10,7 @@ test('an explanation becomes one line: what, where, what to do', () => {
   expect(error.message).toBe('key "nmae" is unknown (a.ts). Write "name".');
 });
 
-test('what must be there is returned, and is an error if it is not', () => {
+test('must() returns a value, and throws if it is undefined', () => {
   expect(must('', 'text')).toBe('');
   expect(() => must(new Map<string, number>().get('x'), 'number of x')).toThrow(
     new Error('there is no number of x'),

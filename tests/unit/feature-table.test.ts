@@ -59,7 +59,7 @@ test('each row of the table that says yes links to tests by their names, and the
   }
 });
 
-test('what is said of the others is one of the signs that are explained', () => {
+test('each cell about other tools begins with an explained sign', () => {
   for (const [what, , ...others] of rows) {
     for (const cell of others.slice(0, 3)) expect(cell, what).toMatch(/^[●◐○–?]( \S.*)?$/);
   }

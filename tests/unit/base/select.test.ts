@@ -23,7 +23,7 @@ async function automatic(profile: Profile, circumstances: Partial<BaseCircumstan
 const LOCKED = 'qvdc: packages come from Alpine: it is locked';
 const nowhere = 'http://127.0.0.1:1/alpine';
 
-test('Alpine that is locked is taken without asking a mirror, where Debian must not stand in', async () => {
+test('if a fallback is not allowed, a locked Alpine is chosen without contacting a mirror', async () => {
   const mirror = await serve((_, response) => response.writeHead(500).end());
   const profile = await profileAt([mirror.url]);
   const found = await automatic(profile, { mayFallBack: false });
@@ -31,7 +31,7 @@ test('Alpine that is locked is taken without asking a mirror, where Debian must 
   expect(mirror.asked).toEqual([]);
 });
 
-test('in a development build Debian stands in when no mirror answers, and one line says so', async () => {
+test('a development build falls back to Debian, with one line, if no Alpine mirror answers', async () => {
   expect(await automatic(await profileAt([nowhere, nowhere]), {})).toEqual({
     name: 'debian',
     said: [
@@ -40,13 +40,13 @@ test('in a development build Debian stands in when no mirror answers, and one li
   });
 });
 
-test('one mirror that answers is enough', async () => {
+test('Alpine is chosen if any one mirror answers', async () => {
   const mirror = await serve((_, response) => response.end('index'));
   const profile = await profileAt([nowhere, mirror.url]);
   expect(await automatic(profile, {})).toEqual({ name: 'alpine', said: [LOCKED] });
 });
 
-test('where Alpine is not locked, Debian is taken without asking a mirror', async () => {
+test('if Alpine is not locked, Debian is chosen without contacting a mirror', async () => {
   const mirror = await serve((_, response) => response.end('index'));
   const profile = await profileAt([mirror.url]);
   const found = await automatic(profile, { isLocked: () => false });
@@ -57,7 +57,7 @@ test('where Alpine is not locked, Debian is taken without asking a mirror', asyn
   expect(mirror.asked).toEqual([]);
 });
 
-test('a profile that has Alpine only is built from it', async () => {
+test('a profile with only Alpine is built from Alpine', async () => {
   const profile = await profileAt([nowhere]);
   delete profile.bases.debian;
   expect(await automatic(profile, { isLocked: () => false })).toEqual({

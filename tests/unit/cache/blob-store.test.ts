@@ -48,7 +48,7 @@ test('a stored file that became shorter is removed with a note', async () => {
   expect(await readdir(join(path, '..'))).toEqual([]);
 });
 
-test('a stored file that was written to is hashed again: removed if it differs, kept if not', async () => {
+test('a stored file that was modified is hashed again, and removed if it differs', async () => {
   const { store, notes } = await emptyStore();
   const { item, content } = sample([]);
   const path = await store.put(inChunks(content), item);
@@ -73,7 +73,7 @@ test('damage without a write is found by verifying all listed files', async () =
   expect(await store.has(item)).toBe(false);
 });
 
-test('files of killed processes become resumable or are removed; files being written stay', async () => {
+test('temporary files of killed processes are made resumable or removed; those in use stay', async () => {
   const { store } = await emptyStore();
   const { tmp } = store.directory;
   const { item } = sample([]);

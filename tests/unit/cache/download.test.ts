@@ -399,7 +399,7 @@ test('a full disk ends the download at once, with the folder', async () => {
   expect(await context.store.has(item)).toBe(false);
 });
 
-test('two downloads of one file at once, as by two processes, both end well', async () => {
+test('two simultaneous downloads of one file, as by two processes, both succeed', async () => {
   const { item, content } = sample([]);
   const { url } = await serve(fileHandler(content));
   const context = await testContext();

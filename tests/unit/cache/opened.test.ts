@@ -94,7 +94,7 @@ test('an archive is read once, and its entries and contents stay the same', asyn
   expect(await readdir(directory.tmp)).toEqual([]);
 });
 
-test('another reader version reads the archive again', async () => {
+test('a new reader version reads the archive again', async () => {
   const { store } = await emptyOpened();
   const { base, counted } = tinyBase();
   await store.open(base, archive);
@@ -164,7 +164,7 @@ test('a file that is longer or shorter than its entry says is refused, and nothi
   }
 });
 
-test('an aborted reading leaves nothing, even if the base ignores the signal', async () => {
+test('an aborted read leaves nothing, even if the base ignores the signal', async () => {
   const { store, directory } = await emptyOpened();
   await expect(store.open(tinyBase().base, archive, AbortSignal.abort())).rejects.toThrow(
     'reading tiny was cancelled',
@@ -173,7 +173,7 @@ test('an aborted reading leaves nothing, even if the base ignores the signal', a
   expect(await readdir(join(directory.opened, openedFolder(READER)))).toEqual([]);
 });
 
-test('two readings of one archive at once, as by two processes, both end well', async () => {
+test('two simultaneous reads of one archive, as by two processes, both succeed', async () => {
   const { store } = await emptyOpened();
   const { base } = tinyBase();
   const [a, b] = await Promise.all([store.open(base, archive), store.open(base, archive)]);

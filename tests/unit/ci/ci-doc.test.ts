@@ -43,7 +43,7 @@ test('by docs/ci.md a fork gets its workflows, its key, and a release by a tag',
   }
 });
 
-test('the commands for other CI are such that qx-build takes', async () => {
+test('qx-build accepts the commands for other CI systems', async () => {
   const fork = await makeFork({});
   await fork.job([{ run: block('sh of annotations') }]);
   expect((await commandsOf(fork)).toSorted()).toEqual([
@@ -54,7 +54,7 @@ test('the commands for other CI are such that qx-build takes', async () => {
 
 const inputs = z.record(z.string(), z.object({ default: z.string() }));
 
-test('the workflow has the inputs that docs/ci.md names, and builds all profiles without them', async () => {
+test('the workflow has the inputs of docs/ci.md, and builds all profiles by default', async () => {
   const build = parse(await readKit('github/workflows/build.yml'));
   const known = inputs.parse(build.on.workflow_call.inputs);
   expect(JSON.parse(known.profiles?.default ?? '')).toEqual(profileNames(PROJECT));

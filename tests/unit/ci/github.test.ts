@@ -49,7 +49,7 @@ test('shellcheck finds nothing in the steps, and no expression is pasted into on
   expect(await shellComplaints([...scripts, await readKit('refresh-locks.sh')])).toBe('');
 });
 
-test('every action of others is pinned by the hash of a commit, with its version', async () => {
+test('every third-party action is pinned by a commit hash, with its version', async () => {
   const lines = (await Promise.all(FILES.map(readKit))).join('\n').split('\n');
   const used = lines.filter((line) => /^ *(- )?uses:/.test(line) && !line.includes('uses: ./'));
   expect(used.length).toBeGreaterThan(6);
@@ -62,7 +62,7 @@ test('every action of others is pinned by the hash of a commit, with its version
   }
 });
 
-test('jobs may read, and only those that publish and propose may write', async () => {
+test('jobs have read permission, and only those that publish or propose may write', async () => {
   const writing = [];
   for (const name of WORKFLOWS) {
     const { permissions, jobs } = await readWorkflow(name);
@@ -77,7 +77,7 @@ test('jobs may read, and only those that publish and propose may write', async (
   ]);
 });
 
-test('no job leaves a token behind for others to use, and none compresses an image again', async () => {
+test('no checkout stores its token, and no upload compresses an image again', async () => {
   for (const { uses = '', with: inputs } of await allSteps()) {
     if (uses.startsWith('actions/checkout@'))
       expect(inputs).toMatchObject({ 'persist-credentials': false });
@@ -102,7 +102,7 @@ async function stepsOf(workflow: string, job: string) {
   return runSteps((await readWorkflow(workflow)).jobs[job]?.steps ?? [], VALUES);
 }
 
-test('the action builds the image of one profile, and shows how', async () => {
+test('the action builds the image of one profile, with annotations and a summary', async () => {
   const fork = await makeFork(ENVIRONMENT);
   await fork.job(runSteps(await readAction(), VALUES));
   const commands = await commandsOf(fork);
@@ -131,7 +131,7 @@ test('a tag makes a release: built, signed, verified, published', async () => {
   expect(await readdir(join(fork.home, 'temp'))).toEqual([]);
 });
 
-test('a release says what moved since the one before', async () => {
+test('a release is compared with the previous one', async () => {
   const fork = await makeFork(ENVIRONMENT);
   await fork.tag('v0.1.0', 'v0.2.0');
   await fork.job(await stepsOf('appliances', 'release'));
@@ -139,7 +139,7 @@ test('a release says what moved since the one before', async () => {
   expect(release).toContain(' --since v0.1.0 --builder ');
 });
 
-test('a tag that is not the version makes none', async () => {
+test('a tag that differs from the version makes no release', async () => {
   const fork = await makeFork({ ...ENVIRONMENT, GITHUB_REF_NAME: 'v0.3.0' });
   await expect(fork.job(await stepsOf('appliances', 'release'))).rejects.toThrow(
     '::error file=package.json::The version is 0.2.0, the tag v0.3.0',
@@ -160,7 +160,7 @@ async function refresh(fork: Fork): Promise<void> {
   await fork.job(await stepsOf('locks', 'propose'));
 }
 
-test('locks that moved are built, booted on x86_64, and proposed with what moved', async () => {
+test('changed locks are built, booted on x86_64, and proposed with their changes', async () => {
   const fork = await makeFork(ENVIRONMENT);
   await writeFile(join(fork.home, 'moves'), '');
   await refresh(fork);
@@ -195,7 +195,7 @@ test('locks that moved are built, booted on x86_64, and proposed with what moved
   expect(await readFile(join(fork.home, 'summary'), 'utf8')).toContain('openssl 1 → 2');
 });
 
-test('a change that is open already gets the new text', async () => {
+test('a pull request that is open already gets the new text', async () => {
   const fork = await makeFork(ENVIRONMENT);
   for (const [name, text] of [
     ['moves', ''],
@@ -207,7 +207,7 @@ test('a change that is open already gets the new text', async () => {
   expect(edit?.slice(0, 4)).toEqual(['pr', 'edit', 'refresh-locks', '--body-file']);
 });
 
-test('where no lock moved nothing is built or proposed', async () => {
+test('without changed locks nothing is built or proposed', async () => {
   const fork = await makeFork(ENVIRONMENT);
   await refresh(fork);
   expect((await commandsOf(fork)).filter((words) => !/^(annotate|lock)/.test(words))).toEqual([]);

@@ -42,7 +42,7 @@ test('shellcheck finds nothing in the jobs', async () => {
   expect(await shellComplaints(scripts)).toBe('');
 });
 
-test('each image is built, and what is wrong with it reported', async () => {
+test('each image is built, and its problems are reported', async () => {
   const fork = await makeFork(VARIABLES);
   await fork.job([{ run: await scriptOf('.image') }]);
   expect((await commandsOf(fork)).toSorted()).toEqual([
@@ -86,7 +86,7 @@ test('a tag makes a release: built, signed, verified, published', async () => {
   ]);
 });
 
-test('a release says what moved since the one before', async () => {
+test('a release is compared with the previous one', async () => {
   const fork = await withKey();
   await fork.tag('v0.1.0', 'v0.2.0');
   await release(fork);
@@ -94,13 +94,13 @@ test('a release says what moved since the one before', async () => {
   expect(command).toContain(' --since v0.1.0 --builder ');
 });
 
-test('a tag that is not the version makes none', async () => {
+test('a tag that differs from the version makes no release', async () => {
   const fork = await withKey({ CI_COMMIT_TAG: 'v0.3.0' });
   await expect(release(fork)).rejects.toThrow('version of package.json is 0.2.0, the tag v0.3.0');
   expect(await commandsOf(fork)).toEqual([]);
 });
 
-test('locks that moved are proposed with what moved, and the token stands in no command line', async () => {
+test('changed locks are proposed with their changes, and the token is in no command line', async () => {
   const fork = await makeFork(VARIABLES);
   await writeFile(join(fork.home, 'moves'), '');
   const git = (...args: string[]) =>
@@ -118,7 +118,7 @@ test('locks that moved are proposed with what moved, and the token stands in no 
   expect(await scriptOf('locks')).not.toMatch(/https?:\/\/[^/]*QUANTIX_PUSH_TOKEN/);
 });
 
-test('a command that qx-build would not take is found by these tests', async () => {
+test('these tests detect a command that qx-build does not accept', async () => {
   await expect(checkCommand(['iso', '--colour'])).rejects.toThrow('Unknown argument: colour');
   await expect(checkCommand(['verify', 'dist'])).rejects.toThrow('Missing required argument: key');
   await expect(checkCommand(['iso', '--arch', 'sparc'])).rejects.toThrow('Given: "sparc"');

@@ -43,12 +43,12 @@ const events = () =>
     .split('\n')
     .map((line) => JSON.parse(line));
 
-test('an image is the same as itself, which ends with 0', async () => {
+test('an image equals itself, with exit code 0', async () => {
   expect(await diff(before, before)).toBe(0);
   expect(output.printed).toContain('They are the same.\n');
 });
 
-test('settings, sizes and files of two ISOs are reported, part by part, which ends with 1', async () => {
+test('differences in settings, sizes and files of two ISOs are reported, with exit code 1', async () => {
   expect(await diff(before, after)).toBe(1);
   for (const line of [
     'its packages are unknown: there is no database of them in it, and no manifest beside it',
@@ -72,7 +72,7 @@ test('settings, sizes and files of two ISOs are reported, part by part, which en
   }
 });
 
-test('for a changed file, what changed is named, and capabilities by their names', async () => {
+test('for a changed file the changed properties are named, with names of capabilities', async () => {
   const folder = await temporaryFolder();
   const [old, fresh] = [join(folder, 'a.tar'), join(folder, 'b.tar.zst')];
   await writeFile(old, tarOf(rootfs('1', program('usr/bin/ping', 'ping'), file('x', 'x'))));
@@ -93,7 +93,7 @@ test('for a changed file, what changed is named, and capabilities by their names
   expect(files[1].aspects[3]).toEqual({ aspect: 'sha256', before: sha256('x'), after: '' });
 });
 
-test('modules of another kernel are paired by their names', async () => {
+test('modules of two kernel versions are matched by their names', async () => {
   const folder = await temporaryFolder();
   const [old, fresh] = [join(folder, 'a.tar'), join(folder, 'b.tar')];
   const modules = (release: string, ...names: string[]) =>
@@ -107,7 +107,7 @@ test('modules of another kernel are paired by their names', async () => {
   );
 });
 
-test('a root filesystem is the same as a tar, compressed or not, and in an ISO', async () => {
+test('a root filesystem equals itself as a tar, as a compressed tar and in an ISO', async () => {
   const folder = await temporaryFolder();
   const tar = join(folder, 'a-rootfs.tar');
   await writeFile(tar, tarOf(rootfs('1')));
@@ -117,7 +117,7 @@ test('a root filesystem is the same as a tar, compressed or not, and in an ISO',
   expect(await diff(tar, before)).toBe(0);
 });
 
-test('an installed disk, raw or qcow2, has what the ISO in it has', async () => {
+test('an installed disk, raw or qcow2, equals the ISO that it contains', async () => {
   const folder = await temporaryFolder();
   const raw = await writeSmallDisk(folder, after);
   const qcow2 = join(folder, 'disk.qcow2');
@@ -128,7 +128,7 @@ test('an installed disk, raw or qcow2, has what the ISO in it has', async () => 
   expect(await diff(before, raw)).toBe(1);
 });
 
-test('other forms of an image, which would look like a root filesystem, are refused with what to compare instead', async () => {
+test('other formats of an image are refused with the file to compare instead', async () => {
   const folder = await temporaryFolder();
   const forms = {
     'an OVA': tarMember('qvdc-0.1.0.ovf', Buffer.from('<Envelope/>'), 0),
@@ -146,7 +146,7 @@ test('other forms of an image, which would look like a root filesystem, are refu
   }
 });
 
-test('packages come from the database in it or the manifest beside it, but of no other image', async () => {
+test('packages are read from the database in an image, or from its own manifest', async () => {
   const folder = await temporaryFolder();
   const [old, fresh] = [join(folder, 'a.tar'), join(folder, 'b.tar')];
   const database = (...packages: Parameters<typeof installed>) =>
@@ -172,7 +172,7 @@ test('packages come from the database in it or the manifest beside it, but of no
   expect(output.printed).toContain(`${iso}.manifest.json is the manifest of another image\n`);
 });
 
-test('two locks: packages, and what was asked for', async () => {
+test('two locks are compared by their packages and requests', async () => {
   const folder = await temporaryFolder();
   const [old, fresh] = [join(folder, 'a.lock.json'), join(folder, 'b.lock.json')];
   const lock = sampleLock();
@@ -191,7 +191,7 @@ test('two locks: packages, and what was asked for', async () => {
   expect(output.printed).toContain('| zstd-new |  | 1.0 |\n');
 });
 
-test('names with markup or control characters are text, for a terminal and in Markdown', async () => {
+test('names with markup or control characters are escaped, for a terminal and in Markdown', async () => {
   const folder = await temporaryFolder();
   const [old, fresh] = [join(folder, 'a.tar'), join(folder, 'b.tar')];
   await writeFile(old, tarOf([file('a')]));
@@ -227,7 +227,7 @@ test.each<[string, (folder: string) => Promise<string>, string]>([
   ],
   ['half an ISO', half, 'the image cannot be read: '],
   ['half a squashfs', async (f) => write(f, 'hsqs'), 'the image cannot be read: it ends too early'],
-])('%s cannot be compared, which ends with 2', async (_what, make, words) => {
+])('%s cannot be compared, with exit code 2', async (_what, make, words) => {
   const folder = await temporaryFolder();
   expect(await diff(before, await make(folder))).toBe(2);
   expect(output.complained).toContain(words);

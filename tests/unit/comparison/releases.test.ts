@@ -57,7 +57,7 @@ test.each([
   expect(await firstDifference(a, b)).toBe(offset);
 });
 
-test('a file that is the beginning of another one differs where it ends, and equal ones nowhere', async () => {
+test('a truncated file differs at its end, and equal files do not differ', async () => {
   const [a, b] = [join(published, 'a'), join(remade, 'a')];
   await writeFile(a, Buffer.alloc(2 * MIB, 7));
   await writeFile(b, Buffer.alloc(2 * MIB, 7));
@@ -69,7 +69,7 @@ test('a file that is the beginning of another one differs where it ends, and equ
   }
 });
 
-test('for an ISO the file with the byte is named, and for a tar the member', async () => {
+test('for an ISO the file at the position is named, and for a tar the member', async () => {
   const iso = await writeSmallIso(remade, { system: rootfs('1'), build: 'aaaa', module: 'loop' });
   const bytes = await readFile(iso);
   const kernel = bytes.indexOf('kernel');
@@ -162,7 +162,7 @@ test('every file of both releases is reported, by name', async () => {
   ]);
 });
 
-test('equal files may be missing here, and for different ones the reason is given why no byte is named', async () => {
+test('files that are missing locally are compared by hash, and a difference has a reason why it has no position', async () => {
   const files = [await put(remade, 'a.iso', 'made')];
   const [file] = files;
   if (file === undefined) throw new Error('no file');
@@ -194,7 +194,7 @@ test('a manifest is the same if only the times of its run differ', async () => {
   expect(await compared(forged, again)).toMatchObject({ result: 'differs' });
 });
 
-test('a provenance is the same whoever built, and at any time', async () => {
+test('a provenance is the same for any builder and time', async () => {
   const provenance = ({ id = 'ci', times = 'a', bill = 'b' }) =>
     JSON.stringify({
       subject: [],

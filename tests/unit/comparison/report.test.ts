@@ -28,7 +28,7 @@ async function written(folder: string, subject: string) {
 const hintsIn = (svg: string) =>
   [...svg.matchAll(/<title>([^<]*)<\/title><\/rect>/g)].map(([, hint]) => hint);
 
-test('packages of two locks: what moved, and by how much', async () => {
+test('packages of two locks: changed versions and sizes', async () => {
   const folder = await temporaryFolder();
   const [old, fresh] = [join(folder, 'a.lock.json'), join(folder, 'b.lock.json')];
   const lock = { ...sampleLock(), packages: [locked('musl', { size: 3000 }), locked('old')] };
@@ -48,7 +48,7 @@ test('packages of two locks: what moved, and by how much', async () => {
   expect(await inDrawing(svg, 'count(//*[local-name()="rect"])')).toBe('4');
 });
 
-test('a package whose size is known in only one of both neither grew nor shrank', async () => {
+test('a package whose size is known in only one of two images has no change of size', async () => {
   const folder = await temporaryFolder();
   const [image, lock] = [join(folder, 'a.tar'), join(folder, 'b.lock.json')];
   const tar = tarOf(rootfs('1'));
@@ -84,7 +84,7 @@ test('sizes of an image, as a tree, beside those of another', async () => {
   expect((await written(folder, 'sizes')).svg).toBe(first);
 });
 
-test('for a CI job a chart is also text: every part at its place in the whole', async () => {
+test('for a CI job a chart is also printed as text', async () => {
   const folder = await temporaryFolder();
   const system = rootfs('1', file('usr/share/doc', 'd'.repeat(90_000)));
   const iso = await writeSmallIso(folder, { system, build: 'aaaa', module: 'loop' });
@@ -100,7 +100,7 @@ test('for a CI job a chart is also text: every part at its place in the whole', 
   expect(text).not.toContain('hostname');
 });
 
-test('a build: when each step began, what it took, and what came from the cache', async () => {
+test('a build: begin and duration of each step, and which came from the cache', async () => {
   const folder = await temporaryFolder();
   const image = join(folder, 'x.iso');
   const steps = [
@@ -137,7 +137,7 @@ test.each([
   expect(output.complained).toContain(words);
 });
 
-test('a comparison without something to compare with is a wrong command line', async () => {
+test('a comparison without --before is wrong usage', async () => {
   expect(await report('packages', 'x')).toBe(2);
   expect(output.complained).toContain('Since when? --before names it');
 });

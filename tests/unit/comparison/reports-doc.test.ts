@@ -33,7 +33,7 @@ function wordsOf(line: string, folder: string): string[] {
     );
 }
 
-test('the commands of docs/reports.md work, and its picture is what they draw', async () => {
+test('the commands of docs/reports.md work, and draw its picture', async () => {
   const folder = await temporaryFolder();
   const [old, fresh] = ['old', 'new'].map((name) => join(folder, name));
   const packages = (at: 1 | 2) =>

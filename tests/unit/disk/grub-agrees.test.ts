@@ -38,7 +38,7 @@ while read -r e_good e_try e_left a b save; do
 done
 `;
 
-test('the grub.cfg of an installed disk decides as its model does, whatever the environment says', () => {
+test('the grub.cfg of an installed disk chooses the same slot as its model, for any environment', () => {
   const cases: { state: string[]; a: boolean; b: boolean; save: boolean }[] = [];
   for (const good of ['a', 'b', 'c', '.']) {
     for (const trial of ['-', 'a', 'b', 'ab', '.']) {

@@ -61,7 +61,7 @@ test.each(SECTORS)(
   },
 );
 
-test('a table on a disk that has grown since is trusted, and said to have its second copy elsewhere', async () => {
+test('a table on a disk that was enlarged is accepted, and reported as lacking its second copy at the end', async () => {
   const layout = smallLayout({ bytes: DISK_BYTES, sectorSize: 512 });
   const device = new MemoryDevice(2 * DISK_BYTES, 512);
   for (const { offset, bytes } of Object.values(encodeGpt(layout)))
@@ -81,14 +81,14 @@ test.each<[string, (header: Buffer, entries: Buffer) => void]>([
   ['entries of no size', (header) => header.writeUInt32LE(0, 84)],
   ['entries at the end of the world', (header) => header.writeBigUInt64LE(1n << 63n, 72)],
   ['a header for another sector', (header) => header.writeBigUInt64LE(7n, 24)],
-])('a table with %s is none, and the other copy is taken', async (_, change) => {
+])('a table with %s is ignored, and the other copy is used', async (_, change) => {
   const device = new MemoryDevice(DISK_BYTES, 512);
   await install(device);
   await forge(device, change);
   expect((await readGpt(device))?.copy).toBe('backup');
 });
 
-test('a disk without the mark for a table has none, and a tiny one neither', async () => {
+test('a disk without a protective MBR, or too small, has no table', async () => {
   const device = new MemoryDevice(DISK_BYTES, 512);
   await install(device);
   await poke(device, 450, Buffer.from([0x83]));
@@ -114,7 +114,7 @@ test.each<[string, number, Buffer, RegExp]>([
   );
 });
 
-test('an EFI partition whose root directory goes in a circle is refused', async () => {
+test('an EFI partition whose root directory is a loop of clusters is refused', async () => {
   const device = new MemoryDevice(DISK_BYTES, 4096);
   const { offset, bytes } = partitionOf(await install(device), 'efi');
   const efi = sliceDevice(device, offset, bytes);
@@ -124,7 +124,7 @@ test('an EFI partition whose root directory goes in a circle is refused', async 
   await expect(locateFile(efi, ENVIRONMENT_PATH)).rejects.toThrow(/has no end/);
 });
 
-test('files that FAT32 cannot have are refused', () => {
+test('files that FAT32 cannot hold are refused', () => {
   const request = {
     bytes: 300 * MIB,
     offset: MIB,
@@ -141,7 +141,7 @@ test('files that FAT32 cannot have are refused', () => {
   expect(() => format('/a.efi', 200 * MIB)).toThrow(/cannot be FAT32/);
 });
 
-test('a boot state of another size, or in pieces, is refused: it could not be written in one sector', async () => {
+test('a boot state of another size, or fragmented, is refused, because one write must replace it', async () => {
   const format = (size: number) =>
     formatFat32({
       ...{ bytes: 300 * MIB, offset: 0, sectorSize: 512, label: 'X', serial: 1, epoch: 0 },
@@ -158,7 +158,7 @@ test('a boot state of another size, or in pieces, is refused: it could not be wr
   expect(decodeBootState(Buffer.alloc(0))).toBeUndefined();
 });
 
-test.each(SECTORS)('%i bytes: a trailer with one bit changed is none', async (sectorSize) => {
+test.each(SECTORS)('%i bytes: a trailer with one changed bit is ignored', async (sectorSize) => {
   const slot = new MemoryDevice(4 * MIB, sectorSize);
   await writeTrailer(slot, TRAILER);
   expect(await readTrailer(slot)).toEqual(TRAILER);
@@ -172,7 +172,7 @@ test.each(SECTORS)('%i bytes: a trailer with one bit changed is none', async (se
   await expect(writeTrailer(slot, { ...TRAILER, release: 'x'.repeat(2 * MIB) })).rejects.toThrow();
 });
 
-test('GRUB boots the trial while it has boots left and is written down, else the good slot, else the other', () => {
+test('GRUB boots the trial slot while it has boots left and can record them, else the good slot, else the other', () => {
   const slots = ['a', 'b'] as const;
   for (const good of slots) {
     for (const trial of [null, ...slots]) {
@@ -198,7 +198,7 @@ test('GRUB boots the trial while it has boots left and is written down, else the
   expect(chooseSlot(undefined, { a: false, b: true }, true).slot).toBe('b');
 });
 
-test('layouts of all sizes lie on the disk, one after the other, and a disk that is too small says by how much', () => {
+test('partitions of any layout fit the disk without overlap, and the error for a small disk has the missing size', () => {
   const plan = (
     bytes: number,
     sectorSize: number,
@@ -234,7 +234,7 @@ test('layouts of all sizes lie on the disk, one after the other, and a disk that
   expect(() => plan(64 * GIB, 2048, 1, 'none')).toThrow(/512 or 4096/);
 });
 
-test('an image that is not the announced one, or a disk that forgets, ends an installation, and nothing boots', async () => {
+test('an image with another hash, or a disk that loses writes, ends an installation, and nothing boots', async () => {
   const device = new MemoryDevice(DISK_BYTES, 512);
   const layout = smallLayout(device);
   const wrong = Buffer.from(IMAGE);

@@ -11,7 +11,7 @@ import { DISK_BYTES, IMAGE, install, installRequest, smallLayout, TRAILER } from
 import { MemoryDevice } from './memory-device.ts';
 
 test.each([512, 4096])(
-  'an installed disk of %i-byte sectors reads as it was written',
+  'an installed disk of %i-byte sectors reads back as written',
   async (sectorSize) => {
     const device = new MemoryDevice(DISK_BYTES, sectorSize);
     const layout = await install(device);
@@ -34,7 +34,7 @@ test.each([512, 4096])(
   },
 );
 
-test('file systems are made while the image is written, and one that cannot be made ends that', async () => {
+test('file systems are made while the image is written, and a failure ends the installation', async () => {
   const device = new MemoryDevice(DISK_BYTES, 512);
   const layout = smallLayout(device);
   let given = 0;

@@ -5,7 +5,7 @@ import { BlockWriter, inPieces, readAhead, WritesBehind } from '../../../build/d
 
 const PLACES = inPieces({ offset: 512, bytes: 2048 + 100 }, 512);
 
-test('places are read in order, and what comes next is being read while one is worked on', async () => {
+test('places are read in order, and the next is read while one is processed', async () => {
   const asked: number[] = [];
   const read = async (offset: number, into: Buffer) => {
     asked.push(offset);
@@ -24,7 +24,7 @@ test('places are read in order, and what comes next is being read while one is w
   expect(given.map(({ first }) => first)).toEqual([1, 2, 3, 4, 5]);
 });
 
-test('what cannot be read is reported after all that is before it', async () => {
+test('a read error is reported after the data before it', async () => {
   const given: number[] = [];
   const read = async (offset: number, into: Buffer) => {
     if (offset >= 1536) throw new Error(`no sector at ${offset}`);
@@ -37,7 +37,7 @@ test('what cannot be read is reported after all that is before it', async () => 
   expect(given).toEqual([512, 1024]);
 });
 
-test('reading is given up between two places', async () => {
+test('reading can be cancelled between two places', async () => {
   const giving = new AbortController();
   const read = async (_: number, into: Buffer) => into;
   const all = async () => {
@@ -46,7 +46,7 @@ test('reading is given up between two places', async () => {
   await expect(all()).rejects.toThrow('enough');
 });
 
-test('a write that fails is reported, and no other is still under way then', async () => {
+test('a failed write is reported once all other writes have ended', async () => {
   const ended: number[] = [];
   const write = async (number: number, fails = false) => {
     await setImmediate();
@@ -63,7 +63,7 @@ test('a write that fails is reported, and no other is still under way then', asy
   expect(ended).toEqual([0, 1]);
 });
 
-test('pieces of any size are written in whole sectors, once each and filled up with zeros, whatever is done to a piece later', async () => {
+test('chunks of any size are written once in whole sectors padded with zeros, even if a chunk is changed later', async () => {
   const pieces = fc.array(fc.uint8Array({ maxLength: 3000 }), { maxLength: 20 });
   await fc.assert(
     fc.asyncProperty(pieces, fc.integer({ min: 1, max: 4096 }), async (given, blockBytes) => {

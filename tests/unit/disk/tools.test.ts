@@ -62,7 +62,7 @@ describe.each([512, 4096])('an installed disk of %i-byte sectors', (sectorSize) 
     }
   });
 
-  test('mtools find the files, and what they hold', () => {
+  test('mtools finds the files and their contents', () => {
     const image = `${efi}@@0`;
     expect(run('mdir', '-i', image, '-/', '-b', '::').trim().split('\n').toSorted()).toEqual([
       '::/EFI/',
@@ -76,11 +76,11 @@ describe.each([512, 4096])('an installed disk of %i-byte sectors', (sectorSize) 
     expect(run('mlabel', '-i', image, '-s', '::')).toContain('QUANTIX-EFI');
   });
 
-  test.runIf(isHere('fsck.fat'))('fsck.fat has nothing to say', () => {
+  test.runIf(isHere('fsck.fat'))('fsck.fat finds no error', () => {
     expect(run('fsck.fat', '-n', efi)).toMatch(/ 7 files, 9\/\d+ clusters\n$/);
   });
 
-  test.runIf(isHere('grub-fstest'))('GRUB reads it', () => {
+  test.runIf(isHere('grub-fstest'))('GRUB reads the boot state and the partition table', () => {
     expect(run('grub-fstest', efi, 'cat', '(loop0)/grub/grubenv')).toBe(
       encodeBootState({ good: 'a', trial: null, left: 0 }).toString(),
     );
@@ -89,36 +89,36 @@ describe.each([512, 4096])('an installed disk of %i-byte sectors', (sectorSize) 
   });
 
   // These tools always assume 512-byte sectors for a file.
-  test.runIf(sectorSize === 512 && isHere('sfdisk'))('sfdisk sees the partitions as laid', () => {
-    const { partitiontable: table } = JSON.parse(run('sfdisk', '--json', disk));
-    const seen = table.partitions.map((one: Record<string, string | number>) => ({
-      name: one.name,
-      offset: Number(one.start) * 512,
-      bytes: Number(one.size) * 512,
-      guid: String(one.uuid).toLowerCase(),
-      type: String(one.type).toLowerCase(),
-    }));
-    expect(seen).toEqual(
-      layout.partitions.map(({ name, offset, bytes, guid, type }) => ({
-        ...{ name, offset, bytes, guid, type },
-      })),
-    );
-    expect(run('sfdisk', '--verify', disk)).toContain('No errors detected');
-  });
+  test.runIf(sectorSize === 512 && isHere('sfdisk'))(
+    'sfdisk reads the partitions as planned',
+    () => {
+      const { partitiontable: table } = JSON.parse(run('sfdisk', '--json', disk));
+      const seen = table.partitions.map((one: Record<string, string | number>) => ({
+        name: one.name,
+        offset: Number(one.start) * 512,
+        bytes: Number(one.size) * 512,
+        guid: String(one.uuid).toLowerCase(),
+        type: String(one.type).toLowerCase(),
+      }));
+      expect(seen).toEqual(
+        layout.partitions.map(({ name, offset, bytes, guid, type }) => ({
+          ...{ name, offset, bytes, guid, type },
+        })),
+      );
+      expect(run('sfdisk', '--verify', disk)).toContain('No errors detected');
+    },
+  );
 });
 
-test.runIf(isHere('grub-editenv'))(
-  'GRUB’s own editor changes the bytes that a new state would',
-  () => {
-    const state = { good: 'a', trial: 'b', left: 3 } as const;
-    writeFileSync(join(folder, 'env'), encodeBootState(state));
-    run('grub-editenv', 'env', 'set', 'left=2', 'try=-', 'good=b');
-    const bytes = readFileSync(join(folder, 'env'));
-    expect(bytes).toEqual(encodeBootState({ good: 'b', trial: null, left: 2 }));
-  },
-);
+test.runIf(isHere('grub-editenv'))('grub-editenv writes the same bytes as a new state', () => {
+  const state = { good: 'a', trial: 'b', left: 3 } as const;
+  writeFileSync(join(folder, 'env'), encodeBootState(state));
+  run('grub-editenv', 'env', 'set', 'left=2', 'try=-', 'good=b');
+  const bytes = readFileSync(join(folder, 'env'));
+  expect(bytes).toEqual(encodeBootState({ good: 'b', trial: null, left: 2 }));
+});
 
-test.runIf(isHere('grub-editenv'))('an odd environment is read as GRUB reads it', () => {
+test.runIf(isHere('grub-editenv'))('a malformed environment is read as GRUB reads it', () => {
   const block = (text: string) => Buffer.alloc(1024, '#').fill(text, 0, text.length);
   const head = '# GRUB Environment Block\n';
   const odd = [

@@ -125,7 +125,7 @@ test('variables are passed on by name, and only those that a command obeys', () 
   expect(args.join(' ')).not.toMatch(/secret|TOKEN|TERM/);
 });
 
-test('the remote cache is obeyed inside: its settings by name, its keys to be read', () => {
+test('the remote cache is available inside: its settings by name, its keys for reading', () => {
   const args = argumentsOn({
     environment: {
       QUANTIX_REMOTE_CACHE: 'https://me:secret@cache/',

@@ -42,7 +42,7 @@ const tree: IcicleNode = {
 test.each([
   ['a bar chart', () => barChart(bars, HOSTILE.join())],
   ['an icicle', () => icicleChart(tree, HOSTILE.join())],
-])('in %s names from outside are text, whatever they are', async (_what, draw) => {
+])('in %s names of any characters are text', async (_what, draw) => {
   const svg = draw();
   expect(draw()).toBe(svg);
   expect(await inDrawing(svg, 'count(//*[local-name()="script" or local-name()="a"])')).toBe('0');
@@ -56,7 +56,7 @@ test.each([
   expect(svg).not.toMatch(/NaN|Infinity|undefined/);
 });
 
-test('what is not as wide as a pixel is left out, and the rest lies within the whole that it belongs to', async () => {
+test('parts narrower than a pixel are left out, and others lie within their parent', async () => {
   const small = Array.from({ length: 5000 }, (_, n) => ({
     ...tree,
     name: `${n}`,
@@ -72,14 +72,14 @@ test('what is not as wide as a pixel is left out, and the rest lies within the w
   expect(Number(wide) / Number(width)).toBeCloseTo(5 / 6, 2);
 });
 
-test('where there is no room for name and note, only the name is drawn', () => {
+test('a part with too little room for name and note has only the name', () => {
   const part = (name: string, size: number) => ({ ...tree, name, note: '24.0 MB', size });
   const svg = icicleChart({ ...tree, parts: [part('rootfs', 90), part('initramfs', 10)] }, 'x');
   expect(svg).toContain('>rootfs 24.0 MB</text>');
   expect(svg).toContain('>initramfs</text>');
 });
 
-test('nothing to draw is a drawing, too', async () => {
+test('without data an empty chart is drawn', async () => {
   expect(await inDrawing(barChart([], 'none'), 'string(/*/*[1])')).toBe('none');
   const nothing = { ...tree, size: 0, parts: [] };
   expect(await inDrawing(icicleChart(nothing, 'none'), 'string(/*/*[1])')).toBe('none');
@@ -110,13 +110,13 @@ test('text is readable on every colour, on a light and on a dark ground', () => 
   }
 });
 
-test('text that is cut keeps its beginning and its end', () => {
+test('shortened text keeps its beginning and its end', () => {
   expect(shortened('usr/lib/modules/zram.ko', 11)).toBe('usr/l…am.ko');
   expect(shortened('short', 5)).toBe('short');
   expect(printable('a\u001bb')).toBe('a\\u{1b}b');
 });
 
-test('as text each bar is a line, at its place, and names from outside cannot leave it', () => {
+test('as text each bar is one line, and control characters in names are escaped', () => {
   const drawn = textChart(bars).trimEnd().split('\n');
   expect(textChart(bars)).toBe(textChart(bars));
   expect(drawn).toHaveLength(bars.length);

@@ -40,7 +40,7 @@ test.each([
   expect(() => busyboxApplets(bytes)).toThrow(BuildError);
 });
 
-test('many false tables make no table', () => {
+test('many false tables are not read as one', () => {
   const bytes = Buffer.from('\0cat\0dog'.repeat(200_000));
   expect(() => busyboxApplets(bytes)).toThrow(BuildError);
 });

@@ -28,7 +28,7 @@ test.each([
   [64, false],
   [32, true],
   [32, false],
-] as const)('a %i-bit file, little-endian %s, tells its libraries', (bits, littleEndian) => {
+] as const)('a %i-bit file, little-endian %s, has its libraries', (bits, littleEndian) => {
   expect(parse(elfFile({ ...CONTENT, bits, littleEndian, machine: 183 }))).toEqual({
     bits,
     littleEndian,
@@ -47,7 +47,7 @@ test('names longer than the reading window, and far apart, are found', () => {
   expect(parse(elfFile({ needed })).needed).toEqual(needed);
 });
 
-test('this very Node needs the C library and has an interpreter', () => {
+test('the running Node needs the C library and has an interpreter', () => {
   const node = parse(readFileSync(process.execPath));
   expect(node.needed).toContain('libc.so.6');
   expect(node.interpreter).toMatch(/^\/lib/);
@@ -131,7 +131,7 @@ test.each<[string, Buffer, string]>([
   expect(() => parse(bytes)).toThrow('(lib/x)');
 });
 
-test('section headers outside of the file are an error, none at all are not', () => {
+test('section headers outside the file are an error, and a file without any is not', () => {
   expect(() => section(patched(40, 0xffff_ffff, 4), '.modinfo')).toThrow('lies outside');
   expect(section(patched(60, 0), '.modinfo')).toBeUndefined();
   expect(section(patched(62, 0xfff), '.modinfo')).toBeUndefined();
@@ -141,7 +141,7 @@ test('a program without a dynamic section needs nothing', () => {
   expect(parse(patched(DYNAMIC + 32, 0, 4))).toMatchObject({ needed: [], soname: undefined });
 });
 
-test('what does not begin as ELF is not taken for it', () => {
+test('a file without the ELF magic is not read as ELF', () => {
   expect(isElf(Buffer.from('\x7fELG'))).toBe(false);
   expect(isElf(Buffer.from('\x7fEL'))).toBe(false);
 });

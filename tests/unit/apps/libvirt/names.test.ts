@@ -33,7 +33,7 @@ test('the name of a new VM is read from the output of virsh, with any characters
   expect(definedName('error: no')).toBeUndefined();
 });
 
-test('a name is looked up as a name, even if it looks like an id or a UUID', () => {
+test('the UUID of a machine is found only by its exact name', () => {
   const other = '6695eb01-f6a4-8304-79aa-97f2502e193f';
   const list = [`${other} web server`, `${ID} web `, 'rubbish', ''].join('\n');
   expect(uuidOf('web', list)).toBe(ID);

@@ -154,7 +154,7 @@ ${zero} 00 ${zero} 00 ${zero} ffffffff 00000001 00000000 00200200       lo
   });
 });
 
-test('interfaces are read from sysfs, whatever their names', () => {
+test('the kind of an interface is read from sysfs, not from its name', () => {
   expect(linkKind(['address', 'device'], '')).toBe('ethernet');
   expect(linkKind(['device', 'phy80211'], 'DEVTYPE=wlan\n')).toBe('wifi');
   expect(linkKind(['bonding'], 'DEVTYPE=bond\n')).toBe('bond');

@@ -98,7 +98,7 @@ describe('whatever the host’s apt is configured with,', () => {
     'Acquire::Check-Valid-Until "false";',
   ];
 
-  test('an archive that nobody signed is refused', async () => {
+  test('an unsigned archive is refused', async () => {
     await place({});
     await configureHost(CARELESS);
     await expect(resolve()).rejects.toThrow('it is not signed with one of Debian’s keys');
@@ -114,14 +114,14 @@ describe('whatever the host’s apt is configured with,', () => {
     await expect(resolve({ mirror: stripped })).rejects.toThrow('not signed');
   });
 
-  test('an archive that somebody else signed is refused', async () => {
+  test('an archive signed with another key is refused', async () => {
     await using other = await makeKey();
     await place({ key: other });
     await configureHost(CARELESS);
     await expect(resolve()).rejects.toThrow('it is not signed with one of Debian’s keys (file:');
   });
 
-  test('an index that is no longer the newest is refused, unless an old one is wanted', async () => {
+  test('an expired index is refused, unless outdated ones are accepted', async () => {
     await place({
       key,
       date: new Date(Date.now() - 9 * DAY),
@@ -134,7 +134,7 @@ describe('whatever the host’s apt is configured with,', () => {
     expect(names(await resolve({ acceptOutdated: true }))).toEqual(ALL);
   });
 
-  test('releases, pins, architectures, recommendations and hooks of its own play no part', async () => {
+  test('the host’s releases, pins, architectures, recommendations and hooks are ignored', async () => {
     await place();
     await writeSuite(join(folder, 'debian'), `${release}-updates`, {
       key,
@@ -162,7 +162,7 @@ describe('whatever the host’s apt is configured with,', () => {
     expect(existsSync(hook)).toBe(false);
   });
 
-  test('no file of its configuration is opened but those with log-ins', async () => {
+  test('of the host’s configuration only the files with log-ins are opened', async () => {
     await place();
     const trace = join(folder, 'trace');
     await wrapApt(
@@ -193,7 +193,7 @@ describe('of the host’s sources', () => {
     await giveSource('zz.sources', `${stanza(mirror)}\n${stanza(security, `${release}-security`)}`);
   }
 
-  test('one with the suite’s name that somebody else signed is not Debian’s', async () => {
+  test('a source with the suite’s name but another signing key is not used', async () => {
     await place();
     await useArchive();
     await using unknown = await makeKey();
@@ -206,7 +206,7 @@ describe('of the host’s sources', () => {
     ]);
   });
 
-  test('one of another origin is not Debian’s, and is reported when it comes first', async () => {
+  test('a source of another origin is not used, and reported if it comes first', async () => {
     await place();
     await useArchive();
     const odd = { key, origin: 'Ceph', packages: { ceph: { Version: '1' } } };
@@ -217,7 +217,7 @@ describe('of the host’s sources', () => {
     expect(said).toEqual([`${release} comes from ${mirror}: ${other} is not Debian’s`]);
   });
 
-  test('those that a list of mirrors names are used', async () => {
+  test('the sources in a list of mirrors are used', async () => {
     await place();
     await useArchive();
     const list = join(folder, 'mirrors.list');
@@ -229,7 +229,7 @@ describe('of the host’s sources', () => {
 });
 
 describe('two resolutions at once', () => {
-  test('each get the lock that they get alone', async () => {
+  test('get the same locks as one after the other', async () => {
     await place();
     const asked = [{}, { without: ['libc6'] }, {}, { without: ['libc6'] }];
     const locks = await Promise.all(asked.map((one) => resolve(one)));
@@ -238,7 +238,7 @@ describe('two resolutions at once', () => {
   });
 });
 
-describe('with a clock that is wrong', () => {
+describe('with a wrong clock', () => {
   const setClock = (date: string) =>
     wrapApt(`case PROGRAM in *config) exec PROGRAM "$@" ;; esac; exec faketime '${date}' PROGRAM`);
 
@@ -252,7 +252,7 @@ describe('with a clock that is wrong', () => {
     expect({ ...wrong, said: [] }).toEqual(right);
   });
 
-  test('in 2100 an expired key is reported together with what the clock says', async () => {
+  test('in 2100 an expired key is reported together with the time of the clock', async () => {
     await using expiring = await makeKey({ expires: '2y' });
     await place({ key: expiring });
     await setClock('2100-01-01 00:00:00');
@@ -264,7 +264,7 @@ describe('with a clock that is wrong', () => {
 });
 
 describe('the date of an index', () => {
-  test('may not be before that in the lock, unless an old one is wanted', async () => {
+  test('may not be before that in the lock, unless outdated ones are accepted', async () => {
     await place({ key, date: new Date('2026-03-01T00:00:00Z') });
     const { repositories } = await resolve();
     const older = join(folder, 'older');
@@ -277,7 +277,7 @@ describe('the date of an index', () => {
     expect(accepted.sourceDateEpoch).toBe(Date.parse('2026-02-01') / 1000);
   });
 
-  test('of a mirror that went back is taken when an old one is wanted', async () => {
+  test('of a mirror that returned to an older index is accepted on request', async () => {
     await place({ key, date: new Date('2026-03-01T00:00:00Z') });
     await resolve();
     await writeArchive(folder, release, { key, date: new Date('2026-02-01') });
@@ -285,7 +285,7 @@ describe('the date of an index', () => {
     expect(accepted.sourceDateEpoch).toBe(Date.parse('2026-02-01') / 1000);
   });
 
-  test('is in Release where the signature is a file of its own', async () => {
+  test('is read from Release if the signature is a separate file', async () => {
     await place({ key, detached: true, date: new Date('2026-03-01T00:00:00Z') });
     const { sourceDateEpoch, repositories } = await resolve();
     expect(sourceDateEpoch).toBe(Date.parse('2026-03-01') / 1000);
@@ -297,7 +297,7 @@ describe('the date of an index', () => {
   });
 });
 
-describe('what stands in the way is reported by its cause:', () => {
+describe('a failure is reported with its cause:', () => {
   test.each([
     [401, '', 'the mirror requires authentication (401) (http://127.0.0.1:'],
     [407, '', 'the proxy requires authentication (407) (http://'],
@@ -310,7 +310,7 @@ describe('what stands in the way is reported by its cause:', () => {
     );
   });
 
-  test('a name that no package has, whatever its letters', async () => {
+  test('an unknown package name of any letters', async () => {
     await place();
     for (const [name, hint] of [
       ['R', 'Check the spelling.'],
@@ -322,14 +322,14 @@ describe('what stands in the way is reported by its cause:', () => {
     }
   });
 
-  test('a name that a build adds and no package has, as what was given on the command line', async () => {
+  test('an unknown package name of --package, as an error of the command line', async () => {
     await place();
     await expect(resolve({ packages: ['bash'], added: ['libc'] })).rejects.toThrow(
       'no package is called libc (--package). Did you mean libc6?',
     );
   });
 
-  test('packages that exclude each other', async () => {
+  test('packages that conflict', async () => {
     const conflicting = { exim: { Version: '4', Conflicts: 'postfix' }, postfix: { Version: '3' } };
     await place({ key, packages: { ...PACKAGES, ...conflicting } });
     await expect(resolve({ packages: ['bash', 'exim', 'postfix'] })).rejects.toThrow(
@@ -337,7 +337,7 @@ describe('what stands in the way is reported by its cause:', () => {
     );
   });
 
-  test('a dependency that nobody has', async () => {
+  test('a dependency that no package satisfies', async () => {
     await place({
       key,
       packages: { ...PACKAGES, bash: { Version: '5', Depends: 'nothing (>= 2)' } },
@@ -348,7 +348,7 @@ describe('what stands in the way is reported by its cause:', () => {
   });
 });
 
-test('the lock records which packages replace which, if their versions say so', async () => {
+test('the lock records which packages replace which, considering versions', async () => {
   const bash = {
     Version: '5',
     Depends: 'libc6',
@@ -378,7 +378,7 @@ test('the address of the mirror may have percent signs', async () => {
   }
 });
 
-test('the host’s proxy is used, as a host and a port too, also where only its apt knows it', async () => {
+test('the host’s proxy is used, also one written as host and port, or known only to its apt', async () => {
   await place();
   const proxy = await serve((_, response) => response.writeHead(407).end());
   const through = { mirror: 'http://mirror.invalid/debian' };

@@ -83,14 +83,14 @@ test('packages of every kernel are locked once, the kernels for their flavour', 
   });
 });
 
-test('the time stamp is that of the signed index, whose hash is kept', async () => {
+test('the lock has the time stamp and the hash of the signed index', async () => {
   const { sourceDateEpoch, repositories } = await resolve();
   expect(sourceDateEpoch).toBe(Date.parse('2024-02-10T11:07:25Z') / 1000);
   expect(repositories[SUITE]).toMatchObject({ date: '2024-02-10T11:07:25.000Z' });
   expect(repositories[SUITE]?.sha256).toMatch(/^[0-9a-f]{64}$/);
 });
 
-test('what the profile asked for is in the lock, sorted', async () => {
+test('the profile’s request is in the lock, sorted', async () => {
   expect((await resolve()).request).toEqual({
     packages: ['bash'],
     kernel: { virt: 'linux-cloud', full: 'linux' },
@@ -109,7 +109,7 @@ test.each([
   ['a size that is no number', { Size: 'big' }, 'packages.0.size'],
   ['a short hash', { SHA256: 'abc' }, 'packages.0.sha256'],
   ['a path that leaves the archive', { Filename: '../../bash_2.0-1_amd64.deb' }, 'packages.0.path'],
-])('a package with %s does not get into a lock', async (_, changes, key) => {
+])('a package with %s is refused in a lock', async (_, changes, key) => {
   const resolution = await resolve(new Map([...stanzas, ['bash', stanza('bash', changes)]]));
   const { format, profile, base, architecture } = sampleLock();
   const lock = { format, profile, base, architecture, ...resolution };

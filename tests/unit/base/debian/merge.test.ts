@@ -19,7 +19,7 @@ function merge(...packages: OpenedPackage[]) {
     .flatMap((one) => (one.type === 'symlink' ? `${one.path} ${one.target}` : []));
 }
 
-test('of two packages with one path, the file of the one that replaces the other stays', () => {
+test('of two packages with the same file, the one that replaces the other owns it', () => {
   const old = opened('old', ['usr/a', 'usr/b']);
   const fresh = opened('fresh', ['usr/b', 'usr/c'], { replaces: ['old'] });
   const expected = ['usr/a /from/old', 'usr/b /from/fresh', 'usr/c /from/fresh'];
@@ -27,13 +27,13 @@ test('of two packages with one path, the file of the one that replaces the other
   expect(merge(fresh, old)).toEqual(expected);
 });
 
-test('of two that replace each other the later one wins', () => {
+test('of two packages that replace each other the later one owns the file', () => {
   const one = opened('one', ['usr/a'], { replaces: ['two'] });
   const two = opened('two', ['usr/a'], { replaces: ['one'] });
   expect(merge(one, two)).toEqual(['usr/a /from/two']);
   expect(merge(two, one)).toEqual(['usr/a /from/one']);
 });
 
-test('two packages with one path that do not replace each other are refused', () => {
+test('two packages with the same file that do not replace each other are refused', () => {
   expect(() => merge(opened('one', ['usr/a']), opened('two', ['usr/a']))).toThrow('both claim one');
 });

@@ -36,7 +36,7 @@ default login anybody password 3`;
     expect(addLogIn(address, logIns)).toBe(expected);
   });
 
-  test('is sought in the file, then in those of the folder whose names end in .conf', async () => {
+  test('is read from the file, then from the files *.conf of the folder', async () => {
     const folder = await temporaryFolder();
     const machine = (name: string) => `machine ${name} login x password y\n`;
     await writeFile(join(folder, 'first.netrc'), machine('first'));
@@ -68,7 +68,7 @@ describe('the proxy of an address', () => {
     );
   };
 
-  test('is that of apt’s configuration, for https too; else that of the environment', () => {
+  test('is that of apt’s configuration, also for https, else that of the environment', () => {
     expect(proxies('Acquire::http::Proxy=http://q:1', { http_proxy: 'http://e:1' })).toEqual([
       'http://q:1',
       'http://q:1',
@@ -80,13 +80,13 @@ describe('the proxy of an address', () => {
     expect(proxies('')).toEqual([undefined, undefined]);
   });
 
-  test('can be another one, or none, for one host', () => {
+  test('can be different, or missing, for one host', () => {
     const dump =
       'Acquire::http::Proxy=http://q:1\nAcquire::http::Proxy::near.example=DIRECT\nAcquire::https::Proxy::far.example=http://r:1';
     expect(proxies(dump)).toEqual([undefined, 'http://r:1']);
   });
 
-  test('is none for what no_proxy names, whoever names the proxy', () => {
+  test('is not used for hosts in no_proxy, wherever the proxy is configured', () => {
     const dump = 'Acquire::http::Proxy=http://q:1';
     expect(proxies(dump, { no_proxy: 'localhost, .example' })).toEqual([undefined, undefined]);
     expect(proxies(dump, { no_proxy: 'near.example:8080,example.com' })).toEqual([
@@ -96,11 +96,11 @@ describe('the proxy of an address', () => {
     expect(proxies(dump, { NO_PROXY: '*' })).toEqual([undefined, undefined]);
   });
 
-  test('has the name and password that apt has for it', () => {
+  test('has apt’s name and password', () => {
     expect(proxies('Acquire::http::Proxy=http://p:1')[0]).toBe('http://u:w@p:1');
   });
 
-  test('is the same for our apt, which is given nothing else but certificates and log-ins', () => {
+  test('is passed to our apt, with certificates and log-ins, and nothing else', () => {
     const { settings } = network(
       'Acquire::http::Proxy=http://q:1\nAcquire::https::CAInfo=/ca.pem\nAcquire::https::Verify-Peer=false\nAPT::Default-Release=stable',
       { no_proxy: 'far.example' },

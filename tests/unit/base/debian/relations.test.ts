@@ -7,7 +7,7 @@ import { debianRelations, relationsOf } from '../../../../build/base/debian/rela
 import { run } from '../../../../build/process/run.ts';
 import { locked } from '../../lock/locks.ts';
 
-test('names are given without versions, architectures and profiles', () => {
+test('names are read without versions, architectures and profiles', () => {
   const [stanza] = parseStanzas(
     `Installed-Size: 12
 Pre-Depends: libc6 (>= 2.36)
@@ -26,14 +26,14 @@ Provides: mail (= 1), b
 });
 
 test.each(['', 'Depends: ,|,, (', 'Installed-Size: much', 'Depends: a\n b'])(
-  'what is odd is ignored: %j',
+  'malformed fields are ignored: %j',
   (text) => {
     const [stanza = new Map<string, string>()] = parseStanzas(text, 'test');
     expect(relationsOf(stanza).installedSize).toBe(undefined);
   },
 );
 
-test('an archive tells them by its control file; one that is not there does not', async () => {
+test('relations are read from the control file of an archive; a missing archive has none', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'quantix-relations-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   await mkdir(join(folder, 'a/DEBIAN'), { recursive: true });

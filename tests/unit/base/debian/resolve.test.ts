@@ -10,8 +10,8 @@ import { AptState } from '../../../../build/base/debian/apt/state.ts';
 import { temporaryFolder } from '../../folder.ts';
 import { printing, putAptOnPath } from './fake-apt.ts';
 
-describe('of the addresses that apt-get prints', () => {
-  test('each archive’s is found by its file name, decoded', () => {
+describe('addresses printed by apt-get', () => {
+  test('are found by the decoded file name of each archive', () => {
     const text =
       "'http://d.example/pool/b/bash_5.2-2%2bb2_amd64.deb' bash_5.2-2+b2_amd64.deb 1491424 SHA256:ab\n" +
       "'file:///srv/x_1%3a2_all.deb' x_1%3a2_all.deb 10 \n" +
@@ -30,7 +30,7 @@ describe('of the addresses that apt-get prints', () => {
     ['http://d.example/a_1.deb a_1.deb 1 SHA256:ab\n', []],
     ["'http://d.example/100%.deb' a_100%.deb 1 SHA256:ab\n", ['100%.deb']],
     ["'http://d.example/%ff.deb' x_1.deb 1 SHA256:ab\n", ['%ff.deb']],
-  ])('of %j the file names are %j', (text, names) => {
+  ])('%j have the file names %j', (text, names) => {
     expect([...parseUris(text).keys()]).toEqual(names);
   });
 
@@ -40,12 +40,12 @@ describe('of the addresses that apt-get prints', () => {
     "'http://d.example/a.deb' a.deb 1 SHA256:ab",
     "'http://d.example/a_1.deb' _1.deb 1 SHA256:ab",
     "'http://d.example/a_1.deb",
-  ])('%j is not passed over', (line) => {
+  ])('%j is an error', (line) => {
     expect(() => parseUris(`${line}\n`)).toThrow('not an archive: "\'');
   });
 });
 
-describe('with an apt that answers', () => {
+describe('with a stand-in for apt', () => {
   const stanza = (name: string, version = '1.0', more = '') =>
     `Package: ${name}\nVersion: ${version}\nArchitecture: amd64\nFilename: pool/${name}_${version}.deb\n${more}\n`;
 
@@ -83,7 +83,7 @@ describe('with an apt that answers', () => {
   const choose = async (apt: AptState, names: string[]) =>
     (await choosePackages(apt, [{ names, where: 'the profile' }])).flat();
 
-  test('the packages it chose are described, each with its address', async () => {
+  test('the chosen packages are described, each with its address', async () => {
     const chosen = await choose(await fakeApt(answers), ['bash']);
     expect(chosen.map(({ stanza: one, uri: at }) => [one.get('version'), at])).toEqual([
       ['1.0', 'http://d.example/pool/bash_1.0.deb'],
@@ -91,7 +91,7 @@ describe('with an apt that answers', () => {
     ]);
   });
 
-  test('a name that it does not know is reported with those that are close', async () => {
+  test('an unknown name is reported with similar names', async () => {
     const apt = await fakeApt(answers);
     const unknown = (...names: string[]) => assertKnown(apt, [{ names, where: 'the profile' }]);
     await expect(unknown('bash', 'libvirtt')).rejects.toThrow(
@@ -100,7 +100,7 @@ describe('with an apt that answers', () => {
     await expect(unknown('zzz')).rejects.toThrow('Check the spelling.');
   });
 
-  test('packages that do not go together are reported in its words', async () => {
+  test('conflicting packages are reported with apt’s message', async () => {
     const apt = await fakeApt(answers, '--print-uris');
     await expect(choose(apt, ['bash'])).rejects.toThrow(
       'the packages cannot be installed together: broken packages (the profile)',
@@ -116,12 +116,12 @@ describe('with an apt that answers', () => {
     ['describes another version', { show: stanza('bash', '2') + stanza('libc6') }, 'apt chose'],
     ['describes one without a file', { show: 'Package: bash\n' }, 'has no field filename'],
     ['writes what is no description', { show: 'Segmentation fault' }, 'not a field'],
-  ])('an apt that %s is not trusted', async (_, odd, message) => {
+  ])('an apt that %s is refused', async (_, odd, message) => {
     const apt = await fakeApt({ ...answers, ...odd });
     await expect(choose(apt, ['bash'])).rejects.toThrow(message);
   });
 
-  test('what is left out counts as installed, a little newer, with all it provides', async () => {
+  test('a package that is left out is presented as installed, slightly newer, with its provided names', async () => {
     const show = stanza('perl', '5.36', 'Provides: perl5, x (= 1)\nMulti-Arch: allowed\n');
     const apt = await fakeApt({ pkgnames: 'perl\n', show });
     expect(await pretendedStatus(apt, ['perl'])).toBe(

@@ -20,7 +20,7 @@ const debian: SourceEntry = {
   signedBy: undefined,
 };
 
-describe('of a file in the one-line style', () => {
+describe('in the one-line style', () => {
   test.each<[string, Partial<SourceEntry>]>([
     [`deb ${ADDRESS} trixie main`, {}],
     [`deb ${ADDRESS} trixie main contrib`, { components: ['main', 'contrib'] }],
@@ -48,7 +48,7 @@ describe('of a file in the one-line style', () => {
   });
 });
 
-describe('of a file in the deb822 style', () => {
+describe('in the deb822 style', () => {
   const stanza = (more = '') =>
     `Types: deb\nURIs: ${ADDRESS}\nSuites: trixie\nComponents: main\n${more}`;
   const parse = (text: string) => parseDeb822(text, 'x.sources');
@@ -71,7 +71,7 @@ describe('of a file in the deb822 style', () => {
   });
 
   test.each([['no'], ['No'], ['false'], ['off']])(
-    'a stanza that says Enabled: %s is skipped, others are not',
+    'a stanza with Enabled: %s is skipped, and other stanzas are read',
     (word) => {
       expect(parse(stanza(`Enabled: ${word}\n`))).toEqual([]);
       expect(parse(`${stanza(`Enabled: ${word}\n`)}\n \n${stanza('Enabled: yes')}`)).toEqual([
@@ -95,7 +95,7 @@ describe('of a file in the deb822 style', () => {
   });
 });
 
-test('the host’s sources come in the order in which apt reads them, without what is no source', async () => {
+test('the host’s sources are read in apt’s order, and other files are ignored', async () => {
   const apt = await temporaryFolder();
   await mkdir(join(apt, 'sources.list.d'));
   const files = {
@@ -120,7 +120,7 @@ test('the host’s sources come in the order in which apt reads them, without wh
   expect(hostSources(join(apt, 'nowhere'), say)).toEqual([]);
 });
 
-describe('a release is sought', () => {
+describe('a release is searched for', () => {
   const seek = (host: readonly SourceEntry[], mirror?: string) => {
     const said: string[] = [];
     const request = {
@@ -140,7 +140,7 @@ describe('a release is sought', () => {
     ...more,
   });
 
-  test('in Debian’s own archives if the host says nothing', () => {
+  test('in Debian’s own archives if the host has no sources', () => {
     const { addresses, suites } = seek([]);
     expect(suites).toEqual(['trixie', 'trixie-updates', 'trixie-security']);
     expect(addresses('trixie')).toEqual([ADDRESS]);
@@ -148,7 +148,7 @@ describe('a release is sought', () => {
     expect(addresses('trixie-security')).toEqual([`${ADDRESS}-security`]);
   });
 
-  test('in the host’s sources before Debian’s own, most likely ones first', () => {
+  test('in the host’s sources, most likely ones first, before Debian’s own archives', () => {
     const { addresses } = seek([
       at('http://docker.example/linux', { signedBy: '/etc/apt/keyrings/docker.asc' }),
       at('http://azure.example/azure-cli/'),
@@ -191,7 +191,7 @@ describe('a release is sought', () => {
     }
   });
 
-  test('in the mirror that was named and nowhere else', () => {
+  test('only in the mirror, if one is given', () => {
     const { addresses } = seek([debian], 'http://m.example/debian//');
     expect(addresses('trixie')).toEqual(['http://m.example/debian']);
     expect(addresses('trixie-security')).toEqual(['http://m.example/debian-security']);

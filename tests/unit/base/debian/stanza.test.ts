@@ -4,14 +4,14 @@ import { parseStanzas, required } from '../../../../build/base/debian/apt/stanza
 const fields = (text: string) =>
   parseStanzas(text, 'apt-cache show').map((stanza) => Object.fromEntries(stanza));
 
-test('paragraphs are told apart by blank lines, and names of fields are in lower case', () => {
+test('paragraphs are separated by blank lines, and field names become lower case', () => {
   expect(fields('\n\nPackage: bash\nVersion: 5.2\n\n \nPACKAGE: dash\n')).toEqual([
     { package: 'bash', version: '5.2' },
     { package: 'dash' },
   ]);
 });
 
-test('lines that go on are joined, and values keep their colons', () => {
+test('continuation lines are joined, and values may have colons', () => {
   const text = 'Depends: a,\n b (>= 1:2),\n\tc\nHomepage: https://x.example\nEmpty:\nX:y';
   expect(fields(text)).toEqual([
     { depends: 'a, b (>= 1:2), c', homepage: 'https://x.example', empty: '', x: 'y' },
@@ -25,7 +25,7 @@ test('carriage returns do not become part of a value', () => {
   ]);
 });
 
-test('of a field that comes twice the last one counts', () => {
+test('of a repeated field the last one is used', () => {
   expect(fields('Size: 1\nSize: 2')).toEqual([{ size: '2' }]);
 });
 
@@ -33,7 +33,7 @@ test('lines that begin with # are comments', () => {
   expect(fields('# one\nPackage: bash\n#Version: 1\n\n# two\n')).toEqual([{ package: 'bash' }]);
 });
 
-test('no text has no paragraphs', () => {
+test('empty text has no paragraphs', () => {
   expect(fields('')).toEqual([]);
   expect(fields('\n \n\t\n')).toEqual([]);
 });
@@ -45,17 +45,17 @@ test.each([
   [' continued from nothing', ' continued from nothing'],
   ['a b: c', 'a b: c'],
   [`${'x'.repeat(500)}`, `${'x'.repeat(80)}`],
-])('%j is refused with its beginning', (text, shown) => {
+])('%j is refused with the beginning of the line', (text, shown) => {
   expect(() => fields(text)).toThrow(`not a field: ${JSON.stringify(shown)} (apt-cache show)`);
 });
 
-test('a field named as a property of every object is a field like others', () => {
+test('a field with the name of a JavaScript object property is an ordinary field', () => {
   const [stanza] = parseStanzas('__proto__: x\nconstructor: y', 'x');
   expect(stanza?.get('__proto__')).toBe('x');
   expect(stanza?.get('tostring')).toBeUndefined();
 });
 
-test('a package without a field it must have is reported by name', () => {
+test('a package without a required field is reported by name', () => {
   const [bash = new Map(), nameless = new Map()] = parseStanzas('Package: bash\n\nSize: 1', 'x');
   expect(required(bash, 'package')).toBe('bash');
   expect(() => required(bash, 'sha256')).toThrow('package bash has no field sha256. The mirror’s');

@@ -42,7 +42,7 @@ const version = fc
     revision === undefined ? `${epoch}1${upstream}` : `${epoch}1${upstream}-${revision}0`,
   );
 
-test('dpkg agrees', async () => {
+test('comparisons agree with dpkg', async () => {
   const pairs = fc.sample(fc.tuple(version, version), { numRuns: 150, seed: 18 });
   // One shell runs dpkg for all comparisons: a hundred separate starts are slow beside other tests.
   const script =

@@ -22,7 +22,7 @@ async function printed(tree: Tree): Promise<string[]> {
   return (await execa('sh', [script])).stdout.split('\n');
 }
 
-test('each service is followed by its dependencies, in the words of OpenRC’s library', async () => {
+test('the script prints each service with its dependencies, in OpenRC’s format', async () => {
   const tree = treeOf(
     OPENRC,
     service('a', 'depend() {\n\tneed net dev\n\t# a remark\n\n\tkeyword -stop\n\tuse x\n}\n'),
@@ -46,7 +46,7 @@ test('each service is followed by its dependencies, in the words of OpenRC’s l
   ]);
 });
 
-test('the script goes where OpenRC runs it, executable', () => {
+test('the script is written where OpenRC runs it, and is executable', () => {
   for (const path of ['lib/rc/sh/gendepends.sh', 'usr/libexec/rc/sh/gendepends.sh']) {
     expect(dependencyScan(treeOf({ ...OPENRC, path }))).toMatchObject({ path, mode: 0o755 });
   }
@@ -56,7 +56,7 @@ test('a system without OpenRC is refused', () => {
   expect(() => dependencyScan(treeOf())).toThrow('there is no OpenRC');
 });
 
-test('what only a shell could evaluate is refused', () => {
+test('a dependency that only a shell could evaluate is refused', () => {
   const tree = treeOf(OPENRC, service('net', 'depend() {\n\tneed $net\n}\n'));
   expect(() => dependencyScan(tree)).toThrow('whose result only running it would show');
 });

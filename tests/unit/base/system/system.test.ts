@@ -44,7 +44,7 @@ test('accounts become passwd, group and shadow, sorted by id; only root can log 
   expect(files.find(({ path }) => path === 'etc/shadow')).toMatchObject({ mode: 0o640, gid: 42 });
 });
 
-test('an account gets its home, unless it is there, or appears when the system runs', async () => {
+test('a missing home of an account is made, unless it lies on a file system of the running system', async () => {
   const user = { uid: 200, group: 'app', comment: '', shell: '/bin/false', member: [] };
   const homes = ['/srv/app', '/var/lib/there', '/run/app', '/var/run/x', '/nonexistent', '/runs'];
   const accounts = {
@@ -61,7 +61,7 @@ test('an account gets its home, unless it is there, or appears when the system r
   ]);
 });
 
-test('what Debian’s package scripts would have made is made, homes among it', async () => {
+test('files that Debian’s package scripts would make are made, homes among them', async () => {
   const runlevels = { sysinit: [], boot: [], default: [], shutdown: [] };
   const tree = treeOf(
     ...skeleton(),
@@ -76,7 +76,7 @@ test('what Debian’s package scripts would have made is made, homes among it', 
   }
 });
 
-test('an applet is linked where no program of its name is, in the folder where it belongs', () => {
+test('an applet is linked in its folder, unless a program of its name exists', () => {
   const tree = treeOf(
     directory('usr/bin'),
     directory('usr/sbin'),
@@ -92,7 +92,7 @@ test('an applet is linked where no program of its name is, in the folder where i
   });
 });
 
-test('the trusted authorities are one file, sorted by name, each on lines of its own', () => {
+test('the certificate authorities are in one file, sorted by name, each on its own lines', () => {
   const folder = 'usr/share/ca-certificates';
   const bundle = caBundle(
     treeOf(
@@ -105,13 +105,13 @@ test('the trusted authorities are one file, sorted by name, each on lines of its
   expect(contents([bundle])).toEqual({ 'etc/ssl/certs/ca-certificates.crt': 'C\nA\nB\n' });
 });
 
-test('a tree without authorities is refused with what to do', () => {
+test('a tree without certificate authorities is refused with a fix', () => {
   expect(() => caBundle(treeOf())).toThrow(/^there is no certificate .*Add ca-certificates to/);
   const readme = file('usr/share/ca-certificates/README', 'x');
   expect(() => caBundle(treeOf(readme))).toThrow('there is no certificate');
 });
 
-test('the system says what it is, and what it was made from', async () => {
+test('os-release and hostname identify the system and its base', async () => {
   const { 'etc/os-release': release = '', 'etc/hostname': hostname } = contents(
     identityFiles(await finishContext()),
   );
@@ -132,7 +132,7 @@ test('a shell reads os-release as intended, whatever the title', async () => {
 
 const service = (name: string) => program(`etc/init.d/${name}`, '#!/sbin/openrc-run\n');
 
-test('services are linked into their runlevels, those of boot into default too', async () => {
+test('services are linked into their runlevels, those of boot also into default', async () => {
   const runlevels = { sysinit: ['devfs'], boot: ['mdev'], default: ['sshd'], shutdown: [] };
   const { profile } = await finishContext({ runlevels });
   const tree = treeOf(service('devfs'), service('mdev'), service('sshd'));
@@ -144,7 +144,7 @@ test('services are linked into their runlevels, those of boot into default too',
   });
 });
 
-test('a service that nobody has is refused with its runlevel', async () => {
+test('an unknown service is refused with its runlevel', async () => {
   const runlevels = { sysinit: [], boot: [], default: ['nginx'], shutdown: [] };
   const { profile } = await finishContext({ runlevels });
   expect(() => runlevelLinks(treeOf(service('sshd')), profile)).toThrow(
@@ -152,7 +152,7 @@ test('a service that nobody has is refused with its runlevel', async () => {
   );
 });
 
-test('what is laid first has a merged /usr and folders that only root or all may use', () => {
+test('the initial tree has a merged /usr, and folders with their permissions', () => {
   const tree = treeOf(...skeleton());
   for (const name of ['bin', 'lib', 'lib64', 'sbin']) {
     expect(tree.canonical(name)).toBe(`usr/${name}`);
