@@ -25,7 +25,7 @@ test('sha256sum accepts what is written', async () => {
   expect(stdout).toBe('x y.iso: OK');
 });
 
-test('lines of other files stay while the files exist, and all are sorted', async () => {
+test('lines of other existing files stay, and all lines are sorted', async () => {
   const folder = await dist();
   for (const name of ['kept.iso', 'z.iso']) await writeFile(join(folder, name), '');
   await writeFile(join(folder, 'SHA256SUMS'), `${a} *z.iso\n${a}  gone.iso\n${a}  kept.iso\n`);

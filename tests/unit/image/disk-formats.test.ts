@@ -50,7 +50,7 @@ test("one disk in all formats: each has the disk's content and the reported dige
 });
 
 test.each(['raw.zst', 'vmdk', 'ova'] as const)(
-  '%s alone is what it is beside others, and nothing else is left',
+  '%s alone is the same as with other formats, and no other file is left',
   async (name) => {
     const asked = await request(['raw.zst', 'vmdk', 'ova']);
     const all = await writeDiskFormats(asked);
@@ -62,7 +62,7 @@ test.each(['raw.zst', 'vmdk', 'ova'] as const)(
   },
 );
 
-test('what fails leaves no file', async () => {
+test('a failure leaves no file', async () => {
   const asked = await request(NAMES);
   const disk = { ...asked.disk, bytes: asked.disk.bytes * 2, grains: [DISK_BYTES / 65536] };
   await expect(writeDiskFormats({ ...asked, disk })).rejects.toThrow('ends at byte');

@@ -45,7 +45,7 @@ function initramfs(packages: readonly Entry[], modules = ['ext4'], drivers = ['i
   return initramfsTree(treeOf(...packages), request);
 }
 
-test('it has busybox, its applets, init and the needed modules, and nothing else', () => {
+test('the initramfs has busybox, its applets, init and the needed modules, and nothing else', () => {
   const tree = initramfs(PACKAGES);
   expect(tree.names('bin')).toEqual(['busybox', 'mount', 'sh']);
   expect(tree.lookup('bin/mount')?.path).toBe('bin/busybox');
@@ -61,7 +61,7 @@ test('it has busybox, its applets, init and the needed modules, and nothing else
   );
 });
 
-test('it has a console before devices are created, and the settings of init', () => {
+test('the initramfs has a console device and the settings of init', () => {
   const tree = initramfs(PACKAGES);
   expect(tree.at('dev/console')).toMatchObject({ type: 'character', major: 5, minor: 1 });
   expect(tree.text('etc/initramfs')).toBe(
@@ -131,7 +131,7 @@ async function makeStep(
   return readCpio(archive, 'x').map(({ path }) => path);
 }
 
-test('it has one kernel and its modules, whether that belongs to one flavour or to both', async () => {
+test('the initramfs has one kernel and its modules, of one flavour or of both', async () => {
   const kernel = [...PACKAGES.slice(0, -1), file('boot/vmlinuz-1', 'the kernel')];
   const others = {
     'busybox-static': { entries: [program('bin/busybox', await readFile('/bin/busybox'))] },

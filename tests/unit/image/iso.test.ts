@@ -175,7 +175,7 @@ describe('an ISO', () => {
     }
   });
 
-  test('is refused if a file is missing, or its volume id is another one', async () => {
+  test('is refused if a file is missing, or its volume id differs', async () => {
     const more = { ...expected.files, '/quantix/system.squashfs': sha256('') };
     await expect(verifyIso(await copy(), { ...expected, files: more })).rejects.toThrow(
       '/quantix/system.squashfs is missing',
@@ -235,7 +235,7 @@ describe('an ISO', () => {
 });
 
 test.each(['/boot/grub/grub.cfg', '/boot/grub/slot.cfg'])(
-  'a menu that names what is not there is reported: %s',
+  'a menu that names a missing file is reported: %s',
   async (path) => {
     const refusal = async (texts: Record<string, string>) => {
       const file = await writeSample(await temporaryFolder(), { texts });

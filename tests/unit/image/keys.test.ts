@@ -94,7 +94,7 @@ function keysOf(facts: ImageFacts): string {
   }
 }
 
-test('every field of the facts is in a key, or is listed as without effect', async () => {
+test('every input of a build is in the key of a step, or is listed as without effect', async () => {
   const facts = await sampleFacts();
   const before = keysOf(facts);
   const unread: string[] = [];
@@ -114,7 +114,7 @@ test.each([
   ['zod', ['sea', 'squashfs', 'initramfs', 'verity', 'boot-loader', 'iso']],
   ['vitest', []],
 ])(
-  'of the %s that is installed depend the steps whose code imports it: %j',
+  'the installed version of %s is in the keys of the steps whose code imports it: %j',
   async (name, steps) => {
     const facts = await sampleFacts();
     const before = listSteps(planImage(facts));

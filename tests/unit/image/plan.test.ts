@@ -32,7 +32,7 @@ const SEA = ['sea', ...SQUASHFS];
 const INITRAMFS = ['initramfs', 'verity', 'boot-loader', 'iso'];
 const BOTH = ['squashfs', 'initramfs', 'verity', 'boot-loader', 'iso'];
 
-test('the same facts give the same plan', async () => {
+test('the same inputs give the same plan', async () => {
   expect(listSteps(planImage(await sampleFacts())).map(keyOf)).toEqual(listSteps(plan).map(keyOf));
   expect(plan.buildId).toMatch(/^[0-9a-f]{16}$/);
 });
@@ -141,7 +141,7 @@ test.each<[string, string[], (facts: ImageFacts) => unknown]>([
   ['mtools', ['boot-loader', 'iso'], ({ toolVersions }) => set(toolVersions, { mformat: '9' })],
   ['whose key signs it', ['boot-loader', 'iso'], (all) => set(all, { owner })],
   ['xorriso', ['iso'], ({ toolVersions }) => set(toolVersions, { xorriso: '9' })],
-])('on %s depend %j', async (_, steps, change) => {
+])('a change of %s changes the steps %j', async (_, steps, change) => {
   expect(await stepsThatRead(change)).toEqual(steps);
 });
 

@@ -70,7 +70,7 @@ test('writing a lock needs apt for Debian and nothing for Alpine, and never the 
   expect(lockRequirements('alpine')).toEqual([]);
 });
 
-test('on a host without apt the error says where images from Debian can be built; images from Alpine need no further tools', async () => {
+test('without apt the error for Debian says where its images can be built, and Alpine needs no further tools', async () => {
   await withoutTools();
   const told: string[] = [];
   const say = (line: string) => told.push(line);

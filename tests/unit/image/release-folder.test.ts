@@ -30,7 +30,7 @@ test('a folder that does not exist yet is accepted', async () => {
   await openReleaseFolder(join(await temporaryFolder(), 'dist/1.2.3'), RELEASE);
 });
 
-test('images that are made anew and files of others stay; list, signatures, licences and charts are removed until they are valid again', async () => {
+test('images and files of others stay; list, signatures, licences and charts are removed until they are made again', async () => {
   const folder = await folderWith({
     'qvdc-1.2.3-debian-x86_64.iso': 'as it was',
     'release.json': listOf('1.2.3'),

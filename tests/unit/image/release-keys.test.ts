@@ -36,7 +36,7 @@ test('an image has the keys of the folder, and they are inputs of its steps', as
   expect((await prepare()).plan.buildId).not.toBe(image.plan.buildId);
 });
 
-test('the keys in an image can be read as keys again', async () => {
+test('the keys in an image can be read back as keys', async () => {
   const { trusted, pem } = newPair('2026');
   using reader = new ContentReader();
   const tree = new Tree(reader);

@@ -51,9 +51,12 @@ test('the layer of the OCI image is the tar, and both have the reported digests'
   expect(stdout).toMatch(/^-rwxr-xr-x 0\/0 +3145728 .* sbin\/init$/m);
 });
 
-test.each(['rootfs', 'oci'] as const)('%s alone is what it is beside the other', async (name) => {
-  const { told } = await write('rootfs', 'oci');
-  const alone = await write(name);
-  expect(alone.told).toEqual({ [name]: told[name] });
-  expect(await readdir(alone.folder)).toEqual([`${name}.tar`]);
-});
+test.each(['rootfs', 'oci'] as const)(
+  '%s alone is the same as with the other format',
+  async (name) => {
+    const { told } = await write('rootfs', 'oci');
+    const alone = await write(name);
+    expect(alone.told).toEqual({ [name]: told[name] });
+    expect(await readdir(alone.folder)).toEqual([`${name}.tar`]);
+  },
+);

@@ -38,7 +38,7 @@ const GOLDEN: Readonly<Record<number, string>> = {
 };
 
 test.each([1, 2, 127, 128, 129, 16_384, 16_385])(
-  'the hash tree of %d blocks is what cryptsetup makes of them, and reads back',
+  'the hash tree of %d blocks equals that of cryptsetup, and reads back',
   async (blocks) => {
     const { data, tree, rootHash, bytes } = await sample(blocks);
     expect(rootHash).toBe(GOLDEN[blocks]);
@@ -52,7 +52,7 @@ test.each([1, 2, 127, 128, 129, 16_384, 16_385])(
 );
 
 test.skipIf(missing([{ name: 'veritysetup', package: 'cryptsetup-bin' }]).length > 0)(
-  'veritysetup, where it is installed, finds nothing wrong',
+  'veritysetup, if it is installed, verifies the hash tree',
   async () => {
     const { data, tree, rootHash } = await sample(300);
     await execa('veritysetup', ['verify', data, tree, rootHash]);
@@ -139,7 +139,7 @@ test('the requests to the device mapper create a device that is verified by the 
 });
 
 test.skipIf(!runsHere(ARCHITECTURES[DEFAULT_ARCHITECTURE]))(
-  'the program that asks it does an ioctl with file 3, and exits with the error’s number',
+  'the program for these requests makes an ioctl on file descriptor 3, and exits with the error number',
   async () => {
     const folder = await temporaryFolder();
     const program = join(folder, 'ioctl');

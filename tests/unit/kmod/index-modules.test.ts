@@ -66,13 +66,13 @@ describe('the index', () => {
     expect(indexModules(tree, RELEASE).modules.get('a')?.aliases).toEqual(['new']);
   });
 
-  test('without any module is empty, without the kernel an error', () => {
+  test('is empty without any module, and an error without the kernel', () => {
     expect(indexOf(kernelText('modules.order')).modules.size).toBe(0);
     expect(() => indexModules(treeOf(), RELEASE)).toThrow(`there is no kernel ${RELEASE}`);
     expect(() => indexModules(treeOf(...KERNEL), '')).toThrow('no kernel modules');
   });
 
-  test('a module that needs an absent one, or itself in the end, is an error', () => {
+  test('a module with a missing or circular dependency is an error', () => {
     expect(() => indexOf(kernelModule('a.ko', 'depends=b'))).toThrow(
       'a needs b, which is not in the tree',
     );
@@ -103,7 +103,7 @@ describe('the index', () => {
     expect(() => indexOf(file(`lib/modules/${RELEASE}/${name}`, content))).toThrow(why);
   });
 
-  test('module information is taken as it is, whatever it holds, except for line feeds', () => {
+  test('module information may have any content except line feeds', () => {
     const info = parseModuleInfo(
       Buffer.from('alias=a=b\0\0=\0alias\0depends=,x-y,\0alias='),
       'x.ko',
@@ -120,7 +120,7 @@ describe('the index', () => {
 });
 
 describe('the files of the index', () => {
-  test('modules.dep names all dependencies, what is loaded first coming last', () => {
+  test('modules.dep has all dependencies in reverse order of loading', () => {
     expect(text(indexOf(...KERNEL), 'modules.dep')).toEqual([
       'kernel/lib/d.ko.zst:',
       'kernel/lib/b.ko: kernel/lib/d.ko.zst',
@@ -130,7 +130,7 @@ describe('the files of the index', () => {
     ]);
   });
 
-  test('the others are as depmod writes them', () => {
+  test('the other files are as depmod writes them', () => {
     const index = indexOf(...KERNEL);
     expect(text(index, 'modules.alias')).toEqual([
       '# Aliases extracted from modules themselves.',
@@ -146,7 +146,7 @@ describe('the files of the index', () => {
     expect(text(index, 'modules.builtin')).toEqual(['kernel/fs/ext4.ko', 'kernel/virtio-ring.ko']);
   });
 
-  test('of some modules name only those', () => {
+  test('for a selection of modules name only those', () => {
     const index = indexOf(...KERNEL);
     expect(text(index.only(findClosure(index, ['b'])), 'modules.dep')).toEqual([
       'kernel/lib/d.ko.zst:',
@@ -159,7 +159,7 @@ describe('the files of the index', () => {
 describe('the closure', () => {
   const index = indexOf(...KERNEL);
 
-  test('comes in the order of loading, each module once', () => {
+  test('is in the order of loading, with each module once', () => {
     expect(findClosure(index, ['c-c', 'a', 'b'])).toEqual([
       'kernel/lib/d.ko.zst',
       'kernel/lib/c-c.ko.gz',
@@ -207,7 +207,7 @@ describe('the kernel of a tree', () => {
   });
 });
 
-test('a module of an opened package is read once, in whatever trees it is', async () => {
+test('a module of an opened package is read once, even if it is in several trees', async () => {
   const path = `lib/modules/${RELEASE}/kernel/a.ko`;
   const plain = kernelModule('kernel/a.ko', 'alias=fs-a', 'depends=');
   const contents = join(await temporaryFolder(), 'package.blob');

@@ -44,7 +44,7 @@ test('dropped modules are removed with their directories, and a path is not a pr
   expect(kernel.text(`lib/modules/${RELEASE}/modules.builtin`)).toContain('ext4');
 });
 
-test('all dependencies of a module that stays also stay', () => {
+test('all dependencies of a kept module are kept too', () => {
   expect(left(['sound']).files).toEqual(ALL);
 });
 

@@ -4,12 +4,12 @@ import { locked, sampleLock } from './locks.ts';
 
 const { request } = sampleLock();
 
-test('a request in another order is the same', () => {
+test('the order of a request does not matter', () => {
   const other = { ...request, packages: [...request.packages].reverse() };
   expect(requestDifferences(request, other)).toEqual([]);
 });
 
-test('what a profile asks for now and did not then is named, and the other way round', () => {
+test('additions to and removals from a request are named', () => {
   const present = {
     packages: ['bash', 'nginx'],
     kernel: { virt: 'linux-rt', full: 'linux' },
@@ -25,7 +25,7 @@ test('what a profile asks for now and did not then is named, and the other way r
   ]);
 });
 
-test('packages that moved are a line each, with versions', () => {
+test('each changed package is one line, with both versions', () => {
   const before = [locked('libc6'), locked('xz-utils'), locked('bash'), locked('same')];
   const after = [
     locked('libc6', { version: '1.1' }),
@@ -41,7 +41,7 @@ test('packages that moved are a line each, with versions', () => {
   ]);
 });
 
-test('a package of two flavours is two packages', () => {
+test('a package of two flavours counts as two packages', () => {
   const virt = locked('linux', { flavour: 'virt' });
   const full = locked('linux', { flavour: 'full' });
   expect(packageDifferences([virt, full], [virt, { ...full, version: '2' }])).toEqual([
@@ -49,7 +49,7 @@ test('a package of two flavours is two packages', () => {
   ]);
 });
 
-test('what only one flavour has is reported with the flavour', () => {
+test('a difference of one flavour is reported with the flavour', () => {
   const { request } = sampleLock();
   const present = { ...request, kernel: { full: 'linux' }, flavours: { full: ['ovmf'] } };
   expect(requestDifferences(request, present)).toEqual([

@@ -72,7 +72,7 @@ async function world(): Promise<World> {
 
 const fileOf = ({ request }: World) => lockFile(request.profile, 'debian');
 
-test('a lock that says what the profile asks for is taken, without a word', async () => {
+test('a lock that matches the profile is used without a message', async () => {
   const here = await world();
   const lock = sampleLock({ request: requestOf(profile) });
   await writeLock(fileOf(here), lock);
@@ -80,7 +80,7 @@ test('a lock that says what the profile asks for is taken, without a word', asyn
   expect(here).toMatchObject({ resolved: 0, said: [] });
 });
 
-test('without a lock, the profile is resolved once and the answer is remembered', async () => {
+test('without a lock, the profile is resolved once and the result is cached', async () => {
   const here = await world();
   const lock = await currentLock(here.request, false);
   expect(lock).toMatchObject({ profile: 'qvdc', base: 'debian', packages: [locked('bash')] });
@@ -92,7 +92,7 @@ test('without a lock, the profile is resolved once and the answer is remembered'
   expect(existsSync(fileOf(here))).toBe(false);
 });
 
-test('a lock that is resolved now has the order of one that is read, whatever the order of the index', async () => {
+test('a newly resolved lock has the same order as one that is read, for any order of the index', async () => {
   const one = await world();
   one.packages = ['zlib', 'bash', 'attr'].map((name) => locked(name));
   const resolved = await currentLock(one.request, false);
@@ -114,7 +114,7 @@ test('a stale lock is resolved anew, and again when the profile changes again', 
   expect(here.said[0]).toContain('suite: trixie → forky');
 });
 
-test('a package that a build adds is resolved beside the lock, which stays as it is', async () => {
+test('a package added by a build is resolved without changing the lock', async () => {
   const here = await world();
   const lock = sampleLock({ request: requestOf(profile), packages: [locked('bash')] });
   await writeLock(fileOf(here), lock);
@@ -139,7 +139,7 @@ test('a package that a build adds is resolved beside the lock, which stays as it
   );
 });
 
-test('frozen, a stale lock is refused with what differs, and so is none at all', async () => {
+test('with --frozen, a stale lock is refused with the differences, and a missing one too', async () => {
   const here = await world();
   await expect(currentLock(here.request, true)).rejects.toThrow('there is no lock yet');
   const { packages, ...rest } = requestOf(profile);
@@ -151,7 +151,7 @@ test('frozen, a stale lock is refused with what differs, and so is none at all',
   expect(here.resolved).toBe(0);
 });
 
-test('when the mirror lost a package, the rest is resolved anew and what moved is reported', async () => {
+test('if the mirror lost a package, the profile is resolved anew, and changes are reported', async () => {
   const here = await world();
   const before = sampleLock({ packages: [locked('bash'), locked('zlib1g')] });
   here.packages = [locked('bash', { version: '1.1' }), locked('zlib1g')];
@@ -164,21 +164,21 @@ test('when the mirror lost a package, the rest is resolved anew and what moved i
   expect(here.resolved).toBe(1);
 });
 
-test('of many packages that moved six are named and the rest is counted', async () => {
+test('of many changed packages six are named and the rest is counted', async () => {
   const here = await world();
   here.packages = Array.from({ length: 9 }, (_, index) => locked(`lib${index}`));
   await lockWithout(['x 1'], sampleLock({ packages: [] }), here.request, false);
   expect(here.said[0]).toContain('+ lib5 1.0 and 3 more. ');
 });
 
-test('frozen, a package that the mirror lost is refused with its name', async () => {
+test('with --frozen, a package that the mirror lost is an error with its name', async () => {
   const here = await world();
   await expect(lockWithout(['bash 1.0'], sampleLock(), here.request, true)).rejects.toThrow(
     /^the mirror no longer has bash 1\.0 \(.*qvdc\.debian\.x86_64\.lock\.json\)\. Write the lock again/,
   );
 });
 
-test('make lock writes the lock and says what moved, the first time everything', async () => {
+test('make lock writes the lock and reports the changes, the first time all packages', async () => {
   const here = await world();
   expect(await renewLock(here.request)).toMatchObject({ moved: ['+ bash 1.0'] });
   here.packages = [locked('bash', { version: '2' })];
@@ -186,7 +186,7 @@ test('make lock writes the lock and says what moved, the first time everything',
   expect(readLock(fileOf(here))?.packages).toEqual(here.packages);
 });
 
-test('a base that cannot resolve leaves no lock behind', async () => {
+test('a failed resolution leaves no lock', async () => {
   const here = await world();
   const resolve = async () => {
     throw new BuildError({ what: 'the mirror does not answer' });
@@ -208,7 +208,7 @@ function readLockLike(lock: Lock): Lock {
   };
 }
 
-test('an answer that is remembered is trusted only for the same keys', async () => {
+test('a cached result is used only with the same keys', async () => {
   const here = await world();
   const keysDirectory = await temporaryFolder();
   const file = join(keysDirectory, 'me.rsa.pub');
@@ -225,7 +225,7 @@ test('an answer that is remembered is trusted only for the same keys', async () 
 test.each([
   ['damaged', 'half a lo'],
   ['of another format', '{"format": 0}'],
-])('an answer that is %s is resolved anew', async (_, text) => {
+])('a cached result that is %s is resolved anew', async (_, text) => {
   const here = await world();
   const lock = await currentLock(here.request, false);
   const { resolved } = here.request.cache;
@@ -234,7 +234,7 @@ test.each([
   expect(here.resolved).toBe(2);
 });
 
-test('the lock of a profile from outside is kept by a command that names it', async () => {
+test('for a profile outside the project, the suggested lock command names its path', async () => {
   const here = await world();
   const file = join(await temporaryFolder(), 'appliance.ts');
   await currentLock({ ...here.request, profile: { ...profile, file } }, false);

@@ -31,22 +31,25 @@ test('each package is one line, and the lines do not depend on the order of the 
   expect(text.endsWith('  ]\n}\n')).toBe(true);
 });
 
-test('the order of keys does not show either', () => {
+test('the text does not depend on the order of keys', () => {
   const turned = lock.packages.map((one) => withKeysTurned(one));
   expect(formatLock({ ...withKeysTurned(lock), packages: turned })).toBe(text);
 });
 
-test('a lock without packages is JSON too', () => {
+test('a lock without packages is valid JSON', () => {
   expect(parseLock(formatLock({ ...lock, packages: [] }), 'x').packages).toEqual([]);
 });
 
-test.each(['quantix-os', 'qvdc'])('the lock of %s is as it would be written', async (name) => {
-  const file = lockFile(await loadProfile(PROJECT, name), 'debian');
-  const shipped = await readFile(file, 'utf8');
-  expect(formatLock(parseLock(shipped, file))).toBe(shipped);
-});
+test.each(['quantix-os', 'qvdc'])(
+  'the shipped lock of %s is formatted as it would be written',
+  async (name) => {
+    const file = lockFile(await loadProfile(PROJECT, name), 'debian');
+    const shipped = await readFile(file, 'utf8');
+    expect(formatLock(parseLock(shipped, file))).toBe(shipped);
+  },
+);
 
-test('a lock that is not there is none', async () => {
+test('a missing lock is read as undefined', async () => {
   expect(readLock(join(await temporaryFolder(), 'x.lock.json'))).toBeUndefined();
 });
 
@@ -55,13 +58,13 @@ test.each([
   ['half a lock', text.slice(0, 300)],
   ['a merge conflict', `<<<<<<< ours\n${text}`],
   ['bytes', '\0\0\0'],
-])('%s is reported as no JSON, with the file', async (_, written) => {
+])('%s is reported as invalid JSON, with the file', async (_, written) => {
   const file = join(await temporaryFolder(), 'x.lock.json');
   await writeFile(file, written);
   expect(() => readLock(file)).toThrow(/^lock is not JSON: .*x\.lock\.json\)\. Write it again/);
 });
 
-test('JSON of another kind is reported in words', () => {
+test('JSON that is not a lock is reported in plain words', () => {
   expect(() => parseLock('null', 'x')).toThrow('lock is wrong: Invalid input: expected object');
   expect(() => parseLock('[]', 'x')).toThrow('lock is wrong: Invalid input: expected object');
 });
@@ -92,12 +95,12 @@ test.each([
   expect(() => parseLock(JSON.stringify(wrong), 'qvdc.lock.json')).toThrow(message);
 });
 
-test('a key that is missing is reported', () => {
+test('a missing key is reported', () => {
   const wrong = JSON.stringify(withoutKey(lock, ['request', 'suite']));
   expect(() => parseLock(wrong, 'x')).toThrow('lock is wrong: request.suite: Invalid input');
 });
 
-test('a lock that cannot be written leaves nothing behind', async () => {
+test('a lock that cannot be written leaves no file', async () => {
   const folder = await temporaryFolder();
   await mkdir(join(folder, 'x.lock.json'));
   await expect(writeLock(join(folder, 'x.lock.json'), lock)).rejects.toThrow('this is a folder');

@@ -13,7 +13,7 @@ function reasons(asked: string[], packages: Record<string, Partial<PackageRelati
   return Object.fromEntries([...found].map(([name, { chain }]) => [name, chain.join(' ← ')]));
 }
 
-test('a package is there by the shortest chain to one that is asked for', () => {
+test('the reason for a package is the shortest chain from a requested one', () => {
   const packages = {
     app: { needs: [['library'], ['tool']] },
     library: { needs: [['libc']] },
@@ -30,7 +30,7 @@ test('a package is there by the shortest chain to one that is asked for', () => 
   });
 });
 
-test('alternatives and provided names lead to the package that is there', () => {
+test('alternatives and provided names lead to the installed package', () => {
   const packages = {
     app: { needs: [['exim', 'mail'], ['so:libc.so']] },
     postfix: { provides: ['mail'] },
@@ -43,7 +43,7 @@ test('alternatives and provided names lead to the package that is there', () => 
   });
 });
 
-test('one that comes with others is there once all of them are', () => {
+test('an install-if package has its conditions as reason, once all are installed', () => {
   const packages = {
     app: { needs: [['openrc']] },
     openrc: {},
@@ -59,7 +59,7 @@ test('one that comes with others is there once all of them are', () => {
   });
 });
 
-test('circles end, and for a package of which nothing is known no reason is given', () => {
+test('circular dependencies end, and a package without dependents has no reason', () => {
   const packages = { a: { needs: [['b'], ['gone']] }, b: { needs: [['a']] }, c: {} };
   expect(reasons(['a', 'gone'], packages)).toEqual({ a: 'a', b: 'b ← a' });
 });

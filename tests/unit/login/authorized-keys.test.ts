@@ -39,7 +39,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     };
   }
 
-  test('every line with a key may log in; the others are reported by their number and left out', async () => {
+  test('each line with a key is installed; other lines are reported with their number and left out', async () => {
     const [one = '', two = '', three = ''] = keys;
     const restricted = `from="10.0.0.0/8",command="echo \\"a b\\"" ${two}`;
     const text = [
@@ -60,7 +60,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     });
   });
 
-  test('line ends of Windows and a missing last one do no harm', async () => {
+  test('CRLF line ends and a missing last one are accepted', async () => {
     const [one = '', two = ''] = keys;
     const { told, installed } = await install(`${one}\r\n${two}`);
     expect({ told, installed }).toEqual({ told: [], installed: [one, two] });
@@ -72,7 +72,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     ['NULs', Buffer.alloc(100)],
     ['bytes', Buffer.from([0xff, 0xfe, 0x1b, 0x5b, 0x0a])],
     ['a long line', 'x'.repeat(60_000)],
-  ])('%s is no key', async (_, text) => {
+  ])('%s is not accepted as a key', async (_, text) => {
     expect(await install(text)).toMatchObject({ told: [expect.any(String)], installed: [] });
   });
 
@@ -84,7 +84,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     expect({ installed, kept }).toEqual({ installed: [], kept: ['authorized_keys.rejected'] });
   });
 
-  test('without a file nobody may log in', async () => {
+  test('without a file no key is installed', async () => {
     expect(await install(undefined)).toMatchObject({ told: [], installed: [] });
   });
 });

@@ -27,7 +27,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     return stdout.split('\n').filter((line) => line !== '');
   }
 
-  test('keys are made once, kept, and the same after a restart', async () => {
+  test('host keys are generated once, stored, and the same after a restart', async () => {
     const { cwd, kept, own } = await machine();
     expect(await setUp(cwd)).toEqual([]);
     expect((await readdir(kept)).sort()).toEqual([ECDSA, ED25519]);
@@ -45,7 +45,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     expect(stdout).toContain(told?.fingerprint);
   });
 
-  test('where nothing persists they are made for the session, and stay in it', async () => {
+  test('without persistent storage host keys are generated for the session, and stay the same in it', async () => {
     const { cwd, own } = await machine();
     await setUp(cwd, { NOTHING_PERSISTS: 'yes' });
     const first = await readFile(join(own, ED25519), 'utf8');
@@ -54,7 +54,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     expect(await readdir(cwd)).toEqual(['own']);
   });
 
-  test('a kept key that everyone can read, as on FAT, is used, and the copy is root’s alone', async () => {
+  test('a stored key that everyone can read, as on FAT, is used from a copy that only root can read', async () => {
     const { cwd, kept, own } = await machine();
     await mkdir(kept);
     await execa('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(kept, ED25519)]);
@@ -73,22 +73,25 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     ],
     ['NULs', '\0'.repeat(512)],
     ['a megabyte', 'x'.repeat(1_000_000)],
-  ])('a kept file with %s is set aside and reported, and a new key kept', async (_, text) => {
-    const { cwd, kept } = await machine();
-    await mkdir(kept);
-    await writeFile(join(kept, ED25519), text);
-    const file = join(kept, ED25519);
-    expect(await setUp(cwd)).toEqual([
-      `report: ${file}: not a private key of type ed25519 without passphrase; set aside as ${ED25519}.rejected`,
-    ]);
-    expect(await readFile(`${file}.rejected`, 'utf8')).toBe(text);
-    expect(await readFile(file, 'utf8')).toMatch(/^-----BEGIN OPENSSH PRIVATE KEY-----/);
-  });
+  ])(
+    'a stored file with %s is set aside and reported, and a new key is stored',
+    async (_, text) => {
+      const { cwd, kept } = await machine();
+      await mkdir(kept);
+      await writeFile(join(kept, ED25519), text);
+      const file = join(kept, ED25519);
+      expect(await setUp(cwd)).toEqual([
+        `report: ${file}: not a private key of type ed25519 without passphrase; set aside as ${ED25519}.rejected`,
+      ]);
+      expect(await readFile(`${file}.rejected`, 'utf8')).toBe(text);
+      expect(await readFile(file, 'utf8')).toMatch(/^-----BEGIN OPENSSH PRIVATE KEY-----/);
+    },
+  );
 
   test.each([
     ['of another type', ['-t', 'ecdsa', '-N', '']],
     ['with a passphrase', ['-t', 'ed25519', '-N', 'secret']],
-  ])('a kept key %s is set aside', async (_, args) => {
+  ])('a stored key %s is set aside', async (_, args) => {
     const { cwd, kept } = await machine();
     await mkdir(kept);
     await execa('ssh-keygen', ['-q', ...args, '-f', join(kept, ED25519)]);

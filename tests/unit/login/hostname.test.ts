@@ -21,7 +21,7 @@ test.each([
   ['no\0de\n', undefined],
   ['$(reboot)\n', undefined],
   [`node7\n${'#'.repeat(1_000_000)}`, undefined],
-])('a file with %j has the host name %j', async (text, name) => {
+])('a host name file with %j is read as %j', async (text, name) => {
   const cwd = await temporaryFolder();
   await writeFile(join(cwd, 'hostname'), text);
   for (const shell of SHELLS) {

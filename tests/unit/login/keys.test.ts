@@ -43,7 +43,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     return { add, change, read };
   }
 
-  test('keys are added once, below what is there, and removed by their fingerprint', async () => {
+  test('keys are added once, below the existing ones, and removed by their fingerprint', async () => {
     const [one = '', two = '', three = ''] = keys;
     const { add, change, read } = await machine(`# desk\n${one}`);
     expect(await add(`${two}\r\nfrom="10.0.0.0/8" ${three}`)).toEqual({ status: 0, stdout: '' });
@@ -64,7 +64,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     ['shell text', '$(reboot) `reboot` ; reboot\n'],
     ['a private key', '-----BEGIN OPENSSH PRIVATE KEY-----\n'],
     ['control characters', '\x1b[2J\x07\n'],
-  ])('%s is no key: nothing is changed, not even by the sound key before it', async (_, text) => {
+  ])('%s is refused, and a valid key before it is not added either', async (_, text) => {
     const [one = '', two = ''] = keys;
     const { add, read } = await machine(one);
     const added = await add(text === '' ? text : `${two}\n${text}`);
@@ -75,7 +75,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     expect(await read('kept')).toBe(one);
   });
 
-  test('without a place to keep them keys count until the next boot, and that is reported', async () => {
+  test('without persistent storage keys last until the next boot, with a warning', async () => {
     const [one = ''] = keys;
     const { add, change, read } = await machine();
     const added = await add(one, { NOTHING_PERSISTS: 'yes' });
@@ -89,7 +89,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     expect(await read('session')).toBe('');
   });
 
-  test('more keys than sshd may get are refused', async () => {
+  test('keys beyond the size limit are refused', async () => {
     const [one = '', two = ''] = keys;
     const { add, read } = await machine(one);
     const added = await add(`command="${'x'.repeat(66_000)}" ${two}`);

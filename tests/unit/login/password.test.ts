@@ -25,7 +25,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     ['pass\u00e4wort', 1],
     ['two\nlines of it', 1],
     ['escape\u001b[2J', 1],
-  ])('of %j it is said whether it can be a password', async (password, status) => {
+  ])('%j is accepted or refused as a password', async (password, status) => {
     const cwd = await temporaryFolder();
     expect(await run(cwd, 'is_password "$TRIED"', { TRIED: password })).toMatchObject({ status });
   });
@@ -56,19 +56,22 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     [`root:${HASH}:sh -c reboot\n`, 1],
     [`root:${HASH}\r\n`, 1],
     [`root:${'x'.repeat(1_000_000)}`, 1],
-  ])('of a kept file %# it is said whether it has a hash of root’s', async (text, status) => {
-    const cwd = await temporaryFolder();
-    await writeFile(join(cwd, 'kept'), text);
-    const stdout = status === 0 ? HASH : '';
-    expect(await run(cwd, 'hash_in kept')).toEqual({ status, stdout });
-  });
+  ])(
+    'the hash of root is read from a stored file, or the file is refused: %#',
+    async (text, status) => {
+      const cwd = await temporaryFolder();
+      await writeFile(join(cwd, 'kept'), text);
+      const stdout = status === 0 ? HASH : '';
+      expect(await run(cwd, 'hash_in kept')).toEqual({ status, stdout });
+    },
+  );
 
-  test('without a kept file, or with a folder in its place, there is no hash', async () => {
+  test('a missing file, or a folder in its place, has no hash', async () => {
     const cwd = await temporaryFolder();
     expect(await run(cwd, 'hash_in . || hash_in gone')).toEqual({ status: 1, stdout: '' });
   });
 
-  test('root gets a hash, nobody else and nothing else is touched', async () => {
+  test('setting root’s hash changes no other account and no other field', async () => {
     const cwd = await temporaryFolder();
     await writeFile(join(cwd, 'shadow'), SHADOW, { mode: 0o640 });
     expect(
@@ -85,7 +88,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     );
   });
 
-  test('a password is hashed as libcrypt hashes it', async () => {
+  test('the hash of a password equals that of libcrypt', async () => {
     const cwd = await temporaryFolder();
     const { stdout } = await run(cwd, 'hash_of "Hello world!" saltstring');
     expect(stdout).toBe(
@@ -93,7 +96,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     );
   });
 
-  test('a hash has a salt of its own, by which the same password gives it again', async () => {
+  test('each hash has a new salt, and is reproduced from the password with that salt', async () => {
     const cwd = await temporaryFolder();
     const env = { P: ' $x`"\\n ~' };
     const text =

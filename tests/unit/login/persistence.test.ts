@@ -7,7 +7,7 @@ import { inShell, SHELLS } from './shell.ts';
 describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ shell }) => {
   const run = (cwd: string, text: string) => inShell(text, { shell, parts: ['persistence'], cwd });
 
-  test('a file is kept for root only, and what an earlier power cut left beside it goes', async () => {
+  test('a file is stored readable by root only, and leftovers of an earlier power cut are removed', async () => {
     const cwd = await temporaryFolder();
     await mkdir(join(cwd, 'a'));
     await writeFile(join(cwd, 'a/.file.77'), 'half');
@@ -21,7 +21,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     expect(await readdir(join(cwd, 'a'))).toEqual(['file']);
   });
 
-  test('where it cannot be written the old file stays', async () => {
+  test('if writing fails the old file stays', async () => {
     const cwd = await temporaryFolder();
     await mkdir(join(cwd, 'a'));
     await writeFile(join(cwd, 'a/file'), 'old\n');

@@ -55,21 +55,26 @@ function judge(text: string): string {
 test.each([
   ['busybox', ['busybox', 'sh']],
   ['dash', ['dash']],
-] as const)('qx-network (%s) and qx-build read any configuration alike', async (name, shell) => {
-  const files = join(folder, name);
-  await mkdir(files);
-  const expected: string[] = [];
-  for (let seed = 0; seed < MUTATIONS; seed++) {
-    const random = new Random(seed);
-    const bytes = mutate(Buffer.from(random.pick(GOOD)), random);
-    if (!isUtf8(bytes)) continue;
-    const file = String(seed).padStart(4, '0');
-    await writeFile(join(files, file), bytes);
-    expected.push(`${file} ${judge(bytes.toString('utf8'))}`);
-  }
-  const [program, ...args] = shell;
-  const env = { LC_ALL: 'C' };
-  const { stdout } = await execa(program, [...args, '-c', JUDGE, 'sh', PARTS, files], { env });
-  expect(stdout.split('\n')).toEqual(expected);
-  expect(expected.filter((line) => line.endsWith('refused')).length).toBeLessThan(expected.length);
-});
+] as const)(
+  'qx-network (%s) and qx-build read any configuration in the same way',
+  async (name, shell) => {
+    const files = join(folder, name);
+    await mkdir(files);
+    const expected: string[] = [];
+    for (let seed = 0; seed < MUTATIONS; seed++) {
+      const random = new Random(seed);
+      const bytes = mutate(Buffer.from(random.pick(GOOD)), random);
+      if (!isUtf8(bytes)) continue;
+      const file = String(seed).padStart(4, '0');
+      await writeFile(join(files, file), bytes);
+      expected.push(`${file} ${judge(bytes.toString('utf8'))}`);
+    }
+    const [program, ...args] = shell;
+    const env = { LC_ALL: 'C' };
+    const { stdout } = await execa(program, [...args, '-c', JUDGE, 'sh', PARTS, files], { env });
+    expect(stdout.split('\n')).toEqual(expected);
+    expect(expected.filter((line) => line.endsWith('refused')).length).toBeLessThan(
+      expected.length,
+    );
+  },
+);

@@ -18,7 +18,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 describe('a config drive', () => {
-  test('holds what the arguments say, where the machine looks for it', () => {
+  test('has the values of the arguments, in the files that the machine reads', () => {
     expect(
       planConfigDrive({
         hostname: 'node7',
@@ -96,7 +96,7 @@ describe('a config drive', () => {
   });
 
   test.each(['fat', 'iso'] as const)(
-    'can be written, and its sources lie, where the path has odd characters (%s)',
+    'can be written in folders with odd characters in their path (%s)',
     async (format) => {
       const odd = join(folder, `a: "b", *[c]=%7E\\@@1'`);
       await mkdir(odd);
@@ -120,19 +120,19 @@ describe('a config drive', () => {
     expect(sector.toString('hex', 62, 64)).toBe('cd18');
   });
 
-  test('without a folder for scratch files says how to name one', async () => {
+  test('without a folder for temporary files fails with the setting that names one', async () => {
     vi.stubEnv('TMPDIR', '/nonexistent');
     onTestFinished(() => void vi.unstubAllEnvs());
     const writing = WRITERS.fat(join(folder, 'x'), drive);
     await expect(writing).rejects.toThrow(/^scratch files cannot .*\/nonexistent.*Set TMPDIR/);
   });
 
-  test('is refused under a name that mtools would take for something else', async () => {
+  test('is refused under a name with @@, which mtools would misread', async () => {
     const writing = WRITERS.fat(join(folder, 'a@@1.img'), drive);
     await expect(writing).rejects.toThrow(/^mtools takes @@ .*a@@1\.img.*another name/);
   });
 
-  test('is for its owner only, and a drive that fails leaves nothing of what is on it', async () => {
+  test('is readable by its owner only, and a failure leaves no part of it', async () => {
     const target = join(folder, 'drive.img');
     await WRITERS.fat(target, drive);
     expect((await stat(target)).mode & 0o777).toBe(0o600);
@@ -155,7 +155,7 @@ describe('a config drive', () => {
     expect((await readFile(image)).toString('latin1', 32_808, 32_819)).toBe('QUANTIX-CFG');
   });
 
-  test.each(['fat', 'iso'] as const)('is the same bytes each time (%s)', async (format) => {
+  test.each(['fat', 'iso'] as const)('has the same bytes each time (%s)', async (format) => {
     const [one, another] = [join(folder, 'one'), join(folder, 'another')];
     await WRITERS[format](one, drive);
     await WRITERS[format](another, drive);

@@ -77,7 +77,7 @@ const SHELLS: [string, string[]][] = [
   ['dash', ['dash']],
 ];
 
-test.each(SHELLS)('a sound lease is taken whole (%s)', async (_, shell) => {
+test.each(SHELLS)('a valid lease is accepted completely (%s)', async (_, shell) => {
   const empty = Object.fromEntries(Object.keys(LEASE).map((name) => [name, '']));
   expect(
     await judge(shell, [
@@ -98,7 +98,7 @@ test.each(SHELLS)('a sound lease is taken whole (%s)', async (_, shell) => {
   ]);
 });
 
-test.each(SHELLS)('whatever a server tells, only what is sound is taken (%s)', async (_, shell) => {
+test.each(SHELLS)('of any lease only valid values are accepted (%s)', async (_, shell) => {
   const leases = Array.from({ length: MUTATIONS }, (__, seed) => {
     const random = new Random(seed);
     const hostile: [string, ...string[]] = [

@@ -51,7 +51,7 @@ test.each([
   ['busybox', ['busybox', 'sh']],
   ['dash', ['dash']],
 ] as const)(
-  'whatever the order, a link comes after all that it needs, and a circle harms nobody else (%s)',
+  'links are ordered after the links that they need, and a circle does not affect others (%s)',
   async (_, shell) => {
     const [program, ...args] = shell;
     for (let seed = 0; seed < WORLDS; seed++) {
@@ -87,7 +87,7 @@ test.each([
   },
 );
 
-test('a bridge that goes leaves its port, a VLAN, what it is, with what the bridge had', async () => {
+test('when a bridge is removed its port, a VLAN, stays a VLAN and gets the bridge’s configuration', async () => {
   const folder = await temporaryFolder();
   await mkdir(join(folder, 'files'));
   const own = 'TYPE=vlan\nLINK=bond0\nVLAN_ID=7\nIP_ADDRESS=10.0.0.7\nPREFIX=24\n';

@@ -20,12 +20,15 @@ function mistakeIn(text: string): string {
 }
 
 describe('a network configuration', () => {
-  test.each(MISTAKES)('with %s is refused, in the words of qx-network', (_, text, told) => {
-    expect(mistakeIn(text)).toMatch(told);
-    expect(mistakeIn(text)).toMatch(/^eth0\.conf[:\d]* [ -~]{1,160}$/);
-  });
+  test.each(MISTAKES)(
+    'with %s is refused with the same message as by qx-network',
+    (_, text, told) => {
+      expect(mistakeIn(text)).toMatch(told);
+      expect(mistakeIn(text)).toMatch(/^eth0\.conf[:\d]* [ -~]{1,160}$/);
+    },
+  );
 
-  test('may be static, with its prefix as a netmask, comments and line ends of another system', () => {
+  test('may be static, with a netmask, comments and CRLF line ends', () => {
     const text =
       '# rack 7\r\nIP_ADDRESS=10.0.0.5\r\nNETMASK=255.255.254.0\r\nGATEWAY=10.0.1.1\r\nDNS=9.9.9.9,127.0.0.1\r\n';
     expect(parse(text)).toEqual({
@@ -38,12 +41,12 @@ describe('a network configuration', () => {
     });
   });
 
-  test('may be DHCP, also by saying nothing', () => {
+  test('may be DHCP, which is also the default', () => {
     expect(parse('')).toEqual({ ...plain, method: 'dhcp', dns: [] });
     expect(parse('METHOD=dhcp')).toEqual({ ...plain, method: 'dhcp', dns: [] });
   });
 
-  test('may name a WiFi, whose name and password are taken as they are', () => {
+  test('may name a WiFi network, whose name and password are read literally', () => {
     expect(parse('SSID=a = "b"\nPSK= pass=word\n')).toEqual({
       ...plain,
       method: 'dhcp',
@@ -59,7 +62,7 @@ describe('a network configuration', () => {
     expect(mistakeIn('IP_ADDRESS=10.0.0.255\nPREFIX=32\nGATEWAY=10.0.0.1')).toMatch('outside');
   });
 
-  test('whose keys are names of JavaScript is refused', () => {
+  test('with names of JavaScript object properties as keys is refused', () => {
     for (const key of ['__proto__', 'constructor', 'toString', '']) {
       expect(mistakeIn(`${key}=1`)).toMatch(':1: unknown key');
     }

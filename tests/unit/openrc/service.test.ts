@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { isServiceScript, namesAfter, parseService } from '../../../build/openrc/service.ts';
 
-test('the lines of depend() are read in order; comments and other functions are not', () => {
+test('the lines of depend() are read in order, without comments and other functions', () => {
   const service = parseService(
     'a',
     'start() {\n\tneed nothing\n}\ndepend() {\n\tneed net  dev\n\t# a remark\n\n\tkeyword -stop\n  provide x\n  need y\n}',
@@ -47,7 +47,7 @@ test.each([
   ['that never ends', 'depend() {\n\tneed net\n'],
   ['with blanks', 'depend () {\n\tneed net\n}\n'],
   ['as ksh writes it', 'function depend {\n\tneed net\n}\n'],
-])('a depend() %s is refused, for nothing of it may be lost', (_, text) => {
+])('a depend() %s is refused, because part of it would be lost', (_, text) => {
   expect(() => parseService('net', text)).toThrow(/depend\(\) .*\(\/etc\/init\.d\/net\)/);
 });
 
@@ -70,6 +70,6 @@ test.each([
   ['#command=/a'],
   ['\tcommand=/a'],
   ['command="${x%y}/a"'],
-])('the command of %j is not guessed', (script) => {
+])('%j has no command that can be known', (script) => {
   expect(parseService('svc', script).command).toBeUndefined();
 });

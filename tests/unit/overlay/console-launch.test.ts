@@ -47,23 +47,23 @@ async function launch({ program, times = [100] }: Run): Promise<string[]> {
   return stdout.split('\n');
 }
 
-test('the exit statuses are those of the programs', async () => {
+test('the script’s exit statuses equal those of the programs', async () => {
   const text = await readFile(SCRIPT, 'utf8');
   expect(text).toContain(
     `LEFT=${EXIT.left} SHELL_WANTED=${EXIT.shell} LOGIN_WANTED=${EXIT.login} MACHINE_WANTED=${EXIT.machine}`,
   );
 });
 
-test('whoever leaves, leaves; the kernel writes to the terminal again', async () => {
+test('leaving the console ends the script, and kernel messages appear on the terminal again', async () => {
   expect(await launch({ program: ['exit 0'] })).toEqual(['hold', 'release']);
 });
 
-test('a shell and a log-in prompt are had by exit status, after the kernel was let in again', async () => {
+test('a shell or a log-in prompt is started for its exit status, with kernel messages on again', async () => {
   expect(await launch({ program: [`exit ${EXIT.shell}`] })).toEqual(['hold', 'release', 'shell']);
   expect(await launch({ program: [`exit ${EXIT.login}`] })).toEqual(['hold', 'release', 'log-in']);
 });
 
-describe('where the kernel was told to install', () => {
+describe('with quantix.mode=install', () => {
   /** Returns the program that is started on a terminal, followed by the runlevel. */
   async function program(cmdline: string, isLive = false): Promise<string> {
     const folder = await temporaryFolder();
@@ -84,7 +84,7 @@ describe('where the kernel was told to install', () => {
     return stdout;
   }
 
-  test('the installer stands in for the console, until it is left', async () => {
+  test('the installer runs instead of the console, until it is left', async () => {
     const installs = 'console=ttyS0 quantix.build=1 quantix.mode=install quantix.data=none';
     expect(await program(installs)).toBe('/usr/sbin/qx-install');
     expect(await program('quantix.mode=install')).toBe('/usr/sbin/qx-install');
@@ -98,7 +98,7 @@ describe('the text console of a virtual machine', () => {
   const leave = (answer: string, virsh = 'true') =>
     `printf '${answer}' >"$QUANTIX_ANSWER"; printf '#!/bin/sh\\necho virsh "$@"; ${virsh}' >virsh; chmod +x virsh; exit ${EXIT.machine}`;
 
-  test('is opened when the program has named one, and then the program is there again', async () => {
+  test('is opened if the program named a machine, and then the program runs again', async () => {
     const told = await launch({ program: [leave(`${ID}\\nweb 1\\n`), 'exit 0'] });
     expect(told).toEqual([
       'hold',
@@ -110,7 +110,7 @@ describe('the text console of a virtual machine', () => {
     ]);
   });
 
-  test('that cannot be opened is waited for with its reason', async () => {
+  test('that cannot be opened shows the reason until Enter is pressed', async () => {
     const told = await launch({ program: [leave(`${ID}\\nweb\\n`, 'exit 1'), 'exit 0'] });
     expect(told).toContain('Enter leads back.');
     expect(told.slice(-2)).toEqual(['hold', 'release']);
@@ -126,7 +126,7 @@ describe('the text console of a virtual machine', () => {
   );
 });
 
-test('a crash starts the program again, and its last words are logged', async () => {
+test('after a crash the program is started again, and its last output is logged', async () => {
   const told = await launch({ program: ['echo "TypeError: x" >&2; exit 1', 'exit 0'] });
   expect(told).toEqual([
     'hold',
@@ -144,20 +144,20 @@ test('two crashes in a row show a log-in prompt instead', async () => {
   expect(told.filter((line) => line === 'hold')).toHaveLength(2);
 });
 
-test('crashes that are far apart are not in a row', async () => {
+test('crashes that are far apart do not count as in a row', async () => {
   const program = ['exit 1', 'exit 1', 'exit 0'];
   const told = await launch({ program, times: [100, 161, 300] });
   expect(told).not.toContain('log-in');
   expect(told.filter((line) => line === 'hold')).toHaveLength(3);
 });
 
-test('an image without a program says so, and shows a log-in prompt', async () => {
+test('an image without a console program reports it, and shows a log-in prompt', async () => {
   const script = `QUANTIX_CONSOLE_LIBRARY=1\n. ${SCRIPT}\n${STAND_INS}\nRUN=run\nmain ttyS0`;
   const { stdout } = await execa('busybox', ['sh', '-c', script], { cwd: await temporaryFolder() });
   expect(stdout).toBe('no console program is in this image\nlog-in');
 });
 
-describe('a shell at which nobody types', () => {
+describe('an idle shell', () => {
   /**
    * Returns the fate of the shell.
    * @param turns shell text for each check, which sets the terminal's last key and whether a command runs
@@ -183,7 +183,7 @@ describe('a shell at which nobody types', () => {
     expect(await watched(['key=1', ':', ':', ':', ':', ':'])).toBe('hangs up after 4');
   });
 
-  test('goes on while somebody types, or a command runs', async () => {
+  test('that gets input or runs a command is kept', async () => {
     expect(await watched(['key=1', ':', 'key=2', ':', 'key=3', ':', ':'])).toBe('');
     expect(await watched(['key=1', ':', 'busy=yes', ':', ':', ':', ':', ':'])).toBe('');
     expect(await watched(['busy=yes', ':', 'busy=', ':', ':', ':', ':'])).toBe('hangs up after 5');

@@ -26,7 +26,7 @@ async function status(state: string) {
   return { exitCode, lines: all.split('\n') };
 }
 
-test('the status of a control plane that cannot serve has the reason', async () => {
+test('the service status of a control plane that cannot serve shows the reason', async () => {
   expect(await status('ready\n')).toEqual({ exitCode: 0, lines: [' * status: started'] });
   expect(await status('failed\nno key "port" (config.yaml)\n')).toEqual({
     exitCode: 8,

@@ -24,7 +24,7 @@ async function inInit(cwd: string, text: string): Promise<string> {
   return stdout;
 }
 
-describe('of the kernel’s parameters', () => {
+describe('kernel parameters', () => {
   test.each([
     ['', 'build= toram= debug= config=LABEL=QUANTIX-CFG data=LABEL=QUANTIX-DATA init=/sbin/init'],
     [
@@ -72,7 +72,7 @@ describe('of the kernel’s parameters', () => {
       'quantix.build=* "',
       'build=* toram= debug= config=LABEL=QUANTIX-CFG data=LABEL=QUANTIX-DATA init=/sbin/init',
     ],
-  ])('%j says %j', async (cmdline, told) => {
+  ])('%j are read as %j', async (cmdline, told) => {
     const tell =
       'echo "build=$build toram=$toram debug=$debug config=$config data=$data init=$init"';
     const folder = await temporaryFolder();
@@ -141,7 +141,7 @@ describe('a file system is recognised by its signature, with its label', () => {
     ['zeros', Buffer.alloc(70_000)],
     ['anything', Buffer.alloc(70_000, 0xa5)],
     ['text', Buffer.alloc(70_000, "'; reboot -f #\n")],
-  ])('a device with %s has none', async (_, content) => {
+  ])('a device with %s has neither', async (_, content) => {
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'disk'), content);
     expect(await inInit(folder, 'echo "[$(file_system_of disk)] [$(label_of disk "")]"')).toBe(
@@ -160,7 +160,7 @@ interface SampleDisk {
   size?: number;
 }
 
-describe.skipIf(lacks('mkfs.ext4'))('the file system with the configuration', () => {
+describe.skipIf(lacks('mkfs.ext4'))('the configuration file system', () => {
   const config = (more: Partial<SampleDisk> = {}): SampleDisk => ({
     maker: 'mkfs.ext4',
     label: 'QUANTIX-CFG',
@@ -195,12 +195,12 @@ describe.skipIf(lacks('mkfs.ext4'))('the file system with the configuration', ()
     `check ${name} ext4\nmount -t ext4 -o rw,noatime,nosuid,nodev ${name} /root/quantix\nsay QUANTIX-CFG (${name}) is mounted at /quantix`;
   const NOT_USED = 'labelled QUANTIX-CFG, is not used: another one is trusted';
 
-  test('is the one with the label: it is checked and mounted', async () => {
+  test('is the one with the label, and is checked and mounted', async () => {
     const other = { maker: 'mformat', label: 'OTHER' };
     expect(await choice({ vda: config(), vdb: other })).toBe(mounted('vda'));
   });
 
-  test('is root’s alone where files have no owners', async () => {
+  test('is readable by root only if its files have no owners', async () => {
     expect(await choice({ vda: config({ maker: 'mformat' }) })).toContain(
       'mount -t vfat -o rw,noatime,nosuid,nodev,umask=077 vda /root/quantix',
     );
@@ -209,13 +209,13 @@ describe.skipIf(lacks('mkfs.ext4'))('the file system with the configuration', ()
     );
   });
 
-  test('is none if none has the label, or one that begins with it', async () => {
+  test('is missing if no label matches exactly', async () => {
     expect(await choice({})).toBe('');
     const longer = { vda: config({ label: 'QUANTIX-CFG2' }), vdb: config({ label: 'QUANTIX' }) };
     expect(await choice(longer)).toBe('');
   });
 
-  test('is none if two have the label and nothing shows which is meant, and both are reported', async () => {
+  test('is missing if two have the label and neither is preferred, which is reported', async () => {
     expect(await choice({ vda: config(), vdb: config({ maker: 'mformat' }) })).toBe(
       'say several file systems are QUANTIX-CFG (vda vdb): none is mounted at /quantix',
     );
@@ -229,7 +229,7 @@ describe.skipIf(lacks('mkfs.ext4'))('the file system with the configuration', ()
     expect(await choice({ sda: config(LARGE) }, 'boot_disk=sda')).toBe(mounted('sda'));
   });
 
-  test('stays the one that it is when a guest’s disk has the label, too', async () => {
+  test('stays the same if a guest’s disk has the label too', async () => {
     const disks = { sda: config(LARGE), vdb: config() };
     expect(await choice(disks)).toBe(`${mounted('vdb')}\nsay sda, ${NOT_USED}`);
     expect(await choice({ sda: config(), vdb: config(LARGE) }, 'boot_disk=vdb')).toBe(
@@ -237,7 +237,7 @@ describe.skipIf(lacks('mkfs.ext4'))('the file system with the configuration', ()
     );
   });
 
-  test('is the one that the data disk remembers, and no other', async () => {
+  test('is the one recorded on the data disk, and no other', async () => {
     const disks = { sda: config(), sdb: config(LARGE) };
     expect(await choice(disks, 'uuid sdb >record')).toBe(`${mounted('sdb')}\nsay sda, ${NOT_USED}`);
     expect(await choice(disks, 'echo 0123 >record; boot_disk=sda')).toBe(
@@ -245,7 +245,7 @@ describe.skipIf(lacks('mkfs.ext4'))('the file system with the configuration', ()
     );
   });
 
-  test('is remembered once', async () => {
+  test('is recorded once', async () => {
     const told = await choice(
       { vda: config(), vdb: config() },
       `sync() { :; }; remember_config vda; remember_config vdb; [ "$(uuid vda)" = "$(cat record)" ] && echo same; config=none`,
@@ -253,7 +253,7 @@ describe.skipIf(lacks('mkfs.ext4'))('the file system with the configuration', ()
     expect(told).toBe('same');
   });
 
-  test('that is named by its number is looked for nowhere else', async () => {
+  test('that is given by UUID is not searched for by label', async () => {
     const disks = { sda: config(LARGE), sdb: config() };
     const named = 'config=UUID=$(uuid sda | tr a-f A-F)';
     expect((await choice(disks, named)).replace(/UUID=\S+/, 'UUID')).toBe(
@@ -266,7 +266,7 @@ describe.skipIf(lacks('mkfs.ext4'))('the file system with the configuration', ()
     expect(await choice(disks, 'config=none')).toBe('');
   });
 
-  test('with errors that need a person is mounted read only, and that is reported', async () => {
+  test('with errors that need a person is mounted read-only, which is reported', async () => {
     expect(await choice({ vda: config() }, 'check_file_system() { return 1; }')).toBe(
       'say the file system on vda has errors that need a person: it is mounted read only\n' +
         'mount -t ext4 -o ro,noatime,nosuid,nodev vda /root/quantix\nsay QUANTIX-CFG (vda) is mounted at /quantix',
@@ -275,7 +275,7 @@ describe.skipIf(lacks('mkfs.ext4'))('the file system with the configuration', ()
 });
 
 test.for(['mkfs.ext4', 'mformat', 'mformat -F', 'xorriso'])(
-  'the number of a file system is the one that blkid tells: %s',
+  'the UUID of a file system equals that of blkid: %s',
   async (maker, { skip }) => {
     const [program = ''] = maker.split(' ');
     skip(lacks('blkid') || lacks(program), `blkid or ${program} is not on this host`);
@@ -288,30 +288,33 @@ test.for(['mkfs.ext4', 'mformat', 'mformat -F', 'xorriso'])(
   },
 );
 
-test.each([512, 4096])('a partition is known by its table, sectors of %d bytes', async (sector) => {
-  const folder = await temporaryFolder();
-  const table = Buffer.alloc(5 * sector);
-  table.write('EFI PART', sector, 'latin1');
-  table.writeUInt32LE(3, sector + 72);
-  table.writeUInt32LE(256, sector + 84);
-  table.write('33221100554477668899aabbccddeeff', 3 * sector + 256 + 16, 'hex');
-  table.writeUInt32LE(0xdeadbeef, 440);
-  await writeFile(join(folder, 'gpt'), table);
-  await writeFile(join(folder, 'mbr'), table.subarray(0, sector));
-  for (const [disk, number] of [
-    ['gpt', '00112233-4455-6677-8899-aabbccddeeff'],
-    ['mbr', 'deadbeef-02'],
-  ]) {
-    const text = [
-      `SYS=sys; disk_of() { echo ${disk}; }`,
-      `mkdir -p sys/class/block/${disk}2 sys/class/block/${disk}/queue`,
-      `echo 2 >sys/class/block/${disk}2/partition`,
-      `echo ${sector} >sys/class/block/${disk}/queue/logical_block_size`,
-      `echo "[$(partuuid_of ${disk}2)] [$(partuuid_of ${disk})]"`,
-    ];
-    expect(await inInit(folder, text.join('\n'))).toBe(`[${number}] []`);
-  }
-});
+test.each([512, 4096])(
+  'a partition is identified by the GPT, sectors of %d bytes',
+  async (sector) => {
+    const folder = await temporaryFolder();
+    const table = Buffer.alloc(5 * sector);
+    table.write('EFI PART', sector, 'latin1');
+    table.writeUInt32LE(3, sector + 72);
+    table.writeUInt32LE(256, sector + 84);
+    table.write('33221100554477668899aabbccddeeff', 3 * sector + 256 + 16, 'hex');
+    table.writeUInt32LE(0xdeadbeef, 440);
+    await writeFile(join(folder, 'gpt'), table);
+    await writeFile(join(folder, 'mbr'), table.subarray(0, sector));
+    for (const [disk, number] of [
+      ['gpt', '00112233-4455-6677-8899-aabbccddeeff'],
+      ['mbr', 'deadbeef-02'],
+    ]) {
+      const text = [
+        `SYS=sys; disk_of() { echo ${disk}; }`,
+        `mkdir -p sys/class/block/${disk}2 sys/class/block/${disk}/queue`,
+        `echo 2 >sys/class/block/${disk}2/partition`,
+        `echo ${sector} >sys/class/block/${disk}/queue/logical_block_size`,
+        `echo "[$(partuuid_of ${disk}2)] [$(partuuid_of ${disk})]"`,
+      ];
+      expect(await inInit(folder, text.join('\n'))).toBe(`[${number}] []`);
+    }
+  },
+);
 
 describe('the medium', () => {
   /**
@@ -346,13 +349,13 @@ describe('the medium', () => {
     return inInit(folder, text.join('\n'));
   }
 
-  test('has the mark and the system of this build', async () => {
+  test('has the marker and the root file system of this build', async () => {
     const files = ['build-0123'];
     const both = { vda: { files: ['build-0456'], ours: true }, vdb: { files, ours: true } };
     expect(await taken(both)).toBe('takes vdb');
   });
 
-  test('is none that has the mark alone: it is reported once, and another one is taken', async () => {
+  test('with only the marker is reported once, and another one is used', async () => {
     const files = ['build-0123'];
     const told =
       'say vda has the mark of this build and another or a damaged system: it is not used';
@@ -362,7 +365,7 @@ describe('the medium', () => {
     expect(await taken({ vda: { files, ours: false } })).toBe(`close\n${told}\nclose`);
   });
 
-  test('is read through a loop device, which is free again when it is none', async () => {
+  test('is read through a loop device, which is freed if it is not the medium', async () => {
     const text = [
       'MEDIUM=medium build=0123',
       'file_system_of() { [ $1 != vdc ] || echo iso9660; }',
@@ -403,13 +406,13 @@ describe('the medium', () => {
     return inInit(folder, text.join('\n'));
   }
 
-  test('of a system that is not installed is no slot of a disk, which may be written anew', async () => {
+  test('of a live system is never a slot of a disk, which may be overwritten', async () => {
     const both = { vda3: 'QUANTIX-A', vda4: 'QUANTIX-B' };
     expect(await takenOf(both, '')).toBe('takes sr0');
     expect(await takenOf({ ...both, vdb2: 'QUANTIX-AB' }, '')).toBe('takes vdb2');
   });
 
-  test('of one that is installed is its slot, whatever else has the same', async () => {
+  test('of an installed system is its own slot, even if another has the same content', async () => {
     const both = { vda3: 'QUANTIX-A', vda4: 'QUANTIX-B', vdb3: 'QUANTIX-A' };
     expect(await takenOf(both, 'PARTUUID=0000-VDB3')).toBe('takes vdb3');
     expect(await takenOf(both, 'PARTUUID=0000-vda4')).toBe('takes vda4');
@@ -426,7 +429,7 @@ describe('the medium', () => {
     return inInit(await temporaryFolder(), text.join('\n'));
   }
 
-  test('is opened as a device whose blocks are checked, and its first block is read', async () => {
+  test('is opened with dm-verity, and its first block is read', async () => {
     const steps = (await opening('none')).split('\n').filter((line) => line !== 'losetup -f');
     expect(steps).toEqual([
       'losetup -r /dev/loop1 /medium/quantix/system.squashfs',
@@ -441,7 +444,7 @@ describe('the medium', () => {
     expect(await opening('dd')).toMatch(/count=1\nnot$/);
   });
 
-  test('that is damaged is not copied to memory, and why is reported', async () => {
+  test('that is damaged is not copied to memory, and the reason is reported', async () => {
     const text = [
       'toram=yes MEMORY=512 PRODUCT=QX; stat() { echo 4096; }; need_memory() { :; }; memory_size() { echo 1000; }',
       'copy_system() { echo "cat: read error: Input/output error" >&2; return 1; }',
@@ -481,7 +484,7 @@ describe('a disk image', () => {
   ];
 
   test.each([512, 4096])(
-    'that was never started becomes the machine’s, sectors of %d',
+    'is set up for the machine at its first start, sectors of %d',
     async (sector) => {
       expect((await started(DERIVED, sector, ':')).split('\n')).toEqual([
         ...FIRST,
@@ -491,17 +494,17 @@ describe('a disk image', () => {
     },
   );
 
-  test('that cannot be written is reported, and the machine goes on without', async () => {
+  test('that cannot be written is reported, and the boot continues', async () => {
     const told = (await started(DERIVED, 512, 'echo no; return 1')).split('\n');
     expect(told).toEqual([...FIRST, 'say the partitions cannot be made: no', 'on']);
   });
 
-  test('that was started, or a disk that was installed, is left as it is', async () => {
+  test('that was started before, or an installed disk, is not changed', async () => {
     expect(await started('00112233445566478899aabbccddeeff', 512, ':')).toBe('on');
   });
 });
 
-describe('where no medium is found', () => {
+describe('if no medium is found', () => {
   /** Name of a PCI device → its class, and whether a driver uses it. */
   type Devices = Record<string, readonly [string, driven: boolean]>;
 
@@ -525,7 +528,7 @@ describe('where no medium is found', () => {
     '0000:00:1d.0': ['0x0c0330', false],
   };
 
-  test('controllers that no driver has taken are reported, and the small image says that it is not for them', async () => {
+  test('disk controllers without a driver are reported, and the small image says that it lacks drivers for hardware', async () => {
     const told = [
       'say devices seen: /dev/vda',
       'say no driver for the disk controllers 0000:00:1d.0 (8086:2922) 0000:00:1f.2 (8086:2922)',
@@ -536,7 +539,7 @@ describe('where no medium is found', () => {
     );
   });
 
-  test('the small image is no reason where every controller has its driver', async () => {
+  test('the small image is not blamed if every controller has a driver', async () => {
     const driven: Devices = { '0000:00:1f.2': ['0x010601', true] };
     expect(await explanation('virt', driven)).toBe('say devices seen: /dev/vda');
     expect(await explanation('virt', {})).toBe('say devices seen: /dev/vda');
@@ -554,13 +557,13 @@ describe('a machine with too little memory', () => {
     return inInit(folder, `${stand}\n${text}`);
   }
 
-  test('is reported with how much is needed, and that is all', async () => {
+  test('is reported with the needed amount, and the boot stops', async () => {
     expect(await start('need_memory "$MEMORY" QUANTIX; echo on', 223_000)).toBe(
       'fail QUANTIX needs 512 MiB of memory; this machine has 217 MiB, besides what firmware and kernel take',
     );
   });
 
-  test('is reported before anything else is tried', async () => {
+  test('is reported before any driver is loaded', async () => {
     const folder =
       'printf "PRODUCT=QX\\nMEMORY=384\\nMODULES=loop\\n" >settings; SETTINGS=./settings';
     const told = await start(
@@ -572,7 +575,7 @@ describe('a machine with too little memory', () => {
     ]);
   });
 
-  test('is none that has as much, less what the kernel keeps', async () => {
+  test('is not one with the needed amount less the kernel’s own share', async () => {
     expect(await start('need_memory "$MEMORY" QUANTIX; echo on', 460_000)).toBe('on');
     expect(await start('need_memory "$MEMORY" QUANTIX; echo on', 64_000_000)).toBe('on');
   });
@@ -584,7 +587,7 @@ describe('a machine with too little memory', () => {
     );
   });
 
-  test('has room for the copy, and for half of the memory besides', async () => {
+  test('is not one with room for the copy of the system, whose file system gets half of the rest', async () => {
     const told = await start('toram=yes; stat() { echo 400000000; }; mount_root', 1_000_000);
     expect(told.split('\n').slice(0, 2)).toEqual([
       'mount -t tmpfs -o mode=755,size=870m tmpfs /overlay',
@@ -594,7 +597,7 @@ describe('a machine with too little memory', () => {
   });
 });
 
-test('drivers are loaded for devices that are there, and again only when others have appeared', async () => {
+test('drivers are loaded for present devices, and again only when new devices appear', async () => {
   const folder = await temporaryFolder();
   const appear = (bus: string, alias: string) => {
     const device = `sys/bus/${bus}/devices/1`;
@@ -612,7 +615,7 @@ test('drivers are loaded for devices that are there, and again only when others 
   );
 });
 
-test('every program of busybox’s that init names is among the applets', async () => {
+test('every busybox program that init calls is in the list of applets', async () => {
   const code = (await readFile(INIT, 'utf8')).replace(/^\s*#.*$/gm, '');
   const list = await readFile(join(PROJECT, 'overlay/initramfs/applets'), 'utf8');
   const { stdout } = await execa('/bin/busybox', ['--list']);

@@ -76,7 +76,7 @@ test.each([
   expect(Object.fromEntries(layout(name))).toMatchObject(keys);
 });
 
-test('a layout says in its first line what it is called', () => {
+test('the first line of a layout has its title', () => {
   for (const name of names) {
     expect(name).toMatch(/^[a-z]+$/);
     expect(readFileSync(join(FOLDER, `${name}.map`), 'utf8')).toMatch(

@@ -29,7 +29,7 @@ async function host() {
   };
 }
 
-test('a guest that runs is noted, and one that has ended is not', async () => {
+test('running guests are recorded, and ended ones are removed', async () => {
   const { call, notes } = await host();
   await call('prepare', definition(ID));
   await call('started', definition(ID));
@@ -40,7 +40,7 @@ test('a guest that runs is noted, and one that has ended is not', async () => {
   expect(await notes()).toEqual([OTHER]);
 });
 
-test('while the host stops its guests the notes stay as they were', async () => {
+test('while the host stops its guests the record does not change', async () => {
   const { call, notes, stopping } = await host();
   await call('started', definition(ID));
   await writeFile(stopping, '1 of 1 guests still run\n');
@@ -49,7 +49,7 @@ test('while the host stops its guests the notes stay as they were', async () => 
 });
 
 test.each(['', '<domain>', '<uuid>', '\0\n<uuid></uuid', '<uuid>../../x</uuid>'])(
-  'a definition like %j does not keep a guest from running, and nothing is written elsewhere',
+  'a definition like %j does not block the guest, and no other file is written',
   async (text) => {
     const { call, notes, written } = await host();
     await call('started', definition(ID));

@@ -46,7 +46,7 @@ const TELLING = ['start_pre', 'start', 'start_post', 'stop_pre', 'stop', 'stop_p
   .join('\n');
 
 describe('a command', () => {
-  test('runs between what comes before and after it', async () => {
+  test('runs between its _pre and _post functions', async () => {
     expect(await run(TELLING, ['start'])).toMatchObject({
       exitCode: 0,
       lines: ['start_pre tiny', 'start tiny', 'start_post tiny'],
@@ -62,12 +62,12 @@ describe('a command', () => {
     expect(await run(text, ['start', 'stop'])).toMatchObject({ exitCode: 7, lines });
   });
 
-  test('runs after another if there are several', async () => {
+  test('runs in the given order, if there are several', async () => {
     const { lines } = await run(TELLING, ['stop', 'start']);
     expect(lines.filter((line) => !/_/.test(line))).toEqual(['stop tiny', 'start tiny']);
   });
 
-  test('of the service’s own runs if it is declared', async () => {
+  test('of the service itself runs if it is declared', async () => {
     const reload = 'reload() { echo reloaded; }';
     expect(await run(`extra_commands="check reload"\n${reload}`, ['reload'])).toMatchObject({
       exitCode: 0,
@@ -94,7 +94,7 @@ describe('a command', () => {
     expect([exitCode, lines]).toEqual([1, [' * ERROR: tiny has no command sync']]);
   });
 
-  test('that supervise-daemon calls to check the daemon’s health runs if the service has it', async () => {
+  test('healthcheck of supervise-daemon runs if the service has it', async () => {
     const text = 'healthcheck() { echo well; }';
     expect(await run(text, ['healthcheck'])).toMatchObject({ exitCode: 0, lines: ['well'] });
     expect(await run(text, ['unhealthy'])).toMatchObject({
@@ -103,7 +103,7 @@ describe('a command', () => {
     });
   });
 
-  test('for a started service is refused if it is stopped, and the other way round', async () => {
+  test('for started services is refused if the service is stopped, and vice versa', async () => {
     const text =
       'extra_started_commands=reload\nextra_stopped_commands=reset\n' +
       'reload() { echo reloaded; }\nreset() { echo reset; }';
@@ -117,7 +117,7 @@ describe('a command', () => {
   });
 });
 
-test('a service that cannot be read is not run', async () => {
+test('a service script that fails while it is sourced is not run', async () => {
   const { exitCode, lines } = await run(`${TELLING}\nfalse`, ['start']);
   expect([exitCode, lines]).toEqual([1, []]);
 });
@@ -131,14 +131,14 @@ test.each([
   expect(await run(asked, ['status'], env)).toMatchObject({ exitCode, lines: [line] });
 });
 
-test('a service describes itself and its commands', async () => {
+test('describe prints the description of a service and its commands', async () => {
   const text =
     'description="A service"\nextra_commands=check\ndescription_check="Looks for faults"';
   const { lines } = await run(text, ['describe']);
   expect(lines).toEqual([' * A service', ' * check: Looks for faults']);
 });
 
-test('a quiet service says only what went wrong', async () => {
+test('with EINFO_QUIET a service prints only warnings and errors', async () => {
   const text = 'start() { ebegin Starting; einfo more; ewarn odd; eend 3 "it failed"; }';
   expect(await run(text, ['start'], { EINFO_QUIET: 'yes' })).toMatchObject({
     exitCode: 3,
@@ -170,14 +170,14 @@ test('a value is kept for later commands', async () => {
   expect(await readFile(join(folder, 'state/options/tiny/pid'), 'utf8')).toBe('42\n');
 });
 
-test('a file is waited for until a deadline', async () => {
+test('ewaitfile waits for a file until a time limit', async () => {
   const late = 'start() { (sleep 0.1; : >late) & ewaitfile 5 "$PWD/late" && echo there; }';
   expect((await run(late, ['start'])).lines).toEqual(['there']);
   const never = 'start() { ewaitfile 1 "$PWD/never" || echo gone; }';
   expect((await run(never, ['start'])).lines).toEqual(['gone']);
 });
 
-test('a mount is known by its folder', async () => {
+test('mountinfo finds a mount by its folder', async () => {
   const text = 'start() { mountinfo -q /proc && ! mountinfo -q /nowhere; }';
   expect((await run(text, ['start'])).exitCode).toBe(0);
 });

@@ -34,10 +34,10 @@ const rows: Row[] = [
 const sourcesOf = (program: string) =>
   [PROJECT, ...OVERLAYS].map((folder) => join(folder, program)).filter((file) => existsSync(file));
 
-describe('of what outlives a restart', () => {
+describe('of persistent files', () => {
   // tests/net/configuration-disk.test.ts checks that they write and read these files.
   test.each(rows.filter(({ reader }) => reader !== COMING))(
-    '$path names a writer and a reader that there are',
+    '$path has an existing writer and reader',
     ({ writer, reader }) => {
       for (const program of [writer, reader].filter((one) => !PEOPLE.includes(one))) {
         expect(sourcesOf(program), program).toHaveLength(1);
@@ -49,7 +49,7 @@ describe('of what outlives a restart', () => {
     test.todo(`${path} has a writer and a reader`);
   }
 
-  test('nothing is missing in the list: no program knows another path', () => {
+  test('the list is complete: no program uses another path', () => {
     const listed = rows.map(({ path }) => `/quantix/${path}`);
     const known = (path: string) =>
       listed.some((one) => one === path || one.startsWith(`${path}/`) || path.startsWith(one));
@@ -68,7 +68,7 @@ describe('of what outlives a restart', () => {
   });
 });
 
-test('the list is the whole one that both appliances promise', () => {
+test('the list has all parts of both appliances', () => {
   expect(rows.map(({ path }) => path.replace(/\/.*/, '/'))).toEqual(
     expect.arrayContaining(['network/', 'hostname', 'ssh/', 'auth/', 'node/', 'vdc/']),
   );

@@ -25,7 +25,7 @@ async function signOfLife(age: number): Promise<string> {
   return file;
 }
 
-test('a program works while it writes signs of life, and before the first one', async () => {
+test('a program counts as working while it updates its heartbeat file, and before the first time', async () => {
   expect(await probe(`works ${await signOfLife(20)}`)).toEqual({ exitCode: 0, lines: '' });
   const none = join(await temporaryFolder(), 'alive');
   expect(await probe(`works ${none}`)).toEqual({ exitCode: 0, lines: '' });
@@ -38,7 +38,7 @@ test('a program works while it writes signs of life, and before the first one', 
   });
 });
 
-test('a daemon that does not answer has some tries', async () => {
+test('a daemon that does not answer is tried several times', async () => {
   const folder = await temporaryFolder();
   const pauses = 'sleep() { echo "pause of $1"; }';
   const third = `[ -e ${folder}/2 ] || { [ -e ${folder}/1 ] && touch ${folder}/2 || touch ${folder}/1; false; }`;
@@ -54,14 +54,14 @@ test('a daemon that does not answer has some tries', async () => {
   ]);
 });
 
-test('a daemon that hangs is ended although it does not heed SIGTERM', async () => {
+test('a hanging daemon is killed if it ignores SIGTERM', async () => {
   expect((await probe('echo "$healthcheck_timer $retry"')).lines).toBe('60 SIGTERM/20/SIGKILL/5');
   expect((await probe(`retry=SIGINT/9/SIGKILL/5; . ${PROBE}; echo "$retry"`)).lines).toBe(
     'SIGINT/9/SIGKILL/5',
   );
 });
 
-test('a daemon is awake unless it is stopped or gone; one that is not known yet is not judged', async () => {
+test('a daemon is awake unless it is paused or gone; one without a known process counts as awake', async () => {
   const folder = await temporaryFolder();
   const options = join(folder, 'options/tiny');
   await mkdir(options, { recursive: true });
@@ -78,7 +78,7 @@ test('a daemon is awake unless it is stopped or gone; one that is not known yet 
   expect(await isAwake()).toBe(false);
 });
 
-test('every supervised service has a check, by these probes', async () => {
+test('every supervised service has a health check that uses these probes', async () => {
   const supervised: string[] = [];
   for (const part of ['common', 'quantix-os', 'qvdc']) {
     const folder = join(PROJECT, 'overlay', part, 'etc/init.d');

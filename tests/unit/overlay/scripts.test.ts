@@ -27,7 +27,7 @@ async function complaints(command: string, args: string[], paths: string[]): Pro
   return exitCode === 0 ? '' : `${all}`;
 }
 
-test('every script says by its first line which of three shells runs it', () => {
+test('the first line of every script names one of three interpreters', () => {
   const others = files.filter((file) => firstLine(file).startsWith('#!'));
   expect(others.filter((file) => !services.includes(file) && !scripts.includes(file))).toEqual([]);
   expect(services.length).toBeGreaterThan(15);
@@ -48,7 +48,7 @@ test('shellcheck finds nothing in services, whose variables openrc-run reads', {
   expect(await complaints('shellcheck', args, services)).toBe('');
 });
 
-test('busybox can read every script', async () => {
+test('busybox can parse every script', async () => {
   const reading = 'status=0; for file; do busybox sh -n "$file" || status=1; done; exit $status';
   const args = ['sh', '-c', reading, 'sh'];
   expect(await complaints('busybox', args, [...scripts, ...services])).toBe('');
@@ -71,12 +71,12 @@ test('scripts and services are executable, and nothing else is', () => {
   expect(executable).toEqual([...programs, ...services].sort());
 });
 
-test('every file has plain line ends, also at its end', () => {
+test('every file has LF line ends, also at its end', () => {
   expect(files.filter((file) => textOf(file).includes('\r'))).toEqual([]);
   expect(files.filter((file) => !textOf(file).endsWith('\n'))).toEqual([]);
 });
 
-test('a service says what it is for', () => {
+test('every service has a description', () => {
   const silent = services.filter((file) => !/^description=./m.test(textOf(file)));
   expect(silent).toEqual([]);
 });

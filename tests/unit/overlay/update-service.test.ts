@@ -43,7 +43,7 @@ const SETTLE = 'logged qx-update /usr/sbin/qx-update settle';
 const SLOT = 'quiet quantix.slot=a quantix.medium=PARTUUID=x';
 
 describe.each([[['busybox', 'sh']], [['dash']]])('in %j', (shell) => {
-  test('a live system and an ordinary boot of an installed one start nothing', async () => {
+  test('a live system, and an ordinary boot of an installed one, start no update program', async () => {
     expect(await started('quiet', '{"trial":{', shell)).toEqual([]);
     expect(await started(SLOT, undefined, shell)).toEqual([]);
     expect(await started(SLOT, '{"floor":1,"seen":{},"trial":null,"last":null}', shell)).toEqual(
@@ -51,12 +51,12 @@ describe.each([[['busybox', 'sh']], [['dash']]])('in %j', (shell) => {
     );
   });
 
-  test('a boot that was counted is judged, and guarded, whatever is remembered', async () => {
+  test('a trial boot is judged and guarded, for any update record', async () => {
     const trial = `${SLOT} quantix.trial`;
     expect(await started(trial, undefined, shell)).toEqual([SETTLE, 'update-guard ']);
   });
 
-  test('a boot of the previous version reports the result of a trial, without a guard', async () => {
+  test('a boot of the previous version reports the result of the trial, without a guard', async () => {
     const record = '{"floor":0,"seen":{},"trial":{"slot":"b"},"last":null}';
     expect(await started(SLOT, record, shell)).toEqual([SETTLE]);
   });

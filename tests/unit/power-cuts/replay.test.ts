@@ -88,7 +88,7 @@ async function installAndUpdate(sectorSize: number, updater?: Updater): Promise<
 }
 
 test.each([512, 4096])(
-  '%i bytes: QEMU’s log of an installation and an update is cut at 1,000 places',
+  '%i bytes: an installation and an update in QEMU survive a power cut at 1,000 places',
   async (sectorSize) => {
     const device = await installAndUpdate(sectorSize);
     const recording = await record(device);

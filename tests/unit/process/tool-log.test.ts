@@ -17,7 +17,7 @@ async function withScripts(script: string) {
   return { folder, log, env: { PATH: `${folder}${delimiter}${process.env.PATH}` } };
 }
 
-test('a log has of each tool its command line, how it ended, and what it said', async () => {
+test('the log has the command line, the exit and the output of each tool', async () => {
   const { log, env } = await withScripts('cat >/dev/null; echo said; echo complained >&2; exit 3');
   await log.during(async () => {
     await expect(run('mtype', ['a b', "it's"], { env })).rejects.toThrow('mtype exited with 3');
@@ -37,7 +37,7 @@ test('a log has of each tool its command line, how it ended, and what it said', 
   expect(await readFile(log.file, 'utf8')).toMatch(new RegExp(`^${lines.join('\n')}\n$`));
 });
 
-test('it tells of a tool that is missing, and of one that was cancelled', async () => {
+test('the log has missing and cancelled tools', async () => {
   const { log, env } = await withScripts('exec sleep 1000');
   const cancel = new AbortController();
   await log.during(async () => {
@@ -51,7 +51,7 @@ test('it tells of a tool that is missing, and of one that was cancelled', async 
   expect(text).toMatch(/\[2\] was ended by SIG(TERM|KILL) after/);
 });
 
-test('nothing in it moves the cursor of a terminal, and no password of an address is in it', async () => {
+test('the log has neither control characters nor passwords in addresses', async () => {
   const { log, env } = await withScripts(`printf '\\033[2Jfrom http://me:secret@mirror/x\\n'`);
   await log.during(() => run('mtype', ['https://me:secret@mirror/y'], { env }));
   const text = await readFile(log.file, 'utf8');
@@ -60,7 +60,7 @@ test('nothing in it moves the cursor of a terminal, and no password of an addres
   expect(text).not.toContain('secret');
 });
 
-test('without a tool there is no file, and a tool that is run besides is not in it', async () => {
+test('a build without tools writes no log, and tools outside the build are not logged', async () => {
   const { log, env } = await withScripts('echo said');
   await log.during(() => Promise.resolve());
   await run('mtype', [], { env });
@@ -68,7 +68,7 @@ test('without a tool there is no file, and a tool that is run besides is not in 
   expect(log.isWritten).toBe(false);
 });
 
-test('nothing comes into a log that is closed', async () => {
+test('nothing is added to a closed log', async () => {
   const { folder, log, env } = await withScripts(
     'while [ ! -e "$GATE" ]; do sleep 0.05; done; echo late',
   );

@@ -21,7 +21,7 @@ test('the compressors that mksquashfs is linked with are part of its version', a
   expect(await ask()).toMatch(/^4\..* liblzma\.so\.5\.\d\S* libzstd\.so\.1\.\d\S*$/);
 });
 
-test('what a tool said is remembered as long as its file is the same one', async () => {
+test('the version of a tool is cached as long as its file is unchanged', async () => {
   const { folder, memory, ask } = await hostWith();
   const { stdout } = await execa('which', ['mksquashfs']);
   await copyFile(stdout, join(folder, 'mksquashfs'));
@@ -34,7 +34,7 @@ test('what a tool said is remembered as long as its file is the same one', async
   expect(await ask()).toBe(version);
 });
 
-test('a script is asked each time, since it may call anything', async () => {
+test('the version of a script is read each time, because it may call anything', async () => {
   const { folder, ask } = await hostWith();
   const say = (version: string) =>
     writeFile(join(folder, 'mksquashfs'), `#!/bin/sh\necho 'mksquashfs version ${version}'\n`, {
@@ -46,7 +46,7 @@ test('a script is asked each time, since it may call anything', async () => {
   expect(await ask()).toMatch(/^2 /);
 });
 
-test('a script that calls the tool proper has the libraries of that one', async () => {
+test('a script that calls the real tool has the library versions of that tool', async () => {
   const { folder, ask } = await hostWith();
   const plain = await ask();
   const { stdout } = await execa('which', ['mksquashfs']);
@@ -56,7 +56,7 @@ test('a script that calls the tool proper has the libraries of that one', async 
 });
 
 test.each(['', '{', '[]', '{"/bin/x": 1}'])(
-  'a memory with the content %j is ignored',
+  'a cache file with the content %j is ignored',
   async (text) => {
     const { memory, ask } = await hostWith();
     await ask();

@@ -5,7 +5,7 @@ import { appendStream, writeStream } from '../../../build/process/write-stream.t
 import { sha256 } from '../../../build/step/digest.ts';
 import { temporaryFolder } from '../folder.ts';
 
-test('two files get one stream, behind what they have', async () => {
+test('a stream is appended to two files at once', async () => {
   const folder = await temporaryFolder();
   const paths = ['a', 'b'].map((name) => join(folder, name));
   await writeStream(paths[1] ?? '', [Buffer.from('before ')]);

@@ -33,9 +33,12 @@ test('a declared entry has the declared owner and mode', async () => {
   ]);
 });
 
-test.each(['./nowhere', './'])('a file that %s is not is reported with its key', async (of) => {
-  const copy = { type: 'copy', of, mode: 0o644, user: 'root' } as const;
-  await expect(entriesOf({ '/etc/x': copy })).rejects.toThrow(
-    /^there is no file for \/etc\/x of the image .*paths\.\/etc\/x\.of of the profile\.$/,
-  );
-});
+test.each(['./nowhere', './'])(
+  'a source %s that is not a file is reported with its key',
+  async (of) => {
+    const copy = { type: 'copy', of, mode: 0o644, user: 'root' } as const;
+    await expect(entriesOf({ '/etc/x': copy })).rejects.toThrow(
+      /^there is no file for \/etc\/x of the image .*paths\.\/etc\/x\.of of the profile\.$/,
+    );
+  },
+);

@@ -36,7 +36,7 @@ test('an architecture adds to the common settings, and has its own kernel', () =
   expect(Object.keys(drop)).toEqual(['/boot']);
 });
 
-test('drivers that its kernels do not have are not required', () => {
+test('an architecture does not require drivers that its kernels lack', () => {
   expect(profileFor(profile, 'arm64', '/x.ts').kernel.drivers.full).toEqual({
     servers: { medium: ['nvme'], system: ['ast'] },
   });
@@ -45,7 +45,7 @@ test('drivers that its kernels do not have are not required', () => {
   });
 });
 
-test('a base that a profile lacks for its architecture is reported with those that it has', () => {
+test('a base that the profile lacks for the architecture is reported with the bases that it has', () => {
   const message = 'qvdc has no packages from alpine for arm64';
   expect(() => findSettings(profileFor(profile, 'arm64', '/x.ts'), 'alpine')).toThrow(message);
   expect(() => findSettings(profileFor(profile, 'arm64', '/x.ts'), 'alpine')).toThrow(

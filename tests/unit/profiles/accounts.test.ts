@@ -14,7 +14,7 @@ const COMPILED_IN = {
 };
 
 test.each(Object.entries(COMPILED_IN))(
-  '%s has the accounts that its daemons become, on each base',
+  '%s has the accounts that its daemons switch to, on each base',
   async (name, programs) => {
     const { accounts } = await loadProfile(PROJECT, name);
     const users = Object.values(programs).flat();

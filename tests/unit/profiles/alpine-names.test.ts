@@ -55,7 +55,7 @@ describe.skipIf(!haveAlpine319)('the profiles on the indexes of Alpine 3.19', ()
     return selectPackages({ repositories, wanted, architecture: 'x86_64' }).packages;
   }
 
-  test('ask for nothing that nobody knows but for what came later', async () => {
+  test('request only known packages, except those of later releases', async () => {
     const all = await Promise.all(PROFILES.map(settingsOf));
     const asked = all.flatMap(({ packages, kernel, busybox, grub }) => [
       ...[...packages, busybox, ...grub],
@@ -65,7 +65,7 @@ describe.skipIf(!haveAlpine319)('the profiles on the indexes of Alpine 3.19', ()
     expect([...unknown].sort()).toEqual([...NEWER]);
   });
 
-  test('what is asked for and not there is reported, all of it and nothing else', async () => {
+  test('lead to an error that names exactly the missing packages', async () => {
     const wanted = composeWorld(await settingsOf('qvdc'), 'full');
     try {
       selectPackages({ repositories, wanted, architecture: 'x86_64' });
@@ -79,7 +79,7 @@ describe.skipIf(!haveAlpine319)('the profiles on the indexes of Alpine 3.19', ()
     }
   });
 
-  test.each(PROFILES)('of scripts that %s has at hand, every text was reviewed', async (name) => {
+  test.each(PROFILES)('every available package script of %s is reviewed', async (name) => {
     const profile = await loadProfile(PROJECT, name);
     const archives = (await selected(name, 'full')).flatMap(({ fields }) => {
       const own = fields.get('P') ?? '';
@@ -92,7 +92,7 @@ describe.skipIf(!haveAlpine319)('the profiles on the indexes of Alpine 3.19', ()
   });
 
   // A change of a profile or of the solver shows as a diff of the list; `vitest run -u` rewrites it.
-  test.each(PROFILES)('%s gets these packages', async (name) => {
+  test.each(PROFILES)('%s gets the packages of the snapshot', async (name) => {
     const ofFlavours = await Promise.all(FLAVOURS.map((flavour) => selected(name, flavour)));
     const flavours = ofFlavours.map(
       (packages) => new Set(packages.map(({ fields }) => `${fields.get('P')} ${fields.get('V')}`)),

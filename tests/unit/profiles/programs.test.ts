@@ -3,7 +3,7 @@ import { PROGRAMS } from '../../../apps/programs.ts';
 import { loadProfile, profileNames } from '../../../build/profile/load.ts';
 import { PROJECT } from '../profile/profiles.ts';
 
-test.each(profileNames(PROJECT))('%s has programs that there are', async (name) => {
+test.each(profileNames(PROJECT))('all programs of %s exist', async (name) => {
   const { programs } = await loadProfile(PROJECT, name);
   expect(Object.keys(PROGRAMS)).toEqual(expect.arrayContaining(programs));
 });

@@ -12,7 +12,7 @@ function buf(...args: string[]) {
 }
 
 test.each(FOLDERS)(
-  'the generated code in %s is what buf makes of the definitions',
+  'the generated code in %s is up to date with the definitions',
   async (folder) => {
     const output = await temporaryFolder();
     await buf('generate', folder, '--template', `${folder}/buf.gen.yaml`, '--output', output);

@@ -17,7 +17,7 @@ const golden = z
   .parse(JSON.parse(await readFile(new URL('golden.json', import.meta.url), 'utf8')));
 
 for (const { type, binary, json } of golden.messages) {
-  test(`${type} ${binary.slice(-8)} has the same bytes and the same JSON as ever`, () => {
+  test(`${type} ${binary.slice(-8)} keeps its bytes and its JSON`, () => {
     const schema = messages.find((one) => one.typeName === type);
     if (schema === undefined) throw new Error(`${type} is gone`);
     expect(Buffer.from(toBinary(schema, fromJson(schema, json))).toString('hex')).toBe(binary);
@@ -26,7 +26,7 @@ for (const { type, binary, json } of golden.messages) {
 }
 
 test.each(messages.map((schema) => [schema.typeName, schema] as const))(
-  'each field of %s is among the frozen bytes',
+  'each field of %s occurs in the frozen examples',
   (type, schema) => {
     const examples = golden.messages
       .filter((one) => one.type === type)
@@ -38,7 +38,7 @@ test.each(messages.map((schema) => [schema.typeName, schema] as const))(
   },
 );
 
-test('the numbers of all values of all enums are as ever', () => {
+test('the numbers of all enum values are unchanged', () => {
   const now = enums.map(({ typeName, values }) => [
     typeName,
     Object.fromEntries(values.map(({ name, number }) => [name, number])),
@@ -46,7 +46,7 @@ test('the numbers of all values of all enums are as ever', () => {
   expect(Object.fromEntries(now)).toEqual(golden.enums);
 });
 
-test('the paths of all calls are as ever', () => {
+test('the paths of all calls are unchanged', () => {
   const now = files
     .flatMap(({ services }) => services)
     .flatMap(({ typeName, methods }) =>
