@@ -46,7 +46,7 @@ test('without a daemon, one line has docker’s message and a fix', async () => 
   );
 });
 
-test('without a command, the usage error asks for one', async () => {
+test('without a command, the error asks which command to run', async () => {
   const { exitCode, stderr } = await execa(process.execPath, ['tasks/qx-build.ts', 'docker'], {
     cwd: PROJECT,
     reject: false,

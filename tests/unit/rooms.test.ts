@@ -92,11 +92,11 @@ function roomOf(path: string): number {
 
 const files = globSync('{build,tasks,profiles,apps}/**/*.ts', { cwd: PROJECT });
 
-test('every file is in a room', () => {
+test('every source file belongs to a room', () => {
   expect(files.filter((file) => roomOf(file) < 0)).toEqual([]);
 });
 
-test('apps/README.md has each room of apps', () => {
+test('apps/README.md lists each room of apps', () => {
   const text = readFileSync(join(PROJECT, 'apps/README.md'), 'utf8');
   const heads = text.split('\n').filter((line) => line.startsWith('- `'));
   const told = heads.flatMap((line) => {
@@ -116,7 +116,7 @@ test('rooms import downwards only', () => {
   expect(upwards).toEqual([]);
 });
 
-test('no file imports itself by way of others, types included', () => {
+test('there are no circular imports, types included', () => {
   const graph = new Map(files.map((file) => [file, imports(file)]));
   expect(circles(graph)).toEqual([]);
 });
@@ -139,7 +139,7 @@ function circles(graph: ReadonlyMap<string, readonly string[]>): string[] {
   return found;
 }
 
-test('the library knows nothing of the command line and its drawings', () => {
+test('the library does not import modules of the command line', () => {
   const drawing = files.filter(
     (file) =>
       file.startsWith('build/') && imports(file).some((name) => /^(listr2|yargs)/.test(name)),
@@ -160,7 +160,7 @@ const OF_BUILDER =
 /** The file with the name of the cache's folder. */
 const OF_CACHE = 'build/cache/directory.ts';
 
-test('no file of the library has a name that belongs to one appliance: profiles have these', () => {
+test('no file of the library contains a name of one appliance; profiles have these', () => {
   const named = files
     .filter((file) => file.startsWith('build/') && file !== OF_CACHE)
     .filter((file) => {
@@ -171,7 +171,7 @@ test('no file of the library has a name that belongs to one appliance: profiles 
 });
 
 test.each(['initramfs', 'netboot', 'debian'])(
-  'the overlay %s, which other appliances can have, has no name of ours',
+  'the overlay %s, which other appliances can use, contains no name of our appliances',
   (overlay) => {
     const texts = globSync(`overlay/${overlay}/**`, { cwd: PROJECT, withFileTypes: true })
       .filter((entry) => entry.isFile())
@@ -181,13 +181,13 @@ test.each(['initramfs', 'netboot', 'debian'])(
   },
 );
 
-test('what runs on the appliances knows nothing of the builder but the formats that both share', () => {
+test('programs of the appliances import nothing of the builder except shared formats', () => {
   const builder = (name: string) => /^(build|tasks)\//.test(name) && !isShared(name);
   const apps = files.filter((file) => file.startsWith('apps/'));
   expect(apps.filter((file) => imports(file).some(builder))).toEqual([]);
 });
 
-test('what both share imports nothing else of the builder', () => {
+test('shared formats import nothing else of the builder', () => {
   const upwards = files.filter(isShared).flatMap((file) =>
     imports(file)
       .filter((name) => /^(build|tasks|apps)\//.test(name) && !isShared(name))

@@ -46,7 +46,7 @@ describe.skipIf(lacking !== undefined)(
       await story[Symbol.asyncDispose]();
     });
 
-    test('has Alpine’s C library, kernel, init and package of Node, of which only the programs are left', async () => {
+    test('has Alpine’s C library, kernel and init, and of the package of Node only our programs', async () => {
       await succeed(story, 'cat /proc/$(pidof qx-node)/maps | grep -q /lib/ld-musl-');
       expect(await succeed(story, 'uname -r')).toMatch(/-virt$/m);
       expect(await succeed(story, 'openrc --version')).toContain('OpenRC');
@@ -55,7 +55,7 @@ describe.skipIf(lacking !== undefined)(
       expect(await succeed(story, 'cat /etc/os-release')).toContain('QUANTIX_BASE="alpine"');
     });
 
-    test('runs its services, and makes device nodes as the appliance wants them', async () => {
+    test('runs its services, and creates device nodes with the right permissions', async () => {
       for (const runlevel of ['sysinit', 'boot', 'default']) {
         const status = await succeed(story, `rc-status --nocolor ${runlevel}`);
         expect(status).not.toMatch(/stopped|crashed/);
@@ -66,18 +66,18 @@ describe.skipIf(lacking !== undefined)(
       );
     });
 
-    test('has an agent that answers', async () => {
+    test('runs an agent that answers', async () => {
       await untilSucceeds(story, 'qx-node status >/dev/null');
       const told: unknown = JSON.parse(await succeed(story, 'qx-node status --json'));
       expect(statusSchema.parse(told).health.managementAddress).toBe(LEASED);
     });
 
-    test('resolves names by /etc/hosts, and has the DNS server of its lease', async () => {
+    test('resolves names by /etc/hosts, and uses the DNS server of its lease', async () => {
       await succeed(story, 'ping -c 1 localhost');
       expect(await succeed(story, 'cat /etc/resolv.conf')).toContain('nameserver 10.0.2.3');
     });
 
-    test('gets a static address on its screen, lets its operator in there by SSH, and goes back to DHCP', async () => {
+    test('gets a static address in its console, accepts SSH there, and returns to DHCP', async () => {
       const desk = await Desk.create(hostPort);
       await setStaticOnScreen(story);
       const key = await desk.readPublicKey();
@@ -98,11 +98,11 @@ describe.skipIf(lacking !== undefined)(
       await succeed(story, 'echo "correct horse" | qx-password check');
     });
 
-    test('has started no service again: none failed a check', async () => {
+    test('restarted no service after a failed health check', async () => {
       await succeed(story, "! logread | grep -e 'health check for' -e 'unknown function'");
     });
 
-    test('powers off, and nothing bad was on its console', async () => {
+    test('powers off without an error on its console', async () => {
       await story.screenshot();
       await story.guest.powerOff();
       story.expectGoodConsole();
@@ -114,7 +114,7 @@ describe.skipIf(lacking !== undefined)(
 describe.skipIf(lacking !== undefined || lackingKey.length > 0)(
   'an image with Alpine’s kernel and an owner’s key',
   () => {
-    test('boots with Secure Boot on; with a changed kernel it does not', async () => {
+    test('boots with Secure Boot on, and does not boot with a changed kernel', async () => {
       const keys = await layOutKey();
       const iso = String(await buildRealAlpineImage('--secure-boot', keys));
       const disk = join(await temporaryFolder(), 'disk.raw');
@@ -157,12 +157,12 @@ describe.runIf(lacking !== undefined)('an image of packages in Alpine’s form',
     await story[Symbol.asyncDispose]();
   });
 
-  test('boots from CD under BIOS as far as one of Debian', () => {
+  test('boots from CD under BIOS as far as an image from Debian', () => {
     const milestones = [...milestonesIn(story.guest.log).keys()];
     expect(milestones).toEqual(['kernel', 'medium', 'root', 'network', 'ready']);
   });
 
-  test('says of which base it is', async () => {
+  test('names its base in os-release', async () => {
     const release = await succeed(story, 'cat /etc/os-release');
     expect(release).toContain('QUANTIX_BASE="alpine"');
     expect(release).toContain('ID="quantix-os"');
@@ -187,7 +187,7 @@ describe.runIf(lacking !== undefined)('an image of packages in Alpine’s form',
     }
   });
 
-  test('answers to virsh, and guests would not run as root', async () => {
+  test('answers virsh, and would not run guests as root', async () => {
     await succeed(story, 'virsh --connect qemu:///system version');
     expect(await succeed(story, 'cat /etc/libvirt/qemu.conf')).toContain('user = "libvirt-qemu"');
   });
@@ -197,7 +197,7 @@ describe.runIf(lacking !== undefined)('an image of packages in Alpine’s form',
     expect(await succeed(story, 'tar -tf /lib/apk/db/scripts.tar')).toContain('busybox-');
   });
 
-  test('turns SSH on and off, and has the password that was set', async () => {
+  test('turns SSH on and off, and keeps the password that was set', async () => {
     const ssh =
       'qx-ssh on --minutes 5 && qx-ssh status --json && qx-ssh off && qx-ssh status --json';
     expect(await succeed(story, ssh)).toMatch(
@@ -211,7 +211,7 @@ describe.runIf(lacking !== undefined)('an image of packages in Alpine’s form',
     await succeed(story, 'echo "correct horse" | qx-password check');
   });
 
-  test('powers off, and nothing bad was on its console', async () => {
+  test('powers off without an error on its console', async () => {
     await story.screenshot();
     await story.guest.powerOff();
     story.expectGoodConsole();

@@ -8,7 +8,7 @@ import { boot, imageOf, untilReady } from './story.ts';
  * virtio-scsi CD under BIOS and from NVMe under UEFI with Secure Boot (qvdc.test.ts); medium.test.ts has those that
  * differ only in the place of the medium. The disk here is read-only.
  */
-test('QvDC boots unattended under BIOS from a disk, says that it is ready, and that it forgets: it has no disk for data', async () => {
+test('QvDC boots unattended under BIOS from a disk, and reports that it is ready and has no disk for data', async () => {
   const { iso: image } = imageOf('qvdc');
   await using story = await boot(
     'qvdc-bios-disk',

@@ -36,7 +36,7 @@ async function expectToComeBack(desk: Desk, service: string, process: string): P
   expect(status).toMatch('status: started');
 }
 
-test('a machine with a config drive comes up unattended: name, address and SSH; when it is switched on again too, with the same host key', async () => {
+test('a machine with a config drive starts unattended with name, address and SSH, and has the same host key after a restart', async () => {
   const hostPort = await freePort();
   const desk = await Desk.create(hostPort);
   const machine = await configuredMachine(desk, hostPort);

@@ -96,7 +96,7 @@ interface Situation {
 const BOTH = { a: true, b: true };
 const trial = (left: number): BootState => ({ good: 'a', trial: 'b', left });
 
-test('GRUB boots the slot that its state says, and leaves the state that it should', async () => {
+test('GRUB boots the slot of the boot state, and writes the expected new state', async () => {
   const situations: Situation[] = [
     { state: { good: 'a', trial: null, left: 0 } },
     { state: { good: 'b', trial: null, left: 0 } },
@@ -149,7 +149,7 @@ test('GRUB boots the slot that its state says, and leaves the state that it shou
   await guest.waitFor(/There is no system on this disk/, from);
 });
 
-test('firmware with Secure Boot says that it does not start a GRUB that is made here, as some images have it', async () => {
+test('firmware with Secure Boot refuses a GRUB built by this toolchain, as some images have, with a message', async () => {
   await using guest = await Guest.start(
     {
       firmware: 'uefi-secure',

@@ -52,7 +52,7 @@ async function untilUp(story: Story, boots: number): Promise<void> {
 }
 
 test(
-  'a guest of KVM has an address and a disk; it sees its shutdown when the host restarts, and is back after that by itself, with what it wrote',
+  'a KVM guest has an address and a disk; when the host restarts it is shut down cleanly, and starts again with its data',
   async () => {
     const folder = await temporaryFolder();
     const content = join(folder, 'content/images');

@@ -29,7 +29,7 @@ async function joinWifi(story: Story, point: AccessPoint): Promise<void> {
   await succeed(story, `ping -c 1 -I wlan0 ${gateway}`);
 }
 
-test('Quantix-OS boots under UEFI from a USB stick that its files were copied onto, carries out a reset that was asked for, writes a support bundle to another stick, and joins WiFi networks', async () => {
+test('Quantix-OS boots under UEFI from a USB stick with copied files, carries out a reset, writes a support bundle to another stick, and joins WiFi networks', async () => {
   const image = await copiedOntoStick(imageOf('quantix-os').iso);
   await using story = await boot('quantix-os-hardware-usb', {
     firmware: 'uefi',

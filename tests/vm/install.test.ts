@@ -126,7 +126,7 @@ describe.each([BIOS_VIRTIO, UEFI_NVME])(
   '$profile on a disk of $sectorSize-byte sectors by $bus, under $firmware, over $dirt',
   (way) => {
     test(
-      'is installed by an answer file, without a key, survives a power cut at any write, and starts from it',
+      'is installed unattended by an answer file, survives a power cut at any write, and boots from the disk',
       async () => {
         const writeLog = { file: join(await temporaryFolder(), 'writes.log') };
         await writeFile(writeLog.file, '');

@@ -34,7 +34,7 @@ async function untilStartedFirst({ guest }: Story): Promise<number> {
 }
 
 test.skipIf(!LONG)(
-  'a disk image under BIOS: its first start takes the whole disk, the other slot is in the menu by its version, and a live medium besides is not taken for the system (with QUANTIX_LONG=yes)',
+  'a disk image under BIOS uses the whole disk after its first start, shows the other slot’s version in the menu, and ignores a live medium (with QUANTIX_LONG=yes)',
   async () => {
     const base = await buildImage('quantix-os', '--format', 'qcow2');
     const image = join(await temporaryFolder(), 'disk.qcow2');
@@ -83,7 +83,7 @@ test.skipIf(!LONG)(
 );
 
 test.skipIf(!LONG)(
-  'a disk with sectors of 4096 bytes under UEFI, whose first slot has nothing to boot and whose state is lost: the second slot boots (with QUANTIX_LONG=yes)',
+  'a disk with 4096-byte sectors under UEFI boots its second slot if the first slot is empty and the boot state is lost (with QUANTIX_LONG=yes)',
   async () => {
     const { iso } = imageOf('qvdc');
     const folder = await temporaryFolder();

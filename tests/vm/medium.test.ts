@@ -67,7 +67,7 @@ beforeAll(async () => {
   small = parseBuilt(stdout).get('qvdc') ?? '';
 });
 
-test('the small image finds its medium on virtual machines with IDE, and elsewhere says that it is not for them', async () => {
+test('the small image finds its medium on virtual machines with IDE, and reports missing drivers on others', async () => {
   const machine = (board: 'pc' | 'q35'): Machine => ({
     firmware: 'bios',
     board,

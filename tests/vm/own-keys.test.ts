@@ -42,7 +42,7 @@ describe.skipIf(lackingKey.length > 0)(
       iso = await buildImage('qvdc', '--secure-boot', keys);
     });
 
-    test('boot with Secure Boot on; with a changed block of the system, kernel, initramfs or menu they do not, and nobody gets a command line', async () => {
+    test('boot with Secure Boot on; with a changed block of the system, kernel, initramfs or menu they stop without a command line', async () => {
       for (const name of ENROLMENT_FILES) expect(existsSync(`${iso}.${name}`), name).toBe(true);
       const disk = join(await temporaryFolder(), 'disk.raw');
       await copyFile(iso, disk);
@@ -81,7 +81,7 @@ describe.skipIf(lackingKey.length > 0)(
     });
 
     test.skipIf(!LONG)(
-      'are enrolled by the commands of docs/secure-boot.md where firmware believes no key yet, and boot with Secure Boot on then (with QUANTIX_LONG=yes)',
+      'boot with Secure Boot on after the commands of docs/secure-boot.md enrolled the key in firmware without keys (with QUANTIX_LONG=yes)',
       async () => {
         const text = await readFile(join(PROJECT, 'docs/secure-boot.md'), 'utf8');
         const [, block = ''] = /```sh on the machine\n([\s\S]*?)```/.exec(text) ?? [];
@@ -104,7 +104,7 @@ describe.skipIf(lackingKey.length > 0)(
       },
     );
 
-    test('an installed disk boots its slots as its state says; with a changed slot.cfg the other slot boots, a changed menu is not read, a changed GRUB does not start, and nobody gets a command line', async () => {
+    test('an installed disk boots the slot of its state, or the other one if slot.cfg was changed; a changed menu or GRUB stops the boot without a command line', async () => {
       const folder = await temporaryFolder();
       const disk = join(folder, 'disk.raw');
       const layout = await installSmall(disk, folder, { iso, owner });

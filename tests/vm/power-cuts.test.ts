@@ -68,7 +68,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test.each(chooseCuts(cuts))(
-  'after a cut of power in a first boot, $percent % of the way from “$from” to “$to” by what is written, the next boot ends in a working control plane with all migrations',
+  'after a power cut in a first boot, at $percent % of the writes from “$from” to “$to”, the next boot has a working control plane with all migrations',
   async ({ number, asked, ...place }) => {
     const told = await firstBoot.bootAfter(place, `qvdc-power-cut-${number}`, asked);
     expect(told).toBe(`${MIGRATION_NAMES.length} 0 0 0 t`);

@@ -29,7 +29,7 @@ async function untilAgentTells(story: Story, address: string): Promise<void> {
 }
 
 test(
-  'Quantix-OS takes a lease, goes static by keyboard and screen and is reached there, is so when it is switched on again with Secure Boot, and goes back without a trace; the agent tells it at once; only documented ports answer, guests get addresses, a bond outlives a cable; the agent tells of VMs as they change, and comes back when it is killed; storage pools are made and are up after the restart',
+  'Quantix-OS boots with Secure Boot, changes from DHCP to a static address and back in its console, and keeps it over a restart; the agent reports addresses and VMs at once and survives being killed; only documented ports answer; guests, a bond and storage pools work',
   async () => {
     const { machine, otherwise, hostPort } = await reachableMachine('quantix-os', 'QUANTIX-CFG', {
       bios: { board: 'pc', drive: { as: 'cdrom', bus: 'ata' } },

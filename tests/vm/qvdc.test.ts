@@ -66,7 +66,7 @@ async function untilConsoleTells({ guest }: Story, text: RegExp): Promise<void> 
 }
 
 test(
-  'QvDC, whose power is cut while it migrates its database for the first time, comes up with all of it; it takes a lease, goes static in the console on the serial line and is reached there, is so when it is switched on again with Secure Boot, and goes back without a trace; so is its database, and what else is damaged meanwhile starts empty, with an alert',
+  'QvDC recovers from a power cut in its first migration; it changes from DHCP to a static address and back on the serial console, and keeps address and database over a restart with Secure Boot; damaged etcd data starts empty, with an alert',
   async () => {
     const { machine, otherwise, hostPort } = await reachableMachine('qvdc', 'QVDC-CFG', {
       bios: { board: 'q35', drive: { as: 'cdrom', bus: 'scsi' } },

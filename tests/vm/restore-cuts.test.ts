@@ -91,7 +91,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const seen = new Set<string>();
 
 test.each(chooseCuts(cuts))(
-  'after a cut of power in a restore, $percent % of the way from “$from” to “$to” by what is written, the next boot ends in a working control plane that is all of before or all of the backup',
+  'after a power cut in a restore, at $percent % of the writes from “$from” to “$to”, the next boot has a working control plane with all of the old data or all of the backup',
   async ({ number, ...place }) => {
     const told = await restore.bootAfter(place, `qvdc-restore-cut-${number}`);
     seen.add(told);
@@ -101,6 +101,6 @@ test.each(chooseCuts(cuts))(
   CUT,
 );
 
-test('some of these cuts left a restore that the next boot goes on with, and says so', () => {
+test('after some of these power cuts the next boot continues the restore, and reports it', () => {
   expect([...seen]).toContainEqual(expect.stringMatching(/ \/ 1$/));
 });

@@ -216,19 +216,19 @@ async function expectCutsBearable(
 }
 
 test(
-  'an installed host is updated from a server that breaks off once, and keeps the version, which is well; configuration and data are there as before; the power may be cut at any write of it',
+  'an installed host is updated from a server that breaks off once, confirms the healthy version, keeps configuration and data, and survives a power cut at any write',
   () => expectUpdated('quantix-os'),
   STORY,
 );
 
 test.skipIf(!LONG)(
-  'a control plane is updated in the same way, its database is there as before, and the power may be cut (with QUANTIX_LONG=yes)',
+  'a control plane is updated in the same way, keeps its database, and survives a power cut (with QUANTIX_LONG=yes)',
   () => expectUpdated('qvdc'),
   LONG_STORY,
 );
 
 test.skipIf(!LONG)(
-  'a version that hangs, then panics, and whose agent is not healthy when it stays up, is taken back, and says why (with QUANTIX_LONG=yes)',
+  'a version that hangs, panics, or runs with an unhealthy agent is taken back with the reason (with QUANTIX_LONG=yes)',
   async () => {
     await using server = await serve('quantix-os', imageOf('quantix-os').iso);
     await using story = await bootDisk('quantix-os-bad-update', {

@@ -575,7 +575,7 @@ describe('a machine with too little memory', () => {
     ]);
   });
 
-  test('is not one with the needed amount less the kernel’s own share', async () => {
+  test('is not reported if only the kernel’s own share is missing', async () => {
     expect(await start('need_memory "$MEMORY" QUANTIX; echo on', 460_000)).toBe('on');
     expect(await start('need_memory "$MEMORY" QUANTIX; echo on', 64_000_000)).toBe('on');
   });
@@ -587,7 +587,7 @@ describe('a machine with too little memory', () => {
     );
   });
 
-  test('is not one with room for the copy of the system, whose file system gets half of the rest', async () => {
+  test('is not reported if the copy of the system fits, besides half of the memory for files', async () => {
     const told = await start('toram=yes; stat() { echo 400000000; }; mount_root', 1_000_000);
     expect(told.split('\n').slice(0, 2)).toEqual([
       'mount -t tmpfs -o mode=755,size=870m tmpfs /overlay',

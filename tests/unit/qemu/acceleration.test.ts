@@ -13,13 +13,13 @@ test.each(['kvm', 'tcg'] as const)('an explicit %s is used without a probe', asy
   expect(existsSync(memory)).toBe(false);
 });
 
-test.each(['KVM', 'hvf', '1'])('%j is refused with what to write', async (wish) => {
+test.each(['KVM', 'hvf', '1'])('%j is refused with the valid values', async (wish) => {
   vi.stubEnv('QUANTIX_QEMU_ACCEL', wish);
   const asked = findAcceleration('/nonexistent/vmlinuz', 'x86_64', '/nonexistent/answer');
   await expect(asked).rejects.toThrow(`QUANTIX_QEMU_ACCEL is "${wish}". Set it to kvm or tcg.`);
 });
 
-test('a guest of another CPU than the host’s is translated, nothing is tried', async () => {
+test('a guest for another CPU is emulated without a probe of KVM', async () => {
   const foreign = process.arch === 'arm64' ? 'x86_64' : 'arm64';
   vi.stubEnv('QUANTIX_QEMU_ACCEL', '');
   const memory = join(await temporaryFolder(), 'answer.json');

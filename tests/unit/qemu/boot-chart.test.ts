@@ -15,7 +15,7 @@ syslog          | * Starting syslog ...[   32.500000] openrc: end syslog\r
 [   80.000000] quantix: ready 79.50
 `;
 
-test('a boot is its stages in order, and its services as they began', () => {
+test('a boot is parsed into its stages, and its services by their begin', () => {
   const bars = parseBootChart(LOG).map(({ kind, name, from, to, ended }) =>
     [kind, name, from, to, ended].join(' '),
   );
@@ -31,7 +31,7 @@ test('a boot is its stages in order, and its services as they began', () => {
   ]);
 });
 
-test('the longest bar of the text is the longest part of the boot', () => {
+test('the longest bar of the text chart is the longest part of the boot', () => {
   const chart = textChart(parseBootChart(LOG));
   expect(chart.split('\n').slice(0, 2)).toEqual([
     '    from seconds',
@@ -43,7 +43,7 @@ test('the longest bar of the text is the longest part of the boot', () => {
   expect(chart).toMatch(/rpc\.statd +#+…\n$/);
 });
 
-test('the drawing has a bar for each, within its frame, and what comes from outside is text', () => {
+test('the drawing has a bar for each part, within its frame, and escapes names', () => {
   const bars = parseBootChart(LOG);
   const svg = svgChart(bars, 'a "b" <c> & d');
   expect(svg).toContain('>a &quot;b&quot; &lt;c&gt; &amp; d</text>');
@@ -64,12 +64,12 @@ test.each([
   ['no seconds', '[    1.] openrc: begin syslog\n'],
   ['seconds without end', `[${'9'.repeat(400)}.0] openrc: begin syslog\n`],
   ['a milestone without end', `quantix: ready ${'9'.repeat(400)}.0\n`],
-])('%s makes no bar', (_what, log) => {
+])('%s is not drawn as a bar', (_what, log) => {
   expect(parseBootChart(log)).toEqual([]);
   expect(textChart([])).toBe('    from seconds\n');
 });
 
-test('for a service that starts and ends twice the first time counts, and no service ends before it starts', () => {
+test('a service that starts twice has its first start, and no service ends before it starts', () => {
   const log = ['1.0] openrc: begin a', '3.0] openrc: end a', '4.0] openrc: begin a'];
   const again = ['5.0] openrc: end a', '9.0] openrc: begin b', '8.0] openrc: end b'];
   const text = [...log, ...again].map((line) => `[    ${line}\n`).join('');

@@ -13,7 +13,7 @@ test.each(['', '443', '0:443', '443:0', '65536:1', '1:65536', 'a:b', '1:2:3', '1
   },
 );
 
-test('guests that name one network meet, each with a card of its own, every time the same', () => {
+test('guests of one network name share a segment, each with its own constant MAC address', () => {
   const [a, b] = [joinSegment('lab', 'host-a'), joinSegment('lab', 'host-b')];
   expect(a.port).toBe(b.port);
   expect(a.mac).not.toBe(b.mac);

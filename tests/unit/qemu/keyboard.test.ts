@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { BuildError } from '../../../build/error.ts';
 import { findChords } from '../../../build/qemu/keyboard.ts';
 
-test('text becomes the keys that write it', () => {
+test('text is translated into the keys that type it', () => {
   expect(findChords('10.0.2.7/24\n')).toEqual([
     ...[['1'], ['0'], ['dot'], ['0'], ['dot'], ['2'], ['dot'], ['7']],
     ...[['slash'], ['2'], ['4'], ['ret']],

@@ -4,19 +4,19 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { ensureLastingDisk, parseLastingDisk } from '../../../build/qemu/lasting-disk.ts';
 
-test('a disk has a name, and a size when it is made', () => {
+test('a disk option has a name, and a size for a new disk', () => {
   expect(parseLastingDisk('data=20G')).toEqual({ name: 'data', size: 20 * 2 ** 30 });
   expect(parseLastingDisk('data')).toEqual({ name: 'data', size: undefined });
 });
 
 test.each(['', '=1G', 'a=', 'a=1', 'a=1K', 'a=-1G', '../a=1G', 'a/b', 'A=1G', 'a,b=1G', 'a=0G'])(
-  '%j is no disk',
+  '%j is not a valid disk option',
   (text) => {
     expect(() => parseLastingDisk(text)).toThrow(/--disk/);
   },
 );
 
-test('a disk is made once, sparse, and is the same one afterwards', async () => {
+test('a disk is created once, sparse, and reused afterwards', async () => {
   const above = await mkdtemp(join(tmpdir(), 'quantix-disk-'));
   onTestFinished(() => rm(above, { recursive: true }));
   const folder = join(above, 'host-a');

@@ -20,14 +20,14 @@ function values(option: string, of: Partial<Machine> = {}, by: Partial<Setup> = 
   return args.flatMap((word, index) => (args[index - 1] === option ? [word] : []));
 }
 
-test('by default it has two CPUs, or one that is emulated, two gibibytes and nothing else', () => {
+test('by default a machine has two CPUs, or one if emulated, and 2 GiB of memory', () => {
   expect([values('-smp'), values('-m')]).toEqual([['2'], ['2048']]);
   expect(values('-smp', {}, { acceleration: 'tcg' })).toEqual(['1']);
   expect([values('-smp', { cpus: 4 }), values('-m', { memory: 512 })]).toEqual([['4'], ['512']]);
   expect(machineArguments(machine, setup)).toContain('-nodefaults');
 });
 
-test('it runs on the CPU or by translation', () => {
+test('a machine uses KVM or emulation', () => {
   expect([values('-accel'), values('-cpu')]).toEqual([['kvm'], ['host']]);
   const tcg = { acceleration: 'tcg' } as const;
   expect(values('-accel', {}, tcg)).toEqual(['tcg,thread=multi']);
@@ -36,14 +36,14 @@ test('it runs on the CPU or by translation', () => {
   ]);
 });
 
-test('the watchdog of a q35 restarts it on request', () => {
+test('the watchdog of a q35 machine restarts it on request', () => {
   const reboots = ['ICH9-LPC.noreboot=false'];
   expect(values('-global', { board: 'q35', watchdog: true }, {})).toEqual(reboots);
   expect(values('-global', { board: 'pc', watchdog: true }, {})).toEqual([]);
   expect(values('-global', { board: 'q35' }, {})).toEqual([]);
 });
 
-test('a machine with nested KVM has AMD’s instructions for it, if its CPU is emulated', () => {
+test('a machine with nested virtualization emulates AMD’s instructions if its CPU is emulated', () => {
   const nesting = (acceleration: Setup['acceleration']) =>
     values('-cpu', { nesting: true }, { acceleration });
   expect(nesting('kvm')).toEqual(['host']);
@@ -63,17 +63,20 @@ test.each([
   ['q35', { as: 'disk', bus: 'virtio' }, 'virtio-blk-pci,'],
   ['q35', { as: 'disk', bus: 'nvme' }, 'nvme,'],
   ['q35', { as: 'disk', bus: 'usb' }, 'usb-storage,'],
-] as const)('on %s a medium as %j is booted first, its image untouched', (board, drive, device) => {
-  const one = { board, medium: { ...drive, image: '/tmp/a,b.iso' } };
-  const cd = drive.as === 'cdrom' ? ',media=cdrom' : '';
-  const isWritable = drive.as === 'disk' && (drive.bus === 'ata' || drive.bus === 'nvme');
-  const kept = isWritable ? 'snapshot=on' : 'readonly=on';
-  expect(values('-machine', one)).toEqual([board]);
-  expect(values('-drive', one)).toEqual([
-    `if=none,id=medium,format=raw,file=/tmp/a,,b.iso${cd},${kept}`,
-  ]);
-  expect(values('-device', one)).toContain(`${device}drive=medium,bootindex=1,serial=medium`);
-});
+] as const)(
+  'on %s a medium as %j is booted first, and its image is not changed',
+  (board, drive, device) => {
+    const one = { board, medium: { ...drive, image: '/tmp/a,b.iso' } };
+    const cd = drive.as === 'cdrom' ? ',media=cdrom' : '';
+    const isWritable = drive.as === 'disk' && (drive.bus === 'ata' || drive.bus === 'nvme');
+    const kept = isWritable ? 'snapshot=on' : 'readonly=on';
+    expect(values('-machine', one)).toEqual([board]);
+    expect(values('-drive', one)).toEqual([
+      `if=none,id=medium,format=raw,file=/tmp/a,,b.iso${cd},${kept}`,
+    ]);
+    expect(values('-device', one)).toContain(`${device}drive=medium,bootindex=1,serial=medium`);
+  },
+);
 
 test.each([
   ['scsi', 'virtio-scsi-pci'],
@@ -98,7 +101,7 @@ test('a kernel can be booted directly, with or without initramfs and CD', () => 
   ]);
 });
 
-test('UEFI has its code read only and variables of its own', () => {
+test('UEFI has read-only code and its own variables', () => {
   const uefi = values('-drive', { firmware: 'uefi' }, { variables: '/tmp/v,1.fd' });
   expect(uefi.slice(0, 2)).toEqual([
     'if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd',
@@ -107,7 +110,7 @@ test('UEFI has its code read only and variables of its own', () => {
   expect(values('-drive').join()).not.toContain('pflash');
 });
 
-test('UEFI with Secure Boot has firmware with keys, which only system management mode may write', () => {
+test('UEFI with Secure Boot has firmware with keys, writable only in system management mode', () => {
   const secure = { firmware: 'uefi-secure' } as const;
   const variables = { variables: '/tmp/v.fd' };
   expect(values('-machine', secure, variables)).toEqual(['q35,smm=on']);
@@ -120,7 +123,7 @@ test('UEFI with Secure Boot has firmware with keys, which only system management
   expect(values('-global', arm, variables)).toEqual([]);
 });
 
-test('disks are on the buses they are meant for, each with a serial number', () => {
+test('disks are on the requested buses, each with a serial number', () => {
   const disk = (bus: Bus) => ({ file: `/d,${bus}`, format: 'qcow2', bus }) as const;
   const disks = [disk('virtio'), { ...disk('ata'), readOnly: true }, disk('nvme'), disk('ata')];
   expect(values('-drive', { disks }).slice(1)).toEqual([
@@ -160,7 +163,7 @@ test('the boot disk has the requested persistence and sector size', () => {
   ]);
 });
 
-test('a port of this host leads into the guest, from this host only', () => {
+test('a port of the host is forwarded to the guest, for connections of this host only', () => {
   const forwards = [{ hostPort: 2222, guestAddress: '10.0.2.15', guestPort: 22 }];
   expect(values('-netdev', { forwards })).toEqual([
     'user,id=net0,hostfwd=tcp:127.0.0.1:2222-10.0.2.15:22',
@@ -168,7 +171,7 @@ test('a port of this host leads into the guest, from this host only', () => {
   expect(values('-netdev')).toEqual(['user,id=net0']);
 });
 
-test('a program talks to it by sockets, a person by the terminal', () => {
+test('a program controls the machine by sockets, and a person by the terminal', () => {
   expect(values('-chardev')).toEqual(['socket,id=serial,path=/run/a,,b/serial,server=on,wait=on']);
   expect(values('-qmp')).toEqual(['unix:/run/a,,b/qmp,server=on,wait=off']);
   expect(values('-display')).toEqual(['none']);
@@ -179,7 +182,7 @@ test('a program talks to it by sockets, a person by the terminal', () => {
   expect(values('-qmp', {}, person(false))).toEqual([]);
 });
 
-test('a machine for another CPU has that one’s program, firmware and devices', () => {
+test('a machine for another CPU has the QEMU program, firmware and devices of that CPU', () => {
   const arm = { architecture: 'arm64', firmware: 'uefi' } as const;
   const by = { acceleration: 'tcg', variables: '/tmp/v.fd' } as const;
   expect(values('-machine', arm, by)).toEqual(['virt,gic-version=max']);
@@ -190,7 +193,7 @@ test('a machine for another CPU has that one’s program, firmware and devices',
   expect(devices).toContain('usb-kbd');
 });
 
-test('machines on one segment are connected through a port of this host only, each with its own card', () => {
+test('machines on one segment are connected through a port of this host only, each with its own MAC address', () => {
   const segment = { port: 4000, mac: '52:54:00:77:00:01' };
   expect(values('-netdev', { segment })).toEqual([
     'socket,id=net0,mcast=239.77.83.1:4000,localaddr=127.0.0.1',
@@ -200,7 +203,7 @@ test('machines on one segment are connected through a port of this host only, ea
   );
 });
 
-test('a machine may bring a DHCP server to its segment', () => {
+test('a machine may have a DHCP server on its segment', () => {
   const dhcp = { network: '10.77.0.0/24', own: '10.77.0.254', first: '10.77.0.50' };
   const segment = { port: 4000, mac: '52:54:00:77:00:01', dhcp };
   expect(values('-netdev', { segment })).toEqual([
@@ -215,7 +218,7 @@ test('a machine may bring a DHCP server to its segment', () => {
   );
 });
 
-test('a machine may be on a segment and on a network of its own, into which ports lead', () => {
+test('a machine may be on a segment and also on its own network with forwarded ports', () => {
   const mac = '52:54:00:00:00:01';
   const both: Partial<Machine> = {
     segment: { port: 50_000, mac, isBesideOwn: true },
@@ -237,7 +240,7 @@ test('a disk may have a serial number of its own', () => {
   expect(values('-device', { disks })).toContain('virtio-blk-pci,drive=disk0,serial=data');
 });
 
-test('what is written to a disk can be logged', () => {
+test('writes to a disk can be logged', () => {
   const writeLog = { file: '/l,og' };
   const log = 'log.driver=raw,log.file.driver=file,log.file.filename=/l,,og';
   const more = { bus: 'virtio', sectorSize: 4096, writeLog } as const;

@@ -42,26 +42,26 @@ test('a command returns what QEMU returns', async () => {
   expect(await qmp.execute('query-status')).toEqual({ asked: 'query-status' });
 });
 
-test('a command that QEMU refuses fails with its words', async () => {
+test('a command that QEMU refuses fails with QEMU’s message', async () => {
   await talkTo(() => ({ error: { class: 'GenericError', desc: 'there is no such device' } }));
   await expect(qmp.execute('device_del')).rejects.toThrow('QEMU refuses: there is no such device');
 });
 
-test('an event resolves those who wait for it', async () => {
+test('an event resolves all waits for it', async () => {
   await talkTo(() => undefined);
   const shutdown = qmp.event('SHUTDOWN');
   far.write('{"event": "SHUTDOWN", "timestamp": {"seconds": 1, "microseconds": 2}}\n');
   await expect(shutdown).resolves.toBeUndefined();
 });
 
-test('a command without an answer fails when QEMU goes away', async () => {
+test('an unanswered command fails when QEMU ends', async () => {
   await talkTo(() => undefined);
   const waiting = qmp.execute('system_powerdown');
   far.end();
   await expect(waiting).rejects.toThrow('QEMU closed its control socket');
 });
 
-test('a connection that is reset fails what waits, and nothing else', async () => {
+test('a reset connection fails the waiting commands, and nothing else', async () => {
   await talkTo(() => undefined);
   const waiting = qmp.execute('system_powerdown');
   far.resetAndDestroy();

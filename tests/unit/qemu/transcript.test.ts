@@ -30,7 +30,7 @@ test('an escape that is not a control sequence is kept, and does not delay what 
   expect(transcript.text).toContain('1;1;');
 });
 
-test('bytes that are not UTF-8 are shown as such', () => {
+test('bytes that are not UTF-8 become replacement characters', () => {
   expect(kept(Buffer.from([0x61, 0xff, 0x62]), 1)).toBe('a\ufffdb');
 });
 
@@ -62,7 +62,7 @@ test('a wait from a position ignores earlier text', async () => {
   expect(await waiting).toBe('ready 2');
 });
 
-test('after 8 MiB the beginning is dropped, and places stay where they were', async () => {
+test('after 8 MiB the beginning is dropped, and positions stay valid', async () => {
   const transcript = new Transcript();
   transcript.append(Buffer.from('the beginning\n'));
   const line = Buffer.from(`${'x'.repeat(1023)}\n`.repeat(1024));
@@ -77,7 +77,7 @@ test('after 8 MiB the beginning is dropped, and places stay where they were', as
   expect(await transcript.waitFor(find(/^./), 0)).toBe('x');
 });
 
-test('its last lines can be read for a message', () => {
+test('the last lines are available for an error message', () => {
   const transcript = new Transcript();
   transcript.append(
     Buffer.from(Array.from({ length: 30 }, (_, index) => `line ${index}\n`).join('')),

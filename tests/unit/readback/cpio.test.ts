@@ -22,11 +22,11 @@ const entries = (): Entry[] => [
 ];
 const archive = () => cpioArchive(treeOf(...entries()), EPOCH);
 
-test('what was written reads back as the tree', () => {
+test('a written archive reads back as the tree', () => {
   expect(compareCpio(archive(), treeOf(...entries()), meant)).toEqual([]);
 });
 
-test('whatever differs is reported', () => {
+test('every difference from the tree is reported', () => {
   const tree = treeOf(...entries());
   tree.replace(program('init', '#!/bin/busybox ash\n'));
   tree.replace(symlink('bin/sh', 'busybux'));
@@ -76,7 +76,7 @@ test.each<[string, (bytes: Buffer) => Buffer, string]>([
   );
 });
 
-test('an initramfs is its archives one behind the other, the last of them compressed; a later path wins', () => {
+test('an initramfs is read as several archives, the last one compressed, in which later paths replace earlier ones', () => {
   const first = cpioArchive(
     treeOf(directory('bin'), file('bin/early', 'a'), file('x', 'old')),
     EPOCH,

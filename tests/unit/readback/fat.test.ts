@@ -29,20 +29,20 @@ const FILES = {
   '/empty': Buffer.alloc(0),
 };
 
-test('what mtools wrote reads back: names of all lengths, contents, label', async () => {
+test('an image of mtools reads back: names of all lengths, contents, label', async () => {
   const { label, files, directories } = readFat(await fat(FILES), 'esp.img');
   expect(label).toBe('QXESP');
   expect(Object.fromEntries(files)).toEqual(FILES);
   expect(directories.sort()).toEqual(['/EFI', '/EFI/BOOT', '/loader']);
 });
 
-test('a larger one, with wider entries in its table, reads back too', async () => {
+test('a larger image, with wider entries in its table, reads back too', async () => {
   const content = Buffer.alloc(9 * 1024 * 1024, 'large ');
   const { files } = readFat(await fat({ '/LARGE.BIN': content }), 'esp.img');
   expect(files.get('/LARGE.BIN')?.equals(content)).toBe(true);
 });
 
-test('an image that is cut off, or damaged in its tables, is refused', async () => {
+test('a truncated image, or one with damaged tables, is refused', async () => {
   const image = await fat(FILES);
   const refusal = (change: (bytes: Buffer) => Buffer) => () =>
     readFat(change(Buffer.from(image)), 'esp.img');

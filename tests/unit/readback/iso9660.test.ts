@@ -42,7 +42,7 @@ function read(file: string) {
   return { volumeId, nodes, contents: Object.fromEntries(contents) };
 }
 
-test('names, modes and contents are those that went in', async () => {
+test('names, modes and contents read back as written', async () => {
   const many = Array.from({ length: 150 }, (_, n) => [`boot/many/file ${n}`, `${n}`]);
   const files = {
     "quantix/it's a=b": 'odd',
@@ -68,7 +68,7 @@ function recordOf(iso: Buffer, name: string): { record: number; letter: number }
   return { record, letter };
 }
 
-test('a file in several pieces, as one of 4 GiB is, is one file', async () => {
+test('a file in several extents, as one of 4 GiB, is read as one file', async () => {
   const file = await makeIso({ a: 'a'.repeat(SECTOR), b: 'b'.repeat(30) });
   const iso = await readFile(file);
   const [a, b] = [recordOf(iso, 'a'), recordOf(iso, 'b')];
@@ -112,7 +112,7 @@ test.each<[string, (iso: Buffer) => void, string]>([
   expect(() => read(file)).toThrow(words);
 });
 
-test('a directory that leads to itself is refused', async () => {
+test('a directory that contains itself is refused', async () => {
   const file = await makeIso({ 'a/b': 'x' });
   const iso = await readFile(file);
   const root = iso.readUInt32LE(16 * SECTOR + 156 + 2);

@@ -76,7 +76,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 test.each([QUICK, smallest(ARCHITECTURES.x86_64)])(
-  'what was written with $algorithm reads back as the tree',
+  'an image written with $algorithm reads back as the tree',
   async (compression) => {
     const image = join(folder, `${compression.algorithm}.squashfs`);
     await writeSquashfs(treeOf(...entries()), image, { compression, epoch: EPOCH });
@@ -84,7 +84,7 @@ test.each([QUICK, smallest(ARCHITECTURES.x86_64)])(
   },
 );
 
-test('the hash of every file is that of its content, wherever its parts lie', async () => {
+test('the hash of every file matches its content, in blocks and fragments', async () => {
   using image = FileRange.open(quick);
   const squashfs = await readSquashfs((offset, length) => image.read(offset, length), quick);
   const hashes = await hashContents(squashfs);
@@ -147,7 +147,7 @@ test.each<[string, Change, string]>([
   expect(await compareSquashfs(quick, meant(tree))).toEqual([message]);
 });
 
-test('one byte of a file that differs is reported: in a whole block, in a tail, in a hole', async () => {
+test('one changed byte of a file is reported: in a whole block, in a tail, in a hole', async () => {
   const [whole, tail] = [noise(2 * BLOCK), noise(2 * BLOCK + 77)];
   whole[BLOCK] = ~(whole[BLOCK] ?? 0);
   tail[2 * BLOCK + 76] = ~(tail[2 * BLOCK + 76] ?? 0);
@@ -166,7 +166,7 @@ test('one byte of a file that differs is reported: in a whole block, in a tail, 
   ]);
 });
 
-test('a path too few, a path too many and a name of another file are reported', async () => {
+test('a missing path, an extra path and a swapped name are reported', async () => {
   const tree = treeOf(...entries());
   tree.remove('etc/many/1');
   tree.add(file('etc/more'));
@@ -188,7 +188,7 @@ test('another time stamp is reported', async () => {
   );
 });
 
-test('an image that was damaged on the disk does not pass', async () => {
+test('an image that was damaged on the disk is refused', async () => {
   const bytes = await readFile(quick);
   const image = join(await temporaryFolder(), 'damaged.squashfs');
   const tree = treeOf(...entries());
@@ -206,7 +206,7 @@ test('an image that was damaged on the disk does not pass', async () => {
   );
 });
 
-test('a tool that changes something on its way is caught', async () => {
+test('a change made by the tool itself is detected', async () => {
   const image = join(await temporaryFolder(), 'x.squashfs');
   const unpacked = join(await temporaryFolder(), 'root');
   await execa('unsquashfs', ['-d', unpacked, quick]);

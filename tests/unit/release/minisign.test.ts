@@ -30,7 +30,7 @@ function withMark(mark: string): string {
 }
 
 describe('a signature for minisign', () => {
-  test('is taken by minisign itself, from the key in a file and on the command line', async () => {
+  test('is accepted by minisign itself, with the key in a file and on the command line', async () => {
     const folder = await temporaryFolder();
     const file = join(folder, 'SHA256SUMS');
     await writeFile(file, BYTES);
@@ -53,7 +53,7 @@ describe('a signature for minisign', () => {
       .toString(16)
       .toUpperCase();
 
-  test('is shown with the digits with which the key’s SHA-256 begins', async () => {
+  test('has a key id from the first digits of the key’s SHA-256', async () => {
     const folder = await temporaryFolder();
     const file = join(folder, 'f');
     await writeFile(file, BYTES);
@@ -64,7 +64,7 @@ describe('a signature for minisign', () => {
     expect(stderr).toContain(shown(others.trusted.id));
   });
 
-  test('made by minisign itself is read', async () => {
+  test('made by minisign itself is accepted', async () => {
     const folder = await temporaryFolder();
     const file = join(folder, 'f');
     await mkdir(join(folder, 'home'));
@@ -81,7 +81,7 @@ describe('a signature for minisign', () => {
     expect(() => readMinisign(old, 'f.minisig')).toThrow('it is of the old kind');
   });
 
-  test('is the same each time, and tells another key’s from one of other bytes', async () => {
+  test('is the same each time; another key and changed bytes are reported differently', async () => {
     expect(await signMinisign(BYTES, ours.signer, 'quantix 0.2.0, ü')).toBe(text);
     const read = readMinisign(text, 'f.minisig');
     expect(read.trustedComment).toBe('quantix 0.2.0, ü');
@@ -90,7 +90,7 @@ describe('a signature for minisign', () => {
     expect(verifyMinisign(read, Buffer.from('x'), ours.trusted.key)).toBe('of other bytes');
   });
 
-  test('is no longer by its key once its comment was changed', () => {
+  test('is refused after a change of its comment', () => {
     const read = readMinisign(text.replace('0.2.0', '0.3.0'), 'f.minisig');
     expect(verifyMinisign(read, BYTES, ours.trusted.key)).toBe('of another key');
   });
@@ -115,7 +115,7 @@ describe('a signature for minisign', () => {
   });
 
   test.each(['two\nlines', 'a\u0000', '\u001b[2J', 'x'.repeat(1025), '\ud800'])(
-    'is not made with a comment that is none: %.20j',
+    'is not made with an invalid comment: %.20j',
     async (comment) => {
       const signing = signMinisign(BYTES, ours.signer, comment);
       await expect(signing).rejects.toThrow(/one line of at most 1024 bytes/);

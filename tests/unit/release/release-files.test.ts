@@ -24,7 +24,7 @@ function refusal(make: () => unknown): string {
   return 'taken';
 }
 
-test('what a release consists of is read back as it was written, in one order', () => {
+test('the list of a release reads back as written, in a fixed order', () => {
   const files = [file('b.iso'), file('a.qcow2', { kind: 'qcow2' })];
   const text = formatReleaseFiles({ version: '1.2.3', files });
   expect(formatReleaseFiles({ version: '1.2.3', files: files.toReversed() })).toBe(text);
@@ -46,7 +46,7 @@ test.each([
   expect(refusal(() => parseReleaseFiles(text, 'release.json'))).toContain(why);
 });
 
-test('foreign text is refused in words and nothing else', () => {
+test('any other text is refused with an explained error', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
       expect(refusal(() => parseReleaseFiles(text, 'x.json'))).toContain('x.json');

@@ -79,7 +79,7 @@ beforeEach(async () => {
 });
 
 describe('a signed release', () => {
-  test('is all right by any key that is trusted, and says how much was checked', async () => {
+  test('is verified with any trusted key, and the result has the number of files and bytes', async () => {
     const { written, files, bytes } = await signed(folder, '0.2.0');
     expect(written).toEqual([
       ...['release.dsse.json', 'SHA256SUMS', 'SHA256SUMS.minisig', 'SHA256SUMS.sig'],
@@ -90,7 +90,7 @@ describe('a signed release', () => {
     expect(files).toBe(4);
   });
 
-  test('is signed alike each time, also where it was signed by another key before', async () => {
+  test('gets the same signatures each time, even if another key signed it before', async () => {
     await signed(folder, '0.2.0', others.signer);
     await signFolder(folder, { signer: ours.signer });
     const other = join(await temporaryFolder(), 'other');
@@ -99,21 +99,21 @@ describe('a signed release', () => {
     expect(await told()).toEqual([]);
   });
 
-  test('is signed as if nothing was, where a power cut ended an earlier signing', async () => {
+  test('can be signed after a power cut during an earlier signing', async () => {
     await makeRelease(folder, '0.2.0');
     await writeFile(at('.SHA256SUMS.new'), 'half');
     expect(await signFolder(folder, { signer: ours.signer })).toMatchObject({ files: 4 });
     expect(await told()).toEqual([]);
   });
 
-  test('is left without anything half-made by a signing that cannot write', async () => {
+  test('has no partial files after a signing that cannot write', async () => {
     await makeRelease(folder, '0.2.0');
     await mkdir(at('SHA256SUMS'));
     await expect(signFolder(folder, { signer: ours.signer })).rejects.toThrow('EISDIR');
     expect((await readdir(folder)).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 
-  test('is taken by sha256sum, minisign and ssh-keygen, and by openssl from its minisignature', async () => {
+  test('is verified by sha256sum, minisign, ssh-keygen, and by openssl with the minisign signature', async () => {
     await signed(folder, '0.2.0');
     await writeFile(at('.release.pub'), minisignPublicKey(ours.trusted.key));
     await writeFile(at('.allowed'), allowedSigner(ours.trusted.key));
@@ -169,7 +169,7 @@ describe('a signed release', () => {
     ]);
   });
 
-  test('is one of which all was read once: who writes to it meanwhile is found out', async () => {
+  test('is signed from one read of each file, so that a concurrent change is detected', async () => {
     await makeRelease(folder, '0.2.0');
     await writeFile(at('qvdc.ova.intoto.json'), await statementOf('qvdc.ova'));
     const before = await readFile(at('release.json'));
@@ -226,7 +226,7 @@ describe('a signed release', () => {
   });
 });
 
-describe('of a release is reported', () => {
+describe('a verification reports', () => {
   beforeEach(() => signed(folder, '0.2.0'));
 
   test('each file that is missing, extra, truncated, longer or changed', async () => {
@@ -257,7 +257,7 @@ describe('of a release is reported', () => {
     ]);
   });
 
-  test('that it is by somebody else, and then no file is looked at', async () => {
+  test('a release signed by an untrusted key, without reading its files', async () => {
     const trusted = [others.trusted];
     const verdict = await verifyFolder(folder, { trusted });
     expect(verdict).toMatchObject({ key: undefined, files: 0 });
@@ -269,7 +269,7 @@ describe('of a release is reported', () => {
   });
 
   test.each(['SHA256SUMS.minisig', 'SHA256SUMS.sig'])(
-    'that %s is by somebody else, broken or missing, while the other one is good',
+    'a %s that is by another key, malformed or missing, while the other signature is valid',
     async (name) => {
       const other = `${folder}-others`;
       await signed(other, '0.2.0', others.signer);
@@ -287,7 +287,7 @@ describe('of a release is reported', () => {
     },
   );
 
-  test('which other release its signatures or its list are of', async () => {
+  test('signatures or a list that belong to another release, with its version', async () => {
     const newer = `${folder}-newer`;
     await signed(newer, '0.3.0');
     for (const name of ['SHA256SUMS.minisig', 'SHA256SUMS.sig', 'release.dsse.json']) {
@@ -307,7 +307,7 @@ describe('of a release is reported', () => {
     );
   });
 
-  test('that its list is signed by somebody else', async () => {
+  test('a list that is signed by another key', async () => {
     await signFolder(folder, { signer: others.signer });
     const sums = await readFile(at('SHA256SUMS'));
     await writeFile(at('SHA256SUMS.minisig'), await signMinisign(sums, ours.signer, ''));
@@ -317,7 +317,7 @@ describe('of a release is reported', () => {
     ]);
   });
 
-  test('that a provenance is of other files, or says something else than the one beside it', async () => {
+  test('a provenance of other files, or one that differs from its signed copy', async () => {
     const statement = await statementOf('qvdc.ova');
     const sealed = (text: string) =>
       sealBy(STATEMENT_TYPE, Buffer.from(text), [ours.signer], LONGEST_OF_FOLDER);
@@ -349,7 +349,7 @@ describe('of a release is reported', () => {
     ]);
   });
 
-  test('nothing of what is not there, where only some was fetched', async () => {
+  test('no missing files, with the option for a partial download', async () => {
     await rm(at('qvdc.ova'));
     await rm(at('SHA256SUMS.sig'));
     expect(await told({ ignoreMissing: true })).toEqual([]);
@@ -358,7 +358,7 @@ describe('of a release is reported', () => {
 });
 
 describe('nothing is signed', () => {
-  test('where the list names other files than there are', async () => {
+  test('if the list and the files differ', async () => {
     await makeRelease(folder, '0.2.0');
     await appendFile(at('qvdc.ova'), 'x');
     const signing = () => signFolder(folder, { signer: ours.signer });
@@ -370,7 +370,7 @@ describe('nothing is signed', () => {
     await expect(readFile(at('SHA256SUMS'))).rejects.toThrow('ENOENT');
   });
 
-  test('where there is nothing, or something that is no file', async () => {
+  test('if the folder is missing, is empty, or has entries that are not files', async () => {
     const signing = () => signFolder(folder, { signer: ours.signer });
     await expect(signing()).rejects.toThrow(`there is no such folder (${folder})`);
     await mkdir(folder);
@@ -381,7 +381,7 @@ describe('nothing is signed', () => {
     );
   });
 
-  test('where the signer fails: what was signed before stays', async () => {
+  test('if the signer fails, and earlier signatures stay', async () => {
     await signed(folder, '0.2.0');
     await writeFile(at('notes.txt'), 'new');
     const before = await readFile(at('SHA256SUMS'), 'utf8');
@@ -392,7 +392,7 @@ describe('nothing is signed', () => {
   });
 });
 
-test('a folder that is no release is reported as such', async () => {
+test('a folder without a release is refused', async () => {
   const verifying = () => verifyFolder(folder, { trusted: [ours.trusted] });
   await expect(verifying()).rejects.toThrow(`there is no such folder (${folder})`);
   await mkdir(folder);

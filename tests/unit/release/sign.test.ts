@@ -42,7 +42,7 @@ function refusal(envelope: string, keys = [ours.trusted]): string {
 }
 
 describe('a signed release', () => {
-  test('is what was signed, by any key that is trusted', async () => {
+  test('is read back with any trusted key', async () => {
     expect(verifyRelease(text, [ours.trusted])).toEqual(release());
     expect(verifyRelease(Buffer.from(text), [others.trusted, ours.trusted])).toEqual(release());
     const both = await signRelease(release(), [others.signer, ours.signer]);
@@ -54,7 +54,7 @@ describe('a signed release', () => {
     expect(await signRelease(release(), [ours.signer])).toBe(text);
   });
 
-  test('is taken in the other alphabet of Base64 and with things that are added later', () => {
+  test('is accepted in the other Base64 alphabet, and with additional fields', () => {
     const envelope: Envelope = JSON.parse(text);
     const otherAlphabet = (base64: string) => Buffer.from(base64, 'base64').toString('base64url');
     const url = JSON.stringify({
@@ -66,7 +66,7 @@ describe('a signed release', () => {
     expect(verifyRelease(url, [ours.trusted])).toEqual(release());
   });
 
-  test('is signed as DSSE says, which openssl confirms', async () => {
+  test('has a signature as defined by DSSE, which openssl verifies', async () => {
     const folder = await temporaryFolder();
     const { payload, signatures }: Envelope = JSON.parse(text);
     const bytes = Buffer.from(payload, 'base64');
@@ -81,13 +81,13 @@ describe('a signed release', () => {
     expect(stdout).toContain('Signature Verified Successfully');
   });
 
-  test('is refused where no key is trusted', () => {
+  test('is refused if no key is trusted', () => {
     expect(refusal(text, [])).toBe(
       'no key for releases is trusted here, so nothing can be checked (http://updates.test/release.json). Build the image with RELEASE_KEYS=FOLDER, a folder of public keys (qx-build key show).',
     );
   });
 
-  test('is refused by another key, whatever its envelope says of its key', async () => {
+  test('is refused with another key, even if the envelope names a trusted one', async () => {
     expect(refusal(text, [others.trusted])).toMatch(
       /not signed with a key .*: others [0-9a-f]{16}/,
     );
@@ -97,7 +97,7 @@ describe('a signed release', () => {
     expect(refusal(JSON.stringify(lie))).toMatch(/not signed with a key/);
   });
 
-  test('is refused after a change anywhere in what was signed', () => {
+  test('is refused after a change anywhere in the signed bytes', () => {
     const { payload } = JSON.parse(text);
     const bytes = Buffer.from(payload, 'base64');
     for (const [at, byte] of bytes.entries()) {
@@ -146,7 +146,7 @@ describe('a signed release', () => {
     expect(refusal(sealed(payload))).toMatch(why);
   });
 
-  test('is not made for a folder that would be refused', async () => {
+  test('is not made from values that would be refused', async () => {
     await expect(signRelease(release({ floor: 9 }), [ours.signer])).rejects.toThrow(/floor/);
   });
 });
@@ -156,7 +156,7 @@ test.each([
   ['a signature of other bytes', () => ours.signer.sign(Buffer.from('other'))],
   ['too little', async () => Buffer.alloc(63)],
   ['nothing', async () => Buffer.alloc(0)],
-])('a signer that answers %s is not trusted', async (_, sign) => {
+])('a signer that answers %s is refused', async (_, sign) => {
   const lying = { ...ours.signer, name: 'the HSM', sign };
   const signing = signRelease(release(), [lying]);
   await expect(signing).rejects.toThrow(
@@ -164,12 +164,12 @@ test.each([
   );
 });
 
-test('what nobody would open is not sealed', async () => {
+test('an envelope that is too large to be opened is not made', async () => {
   const sealing = sealBy('text/plain', Buffer.alloc(200_000), [ours.signer]);
   await expect(sealing).rejects.toThrow(/has 200000 bytes, more than the \d+ that an envelope may/);
 });
 
-test('an envelope of one kind is never one of another', () => {
+test('an envelope of one payload type is never accepted as another', () => {
   const binary = sealed({ agent: 1 }, 'application/vnd.quantix.agent+json');
   expect(refusal(binary)).toMatch(/it holds "application\/vnd.quantix.agent\+json"/);
   const type = 'application/vnd.quantix.agent+json';
@@ -184,7 +184,7 @@ test('an envelope of one kind is never one of another', () => {
 });
 
 describe('keys', () => {
-  test('that are trusted are the public keys of a folder, each once', async () => {
+  test('that are trusted are read from a folder, each once', async () => {
     const folder = await temporaryFolder();
     await writeFile(join(folder, '2027.pem'), others.pem);
     await writeFile(join(folder, '2026.pem'), ours.pem);
@@ -198,7 +198,7 @@ describe('keys', () => {
     expect(verifyRelease(text, keys)).toEqual(release());
   });
 
-  test('are none where there is no folder', async () => {
+  test('are empty if there is no folder', async () => {
     expect(await readTrustedKeys(join(await temporaryFolder(), 'none'))).toEqual([]);
   });
 
@@ -214,7 +214,7 @@ describe('keys', () => {
       /a private key in the folder of public/,
     ],
     [' '.repeat(20_000) + ours.pem, /not one public key/],
-  ])('that are no public key are refused by file: %.40s', async (pem, why) => {
+  ])('that are not public keys are refused with their file: %.40s', async (pem, why) => {
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'bad.pem'), pem);
     await expect(readTrustedKeys(folder)).rejects.toThrow(why);

@@ -59,7 +59,7 @@ const identities = (...keys: Uint8Array[]) =>
   );
 
 describe('ssh-agent', () => {
-  test('signs with its one key of Ed25519, or with the one that is named', async () => {
+  test('signs with its only Ed25519 key, or with the named one', async () => {
     const socket = await realAgent();
     const options = { socket, key: undefined, signal };
     await expect(agentSigner(options)).rejects.toThrow(/not clear: it has none .* --public-key/);
@@ -117,7 +117,7 @@ describe('ssh-agent', () => {
       'not a signature that its public key verifies: 64 bytes (ssh-agent)',
     ],
     ['too little', Buffer.alloc(8), 'a signature of 8 bytes is not Ed25519'],
-  ])('that signs with %s is not trusted', async (_, bytes, why) => {
+  ])('that signs with %s is refused', async (_, bytes, why) => {
     const blob = sshString(Buffer.concat([sshString('ssh-ed25519'), sshString(bytes)]));
     const socket = await falseAgent((kind) =>
       kind === 11 ? identities(key) : message(Buffer.of(14), blob),
@@ -126,7 +126,7 @@ describe('ssh-agent', () => {
     await expect(signBy(signer, Buffer.from('x'))).rejects.toThrow(why);
   });
 
-  test('that does not answer is waited for only so long, and not after Ctrl-C', async () => {
+  test('that does not answer is given up after a time limit, or at Ctrl-C', async () => {
     const socket = await falseAgent(() => undefined);
     const options = { socket, key: undefined };
     await expect(agentSigner({ ...options, signal, patience: 50 })).rejects.toThrow(

@@ -31,7 +31,7 @@ const signature = sshString(Buffer.concat([sshString('ssh-ed25519'), sshString(B
 const rest = [sshString('file'), sshString(''), sshString('sha512'), signature];
 
 describe('a signature for ssh-keygen', () => {
-  test('is taken by ssh-keygen itself, for files and by this key only', async () => {
+  test('is accepted by ssh-keygen itself, for namespace file and this key only', async () => {
     const folder = await temporaryFolder();
     const [file, allowed] = [join(folder, 'SHA256SUMS.sig'), join(folder, 'allowed')];
     await writeFile(file, text);
@@ -50,7 +50,7 @@ describe('a signature for ssh-keygen', () => {
     await expect(verify(BYTES)).rejects.toThrow();
   });
 
-  test.each(['sha256', 'sha512'])('made by ssh-keygen itself with %s is taken', async (hash) => {
+  test.each(['sha256', 'sha512'])('made by ssh-keygen itself with %s is accepted', async (hash) => {
     const folder = await temporaryFolder();
     const [file, secret] = [join(folder, 'f'), join(folder, 'id')];
     await writeFile(file, BYTES);
@@ -64,7 +64,7 @@ describe('a signature for ssh-keygen', () => {
     expect(line).toContain(`${sshKeyLine(read.key)} `);
   });
 
-  test('is the same each time, and of these bytes', async () => {
+  test('is the same each time, and only for these bytes', async () => {
     expect(await signSsh(BYTES, ours.signer)).toBe(text);
     const read = readSshSignature(text, 'f.sig');
     expect(read.key.equals(ours.trusted.key)).toBe(true);
@@ -120,6 +120,6 @@ test.each([
   ['ssh-ed25519 AAAA', /ends too early/],
   [`${sshKeyLine(ours.trusted.key)}\n${sshKeyLine(others.trusted.key)}`, /kind/],
   [`no-pty ${sshKeyLine(ours.trusted.key)}`, /kind "no-pty"/],
-])('a line that is no key of SSH, Ed25519, is refused: %.40j', (line, why) => {
+])('a line that is not an Ed25519 key of SSH is refused: %.40j', (line, why) => {
   expect(() => readSshKeyLine(line, 'id.pub')).toThrow(why);
 });

@@ -72,7 +72,7 @@ test('the serial rises, the floor stays, and images of earlier releases stay', a
   expect(jump).toMatchObject({ serial: 10, floor: 0 });
 });
 
-test('each channel and each CPU has serials of its own', async () => {
+test('each channel and each CPU has its own serials', async () => {
   await publish(await image('0.1.0'), publication());
   const beta = await publish(await image('0.2.0'), publication({ channel: 'beta' }));
   expect(beta.serial).toBe(1);
@@ -96,13 +96,13 @@ describe('nothing is published', () => {
     expect(readdirSync(folder)).toEqual(['0.1.0.iso']);
   });
 
-  test('of an image that is not the one that was built', async () => {
+  test('if the image changed since it was built', async () => {
     const first = await image('0.1.0');
     await writeFile(first.file, 'image 0.1.1');
     await expect(publish(first, publication())).rejects.toThrow(/its SHA-256 differs from its/);
   });
 
-  test('after a release by a key that is not given; with it the key may change', async () => {
+  test('if the previous release is signed by a key that is not trusted', async () => {
     await publish(await image('0.1.0'), publication());
     const second = await image('0.2.0');
     const changed = publication({ signer: later.signer });
@@ -112,7 +112,7 @@ describe('nothing is published', () => {
   });
 });
 
-test('whoever reads the tree meanwhile has a release and its whole image', async () => {
+test('a concurrent reader of the tree always finds a release and its complete image', async () => {
   await publish(await image('0.1.0'), publication());
   const tree = join(folder, 'tree');
   let reads = 0;
@@ -128,7 +128,7 @@ test('whoever reads the tree meanwhile has a release and its whole image', async
   expect(reads).toBeGreaterThan(0);
 });
 
-test('what a publication that was cut off left behind is in nobody’s way', async () => {
+test('leftovers of an interrupted publication do not block the next one', async () => {
   const first = await image('0.1.0');
   await publish(first, publication());
   writeFileSync(join(folder, 'tree', `images/${first.sha256}.iso.new`), 'half');

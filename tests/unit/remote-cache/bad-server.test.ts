@@ -112,7 +112,7 @@ test.each<[string, Instead, { refused: number; givenUp?: RegExp }]>([
     }),
     { refused: 0, givenUp: /cut|aborted|ended after|expected/ },
   ],
-])('a server that %s changes nothing of what is built', async (_, instead, expected) => {
+])('a server that %s does not affect the result of the build', async (_, instead, expected) => {
   const server = await filledServer({ instead });
   const { made, report } = await (await Runner.open()).build(reader(server), UNHURRIED);
   expect(made).toEqual(ALL);
@@ -132,13 +132,13 @@ test('a redirect of a server is not followed, neither to another place nor back'
   expect(report.givenUp).toBe('the server redirects');
 });
 
-test('one that is given up is not asked again in this build', async () => {
+test('a server that was given up is not used again in this build', async () => {
   const server = await filledServer({ instead: status(500) });
   await (await Runner.open()).build(writer(server));
   expect(server.answers).toHaveLength(1);
 });
 
-test('a server that never answers costs the time of one answer', async () => {
+test('a server that never answers costs the time limit of one request', async () => {
   const silent = createServer();
   onTestFinished(() => void silent.close());
   await new Promise<void>((listening) => silent.listen(0, '127.0.0.1', listening));
@@ -156,7 +156,7 @@ test('a server that never answers costs the time of one answer', async () => {
   expect(sockets.size).toBeLessThanOrEqual(1);
 });
 
-test('a server that drips is given up when a step’s files take longer than making them may', async () => {
+test('a slow server is given up when downloading a step takes longer than making it', async () => {
   const server = await filledServer({
     instead: insteadOf('cas', (_request, response) => {
       response.writeHead(200, { 'content-length': 2_000_002 });
@@ -189,7 +189,7 @@ test('a server without a listener is given up, and reported', async () => {
   expect([made, report.givenUp]).toEqual([ALL, 'the connection was refused']);
 });
 
-test('a full server is still read from', async () => {
+test('a full server is still used for reading', async () => {
   const server = await filledServer({ capacity: 0 });
   const stranger = newPair('stranger');
   server.blobs.delete([...server.blobs.keys()].at(-1) ?? '');
@@ -217,7 +217,7 @@ test('uploads that never end are cancelled some time after the build', async () 
   expect(report.closed).toMatch(/0\.2 s/);
 });
 
-test('a cache with a password is read with it, and without it given up', async () => {
+test('a cache with a password is used with it, and given up without it', async () => {
   const server = await filledServer({ logIn: 'ci:p@ss' });
   const address = server.url.replace('//', '//ci:p%40ss@');
   const { made, report } = await (await Runner.open()).build({ ...reader(server), address });
@@ -229,7 +229,7 @@ test('a cache with a password is read with it, and without it given up', async (
   ]);
 });
 
-test('a cache with a certificate of a private authority is trusted by the file of that authority', async () => {
+test('a cache with a certificate of a private authority is trusted with that authority’s file', async () => {
   const { certificate, key } = await selfSigned('127.0.0.1');
   const server = await cacheServer({ tls: { cert: certificate, key } });
   const folder = await temporaryFolder();

@@ -53,7 +53,7 @@ async function put(
   return (await ask(server, path, { method: 'PUT', body, headers })).status;
 }
 
-test('a blob is taken by its own hash only and with its length, and given back by GET and HEAD', async () => {
+test('a blob is accepted only under its own hash and with its length, and served by GET and HEAD', async () => {
   const server = await cacheServer();
   expect((await ask(server, `/cas/${HASH}`)).status).toBe(404);
   expect((await ask(server, `/cas/${HASH}`, { method: 'HEAD' })).status).toBe(404);
@@ -68,12 +68,12 @@ test('a blob is taken by its own hash only and with its length, and given back b
   expect((await ask(server, `/ac/${HASH}`)).status).toBe(404);
 });
 
-test('the blob of no bytes is always there', async () => {
+test('the empty blob always exists', async () => {
   const server = await cacheServer();
   expect((await ask(server, `/cas/${sha256(Buffer.alloc(0))}`)).status).toBe(200);
 });
 
-test('a blob comes and goes compressed where that is asked for, and its hash is that of its content', async () => {
+test('a blob is transferred compressed on request, and its hash is that of the content', async () => {
   const server = await cacheServer();
   const headers = { 'content-encoding': 'zstd', 'x-digest-sizebytes': `${BLOB.length}` };
   expect(await put(server, `/cas/${KEY}`, zstdCompressSync(BLOB), headers)).toBe(400);
@@ -93,13 +93,13 @@ test.each<[string, Uint8Array]>([
   ['no path', actionWith({ path: '' })],
   ['a hash that is none', actionWith({ hash: 'abc' })],
   ['a negative size', actionWith({ size: -1 })],
-])('an action with %s is not taken', async (_, bytes) => {
+])('an action with %s is refused', async (_, bytes) => {
   const server = await cacheServer();
   expect(await put(server, `/ac/${KEY}`, bytes)).toBe(400);
   expect((await ask(server, `/ac/${KEY}`)).status).toBe(404);
 });
 
-test('an action is given while all of its files are there, with who made it if it did not say', async () => {
+test('an action is served while all its files exist, with a default worker name', async () => {
   const server = await cacheServer();
   expect(await put(server, `/ac/${KEY}`, actionWith({}))).toBe(200);
   expect((await ask(server, `/ac/${KEY}`)).status).toBe(404);
@@ -113,7 +113,7 @@ test('an action is given while all of its files are there, with who made it if i
   expect((await ask(server, `/ac/${KEY}`)).status).toBe(404);
 });
 
-test('other addresses and methods are refused, and what is more than the server holds', async () => {
+test('other paths and methods are refused, and so is a blob beyond the capacity', async () => {
   const server = await cacheServer({ capacity: BLOB.length - 1 });
   expect((await ask(server, '/cas/abc')).status).toBe(400);
   expect((await ask(server, `/other/${HASH}`)).status).toBe(400);

@@ -26,12 +26,12 @@ function changed(change: (action: ActionResult) => void): Uint8Array {
   return toBinary(ActionResultSchema, action);
 }
 
-test('what was signed is read again, with who signed it', () => {
+test('a signed result is read back with its signer', () => {
   expect(open(entry)).toEqual({ seconds: 4.5, outputs, signedBy: trusted });
   expect(sealEntry(step, { seconds: 4.5, outputs }, secret)).toEqual(entry);
 });
 
-test('the cache sees each file with its digest, and whom to name as the worker', () => {
+test('the message for the cache has each file with its digest, and a worker name', () => {
   const { outputFiles, exitCode, executionMetadata } = fromBinary(ActionResultSchema, entry);
   expect([exitCode, executionMetadata?.worker]).toEqual([0, 'qx-build']);
   expect(outputFiles).toMatchObject([
@@ -40,7 +40,7 @@ test('the cache sees each file with its digest, and whom to name as the worker',
   ]);
 });
 
-test('a cache may write the message anew, in its own order', () => {
+test('a message that the cache serialized again, in another order, is accepted', () => {
   expect(open(changed(({ outputFiles }) => outputFiles.reverse())).outputs).toEqual(outputs);
 });
 
@@ -92,7 +92,7 @@ test.each(['../x', 'a/b', '.hidden', '', 'step.json', 'checked', 'a\nb', 'x'.rep
   },
 );
 
-test('a result that has a name twice cannot be signed', () => {
+test('a result with a duplicate file name cannot be signed', () => {
   const twice = [...outputs, ...outputs];
   expect(() => sealEntry(step, { seconds: 1, outputs: twice }, secret)).toThrow('each name once');
 });

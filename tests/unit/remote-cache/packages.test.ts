@@ -33,7 +33,7 @@ async function get(
   return { bytes: await readFile(store.path(item.sha256)), fetched, report: remote.report() };
 }
 
-test('a package that one runner has downloaded comes to the next one from the cache', async () => {
+test('a package that one runner downloaded is served to the next one from the cache', async () => {
   const server = await cacheServer();
   const { content, item, asked } = await mirror();
   const first = await get(item, writer(server));
@@ -44,7 +44,7 @@ test('a package that one runner has downloaded comes to the next one from the ca
   expect(asked).toHaveLength(1);
 });
 
-test('a package that the cache gives with other bytes is refused, and comes from the mirror', async () => {
+test('a package with wrong bytes in the cache is refused, and downloaded from the mirror', async () => {
   const server = await cacheServer();
   const { content, item } = await mirror();
   server.blobs.set(item.sha256, randomBytes(item.size));
@@ -53,7 +53,7 @@ test('a package that the cache gives with other bytes is refused, and comes from
   expect(bytes.equals(content)).toBe(true);
 });
 
-test('a cache that is in trouble leaves the packages to the mirrors', async () => {
+test('with a failing cache packages are downloaded from the mirrors', async () => {
   const server = await cacheServer({
     instead: (_request, response) => {
       response.writeHead(500).end();

@@ -31,7 +31,7 @@ async function settingsOf(block: string, folder: string) {
   return remoteCacheSettings({ HOME: folder, ...Object.fromEntries(set) });
 }
 
-test('the commands of docs/scaling.md make keys by which readers believe what workers sign', async () => {
+test('the commands of docs/scaling.md make keys with which readers trust the results of workers', async () => {
   expect(blocks).toHaveLength(4);
   const [keys = '', reading = '', writing = ''] = blocks;
   const folder = await temporaryFolder();
@@ -45,7 +45,7 @@ test('the commands of docs/scaling.md make keys by which readers believe what wo
   expect(writer?.trusted[0]?.id).toBe(reader?.trusted[0]?.id);
 });
 
-test('the release of docs/scaling.md is built without results of others', async () => {
+test('the release command of docs/scaling.md builds without results of other runners', async () => {
   const [, , , release = ''] = blocks;
   const make = 'make() { command make -n --old-file=node_modules/.ready "$@"; }';
   const { stdout } = await execa('bash', ['-euc', `${make}\n${release}`], { cwd: PROJECT });
@@ -54,6 +54,6 @@ test('the release of docs/scaling.md is built without results of others', async 
   );
 });
 
-test('docs/scaling.md has each variable', () => {
+test('docs/scaling.md documents each variable', () => {
   for (const name of REMOTE_CACHE_VARIABLES) expect(text).toContain(`| \`${name}\``);
 });

@@ -33,19 +33,19 @@ const settings = (variables: Record<string, string>) =>
     ),
   });
 
-test('without an address there is none, whatever else is set', async () => {
+test('without an address no remote cache is used, whatever else is set', async () => {
   expect(await settings({ _WRITE: 'yes' })).toBeUndefined();
   expect(await settings({ '': '' })).toBeUndefined();
 });
 
-test('who has public keys reads', async () => {
+test('with public keys the cache is only read', async () => {
   const read = await settings({ '': 'https://cache.example/team/', _KEYS: keys });
   expect(read?.address).toBe('https://cache.example/team');
   expect(read?.trusted.map(({ name }) => name)).toEqual(['ci']);
   expect(read?.signer).toBeUndefined();
 });
 
-test('who has the private key reads, and writes if that is asked for', async () => {
+test('with the private key the cache is read, and written on request', async () => {
   const reads = await settings({ '': 'http://c', _KEY: key });
   expect([reads?.trusted[0]?.name, reads?.signer]).toEqual(['own', undefined]);
   const writes = await settings({ '': 'http://c', _KEY: key, _KEYS: keys, _WRITE: 'yes' });
@@ -53,7 +53,7 @@ test('who has the private key reads, and writes if that is asked for', async () 
   expect(writes?.signer).toBeDefined();
 });
 
-test('name and password come from a .netrc, for https', async () => {
+test('name and password are read from .netrc, for https', async () => {
   await writeFile(join(folder, '.netrc'), 'machine cache.example login ci password p@ss\n');
   const read = await settings({ '': 'https://cache.example/', _KEYS: keys });
   expect(read?.address).toBe('https://ci:p%40ss@cache.example');
@@ -83,14 +83,14 @@ test.each<[string, () => Record<string, string>, RegExp]>([
   await expect(settings(variables())).rejects.toThrow(message);
 });
 
-test('a key with a passphrase is reported, as nobody could type it', async () => {
+test('a key with a passphrase is refused, because nobody could type it', async () => {
   await writeFile(key, pem('secret'));
   await expect(settings({ '': 'https://c', _KEY: key })).rejects.toThrow(
     /has a passphrase.*key new --plain/,
   );
 });
 
-test('a password in a wrong address is not repeated', async () => {
+test('a password in an invalid address is not in the message', async () => {
   const told = await settings({ '': 'https://me:secret@c/?x', _KEYS: keys }).catch(String);
   expect(told).not.toContain('secret');
 });

@@ -19,7 +19,7 @@ import {
 vi.setConfig({ testTimeout: TIME });
 
 test.each(['bazel-remote', 'webdav'] as const)(
-  'two runners share a build through a server like %s: the second one makes nothing',
+  'two runners share a build through a server like %s: the second one runs no step',
   async (kind) => {
     const server = await cacheServer({ kind });
     const [first, second] = [await Runner.open(), await Runner.open()];
@@ -38,7 +38,7 @@ test.each(['bazel-remote', 'webdav'] as const)(
   },
 );
 
-test('where the server has zstd, less than the files goes over the network, both ways', async () => {
+test('with a server that supports zstd, files are transferred compressed both ways', async () => {
   const server = await cacheServer();
   const bytes = Object.values(BUILD).flatMap((files) => Object.values(files).map((f) => f.length));
   const all = bytes.reduce((sum, one) => sum + one, 0);
@@ -50,7 +50,7 @@ test('where the server has zstd, less than the files goes over the network, both
   expect(shared.received).toBeGreaterThan(3_000_000);
 });
 
-test('a connection that the server closes between two requests is no trouble', async () => {
+test('a connection that the server closes between two requests is opened again', async () => {
   const server = await filledServer({
     instead: (request, response) => {
       response.on('finish', () => setImmediate(() => request.socket.destroy()));
@@ -64,7 +64,7 @@ test('a connection that the server closes between two requests is no trouble', a
   expect([second.made, second.report.givenUp]).toEqual([[], undefined]);
 });
 
-test('a program stays one, and each file is sealed as if it had been made here', async () => {
+test('downloaded files keep their executable bit, and are stored like local results', async () => {
   const server = await filledServer();
   const second = await Runner.open();
   await second.build(reader(server));
@@ -73,7 +73,7 @@ test('a program stays one, and each file is sealed as if it had been made here',
   expect([mode & 0o777, mtimeMs, origin]).toEqual([0o555, 1000, 'ci']);
 });
 
-test('what is in the cache of this host is not asked for', async () => {
+test('local results are not requested from the server', async () => {
   const server = await cacheServer();
   const runner = await Runner.open();
   await runner.build(writer(server));
@@ -89,7 +89,7 @@ test('a reader stores nothing', async () => {
   expect(server.answers.filter((line) => line.startsWith('PUT'))).toEqual([]);
 });
 
-test('what the server has lost is brought anew, also from a cache that has it all', async () => {
+test('files that the server lost are uploaded again from the local cache', async () => {
   const server = await cacheServer();
   const runner = await Runner.open();
   await runner.build(writer(server));
@@ -100,7 +100,7 @@ test('what the server has lost is brought anew, also from a cache that has it al
   expect(server.blobs.has(lost)).toBe(true);
 });
 
-test('a result that failed its check is brought to nobody', async () => {
+test('a result that failed its check is not uploaded', async () => {
   const server = await cacheServer();
   const runner = await Runner.open();
   const offered: string[] = [];
@@ -127,7 +127,7 @@ test('a result that failed its check is brought to nobody', async () => {
   expect(server.answers).toEqual([]);
 });
 
-test('where results of others are forbidden, one that is in the cache already is made again', async () => {
+test('if results of other runners are forbidden, downloaded ones are made again', async () => {
   const server = await filledServer();
   const second = await Runner.open();
   await second.build(reader(server));
@@ -138,7 +138,7 @@ test('where results of others are forbidden, one that is in the cache already is
   expect(await own.find(stepOf('sea'))).toBeDefined();
 });
 
-test('results that somebody else has signed are refused, made here, and reported', async () => {
+test('results with an untrusted signature are refused and reported, and the steps run locally', async () => {
   const server = await cacheServer();
   await (await Runner.open()).build({ ...writer(server), signer: newPair('mallory').secret });
   const { made, report } = await (await Runner.open()).build(reader(server));
@@ -148,14 +148,14 @@ test('results that somebody else has signed are refused, made here, and reported
   expect(report.givenUp).toBeUndefined();
 });
 
-test('who writes puts right what is there and cannot be believed', async () => {
+test('a writer replaces results that have an untrusted signature', async () => {
   const server = await cacheServer();
   await (await Runner.open()).build({ ...writer(server), signer: newPair('mallory').secret });
   expect((await (await Runner.open()).build(writer(server))).report.steps.brought).toBe(3);
   expect((await (await Runner.open()).build(reader(server))).made).toEqual([]);
 });
 
-test('after a change of keys, both the old and the new one are trusted', async () => {
+test('during a change of keys both the old and the new key are trusted', async () => {
   const server = await cacheServer();
   const next = newPair('ci-2027');
   await (await Runner.open()).build({ ...writer(server), signer: next.secret });

@@ -46,7 +46,7 @@ test.each([
   ['debian', 'sid', 'debian', 'sid'],
   ['alpine', 'v3.24', 'alpine', '3.24'],
 ] as const)(
-  'base %s %s is a component by which scanners know the distribution',
+  'base %s %s is a component by which scanners recognize the distribution',
   (base, suite, name, version) => {
     const parts = read({ ...materials, base, suite }).components;
     const systems = parts.filter(({ type }) => type === 'operating-system');

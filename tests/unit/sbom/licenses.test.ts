@@ -34,7 +34,7 @@ async function report(parts: readonly LicensedPart[]): Promise<string> {
 const copyright = (name: string, text: string) => file(`usr/share/doc/${name}/copyright`, text);
 const GPL = 'see /usr/share/common-licenses/GPL-2.\n';
 
-test('a package of Debian has its copyright file, and the common texts that this refers to', async () => {
+test('a package of Debian has its copyright file, and the common texts to which it refers', async () => {
   const parts = licensesOf(
     opened('bash', [copyright('bash', GPL), file('usr/share/doc/bash/NEWS', 'news')]),
     opened('base-files', [
@@ -68,7 +68,7 @@ The GPL, version 2
 `);
 });
 
-test('documents are found by way of links to folders of other packages, to files, and of hard links', () => {
+test('documents are found through links to folders of other packages, to files, and through hard links', () => {
   const gcc = opened('gcc-14-base', [copyright('gcc-14-base', 'gcc')]);
   const folder = opened('libgcc-s1', [symlink('usr/share/doc/libgcc-s1', 'gcc-14-base')]);
   const link = opened('libstdc++6', [
@@ -118,7 +118,7 @@ test('licence files of Alpine’s packages are found; without one the text is SP
   expect(text).toContain('Permission is hereby granted, free of charge');
 });
 
-test('packages with the same text have it once, and the order of packages does not matter', async () => {
+test('a text that several packages share is written once, in any order of packages', async () => {
   const packages = ['a', 'b'].map((name) => opened(name, [copyright(name, 'the same')]));
   const text = await report(licensesOf(...packages));
   expect(text.match(/the same/g)).toHaveLength(1);

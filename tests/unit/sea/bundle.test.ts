@@ -39,7 +39,7 @@ async function saidBy(code: string): Promise<string> {
   return all;
 }
 
-test('a program is bundled with what it imports, and knows its version', async () => {
+test('a program is bundled with its imports and its version', async () => {
   const program = `import { z } from 'zod';
 declare const PROGRAMS_VERSION: string;
 console.log(z.string().parse(PROGRAMS_VERSION));`;
@@ -48,7 +48,7 @@ console.log(z.string().parse(PROGRAMS_VERSION));`;
   expect(packages).toEqual(['node_modules/zod']);
 });
 
-test('the bundle is the same in another folder, and names none', async () => {
+test('the bundle is the same in any folder, and contains no path', async () => {
   const program = `import { z } from 'zod'; import { x } from './x.ts'; console.log(z.string(), x);`;
   const [one, other] = [await projectOf(program), await projectOf(program, 'deeper/still')];
   for (const folder of [one, other]) {
@@ -68,7 +68,7 @@ test('another esbuild, named in the environment, is refused', async () => {
   );
 });
 
-test('no line of it is so long that a crash would fill the console with it', async () => {
+test('no line of the bundle is long enough to flood the console in a crash', async () => {
   const program = "import { z } from 'zod'; import 'execa'; console.log(z.string());";
   const { code } = await bundled(await projectOf(program));
   expect(Math.max(...code.split('\n').map(({ length }) => length))).toBeLessThan(2000);
@@ -82,7 +82,7 @@ test.each([
   await expect(bundled(await projectOf(program))).rejects.toThrow(message);
 });
 
-test('what is bundled is the source as it was read, whatever becomes of the files', async () => {
+test('the bundle has the sources as they were read, even if the files change', async () => {
   const folder = await projectOf("import { x } from './x.ts'; console.log(x);");
   await writeFile(join(folder, 'apps/x.ts'), "export const x = 'as it was';");
   const sources = readSources(folder, [ENTRY]);
@@ -91,7 +91,7 @@ test('what is bundled is the source as it was read, whatever becomes of the file
   expect(await saidBy(code)).toBe('as it was');
 });
 
-test('a file that was not read with the others is refused by its name', async () => {
+test('a file that was not read with the sources is refused with its name', async () => {
   const folder = await projectOf('import(`./x.ts`);');
   await writeFile(join(folder, 'apps/x.ts'), '');
   await expect(bundled(folder)).rejects.toThrow(

@@ -24,7 +24,7 @@ test('npm packages are named as npm names them, with the hash that npm checked',
   expect(c).toMatchObject({ name: 'c', hashes: {} });
 });
 
-test('Node is a component with the hash of what was downloaded', () => {
+test('Node is a component with the hash of its download', () => {
   const [fromNpm] = listComponents(runtime, npm, []);
   expect(fromNpm).toMatchObject({ name: 'node', hashes: { 'SHA-512': 'ab'.repeat(64) } });
   const sha256 = 'c'.repeat(64);

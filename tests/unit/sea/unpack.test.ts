@@ -18,7 +18,7 @@ async function archiveOf(files: Record<string, string>) {
   return { archive, into: join(folder, 'node') };
 }
 
-test('the program is taken out, executable, and nothing else', async () => {
+test('only the program is unpacked, and executable', async () => {
   const { archive, into } = await archiveOf({
     'node-v1/README.md': 'read me',
     'node-v1/bin/node': 'the program',
@@ -36,7 +36,7 @@ test('an archive without the program is refused', async () => {
   expect(existsSync(into)).toBe(false);
 });
 
-test('one with two is refused', async () => {
+test('an archive with two programs is refused', async () => {
   const { archive, into } = await archiveOf({ 'a/bin/node': 'one', 'b/bin/node': 'other' });
   await expect(unpackNode(archive, into)).rejects.toThrow(/node\.tar\.gz/);
 });

@@ -37,7 +37,7 @@ function hashOf(bytes: Buffer): string {
 }
 
 describe('a program that is signed', () => {
-  test('carries its signature behind it, which openssl reads and which has the hash of all else', async () => {
+  test('has its signature appended, which openssl reads and which has the hash of the rest', async () => {
     const plain = uefiProgram();
     const signed = await signProgram(plain, made.owner, 'GRUB');
     const [at, length] = [signed.readUInt32LE(0x128), signed.readUInt32LE(0x12c)];
@@ -54,7 +54,7 @@ describe('a program that is signed', () => {
     expect(stdout).toContain('subject=CN = Test');
   });
 
-  test('is the same each time, and is signed again beside what it has', async () => {
+  test('has the same bytes each time, and can get a second signature', async () => {
     const once = await signProgram(uefiProgram(), made.owner, 'GRUB');
     expect(await signProgram(uefiProgram(), readOwner(made.folder), 'GRUB')).toEqual(once);
     const other = await newOwner();
@@ -88,7 +88,7 @@ function withNumber(bytes: Buffer, at: number, value: number): Buffer {
   return bytes;
 }
 
-test('the signature of a file names the public key that GRUB gets, and is of the file, of its own head and of no other file', async () => {
+test('the signature of a file names the key that GRUB has, and is valid for this file only', async () => {
   const key = publicKeyPacket(made.owner);
   // RFC 4880, 12.2: the fingerprint is the hash of the key with a length of two bytes.
   const body = key.subarray(3);
@@ -116,7 +116,7 @@ test('the signature of a file names the public key that GRUB gets, and is of the
   expect(await signFile(made.owner, Buffer.from('set timeout=4\n'))).not.toEqual(signature);
 });
 
-test('what a key is enrolled by has the certificate, and openssl verifies that the key itself has signed what each variable is set to', async () => {
+test('the enrolment files have the certificate, and openssl verifies the owner’s signature of each variable', async () => {
   const files = await enrolmentFiles(made.owner);
   expect(Object.keys(files)).toEqual(ENROLMENT_FILES);
   const { certificate } = made.owner;
@@ -166,7 +166,7 @@ function asContentInfo(signedData: Buffer): Buffer {
 describe('an owner’s key', () => {
   const signer = { name: 'the command', sign: async () => Buffer.alloc(256) };
 
-  test('is not trusted by what a signer returns that has another one', async () => {
+  test('refuses the result of a signer that uses another key', async () => {
     const other = await newOwner();
     const pem = pemOf(made.owner.certificate);
     const mixed = ownerKey(pem, 'db.crt', { ...signer, sign: other.owner.sign });

@@ -39,7 +39,7 @@ async function tamper(file: string, text: string): Promise<void> {
 
 const read = (directory: string) => readFile(join(directory, 'image'), 'utf8');
 
-test('a step is made once, and then found with its files and how long it took', async () => {
+test('a step runs once, and is then found with its files and duration', async () => {
   const { folder, cache, counted, make } = await workshop();
   expect(await cache.find(step)).toBeUndefined();
   const made = await cache.run(step, make);
@@ -50,7 +50,7 @@ test('a step is made once, and then found with its files and how long it took', 
   expect(counted.times).toBe(1);
 });
 
-test('other inputs are another result', async () => {
+test('other inputs have another result', async () => {
   const { cache, counted, make } = await workshop();
   const one = await cache.run(step, make);
   const other = await cache.run(planStep('squashfs', { epoch: 2 }), make);
@@ -58,7 +58,7 @@ test('other inputs are another result', async () => {
   expect(counted.times).toBe(2);
 });
 
-test('a maker that fails leaves nothing, and the next one starts afresh', async () => {
+test('a failed step leaves nothing, and the next attempt starts afresh', async () => {
   const { folder, cache, make } = await workshop();
   const failing = cache.run(step, async (directory) => {
     await writeFile(join(directory, 'half'), 'x');
@@ -71,7 +71,7 @@ test('a maker that fails leaves nothing, and the next one starts afresh', async 
   expect((await readdir(directory)).sort()).toEqual(['image', 'notes', 'step.json']);
 });
 
-test('a maker of which one part still writes when another has failed leaves nothing, too', async () => {
+test('a failed step with a part that still writes leaves nothing either', async () => {
   const { folder, cache } = await workshop();
   const writing = Promise.withResolvers<void>();
   const failing = cache.run(step, async (directory) => {
@@ -88,7 +88,7 @@ test('a maker of which one part still writes when another has failed leaves noth
   expect(await readdir(join(folder, 'squashfs'))).toEqual([]);
 });
 
-test('until a maker has ended, nothing is found', async () => {
+test('a result is not found before its step has ended', async () => {
   const { cache, make } = await workshop();
   await cache.run(step, async (directory) => {
     await make(directory);
@@ -125,7 +125,7 @@ test.each<[string, (directory: string) => Promise<void>]>([
   expect(await readdir(join(folder, 'squashfs'))).toHaveLength(1);
 });
 
-test('of two makers at once both end well and the first result stays', async () => {
+test('of two simultaneous runs of a step both succeed, and the first result stays', async () => {
   const { folder, cache, make } = await workshop();
   const gate = Promise.withResolvers<void>();
   const late = cache.run(step, async (directory) => {
@@ -140,7 +140,7 @@ test('of two makers at once both end well and the first result stays', async () 
   expect(await readdir(join(folder, 'squashfs'))).toHaveLength(1);
 });
 
-test('what a maker that was killed left is removed, what another one makes is not', async () => {
+test('leftovers of a killed step are removed, and those of a running one are not', async () => {
   const { folder, cache, make } = await workshop();
   const used = await cache.run(step, make);
   const left = join(folder, 'squashfs', '.making-left');
@@ -154,7 +154,7 @@ test('what a maker that was killed left is removed, what another one makes is no
   expect([used.directory, left, fresh, others].map(existsSync)).toEqual([true, false, true, true]);
 });
 
-test('all results are read again, and one that was damaged behind its seal is removed', async () => {
+test('verifying reads all results, and removes one that was damaged', async () => {
   const { cache, make } = await workshop();
   const [whole, damaged] = [
     await cache.run(step, make),
@@ -168,11 +168,11 @@ test('all results are read again, and one that was damaged behind its seal is re
   expect([whole.directory, damaged.directory].map(existsSync)).toEqual([true, false]);
 });
 
-test('a cache that was never used has nothing to remove', async () => {
+test('an unused cache has nothing to remove', async () => {
   await new StepCache(join(await temporaryFolder(), 'nowhere')).sweep();
 });
 
-test('a result is checked once, beside what is made of it', async () => {
+test('a result is checked once, in parallel with the next steps', async () => {
   const { folder, cache, make } = await workshop();
   const checks: string[] = [];
   const check = async (directory: string) => void checks.push(await read(directory));
@@ -182,7 +182,7 @@ test('a result is checked once, beside what is made of it', async () => {
   expect(checks).toEqual(['made 1']);
 });
 
-test('a result whose check was cut off is checked by the next build', async () => {
+test('a result whose check was interrupted is checked by the next build', async () => {
   const { folder, cache, counted, make } = await workshop();
   await cache.run(step, make, () => new Promise<void>(() => undefined));
   let checks = 0;
@@ -193,7 +193,7 @@ test('a result whose check was cut off is checked by the next build', async () =
   expect([counted.times, checks]).toEqual([1, 1]);
 });
 
-test('a result that fails its check is made anew by the next build', async () => {
+test('a result that fails its check is made again by the next build', async () => {
   const { folder, cache, counted, make } = await workshop();
   const failing = await cache.run(step, make, async () => {
     throw new Error('it is not as it was meant');

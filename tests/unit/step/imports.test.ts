@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { importedPackages } from '../../../build/step/source.ts';
 
-test('packages are found by their names; Node’s own modules are none, and what is imported for its types alone is not run', () => {
+test('imported packages are found by name, without Node’s own modules and type-only imports', () => {
   const text = `import { readFile } from 'node:fs/promises';
 import fs from 'fs';
 import { create } from "@bufbuild/protobuf/codegenv2";

@@ -21,7 +21,7 @@ function lockOf(packages: Record<string, string[]>) {
   );
 }
 
-test('what a package depends on is found, directly or not, each once', () => {
+test('direct and indirect dependencies of a package are found, each once', () => {
   const lock = lockOf({
     'node_modules/a': ['b', '@c/d'],
     'node_modules/b': ['a'],
@@ -37,7 +37,7 @@ test('what a package depends on is found, directly or not, each once', () => {
   ]);
 });
 
-test('a dependency is the nearest of its name, as Node looks for it', () => {
+test('a dependency is the nearest package of that name, as in Node’s resolution', () => {
   const lock = lockOf({
     'node_modules/a': ['x'],
     'node_modules/a/node_modules/x': ['y'],
@@ -53,7 +53,7 @@ test('a dependency is the nearest of its name, as Node looks for it', () => {
   ]);
 });
 
-test('what is not in the lock is skipped', () => {
+test('packages that are not in the lock are skipped', () => {
   expect(npmClosure(lockOf({ 'node_modules/a': ['nowhere'] }), ['a', 'b'])).toEqual([
     'node_modules/a',
   ]);
@@ -70,12 +70,12 @@ test.each(['', '{', '[]', '{"lockfileVersion": 1, "packages": {}}', '{"lockfileV
   },
 );
 
-test('names that every object has are no packages', () => {
+test('names of JavaScript object properties are not packages', () => {
   const lock = parseNpmLock('{"lockfileVersion": 3, "packages": {"__proto__": {"version": "1"}}}');
   expect(npmClosure(lock, ['__proto__', 'constructor'])).toEqual([]);
 });
 
-test('packages that are installed differently than they are asked for are reported, each once', () => {
+test('packages whose installed version differs from the lock are reported, each once', () => {
   const packages = (versions: Record<string, string>) =>
     new Map(
       Object.entries(versions).map(([name, version]) => [`node_modules/${name}`, { version }]),
@@ -88,7 +88,7 @@ test('packages that are installed differently than they are asked for are report
   ]);
 });
 
-test('where npm has installed nothing, it is said what to do', async () => {
+test('without installed packages, the error has a fix', async () => {
   const folder = await temporaryFolder();
   expect(() => readInstalled(folder)).toThrow(/Install the packages: npm ci$/);
 });

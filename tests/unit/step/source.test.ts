@@ -14,7 +14,7 @@ async function project(files: Record<string, string>): Promise<string> {
   return folder;
 }
 
-test('a file and all it imports, directly or not, is found, each once', async () => {
+test('a file and its direct and indirect imports are found, each once', async () => {
   const folder = await project({
     'build/a.ts': "import { b } from './b.ts';\nimport { type T } from '../types/t.ts';\n",
     'build/b.ts': "export * from './a.ts';\nconst c = await import('./deep/c.ts');\n",
@@ -41,14 +41,14 @@ test('a list of names over several lines is an import like any other', async () 
   expect(Object.keys(readSources(folder, ['a.ts']))).toEqual(['a.ts', 'b.ts']);
 });
 
-test('the text is taken, and the folder that the project is in does not show', async () => {
+test('the digest depends on the texts, and not on the folder of the project', async () => {
   const files = { 'a.ts': "import './b.ts';\n", 'b.ts': 'export {};\n' };
   const [one, other] = [await project(files), await project(files)];
   expect(readSources(one, ['a.ts'])).toEqual(readSources(other, ['a.ts']));
   expect(readSources(one, ['a.ts'])['b.ts']).toBe('export {};\n');
 });
 
-test('what only looks like an import of a file that is not there is skipped', async () => {
+test('text that looks like an import of a missing file is skipped', async () => {
   const folder = await project({ 'a.ts': "// text from './nowhere.ts'\n" });
   expect(Object.keys(readSources(folder, ['a.ts']))).toEqual(['a.ts']);
 });

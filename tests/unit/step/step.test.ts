@@ -12,7 +12,7 @@ test('a digest is the same for the same value', () => {
   expect(digestOf({ a: 1, b: { c: [1, { x: 1 }], d: Buffer.from('d') } })).toBe(one);
 });
 
-test('a file on the host counts for its bytes, wherever it lies', () => {
+test('a file on the host is identified by its bytes, not by its path', () => {
   const file = { path: '/a/b', size: 1, sha256: sha256(Buffer.from('d')), stamp: '1' };
   const one = digestOf({ d: new HashedFile(file) });
   expect(one).toBe(digestOf({ d: Buffer.from('d') }));
@@ -21,7 +21,7 @@ test('a file on the host counts for its bytes, wherever it lies', () => {
 });
 
 test.each([[undefined], [() => 1], [new Map()], [{ a: [() => 1] }]])(
-  'what cannot be seen from outside has no digest',
+  'a value whose content cannot be read has no digest',
   (value) => {
     expect(() => digestOf(value)).toThrow(TypeError);
   },
@@ -53,7 +53,7 @@ test('a SHA-256 is that of the bytes', () => {
   expect(sha256(Buffer.from('ü'))).toBe(sha256('ü'));
 });
 
-test('the key of a step stands for its name and its inputs', () => {
+test('the key of a step depends on its name and its inputs', () => {
   const { key } = planStep('squashfs', { epoch: 1, version: '2' });
   expect(planStep('squashfs', { epoch: 1, version: '2' }).key).toBe(key);
   expect(planStep('initramfs', { epoch: 1, version: '2' }).key).not.toBe(key);
@@ -61,7 +61,7 @@ test('the key of a step stands for its name and its inputs', () => {
   expect(planStep('squashfs', { epoch: 1, versions: '2' }).key).not.toBe(key);
 });
 
-test('each value is an input, an object one for each of its keys', () => {
+test('each value is an input, and an object is one input for each key', () => {
   const text = 'x'.repeat(100);
   const earlier = planStep('sea', {});
   expect(
@@ -83,7 +83,7 @@ test('each value is an input, an object one for each of its keys', () => {
   });
 });
 
-test('what changed is reported by name, sorted, with before and after', () => {
+test('changed inputs are reported by name, sorted, with old and new value', () => {
   const before = { same: 1, gone: 'x', moved: 'a' };
   const after = { same: 1, moved: 'b', fresh: 0 };
   expect(inputChanges(before, after)).toEqual([
@@ -107,7 +107,7 @@ function stepOf(names: readonly string[]) {
   });
 }
 
-test('a maker is handed what was read, whose digest is the key; of other facts neither depends', async () => {
+test('a step gets only the values that its key includes', async () => {
   const plan = stepOf(['wanted']);
   const step = plan({ installed: NPM, wanted: { a: 1 }, other: 1 });
   expect(await step.make('', undefined)).toEqual({ wanted: { a: 1 } });
@@ -115,12 +115,12 @@ test('a maker is handed what was read, whose digest is the key; of other facts n
   expect(plan({ installed: NPM, wanted: { a: 2 }, other: 1 }).key).not.toBe(step.key);
 });
 
-test('what hides something from the key cannot be handed over', () => {
+test('a value that would hide content from the key cannot be passed to a step', () => {
   const hidden = { read: () => 'anything' };
   expect(() => stepOf(['wanted'])({ installed: NPM, wanted: hidden })).toThrow(TypeError);
 });
 
-test('functions may be handed over as code, known by the source of their module', () => {
+test('functions can be passed to a step as code, identified by the source of their module', () => {
   const plan = stepOf(['wanted']);
   const code = (module: string) =>
     plan({ installed: NPM, wanted: new Code(() => 1, join(PROJECT, module)) });

@@ -69,7 +69,7 @@ const lockOf = (name: string) =>
 const TALKATIVE = program('library', { scripts: { 'post-install': 'echo hello\n' } });
 const MIRROR = [...PACKAGES.filter(({ name }) => name !== 'library'), TALKATIVE];
 
-test('with a complete mirror all locks are written, and unreviewed scripts are one list', async () => {
+test('with a complete mirror all locks are written, and unreviewed scripts are in one list', async () => {
   const said = await lock({ one: {}, two: { scripts: { base: reviewOf('other') } } }, MIRROR);
   for (const name of ['one', 'two']) {
     expect(readLock(lockOf(name))?.packages.map((each) => each.name)).toContain('base');
@@ -99,7 +99,7 @@ test('if all scripts are reviewed, none is mentioned', async () => {
   expect(await lock({ one: {} }, PACKAGES)).not.toContain('cripts');
 });
 
-test('the errors of all profiles are one list: every unknown name with similar ones, every script', async () => {
+test('the errors of all profiles are in one list: each unknown name with similar ones, each script', async () => {
   const refused = lock(
     {
       good: {},

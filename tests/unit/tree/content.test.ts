@@ -13,7 +13,7 @@ function slice(host: string, offset: number, size: number): FileEntry {
   return { ...file('etc/x'), size, content: { in: 'file', file: host, offset } };
 }
 
-test('bytes come from memory or from a part of a file', async () => {
+test('content is in memory or in a part of a file', async () => {
   const host = join(await temporaryFolder(), 'archive');
   await writeFile(host, 'headhellotail');
   using reader = new ContentReader();
@@ -52,7 +52,7 @@ async function sparse(host: string, size: number, end: string): Promise<void> {
   await handle.write(end, size - end.length);
 }
 
-test('of a file of more than 2 GiB any part is read, and not the whole', async () => {
+test('any part of a file larger than 2 GiB can be read, without reading the whole', async () => {
   const host = join(await temporaryFolder(), 'disk.img');
   const size = 2200 * 1024 ** 2;
   await sparse(host, size, 'the end');
@@ -65,7 +65,7 @@ test('of a file of more than 2 GiB any part is read, and not the whole', async (
   );
 });
 
-test('files that are too large to be read whole are compared to their ends', async () => {
+test('files too large to be read at once are compared completely', async () => {
   const folder = await temporaryFolder();
   const size = 129 * 1024 ** 2;
   const [one, other] = [join(folder, 'one'), join(folder, 'other')];
@@ -80,7 +80,7 @@ test('files that are too large to be read whole are compared to their ends', asy
   tree.add(slice(one, 0, size));
 });
 
-test('of thousands of archives only some are open at a time', async () => {
+test('of thousands of archives only a few are open at a time', async () => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, 'archive'), 'hello');
   using reader = new ContentReader();

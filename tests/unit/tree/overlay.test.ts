@@ -31,7 +31,7 @@ async function sample(): Promise<string> {
   return folder;
 }
 
-test('everything is root’s, and only the executable bit counts', async () => {
+test('all entries belong to root, and of the mode only the executable bit is used', async () => {
   const { name, entries } = readOverlay(await sample(), 'common');
   expect(name).toBe('common');
   expect(entries).toMatchObject([
@@ -45,7 +45,7 @@ test('everything is root’s, and only the executable bit counts', async () => {
   expect(new Set(owners)).toEqual(new Set(['0:0 overlay common']));
 });
 
-test('content, the executable bit and the place in the overlay are in its entries, nothing else', async () => {
+test('entries depend only on content, executable bit and path in the overlay', async () => {
   const folder = await sample();
   const read = () => overlayEntries([readOverlay(folder, 'common')]);
   const before = read();
@@ -61,14 +61,14 @@ test('content, the executable bit and the place in the overlay are in its entrie
   expect(read()['common/etc/link']).toEqual(before['common/etc/link']);
 });
 
-test('a folder that is not there is reported with its name', async () => {
+test('a missing folder is reported with its name', async () => {
   const folder = join(await temporaryFolder(), 'nowhere');
   expect(() => readOverlay(folder, 'nowhere')).toThrow(
     /^there is no overlay "nowhere" \(.*nowhere\)\. Make the folder/,
   );
 });
 
-test('what is neither file, link nor directory is refused with its path', async () => {
+test('an entry that is not a file, link or directory is refused with its path', async () => {
   const folder = await sample();
   await execa('mkfifo', [join(folder, 'etc/pipe')]);
   expect(() => readOverlay(folder, 'common')).toThrow(/files, links and directories only.*pipe/);
@@ -92,14 +92,14 @@ test.each([
   ['etc/init.d/net', 0o4755, '4755'],
   ['etc/init.d/net', 0o2755, '2755'],
   ['etc/init.d', 0o1777, '1777'],
-])('permissions that would be lost are refused: %s with %o', async (path, mode, shown) => {
+])('permissions that an overlay cannot keep are refused: %s with %o', async (path, mode, shown) => {
   const folder = await sample();
   await chmod(join(folder, path), mode);
   const message = `the permissions ${shown} would be lost, for Git does not keep them (${folder}/${path}).`;
   expect(() => readOverlay(folder, 'common')).toThrow(message);
 });
 
-test('a folder that has its group from the folder above it is taken', async () => {
+test('a folder with an inherited set-gid bit is accepted', async () => {
   const folder = await sample();
   await chmod(join(folder, 'etc/init.d'), 0o2755);
   expect(readOverlay(folder, 'common').entries).toContainEqual(
@@ -119,7 +119,7 @@ test('a name and a link target that are not UTF-8 are refused in one line', asyn
   expect(() => readOverlay(folder, 'common')).toThrow('the target of a link is not UTF-8');
 });
 
-test('CRLF line ends are named; bytes that only look so are left alone', async () => {
+test('files with CRLF line ends are named, and binary files are not', async () => {
   const folder = await sample();
   await writeFile(join(folder, 'etc/font'), Buffer.from('\0\r\n'));
   expect(readOverlay(folder, 'common').entries).toHaveLength(6);
@@ -135,7 +135,7 @@ async function sparse(path: string, size: number, end: string): Promise<void> {
   await file.write(end, size - end.length);
 }
 
-test('a large file is not kept in memory, and read where it is asked for', async () => {
+test('a large file is not kept in memory, but read on demand', async () => {
   const folder = await sample();
   const size = 300 * 1024 ** 2;
   await sparse(join(folder, 'disk.img'), size, 'the end');
@@ -153,7 +153,7 @@ test('a large file is not kept in memory, and read where it is asked for', async
   );
 });
 
-test('a large file counts for its content, and not for the folder it is in', async () => {
+test('a large file is identified by its content, and not by its folder', async () => {
   const [here, there] = [await sample(), await sample()];
   const digest = (folder: string) => digestOf(readOverlay(folder, 'common').entries);
   const large = Buffer.alloc(3 * 1024 ** 2, 'text');
@@ -164,7 +164,7 @@ test('a large file counts for its content, and not for the folder it is in', asy
   expect(digest(here)).not.toBe(before);
 });
 
-test('a large file that changes under the build is reported, whether it was open or not', async () => {
+test('a large file that changes during the build is reported, whether it was open or not', async () => {
   const folder = await sample();
   await sparse(join(folder, 'large'), 3 * 1024 ** 2, 'the end');
   const entry = readOverlay(folder, 'common').entries.find(({ path }) => path === 'large');

@@ -83,18 +83,18 @@ describe('of a sound archive', () => {
     expect(entries).toMatchObject([{ uid: 3_000_000, gid: 5 }, { uid: 65_536 }]);
   });
 
-  test('what comes behind the end mark is not read', async () => {
+  test('bytes after the end mark are not read', async () => {
     const { entries } = await readParts([good, END, member({ name: 'late' }, 'x'), END]);
     expect(entries).toHaveLength(1);
     const { texts } = await readParts([good, END, Buffer.alloc(100_000, 0xa5)], 1000);
     expect(Object.keys(texts)).toEqual(['usr/bin/tool']);
   });
 
-  test('it may be empty', async () => {
+  test('an empty archive is read', async () => {
     expect((await readParts([END])).entries).toEqual([]);
   });
 
-  test('a content of many chunks arrives whole', async () => {
+  test('content in many chunks is read completely', async () => {
     const content = Buffer.alloc(3_000_001, 'quantix');
     const collection = await readParts([member({ name: 'big' }, content), good, END], 65_536);
     expect(collection.texts.big).toBe(content.toString());
@@ -178,7 +178,7 @@ describe('an archive is refused', () => {
     },
   );
 
-  test('when it is no tar', async () => {
+  test('when it is not a tar', async () => {
     expect(await refusal(Buffer.alloc(4096, 'no tar'))).toContain('archive is damaged');
     expect(await refusal(Buffer.alloc(3, '!'))).toContain('archive is damaged');
   });
@@ -192,7 +192,7 @@ describe('an archive is refused', () => {
     expect(await refusal(packed.subarray(0, packed.length - 9))).toContain('archive is damaged');
   });
 
-  test('when the stream breaks, with the words of the stream', async () => {
+  test('when the stream fails, with the stream’s error', async () => {
     async function* broken() {
       yield good;
       throw new Error('the pipe broke');
@@ -200,7 +200,7 @@ describe('an archive is refused', () => {
     await expect(readTar(broken(), new Collection(), 'x')).rejects.toThrow('the pipe broke');
   });
 
-  test('by the receiver of its entries, and reading stops', async () => {
+  test('when the receiver of its entries throws, and reading stops', async () => {
     let read = 0;
     async function* endless() {
       const file = member({ name: 'big' }, Buffer.alloc(1_000_000));
@@ -217,7 +217,7 @@ describe('an archive is refused', () => {
   test.each([
     ['zeros', Buffer.alloc(1 << 20)],
     ['anything', Buffer.alloc(1 << 20, 0xa5)],
-  ])('when %s never end behind its end mark', async (_, more) => {
+  ])('when endless %s follow its end mark', async (_, more) => {
     async function* endless() {
       yield Buffer.concat([good, END]);
       for (;;) yield more;
@@ -226,6 +226,6 @@ describe('an archive is refused', () => {
   });
 });
 
-test('names that are refused are shown, shortened', () => {
+test('refused names are shown shortened', () => {
   expect(() => treePath(`../${'a'.repeat(5000)}`, 'x')).toThrow(/^name "\.\.\/a{117}…" leaves/);
 });

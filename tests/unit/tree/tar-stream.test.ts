@@ -35,7 +35,7 @@ const tarOf = (tree: Tree) =>
   Buffer.concat([...tarStream(tree, EPOCH)].map((one) => Buffer.from(one)));
 const tar = tarOf(treeOf(...entries));
 
-test('what is written reads back the same', async () => {
+test('a written archive reads back the same', async () => {
   const collection = new Collection();
   await readTar(chunked(tar), collection, 'package test');
   const again = treeOf(...collection.entries);
@@ -44,7 +44,7 @@ test('what is written reads back the same', async () => {
   expect(known(again)).toEqual(known(treeOf(...entries)));
 });
 
-test('GNU tar lists it as intended', async () => {
+test('GNU tar lists the entries as intended', async () => {
   const archive = join(await temporaryFolder(), 'x.tar');
   await writeFile(archive, tar);
   const { stdout, stderr } = await execa(
@@ -81,24 +81,24 @@ test('the same tree gives the same bytes, in whatever order its entries were add
   expect(tarOf(treeOf(...linksLast)).equals(tar)).toBe(true);
 });
 
-test('its size is known before, but for long names', () => {
+test('the size of an archive is known in advance, except with long names', () => {
   const plain = treeOf(file('a', 'x'), directory('b'), file('c', Buffer.alloc(513)));
   expect(tarOf(plain)).toHaveLength(tarSize(plain));
   expect(tarSize(treeOf(...entries))).toBeLessThanOrEqual(tar.length);
 });
 
-test('an empty tree is an archive with nothing but an end', () => {
+test('an empty tree is an archive with only an end mark', () => {
   expect(tarOf(treeOf()).equals(Buffer.alloc(1024))).toBe(true);
 });
 
-test('chunks are a mebibyte at most, and none is changed after it was given', () => {
+test('chunks are at most 1 MiB, and are not changed after they are returned', () => {
   const tree = treeOf(file('big', Buffer.alloc(5_000_000, 'quantix')), file('small', 'x'));
   const chunks = [...tarStream(tree, EPOCH)];
   expect(Math.max(...chunks.map((chunk) => chunk.length))).toBeLessThanOrEqual(1024 * 1024);
   expect(Buffer.concat(chunks).equals(tarOf(tree))).toBe(true);
 });
 
-test('chunks in the same memory are the same bytes', () => {
+test('with reused buffers the archive has the same bytes', () => {
   const tree = treeOf(file('big', Buffer.alloc(5_000_000, 'quantix')), file('small', 'x'));
   const memories = new Set<ArrayBufferLike>();
   const chunks = [

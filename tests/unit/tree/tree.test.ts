@@ -10,7 +10,7 @@ import { directory, file, hardlink, symlink, treeOf } from './trees.ts';
 const paths = (tree: Tree) => tree.entries().map((entry) => entry.path);
 
 describe('adding', () => {
-  test('parents that nobody ships are made, and a shipped one takes their place', () => {
+  test('missing parent directories are made, and replaced by a package’s own', () => {
     const tree = treeOf(file('var/lib/x'));
     expect(tree.at('var')).toMatchObject({ type: 'directory', mode: 0o755, origin: 'implied' });
     tree.add(directory('var', 0o750));
@@ -57,13 +57,13 @@ describe('adding', () => {
     expect(linked.at('usr/bin/init')?.path).toBe('usr/bin/init');
   });
 
-  test('nothing is added below a dangling link or a circle of links', () => {
+  test('adding below a dangling link or a circle of links is refused', () => {
     const tree = treeOf(symlink('lib', 'usr/lib'), symlink('x', 'y'), symlink('y', 'x'));
     expect(() => tree.add(file('lib/a'))).toThrow(BuildError);
     expect(() => tree.add(file('x/a/b'))).toThrow(BuildError);
   });
 
-  test('the root directory of an archive is nothing new, and nothing else may be the root', () => {
+  test('the root directory of an archive is accepted, and no other type may be the root', () => {
     const tree = treeOf(directory(''));
     expect(tree.entries()).toEqual([]);
     expect(() => tree.add(file(''))).toThrow('root directory');
@@ -74,7 +74,7 @@ describe('adding', () => {
     ['', 'link to nothing'],
     ['a\0b', 'NUL'],
     [`${'a/'.repeat(3000)}`, 'longer than'],
-  ])('a link target Linux could not make is refused', (target, why) => {
+  ])('a link target that Linux does not allow is refused', (target, why) => {
     expect(() => treeOf(symlink('l', target))).toThrow(why);
   });
 });
@@ -114,7 +114,7 @@ describe('hard links', () => {
     expect(tree.text('b')).toBe('new');
   });
 
-  test('a file replaced by a hard link to another of its names stays the file', () => {
+  test('a file replaced by a hard link to its other name keeps its content', () => {
     const tree = treeOf(file('a', 'x'), hardlink('b', 'a'));
     tree.replace(hardlink('a', 'b'));
     tree.replace(hardlink('b', 'a'));
@@ -150,7 +150,7 @@ describe('replacing', () => {
 });
 
 describe('removing', () => {
-  test('takes what is below, and may happen while entries are walked', () => {
+  test('includes everything below, and is allowed during a walk of the entries', () => {
     const tree = treeOf(file('a/b/c'), file('a/b/d'), hardlink('e', 'a/b/c'), file('f'));
     for (const entry of tree.entries()) if (entry.path !== 'e') tree.remove(entry.path);
     expect(paths(tree)).toEqual(['e']);
