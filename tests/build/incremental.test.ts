@@ -30,7 +30,7 @@ test('a first build does every step', () => {
   expect(stepsDone(firstBuild)).toEqual(steps);
 });
 
-test('a second build does nothing and says so', async () => {
+test('a second build runs no step and reports that the image is up to date', async () => {
   const again = await workshop.run(ISO);
   expect(again.stdout).toContain('up to date');
   expect(again.built.get('qvdc')).toMatchObject({ upToDate: true });
@@ -70,7 +70,7 @@ describe('qemu', () => {
     expect((await stat(disk)).size).toBe(size);
   });
 
-  test('puts guests of different names on one network, each with disks and addresses of its own', async () => {
+  test('puts guests of different names on one network, each with its own disks and address', async () => {
     const boot = await recordQemu();
     const start = async (name: string) => {
       const options = ['--network', 'lab', '--name', name, '--disk', 'data=1G'];

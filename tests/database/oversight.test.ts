@@ -154,7 +154,7 @@ describe('alerts', () => {
 });
 
 describe('the audit log', () => {
-  test('is listed page by page, and verified', async () => {
+  test('is listed page by page, and verified; changed and removed entries are found', async () => {
     const { db } = opened.database;
     for (const action of ['x.one', 'x.two', 'x.three']) {
       await enterAudit(db, { action, username: 'ada', ipAddress: '192.0.2.7', status: 'failure' });

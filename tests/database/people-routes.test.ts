@@ -514,7 +514,7 @@ describe('an API key', () => {
     expect(await asked({ method: 'DELETE' })).toBe(403);
   });
 
-  test('of somebody else cannot be revoked', async () => {
+  test('of another account cannot be revoked', async () => {
     await keyWith(ids.operator, ['vm:read']);
     const { rows } = await sql<{
       id: string;
@@ -587,7 +587,7 @@ describe('events', () => {
   const idsOf = (answer: { text: string }) =>
     [...answer.text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
 
-  test('are sent as they happen, and from the last one that was received on', async () => {
+  test('are sent as they happen, and after a reconnection from the last received one on', async () => {
     const raise = () =>
       raiseAlert(api.db, {
         ...{ severity: 'INFO', title: crypto.randomUUID(), sourceType: 'CONTROL_PLANE' },

@@ -94,7 +94,7 @@ describe('a session', () => {
     expect(after.map(({ status }) => status)).toEqual([401, 401, 200]);
   });
 
-  test('of somebody else cannot be ended', async () => {
+  test('of another account cannot be ended', async () => {
     const ada = await api.session(await api.account('ada', 'viewer'));
     const bob = await api.session(await api.account('bob', 'viewer'));
     const { body } = await api.ask('/v1/sessions', { cookie: bob });
@@ -254,7 +254,7 @@ describe('an issued password', () => {
     expect((await post({ username: 'admin', password })).status).toBe(401);
   });
 
-  test('is a new one each time until somebody has logged in, and then no more is issued', async () => {
+  test('is a new one each time until somebody has logged in, and is refused afterwards', async () => {
     const by = { username: 'console' };
     const first = await issueFirstPassword(api.db, { by, now });
     const second = await issueFirstPassword(api.db, { by, now });

@@ -52,7 +52,7 @@ test('at boot a file that does not parse is set aside, and the next one counts',
   expect((await machine.state('eth0')).addresses).toEqual([`${lan.host(7)}/23`]);
 });
 
-test('what is wrong on the command line is reported, and nothing is changed or written', async () => {
+test('a wrong command line is reported, and nothing is changed or written', async () => {
   await using story = await begin();
   const { machine } = story;
   const refused: [string[], RegExp][] = [

@@ -184,7 +184,7 @@ pool create`);
   ]);
 });
 
-test('a disk that is in use cannot become a pool, whatever was typed', async () => {
+test('a disk in use cannot become a pool, even with its serial number', async () => {
   const told = await withDisk(`mkfs.ext4 -q "$disk"; mkdir at; mount "$disk" at
 pool create ',"destroy":"S1"'
 umount at

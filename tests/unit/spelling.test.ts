@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { closeSpellings } from '../../build/spelling.ts';
 
-test('names spelt alike come best first, at most three', () => {
+test('similarly spelt names are listed best first, at most three', () => {
   const known = ['virtio_net', 'virtio_blk', 'virtio_pci', 'virtio_mem', 'ext4', 'loop'];
   expect(closeSpellings('virtio_blc', known)[0]).toBe('virtio_blk');
   expect(closeSpellings('virtio_xyz', known)).toHaveLength(3);

@@ -30,7 +30,7 @@ test('a relative XDG_CACHE_HOME is ignored, and an empty variable counts as unse
 });
 
 test.skipIf(process.getuid?.() !== 0)(
-  'a user without a name and without HOME is told to name a cache (needs root, to become one)',
+  'a user without a name and without HOME gets an error that asks for a cache folder (needs root, to become one)',
   async () => {
     const code = `const { cacheDirectory } = await import(${JSON.stringify(MODULE)});
       process.setgid(54321); process.setuid(54321); delete process.env.HOME;

@@ -112,7 +112,7 @@ test('a resumed part with wrong bytes is noticed at the end, and the file is dow
   expect(asked).toEqual(['/ bytes=1000-', '/']);
 });
 
-test('a file that one mirror lacks comes from the next, without waiting', async () => {
+test('a file that one mirror lacks is downloaded from the next one, without waiting', async () => {
   const { item, content } = sample([]);
   const { url } = await serve((request, response) =>
     (request.url === '/good' ? fileHandler(content) : answer(404))(request, response),

@@ -16,7 +16,7 @@ async function dist(): Promise<string> {
   return folder;
 }
 
-test('sha256sum accepts what is written', async () => {
+test('sha256sum accepts the written list', async () => {
   const folder = await dist();
   await writeFile(join(folder, 'x y.iso'), 'content');
   const sha256 = createHash('sha256').update('content').digest('hex');

@@ -150,7 +150,7 @@ describe('an ISO', () => {
     ['the EFI system partition', '/EFI', 40_000],
     ['/boot/grub/bios.img', '/boot/grub/bios.img', 4000],
   ])(
-    'is refused when one bit of %s is flipped, which no file system tells',
+    'is refused when one bit of %s, outside any file of the file system, is flipped',
     async (name, path, into) => {
       const file = await copy();
       const report = await reportIso(file);

@@ -33,7 +33,7 @@ test('equal tools, and tools unknown to this version, are not reported', async (
 });
 
 test.each(['', '{', 'null', '{"inputs":{"tools":{"xorriso":1},"node":2}}', '[]'])(
-  'a manifest that says %j says nothing of tools',
+  'a manifest with %j does not report tools',
   async (text) => {
     expect(await differences(text)).toEqual([]);
     expect(otherTools('/nowhere', { toolVersions: TOOLS })).toEqual([]);

@@ -162,7 +162,7 @@ test('an image without programs has no step that makes them', async () => {
   ]);
 });
 
-test('the name of an image has product, version, base, CPU, kernel flavour, a mark if it is no release, and format', async () => {
+test('the name of an image has product, version, base, CPU, kernel flavour, a mark for a development build, and format', async () => {
   expect(imageName(facts)).toBe('qvdc-0.1.0-debian-x86_64-virt-dev.iso');
   const added = { packages: ['htop'], cmdline: [] };
   expect(imageName({ ...facts, profile: { ...facts.profile, added } })).toBe(

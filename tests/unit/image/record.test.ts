@@ -60,7 +60,7 @@ test('an image with results of other builders is not up to date if these are for
 });
 
 test.each(['', '{', '[]', '{"size": "3"}', '{"steps": [{}]}'])(
-  'a record that says %j is none',
+  'a record with %j is ignored',
   async (text) => {
     const { cache, image } = await built();
     await rm(cache.images, { recursive: true });

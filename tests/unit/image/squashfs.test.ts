@@ -71,7 +71,7 @@ test('two runs give the same bytes, and progress ends at the total', async () =>
 const isRoot = process.getuid?.() === 0;
 const hasFakeroot = missing([{ name: 'fakeroot', package: 'fakeroot' }]).length === 0;
 
-test.skipIf(!hasFakeroot)('whoever runs it, the bytes are the same', async () => {
+test.skipIf(!hasFakeroot)('the bytes are the same for any user', async () => {
   const folder = await temporaryFolder();
   await chmod(folder, 0o777);
   const [mine, theirs] = [join(folder, 'mine'), join(folder, 'theirs')];

@@ -44,7 +44,7 @@ test.each([
   await vi.waitFor(async () => expect(await living(pids)).toEqual([false, false]), 30_000);
 });
 
-test('when the source of a fed tool fails, what the tool started ends too', async () => {
+test('when the source of a fed tool fails, the tool’s children end too', async () => {
   const { options, pids } = await toolWithChild(`${STARTS_CHILD}; cat >/dev/null`);
   function* broken() {
     for (let chunks = 0; chunks < 20; chunks += 1) yield Buffer.alloc(64 * 1024);

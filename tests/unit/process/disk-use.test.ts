@@ -6,7 +6,7 @@ import { temporaryFolder } from '../folder.ts';
 
 const MIB = 1024 * 1024;
 
-test('the largest size of a folder is known after its removal, without holes of files', async () => {
+test('the largest size of a folder is known after its removal, without holes in sparse files', async () => {
   const folder = await temporaryFolder();
   using use = new DiskUse(folder);
   await mkdir(join(folder, 'within'));
@@ -22,7 +22,7 @@ test('the largest size of a folder is known after its removal, without holes of 
   expect(use.peak).toBeLessThan(4 * MIB);
 });
 
-test('a folder that is not there has nothing', async () => {
+test('a missing folder has size 0', async () => {
   using use = new DiskUse(join(await temporaryFolder(), 'nothing'));
   expect(use.peak).toBe(0);
 });

@@ -53,7 +53,7 @@ test('a tool may end successfully before it has read its whole input', async () 
   expect(taken).toBeLessThan(1000);
 });
 
-test('what the source throws is thrown, and the tool is ended', async () => {
+test('an error of the source is thrown, and the tool is ended', async () => {
   const { folder, options } = await tool('echo $$ >pid; exec cat >got');
   function* broken() {
     for (let index = 0; index < 20; index += 1) yield chunk;

@@ -14,7 +14,7 @@ async function install(name: string, script: string): Promise<string> {
   return folder;
 }
 
-test('a value is one word, whatever it contains', async () => {
+test('a value with any characters is one word', async () => {
   const told = join(await temporaryFolder(), 'told');
   await install('tell', 'printf "<%s>" "$@" > "$FILE"');
   const odd = `'"$HOME" *; exit 1`;

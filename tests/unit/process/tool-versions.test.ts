@@ -16,7 +16,7 @@ async function hostWith() {
   return { folder, memory, ask };
 }
 
-test('the compressors that mksquashfs is linked with are part of its version', async () => {
+test('the version of mksquashfs includes the versions of its compression libraries', async () => {
   const { ask } = await hostWith();
   expect(await ask()).toMatch(/^4\..* liblzma\.so\.5\.\d\S* libzstd\.so\.1\.\d\S*$/);
 });

@@ -18,6 +18,6 @@ test('a stream is appended to two files at once', async () => {
   expect(texts).toEqual(['some bytes', 'before some bytes']);
 });
 
-test('a full disk is reported as such', async () => {
+test('a full disk is reported', async () => {
   await expect(writeStream('/dev/full', [Buffer.alloc(8192)])).rejects.toThrow('the disk is full');
 });

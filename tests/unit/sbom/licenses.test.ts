@@ -100,7 +100,7 @@ test('a common text that is not in the image is reported by name', async () => {
   );
 });
 
-test('licence files of Alpine’s packages are found; without one the text is SPDX’s, and marked as such', async () => {
+test('licence files of Alpine’s packages are found; without one the SPDX text is used, with a note', async () => {
   const own = opened('a', [file('usr/share/licenses/a/COPYING', 'own text')], { license: 'MIT' });
   const none = opened('b', [], { license: 'MIT AND (ISC OR Zlib)' });
   const odd = opened('c', [], { license: 'GPL-2.0-only WITH Linux-syscall-note' });

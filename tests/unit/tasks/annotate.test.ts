@@ -47,7 +47,7 @@ test('elsewhere an error is a line in the format of compilers', async () => {
   );
 });
 
-test('a vulnerability that is open is a warning at the profile; one that is not is not reported', async () => {
+test('an open vulnerability is a warning at the profile, and a closed one is not reported', async () => {
   const advisory = { event: 'advisory', image: 'qvdc', id: 'CVE-2026-1', source: 'openssl' };
   const lines = [true, false].map((open) =>
     JSON.stringify({ ...advisory, version: '3.5.1-1', fixed: '3.5.4-1', open, packages: [] }),

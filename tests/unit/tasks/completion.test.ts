@@ -41,12 +41,12 @@ describe('bash completes', { timeout: 300_000 }, () => {
     expect(profiles).toEqual(['quantix-os', 'qvdc']);
   });
 
-  test('nothing where there is no list of values, so that bash offers files', async () => {
+  test('nothing for an option without a list of values, so that bash offers files', async () => {
     expect(await complete('iso', '--keys-dir', 'x')).toEqual([]);
   });
 });
 
-test('the script makes qx-build a command in any folder, whatever the project is called', async () => {
+test('the script makes qx-build a command in any folder, for any name of the project folder', async () => {
   const [node, main] = [process.execPath, "/srv/it's $HOME/qx-build.ts"];
   const text = completionScript('bash', [node, main]).replaceAll(`'${node}'`, "printf '%s|'");
   const { stdout } = await execa('bash', ['-c', `${text}\nqx-build iso 'a b'`], { cwd: '/' });

@@ -38,7 +38,7 @@ async function smallProject(): Promise<string> {
   return folder;
 }
 
-test("make installs all npm packages, whatever the user's settings of npm leave out", async () => {
+test("make installs all npm packages, even those that the user's npm settings leave out", async () => {
   const folder = await smallProject();
   const home = await temporaryFolder();
   await writeFile(join(home, '.npmrc'), NPMRC);

@@ -87,7 +87,7 @@ test('beside an image of a release are charts of its build, its sizes, and what 
   expect(alone).toHaveLength(4);
 });
 
-test('an image that had no lock then, or one that cannot be read, is reported and not compared', async () => {
+test('an image without a readable lock in the earlier release is reported and not compared', async () => {
   const told: string[] = [];
   const found = await since('v1.0.0', ['odd', 'later', 'qvdc'], (line) => told.push(line));
   expect([...found.keys()]).toEqual([imageOf('qvdc').file]);
@@ -100,7 +100,7 @@ test('an image that had no lock then, or one that cannot be read, is reported an
 });
 
 test.each(['v9.0.0', '--help', 'v1.0.0:profiles', ''])(
-  '%j is no commit to compare with',
+  '%j is refused as a commit to compare with',
   async (commit) => {
     await expect(since(commit, ['qvdc'], () => {})).rejects.toThrow(
       `there is no commit ${commit} in this clone`,

@@ -54,7 +54,7 @@ test('a kernel parameter that is special to GRUB is refused before anything is d
   expect(output.printed).toBe('');
 });
 
-test('show packages prints which packages were asked for, and which are unknown', async () => {
+test('show packages prints which packages were requested, and which are unknown', async () => {
   await emptyCache();
   expect(await main(['show', 'packages', ...IMAGE])).toBe(0);
   const lines = output.printed.trimEnd().split('\n');

@@ -19,7 +19,7 @@ async function packagesOf(...words: readonly string[]): Promise<Set<string>> {
   return new Set(Array.from(names, ([, name = '']) => name));
 }
 
-test('the library that starts programs is loaded only by a build that starts one', async () => {
+test('the library for child processes is loaded only by a build that starts one', async () => {
   const packages = await packagesOf('iso', '--help');
   expect(packages).toContain('zod');
   expect(packages).not.toContain('execa');

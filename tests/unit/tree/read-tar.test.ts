@@ -20,7 +20,7 @@ async function refusal(...parts: Uint8Array[]): Promise<string> {
   return failure instanceof Error ? failure.message : '';
 }
 
-describe('of a sound archive', () => {
+describe('of a valid archive', () => {
   test('every kind of entry is read, with owner and permissions', async () => {
     const { entries, texts } = await readParts([
       member({ name: './', type: '5', mode: 0o755 }),
@@ -54,14 +54,20 @@ describe('of a sound archive', () => {
   test.each([
     ['a pax header', pax({ path: longName })],
     ['a GNU header', member({ name: '././@LongLink', type: 'L' }, `${longName}\0`)],
-  ])('a long name comes from %s, however the stream is cut', async (_, before) => {
-    for (const chunk of [1, 7, 511, 513, 1 << 20]) {
-      const { texts } = await readParts([before, member({ name: 'short' }, 'x'), good, END], chunk);
-      expect(texts).toEqual({ [longName]: 'x', 'usr/bin/tool': 'content' });
-    }
-  });
+  ])(
+    'a long name is read from %s, for any division of the stream into chunks',
+    async (_, before) => {
+      for (const chunk of [1, 7, 511, 513, 1 << 20]) {
+        const { texts } = await readParts(
+          [before, member({ name: 'short' }, 'x'), good, END],
+          chunk,
+        );
+        expect(texts).toEqual({ [longName]: 'x', 'usr/bin/tool': 'content' });
+      }
+    },
+  );
 
-  test('a long link target comes from a pax or GNU header', async () => {
+  test('a long link target is read from a pax or GNU header', async () => {
     const { entries } = await readParts([
       pax({ linkpath: longName }),
       member({ name: 'a', type: '2', link: 'short' }),

@@ -19,7 +19,7 @@ describe('adding', () => {
     expect(tree.at('var')).toMatchObject({ mode: 0o750 });
   });
 
-  test('the same file, link, device or fifo may come twice, and the first stays', () => {
+  test('the same file, link, device or fifo may be added twice, and the first stays', () => {
     const node = { path: 'dev/null', mode: 0o666, uid: 0, gid: 0, major: 1, minor: 3 };
     const pipe = { type: 'fifo', path: 'run/p', mode: 0o600, uid: 0, gid: 0, origin: 'a' } as const;
     const tree = treeOf(file('a', 'x', { origin: 'first' }), symlink('l', 'a'), hardlink('h', 'a'));
@@ -47,7 +47,7 @@ describe('adding', () => {
     expect(() => tree.add(second)).toThrow(/package one .*package two .*both claim one path/);
   });
 
-  test('a merged /usr is followed, whether link or directory comes second', () => {
+  test('a merged /usr is followed, whether the link or the directory is added second', () => {
     const tree = treeOf(directory('usr/bin'), symlink('bin', 'usr/bin'), file('bin/ls'));
     tree.add(directory('bin'));
     tree.add(symlink('bin', 'usr/bin'));
@@ -162,7 +162,7 @@ describe('removing', () => {
 });
 
 describe('reading', () => {
-  test('entries come parents first and in one order, however they were added', () => {
+  test('entries are read with parents first, in the same order for any order of adding', () => {
     const entries = [
       file('a-b'),
       file('a/z'),

@@ -13,7 +13,7 @@ beforeEach(async () => {
 
 afterEach(() => place[Symbol.asyncDispose]());
 
-test('a lock has every package of both kernels, with hash, place, identity and what the index says', async () => {
+test('a lock has every package of both kernels, with hash, path, identity and the fields of the index', async () => {
   const mirror = await place.mirror('one', PACKAGES);
   const { packages, repositories, sourceDateEpoch } = await resolveAlpine(
     place.request({ mirror }),
@@ -90,7 +90,7 @@ test('an index older than the one in the lock is refused, with both dates', asyn
   await expect(resolveAlpine({ ...request, notOlderThan: undefined })).resolves.toBeDefined();
 });
 
-test('an unsatisfiable world is explained by who requires what', async () => {
+test('an unsatisfiable world is explained by the packages and their requirements', async () => {
   const packages = [program('base', { depends: ['library>2'] }), ...PACKAGES.slice(1)];
   const mirror = await place.mirror('one', packages);
   await expect(resolveAlpine(place.request({ mirror }))).rejects.toThrow(/base.*library>2/s);

@@ -218,7 +218,7 @@ test.each([
   expect(site.done).toEqual([]);
 });
 
-test('an address that is already set is reported as such', async () => {
+test('an address that is already set is refused', async () => {
   site.host('alpha');
   site.addresses = [OLD, NEW];
   await expect(site.change()).rejects.toThrow('eth0 has 10.0.0.5 already');

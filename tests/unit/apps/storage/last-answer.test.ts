@@ -37,7 +37,7 @@ test('any number of hanging reads does not block other reads', async () => {
   for (const { seen } of await Promise.all(hanging)) expect(seen).toBe('never');
 });
 
-test('a command that exceeds its time is no answer; other errors of a read are reported', async () => {
+test('a command that exceeds its time counts as no answer; other errors of a read are reported', async () => {
   const answer = new LastAnswer<number>();
   await answer.look(60_000, async () => 3);
   const timeout = new CommandError({

@@ -121,7 +121,7 @@ test('os-release and hostname identify the system and its base', async () => {
   );
 });
 
-test('a shell reads os-release as intended, whatever the title', async () => {
+test('a shell reads os-release correctly with any title', async () => {
   const title = 'A "B" $HOME `id` \\ $(id)';
   const { 'etc/os-release': release = '' } = contents(
     identityFiles(await finishContext({ title })),
