@@ -114,7 +114,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   let election: Election | undefined;
   let alerts: readonly OpenAlert[] = [];
   let isAuthorityAnnounced = false;
-  let isForgetfulnessTold = false;
+  let isForgetfulnessAnnounced = false;
   let services = UNASKED;
 
   const request = migrateRequest(config, { version, log });
@@ -185,9 +185,9 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
         if (lost !== undefined) log.error(lost);
         isAuthorityAnnounced = true;
       }
-      if (!isForgetfulnessTold) {
+      if (!isForgetfulnessAnnounced) {
         await alertOfForgetfulness(database.db, new Date());
-        isForgetfulnessTold = true;
+        isForgetfulnessAnnounced = true;
       }
       const told = await takeNotice(database.db, config.etcd.notice);
       if (told !== undefined) log.warning(told);

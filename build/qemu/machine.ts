@@ -51,17 +51,6 @@ export interface Segment {
   mac: string;
   /** Whether it is a second card, in addition to one on QEMU's user network; false if absent. */
   isBesideOwn?: boolean;
-  /** A DHCP server on it, which runs as long as this machine; none if absent. */
-  dhcp?: DhcpServer | undefined;
-}
-
-/** A DHCP server that gives addresses, but no route to anywhere. */
-export interface DhcpServer {
-  /** Its network, such as `10.77.0.0/24`, and its own address there. */
-  network: string;
-  own: string;
-  /** The address that the first machine gets. */
-  first: string;
 }
 
 /** Bus of a drive: `ata` is the board's IDE or AHCI; `scsi` is virtio-scsi, which boards without ATA have instead. */
@@ -293,19 +282,9 @@ function network({ forwards = [], segment, mac: own = OWN_CARD }: Machine): stri
   const card = (id: string, mac: string) => ['-device', `virtio-net-pci,netdev=${id},mac=${mac}`];
   const shared = (id: string) => {
     if (segment === undefined) return [];
-    const { port, mac, dhcp } = segment;
-    const socket = (name: string) =>
-      `socket,id=${name},mcast=${SEGMENT_GROUP}:${port},localaddr=127.0.0.1`;
-    if (dhcp === undefined) return ['-netdev', socket(id), ...card(id, mac)];
-    const { network, own, first } = dhcp;
-    const parts = [
-      `user,id=dhcp,restrict=on,net=${network},host=${own},dhcpstart=${first}`,
-      socket('segment'),
-      'hubport,id=dhcp-port,hubid=0,netdev=dhcp',
-      'hubport,id=segment-port,hubid=0,netdev=segment',
-      `hubport,id=${id},hubid=0`,
-    ];
-    return [...parts.flatMap((part) => ['-netdev', part]), ...card(id, mac)];
+    const { port, mac } = segment;
+    const socket = `socket,id=${id},mcast=${SEGMENT_GROUP}:${port},localaddr=127.0.0.1`;
+    return ['-netdev', socket, ...card(id, mac)];
   };
   if (segment !== undefined && segment.isBesideOwn !== true) return shared('net0');
   const rules = forwards.map(

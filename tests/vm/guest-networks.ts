@@ -24,20 +24,15 @@ export async function layWire(story: Story): Promise<void> {
   await succeed(story, steps.join(' && '));
 }
 
-/** Ports of TCP on which something listens, if only for the machine itself. */
-export async function listeningPorts(story: Story): Promise<number[]> {
-  const list = 'cat /proc/net/tcp /proc/net/tcp6';
-  const listening = `${list} | awk '$4 == "0A" { split($2, w, ":"); print w[2] }' | sort -u`;
-  return (await succeed(story, listening))
-    .split('\n')
-    .flatMap((hex) => (hex === '' ? [] : [Number.parseInt(hex, 16)]));
-}
-
 /** Of all TCP ports with a listener, exactly the documented ones answer to the outside. */
 export async function expectDocumentedPorts(story: Story, documented: number[]): Promise<void> {
   const start = UNASKED.map((port) => `busybox httpd -p [::]:${port} -h /tmp`).join(' && ');
   await succeed(story, `qx-ssh on; ${start}`);
-  const ports = await listeningPorts(story);
+  const list = 'cat /proc/net/tcp /proc/net/tcp6';
+  const listening = `${list} | awk '$4 == "0A" { split($2, w, ":"); print w[2] }' | sort -u`;
+  const ports = (await succeed(story, listening))
+    .split('\n')
+    .flatMap((hex) => (hex === '' ? [] : [Number.parseInt(hex, 16)]));
   expect(ports).toEqual(expect.arrayContaining([...documented, ...UNASKED]));
   for (const address of ADDRESSES) {
     await succeed(story, `${OUTSIDE} ping -c 1 -W 5 ${address}`);

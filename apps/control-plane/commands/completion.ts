@@ -1,3 +1,4 @@
+import { USER_ROLES } from '../../api/users.ts';
 import { UsageError } from '../../process/command-line.ts';
 import { OPERATOR_OPTIONS, OPTIONS_OF, VERBS_OF } from '../operator/options.ts';
 
@@ -18,7 +19,7 @@ const COMMANDS_OPTIONS: Readonly<Record<string, readonly string[]>> = {
 /** Options whose values are files, and those whose values are known. */
 const FILES = ['config', 'passphrase-file', 'cert', 'key', 'authority'];
 const VALUES: Readonly<Record<string, readonly string[]>> = {
-  role: ['viewer', 'operator', 'admin'],
+  role: USER_ROLES.toReversed(),
 };
 
 /**

@@ -203,21 +203,6 @@ test('machines on one segment are connected through a port of this host only, ea
   );
 });
 
-test('a machine may have a DHCP server on its segment', () => {
-  const dhcp = { network: '10.77.0.0/24', own: '10.77.0.254', first: '10.77.0.50' };
-  const segment = { port: 4000, mac: '52:54:00:77:00:01', dhcp };
-  expect(values('-netdev', { segment })).toEqual([
-    'user,id=dhcp,restrict=on,net=10.77.0.0/24,host=10.77.0.254,dhcpstart=10.77.0.50',
-    'socket,id=segment,mcast=239.77.83.1:4000,localaddr=127.0.0.1',
-    'hubport,id=dhcp-port,hubid=0,netdev=dhcp',
-    'hubport,id=segment-port,hubid=0,netdev=segment',
-    'hubport,id=net0,hubid=0',
-  ]);
-  expect(values('-device', { segment })).toContain(
-    'virtio-net-pci,netdev=net0,mac=52:54:00:77:00:01',
-  );
-});
-
 test('a machine may be on a segment and also on its own network with forwarded ports', () => {
   const mac = '52:54:00:00:00:01';
   const both: Partial<Machine> = {
