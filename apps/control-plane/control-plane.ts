@@ -110,6 +110,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   let mirrored = (): readonly MirrorState[] => [];
   let servedPeople: ControlPlane['servedPeople'] = () => null;
   let servedNodes: NodeServer | undefined;
+  let failureToServeNodes: string | undefined;
   let backups: NightlyBackups | undefined;
   let election: Election | undefined;
   let alerts: readonly OpenAlert[] = [];
@@ -197,8 +198,9 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     }
   };
   const noteState = () => {
-    const isWell = isReady({ problem, services });
-    const reason = isWell ? undefined : (problem ?? failureOf(services));
+    const why = problem ?? failureToServeNodes;
+    const isWell = isReady({ problem: why, services });
+    const reason = isWell ? undefined : (why ?? failureOf(services));
     return writeState(config.socket, isWell ? 'ready' : 'failed', reason);
   };
   const lead = async () => {
@@ -249,17 +251,26 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       updates: config.updates.folder,
       readKept: (nodeId: string) => readKept(database.db, nodeId),
     };
-    await serveAgain(async () => {
-      servedNodes = await serveNodes(options);
-      const ended = servedNodes.ended.finally(() => {
-        servedNodes = undefined;
-      });
-      return { ended };
-    });
+    await serveAgain(
+      async () => {
+        servedNodes = await serveNodes(options);
+        failureToServeNodes = undefined;
+        const ended = servedNodes.ended.finally(() => {
+          servedNodes = undefined;
+        });
+        return { ended };
+      },
+      (why) => {
+        failureToServeNodes = why;
+      },
+    );
     await Promise.all([monitor.ended, rolled]);
   };
   /** Serves until the signal is aborted; retries after a failure. */
-  const serveAgain = async (serve: () => Promise<{ ended: Promise<void> }>) => {
+  const serveAgain = async (
+    serve: () => Promise<{ ended: Promise<void> }>,
+    onFailure: (why: string) => void = () => undefined,
+  ) => {
     for (let told = ''; !signal.aborted; ) {
       try {
         const server = await serve();
@@ -268,6 +279,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
         const why = messageOf(error);
         if (why !== told && !signal.aborted) log.error(why);
         told = why;
+        onFailure(why);
       }
       await monotonicClock.sleep(RETRY_AFTER, signal);
     }
@@ -349,9 +361,14 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       ...[tellAlerts(), mirrorUpdates(), lookAgainAndAgain(), backUp()],
     ]);
   };
+  /** Why it does not serve; undefined if it does, or only waits for its version to be confirmed. */
+  const problemOfServing = () => {
+    if (problem !== undefined || limited !== undefined || servedNodes !== undefined) return problem;
+    return failureToServeNodes ?? 'hosts are not served yet';
+  };
   const facts = async (): Promise<HealthFacts> => ({
     version,
-    problem,
+    problem: problemOfServing(),
     limited,
     schemaVersion,
     leadership: election?.standing() ?? NO_ELECTION,

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { execa } from 'execa';
@@ -251,6 +252,27 @@ test('the daemon migrates an empty database and is ready without etcd and Redis,
     expect(metrics).toContain(`quantix_controlplane_schema_version ${LAST}\n`);
     expect(metrics).toContain('quantix_controlplane_service_up{service="postgresql"} 1\n');
     expect(metrics).toContain('quantix_controlplane_service_up{service="etcd"} 0\n');
+  });
+});
+
+test('the daemon is ready only while it serves hosts: if another program has their port, it reports that, and recovers', async () => {
+  await using made = await makeDatabase('empty');
+  const config = await parseConfig(configText(made), 'config.yaml');
+  const other = createServer().listen(0, config.agents.listen);
+  await once(other, 'listening');
+  config.agents.port = (other.address() as AddressInfo).port;
+  await withControlPlane(config, async () => {
+    await expect
+      .poll(() => readyz(config), { timeout: 30_000 })
+      .toMatchObject({ ready: false, problem: expect.stringContaining('EADDRINUSE') });
+    await expect
+      .poll(() => readFile(stateFile(config.socket), 'utf8'), { timeout: 30_000 })
+      .toMatch(/^failed\nagents cannot be served: .*EADDRINUSE/);
+    other.close();
+    await expect.poll(() => readyz(config), { timeout: 30_000 }).toMatchObject({ ready: true });
+    const host = connect(config.agents.port, config.agents.listen);
+    await once(host, 'connect');
+    host.destroy();
   });
 });
 
