@@ -8,13 +8,13 @@
 
 : "${lost:=all that is kept is gone}" "${waiting:=what needs it is}" "${bindings:=}"
 : "${disk:=/data}"
-# Contains why nothing outlives a restart, or why the disk cannot be used; absent if all is well.
+# Contains why nothing outlives a restart, or why the disk cannot be used. Does not exist if there is no problem.
 : "${reason:=/run/quantix/not-persistent}"
-# Written by the initramfs if there is such a disk that it did not mount.
+# The initramfs writes this file if it finds a data disk and does not mount it.
 : "${unmounted:=/run/quantix/unmounted-data}"
 : "${pstore:=/sys/fs/pstore}"
 
-# Most files with last kernel messages; one has some ten KiB.
+# Maximum number of files with last kernel messages; one has about 10 KiB.
 CRASH_RECORDS=64
 
 # Prints a message to the consoles and the caller, and stores it: MESSAGE
@@ -25,7 +25,7 @@ tell() {
 	echo "$1" >"$reason"
 }
 
-# Makes the folders that the image has at a place, where programs expect them: PLACE FOLDER
+# Creates in FOLDER the folders that the image has at PLACE, with their owners and modes: PLACE FOLDER
 copy_folders() {
 	find "$1" -mindepth 1 -type d | while read -r folder; do
 		copy=$2${folder#"$1"}

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Host names in files of one line.
 
-# The host name in a file; false if there is anything else: FILE
+# Prints the host name in a file; false if the file contains anything else: FILE
 host_name_in() {
 	[ -f "$1" ] || return 1
 	word=$(head -c 256 "$1" | tr '\000\r' '?\n')

@@ -12,7 +12,7 @@ is_password() {
 	[ ${#1} -ge 8 ] && [ ${#1} -le 128 ]
 }
 
-# True for crypt(5)'s SHA-512 with the usual rounds, the one that both bases can check: HASH
+# True for a hash of crypt(5) with SHA-512 and the default number of rounds, which both bases can check: HASH
 is_hash() {
 	case $1 in
 	\$6\$*) ;;
@@ -26,12 +26,12 @@ is_hash() {
 	[ ${#salt} -ge 1 ] && [ ${#salt} -le 16 ] && [ ${#digest} -eq 86 ]
 }
 
-# The hash of a password: PASSWORD [SALT]
+# Prints the hash of a password: PASSWORD [SALT]
 hash_of() {
 	printf '%s\n' "$1" | openssl passwd -6 ${2:+-salt "$2"} -stdin
 }
 
-# The hash in a file of one line `root:HASH` or `root:HASH:…` (shadow(5)); false for any other content: FILE
+# Sets `hash` from a file of one line `root:HASH` or `root:HASH:…` (shadow(5)); false for any other content: FILE
 hash_in() {
 	[ -f "$1" ] || return 1
 	entry=$(head -c 512 "$1" | tr '\000' '?')
@@ -44,7 +44,7 @@ hash_in() {
 	is_hash "$entry" && echo "$entry"
 }
 
-# The field of root in SHADOW: empty, a hash, or an invalid one.
+# Prints the password field of root in SHADOW: empty, a hash, or an invalid one.
 root_hash() {
 	sed -n 's/^root:\([^:]*\):.*/\1/p' "$SHADOW"
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Files that outlive this session are below /quantix: written completely or not at all, and set aside if invalid.
 
-# True if a writable file system is mounted at a place: PLACE
+# True if a writable file system is mounted on a folder: FOLDER
 is_writable() {
 	awk -v place="$1" '$5 == place { found = 1; writable = $6 ~ /^rw(,|$)/ } END { exit !(found && writable) }' \
 		/proc/self/mountinfo
@@ -12,7 +12,8 @@ is_persistent() {
 	is_writable /quantix
 }
 
-# Replaces a file by standard input, for root only, so that after a power cut it is the old or the new one, whole: FILE
+# Replaces a file, which only root can read, by standard input atomically: after a power cut it is completely old or
+# completely new: FILE
 keep_file() {
 	keep_folder=${1%/*} keep_name=${1##*/}
 	keep_temporary=$keep_folder/.$keep_name.$$
@@ -30,7 +31,7 @@ forget_file() {
 	rm -f "$1" && sync "${1%/*}"
 }
 
-# Sets an invalid file aside, and reports it. Files that were set aside before stay: FILE WHY
+# Renames an invalid file (`sets it aside`), and reports it. Files that were set aside earlier stay: FILE REASON
 set_aside() {
 	aside=$1.rejected aside_number=2
 	while [ -e "$aside" ]; do
@@ -43,7 +44,7 @@ set_aside() {
 	fi
 }
 
-# Removes what was set aside of a file, because a new one was written: FILE
+# Removes the versions of a file that were set aside, after a new one was written: FILE
 forget_set_aside() {
 	rm -f "$1.rejected" "$1.rejected-"*
 }

@@ -1,18 +1,18 @@
 #!/bin/sh
-# Checks that a running daemon still answers. Sourced by services whose supervisor asks: supervise-daemon ends and
-# restarts one that is not healthy.
+# Health checks of daemons, sourced by services: supervise-daemon runs `healthcheck`, and restarts a daemon that fails
+# it.
 
-# Seconds between two checks; more for a daemon that cannot be asked anything, since each check starts a shell.
+# Seconds between two checks. A daemon that answers no requests sets more, because each check starts a shell.
 : "${healthcheck_timer:=60}"
-# A daemon that hangs does not end by SIGTERM. Without SIGKILL supervise-daemon then starts no other, and checks no more.
+# SIGTERM does not end a daemon that hangs. Without SIGKILL supervise-daemon would then neither restart nor check it.
 : "${retry:=SIGTERM/20/SIGKILL/5}"
 
-# Succeeds as soon as a program succeeds, within a minute for a daemon that is slow or just starting: PROGRAM…
+# Repeats a program until it succeeds, for up to a minute, because a daemon may be slow or just starting: PROGRAM…
 answers() {
 	comes_true busybox timeout 10 "$@"
 }
 
-# The same for a condition that does not wait: COMMAND…
+# The same for a command that returns at once: COMMAND…
 comes_true() {
 	tries=6
 	until "$@" >/dev/null 2>&1; do
@@ -25,8 +25,8 @@ comes_true() {
 	done
 }
 
-# True if the daemon can work: it is neither stopped nor held up by a device. One whose process is not known, because it
-# is started again just now, is not judged.
+# True unless the daemon's process is stopped or waits for a device. Also true if the process is unknown, because the
+# daemon is being restarted.
 is_awake() {
 	pid=''
 	read -r pid 2>/dev/null <"${RC_SVCDIR:-/run/openrc}/options/$RC_SVCNAME/child_pid" || [ -n "$pid" ] || return 0
@@ -39,12 +39,12 @@ is_awake() {
 	done 2>/dev/null <"/proc/$pid/status"
 }
 
-# Succeeds while a program works that writes the seconds since boot to a file every few seconds: FILE
-# One that has not got so far yet is not judged.
+# True unless a program has stopped writing the seconds since boot to a file, which it does at least once a minute: FILE
+# Also true if the program has not written the file yet.
 works() {
 	seen=''
 	[ ! -e "$1" ] || read -r seen <"$1"
-	# Nothing is in a file that is just being written.
+	# The file is empty while it is being written.
 	[ -n "$seen" ] || return 0
 	read -r now _ </proc/uptime
 	[ $((${now%.*} - ${seen%.*})) -lt 90 ] && return

@@ -1,3 +1,3 @@
 #!/bin/sh
-# Debian's loads a console font and a keyboard map; the appliances use the kernel's.
+# Replaces Debian's version, which loads a console font and a keyboard map: the appliances use those of the kernel.
 exit 0

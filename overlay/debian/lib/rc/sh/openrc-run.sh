@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs the commands of a service script: openrc-run.sh /etc/init.d/SERVICE COMMAND…
-# In place of OpenRC's own, which reads six more scripts and starts a program for each message: with fifteen services,
-# that is a third of a boot. It offers a script everything of openrc-run(8), except control groups, s6 and runit.
+# Runs the commands of a service script: openrc-run.sh /etc/init.d/SERVICE COMMAND… Replaces OpenRC's version, which
+# reads six more scripts and starts a program for each message: with fifteen services, that takes a third of the boot.
+# Supports everything of openrc-run(8) except control groups, s6 and runit.
 
 export RC_SERVICE="$1" SVCNAME="$RC_SVCNAME"
 export PATH=/lib/rc/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -10,7 +10,7 @@ shift
 # Variables that a service may assign.
 description='' supervisor='' extra_commands='' extra_started_commands='' extra_stopped_commands=''
 
-# True if a value, or the variable of that name, says yes: VALUE
+# True if a value, or the variable of that name, means yes: VALUE
 yesno() {
 	case $1 in
 	'' | [Nn][Oo] | [Ff][Aa][Ll][Ss][Ee] | [Oo][Ff][Ff] | 0) return 1 ;;
@@ -46,7 +46,7 @@ eend() {
 	return "$status"
 }
 
-# Waits until files are there: SECONDS FILE…
+# Waits until files exist: SECONDS FILE…
 ewaitfile() {
 	tries=$(($1 * 20))
 	shift
@@ -136,7 +136,7 @@ is_function() {
 	return 1
 }
 
-# The last two are called by supervise-daemon for a service with a healthcheck_timer.
+# supervise-daemon calls healthcheck and unhealthy if a service sets healthcheck_timer.
 is_command() {
 	case " start stop status describe healthcheck unhealthy $extra_commands $extra_started_commands $extra_stopped_commands " in
 	*" $1 "*) return 0 ;;

@@ -6,7 +6,7 @@ lost="this machine forgets all"
 waiting="the databases are"
 bindings="postgresql:/var/lib/postgresql etcd:/var/lib/etcd redis:/var/lib/redis"
 
-# The control plane removes the notice that etcd leaves for it.
+# The control plane's group may write, because the control plane removes the notice that etcd's script leaves for it.
 make_folders() {
 	mkdir -p "$1/postgresql" "$1/etcd" "$1/redis" "$1/backup" "$1/updates" &&
 		chown postgres:postgres "$1/postgresql" && chmod 700 "$1/postgresql" &&

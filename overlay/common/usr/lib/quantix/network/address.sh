@@ -1,5 +1,5 @@
 #!/bin/sh
-# IPv4 addresses, netmasks and prefixes as words. Nothing here looks at the system.
+# Parses and compares IPv4 addresses, netmasks and prefixes. Does not read the state of the system.
 
 # Splits an address into its octets: octet1 … octet4: ADDRESS
 split_address() {
@@ -8,7 +8,7 @@ split_address() {
 	END
 }
 
-# An address as a 32-bit number, in `number`: ADDRESS
+# Sets `number` to an address as a 32-bit number: ADDRESS
 to_number() {
 	split_address "$1"
 	number=$((octet1 << 24 | octet2 << 16 | octet3 << 8 | octet4))
@@ -48,7 +48,7 @@ is_prefix() {
 	is_number "$1" 32 && [ "$1" -ge 1 ]
 }
 
-# The prefix of a netmask, in `prefix`; false if its ones are not contiguous: NETMASK
+# Sets `prefix` to the prefix of a netmask; false if its ones are not contiguous: NETMASK
 to_prefix() {
 	is_address "$1" || return 1
 	to_number "$1"

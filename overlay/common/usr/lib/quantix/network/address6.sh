@@ -1,8 +1,8 @@
 #!/bin/sh
-# IPv6 addresses as words. Nothing here looks at the system.
+# Parses and compares IPv6 addresses. Does not read the state of the system.
 
-# An address as eight numbers, `groups`, with blanks between them; false if it is none. Neither a zone nor the octets of
-# an IPv4 address may be in it: ADDRESS
+# Sets `groups` to the eight numbers of an address, separated by blanks; false if it is not an address. It must not
+# contain a zone or an IPv4 address in dotted form: ADDRESS
 to_groups() {
 	case $1 in
 	'' | : | *[!0-9a-fA-F:]* | *:::* | *::*::* | :[!:]* | *[!:]:) return 1 ;;
@@ -54,7 +54,7 @@ is_prefix6() {
 	is_number "$1" 128 && [ "$1" -ge 1 ]
 }
 
-# True if two words are the same address: ADDRESS ADDRESS
+# True if two texts are the same address: ADDRESS ADDRESS
 is_same_address6() {
 	[ "$1" != "$2" ] || return 0
 	to_groups "$1" || return 1

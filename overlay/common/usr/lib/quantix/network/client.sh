@@ -1,8 +1,8 @@
 #!/bin/sh
-# DHCP clients: finding every one of an interface, ending it, starting ours.
+# DHCP clients: finds and ends all clients of an interface, and starts the one of qx-network.
 # shellcheck disable=SC2034 # what it finds is for the other parts
 
-# Words of a process's command line, one a line: PID
+# Prints the command line of a process, one argument per line: PID
 command_line_of() {
 	tr '\000' '\n' 2>/dev/null <"/proc/$1/cmdline"
 }
@@ -18,7 +18,7 @@ is_client_of() {
 			if (program == "dhclient" || program == "dhcpcd") exit !other()
 			exit 1
 		}
-		# The interface of udhcpc is that of -i, alone or behind flags, else eth0.
+		# udhcpc names its interface after -i, which may end a group of flags; the default is eth0.
 		function udhcpc(   i, name) {
 			name = "eth0"
 			for (i = 1; i <= count; i++) {
@@ -29,7 +29,7 @@ is_client_of() {
 			}
 			return name == interface
 		}
-		# These take plain names of interfaces; without a name they serve all interfaces.
+		# dhclient and dhcpcd name interfaces as arguments; without one they serve all interfaces.
 		function other(   i, named) {
 			for (i = 1; i <= count; i++) {
 				if (words[i] == interface) return 1
@@ -40,7 +40,7 @@ is_client_of() {
 		}'
 }
 
-# DHCP clients of an interface, in this network namespace: INTERFACE
+# Prints the DHCP clients of an interface in this network namespace: INTERFACE
 # A child of a client has the same command line until it runs the hook, and does not count.
 clients_of() {
 	here=$(readlink /proc/self/ns/net)
@@ -52,7 +52,7 @@ clients_of() {
 	return 0
 }
 
-# The state of a process and its parent, in `state` and `parent`, from proc(5)'s stat; false if it is not there: PROCESS
+# Sets `state` and `parent` of a process from its `stat` file, proc(5); false if it does not exist: PROCESS
 read_process() {
 	state='' parent=''
 	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
@@ -66,14 +66,14 @@ is_alive() {
 	[ -n "$1" ] && read_process "$1" && [ "$state" != Z ]
 }
 
-# The process that a file names, in `process`; false and empty if it names none: FILE
+# Sets `process` to the process id in a file; false, and empty, if the file has none: FILE
 read_process_in() {
 	process=''
 	[ ! -f "$1" ] || read -r process <"$1" || :
 	is_number "$process" 999999999 || { process=''; return 1; }
 }
 
-# Our own client of an interface, in `client`; false and empty if it does not run: INTERFACE
+# Sets `client` to our own client of an interface; false, and empty, if it does not run: INTERFACE
 find_client() {
 	client=''
 	read_process_in "$RUN/$1/udhcpc.pid" && is_alive "$process" && is_client_of "$process" "$1" && client=$process
@@ -84,7 +84,7 @@ is_client_fresh() {
 	started=$(stat -c %Y "$RUN/$1/udhcpc.pid" 2>/dev/null) && [ $(($(date +%s) - started)) -lt 5 ]
 }
 
-# Ends every DHCP client of an interface. The file of ours is removed first, so that its hook changes nothing any more.
+# Ends all DHCP clients of an interface. The PID file of our own client is removed first: its hook then does nothing.
 end_clients() {
 	rm -f "$RUN/$1/udhcpc.pid" "$RUN/$1/lease-problem"
 	for process in $(clients_of "$1"); do
@@ -92,7 +92,7 @@ end_clients() {
 	done
 }
 
-# SIGTERM, and SIGKILL after two seconds; the latter also for the hook that it waits for.
+# Sends SIGTERM and, after two seconds, SIGKILL, also to the hook that the client waits for.
 end_process() {
 	kill "$1" 2>/dev/null || return 0
 	tries=40
@@ -109,10 +109,10 @@ kill_family() {
 	kill -9 "$1" $family 2>/dev/null
 }
 
-# Starts our client, which asks for its previous address, and waits until it has written its process id:
-# INTERFACE [ADDRESS] [MILLISECONDS]. It probes for so long whether an offered address is free; a quarter of a second
-# keeps the boot short, and verify_lease probes longer. Options by number: subnet mask, routers, name servers, host
-# name, domain, and 26 MTU, 42 time servers, 119 domains to search, 121 routes. The file `dark` says that it began
+# Starts our client, which asks for its previous address, and waits until it has written its process id: INTERFACE
+# [ADDRESS] [MILLISECONDS]. It probes for MILLISECONDS whether an offered address is free. The default is short, so that
+# the boot is short; verify_lease probes for longer. Options by number: subnet mask, routers, name servers, host name,
+# domain, and 26 MTU, 42 time servers, 119 domains to search, 121 routes. The file `dark` exists if the client started
 # without a carrier.
 start_client() {
 	if has_carrier "$1"; then rm -f "$RUN/$1/dark"; else : >"$RUN/$1/dark"; fi

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Configuration as a plan, in the variables method, address, prefix, gateway, dns, ssid, psk. Files are parsed, never
-# sourced: lines KEY=value, as documented in docs/network.md.
+# The plan: the configuration of an interface, in the variables method, address, prefix, gateway, dns, ssid, psk. Files
+# of lines KEY=value (docs/network.md) are parsed, never sourced.
 # shellcheck disable=SC2034 # the plan is for the other parts
 
 GREATEST_FILE=4096
@@ -158,7 +158,7 @@ is_plan_in() {
 	[ -f "$1" ] && [ "$(cat "$1")" = "$(write_plan)" ]
 }
 
-# The plan as a file's text.
+# Prints the plan as the text of a file.
 write_plan() {
 	echo "METHOD=$method"
 	[ -z "$address" ] || printf 'IP_ADDRESS=%s\nPREFIX=%s\n' "$address" "$prefix"

@@ -57,7 +57,7 @@ kind_of() {
 	fi
 }
 
-# Physical interfaces: wired ones first, by name.
+# Prints the physical interfaces by name, wired ones first.
 physical_interfaces() {
 	for entry in "$NET"/*; do
 		is_physical "${entry##*/}" && ! is_wireless "${entry##*/}" && echo "${entry##*/}"
@@ -76,7 +76,7 @@ is_first_physical() {
 	return 1
 }
 
-# An attribute of an interface in sysfs, in `attribute`; false and empty if there is none: INTERFACE NAME
+# Sets `attribute` to an attribute of an interface in sysfs; false, and empty, if there is none: INTERFACE NAME
 read_attribute() {
 	attribute=''
 	{ read -r attribute <"$NET/$1/$2"; } 2>/dev/null
@@ -86,8 +86,8 @@ has_carrier() {
 	read_attribute "$1" carrier && [ "$attribute" = 1 ]
 }
 
-# ICMP redirects are ignored. The kernel accepts them if `all` or the interface allows it, and an interface gets the
-# default of the time when it appeared.
+# Makes an interface ignore ICMP redirects. The kernel accepts them if either `all` or the interface allows it, and an
+# interface takes its value from `default` when it appears.
 refuse_redirects() {
 	{
 		echo 0 >"/proc/sys/net/ipv4/conf/$1/accept_redirects"
@@ -111,19 +111,19 @@ raise_link() {
 	return 0
 }
 
-# IPv4 addresses of an interface, ADDRESS/PREFIX each.
+# Prints the IPv4 addresses of an interface, each as ADDRESS/PREFIX.
 addresses_of() {
 	ip -f inet -o addr show dev "$1" 2>/dev/null |
 		awk '{ for (i = 1; i < NF; i++) if ($i == "inet") print ($(i + 1) ~ "/") ? $(i + 1) : $(i + 1) "/32" }'
 }
 
-# Default routes through an interface, one a line, as `ip` prints them.
+# Prints the default routes through an interface, one per line, in the format of `ip`.
 default_routes_of() {
 	ip -f inet route show 2>/dev/null |
 		awk -v device="$1" '$1 == "default" { for (i = 2; i < NF; i++) if ($i == "dev" && $(i + 1) == device) print }'
 }
 
-# IPv4 addresses of an interface with all attributes, one a line, as words for `ip addr add`.
+# Prints the IPv4 addresses of an interface with all attributes, one per line, as arguments of `ip addr add`.
 full_addresses_of() {
 	/sbin/ip -4 -o addr show dev "$1" 2>/dev/null | awk -v device="$1" '
 		{
@@ -140,12 +140,14 @@ full_addresses_of() {
 		}'
 }
 
-# Routes of every table through an interface that the kernel did not make itself, one a line, as words for `ip route`.
+# Prints the routes through an interface in all tables, one per line, as arguments of `ip route`, except those that the
+# kernel adds itself.
 routes_of() {
 	/sbin/ip -4 route show table all dev "$1" 2>/dev/null | sed -e '/ proto kernel /d' -e 's/ *linkdown//' -e 's/ *dead//' -e 's/ *$//'
 }
 
-# The metric of an interface's default route, in `metric`. Each has another, so that one is preferred: wired before WiFi.
+# Sets `metric` to the metric of an interface's default route. Each interface has a different one, so that one route is
+# preferred: wired before WiFi.
 find_metric() {
 	metric=1000
 	! is_wireless "$1" || metric=1000000
@@ -200,7 +202,7 @@ drop_default_routes() {
 	while ip route del default dev "$1" 2>/dev/null; do :; done
 }
 
-# Makes this the only default route through an interface; without a gateway there is none then: INTERFACE [GATEWAY]
+# Makes GATEWAY the only default route through an interface; without GATEWAY, removes all of them: INTERFACE [GATEWAY]
 set_default_route() {
 	has_default_route "$1" "$2" && return 0
 	drop_default_routes "$1"

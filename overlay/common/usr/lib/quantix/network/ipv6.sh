@@ -2,8 +2,8 @@
 # IPv6 of an interface: advertised by routers (auto), static, or off.
 # shellcheck disable=SC2154 # the plan is from config.sh
 
-# Reads a setting of the kernel for an interface's IPv6, one digit, into `knob`; false, and empty, without IPv6: INTERFACE NAME
-# A shell reads byte by byte, and such a file ends after the first byte read.
+# Sets `knob` to a kernel setting of one digit for an interface's IPv6; false, and empty, without IPv6: INTERFACE NAME
+# The shell reads single bytes, and the kernel returns only the first byte of such a file.
 read_knob() {
 	knob=''
 	{ read -r knob <"/proc/sys/net/ipv6/conf/$1/$2"; } 2>/dev/null
@@ -16,7 +16,7 @@ set_knob() {
 	[ "$knob" = "$3" ] || { echo "$3" >"/proc/sys/net/ipv6/conf/$1/$2"; } 2>/dev/null
 }
 
-# IPv6 addresses of an interface, one a line: ADDRESS/PREFIX ORIGIN, which is router, static or link.
+# Prints the IPv6 addresses of an interface, one per line: ADDRESS/PREFIX ORIGIN. ORIGIN is router, static or link.
 addresses6_of() {
 	/sbin/ip -6 -o addr show dev "$1" 2>/dev/null | awk '
 		{
@@ -27,7 +27,7 @@ addresses6_of() {
 		}'
 }
 
-# The gateways of an interface's default routes of IPv6, one a line.
+# Prints the gateways of an interface's IPv6 default routes, one per line.
 gateways6_of() {
 	/sbin/ip -6 route show default dev "$1" 2>/dev/null | awk '
 		/ nexthop / { next }
@@ -83,7 +83,8 @@ apply_ipv6() {
 		return
 		;;
 	auto)
-		# If nothing was configured, there is nothing to remove. 2: also if networks of guests are routed.
+		# If nothing is configured yet, there is nothing to remove. The value 2 accepts advertisements even if the host
+		# forwards packets for guests.
 		set_knob "$1" autoconf 1
 		if read_knob "$1" accept_ra && [ "$knob" = 1 ] && [ ! -e "$RUN/$1/plan" ]; then
 			set_knob "$1" accept_ra 2
@@ -132,7 +133,8 @@ restore_ipv6() (
 	apply_ipv6 "$1"
 )
 
-# Makes the plan's static routes through an interface the only ones of its files: INTERFACE. `proto static` marks them.
+# Sets the plan's static routes through an interface, and removes those of the previous plan: INTERFACE. They are marked
+# `proto static`.
 apply_routes() {
 	[ -n "$routes" ] || grep -qs '^ROUTES=' "$RUN/$1/plan" || return 0
 	for family in -4 -6; do

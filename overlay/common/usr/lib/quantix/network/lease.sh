@@ -1,15 +1,16 @@
 #!/bin/sh
-# A DHCP lease: the data of udhcpc is checked, applied to its interface, and stored in a file, from which it is restored
-# if somebody removes it. The address ends with the lease even if none of this runs: the kernel knows its lifetime.
+# A DHCP lease: the data of udhcpc are checked, applied to the interface, and stored in a file. If somebody removes the
+# address, it is restored from this file. The kernel removes the address when its lifetime ends, even if no program
+# runs.
 # shellcheck disable=SC2154 # ip, subnet, router, … are from udhcpc
 
-# Most routes of option 121 that are used; each costs a process.
+# Maximum number of routes of option 121 that are used; each needs a process.
 MOST_ROUTES=64
 
-# Sources of time for chronyd, a file for each interface.
+# Folder of time sources for chronyd, one file per interface.
 TIME_SOURCES=/run/quantix/ntp
 
-# Seconds since the boot, in `now`: the clock may be set meanwhile.
+# Sets `now` to the seconds since boot; the system clock may be changed meanwhile.
 read_uptime() {
 	IFS='. ' read -r now _ </proc/uptime
 }
@@ -19,8 +20,8 @@ forget_leased() {
 	leased_time='' leased_mtu='' leased_server='' leased_seconds='' leased_at='' leased_until=''
 }
 
-# The lease that the hook wrote, in leased_…: `routes` are DESTINATION,ROUTER each, `at` is in seconds since 1970, `until`
-# in seconds since the boot and empty for one without end. False if there is none: INTERFACE
+# Sets leased_… from the lease that the hook wrote. Each route is DESTINATION,ROUTER; `at` is in seconds since 1970;
+# `until` is in seconds since boot, and empty if the lease has no end. False if there is no lease: INTERFACE
 read_lease() {
 	forget_leased
 	while IFS='=' read -r key text; do
@@ -60,12 +61,12 @@ write_lease() {
 	END
 }
 
-# True if there is a lease whose time is over; what `read_lease` finds stays: INTERFACE
+# True if there is a lease that has expired; the variables of `read_lease` stay set: INTERFACE
 is_lease_over() {
 	read_lease "$1" && [ -n "$leased_until" ] && read_uptime && [ "$leased_until" -le "$now" ]
 }
 
-# True if there is a lease that is good: INTERFACE
+# True if there is a valid lease: INTERFACE
 has_lease() {
 	[ -f "$RUN/$1/lease" ] && ! is_lease_over "$1"
 }
@@ -92,9 +93,9 @@ drop_lease() {
 	restore_mtu "$1"
 }
 
-# Uses the valid parts of the data of udhcpc; settings that exist already are not touched. The lease is written last, so
-# that a waiter finds everything else. The file `taking` names the working process until the end: the watch notices if it
-# was killed.
+# Applies the valid parts of the data of udhcpc; settings that are already right are not changed. The lease is written
+# last: who waits for it finds everything else done. The file `taking` contains the id of this process until the end, so
+# that the watch notices if it was killed.
 take_lease() {
 	echo $$ >"$RUN/$1/taking"
 	read_lease "$1"
@@ -126,7 +127,7 @@ set_kept_routes() {
 
 # Checks the data of udhcpc, like any other input, into leased_…; false, with a report, without a usable address.
 check_lease() {
-	# A word of the server is a word, never a pattern of file names.
+	# The server's data must not be expanded as patterns of file names.
 	set -f
 	check_words "$1"
 	set -- $?
@@ -150,14 +151,14 @@ check_words() {
 	check_names
 	! is_number "$mtu" 65535 || [ "$mtu" -lt 576 ] || leased_mtu=$mtu
 	! is_address "$serverid" || leased_server=$serverid
-	# Without a lease time udhcpc assumes an hour; the greatest number means without end (RFC 2131, 3.3).
+	# Without a lease time udhcpc assumes an hour; the greatest number means a lease without end (RFC 2131, 3.3).
 	leased_seconds=${lease:-3600} leased_at=$(date +%s)
 	is_number "$leased_seconds" 999999999 || { leased_seconds=0; return 0; }
 	read_uptime
 	leased_until=$((now + leased_seconds))
 }
 
-# Reports why a lease is refused: INTERFACE WHAT-IT-HAS
+# Reports why a lease is refused: INTERFACE PROBLEM
 refuse_lease() {
 	echo "$1: the lease of the DHCP server ${serverid:-without a name} has $2" | tr -c '\n -~' '?' >"$RUN/$1/lease-problem"
 	logger -t qx-network <"$RUN/$1/lease-problem"
@@ -195,7 +196,7 @@ check_routes() {
 	leased_routes=${leased_routes% }
 }
 
-# One route of option 121, into leased_gateway, leased_routes or `onward`: DESTINATION/PREFIX ROUTER
+# Adds a route of option 121 to leased_gateway, leased_routes or `onward`: DESTINATION/PREFIX ROUTER
 check_route() {
 	is_address "${1%/*}" && is_number "${1#*/}" 32 || return 0
 	case $2 in
@@ -211,7 +212,7 @@ check_route() {
 	esac
 }
 
-# Addresses of machines among words, in `list`: SEPARATOR WORD…
+# Sets `list` to the valid addresses of machines among words: SEPARATOR WORD…
 list_addresses() {
 	list='' separator=$1
 	shift
@@ -232,7 +233,7 @@ check_names() {
 	! is_host_name "$name" || ! is_told "$name" || [ "$name" = localhost ] || leased_name=$name
 }
 
-# True for a name of the server; udhcpc puts `bad` in the place of one that it takes for an attack: NAME
+# True for a name that the server sent; udhcpc replaces a suspicious one by `bad`: NAME
 is_told() {
 	[ "$1" != bad ]
 }

@@ -32,7 +32,7 @@ command_vlan() {
 	finish_link "$@"
 }
 
-# The plan of an existing or new link: NAME TYPE PORTS. A new one gets that of its first port.
+# Reads the plan of an existing link, or begins that of a new one with the settings of its first port: NAME TYPE PORTS
 begin_link() {
 	is_interface_name "$1" || { complain "not the name of an interface: ${1:-none}"; exit 1; }
 	[ "$(id -u)" = 0 ] || { complain 'only root can change the network'; exit 1; }
@@ -63,7 +63,7 @@ begin_link() {
 	set_ports "$new_ports" || exit 1
 }
 
-# The configuration of an interface, without setting aside a file with a mistake: INTERFACE
+# Reads the configuration of an interface; a file with a mistake is not set aside: INTERFACE
 load_link() {
 	for source in $(config_files "$1"); do
 		read_config "$source"
@@ -73,7 +73,7 @@ load_link() {
 	method=dhcp method6=auto source=''
 }
 
-# Makes the link, then its settings; if that fails, its first port gets them back: [OPTION…]
+# Creates and configures the link; if that fails, its first port gets its settings back: [OPTION…]
 finish_link() {
 	parse_options "$@"
 	where=$name
@@ -116,21 +116,22 @@ apply_ports() {
 	done
 }
 
-# The first port of the plan that exists.
+# Prints the first port of the plan that exists.
 first_port() {
 	for one in $(split_list "$ports"); do
 		[ ! -e "$NET/$one" ] || { echo "$one"; return; }
 	done
 }
 
-# The settings of the plan's ports belong to their bridge now, for as long as that is stored.
+# Removes the files of the plan's ports, whose settings the bridge has taken over, from where the bridge's are stored.
 forget_ports() {
 	for one in $(split_list "$ports"); do
 		forget_files "$one"
 	done
 }
 
-# INTERFACE. The file of a port that is a link itself stays: it says what the port is made of.
+# Removes the files of a port: INTERFACE. Those of a port that is itself a bridge, bond or VLAN stay, because they
+# define it.
 forget_files() {
 	[ "$keep" != session ] || return 0
 	if find_owner "$1" && is_configured_link "$1"; then return 0; fi
@@ -138,7 +139,7 @@ forget_files() {
 	! is_persistent || { remove_file "$PERSISTENT/$1.conf" && remove_shared "$PERSISTENT" "$1"; }
 }
 
-# Makes the plan of a bridge or bond that of its port, which keeps its own type: PORT
+# Turns the plan of a bridge or bond into that of its port, which keeps its own type: PORT
 become_port_plan() {
 	clear_link_part
 	set_link_keys "$(load_link "$1" 2>/dev/null && write_link_plan | grep -E '^(TYPE|PORTS|BOND_MODE|LINK|VLAN_ID)=')"
@@ -287,14 +288,15 @@ command_arrive() {
 	done
 }
 
-# Makes the links that no new interface has caused: those without ports, or whose ports do not exist.
+# Creates the links that do not depend on a new interface: those without ports, or whose ports do not exist.
 command_links() {
 	configured_links | while read -r one _; do
 		[ -e "$NET/$one" ] || "$0" apply "$one"
 	done
 }
 
-# The link of an interface's files, before its lock is taken: others may be waiting for it. After `find_owner`: INTERFACE
+# Creates the link that an interface's files define; called before the interface is locked, because others may wait for
+# that lock, and after `find_owner`: INTERFACE
 prepare_link() (
 	is_configured_link "$1" || exit 0
 	mkdir -p "$RUN/$1"
@@ -303,7 +305,8 @@ prepare_link() (
 	[ -z "$type" ] || ensure_link "$1"
 )
 
-# A port has no address and no client, whoever made it one. False if the interface is not a port: INTERFACE
+# Removes addresses and DHCP clients from a port, also if another program made it one. False if the interface is not a
+# port: INTERFACE
 quiet_port() {
 	is_port "$1" || return 1
 	[ -z "$(clients_of "$1")$(addresses_of "$1")" ] && [ ! -e "$RUN/$1/plan" ] && return 0
@@ -314,7 +317,8 @@ quiet_port() {
 	write_resolver
 }
 
-# Adds the type and ports of a bridge or bond that somebody made by hand to its plan, so that it lasts: INTERFACE
+# Adds the type and ports of a bridge or bond that somebody created by hand to its plan, so that they are stored:
+# INTERFACE
 adopt_link() {
 	[ -z "$type" ] || return 0
 	if [ -d "$NET/$1/bridge" ]; then
@@ -331,7 +335,7 @@ adopt_link() {
 	ensure_link "$1"
 }
 
-# What a change of address keeps.
+# Settings that a change of address keeps.
 remember_link_plan() {
 	kept_link_plan=$(write_link_plan)
 }
@@ -340,7 +344,7 @@ recall_link_plan() {
 	set_link_keys "$kept_link_plan"
 }
 
-# Lines KEY=value, as `write_link_plan` writes them, into the plan: LINES
+# Reads lines KEY=value, as `write_link_plan` prints them, into the plan: LINES
 set_link_keys() {
 	while IFS= read -r line; do
 		[ -z "$line" ] || set_link_key "${line%%=*}" "${line#*=}"

@@ -1,8 +1,9 @@
 #!/bin/sh
-# The part of status about bridges, bonds, VLANs, ports and IPv6.
+# Prints the part of the status about bridges, bonds, VLANs, ports and IPv6.
 # shellcheck disable=SC2154 # the plan is from config.sh, what is looked at from status.sh
 
-# The bridge or bond that an interface is a port of, in `master`, from the end of the kernel's link; empty if none: INTERFACE
+# Sets `master` to the bridge or bond that an interface is a port of, the last component of the kernel's symbolic link;
+# empty if none: INTERFACE
 find_master() {
 	master=''
 	! is_port "$1" || { master=$(readlink -f "$NET/$1/master") && master=${master##*/}; }

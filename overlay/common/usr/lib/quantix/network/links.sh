@@ -2,11 +2,11 @@
 # Bridges, bonds and VLANs: which are configured, their dependencies, and creating them. One change at a time.
 # shellcheck disable=SC2154,SC2034 # the plan is from config.sh
 
-# iproute2's: the shell would use that of busybox, which supports neither bonds nor batches.
+# The ip of iproute2. Without the path the shell uses that of busybox, which supports neither bonds nor batches.
 IP=/sbin/ip
 
-# Links that files configure, one a line: NAME TYPE NEEDED,… Of several files for a name the first counts, as in
-# config_files.
+# Prints the links that files configure, one per line: NAME TYPE NEEDED,… Of several files for a name the first one
+# counts, as in config_files.
 configured_links() {
 	set --
 	for file in "$SESSION"/*.conf "$PERSISTENT"/*.conf; do
@@ -27,7 +27,8 @@ configured_links() {
 		END { for (i = 1; i <= count; i++) print names[i], type[names[i]], needed[names[i]] "," }' "$@"
 }
 
-# The bridge or bond that has an interface as port by the files, in `owner`; false and empty without one: INTERFACE
+# Sets `owner` to the bridge or bond that, according to the files, has an interface as a port; false, and empty, without
+# one: INTERFACE
 find_owner() {
 	owner='' links=$(configured_links)
 	[ -n "$links" ] || return 1
@@ -42,7 +43,7 @@ find_owner() {
 	return 1
 }
 
-# True for a link that files configure; after `find_owner`, which has looked: NAME
+# True for a link that files configure; called after `find_owner`, which reads the files: NAME
 is_configured_link() {
 	case $LINE_END$links in
 	*"$LINE_END$1 "*) return 0 ;;
@@ -50,7 +51,8 @@ is_configured_link() {
 	return 1
 }
 
-# Links that need an interface, and those that need them, one a line, each after what it needs: INTERFACE
+# Prints all links that need an interface, directly or through others, one per line, each after those that it needs:
+# INTERFACE
 dependents_of() {
 	configured_links | awk -v first="$1" '
 		{ names[NR] = $1; needed[NR] = "," $3 }
@@ -64,7 +66,8 @@ dependents_of() {
 		}'
 }
 
-# True for a port of a bridge or bond, whoever configured it; it has no address of its own: INTERFACE
+# True for a port of a bridge or bond, also if another program configured it; a port has no address of its own:
+# INTERFACE
 is_port() {
 	[ -e "$NET/$1/master" ]
 }
@@ -74,7 +77,7 @@ is_port_of() {
 	[ "$NET/$1/master" -ef "$NET/$2" ]
 }
 
-# True for a guest's end of a bridge: INTERFACE
+# True for the interface of a guest on a bridge: INTERFACE
 is_guests() {
 	[ -e "$NET/$1/tun_flags" ]
 }
@@ -130,7 +133,7 @@ make_link() {
 	[ "$type" = vlan ] || release_former_ports "$1"
 }
 
-# It gets the MAC address of its first port, which a DHCP server and the neighbours know, and keeps it.
+# The bridge keeps the MAC address of its first port, which DHCP servers and other machines already know.
 make_bridge() {
 	if [ ! -e "$NET/$1" ]; then
 		mac=$(first_mac)
@@ -288,7 +291,7 @@ is_link_enacted() {
 	[ -z "$mtu" ] || { read_attribute "$1" mtu && [ "$attribute" = "$mtu" ]; }
 }
 
-# Removes a bridge, bond or VLAN. Its settings move to its first port: NAME [PORT]
+# Removes a bridge, bond or VLAN, and moves its settings to a port: NAME [PORT]
 unmake_link() (
 	lock "$RUN/links.lock" 60 || exit 1
 	end_clients "$1"

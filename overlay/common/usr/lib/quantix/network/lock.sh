@@ -1,10 +1,10 @@
 #!/bin/sh
-# Locks of flock(2): the kernel releases one when its last holder ends, however that happens.
+# Locks of flock(2): the kernel releases a lock when the last process that holds it ends, also if it is killed.
 
 # Waits for a lock, and holds it until `unlock` or the end of this shell: FILE SECONDS
-# A process that is started meanwhile and goes on running holds it, too, unless it closes descriptor 9.
+# A process that is started meanwhile also holds the lock as long as it runs, unless it closes descriptor 9.
 lock() {
-	# A redirection of `exec` that fails would end the shell.
+	# A failed redirection of `exec` ends the shell, so this is tested first.
 	true >>"$1" || return 1
 	exec 9>>"$1"
 	if ! flock -n 9 && ! timeout "$2" flock 9; then

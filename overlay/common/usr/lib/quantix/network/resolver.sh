@@ -19,7 +19,7 @@ resolver_text() {
 	done
 }
 
-# The interface whose default route is preferred comes first; the C library reads three name servers.
+# The name servers of the interface with the preferred default route come first; the C library reads only three.
 write_resolver() (
 	lock "$RUN/resolver.lock" 10 || exit 1
 	{
@@ -40,7 +40,8 @@ write_resolver() (
 	fi
 )
 
-# The milestone `network`, once in a boot: when the first address is set. Networks of guests give way to each address.
+# Reports the milestone `network` once in a boot, when the first address is set. Each new address may need another
+# subnet for the guests' networks.
 announce_address() {
 	if [ -x "$LIBRARY/guest-networks" ] && [ -S /run/libvirt/libvirt-sock ]; then
 		"$LIBRARY/guest-networks" </dev/null >/dev/null 2>&1 9>&- &

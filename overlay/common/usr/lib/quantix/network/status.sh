@@ -2,7 +2,7 @@
 # The present state, for people and for programs.
 # shellcheck disable=SC2154,SC2034 # the plan is from config.sh
 
-# Gathers an interface's facts in variables: INTERFACE
+# Reads the state of an interface into variables: INTERFACE
 look_at() {
 	clear_plan
 	source='' problem='' speed=''
@@ -28,7 +28,7 @@ look_at() {
 	has_carrier "$1" && carrier=true
 }
 
-# A JSON string, or null without text: TEXT
+# Prints a JSON string, or null if the text is empty: TEXT
 json() {
 	case $1 in
 	'') printf null ;;
@@ -37,7 +37,7 @@ json() {
 	esac
 }
 
-# A JSON list of strings: WORD…
+# Prints a JSON list of strings: WORD…
 json_list() {
 	separator=''
 	printf '['
@@ -49,7 +49,7 @@ json_list() {
 	printf ']'
 }
 
-# Addresses of an interface as JSON: ADDRESS/PREFIX…
+# Prints addresses as JSON: ADDRESS/PREFIX…
 json_addresses() {
 	separator=''
 	printf '['
@@ -88,7 +88,7 @@ json_interface() {
 	printf ',"confirm":%s,"problem":%s}' "${left:-null}" "$(json "$problem")"
 }
 
-# Interfaces in the status: physical ones, and others that were configured by name.
+# Prints the interfaces that the status shows: physical ones, and others that were configured by name.
 known_interfaces() {
 	physical_interfaces
 	for plan in "$RUN"/*/plan; do
@@ -100,7 +100,7 @@ known_interfaces() {
 	done
 }
 
-# The interface of the default route that the kernel prefers.
+# Prints the interface of the default route that the kernel prefers.
 preferred_interface() {
 	ip -f inet route show | awk '
 		$1 == "default" {

@@ -6,7 +6,7 @@
 PERSISTENT=/quantix/network
 SESSION=/etc/quantix/network
 
-# Files that configure an interface, by priority: INTERFACE
+# Prints the files that configure an interface, in the order of priority: INTERFACE
 config_files() {
 	shared=''
 	is_first_physical "$1" && shared=yes
@@ -16,7 +16,7 @@ config_files() {
 	done
 }
 
-# Replaces a file by the plan, so that after a power cut it is the old or the new one, whole: FILE
+# Replaces a file by the plan atomically: after a power cut the file is completely old or completely new: FILE
 replace_file() {
 	folder=${1%/*}
 	mkdir -p "$folder" || return 1
@@ -36,7 +36,8 @@ remove_file() {
 	sync "${1%/*}"
 }
 
-# Stores the plan permanently. The session's file is removed last: until then it is the old configuration.
+# Stores the plan permanently. The session's file, which has priority, is removed last: until then the old configuration
+# is valid.
 store_persistent() {
 	if [ "$method" = dhcp ] && [ -z "$ssid" ] && is_plain_plan; then
 		remove_shared "$PERSISTENT" "$1" && remove_file "$PERSISTENT/$1.conf" || return 1
@@ -76,8 +77,9 @@ forget_rejected() {
 	return 0
 }
 
-# Reads the configuration of an interface into the plan, and its file's name into `source`; DHCP if there is none.
-# A file that does not parse is an error; where nothing runs yet (at boot), it is set aside and the next one counts.
+# Reads the configuration of an interface into the plan, and its file's name into `source`; DHCP if there is none. A
+# file that cannot be parsed is an error. At boot, when nothing is configured yet, it is set aside, and the next file is
+# used.
 load() {
 	for source in $(config_files "$1"); do
 		read_config "$source" && return 0

@@ -9,7 +9,7 @@ RETRY_AFTER=55
 # Flag of an interface without ARP, such as a tunnel (IFF_NOARP, linux/if.h).
 NO_ARP=0x80
 
-# Configures an interface by the plan; if it agrees already, nothing is touched: INTERFACE
+# Configures an interface according to the plan; if it already agrees with the plan, nothing is changed: INTERFACE
 enact() {
 	changed=''
 	refuse_redirects "$1"
@@ -41,25 +41,25 @@ is_enacted() {
 	fi
 }
 
-# True if the one DHCP client of an interface is ours: INTERFACE
+# True if an interface has exactly one DHCP client, and this is ours: INTERFACE
 has_own_client() {
 	find_client "$1" && [ "$(clients_of "$1")" = "$client" ]
 }
 
-# True unless there is a lease that the interface does not show (someone took its address or route), or that is over.
+# False if there is a lease that has expired, or whose address or route somebody has removed from the interface.
 has_lease_state() {
 	read_lease "$1" || return 0
 	! is_lease_over "$1" && [ "$(addresses_of "$1")" = "$leased_address/$leased_prefix" ] &&
 		has_default_route "$1" "$leased_gateway"
 }
 
-# Checks that the address is free, on this machine's other interfaces and on the network. Nothing was changed yet.
+# Checks before any change that no other interface of this machine and no other machine has the address.
 check_static() {
 	owner=$(other_owner "$1" "$address")
 	[ -z "$owner" ] || { complain "$1: $owner has $address"; return 1; }
 	warn_of_overlap "$1"
 	rm -f "$RUN/$1/unasked"
-	# An address that a bridge has taken over from its port is the machine's already.
+	# An address that a bridge has taken over from its port already belongs to this machine.
 	[ "$(addresses_of "$1")" != "$address/$prefix" ] || return 0
 	has_carrier "$1" || {
 		: >"$RUN/$1/unasked"
@@ -90,7 +90,7 @@ ask_for_address() {
 	esac
 }
 
-# The other interface of this machine that has an address; empty if none has: INTERFACE ADDRESS
+# Prints another interface of this machine that has an address; empty if none has: INTERFACE ADDRESS
 other_owner() {
 	ip -f inet -o addr show 2>/dev/null | awk -v own="$1" -v address="$2" '
 		{
@@ -101,7 +101,7 @@ other_owner() {
 		}'
 }
 
-# Two interfaces in one network: the kernel chooses which one it answers through. This is reported, but is no error.
+# Reports that two interfaces are in one network. This is no error, but the kernel chooses which one it answers through.
 warn_of_overlap() {
 	for one in $(ip -f inet -o addr show 2>/dev/null | awk -v own="$1" '{ sub(/[:@].*/, "", $2); if ($2 != own && $2 != "lo" && $4 ~ "/") print $2 "," $4 }'); do
 		present=${one#*,} least=${one##*/}
@@ -111,7 +111,7 @@ warn_of_overlap() {
 	done
 }
 
-# The state that `undo` restores: addresses with attributes, routes of every table, name servers, the DHCP client.
+# Stores the state that `undo` restores: addresses with attributes, routes of all tables, name servers, the DHCP client.
 remember_state() {
 	old_addresses=$(full_addresses_of "$1") old_routes=$(routes_of "$1") old_client=$(clients_of "$1")
 	read_attribute "$1" mtu && old_mtu=$attribute
@@ -136,7 +136,7 @@ undo() {
 	rm -f "$RUN/$1/changing"
 }
 
-# Restarts the previous client; a lease that ended meanwhile is removed.
+# Restarts the previous client; a lease that has expired meanwhile is removed.
 restore_client() {
 	! is_lease_over "$1" || drop_lease "$1"
 	[ -z "$leased_until" ] || lend_address "$1" "$leased_address/$leased_prefix" $((leased_until - now))
@@ -159,7 +159,7 @@ restore_state() {
 	write_resolver
 }
 
-# In the previous order: the kernel sends from the first one of a subnet.
+# The order is restored, too: the kernel sends from the first address of a subnet.
 restore_addresses() {
 	[ "$(full_addresses_of "$1")" != "$old_addresses" ] || return 0
 	set_addresses "$1"
@@ -169,7 +169,7 @@ restore_addresses() {
 	done
 }
 
-# Those on the link first: others need them.
+# Routes to the link itself come first: others need them.
 restore_routes() {
 	routes_of "$1" | while read -r line; do
 		case "$NEW_LINE$old_routes$NEW_LINE" in

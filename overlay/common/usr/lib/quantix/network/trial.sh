@@ -3,8 +3,8 @@
 # undone by the watch unless `qx-network confirm` comes in time. The process that requested it need not exist any more.
 # shellcheck disable=SC2154,SC2034 # the uptime is from lease.sh; how long to keep it is for qx-network
 
-# When the trial of an interface ends, in `trial_until` (seconds since the boot), and how long the change is to be kept, in
-# `trial_keep`; `now` is read too. False if there is no trial: INTERFACE
+# Sets `trial_until` to the end of an interface's trial (seconds since boot), `trial_keep` to how long a confirmed
+# change is stored (persistent or session), and `now`. False if there is no trial: INTERFACE
 read_trial() {
 	trial_until='' trial_keep=''
 	{ read -r trial_until trial_keep <"$RUN/$1/trial"; } 2>/dev/null && is_number "$trial_until" 999999999 && read_uptime
@@ -35,7 +35,7 @@ restore_files() {
 	[ ! -e "$RUN/$1/before/static.conf" ] || cp "$RUN/$1/before/static.conf" "$SESSION/"
 }
 
-# The process that would undo it, in `process`.
+# Sets `process` to the process of the watch, which undoes the change.
 find_watch() {
 	read_process_in "$RUN/monitor.pid" && is_alive "$process"
 }

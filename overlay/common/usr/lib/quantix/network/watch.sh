@@ -1,13 +1,13 @@
 #!/bin/sh
-# Configures interfaces when they appear, and repairs them when their carrier comes back.
+# Configures interfaces when they appear, and repairs them when they have a carrier again.
 # shellcheck disable=SC2154 # `before` is set by eval
 
 # Seconds between two checks for expired times.
 TICK=5
 
 # Handles a line of `ip -o link` or `ip -o monitor link` about one interface: NAME FLAGS MASTER
-# Only a change of its flags or master counts: setting a link up or scanning WiFi causes many more messages. For links
-# that files configure, only the carrier counts.
+# Only changes of its flags or master are handled, because setting a link up or scanning WiFi causes many other
+# messages. For links that files configure, only changes of the carrier are handled.
 heed_link() {
 	is_interface_name "$1" || return 0
 	is_physical "$1" || [ -e "$RUN/$1/plan" ] || return 0
@@ -50,13 +50,13 @@ heed_time() {
 	done
 }
 
-# True for an interface on DHCP whose client died, whose hook was killed, or whose lease is over: INTERFACE
+# True for an interface with DHCP whose client died, whose hook was killed, or whose lease has expired: INTERFACE
 is_dhcp_dead() {
 	IFS= read -r line 2>/dev/null <"$RUN/$1/plan" && [ "$line" = METHOD=dhcp ] || return 1
 	is_lease_over "$1" || ! read_process_in "$RUN/$1/udhcpc.pid" || ! is_alive "$process" || is_hook_dead "$1"
 }
 
-# True once if the hook was killed while it took a lease; a client that was just started has not asked in vain: INTERFACE
+# True, once, if the hook was killed while it applied a lease; false for a client that has just started: INTERFACE
 is_hook_dead() {
 	read_process_in "$RUN/$1/taking" && ! is_alive "$process" && ! is_client_fresh "$1" && rm -f "$RUN/$1/taking"
 }
@@ -73,8 +73,8 @@ end_monitor() {
 	! grep -qs monitor "/proc/$process/cmdline" || kill "$process" 2>/dev/null
 }
 
-# Lines `3: eth0@if2: <FLAGS> …`, from the kernel's list and then from its messages. Only iproute2 prints the latter;
-# without the path some shells would run busybox's ip.
+# Prints lines `3: eth0@if2: <FLAGS> …`: first the present interfaces, then each change. Only iproute2 prints changes;
+# without the path some shells run busybox's ip.
 watch_links() {
 	events=$RUN/events
 	end_monitor
@@ -101,7 +101,7 @@ watch_links() {
 		time)
 			heed_time
 			read_uptime
-			# For the service's check.
+			# The health check of the service reads this file.
 			echo "$now" >"$RUN/alive"
 			;;
 		[0-9]*:) name=${name%:} && heed_link "${name%%@*}" "$flags" "$master" ;;

@@ -1,9 +1,9 @@
 #!/bin/sh
-# WiFi by wpa_supplicant: its file is made from the plan; the access point is searched and joined by it.
+# WiFi by wpa_supplicant, which searches and joins the access point; its configuration is derived from the plan.
 # shellcheck disable=SC2154 # the plan is from config.sh, the process from client.sh
 
-# The configuration of wpa_supplicant, wpa_supplicant.conf(5): WPA2 and WPA3 with a password, open without.
-# The name is written in hexadecimal digits, so that no byte has a special meaning.
+# Prints the configuration of wpa_supplicant, wpa_supplicant.conf(5): WPA2 and WPA3 with a password, an open network
+# without. The name is written in hexadecimal digits, so that no byte has a special meaning.
 wifi_configuration() {
 	echo 'ctrl_interface=/run/wpa_supplicant'
 	echo 'update_config=0'
@@ -65,7 +65,7 @@ start_wifi() {
 		complain "$1: wpa_supplicant does not start"
 }
 
-# Scans. While wpa_supplicant itself scans, the interface is busy, a second or two each time.
+# Scans. The interface is busy for one or two seconds while wpa_supplicant itself scans.
 look_for_wifi() {
 	tries=10
 	until seen=$(iw dev "$1" scan 2>&1); do
@@ -79,7 +79,7 @@ look_for_wifi() {
 	printf '%s\n' "$seen"
 }
 
-# Networks in reach, strongest first, `SIGNAL SECURITY NAME` each, from the output of `iw` (iw(8), scan).
+# Prints the networks in reach, strongest first, each as `SIGNAL SECURITY NAME`, from the output of `iw` (iw(8), scan).
 scan_wifi() {
 	ip link set "$1" up
 	found=$(look_for_wifi "$1") || return 1

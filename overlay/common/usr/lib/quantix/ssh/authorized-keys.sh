@@ -23,7 +23,7 @@ is_list_of_keys() {
 	[ -f "$1" ] && [ "$(wc -c <"$1")" -le "$GREATEST_AUTHORIZED" ]
 }
 
-# Of lines of authorized_keys (sshd(8)) those that have a key.
+# Prints the lines of authorized_keys (sshd(8)) that contain a valid key.
 sound_keys() {
 	number=0
 	while IFS= read -r line || [ -n "$line" ]; do

@@ -31,12 +31,12 @@ take_host_key() {
 	return 1
 }
 
-# Writes the public half, whose fingerprint people compare: FILE
+# Writes the public key, whose fingerprint people compare: FILE
 tell_public() {
 	printf '%s\n' "$public" >"$SSH/$1.pub"
 }
 
-# True for a private key of a type that needs no passphrase; its public half in `public`: FILE TYPE
+# True for a private key of a type without a passphrase; sets `public` to its public key: FILE TYPE
 is_host_key() {
 	public=$(ssh-keygen -y -P '' -f "$1" 2>/dev/null </dev/null)
 	case $2:$public in

@@ -1,18 +1,18 @@
 #!/bin/sh
-# Public keys that may log in as root are added and removed here; sshd looks at each log-in.
+# Adds and removes the public keys that may log in as root; sshd reads them at each log-in.
 # shellcheck disable=SC2154 # KEPT_KEYS and AUTHORIZED are from authorized-keys.sh
 
-# For this session, without a configuration disk.
+# Keys for this session, without a configuration disk.
 SESSION_KEYS=/root/.ssh/authorized_keys
 
-# The fingerprint of a line of authorized_keys; false if it has no key: LINE
+# Sets `print` to the fingerprint of a line of authorized_keys; false if it has no key: LINE
 fingerprint_of() {
 	print=$(printf '%s\n' "$1" | ssh-keygen -l -E sha256 -f - 2>/dev/null) || return 1
 	print=${print#* }
 	print=${print%% *}
 }
 
-# Adds the lines of standard input that are new, if each line is a key.
+# Adds the new keys among the lines of standard input, if all lines are keys.
 add_keys() {
 	if is_persistent; then
 		file=$KEPT_KEYS
@@ -40,14 +40,14 @@ add_keys() {
 	printf '%s\n' "$text" | keep_file "$file" || { complain "$file: cannot be written"; return 1; }
 }
 
-# Fingerprints of the lines of standard input that are keys.
+# Prints the fingerprints of the lines of standard input that are keys.
 fingerprints() {
 	while IFS= read -r line || [ -n "$line" ]; do
 		! fingerprint_of "$line" || echo "$print"
 	done
 }
 
-# Removes the key of a fingerprint, wherever it is: FINGERPRINT
+# Removes the key with a fingerprint from all files: FINGERPRINT
 remove_key() {
 	found=''
 	for file in "$KEPT_KEYS" "$SESSION_KEYS"; do

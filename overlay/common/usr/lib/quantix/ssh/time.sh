@@ -1,5 +1,5 @@
 #!/bin/sh
-# When SSH goes off by itself, in seconds since the boot: the clock may be set meanwhile.
+# When SSH is turned off automatically, in seconds since boot: the system clock may be changed meanwhile.
 
 END=/run/quantix/ssh/end
 
@@ -12,12 +12,12 @@ end_in() {
 	mkdir -p "${END%/*}" && echo $(($(seconds_since_boot) + $1 * 60)) >"$END.new" && mv -f "$END.new" "$END"
 }
 
-# Nothing if there is no end.
+# Prints the seconds until the end; nothing if there is no end.
 seconds_left() {
 	[ ! -f "$END" ] || echo $(($(cat "$END") - $(seconds_since_boot)))
 }
 
-# The end in seconds since 1970; nothing if there is none.
+# Prints the end in seconds since 1970; nothing if there is no end.
 end_time() {
 	[ ! -f "$END" ] || echo $(($(sed -n 's/^btime //p' /proc/stat) + $(cat "$END")))
 }

@@ -1,9 +1,10 @@
 #!/bin/sh
-# Whether a service of the control plane is ready: a process that runs is not enough.
+# Checks whether a service of the control plane is ready; a running process alone does not prove this.
 
 # Waits until a command succeeds: SECONDS COMMAND…
-# If it does not in time, this is reported, and the boot continues: the service is supervised, and may still become ready.
-# Constant polling would cost a slow machine more than the start of the service: pauses grow to a second.
+# If the command does not succeed in time, this is reported, and the boot continues: the service is supervised, and may
+# still become ready. The pauses grow to a second, because frequent checks would slow down the start of the service on a
+# slow machine.
 await_readiness() {
 	read -r now _ </proc/uptime
 	deadline=$((${now%.*} + $1))
