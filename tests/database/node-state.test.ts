@@ -351,6 +351,18 @@ describe('migrations and conflicts', () => {
   });
 });
 
+test('a host that returns after silence with a full state and still runs a machine that moved is in conflict', async () => {
+  const vms = { items: [vm(ID)] };
+  await sync(A, at(1, 1), { vms });
+  await nodes.setNodePhase(db, A, 'DISCONNECTED');
+  await sync(B, at(1, 1), { vms });
+  expect(await machine()).toMatchObject({ nodeId: B });
+  expect(await sync(A, at(2, 1), { vms })).toMatchObject({ applied: true });
+  expect(await nodes.findNode(db, A)).toMatchObject({ phase: 'READY' });
+  expect(await machine()).toMatchObject({ nodeId: B });
+  expect(await listOpenAlerts(db)).toHaveLength(1);
+});
+
 test('a silent host in maintenance gives up a machine that another host runs', async () => {
   const vms = { items: [vm(ID)] };
   await sync(A, at(1, 1), { vms, pools: {} });

@@ -37,7 +37,8 @@ const STATEMENT_TIMEOUT = 15_000;
 const LOCK_TIMEOUT = 5_000;
 
 /**
- * Creates the pool for the program's own work. A connection that is lost while idle is logged and replaced.
+ * Creates the pool for the program's own work. A connection that is lost while idle is logged and replaced; one that is
+ * lost in use fails its statement or transaction.
  * @param types parsers that turn PostgreSQL's values into JavaScript's
  */
 export function createPool(
@@ -55,6 +56,8 @@ export function createPool(
     statement_timeout: STATEMENT_TIMEOUT,
     lock_timeout: LOCK_TIMEOUT,
   });
+  // If a connection is lost between two statements of a transaction, the next one fails.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   pool.on('error', (error) => log.warning(`a connection to PostgreSQL was lost: ${error.message}`));
   return pool;
 }

@@ -74,32 +74,28 @@ export function startMonitor(options: MonitorOptions): Monitor {
     const left = nowSilent.filter((id) => !silent.has(id));
     const changes = decisions.disconnect.length + left.length + alerts.length + overdue.length;
     if (changes === 0 && isMassOpen === isMass) return;
-    const held: (() => void)[] = [];
-    try {
-      await writeAsLeader(database, epoch, async (transaction) => {
-        const now = new Date();
-        // Leave out nodes that were heard since the check.
-        const gone = decisions.disconnect.filter((id) => watch.silence(id, clock.now()) > interval);
-        const disconnected = await disconnect(transaction, gone);
-        const lock = async (ids: Iterable<string>) => void held.push(await locks.acquire(ids));
-        const unheard = [...disconnected, ...left];
-        if (unheard.length > 0) await settleContested({ transaction, now, lock }, unheard);
-        await resolveNodes(transaction, now);
-        for (const { id, hostname, phase } of alerts) {
-          if (phase !== 'DISCONNECTED' && !disconnected.includes(id)) continue;
-          await raiseAlert(transaction, {
-            severity: 'CRITICAL',
-            title: SILENT_NODE,
-            message: `nothing was heard of it for ${(MISSED_HEARTBEATS * interval) / 1000} seconds: its virtual machines are shown as they were seen last`,
-            ...{ sourceType: 'HOST', sourceId: id, sourceName: hostname },
-          });
-        }
-        if (isMass && !isMassOpen) await raiseMass(transaction);
-        if (!isMass && isMassOpen) await resolveMass(transaction, now);
-      });
-    } finally {
-      for (const release of held) release();
-    }
+    using held = locks.begin();
+    await writeAsLeader(database, epoch, async (transaction) => {
+      const now = new Date();
+      // Leave out nodes that were heard since the check.
+      const gone = decisions.disconnect.filter((id) => watch.silence(id, clock.now()) > interval);
+      const disconnected = await disconnect(transaction, gone);
+      const lock = (ids: Iterable<string>) => held.lock(ids);
+      const unheard = [...disconnected, ...left];
+      if (unheard.length > 0) await settleContested({ transaction, now, lock }, unheard);
+      await resolveNodes(transaction, now);
+      for (const { id, hostname, phase } of alerts) {
+        if (phase !== 'DISCONNECTED' && !disconnected.includes(id)) continue;
+        await raiseAlert(transaction, {
+          severity: 'CRITICAL',
+          title: SILENT_NODE,
+          message: `nothing was heard of it for ${(MISSED_HEARTBEATS * interval) / 1000} seconds: its virtual machines are shown as they were seen last`,
+          ...{ sourceType: 'HOST', sourceId: id, sourceName: hostname },
+        });
+      }
+      if (isMass && !isMassOpen) await raiseMass(transaction);
+      if (!isMass && isMassOpen) await resolveMass(transaction, now);
+    });
     silent = new Set(nowSilent);
     if (isMass && !isMassOpen) log.warning('most hosts went silent at once');
     for (const id of decisions.disconnect) log.warning(`${id} is not heard of`);

@@ -126,7 +126,7 @@ export interface Work {
   readonly now: Date;
   /**
    * Locks these virtual machines: waits until no other transaction determines their nodes. The lock lasts until the
-   * transaction has ended.
+   * transaction has ended, which may lock the same ones again, but should not lock others later: it could deadlock.
    */
   lock(ids: Iterable<string>): Promise<void>;
 }
@@ -137,23 +137,12 @@ export function openNodeState(options: NodeStateOptions): NodeState {
   const { heartbeatInterval = HEARTBEAT_INTERVAL, locks = new ClaimLocks() } = options;
 
   const asLeader = async <T>(work: (one: Work, epoch: number) => Promise<T>): Promise<T> => {
-    const held: (() => void)[] = [];
-    try {
-      return await leadership.untilOvertaken((epoch) =>
-        writeAsLeader(database, epoch, (transaction) =>
-          work(
-            {
-              transaction,
-              now: new Date(),
-              lock: async (ids) => void held.push(await locks.acquire(ids)),
-            },
-            epoch,
-          ),
-        ),
-      );
-    } finally {
-      for (const release of held) release();
-    }
+    using held = locks.begin();
+    return await leadership.untilOvertaken((epoch) =>
+      writeAsLeader(database, epoch, (transaction) =>
+        work({ transaction, now: new Date(), lock: (ids) => held.lock(ids) }, epoch),
+      ),
+    );
   };
   const takeWithNews = (sent: readonly Sent[]) =>
     asLeader(async (work, epoch) => {
