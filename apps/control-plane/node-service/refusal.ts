@@ -44,7 +44,7 @@ export function failureOf(error: unknown): Failure {
     return { answer: error, kind: `code ${error.code}`, message: error.rawMessage };
   }
   const away = error instanceof NotLeaderError;
-  const what = away ? 'another program leads' : 'the control plane cannot do this now';
+  const what = away ? 'this program does not lead' : 'the control plane cannot do this now';
   const message = error instanceof ControlPlaneError ? messageOf(error) : stackOf(error);
   return { answer: new ConnectError(what, Code.Unavailable), kind: 'unavailable', message };
 }
