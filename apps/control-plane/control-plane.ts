@@ -380,6 +380,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       idle: database.pool.idleCount,
       waiting: database.pool.waitingCount,
     },
+    calls: servedNodes?.calls ?? [],
   });
   return {
     database,

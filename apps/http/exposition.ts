@@ -3,11 +3,13 @@ export interface Metric {
   /** Such as `quantix_memory_total_bytes`. */
   name: string;
   help: string;
-  type: 'gauge' | 'counter';
+  type: 'gauge' | 'counter' | 'histogram';
   samples: readonly Sample[];
 }
 
 export interface Sample {
+  /** Appended to the name of the family: a histogram has `_bucket`, `_sum` and `_count`. */
+  suffix?: string;
   labels?: Readonly<Record<string, string>>;
   value: number;
 }
@@ -26,7 +28,7 @@ export function exposition(metrics: readonly Metric[]): string {
 
 function family({ name, help, type, samples }: Metric): string {
   const lines = samples.map(
-    ({ labels = {}, value }) => `${name}${labelsOf(labels)} ${number(value)}`,
+    ({ suffix = '', labels = {}, value }) => `${name}${suffix}${labelsOf(labels)} ${number(value)}`,
   );
   const about = [`# HELP ${name} ${escapeHelp(help)}`, `# TYPE ${name} ${type}`];
   return `${[...about, ...lines].join('\n')}\n`;

@@ -48,6 +48,7 @@ const HEALTH: HealthFacts = {
   leadership: { role: 'unknown', problem: '', age: undefined, confirmedAgo: undefined },
   services: [{ name: 'postgresql', state: 'ok', problem: '', askedAt: undefined }],
   ...{ alerts: [], persistent: true, pool: { total: 0, idle: 0, waiting: 0 } },
+  calls: [],
 };
 
 /** A server of the API for people, with its own database. */

@@ -55,6 +55,8 @@ test(
   async () => {
     await using plane = await StackPlane.start();
     await expectRightAfterChaos(plane, () => plane.killAndRestart());
+    const [, calls] = (await plane.callTimes('SyncFullState')).at(-1) ?? [];
+    expect(calls).toBeGreaterThanOrEqual(1);
   },
   4 * PATIENCE,
 );

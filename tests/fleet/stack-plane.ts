@@ -11,6 +11,7 @@ import { startEtcd } from '../../tasks/control-plane/etcd.ts';
 import { freePort } from '../../tasks/control-plane/free-port.ts';
 import { startPostgresql } from '../../tasks/control-plane/postgresql.ts';
 import {
+  askProgram,
   type ControlPlaneProgram,
   type ProgramOptions,
   type ServiceAddresses,
@@ -162,6 +163,18 @@ export class StackPlane implements Plane, AsyncDisposable {
     const status = await readFile(`/proc/${pid}/status`, 'utf8');
     const kilobytes = Number(/^VmRSS:\s*(\d+)/m.exec(status)?.[1]);
     return { cpu: (Number(user) + Number(system)) / TICKS, memory: kilobytes * 1024 };
+  }
+
+  /**
+   * Reads how long the calls of a method took since the program has started.
+   * @returns upper limits in seconds, ascending, each with the number of calls up to it
+   */
+  async callTimes(method: string): Promise<(readonly [limit: number, calls: number])[]> {
+    const { body = '' } = (await askProgram(this.#program.socket, '/metrics')) ?? {};
+    const line = /^quantix_controlplane_call_seconds_bucket\{method="(\w+)",le="(\S+)"\} (\d+)$/gm;
+    return [...body.matchAll(line)]
+      .filter(([, name]) => name === method)
+      .map(([, , limit, calls]) => [limit === '+Inf' ? Infinity : Number(limit), Number(calls)]);
   }
 
   /** Returns the end of the program's log. */

@@ -34,7 +34,7 @@ export async function showFailedStart(failed: FailedStart): Promise<void> {
   const facts = async () => ({
     ...{ version, problem: reason, limited: undefined, schemaVersion: undefined, persistent },
     ...{ leadership: NO_ELECTION, services: UNASKED, alerts: [] },
-    pool: { total: 0, idle: 0, waiting: 0 },
+    ...{ pool: { total: 0, idle: 0, waiting: 0 }, calls: [] },
   });
   const server = apiServer({
     routes: healthRoutes(facts),

@@ -3,6 +3,7 @@ import { EXPOSITION_TYPE, exposition, type Metric } from '../../http/exposition.
 import { json, type Route } from '../../http/route.ts';
 import type { AgedStanding } from '../coordination/election.ts';
 import type { Alert } from '../database/repositories/alerts.ts';
+import type { CallTimes } from '../node-service/call-times.ts';
 import type { ServiceHealth } from './probes.ts';
 
 /** An open alert about the control plane itself. */
@@ -25,6 +26,8 @@ export interface HealthFacts {
   readonly persistent: boolean | undefined;
   /** Connections to the database. */
   readonly pool: { total: number; idle: number; waiting: number };
+  /** How long calls of hosts took, by method. */
+  readonly calls: readonly CallTimes[];
 }
 
 /** The standing while there is no database for an election. */
@@ -45,7 +48,7 @@ export function healthRoutes(facts: () => Promise<HealthFacts>): Route[] {
       method: 'GET',
       path: '/readyz',
       answer: async () => {
-        const { pool: _pool, leadership, ...services } = await facts();
+        const { pool: _pool, calls: _calls, leadership, ...services } = await facts();
         const ready = isReady(services);
         return json(
           { ready, ...services, leadership: leadershipBody(leadership) },
@@ -121,6 +124,7 @@ function metrics({
   services,
   persistent,
   pool,
+  calls,
 }: HealthFacts): Metric[] {
   const gauge = (name: string, help: string, samples: Metric['samples']): Metric => ({
     name,
@@ -175,8 +179,26 @@ function metrics({
       persistent === undefined ? [] : [{ value: persistent ? 1 : 0 }],
     ),
     gauge('quantix_controlplane_database_connections', 'Connections by state.', connections),
+    {
+      name: 'quantix_controlplane_call_seconds',
+      help: 'Time from the request of a host to the end of the answer.',
+      type: 'histogram',
+      samples: calls.flatMap(samplesOf),
+    },
     gauge('quantix_controlplane_resident_bytes', 'Memory of the program.', [
       { value: process.memoryUsage.rss() },
     ]),
+  ];
+}
+
+function samplesOf({ method, counts, sum }: CallTimes): Metric['samples'] {
+  return [
+    ...counts.map(([limit, value]) => ({
+      suffix: '_bucket',
+      labels: { method, le: limit === Infinity ? '+Inf' : String(limit) },
+      value,
+    })),
+    { suffix: '_sum', labels: { method }, value: sum },
+    { suffix: '_count', labels: { method }, value: counts.at(-1)?.[1] ?? 0 },
   ];
 }

@@ -37,6 +37,8 @@ export interface RequestHandling {
   readonly largestBody: (session: Http2Session) => number;
   /** Milliseconds within which a body must arrive. */
   readonly bodyWithin?: number;
+  /** Called with each answered request: its method, and the milliseconds that it took. Streams of answers do not count. */
+  readonly onAnswered: (method: string, milliseconds: number) => void;
   /** Receives what went wrong with a request, for the log. */
   readonly onFailure: (session: Http2Session | undefined, message: string) => void;
 }
@@ -47,7 +49,8 @@ export interface RequestHandling {
  * any time. Compressed bodies are refused, so that a small request stays small.
  */
 export function handleRequests(handling: RequestHandling) {
-  const { routes, files, valuesOf, largestBody, bodyWithin = BODY_WITHIN, onFailure } = handling;
+  const { routes, files, valuesOf, largestBody, bodyWithin = BODY_WITHIN } = handling;
+  const { onAnswered, onFailure } = handling;
   const router = createConnectRouter({
     ...{ grpc: false, grpcWeb: false, acceptCompression: [], readMaxBytes: LARGEST_MESSAGE },
   });
@@ -59,6 +62,11 @@ export function handleRequests(handling: RequestHandling) {
     if (handler === undefined || session === undefined) {
       response.writeHead(404).end();
       return;
+    }
+    const { method } = handler;
+    if (method.methodKind !== 'server_streaming') {
+      const began = performance.now();
+      response.once('finish', () => onAnswered(method.name, performance.now() - began));
     }
     const values = valuesOf(session);
     const given = universalRequestFromNodeRequest(request, response, undefined, values);

@@ -19,6 +19,7 @@ import { type Authority, isDue, type ServerCertificate } from '../trust/authorit
 import { UPDATES_PATH, updatesHandler } from '../updates/serve.ts';
 import { networkOf, type Rate, Shares } from './allowance.ts';
 import { LanAnswerer } from './answer-lan.ts';
+import { CallClock, type CallTimes } from './call-times.ts';
 import { callerKey } from './caller.ts';
 import { CommandStreams } from './command-streams.ts';
 import { EndpointList } from './endpoints.ts';
@@ -86,6 +87,8 @@ export interface NodeServer {
   readonly endpoints: EndpointList;
   /** The last heartbeat of each node since the server has started. */
   readonly heard: ReadonlyMap<string, Heard>;
+  /** How long calls took since the server has started, by method. */
+  readonly calls: readonly CallTimes[];
   /** Reads the list of endpoints again, and announces it to all nodes at once if it has changed. */
   announceEndpoints(): Promise<void>;
   /** Requests a heartbeat at once from a node, or from all. */
@@ -141,6 +144,7 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
   const endpoints = new EndpointList(db, { ...agents, port, announced: agents.announce });
   const { bodyWithin, callRate, readKept } = options;
   const heard = new Map<string, Heard>();
+  const clock = new CallClock();
   const onHeard = (nodeId: string, over: string) => {
     heard.set(nodeId, { over, heartbeats: (heard.get(nodeId)?.heartbeats ?? 0) + 1 });
   };
@@ -160,6 +164,7 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
           ? LARGEST_BODY.stranger
           : LARGEST_BODY.node,
       ...(bodyWithin === undefined ? {} : { bodyWithin }),
+      onAnswered: (method, milliseconds) => clock.count(method, milliseconds),
       onFailure: (session, message) =>
         throttled.warn(
           session === undefined ? 'a caller' : sessions.callerOf(session).address,
@@ -242,6 +247,9 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
   };
   return {
     ...{ port, endpoints, heard, announceEndpoints },
+    get calls() {
+      return clock.times;
+    },
     wantHeartbeat: (nodeId) => streams.wantHeartbeat(nodeId),
     ended: work(),
   };

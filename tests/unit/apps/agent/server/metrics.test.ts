@@ -18,6 +18,15 @@ test('metrics have help, type and escaped labels, as Prometheus reads them', () 
       type: 'gauge',
       samples: [{ value: Number.NaN }, { value: Infinity }, { value: -Infinity }],
     },
+    {
+      name: 'd',
+      help: '',
+      type: 'histogram',
+      samples: [
+        { suffix: '_bucket', labels: { le: '+Inf' }, value: 2 },
+        { suffix: '_count', value: 2 },
+      ],
+    },
   ]);
   expect(text).toBe(`# HELP a_total Back\\\\slash,\\nline.
 # TYPE a_total counter
@@ -28,6 +37,10 @@ a_total{name="q\\"u\\\\o\\nt",id="1"} -1e+21
 c NaN
 c +Inf
 c -Inf
+# HELP d 
+# TYPE d histogram
+d_bucket{le="+Inf"} 2
+d_count 2
 `);
 });
 
