@@ -1,7 +1,8 @@
 import { open } from 'node:fs/promises';
 import { makeAtomically } from '../process/atomic-write.ts';
-import { hashFile } from '../process/hash-file.ts';
 import { appendStream, writeStream } from '../process/write-stream.ts';
+import { checkOva } from '../readback/ova.ts';
+import { assertNone } from '../readback/verdict.ts';
 import { convertTo, FORMATS } from './format.ts';
 import { type VirtualMachine, writeOva } from './ova.ts';
 import { zstdStream } from './raw-zst.ts';
@@ -26,7 +27,8 @@ export interface DiskFormatsRequest {
 /**
  * Writes a disk in several formats; each file is complete or missing. The same request gives the same bytes.
  * @returns format → SHA-256, hex
- * @throws BuildError if the host's disk is full, or qemu-img is missing or reads back different content
+ * @throws BuildError if the host's disk is full, qemu-img is missing or reads back different content,
+ *   or an import of the OVA would fail
  */
 export async function writeDiskFormats(
   request: DiskFormatsRequest,
@@ -87,5 +89,7 @@ async function writeWithin(
       },
     });
   }
-  return { ova: (await hashFile(ova, [], signal)).whole, vmdk };
+  const { sha256, problems } = await checkOva(ova, signal);
+  assertNone(problems, { what: 'the OVA', where: ova });
+  return { ova: sha256, vmdk };
 }

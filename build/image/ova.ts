@@ -12,7 +12,7 @@ export interface VirtualMachine {
   title: string;
   version: string;
   processors: number;
-  /** In MiB. */
+  /** The least memory that it gets, in MiB. */
   memory: number;
   /** Size of its disk in bytes. */
   diskBytes: number;
@@ -24,6 +24,9 @@ export interface VirtualMachine {
 
 /** Newest machine version of vSphere 6.5, the oldest vSphere that reads a SHA-256 manifest. */
 const HARDWARE = 'vmx-13';
+
+/** VMware refuses a machine whose memory in MiB is not a multiple of this. */
+const MEMORY_STEP = 4;
 
 /** Names of the files in an archive, in the order in which they are stored. */
 export function ovaMembers({ name }: Pick<VirtualMachine, 'name'>) {
@@ -73,8 +76,9 @@ function beforeDisk(machine: VirtualMachine, disk: WrittenFile, epoch: number): 
  * @returns XML, padded at its end to a length that does not depend on that size
  */
 export function ovfDescriptor(machine: VirtualMachine, diskFileBytes: number): string {
-  const { processors, memory, diskBytes, guest, version, secureBoot } = machine;
+  const { processors, diskBytes, guest, version, secureBoot } = machine;
   const [name, title] = [xmlText(machine.name), xmlText(machine.title)];
+  const memory = Math.ceil(machine.memory / MEMORY_STEP) * MEMORY_STEP;
   const disk = xmlText(ovaMembers(machine).disk);
   const rest = ' '.repeat(SIZE_DIGITS - String(diskFileBytes).length);
   return `<?xml version="1.0" encoding="UTF-8"?>

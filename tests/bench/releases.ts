@@ -8,7 +8,7 @@ import { isolatedEnvironment } from '../../build/process/environment.ts';
 import { commitProject } from '../build/small-release.ts';
 import { openWorkshop, type Workshop } from '../build/workshop.ts';
 import { buildOnce, forgetAll } from './builds.ts';
-import { type Figure, median, secondsOf } from './measure.ts';
+import { compareTaken, type Figure, median, type Taken, takenBy } from './measure.ts';
 
 const releasedSchema = z.object({
   event: z.literal('released'),
@@ -27,18 +27,21 @@ export async function measureReleases(
   await using workshop = await openWorkshop();
   await commitProject(workshop.directory);
   const tars = await writeTars(workshop, profiles);
-  const taken: number[] = [];
-  const floors: number[] = [];
+  const taken: Taken[] = [];
+  const floors: Taken[] = [];
   const peaks: number[] = [];
   for (let run = 0; run < runs; run += 1) {
-    floors.push(await secondsOf(() => compress(workshop, tars)));
+    floors.push(await takenBy(() => compress(workshop, tars)));
     await forgetAll(workshop);
-    taken.push(await secondsOf(async () => peaks.push(await release(workshop))));
+    taken.push(await takenBy(async () => peaks.push(await release(workshop))));
   }
-  const [whole, floor] = [median(taken), median(floors)];
-  const note = `${whole.toFixed(1)} s, mksquashfs alone ${floor.toFixed(1)} s`;
   return [
-    { what: 'release of all formats', value: whole / floor, limit: 1.3, unit: '×', note },
+    compareTaken('release of all formats', {
+      taken,
+      floors,
+      floor: 'mksquashfs alone',
+      limit: 1.3,
+    }),
     {
       what: 'release: most of the disk that its folder had, to what is kept',
       value: median(peaks),

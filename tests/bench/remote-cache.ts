@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { openWorkshop } from '../build/workshop.ts';
 import { TestCacheServer } from '../remote-cache/cache-server.ts';
 import { buildOnce, forgetAll } from './builds.ts';
-import { type Figure, median, secondsOf } from './measure.ts';
+import { compareTaken, type Figure, type Taken, takenBy } from './measure.ts';
 
 /**
  * Measures the build of a second runner with a warm remote cache against a cold one, with the settings of a release. Both
@@ -27,23 +27,15 @@ export async function measureRemoteCache(profile: string, runs: number): Promise
     QUANTIX_REMOTE_CACHE_KEY: key,
     QUANTIX_REMOTE_CACHE_WRITE: 'yes',
   });
-  const cold: number[] = [];
-  const warm: number[] = [];
+  const floors: Taken[] = [];
+  const taken: Taken[] = [];
   for (let run = 0; run < runs; run += 1) {
     await forgetAll(workshop);
-    cold.push(await secondsOf(() => build({})));
+    floors.push(await takenBy(() => build({})));
     await forgetAll(workshop);
     const reader = { ...address, QUANTIX_REMOTE_CACHE_KEYS: keys };
-    warm.push(await secondsOf(() => build(reader)));
+    taken.push(await takenBy(() => build(reader)));
   }
-  const [first, second] = [median(cold), median(warm)];
-  return [
-    {
-      what: `${profile}: second runner, warm remote cache, release`,
-      value: second / first,
-      limit: 0.25,
-      unit: '×',
-      note: `${second.toFixed(2)} s, cold ${first.toFixed(2)} s`,
-    },
-  ];
+  const what = `${profile}: second runner, warm remote cache, release`;
+  return [compareTaken(what, { taken, floors, floor: 'cold', limit: 0.25 })];
 }

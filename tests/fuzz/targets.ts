@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { identityOf } from '../../build/base/alpine/checksum.ts';
 import { canonicalIdentity } from '../../build/base/alpine/database/identity.ts';
@@ -45,11 +44,13 @@ import { machine } from './machine-target.ts';
 import { mutate } from './mutate.ts';
 import { node } from './node-target.ts';
 import { notice } from './notice-target.ts';
+import { ova } from './ova-target.ts';
 import { program } from './program-target.ts';
 import { publicKey } from './public-key-target.ts';
 import type { Random } from './random.ts';
 import { provenances, releaseFiles, signedRelease } from './release-target.ts';
 import { remoteCache } from './remote-cache-target.ts';
+import { room } from './room.ts';
 import { checksums, minisign, sshAgent, sshSignature } from './signature-targets.ts';
 import { support } from './support-target.ts';
 import type { Target } from './target.ts';
@@ -135,17 +136,6 @@ function checkInside(entry: Entry): void {
   decodeRecord(Buffer.from(entry.content.bytes), where);
 }
 
-let folder: string | undefined;
-
-/** A folder for files that must be on disk; removed when the process ends. */
-function room(): string {
-  if (folder !== undefined) return folder;
-  const made = mkdtempSync(join(tmpdir(), 'quantix-fuzz-'));
-  process.once('exit', () => rmSync(made, { recursive: true, force: true }));
-  folder = made;
-  return made;
-}
-
 const database = Buffer.from(
   `C:${packed.identity}\nP:a\nV:1.2-r3\nA:x86_64\nS:1\nI:1\nT:x\nU:\nL:MIT\nt:17\nD:b c>1\nr:d\nq:1\ns:edge\nf:fs\n` +
     `F:\nR:x\nZ:${packed.identity}\nF:etc\nM:0:1:1777\nR:y\na:0:42:640:${packed.identity}\nZ:${packed.identity}\n\n`,
@@ -225,7 +215,21 @@ function randomVersion(random: Random): string {
 /** All targets. */
 export const TARGETS: readonly Target[] = [
   ...[index, archive, installed, version, identity, machine],
-  ...[squashfs, cpio, fat, iso, etcd, node, notice, guest, lan, statistics, bootChart, support],
+  ...[
+    squashfs,
+    cpio,
+    fat,
+    iso,
+    ova,
+    etcd,
+    node,
+    notice,
+    guest,
+    lan,
+    statistics,
+    bootChart,
+    support,
+  ],
   backup,
   update,
   ...[

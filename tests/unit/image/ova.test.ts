@@ -96,6 +96,11 @@ test('firmware, disk controller and hardware are stated, so that the importer ch
   );
 });
 
+test('memory is rounded up to what VMware accepts', async () => {
+  const memory = "string(//Item[*[local-name()='ResourceType']='4']//VirtualQuantity)";
+  expect(await find(memory, { memory: 2049 })).toBe('2052');
+});
+
 test('a title is escaped', async () => {
   const title = `<a href="x">&amp; 'b'</a>`;
   expect(await find('string(//Product)', { title })).toBe(title);
