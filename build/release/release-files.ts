@@ -3,10 +3,13 @@ import { ExplainedError } from '../explained-error.ts';
 import { firstIssue } from './envelope.ts';
 import { releaseFields } from './release.ts';
 
+/** Types of documents about an image. */
+const DOCUMENT_KINDS = ['manifest', 'sbom', 'provenance'] as const;
+
 /** Kind of a release file: the format of an image, or the type of a document. */
 export const RELEASE_FILE_KINDS = [
   ...['iso', 'raw', 'qcow2', 'vmdk', 'ova', 'netboot', 'rootfs', 'oci'],
-  ...['manifest', 'sbom', 'provenance'],
+  ...DOCUMENT_KINDS,
 ] as const;
 
 const { sha256, product, version, architecture } = releaseFields;
@@ -27,6 +30,11 @@ const releaseFileSchema = z.strictObject({
 
 /** A file of a release's folder. */
 export type ReleaseFile = z.infer<typeof releaseFileSchema>;
+
+/** Whether a file of a release is an image, not a document about one. */
+export function isImage({ kind }: ReleaseFile): boolean {
+  return !DOCUMENT_KINDS.some((document) => document === kind);
+}
 
 const releaseFilesSchema = z
   .strictObject({

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { ExplainedError } from '../explained-error.ts';
 import { CHECKSUMS, formatChecksums } from './checksums.ts';
 import { LONGEST_OF_FOLDER, peekEnvelope, sealBy } from './envelope.ts';
 import { type ContentDigest, codeOf, digestOf, writeWhole } from './files.ts';
 import { signMinisign } from './minisign.ts';
-import { STATEMENT_TYPE } from './provenance.ts';
-import { parseReleaseFiles, type ReleaseFiles } from './release-files.ts';
+import { readSubjects, STATEMENT_TYPE } from './provenance.ts';
+import { isImage, parseReleaseFiles, type ReleaseFiles } from './release-files.ts';
 import type { Signer } from './signer.ts';
 import { signSsh } from './ssh-signature.ts';
 
@@ -57,8 +57,8 @@ export interface SignedFolder {
  * signatures are replaced, except that a provenance's envelope with the same content is kept, because it is signed by
  * its builder. Nothing is written before everything is signed; the same files and key give the same texts.
  * @returns what was signed
- * @throws ExplainedError if the folder contains anything but files, `release.json` does not match the files, or the
- *   signer fails
+ * @throws ExplainedError if the folder contains anything but files, if `release.json` or a provenance does not match the
+ *   files, if there is an image that `release.json` does not list, or if the signer fails
  */
 export async function signFolder(
   folder: string,
@@ -97,6 +97,9 @@ export async function signFolder(
   const texts = new Map<string, string>();
   const listed = payloads.get(RELEASE_LIST);
   const list = listed && readList(listed, join(folder, RELEASE_LIST), digests);
+  for (const [file, payload] of payloads) {
+    if (file !== RELEASE_LIST) requireSubjects(payload, join(folder, file), digests);
+  }
   for (const [file, payload] of payloads) {
     const sealed = envelopeOf(file);
     if (sealed === undefined) continue;
@@ -173,13 +176,43 @@ function readList(
   for (const { path: name, size, sha256: expected } of list.files) {
     const there = digests.get(name);
     if (there?.size === size && there.sha256 === expected) continue;
-    throw new ExplainedError({
-      what: `it names ${name}, which is ${there === undefined ? 'not there' : 'another file here'}`,
-      where: path,
-      fix: 'Make the release anew: what is signed has to be what was made.',
-    });
+    throw notAsMade(
+      `it names ${name}, which is ${there === undefined ? 'not there' : ANOTHER}`,
+      path,
+    );
+  }
+  const listed = new Set(list.files.map(({ path: name }) => name));
+  const endings = new Set(list.files.filter(isImage).map(({ path: name }) => extname(name)));
+  const foreign = [...digests.keys()].find((one) => endings.has(extname(one)) && !listed.has(one));
+  if (foreign !== undefined) {
+    throw notAsMade(
+      `it does not list ${foreign}, which looks like an image of another release`,
+      path,
+    );
   }
   return list;
+}
+
+/** @throws ExplainedError if a provenance describes files that are not those of the folder */
+function requireSubjects(
+  statement: Buffer,
+  path: string,
+  digests: ReadonlyMap<string, ContentDigest>,
+): void {
+  for (const { name, sha256: expected } of readSubjects(statement, path)) {
+    const there = digests.get(name);
+    if (there?.sha256 === expected) continue;
+    const what = there === undefined ? 'not there' : ANOTHER;
+    throw notAsMade(`it describes ${name}, which is ${what}`, path);
+  }
+}
+
+const ANOTHER = 'another file here';
+
+function notAsMade(what: string, where: string): ExplainedError {
+  const fix =
+    'Remove what is of another release, or make the release anew: what is signed has to be what was made.';
+  return new ExplainedError({ what, where, fix });
 }
 
 function sha256(content: string | Uint8Array): string {

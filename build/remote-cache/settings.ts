@@ -114,30 +114,32 @@ function readAnswer(text: string | undefined, where: string): boolean {
 }
 
 async function readOwnKey(file: string): Promise<{ key: KeyObject; trusted: TrustedKey }> {
-  const text = await textOf(file, 'the key of the remote cache cannot be read');
+  const where = `QUANTIX_REMOTE_CACHE_KEY=${file}`;
+  const text = await textOf(file, 'the key of the remote cache cannot be read', where);
   if (isEncrypted(text)) {
     throw new BuildError({
       what: 'the key of the remote cache has a passphrase, and nobody is there to type it',
-      where: file,
+      where,
       fix: 'Make one without: qx-build key new --plain FILE.key',
     });
   }
-  const key = readPrivateKey(text, { where: file });
+  const key = readPrivateKey(text, { where });
   return { key, trusted: publicKeyOf(key, basename(file).replace(/\.key$/, '')) };
 }
 
 async function readAuthorities(file: string | undefined): Promise<string[] | undefined> {
   if (file === undefined) return undefined;
-  const text = await textOf(file, 'the certificates of authorities cannot be read');
+  const where = `QUANTIX_REMOTE_CACHE_CA=${file}`;
+  const text = await textOf(file, 'the certificates of authorities cannot be read', where);
   if (!text.includes('-----BEGIN CERTIFICATE-----')) {
     const what = 'there is no certificate in PEM';
-    throw new BuildError({ what, where: file, fix: 'Name the file of an authority: *.pem.' });
+    throw new BuildError({ what, where, fix: 'Name the file of an authority: *.pem.' });
   }
   return [...getCACertificates('default'), text];
 }
 
-function textOf(file: string, what: string): Promise<string> {
+function textOf(file: string, what: string, where: string): Promise<string> {
   return readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new BuildError({ what, where: file, cause });
+    throw new BuildError({ what, where, cause });
   });
 }

@@ -370,6 +370,25 @@ describe('nothing is signed', () => {
     await expect(readFile(at('SHA256SUMS'))).rejects.toThrow('ENOENT');
   });
 
+  test('if an image or a provenance of another version or CPU is among the files', async () => {
+    await makeRelease(folder, '0.2.0');
+    const signing = () => signFolder(folder, { signer: ours.signer });
+    await writeFile(at('notes.txt'), 'new');
+    await writeFile(at('quantix-os-0.1.0-arm64.iso'), 'old');
+    await expect(signing()).rejects.toThrow(
+      `it does not list quantix-os-0.1.0-arm64.iso, which looks like an image of another release (${at('release.json')})`,
+    );
+    await rm(at('quantix-os-0.1.0-arm64.iso'));
+    const statement = await statementOf('qvdc.ova');
+    await writeFile(at('qvdc.ova.intoto.json'), statement.replace(/[0-9a-f]{64}/, '0'.repeat(64)));
+    await expect(signing()).rejects.toThrow('it describes qvdc.ova, which is another file here');
+    await writeFile(at('qvdc.ova.intoto.json'), statement.replace('qvdc.ova', 'qvdc-0.1.0.ova'));
+    await expect(signing()).rejects.toThrow('it describes qvdc-0.1.0.ova, which is not there');
+    await expect(readFile(at('SHA256SUMS'))).rejects.toThrow('ENOENT');
+    await writeFile(at('qvdc.ova.intoto.json'), statement);
+    expect(await signing()).toMatchObject({ files: 7 });
+  });
+
   test('if the folder is missing, is empty, or has entries that are not files', async () => {
     const signing = () => signFolder(folder, { signer: ours.signer });
     await expect(signing()).rejects.toThrow(`there is no such folder (${folder})`);

@@ -86,7 +86,7 @@ test.each<[string, () => Record<string, string>, RegExp]>([
 test('a key with a passphrase is refused, because nobody could type it', async () => {
   await writeFile(key, pem('secret'));
   await expect(settings({ '': 'https://c', _KEY: key })).rejects.toThrow(
-    /has a passphrase.*key new --plain/,
+    /has a passphrase.*\(QUANTIX_REMOTE_CACHE_KEY=.*key new --plain/,
   );
 });
 
