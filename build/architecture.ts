@@ -112,7 +112,7 @@ export const ARCHITECTURE_NAMES = ['x86_64', 'arm64'] as const;
 export type ArchitectureName = (typeof ARCHITECTURE_NAMES)[number];
 
 /** Makes a record with one value per architecture. */
-export function forArchitectures<T>(
+export function mapArchitectures<T>(
   make: (name: ArchitectureName) => T,
 ): Readonly<Record<ArchitectureName, T>> {
   return { x86_64: make('x86_64'), arm64: make('arm64') };
@@ -242,6 +242,6 @@ export const ARCHITECTURES: Readonly<Record<ArchitectureName, Architecture>> = {
 export const DEFAULT_ARCHITECTURE: ArchitectureName = 'x86_64';
 
 /** Whether this host can run programs of an architecture. */
-export function runsHere(architecture: Architecture): boolean {
+export function canRunHere(architecture: Architecture): boolean {
   return process.platform === 'linux' && process.arch === architecture.node;
 }

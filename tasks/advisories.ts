@@ -1,6 +1,11 @@
-import { type AdvisoryReport, assess, type Finding, isOpen } from '../build/advisories/assess.ts';
+import {
+  type AdvisoryReport,
+  assessAdvisories,
+  type Finding,
+  isOpen,
+} from '../build/advisories/assess.ts';
 import type { PinnedDatabase } from '../build/advisories/pins.ts';
-import { readReviews, reviewsFile } from '../build/advisories/reviews.ts';
+import { locateReviews, readReviews } from '../build/advisories/reviews.ts';
 import type { ArchitectureName } from '../build/architecture.ts';
 import { type BaseChoice, loadBase } from '../build/base/select.ts';
 import { BASE_NAMES, BASES } from '../build/bases.ts';
@@ -55,10 +60,18 @@ export async function reportAdvisories(
     const image = await readImage(wanted, request);
     const { name } = image.profile;
     const { lock, packages } = image;
-    const reviews = await readReviews(reviewsFile(image.profile));
+    const reviews = await readReviews(locateReviews(image.profile));
     const { databases, asOf, maxAge } = request;
     const { compareVersions } = await loadBase(lock.base);
-    const report = assess({ lock, compareVersions, packages, databases, reviews, asOf, maxAge });
+    const report = assessAdvisories({
+      lock,
+      compareVersions,
+      packages,
+      databases,
+      reviews,
+      asOf,
+      maxAge,
+    });
     if (request.vexFile !== undefined) {
       await writeFileAtomically(request.vexFile(name), await vexOf(image, report, request));
     }

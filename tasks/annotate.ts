@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { appendFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { printable } from '../build/drawing/printable.ts';
+import { makePrintable } from '../build/drawing/printable.ts';
 import { BuildError } from '../build/error.ts';
 import { writeFileAtomically } from '../build/process/atomic-write.ts';
 import type { Output } from './ui/events.ts';
-import { formatBytes, formatSeconds, markdownTable, markdownText } from './ui/format.ts';
+import { escapeMarkdown, formatBytes, formatMarkdownTable, formatSeconds } from './ui/format.ts';
 import type { Place } from './ui/place.ts';
-import { cameFrom } from './ui/stage.ts';
+import { describeOrigin } from './ui/stage.ts';
 
 const text = z.string();
 const position = z.int().min(1).optional();
@@ -148,7 +148,7 @@ function fileRows(event: Event): string[][] {
 /** Row for a completed step: image, step, time, origin of its result. */
 function stepRows(event: Event): string[][] {
   if (event.event !== 'done') return [];
-  return [[event.image, event.step, formatSeconds(event.seconds), cameFrom(event)]];
+  return [[event.image, event.step, formatSeconds(event.seconds), describeOrigin(event)]];
 }
 
 function logLines(event: Event): string[] {
@@ -167,7 +167,7 @@ function stepLine([image = '', step = '', time = '', from = '']: readonly string
  * it, and the text may come from a package or a pull request.
  */
 function plainLine(line: string): string {
-  return printable(line)
+  return makePrintable(line)
     .replace(/^\s*:(?=:)/, '$& ')
     .replaceAll('##[', '## [');
 }
@@ -246,7 +246,7 @@ function summaryOf({ annotations, files, steps, charts }: Summary): string {
   ];
   const drawn = tables
     .filter(({ rows }) => rows.length > 0)
-    .map(({ head, rows }) => `${markdownTable([head, ...rows])}\n\n`);
+    .map(({ head, rows }) => `${formatMarkdownTable([head, ...rows])}\n\n`);
   return [...drawn, ...charts.map(markdownChart)].join('');
 }
 
@@ -258,9 +258,9 @@ function markdownChart({ title, text }: SummaryChart): string {
   const lines = text
     .split('\n')
     .filter((line) => line !== '')
-    .map(printable);
+    .map(makePrintable);
   const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
   const fence = '`'.repeat(longest + 1);
   const block = lines.length === 0 ? [] : [[fence, ...lines, fence].join('\n')];
-  return [markdownText(title), ...block].map((part) => `${part}\n\n`).join('');
+  return [escapeMarkdown(title), ...block].map((part) => `${part}\n\n`).join('');
 }

@@ -32,7 +32,7 @@ export async function withBuildLog<T>(
     return await log.during(build);
   } catch (error) {
     if (log.isWritten && error instanceof Error) {
-      log.write(`The build failed: ${stackOf(error)}`);
+      log.write(`The build failed: ${formatStack(error)}`);
       logs.set(error, log.file);
     }
     throw error;
@@ -48,9 +48,9 @@ export function logOf(error: unknown): string | undefined {
 }
 
 /** Returns the stack traces of an error and of its causes. */
-export function stackOf(error: unknown): string {
+export function formatStack(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const cause = error.cause === undefined ? '' : `\nCaused by: ${stackOf(error.cause)}`;
+  const cause = error.cause === undefined ? '' : `\nCaused by: ${formatStack(error.cause)}`;
   return `${error.stack ?? error.message}${cause}`;
 }
 

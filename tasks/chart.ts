@@ -1,11 +1,11 @@
 import { mkdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { barChart, type ChartBar } from '../build/drawing/bar-chart.ts';
-import { textChart } from '../build/drawing/text-chart.ts';
+import { type ChartBar, drawBarChart } from '../build/drawing/bar-chart.ts';
+import { drawTextChart } from '../build/drawing/text-chart.ts';
 import { writeFileAtomically } from '../build/process/atomic-write.ts';
 import type { Output } from './ui/events.ts';
 import { formatSeconds } from './ui/format.ts';
-import { cameFrom, type StageTime } from './ui/stage.ts';
+import { describeOrigin, type StageTime } from './ui/stage.ts';
 
 /** A picture, the same as text, and the data that both show. */
 export interface Chart {
@@ -16,8 +16,8 @@ export interface Chart {
 }
 
 /** Draws a bar chart. @param data what it shows, for programs */
-export function chartOfBars(bars: readonly ChartBar[], title: string, data: object): Chart {
-  return { title, svg: barChart(bars, title), text: textChart(bars), data };
+export function drawBars(bars: readonly ChartBar[], title: string, data: object): Chart {
+  return { title, svg: drawBarChart(bars, title), text: drawTextChart(bars), data };
 }
 
 /** Draws how the build of an image went: when each step began, and how long it took. */
@@ -26,11 +26,11 @@ export function buildChart(image: string, times: readonly StageTime[]): Chart {
   const bars = steps.map(({ step, began, seconds, ...source }) => ({
     ...{ name: step, from: began, to: began + seconds },
     tone: source.cached ? ('quiet' as const) : ('first' as const),
-    note: [formatSeconds(seconds), cameFrom(source)].filter((one) => one !== '').join(', '),
+    note: [formatSeconds(seconds), describeOrigin(source)].filter((one) => one !== '').join(', '),
   }));
   const whole = Math.max(0, ...bars.map(({ to }) => to));
   const title = `Build of ${basename(image)}: ${formatSeconds(whole)}`;
-  return chartOfBars(bars, title, { image: basename(image), steps });
+  return drawBars(bars, title, { image: basename(image), steps });
 }
 
 /**

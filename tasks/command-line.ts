@@ -1,7 +1,7 @@
 import yargs, { type Argv } from 'yargs';
 import { ExplainedError } from '../build/explained-error.ts';
-import { failedCommand } from '../build/process/run.ts';
-import { logOf, stackOf } from './build-log.ts';
+import { findFailedCommand } from '../build/process/run.ts';
+import { formatStack, logOf } from './build-log.ts';
 import {
   type Command,
   type CommandContext,
@@ -9,11 +9,11 @@ import {
   type CommandPaths,
   NO_PATHS,
 } from './commands/define.ts';
-import { COMPLETION_WORD, completeWords, separateValue } from './completion.ts';
+import { COMPLETION_WORD, completeWords, separateValues } from './completion.ts';
 import { Interrupt } from './interrupt.ts';
 import { explainMissingPackage } from './missing-package.ts';
 import { PROJECT } from './project.ts';
-import { commandOutput, type Output } from './ui/events.ts';
+import { makeCommandOutput, type Output } from './ui/events.ts';
 import { placeIn } from './ui/place.ts';
 
 /** Commands by name, in the order of the help; each is loaded on use. */
@@ -83,7 +83,7 @@ class UsageError extends Error {}
  */
 export async function main(words: readonly string[]): Promise<number> {
   const args = dropSeparator(words);
-  const output = commandOutput({ json: args.includes('--json') });
+  const output = makeCommandOutput({ json: args.includes('--json') });
   using interrupt = new Interrupt();
   try {
     if (args[0] === COMPLETION_WORD) {
@@ -114,11 +114,11 @@ export async function main(words: readonly string[]): Promise<number> {
 
 /** Prints the completions of the last word, one per line. */
 async function complete(line: readonly string[], context: CommandContext): Promise<void> {
-  const { words, prefix } = separateValue(line);
+  const { words, prefix } = separateValues(line);
   const commands = await commandsFor(words.slice(0, -1));
   const args = [COMPLETION_WORD, 'qx-build', ...words];
-  const { profileNames } = await import('../build/profile/load.ts');
-  const values = new Map([['--profile', () => profileNames(PROJECT)]]);
+  const { listProfileNames } = await import('../build/profile/load.ts');
+  const values = new Map([['--profile', () => listProfileNames(PROJECT)]]);
   await completeWords(parser(args, { context, commands }), { words, prefix, values }).parseAsync();
 }
 
@@ -213,9 +213,9 @@ function report(error: unknown, { output, verbose, log }: Telling): number {
   const where = error instanceof ExplainedError ? error.where : undefined;
   output.emit({ event: 'error', message, log, ...(where && placeIn(PROJECT, where)) });
   process.stderr.write(`qx-build: ${message}${hint}${said}\n`);
-  const command = verbose ? failedCommand(error) : undefined;
+  const command = verbose ? findFailedCommand(error) : undefined;
   if (command !== undefined) process.stderr.write(`Command: ${command}\n`);
-  if (verbose || !expected) process.stderr.write(`${stackOf(error)}\n`);
+  if (verbose || !expected) process.stderr.write(`${formatStack(error)}\n`);
   if (error instanceof UsageError) return USAGE;
   return expected ? REFUSED : BUG;
 }

@@ -13,7 +13,7 @@ export const COMPLETION_WORD = '--get-yargs-completions';
  * Returns a script that defines `qx-build` as a shell function for any folder, and completes its words.
  * @param program words of the command that runs the toolchain
  */
-export function completionScript(shell: Shell, program: readonly string[]): string {
+export function formatCompletionScript(shell: Shell, program: readonly string[]): string {
   const call = program.map(quoteForShell).join(' ');
   return shell === 'bash' ? bashScript(call) : zshScript(call);
 }
@@ -50,7 +50,7 @@ compdef _qx_build qx-build
  * Splits the words of a line as yargs expects them: an option and its value are two words, however they were written.
  * @param words words after `qx-build`, up to the one at the cursor
  */
-export function separateValue(words: readonly string[]): { words: string[]; prefix: string } {
+export function separateValues(words: readonly string[]): { words: string[]; prefix: string } {
   const plain = words.flatMap((word, index) => {
     const isSign = word === '=' && words[index - 1]?.startsWith('--') === true;
     // At the end of the line, `=` becomes an empty value; before a value, it is dropped.

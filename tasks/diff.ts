@@ -7,10 +7,10 @@ import {
   type SettingChange,
 } from '../build/comparison/compare.ts';
 import { readContent } from '../build/comparison/read-content.ts';
-import { printable } from '../build/drawing/printable.ts';
+import { makePrintable } from '../build/drawing/printable.ts';
 import { describePackageChange } from '../build/lock/compare.ts';
 import type { Output } from './ui/events.ts';
-import { formatBytes, formatTable, markdownTable, markdownText } from './ui/format.ts';
+import { escapeMarkdown, formatBytes, formatMarkdownTable, formatTable } from './ui/format.ts';
 
 /** Maximum number of rows of a table in Markdown; GitHub truncates summaries of more than 1 MiB. */
 const MOST_ROWS = 200;
@@ -131,10 +131,10 @@ interface Shown {
 
 function asText({ remarks, sections }: Shown): string {
   const blocks = sections.map(({ title, lines }) =>
-    [`${title}:`, ...lines.map((line) => `  ${line}`)].map(printable).join('\n'),
+    [`${title}:`, ...lines.map((line) => `  ${line}`)].map(makePrintable).join('\n'),
   );
   const shown = blocks.length === 0 ? ['They are the same.'] : blocks;
-  return [...(remarks.length === 0 ? [] : [remarks.map(printable).join('\n')]), ...shown].join(
+  return [...(remarks.length === 0 ? [] : [remarks.map(makePrintable).join('\n')]), ...shown].join(
     '\n\n',
   );
 }
@@ -144,14 +144,14 @@ function asMarkdown({ before, after, remarks, sections }: Shown): string {
     const more = rows.length - MOST_ROWS;
     return [
       `<details><summary>${title}: ${rows.length}</summary>\n`,
-      markdownTable([head, ...rows.slice(0, MOST_ROWS)]),
+      formatMarkdownTable([head, ...rows.slice(0, MOST_ROWS)]),
       ...(more > 0 ? [`\nand ${more} more`] : []),
       '\n</details>',
     ].join('\n');
   });
   return [
-    `### ${markdownText(before)} → ${markdownText(after)}`,
-    ...remarks.map(markdownText),
+    `### ${escapeMarkdown(before)} → ${escapeMarkdown(after)}`,
+    ...remarks.map(escapeMarkdown),
     ...(tables.length === 0 ? ['They are the same.'] : tables),
   ].join('\n\n');
 }

@@ -5,17 +5,17 @@ import { join } from 'node:path';
 import { cacheDirectory } from '../build/cache/directory.ts';
 import {
   type ContainerCommand,
-  containerArguments,
   type HostFacts,
+  listWritableFolders,
+  makeContainerArguments,
   NODE,
-  writableFolders,
 } from '../build/docker/container.ts';
-import { buildImage, findDaemon, imageTime, runContainer } from '../build/docker/engine.ts';
+import { buildImage, findDaemon, readImageTime, runContainer } from '../build/docker/engine.ts';
 import {
+  countDays,
   DEFAULT_BASE_IMAGE,
-  daysBetween,
-  imageArguments,
-  imageTag,
+  makeImageArguments,
+  makeImageTag,
   needsBuilding,
 } from '../build/docker/image.ts';
 import { BuildError } from '../build/error.ts';
@@ -61,10 +61,10 @@ export async function runInDocker(
     environment: process.env,
     exists: existsSync,
   };
-  for (const folder of writableFolders(host, command.paths.writes))
+  for (const folder of listWritableFolders(host, command.paths.writes))
     await mkdir(folder, { recursive: true });
   const name = `quantix-build-${randomUUID()}`;
-  const args = containerArguments({ image, name, command, flags: runFlags }, host);
+  const args = makeContainerArguments({ image, name, command, flags: runFlags }, host);
   return runContainer(args, { name, terminal: host.terminal, signal });
 }
 
@@ -88,15 +88,15 @@ async function ensureBuilderImage(
   output: Output,
 ): Promise<string> {
   const dockerfile = join(project, 'Dockerfile');
-  const tag = imageTag(readFileSync(dockerfile, 'utf8'), baseImage);
-  const built = await imageTime(tag, signal);
+  const tag = makeImageTag(readFileSync(dockerfile, 'utf8'), baseImage);
+  const built = await readImageTime(tag, signal);
   const now = new Date();
   if (!needsBuilding(built, { now, flags: buildFlags })) return tag;
-  const age = built && `${daysBetween(built, now)} days old`;
+  const age = built && `${countDays(built, now)} days old`;
   const title = `Builder image from ${baseImage}, ${age === undefined ? 'once' : `anew: ${age}`}`;
   const stages = new Stages({ image: tag, output, signal });
   const building = stages.stage('builder-image', title, async () => {
-    const args = imageArguments({
+    const args = makeImageArguments({
       tag,
       baseImage,
       environment: process.env,

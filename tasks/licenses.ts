@@ -9,7 +9,11 @@ import { listPackages } from '../build/image/facts.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
 import { makeAtomically } from '../build/process/atomic-write.ts';
 import { formatLicenses } from '../build/sbom/license-report.ts';
-import { type LicensedPart, npmLicenses, packageLicenses } from '../build/sbom/license-texts.ts';
+import {
+  collectNpmLicenses,
+  collectPackageLicenses,
+  type LicensedPart,
+} from '../build/sbom/license-texts.ts';
 import { readPackages } from '../build/sea/make.ts';
 import { readNodeLicense } from '../build/sea/node-license.ts';
 import { ContentReader } from '../build/tree/content.ts';
@@ -34,7 +38,7 @@ export async function writeLicenses(prepared: PreparedImage, output: Output): Pr
     return { ...must(opened, `entries of ${stated.name}`), stated };
   });
   const parts = [
-    ...packageLicenses(packages, reader),
+    ...collectPackageLicenses(packages, reader),
     ...(await programLicenses(build, folders, report)),
   ];
   const base = `${BASES[lock.base].title} ${lock.request.suite}`;
@@ -58,7 +62,10 @@ async function programLicenses(
   const npm = folders.map((folder) => {
     const { version = '', license } = must(facts.installed.get(folder), `npm package in ${folder}`);
     const name = folder.slice(folder.lastIndexOf('node_modules/') + 'node_modules/'.length);
-    return npmLicenses({ name, version, license }, join(lockRequest.projectDirectory, folder));
+    return collectNpmLicenses(
+      { name, version, license },
+      join(lockRequest.projectDirectory, folder),
+    );
   });
   const runtime = facts.programs?.runtime;
   if (runtime === undefined || runtime.from === 'package') return Promise.all(npm);

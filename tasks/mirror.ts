@@ -7,9 +7,9 @@ import type { Lock } from '../build/contract/lock.ts';
 import { BuildError, must } from '../build/error.ts';
 import { type ImageOptions, prepareLock } from '../build/image/prepare.ts';
 import { makeAtomically } from '../build/process/atomic-write.ts';
-import { ARCHIVE_FOLDER, type ArchivedRuntime, archiveName } from '../build/sea/runtime.ts';
+import { ARCHIVE_FOLDER, type ArchivedRuntime, makeArchiveName } from '../build/sea/runtime.ts';
 import { listDownloads } from './packages.ts';
-import { nodeDownload } from './programs.ts';
+import { makeNodeDownload } from './programs.ts';
 import type { Output } from './ui/events.ts';
 import { formatBytes } from './ui/format.ts';
 
@@ -41,13 +41,13 @@ export async function mirrorProfiles(
     const fetched = await fetchAll(items, { store, signal: options.signal, findRoute });
     for (const [sha256, file] of fetched.files) files.set(sha256, file);
     if (node?.runtime.from === 'archive') {
-      archives.set(archiveName(node.runtime.url), node.runtime);
+      archives.set(makeArchiveName(node.runtime.url), node.runtime);
     }
   }
   const directory = resolve(options.projectDirectory, options.outputDirectory);
   await writeMirror(directory, { locks, files, signer: { keyName, privateKey } });
   for (const [name, runtime] of archives) {
-    const item = nodeDownload(runtime, options.mirror);
+    const item = makeNodeDownload(runtime, options.mirror);
     const fetched = await fetchAll([item], { store, signal: options.signal });
     const target = join(directory, ARCHIVE_FOLDER, name);
     await mkdir(dirname(target), { recursive: true });

@@ -5,26 +5,26 @@ import { DEFAULT_ARCHITECTURE } from '../build/architecture.ts';
 import { BuildError } from '../build/error.ts';
 import { isEncrypted } from '../build/release/keys.ts';
 import {
+  makeOwnerKey,
+  makeRsaSigner,
   type OwnerKey,
   type OwnerSigner,
-  ownerKey,
-  rsaSigner,
 } from '../build/secure-boot/owner-key.ts';
-import { givenOnce } from './commands/define.ts';
+import { requireOnce } from './commands/define.ts';
 
 /** Files in the folder of an owner's key, named after the firmware variable `db`. */
 const [CERTIFICATE, KEY] = ['db.crt', 'db.key'];
 
 const COMMAND = 'the command of --secure-boot-signer';
 
-/** Values of the options of `ownerOptions`. */
+/** Values of the options of `addOwnerOptions`. */
 export interface OwnerChoice {
   secureBoot?: string | undefined;
   secureBootSigner?: string | undefined;
 }
 
 /** Adds the options of commands that plan or build images with an owner's key. */
-export function ownerOptions<Options>(yargs: Argv<Options>) {
+export function addOwnerOptions<Options>(yargs: Argv<Options>) {
   return yargs
     .option('secure-boot', {
       type: 'string',
@@ -35,7 +35,7 @@ export function ownerOptions<Options>(yargs: Argv<Options>) {
       describe: `Shell command that signs in place of ${KEY}: bytes on its standard input, RSA (PKCS #1 v1.5, SHA-256) on its output`,
     })
     .implies('secure-boot-signer', 'secure-boot')
-    .check(givenOnce('secure-boot', 'secure-boot-signer'))
+    .check(requireOnce('secure-boot', 'secure-boot-signer'))
     .check(
       ({ secureBoot, ...others }) =>
         secureBoot === undefined ||
@@ -63,7 +63,7 @@ export async function openOwnerKey(
           name: COMMAND,
           sign: (bytes) => signByCommand(command, bytes, { name: COMMAND, signal }),
         };
-  const owner = ownerKey(await readKeyText(file), file, signer);
+  const owner = makeOwnerKey(await readKeyText(file), file, signer);
   // Reports a key that does not fit before the first step runs.
   await owner.sign(owner.certificate);
   return owner;
@@ -75,7 +75,7 @@ export async function readOwner({ secureBoot }: OwnerChoice): Promise<OwnerKey |
   const { readKeyText } = await import('./signer.ts');
   const file = join(secureBoot, CERTIFICATE);
   const sign = () => Promise.reject(new Error('nothing is signed where images are only planned'));
-  return ownerKey(await readKeyText(file), file, { name: 'nobody', sign });
+  return makeOwnerKey(await readKeyText(file), file, { name: 'nobody', sign });
 }
 
 async function readSecret(file: string): Promise<OwnerSigner> {
@@ -89,7 +89,7 @@ async function readSecret(file: string): Promise<OwnerSigner> {
     });
   }
   try {
-    return rsaSigner(createPrivateKey(text), file);
+    return makeRsaSigner(createPrivateKey(text), file);
   } catch (cause) {
     throw new BuildError({
       what: 'this is not a private key in PEM',

@@ -2,8 +2,12 @@ import type { BlobStore } from '../build/cache/blob-store.ts';
 import { fetchAll, requireCached } from '../build/cache/fetch.ts';
 import { Transport } from '../build/cache/transport.ts';
 import { must } from '../build/error.ts';
-import { fetchNpmArchive, npmRegistry } from '../build/sea/npm-archive.ts';
-import { type ArchivedRuntime, archiveAddresses, type NodeArchive } from '../build/sea/runtime.ts';
+import { fetchNpmArchive, readNpmRegistry } from '../build/sea/npm-archive.ts';
+import {
+  type ArchivedRuntime,
+  listArchiveAddresses,
+  type NodeArchive,
+} from '../build/sea/runtime.ts';
 
 /** How to get a Node archive. */
 export interface NodeFetching {
@@ -24,10 +28,10 @@ export async function fetchNode(
 ): Promise<string> {
   if (runtime.from === 'npm') {
     using transport = new Transport();
-    const registry = offline === true ? undefined : await npmRegistry(projectDirectory);
+    const registry = offline === true ? undefined : await readNpmRegistry(projectDirectory);
     return await fetchNpmArchive(runtime, registry, { store, transport, signal });
   }
-  const items = [nodeDownload(runtime, mirror)];
+  const items = [makeNodeDownload(runtime, mirror)];
   const files =
     offline === true
       ? await requireCached(items, store)
@@ -40,7 +44,7 @@ export async function fetchNode(
 }
 
 /** Returns the archive as a file to download. */
-export function nodeDownload(runtime: ArchivedRuntime, mirror: string | undefined) {
+export function makeNodeDownload(runtime: ArchivedRuntime, mirror: string | undefined) {
   const { version, sha256, size } = runtime;
-  return { name: `Node ${version}`, urls: archiveAddresses(runtime, mirror), sha256, size };
+  return { name: `Node ${version}`, urls: listArchiveAddresses(runtime, mirror), sha256, size };
 }

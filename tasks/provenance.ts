@@ -61,7 +61,7 @@ interface Voucher {
 }
 
 /** Returns the path of an image's provenance. */
-export function provenanceFile(image: string): string {
+export function locateProvenance(image: string): string {
   return `${image}.intoto.json`;
 }
 
@@ -113,9 +113,9 @@ export async function writeProvenance(
       })),
     ),
   });
-  const files = new Map([[provenanceFile(image), statement]]);
+  const files = new Map([[locateProvenance(image), statement]]);
   if (signer !== undefined) {
-    files.set(`${provenanceFile(image)}l`, await sealProvenance(statement, [signer]));
+    files.set(`${locateProvenance(image)}l`, await sealProvenance(statement, [signer]));
   }
   for (const [file, text] of files) await writeFileAtomically(file, text);
   return { files: [...files.keys()], dirty: source.dirty };

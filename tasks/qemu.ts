@@ -8,16 +8,26 @@ import { KERNEL_FILE } from '../build/image/initramfs.ts';
 import { type ImageOptions, prepareImage } from '../build/image/prepare.ts';
 import { isUpToDate, readRecord } from '../build/image/record.ts';
 import { makeScratchFolder } from '../build/process/scratch-folder.ts';
-import { callerShell } from '../build/process/shell.ts';
+import { makeCallerShell } from '../build/process/shell.ts';
 import { describeAdditions } from '../build/profile/additions.ts';
 import type { Additions, Flavour } from '../build/profile/profile.ts';
 import { findAcceleration } from '../build/qemu/acceleration.ts';
-import { CHART_PARAMETER, parseBootChart, svgChart, textChart } from '../build/qemu/boot-chart.ts';
-import { directBoot } from '../build/qemu/direct-boot.ts';
-import { freshVariables, Guest } from '../build/qemu/guest.ts';
-import { hardwareAddress, joinSegment } from '../build/qemu/guest-network.ts';
+import {
+  CHART_PARAMETER,
+  drawSvgChart,
+  drawTextChart,
+  parseBootChart,
+} from '../build/qemu/boot-chart.ts';
+import { extractDirectBoot } from '../build/qemu/direct-boot.ts';
+import { copyFirmwareVariables, Guest } from '../build/qemu/guest.ts';
+import { deriveHardwareAddress, joinSegment } from '../build/qemu/guest-network.ts';
 import { ensureLastingDisk, type LastingDisk } from '../build/qemu/lasting-disk.ts';
-import { type Disk, type Forward, type Machine, machineArguments } from '../build/qemu/machine.ts';
+import {
+  type Disk,
+  type Forward,
+  type Machine,
+  makeMachineArguments,
+} from '../build/qemu/machine.ts';
 import { StepCache } from '../build/step/cache.ts';
 import { writeChart } from './chart.ts';
 import type { Output } from './ui/events.ts';
@@ -85,16 +95,16 @@ export async function runInQemu(
       disks,
       forwards,
       segment,
-      mac: segment && hardwareAddress(name),
+      mac: segment && deriveHardwareAddress(name),
       medium:
         kind === 'cdrom'
           ? { as: 'cdrom', image: file, ...cdBus(flavour) }
           : { as: 'disk', bus: 'virtio', image: file, format: layout, isKept: 'until end' },
     };
-    const variables = await freshVariables(directory, machine);
+    const variables = await copyFirmwareVariables(directory, machine);
     const access = { by: 'terminal', window } as const;
-    const args = machineArguments(machine, { acceleration, access, variables });
-    const shell = callerShell({ stdio: 'inherit', signal: options.signal });
+    const args = makeMachineArguments(machine, { acceleration, access, variables });
+    const shell = makeCallerShell({ stdio: 'inherit', signal: options.signal });
     await shell`exec ${qemu.program} ${args}`;
   } finally {
     await rm(directory, { recursive: true, force: true });
@@ -123,7 +133,7 @@ export async function chartBoot(
   }
   const directory = await makeScratchFolder('qx-build-vm-');
   try {
-    const medium = (await directBoot(directory, file))(CHART_PARAMETER);
+    const medium = (await extractDirectBoot(directory, file))(CHART_PARAMETER);
     const firmware = ARCHITECTURES[architecture].bios === undefined ? 'uefi' : 'bios';
     output.say(`${file} boots, ${acceleration}`);
     const { signal } = options;
@@ -135,10 +145,10 @@ export async function chartBoot(
     await guest.waitForMilestone('network');
     const bars = parseBootChart(guest.log);
     const title = `Boot of ${basename(file)}, ${acceleration}`;
-    const text = textChart(bars);
+    const text = drawTextChart(bars);
     const drawn = {
       title,
-      svg: svgChart(bars, title),
+      svg: drawSvgChart(bars, title),
       text,
       data: { image: basename(file), bars },
     };

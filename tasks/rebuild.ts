@@ -4,13 +4,13 @@ import { basename, join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { type CacheDirectory, cacheRooms } from '../build/cache/directory.ts';
 import { markCache } from '../build/cache/mark.ts';
-import { temporaryPath } from '../build/cache/temporary.ts';
+import { makeTemporaryPath } from '../build/cache/temporary.ts';
 import { compareReleases } from '../build/comparison/releases.ts';
 import { BuildError } from '../build/error.ts';
-import { hostToolVersions } from '../build/image/prepare.ts';
+import { readHostToolVersions } from '../build/image/prepare.ts';
 import { planRun, type ReleaseRun } from '../build/image/release-run.ts';
 import { parseLock } from '../build/lock/file.ts';
-import { inGroup, KILL_AFTER } from '../build/process/child-group.ts';
+import { KILL_AFTER, superviseGroup } from '../build/process/child-group.ts';
 import { run } from '../build/process/run.ts';
 import { readTrustedKeys } from '../build/release/keys.ts';
 import type { PublishedRelease } from '../build/release/published.ts';
@@ -64,7 +64,7 @@ export async function remakeRelease<Result>(
   }
   await requireCommitHere(project, release.commit, signal);
   requireVersions(release.tools, await toolsHere(release, request), request, output);
-  const scratch = await temporaryPath(cache, 'rebuild');
+  const scratch = await makeTemporaryPath(cache, 'rebuild');
   try {
     const sources = await checkOut(release.commit, { project, scratch, signal });
     await requireLocks(published, sources);
@@ -172,7 +172,7 @@ async function toolsHere(
 ): Promise<Record<string, string>> {
   const converts = tools['qemu-img'] !== undefined && tools['qemu-img'] !== 'not used';
   const here = await Promise.all(
-    architectures.map((architecture) => hostToolVersions({ architecture, cache, converts })),
+    architectures.map((architecture) => readHostToolVersions({ architecture, cache, converts })),
   );
   return Object.assign({}, ...here);
 }
@@ -329,7 +329,7 @@ async function runAsCaller(
     ...{ detached: true, cleanup: false },
     stdio: ['ignore', isHeard ? 'inherit' : 'ignore', 'inherit'],
   });
-  const { exitCode } = await inGroup(child, signal);
+  const { exitCode } = await superviseGroup(child, signal);
   signal.throwIfAborted();
   if (exitCode === 0) return;
   throw new BuildError({

@@ -6,7 +6,7 @@ import type { PreparedImage } from '../build/image/prepare.ts';
 import { lockFile, parseLock } from '../build/lock/file.ts';
 import { run } from '../build/process/run.ts';
 import { buildChart, type Chart, writeChart } from './chart.ts';
-import { type NamedPackages, packagesChart, sizesChart } from './report.ts';
+import { drawPackagesChart, drawSizesChart, type NamedPackages } from './report.ts';
 import type { Output } from './ui/events.ts';
 import type { StageTime } from './ui/stage.ts';
 
@@ -72,11 +72,11 @@ export async function writeReleaseCharts(
 ): Promise<string[]> {
   const charts: Record<string, Chart> = {
     build: buildChart(file, times),
-    sizes: await sizesChart({ image: file, before: undefined }, { signal, say: output.say }),
+    sizes: await drawSizesChart({ image: file, before: undefined }, { signal, say: output.say }),
   };
   if (earlier !== undefined) {
     const packages = listPackages(facts.lock, facts.flavour);
-    charts.packages = packagesChart(earlier, { name: basename(file), packages });
+    charts.packages = drawPackagesChart(earlier, { name: basename(file), packages });
   }
   const written: string[] = [];
   for (const [subject, chart] of Object.entries(charts)) {

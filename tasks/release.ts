@@ -7,7 +7,7 @@ import { writeDiskFormats } from '../build/image/disk-formats.ts';
 import { writeDiskImage } from '../build/image/disk-image.ts';
 import { hasSignedPrograms } from '../build/image/facts.ts';
 import { INITRAMFS_FILE, KERNEL_FILE } from '../build/image/initramfs.ts';
-import { kernelParameters } from '../build/image/iso.ts';
+import { listKernelParameters } from '../build/image/iso.ts';
 import { writeNetboot } from '../build/image/netboot.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
 import { openReleaseFolder } from '../build/image/release-folder.ts';
@@ -20,7 +20,7 @@ import { assembleRootfs, readRootfs } from '../build/image/rootfs.ts';
 import { writeRootfsFormats } from '../build/image/rootfs-formats.ts';
 import { SQUASHFS_FILE } from '../build/image/squashfs.ts';
 import { VERITY_FILE } from '../build/image/verity.ts';
-import { temporaryName, writeFileAtomically } from '../build/process/atomic-write.ts';
+import { makeTemporaryName, writeFileAtomically } from '../build/process/atomic-write.ts';
 import { DiskUse } from '../build/process/disk-use.ts';
 import { hashFile } from '../build/process/hash-file.ts';
 import { formatReleaseFiles, type ReleaseFile } from '../build/release/release-files.ts';
@@ -29,9 +29,9 @@ import type { Step } from '../build/step/step.ts';
 import { ContentReader } from '../build/tree/content.ts';
 import type { ImageBuild } from './image-build.ts';
 import { buildIso } from './iso.ts';
-import { provenanceFile, writeProvenance } from './provenance.ts';
+import { locateProvenance, writeProvenance } from './provenance.ts';
 import { readEarlierLocks, writeReleaseCharts } from './release-charts.ts';
-import { announce, type Built, listDocuments } from './summary.ts';
+import { type Built, listDocuments, reportResult } from './summary.ts';
 import type { Output } from './ui/events.ts';
 import { formatBytes } from './ui/format.ts';
 import type { StageReport, Stages } from './ui/stage.ts';
@@ -70,7 +70,7 @@ export async function buildRelease(
   const planned = images.flatMap(({ image, formats }) => [
     ...formats.map((format) => formatPath(image.file, format)),
     ...listDocuments(image.file),
-    provenanceFile(image.file),
+    locateProvenance(image.file),
   ]);
   const earlier =
     since === undefined
@@ -109,7 +109,7 @@ export async function buildRelease(
   await updateChecksums(directory, sums, signal);
   const list = join(directory, RELEASE_LIST);
   await writeFileAtomically(list, formatReleaseFiles({ version, files }));
-  announce(built, output, files);
+  reportResult(built, output, files);
   printRelease({ list, files, peak: use.peak }, output);
   return files;
 }
@@ -162,7 +162,7 @@ async function writeDisk(build: ImageBuild, paths: Digests): Promise<Digests> {
   const { buildId } = plan;
   const epoch = lock.sourceDateEpoch;
   const { signal } = lockRequest;
-  const raw = temporaryName(file);
+  const raw = makeTemporaryName(file);
   try {
     const disk = await writeDiskImage(raw, {
       ...{ iso: file, labelPrefix: profile.labelPrefix, epoch, signal },
@@ -199,7 +199,7 @@ async function writeNetbootSet(build: ImageBuild, path: string): Promise<string>
     namespace: profile.namespace,
     title: `${profile.title} ${version}`,
     parameters: [
-      ...kernelParameters({ profile, architecture, buildId }),
+      ...listKernelParameters({ profile, architecture, buildId }),
       `${profile.namespace}.mode=live`,
     ],
     epoch: lock.sourceDateEpoch,
@@ -263,7 +263,7 @@ async function addProvenance(
     .filter(({ path, kind }) => path !== basename(file) && kind !== 'manifest' && kind !== 'sbom')
     .map(({ path, sha256 }) => ({ name: path, sha256 }));
   await writeProvenance(file, { forms, builder, signer: undefined, signal });
-  const path = provenanceFile(file);
+  const path = locateProvenance(file);
   return {
     path: basename(path),
     size: (await stat(path)).size,

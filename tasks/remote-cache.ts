@@ -1,6 +1,6 @@
 import type { RemoteCache, RemoteCacheReport } from '../build/remote-cache/remote-cache.ts';
 import type { Output } from './ui/events.ts';
-import { count, formatBytes } from './ui/format.ts';
+import { formatBytes, formatCount } from './ui/format.ts';
 
 /** Maximum number of refusals that are printed in full. */
 const MOST_TOLD = 3;
@@ -26,8 +26,8 @@ export async function withRemoteCache<T>(
   if (!remoteCache) return work('forbidden');
   // Loading the modules below takes longer than a build that has nothing to do.
   if (offline || (process.env.QUANTIX_REMOTE_CACHE ?? '') === '') return work(undefined);
-  const { remoteCacheSettings } = await import('../build/remote-cache/settings.ts');
-  const settings = await remoteCacheSettings();
+  const { readRemoteCacheSettings } = await import('../build/remote-cache/settings.ts');
+  const settings = await readRemoteCacheSettings();
   if (settings === undefined) return work(undefined);
   const { RemoteCache } = await import('../build/remote-cache/remote-cache.ts');
   await using remote = new RemoteCache(settings);
@@ -41,8 +41,8 @@ export async function withRemoteCache<T>(
 export function describeRemote(report: RemoteCacheReport): string[] {
   const { steps, packages, refused, givenUp, closed, address } = report;
   const brought = [
-    ...(steps.brought > 0 ? [count(steps.brought, 'step')] : []),
-    ...(packages.brought > 0 ? [count(packages.brought, 'package')] : []),
+    ...(steps.brought > 0 ? [formatCount(steps.brought, 'step')] : []),
+    ...(packages.brought > 0 ? [formatCount(packages.brought, 'package')] : []),
   ].join(' and ');
   const parts = [
     `${steps.had} of ${steps.asked} steps`,

@@ -2,20 +2,20 @@ import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { type ReadOptions, readContent } from '../build/comparison/read-content.ts';
-import { type SizeTree, sizeTree } from '../build/comparison/size-tree.ts';
+import { makeSizeTree, type SizeTree } from '../build/comparison/size-tree.ts';
 import type { ChartBar } from '../build/drawing/bar-chart.ts';
-import { type IcicleNode, icicleChart } from '../build/drawing/icicle.ts';
+import { drawIcicleChart, type IcicleNode } from '../build/drawing/icicle.ts';
 import type { Tone } from '../build/drawing/svg.ts';
-import { textChart } from '../build/drawing/text-chart.ts';
+import { drawTextChart } from '../build/drawing/text-chart.ts';
 import { BuildError } from '../build/error.ts';
 import {
   type ComparedPackage,
+  comparePackages,
   describePackageChange,
   type PackageChange,
-  packageChanges,
 } from '../build/lock/compare.ts';
 import { readJson } from '../build/process/read-json.ts';
-import { buildChart, type Chart, chartOfBars, writeChart } from './chart.ts';
+import { buildChart, type Chart, drawBars, writeChart } from './chart.ts';
 import type { Output } from './ui/events.ts';
 import { formatBytes } from './ui/format.ts';
 
@@ -30,7 +30,7 @@ export interface ReportRequest {
   signal: AbortSignal;
 }
 
-const REPORTS = { packages: reportPackages, sizes: sizesChart, build: reportBuild };
+const REPORTS = { packages: reportPackages, sizes: drawSizesChart, build: reportBuild };
 
 /**
  * Writes `<subject>.svg` and `<subject>.json` into a folder, which is created if missing. The same images give the same
@@ -62,7 +62,7 @@ async function reportPackages(
     });
   }
   const [earlier, now] = [old.packages, fresh.packages];
-  return packagesChart(
+  return drawPackagesChart(
     { name: basename(before), packages: earlier },
     { name: basename(image), packages: now },
   );
@@ -75,11 +75,11 @@ export interface NamedPackages {
 }
 
 /** Draws the packages that differ, with the growth of their archives. */
-export function packagesChart(before: NamedPackages, after: NamedPackages): Chart {
-  const packages = packageChanges(before.packages, after.packages);
+export function drawPackagesChart(before: NamedPackages, after: NamedPackages): Chart {
+  const packages = comparePackages(before.packages, after.packages);
   const title = `Packages: ${before.name} → ${after.name}, ${packages.length} moved`;
   const data = { before: before.name, after: after.name, packages };
-  return chartOfBars(packages.map(packageBar), title, data);
+  return drawBars(packages.map(packageBar), title, data);
 }
 
 const TONES: Readonly<Record<PackageChange['change'], Tone>> = {
@@ -109,13 +109,13 @@ function growth(bytes: number): string {
  * Draws the sizes of everything in an image, and what grew since another one.
  * @throws BuildError if it cannot be read, or has no files
  */
-export async function sizesChart(
+export async function drawSizesChart(
   { image, before }: Pick<ReportRequest, 'image' | 'before'>,
   options: ReadOptions,
 ): Promise<Chart> {
   const sizes = { ...options, sizesOnly: true };
   const old = before === undefined ? undefined : await readContent(before, sizes);
-  const tree = sizeTree(await readContent(image, sizes), old);
+  const tree = makeSizeTree(await readContent(image, sizes), old);
   if (tree.size === 0) {
     throw new BuildError({ what: 'there are no files in it', where: image, fix: 'Name an image.' });
   }
@@ -126,7 +126,12 @@ export async function sizesChart(
   const title = `${basename(image)}: ${formatBytes(tree.size)} unpacked${since}`;
   const data = { image: basename(image), ...(before && { before: basename(before) }), tree };
   const bars = sizeBars(tree, { from: 0, level: 0, least: tree.size * SMALLEST });
-  return { title, svg: icicleChart(sizeNode(tree, '', 0), title), text: textChart(bars), data };
+  return {
+    title,
+    svg: drawIcicleChart(sizeNode(tree, '', 0), title),
+    text: drawTextChart(bars),
+    data,
+  };
 }
 
 /** Limits of the text: it shows parts of at least this share of the whole, down to this level. */

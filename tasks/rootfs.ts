@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { auditTree } from '../build/audit/audit.ts';
 import { BuildError } from '../build/error.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
-import { assembleRootfs, auditOptions, readRootfs } from '../build/image/rootfs.ts';
+import { assembleRootfs, makeAuditOptions, readRootfs } from '../build/image/rootfs.ts';
 import { makeAtomically } from '../build/process/atomic-write.ts';
 import type { RemoteCache } from '../build/remote-cache/remote-cache.ts';
 import { ContentReader } from '../build/tree/content.ts';
@@ -33,7 +33,7 @@ export async function writeRootfs(
   using reader = new ContentReader();
   const inputs = readRootfs({ ...facts, sea: plan.sea });
   const tree = assembleRootfs(inputs, build.work(report), reader);
-  const findings = auditTree(tree, auditOptions(inputs));
+  const findings = auditTree(tree, makeAuditOptions(inputs));
   for (const { rule, path, what, fix } of findings) output.say(`${rule}: /${path} ${what}. ${fix}`);
   if (findings.length > 0) {
     throw new BuildError({ what: `the root filesystem of ${facts.profile.name} does not pass` });

@@ -1,8 +1,8 @@
 import {
   describeUnreviewed,
+  listUnreviewed,
   nameScripts,
   type PackageScript,
-  unreviewed,
 } from '../build/contract/scripts.ts';
 import { SCRIPTS_FIX } from '../build/contract/unresolved.ts';
 import { BuildError } from '../build/error.ts';
@@ -17,7 +17,7 @@ export function reportUnreviewed(
   { release, base, profile }: Pick<ImageFacts, 'release' | 'base' | 'profile'>,
   say: (line: string) => void,
 ): void {
-  const open = unreviewed(scripts);
+  const open = listUnreviewed(scripts);
   if (open.length === 0) return;
   if (!release) {
     say(

@@ -4,7 +4,7 @@ import { type ImageOptions, prepareLock } from '../build/image/prepare.ts';
 import { findReasons, type Reason } from '../build/lock/reasons.ts';
 import { findSettings } from '../build/profile/profile.ts';
 import type { Output, ShownPackage } from './ui/events.ts';
-import { count, formatBytes, formatTable } from './ui/format.ts';
+import { formatBytes, formatCount, formatTable } from './ui/format.ts';
 
 /** What to show of an image. */
 export type Subject = 'profile' | 'packages';
@@ -62,7 +62,7 @@ export async function showImage(
   const unknown = archives.length - relations.size;
   if (unknown > 0) {
     output.say(
-      `${name}: ${count(unknown, 'package')} are not in the cache, so neither their sizes are known nor what they need. A build fetches them.`,
+      `${name}: ${formatCount(unknown, 'package')} are not in the cache, so neither their sizes are known nor what they need. A build fetches them.`,
     );
   }
 }
@@ -85,7 +85,7 @@ function describePackages(packages: readonly ShownPackage[]): string {
   ]);
   const sum = packages.reduce((all, { installedSize }) => all + (installedSize ?? 0), 0);
   const table = formatTable([['Package', 'Version', 'Installed', 'Why'], ...rows]);
-  return `${table}\n${count(packages.length, 'package')}, ${formatBytes(sum)} installed`;
+  return `${table}\n${formatCount(packages.length, 'package')}, ${formatBytes(sum)} installed`;
 }
 
 /** Formats a reason: `needed by a ← b` if a needs the package, b needs a, and the profile asks for b. */

@@ -4,9 +4,9 @@ import { basename } from 'node:path';
 import { ExecaError, execa } from 'execa';
 import type { Argv } from 'yargs';
 import { BuildError } from '../build/error.ts';
-import { inGroup, KILL_AFTER } from '../build/process/child-group.ts';
-import { callerEnvironment } from '../build/process/environment.ts';
-import { childFailure } from '../build/process/run.ts';
+import { KILL_AFTER, superviseGroup } from '../build/process/child-group.ts';
+import { makeCallerEnvironment } from '../build/process/environment.ts';
+import { explainChildFailure } from '../build/process/run.ts';
 import { isEncrypted, readPrivateKey, type TrustedKey } from '../build/release/keys.ts';
 import { readAnyPublicKey } from '../build/release/public-key.ts';
 import { keySigner, SIGNATURE_BYTES, type Signer } from '../build/release/signer.ts';
@@ -19,7 +19,7 @@ const COMMAND = 'the command of --signer';
 /** Maximum number of bytes that a command may write; a signature has 64. */
 const LONGEST_ANSWER = 64 * 1024;
 
-/** The choice of a signer, in the options of `signerOptions`. */
+/** The choice of a signer, in the options of `addSignerOptions`. */
 export interface SignerChoice {
   key?: string | undefined;
   passphraseFile?: string | undefined;
@@ -32,7 +32,7 @@ export interface SignerChoice {
 export const SIGNER_OPTIONS = ['key', 'passphrase-file', 'signer', 'public-key'] as const;
 
 /** Options of all commands that can sign, but need not. */
-export function optionalSignerOptions<Options>(yargs: Argv<Options>) {
+export function addOptionalSignerOptions<Options>(yargs: Argv<Options>) {
   return yargs
     .option('key', { type: 'string', describe: 'Private key that signs (qx-build key new)' })
     .option('passphrase-file', {
@@ -59,27 +59,27 @@ export function optionalSignerOptions<Options>(yargs: Argv<Options>) {
         return '--signer needs --public-key FILE, by which its signatures are checked';
       }
       const more = passphraseFile !== undefined || publicKey !== undefined;
-      return !more || saysSigner({ key, sshAgent: sshAgent === true, signer }) || WHO_SIGNS;
+      return !more || isSignerChosen({ key, sshAgent: sshAgent === true, signer }) || WHO_SIGNS;
     });
 }
 
 const WHO_SIGNS = 'Who signs? Give --key FILE, --ssh-agent or --signer COMMAND';
 
 /** Options of all commands that sign. */
-export function signerOptions<Options>(yargs: Argv<Options>) {
-  return optionalSignerOptions(yargs).check(
+export function addSignerOptions<Options>(yargs: Argv<Options>) {
+  return addOptionalSignerOptions(yargs).check(
     ({ key, sshAgent, signer }) =>
-      saysSigner({ key, sshAgent: sshAgent === true, signer }) || WHO_SIGNS,
+      isSignerChosen({ key, sshAgent: sshAgent === true, signer }) || WHO_SIGNS,
   );
 }
 
 /** Whether the options choose a signer. */
-export function saysSigner({ key, sshAgent, signer }: SignerChoice): boolean {
+export function isSignerChosen({ key, sshAgent, signer }: SignerChoice): boolean {
   return key !== undefined || sshAgent === true || signer !== undefined;
 }
 
 /** Returns the files that the options name. */
-export function signerPaths({ key, passphraseFile, publicKey }: SignerChoice): string[] {
+export function listSignerPaths({ key, passphraseFile, publicKey }: SignerChoice): string[] {
   return [key, passphraseFile, publicKey].filter((path) => path !== undefined);
 }
 
@@ -97,7 +97,7 @@ export async function openSigner(
   if (sshAgent === true) {
     return agentSigner({ socket: process.env.SSH_AUTH_SOCK, key: open, signal });
   }
-  if (signer !== undefined && open !== undefined) return commandSigner(signer, open, signal);
+  if (signer !== undefined && open !== undefined) return makeCommandSigner(signer, open, signal);
   throw new Error('no option says who signs');
 }
 
@@ -132,7 +132,7 @@ export async function readKeyText(path: string): Promise<string> {
  * @param command command for `sh -c`, run with the caller's environment; it is never printed, because it may contain a
  *   password
  */
-export function commandSigner(command: string, key: KeyObject, signal: AbortSignal): Signer {
+export function makeCommandSigner(command: string, key: KeyObject, signal: AbortSignal): Signer {
   return {
     name: COMMAND,
     key,
@@ -156,14 +156,14 @@ export async function signByCommand(
 ): Promise<Uint8Array> {
   try {
     const child = execa('sh', ['-c', command], {
-      ...{ env: callerEnvironment(), extendEnv: false, cancelSignal: signal },
+      ...{ env: makeCallerEnvironment(), extendEnv: false, cancelSignal: signal },
       ...{ detached: true, cleanup: false, forceKillAfterDelay: KILL_AFTER },
       input: bytes,
       encoding: 'buffer',
       // The last byte of a signature may be a line feed.
       ...{ stripFinalNewline: false, maxBuffer: LONGEST_ANSWER },
     });
-    const { stdout } = await inGroup(child, signal);
+    const { stdout } = await superviseGroup(child, signal);
     return stdout;
   } catch (error) {
     signal.throwIfAborted();
@@ -172,7 +172,7 @@ export async function signByCommand(
     const words: unknown = error.stderr;
     const stderr = words instanceof Uint8Array ? Buffer.from(words).toString('utf8') : '';
     // Not execa's own message, which contains the command.
-    throw childFailure(name, { exitCode, signal: ended, stderr, cause: undefined });
+    throw explainChildFailure(name, { exitCode, signal: ended, stderr, cause: undefined });
   }
 }
 

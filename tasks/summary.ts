@@ -4,16 +4,16 @@ import { basename, dirname, join } from 'node:path';
 import { readChecksums, updateChecksums } from '../build/image/checksums.ts';
 import { type ImageFacts, listPackages } from '../build/image/facts.ts';
 import { buildManifest } from '../build/image/manifest.ts';
-import { otherTools } from '../build/image/other-tools.ts';
+import { listOtherTools } from '../build/image/other-tools.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
-import { readImageSource, type SourceState, stateThroughout } from '../build/image/source-state.ts';
+import { combineStates, readImageSource, type SourceState } from '../build/image/source-state.ts';
 import { writeFileAtomically } from '../build/process/atomic-write.ts';
 import { readPackages } from '../build/sea/make.ts';
 import { ENROLMENT_FILES } from '../build/secure-boot/enrolment.ts';
 import type { ImageBuild } from './image-build.ts';
 import type { Output } from './ui/events.ts';
 import { formatBytes, formatSeconds, formatTable } from './ui/format.ts';
-import { cameFrom, type StageTime } from './ui/stage.ts';
+import { describeOrigin, type StageTime } from './ui/stage.ts';
 
 /** An image, built now or earlier. */
 export interface Built {
@@ -58,7 +58,7 @@ export function reportOtherTools(
   say: (line: string) => void,
 ): void {
   const [, , manifest] = listDocuments(file);
-  const others = otherTools(manifest, facts);
+  const others = listOtherTools(manifest, facts);
   if (others.length === 0) return;
   say(
     `${facts.profile.name}: ${basename(file)} was made with other tools, so the same sources give other bytes: ${others.join(', ')}`,
@@ -88,8 +88,8 @@ export async function describeBuild(
           installed,
           await readPackages(build.result(plan.sea).directory),
         );
-  const { cyclonedx } = await import('../build/sbom/cyclonedx.ts');
-  const { spdx } = await import('../build/sbom/spdx.ts');
+  const { formatCycloneDx } = await import('../build/sbom/cyclonedx.ts');
+  const { formatSpdx } = await import('../build/sbom/spdx.ts');
   const materials = {
     appliance: { name: profile.name, title: profile.title, version },
     base: lock.base,
@@ -99,15 +99,15 @@ export async function describeBuild(
     sourceDateEpoch: lock.sourceDateEpoch,
   };
   const { lockRequest } = build.image;
-  const source = stateThroughout(before, await readImageSource(lockRequest));
+  const source = combineStates(before, await readImageSource(lockRequest));
   // Times differ between builds, and a release has to be reproducible.
   const steps = facts.release ? [] : times;
   const parts = { facts, plan, iso, file, times: steps, scripts, artifacts, source };
   const manifest = buildManifest(parts);
   const [cyclonedxFile, spdxFile, manifestFile] = listDocuments(file);
   const documents = {
-    [cyclonedxFile]: cyclonedx(materials),
-    [spdxFile]: spdx(materials),
+    [cyclonedxFile]: formatCycloneDx(materials),
+    [spdxFile]: formatSpdx(materials),
     [manifestFile]: manifest,
   };
   for (const [path, text] of Object.entries(documents)) await writeFileAtomically(path, text);
@@ -133,7 +133,7 @@ export interface MadeFile {
 function summarize(built: readonly Built[], files: readonly MadeFile[]): string {
   const rows = files.map(({ path, size, sha256 }) => [path, formatBytes(size), sha256]);
   const steps = built.flatMap(({ image, times }) =>
-    times.map((time) => [image, time.step, formatSeconds(time.seconds), cameFrom(time)]),
+    times.map((time) => [image, time.step, formatSeconds(time.seconds), describeOrigin(time)]),
   );
   const tables = [formatTable([['File', 'Size', 'SHA-256'], ...rows])];
   if (steps.length > 0) tables.push(formatTable([['Image', 'Step', 'Time', ''], ...steps]));
@@ -144,7 +144,7 @@ function summarize(built: readonly Built[], files: readonly MadeFile[]): string 
  * Reports the result: tables for people, one event per image for programs.
  * @param files files shown to people; the images if absent
  */
-export function announce(
+export function reportResult(
   built: readonly Built[],
   output: Output,
   files: readonly MadeFile[] = built.map(fileOf),

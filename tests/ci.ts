@@ -2,9 +2,9 @@
 import { ensureInstalled } from '../build/host/install.ts';
 import { DOCKER_TEST_REQUIREMENTS } from '../build/host/requirements.ts';
 import { isRoot } from '../build/process/environment.ts';
-import { callerShell } from '../build/process/shell.ts';
+import { makeCallerShell } from '../build/process/shell.ts';
 
-const shell = callerShell({ stdio: 'inherit' });
+const shell = makeCallerShell({ stdio: 'inherit' });
 try {
   // Outside CI, these tests are skipped if there is no Docker.
   if (isRoot()) await ensureInstalled(DOCKER_TEST_REQUIREMENTS, { say: console.log });

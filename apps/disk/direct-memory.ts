@@ -1,4 +1,4 @@
-import { isPageMemory, pageMemory } from '../../build/disk/page-memory.ts';
+import { allocatePages, isPageMemory } from '../../build/disk/page-memory.ts';
 
 /** Bytes of a part, and number of parts that have memory at the same time. */
 const [PART, PARTS] = [1024 * 1024, 4];
@@ -47,7 +47,7 @@ export class DirectMemory {
     if (free !== undefined) return free;
     if (this.#made === PARTS) return new Promise((resolve) => this.#waiting.push(resolve));
     this.#made += 1;
-    const [memory = Buffer.alloc(0)] = pageMemory(1, PART);
+    const [memory = Buffer.alloc(0)] = allocatePages(1, PART);
     return memory;
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { BlockDevice } from '../../build/disk/block-device.ts';
 import { isDerivedGuid } from '../../build/disk/derived-guid.ts';
-import { gptBytes } from '../../build/disk/gpt.ts';
+import { computeGptSize } from '../../build/disk/gpt.ts';
 import type { DiskLayout, LaidPartition } from '../../build/disk/layout.ts';
 import { readLayout } from '../../build/disk/read-layout.ts';
 import { writeGpt } from '../../build/disk/write-installed-disk.ts';
@@ -46,6 +46,6 @@ export async function startImage(
 
 /** Returns the bytes of the data partition, which is the last one, if it extends to the end of the disk. */
 function bytesUpToEnd({ offset, bytes }: LaidPartition, disk: DiskLayout): number {
-  const end = disk.bytes - gptBytes(disk.sectorSize).end;
+  const end = disk.bytes - computeGptSize(disk.sectorSize).end;
   return Math.max(bytes, Math.floor(end / ALIGNMENT) * ALIGNMENT - offset);
 }

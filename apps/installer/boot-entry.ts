@@ -1,7 +1,7 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeGuid, encodeGuid } from '../../build/disk/gpt.ts';
-import { partitionOf } from '../../build/disk/layout.ts';
+import { findPartition } from '../../build/disk/layout.ts';
 import { messageOf } from '../error.ts';
 import { readNames } from '../host/read.ts';
 import { InstallError } from './error.ts';
@@ -140,7 +140,7 @@ export async function keepBootEntry(wanted: WantedEntry, root = '/'): Promise<vo
 
 async function writeEntry(folder: string, { title, plan, loader }: WantedEntry): Promise<void> {
   const { disk, layout } = plan;
-  const { number, guid, offset, bytes } = partitionOf(layout, 'efi');
+  const { number, guid, offset, bytes } = findPartition(layout, 'efi');
   const { sectorSize } = layout;
   const own = {
     ...{ isActive: true, label: title, loader: loader.replaceAll('/', '\\') },

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { mediumPaths } from '../../build/disk/medium-paths.ts';
-import { inPieces, readAhead } from '../../build/disk/overlap.ts';
+import { makeMediumPaths } from '../../build/disk/medium-paths.ts';
+import { readAhead, splitRegion } from '../../build/disk/overlap.ts';
 import { ARCHITECTURE } from '../host/image.ts';
 import { readMounts } from '../host/mounts.ts';
 import { parseOsRelease } from '../host/os-release.ts';
@@ -13,7 +13,7 @@ import type { ImageFacts } from './facts.ts';
 export const MEDIUM = '/run/quantix/medium';
 
 /** Paths on the medium. */
-export const PATHS = mediumPaths('quantix');
+export const PATHS = makeMediumPaths('quantix');
 
 /**
  * Position and content of the primary volume descriptor of ECMA-119 (8.4): its mark, and where its number of blocks is.
@@ -107,7 +107,7 @@ export async function* readImage(
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   await using file = await open(device, 'r');
-  const pieces = readAhead(readPiece, inPieces({ offset: 0, bytes }, PIECE), signal);
+  const pieces = readAhead(readPiece, splitRegion({ offset: 0, bytes }, PIECE), signal);
   for await (const { content } of pieces) yield content;
 
   async function readPiece(offset: number, into: Buffer): Promise<Buffer> {

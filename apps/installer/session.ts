@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { partitionOf } from '../../build/disk/layout.ts';
+import { findPartition } from '../../build/disk/layout.ts';
 import { powerOff, restart } from '../console/appliance/power.ts';
 import { messageOf } from '../error.ts';
 import { codeOf } from '../process/code-of.ts';
@@ -115,7 +115,7 @@ export class Session {
   /** Writes the report to the installed disk. @returns warnings */
   async #keepReport(plan: InstallPlan, report: Report): Promise<string[]> {
     const text = Buffer.from(`${JSON.stringify(report, null, 2)}\n`);
-    const partition = partitionOf(plan.layout, 'configuration');
+    const partition = findPartition(plan.layout, 'configuration');
     const files = new Map([[REPORT_FILE, text]]);
     return await warningsOf(() => this.#machinery.putFiles(plan.disk, partition, files));
   }

@@ -1,6 +1,6 @@
 import type { BlockDevice, Region } from '../../build/disk/block-device.ts';
-import { inPieces, readAhead, WritesBehind } from '../../build/disk/overlap.ts';
-import { pageMemory } from '../../build/disk/page-memory.ts';
+import { readAhead, splitRegion, WritesBehind } from '../../build/disk/overlap.ts';
+import { allocatePages } from '../../build/disk/page-memory.ts';
 import { InstallError } from './error.ts';
 import { findSignatures, wipeRegions } from './signatures.ts';
 
@@ -41,8 +41,8 @@ export async function zero(
   regions: readonly Region[],
   signal: AbortSignal,
 ): Promise<void> {
-  const [zeros = Buffer.alloc(0)] = pageMemory(1, PIECE);
-  const places = regions.flatMap((region) => inPieces(region, PIECE));
+  const [zeros = Buffer.alloc(0)] = allocatePages(1, PIECE);
+  const places = regions.flatMap((region) => splitRegion(region, PIECE));
   await using writes = new WritesBehind();
   for (const { offset, bytes } of places) {
     signal.throwIfAborted();

@@ -3,7 +3,7 @@ import type { BlockDevice } from '../../build/disk/block-device.ts';
 import type { BootState } from '../../build/disk/boot-state.ts';
 import { readBootState, writeBootState } from '../../build/disk/boot-state.ts';
 import type { Slot } from '../../build/disk/layout.ts';
-import { BlockWriter, inPieces, readAhead } from '../../build/disk/overlap.ts';
+import { BlockWriter, readAhead, splitRegion } from '../../build/disk/overlap.ts';
 import {
   clearTrailer,
   readTrailer,
@@ -224,7 +224,7 @@ async function hashOf(slot: BlockDevice, bytes: number, signal: AbortSignal): Pr
   const head = await slot.read(waitingPlace(slot), HEAD_BYTES);
   hash.update(head.subarray(0, bytes));
   const end = Math.ceil(bytes / slot.sectorSize) * slot.sectorSize;
-  const places = inPieces({ offset: HEAD_BYTES, bytes: end - HEAD_BYTES }, PIECE);
+  const places = splitRegion({ offset: HEAD_BYTES, bytes: end - HEAD_BYTES }, PIECE);
   const read = (offset: number, into: Buffer) => slot.read(offset, into.length, into);
   for await (const { offset, content } of readAhead(read, places, signal)) {
     hash.update(content.subarray(0, bytes - offset));

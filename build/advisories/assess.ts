@@ -6,7 +6,7 @@ import type { Advisory } from './database.ts';
 import type { AdvisoryPin, PinnedDatabase } from './pins.ts';
 import type { Review } from './reviews.ts';
 
-/** Input of `assess`. */
+/** Input of `assessAdvisories`. */
 export interface Assessment {
   readonly lock: Pick<Lock, 'base' | 'request' | 'repositories'>;
   /** See `Base.compareVersions` of the lock's base. */
@@ -63,7 +63,7 @@ export interface AdvisoryReport {
  * by the rules of the base.
  * @throws BuildError if the databases do not cover all repositories of the lock
  */
-export function assess(assessment: Assessment): AdvisoryReport {
+export function assessAdvisories(assessment: Assessment): AdvisoryReport {
   const { lock, reviews, asOf, maxAge } = assessment;
   const { base } = lock;
   const databases = assessment.databases.filter(({ database }) => database.base === base);

@@ -30,7 +30,7 @@ export interface AdvisoryDatabase {
 }
 
 /** Returns the newest year in CVE numbers; `undefined` if there is none. */
-export function newestYearOf(ids: Iterable<string>): number | undefined {
+export function findNewestYear(ids: Iterable<string>): number | undefined {
   let newest: number | undefined;
   for (const id of ids) {
     const year = /^CVE-(\d{4})-\d{4,}$/.exec(id)?.[1];

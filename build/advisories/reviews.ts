@@ -68,7 +68,7 @@ function yearAfter(date: string): string {
 }
 
 /** Returns the path of the file with a profile's reviews, which is in the profile's folder. */
-export function reviewsFile({ file, name }: Pick<Profile, 'file' | 'name'>): string {
+export function locateReviews({ file, name }: Pick<Profile, 'file' | 'name'>): string {
   return join(dirname(file), `${name}.vex.yaml`);
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { compareVersions, isValidVersion } from '../base/alpine/version/compare.ts';
-import { type Advisory, type AdvisoryDatabase, newestYearOf, WORD } from './database.ts';
+import { type Advisory, type AdvisoryDatabase, findNewestYear, WORD } from './database.ts';
 
 /** JSON of Alpine's security database, which has one file per branch and repository. */
 const secdbSchema = z.object({
@@ -56,7 +56,7 @@ export function parseSecdb(json: unknown): AdvisoryDatabase {
     suites: new Set([distroversion]),
     repository: reponame,
     entries: all.length,
-    newestYear: newestYearOf(all),
+    newestYear: findNewestYear(all),
     malformed: malformed.sort(),
     find: (suite, source) =>
       suite === distroversion ? sorted(found.get(source)?.values() ?? []) : [],

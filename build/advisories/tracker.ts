@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Advisory, type AdvisoryDatabase, newestYearOf, WORD } from './database.ts';
+import { type Advisory, type AdvisoryDatabase, findNewestYear, WORD } from './database.ts';
 
 const releaseSchema = z.object({
   status: z.enum(['open', 'resolved', 'undetermined']),
@@ -32,7 +32,7 @@ export function parseTracker(json: unknown): AdvisoryDatabase {
     base: 'debian',
     suites: new Set(suites),
     entries: vulnerabilities.length,
-    newestYear: newestYearOf(vulnerabilities.map(([id]) => id)),
+    newestYear: findNewestYear(vulnerabilities.map(([id]) => id)),
     malformed: [],
     find: (suite, source) =>
       Object.entries(packages.get(source) ?? {})

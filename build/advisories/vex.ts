@@ -1,7 +1,7 @@
 import { Enums, Models } from '@cyclonedx/cyclonedx-library';
 import { BASES } from '../bases.ts';
-import { cyclonedx } from '../sbom/cyclonedx.ts';
-import { type BillOfMaterials, packageUrlOf } from '../sbom/materials.ts';
+import { formatCycloneDx } from '../sbom/cyclonedx.ts';
+import { type BillOfMaterials, makePackageUrl } from '../sbom/materials.ts';
 import type { Finding } from './assess.ts';
 import type { Review } from './reviews.ts';
 
@@ -14,7 +14,7 @@ const { AnalysisJustification, AnalysisState } = Enums.Vulnerability;
  * @param materials the packages, and the time to state in the document
  */
 export function formatVex(materials: BillOfMaterials, findings: readonly Finding[]): string {
-  return cyclonedx(
+  return formatCycloneDx(
     materials,
     findings.map((finding) => vulnerabilityOf(finding, materials)),
   );
@@ -26,7 +26,7 @@ function vulnerabilityOf(
 ): Models.Vulnerability.Vulnerability {
   const { id, state, fixed, source, packages, review } = finding;
   const { advisories, packageUrl } = BASES[materials.base];
-  const refs = packages.map((locked) => new Models.BomRef(packageUrlOf(locked, materials)));
+  const refs = packages.map((locked) => new Models.BomRef(makePackageUrl(locked, materials)));
   const publisher = new Models.Vulnerability.Source({
     name: packageUrl.supplier,
     url: `${advisories}${encodeURIComponent(id)}`,

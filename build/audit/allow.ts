@@ -5,7 +5,7 @@ import type { Finding } from './finding.ts';
  * Removes findings that the profile accepts. An entry of `allow` that matches no finding is reported as a finding.
  * @param allow pattern for `matchPaths` → reason
  */
-export function withoutAllowed(
+export function dropAllowed(
   findings: readonly Finding[],
   allow: Readonly<Record<string, string>>,
 ): Finding[] {

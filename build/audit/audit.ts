@@ -1,41 +1,41 @@
 import { BuildError } from '../error.ts';
 import type { Tree } from '../tree/tree.ts';
-import { withoutAllowed } from './allow.ts';
+import { dropAllowed } from './allow.ts';
 import type { AuditOptions, Finding, Rule } from './finding.ts';
-import { missingApplets } from './rules/applets.ts';
-import { missingDrivers } from './rules/drivers.ts';
-import { unrunnableInit } from './rules/init.ts';
-import { missingInterpreters } from './rules/interpreters.ts';
-import { missingLibraries } from './rules/libraries.ts';
-import { carriageReturns } from './rules/line-ends.ts';
-import { danglingLinks } from './rules/links.ts';
-import { unknownOwners } from './rules/owners.ts';
-import { unexpectedSetuid, worldWritable } from './rules/permissions.ts';
-import { brokenServices } from './rules/services.ts';
-import { survey } from './survey.ts';
+import { findMissingApplets } from './rules/applets.ts';
+import { findMissingDrivers } from './rules/drivers.ts';
+import { checkInit } from './rules/init.ts';
+import { findMissingInterpreters } from './rules/interpreters.ts';
+import { findMissingLibraries } from './rules/libraries.ts';
+import { findCarriageReturns } from './rules/line-ends.ts';
+import { findDanglingLinks } from './rules/links.ts';
+import { findUnknownOwners } from './rules/owners.ts';
+import { findUnexpectedSetuid, findWorldWritable } from './rules/permissions.ts';
+import { findBrokenServices } from './rules/services.ts';
+import { surveyTree } from './survey.ts';
 
 /** Rules about what prevents any system from starting. */
 const START_RULES: readonly Rule[] = [
-  unrunnableInit,
-  missingLibraries,
-  missingInterpreters,
-  missingApplets,
-  (surveyed, { drivers = {} }) => missingDrivers(surveyed.tree, drivers),
+  checkInit,
+  findMissingLibraries,
+  findMissingInterpreters,
+  findMissingApplets,
+  (surveyed, { drivers = {} }) => findMissingDrivers(surveyed.tree, drivers),
 ];
 
 /** All rules for a root filesystem, in the order of the report. */
 const RULES: readonly Rule[] = [
   ...START_RULES,
-  brokenServices,
-  danglingLinks,
-  carriageReturns,
-  unknownOwners,
-  unexpectedSetuid,
-  worldWritable,
+  findBrokenServices,
+  findDanglingLinks,
+  findCarriageReturns,
+  findUnknownOwners,
+  findUnexpectedSetuid,
+  findWorldWritable,
 ];
 
 /** Rules for an initramfs, which has no accounts, no services, and only root's programs. */
-const INITRAMFS_RULES: readonly Rule[] = [...START_RULES, danglingLinks, carriageReturns];
+const INITRAMFS_RULES: readonly Rule[] = [...START_RULES, findDanglingLinks, findCarriageReturns];
 
 /** Maximum number of lines of findings in an error. */
 const MOST_LISTED = 20;
@@ -45,11 +45,11 @@ const MOST_LISTED = 20;
  * @returns the findings that the options do not accept, in a fixed order
  */
 export function auditTree(tree: Tree, options: AuditOptions): Finding[] {
-  return withoutAllowed(applyRules(RULES, tree, options), options.allow ?? {});
+  return dropAllowed(applyRules(RULES, tree, options), options.allow ?? {});
 }
 
 function applyRules(rules: readonly Rule[], tree: Tree, options: AuditOptions): Finding[] {
-  const surveyed = survey(tree);
+  const surveyed = surveyTree(tree);
   return rules.flatMap((rule) => rule(surveyed, options));
 }
 

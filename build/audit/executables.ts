@@ -10,7 +10,7 @@ export function isExecutable({ mode }: FileEntry): boolean {
 }
 
 /** Returns the executable file of a command: at its path, or on `PATH` if it has no slash. */
-export function executable(tree: Tree, command: string): FileEntry | undefined {
+export function findExecutable(tree: Tree, command: string): FileEntry | undefined {
   const paths = command.includes('/') ? [command] : PATH.map((path) => `${path}/${command}`);
   return paths
     .map((path) => tree.file(path))

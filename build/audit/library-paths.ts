@@ -1,6 +1,6 @@
 import { ARCHITECTURES } from '../architecture.ts';
 import type { Elf } from '../elf/elf.ts';
-import { parentOf } from '../tree/path.ts';
+import { getParent } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
 
 /** `e_machine` → architecture. Names of the architecture occur in Debian's and musl's paths and in `$PLATFORM`. */
@@ -14,7 +14,7 @@ const MUSL = ['lib', 'usr/local/lib', 'usr/lib'];
  * Returns the directories that a tree's dynamic loader searches for all programs of a machine.
  * `/etc/ld.so.conf` counts only if there is a loader cache, because glibc's loader does not read the file itself.
  */
-export function defaultLibraryPaths(tree: Tree, machine: number): string[] {
+export function listDefaultLibraryPaths(tree: Tree, machine: number): string[] {
   const names = MACHINES.get(machine);
   if (names !== undefined && tree.file(`lib/ld-musl-${names.machine}.so.1`) !== undefined) {
     const listed = tree.text(`etc/ld-musl-${names.machine}.path`);
@@ -43,7 +43,7 @@ export function ownLibraryPaths(path: string, { rpath, runpath, machine, bits }:
   if (paths.length === 0) return [];
   const names = MACHINES.get(machine);
   const values: Record<string, string> = {
-    ORIGIN: `/${parentOf(path)}`,
+    ORIGIN: `/${getParent(path)}`,
     LIB: names === undefined ? (bits === 64 ? 'lib64' : 'lib') : `lib/${names.triplet}`,
     PLATFORM: names?.machine ?? '',
   };

@@ -41,7 +41,7 @@ export interface Survey {
 const NOT_SNIFFED = /^(usr\/)?lib\/(firmware|modules|debug)\//;
 
 /** Reads the first bytes of every file of a tree, once. */
-export function survey(tree: Tree): Survey {
+export function surveyTree(tree: Tree): Survey {
   const entries = tree.entries();
   const scripts = new Map<string, Script>();
   const elf = new Map<string, Elf>();

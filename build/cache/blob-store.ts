@@ -7,8 +7,8 @@ import { errorCode } from '../process/errno.ts';
 import { isSealed, markUsed, resealPath } from '../process/seal.ts';
 import { BlobWriter } from './blob-writer.ts';
 import type { CacheDirectory } from './directory.ts';
-import { diskError } from './disk-error.ts';
-import { temporaryPath } from './temporary.ts';
+import { explainDiskError } from './disk-error.ts';
+import { makeTemporaryPath } from './temporary.ts';
 
 /** Identity of a download: hash and size of its bytes. */
 export interface Blob {
@@ -75,7 +75,7 @@ export class BlobStore {
    * @throws BuildError if hash or size differ, or the disk is full; nothing is stored then
    */
   async put(stream: AsyncIterable<Uint8Array>, blob: Blob): Promise<string> {
-    const path = await temporaryPath(this.directory, blob.sha256);
+    const path = await makeTemporaryPath(this.directory, blob.sha256);
     const writer = await BlobWriter.create(path);
     try {
       for await (const chunk of stream) {
@@ -86,7 +86,7 @@ export class BlobStore {
       return await this.adopt(writer, blob);
     } catch (error) {
       await writer.discard();
-      throw diskError(error, this.directory.root);
+      throw explainDiskError(error, this.directory.root);
     }
   }
 

@@ -26,7 +26,7 @@ const REFUSALS: Readonly<Record<string, readonly [what: string, fix: string]>> =
 };
 
 /** Converts errors about a full or read-only disk to messages for the user; returns any other error unchanged. */
-export function diskError(error: unknown, folder: string): unknown {
+export function explainDiskError(error: unknown, folder: string): unknown {
   const refusal = REFUSALS[errorCode(error) ?? ''];
   if (refusal === undefined) return error;
   const [what, fix] = refusal;

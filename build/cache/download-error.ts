@@ -1,5 +1,5 @@
 import { BuildError } from '../error.ts';
-import { type FailureKind, shownUrl, type TransferFailure } from './transfer-failure.ts';
+import { type FailureKind, hideCredentials, type TransferFailure } from './transfer-failure.ts';
 
 /** A file to download, for messages. */
 interface Wanted {
@@ -15,7 +15,7 @@ export class PackageGone extends BuildError {
   constructor(item: Wanted) {
     super({
       what: `${item.name} is gone: no mirror has it any more`,
-      where: item.urls.map(shownUrl).join(', '),
+      where: item.urls.map(hideCredentials).join(', '),
       fix: 'Run `make lock` to take the versions that the mirror has now.',
     });
     this.name = 'PackageGone';
@@ -48,7 +48,7 @@ export function downloadError(
   if (failure.kind === 'gone') return new PackageGone(item);
   return new BuildError({
     what: `could not download ${item.name}: ${failure.message}`,
-    where: shownUrl(url),
+    where: hideCredentials(url),
     fix: FIXES[failure.kind],
     cause: failure,
   });

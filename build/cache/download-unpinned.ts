@@ -1,9 +1,9 @@
 import type { Blob } from './blob-store.ts';
 import { BlobWriter } from './blob-writer.ts';
-import { diskError } from './disk-error.ts';
+import { explainDiskError } from './disk-error.ts';
 import { cancelled } from './download-error.ts';
 import { type DownloadContext, receive } from './receive.ts';
-import { temporaryPath } from './temporary.ts';
+import { makeTemporaryPath } from './temporary.ts';
 
 /** A file to download whose hash is unknown. */
 export interface UnpinnedDownload {
@@ -36,7 +36,7 @@ export async function downloadUnpinned(
   context: DownloadContext,
 ): Promise<Downloaded> {
   const { store, signal } = context;
-  const writer = await BlobWriter.create(await temporaryPath(store.directory, 'unpinned'));
+  const writer = await BlobWriter.create(await makeTemporaryPath(store.directory, 'unpinned'));
   try {
     await receive(writer, { ...item, urls: [item.url] }, context);
     await item.check(writer.path);
@@ -45,6 +45,6 @@ export async function downloadUnpinned(
   } catch (error) {
     await writer.discard();
     if (signal?.aborted === true) throw cancelled(item, error);
-    throw diskError(error, store.directory.root);
+    throw explainDiskError(error, store.directory.root);
   }
 }

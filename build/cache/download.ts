@@ -1,6 +1,6 @@
 import type { Blob } from './blob-store.ts';
 import type { BlobWriter } from './blob-writer.ts';
-import { diskError } from './disk-error.ts';
+import { explainDiskError } from './disk-error.ts';
 import { cancelled } from './download-error.ts';
 import { leavePart, takePart } from './part.ts';
 import { type DownloadContext, receive } from './receive.ts';
@@ -36,7 +36,7 @@ export async function download(item: Download, context: DownloadContext): Promis
     }
   } catch (error) {
     if (context.signal?.aborted === true) throw cancelled(item, error);
-    throw diskError(error, directory.root);
+    throw explainDiskError(error, directory.root);
   }
 }
 

@@ -9,7 +9,7 @@ import { pipeline } from 'node:stream/promises';
 import { createZstdDecompress } from 'node:zlib';
 import type { FindRoute, Route } from '../contract/route.ts';
 import { errorCode } from '../process/errno.ts';
-import { answerFailure, bodyStart, checkStatus, redirectTarget } from './response.ts';
+import { answerFailure, checkStatus, determineBodyStart, redirectTarget } from './response.ts';
 import type { Body, BodyRequest, Sending, ServerManners } from './transfer.ts';
 import { TransferFailure } from './transfer-failure.ts';
 
@@ -112,7 +112,7 @@ export class HttpTransport implements Disposable {
     const encoded = response.headers['content-encoding'] === 'zstd';
     // With an encoding, the server's length is that of the encoded data.
     const size = encoded ? undefined : request.size;
-    const start = bodyStart(response, { ...request, size });
+    const start = determineBodyStart(response, { ...request, size });
     const arriving = bodyOf(response, watch, (bytes) => {
       this.received += bytes;
     });

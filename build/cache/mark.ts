@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { BuildError } from '../error.ts';
 import { type CacheDirectory, cacheDirectory } from './directory.ts';
-import { diskError } from './disk-error.ts';
+import { explainDiskError } from './disk-error.ts';
 
 /** File of the Cache Directory Tagging Specification (https://bford.info/cachedir/): backups skip its folder. */
 const TAG = 'CACHEDIR.TAG';
@@ -33,7 +33,7 @@ export function openCache(named?: string): CacheDirectory {
   try {
     markCache(cache);
   } catch (error) {
-    throw diskError(error, cache.root);
+    throw explainDiskError(error, cache.root);
   }
   return cache;
 }

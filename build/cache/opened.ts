@@ -6,14 +6,14 @@ import { BuildError } from '../error.ts';
 import { makeAtomically } from '../process/atomic-write.ts';
 import { errorCode } from '../process/errno.ts';
 import { isSealed, markUsed, seal } from '../process/seal.ts';
-import { codeDigest } from '../step/code.ts';
-import { digestOf } from '../step/digest.ts';
+import { computeCodeDigest } from '../step/code.ts';
+import { computeDigest } from '../step/digest.ts';
 import type { Entry } from '../tree/entry.ts';
 import type { CacheDirectory } from './directory.ts';
-import { diskError } from './disk-error.ts';
+import { explainDiskError } from './disk-error.ts';
 import { FORMAT_MODULE, formatIndex, parseIndex } from './opened-index.ts';
 import { OpenedWriter } from './opened-writer.ts';
-import { temporaryPath } from './temporary.ts';
+import { makeTemporaryPath } from './temporary.ts';
 
 /**
  * Opened packages: per archive a file with all contents, and an index of its entries, both sealed (see
@@ -48,12 +48,12 @@ export class OpenedStore {
           cause: error,
         });
       }
-      throw diskError(error, this.#directory.root);
+      throw explainDiskError(error, this.#directory.root);
     }
   }
 
   #paths(base: ArchiveReader, { locked: { sha256 } }: PackageArchive): Paths {
-    const start = join(this.#directory.opened, openedFolder(base), sha256);
+    const start = join(this.#directory.opened, nameOpenedFolder(base), sha256);
     return { contents: `${start}.blob`, index: `${start}.json` };
   }
 
@@ -79,7 +79,7 @@ export class OpenedStore {
   async #read({ base, archive, paths, signal }: Reading): Promise<Entry[]> {
     const { sha256 } = archive.locked;
     await mkdir(dirname(paths.contents), { recursive: true });
-    const temporary = await temporaryPath(this.#directory, `${sha256}.blob`);
+    const temporary = await makeTemporaryPath(this.#directory, `${sha256}.blob`);
     const writer = await OpenedWriter.create(temporary, paths.contents);
     try {
       await base.open(archive, writer, signal);
@@ -97,8 +97,8 @@ export class OpenedStore {
 }
 
 /** Returns the folder name for opened packages of a base; it changes with the reading code and the index format. */
-export function openedFolder({ name, readerVersion }: Omit<ArchiveReader, 'open'>): string {
-  return `${name}-${digestOf([readerVersion, codeDigest(FORMAT_MODULE)]).slice(0, 16)}`;
+export function nameOpenedFolder({ name, readerVersion }: Omit<ArchiveReader, 'open'>): string {
+  return `${name}-${computeDigest([readerVersion, computeCodeDigest(FORMAT_MODULE)]).slice(0, 16)}`;
 }
 
 interface Paths {

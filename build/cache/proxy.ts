@@ -1,9 +1,13 @@
 import type { FindRoute } from '../contract/route.ts';
-import { type Environment, proxyVariables } from '../process/environment.ts';
+import { type Environment, selectProxyVariables } from '../process/environment.ts';
 
-/** Returns the routes through the proxies of an environment; see `proxyVariables`. */
-export function environmentRoute(environment: Environment = process.env): FindRoute {
-  const { http_proxy: http, https_proxy: https, no_proxy: exempt } = proxyVariables(environment);
+/** Returns the routes through the proxies of an environment; see `selectProxyVariables`. */
+export function makeEnvironmentRoute(environment: Environment = process.env): FindRoute {
+  const {
+    http_proxy: http,
+    https_proxy: https,
+    no_proxy: exempt,
+  } = selectProxyVariables(environment);
   return (url) => ({ proxy: isExempt(url, exempt) ? undefined : isSecure(url) ? https : http });
 }
 

@@ -37,7 +37,7 @@ export function redirectTarget({ statusCode, headers }: Head, from: URL): URL | 
  * @returns position of its first byte in the file
  * @throws TransferFailure if the response contains no part of it, or the whole file has another size
  */
-export function bodyStart(head: Head, asked: Pick<BodyRequest, 'from' | 'size'>): number {
+export function determineBodyStart(head: Head, asked: Pick<BodyRequest, 'from' | 'size'>): number {
   const { statusCode = 0, headers } = head;
   if (statusCode === 200) {
     checkSize(wholeNumber(headers['content-length']), asked.size);

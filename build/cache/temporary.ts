@@ -3,7 +3,7 @@ import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from '../process/errno.ts';
 import type { CacheDirectory } from './directory.ts';
-import { diskError } from './disk-error.ts';
+import { explainDiskError } from './disk-error.ts';
 
 const HOUR = 3_600_000;
 
@@ -18,17 +18,17 @@ const PART_STALE_AFTER = 30 * 24 * HOUR;
  * @param name prefix of the file's name
  * @throws BuildError if the folder cannot be created
  */
-export async function temporaryPath(directory: CacheDirectory, name: string): Promise<string> {
+export async function makeTemporaryPath(directory: CacheDirectory, name: string): Promise<string> {
   try {
     await mkdir(directory.tmp, { recursive: true });
   } catch (error) {
-    throw diskError(error, directory.tmp);
+    throw explainDiskError(error, directory.tmp);
   }
   return join(directory.tmp, `${name}.${process.pid}-${randomBytes(6).toString('hex')}`);
 }
 
 /** Path of an interrupted download that can be resumed. */
-export function partPath(directory: CacheDirectory, sha256: string): string {
+export function makePartPath(directory: CacheDirectory, sha256: string): string {
   return join(directory.tmp, `${sha256}.part`);
 }
 
@@ -42,7 +42,7 @@ export async function sweepTemporary(directory: CacheDirectory, now = Date.now()
     const age = now - (await touchedAt(path));
     const orphan = /^([0-9a-f]{64})\.part\.[0-9a-f-]+$/.exec(name);
     if (orphan?.[1] !== undefined && age > ORPHANED_AFTER) {
-      await renameIfThere(path, partPath(directory, orphan[1]));
+      await renameIfThere(path, makePartPath(directory, orphan[1]));
     } else if (age > (name.endsWith('.part') ? PART_STALE_AFTER : STALE_AFTER)) {
       await rm(path, { recursive: true, force: true });
     }

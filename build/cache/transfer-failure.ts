@@ -24,7 +24,7 @@ export class TransferFailure extends Error {
 }
 
 /** Returns an address for messages: without user name and password. */
-export function shownUrl(url: string | URL): string {
+export function hideCredentials(url: string | URL): string {
   if (!URL.canParse(url)) return String(url);
   const shown = new URL(url);
   shown.username = '';

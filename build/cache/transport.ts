@@ -1,7 +1,7 @@
 import type { FindRoute } from '../contract/route.ts';
 import type { HttpTransport } from './http-transport.ts';
 import { openLocalFile } from './local-file.ts';
-import { environmentRoute } from './proxy.ts';
+import { makeEnvironmentRoute } from './proxy.ts';
 import type { Body, BodyRequest, Sending, ServerManners } from './transfer.ts';
 import { TransferFailure } from './transfer-failure.ts';
 
@@ -18,7 +18,7 @@ export class Transport implements Disposable {
   #http: HttpTransport | undefined;
 
   constructor({
-    findRoute = environmentRoute(),
+    findRoute = makeEnvironmentRoute(),
     stallAfter = 30_000,
     manners = MIRRORS,
   }: TransportOptions = {}) {

@@ -1,5 +1,5 @@
 import { BuildError } from '../error.ts';
-import { type PackageChange, packageChanges } from '../lock/compare.ts';
+import { comparePackages, type PackageChange } from '../lock/compare.ts';
 import { describeCapabilities } from './capabilities.ts';
 import { type Content, type ContentNode, PARTS, type Part } from './content.ts';
 import { KERNEL_RELEASE } from './settings.ts';
@@ -67,7 +67,7 @@ export function compareContent(before: Content, after: Content): Differences {
   const packages =
     before.packages === undefined || after.packages === undefined
       ? undefined
-      : packageChanges(before.packages, after.packages);
+      : comparePackages(before.packages, after.packages);
   if (parts.length === 0 && packages === undefined) {
     throw new BuildError({
       what: `${before.file} and ${after.file} have nothing in common that can be compared`,

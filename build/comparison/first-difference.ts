@@ -28,7 +28,7 @@ const SYSTEM_AREA = 32 * 1024;
  * @returns its offset in bytes; if one file is the beginning of the other, its length; undefined if they are equal
  * @throws if one of them cannot be read
  */
-export function firstDifference(
+export function findFirstDifference(
   before: string,
   after: string,
   signal?: AbortSignal,

@@ -12,7 +12,7 @@ import { hashContents } from '../readback/squashfs/hash-contents.ts';
 import { readSquashfs } from '../readback/squashfs/image.ts';
 import { unreadable } from '../readback/verdict.ts';
 import { sha256 } from '../step/digest.ts';
-import { treePath } from '../tree/path.ts';
+import { parseTreePath } from '../tree/path.ts';
 import type { ContentNode } from './content.ts';
 
 /** The paths of a part, and the text of the files from which settings are read. */
@@ -68,10 +68,10 @@ export async function readRootfsTar(
   const nodes = new Map<string, ImageNode & { sha256: string }>();
   const texts = new Map<string, string>();
   for await (const { header, content } of readTarEntries(chunks, where, TAR_EXTENSIONS)) {
-    const path = treePath(header.name, where);
+    const path = parseTreePath(header.name, where);
     if (path === '') continue;
     if (header.type === 'hardlink') {
-      const node = nodes.get(treePath(header.target, where));
+      const node = nodes.get(parseTreePath(header.target, where));
       if (node === undefined)
         throw unreadable(`/${path} is a hard link to a file that does not exist`, where);
       nodes.set(path, { ...node, path });

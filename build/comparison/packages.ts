@@ -24,7 +24,7 @@ const manifestSchema = z.object({
  * @param say receives a line for the user if the packages are unknown
  * @throws BuildError if the database is malformed
  */
-export function packagesOf(
+export function readPackages(
   image: string,
   installed: string | undefined,
   say: (line: string) => void,

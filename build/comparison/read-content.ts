@@ -7,7 +7,7 @@ import type { BlockDevice } from '../disk/block-device.ts';
 import { sliceDevice } from '../disk/block-device.ts';
 import { readBootState } from '../disk/boot-state.ts';
 import { readGpt } from '../disk/gpt.ts';
-import { partitionOf } from '../disk/layout.ts';
+import { findPartition } from '../disk/layout.ts';
 import { isSystemPath } from '../disk/medium-paths.ts';
 import { readLayout } from '../disk/read-layout.ts';
 import { readTrailer } from '../disk/slot-trailer.ts';
@@ -28,8 +28,13 @@ import {
   readRootfsTar,
   type Wanted,
 } from './nodes.ts';
-import { INSTALLED, packagesOf } from './packages.ts';
-import { IN_SETTINGS, initramfsSettings, mediumSettings, rootfsSettings } from './settings.ts';
+import { INSTALLED, readPackages } from './packages.ts';
+import {
+  IN_SETTINGS,
+  readInitramfsSettings,
+  readMediumSettings,
+  readRootfsSettings,
+} from './settings.ts';
 
 /** Type of an EFI system partition (UEFI 2.10, 5.3.3). */
 const ESP_TYPE = 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b';
@@ -197,7 +202,7 @@ async function bootedSlot(
     const layout = await readLayout(device);
     if (layout === undefined) continue;
     const part = (role: 'efi' | 'a' | 'b') => {
-      const { offset, bytes } = partitionOf(layout, role);
+      const { offset, bytes } = findPartition(layout, role);
       return { offset, device: sliceDevice(device, offset, bytes) };
     };
     const slot = (await readBootState(part('efi').device))?.good ?? 'a';
@@ -258,16 +263,16 @@ function contentOf(
   const textsOf = (part: Part) => parts.get(part)?.texts ?? new Map<string, string>();
   const rootfs = parts.get('rootfs');
   const settings = new Map([
-    ...rootfsSettings(rootfs?.nodes ?? [], textsOf('rootfs')),
-    ...initramfsSettings(textsOf('initramfs')),
-    ...mediumSettings(volumeId, textsOf('medium')),
+    ...readRootfsSettings(rootfs?.nodes ?? [], textsOf('rootfs')),
+    ...readInitramfsSettings(textsOf('initramfs')),
+    ...readMediumSettings(volumeId, textsOf('medium')),
   ]);
   const nodes = [...parts].map(([part, read]): [Part, readonly ContentNode[]] => [
     part,
     read.nodes,
   ]);
   const packages =
-    sizesOnly === true ? undefined : packagesOf(file, textsOf('rootfs').get(INSTALLED), say);
+    sizesOnly === true ? undefined : readPackages(file, textsOf('rootfs').get(INSTALLED), say);
   return { file, packages, settings, parts: new Map(nodes) };
 }
 

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { hashFile } from '../process/hash-file.ts';
 import type { RemadeFile } from '../release/rebuild.ts';
 import type { ReleaseFile } from '../release/release-files.ts';
-import { describeDiskDifference, describePlace, firstDifference } from './first-difference.ts';
+import { describeDiskDifference, describePlace, findFirstDifference } from './first-difference.ts';
 
 /** A release in its folder. */
 export interface ReleaseInFolder {
@@ -59,7 +59,7 @@ async function describeDifference(
   if ((await hashFile(before, [], signal)).whole !== sha256) {
     return { place: 'the file that is here differs from the published one' };
   }
-  const offset = await firstDifference(before, after, signal);
+  const offset = await findFirstDifference(before, after, signal);
   if (offset === undefined) return {};
   const place =
     kind === 'raw'

@@ -1,11 +1,11 @@
-import { MODULE_FILE, moduleName } from '../kmod/modinfo.ts';
+import { MODULE_FILE, normalizeModuleName } from '../kmod/modinfo.ts';
 import { nameOf } from '../tree/path.ts';
 import type { ContentNode } from './content.ts';
 
 const OS_RELEASE = 'etc/os-release';
 const HOSTNAME = 'etc/hostname';
 
-/** Settings for the init script of an initramfs; see `initramfsTree`. */
+/** Settings for the init script of an initramfs; see `buildInitramfsTree`. */
 const INITRAMFS_SETTINGS = 'etc/initramfs';
 
 /** Boot menu of a live image. */
@@ -22,7 +22,7 @@ export const KERNEL_RELEASE = 'kernel release';
 type Texts = ReadonlyMap<string, string>;
 
 /** Reads the settings of a root filesystem: os-release(5), host name, services per runlevel, kernel and its modules. */
-export function rootfsSettings(
+export function readRootfsSettings(
   nodes: readonly ContentNode[],
   texts: Texts,
 ): Iterable<readonly [string, string]> {
@@ -36,19 +36,19 @@ export function rootfsSettings(
     ...nodes.flatMap(({ path, type }) => {
       const [, release] = /^(?:usr\/)?lib\/modules\/([^/]+)\/.+$/.exec(path) ?? [];
       if (release === undefined || type !== 'file' || !MODULE_FILE.test(path)) return [];
-      const name = moduleName(nameOf(path).replace(MODULE_FILE, ''));
+      const name = normalizeModuleName(nameOf(path).replace(MODULE_FILE, ''));
       return [[`module ${name}`, 'there'] as const, [KERNEL_RELEASE, release] as const];
     }),
   ];
 }
 
 /** Reads the settings of an initramfs. */
-export function initramfsSettings(texts: Texts): Iterable<readonly [string, string]> {
+export function readInitramfsSettings(texts: Texts): Iterable<readonly [string, string]> {
   return assignments(texts.get(INITRAMFS_SETTINGS) ?? '').map(named('initramfs'));
 }
 
 /** Reads the settings of a medium: volume id, build id, and the kernel parameters of each boot menu entry. */
-export function mediumSettings(
+export function readMediumSettings(
   volumeId: string | undefined,
   texts: Texts,
 ): Iterable<readonly [string, string]> {

@@ -19,7 +19,7 @@ function isPacked(path: string): boolean {
 }
 
 /** Returns the sizes of an image's unpacked parts as a tree, together with those of an earlier image. */
-export function sizeTree(image: Content, before?: Content): SizeTree {
+export function makeSizeTree(image: Content, before?: Content): SizeTree {
   const root = new Growing('unpacked');
   for (const part of PARTS) {
     for (const node of image.parts.get(part) ?? []) root.add(part, node, 'size');

@@ -66,11 +66,11 @@ export interface PackageArchive {
 /** Reads packages of a base. */
 export interface ArchiveReader {
   readonly name: BaseName;
-  /** Identifies the code of `open`, see `codeDigest`: cached results of other code are not used. */
+  /** Identifies the code of `open`, see `computeCodeDigest`: cached results of other code are not used. */
   readonly readerVersion: string;
   /**
    * Reads an archive into entries, once per package; the result is cached by the archive's SHA-256.
-   * Paths have been checked by `treePath`; nothing is unpacked and no script is run.
+   * Paths have been checked by `parseTreePath`; nothing is unpacked and no script is run.
    * @throws BuildError if the archive is damaged or hostile
    */
   open(archive: PackageArchive, sink: EntrySink, signal?: AbortSignal): Promise<void>;

@@ -80,7 +80,7 @@ export type PackageContent = Pick<
 >;
 
 /** Returns the fields of a locked package that affect an image. */
-export function packageContent({
+export function selectPackageContent({
   name,
   version,
   sha256,

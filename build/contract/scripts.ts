@@ -33,7 +33,7 @@ export function isUnreviewed({ verdict }: PackageScript): boolean {
 }
 
 /** Returns the scripts that need a review before a release can be made. */
-export function unreviewed(scripts: readonly PackageScript[]): PackageScript[] {
+export function listUnreviewed(scripts: readonly PackageScript[]): PackageScript[] {
   return scripts.filter(isUnreviewed);
 }
 
@@ -57,13 +57,13 @@ function nameScript({ script, verdict }: PackageScript): string {
  */
 export function describeUnreviewed(scripts: readonly PackageScript[]): string[] {
   const packages = Map.groupBy(withoutDuplicates(scripts), (one) => one.package);
-  const open = [...packages.values()].filter((own) => unreviewed(own).length > 0);
+  const open = [...packages.values()].filter((own) => listUnreviewed(own).length > 0);
   return open.sort(byPackage).flatMap((own) => ['', ...describePackage(own)]);
 }
 
 function describePackage(scripts: readonly PackageScript[]): string[] {
   const [{ package: name = '', version = '' } = {}] = scripts;
-  const texts = unreviewed(scripts).flatMap((one) => [
+  const texts = listUnreviewed(scripts).flatMap((one) => [
     `  ${nameScript(one)}:`,
     ...linesOf(one.text).map((line) => `    | ${line}`.trimEnd()),
   ]);

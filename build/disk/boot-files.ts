@@ -7,7 +7,7 @@ import { type BlockDevice, readBytes } from './block-device.ts';
 import { locateFile } from './fat32.ts';
 
 /*
- * A medium has a folder with the boot files for an installed disk (`mediumPaths`): the files below, and the program that
+ * A medium has a folder with the boot files for an installed disk (`makeMediumPaths`): the files below, and the program that
  * UEFI starts; if that is shim, also the GRUB that shim starts.
  */
 

@@ -97,7 +97,7 @@ export async function readEntriesPlace(device: BlockDevice): Promise<EntriesPlac
 }
 
 /** Bytes of the table at the beginning and at the end of a disk. */
-export function gptBytes(sectorSize: number): { begin: number; end: number } {
+export function computeGptSize(sectorSize: number): { begin: number; end: number } {
   const entries = entriesBytes(sectorSize);
   return { begin: 2 * sectorSize + 2 * entries, end: sectorSize + entries };
 }

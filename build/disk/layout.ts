@@ -55,7 +55,7 @@ export const PARTITION_NAMES: Readonly<Record<PartitionRole, string>> = {
 };
 
 /** Returns the partition of a role. @throws ExplainedError if there is none */
-export function partitionOf(layout: DiskLayout, role: PartitionRole): LaidPartition {
+export function findPartition(layout: DiskLayout, role: PartitionRole): LaidPartition {
   const found = layout.partitions.find((partition) => partition.role === role);
   if (found !== undefined) return found;
   throw new ExplainedError({ what: `the disk has no partition for ${PARTITION_NAMES[role]}` });

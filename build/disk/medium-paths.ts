@@ -13,7 +13,7 @@ export interface MediumPaths {
 }
 
 /** Returns the paths for an appliance. @param namespace `namespace` of its profile, which is the folder's name */
-export function mediumPaths(namespace: string): MediumPaths {
+export function makeMediumPaths(namespace: string): MediumPaths {
   const folder = `/${namespace}`;
   return {
     folder,
@@ -27,10 +27,10 @@ export function mediumPaths(namespace: string): MediumPaths {
 /** Whether a path on a medium is that of the root filesystem, whatever the appliance's namespace is. */
 export function isSystemPath(path: string): boolean {
   const [, namespace] = /^\/([^/]+)\//.exec(path) ?? [];
-  return namespace !== undefined && path === mediumPaths(namespace).system;
+  return namespace !== undefined && path === makeMediumPaths(namespace).system;
 }
 
 /** Returns the path on a medium of a file that no other system has; GRUB and the initramfs find the medium by it. */
-export function markerPath(namespace: string, buildId: string): string {
-  return `${mediumPaths(namespace).folder}/build-${buildId}`;
+export function makeMarkerPath(namespace: string, buildId: string): string {
+  return `${makeMediumPaths(namespace).folder}/build-${buildId}`;
 }

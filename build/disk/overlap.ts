@@ -1,11 +1,11 @@
 import type { Region } from './block-device.ts';
-import { pageMemory } from './page-memory.ts';
+import { allocatePages } from './page-memory.ts';
 
 /** Maximum number of reads or writes of a disk at the same time. */
 const MOST = 4;
 
 /** Splits a region into regions of a given size; the last one may be smaller. */
-export function inPieces({ offset, bytes }: Region, pieceBytes: number): Region[] {
+export function splitRegion({ offset, bytes }: Region, pieceBytes: number): Region[] {
   return Array.from({ length: Math.ceil(Math.max(bytes, 0) / pieceBytes) }, (_, index) => {
     const done = index * pieceBytes;
     return { offset: offset + done, bytes: Math.min(pieceBytes, bytes - done) };
@@ -24,7 +24,7 @@ export async function* readAhead(
   signal?: AbortSignal | undefined,
 ): AsyncGenerator<{ offset: number; content: Buffer }> {
   const longest = regions.reduce((most, { bytes }) => Math.max(most, bytes), 0);
-  const memory = new Turns(pageMemory(MOST + 1, longest));
+  const memory = new Turns(allocatePages(MOST + 1, longest));
   const reading: { offset: number; content: Promise<Buffer> }[] = [];
   let next = 0;
   try {
@@ -111,7 +111,7 @@ export class BlockWriter implements AsyncDisposable {
     this.#write = write;
     this.#sectorSize = sectorSize;
     const bytes = Math.ceil(blockBytes / sectorSize) * sectorSize;
-    this.#memory = new Turns(pageMemory(MOST, bytes));
+    this.#memory = new Turns(allocatePages(MOST, bytes));
     this.#block = this.#memory.next();
     this.#begun = offset;
   }

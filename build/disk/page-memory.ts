@@ -11,14 +11,14 @@ const known = new WeakSet<ArrayBufferLike>();
  * cache (open(2), O_DIRECT). They are WebAssembly memory, because a Buffer may begin anywhere.
  * @param bytes size of each buffer
  */
-export function pageMemory(pieces: number, bytes: number): Buffer[] {
+export function allocatePages(pieces: number, bytes: number): Buffer[] {
   const each = Math.ceil(bytes / PAGE) * PAGE;
   const { buffer } = new WebAssembly.Memory({ initial: Math.ceil((pieces * each) / WASM_PAGE) });
   known.add(buffer);
   return Array.from({ length: pieces }, (_, index) => Buffer.from(buffer, index * each, bytes));
 }
 
-/** Whether a buffer was allocated by `pageMemory` and begins at a page boundary. */
+/** Whether a buffer was allocated by `allocatePages` and begins at a page boundary. */
 export function isPageMemory({ buffer, byteOffset }: Uint8Array): boolean {
   return known.has(buffer) && byteOffset % PAGE === 0;
 }

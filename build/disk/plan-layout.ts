@@ -1,5 +1,5 @@
 import { ExplainedError } from '../explained-error.ts';
-import { gptBytes } from './gpt.ts';
+import { computeGptSize } from './gpt.ts';
 import {
   type DiskLayout,
   type LaidPartition,
@@ -67,8 +67,8 @@ export function planLayout(request: LayoutRequest): DiskLayout {
   }
   const guid = newGuid();
   const partitions: LaidPartition[] = [];
-  let at = up(gptBytes(sectorSize).begin);
-  const end = down(bytes - gptBytes(sectorSize).end);
+  let at = up(computeGptSize(sectorSize).begin);
+  const end = down(bytes - computeGptSize(sectorSize).end);
   const add = (role: PartitionRole, size: number) => {
     partitions.push({
       role,

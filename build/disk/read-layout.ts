@@ -17,11 +17,14 @@ const ROLES = Object.keys(PARTITION_NUMBERS) as readonly PartitionRole[];
  */
 export async function readLayout(device: BlockDevice): Promise<DiskLayout | undefined> {
   const gpt = await readGpt(device);
-  return gpt === undefined ? undefined : layoutOf(gpt, device);
+  return gpt === undefined ? undefined : recognizeLayout(gpt, device);
 }
 
 /** Returns the layout in a partition table; undefined if it is not that of an installed disk. */
-export function layoutOf(gpt: Gpt, { sectorSize, bytes }: BlockDevice): DiskLayout | undefined {
+export function recognizeLayout(
+  gpt: Gpt,
+  { sectorSize, bytes }: BlockDevice,
+): DiskLayout | undefined {
   const partitions: LaidPartition[] = [];
   for (const role of ROLES) {
     const number = PARTITION_NUMBERS[role];

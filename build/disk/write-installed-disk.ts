@@ -5,8 +5,8 @@ import { type BlockDevice, sliceDevice } from './block-device.ts';
 import { ENVIRONMENT_PATH, encodeBootState } from './boot-state.ts';
 import { formatFat32 } from './fat32.ts';
 import { BOOT_CODE_BYTES, encodeGpt, type Piece, readEntriesPlace } from './gpt.ts';
-import { type DiskLayout, type LaidPartition, partitionOf } from './layout.ts';
-import { BlockWriter, inPieces, readAhead } from './overlap.ts';
+import { type DiskLayout, findPartition, type LaidPartition } from './layout.ts';
+import { BlockWriter, readAhead, splitRegion } from './overlap.ts';
 import { clearTrailer, type SlotTrailer, writeTrailer } from './slot-trailer.ts';
 
 /** Bytes per write and per read. */
@@ -65,8 +65,8 @@ export async function writeInstalledDisk(
   const say = (phase: InstallPhase, done = 0, total = 0) =>
     request.onProgress?.({ phase, done, total });
   assertSameDisk(device, layout);
-  const part = (role: Parameters<typeof partitionOf>[1]) => {
-    const { offset, bytes } = partitionOf(layout, role);
+  const part = (role: Parameters<typeof findPartition>[1]) => {
+    const { offset, bytes } = findPartition(layout, role);
     return sliceDevice(device, offset, bytes);
   };
   const boot = prepareBoot(request);
@@ -107,7 +107,7 @@ async function removeBoot(device: BlockDevice, layout: DiskLayout): Promise<void
   mbr.fill(0, 0, BOOT_CODE_BYTES);
   await device.write(0, mbr);
   await device.flush();
-  await device.write(partitionOf(layout, 'efi').offset, Buffer.alloc(sectorSize));
+  await device.write(findPartition(layout, 'efi').offset, Buffer.alloc(sectorSize));
   await device.flush();
 }
 
@@ -204,7 +204,7 @@ export async function verifyImage(
   const hash = createHash('sha256');
   const bytes = Math.ceil(trailer.imageBytes / slot.sectorSize) * slot.sectorSize;
   const read = (offset: number, into: Buffer) => slot.read(offset, into.length, into);
-  const places = inPieces({ offset: 0, bytes }, CHUNK);
+  const places = splitRegion({ offset: 0, bytes }, CHUNK);
   for await (const { offset, content } of readAhead(read, places, signal)) {
     const wanted = content.subarray(0, trailer.imageBytes - offset);
     hash.update(wanted);
@@ -224,7 +224,7 @@ interface PreparedBoot {
 }
 
 function prepareBoot({ layout, boot, epoch }: InstalledDiskRequest): PreparedBoot {
-  const { offset, bytes, name, guid } = partitionOf(layout, 'efi');
+  const { offset, bytes, name, guid } = findPartition(layout, 'efi');
   const state = encodeBootState({ good: 'a', trial: null, left: 0 });
   const efi = formatFat32({
     bytes,
@@ -254,9 +254,9 @@ async function writeBoot(
   layout: DiskLayout,
   { efi: [first, ...rest], bios }: PreparedBoot,
 ): Promise<void> {
-  const efi = partitionOf(layout, 'efi');
+  const efi = findPartition(layout, 'efi');
   for (const { offset, bytes } of rest) await device.write(efi.offset + offset, bytes);
-  if (bios !== undefined) await device.write(partitionOf(layout, 'bios').offset, bios.core);
+  if (bios !== undefined) await device.write(findPartition(layout, 'bios').offset, bios.core);
   await device.flush();
   if (first !== undefined) await device.write(efi.offset, first.bytes);
   await device.flush();

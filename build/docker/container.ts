@@ -1,5 +1,5 @@
 import { isAbsolute, join, relative, resolve } from 'node:path';
-import { type Environment, namesSet, PROXY_VARIABLES } from '../process/environment.ts';
+import { type Environment, listSetNames, PROXY_VARIABLES } from '../process/environment.ts';
 import { logInFile, REMOTE_CACHE_PATHS, REMOTE_CACHE_VARIABLES } from '../remote-cache/settings.ts';
 
 /** The Node that runs the toolchain in the container, relative to the project. */
@@ -69,12 +69,12 @@ export interface ContainerRequest {
  * without privileges, with a read-only root filesystem. The project, the cache and all paths that the command names are
  * mounted at the same paths as on the host, so that records and messages are the same inside and outside.
  */
-export function containerArguments(
+export function makeContainerArguments(
   { image, name, command, flags }: ContainerRequest,
   host: HostFacts,
 ): string[] {
-  const writable = writableFolders(host, command.paths.writes);
-  const variables = namesSet(
+  const writable = listWritableFolders(host, command.paths.writes);
+  const variables = listSetNames(
     [...PROXY_VARIABLES, ...PASSED_VARIABLES, ...REMOTE_CACHE_VARIABLES],
     host.environment,
   );
@@ -110,7 +110,7 @@ export function containerArguments(
  * Lists the folders to mount writable: project, cache, and those that the command names, without folders inside another
  * one. They must exist before the container is created, because Docker would create them as root.
  */
-export function writableFolders(host: HostFacts, named: readonly string[]): string[] {
+export function listWritableFolders(host: HostFacts, named: readonly string[]): string[] {
   const { project, cache, folder } = host;
   return outermost([project, cache, ...named.map((path) => resolve(folder, path))]);
 }
@@ -118,13 +118,13 @@ export function writableFolders(host: HostFacts, named: readonly string[]): stri
 /** Lists the keys, certificates and log-in files for the remote cache. */
 function remoteCachePaths(host: HostFacts): string[] {
   const { environment } = host;
-  const named = namesSet(REMOTE_CACHE_PATHS, environment).map((name) => `${environment[name]}`);
+  const named = listSetNames(REMOTE_CACHE_PATHS, environment).map((name) => `${environment[name]}`);
   return [...named, ...logIns(host)];
 }
 
 /** Returns the log-in file if the remote cache may need it. In the container, the home folder is a different one. */
 function logIns({ environment, folder, exists }: HostFacts): string[] {
-  if (namesSet(['QUANTIX_REMOTE_CACHE'], environment).length === 0) return [];
+  if (listSetNames(['QUANTIX_REMOTE_CACHE'], environment).length === 0) return [];
   return [resolve(folder, logInFile(environment))].filter(exists);
 }
 

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { execa } from 'execa';
 import { z } from 'zod';
 import { BuildError } from '../error.ts';
-import { callerEnvironment } from '../process/environment.ts';
+import { makeCallerEnvironment } from '../process/environment.ts';
 import { errorCode } from '../process/errno.ts';
-import { childOptions, run, toolError } from '../process/run.ts';
+import { explainToolError, makeChildOptions, run } from '../process/run.ts';
 
 /** Milliseconds after Ctrl-C within which a container has to end before it is removed. */
 const END_WITHIN = 15_000;
@@ -31,7 +31,7 @@ export interface DockerDaemon {
  */
 export async function findDaemon(signal?: AbortSignal): Promise<DockerDaemon> {
   const ask = (question: string, format: string) =>
-    run('docker', [question, '--format', format], { env: callerEnvironment(), signal });
+    run('docker', [question, '--format', format], { env: makeCallerEnvironment(), signal });
   try {
     await ask('version', '{{.Server.Version}}');
     const options = await ask('info', '{{json .SecurityOptions}}');
@@ -62,8 +62,8 @@ function noDaemon(error: unknown): unknown {
  * Returns when the daemon's image of this name was built or pulled.
  * @returns `undefined` if there is none
  */
-export async function imageTime(tag: string, signal?: AbortSignal): Promise<Date | undefined> {
-  const options = { env: callerEnvironment(), signal };
+export async function readImageTime(tag: string, signal?: AbortSignal): Promise<Date | undefined> {
+  const options = { env: makeCallerEnvironment(), signal };
   if ((await run('docker', ['image', 'ls', '--quiet', tag], options)) === '') return undefined;
   const format = '{{json .Metadata.LastTagTime}}';
   const answer = await run('docker', ['image', 'inspect', '--format', format, tag], options);
@@ -72,7 +72,7 @@ export async function imageTime(tag: string, signal?: AbortSignal): Promise<Date
 
 /**
  * Builds an image.
- * @param args arguments of `docker`, from `imageArguments`
+ * @param args arguments of `docker`, from `makeImageArguments`
  * @param options path of the Dockerfile, which is passed on standard input, and the base image, for the message
  * @returns digest of the base image, `sha256:…`, if it comes from a registry
  * @throws BuildError with the last lines of the build's output if it fails
@@ -85,35 +85,39 @@ export async function buildImage(
     signal,
   }: { dockerfile: string; baseImage: string; signal?: AbortSignal | undefined },
 ): Promise<string | undefined> {
-  const env = callerEnvironment();
-  const options = { ...childOptions({ env, signal }), input: readFileSync(dockerfile), all: true };
+  const env = makeCallerEnvironment();
+  const options = {
+    ...makeChildOptions({ env, signal }),
+    input: readFileSync(dockerfile),
+    all: true,
+  };
   const { failed, all, ...result } = await execa('docker', args, { ...options, reject: false });
   signal?.throwIfAborted();
   const printed = typeof all === 'string' ? all : '';
-  if (!failed) return baseDigest(printed) ?? (await storedDigest(baseImage, signal));
-  if (result.code === 'ENOENT') throw noDaemon(toolError('docker', result));
+  if (!failed) return findBaseDigest(printed) ?? (await storedDigest(baseImage, signal));
+  if (result.code === 'ENOENT') throw noDaemon(explainToolError('docker', result));
   throw new BuildError({
-    what: `the builder image cannot be built from ${baseImage}: ${lastWords(printed)}`,
+    what: `the builder image cannot be built from ${baseImage}: ${selectLastLines(printed)}`,
     where: dockerfile,
     fix: 'Another base image or network may help: DOCKER_BASE=…, DOCKER_BUILD_FLAGS=--network=host.',
   });
 }
 
 /** Finds the base image's digest in a build's output: BuildKit prints it in the step `FROM`, Docker when it pulls. */
-export function baseDigest(printed: string): string | undefined {
+export function findBaseDigest(printed: string): string | undefined {
   return /^(?:#\d+ .*\bFROM \S+@|Digest: )(sha256:[0-9a-f]{64})/m.exec(printed)?.[1];
 }
 
 /** Returns the digest under which the daemon has pulled an image; none if it was built locally or does not exist. */
 async function storedDigest(image: string, signal?: AbortSignal): Promise<string | undefined> {
   const format = ['--no-trunc', '--format', '{{.Digest}}'];
-  const options = { env: callerEnvironment(), signal };
+  const options = { env: makeCallerEnvironment(), signal };
   const digests = await run('docker', ['image', 'ls', ...format, image], options);
   return digests.split('\n').find((digest) => digest.startsWith('sha256:'));
 }
 
 /** Returns the last lines of a build's output as one line, without lines that Docker always prints. */
-export function lastWords(printed: string): string {
+export function selectLastLines(printed: string): string {
   const lines = printed.split('\n').map((line) => line.trim());
   const said = lines.filter((line) => line !== '' && !CHATTER.test(line));
   return said.slice(-LAST_LINES).join(' | ').replace(/\.$/, '');
@@ -122,7 +126,7 @@ export function lastWords(printed: string): string {
 /**
  * Runs a container to its end, with this process's terminal or, if there is none, its output and error streams. The
  * command receives Ctrl-C once; if it does not end in time, the container is removed.
- * @param args arguments of `docker`, from `containerArguments`
+ * @param args arguments of `docker`, from `makeContainerArguments`
  * @returns the exit code of the command
  * @throws BuildError if Docker did not start the command; Docker has printed the reason
  */

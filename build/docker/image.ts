@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Environment, namesSet, PROXY_VARIABLES } from '../process/environment.ts';
+import { type Environment, listSetNames, PROXY_VARIABLES } from '../process/environment.ts';
 
 /** Default base image of the builder image; the Dockerfile has the same default. */
 export const DEFAULT_BASE_IMAGE = 'debian:trixie-slim';
@@ -20,11 +20,11 @@ export function needsBuilding(
   { now, flags }: { now: Date; flags: readonly string[] },
 ): boolean {
   if (built === undefined || flags.some((flag) => ASKS_FOR_NEW.includes(flag))) return true;
-  return daysBetween(built, now) >= FRESH_DAYS;
+  return countDays(built, now) >= FRESH_DAYS;
 }
 
 /** Whole days from one time to a later one. */
-export function daysBetween(from: Date, to: Date): number {
+export function countDays(from: Date, to: Date): number {
   return Math.floor((to.getTime() - from.getTime()) / 86_400_000);
 }
 
@@ -33,7 +33,7 @@ export function daysBetween(from: Date, to: Date): number {
  * @param dockerfile text of the Dockerfile
  * @param baseImage name of the base image for `FROM`
  */
-export function imageTag(dockerfile: string, baseImage: string): string {
+export function makeImageTag(dockerfile: string, baseImage: string): string {
   const hash = createHash('sha256').update(`${baseImage}\0${dockerfile}`).digest('hex');
   return `quantix-builder:${hash.slice(0, 12)}`;
 }
@@ -44,7 +44,7 @@ export function imageTag(dockerfile: string, baseImage: string): string {
  * @param refresh runs all commands again, even if Docker has cached their results
  * @param flags additional flags of `docker build`, which override the builder's
  */
-export function imageArguments({
+export function makeImageArguments({
   tag,
   baseImage,
   environment,
@@ -57,7 +57,7 @@ export function imageArguments({
   refresh: boolean;
   flags: readonly string[];
 }): string[] {
-  const proxies = namesSet(PROXY_VARIABLES, environment).map((name) => `--build-arg=${name}`);
+  const proxies = listSetNames(PROXY_VARIABLES, environment).map((name) => `--build-arg=${name}`);
   return [
     'build',
     `--tag=${tag}`,

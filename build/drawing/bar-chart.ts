@@ -1,5 +1,5 @@
-import { shortened } from './printable.ts';
-import { svgDocument, svgRectangle, svgText, type Tone } from './svg.ts';
+import { shorten } from './printable.ts';
+import { drawSvgRectangle, drawSvgText, makeSvgDocument, type Tone } from './svg.ts';
 
 /** A bar of a chart, in any unit. */
 export interface ChartBar {
@@ -19,7 +19,7 @@ const [ROW, LEFT, WIDTH, RIGHT] = [18, 220, 760, 300];
 const [LONGEST_NAME, LONGEST_NOTE] = [32, 46];
 
 /** Draws bars below one another as SVG, on one scale that begins at 0 or below. */
-export function barChart(bars: readonly ChartBar[], title: string): string {
+export function drawBarChart(bars: readonly ChartBar[], title: string): string {
   const least = Math.min(0, ...bars.map(({ from }) => from));
   const most = Math.max(0, ...bars.map(({ to }) => to));
   const scale = WIDTH / Math.max(most - least, 0.01);
@@ -29,12 +29,12 @@ export function barChart(bars: readonly ChartBar[], title: string): string {
     const width = Math.max(1, (to - from) * scale);
     const bar = { x, y: y + 2, width, height: ROW - 4 };
     return [
-      svgText(shortened(name, LONGEST_NAME), { x: LEFT - 6, y: y + 13, anchor: 'end' }),
-      svgRectangle(bar, tone, `${name}: ${note}`),
-      svgText(shortened(note, LONGEST_NOTE), { x: x + width + 4, y: y + 13, look: 'faint' }),
+      drawSvgText(shorten(name, LONGEST_NAME), { x: LEFT - 6, y: y + 13, anchor: 'end' }),
+      drawSvgRectangle(bar, tone, `${name}: ${note}`),
+      drawSvgText(shorten(note, LONGEST_NOTE), { x: x + width + 4, y: y + 13, look: 'faint' }),
     ];
   });
   const [width, height] = [LEFT + WIDTH + RIGHT, ROW * (bars.length + 3)];
-  const head = svgText(shortened(title, 130), { x: 12, y: ROW + 4, look: 'title' });
-  return svgDocument({ width, height, title }, [head, ...rows]);
+  const head = drawSvgText(shorten(title, 130), { x: 12, y: ROW + 4, look: 'title' });
+  return makeSvgDocument({ width, height, title }, [head, ...rows]);
 }

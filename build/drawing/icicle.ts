@@ -1,5 +1,5 @@
-import { printable, shortened } from './printable.ts';
-import { svgDocument, svgRectangle, svgText, type Tone } from './svg.ts';
+import { makePrintable, shorten } from './printable.ts';
+import { drawSvgRectangle, drawSvgText, makeSvgDocument, type Tone } from './svg.ts';
 
 /** A part of a whole, with its own parts. */
 export interface IcicleNode {
@@ -19,7 +19,7 @@ const [WIDTH, LEVEL, CHARACTER, NARROWEST] = [1180, 24, 7, 1];
 const [LEFT, TOP] = [10, 32];
 
 /** Draws a tree of sizes as SVG: each part is below its whole, as wide as it is large. Tiny parts are left out. */
-export function icicleChart(root: IcicleNode, title: string): string {
+export function drawIcicleChart(root: IcicleNode, title: string): string {
   const scale = WIDTH / Math.max(root.size, 1);
   const shapes: string[] = [];
   let deepest = 0;
@@ -30,11 +30,11 @@ export function icicleChart(root: IcicleNode, title: string): string {
     const y = TOP + level * LEVEL;
     // A gap at the right and the bottom separates neighbours of the same colour.
     const place = { x, y, width: Math.max(width - 1, 0.5), height: LEVEL - 1 };
-    shapes.push(svgRectangle(place, node.tone, node.hint));
+    shapes.push(drawSvgRectangle(place, node.tone, node.hint));
     const room = Math.floor((width - 8) / CHARACTER);
-    const full = printable(`${node.name} ${node.note}`);
-    const words = full.length <= room ? full : shortened(node.name, room);
-    if (room >= 3) shapes.push(svgText(words, { x: x + 4, y: y + 16 }));
+    const full = makePrintable(`${node.name} ${node.note}`);
+    const words = full.length <= room ? full : shorten(node.name, room);
+    if (room >= 3) shapes.push(drawSvgText(words, { x: x + 4, y: y + 16 }));
     let at = x;
     for (const part of node.parts) {
       draw(part, at, level + 1);
@@ -42,7 +42,7 @@ export function icicleChart(root: IcicleNode, title: string): string {
     }
   };
   draw(root, LEFT, 0);
-  const head = svgText(shortened(title, 150), { x: LEFT, y: 20, look: 'title' });
+  const head = drawSvgText(shorten(title, 150), { x: LEFT, y: 20, look: 'title' });
   const height = TOP + (deepest + 1) * LEVEL + 8;
-  return svgDocument({ width: WIDTH + 2 * LEFT, height, title }, [head, ...shapes]);
+  return makeSvgDocument({ width: WIDTH + 2 * LEFT, height, title }, [head, ...shapes]);
 }

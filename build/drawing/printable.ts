@@ -7,13 +7,13 @@ const CONTROLS =
   /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/gu;
 
 /** Escapes an external name for printing or drawing: `a\u{1b}[2J` for one that would clear the screen. */
-export function printable(text: string): string {
+export function makePrintable(text: string): string {
   return text.replace(CONTROLS, (one) => `\\u{${one.codePointAt(0)?.toString(16)}}`);
 }
 
-/** Returns a name as `printable` does, limited to a number of characters; `…` replaces the middle of a longer one. */
-export function shortened(text: string, most: number): string {
-  const whole = printable(text);
+/** Returns a name as `makePrintable` does, limited to a number of characters; `…` replaces the middle of a longer one. */
+export function shorten(text: string, most: number): string {
+  const whole = makePrintable(text);
   const characters = [...whole];
   if (characters.length <= most) return whole;
   const head = Math.ceil((most - 1) / 2);

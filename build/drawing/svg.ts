@@ -1,4 +1,4 @@
-import { printable } from './printable.ts';
+import { makePrintable } from './printable.ts';
 
 /** Meaning of a shape, which determines its colour. */
 export const TONES = ['first', 'second', 'good', 'bad', 'quiet'] as const;
@@ -17,8 +17,8 @@ const COLOURS: Readonly<Record<Tone | 'ground' | 'text' | 'faint', readonly [str
 };
 
 /** Escapes text for XML, between tags and in attributes. */
-export function xmlText(text: string): string {
-  return printable(text)
+export function escapeXml(text: string): string {
+  return makePrintable(text)
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
@@ -35,37 +35,37 @@ export interface TextPlace {
 }
 
 /** Draws a line of text. */
-export function svgText(text: string, { x, y, anchor, look }: TextPlace): string {
+export function drawSvgText(text: string, { x, y, anchor, look }: TextPlace): string {
   const attributes = [
     `x="${pixels(x)}" y="${pixels(y)}"`,
     ...(anchor === undefined ? [] : [`text-anchor="${anchor}"`]),
     ...(look === undefined ? [] : [`class="${look}"`]),
   ];
-  return `<text ${attributes.join(' ')}>${xmlText(text)}</text>`;
+  return `<text ${attributes.join(' ')}>${escapeXml(text)}</text>`;
 }
 
 /** Draws a rectangle, in pixels; `hint` is shown when the pointer is on it. */
-export function svgRectangle(
+export function drawSvgRectangle(
   { x, y, width, height }: { x: number; y: number; width: number; height: number },
   tone: Tone,
   hint: string,
 ): string {
   const place = `x="${pixels(x)}" y="${pixels(y)}" width="${pixels(width)}" height="${pixels(height)}"`;
-  return `<rect ${place} class="${tone}"><title>${xmlText(hint)}</title></rect>`;
+  return `<rect ${place} class="${tone}"><title>${escapeXml(hint)}</title></rect>`;
 }
 
 /**
  * Returns a drawing as SVG 1.1, with colours for a light background or, if the viewer prefers it, a dark one.
- * @param shapes results of `svgText` and `svgRectangle`, in drawing order
+ * @param shapes results of `drawSvgText` and `drawSvgRectangle`, in drawing order
  */
-export function svgDocument(
+export function makeSvgDocument(
   { width, height, title }: { width: number; height: number; title: string },
   shapes: readonly string[],
 ): string {
   const size = `width="${pixels(width)}" height="${pixels(height)}" viewBox="0 0 ${pixels(width)} ${pixels(height)}"`;
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img" font-family="sans-serif" font-size="12">`,
-    `<title>${xmlText(title)}</title>`,
+    `<title>${escapeXml(title)}</title>`,
     `<style>${style(0)}@media (prefers-color-scheme: dark) { ${style(1)}}</style>`,
     '<rect class="ground" width="100%" height="100%"/>',
     ...shapes,

@@ -1,5 +1,5 @@
 import type { ChartBar } from './bar-chart.ts';
-import { shortened } from './printable.ts';
+import { shorten } from './printable.ts';
 
 /** Columns of a bar from one end of a chart to the other. */
 const COLUMNS = 60;
@@ -15,7 +15,7 @@ export interface TextScale {
 }
 
 /** Draws a bar at its place between the ends of a chart, at least one column wide. */
-export function textBar(
+export function drawTextBar(
   { from, to }: Pick<ChartBar, 'from' | 'to'>,
   { least, most, mark }: TextScale,
 ): string {
@@ -26,19 +26,19 @@ export function textBar(
 }
 
 /**
- * Draws the bars of `barChart` as text for a font in which all characters have the same width: for each bar, a line
+ * Draws the bars of `drawBarChart` as text for a font in which all characters have the same width: for each bar, a line
  * with its name, the bar and its note. Quiet bars are drawn with `-`, others with `#`.
  */
-export function textChart(bars: readonly ChartBar[]): string {
+export function drawTextChart(bars: readonly ChartBar[]): string {
   const least = Math.min(0, ...bars.map(({ from }) => from));
   const most = Math.max(0, ...bars.map(({ to }) => to));
-  const names = bars.map(({ name }) => shortened(name, LONGEST_NAME));
+  const names = bars.map(({ name }) => shorten(name, LONGEST_NAME));
   const width = Math.max(0, ...names.map((name) => [...name].length));
   return bars
     .map((bar, index) => {
-      const drawn = textBar(bar, { least, most, mark: bar.tone === 'quiet' ? '-' : '#' });
+      const drawn = drawTextBar(bar, { least, most, mark: bar.tone === 'quiet' ? '-' : '#' });
       const columns = [padded(names[index] ?? '', width), drawn.padEnd(COLUMNS + 1)];
-      return `${[...columns, shortened(bar.note, LONGEST_NOTE)].join('  ').trimEnd()}\n`;
+      return `${[...columns, shorten(bar.note, LONGEST_NOTE)].join('  ').trimEnd()}\n`;
     })
     .join('');
 }

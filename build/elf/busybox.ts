@@ -15,7 +15,7 @@ const LONGEST_NAME = 64;
  * @param bytes the whole binary
  * @throws BuildError if it has no such table
  */
-export function busyboxApplets(bytes: Uint8Array): string[] {
+export function listBusyboxApplets(bytes: Uint8Array): string[] {
   const binary = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let longest: string[] = [];
   for (let at = binary.indexOf(ANCHOR); at >= 0; at = binary.indexOf(ANCHOR, at + 1)) {

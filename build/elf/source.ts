@@ -13,7 +13,7 @@ export interface ElfSource {
 }
 
 /** A file of a tree. */
-export function treeSource(tree: Tree, file: FileEntry): ElfSource {
+export function makeTreeSource(tree: Tree, file: FileEntry): ElfSource {
   return {
     name: file.path,
     size: file.size,
@@ -22,7 +22,7 @@ export function treeSource(tree: Tree, file: FileEntry): ElfSource {
 }
 
 /** Bytes in memory. */
-export function memorySource(name: string, bytes: Uint8Array): ElfSource {
+export function makeMemorySource(name: string, bytes: Uint8Array): ElfSource {
   return {
     name,
     size: bytes.length,

@@ -1,6 +1,6 @@
 import { BuildError } from '../error.ts';
 import { isRoot } from '../process/environment.ts';
-import { missing, type Requirement } from './requirements.ts';
+import { listMissing, type Requirement } from './requirements.ts';
 
 const APT = 'apt-get';
 
@@ -14,7 +14,7 @@ export async function ensureInstalled(
   requirements: readonly Requirement[],
   { say, signal }: { say: (line: string) => void; signal?: AbortSignal | undefined },
 ): Promise<void> {
-  const lacking = missing(requirements);
+  const lacking = listMissing(requirements);
   if (lacking.length === 0) return;
   const packages = [...new Set(lacking.map((one) => one.package))].sort();
   const command = `apt-get install --no-install-recommends ${packages.join(' ')}`;
@@ -25,7 +25,7 @@ export async function ensureInstalled(
       fix: 'Build them on Debian or in a builder image of it (DOCKER=1), or build from Alpine: BASE=alpine.',
     });
   }
-  if (!isRoot() || missing([{ name: APT, package: 'apt' }]).length > 0) {
+  if (!isRoot() || listMissing([{ name: APT, package: 'apt' }]).length > 0) {
     throw new BuildError({
       what: `this host lacks ${names}`,
       fix: `As root: ${command}`,
@@ -33,10 +33,10 @@ export async function ensureInstalled(
   }
   say(`This host lacks ${names}; installing ${packages.join(', ')}.`);
   // Loaded on use, because hardly any run installs something.
-  const { callerShell } = await import('../process/shell.ts');
-  const shell = callerShell({ env: { DEBIAN_FRONTEND: 'noninteractive' }, signal });
+  const { makeCallerShell } = await import('../process/shell.ts');
+  const shell = makeCallerShell({ env: { DEBIAN_FRONTEND: 'noninteractive' }, signal });
   await shell`apt-get -qq update && apt-get -qq install --yes --no-install-recommends ${packages}`;
-  const still = missing(requirements);
+  const still = listMissing(requirements);
   if (still.length === 0) return;
   throw new BuildError({
     what: `${still.map((one) => one.name).join(', ')} is still missing after ${command}`,

@@ -29,7 +29,7 @@ export function lockRequirements(base: BaseName): readonly Requirement[] {
 }
 
 /** Returns the requirements for using the packages of a base in a build. */
-export function baseRequirements(base: BaseName): readonly Requirement[] {
+export function listBaseRequirements(base: BaseName): readonly Requirement[] {
   return [...lockRequirements(base), ...BASES[base].host.open.map(tool)];
 }
 
@@ -57,7 +57,7 @@ export const LAYOUT_REQUIREMENTS: readonly Requirement[] = [tool('qemu-img')];
 export const RELEASE_REQUIREMENTS: readonly Requirement[] = [tool('git')];
 
 /** Returns the requirements for booting an image of an architecture. */
-export function qemuRequirements(architecture: ArchitectureName): readonly Requirement[] {
+export function listQemuRequirements(architecture: ArchitectureName): readonly Requirement[] {
   const { program, firmware } = ARCHITECTURES[architecture].qemu;
   return [tool(program), file(firmware.code, firmware.package)];
 }
@@ -72,9 +72,9 @@ export const CONTROL_PLANE_REQUIREMENTS: readonly Requirement[] = [
 
 /** Additional requirements for the tests, which build and boot images of every architecture. */
 export const TEST_REQUIREMENTS: readonly Requirement[] = [
-  ...BASE_NAMES.flatMap(baseRequirements),
+  ...BASE_NAMES.flatMap(listBaseRequirements),
   ...ARCHITECTURE_NAMES.flatMap(buildRequirements),
-  ...ARCHITECTURE_NAMES.flatMap(qemuRequirements),
+  ...ARCHITECTURE_NAMES.flatMap(listQemuRequirements),
   ...LAYOUT_REQUIREMENTS,
   ...RELEASE_REQUIREMENTS,
   ...CONTROL_PLANE_REQUIREMENTS,
@@ -121,7 +121,7 @@ function grubModules({ uefi, bios }: Architecture): Requirement[] {
 }
 
 /** Returns the requirements that this host does not meet. */
-export function missing(requirements: readonly Requirement[]): Requirement[] {
+export function listMissing(requirements: readonly Requirement[]): Requirement[] {
   return requirements.filter(({ name }) => !present(name));
 }
 

@@ -13,13 +13,13 @@ import {
   SIGNED_GRUB_FOLDER,
 } from '../disk/boot-files.ts';
 import { PARTITION_NUMBERS } from '../disk/layout.ts';
-import { markerPath } from '../disk/medium-paths.ts';
+import { makeMarkerPath } from '../disk/medium-paths.ts';
 import { BuildError, must } from '../error.ts';
 import { run } from '../process/run.ts';
 import { findSettings } from '../profile/profile.ts';
 import { signProgram } from '../secure-boot/authenticode.ts';
-import { ENROLMENT_FILES, enrolmentFiles } from '../secure-boot/enrolment.ts';
-import { publicKeyPacket, signFile } from '../secure-boot/openpgp.ts';
+import { ENROLMENT_FILES, makeEnrolmentFiles } from '../secure-boot/enrolment.ts';
+import { encodePublicKeyPacket, signFile } from '../secure-boot/openpgp.ts';
 import type { OwnerKey } from '../secure-boot/owner-key.ts';
 import { defineStep } from '../step/step.ts';
 import { ContentReader } from '../tree/content.ts';
@@ -30,13 +30,18 @@ import {
   type ImageFacts,
   type ImageWork,
   listPackages,
-  ownerInput,
-  packageContents,
+  makeOwnerInput,
   pickToolVersions,
+  selectPackageContents,
 } from './facts.ts';
-import { CHECKING_MODULES, checkedConfig, LOCKED_CONFIG, menuOf } from './grub-checked.ts';
-import { CORE_MODULES, earlyConfig, signedConfig } from './grub-config.ts';
-import { DISK_MODULES, diskConfig } from './grub-disk.ts';
+import {
+  CHECKING_MODULES,
+  LOCKED_CONFIG,
+  makeCheckedConfig,
+  redirectMenu,
+} from './grub-checked.ts';
+import { CORE_MODULES, formatEarlyConfig, formatSignedConfig } from './grub-config.ts';
+import { DISK_MODULES, formatDiskConfig } from './grub-disk.ts';
 
 /** Folder in which GRUB's packages have the modules of each platform. */
 const GRUB = 'usr/lib/grub';
@@ -79,9 +84,9 @@ function readBootLoader(facts: ImageFacts & { buildId: string }) {
   const packages = listPackages(lock, flavour).filter(({ name }) => named.has(name));
   return {
     skeleton: base.skeleton(),
-    package: packageContents(packages),
+    package: selectPackageContents(packages),
     'is signed': hasSignedPrograms(facts),
-    ...ownerInput(facts),
+    ...makeOwnerInput(facts),
     architecture: ARCHITECTURES[profile.architecture],
     namespace: profile.namespace,
     'build id': facts.buildId,
@@ -141,10 +146,10 @@ export async function makeBootLoader(
   const { uefi, bios } = architecture;
   const signed = isSigned && signedPrograms(grub, architecture);
   const config = join(directory, 'early.cfg');
-  const marker = markerPath(namespace, buildId);
-  await writeFile(config, earlyConfig(marker));
+  const marker = makeMarkerPath(namespace, buildId);
+  await writeFile(config, formatEarlyConfig(marker));
   const disk = (name: string) => join(directory, `${OF_DISK}${name}`);
-  const menu = diskConfig(namespace);
+  const menu = formatDiskConfig(namespace);
   await writeFile(disk(GRUB_CONFIG), menu);
   const loader = join(directory, uefi.loader);
   await Promise.all([
@@ -184,7 +189,7 @@ export async function makeBootLoader(
     await writeFile(disk(BIOS_BOOT), sector(BIOS_BOOT));
   }
   const by = { isSigned, isOwned: owner !== undefined };
-  const files = Object.entries(uefiFiles(architecture, by));
+  const files = Object.entries(listUefiFiles(architecture, by));
   await makeEsp(join(directory, ESP_IMAGE), {
     files: Object.fromEntries(files.map(([path, name]) => [path, join(directory, name)])),
     serial: buildId.slice(0, 8),
@@ -234,7 +239,7 @@ async function writeSigned(
     await writeFile(join(directory, name), bytes);
     await writeFile(join(directory, `${OF_DISK}${name}`), bytes);
   }
-  await writeFile(join(directory, SIGNED_CONFIG), signedConfig(marker));
+  await writeFile(join(directory, SIGNED_CONFIG), formatSignedConfig(marker));
 }
 
 /**
@@ -254,19 +259,19 @@ async function writeOwn(
     await writeFile(file, content);
     return file;
   };
-  for (const [name, content] of Object.entries(await enrolmentFiles(owner))) {
+  for (const [name, content] of Object.entries(await makeEnrolmentFiles(owner))) {
     await write(name, content);
   }
-  const key = await write('owner.gpg', publicKeyPacket(owner));
+  const key = await write('owner.gpg', encodePublicKeyPacket(owner));
   // With Secure Boot, GRUB otherwise loads nothing that shim has not accepted, and there is no shim.
   const checks = ['--pubkey', key, '--disable-shim-lock'];
-  const menu = Buffer.from(checkedConfig(configs.menu));
+  const menu = Buffer.from(makeCheckedConfig(configs.menu));
   await write(`${OF_DISK}${CHECKED_MENU}`, menu);
   await write(`${OF_DISK}${CHECKED_MENU_SIGNATURE}`, await signFile(owner, menu));
   await write(`${OF_DISK}${OWNER_CERTIFICATE}`, owner.certificate);
   const first = {
-    medium: await write('checked.cfg', `${LOCKED_CONFIG}${earlyConfig(configs.marker)}`),
-    disk: await write('locked.cfg', `${LOCKED_CONFIG}${menuOf(CHECKED_MENU)}`),
+    medium: await write('checked.cfg', `${LOCKED_CONFIG}${formatEarlyConfig(configs.marker)}`),
+    disk: await write('locked.cfg', `${LOCKED_CONFIG}${redirectMenu(CHECKED_MENU)}`),
   };
   return {
     ofMedium: [...checks, '--config', first.medium],
@@ -281,7 +286,7 @@ const ENROLMENT_FOLDER = '/EFI/keys';
  * Lists the files with which UEFI boots the medium.
  * @returns path, both in the EFI system partition and on the medium → name of the step's output file
  */
-export function uefiFiles(
+export function listUefiFiles(
   { uefi }: Architecture,
   { isSigned, isOwned }: { isSigned: boolean; isOwned: boolean },
 ): Record<string, string> {

@@ -25,7 +25,7 @@ const LARGEST = 512 * 1024 * 1024;
  * @param epoch time stamp of every entry, in seconds since 1970
  * @throws BuildError on a hard link or extended attributes, or if it would be larger than 512 MiB; nothing is read then
  */
-export function cpioArchive(tree: Tree, epoch: number): Buffer {
+export function makeCpioArchive(tree: Tree, epoch: number): Buffer {
   const parts: Buffer[] = [];
   const entries = tree.entries().map(fitting);
   assertSmall(entries);
@@ -48,8 +48,8 @@ export interface CpioMember {
 /** Maximum number of bytes of a file in an archive: what eight hex digits can express. */
 const LARGEST_MEMBER = 2 ** 32 - 1;
 
-/** Size in bytes of the output of `cpioStream`. @throws BuildError if a file has 4 GiB or more */
-export function cpioSize(members: readonly CpioMember[]): number {
+/** Size in bytes of the output of `streamCpio`. @throws BuildError if a file has 4 GiB or more */
+export function computeCpioSize(members: readonly CpioMember[]): number {
   const sizes = members.map((member, index) => {
     const size = sizeOf(member);
     return memberHeader(member, index, 0).length + size + pad(size).length;
@@ -58,12 +58,12 @@ export function cpioSize(members: readonly CpioMember[]): number {
 }
 
 /**
- * Writes files and directories as an archive without holding it in memory; see `cpioArchive`.
+ * Writes files and directories as an archive without holding it in memory; see `makeCpioArchive`.
  * @param members each after its directory
  * @param epoch time stamp of every entry, in seconds since 1970
  * @throws if a file on the host cannot be read, or its size has changed
  */
-export async function* cpioStream(
+export async function* streamCpio(
   members: readonly CpioMember[],
   epoch: number,
 ): AsyncGenerator<Buffer> {

@@ -25,11 +25,11 @@ const [DATA, TREE] = ['7:1', '7:2'];
 export type DeviceMapperRequest = keyof typeof COMMANDS;
 
 /**
- * Returns the requests with which `init` creates and removes the system's device, in the format that `ioctlProgram`
+ * Returns the requests with which `init` creates and removes the system's device, in the format that `makeIoctlProgram`
  * reads.
  * @returns command → bytes
  */
-export function verityRequests({
+export function makeVerityRequests({
   rootHash,
   dataBlocks,
 }: Pick<VerityTree, 'rootHash' | 'dataBlocks'>): Record<DeviceMapperRequest, Buffer> {
@@ -73,7 +73,7 @@ const [ELF_HEADER, PROGRAM_HEADER] = [64, 56];
  * Returns an ELF program that reads a request from its standard input and makes the ioctl on file descriptor 3; it
  * exits with the errno (errno(3)), or 0.
  */
-export function ioctlProgram({ elf, ioctl }: Pick<Architecture, 'elf' | 'ioctl'>): Buffer {
+export function makeIoctlProgram({ elf, ioctl }: Pick<Architecture, 'elf' | 'ioctl'>): Buffer {
   const lines = [...ioctl.matchAll(/^ *([0-9a-f]+) /gm)];
   const code = Buffer.from(lines.map(([, hex]) => hex).join(''), 'hex');
   const start = ELF_HEADER + PROGRAM_HEADER;

@@ -5,10 +5,10 @@ import { checkOva } from '../readback/ova.ts';
 import { assertNone } from '../readback/verdict.ts';
 import { convertTo, FORMATS } from './format.ts';
 import { type VirtualMachine, writeOva } from './ova.ts';
-import { zstdStream } from './raw-zst.ts';
+import { compressDisk } from './raw-zst.ts';
 import type { ReleaseFormatName } from './release-formats.ts';
 import type { SparseDisk } from './sparse-disk.ts';
-import { vmdkStream } from './vmdk.ts';
+import { streamVmdk } from './vmdk.ts';
 
 /** Input of `writeDiskFormats`. */
 export interface DiskFormatsRequest {
@@ -38,7 +38,7 @@ export async function writeDiskFormats(
   const written: Partial<Record<ReleaseFormatName, string>> = {};
   if (raw !== undefined) {
     const { sha256 } = await makeAtomically(raw, (file) =>
-      writeStream(file, zstdStream(disk, signal)),
+      writeStream(file, compressDisk(disk, signal)),
     );
     written['raw.zst'] = sha256;
   }
@@ -62,7 +62,7 @@ export async function writeDiskFormats(
 }
 
 function streamOf({ disk, identity, signal }: DiskFormatsRequest) {
-  return vmdkStream(disk, { identity, signal });
+  return streamVmdk(disk, { identity, signal });
 }
 
 /**

@@ -3,7 +3,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { BlockDevice } from '../disk/block-device.ts';
 import { type BootFiles, readBootFiles } from '../disk/boot-files.ts';
 import { deriveGuids } from '../disk/derived-guid.ts';
-import { gptBytes } from '../disk/gpt.ts';
+import { computeGptSize } from '../disk/gpt.ts';
 import type { DiskLayout } from '../disk/layout.ts';
 import { planLayout } from '../disk/plan-layout.ts';
 import type { SlotTrailer } from '../disk/slot-trailer.ts';
@@ -80,7 +80,7 @@ function layOut(
   });
   if (bytes !== undefined) return layout;
   const used = layout.partitions.map((partition) => partition.offset + partition.bytes);
-  const whole = Math.max(...used) + gptBytes(sectorSize).end;
+  const whole = Math.max(...used) + computeGptSize(sectorSize).end;
   return { ...layout, bytes: Math.ceil(whole / MIB) * MIB };
 }
 

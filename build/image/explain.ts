@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { RemoteCache } from '../remote-cache/remote-cache.ts';
 import type { StepCache } from '../step/cache.ts';
-import { type InputChange, inputChanges } from '../step/step.ts';
+import { compareInputs, type InputChange } from '../step/step.ts';
 import { listSteps } from './plan.ts';
 import type { PreparedImage } from './prepare.ts';
 import { type ImageRecord, isUpToDate } from './record.ts';
@@ -42,7 +42,7 @@ export async function explainImage(
     const maker = isThere ? undefined : await others?.find(step);
     const runs = !upToDate && here === undefined && maker === undefined;
     const before = last?.steps.find((one) => one.name === step.name);
-    const changes = before === undefined ? [] : inputChanges(before.inputs, step.inputs);
+    const changes = before === undefined ? [] : compareInputs(before.inputs, step.inputs);
     const lost = isIso ? isoLoss(file) : 'its result is no longer in the cache';
     explanations.push({
       step: step.name,

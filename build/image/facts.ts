@@ -3,7 +3,7 @@ import {
   type Lock,
   type LockedPackage,
   type PackageContent,
-  packageContent,
+  selectPackageContent,
 } from '../contract/lock.ts';
 import { type Flavour, findSettings, type Profile } from '../profile/profile.ts';
 import type { TrustedKey } from '../release/keys.ts';
@@ -86,10 +86,10 @@ export function listPackages(lock: Lock, flavour: Flavour): LockedPackage[] {
 }
 
 /** Returns the fields of packages that affect an image, by package name. */
-export function packageContents(
+export function selectPackageContents(
   packages: readonly LockedPackage[],
 ): Record<string, PackageContent> {
-  return Object.fromEntries(packages.map((one) => [one.name, packageContent(one)]));
+  return Object.fromEntries(packages.map((one) => [one.name, selectPackageContent(one)]));
 }
 
 /** Returns the versions of some host tools. */
@@ -101,7 +101,7 @@ export function pickToolVersions<Tool extends ImageTool>(
 }
 
 /** Returns the step input that identifies the owner's key; without an owner, there is no such input. */
-export function ownerInput({ owner }: ImageFacts): { owner?: string } {
+export function makeOwnerInput({ owner }: ImageFacts): { owner?: string } {
   return owner === undefined ? {} : { owner: sha256(owner.certificate) };
 }
 

@@ -38,7 +38,7 @@ export interface FatRequest {
  */
 export async function makeFat(file: string, request: FatRequest): Promise<void> {
   const { label, files, serial, epoch, signal } = request;
-  const { image, cwd } = mtoolsImage(file);
+  const { image, cwd } = nameMtoolsImage(file);
   const options = { cwd, env: { SOURCE_DATE_EPOCH: String(epoch) }, signal };
   const sectors = (await imageSize(Object.values(files))) / SECTOR;
   const geometry = ['-T', String(sectors), '-h', '16', '-s', '32'];
@@ -73,7 +73,7 @@ async function verify(file: string, { label, files: sources }: FatRequest): Prom
  * @param offset byte offset of the file system in the file
  * @throws BuildError if the name itself has characters that are special to mtools
  */
-export function mtoolsImage(file: string, offset = 0): { image: string; cwd: string } {
+export function nameMtoolsImage(file: string, offset = 0): { image: string; cwd: string } {
   const name = basename(file);
   if (!name.includes('@@')) return { image: `${name}@@${offset}`, cwd: dirname(file) };
   throw new BuildError({

@@ -17,7 +17,7 @@ export const CHECKING_MODULES = ['pgp', 'gcry_rsa', 'gcry_sha256'] as const;
 export const LOCKED_CONFIG = 'set superusers=""\nexport superusers\n';
 
 /** Makes GRUB read its menu from another file of its folder than `grub.cfg`. */
-export function menuOf(name: string): string {
+export function redirectMenu(name: string): string {
   return `normal $prefix/${name}\n`;
 }
 
@@ -26,13 +26,13 @@ export function menuOf(name: string): string {
  * an installed disk is read without a signature, because the system writes it. Only three variables are read from it, and
  * their values are checked.
  */
-export function checkedConfig(config: string): string {
+export function makeCheckedConfig(config: string): string {
   return config
     .replace(/^(\s*menuentry .*?)( --id .*)? \{$/gm, '$1 --unrestricted$2 {')
     .replace(/^load_env /gm, 'load_env --skip-sig ');
 }
 
 /** Removes the entry that opens a shell on the console; see `grub-model.ts`. */
-export function withoutShell<Entry extends BootEntry>(entries: readonly Entry[]): Entry[] {
+export function removeShell<Entry extends BootEntry>(entries: readonly Entry[]): Entry[] {
   return entries.filter(({ id }) => id !== 'debug');
 }

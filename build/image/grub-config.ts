@@ -28,9 +28,9 @@ export const CORE_MODULES = [
 /**
  * Returns the configuration embedded in the core images: it finds the medium by its marker and reads the menu there.
  * The disk that the firmware loaded GRUB from is tried first: the marker is not secret, and another disk may have it.
- * @param marker path of the marker; see `markerPath`
+ * @param marker path of the marker; see `makeMarkerPath`
  */
-export function earlyConfig(marker: string): string {
+export function formatEarlyConfig(marker: string): string {
   return [
     'regexp --set=1:disk "^([^,]*)" "$root"',
     `search --no-floppy --file --set=root --hint="$disk," ${marker}`,
@@ -40,12 +40,12 @@ export function earlyConfig(marker: string): string {
 }
 
 /**
- * Returns the configuration for a signed GRUB, which has no embedded configuration; it does the same as `earlyConfig`.
+ * Returns the configuration for a signed GRUB, which has no embedded configuration; it does the same as `formatEarlyConfig`.
  * Such a GRUB reads its configuration from the file system that the firmware loaded GRUB from; on a CD, this is the
  * CD's file system, not the EFI system partition in it.
  */
-export function signedConfig(marker: string): string {
-  return `${earlyConfig(marker)}source $prefix/grub.cfg\n`;
+export function formatSignedConfig(marker: string): string {
+  return `${formatEarlyConfig(marker)}source $prefix/grub.cfg\n`;
 }
 
 /** Shows the menu on the screen and, if there is one, on the first serial port. */
@@ -57,7 +57,7 @@ export const TERMINALS = [
 ] as const;
 
 /** Returns the `grub.cfg` of a live image; see `TERMINALS`. */
-export function menuConfig(menu: BootMenu): string {
+export function formatMenuConfig(menu: BootMenu): string {
   return [
     `set timeout=${menu.timeout}`,
     `set default=${menu.entries[0].id}`,
@@ -74,23 +74,23 @@ export function menuConfig(menu: BootMenu): string {
 }
 
 /** Lists the files on the medium that a `grub.cfg` refers to. */
-export function pathsNamedBy(config: string): string[] {
+export function listReferencedPaths(config: string): string[] {
   return [...config.matchAll(/^\s*(?:linux|initrd)\s+(\S+)/gm)].map((match) => match[1] ?? '');
 }
 
 function entryConfig(entry: BootEntry): string[] {
-  return entryLines({
-    head: quoted(entry.title),
-    options: `--id ${word(entry.id)}`,
+  return formatEntry({
+    head: quoteWord(entry.title),
+    options: `--id ${checkWord(entry.id)}`,
     body: [
-      `linux ${word(entry.kernel)} ${entry.cmdline.map(word).join(' ')}`,
-      `initrd ${word(entry.initramfs)}`,
+      `linux ${checkWord(entry.kernel)} ${entry.cmdline.map(checkWord).join(' ')}`,
+      `initrd ${checkWord(entry.initramfs)}`,
     ],
   });
 }
 
 /** Returns the lines of a menu entry: title and options, quoted for GRUB's shell, and commands. */
-export function entryLines({
+export function formatEntry({
   head,
   options,
   body,
@@ -103,7 +103,7 @@ export function entryLines({
 }
 
 /** Quotes a text as one word of GRUB's shell. @throws BuildError if it contains a quote or a line break */
-export function quoted(text: string): string {
+export function quoteWord(text: string): string {
   if (!/['\n]/.test(text)) return `'${text}'`;
   throw new BuildError({ what: `menu title ${JSON.stringify(text)} must not contain quotes` });
 }
@@ -112,7 +112,7 @@ export function quoted(text: string): string {
  * Returns a word that needs no quotes.
  * @throws BuildError if it contains `; & | $ { }`, quotes or white space, which are special to GRUB's shell
  */
-export function word(text: string): string {
+export function checkWord(text: string): string {
   if (/^[\w./:=,+@%-]+$/.test(text)) return text;
   throw new BuildError({
     what: `${JSON.stringify(text)} cannot stand in grub.cfg`,

@@ -1,6 +1,6 @@
 import { ENVIRONMENT_PATH } from '../disk/boot-state.ts';
 import { PARTITION_NUMBERS, type Slot } from '../disk/layout.ts';
-import { CORE_MODULES, entryLines, quoted, TERMINALS, word } from './grub-config.ts';
+import { CORE_MODULES, checkWord, formatEntry, quoteWord, TERMINALS } from './grub-config.ts';
 import type { SlotMenu } from './grub-model.ts';
 
 /** GRUB modules of an installed disk; they are built in, none is loaded from the disk. */
@@ -24,7 +24,7 @@ const { a, b, configuration, data } = PARTITION_NUMBERS;
  * Partitions are addressed by number and never searched for: another disk, or a guest's, may have the same files.
  * @param namespace first part of the names of the appliance's own kernel parameters
  */
-export function diskConfig(namespace: string): string {
+export function formatDiskConfig(namespace: string): string {
   return `${DISK_CONFIG_HEAD}${TERMINALS.join('\n')}
 regexp --set=1:disk "^([^,]*)" "$root"
 set efi="$root"
@@ -104,13 +104,13 @@ function offer(slot: Slot, partition: number, namespace: string): string {
 const DISK_CONFIG_HEAD = `# The same for all versions: what belongs to a version is in ${SLOT_CONFIG_PATH} of its slot.
 `;
 
-/** Returns the `slot.cfg` of a medium: its entries in the menu of an installed disk; see `diskConfig`. */
-export function slotConfig({ first, more }: SlotMenu): string {
+/** Returns the `slot.cfg` of a medium: its entries in the menu of an installed disk; see `formatDiskConfig`. */
+export function formatSlotConfig({ first, more }: SlotMenu): string {
   return [
     'if [ "$slot_entries" = first ]; then',
-    ...entryLines(slotEntry(first)),
+    ...formatEntry(slotEntry(first)),
     'else',
-    ...more.flatMap((entry) => entryLines(slotEntry(entry))),
+    ...more.flatMap((entry) => formatEntry(slotEntry(entry))),
     'fi',
     '',
   ].join('\n');
@@ -119,12 +119,12 @@ export function slotConfig({ first, more }: SlotMenu): string {
 function slotEntry({ id, title, remark, kernel, initramfs, cmdline }: SlotMenu['first']) {
   // The title is the first argument.
   return {
-    head: `${quoted(`${title}, slot `)}"$slot_name"${remark === '' ? '' : quoted(` ${remark}`)}`,
-    options: `--id "$slot${id === '' ? '' : `-${word(id)}`}" "$root" "$slot_parameters"`,
+    head: `${quoteWord(`${title}, slot `)}"$slot_name"${remark === '' ? '' : quoteWord(` ${remark}`)}`,
+    options: `--id "$slot${id === '' ? '' : `-${checkWord(id)}`}" "$root" "$slot_parameters"`,
     body: [
       'set root="$2"',
-      `linux ${word(kernel)} ${cmdline.map(word).join(' ')} $3`,
-      `initrd ${word(initramfs)}`,
+      `linux ${checkWord(kernel)} ${cmdline.map(checkWord).join(' ')} $3`,
+      `initrd ${checkWord(initramfs)}`,
     ],
   };
 }

@@ -57,7 +57,7 @@ function nameOf({
 }
 
 /** Plans the entries of an image in the menu of a disk that it is installed on. */
-export function slotMenu({ cmdline, namespace, ...named }: BootMenuRequest): SlotMenu {
+export function planSlotMenu({ cmdline, namespace, ...named }: BootMenuRequest): SlotMenu {
   const entry = (id: string, remark: string, more: readonly string[]): SlotEntry => ({
     ...{ id, title: nameOf(named), remark, kernel: KERNEL_PATH, initramfs: INITRAMFS_PATH },
     cmdline: [...cmdline, ...more],
@@ -75,7 +75,7 @@ export function slotMenu({ cmdline, namespace, ...named }: BootMenuRequest): Slo
 }
 
 /** Plans the boot menu of a live image. */
-export function liveBootMenu({ cmdline, namespace, ...named }: BootMenuRequest): BootMenu {
+export function planLiveMenu({ cmdline, namespace, ...named }: BootMenuRequest): BootMenu {
   const started = (
     mode: 'live' | 'install',
     id: string,

@@ -7,21 +7,21 @@ import { ARCHITECTURES } from '../architecture.ts';
 import { assertStarts } from '../audit/audit.ts';
 import { BASES } from '../bases.ts';
 import { BuildError } from '../error.ts';
-import { moduleIndexFiles } from '../kmod/index-files.ts';
+import { makeModuleIndex } from '../kmod/index-files.ts';
 import { findClosure, indexModules, MODULE_FILE, moduleName } from '../kmod/index-modules.ts';
 import type { ModuleIndex } from '../kmod/module-index.ts';
-import { kernelRelease } from '../kmod/release.ts';
+import { findKernelRelease } from '../kmod/release.ts';
 import { type Flavour, findSettings, listDrivers } from '../profile/profile.ts';
 import { compareCpio } from '../readback/cpio.ts';
 import { assertNone } from '../readback/verdict.ts';
 import { defineStep } from '../step/step.ts';
 import { ContentReader } from '../tree/content.ts';
 import type { Entry } from '../tree/entry.ts';
-import { overlayEntries } from '../tree/overlay.ts';
+import { listOverlayEntries } from '../tree/overlay.ts';
 import { nameOf } from '../tree/path.ts';
 import { Tree } from '../tree/tree.ts';
-import { cpioArchive } from './cpio.ts';
-import { type ImageFacts, type ImageWork, listPackages, packageContents } from './facts.ts';
+import { makeCpioArchive } from './cpio.ts';
+import { type ImageFacts, type ImageWork, listPackages, selectPackageContents } from './facts.ts';
 
 /** Output files of the step. */
 export const INITRAMFS_FILE = 'initramfs';
@@ -50,10 +50,10 @@ function readInitramfs({ profile, lock, base, flavour, initramfsOverlay }: Image
   return {
     skeleton: base.skeleton(),
     /** The kernel is among the flavour's own packages or, if the flavours share a kernel, among the common ones. */
-    kernel: packageContents(own.length > 0 ? own : all),
-    shell: packageContents(all.filter((one) => one.name === busybox)),
+    kernel: selectPackageContents(own.length > 0 ? own : all),
+    shell: selectPackageContents(all.filter((one) => one.name === busybox)),
     busybox: [...BASES[base.name].busybox],
-    overlay: overlayEntries([initramfsOverlay]),
+    overlay: listOverlayEntries([initramfsOverlay]),
     modules: profile.initramfs.modules,
     /** Kind of machine → drivers for finding the medium. */
     drivers: listDrivers(profile.kernel.drivers[flavour], ({ medium }) => medium),
@@ -80,18 +80,18 @@ async function makeInitramfs(
     ...opened(Object.values(shell)).flatMap(({ entries }) => entries),
   ];
   for (const entry of [...skeleton, ...shipped]) source.add(entry);
-  const tree = initramfsTree(source, {
+  const tree = buildInitramfsTree(source, {
     ...inputs,
     overlay: Object.values(overlay),
     drivers: Object.values(drivers).flat(),
     reader,
   });
   const init = { path: 'init', machine: inputs.machine };
-  const applets = appletsUsed(Object.values(overlay));
+  const applets = readUsedApplets(Object.values(overlay));
   assertStarts(tree, { init, applets, drivers });
   // Handle Ctrl-C now: building a tree blocks the event loop.
   await nextTurn(undefined, { signal });
-  const compressed = await promisify(zstdCompress)(cpioArchive(tree, epoch), {
+  const compressed = await promisify(zstdCompress)(makeCpioArchive(tree, epoch), {
     params: { [constants.ZSTD_c_compressionLevel]: LEVEL, [constants.ZSTD_c_checksumFlag]: 1 },
   });
   const file = join(directory, INITRAMFS_FILE);
@@ -124,7 +124,7 @@ function kernelOf(tree: Tree): Buffer {
   });
 }
 
-/** Input of `initramfsTree` besides packages. */
+/** Input of `buildInitramfsTree` besides packages. */
 export interface InitramfsRequest {
   /** `init`, and `applets`: the names of the busybox applets that it uses, one per line. */
   overlay: readonly Entry[];
@@ -154,7 +154,7 @@ const DIRECTORIES = ['bin', 'dev', 'etc', 'proc', 'run', 'sys', 'tmp'];
  * @param source tree of the kernel's and busybox's packages
  * @throws BuildError if a module is unknown, or busybox is missing
  */
-export function initramfsTree(source: Tree, request: InitramfsRequest): Tree {
+export function buildInitramfsTree(source: Tree, request: InitramfsRequest): Tree {
   const { overlay, modules, drivers, reader } = request;
   const tree = new Tree(reader);
   for (const path of DIRECTORIES) tree.add({ ...owned(path), type: 'directory', mode: 0o755 });
@@ -163,12 +163,12 @@ export function initramfsTree(source: Tree, request: InitramfsRequest): Tree {
   for (const entry of overlay) {
     if (entry.path !== 'applets') tree.add(entry);
   }
-  for (const link of appletLinks(appletsUsed(overlay))) tree.add(link);
-  const release = kernelRelease(source);
+  for (const link of appletLinks(readUsedApplets(overlay))) tree.add(link);
+  const release = findKernelRelease(source);
   const index = indexModules(source, release);
   const wanted = findClosure(index, [...modules, ...drivers]);
   for (const path of wanted) tree.add(moduleEntry(source, `lib/modules/${release}/${path}`));
-  for (const entry of moduleIndexFiles(index.only(wanted))) tree.add(entry);
+  for (const entry of makeModuleIndex(index.only(wanted))) tree.add(entry);
   const settings = Buffer.from(formatSettings(request, listInOrder(index, modules)));
   tree.add({
     ...owned('etc/initramfs'),
@@ -219,7 +219,7 @@ function busyboxOf(source: Tree, places: readonly string[]): Entry {
  * Lists the busybox applets that the initramfs uses: the lines of `applets` in its overlay.
  * @throws BuildError if the overlay has no such file
  */
-export function appletsUsed(overlay: readonly Entry[]): string[] {
+export function readUsedApplets(overlay: readonly Entry[]): string[] {
   const list = overlay.find(({ path }) => path === 'applets');
   if (list?.type !== 'file' || list.content.in !== 'memory') {
     throw new BuildError({

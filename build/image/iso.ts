@@ -10,7 +10,7 @@ import {
   OWNER_CERTIFICATE,
 } from '../disk/boot-files.ts';
 import { formatMediumFiles } from '../disk/medium-files.ts';
-import { markerPath, mediumPaths } from '../disk/medium-paths.ts';
+import { makeMarkerPath, makeMediumPaths } from '../disk/medium-paths.ts';
 import { BuildError, must } from '../error.ts';
 import { makeAtomically } from '../process/atomic-write.ts';
 import { hashFile } from '../process/hash-file.ts';
@@ -20,26 +20,32 @@ import { SIGNATURE_SUFFIX, signFile } from '../secure-boot/openpgp.ts';
 import type { OwnerKey } from '../secure-boot/owner-key.ts';
 import { sha256 } from '../step/digest.ts';
 import { defineStep, type Step } from '../step/step.ts';
-import { BIOS_IMAGE, ESP_IMAGE, HYBRID_BOOT_SECTOR, OF_DISK, uefiFiles } from './boot-loader.ts';
+import {
+  BIOS_IMAGE,
+  ESP_IMAGE,
+  HYBRID_BOOT_SECTOR,
+  listUefiFiles,
+  OF_DISK,
+} from './boot-loader.ts';
 import { writeDiskImage } from './disk-image.ts';
 import {
   hasSignedPrograms,
   type ImageFacts,
   type ImageWork,
-  ownerInput,
+  makeOwnerInput,
   pickToolVersions,
 } from './facts.ts';
 import { convertTo, FORMATS } from './format.ts';
-import { checkedConfig, withoutShell } from './grub-checked.ts';
-import { menuConfig } from './grub-config.ts';
-import { SLOT_CONFIG_PATH, slotConfig } from './grub-disk.ts';
+import { makeCheckedConfig, removeShell } from './grub-checked.ts';
+import { formatMenuConfig } from './grub-config.ts';
+import { formatSlotConfig, SLOT_CONFIG_PATH } from './grub-disk.ts';
 import {
   BIOS_IMAGE_PATH,
   type BootMenuRequest,
   INITRAMFS_PATH,
   KERNEL_PATH,
-  liveBootMenu,
-  slotMenu,
+  planLiveMenu,
+  planSlotMenu,
 } from './grub-model.ts';
 import { INITRAMFS_FILE, KERNEL_FILE } from './initramfs.ts';
 import { SQUASHFS_FILE } from './squashfs.ts';
@@ -90,7 +96,7 @@ function readIso(facts: IsoFacts) {
     profile: { title, volumeId, namespace, cmdline },
     architecture: ARCHITECTURES[profile.architecture],
     'is signed': hasSignedPrograms(facts),
-    ...ownerInput(facts),
+    ...makeOwnerInput(facts),
     flavour: facts.flavour,
     version: facts.version,
     epoch: facts.lock.sourceDateEpoch,
@@ -133,12 +139,12 @@ async function makeIso(
       ? await signChecked(texts, must(owner, 'key of the owner'), {
           files: plain,
           hashes: plainHashes,
-          marker: markerPath(inputs.profile.namespace, inputs['build id']),
+          marker: makeMarkerPath(inputs.profile.namespace, inputs['build id']),
         })
       : {};
     const listed = { ...plain, ...signed };
     const listedHashes = { ...plainHashes, ...(await hashAll(signed, signal)) };
-    const paths = mediumPaths(inputs.profile.namespace);
+    const paths = makeMediumPaths(inputs.profile.namespace);
     const list = join(texts, basename(paths.list));
     await writeFile(list, formatMediumFiles(new Map(Object.entries(listedHashes))));
     const files = { ...listed, [paths.list]: list };
@@ -146,7 +152,7 @@ async function makeIso(
     const { volumeId } = inputs.profile;
     const { architecture } = inputs;
     const bootLoader = made(inputs.bootLoader);
-    const uefi = uefiFiles(architecture, bootsBy(inputs));
+    const uefi = listUefiFiles(architecture, bootsBy(inputs));
     const request = {
       volumeId,
       files,
@@ -196,7 +202,7 @@ function mediumFiles(inputs: IsoInputs): Record<string, { step: Step; name: stri
   const { isSigned, isOwned } = bootsBy(inputs);
   const { uefi, bios } = architecture;
   const file = (name: string) => ({ step: bootLoader, name });
-  const paths = mediumPaths(inputs.profile.namespace);
+  const paths = makeMediumPaths(inputs.profile.namespace);
   const ofDisk = [
     GRUB_CONFIG,
     ...(isOwned ? [CHECKED_MENU, CHECKED_MENU_SIGNATURE, OWNER_CERTIFICATE] : []),
@@ -208,7 +214,7 @@ function mediumFiles(inputs: IsoInputs): Record<string, { step: Step; name: stri
     // Signed programs are the same for disk and medium; xorriso stores a host file once, whatever the number of paths.
     ...loaders.map((name) => [name, isSigned ? name : OF_DISK + name]),
   ].map(([name = '', source = '']) => [`${paths.bootFiles}/${name}`, file(source)] as const);
-  const medium = Object.entries(uefiFiles(architecture, { isSigned, isOwned }));
+  const medium = Object.entries(listUefiFiles(architecture, { isSigned, isOwned }));
   return {
     ...Object.fromEntries(disk),
     ...Object.fromEntries(medium.map(([path, name]) => [path, file(name)])),
@@ -277,17 +283,17 @@ const MENU_PATH = '/boot/grub/grub.cfg';
 
 /** Returns the GRUB configurations of a medium. */
 function grubConfigs(request: BootMenuRequest, isOwned: boolean): { menu: string; slot: string } {
-  const [live, slot] = [liveBootMenu(request), slotMenu(request)];
-  if (!isOwned) return { menu: menuConfig(live), slot: slotConfig(slot) };
+  const [live, slot] = [planLiveMenu(request), planSlotMenu(request)];
+  if (!isOwned) return { menu: formatMenuConfig(live), slot: formatSlotConfig(slot) };
   const [first, ...more] = live.entries;
   return {
-    menu: checkedConfig(menuConfig({ ...live, entries: [first, ...withoutShell(more)] })),
-    slot: checkedConfig(slotConfig({ ...slot, more: withoutShell(slot.more) })),
+    menu: makeCheckedConfig(formatMenuConfig({ ...live, entries: [first, ...removeShell(more)] })),
+    slot: makeCheckedConfig(formatSlotConfig({ ...slot, more: removeShell(slot.more) })),
   };
 }
 
 /** Kernel parameters of all ways to boot an image. */
-export function kernelParameters({
+export function listKernelParameters({
   profile,
   architecture,
   buildId,
@@ -302,14 +308,14 @@ export function kernelParameters({
 
 async function writeTexts(directory: string, inputs: IsoInputs): Promise<Record<string, string>> {
   const { profile, architecture, flavour, version, 'build id': buildId } = inputs;
-  const cmdline = kernelParameters({ profile, architecture, buildId });
+  const cmdline = listKernelParameters({ profile, architecture, buildId });
   const { title, namespace } = profile;
   const request = { title, namespace, version, flavour, cmdline };
   const { menu, slot } = grubConfigs(request, bootsBy(inputs).isOwned);
   const texts: Record<string, string> = {
     [MENU_PATH]: menu,
     [SLOT_CONFIG_PATH]: slot,
-    [markerPath(namespace, buildId)]: `${title} ${version} ${buildId}\n`,
+    [makeMarkerPath(namespace, buildId)]: `${title} ${version} ${buildId}\n`,
   };
   const written: Record<string, string> = {};
   for (const [path, text] of Object.entries(texts)) {
@@ -362,7 +368,7 @@ export async function writeIso<T>(
   { check, signal }: { check: (file: string) => Promise<T>; signal?: AbortSignal | undefined },
 ): Promise<T> {
   return makeAtomically(file, async (temporary) => {
-    await run('xorriso', isoArguments(temporary, request), {
+    await run('xorriso', makeIsoArguments(temporary, request), {
       env: { SOURCE_DATE_EPOCH: String(request.epoch) },
       signal,
     });
@@ -371,11 +377,11 @@ export async function writeIso<T>(
 }
 
 /** Returns xorriso's arguments (xorrisofs(1)): an El Torito entry per firmware, an EFI system partition in a GPT. */
-export function isoArguments(output: string, request: IsoRequest): string[] {
+export function makeIsoArguments(output: string, request: IsoRequest): string[] {
   const { volumeId, files, bios, espImage, epoch } = request;
   const grafts = Object.entries({ ...files, ...(bios && { [BIOS_IMAGE_PATH]: bios.image }) })
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(graftPoint);
+    .map(formatGraftPoint);
   return [
     ...['-as', 'mkisofs', '-quiet', '-o', output, '-V', volumeId, '-sysid', 'LINUX'],
     ...['-iso-level', '3', '-full-iso9660-filenames', '-joliet', '-rational-rock'],
@@ -397,7 +403,7 @@ function biosArguments(bootSector: string): string[] {
 }
 
 /** Formats a path on the medium and a host file for xorrisofs(1), `PATH=FILE`; `=` and `\` are escaped. */
-export function graftPoint([path, source]: readonly [path: string, source: string]): string {
+export function formatGraftPoint([path, source]: readonly [path: string, source: string]): string {
   const [target, file] = [path, source].map((text) => text.replace(/[\\=]/g, '\\$&'));
   return `${target}=${file}`;
 }

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { isUnreviewed, type PackageScript } from '../contract/scripts.ts';
 import type { Artifact } from '../sbom/materials.ts';
-import { type ImageFacts, listPackages, ownerInput } from './facts.ts';
+import { type ImageFacts, listPackages, makeOwnerInput } from './facts.ts';
 import type { IsoResult } from './iso.ts';
 import type { ImagePlan } from './plan.ts';
 import type { SourceState } from './source-state.ts';
@@ -74,7 +74,7 @@ export function buildManifest({
       /** SHA-256 of each key that signs releases for the image. */
       releaseKeys: facts.releaseKeys.map(({ id }) => id),
       /** SHA-256 of the owner's certificate. */
-      ...ownerInput(facts),
+      ...makeOwnerInput(facts),
       node: process.version,
     },
     source: source ?? null,

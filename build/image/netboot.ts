@@ -1,10 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { mediumPaths } from '../disk/medium-paths.ts';
+import { makeMediumPaths } from '../disk/medium-paths.ts';
 import { BuildError } from '../error.ts';
 import { makeAtomically } from '../process/atomic-write.ts';
 import { type WrittenFile, writeStream } from '../process/write-stream.ts';
-import { type CpioMember, cpioSize, cpioStream } from './cpio.ts';
+import { type CpioMember, computeCpioSize, streamCpio } from './cpio.ts';
 import { TAR_END, tarHeader, tarMember, tarPadding } from './tar-member.ts';
 
 /** Files and parameters for booting from a network; files are on the host. */
@@ -35,7 +35,7 @@ export interface NetbootSet {
  * @throws BuildError if the disk is full, or a parameter is special to iPXE
  */
 export async function writeNetboot(path: string, set: NetbootSet): Promise<string> {
-  const script = tarMember('boot.ipxe', Buffer.from(ipxeScript(set)), set.epoch);
+  const script = tarMember('boot.ipxe', Buffer.from(formatIpxeScript(set)), set.epoch);
   const chunks = async function* () {
     yield script;
     yield* fileMember('vmlinuz', set.kernel, set.epoch);
@@ -56,7 +56,7 @@ async function* fileMember(path: string, file: string, epoch: number): AsyncGene
 
 async function* mediumMember({ system, tree, init, namespace, epoch, signal }: NetbootSet) {
   const content = async (file: string) => ({ file, size: (await stat(file)).size });
-  const paths = mediumPaths(namespace);
+  const paths = makeMediumPaths(namespace);
   const members: CpioMember[] = [
     { path: 'netboot-init', mode: 0o755, content: init },
     { path: 'medium', mode: 0o755 },
@@ -64,9 +64,9 @@ async function* mediumMember({ system, tree, init, namespace, epoch, signal }: N
     { path: `medium${paths.system}`, mode: 0o644, content: await content(system) },
     { path: `medium${paths.verity}`, mode: 0o644, content: await content(tree) },
   ];
-  const size = cpioSize(members);
+  const size = computeCpioSize(members);
   yield tarHeader('medium.cpio', { size, epoch });
-  for await (const chunk of cpioStream(members, epoch)) {
+  for await (const chunk of streamCpio(members, epoch)) {
     signal?.throwIfAborted();
     yield chunk;
   }
@@ -77,7 +77,7 @@ async function* mediumMember({ system, tree, init, namespace, epoch, signal }: N
  * Returns the iPXE script (ipxe.org/scripting) for files in its folder. Kernels started by UEFI need `initrd=`.
  * @throws BuildError if a kernel parameter has a character that is special to iPXE
  */
-export function ipxeScript({
+export function formatIpxeScript({
   title,
   parameters,
 }: Pick<NetbootSet, 'title' | 'parameters'>): string {

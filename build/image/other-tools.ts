@@ -12,7 +12,7 @@ const toolsSchema = z.object({
  * @param manifest path of the manifest beside that image
  * @returns one text per tool, `mksquashfs 4.5.1 → 4.6.1`; none if the manifest is missing or lists no tools
  */
-export function otherTools(
+export function listOtherTools(
   manifest: string,
   { toolVersions }: Pick<ImageFacts, 'toolVersions'>,
 ): string[] {

@@ -119,7 +119,7 @@ export async function sweepOutputFolder(
   }
 }
 
-/** Whether a name has the form `<profile>-<version>-<base>-…` of `imageName`. */
+/** Whether a name has the form `<profile>-<version>-<base>-…` of `makeImageName`. */
 function isOurName(name: string, profiles: readonly string[]): boolean {
   return profiles.some((profile) => name.startsWith(`${profile}-`));
 }

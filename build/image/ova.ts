@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { xmlText } from '../drawing/svg.ts';
+import { escapeXml } from '../drawing/svg.ts';
 import { appendStream, type WrittenFile } from '../process/write-stream.ts';
 import { sha256 } from '../step/digest.ts';
 import { SIZE_DIGITS, TAR_END, tarHeader, tarMember, tarPadding } from './tar-member.ts';
@@ -29,7 +29,7 @@ const HARDWARE = 'vmx-13';
 const MEMORY_STEP = 4;
 
 /** Names of the files in an archive, in the order in which they are stored. */
-export function ovaMembers({ name }: Pick<VirtualMachine, 'name'>) {
+export function nameOvaMembers({ name }: Pick<VirtualMachine, 'name'>) {
   return { descriptor: `${name}.ovf`, manifest: `${name}.mf`, disk: `${name}-disk1.vmdk` };
 }
 
@@ -56,8 +56,8 @@ export async function writeOva(
 }
 
 function beforeDisk(machine: VirtualMachine, disk: WrittenFile, epoch: number): Buffer {
-  const names = ovaMembers(machine);
-  const descriptor = ovfDescriptor(machine, disk.size);
+  const names = nameOvaMembers(machine);
+  const descriptor = formatOvfDescriptor(machine, disk.size);
   // No blank before the bracket, one after the equals sign: ESXi accepts no other form (DSP0243 2.1.1, 5.2).
   const manifest =
     `SHA256(${names.descriptor})= ${sha256(descriptor)}\n` +
@@ -75,11 +75,11 @@ function beforeDisk(machine: VirtualMachine, disk: WrittenFile, epoch: number): 
  * @param diskFileBytes size of the disk's file
  * @returns XML, padded at its end to a length that does not depend on that size
  */
-export function ovfDescriptor(machine: VirtualMachine, diskFileBytes: number): string {
+export function formatOvfDescriptor(machine: VirtualMachine, diskFileBytes: number): string {
   const { processors, diskBytes, guest, version, secureBoot } = machine;
-  const [name, title] = [xmlText(machine.name), xmlText(machine.title)];
+  const [name, title] = [escapeXml(machine.name), escapeXml(machine.title)];
   const memory = Math.ceil(machine.memory / MEMORY_STEP) * MEMORY_STEP;
-  const disk = xmlText(ovaMembers(machine).disk);
+  const disk = escapeXml(nameOvaMembers(machine).disk);
   const rest = ' '.repeat(SIZE_DIGITS - String(diskFileBytes).length);
   return `<?xml version="1.0" encoding="UTF-8"?>
 <Envelope xmlns="http://schemas.dmtf.org/ovf/envelope/1"
@@ -102,15 +102,15 @@ export function ovfDescriptor(machine: VirtualMachine, diskFileBytes: number): s
     </Network>
   </NetworkSection>
   <VirtualSystem ovf:id="${name}">
-    <Info>${title} ${xmlText(version)}</Info>
+    <Info>${title} ${escapeXml(version)}</Info>
     <Name>${name}</Name>
-    <OperatingSystemSection ovf:id="101" vmw:osType="${xmlText(guest)}">
+    <OperatingSystemSection ovf:id="101" vmw:osType="${escapeXml(guest)}">
       <Info>Linux, 64 bits</Info>
     </OperatingSystemSection>
     <ProductSection>
       <Info>The appliance</Info>
       <Product>${title}</Product>
-      <FullVersion>${xmlText(version)}</FullVersion>
+      <FullVersion>${escapeXml(version)}</FullVersion>
     </ProductSection>
     <VirtualHardwareSection>
       <Info>Virtual hardware</Info>

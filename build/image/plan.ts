@@ -33,7 +33,7 @@ export function listSteps(plan: ImagePlan): Step[] {
 }
 
 /** Returns the file name of an image, without folder. Different kinds of image have different names. */
-export function imageName({
+export function makeImageName({
   profile,
   lock,
   flavour,

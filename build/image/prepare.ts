@@ -5,9 +5,9 @@ import type { BaseName } from '../bases.ts';
 import type { CacheDirectory } from '../cache/directory.ts';
 import type { Lock } from '../contract/lock.ts';
 import { BuildError } from '../error.ts';
-import { currentLock, type LockRequest } from '../lock/current.ts';
+import { ensureCurrentLock, type LockRequest } from '../lock/current.ts';
 import { isLocked } from '../lock/file.ts';
-import { toolVersions } from '../process/tool-versions.ts';
+import { readToolVersions } from '../process/tool-versions.ts';
 import { describeAdditions, withAdditions } from '../profile/additions.ts';
 import { loadProfile } from '../profile/load.ts';
 import { readPathOverlay } from '../profile/path-overlay.ts';
@@ -23,13 +23,18 @@ import { checkPrograms } from '../sea/known-programs.ts';
 import { readPrograms } from '../sea/make.ts';
 import { chooseNode, type ProgramNode } from '../sea/runtime.ts';
 import type { OwnerKey } from '../secure-boot/owner-key.ts';
-import { installedDifferently, type NpmPackages, readInstalled, readLocked } from '../step/npm.ts';
+import {
+  listInstalledDifferently,
+  type NpmPackages,
+  readInstalled,
+  readLocked,
+} from '../step/npm.ts';
 import { readOverlay } from '../tree/overlay.ts';
 import { type ImageFacts, type ImageTool, listPackages } from './facts.ts';
 import { FORMATS, type FormatName } from './format.ts';
-import { type ImagePlan, imageName, planImage } from './plan.ts';
+import { type ImagePlan, makeImageName, planImage } from './plan.ts';
 import { readProductVersion } from './product-version.ts';
-import { QUICK, smallest } from './squashfs.ts';
+import { chooseSmallest, QUICK } from './squashfs.ts';
 
 /** File in the cache with the versions of host tools. */
 const TOOL_VERSIONS = 'tool-versions.json';
@@ -127,7 +132,7 @@ export async function prepareLock(wanted: string, options: ImageOptions): Promis
   const locked = readLocked(projectDirectory);
   tellDifferences(installed, locked, { ...options, frozen });
   const lockRequest = { ...options, profile, base };
-  const lock = await currentLock(lockRequest, frozen);
+  const lock = await ensureCurrentLock(lockRequest, frozen);
   const flavour = chooseFlavour(profile, base.name, options.flavour);
   const packages = listPackages(lock, flavour);
   const node =
@@ -145,7 +150,7 @@ export async function prepareImage(wanted: string, options: ImageOptions): Promi
   const { projectDirectory, release, jobs } = options;
   const [prepared, toolVersions] = await Promise.all([
     prepareLock(wanted, options),
-    hostToolVersions(options),
+    readHostToolVersions(options),
   ]);
   const { profile, lock, flavour, lockRequest, frozen, installed, node } = prepared;
   const { base } = lockRequest;
@@ -161,7 +166,7 @@ export async function prepareImage(wanted: string, options: ImageOptions): Promi
     version: readProductVersion(projectDirectory),
     release,
     format: options.format ?? 'iso',
-    compression: release ? smallest(ARCHITECTURES[options.architecture]) : QUICK,
+    compression: release ? chooseSmallest(ARCHITECTURES[options.architecture]) : QUICK,
     overlays: [
       ...[...profile.overlays, ...findSettings(profile, base.name).overlays].map(ownOrShared),
       readPathOverlay(profile),
@@ -174,7 +179,7 @@ export async function prepareImage(wanted: string, options: ImageOptions): Promi
     toolVersions,
   };
   checkDiskStart(facts);
-  const file = resolve(projectDirectory, options.outputDirectory, imageName(facts));
+  const file = resolve(projectDirectory, options.outputDirectory, makeImageName(facts));
   return { facts, plan: planImage(facts), projectDirectory, lockRequest, frozen, jobs, file };
 }
 
@@ -255,7 +260,7 @@ function tellDifferences(
   locked: NpmPackages,
   { frozen, say }: Pick<ImageOptions, 'say'> & { frozen: boolean },
 ): void {
-  const [first, ...others] = installedDifferently(installed, locked);
+  const [first, ...others] = listInstalledDifferently(installed, locked);
   if (first === undefined) return;
   const more = others.length === 0 ? '' : ` and ${others.length} more`;
   const told = new BuildError({
@@ -270,7 +275,7 @@ function tellDifferences(
  * Returns the version of each host tool that affects images of an architecture; `not used` for unneeded tools.
  * @throws BuildError if a tool is missing, unless `withoutTools` is set
  */
-export async function hostToolVersions({
+export async function readHostToolVersions({
   architecture,
   format = 'iso',
   converts = FORMATS[format].layout !== 'raw',
@@ -284,7 +289,7 @@ export async function hostToolVersions({
   // Not every host has qemu-img, and the raw layout does not need it.
   const converter = converts ? (['qemu-img'] as const) : [];
   const memory = join(cache.root, TOOL_VERSIONS);
-  const known = await toolVersions([...always, ...converter], memory, withoutTools);
+  const known = await readToolVersions([...always, ...converter], memory, withoutTools);
   const of = (tool: Exclude<ImageTool, 'strip'> | typeof strip) => known.get(tool) ?? 'not used';
   return {
     mksquashfs: of('mksquashfs'),

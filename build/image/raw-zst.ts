@@ -16,7 +16,10 @@ const ZEROS = Buffer.alloc(1024 * 1024);
  * @returns the file in pieces, front to back
  * @throws errors of reading the disk
  */
-export async function* zstdStream(disk: SparseDisk, signal?: AbortSignal): AsyncGenerator<Buffer> {
+export async function* compressDisk(
+  disk: SparseDisk,
+  signal?: AbortSignal,
+): AsyncGenerator<Buffer> {
   const hole = await frameOf(zeros(HOLE_BYTES));
   async function* skip(bytes: number) {
     for (let n = 0; n < Math.floor(bytes / HOLE_BYTES); n += 1) yield hole;

@@ -4,19 +4,19 @@ import type { AuditOptions } from '../audit/finding.ts';
 import { mountPoint } from '../base/system/skeleton.ts';
 import { BASES } from '../bases.ts';
 import type { RootfsProfile } from '../contract/base.ts';
-import { moduleIndexFiles } from '../kmod/index-files.ts';
+import { makeModuleIndex } from '../kmod/index-files.ts';
 import { keepModules } from '../kmod/keep-modules.ts';
-import { kernelRelease } from '../kmod/release.ts';
+import { findKernelRelease } from '../kmod/release.ts';
 import { listDrivers } from '../profile/profile.ts';
-import { programEntries } from '../sea/entries.ts';
+import { makeProgramEntries } from '../sea/entries.ts';
 import { Code } from '../step/code.ts';
 import type { Step } from '../step/step.ts';
 import type { ContentReader } from '../tree/content.ts';
-import { overlayEntries } from '../tree/overlay.ts';
+import { listOverlayEntries } from '../tree/overlay.ts';
 import { matchPaths } from '../tree/path-patterns.ts';
 import { Tree } from '../tree/tree.ts';
-import { type ImageFacts, type ImageWork, listPackages, packageContents } from './facts.ts';
-import { appletsUsed } from './initramfs.ts';
+import { type ImageFacts, type ImageWork, listPackages, selectPackageContents } from './facts.ts';
+import { readUsedApplets } from './initramfs.ts';
 import { releaseKeyOverlay } from './release-keys.ts';
 
 /** The facts, and the step that makes the programs, if the image has any. */
@@ -44,14 +44,17 @@ export function readRootfs({ profile, lock, base, ...facts }: RootfsFacts) {
       ...one.system,
     ]),
     /** In the lock's order. */
-    package: packageContents(listPackages(lock, facts.flavour)),
+    package: selectPackageContents(listPackages(lock, facts.flavour)),
     /** In the profile's order; a later one wins. */
-    overlay: overlayEntries([...facts.overlays, releaseKeyOverlay(facts.releaseKeys, namespace)]),
+    overlay: listOverlayEntries([
+      ...facts.overlays,
+      releaseKeyOverlay(facts.releaseKeys, namespace),
+    ]),
     sea: facts.sea,
     /** Tree paths of busybox, for the audit. */
     busybox: [...BASES[base.name].busybox],
     /** Applets of busybox that the initramfs uses, for the audit. */
-    applets: appletsUsed(facts.initramfsOverlay.entries),
+    applets: readUsedApplets(facts.initramfsOverlay.entries),
     version: facts.version,
     epoch: lock.sourceDateEpoch,
   };
@@ -78,17 +81,17 @@ export function assembleRootfs(
   const packages = opened(Object.values(inputs.package));
   base.merge(tree, packages, { profile, flavour, reader });
   drop(tree, Object.keys(settings.drop));
-  const index = keepModules(tree, kernelRelease(tree), {
+  const index = keepModules(tree, findKernelRelease(tree), {
     drop: Object.keys(inputs.kernel.drop),
     keep: Object.values(inputs.drivers).flat(),
   });
   for (const entry of Object.values(overlay)) tree.replace(entry);
   if (sea !== undefined) {
     const executable = join(made(sea), inputs.profile.programPrefix);
-    for (const entry of programEntries(executable, inputs.profile)) tree.replace(entry);
+    for (const entry of makeProgramEntries(executable, inputs.profile)) tree.replace(entry);
   }
   base.finish(tree, { profile, base: base.name, version, epoch });
-  for (const entry of moduleIndexFiles(index)) tree.replace(entry);
+  for (const entry of makeModuleIndex(index)) tree.replace(entry);
   return tree;
 }
 
@@ -98,7 +101,7 @@ function drop(tree: Tree, patterns: readonly string[]): void {
 }
 
 /** Returns the options for auditing a root filesystem. */
-export function auditOptions(inputs: RootfsInputs): AuditOptions {
+export function makeAuditOptions(inputs: RootfsInputs): AuditOptions {
   const { profile, settings, applets, drivers, busybox } = inputs;
   const init = { path: 'sbin/init', machine: ARCHITECTURES[profile.architecture].elf };
   const mountPoints = [profile.namespace];

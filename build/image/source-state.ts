@@ -54,7 +54,7 @@ export async function readImageSource({
  * commit at both times.
  * @returns `undefined` if either state is `undefined`
  */
-export function stateThroughout(
+export function combineStates(
   before: SourceState | undefined,
   after: SourceState | undefined,
 ): SourceState | undefined {

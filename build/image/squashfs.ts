@@ -4,7 +4,7 @@ import type { Architecture } from '../architecture.ts';
 import { assertAudited } from '../audit/audit.ts';
 import { makeAtomically } from '../process/atomic-write.ts';
 import { isRoot } from '../process/environment.ts';
-import { feed } from '../process/feed.ts';
+import { feedTool } from '../process/feed.ts';
 import type { Tool } from '../process/tools.ts';
 import type { Meant } from '../readback/compare.ts';
 import { verifySquashfs } from '../readback/squashfs/verify.ts';
@@ -15,7 +15,7 @@ import type { Tree } from '../tree/tree.ts';
 import { type Compression, type ImageWork, pickToolVersions } from './facts.ts';
 import {
   assembleRootfs,
-  auditOptions,
+  makeAuditOptions,
   type RootfsFacts,
   type RootfsInputs,
   readRootfs,
@@ -29,7 +29,7 @@ export const QUICK: Compression = {
 };
 
 /** Returns the settings for the smallest file: for releases. */
-export function smallest({ branchFilter }: Architecture): Compression {
+export function chooseSmallest({ branchFilter }: Architecture): Compression {
   const filter = branchFilter === undefined ? [] : ['-Xbcj', branchFilter];
   return { algorithm: 'xz', args: ['-comp', 'xz', ...filter, '-b', '1M'] };
 }
@@ -65,7 +65,7 @@ async function makeSquashfs(
   const tree = assembleRootfs(inputs, work, reader);
   // Handle Ctrl-C now: building a tree blocks the event loop.
   await nextTurn(undefined, { signal });
-  assertAudited(tree, auditOptions(inputs));
+  assertAudited(tree, makeAuditOptions(inputs));
   await nextTurn(undefined, { signal });
   const file = join(directory, SQUASHFS_FILE);
   await writeSquashfs(tree, file, { compression, epoch, threads, signal, onProgress });
@@ -117,8 +117,8 @@ export async function writeSquashfs(
   assertFitsSquashfs(tree);
   const total = tarSize(tree);
   await makeAtomically(file, (temporary) =>
-    feed(
-      squashfsCommand(temporary, compression, { threads }),
+    feedTool(
+      makeSquashfsCommand(temporary, compression, { threads }),
       tarStream(tree, epoch, { reuse: true }),
       {
         env: { SOURCE_DATE_EPOCH: String(epoch) },
@@ -133,7 +133,7 @@ export async function writeSquashfs(
  * Returns the command that reads a tar and writes a squashfs. In tar mode, mksquashfs 4.5 ignores `-root-uid` and makes
  * the current user the owner of the root directory; users other than root therefore run it under fakeroot.
  */
-export function squashfsCommand(
+export function makeSquashfsCommand(
   file: string,
   compression: Compression,
   { root = isRoot(), threads }: { root?: boolean; threads?: number | undefined } = {},

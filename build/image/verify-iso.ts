@@ -3,8 +3,8 @@ import { basename, dirname } from 'node:path';
 import { BuildError, must } from '../error.ts';
 import { hashFile, type Part } from '../process/hash-file.ts';
 import { run } from '../process/run.ts';
-import { mtoolsImage } from './fat.ts';
-import { pathsNamedBy } from './grub-config.ts';
+import { nameMtoolsImage } from './fat.ts';
+import { listReferencedPaths } from './grub-config.ts';
 import { SLOT_CONFIG_PATH } from './grub-disk.ts';
 import { BIOS_IMAGE_PATH } from './grub-model.ts';
 import { ISO_BLOCK, type IsoPath, type IsoReport, reportIso } from './iso-report.ts';
@@ -91,7 +91,7 @@ export async function verifyIso(
     checked.map(({ path }, index) => [path, must(hashes.parts[index], `hash of ${path}`)]),
   );
   const problems = [
-    ...structureProblems(report, expected),
+    ...listStructureProblems(report, expected),
     ...fileProblems(found, expected.files),
     ...pathProblems(report.paths, expected),
     ...copyProblems(report.paths, expected.uefi),
@@ -130,7 +130,7 @@ function bootProblems([bios, esp]: readonly string[], expected: BootHashes): str
 }
 
 /** Lists what is wrong with an ISO's boot structures. */
-export function structureProblems(
+export function listStructureProblems(
   report: IsoReport,
   { volumeId, boot }: Pick<Expected, 'volumeId' | 'boot'>,
 ): string[] {
@@ -208,7 +208,7 @@ function copyProblems(paths: readonly IsoPath[], uefi: readonly string[]): strin
 
 function menuProblems(path: string, menu: string, report: IsoReport): string[] {
   const present = new Set(report.files.map((file) => file.path));
-  const named = pathsNamedBy(menu);
+  const named = listReferencedPaths(menu);
   if (named.length === 0) return [`${path} boots nothing`];
   return named.filter((one) => !present.has(one)).map((one) => `${path} names ${one}: missing`);
 }
@@ -234,7 +234,7 @@ async function lackingInEsp(
 ): Promise<readonly string[]> {
   const esp = report.partitions.find((partition) => partition.type === ESP_TYPE);
   if (esp === undefined) return paths;
-  const { image, cwd } = mtoolsImage(file, esp.start * SECTOR);
+  const { image, cwd } = nameMtoolsImage(file, esp.start * SECTOR);
   const listing = await run('mdir', ['-b', '-/', '-i', image, '::'], { cwd, signal });
   const present = new Set(listing.split('\n'));
   return paths.filter((path) => !present.has(`::${path}`));

@@ -7,8 +7,8 @@ import { compareVerity } from '../readback/verity.ts';
 import { defineStep, type Step } from '../step/step.ts';
 import { ContentReader } from '../tree/content.ts';
 import { Tree } from '../tree/tree.ts';
-import { cpioArchive } from './cpio.ts';
-import { ioctlProgram, verityRequests } from './device-mapper.ts';
+import { makeCpioArchive } from './cpio.ts';
+import { makeIoctlProgram, makeVerityRequests } from './device-mapper.ts';
 import type { ImageFacts, ImageWork } from './facts.ts';
 import { INITRAMFS_FILE } from './initramfs.ts';
 import { SQUASHFS_FILE } from './squashfs.ts';
@@ -59,7 +59,7 @@ async function makeVerity(
   rootHashes.set(inputs, tree.rootHash);
   await writeFile(join(directory, VERITY_FILE), tree.bytes);
   const trust = trustTree(tree, architecture);
-  const archive = cpioArchive(trust, epoch);
+  const archive = makeCpioArchive(trust, epoch);
   const rest = await readFile(join(made(initramfs), INITRAMFS_FILE));
   const target = join(directory, INITRAMFS_FILE);
   await writeFile(target, [archive, rest]);
@@ -105,8 +105,8 @@ export function trustTree(
   for (const path of ['bin', 'etc', 'etc/verity']) {
     tree.add({ ...owned, path, mode: 0o755, type: 'directory' });
   }
-  add('bin/ioctl', ioctlProgram(architecture), 0o755);
-  for (const [command, bytes] of Object.entries(verityRequests(verity))) {
+  add('bin/ioctl', makeIoctlProgram(architecture), 0o755);
+  for (const [command, bytes] of Object.entries(makeVerityRequests(verity))) {
     add(`etc/verity/${command}`, bytes);
   }
   return tree;

@@ -24,7 +24,7 @@ const LEVEL = 1;
 
 const compress = promisify<Buffer, { level: number }, Buffer>(deflate);
 
-/** Options of `vmdkStream`. */
+/** Options of `streamVmdk`. */
 export interface VmdkOptions {
   /** Text that identifies the content; the disk's content id, which VMware compares, is derived from it. */
   identity: string;
@@ -38,7 +38,7 @@ export interface VmdkOptions {
  * @returns the file in pieces, front to back
  * @throws errors of reading the disk
  */
-export async function* vmdkStream(
+export async function* streamVmdk(
   disk: SparseDisk,
   { identity, signal }: VmdkOptions,
 ): AsyncGenerator<Buffer> {

@@ -1,7 +1,7 @@
 import { BuildError } from '../error.ts';
 import { closeSpellings } from '../spelling.ts';
 import { nameOf } from '../tree/path.ts';
-import { MODULE_FILE, moduleName } from './modinfo.ts';
+import { MODULE_FILE, normalizeModuleName } from './modinfo.ts';
 import type { KernelModule, ModuleIndex } from './module-index.ts';
 
 /** Longest accepted chain of `softdep pre:`; Linux has chains of two or three. */
@@ -15,9 +15,9 @@ const DEEPEST = 200;
  * @throws BuildError naming an unknown module, with similar names
  */
 export function findClosure(index: ModuleIndex, names: readonly string[]): string[] {
-  const builtin = builtinNames(index.builtin);
+  const builtin = readBuiltinNames(index.builtin);
   const wanted = names
-    .map(moduleName)
+    .map(normalizeModuleName)
     .map(
       (name) => index.modules.get(name) ?? (builtin.has(name) ? undefined : unknown(index, name)),
     )
@@ -37,8 +37,8 @@ export function findClosure(index: ModuleIndex, names: readonly string[]): strin
 }
 
 /** Reads the normalised names of drivers built into the kernel from the lines of its `modules.builtin`. */
-export function builtinNames(lines: readonly string[]): Set<string> {
-  return new Set(lines.map((path) => moduleName(nameOf(path).replace(MODULE_FILE, ''))));
+export function readBuiltinNames(lines: readonly string[]): Set<string> {
+  return new Set(lines.map((path) => normalizeModuleName(nameOf(path).replace(MODULE_FILE, ''))));
 }
 
 /** Returns the modules to load before a module (modprobe.d(5), `softdep`), by name or by exact alias. */
@@ -46,11 +46,11 @@ function softDependencies(index: ModuleIndex, module: KernelModule): KernelModul
   return module.softdeps
     .flatMap((line) => preNames(line))
     .flatMap((name) => {
-      const named = index.modules.get(moduleName(name));
+      const named = index.modules.get(normalizeModuleName(name));
       if (named !== undefined) return [named];
-      const plain = moduleName(name);
+      const plain = normalizeModuleName(name);
       return [...index.modules.values()].filter(({ aliases }) =>
-        aliases.some((alias) => moduleName(alias) === plain),
+        aliases.some((alias) => normalizeModuleName(alias) === plain),
       );
     });
 }
@@ -67,7 +67,7 @@ function preNames(line: string): string[] {
 }
 
 function unknown(index: ModuleIndex, name: string): never {
-  const close = closeSpellings(name, [...index.modules.keys(), ...builtinNames(index.builtin)]);
+  const close = closeSpellings(name, [...index.modules.keys(), ...readBuiltinNames(index.builtin)]);
   throw new BuildError({
     what: `kernel ${index.release} has no module ${JSON.stringify(name)}`,
     fix: close.length === 0 ? 'Check the spelling.' : `Did you mean ${close.join(' or ')}?`,

@@ -7,7 +7,7 @@ import { MODULES } from './release.ts';
  * binary versions for kmod's modprobe are not made. Add the files with `replace`, because some kernel packages contain
  * them.
  */
-export function moduleIndexFiles(index: ModuleIndex): Entry[] {
+export function makeModuleIndex(index: ModuleIndex): Entry[] {
   const modules = [...index.modules.values()];
   return Object.entries({
     'modules.alias': [

@@ -2,19 +2,19 @@ import { BuildError } from '../error.ts';
 import type { FileEntry } from '../tree/entry.ts';
 import { nameOf } from '../tree/path.ts';
 import type { Tree } from '../tree/tree.ts';
-import { MODULE_FILE, moduleName, readModuleInfo } from './modinfo.ts';
+import { MODULE_FILE, normalizeModuleName, readModuleInfo } from './modinfo.ts';
 import { type KernelModule, ModuleIndex } from './module-index.ts';
 import { MODULES } from './release.ts';
 
-export { builtinNames, findClosure } from './closure.ts';
-export { MODULE_FILE, moduleName } from './modinfo.ts';
+export { findClosure, readBuiltinNames as builtinNames } from './closure.ts';
+export { MODULE_FILE, normalizeModuleName as moduleName } from './modinfo.ts';
 
 /** Folder whose modules override those of the same name elsewhere (depmod.d(5), `search`). */
 const OVERRIDES = 'updates/';
 
 /**
  * Indexes the modules of a kernel as depmod(8) does, from their `.modinfo` sections only.
- * @param release result of `kernelRelease`
+ * @param release result of `findKernelRelease`
  * @param leaveOut whether to leave out the module at a path relative to `lib/modules/<release>`; dependencies of other
  *   modules are indexed nevertheless
  * @throws BuildError if there is no such kernel, a module is damaged, or a dependency is missing
@@ -50,7 +50,7 @@ export function indexModules(
 }
 
 function nameAt(path: string): string {
-  return moduleName(nameOf(path).replace(MODULE_FILE, ''));
+  return normalizeModuleName(nameOf(path).replace(MODULE_FILE, ''));
 }
 
 /** Path relative to `directory` → file; of several modules with the same name, only the one with precedence. */

@@ -1,9 +1,9 @@
 import { must } from '../error.ts';
-import { nameOf, parentOf } from '../tree/path.ts';
+import { getParent, nameOf } from '../tree/path.ts';
 import { matchPaths } from '../tree/path-patterns.ts';
 import type { Tree } from '../tree/tree.ts';
 import { indexModules } from './index-modules.ts';
-import { MODULE_FILE, moduleName } from './modinfo.ts';
+import { MODULE_FILE, normalizeModuleName } from './modinfo.ts';
 import type { ModuleIndex } from './module-index.ts';
 import { MODULES } from './release.ts';
 
@@ -18,7 +18,7 @@ export interface ModuleChoice {
 /**
  * Removes the modules of a tree that are not needed. Dependencies of modules that stay are kept, so that a choice made
  * for one kernel version works for others.
- * @param release result of `kernelRelease`
+ * @param release result of `findKernelRelease`
  * @returns the remaining modules
  * @throws BuildError as `indexModules` does
  */
@@ -28,10 +28,10 @@ export function keepModules(
   { drop, keep }: ModuleChoice,
 ): ModuleIndex {
   const dropped = matchPaths(drop.map((path) => `/kernel/${path}`));
-  const kept = new Set(keep.map(moduleName));
+  const kept = new Set(keep.map(normalizeModuleName));
   const index = indexModules(tree, release, (path) => {
     const source = path.replace(MODULE_FILE, '');
-    return dropped(source) && !kept.has(moduleName(nameOf(source)));
+    return dropped(source) && !kept.has(normalizeModuleName(nameOf(source)));
   });
   const directory = must(tree.canonical(`${MODULES}/${release}`), 'folder of modules');
   removeOthers(tree, directory, new Set([...index.modules.values()].map(({ path }) => path)));
@@ -45,10 +45,10 @@ function removeOthers(tree: Tree, directory: string, paths: ReadonlySet<string>)
       continue;
     if (paths.has(path.slice(directory.length + 1))) continue;
     tree.remove(path);
-    let parent = parentOf(path);
+    let parent = getParent(path);
     while (parent !== directory && tree.names(parent).length === 0) {
       tree.remove(parent);
-      parent = parentOf(parent);
+      parent = getParent(parent);
     }
   }
 }

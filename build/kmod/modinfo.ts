@@ -1,7 +1,7 @@
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { readHeader } from '../elf/header.ts';
 import { readSection } from '../elf/sections.ts';
-import { type ElfSource, memorySource, treeSource } from '../elf/source.ts';
+import { type ElfSource, makeMemorySource, makeTreeSource } from '../elf/source.ts';
 import { BuildError } from '../error.ts';
 import type { Content, FileEntry } from '../tree/entry.ts';
 import type { Tree } from '../tree/tree.ts';
@@ -72,7 +72,7 @@ export function parseModuleInfo(section: Buffer, where: string): ModuleInfo {
         ...value
           .split(',')
           .filter((name) => name !== '')
-          .map(moduleName),
+          .map(normalizeModuleName),
       );
   }
   return info;
@@ -87,19 +87,19 @@ function listOf(info: Lists, line: string): string[] | undefined {
 }
 
 /** Normalises the name of a module as the kernel does: `-` and `_` are equivalent. */
-export function moduleName(name: string): string {
+export function normalizeModuleName(name: string): string {
   return name.replaceAll('-', '_');
 }
 
 function moduleSource(tree: Tree, file: FileEntry): ElfSource {
-  if (file.path.endsWith('.ko')) return treeSource(tree, file);
+  if (file.path.endsWith('.ko')) return makeTreeSource(tree, file);
   const limit = { maxOutputLength: LARGEST_MODULE };
   try {
     if (file.path.endsWith('.gz')) {
-      return memorySource(file.path, gunzipSync(tree.bytes(file), limit));
+      return makeMemorySource(file.path, gunzipSync(tree.bytes(file), limit));
     }
     if (file.path.endsWith('.zst')) {
-      return memorySource(file.path, zstdDecompressSync(tree.bytes(file), limit));
+      return makeMemorySource(file.path, zstdDecompressSync(tree.bytes(file), limit));
     }
   } catch (cause) {
     if (cause instanceof BuildError) throw cause;

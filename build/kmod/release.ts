@@ -5,7 +5,7 @@ import type { Tree } from '../tree/tree.ts';
 export const MODULES = 'lib/modules';
 
 /** Lists the releases of the kernels (`uname -r`) whose modules are in a tree, sorted. */
-export function kernelReleases(tree: Tree): string[] {
+export function listKernelReleases(tree: Tree): string[] {
   const directory = tree.canonical(MODULES);
   if (directory === undefined) return [];
   return tree.names(directory).filter((release) => {
@@ -18,8 +18,8 @@ export function kernelReleases(tree: Tree): string[] {
  * Returns the release of the only kernel in a tree.
  * @throws BuildError if there is none, or more than one
  */
-export function kernelRelease(tree: Tree): string {
-  const [release, ...others] = kernelReleases(tree);
+export function findKernelRelease(tree: Tree): string {
+  const [release, ...others] = listKernelReleases(tree);
   if (release !== undefined && others.length === 0) return release;
   throw new BuildError({
     what:

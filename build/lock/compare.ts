@@ -41,7 +41,7 @@ export interface PackageChange {
 }
 
 /** Lists the packages that differ between two lists: those of the new list in its order, then the removed ones. */
-export function packageChanges(
+export function comparePackages(
   before: readonly ComparedPackage[],
   after: readonly ComparedPackage[],
 ): PackageChange[] {
@@ -78,8 +78,8 @@ export function describePackageChange({ change, name, before, after }: PackageCh
 }
 
 /** Lists the packages that differ between two locks, one line each. */
-export function packageDifferences(before: Lock['packages'], after: Lock['packages']): string[] {
-  return packageChanges(before, after).map(describePackageChange);
+export function describeDifferences(before: Lock['packages'], after: Lock['packages']): string[] {
+  return comparePackages(before, after).map(describePackageChange);
 }
 
 function listDifferences(key: string, locked: string[], present: string[]): string[] {

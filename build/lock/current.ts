@@ -9,8 +9,8 @@ import type { PackageScript } from '../contract/scripts.ts';
 import { BuildError } from '../error.ts';
 import { isOfProject } from '../profile/load.ts';
 import type { Profile } from '../profile/profile.ts';
-import { digestOf } from '../step/digest.ts';
-import { packageDifferences, requestDifferences } from './compare.ts';
+import { computeDigest } from '../step/digest.ts';
+import { describeDifferences, requestDifferences } from './compare.ts';
 import { lockFile, readLock, writeLock } from './file.ts';
 
 const NO_LOCK = 'there is no lock yet';
@@ -38,7 +38,7 @@ export interface LockRequest {
  * @param frozen fail instead of resolving
  * @throws BuildError if frozen and the lock is stale; errors of resolving
  */
-export async function currentLock(request: LockRequest, frozen: boolean): Promise<Lock> {
+export async function ensureCurrentLock(request: LockRequest, frozen: boolean): Promise<Lock> {
   const { profile, base } = request;
   const file = lockFile(profile, base.name);
   const locked = readLock(file);
@@ -66,7 +66,7 @@ export async function currentLock(request: LockRequest, frozen: boolean): Promis
   const why = `${profile.name}: resolved anew (${differences.join('; ')}).`;
   if (added.length > 0) {
     const lock = await resolvedAnew(request, locked, [base.request(profile), locked ?? null]);
-    const moved = packageDifferences(locked?.packages ?? [], lock.packages);
+    const moved = describeDifferences(locked?.packages ?? [], lock.packages);
     request.say(
       `${why} This is for this build only: ${file} stays as it is. Against the lock: ${shortList(moved)}.`,
     );
@@ -96,7 +96,7 @@ export async function lockWithout(
     });
   }
   const lock = await resolvedAnew(request, locked, [locked, gone]);
-  const moved = packageDifferences(locked.packages, lock.packages);
+  const moved = describeDifferences(locked.packages, lock.packages);
   const keep = profile.added === undefined ? ` \`${lockCommand(request)}\` keeps this.` : '';
   request.say(`${profile.name}: the mirror moved: ${shortList(moved)}.${keep}`);
   return lock;
@@ -131,7 +131,7 @@ export async function renewLock(request: LockRequest): Promise<RenewedLock> {
   const before = readLock(file);
   const { lock, scripts } = await resolve(request, before);
   await writeLock(file, lock);
-  return { moved: packageDifferences(before?.packages ?? [], lock.packages), scripts };
+  return { moved: describeDifferences(before?.packages ?? [], lock.packages), scripts };
 }
 
 /**
@@ -144,7 +144,7 @@ async function resolvedAnew(
   question: readonly unknown[],
 ): Promise<Lock> {
   const { base, mirror, keysDirectory } = request;
-  const asked = digestOf([
+  const asked = computeDigest([
     base.name,
     request.profile.architecture,
     mirror ?? null,

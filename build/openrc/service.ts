@@ -36,7 +36,7 @@ export function parseService(name: string, script: string): Service {
 }
 
 /** Returns all names in the lines of `depend()` with this keyword. */
-export function namesAfter(verb: Dependency['verb'], { dependencies }: Service): string[] {
+export function listNames(verb: Dependency['verb'], { dependencies }: Service): string[] {
   return dependencies.flatMap((dependency) => (dependency.verb === verb ? dependency.names : []));
 }
 

@@ -12,14 +12,14 @@ export interface AtomicOptions {
   mode?: number;
 }
 
-/** Format of the names from `temporaryName`: a dot, the file's name, process id and random digits, `.tmp`. */
+/** Format of the names from `makeTemporaryName`: a dot, the file's name, process id and random digits, `.tmp`. */
 export const TEMPORARY_NAME = /^\.(?<of>.+)\.\d+-[0-9a-f]{12}\.tmp$/;
 
 /**
  * Returns a hidden name for an unfinished file. It is unique even between containers, whose processes have equal ids.
  * @param folder its folder; that of the file if absent
  */
-export function temporaryName(file: string, folder = dirname(file)): string {
+export function makeTemporaryName(file: string, folder = dirname(file)): string {
   const unique = `${process.pid}-${randomBytes(6).toString('hex')}`;
   return join(folder, `.${basename(file)}.${unique}.tmp`);
 }
@@ -38,7 +38,7 @@ export async function makeAtomically<T>(
   await refuseOther(file);
   await mkdir(dirname(file), { recursive: true });
   await mkdir(folder, { recursive: true });
-  const temporary = temporaryName(file, folder);
+  const temporary = makeTemporaryName(file, folder);
   try {
     if (mode !== undefined) await (await open(temporary, 'wx', mode)).close();
     const made = await make(temporary);

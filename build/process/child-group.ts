@@ -17,7 +17,7 @@ const running = new Set<number>();
  * would leave the tool that it runs.
  * @returns the child
  */
-export function inGroup<T extends Child>(child: T, signal: AbortSignal | undefined): T {
+export function superviseGroup<T extends Child>(child: T, signal: AbortSignal | undefined): T {
   const { pid } = child;
   if (pid === undefined) return child;
   running.add(pid);
@@ -45,7 +45,7 @@ export function killChildren(): void {
 }
 
 /** Returns a signal that is aborted when any of the given signals is aborted; absent signals are ignored. */
-export function anySignal(...signals: (AbortSignal | undefined)[]): AbortSignal {
+export function combineSignals(...signals: (AbortSignal | undefined)[]): AbortSignal {
   return AbortSignal.any(signals.filter((signal) => signal !== undefined));
 }
 

@@ -40,11 +40,11 @@ const INHERITED = ['PATH', 'TMPDIR'] as const;
  * Returns the environment of the tools that make an image: small and fixed, so that neither the caller's variables nor
  * configuration files in the home directory affect their output.
  */
-export function isolatedEnvironment(caller: Environment = process.env): Environment {
-  const inherited = namesSet(INHERITED, caller).map((name) => [name, caller[name]] as const);
+export function makeIsolatedEnvironment(caller: Environment = process.env): Environment {
+  const inherited = listSetNames(INHERITED, caller).map((name) => [name, caller[name]] as const);
   return {
     ...Object.fromEntries(inherited),
-    ...proxyVariables(caller),
+    ...selectProxyVariables(caller),
     // `/dev/null`, not a missing folder: some tools would create it when run by root.
     HOME: '/dev/null',
     ...MTOOLS,
@@ -56,7 +56,7 @@ export function isolatedEnvironment(caller: Environment = process.env): Environm
  * Returns the caller's proxies in the form that both apt and Node read: variables in lower case, which override those
  * in upper case, and addresses with a scheme. `all_proxy` is used where no other is set.
  */
-export function proxyVariables(caller: Environment = process.env): Record<string, string> {
+export function selectProxyVariables(caller: Environment = process.env): Record<string, string> {
   const find = (name: string) => caller[name] || caller[name.toUpperCase()] || undefined;
   const address = (proxy: string) => (proxy.includes('://') ? proxy : `http://${proxy}`);
   const variables: Record<string, string> = {};
@@ -72,12 +72,12 @@ export function proxyVariables(caller: Environment = process.env): Record<string
  * Returns the environment of programs that act for the caller rather than make an image, such as Docker, the host's own
  * apt, or QEMU in a window: the caller's, except for the language.
  */
-export function callerEnvironment(caller: Environment = process.env): Environment {
+export function makeCallerEnvironment(caller: Environment = process.env): Environment {
   return { ...caller, ...LANGUAGE };
 }
 
 /** Returns the names whose variables are set and not empty. */
-export function namesSet<Name extends string>(
+export function listSetNames<Name extends string>(
   names: readonly Name[],
   environment: Environment,
 ): Name[] {

@@ -1,8 +1,8 @@
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { anySignal, inGroup } from './child-group.ts';
+import { combineSignals, superviseGroup } from './child-group.ts';
 import { errorCode } from './errno.ts';
-import { groupOptions, type RunOptions, toolError } from './run.ts';
+import { explainToolError, groupOptions, type RunOptions } from './run.ts';
 import { logTool } from './tool-log.ts';
 import type { Tool } from './tools.ts';
 
@@ -14,16 +14,16 @@ import type { Tool } from './tools.ts';
  * @param options `onBytes` receives the number of bytes passed on so far
  * @throws BuildError if the tool is missing or fails; errors of `chunks`
  */
-export async function feed(
+export async function feedTool(
   [tool, ...args]: readonly [Tool, ...string[]],
   chunks: Iterable<Uint8Array>,
   options: RunOptions & { onBytes?: (bytes: number) => void },
 ): Promise<void> {
   const failed = new AbortController();
-  const signal = anySignal(options.signal, failed.signal);
+  const signal = combineSignals(options.signal, failed.signal);
   const { execa } = await import('execa');
   const started = execa(tool, args, { ...groupOptions(options), stdin: 'pipe', stdout: 'ignore' });
-  const child = inGroup(logTool(started, [tool, ...args], options.cwd), signal);
+  const child = superviseGroup(logTool(started, [tool, ...args], options.cwd), signal);
   const [fed, ended] = await Promise.allSettled([
     writeAll(child.stdin, chunks, options.onBytes).catch((error: unknown) => {
       if (!brokenPipe(error)) failed.abort();
@@ -33,7 +33,7 @@ export async function feed(
   ]);
   // A tool that ends early breaks the pipe; its own message is more useful than EPIPE.
   if (fed.status === 'rejected' && !brokenPipe(fed.reason)) throw fed.reason;
-  if (ended.status === 'rejected') throw toolError(tool, ended.reason);
+  if (ended.status === 'rejected') throw explainToolError(tool, ended.reason);
 }
 
 /** Error codes of a pipe without a reader. */

@@ -1,7 +1,7 @@
 import type { ExecaError, Options } from 'execa';
 import { BuildError } from '../error.ts';
-import { inGroup, KILL_AFTER } from './child-group.ts';
-import { type Environment, isolatedEnvironment } from './environment.ts';
+import { KILL_AFTER, superviseGroup } from './child-group.ts';
+import { type Environment, makeIsolatedEnvironment } from './environment.ts';
 import { logTool } from './tool-log.ts';
 import { ISOLATING_ARGUMENTS, TOOL_PACKAGES, type Tool } from './tools.ts';
 
@@ -12,7 +12,7 @@ const FULL_DISK = /No space left on device|exceeds free space on media/;
 export interface RunOptions {
   /** Working directory; the current one if absent. */
   cwd?: string;
-  /** Variables added to the tool's environment (`isolatedEnvironment`); `undefined` removes one. */
+  /** Variables added to the tool's environment (`makeIsolatedEnvironment`); `undefined` removes one. */
   env?: Environment;
   /** Text or bytes for the tool's standard input; empty if absent. */
   input?: string | Uint8Array;
@@ -23,18 +23,18 @@ export interface RunOptions {
 /** Milliseconds between SIGTERM and SIGKILL for a child without a process group, such as apt-get on the host. */
 const FORCE_KILL_AFTER = 3_000;
 
-/** Options of execa for a child that leads its own process group; pass the child to `inGroup`. */
+/** Options of execa for a child that leads its own process group; pass the child to `superviseGroup`. */
 export function groupOptions(options: RunOptions): Options {
   const group = { detached: true, cleanup: false, forceKillAfterDelay: KILL_AFTER };
-  return { ...childOptions(options), ...group };
+  return { ...makeChildOptions(options), ...group };
 }
 
 /** Options of execa for all children of the toolchain. */
-export function childOptions({ cwd, env, signal }: RunOptions): Options {
+export function makeChildOptions({ cwd, env, signal }: RunOptions): Options {
   return {
     ...(cwd === undefined ? {} : { cwd }),
     ...(signal === undefined ? {} : { cancelSignal: signal }),
-    env: { ...isolatedEnvironment(), ...env },
+    env: { ...makeIsolatedEnvironment(), ...env },
     extendEnv: false,
     forceKillAfterDelay: FORCE_KILL_AFTER,
   };
@@ -60,10 +60,10 @@ export async function run(
       maxBuffer: 512 * 1024 * 1024,
     });
     logTool(child, [tool, ...whole], options.cwd);
-    const { stdout } = await inGroup(child, options.signal);
+    const { stdout } = await superviseGroup(child, options.signal);
     return typeof stdout === 'string' ? stdout : '';
   } catch (error) {
-    throw toolError(tool, error);
+    throw explainToolError(tool, error);
   }
 }
 
@@ -79,13 +79,13 @@ export function isChildError(error: unknown): error is ExecaError {
  * Returns the command line of the tool that caused an error, quoted for a shell.
  * @returns `undefined` if neither the error nor one of its causes is about a tool
  */
-export function failedCommand(error: unknown): string | undefined {
+export function findFailedCommand(error: unknown): string | undefined {
   if (isChildError(error)) return error.escapedCommand;
-  return error instanceof Error ? failedCommand(error.cause) : undefined;
+  return error instanceof Error ? findFailedCommand(error.cause) : undefined;
 }
 
 /** Converts execa's error about a child to one for the user; returns any other error unchanged. */
-export function toolError(tool: Tool, error: unknown): unknown {
+export function explainToolError(tool: Tool, error: unknown): unknown {
   if (!isChildError(error)) return error;
   if (error.isCanceled) return new BuildError({ what: `${tool} was cancelled`, cause: error });
   if (error.code === 'ENOENT') {
@@ -96,7 +96,7 @@ export function toolError(tool: Tool, error: unknown): unknown {
     });
   }
   const stderr = typeof error.stderr === 'string' ? error.stderr : '';
-  return childFailure(tool, {
+  return explainChildFailure(tool, {
     exitCode: error.exitCode,
     signal: error.signal,
     stderr,
@@ -115,7 +115,7 @@ export interface ChildEnd {
 }
 
 /** Returns the error for a failed program: that the disk is full, or how it ended and its last message. */
-export function childFailure(
+export function explainChildFailure(
   name: string,
   { exitCode, signal, stderr, cause }: ChildEnd,
 ): BuildError {

@@ -1,6 +1,6 @@
 import { $, ProcessOutput } from 'zx/core';
-import { callerEnvironment, type Environment } from './environment.ts';
-import { childFailure } from './run.ts';
+import { type Environment, makeCallerEnvironment } from './environment.ts';
+import { explainChildFailure } from './run.ts';
 
 /** Runs one line of shell. A value in it becomes one word, an array several; values are never read as shell. */
 export type ShellLine = (
@@ -23,12 +23,12 @@ export interface ShellOptions {
 
 /**
  * Returns a shell for actions on behalf of the caller, such as installing packages on the host. Tools that make an
- * image are run with `run` and `feed` instead, in an isolated environment.
+ * image are run with `run` and `feedTool` instead, in an isolated environment.
  * @returns a template function, which throws a BuildError with the last message of a line that fails
  */
-export function callerShell({ env, stdio, signal }: ShellOptions): ShellLine {
+export function makeCallerShell({ env, stdio, signal }: ShellOptions): ShellLine {
   const shell = $({
-    env: { ...callerEnvironment(), ...env },
+    env: { ...makeCallerEnvironment(), ...env },
     quiet: true,
     // In this process's group: Ctrl-C reaches the programs, and they may read from its terminal.
     detached: false,
@@ -43,7 +43,7 @@ export function callerShell({ env, stdio, signal }: ShellOptions): ShellLine {
       if (!(error instanceof ProcessOutput)) throw error;
       const name = /^\s*(?!exec\b)(\S+)/.exec(text[0] ?? '')?.[1] ?? String(values[0]);
       const { exitCode, signal: killedBy, stderr } = error;
-      throw childFailure(name, { exitCode, signal: killedBy, stderr, cause: error });
+      throw explainChildFailure(name, { exitCode, signal: killedBy, stderr, cause: error });
     }
   };
 }

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { printable } from '../drawing/printable.ts';
+import { makePrintable } from '../drawing/printable.ts';
 import { quoteForShell } from './quote.ts';
 
 /** Maximum number of characters kept of each output of a tool: the last ones. */
@@ -123,6 +123,6 @@ function safe(text: string): string {
   const plain = text.replace(/(:\/\/)[^\s/@'"]*@/g, '$1');
   return plain
     .split(/([\n\t])/)
-    .map((part) => (/^[\n\t]$/.test(part) ? part : printable(part)))
+    .map((part) => (/^[\n\t]$/.test(part) ? part : makePrintable(part)))
     .join('');
 }

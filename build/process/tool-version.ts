@@ -39,7 +39,7 @@ function isOneOf<Name extends string>(
  * Returns the version of a host tool.
  * @throws BuildError if the tool is missing, or its output is not understood
  */
-export async function toolVersion(tool: VersionedTool): Promise<string> {
+export async function readToolVersion(tool: VersionedTool): Promise<string> {
   const { args, pattern } = questionFor(tool);
   const answer = await run(tool, args);
   const version = pattern.exec(answer)?.[1];

@@ -15,7 +15,7 @@ import { z } from 'zod';
 import { writeFileAtomically } from './atomic-write.ts';
 import { errorCode } from './errno.ts';
 import { run } from './run.ts';
-import { toolVersion, type VersionedTool } from './tool-version.ts';
+import { readToolVersion, type VersionedTool } from './tool-version.ts';
 
 /**
  * Libraries that affect the bytes that a tool writes: compressors, and the writers of ISO 9660. `fakeroot` is not
@@ -42,7 +42,7 @@ type Memory = z.infer<typeof memorySchema>;
  * @param mayLack whether a tool may be missing; its version is then a text that says so
  * @throws BuildError if another tool is missing, or its output is not understood
  */
-export async function toolVersions<Tool extends VersionedTool>(
+export async function readToolVersions<Tool extends VersionedTool>(
   tools: readonly Tool[],
   memoryFile: string,
   mayLack = false,
@@ -56,7 +56,7 @@ export async function toolVersions<Tool extends VersionedTool>(
       const known = path === undefined ? undefined : memory[path];
       if (known !== undefined && isSame(known.files)) return [tool, known.version] as const;
       const libraries = await shapingLibraries(tool);
-      const parts = [await toolVersion(tool), ...libraries.map(versionedName)];
+      const parts = [await readToolVersion(tool), ...libraries.map(versionedName)];
       const version = parts.join(' ');
       if (path !== undefined && isElf(path)) {
         learned[path] = { version, files: stampsOf([path, ...libraries]) };

@@ -1,6 +1,6 @@
 import { BuildError } from '../error.ts';
-import { isolatedEnvironment } from './environment.ts';
-import { isChildError, toolError } from './run.ts';
+import { makeIsolatedEnvironment } from './environment.ts';
+import { explainToolError, isChildError } from './run.ts';
 import { logTool } from './tool-log.ts';
 
 /** Size of a stream's footer in bytes: CRC32, backward size, flags, `YZ` (The .xz File Format 1.2.1, 2.1.2). */
@@ -37,7 +37,7 @@ async function decompressAll(streams: readonly Buffer[], where: string): Promise
   try {
     const words = ['--decompress', '--stdout', '--no-warn'];
     const child = execa('xz', words, {
-      env: isolatedEnvironment(),
+      env: makeIsolatedEnvironment(),
       extendEnv: false,
       input: Buffer.concat(streams),
       encoding: 'buffer',
@@ -50,7 +50,7 @@ async function decompressAll(streams: readonly Buffer[], where: string): Promise
     if (isChildError(error) && error.exitCode === 1) {
       throw damaged('an xz stream is damaged', where, error);
     }
-    throw toolError('xz', error);
+    throw explainToolError('xz', error);
   }
 }
 

@@ -4,11 +4,11 @@ import { pathToFileURL } from 'node:url';
 import type { z } from 'zod';
 import { type ArchitectureName, DEFAULT_ARCHITECTURE } from '../architecture.ts';
 import { BuildError } from '../error.ts';
-import { ownNames, type Profile, profileFor } from './profile.ts';
+import { ownNames, type Profile, selectProfile } from './profile.ts';
 import { type CheckedProfile, profileSchema } from './schema.ts';
 
 /** Lists the names of a project's profiles: every `profiles/*.ts`, sorted. */
-export function profileNames(projectDirectory: string): string[] {
+export function listProfileNames(projectDirectory: string): string[] {
   return readdirSync(join(projectDirectory, 'profiles'), { withFileTypes: true })
     .filter((file) => file.isFile() && file.name.endsWith('.ts'))
     .map((file) => file.name.slice(0, -'.ts'.length))
@@ -34,7 +34,7 @@ export async function loadProfile(
       what: isNamed ? `there is no profile ${JSON.stringify(wanted)}` : 'there is no such profile',
       where: file,
       fix: isNamed
-        ? `Profiles here: ${profileNames(projectDirectory).join(', ')}. One from elsewhere is named by its path: ./${wanted}.ts`
+        ? `Profiles here: ${listProfileNames(projectDirectory).join(', ')}. One from elsewhere is named by its path: ./${wanted}.ts`
         : 'Name a file that exports a profile by default.',
     });
   }
@@ -48,7 +48,7 @@ export async function loadProfile(
     },
   );
   const profile = checkProfile(module.default, file);
-  if (!isNamed || profile.name === wanted) return profileFor(profile, architecture, file);
+  if (!isNamed || profile.name === wanted) return selectProfile(profile, architecture, file);
   throw new BuildError({
     what: `key name is ${JSON.stringify(profile.name)} but the file says ${JSON.stringify(wanted)}`,
     where: file,

@@ -71,7 +71,7 @@ export function listFlavours({ kernel }: Pick<BaseSettings<BaseName>, 'kernel'>)
 }
 
 /** Lists what images of one flavour have in addition to the common packages: its kernel and its own packages. */
-export function flavourPackages(
+export function listFlavourPackages(
   { kernel, flavours }: Pick<BaseSettings<BaseName>, 'kernel' | 'flavours'>,
   flavour: Flavour,
 ): string[] {
@@ -79,7 +79,7 @@ export function flavourPackages(
 }
 
 /** Returns the part of a lock's `request` that is about flavours: the kernels, and the packages of one flavour only. */
-export function requestedFlavours({
+export function selectRequestedFlavours({
   kernel,
   flavours,
 }: Pick<BaseSettings<BaseName>, 'kernel' | 'flavours'>) {
@@ -94,7 +94,7 @@ export function requestedFlavours({
  * Reduces a checked profile to one architecture.
  * @param file absolute path of the profile's file
  */
-export function profileFor(
+export function selectProfile(
   profile: CheckedProfile,
   architecture: ArchitectureName,
   file: string,

@@ -3,11 +3,11 @@ import { rm } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { ARCHITECTURES, type ArchitectureName, runsHere } from '../architecture.ts';
+import { ARCHITECTURES, type ArchitectureName, canRunHere } from '../architecture.ts';
 import { BuildError } from '../error.ts';
 import { writeFileAtomically } from '../process/atomic-write.ts';
 import { makeScratchFolder } from '../process/scratch-folder.ts';
-import { toolVersion } from '../process/tool-version.ts';
+import { readToolVersion } from '../process/tool-version.ts';
 import { Guest } from './guest.ts';
 import type { Acceleration } from './machine.ts';
 
@@ -40,10 +40,10 @@ export async function findAcceleration(
       fix: 'Set it to kvm or tcg.',
     });
   }
-  if (!runsHere(ARCHITECTURES[architecture])) return 'tcg';
+  if (!canRunHere(ARCHITECTURES[architecture])) return 'tcg';
   const device = statSync('/dev/kvm', { throwIfNoEntry: false });
   if (device === undefined) return 'tcg';
-  const version = await toolVersion(ARCHITECTURES[architecture].qemu.program);
+  const version = await readToolVersion(ARCHITECTURES[architecture].qemu.program);
   const host = `${version} ${release()} ${device.ino} ${device.mode}`;
   const known = readAnswer(memory);
   if (known?.host === host) return known.acceleration;

@@ -41,7 +41,7 @@ const SIGNS: readonly Sign[] = [
 ];
 
 /** Finds bad lines in a guest's output. */
-export function badLines(text: string): BadLine[] {
+export function findBadLines(text: string): BadLine[] {
   return text.split('\n').flatMap((line) => {
     const sign = SIGNS.find(({ pattern }) => pattern.test(line));
     return sign === undefined ? [] : [{ sign: sign.sign, line, fatal: sign.fatal === true }];

@@ -1,6 +1,6 @@
-import { barChart } from '../drawing/bar-chart.ts';
-import { textBar } from '../drawing/text-chart.ts';
-import { MILESTONES, milestonesIn } from './milestones.ts';
+import { drawBarChart } from '../drawing/bar-chart.ts';
+import { drawTextBar } from '../drawing/text-chart.ts';
+import { findMilestones, MILESTONES } from './milestones.ts';
 
 /** A period of a boot: from one milestone to the next, or the start of a service. */
 export interface Bar {
@@ -31,7 +31,7 @@ export function parseBootChart(log: string): Bar[] {
   const events = [...log.matchAll(EVENT)].map(([, seconds, what, name = '']) => ({
     ...{ at: Number(seconds), what, name },
   }));
-  const stages = stagesOf(milestonesIn(log));
+  const stages = stagesOf(findMilestones(log));
   const last = Math.max(0, ...stages.map(({ to }) => to), ...events.map(({ at }) => at));
   const services = new Map<string, Bar>();
   for (const { at, what, name } of events) {
@@ -46,7 +46,7 @@ export function parseBootChart(log: string): Bar[] {
 }
 
 /** A stage lasts from the previous milestone to its own; the network starts in parallel with the services. */
-function stagesOf(milestones: ReturnType<typeof milestonesIn>): Bar[] {
+function stagesOf(milestones: ReturnType<typeof findMilestones>): Bar[] {
   const bars: Bar[] = [];
   let from = 0;
   for (const name of MILESTONES) {
@@ -59,12 +59,12 @@ function stagesOf(milestones: ReturnType<typeof milestonesIn>): Bar[] {
 }
 
 /** Draws a chart as text: a line per bar, with its start, its length and its name. */
-export function textChart(bars: readonly Bar[]): string {
+export function drawTextChart(bars: readonly Bar[]): string {
   const end = endOf(bars);
   const lines = bars.map((bar) => {
     const { name, from, to, ended } = bar;
     const mark = bar.kind === 'stage' ? '=' : '#';
-    const drawn = `${textBar(bar, { least: 0, most: end, mark })}${ended ? '' : '…'}`;
+    const drawn = `${drawTextBar(bar, { least: 0, most: end, mark })}${ended ? '' : '…'}`;
     const numbers = [from, to - from].map((seconds) => seconds.toFixed(2).padStart(8)).join('');
     return `${numbers}  ${name.padEnd(nameWidth(bars))}  ${drawn}`;
   });
@@ -73,12 +73,12 @@ export function textChart(bars: readonly Bar[]): string {
 }
 
 /** Draws a chart as SVG. */
-export function svgChart(bars: readonly Bar[], title: string): string {
+export function drawSvgChart(bars: readonly Bar[], title: string): string {
   const drawn = bars.map(({ kind, name, from, to, ended }) => ({
     ...{ name, from, to, tone: kind === 'stage' ? ('first' as const) : ('second' as const) },
     note: `${(to - from).toFixed(2)} s${ended ? '' : ' …'}`,
   }));
-  return barChart(drawn, title);
+  return drawBarChart(drawn, title);
 }
 
 function endOf(bars: readonly Bar[]): number {

@@ -12,7 +12,7 @@ const [KERNEL, INITRAMFS, MENU] = ['/boot/vmlinuz', '/boot/initramfs', '/boot/gr
  * @param directory output folder for kernel and initramfs
  * @throws BuildError if the ISO has no such files
  */
-export async function directBoot(
+export async function extractDirectBoot(
   directory: string,
   iso: string,
 ): Promise<(more: string) => Medium> {

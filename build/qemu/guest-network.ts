@@ -32,11 +32,11 @@ export function parseForward(text: string): Forward {
  */
 export function joinSegment(network: string, guest: string): Segment {
   const port = DYNAMIC_PORTS.from + (digest(network).readUInt16BE() % DYNAMIC_PORTS.count);
-  return { port, mac: hardwareAddress(`${network}/${guest}`), isBesideOwn: true };
+  return { port, mac: deriveHardwareAddress(`${network}/${guest}`), isBesideOwn: true };
 }
 
 /** Derives a hardware address from a name, in QEMU's range 52:54:00. */
-export function hardwareAddress(name: string): string {
+export function deriveHardwareAddress(name: string): string {
   const own = digest(name).subarray(0, 3);
   return ['52', '54', '00', ...[...own].map((byte) => byte.toString(16).padStart(2, '0'))].join(
     ':',

@@ -6,12 +6,12 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { execa } from 'execa';
 import { BuildError } from '../error.ts';
 import { errorCode } from '../process/errno.ts';
-import { childOptions, toolError } from '../process/run.ts';
+import { explainToolError, makeChildOptions } from '../process/run.ts';
 import { makeScratchFolder } from '../process/scratch-folder.ts';
-import { badLines } from './bad-lines.ts';
+import { findBadLines } from './bad-lines.ts';
 import { findChords } from './keyboard.ts';
-import { type Acceleration, findPlatform, type Machine, machineArguments } from './machine.ts';
-import { type Milestone, milestonePattern } from './milestones.ts';
+import { type Acceleration, findPlatform, type Machine, makeMachineArguments } from './machine.ts';
+import { type Milestone, makeMilestonePattern } from './milestones.ts';
 import { Qmp } from './qmp.ts';
 import { Transcript } from './transcript.ts';
 
@@ -78,19 +78,23 @@ export class Guest implements AsyncDisposable {
     const directory = await makeScratchFolder('qx-build-vm-');
     const { acceleration } = options;
     const { program } = findPlatform(machine);
-    const variables = await freshVariables(directory, machine);
+    const variables = await copyFirmwareVariables(directory, machine);
     const [serialPath, controlPath] = [join(directory, 'serial'), join(directory, 'qmp')];
     const access = { by: 'sockets', serial: serialPath, control: controlPath } as const;
     await mkdir(dirname(options.log), { recursive: true });
-    const child = execa(program, machineArguments(machine, { acceleration, access, variables }), {
-      ...childOptions(options),
-      stdin: 'ignore',
-      stdout: 'ignore',
-    });
+    const child = execa(
+      program,
+      makeMachineArguments(machine, { acceleration, access, variables }),
+      {
+        ...makeChildOptions(options),
+        stdin: 'ignore',
+        stdout: 'ignore',
+      },
+    );
     const stop = () => void child.kill();
     const ended = child.then(
       () => undefined,
-      (error: unknown) => toolError(program, error),
+      (error: unknown) => explainToolError(program, error),
     );
     try {
       const serial = await reach(serialPath, ended);
@@ -129,7 +133,7 @@ export class Guest implements AsyncDisposable {
 
   /** Waits for a milestone of the boot. @returns seconds since the kernel started */
   async waitForMilestone(milestone: Milestone, from = 0): Promise<number> {
-    return Number((await this.waitFor(milestonePattern(milestone), from))[1]);
+    return Number((await this.waitFor(makeMilestonePattern(milestone), from))[1]);
   }
 
   /** Types a line and Enter on the serial port. */
@@ -210,7 +214,7 @@ function endOf(error: unknown): string {
 
 /** Finds the first line after which a boot cannot succeed. */
 function fatalLine(text: string): string | undefined {
-  return badLines(text).find((one) => one.fatal)?.line;
+  return findBadLines(text).find((one) => one.fatal)?.line;
 }
 
 class Deadline implements Disposable {
@@ -229,7 +233,7 @@ class Deadline implements Disposable {
 }
 
 /** Makes a copy of the firmware's variables for one boot; nothing for BIOS, which has none. */
-export async function freshVariables(
+export async function copyFirmwareVariables(
   directory: string,
   machine: Machine,
 ): Promise<string | undefined> {

@@ -127,7 +127,7 @@ export function findPlatform({ architecture = DEFAULT_ARCHITECTURE }: Machine) {
 }
 
 /** Returns QEMU's arguments for a machine (qemu(1)). */
-export function machineArguments(machine: Machine, setup: Setup): string[] {
+export function makeMachineArguments(machine: Machine, setup: Setup): string[] {
   const { translatedCpu, nestingCpu = translatedCpu, screen, boards } = findPlatform(machine);
   const { board = boards[0], memory = 2048, watchdog, nesting = false } = machine;
   // Two emulated CPUs boot in half the time, but QEMU 7.2 (Debian 12) sometimes runs a stale `int3` of the kernel's

@@ -9,11 +9,11 @@ import { PackageGone } from '../cache/download-error.ts';
 import { receive } from '../cache/receive.ts';
 import { TransferFailure } from '../cache/transfer-failure.ts';
 import { ExplainedError } from '../explained-error.ts';
-import { anySignal } from '../process/child-group.ts';
+import { combineSignals } from '../process/child-group.ts';
 import type { FetchedResult, MadeResult, ResultSource } from '../step/cache.ts';
 import type { Step } from '../step/step.ts';
 import { type OpenedEntry, openEntry, type StepOutput, sealEntry } from './entry.ts';
-import { CacheServer, PATIENCE, type Patience, withinTime } from './server.ts';
+import { CacheServer, limitTime, PATIENCE, type Patience } from './server.ts';
 import type { RemoteCacheSettings } from './settings.ts';
 
 /** Speed in bytes per millisecond below which packages are left to the mirrors. */
@@ -99,7 +99,7 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
     const { least, most } = this.#patience;
     const patience = Math.min(Math.max(seconds * 1000, least), most);
     const had = await this.#try(step.name, signal, (asked) =>
-      withinTime(patience, asked, async (limited) => {
+      limitTime(patience, asked, async (limited) => {
         for (const output of outputs) await this.#receive(step, output, directory, limited);
         return true;
       }),
@@ -148,7 +148,7 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
     if (missing.length === 0) return 0;
     const limit = pLimit(FILES_AT_ONCE);
     await this.#try('packages', signal, (asked) =>
-      withinTime(this.#patience.least + bytes / SLOWEST, asked, (limited) =>
+      limitTime(this.#patience.least + bytes / SLOWEST, asked, (limited) =>
         Promise.all(missing.map((item) => limit(() => this.#fetchPackage(item, store, limited)))),
       ),
     );
@@ -272,7 +272,7 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
       return undefined;
     }
     try {
-      return await work(anySignal(signal, this.#asking.signal));
+      return await work(combineSignals(signal, this.#asking.signal));
     } catch (error) {
       if (signal?.aborted === true) throw error;
       if (this.#asking.signal.aborted) return undefined;

@@ -4,10 +4,10 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createZstdCompress, zstdCompressSync } from 'node:zlib';
 import type { Blob } from '../cache/blob-store.ts';
-import { environmentRoute } from '../cache/proxy.ts';
-import { shownUrl, TransferFailure } from '../cache/transfer-failure.ts';
+import { makeEnvironmentRoute } from '../cache/proxy.ts';
+import { hideCredentials, TransferFailure } from '../cache/transfer-failure.ts';
 import { Transport } from '../cache/transport.ts';
-import { anySignal } from '../process/child-group.ts';
+import { combineSignals } from '../process/child-group.ts';
 import { LONGEST_ENTRY } from './entry.ts';
 import type { RemoteCacheSettings } from './settings.ts';
 
@@ -55,7 +55,7 @@ export class CacheServer implements Disposable {
   ) {
     this.#address = address;
     this.#patience = patience;
-    const route = environmentRoute();
+    const route = makeEnvironmentRoute();
     const options = {
       findRoute: (url: URL) => ({ ...route(url), authorities }),
       // No redirects: another server's answers would not be the cache's.
@@ -67,7 +67,7 @@ export class CacheServer implements Disposable {
 
   /** Its address without name and password. */
   get shown(): string {
-    return shownUrl(this.#address);
+    return hideCredentials(this.#address);
   }
 
   /** Returns the address of an action's entry. */
@@ -86,7 +86,7 @@ export class CacheServer implements Disposable {
    * @throws TransferFailure if it is not a cache, does not answer in time, or requires authentication
    */
   connect(): Promise<boolean> {
-    this.#understandsZstd ??= withinTime(this.#patience.firstAnswer, undefined, async (signal) => {
+    this.#understandsZstd ??= limitTime(this.#patience.firstAnswer, undefined, async (signal) => {
       try {
         const { encoded = false, bytes } = await this.transport.open(this.blobAddress(NOTHING), {
           from: 0,
@@ -109,7 +109,7 @@ export class CacheServer implements Disposable {
    */
   async readEntry(key: string, signal?: AbortSignal): Promise<Uint8Array> {
     await this.connect();
-    return withinTime(this.#patience.answer, signal, async (limited) => {
+    return limitTime(this.#patience.answer, signal, async (limited) => {
       const { bytes } = await this.transport.open(this.entryAddress(key), {
         from: 0,
         signal: limited,
@@ -173,14 +173,14 @@ export class CacheServer implements Disposable {
  * @param time milliseconds
  * @throws TransferFailure after that time; errors of `work`
  */
-export async function withinTime<T>(
+export async function limitTime<T>(
   time: number,
   signal: AbortSignal | undefined,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const limit = AbortSignal.timeout(Math.ceil(time));
   try {
-    return await work(anySignal(signal, limit));
+    return await work(combineSignals(signal, limit));
   } catch (error) {
     if (!limit.aborted || signal?.aborted === true) throw error;
     const seconds = Math.round(time / 100) / 10;

@@ -48,7 +48,7 @@ export const REMOTE_CACHE_VARIABLES = [
  * @returns none if there is no address
  * @throws ExplainedError if a setting is wrong, because nobody would notice that the cache is not used
  */
-export async function remoteCacheSettings(
+export async function readRemoteCacheSettings(
   environment: Environment = process.env,
 ): Promise<RemoteCacheSettings | undefined> {
   const set = (name: (typeof REMOTE_CACHE_VARIABLES)[number]) => environment[name] || undefined;

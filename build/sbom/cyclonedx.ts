@@ -1,5 +1,5 @@
 import { Enums, Models, Serialize, Spec } from '@cyclonedx/cyclonedx-library';
-import { contentUrn } from './content-urn.ts';
+import { deriveContentUrn } from './content-urn.ts';
 import { readLicense } from './license.ts';
 import { type BillOfMaterials, listParts, type Part } from './materials.ts';
 
@@ -8,12 +8,12 @@ import { type BillOfMaterials, listParts, type Part } from './materials.ts';
  * are sorted, the time is the lock's, and the serial number is derived from the content.
  * @param vulnerabilities known vulnerabilities of the parts; they refer to packages by package URL
  */
-export function cyclonedx(
+export function formatCycloneDx(
   materials: BillOfMaterials,
   vulnerabilities: readonly Models.Vulnerability.Vulnerability[] = [],
 ): string {
   const bill = billOf(materials, vulnerabilities);
-  bill.serialNumber = contentUrn(serialize(bill));
+  bill.serialNumber = deriveContentUrn(serialize(bill));
   return `${serialize(bill)}\n`;
 }
 

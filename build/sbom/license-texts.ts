@@ -43,7 +43,7 @@ const COMMON = /\/usr\/share\/common-licenses\/[A-Za-z0-9.+-]*[A-Za-z0-9]/g;
  * licences named in the index.
  * @param packages all opened packages of an image: the documentation of one package may be in another
  */
-export function packageLicenses(
+export function collectPackageLicenses(
   packages: readonly (OpenedPackage & { stated: LockedPackage })[],
   reader: ContentReader,
 ): LicensedPart[] {
@@ -195,7 +195,7 @@ async function standardText(file: string): Promise<Uint8Array> {
  * Collects the licences of an npm package: the licence files in its folder; if there are none, the standard texts of
  * the licences that it names.
  */
-export async function npmLicenses(
+export async function collectNpmLicenses(
   part: Pick<LicensedPart, 'name' | 'version' | 'license'>,
   folder: string,
 ): Promise<LicensedPart> {

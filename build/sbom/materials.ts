@@ -65,7 +65,7 @@ function basePart({ base, suite }: BillOfMaterials): Part {
 }
 
 /** Returns a locked package's URL. Scanners find advisories by `distro` and by `upstream`, the source package. */
-export function packageUrlOf(
+export function makePackageUrl(
   locked: LockedPackage,
   { base, suite }: Pick<BillOfMaterials, 'base' | 'suite'>,
 ): string {
@@ -87,7 +87,7 @@ function releaseNumber(releases: Readonly<Record<string, string>>, suite: string
 function packagePart(locked: LockedPackage, materials: BillOfMaterials): Part {
   const { name, version, license, sha256 } = locked;
   const { supplier } = BASES[materials.base].packageUrl;
-  const purl = packageUrlOf(locked, materials);
+  const purl = makePackageUrl(locked, materials);
   const hashes = { 'SHA-256': sha256 };
   return { type: 'library', name, version, hashes, purl, license, supplier, ref: purl };
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Models } from '@cyclonedx/cyclonedx-library';
-import { contentUrn } from './content-urn.ts';
+import { deriveContentUrn } from './content-urn.ts';
 import { readLicense } from './license.ts';
 import { type BillOfMaterials, listParts, type Part } from './materials.ts';
 
@@ -17,9 +17,9 @@ const PURPOSES = {
  * Formats the software bill of materials as SPDX 2.3 JSON, with the same parts as the CycloneDX document. The same
  * content gives the same text: lists are sorted, the time is the lock's, and the namespace is derived from the content.
  */
-export function spdx(materials: BillOfMaterials): string {
+export function formatSpdx(materials: BillOfMaterials): string {
   const unnamed = documentOf(materials);
-  const documentNamespace = contentUrn(JSON.stringify(unnamed));
+  const documentNamespace = deriveContentUrn(JSON.stringify(unnamed));
   return `${JSON.stringify({ ...unnamed, documentNamespace }, null, 2)}\n`;
 }
 

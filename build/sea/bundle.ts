@@ -14,7 +14,7 @@ export interface Bundle {
   packages: string[];
 }
 
-/** Input of `bundle`. */
+/** Input of `bundlePrograms`. */
 export interface BundleRequest {
   projectDirectory: string;
   /** Path of the first module, relative to the project. */
@@ -34,7 +34,7 @@ export interface BundleRequest {
  * contains no paths.
  * @throws BuildError naming file and line of what cannot be bundled; or if a different esbuild would be run
  */
-export async function bundle({
+export async function bundlePrograms({
   projectDirectory,
   entry,
   sources,

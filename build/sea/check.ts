@@ -2,7 +2,7 @@ import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseElf } from '../elf/elf.ts';
 import { BuildError } from '../error.ts';
-import { inGroup } from '../process/child-group.ts';
+import { superviseGroup } from '../process/child-group.ts';
 import { groupOptions, isChildError } from '../process/run.ts';
 import { logTool } from '../process/tool-log.ts';
 import type { Command, OwnLoader } from './own-node.ts';
@@ -48,7 +48,7 @@ async function answer(
       stripFinalNewline: false,
     });
     logTool(child, [command, ...words]);
-    const { all } = await inGroup(child, signal);
+    const { all } = await superviseGroup(child, signal);
     return typeof all === 'string' ? all : '';
   } catch (error) {
     if (!isChildError(error)) throw error;

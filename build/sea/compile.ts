@@ -2,7 +2,7 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ARCHITECTURES, type ArchitectureName } from '../architecture.ts';
 import { BuildError } from '../error.ts';
-import { inGroup } from '../process/child-group.ts';
+import { superviseGroup } from '../process/child-group.ts';
 import { groupOptions, isChildError, run } from '../process/run.ts';
 import { logTool } from '../process/tool-log.ts';
 import { injectPrograms } from './inject.ts';
@@ -17,7 +17,7 @@ const V8_OPTIONS = ['--max-semi-space-size=1'];
 /** Makes the code cache reproducible: V8 derives the seed of its hashes from this option. */
 const SAME_EACH_TIME = '--random-seed=1';
 
-/** Input of `compile`. */
+/** Input of `compileExecutable`. */
 export interface CompileRequest {
   /** The bundled programs, or a promise of them: Node is prepared at the same time. */
   code: string | Promise<string>;
@@ -42,7 +42,7 @@ const BLOB = 'programs.blob';
  * (https://nodejs.org/api/single-executable-applications.html). The same input gives the same bytes.
  * @throws BuildError if strip or Node fails, or if programs cannot be added to this Node
  */
-export async function compile(request: CompileRequest): Promise<void> {
+export async function compileExecutable(request: CompileRequest): Promise<void> {
   const { code, architecture, preparer, codeCache, node, output, signal } = request;
   const { strip } = ARCHITECTURES[architecture];
   const folder = await mkdtemp(join(dirname(output), '.compiling-'));
@@ -96,7 +96,7 @@ async function prepare(
   const args = [...before, SAME_EACH_TIME, '--experimental-sea-config', 'sea.json'];
   const { execa } = await import('execa');
   try {
-    await inGroup(logTool(execa(command, args, options), [command, ...args], cwd), signal);
+    await superviseGroup(logTool(execa(command, args, options), [command, ...args], cwd), signal);
   } catch (error) {
     if (!isChildError(error)) throw error;
     throw new BuildError({

@@ -11,7 +11,7 @@ const FOLDER = 'usr/sbin';
  * link tells the executable which program to run.
  * @param file path of the executable on the host
  */
-export function programEntries(
+export function makeProgramEntries(
   file: string,
   { namespace, programPrefix, programs }: OwnNames & { programs: readonly string[] },
 ): Entry[] {

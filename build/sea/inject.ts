@@ -2,7 +2,7 @@ import { readSync } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { readHeader } from '../elf/header.ts';
 import { PT, readSegments, type Segment } from '../elf/segments.ts';
-import { type ElfSource, memorySource, readPart } from '../elf/source.ts';
+import { type ElfSource, makeMemorySource, readPart } from '../elf/source.ts';
 import { BuildError } from '../error.ts';
 
 /** The digit after the colon tells Node whether it contains programs; it is `0` in every Node as distributed. */
@@ -64,7 +64,7 @@ export async function injectPrograms(node: string, blob: string): Promise<void> 
  * @param name name of the Node, for messages
  */
 export function withPrograms(program: Buffer, blob: Buffer, name: string): Buffer {
-  const { kept, parts } = changesOf(memorySource(name, program), blob);
+  const { kept, parts } = changesOf(makeMemorySource(name, program), blob);
   const whole = Buffer.alloc(Math.max(...parts.map(({ at, bytes }) => at + bytes.length)));
   program.copy(whole, 0, 0, kept);
   for (const { at, bytes } of parts) bytes.copy(whole, at);

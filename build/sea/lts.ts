@@ -1,4 +1,4 @@
-import { ARCHITECTURES, type ArchitectureName, forArchitectures } from '../architecture.ts';
+import { ARCHITECTURES, type ArchitectureName, mapArchitectures } from '../architecture.ts';
 import type { NpmArchive } from './npm-archive.ts';
 
 /** `ltsIntegrity` of the architectures is of this version. */
@@ -9,7 +9,7 @@ const VERSION = '24.20.0';
  * and it prepares programs for a Node that this host cannot run. It is not a dependency in `package.json`, because npm
  * links only one program per name: with two packages that contain `node`, it may link the wrong one or none.
  */
-export const LTS_NODE = forArchitectures((name: ArchitectureName): NpmArchive => {
+export const LTS_NODE = mapArchitectures((name: ArchitectureName): NpmArchive => {
   const { node, ltsIntegrity: integrity } = ARCHITECTURES[name];
   return { package: `node-linux-${node}`, version: VERSION, integrity };
 });

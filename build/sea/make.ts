@@ -3,20 +3,25 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 
-import { ARCHITECTURES, type ArchitectureName, runsHere } from '../architecture.ts';
+import { ARCHITECTURES, type ArchitectureName, canRunHere } from '../architecture.ts';
 import type { OpenedPackage } from '../contract/base.ts';
 import type { PackageContent } from '../contract/lock.ts';
 import { BuildError } from '../error.ts';
-import { digestOf } from '../step/digest.ts';
-import { type NpmPackages, npmClosure, npmIdentities, readInstalled } from '../step/npm.ts';
-import { importedPackages, readSources, type Sources } from '../step/source.ts';
+import { computeDigest } from '../step/digest.ts';
+import {
+  computeNpmClosure,
+  type NpmPackages,
+  readInstalled,
+  readNpmIdentities,
+} from '../step/npm.ts';
+import { listImportedPackages, readSources, type Sources } from '../step/source.ts';
 import { defineStep } from '../step/step.ts';
 
-import { bundle } from './bundle.ts';
+import { bundlePrograms } from './bundle.ts';
 import { checkExecutable } from './check.ts';
-import { compile } from './compile.ts';
+import { compileExecutable } from './compile.ts';
 import { type Command, layOutNode, type OwnNode } from './own-node.ts';
-import { type NodeArchive, type ProgramNode, toolchainNode } from './runtime.ts';
+import { locateToolchainNode, type NodeArchive, type ProgramNode } from './runtime.ts';
 import { unpackNode } from './unpack.ts';
 
 /** Output file of the step besides the executable, which has the programs' common name. */
@@ -112,7 +117,7 @@ function readSea({ programs, profile, version, installed, toolVersions }: SeaFac
 
 /** Returns the npm packages that may be bundled: those that the source imports, with their dependencies. */
 function libraries(sources: Sources, installed: NpmPackages) {
-  return npmIdentities(installed, npmClosure(installed, importedPackages(sources)));
+  return readNpmIdentities(installed, computeNpmClosure(installed, listImportedPackages(sources)));
 }
 
 async function makeSea(
@@ -123,13 +128,13 @@ async function makeSea(
   const { name, source, library, modules, architecture, runtime, codeCache, version } = inputs;
   const output = join(directory, name);
   const request = { projectDirectory, entry: entryOf(name), sources: source, version, threads };
-  const bundling = bundle({ ...request, node: runtime.version }).then((bundled) => {
+  const bundling = bundlePrograms({ ...request, node: runtime.version }).then((bundled) => {
     // These files were read by the bundler itself.
     const read = {
       library: libraries(source, readInstalled(projectDirectory)),
       modules: readModuleKind(projectDirectory),
     };
-    if (digestOf(read) === digestOf({ library, modules })) return bundled;
+    if (computeDigest(read) === computeDigest({ library, modules })) return bundled;
     throw new BuildError({
       what: 'package.json or the installed npm packages were changed while the programs were bundled',
       fix: 'Build again.',
@@ -141,7 +146,7 @@ async function makeSea(
   try {
     const { node, loader } = await layOut(inputs, { projectDirectory, archive, opened, scratch });
     const preparer = await layOutPreparer(inputs, { projectDirectory, archive, scratch });
-    await compile({
+    await compileExecutable({
       code: bundling.then(({ code }) => code),
       architecture,
       preparer: preparer ?? loader?.call(node, 'node') ?? { command: node, before: [] },
@@ -150,7 +155,7 @@ async function makeSea(
       output,
       signal,
     });
-    if (runsHere(ARCHITECTURES[architecture])) {
+    if (canRunHere(ARCHITECTURES[architecture])) {
       await checkExecutable(output, version, { loader, signal });
     }
   } finally {
@@ -170,8 +175,8 @@ async function layOut(
   if (runtime.from === 'package') {
     return layOutNode(opened(runtime.packages), runtime.program, scratch);
   }
-  if (runtime.from === 'npm' && runsHere(ARCHITECTURES[architecture])) {
-    return { node: toolchainNode(projectDirectory), loader: undefined };
+  if (runtime.from === 'npm' && canRunHere(ARCHITECTURES[architecture])) {
+    return { node: locateToolchainNode(projectDirectory), loader: undefined };
   }
   const node = join(scratch, 'node');
   await unpackNode(await archive(runtime), node);
@@ -184,7 +189,8 @@ async function layOutPreparer(
   { projectDirectory, archive, scratch }: LayingOut,
 ): Promise<Command | undefined> {
   if (preparer.by === 'runtime') return undefined;
-  if (preparer.by === 'toolchain') return { command: toolchainNode(projectDirectory), before: [] };
+  if (preparer.by === 'toolchain')
+    return { command: locateToolchainNode(projectDirectory), before: [] };
   const command = join(scratch, 'preparer');
   await unpackNode(await archive({ from: 'npm', ...preparer }), command);
   return { command, before: [] };

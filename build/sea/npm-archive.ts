@@ -6,7 +6,7 @@ import { IdentityStore } from '../cache/identity-store.ts';
 import type { DownloadContext } from '../cache/receive.ts';
 import { BuildError } from '../error.ts';
 import { errorCode } from '../process/errno.ts';
-import { childOptions } from '../process/run.ts';
+import { makeChildOptions } from '../process/run.ts';
 
 /** An exact npm package. */
 export interface NpmArchive {
@@ -29,12 +29,12 @@ const MOST_BYTES = 512 * 1024 * 1024;
  * @returns npm's default registry if none is configured
  * @throws BuildError if npm fails
  */
-export async function npmRegistry(projectDirectory: string): Promise<string> {
+export async function readNpmRegistry(projectDirectory: string): Promise<string> {
   const { npm_config_registry: configured = '' } = process.env;
   if (configured !== '') return configured;
   const { execa } = await import('execa');
   try {
-    const options = childOptions({ cwd: projectDirectory });
+    const options = makeChildOptions({ cwd: projectDirectory });
     const { stdout } = await execa('npm', ['config', 'get', 'registry'], options);
     return typeof stdout === 'string' && /^https?:/.test(stdout) ? stdout.trim() : REGISTRY;
   } catch (error) {

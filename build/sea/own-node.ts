@@ -1,11 +1,11 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { defaultLibraryPaths } from '../audit/library-paths.ts';
-import { skeleton } from '../base/system/skeleton.ts';
+import { listDefaultLibraryPaths } from '../audit/library-paths.ts';
+import { makeSkeleton } from '../base/system/skeleton.ts';
 import type { OpenedPackage } from '../contract/base.ts';
 import { parseElf } from '../elf/elf.ts';
-import { treeSource } from '../elf/source.ts';
+import { makeTreeSource } from '../elf/source.ts';
 import { BuildError } from '../error.ts';
 import { ContentReader } from '../tree/content.ts';
 import type { FileEntry } from '../tree/entry.ts';
@@ -56,7 +56,7 @@ export async function layOutNode(
   const file = tree.file(program);
   const where = packages.map(({ locked }) => locked.name).join(', ');
   if (file === undefined) throw lacking(program, where);
-  const { interpreter, machine } = parseElf(treeSource(tree, file));
+  const { interpreter, machine } = parseElf(makeTreeSource(tree, file));
   const node = join(directory, 'node');
   copyOut(reader, file, node, 0o755);
   if (interpreter === undefined) return { node, loader: undefined };
@@ -85,7 +85,7 @@ export async function layOutNode(
 /** Returns the tree of packages on a system with a merged `/usr`; of two files with one path, the last one is used. */
 function treeOf(packages: readonly OpenedPackage[], reader: ContentReader): Tree {
   const tree = new Tree(reader);
-  for (const entry of skeleton()) tree.add(entry);
+  for (const entry of makeSkeleton()) tree.add(entry);
   for (const { entries } of packages) {
     for (const entry of entries) if (!isMergedLink(entry.path)) tree.replace(entry);
   }
@@ -103,11 +103,11 @@ function librariesOf(
   program: FileEntry,
   { machine, where }: { machine: number; where: string },
 ): Map<string, FileEntry> {
-  const paths = defaultLibraryPaths(tree, machine);
+  const paths = listDefaultLibraryPaths(tree, machine);
   const found = new Map<string, FileEntry>();
   const waiting = [program];
   for (const file of waiting) {
-    for (const name of parseElf(treeSource(tree, file)).needed) {
+    for (const name of parseElf(makeTreeSource(tree, file)).needed) {
       if (found.has(name)) continue;
       const library = paths.map((path) => tree.file(`${path}/${name}`)).find((one) => one);
       if (library === undefined) throw lacking(name, where);

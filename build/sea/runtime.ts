@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { ARCHITECTURE_NAMES, ARCHITECTURES, runsHere } from '../architecture.ts';
+import { ARCHITECTURE_NAMES, ARCHITECTURES, canRunHere } from '../architecture.ts';
 import { BASES } from '../bases.ts';
 import type { Base } from '../contract/base.ts';
-import { type LockedPackage, type PackageContent, packageContent } from '../contract/lock.ts';
+import { type LockedPackage, type PackageContent, selectPackageContent } from '../contract/lock.ts';
 import { OLDEST_NODE } from '../contract/node.ts';
 import { BuildError } from '../error.ts';
 import { findSettings, type Profile } from '../profile/profile.ts';
@@ -64,7 +64,7 @@ export interface ProgramNode {
 }
 
 /** Returns the path of the toolchain's own Node, which is for this host's architecture. */
-export function toolchainNode(projectDirectory: string): string {
+export function locateToolchainNode(projectDirectory: string): string {
   return join(projectDirectory, 'node_modules', nodePackage(process.arch), 'bin/node');
 }
 
@@ -86,7 +86,7 @@ export interface NodeChoice {
  */
 export function chooseNode(profile: Profile, base: Base, choice: NodeChoice): ProgramNode {
   const own = findNode(choice.installed, process.arch);
-  const here = runsHere(ARCHITECTURES[profile.architecture]);
+  const here = canRunHere(ARCHITECTURES[profile.architecture]);
   const { node } = findSettings(profile, base.name);
   if (node !== undefined) {
     const runtime = { from: 'archive', ...node } as const;
@@ -102,7 +102,7 @@ export function chooseNode(profile: Profile, base: Base, choice: NodeChoice): Pr
     });
   }
   const { version, program } = packaged;
-  const packages = packaged.packages.map(packageContent);
+  const packages = packaged.packages.map(selectPackageContent);
   const preparer = here ? ({ by: 'runtime' } as const) : preparerOf(version, own.version);
   return {
     runtime: { from: 'package', version, program, packages },
@@ -113,7 +113,7 @@ export function chooseNode(profile: Profile, base: Base, choice: NodeChoice): Pr
 
 /** Returns npm's Node for the image's architecture, prepared by the toolchain's Node, which has the same version. */
 function npmNode({ architecture }: Profile, own: NpmArchive, locked: NpmPackages): ProgramNode {
-  const here = runsHere(ARCHITECTURES[architecture]);
+  const here = canRunHere(ARCHITECTURES[architecture]);
   const target = here ? own : findNode(locked, ARCHITECTURES[architecture].node);
   if (target.version === own.version) {
     const preparer = { by: 'toolchain', version: own.version } as const;
@@ -134,7 +134,7 @@ function preparerOf(version: string, own: string): Preparer {
     });
   }
   if (major(version) === major(own)) return { by: 'toolchain', version: own };
-  const lts = ARCHITECTURE_NAMES.filter((name) => runsHere(ARCHITECTURES[name])).map(
+  const lts = ARCHITECTURE_NAMES.filter((name) => canRunHere(ARCHITECTURES[name])).map(
     (name) => LTS_NODE[name],
   )[0];
   if (lts !== undefined && major(version) === major(lts.version)) return { by: 'npm', ...lts };
@@ -165,12 +165,15 @@ function findNode(npm: NpmPackages, node: string): NpmArchive {
 export const ARCHIVE_FOLDER = 'artifacts';
 
 /** Returns the possible addresses of an archive: first at the user's mirror, where `qx-build mirror` puts it. */
-export function archiveAddresses({ url }: ArchivedRuntime, mirror: string | undefined): string[] {
+export function listArchiveAddresses(
+  { url }: ArchivedRuntime,
+  mirror: string | undefined,
+): string[] {
   if (mirror === undefined) return [url];
-  return [`${mirror.replace(/\/+$/, '')}/${ARCHIVE_FOLDER}/${archiveName(url)}`, url];
+  return [`${mirror.replace(/\/+$/, '')}/${ARCHIVE_FOLDER}/${makeArchiveName(url)}`, url];
 }
 
 /** Returns the file name of an archive. */
-export function archiveName(url: string): string {
+export function makeArchiveName(url: string): string {
   return url.slice(url.lastIndexOf('/') + 1);
 }

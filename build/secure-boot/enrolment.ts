@@ -25,7 +25,7 @@ const ATTRIBUTES = 0x27;
  * signature list (UEFI 2.10, 32.4.1) and as an authenticated update (8.2.2), signed with the key itself.
  * @returns name → content, of all of `ENROLMENT_FILES`
  */
-export async function enrolmentFiles(owner: OwnerKey): Promise<Record<string, Buffer>> {
+export async function makeEnrolmentFiles(owner: OwnerKey): Promise<Record<string, Buffer>> {
   const list = signatureList(owner.certificate);
   const files: Record<string, Buffer> = { 'db.cer': owner.certificate };
   for (const [name, vendor] of Object.entries(VARIABLES)) {

@@ -19,7 +19,7 @@ const [CREATED, ISSUER] = [2, 16];
 export const SIGNATURE_SUFFIX = '.sig';
 
 /** Returns the public key for grub-mkimage(1) (`--pubkey`). */
-export function publicKeyPacket(owner: OwnerKey): Buffer {
+export function encodePublicKeyPacket(owner: OwnerKey): Buffer {
   return packet(PUBLIC_KEY, publicKeyBody(owner));
 }
 

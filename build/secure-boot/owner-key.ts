@@ -27,7 +27,7 @@ export interface OwnerSigner {
 }
 
 /** Makes a signer from an RSA private key. */
-export function rsaSigner(secret: KeyObject, name: string): OwnerSigner {
+export function makeRsaSigner(secret: KeyObject, name: string): OwnerSigner {
   const padding = constants.RSA_PKCS1_PADDING;
   return { name, sign: async (bytes) => sign('sha256', bytes, { key: secret, padding }) };
 }
@@ -45,7 +45,7 @@ const LEAST_BITS = 2048;
  * @param signer signs with the private key
  * @throws ExplainedError if it is not a certificate of an RSA key with at least 2048 bits
  */
-export function ownerKey(pem: string, where: string, signer: OwnerSigner): OwnerKey {
+export function makeOwnerKey(pem: string, where: string, signer: OwnerSigner): OwnerKey {
   const certificate = readCertificate(pem, where);
   const { publicKey: key, raw, validFromDate } = certificate;
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;

@@ -1,8 +1,8 @@
 import { join, relative } from 'node:path';
-import { digestOf, sha256 } from './digest.ts';
-import { namedInputs, type StepInputs } from './inputs.ts';
-import { type NpmPackages, npmClosure, npmIdentities, readInstalled } from './npm.ts';
-import { importedPackages, readSources, type SourceFile } from './source.ts';
+import { computeDigest, sha256 } from './digest.ts';
+import { makeNamedInputs, type StepInputs } from './inputs.ts';
+import { computeNpmClosure, type NpmPackages, readInstalled, readNpmIdentities } from './npm.ts';
+import { listImportedPackages, readSources, type SourceFile } from './source.ts';
 
 /** The project that contains this code. */
 const TOOLCHAIN = join(import.meta.dirname, '../..');
@@ -24,19 +24,21 @@ export class Code<T> {
  * packages with their dependencies, and the version of Node that runs it.
  * @param modules absolute paths
  */
-export function codeInputs(modules: readonly string[], installed: NpmPackages): StepInputs {
+export function makeCodeInputs(modules: readonly string[], installed: NpmPackages): StepInputs {
   const { digests, packages } = codeOf(modules);
   return {
     ...digests,
-    ...namedInputs({ npm: npmIdentities(installed, npmClosure(installed, packages)) }),
+    ...makeNamedInputs({
+      npm: readNpmIdentities(installed, computeNpmClosure(installed, packages)),
+    }),
     node: process.version,
   };
 }
 
 /** Digest of the code of modules, for keys of cached results; it changes when the code does. */
-export function codeDigest(...modules: readonly string[]): string {
+export function computeCodeDigest(...modules: readonly string[]): string {
   installedHere ??= readInstalled(TOOLCHAIN);
-  return digestOf(codeInputs(modules, installedHere));
+  return computeDigest(makeCodeInputs(modules, installedHere));
 }
 
 let installedHere: NpmPackages | undefined;
@@ -59,7 +61,7 @@ function codeOf(modules: readonly string[]): ModuleCode {
   if (before !== undefined) return before;
   const sources = readSources(TOOLCHAIN, paths, files);
   const digests = Object.entries(sources).map(([path, text]) => [`source ${path}`, sha256(text)]);
-  const code = { digests: Object.fromEntries(digests), packages: importedPackages(sources) };
+  const code = { digests: Object.fromEntries(digests), packages: listImportedPackages(sources) };
   known.set(name, code);
   return code;
 }

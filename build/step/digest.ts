@@ -11,7 +11,7 @@ export function sha256(data: string | Uint8Array): string {
  * counts, because code that iterates over an object depends on it; keys whose value is undefined do not count.
  * @throws TypeError on undefined, and on values whose content cannot be read from outside, such as a function or a Map
  */
-export function digestOf(value: unknown): string {
+export function computeDigest(value: unknown): string {
   if (value === undefined) throw new TypeError('nothing has no digest');
   return sha256(JSON.stringify(withoutBytes(value)));
 }

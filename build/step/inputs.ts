@@ -1,4 +1,4 @@
-import { digestOf } from './digest.ts';
+import { computeDigest } from './digest.ts';
 
 /** Inputs of a step: readable name (`package libc6`, `overlay common/etc/motd`) → value or digest. */
 export type StepInputs = Readonly<Record<string, string | number>>;
@@ -10,7 +10,7 @@ const LONGEST = 80;
  * Converts values to inputs of a step. An object gives one input per key, in their order; the plan of another step is
  * represented by its key.
  */
-export function namedInputs(values: object): StepInputs {
+export function makeNamedInputs(values: object): StepInputs {
   return Object.fromEntries(
     Object.entries(values).flatMap(([name, value]: [string, unknown]) => {
       if (value === undefined) return [];
@@ -33,5 +33,5 @@ function inputOf(value: unknown): string | number {
   if (typeof value === 'number') return value;
   if (typeof value === 'string' && value.length <= LONGEST) return value;
   const hasVersion = typeof value === 'object' && value !== null && 'version' in value;
-  return hasVersion ? `${value.version} ${digestOf(value)}` : digestOf(value);
+  return hasVersion ? `${value.version} ${computeDigest(value)}` : computeDigest(value);
 }

@@ -67,7 +67,7 @@ export function parseNpmLock(text: string): NpmPackages {
  * Lists the installed packages that differ from what the project asks for.
  * @returns one clause each: `tar is 7.5.22 instead of 7.5.23`
  */
-export function installedDifferently(installed: NpmPackages, locked: NpmPackages): string[] {
+export function listInstalledDifferently(installed: NpmPackages, locked: NpmPackages): string[] {
   return [...installed].flatMap(([folder, { version, integrity }]) => {
     const asked = locked.get(folder);
     if (asked === undefined) return [`${nameOf(folder)} is installed and not asked for`];
@@ -79,7 +79,7 @@ export function installedDifferently(installed: NpmPackages, locked: NpmPackages
 }
 
 /** Identifies packages by name → version and integrity hash of the archive, as npm checked it. */
-export function npmIdentities(
+export function readNpmIdentities(
   npm: NpmPackages,
   folders: readonly string[],
 ): Record<string, Pick<NpmPackage, 'version' | 'integrity'>> {
@@ -103,7 +103,7 @@ function nameOf(folder: string): string {
  * @param names the packages that the project's own source imports: `zod`, `@connectrpc/connect`
  * @returns folders in the project, sorted
  */
-export function npmClosure(npm: NpmPackages, names: Iterable<string>): string[] {
+export function computeNpmClosure(npm: NpmPackages, names: Iterable<string>): string[] {
   const found = new Set<string>();
   const waiting = [...names].flatMap((name) => resolve(npm, '', name) ?? []);
   for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {

@@ -73,7 +73,7 @@ function readIfThere(file: string): SourceFile | undefined {
 }
 
 /** Returns the names of the npm packages that source files import. */
-export function importedPackages(sources: Sources): Set<string> {
+export function listImportedPackages(sources: Sources): Set<string> {
   return new Set(Object.values(sources).flatMap((text) => importsOf(text).packages));
 }
 

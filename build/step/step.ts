@@ -1,6 +1,6 @@
-import { Code, codeInputs } from './code.ts';
-import { digestOf } from './digest.ts';
-import { namedInputs, type StepInputs } from './inputs.ts';
+import { Code, makeCodeInputs } from './code.ts';
+import { computeDigest } from './digest.ts';
+import { makeNamedInputs, type StepInputs } from './inputs.ts';
 import type { NpmPackages } from './npm.ts';
 
 /** A node of the build graph: everything it depends on is in `inputs`, and its key is their hash. */
@@ -65,8 +65,8 @@ export function defineStep<Facts extends CodeFacts, Inputs extends object, Work,
     const values = Object.entries(read).filter(([, one]) => !(one instanceof Code));
     const modules = [module, ...handed.map((code) => code.module)];
     const inputs = {
-      ...namedInputs(Object.fromEntries(values)),
-      ...codeInputs(modules, facts.installed),
+      ...makeNamedInputs(Object.fromEntries(values)),
+      ...makeCodeInputs(modules, facts.installed),
     };
     return {
       ...planStep(name, inputs),
@@ -80,7 +80,7 @@ export function defineStep<Facts extends CodeFacts, Inputs extends object, Work,
 
 /** Plans a step. */
 export function planStep(name: string, inputs: StepInputs): Step {
-  return { name, inputs, key: digestOf({ name, inputs }) };
+  return { name, inputs, key: computeDigest({ name, inputs }) };
 }
 
 /** A difference in one input between two builds. */
@@ -92,7 +92,7 @@ export interface InputChange {
 }
 
 /** Compares the earlier and the current inputs of a step. @returns the differences, sorted by name */
-export function inputChanges(before: StepInputs, after: StepInputs): InputChange[] {
+export function compareInputs(before: StepInputs, after: StepInputs): InputChange[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
   return names.flatMap((input): InputChange[] => {
     const [was, is] = [before[input], after[input]];

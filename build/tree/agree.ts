@@ -8,7 +8,7 @@ export function isNameOf(entry: Entry, path: string): boolean {
 }
 
 /** Whether two entries have the same owner, permissions and extended attributes. */
-export function sameOwner(a: Entry, b: Entry): boolean {
+export function isSameOwner(a: Entry, b: Entry): boolean {
   return a.mode === b.mode && a.uid === b.uid && a.gid === b.gid && sameAttributes(a, b);
 }
 
@@ -18,11 +18,11 @@ function sameAttributes({ attributes: a = {} }: Entry, { attributes: b = {} }: E
 }
 
 /** Whether two entries without content are equal. Mode and owner of a symbolic link are ignored. */
-export function sameNode(a: Entry, b: Entry): boolean {
+export function isSameNode(a: Entry, b: Entry): boolean {
   if (a.type === 'symlink' && b.type === 'symlink') return a.target === b.target;
-  if (a.type === 'fifo' && b.type === 'fifo') return sameOwner(a, b);
+  if (a.type === 'fifo' && b.type === 'fifo') return isSameOwner(a, b);
   if (a.type !== 'character' && a.type !== 'block') return false;
-  return a.type === b.type && sameOwner(a, b) && a.major === b.major && a.minor === b.minor;
+  return a.type === b.type && isSameOwner(a, b) && a.major === b.major && a.minor === b.minor;
 }
 
 /** Returns the error for two packages, or a package and an overlay, that have different entries at one path. */

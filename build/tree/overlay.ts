@@ -107,7 +107,7 @@ export function readFileContent(
 }
 
 /** Lists the entries of overlays, `common/etc/motd` → entry, in the overlays' order, parents before children. */
-export function overlayEntries(overlays: readonly Overlay[]): Record<string, Entry> {
+export function listOverlayEntries(overlays: readonly Overlay[]): Record<string, Entry> {
   return Object.fromEntries(
     overlays.flatMap(({ name, entries }) =>
       entries.map((entry) => [`${name}/${entry.path}`, entry] as const),

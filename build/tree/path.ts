@@ -13,7 +13,7 @@ const LONGEST_NAME = 255;
  * @returns a tree path; the empty string for the root directory itself
  * @throws BuildError on an absolute name, `..`, NUL, invalid UTF-8, or a name or path too long for Linux
  */
-export function treePath(name: string, where: string): string {
+export function parseTreePath(name: string, where: string): string {
   if (name.startsWith('/')) throw refused(name, 'is absolute', where);
   if (name.includes('\0')) throw refused(name, 'contains a NUL byte', where);
   if (name.includes('\ufffd')) throw refused(name, 'is not UTF-8', where);
@@ -52,7 +52,7 @@ export function checkLinkTarget({ path, target, origin }: SymlinkEntry): void {
 }
 
 /** The directory part of a tree path; the empty string is the root. */
-export function parentOf(path: string): string {
+export function getParent(path: string): string {
   const slash = path.lastIndexOf('/');
   return slash < 0 ? '' : path.slice(0, slash);
 }

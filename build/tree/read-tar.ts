@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Parser, type ReadEntry } from 'tar';
 import { BuildError } from '../error.ts';
 import { type Entry, MOST_BYTES, MOST_ENTRIES } from './entry.ts';
-import { treePath } from './path.ts';
+import { parseTreePath } from './path.ts';
 import type { EntrySink } from './sink.ts';
 
 /** Largest uid or gid; (uid_t) -1 means "unchanged" (chown(2)). */
@@ -95,7 +95,7 @@ class TarReading {
 
   async #one(entry: ReadEntry): Promise<void> {
     this.#count(entry);
-    const path = treePath(entry.path, this.#where);
+    const path = parseTreePath(entry.path, this.#where);
     const head: Head = {
       path,
       mode: (entry.mode ?? 0) & 0o7777,
@@ -136,7 +136,7 @@ function specialEntry(entry: ReadEntry, head: Head): Exclude<Entry, { type: 'fil
     case 'SymbolicLink':
       return { ...head, type: 'symlink', target };
     case 'Link':
-      return { ...head, type: 'hardlink', target: treePath(target, head.origin) };
+      return { ...head, type: 'hardlink', target: parseTreePath(target, head.origin) };
     case 'CharacterDevice':
       return { ...head, ...deviceOf(entry, head), type: 'character' };
     case 'BlockDevice':

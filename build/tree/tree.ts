@@ -1,8 +1,8 @@
 import { BuildError } from '../error.ts';
-import { conflict, isNameOf, sameNode, sameOwner } from './agree.ts';
+import { conflict, isNameOf, isSameNode, isSameOwner } from './agree.ts';
 import type { ContentReader } from './content.ts';
 import type { Entry, FileEntry, SymlinkEntry } from './entry.ts';
-import { checkLinkTarget, nameOf, parentOf } from './path.ts';
+import { checkLinkTarget, getParent, nameOf } from './path.ts';
 
 /** Number of links that are followed before a chain counts as endless, as in Linux (`ELOOP`). */
 const MOST_LINKS = 40;
@@ -154,7 +154,7 @@ export class Tree {
     for (let part = waiting.pop(); part !== undefined; part = waiting.pop()) {
       if (part === '' || part === '.') continue;
       if (part === '..') {
-        here = parentOf(here);
+        here = getParent(here);
         continue;
       }
       const next = here === '' ? part : `${here}/${part}`;
@@ -184,7 +184,7 @@ export class Tree {
         fix: 'The archive is damaged or hostile.',
       });
     }
-    const parent = this.#directory(parentOf(entry.path), entry);
+    const parent = this.#directory(getParent(entry.path), entry);
     const name = nameOf(entry.path);
     return parent === '' ? name : `${parent}/${name}`;
   }
@@ -214,7 +214,7 @@ export class Tree {
     }
     const present = this.#entries.get(path);
     if (present !== undefined) throw conflict(present, child);
-    const parent = this.#directory(parentOf(path), child);
+    const parent = this.#directory(getParent(path), child);
     const made = parent === '' ? nameOf(path) : `${parent}/${nameOf(path)}`;
     this.#set({
       type: 'directory',
@@ -229,7 +229,7 @@ export class Tree {
 
   #set(entry: Entry): void {
     this.#entries.set(entry.path, entry);
-    this.#children.get(parentOf(entry.path))?.add(nameOf(entry.path));
+    this.#children.get(getParent(entry.path))?.add(nameOf(entry.path));
     if (entry.type === 'directory' && !this.#children.has(entry.path)) {
       this.#children.set(entry.path, new Set());
     }
@@ -242,7 +242,7 @@ export class Tree {
 
   #unset(entry: Entry): void {
     this.#entries.delete(entry.path);
-    this.#children.get(parentOf(entry.path))?.delete(nameOf(entry.path));
+    this.#children.get(getParent(entry.path))?.delete(nameOf(entry.path));
     if (entry.type === 'directory') this.#children.delete(entry.path);
     if (entry.type === 'hardlink') this.#links.get(entry.target)?.delete(entry.path);
     if (entry.type === 'file') this.#promoteHardLink(entry);
@@ -280,11 +280,11 @@ export class Tree {
     if (added.type === 'hardlink') return isNameOf(present, added.target);
     const file = present.type === 'hardlink' ? this.#entries.get(present.target) : present;
     if (file?.type === 'file' && added.type === 'file') return this.#sameFile(file, added);
-    return sameNode(present, added);
+    return isSameNode(present, added);
   }
 
   #sameFile(a: FileEntry, b: FileEntry): boolean {
-    return sameOwner(a, b) && this.#reader.equal(a, b);
+    return isSameOwner(a, b) && this.#reader.equal(a, b);
   }
 }
 
@@ -294,5 +294,5 @@ const IMPLIED = 'implied';
 const isNothing = (part: string): boolean => part === '' || part === '.';
 
 function targetOf(link: SymlinkEntry): string {
-  return link.target.startsWith('/') ? link.target : `${parentOf(link.path)}/${link.target}`;
+  return link.target.startsWith('/') ? link.target : `${getParent(link.path)}/${link.target}`;
 }

@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 import { ARCHITECTURE_NAMES, DEFAULT_ARCHITECTURE } from '../../build/architecture.ts';
 import { BuildError } from '../../build/error.ts';
 import { PROJECT } from '../project.ts';
-import { chooseProfiles, profileOptions } from './context.ts';
-import { CommandExit, defineCommand, givenOnce } from './define.ts';
+import { addProfileOptions, chooseProfiles } from './context.ts';
+import { CommandExit, defineCommand, requireOnce } from './define.ts';
 
 const EPILOGUE = `Nothing is downloaded: docs/image-documents.md says where Alpine and Debian publish their advisories.
 
@@ -21,7 +21,7 @@ export const advisoriesCommand = defineCommand({
   command: 'advisories <files..>',
   describe: 'List the known vulnerabilities that are open in the images, by their locks',
   builder: (yargs) =>
-    profileOptions(yargs)
+    addProfileOptions(yargs)
       .positional('files', {
         type: 'string',
         array: true,
@@ -72,7 +72,7 @@ export const advisoriesCommand = defineCommand({
         describe: 'Folder for <profile>.vex.cdx.json: findings and reviews as CycloneDX 1.6',
       })
       .check(
-        givenOnce(...['date', 'pins', 'arch', 'flavour', 'max-age', 'as-of', 'fail-on', 'vex']),
+        requireOnce(...['date', 'pins', 'arch', 'flavour', 'max-age', 'as-of', 'fail-on', 'vex']),
       )
       .check(({ maxAge }) => {
         const days = Number(maxAge);

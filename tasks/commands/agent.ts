@@ -3,9 +3,9 @@ import { ensureInstalled } from '../../build/host/install.ts';
 import { buildRequirements } from '../../build/host/requirements.ts';
 import { prepareImage } from '../../build/image/prepare.ts';
 import { writeAgent } from '../agent.ts';
-import { openSigner, SIGNER_OPTIONS, signerOptions, signerPaths } from '../signer.ts';
-import { imageOptions, imagePaths, toImageOptions } from './context.ts';
-import { defineCommand, givenOnce } from './define.ts';
+import { addSignerOptions, listSignerPaths, openSigner, SIGNER_OPTIONS } from '../signer.ts';
+import { addImageOptions, listImagePaths, toImageOptions } from './context.ts';
+import { defineCommand, requireOnce } from './define.ts';
 
 const EPILOGUE = `It runs on hosts whose image is from the same base and has the key (RELEASE_KEYS=FOLDER); docs/agent.md says more.
 
@@ -20,7 +20,7 @@ export const agentCommand = defineCommand({
   command: 'agent',
   describe: 'Make a signed agent for hosts that run, without a new image',
   builder: (yargs) =>
-    signerOptions(imageOptions(yargs))
+    addSignerOptions(addImageOptions(yargs))
       .option('serial', {
         type: 'number',
         describe: 'Serial of the agent, which rises with each',
@@ -42,11 +42,11 @@ export const agentCommand = defineCommand({
         describe: 'Use nothing but the cache; stop if something is not in it',
       })
       .option('output', { type: 'string', default: 'dist', describe: 'Folder for the file' })
-      .check(givenOnce(...SIGNER_OPTIONS, 'serial', 'floor', 'days', 'output'))
+      .check(requireOnce(...SIGNER_OPTIONS, 'serial', 'floor', 'days', 'output'))
       .epilogue(EPILOGUE),
   paths: (options) => {
-    const { reads, writes } = imagePaths(options);
-    return { reads: [...reads, ...signerPaths(options)], writes };
+    const { reads, writes } = listImagePaths(options);
+    return { reads: [...reads, ...listSignerPaths(options)], writes };
   },
   handler: async (options, { output, signal }) => {
     const { days, serial, floor, profile, ...rest } = options;

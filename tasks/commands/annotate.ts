@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { BuildError } from '../../build/error.ts';
-import { defineCommand, givenOnce } from './define.ts';
+import { defineCommand, requireOnce } from './define.ts';
 
 const EPILOGUE = `Reads what a command with --json prints, and shows it in the log of a CI job. Errors that name a file of the
 project are shown at its line.
@@ -28,7 +28,7 @@ export const annotateCommand = defineCommand({
         type: 'string',
         describe: 'Write errors and warnings into this file as GitLab shows them',
       })
-      .check(givenOnce('summary', 'code-quality'))
+      .check(requireOnce('summary', 'code-quality'))
       .epilogue(EPILOGUE),
   paths: ({ summary, codeQuality }) => ({
     reads: [],

@@ -54,16 +54,18 @@ export const apkTreeCommand = defineCommand({
   }),
   handler: async (options, { signal }) => {
     refuseTerminal();
-    const { assemble } = await import('../../build/base/alpine/assemble.ts');
-    const { repositoryAddress } = await import('../../build/base/alpine/repository/address.ts');
+    const { assembleRoot } = await import('../../build/base/alpine/assemble.ts');
+    const { parseRepositoryAddress } = await import(
+      '../../build/base/alpine/repository/address.ts'
+    );
     const { readKeys } = await import('../../build/base/alpine/signature/keys.ts');
     const { tarStream } = await import('../../build/tree/tar-stream.ts');
     const names = options['--'];
     const onNote = (line: string) => process.stderr.write(`${line}\n`);
-    const { tree, reader, epoch } = await assemble({
+    const { tree, reader, epoch } = await assembleRoot({
       architecture: options.arch,
       keys: await readKeys(options.keysDir, onNote),
-      repositories: options.repository.map(repositoryAddress),
+      repositories: options.repository.map(parseRepositoryAddress),
       wanted: [...options.worldArg, ...(Array.isArray(names) ? names.map(String) : [])],
       cache: openCache(options.cacheDir),
       signal,

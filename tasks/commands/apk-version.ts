@@ -8,12 +8,12 @@ export const apkVersionCommand = defineCommand({
   builder: (yargs) => yargs,
   paths: () => NO_PATHS,
   handler: async (_, { output, signal }) => {
-    const { answer } = await import('../../build/base/alpine/version/questions.ts');
+    const { answerQuestion } = await import('../../build/base/alpine/version/questions.ts');
     const lines = createInterface({
       input: process.stdin,
       crlfDelay: Number.POSITIVE_INFINITY,
       signal,
     });
-    for await (const line of lines) if (line.trim() !== '') output.say(answer(line));
+    for await (const line of lines) if (line.trim() !== '') output.say(answerQuestion(line));
   },
 });

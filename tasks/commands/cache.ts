@@ -13,8 +13,8 @@ import { BuildError } from '../../build/error.ts';
 import { StepCache } from '../../build/step/cache.ts';
 import type { Output } from '../ui/events.ts';
 import { formatBytes, formatTable } from '../ui/format.ts';
-import { imagePaths } from './context.ts';
-import { cacheOption, defineCommand, givenOnce } from './define.ts';
+import { listImagePaths } from './context.ts';
+import { cacheOption, defineCommand, requireOnce } from './define.ts';
 
 /** `qx-build cache`: shows the cache's contents, verifies them, and removes old ones. */
 export const cacheCommand = defineCommand({
@@ -32,8 +32,8 @@ export const cacheCommand = defineCommand({
         describe: 'What prune leaves at most: 500MB, 20GB',
         defaultDescription: '$QUANTIX_CACHE_SIZE, else 20GB',
       })
-      .check(givenOnce('size')),
-  paths: ({ cacheDir }) => imagePaths({ cacheDir }),
+      .check(requireOnce('size')),
+  paths: ({ cacheDir }) => listImagePaths({ cacheDir }),
   handler: async ({ action, size, cacheDir }, { output, signal }) => {
     const cache = openCache(cacheDir);
     const limit = size === undefined ? cacheLimit() : parseSize(size, '--size');

@@ -5,10 +5,10 @@ import { cacheDirectory } from '../../build/cache/directory.ts';
 import { isMarked } from '../../build/cache/mark.ts';
 import { BuildError } from '../../build/error.ts';
 import { cleanOutputFolder } from '../../build/image/output-folder.ts';
-import { loadProfile, profileNames } from '../../build/profile/load.ts';
+import { listProfileNames, loadProfile } from '../../build/profile/load.ts';
 import { PROJECT } from '../project.ts';
-import { findProfile, imagePaths } from './context.ts';
-import { cacheOption, defineCommand, givenOnce } from './define.ts';
+import { findProfile, listImagePaths } from './context.ts';
+import { cacheOption, defineCommand, requireOnce } from './define.ts';
 
 /** `qx-build clean`: removes build output. */
 export const cleanCommand = defineCommand({
@@ -25,13 +25,13 @@ export const cleanCommand = defineCommand({
         defaultDescription: 'none',
         describe: 'Paths of profiles from elsewhere whose images are removed, too',
       })
-      .check(givenOnce('output')),
-  paths: (options) => imagePaths(options),
+      .check(requireOnce('output')),
+  paths: (options) => listImagePaths(options),
   handler: async ({ downloads, output: folder, profile, cacheDir }, { output }) => {
     const directory = resolve(folder);
     const named = profile.map((one) => loadProfile(PROJECT, findProfile(one)));
     const others = (await Promise.all(named)).map(({ name }) => name);
-    const names = [...profileNames(PROJECT), ...others];
+    const names = [...listProfileNames(PROJECT), ...others];
     const { removed, left } = await cleanOutputFolder(directory, names);
     output.say(`${directory}: removed ${removed.length} files.`);
     if (left.length > 0) output.say(`${directory}: left what is not ours: ${shortList(left)}`);

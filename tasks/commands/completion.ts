@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { completionScript, SHELLS } from '../completion.ts';
+import { formatCompletionScript, SHELLS } from '../completion.ts';
 import { PROJECT } from '../project.ts';
 import { defineCommand, NO_PATHS } from './define.ts';
 
@@ -18,6 +18,6 @@ export const completionCommand = defineCommand({
       .epilogue(EPILOGUE),
   paths: () => NO_PATHS,
   handler: async ({ shell }, { output }) => {
-    output.say(completionScript(shell, [join(PROJECT, 'qx-build')]).trimEnd());
+    output.say(formatCompletionScript(shell, [join(PROJECT, 'qx-build')]).trimEnd());
   },
 });

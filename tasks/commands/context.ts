@@ -9,27 +9,27 @@ import {
 import { BASE_CHOICES } from '../../build/base/select.ts';
 import { openCache } from '../../build/cache/mark.ts';
 import { ensureInstalled } from '../../build/host/install.ts';
-import { baseRequirements } from '../../build/host/requirements.ts';
+import { listBaseRequirements } from '../../build/host/requirements.ts';
 import { FORMAT_NAMES } from '../../build/image/format.ts';
 import type { ImageOptions } from '../../build/image/prepare.ts';
 import { parseAdditions } from '../../build/profile/additions.ts';
-import { profileNames } from '../../build/profile/load.ts';
+import { listProfileNames } from '../../build/profile/load.ts';
 import { PROJECT } from '../project.ts';
-import { type CommandContext, type CommandPaths, cacheOption, givenOnce } from './define.ts';
+import { type CommandContext, type CommandPaths, cacheOption, requireOnce } from './define.ts';
 
 /** Options of all commands for images of one architecture. */
-export function imageOptions(yargs: Argv) {
-  return packageOptions(yargs)
+export function addImageOptions(yargs: Argv) {
+  return addPackageOptions(yargs)
     .option('arch', {
       choices: ARCHITECTURE_NAMES,
       default: DEFAULT_ARCHITECTURE,
       describe: 'CPU that the image is for',
     })
-    .check(givenOnce('arch'));
+    .check(requireOnce('arch'));
 }
 
 /** Options of all commands for images: the choice of profiles. */
-export function profileOptions(yargs: Argv) {
+export function addProfileOptions(yargs: Argv) {
   return yargs
     .option('profile', {
       type: 'string',
@@ -43,12 +43,12 @@ export function profileOptions(yargs: Argv) {
       default: 'auto' as const,
       describe: 'Supplier of packages; auto takes Alpine where it is locked, else Debian',
     })
-    .check(givenOnce('base'));
+    .check(requireOnce('base'));
 }
 
 /** Options of all commands that use packages: the choice of images, the source of packages, and the cache. */
-export function packageOptions(yargs: Argv) {
-  return cacheOption(profileOptions(yargs))
+export function addPackageOptions(yargs: Argv) {
+  return cacheOption(addProfileOptions(yargs))
     .option('mirror', {
       type: 'string',
       describe: "Address of the package mirror; the host's own or the distribution's if absent",
@@ -62,11 +62,11 @@ export function packageOptions(yargs: Argv) {
       default: false,
       describe: 'Accept package indexes that are older than those in the lock, or no longer valid',
     })
-    .check(givenOnce('mirror', 'keys-dir'));
+    .check(requireOnce('mirror', 'keys-dir'));
 }
 
-/** Returns the paths in the options of `imageOptions`, and the folder of `--output` if given. */
-export function imagePaths(options: {
+/** Returns the paths in the options of `addImageOptions`, and the folder of `--output` if given. */
+export function listImagePaths(options: {
   profile?: readonly string[];
   mirror?: string | undefined;
   keysDir?: string | undefined;
@@ -79,7 +79,7 @@ export function imagePaths(options: {
   return {
     reads: [
       ...(URL.canParse(mirror) && mirror.startsWith('file:') ? [fileURLToPath(mirror)] : []),
-      ...profileFolders(profile),
+      ...listProfileFolders(profile),
       ...[keysDir, releaseKeys, secureBoot].filter((path) => path !== undefined),
     ],
     writes: [output, cacheDir].filter((path) => path !== undefined),
@@ -88,7 +88,7 @@ export function imagePaths(options: {
 
 /** Options of all commands that use the packages of one image. */
 export function lockOptions(yargs: Argv) {
-  return imageOptions(yargs)
+  return addImageOptions(yargs)
     .option('flavour', {
       choices: ['virt', 'full'] as const,
       describe: 'Kernel: full boots everywhere; virt is small, for virtual machines with virtio',
@@ -99,7 +99,7 @@ export function lockOptions(yargs: Argv) {
       default: false,
       describe: 'Use nothing but the cache; stop if something is not in it',
     })
-    .check(givenOnce('flavour'));
+    .check(requireOnce('flavour'));
 }
 
 /** Options of all commands that plan or build an image. */
@@ -125,11 +125,11 @@ export function buildOptions(yargs: Argv) {
       defaultDescription: 'only with --release',
     })
     .option('output', { type: 'string', default: 'dist', describe: 'Folder for what is built' })
-    .check(givenOnce('format', 'output', 'release-keys'));
+    .check(requireOnce('format', 'output', 'release-keys'));
 }
 
 /** Options of all commands that make the steps of an image, or explain them. */
-export function stepOptions(yargs: Argv) {
+export function addStepOptions(yargs: Argv) {
   return buildOptions(yargs).option('remote-cache', {
     type: 'boolean',
     default: true,
@@ -139,18 +139,18 @@ export function stepOptions(yargs: Argv) {
 }
 
 /** Adds the options of all commands for a development image: what it has in addition to profile and lock. */
-export function additionOptions<T>(yargs: Argv<T>) {
-  return packageOption(yargs)
+export function addAdditionOptions<T>(yargs: Argv<T>) {
+  return addPackageOption(yargs)
     .option('cmdline', {
       type: 'string',
       describe:
         'Kernel parameters that it has besides those of the profile: "nomodeset loglevel=7"',
     })
-    .check(givenOnce('cmdline'));
+    .check(requireOnce('cmdline'));
 }
 
 /** Adds the option of all commands for development images: what packages it has in addition to profile and lock. */
-export function packageOption<T>(yargs: Argv<T>) {
+export function addPackageOption<T>(yargs: Argv<T>) {
   return yargs.option('package', {
     type: 'string',
     array: true,
@@ -162,7 +162,7 @@ export function packageOption<T>(yargs: Argv<T>) {
 }
 
 /** Adds the option of all commands that build: how much of the host they use. */
-export function jobsOption<T>(yargs: Argv<T>) {
+export function addJobsOption<T>(yargs: Argv<T>) {
   return yargs
     .option('jobs', {
       type: 'number',
@@ -170,7 +170,7 @@ export function jobsOption<T>(yargs: Argv<T>) {
         'Most stages that run at the same time, and most threads of a tool that has several',
       defaultDescription: 'no limit, and as many threads as processors',
     })
-    .check(givenOnce('jobs'))
+    .check(requireOnce('jobs'))
     .check(({ jobs }) => isJobs(jobs) || `--jobs is a whole number from 1 to ${MOST_JOBS}`);
 }
 
@@ -217,13 +217,13 @@ export function toImageOptions(
     releaseKeysDirectory: options.releaseKeys,
     signal,
     say: output.say,
-    prepareHost: (base) => ensureInstalled(baseRequirements(base), { say: output.say, signal }),
+    prepareHost: (base) => ensureInstalled(listBaseRequirements(base), { say: output.say, signal }),
   };
 }
 
 /** Returns the profiles that a command works on: those named, without duplicates, else all. */
 export function chooseProfiles({ profile }: { profile: readonly string[] }): readonly string[] {
-  return profile.length > 0 ? [...new Set(profile.map(findProfile))] : profileNames(PROJECT);
+  return profile.length > 0 ? [...new Set(profile.map(findProfile))] : listProfileNames(PROJECT);
 }
 
 /** Converts a profile option for the library: the name of a profile in the project, or the absolute path of another. */
@@ -234,7 +234,7 @@ export function findProfile(wanted: string): string {
 }
 
 /** Returns the folders of the profiles that are named by path, which contain the other files they use. */
-export function profileFolders(profiles: readonly string[] = []): string[] {
+export function listProfileFolders(profiles: readonly string[] = []): string[] {
   return profiles.filter(isPath).map((path) => dirname(path));
 }
 

@@ -72,7 +72,9 @@ export function defineGroup({
 }
 
 /** Returns a check for yargs that each of these options is given once; yargs turns a repeated option into a list. */
-export function givenOnce(...names: string[]): (options: Record<string, unknown>) => true | string {
+export function requireOnce(
+  ...names: string[]
+): (options: Record<string, unknown>) => true | string {
   return (options) => {
     const twice = names.find((name) => Array.isArray(options[name]));
     return twice === undefined ? true : `--${twice} may be given once`;
@@ -87,7 +89,7 @@ export function cacheOption<T>(yargs: Argv<T>) {
       describe: 'Folder of the cache',
       defaultDescription: '$QUANTIX_CACHE, else quantix in the cache folder of the user',
     })
-    .check(givenOnce('cache-dir'));
+    .check(requireOnce('cache-dir'));
 }
 
 /** Thrown by a command that ends with its own exit code. */

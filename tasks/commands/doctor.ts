@@ -3,11 +3,11 @@ import { BASE_NAMES, BASES } from '../../build/bases.ts';
 import { BuildError } from '../../build/error.ts';
 import { ensureInstalled } from '../../build/host/install.ts';
 import {
-  baseRequirements,
   buildRequirements,
   CONTROL_PLANE_REQUIREMENTS,
-  missing,
-  qemuRequirements,
+  listBaseRequirements,
+  listMissing,
+  listQemuRequirements,
   TEST_REQUIREMENTS,
 } from '../../build/host/requirements.ts';
 import { defineCommand, NO_PATHS } from './define.ts';
@@ -15,11 +15,11 @@ import { defineCommand, NO_PATHS } from './define.ts';
 const PURPOSES = [
   ...BASE_NAMES.map((name) => ({
     purpose: `take packages from ${BASES[name].title}`,
-    requirements: baseRequirements(name),
+    requirements: listBaseRequirements(name),
   })),
   ...ARCHITECTURE_NAMES.flatMap((name) => [
     { purpose: `build images for ${name}`, requirements: buildRequirements(name) },
-    { purpose: `boot images for ${name}`, requirements: qemuRequirements(name) },
+    { purpose: `boot images for ${name}`, requirements: listQemuRequirements(name) },
   ]),
   { purpose: 'run a control plane', requirements: CONTROL_PLANE_REQUIREMENTS },
   { purpose: 'run the tests', requirements: TEST_REQUIREMENTS },
@@ -43,11 +43,11 @@ export const doctorCommand = defineCommand({
       return;
     }
     for (const { purpose, requirements } of PURPOSES) {
-      const absent = missing(requirements);
+      const absent = listMissing(requirements);
       const names = absent.map((one) => `${one.name} (package ${one.package})`).join(', ');
       output.say(`${purpose}: ${absent.length === 0 ? 'all is there' : `missing: ${names}`}`);
     }
-    const packages = [...new Set(missing(all).map((one) => one.package))].sort().join(' ');
+    const packages = [...new Set(listMissing(all).map((one) => one.package))].sort().join(' ');
     if (packages === '') return;
     throw new BuildError({
       what: 'this host lacks programs',

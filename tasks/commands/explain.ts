@@ -1,9 +1,9 @@
-import { ownerOptions, readOwner } from '../owner-key.ts';
+import { addOwnerOptions, readOwner } from '../owner-key.ts';
 import {
-  additionOptions,
+  addAdditionOptions,
+  addStepOptions,
   chooseProfiles,
-  imagePaths,
-  stepOptions,
+  listImagePaths,
   toImageOptions,
 } from './context.ts';
 import { defineCommand } from './define.ts';
@@ -12,8 +12,8 @@ import { defineCommand } from './define.ts';
 export const explainCommand = defineCommand({
   command: 'explain',
   describe: 'Say which inputs changed since the last build, and which steps run because of it',
-  builder: (yargs) => ownerOptions(additionOptions(stepOptions(yargs))),
-  paths: (options) => imagePaths(options),
+  builder: (yargs) => addOwnerOptions(addAdditionOptions(addStepOptions(yargs))),
+  paths: (options) => listImagePaths(options),
   handler: async (options, { output, signal }) => {
     const owner = await readOwner(options);
     const { explainBuild } = await import('../explain.ts');

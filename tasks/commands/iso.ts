@@ -7,15 +7,15 @@ import { isUpToDate, readRecord } from '../../build/image/record.ts';
 import { requireDistinct } from '../../build/profile/load.ts';
 import type { RemoteCache } from '../../build/remote-cache/remote-cache.ts';
 import { withBuildLog } from '../build-log.ts';
-import { openOwnerKey, ownerOptions } from '../owner-key.ts';
+import { addOwnerOptions, openOwnerKey } from '../owner-key.ts';
 import { PROJECT } from '../project.ts';
 import type { Built } from '../summary.ts';
 import {
-  additionOptions,
+  addAdditionOptions,
+  addJobsOption,
+  addStepOptions,
   chooseProfiles,
-  imagePaths,
-  jobsOption,
-  stepOptions,
+  listImagePaths,
   toImageOptions,
 } from './context.ts';
 import { defineCommand } from './define.ts';
@@ -24,14 +24,14 @@ import { defineCommand } from './define.ts';
 export const isoCommand = defineCommand({
   command: 'iso',
   describe: 'Build the bootable images of profiles',
-  builder: (yargs) => ownerOptions(jobsOption(additionOptions(stepOptions(yargs)))),
-  paths: (options) => imagePaths(options),
+  builder: (yargs) => addOwnerOptions(addJobsOption(addAdditionOptions(addStepOptions(yargs)))),
+  paths: (options) => listImagePaths(options),
   handler: async (options, { output, signal }) => {
     const layout = FORMATS[options.format].layout === 'raw' ? [] : LAYOUT_REQUIREMENTS;
     const requirements = [...buildRequirements(options.arch), ...layout];
     await ensureInstalled(requirements, { say: output.say, signal });
     const owner = await openOwnerKey(options, signal);
-    const { announce, hasDocuments, reportOtherTools } = await import('../summary.ts');
+    const { reportResult, hasDocuments, reportOtherTools } = await import('../summary.ts');
     const { withRemoteCache } = await import('../remote-cache.ts');
     const profiles = chooseProfiles(options);
     await requireDistinct(PROJECT, profiles, options.arch, ({ name }) => name);
@@ -62,6 +62,6 @@ export const isoCommand = defineCommand({
       `${options.format} of ${profiles.join(', ')}`,
       () => withRemoteCache(options, output, build),
     );
-    announce(built, output);
+    reportResult(built, output);
   },
 });

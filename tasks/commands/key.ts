@@ -8,7 +8,7 @@ import { minisignPublicKey } from '../../build/release/minisign.ts';
 import { allowedSigner } from '../../build/release/ssh-signature.ts';
 import { readKeyText, readPublicKeyFile, readSigner } from '../signer.ts';
 import { readPassphrase } from '../ui/passphrase.ts';
-import { defineCommand, givenOnce } from './define.ts';
+import { defineCommand, requireOnce } from './define.ts';
 
 const EPILOGUE = `new writes the private key, release.key, for its owner only, and beside it the public one, release.pem.
 Put public keys into a folder and build with it: such images take updates that one of these keys has signed.
@@ -51,7 +51,7 @@ export const keyCommand = defineCommand({
         describe: 'Show just this form: for minisign -p, or an allowed signer of ssh-keygen',
         defaultDescription: 'all',
       })
-      .check(givenOnce('passphrase-file', 'as'))
+      .check(requireOnce('passphrase-file', 'as'))
       .check(({ action, as }) => as === undefined || action === 'show' || '--as is for show')
       .conflicts('plain', 'passphrase-file')
       .epilogue(EPILOGUE),

@@ -5,17 +5,17 @@ import { lockRequirements } from '../../build/host/requirements.ts';
 import { requireDistinct } from '../../build/profile/load.ts';
 import { lockProfiles } from '../lock.ts';
 import { PROJECT } from '../project.ts';
-import { chooseProfiles, imageOptions, imagePaths, profileFolders } from './context.ts';
+import { addImageOptions, chooseProfiles, listImagePaths, listProfileFolders } from './context.ts';
 import { defineCommand } from './define.ts';
 
 /** `qx-build lock`: resolves profiles and writes their locks. */
 export const lockCommand = defineCommand({
   command: 'lock',
   describe: 'Resolve the packages of profiles and write their lock files',
-  builder: imageOptions,
+  builder: addImageOptions,
   paths: (options) => {
-    const { reads, writes } = imagePaths(options);
-    return { reads, writes: [...writes, ...profileFolders(options.profile)] };
+    const { reads, writes } = listImagePaths(options);
+    return { reads, writes: [...writes, ...listProfileFolders(options.profile)] };
   },
   handler: async (options, { output, signal }) => {
     const { base, arch: architecture, mirror, keysDir: keysDirectory, update } = options;

@@ -1,12 +1,12 @@
-import { chooseProfiles, imageOptions, imagePaths, toImageOptions } from './context.ts';
-import { defineCommand, givenOnce } from './define.ts';
+import { addImageOptions, chooseProfiles, listImagePaths, toImageOptions } from './context.ts';
+import { defineCommand, requireOnce } from './define.ts';
 
 /** `qx-build mirror`: writes a partial Alpine mirror from locks, for sites without a network. */
 export const mirrorCommand = defineCommand({
   command: 'mirror',
   describe: 'Write a partial Alpine mirror with the packages of the locks, its index signed anew',
   builder: (yargs) =>
-    imageOptions(yargs)
+    addImageOptions(yargs)
       .option('output', {
         type: 'string',
         default: 'dist/mirror',
@@ -22,9 +22,9 @@ export const mirrorCommand = defineCommand({
         describe: 'File name of the public key on the machines that trust it',
         defaultDescription: 'name of the key and .pub',
       })
-      .check(givenOnce('output', 'key', 'key-name')),
+      .check(requireOnce('output', 'key', 'key-name')),
   paths: ({ key, ...options }) => {
-    const { reads, writes } = imagePaths(options);
+    const { reads, writes } = listImagePaths(options);
     return { reads: [...reads, key], writes };
   },
   handler: async (options, { output, signal }) => {

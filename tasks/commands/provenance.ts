@@ -1,14 +1,14 @@
 import { dirname } from 'node:path';
 import { BY_HAND } from '../../build/release/provenance.ts';
 import {
+  addOptionalSignerOptions,
+  isSignerChosen,
+  listSignerPaths,
   openSigner,
-  optionalSignerOptions,
   SIGNER_OPTIONS,
-  saysSigner,
-  signerPaths,
 } from '../signer.ts';
 import { listDocuments } from '../summary.ts';
-import { defineCommand, givenOnce } from './define.ts';
+import { defineCommand, requireOnce } from './define.ts';
 
 const EPILOGUE = `Beside each image goes IMAGE.intoto.json, an in-toto statement, and where somebody signs (--key, --ssh-agent,
 --signer) IMAGE.intoto.jsonl, the same signed. docs/provenance.md says what is in it.
@@ -20,7 +20,7 @@ export const provenanceCommand = defineCommand({
   command: 'provenance <images..>',
   describe: 'Write how images were built: commit, parameters, every package (SLSA provenance)',
   builder: (yargs) =>
-    optionalSignerOptions(yargs)
+    addOptionalSignerOptions(yargs)
       .positional('images', {
         type: 'string',
         array: true,
@@ -32,15 +32,15 @@ export const provenanceCommand = defineCommand({
         default: BY_HAND,
         describe: 'URI of who built them, such as that of a workflow',
       })
-      .check(givenOnce(...SIGNER_OPTIONS, 'builder'))
+      .check(requireOnce(...SIGNER_OPTIONS, 'builder'))
       .epilogue(EPILOGUE),
   paths: ({ images, ...options }) => ({
-    reads: [...images, ...images.flatMap(listDocuments), ...signerPaths(options)],
+    reads: [...images, ...images.flatMap(listDocuments), ...listSignerPaths(options)],
     writes: [...new Set(images.map((image) => dirname(image)))],
   }),
   handler: async ({ images, builder, ...options }, { output, signal }) => {
     const { writeProvenance } = await import('../provenance.ts');
-    const signer = saysSigner(options) ? await openSigner(options, signal) : undefined;
+    const signer = isSignerChosen(options) ? await openSigner(options, signal) : undefined;
     for (const image of images) {
       const { files, dirty } = await writeProvenance(image, { builder, signer, signal });
       if (dirty) output.say(`Warning: ${image} was built from files that no commit has.`);

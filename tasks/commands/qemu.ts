@@ -1,14 +1,14 @@
 import { ensureInstalled } from '../../build/host/install.ts';
-import { buildRequirements, qemuRequirements } from '../../build/host/requirements.ts';
+import { buildRequirements, listQemuRequirements } from '../../build/host/requirements.ts';
 import { FIRMWARES } from '../../build/qemu/machine.ts';
 import {
-  additionOptions,
+  addAdditionOptions,
   buildOptions,
   chooseProfiles,
-  imagePaths,
+  listImagePaths,
   toImageOptions,
 } from './context.ts';
-import { defineCommand, givenOnce } from './define.ts';
+import { defineCommand, requireOnce } from './define.ts';
 
 /** A check for yargs: one machine runs at a time, and its profile must be named. */
 function onlyOne(profiles: readonly string[]): true | string {
@@ -43,7 +43,7 @@ export const qemuCommand = defineCommand({
   command: 'qemu',
   describe: 'Boot an ISO in QEMU: in a window or, without a display, on this terminal',
   builder: (yargs) =>
-    additionOptions(buildOptions(yargs))
+    addAdditionOptions(buildOptions(yargs))
       .option('firmware', {
         choices: FIRMWARES,
         default: 'uefi' as const,
@@ -85,7 +85,7 @@ export const qemuCommand = defineCommand({
         describe:
           'Boot until ready, print what took how long, and draw it: FILE.svg, FILE.json beside it',
       })
-      .check(givenOnce('firmware', 'memory', 'cpus', 'network', 'name', 'boot-chart'))
+      .check(requireOnce('firmware', 'memory', 'cpus', 'network', 'name', 'boot-chart'))
       .check(({ memory }) => isWhole(memory) || '--memory is a number of MiB, 1 or more')
       .check(({ cpus }) => cpus === undefined || isWhole(cpus) || '--cpus is a number, 1 or more')
       .check(({ name }) => isName(name) || `--name is ${NAME_RULE}`)
@@ -103,9 +103,12 @@ export const qemuCommand = defineCommand({
       )
       .check(({ profile }) => onlyOne(chooseProfiles({ profile })))
       .epilogue(EPILOGUE),
-  paths: (options) => imagePaths(options),
+  paths: (options) => listImagePaths(options),
   handler: async (options, { output, signal }) => {
-    const requirements = [...buildRequirements(options.arch), ...qemuRequirements(options.arch)];
+    const requirements = [
+      ...buildRequirements(options.arch),
+      ...listQemuRequirements(options.arch),
+    ];
     await ensureInstalled(requirements, { say: output.say, signal });
     const { chartBoot, runInQemu } = await import('../qemu.ts');
     const { parseForward } = await import('../../build/qemu/guest-network.ts');

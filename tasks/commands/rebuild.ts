@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { openCache } from '../../build/cache/mark.ts';
-import { printable } from '../../build/drawing/printable.ts';
+import { makePrintable } from '../../build/drawing/printable.ts';
 import { BuildError } from '../../build/error.ts';
 import { ensureInstalled } from '../../build/host/install.ts';
 import { RELEASE_REQUIREMENTS } from '../../build/host/requirements.ts';
@@ -11,17 +11,17 @@ import { readPublished } from '../../build/release/published.ts';
 import { formatRebuild, isReproduced, type Rebuild } from '../../build/release/rebuild.ts';
 import { PROJECT } from '../project.ts';
 import {
+  addOptionalSignerOptions,
+  isSignerChosen,
+  listSignerPaths,
   openSigner,
-  optionalSignerOptions,
   readPublicKeyFile,
   SIGNER_OPTIONS,
-  saysSigner,
-  signerPaths,
 } from '../signer.ts';
 import type { Output } from '../ui/events.ts';
-import { count } from '../ui/format.ts';
-import { imagePaths } from './context.ts';
-import { cacheOption, defineCommand, givenOnce } from './define.ts';
+import { formatCount } from '../ui/format.ts';
+import { listImagePaths } from './context.ts';
+import { cacheOption, defineCommand, requireOnce } from './define.ts';
 
 const EPILOGUE = `The commit and the tools that made a release are in its provenance. It is made in a folder of its own, from the
 commit and nothing but downloads, so the clone stays as it is. With --check it ends with 0 if every file is the same, else
@@ -35,7 +35,7 @@ export const rebuildCommand = defineCommand({
   command: 'rebuild <list>',
   describe: 'Make a release again from its commit and locks, and say whether it is the same',
   builder: (yargs) =>
-    cacheOption(optionalSignerOptions(yargs))
+    cacheOption(addOptionalSignerOptions(yargs))
       .positional('list', {
         type: 'string',
         demandOption: true,
@@ -86,12 +86,14 @@ export const rebuildCommand = defineCommand({
         describe: 'Use nothing but downloads in the cache; stop if one is not in it',
       })
       .conflicts('unsigned', 'publisher')
-      .check(givenOnce(...SIGNER_OPTIONS, 'record', 'output', 'release-keys', 'mirror', 'keys-dir'))
+      .check(
+        requireOnce(...SIGNER_OPTIONS, 'record', 'output', 'release-keys', 'mirror', 'keys-dir'),
+      )
       .check(({ check, output, record, publisher, unsigned, ...options }) => {
         if (check !== true && output === undefined) {
           return 'What for? Give --check, --output FOLDER or both';
         }
-        if (check !== true && (record !== undefined || saysSigner(options))) {
+        if (check !== true && (record !== undefined || isSignerChosen(options))) {
           return 'Without --check there is nothing to record or sign';
         }
         if (publisher !== undefined || unsigned === true) return true;
@@ -99,16 +101,16 @@ export const rebuildCommand = defineCommand({
       })
       .epilogue(EPILOGUE),
   paths: ({ list, publisher = [], record = RECORD, ...options }) => {
-    const { reads, writes } = imagePaths(options);
+    const { reads, writes } = listImagePaths(options);
     return {
-      reads: [dirname(list), ...publisher, ...reads, ...signerPaths(options)],
+      reads: [dirname(list), ...publisher, ...reads, ...listSignerPaths(options)],
       writes: [dirname(record), ...writes],
     };
   },
   handler: async (options, { output, signal }) => {
     const { list, check, record = RECORD, publisher, mirror, keysDir, offline } = options;
     await ensureInstalled(RELEASE_REQUIREMENTS, { say: output.say, signal });
-    const signer = saysSigner(options) ? await openSigner(options, signal) : undefined;
+    const signer = isSignerChosen(options) ? await openSigner(options, signal) : undefined;
     const trusted: TrustedKey[] = [];
     for (const file of publisher ?? []) trusted.push(await readPublicKeyFile(file));
     const { checkRelease, remakeRelease } = await import('../rebuild.ts');
@@ -145,7 +147,7 @@ function printFiles({ files }: Rebuild, output: Output): void {
   for (const file of files) {
     output.emit({ event: 'remade', ...file });
     if (output.json || file.result === 'same') continue;
-    output.say(`${file.result}: ${printable(file.path)}: ${describe(file)}`);
+    output.say(`${file.result}: ${makePrintable(file.path)}: ${describe(file)}`);
   }
 }
 
@@ -155,7 +157,7 @@ function describe(file: Rebuild['files'][number]): string {
   if (file.result === 'same') return 'it is the same';
   const { offset, place } = file;
   if (offset === undefined) return place ?? 'it has another SHA-256';
-  return `from byte ${offset} on${place === undefined ? '' : `, ${printable(place)}`}`;
+  return `from byte ${offset} on${place === undefined ? '' : `, ${makePrintable(place)}`}`;
 }
 
 /** @throws BuildError if something differs from the published release */
@@ -164,7 +166,7 @@ function refuse(rebuild: Rebuild, list: string): void {
   if (isReproduced(rebuild)) return;
   const others = files.filter(({ result }) => result !== 'same');
   throw new BuildError({
-    what: `commit ${commit.slice(0, 12)} does not give release ${version} again: ${count(others.length, 'file')} of ${files.length} ${others.length === 1 ? 'is' : 'are'} not the same`,
+    what: `commit ${commit.slice(0, 12)} does not give release ${version} again: ${formatCount(others.length, 'file')} of ${files.length} ${others.length === 1 ? 'is' : 'are'} not the same`,
     where: list,
     fix: 'With --output FOLDER what was made stays, and qx-build diff says what differs in two images.',
   });

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { BuildError } from '../../build/error.ts';
 import { keyIdOf, readTrustedKeys } from '../../build/release/keys.ts';
 import { type PublishedImage, publish, releasePath } from '../../build/release/tree.ts';
-import { openSigner, SIGNER_OPTIONS, signerOptions, signerPaths } from '../signer.ts';
-import { defineCommand, givenOnce } from './define.ts';
+import { addSignerOptions, listSignerPaths, openSigner, SIGNER_OPTIONS } from '../signer.ts';
+import { defineCommand, requireOnce } from './define.ts';
 
 const EPILOGUE = `Any web server, a folder or a stick serves the tree; docs/updating.md says how hosts find it.
 
@@ -27,7 +27,7 @@ export const releaseTreeCommand = defineCommand({
   command: 'release-tree <images..>',
   describe: 'Publish ISOs as signed updates, in a folder for any web server',
   builder: (yargs) =>
-    signerOptions(yargs)
+    addSignerOptions(yargs)
       .positional('images', {
         type: 'string',
         array: true,
@@ -60,7 +60,7 @@ export const releaseTreeCommand = defineCommand({
         describe: 'Root folder of the tree',
       })
       .check(
-        givenOnce(
+        requireOnce(
           ...SIGNER_OPTIONS,
           ...['release-keys', 'channel', 'days', 'floor', 'serial', 'output'],
         ),
@@ -68,7 +68,7 @@ export const releaseTreeCommand = defineCommand({
       .epilogue(EPILOGUE),
   paths: ({ images, releaseKeys, output, ...options }) => ({
     reads: [
-      ...[...images, ...images.map(manifestOf), ...signerPaths(options)],
+      ...[...images, ...images.map(manifestOf), ...listSignerPaths(options)],
       ...(releaseKeys === undefined ? [] : [releaseKeys]),
     ],
     writes: [output],

@@ -20,25 +20,25 @@ import {
   type ReleaseFormatName,
 } from '../../build/image/release-formats.ts';
 import { requireCommit } from '../../build/image/source-state.ts';
-import { profileNames } from '../../build/profile/load.ts';
+import { listProfileNames } from '../../build/profile/load.ts';
 import { BY_HAND } from '../../build/release/provenance.ts';
 import { withBuildLog } from '../build-log.ts';
 import { PROJECT } from '../project.ts';
 import {
+  addOptionalSignerOptions,
+  isSignerChosen,
+  listSignerPaths,
   openSigner,
-  optionalSignerOptions,
   SIGNER_OPTIONS,
-  saysSigner,
-  signerPaths,
 } from '../signer.ts';
 import {
+  addJobsOption,
+  addPackageOptions,
   chooseProfiles,
-  imagePaths,
-  jobsOption,
-  packageOptions,
+  listImagePaths,
   toImageOptions,
 } from './context.ts';
-import { defineCommand, givenOnce } from './define.ts';
+import { defineCommand, requireOnce } from './define.ts';
 import { signAndTell } from './sign.ts';
 
 const EPILOGUE = `Everything goes to one folder, dist/VERSION, and is listed in its release.json and SHA256SUMS. Where somebody
@@ -52,7 +52,7 @@ export const releaseCommand = defineCommand({
   command: 'release',
   describe: 'Build a release: all images in all formats, from the locks as they stand',
   builder: (yargs) =>
-    jobsOption(optionalSignerOptions(packageOptions(yargs)))
+    addJobsOption(addOptionalSignerOptions(addPackageOptions(yargs)))
       .option('arch', {
         choices: ARCHITECTURE_NAMES,
         array: true,
@@ -94,16 +94,18 @@ export const releaseCommand = defineCommand({
         default: 'dist',
         describe: 'Folder that the folder of the version is made in',
       })
-      .check(givenOnce(...SIGNER_OPTIONS, 'flavour', 'release-keys', 'builder', 'since', 'output'))
+      .check(
+        requireOnce(...SIGNER_OPTIONS, 'flavour', 'release-keys', 'builder', 'since', 'output'),
+      )
       .epilogue(EPILOGUE),
   paths: (options) => {
-    const { reads, writes } = imagePaths(options);
-    return { reads: [...reads, ...signerPaths(options)], writes };
+    const { reads, writes } = listImagePaths(options);
+    return { reads: [...reads, ...listSignerPaths(options)], writes };
   },
   handler: async (options, { output, signal }) => {
     await ensureInstalled(RELEASE_REQUIREMENTS, { say: output.say, signal });
     // The signer is opened before hours of building, because the key may be missing, or a passphrase has to be typed.
-    const signer = saysSigner(options) ? await openSigner(options, signal) : undefined;
+    const signer = isSignerChosen(options) ? await openSigner(options, signal) : undefined;
     const profiles = chooseProfiles(options);
     refuseOutside(profiles);
     await requireCommit(PROJECT, signal);
@@ -133,7 +135,7 @@ export const releaseCommand = defineCommand({
         architectures.flatMap((arch) => profiles.map((name) => prepare(name, arch))),
       );
       if (first === undefined) throw new BuildError({ what: 'there is no profile to release' });
-      const about = { profiles: profileNames(PROJECT), builder, since };
+      const about = { profiles: listProfileNames(PROJECT), builder, since };
       await buildRelease([first, ...others], about, output);
     });
     if (signer !== undefined) await signAndTell(directory, signer, { output, signal });

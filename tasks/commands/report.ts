@@ -1,4 +1,4 @@
-import { defineCommand, givenOnce } from './define.ts';
+import { defineCommand, requireOnce } from './define.ts';
 
 const EPILOGUE = `Writes SUBJECT.svg, a picture, and SUBJECT.json, the same for programs.
 
@@ -30,7 +30,7 @@ export const reportCommand = defineCommand({
       })
       .option('before', { type: 'string', describe: 'Image or lock that it is compared with' })
       .option('output', { type: 'string', default: '.', describe: 'Folder for the two files' })
-      .check(givenOnce('before', 'output'))
+      .check(requireOnce('before', 'output'))
       .check(({ subject, before }) => checkBefore(subject, before))
       .epilogue(EPILOGUE),
   paths: ({ image, before, output }) => ({

@@ -6,11 +6,11 @@ import { requireDistinct } from '../../build/profile/load.ts';
 import { withBuildLog } from '../build-log.ts';
 import { PROJECT } from '../project.ts';
 import {
+  addJobsOption,
+  addPackageOption,
+  addStepOptions,
   chooseProfiles,
-  imagePaths,
-  jobsOption,
-  packageOption,
-  stepOptions,
+  listImagePaths,
   toImageOptions,
 } from './context.ts';
 import { defineCommand } from './define.ts';
@@ -19,8 +19,8 @@ import { defineCommand } from './define.ts';
 export const rootfsCommand = defineCommand({
   command: 'rootfs',
   describe: 'Write the audited root filesystem of profiles as a tar, to look into',
-  builder: (yargs) => jobsOption(packageOption(stepOptions(yargs))),
-  paths: (options) => imagePaths(options),
+  builder: (yargs) => addJobsOption(addPackageOption(addStepOptions(yargs))),
+  paths: (options) => listImagePaths(options),
   handler: async (options, { output, signal }) => {
     await ensureInstalled(buildRequirements(options.arch), { say: output.say, signal });
     const { writeRootfs } = await import('../rootfs.ts');

@@ -1,7 +1,7 @@
 import {
-  additionOptions,
+  addAdditionOptions,
   chooseProfiles,
-  imagePaths,
+  listImagePaths,
   lockOptions,
   toImageOptions,
 } from './context.ts';
@@ -22,13 +22,13 @@ export const showCommand = defineCommand({
   command: 'show [subject]',
   describe: 'Show what a profile comes to: its keys, its packages, and why each is there',
   builder: (yargs) =>
-    additionOptions(lockOptions(yargs))
+    addAdditionOptions(lockOptions(yargs))
       .positional('subject', {
         choices: SUBJECTS,
         describe: 'What of it; both if absent',
       })
       .epilogue(EPILOGUE),
-  paths: (options) => imagePaths(options),
+  paths: (options) => listImagePaths(options),
   handler: async (options, { output, signal }) => {
     const { showImage } = await import('../show.ts');
     const { subject } = options;

@@ -1,8 +1,8 @@
 import { signFolder } from '../../build/release/sign-folder.ts';
 import type { Signer } from '../../build/release/signer.ts';
-import { openSigner, SIGNER_OPTIONS, signerOptions, signerPaths } from '../signer.ts';
-import { count, formatBytes } from '../ui/format.ts';
-import { type CommandContext, defineCommand, givenOnce } from './define.ts';
+import { addSignerOptions, listSignerPaths, openSigner, SIGNER_OPTIONS } from '../signer.ts';
+import { formatBytes, formatCount } from '../ui/format.ts';
+import { type CommandContext, defineCommand, requireOnce } from './define.ts';
 
 const EPILOGUE = `Writes SHA256SUMS, SHA256SUMS.minisig for minisign, SHA256SUMS.sig for ssh-keygen and, where there is
 a release.json, release.dsse.json. Hidden files are left out.
@@ -16,15 +16,15 @@ export const signCommand = defineCommand({
   command: 'sign <folder>',
   describe: 'Sign the files of a release, for minisign, ssh-keygen and qx-build verify',
   builder: (yargs) =>
-    signerOptions(yargs)
+    addSignerOptions(yargs)
       .positional('folder', {
         type: 'string',
         demandOption: true,
         describe: 'Folder with the files of one release',
       })
-      .check(givenOnce(...SIGNER_OPTIONS))
+      .check(requireOnce(...SIGNER_OPTIONS))
       .epilogue(EPILOGUE),
-  paths: ({ folder, ...options }) => ({ reads: signerPaths(options), writes: [folder] }),
+  paths: ({ folder, ...options }) => ({ reads: listSignerPaths(options), writes: [folder] }),
   handler: async ({ folder, ...options }, { output, signal }) => {
     const signer = await openSigner(options, signal);
     await signAndTell(folder, signer, { output, signal });
@@ -38,6 +38,8 @@ export async function signAndTell(
   { output, signal }: Pick<CommandContext, 'output' | 'signal'>,
 ): Promise<void> {
   const { written, files, bytes } = await signFolder(folder, { signer, signal });
-  output.say(`${folder}: ${count(files, 'file')}, ${formatBytes(bytes)}, signed by ${signer.name}`);
+  output.say(
+    `${folder}: ${formatCount(files, 'file')}, ${formatBytes(bytes)}, signed by ${signer.name}`,
+  );
   for (const name of written) output.say(`  ${name}`);
 }

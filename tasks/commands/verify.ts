@@ -1,9 +1,9 @@
-import { printable } from '../../build/drawing/printable.ts';
+import { makePrintable } from '../../build/drawing/printable.ts';
 import { BuildError } from '../../build/error.ts';
 import type { TrustedKey } from '../../build/release/keys.ts';
 import { type Verdict, verifyFolder } from '../../build/release/verify-folder.ts';
 import { readPublicKeyFile } from '../signer.ts';
-import { count, formatBytes } from '../ui/format.ts';
+import { formatBytes, formatCount } from '../ui/format.ts';
 import { defineCommand } from './define.ts';
 
 const EPILOGUE = `Needs no network. It ends with 0 if a key that you name has signed the list of files, and each file is as listed;
@@ -44,13 +44,13 @@ export const verifyCommand = defineCommand({
     const verdict = await verifyFolder(folder, { trusted, ignoreMissing, signal });
     for (const { kind, file, what } of verdict.findings) {
       output.emit({ event: 'finding', kind, file, what });
-      if (!output.json) output.say(`${kind}: ${printable(file)}: ${what}`);
+      if (!output.json) output.say(`${kind}: ${makePrintable(file)}: ${what}`);
     }
     refuse(folder, verdict);
     const { version, files, bytes, key: by } = verdict;
     const release = version === undefined ? '' : `release ${version}, `;
     output.say(
-      `${folder}: ${release}${count(files, 'file')}, ${formatBytes(bytes)}, all as ${by?.name} ${by?.id.slice(0, 16)} has signed them`,
+      `${folder}: ${release}${formatCount(files, 'file')}, ${formatBytes(bytes)}, all as ${by?.name} ${by?.id.slice(0, 16)} has signed them`,
     );
   },
 });
@@ -67,7 +67,7 @@ function refuse(folder: string, { key, files, findings }: Verdict): void {
   const [{ kind, file } = { kind: undefined, file: undefined }] = findings;
   if (kind !== undefined) {
     throw new BuildError({
-      what: `this is not the release as it was signed: ${printable(file)} is ${kind}${findings.length > 1 ? `, and ${findings.length - 1} more` : ''}`,
+      what: `this is not the release as it was signed: ${makePrintable(file)} is ${kind}${findings.length > 1 ? `, and ${findings.length - 1} more` : ''}`,
       where: folder,
       fix: 'Get the files named above from the publisher again.',
     });

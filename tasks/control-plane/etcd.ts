@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { findServerAccount } from './account.ts';
-import { freePort } from './free-port.ts';
+import { findFreePort } from './free-port.ts';
 import { IMAGE } from './image.ts';
 import { askScript, makeFolderFor, type Service, startService } from './service.ts';
 
@@ -47,5 +47,5 @@ export async function startEtcd(
 }
 
 async function freeAddress(): Promise<string> {
-  return `http://127.0.0.1:${await freePort()}`;
+  return `http://127.0.0.1:${await findFreePort()}`;
 }

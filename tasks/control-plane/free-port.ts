@@ -6,7 +6,7 @@ import { z } from 'zod';
 const given = new Set<number>();
 
 /** Returns a port of this host that is unused and that this process has not handed out before. */
-export async function freePort(): Promise<number> {
+export async function findFreePort(): Promise<number> {
   for (;;) {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { ExecaError, execa } from 'execa';
 import { BuildError } from '../../build/error.ts';
-import { inGroup } from '../../build/process/child-group.ts';
+import { superviseGroup } from '../../build/process/child-group.ts';
 import { makeScratchFolder } from '../../build/process/scratch-folder.ts';
 import { type Account, findServerAccount } from './account.ts';
 
@@ -85,7 +85,7 @@ export async function startService(request: ServiceRequest): Promise<Service> {
   const ended = endOf(child).finally(() => {
     isEnded = true;
   });
-  inGroup(Object.assign(ended, { pid: child.pid }), undefined);
+  superviseGroup(Object.assign(ended, { pid: child.pid }), undefined);
   await log.close();
   const kill = (what: NodeJS.Signals) => {
     if (!isEnded) child.kill(what);

@@ -14,7 +14,7 @@ export interface Stack extends AsyncDisposable {
   readonly etcd: EtcdServer;
   readonly redis: RedisServer;
   readonly program: ControlPlaneProgram;
-  /** Shell file that sets the variables of `stackVariables`. */
+  /** Shell file that sets the variables of `makeStackVariables`. */
   readonly variablesFile: string;
 }
 
@@ -46,13 +46,13 @@ export async function startStack({ signal }: { signal?: AbortSignal } = {}): Pro
   const program = await keep(startProgram(join(folder, 'controlplane'), addresses, options));
   const variablesFile = join(folder, 'env');
   const parts = { folder, postgresql, etcd, redis, program, variablesFile };
-  await writeFile(variablesFile, shellText(stackVariables(parts)));
+  await writeFile(variablesFile, shellText(makeStackVariables(parts)));
   const rest = started.move();
   return { ...parts, [Symbol.asyncDispose]: () => rest.disposeAsync() };
 }
 
 /** Variables with which psql and other commands find the services. */
-export function stackVariables({
+export function makeStackVariables({
   postgresql,
   etcd,
   redis,

@@ -91,7 +91,7 @@ export interface Output {
 }
 
 /** Returns the output of a command. */
-export function commandOutput({ json }: { json: boolean }): Output {
+export function makeCommandOutput({ json }: { json: boolean }): Output {
   const emit = (event: BuildEvent) => {
     if (json) process.stdout.write(`${JSON.stringify(event)}\n`);
   };

@@ -1,4 +1,4 @@
-import { printable } from '../../build/drawing/printable.ts';
+import { makePrintable } from '../../build/drawing/printable.ts';
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
 
@@ -50,19 +50,19 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
 }
 
 /** Formats rows as a Markdown table, escaping markup in cells; the first row is the heading. */
-export function markdownTable(rows: readonly (readonly string[])[]): string {
-  const [head = [], ...rest] = rows.map((row) => `| ${row.map(markdownText).join(' | ')} |`);
+export function formatMarkdownTable(rows: readonly (readonly string[])[]): string {
+  const [head = [], ...rest] = rows.map((row) => `| ${row.map(escapeMarkdown).join(' | ')} |`);
   const rule = `|${' --- |'.repeat(rows[0]?.length ?? 0)}`;
   return [head, rule, ...rest].join('\n');
 }
 
 /** Escapes text for Markdown: characters that could be markup become character references (CommonMark 0.31, 2.5). */
-export function markdownText(text: string): string {
+export function escapeMarkdown(text: string): string {
   const reference = (one: string) => `&#${one.codePointAt(0)};`;
-  return printable(text).replace(/[^\p{L}\p{N} ,./%+→-]/gu, reference);
+  return makePrintable(text).replace(/[^\p{L}\p{N} ,./%+→-]/gu, reference);
 }
 
 /** Formats a number of things: `1 file`, `2 files`. */
-export function count(number: number, what: string): string {
+export function formatCount(number: number, what: string): string {
   return `${number} ${what}${number === 1 ? '' : 's'}`;
 }

@@ -1,5 +1,5 @@
 import { Listr, type ListrTask } from 'listr2';
-import { anySignal } from '../../build/process/child-group.ts';
+import { combineSignals } from '../../build/process/child-group.ts';
 import type { Output } from './events.ts';
 import { formatProgress } from './format.ts';
 
@@ -37,7 +37,7 @@ export interface StageTime {
 }
 
 /** Says where the result of a stage came from; empty if it was made now. */
-export function cameFrom({ cached, origin }: Pick<StageTime, 'cached' | 'origin'>): string {
+export function describeOrigin({ cached, origin }: Pick<StageTime, 'cached' | 'origin'>): string {
   if (origin !== undefined) return `made by ${origin}`;
   return cached ? 'from the cache' : '';
 }
@@ -75,7 +75,7 @@ export class Stages {
     this.#image = image;
     this.#output = output;
     this.#atOnce = atOnce;
-    this.signal = anySignal(signal, this.#failed.signal);
+    this.signal = combineSignals(signal, this.#failed.signal);
   }
 
   /**
@@ -118,7 +118,7 @@ export class Stages {
           throw failure;
         });
         const seconds = (performance.now() - began) / 1000;
-        const remark = [cameFrom({ cached, origin }), note ?? ''].filter((one) => one !== '');
+        const remark = [describeOrigin({ cached, origin }), note ?? ''].filter((one) => one !== '');
         task.title = remark.length === 0 ? title : `${title} (${remark.join(', ')})`;
         const since = (began - this.#began) / 1000;
         this.times.push({ step, began: since, seconds, cached, origin });

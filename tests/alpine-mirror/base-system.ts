@@ -1,6 +1,6 @@
-import { appletLinks } from '../../build/base/system/applets.ts';
-import { skeleton } from '../../build/base/system/skeleton.ts';
-import { busyboxApplets } from '../../build/elf/busybox.ts';
+import { makeAppletLinks } from '../../build/base/system/applets.ts';
+import { makeSkeleton } from '../../build/base/system/skeleton.ts';
+import { listBusyboxApplets } from '../../build/elf/busybox.ts';
 import type { ContentReader } from '../../build/tree/content.ts';
 import type { Entry, FileEntry, SymlinkEntry } from '../../build/tree/entry.ts';
 import { Tree } from '../../build/tree/tree.ts';
@@ -39,7 +39,7 @@ function baselayout({ debian, overlay, links }: BaseParts): PackageRecipe {
     replaces: depends,
     replacesPriority: 1000,
     entries: withFolders([
-      ...skeleton().filter(({ path }) => path !== 'data'),
+      ...makeSkeleton().filter(({ path }) => path !== 'data'),
       ...[...Object.entries(own), ...more].map(([path, target]) => link(path, target)),
       ...overlay.filter(({ path, type }) => path === 'etc/nsswitch.conf' && type === 'file'),
     ]),
@@ -49,7 +49,7 @@ function baselayout({ debian, overlay, links }: BaseParts): PackageRecipe {
 /** The files stay in `/bin`, as in Alpine, so that paths through directory links are tested, too. */
 function busybox({ debian, reader }: BaseParts): PackageRecipe[] {
   const program = fileOf(debian.get('busybox-static'), 'usr/bin/busybox');
-  const paths = appletPaths(busyboxApplets(reader.bytes(program)), debian, reader);
+  const paths = appletPaths(listBusyboxApplets(reader.bytes(program)), debian, reader);
   const version = '1.37.0-r6';
   const common = { version, origin: 'busybox' };
   return [
@@ -87,11 +87,11 @@ function appletPaths(
   reader: ContentReader,
 ): string[] {
   const tree = new Tree(reader);
-  for (const entry of skeleton()) tree.add(entry);
+  for (const entry of makeSkeleton()) tree.add(entry);
   for (const [name, entries] of debian) {
     if (!MADE_ANEW.has(name)) for (const entry of entries) tree.replace(entry);
   }
-  return appletLinks(tree, applets).map(({ path }) => `/${path}`);
+  return makeAppletLinks(tree, applets).map(({ path }) => `/${path}`);
 }
 
 function certificates({ debian, reader }: BaseParts): PackageRecipe {

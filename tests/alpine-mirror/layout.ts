@@ -1,5 +1,5 @@
 import type { DirectoryEntry, Entry } from '../../build/tree/entry.ts';
-import { parentOf } from '../../build/tree/path.ts';
+import { getParent } from '../../build/tree/path.ts';
 import { matchPaths } from '../../build/tree/path-patterns.ts';
 
 /**
@@ -20,7 +20,7 @@ export function laidOut(entries: readonly Entry[], drop: readonly string[] = [])
 export function withFolders(entries: readonly Entry[]): Entry[] {
   const placed = new Map(entries.map((entry) => [entry.path, entry]));
   for (const { path } of entries) {
-    for (let parent = parentOf(path); parent !== ''; parent = parentOf(parent)) {
+    for (let parent = getParent(path); parent !== ''; parent = getParent(parent)) {
       if (!placed.has(parent)) placed.set(parent, folder(parent));
     }
   }

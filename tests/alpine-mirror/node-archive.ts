@@ -2,7 +2,7 @@ import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { hashFile } from '../../build/process/hash-file.ts';
-import { ARCHIVE_FOLDER, toolchainNode } from '../../build/sea/runtime.ts';
+import { ARCHIVE_FOLDER, locateToolchainNode } from '../../build/sea/runtime.ts';
 
 /** The Node of the toolchain, which also runs these tests. */
 const { version } = process;
@@ -22,7 +22,7 @@ export async function packNode(mirror: string, projectDirectory: string): Promis
   await mkdir(dirname(file), { recursive: true });
   const same = ['--mtime=@1', '--owner=0', '--group=0', '--numeric-owner'];
   const gzip = '--use-compress-program=gzip -1 -n';
-  const folder = resolve(toolchainNode(projectDirectory), '../..');
+  const folder = resolve(locateToolchainNode(projectDirectory), '../..');
   const from = ['--directory', folder, 'bin/node'];
   const inFolder = `--transform=s,^,${FOLDER}/,`;
   await execa('tar', ['--create', `--file=${file}`, gzip, ...same, inFolder, ...from]);

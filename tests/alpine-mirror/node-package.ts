@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { toolchainNode } from '../../build/sea/runtime.ts';
+import { locateToolchainNode } from '../../build/sea/runtime.ts';
 import { withFolders } from './layout.ts';
 import type { PackageRecipe } from './recipe.ts';
 
@@ -11,7 +11,7 @@ const NEEDED = ['libatomic1', 'libc6', 'libgcc-s1', 'libstdc++6'];
  * library.
  */
 export function nodePackage(projectDirectory: string, builddate: number): PackageRecipe {
-  const file = toolchainNode(projectDirectory);
+  const file = locateToolchainNode(projectDirectory);
   const content = { in: 'file', file, offset: 0 } as const;
   const owner = { mode: 0o755, uid: 0, gid: 0, origin: 'fixture' };
   const { size } = statSync(file);

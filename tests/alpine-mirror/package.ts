@@ -3,7 +3,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { identityOf } from '../../build/base/alpine/checksum.ts';
+import { computeIdentity } from '../../build/base/alpine/checksum.ts';
 import { ContentReader } from '../../build/tree/content.ts';
 import type { Entry, FileEntry } from '../../build/tree/entry.ts';
 import { gzipStream } from './gzip.ts';
@@ -81,7 +81,7 @@ function fileName({ name, version }: PackageRecipe): string {
 function packageHead(recipe: PackageRecipe, datahash: string, key: SigningKey) {
   const control = controlPart(pkginfo(recipe, datahash), recipe.scripts);
   const bytes = Buffer.concat([signaturePart(control, key), control]);
-  return { bytes, identity: identityOf(control) };
+  return { bytes, identity: computeIdentity(control) };
 }
 
 const CHUNK = 1024 * 1024;

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { z } from 'zod';
-import { assemble } from '../../build/base/alpine/assemble.ts';
+import { assembleRoot } from '../../build/base/alpine/assemble.ts';
 import { openIndexArchive } from '../../build/base/alpine/index/archive.ts';
-import { repositoryAddress } from '../../build/base/alpine/repository/address.ts';
+import { parseRepositoryAddress } from '../../build/base/alpine/repository/address.ts';
 import { readKeys } from '../../build/base/alpine/signature/keys.ts';
 import { cacheRooms } from '../../build/cache/directory.ts';
 import { tarStream } from '../../build/tree/tar-stream.ts';
@@ -183,7 +183,7 @@ async function measureTar(runs: number): Promise<Figure> {
     const request = {
       architecture: 'x86_64',
       keys: await readKeys(keys),
-      repositories: [repositoryAddress(directory)],
+      repositories: [parseRepositoryAddress(directory)],
       wanted: names,
       cache: cacheRooms(join(directory, 'cache')),
     };
@@ -191,7 +191,7 @@ async function measureTar(runs: number): Promise<Figure> {
     for (let run = 0; run <= runs; run += 1) {
       let bytes = 0;
       const seconds = await secondsOf(async () => {
-        const { tree, reader } = await assemble(request);
+        const { tree, reader } = await assembleRoot(request);
         using _ = reader;
         for (const chunk of tarStream(tree, 1)) bytes += chunk.length;
       });

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from '../../build/process/run.ts';
-import { directBoot } from '../../build/qemu/direct-boot.ts';
+import { extractDirectBoot } from '../../build/qemu/direct-boot.ts';
 import { Guest } from '../../build/qemu/guest.ts';
 import type { Disk, Machine } from '../../build/qemu/machine.ts';
 import { awaitShell, openShell } from '../../build/qemu/shell.ts';
@@ -21,7 +21,7 @@ export async function measureBoots(
 ): Promise<Figure[]> {
   const directory = await mkdtemp(join(tmpdir(), 'quantix-bench-'));
   try {
-    const boot = await directBoot(directory, iso);
+    const boot = await extractDirectBoot(directory, iso);
     const first: number[] = [];
     const ready: number[] = [];
     const shell: number[] = [];

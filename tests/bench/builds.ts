@@ -6,12 +6,12 @@ import { DEFAULT_ARCHITECTURE } from '../../build/architecture.ts';
 import { BIOS_IMAGE, ESP_IMAGE, HYBRID_BOOT_SECTOR } from '../../build/image/boot-loader.ts';
 import { INITRAMFS_PATH, KERNEL_PATH } from '../../build/image/grub-model.ts';
 import { INITRAMFS_FILE, KERNEL_FILE } from '../../build/image/initramfs.ts';
-import { type IsoRequest, isoArguments } from '../../build/image/iso.ts';
+import { type IsoRequest, makeIsoArguments } from '../../build/image/iso.ts';
 import { type PreparedImage, prepareImage } from '../../build/image/prepare.ts';
 import { assembleRootfs, readRootfs } from '../../build/image/rootfs.ts';
-import { squashfsCommand } from '../../build/image/squashfs.ts';
+import { makeSquashfsCommand } from '../../build/image/squashfs.ts';
 
-import { isolatedEnvironment } from '../../build/process/environment.ts';
+import { makeIsolatedEnvironment } from '../../build/process/environment.ts';
 
 import { verifySquashfs } from '../../build/readback/squashfs/verify.ts';
 import { StepCache } from '../../build/step/cache.ts';
@@ -179,12 +179,12 @@ async function prepareFloor(
   };
   await copy(await made(plan.initramfs), floorFiles);
   await copy(await made(plan.bootLoader), floorFiles);
-  const mksquashfs = squashfsCommand(squashfs, facts.compression);
-  const shell = $({ env: { ...isolatedEnvironment(), SOURCE_DATE_EPOCH: epoch }, quiet: true });
+  const mksquashfs = makeSquashfsCommand(squashfs, facts.compression);
+  const shell = $({ env: { ...makeIsolatedEnvironment(), SOURCE_DATE_EPOCH: epoch }, quiet: true });
   const write = async () => {
     await Promise.all([rm(squashfs, { force: true }), rm(iso, { force: true })]);
     await shell`cat ${tar} | ${mksquashfs}`;
-    await shell`xorriso ${isoArguments(iso, request)}`;
+    await shell`xorriso ${makeIsoArguments(iso, request)}`;
   };
   await write();
   const meant = { entries: await rootfsEntries(image), epoch: facts.lock.sourceDateEpoch };

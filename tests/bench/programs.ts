@@ -5,10 +5,10 @@ import { execa } from 'execa';
 import { DEFAULT_ARCHITECTURE } from '../../build/architecture.ts';
 import { readProductVersion } from '../../build/image/product-version.ts';
 import { QUICK, writeSquashfs } from '../../build/image/squashfs.ts';
-import { bundle } from '../../build/sea/bundle.ts';
-import { compile } from '../../build/sea/compile.ts';
-import { programEntries } from '../../build/sea/entries.ts';
-import { toolchainNode } from '../../build/sea/runtime.ts';
+import { bundlePrograms } from '../../build/sea/bundle.ts';
+import { compileExecutable } from '../../build/sea/compile.ts';
+import { makeProgramEntries } from '../../build/sea/entries.ts';
+import { locateToolchainNode } from '../../build/sea/runtime.ts';
 import { readSources } from '../../build/step/source.ts';
 import { ContentReader } from '../../build/tree/content.ts';
 import { Tree } from '../../build/tree/tree.ts';
@@ -38,22 +38,22 @@ export async function measurePrograms(project: string, runs: number): Promise<Fi
 
 /** Makes the executable of the programs, as the Debian images have it. */
 export async function makePrograms(projectDirectory: string, output: string): Promise<void> {
-  const node = toolchainNode(projectDirectory);
+  const node = locateToolchainNode(projectDirectory);
   const version = readProductVersion(projectDirectory);
   const entry = 'apps/qx.ts';
   const sources = readSources(projectDirectory, [entry]);
   const request = { projectDirectory, entry, sources, version, node: process.versions.node };
-  const { code } = await bundle(request);
+  const { code } = await bundlePrograms(request);
   const preparer = { command: node, before: [] };
   const architecture = DEFAULT_ARCHITECTURE;
-  await compile({ code, architecture, preparer, codeCache: true, node, output });
+  await compileExecutable({ code, architecture, preparer, codeCache: true, node, output });
 }
 
 /** Returns the bytes of a squashfs with only the executable. */
 async function compressedSize(executable: string, file: string): Promise<number> {
   using reader = new ContentReader();
   const tree = new Tree(reader);
-  for (const entry of programEntries(executable, { ...names, programs: [] })) tree.add(entry);
+  for (const entry of makeProgramEntries(executable, { ...names, programs: [] })) tree.add(entry);
   await writeSquashfs(tree, file, { compression: QUICK, epoch: 1 });
   return (await stat(file)).size;
 }

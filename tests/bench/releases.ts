@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { $ } from 'zx';
 import { ARCHITECTURES, DEFAULT_ARCHITECTURE } from '../../build/architecture.ts';
-import { smallest, squashfsCommand } from '../../build/image/squashfs.ts';
-import { isolatedEnvironment } from '../../build/process/environment.ts';
+import { chooseSmallest, makeSquashfsCommand } from '../../build/image/squashfs.ts';
+import { makeIsolatedEnvironment } from '../../build/process/environment.ts';
 import { commitProject } from '../build/small-release.ts';
 import { openWorkshop, type Workshop } from '../build/workshop.ts';
 import { buildOnce, forgetAll } from './builds.ts';
@@ -76,8 +76,11 @@ async function writeTars(workshop: Workshop, profiles: readonly string[]): Promi
 
 async function compress(workshop: Workshop, tars: readonly string[]): Promise<void> {
   const squashfs = join(workshop.directory, '../floor.squashfs');
-  const mksquashfs = squashfsCommand(squashfs, smallest(ARCHITECTURES[DEFAULT_ARCHITECTURE]));
-  const shell = $({ env: isolatedEnvironment(), quiet: true });
+  const mksquashfs = makeSquashfsCommand(
+    squashfs,
+    chooseSmallest(ARCHITECTURES[DEFAULT_ARCHITECTURE]),
+  );
+  const shell = $({ env: makeIsolatedEnvironment(), quiet: true });
   for (const tar of tars) {
     await rm(squashfs, { force: true });
     await shell`cat ${tar} | ${mksquashfs}`;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { beforeAll, expect, test } from 'vitest';
 import { cacheDirectory } from '../../build/cache/directory.ts';
-import { mediumPaths } from '../../build/disk/medium-paths.ts';
+import { makeMediumPaths } from '../../build/disk/medium-paths.ts';
 import { run } from '../../build/process/run.ts';
 import { mirrorFromDebian } from '../alpine-mirror/from-debian.ts';
 import { nameNode, nodeArchive, packNode } from '../alpine-mirror/node-archive.ts';
@@ -73,7 +73,7 @@ test('an image is built from the lock that was written from a mirror', async () 
 test('no script of a package was run, neither in the image nor on this host', async () => {
   const folder = await temporaryFolder();
   const system = join(folder, 'system.squashfs');
-  const { system: path } = mediumPaths('quantix');
+  const { system: path } = makeMediumPaths('quantix');
   await run('xorriso', ['-osirrox', 'on', '-indev', iso, '-extract', path, system]);
   const { stdout } = await execa('unsquashfs', ['-ls', '-d', '', system]);
   const names = stdout.split('\n');

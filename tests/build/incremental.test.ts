@@ -2,7 +2,7 @@ import { appendFile, mkdir, open, readdir, readFile, rm, stat, writeFile } from 
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parseMediumFiles } from '../../build/disk/medium-files.ts';
-import { mediumPaths } from '../../build/disk/medium-paths.ts';
+import { makeMediumPaths } from '../../build/disk/medium-paths.ts';
 import { KERNEL_PATH } from '../../build/image/grub-model.ts';
 import { ISO_BLOCK, reportIso } from '../../build/image/iso-report.ts';
 import { readManifest } from './manifest.ts';
@@ -10,7 +10,7 @@ import { mostAtOnce, stepsDone } from './stages.ts';
 import { type Outcome, openWorkshop, type Workshop } from './workshop.ts';
 
 /** Paths on the medium. */
-const PATHS = mediumPaths('quantix');
+const PATHS = makeMediumPaths('quantix');
 
 const ISO = ['iso', '--json', '--profile', 'qvdc'];
 let workshop: Workshop;

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { describe, test } from 'vitest';
 import { openPackage } from '../../build/base/alpine/package/open.ts';
-import { trustedKeys } from '../../build/base/alpine/signature/keys.ts';
+import { readTrustedKeys } from '../../build/base/alpine/signature/keys.ts';
 import type { OpenedPackage } from '../../build/contract/base.ts';
 import { must } from '../../build/error.ts';
 import { checkExecutable } from '../../build/sea/check.ts';
-import { compile } from '../../build/sea/compile.ts';
+import { compileExecutable } from '../../build/sea/compile.ts';
 import { layOutNode } from '../../build/sea/own-node.ts';
 import { keys } from '../../profiles/shared/alpine-keys.ts';
 import { muslNodePackage } from '../alpine-mirror/musl-node.ts';
@@ -24,7 +24,7 @@ const recipe = haveAlpine319
 async function opened(name: string): Promise<OpenedPackage> {
   const sink = new Collection();
   const file = must(realPackage(name), name);
-  await openPackage({ file, keys: trustedKeys(Object.entries(keys)), origin: name, sink });
+  await openPackage({ file, keys: readTrustedKeys(Object.entries(keys)), origin: name, sink });
   return { locked: locked(name), entries: sink.entries };
 }
 
@@ -50,7 +50,7 @@ describe.skipIf(recipe === undefined)(
       const { folder, node, loader } = await layOut();
       const output = join(folder, 'qx');
       const preparer = must(loader, 'loader').call(node, 'node');
-      await compile({
+      await compileExecutable({
         ...{ code: PROGRAM, architecture: 'x86_64', preparer, codeCache: true },
         ...{ node, output },
       });
@@ -61,7 +61,7 @@ describe.skipIf(recipe === undefined)(
       const { folder, node, loader } = await layOut();
       const output = join(folder, 'qx');
       const preparer = { command: await olderNode(), before: [] };
-      await compile({
+      await compileExecutable({
         ...{ code: PROGRAM, architecture: 'x86_64', preparer, codeCache: false },
         ...{ node, output },
       });

@@ -22,7 +22,7 @@ import { cacheRooms } from '../../build/cache/directory.ts';
 import { markCache } from '../../build/cache/mark.ts';
 import { readProductVersion } from '../../build/image/product-version.ts';
 import { parseLock } from '../../build/lock/file.ts';
-import { profileNames } from '../../build/profile/load.ts';
+import { listProfileNames } from '../../build/profile/load.ts';
 import { LONGEST_OF_FOLDER, openEnvelope } from '../../build/release/envelope.ts';
 import { readPublicKey } from '../../build/release/keys.ts';
 import { parseProvenance, STATEMENT_TYPE } from '../../build/release/provenance.ts';
@@ -48,7 +48,7 @@ let published: readonly string[];
 beforeAll(async () => {
   workshop = await openWorkshop({ programs: 'shared' });
   const { directory } = workshop;
-  for (const name of profileNames(directory)) await rm(join(directory, `profiles/${name}.ts`));
+  for (const name of listProfileNames(directory)) await rm(join(directory, `profiles/${name}.ts`));
   await writeSmallProfile(directory);
   for (const name of ARCHITECTURE_NAMES) {
     const locked = await workshop.run(['lock', '--base', 'debian', '--arch', name]);

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { freePort } from '../../tasks/control-plane/free-port.ts';
+import { findFreePort } from '../../tasks/control-plane/free-port.ts';
 import { PROJECT } from '../vm/build-images.ts';
 import { openWorkshop } from './workshop.ts';
 
@@ -21,7 +21,7 @@ test('an appliance made by docs/your-own-appliance.md in a folder outside the pr
   const folder = join(desk, 'hello');
   await mkdir(folder);
   const env = { QUANTIX_CACHE: workshop.cache.root };
-  const port = await freePort();
+  const port = await findFreePort();
   const page = await readFile(join(PROJECT, 'docs/your-own-appliance.md'), 'utf8');
   for (const { groups = {} } of page.matchAll(BLOCK)) {
     const { kind, path, text = '' } = groups;

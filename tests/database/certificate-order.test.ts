@@ -17,7 +17,7 @@ import { localCertificateRoutes } from '../../apps/control-plane/people/certific
 import { fingerprintOf } from '../../apps/control-plane/trust/authority.ts';
 import { bind } from '../../apps/http/bind.ts';
 import { apiServer } from '../../apps/http/server.ts';
-import { freePort } from '../../tasks/control-plane/free-port.ts';
+import { findFreePort } from '../../tasks/control-plane/free-port.ts';
 import { AcmeAuthority, type Told } from '../control-plane/acme-authority.ts';
 import { makeCertificate } from '../control-plane/certificates.ts';
 import { PeopleApi } from './people-api.ts';
@@ -163,7 +163,7 @@ test('a renewal that fails keeps the present one, is an alert, and is tried agai
   await order();
   const first = api.fingerprint;
   authority.valid = { from: -1, to: 90 };
-  authority.tests = await freePort();
+  authority.tests = await findFreePort();
   await api.certificate.renew();
   expect(api.fingerprint).toBe(first);
   const alerts = async () =>
@@ -370,7 +370,7 @@ test('pebble, the test server of Let’s Encrypt, issues a certificate and renew
   const [cert, key] = [join(folder, 'pebble.pem'), join(folder, 'pebble.key')];
   await writeFile(cert, own.pem);
   await writeFile(key, own.key);
-  const [port, management] = [await freePort(), await freePort()];
+  const [port, management] = [await findFreePort(), await findFreePort()];
   const file = join(folder, 'pebble.json');
   const settings = {
     ...{ listenAddress: `127.0.0.1:${port}`, certificate: cert, privateKey: key },

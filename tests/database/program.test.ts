@@ -28,7 +28,7 @@ import {
 } from '../../apps/control-plane/trust/authority.ts';
 import { bind } from '../../apps/http/bind.ts';
 import { apiServer } from '../../apps/http/server.ts';
-import { freePort } from '../../tasks/control-plane/free-port.ts';
+import { findFreePort } from '../../tasks/control-plane/free-port.ts';
 import {
   MIGRATION_NAMES,
   MIGRATIONS,
@@ -128,7 +128,7 @@ test('doctor reports that a control plane with hosts has no backup, and that hos
   const host = { id: randomUUID(), hostname: 'node7', managementIp: null, spec: {} };
   await registerNode(database.db, host).finally(() => database.close());
   const file = join(folder, 'served.yaml');
-  const port = await freePort();
+  const port = await findFreePort();
   await writeFile(file, configText(made).replace('"port":0', `"port":${port}`));
   const command = [PROGRAM, 'qx-controlplane', 'doctor', '--config', file];
   const { stdout } = await execa(process.execPath, command, { reject: false });

@@ -10,7 +10,7 @@ import {
 } from '../../apps/control-plane/operator/client.ts';
 import { must } from '../../build/error.ts';
 import { type EtcdServer, startEtcd } from '../../tasks/control-plane/etcd.ts';
-import { freePort } from '../../tasks/control-plane/free-port.ts';
+import { findFreePort } from '../../tasks/control-plane/free-port.ts';
 import { askProgram, startProgram } from '../../tasks/control-plane/program.ts';
 import { startRedis } from '../../tasks/control-plane/redis.ts';
 import { makeServicesFolder } from '../../tasks/control-plane/service.ts';
@@ -55,7 +55,7 @@ test('without etcd and Redis, the last leader lets a host join, records what it 
   const { socketFolder, database } = opened.address;
   const redis = await startRedis(join(folder, 'redis'));
   const services = { socketFolder, database, etcd: etcd.address, redis: redis.socket };
-  const port = await freePort();
+  const port = await findFreePort();
   const config = { leadership: LEADERSHIP, agents: { listen: '127.0.0.1', port } };
   const start = () => startProgram(join(folder, 'program'), services, { config });
   await using stack = new AsyncDisposableStack();

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { assemble } from '../../build/base/alpine/assemble.ts';
-import { repositoryAddress } from '../../build/base/alpine/repository/address.ts';
-import { trustedKeys } from '../../build/base/alpine/signature/keys.ts';
-import { appletLinks, listApplets } from '../../build/base/system/applets.ts';
+import { assembleRoot } from '../../build/base/alpine/assemble.ts';
+import { parseRepositoryAddress } from '../../build/base/alpine/repository/address.ts';
+import { readTrustedKeys } from '../../build/base/alpine/signature/keys.ts';
+import { listApplets, makeAppletLinks } from '../../build/base/system/applets.ts';
 import { cacheRooms } from '../../build/cache/directory.ts';
 import type { FileEntry } from '../../build/tree/entry.ts';
 import { tarStream } from '../../build/tree/tar-stream.ts';
@@ -97,15 +97,15 @@ async function writeSystem(
   { files, cache }: { files: Readonly<Record<string, string>>; cache: string },
 ): Promise<void> {
   await mkdir(cache);
-  const { tree, reader, epoch } = await assemble({
+  const { tree, reader, epoch } = await assembleRoot({
     architecture: 'x86_64',
-    keys: trustedKeys(Object.entries(keys)),
-    repositories: [repositoryAddress(join(ALPINE_3_19, 'iso'))],
+    keys: readTrustedKeys(Object.entries(keys)),
+    repositories: [parseRepositoryAddress(join(ALPINE_3_19, 'iso'))],
     wanted: SYSTEM,
     cache: cacheRooms(cache),
   });
   using _ = reader;
-  for (const entry of appletLinks(tree, listApplets(tree, 'busybox'))) tree.replace(entry);
+  for (const entry of makeAppletLinks(tree, listApplets(tree, 'busybox'))) tree.replace(entry);
   for (const [path, text] of Object.entries(files)) tree.replace(fileOf(path, text));
   await pipeline(Readable.from(tarStream(tree, epoch)), createWriteStream(tar));
 }

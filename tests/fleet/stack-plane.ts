@@ -8,7 +8,7 @@ import { StoragePoolSchema } from '../../apps/proto/gen/quantix/v1/storage_pb.js
 import { VirtualMachineSchema } from '../../apps/proto/gen/quantix/v1/vm_pb.js';
 import { hashPools, hashVms } from '../../apps/proto/state-hash.ts';
 import { startEtcd } from '../../tasks/control-plane/etcd.ts';
-import { freePort } from '../../tasks/control-plane/free-port.ts';
+import { findFreePort } from '../../tasks/control-plane/free-port.ts';
 import { startPostgresql } from '../../tasks/control-plane/postgresql.ts';
 import {
   askProgram,
@@ -58,7 +58,7 @@ export class StackPlane implements Plane, AsyncDisposable {
     started.defer(() => redis.stop());
     const { socketFolder } = postgresql;
     const addresses = { socketFolder, etcd: etcd.address, redis: redis.socket };
-    const port = await freePort();
+    const port = await findFreePort();
     const program = await startAt({ folder, addresses, port, programs });
     const client = new Client({ host: socketFolder, user: 'quantix', database: 'quantix_vdc' });
     await client.connect();

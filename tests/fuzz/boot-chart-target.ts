@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseBootChart, svgChart, textChart } from '../../build/qemu/boot-chart.ts';
+import { drawSvgChart, drawTextChart, parseBootChart } from '../../build/qemu/boot-chart.ts';
 import { mutate } from './mutate.ts';
 import type { Target } from './target.ts';
 
@@ -16,7 +16,7 @@ export const bootChart: Target = {
     const chart = parseBootChart(mutate(LOG, random).toString('utf8'));
     bars.parse(chart);
     if (chart.some(({ from, to }) => to < from)) throw new Error('a bar runs backwards');
-    const drawn = textChart(chart) + svgChart(chart, 'fuzz');
+    const drawn = drawTextChart(chart) + drawSvgChart(chart, 'fuzz');
     if (!/^[\n\x20-\x7e…]*$/.test(drawn) || drawn.includes('NaN')) throw new Error(drawn);
   },
 };

@@ -1,8 +1,8 @@
 import { compareContent } from '../../build/comparison/compare.ts';
 import type { Content } from '../../build/comparison/content.ts';
 import { readRootfsTar } from '../../build/comparison/nodes.ts';
-import { IN_SETTINGS, rootfsSettings } from '../../build/comparison/settings.ts';
-import { sizeTree } from '../../build/comparison/size-tree.ts';
+import { IN_SETTINGS, readRootfsSettings } from '../../build/comparison/settings.ts';
+import { makeSizeTree } from '../../build/comparison/size-tree.ts';
 import { rootfs, tarOf } from '../unit/comparison/images.ts';
 import { file, hardlink, program } from '../unit/tree/trees.ts';
 import { mutate } from './mutate.ts';
@@ -25,7 +25,7 @@ async function contentOf(bytes: Buffer): Promise<Content> {
   })();
   const isReported = (path: string) => IN_SETTINGS.has(path);
   const { nodes, texts } = await readRootfsTar(chunks, isReported, 'fuzz');
-  const settings = new Map(rootfsSettings(nodes, texts));
+  const settings = new Map(readRootfsSettings(nodes, texts));
   return { file: 'fuzz', packages: undefined, settings, parts: new Map([['rootfs', nodes]]) };
 }
 
@@ -38,7 +38,7 @@ function hostileContent(random: Random): Content {
     node.path === capable.path ? { ...node, attributes: { [CAPABILITY]: value } } : node,
   );
   const text = mutate(Buffer.from('NAME="a \\"b\\""\nVERSION=1\n'), random).toString('utf8');
-  const settings = new Map(rootfsSettings(nodes, new Map([['etc/os-release', text]])));
+  const settings = new Map(readRootfsSettings(nodes, new Map([['etc/os-release', text]])));
   return { ...sound, settings, parts: new Map([['rootfs', nodes]]) };
 }
 
@@ -49,7 +49,7 @@ export const comparison: Target = {
     compareContent(sound, hostileContent(random));
     const content = await contentOf(mutate(tar, random));
     const { folders } = compareContent(sound, content);
-    const tree = sizeTree(content, sound);
+    const tree = makeSizeTree(content, sound);
     const whole = folders.find(({ path }) => path === '')?.after ?? tree.size;
     if (whole !== tree.size) throw new Error(`${whole} bytes are ${tree.size}`);
   },

@@ -11,7 +11,7 @@ import {
 } from '../../build/disk/boot-state.ts';
 import { locateFile } from '../../build/disk/fat32.ts';
 import { readGpt } from '../../build/disk/gpt.ts';
-import { type DiskLayout, partitionOf } from '../../build/disk/layout.ts';
+import { type DiskLayout, findPartition } from '../../build/disk/layout.ts';
 import { formatMediumFiles, parseMediumFiles } from '../../build/disk/medium-files.ts';
 import { readLayout } from '../../build/disk/read-layout.ts';
 import { decodeTrailer, encodeTrailer, readTrailer } from '../../build/disk/slot-trailer.ts';
@@ -102,7 +102,7 @@ export const fat32: Target = {
   name: 'fat32',
   async once(random) {
     const { device, layout } = await installed(random);
-    const { offset, bytes } = partitionOf(layout, 'efi');
+    const { offset, bytes } = findPartition(layout, 'efi');
     const efi = sliceDevice(device, offset, bytes);
     const { sectorSize } = device;
     const tables = 32 * sectorSize;
@@ -155,7 +155,7 @@ export const slotTrailer: Target = {
     const found = decodeTrailer(bytes);
     if (found !== undefined) encodeTrailer(found, 4096);
     const { device, layout } = await installed(random);
-    const { offset, bytes: size } = partitionOf(layout, 'b');
+    const { offset, bytes: size } = findPartition(layout, 'b');
     const slot = sliceDevice(device, offset, size);
     const read = await readTrailer(patched(slot, size - 1024 * 1024, bytes));
     if (read !== undefined && read.imageBytes > size) throw new Error('it is larger than its slot');

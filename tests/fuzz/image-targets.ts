@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
-import { cpioArchive } from '../../build/image/cpio.ts';
+import { makeCpioArchive } from '../../build/image/cpio.ts';
 import { comparePaths } from '../../build/readback/compare.ts';
 import { compareCpio, readInitramfs } from '../../build/readback/cpio.ts';
 import { readFat } from '../../build/readback/fat.ts';
@@ -77,7 +77,7 @@ export const squashfs: Target = {
 export const cpio: Target = {
   name: 'cpio',
   once(random) {
-    const archive = cpioArchive(plain, EPOCH);
+    const archive = makeCpioArchive(plain, EPOCH);
     readInitramfs(mutate(Buffer.concat([archive, zstdCompressSync(archive)]), random), where);
     compareCpio(mutate(archive, random), plain, { epoch: EPOCH, where });
   },

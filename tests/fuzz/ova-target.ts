@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ovaMembers, ovfDescriptor, type VirtualMachine } from '../../build/image/ova.ts';
+import { formatOvfDescriptor, nameOvaMembers, type VirtualMachine } from '../../build/image/ova.ts';
 import { TAR_END, tarMember } from '../../build/image/tar-member.ts';
 import { checkOva } from '../../build/readback/ova.ts';
 import { sha256 } from '../../build/step/digest.ts';
@@ -13,7 +13,7 @@ const machine: VirtualMachine = {
   ...{ name: 'fuzz-1', title: 'Fuzz', version: '1', processors: 1, memory: 1024 },
   ...{ diskBytes: 512 * 1024, guest: 'other3xLinux64Guest', secureBoot: false },
 };
-const names = ovaMembers(machine);
+const names = nameOvaMembers(machine);
 
 /** The header of a stream-optimised VMDK of 512 KiB, and some data. */
 const disk = Buffer.alloc(2048, 'data');
@@ -25,7 +25,7 @@ function pack(random: Random): Buffer {
   const change = (index: number, bytes: Buffer) =>
     index === changed ? mutate(Buffer.from(bytes), random) : bytes;
   const inside = change(0, disk);
-  const descriptor = change(1, Buffer.from(ovfDescriptor(machine, inside.length)));
+  const descriptor = change(1, Buffer.from(formatOvfDescriptor(machine, inside.length)));
   const lines = [
     `SHA256(${names.descriptor})= ${sha256(descriptor)}\n`,
     `SHA256(${names.disk})= ${sha256(inside)}\n`,

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { identityOf } from '../../build/base/alpine/checksum.ts';
-import { canonicalIdentity } from '../../build/base/alpine/database/identity.ts';
+import { computeIdentity } from '../../build/base/alpine/checksum.ts';
+import { canonicalizeIdentity } from '../../build/base/alpine/database/identity.ts';
 import { formatDependency, parseAtom } from '../../build/base/alpine/dependency/dependency.ts';
 import { openIndexArchive } from '../../build/base/alpine/index/archive.ts';
 import { readIndex } from '../../build/base/alpine/index/read.ts';
@@ -11,10 +11,10 @@ import { parseInstalled } from '../../build/base/alpine/installed/read.ts';
 import { formatInstalled } from '../../build/base/alpine/installed/write.ts';
 import { openPackage } from '../../build/base/alpine/package/open.ts';
 import { decodeRecord, isRecord } from '../../build/base/alpine/package/record.ts';
-import { trustedKeys } from '../../build/base/alpine/signature/keys.ts';
+import { readTrustedKeys } from '../../build/base/alpine/signature/keys.ts';
 import { compareVersions, isValidVersion } from '../../build/base/alpine/version/compare.ts';
 import type { Entry } from '../../build/tree/entry.ts';
-import { treePath } from '../../build/tree/path.ts';
+import { parseTreePath } from '../../build/tree/path.ts';
 import { gzipMember } from '../alpine-mirror/gzip.ts';
 import { packIndex } from '../alpine-mirror/index.ts';
 import { dataTar, packPackage } from '../alpine-mirror/package.ts';
@@ -58,7 +58,7 @@ import { definition, journal, qcow2, spec } from './task-targets.ts';
 import { uefiProgramTarget } from './uefi-program-target.ts';
 import { update } from './update-target.ts';
 
-const keys = trustedKeys([[key.name, key.pem]]);
+const keys = readTrustedKeys([[key.name, key.pem]]);
 const where = 'fuzz';
 const recipe = {
   name: 'a',
@@ -106,7 +106,7 @@ function resealed(random: Random): { bytes: Buffer; identity: string } {
   const data = gzipMember(content, 1);
   const text = pkginfo(recipe, createHash('sha256').update(data).digest('hex'));
   const control = controlPart(layer === 0 ? mutate(Buffer.from(text), random).toString() : text);
-  return { bytes: Buffer.concat([control, data]), identity: identityOf(control) };
+  return { bytes: Buffer.concat([control, data]), identity: computeIdentity(control) };
 }
 
 /** Files of packages. */
@@ -129,7 +129,7 @@ const archive: Target = {
 function checkInside(entry: Entry): void {
   const paths = entry.type === 'hardlink' ? [entry.path, entry.target] : [entry.path];
   for (const path of paths) {
-    if (treePath(path, where) !== path || path === '')
+    if (parseTreePath(path, where) !== path || path === '')
       throw new Error(`${path} is not in the tree`);
   }
   if (!isRecord(entry) || entry.type !== 'file' || entry.content.in !== 'memory') return;
@@ -199,8 +199,8 @@ const identity: Target = {
   name: 'identity',
   once(random) {
     const text = Buffer.from(random.pick(IDENTITIES));
-    const canonical = canonicalIdentity(mutate(text, random).toString('latin1'));
-    if (canonical !== undefined && canonicalIdentity(canonical) !== canonical) {
+    const canonical = canonicalizeIdentity(mutate(text, random).toString('latin1'));
+    if (canonical !== undefined && canonicalizeIdentity(canonical) !== canonical) {
       throw new Error(`${JSON.stringify(canonical)} is not the only spelling of itself`);
     }
   },

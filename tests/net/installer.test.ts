@@ -7,7 +7,7 @@ import { openBlockDevice } from '../../apps/disk/open-block-device.ts';
 import { putFiles } from '../../apps/installer/file-systems.ts';
 import { sliceDevice } from '../../build/disk/block-device.ts';
 import { readGpt } from '../../build/disk/gpt.ts';
-import { partitionOf } from '../../build/disk/layout.ts';
+import { findPartition } from '../../build/disk/layout.ts';
 import { readTrailer } from '../../build/disk/slot-trailer.ts';
 import { GIB } from '../unit/apps/installer/machines.ts';
 import { loopDisk } from './world/loop-disk.ts';
@@ -42,18 +42,18 @@ async function expectInstallation(path: string, folder: string): Promise<void> {
   const { plan, carryOut } = await planOnLoop(path, { image, imageBytes });
   expect(plan.destroys).toEqual(['ext']);
   const sha256 = await carryOut();
-  const configuration = partitionOf(plan.layout, 'configuration');
+  const configuration = findPartition(plan.layout, 'configuration');
   await putFiles(path, configuration, new Map([['install.json', Buffer.from('{}\n')]]), signal);
 
   await using device = await openBlockDevice(path);
   expect((await readGpt(device))?.bothCopies).toBe(true);
-  const slot = partitionOf(plan.layout, 'a');
+  const slot = findPartition(plan.layout, 'a');
   const trailer = await readTrailer(sliceDevice(device, slot.offset, slot.bytes));
   expect(trailer?.sha256).toBe(sha256);
   const whole = await device.read(slot.offset, imageBytes + 2048);
   expect(whole.subarray(0, imageBytes).equals(content)).toBe(true);
   for (const role of ['configuration', 'data'] as const) {
-    const { offset, name } = partitionOf(plan.layout, role);
+    const { offset, name } = findPartition(plan.layout, role);
     const loop = run('losetup', '--show', '-f', '-r', '-o', String(offset), path).trim();
     try {
       run('e2fsck', '-fn', loop);

@@ -15,7 +15,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { openBlockDevice } from '../../apps/disk/open-block-device.ts';
-import { partitionOf } from '../../build/disk/layout.ts';
+import { findPartition } from '../../build/disk/layout.ts';
 import { writeInstalledDisk } from '../../build/disk/write-installed-disk.ts';
 import { bootOnce, partOf } from '../power-cuts/grub.ts';
 import { replayCuts } from '../power-cuts/replay.ts';
@@ -85,7 +85,7 @@ test.runIf(canRecord)(
       });
       await writeInstalledDisk(device, { ...request, trailer: trailer('one') });
       const changeConfiguration = (round: number) => {
-        using place = part(partitionOf(layout, 'configuration'));
+        using place = part(findPartition(layout, 'configuration'));
         const mounted = join(folder, 'mounted');
         mkdirSync(mounted, { recursive: true });
         // In a separate mount namespace: if another program created one from ours during the mount, its copy would

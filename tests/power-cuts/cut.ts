@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { BlockDevice } from '../../build/disk/block-device.ts';
 import type { DiskLayout, Slot } from '../../build/disk/layout.ts';
-import { partitionOf } from '../../build/disk/layout.ts';
+import { findPartition } from '../../build/disk/layout.ts';
 import { ExplainedError } from '../../build/explained-error.ts';
 import { Random } from '../fuzz/random.ts';
 import { type Forecast, forecast, type Known, type Outcome, type SlotContent } from './oracle.ts';
@@ -122,7 +122,7 @@ class CutDisk {
       const sha256 = createHash('sha256').update(image).digest('hex');
       names.set(sha256, name);
       for (const slot of ['a', 'b'] as const) {
-        const { offset } = partitionOf(story.layout, slot);
+        const { offset } = findPartition(story.layout, slot);
         const sums = new Int32Array(PARTS.length * 2);
         const padded = Buffer.alloc(Math.ceil(image.length / UNIT) * UNIT);
         image.copy(padded);
@@ -266,7 +266,7 @@ class CutDisk {
     }
     if (!this.#story.keeps) return undefined;
     const found = seen.layout?.partitions.find(({ role }) => role === 'configuration');
-    if (found?.offset !== partitionOf(this.#story.layout, 'configuration').offset) {
+    if (found?.offset !== findPartition(this.#story.layout, 'configuration').offset) {
       return 'the partition with the configuration is lost';
     }
     for (const part of ['configuration', 'data'] as const) {

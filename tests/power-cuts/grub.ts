@@ -2,7 +2,7 @@ import { type BlockDevice, sliceDevice } from '../../build/disk/block-device.ts'
 import { ENVIRONMENT_PATH, encodeBootState, readBootState } from '../../build/disk/boot-state.ts';
 import { chooseSlot } from '../../build/disk/choose-slot.ts';
 import { locateFile } from '../../build/disk/fat32.ts';
-import { type DiskLayout, partitionOf, type Slot } from '../../build/disk/layout.ts';
+import { type DiskLayout, findPartition, type Slot } from '../../build/disk/layout.ts';
 import { readTrailer } from '../../build/disk/slot-trailer.ts';
 
 /** A partition of a disk as a device. */
@@ -11,7 +11,7 @@ export function partOf(
   layout: DiskLayout,
   role: 'efi' | Slot | 'configuration',
 ): BlockDevice {
-  const { offset, bytes } = partitionOf(layout, role);
+  const { offset, bytes } = findPartition(layout, role);
   return sliceDevice(device, offset, bytes);
 }
 

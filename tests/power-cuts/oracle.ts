@@ -4,7 +4,7 @@ import { chooseSlot } from '../../build/disk/choose-slot.ts';
 import { locateFile } from '../../build/disk/fat32.ts';
 import { BOOT_CODE_BYTES, readGpt } from '../../build/disk/gpt.ts';
 import type { DiskLayout, Slot } from '../../build/disk/layout.ts';
-import { layoutOf } from '../../build/disk/read-layout.ts';
+import { recognizeLayout } from '../../build/disk/read-layout.ts';
 import { readTrailer } from '../../build/disk/slot-trailer.ts';
 import { ExplainedError } from '../../build/explained-error.ts';
 
@@ -52,7 +52,7 @@ const PLACELESS = 0x1f4;
  */
 export async function forecast(device: BlockDevice, known: Known): Promise<Forecast> {
   const gpt = await readGpt(device);
-  const layout = gpt === undefined ? undefined : layoutOf(gpt, device);
+  const layout = gpt === undefined ? undefined : recognizeLayout(gpt, device);
   const lies: Slot[] = [];
   if (layout === undefined || gpt === undefined) {
     const dead = await biosFirst(device, known);

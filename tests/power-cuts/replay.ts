@@ -13,7 +13,7 @@ import {
 import { type BlockDevice, readBytes, sliceDevice } from '../../build/disk/block-device.ts';
 import { GRUB_CONFIG, SIGNED_GRUB_FOLDER } from '../../build/disk/boot-files.ts';
 import { locateFile } from '../../build/disk/fat32.ts';
-import { type DiskLayout, partitionOf, type Slot } from '../../build/disk/layout.ts';
+import { type DiskLayout, findPartition, type Slot } from '../../build/disk/layout.ts';
 import { readLayout } from '../../build/disk/read-layout.ts';
 import { must } from '../../build/error.ts';
 import { Random } from '../fuzz/random.ts';
@@ -202,7 +202,7 @@ class ReplayedDisk implements Disposable {
     const device = fileDevice(recording.end, bytes, recording.sectorSize);
     const layout = await readLayout(device);
     if (layout === undefined) throw new Error(`${recording.end} is no installed disk`);
-    const { offset, bytes: size } = partitionOf(layout, 'efi');
+    const { offset, bytes: size } = findPartition(layout, 'efi');
     const efi = sliceDevice(device, offset, size);
     const fileOf = async (path: string) => {
       const found = await locateFile(efi, path);
@@ -257,7 +257,7 @@ class ReplayedDisk implements Disposable {
       const sha256 = createHash('sha256').update(content).digest('hex');
       names.set(sha256, name);
       for (const slot of ['a', 'b'] as const) {
-        const from = partitionOf(layout, slot).offset / UNIT;
+        const from = findPartition(layout, slot).offset / UNIT;
         const to = from + Math.ceil(content.length / UNIT);
         const equal = new Uint8Array(to - from);
         const likeness: Likeness = {
@@ -420,7 +420,7 @@ class ReplayedDisk implements Disposable {
       if (differing === 0) return { sha256: likeness.sha256 };
     }
     // The unit with the descriptor of an ISO 9660 file system, without which GRUB finds no file.
-    const { offset } = partitionOf(this.#layout, slot);
+    const { offset } = findPartition(this.#layout, slot);
     return this.#unit((offset + 32_768) / UNIT, true).every((byte) => byte === 0)
       ? 'nothing'
       : 'parts';

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { z } from 'zod';
 import type { Disk, Machine } from '../../build/qemu/machine.ts';
-import { freePort } from '../../tasks/control-plane/free-port.ts';
+import { findFreePort } from '../../tasks/control-plane/free-port.ts';
 import { answerAt, listen } from './answer.ts';
 import { configurationDisk } from './configuration-disk.ts';
 import { LEASED, STATIC } from './set-address.ts';
@@ -47,7 +47,7 @@ export async function reachableMachine(
   label: string,
   { bios, uefi, further = [] }: { bios: Way; uefi: Way; further?: readonly Disk[] },
 ) {
-  const hostPort = await freePort();
+  const hostPort = await findFreePort();
   const image = imageOf(profile).iso;
   const machine: Machine = {
     firmware: 'bios',

@@ -7,8 +7,8 @@ import { openBlockDevice } from '../../apps/disk/open-block-device.ts';
 import { KERNEL_PATH } from '../../build/image/grub-model.ts';
 import { loadProfile } from '../../build/profile/load.ts';
 import { findSettings } from '../../build/profile/profile.ts';
-import { milestonesIn } from '../../build/qemu/milestones.ts';
-import { freePort } from '../../tasks/control-plane/free-port.ts';
+import { findMilestones } from '../../build/qemu/milestones.ts';
+import { findFreePort } from '../../tasks/control-plane/free-port.ts';
 import { temporaryFolder } from '../unit/folder.ts';
 import { buildAlpineImage, buildRealAlpineImage } from './alpine-image.ts';
 import { PROJECT } from './build-images.ts';
@@ -32,7 +32,7 @@ describe.skipIf(lacking !== undefined)(
     let hostPort: number;
 
     beforeAll(async () => {
-      hostPort = await freePort();
+      hostPort = await findFreePort();
       story = await boot('alpine-bios-cdrom', {
         firmware: 'bios',
         medium: { as: 'cdrom', image: String(real) },
@@ -161,7 +161,7 @@ describe.runIf(lacking !== undefined)('an image of packages in Alpine’s form',
   });
 
   test('boots from CD under BIOS as far as an image from Debian', () => {
-    const milestones = [...milestonesIn(story.guest.log).keys()];
+    const milestones = [...findMilestones(story.guest.log).keys()];
     expect(milestones).toEqual(['kernel', 'medium', 'root', 'network', 'ready']);
   });
 

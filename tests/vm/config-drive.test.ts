@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import type { Machine } from '../../build/qemu/machine.ts';
-import { freePort } from '../../tasks/control-plane/free-port.ts';
+import { findFreePort } from '../../tasks/control-plane/free-port.ts';
 import { temporaryFolder } from '../unit/folder.ts';
 import { PROJECT } from './build-images.ts';
 import { Desk } from './desk.ts';
@@ -37,7 +37,7 @@ async function expectToComeBack(desk: Desk, service: string, process: string): P
 }
 
 test('a machine with a config drive starts unattended with name, address and SSH, and has the same host key after a restart', async () => {
-  const hostPort = await freePort();
+  const hostPort = await findFreePort();
   const desk = await Desk.create(hostPort);
   const machine = await configuredMachine(desk, hostPort);
   {

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect } from 'vitest';
 import { must } from '../../build/error.ts';
-import { badLines } from '../../build/qemu/bad-lines.ts';
-import { directBoot } from '../../build/qemu/direct-boot.ts';
+import { findBadLines } from '../../build/qemu/bad-lines.ts';
+import { extractDirectBoot } from '../../build/qemu/direct-boot.ts';
 import type { Medium } from '../../build/qemu/machine.ts';
 import { type DiskRecording, writeCutDisk } from '../power-cuts/cut-disk.ts';
 import { WriteLog } from '../power-cuts/write-log.ts';
@@ -94,7 +94,7 @@ export class CutRecording {
     await makeDisk(start, folder, scripts);
     await execa('cp', ['--sparse=always', start, file]);
     await writeFile(log, '');
-    const medium = await directBoot(folder, imageOf('qvdc').iso);
+    const medium = await extractDirectBoot(folder, imageOf('qvdc').iso);
     const sizes = new Map<string, number>();
     {
       const disk = { file, format: 'raw', bus: 'virtio', writeLog: { file: log } } as const;
@@ -158,7 +158,7 @@ export class CutRecording {
     await untilReady(story);
     const [, status, told = ''] = await guest.waitFor(/\[told (\d+)\] (.*?) \[end\]/s, mark);
     expect(status, guest.log.slice(mark)).toBe('0');
-    expect(badLines(guest.log.slice(mark))).toEqual([]);
+    expect(findBadLines(guest.log.slice(mark))).toEqual([]);
     return told;
   }
 }

@@ -17,8 +17,8 @@ import { chooseSlot } from '../../build/disk/choose-slot.ts';
 import { locateFile } from '../../build/disk/fat32.ts';
 import {
   type DiskLayout,
+  findPartition,
   type PartitionRole,
-  partitionOf,
   type Slot,
 } from '../../build/disk/layout.ts';
 import { writeInstalledDisk } from '../../build/disk/write-installed-disk.ts';
@@ -128,7 +128,7 @@ test('GRUB boots the slot of the boot state, and writes the expected new state',
     const [, told = ''] = await guest.waitFor(/TOLD (.*?)E\s*N\s*D/s, from);
     const expected = chooseSlot(state, present, true);
     const slot = expected.slot ?? 'a';
-    const guid = (role: PartitionRole) => partitionOf(layout, role).guid;
+    const guid = (role: PartitionRole) => findPartition(layout, role).guid;
     const counted = state !== undefined && expected.state?.left !== state.left;
     // The terminal breaks long lines at any place.
     expect(told.replace(/\s+/g, '')).toBe(
@@ -166,7 +166,7 @@ test('firmware with Secure Boot refuses a GRUB built by this toolchain, as some 
 });
 
 function partOf(device: Awaited<ReturnType<typeof openBlockDevice>>, role: PartitionRole) {
-  const { offset, bytes } = partitionOf(layout, role);
+  const { offset, bytes } = findPartition(layout, role);
   return sliceDevice(device, offset, bytes);
 }
 

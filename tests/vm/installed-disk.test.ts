@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { mediumPaths } from '../../build/disk/medium-paths.ts';
+import { makeMediumPaths } from '../../build/disk/medium-paths.ts';
 import { OF_DISK } from '../../build/image/boot-loader.ts';
 import { writeDiskImage } from '../../build/image/disk-image.ts';
 import { SLOT_CONFIG_PATH } from '../../build/image/grub-disk.ts';
@@ -89,7 +89,7 @@ test.skipIf(!LONG)(
     const folder = await temporaryFolder();
     const { files } = await reportIso(iso);
     for (const { path, block, size } of files) {
-      if (!path.startsWith(`${mediumPaths('quantix').bootFiles}/`)) continue;
+      if (!path.startsWith(`${makeMediumPaths('quantix').bootFiles}/`)) continue;
       const bytes = await partOf(iso, block * ISO_BLOCK, size);
       await using target = await open(join(folder, `${OF_DISK}${path.split('/').at(-1)}`), 'wx');
       await target.write(bytes);

@@ -7,8 +7,8 @@ import { type BlockDevice, sliceDevice } from '../../build/disk/block-device.ts'
 import { readBootFiles } from '../../build/disk/boot-files.ts';
 import { type BootState, readBootState, writeBootState } from '../../build/disk/boot-state.ts';
 import { locateFile } from '../../build/disk/fat32.ts';
-import { type PartitionRole, partitionOf } from '../../build/disk/layout.ts';
-import { mediumPaths } from '../../build/disk/medium-paths.ts';
+import { findPartition, type PartitionRole } from '../../build/disk/layout.ts';
+import { makeMediumPaths } from '../../build/disk/medium-paths.ts';
 import { writeInstalledDisk } from '../../build/disk/write-installed-disk.ts';
 import { SLOT_CONFIG_PATH } from '../../build/image/grub-disk.ts';
 import { INITRAMFS_PATH, KERNEL_PATH } from '../../build/image/grub-model.ts';
@@ -26,7 +26,7 @@ import { damage, lackingKey, layOutKey, machineWith, startsIn } from './own-key.
 import { boot, LONG, logIn, succeed } from './story.ts';
 
 /** Paths on the medium. */
-const PATHS = mediumPaths('quantix');
+const PATHS = makeMediumPaths('quantix');
 
 /** Firmware's variables in which no key is believed: it is in setup mode. */
 const NO_KEYS = '/usr/share/OVMF/OVMF_VARS_4M.fd';
@@ -113,7 +113,7 @@ describe.skipIf(lackingKey.length > 0)(
         log: resolve(import.meta.dirname, '../../dist/tests/own-keys-disk.log'),
       });
       const part = (device: BlockDevice, role: PartitionRole) => {
-        const { offset, bytes } = partitionOf(layout, role);
+        const { offset, bytes } = findPartition(layout, role);
         return sliceDevice(device, offset, bytes);
       };
       /** Changes a partition, and restarts the machine. @returns a mark before the restart */
@@ -197,7 +197,7 @@ fi
   const layout = smallLayout(device);
   const files = await readBootFiles(loader);
   await writeInstalledDisk(device, installRequest(layout, { image, boot: files }));
-  const { offset, bytes } = partitionOf(layout, 'b');
+  const { offset, bytes } = findPartition(layout, 'b');
   await sliceDevice(device, offset, bytes).write(0, image);
   return layout;
 }

@@ -3,10 +3,10 @@ import { expect, inject } from 'vitest';
 import { DEFAULT_ARCHITECTURE } from '../../build/architecture.ts';
 import { cacheDirectory } from '../../build/cache/directory.ts';
 import { findAcceleration } from '../../build/qemu/acceleration.ts';
-import { badLines } from '../../build/qemu/bad-lines.ts';
+import { findBadLines } from '../../build/qemu/bad-lines.ts';
 import { Guest } from '../../build/qemu/guest.ts';
 import type { Machine } from '../../build/qemu/machine.ts';
-import { milestonesIn } from '../../build/qemu/milestones.ts';
+import { findMilestones } from '../../build/qemu/milestones.ts';
 import { awaitShell, openShell, runInShell } from '../../build/qemu/shell.ts';
 import type { Image } from './build-images.ts';
 
@@ -60,7 +60,7 @@ export async function boot(
     guest,
     screenshot: () => guest.screenshot(join(ARTIFACTS, `${name}.png`)),
     expectGoodConsole: () => {
-      expect(badLines(guest.log).map(({ sign, line }) => `${sign}: ${line}`)).toEqual([]);
+      expect(findBadLines(guest.log).map(({ sign, line }) => `${sign}: ${line}`)).toEqual([]);
     },
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
@@ -70,7 +70,7 @@ export async function boot(
 export async function untilReady({ guest }: Story): Promise<void> {
   await guest.waitForMilestone('ready');
   await guest.waitForMilestone('network');
-  const milestones = [...milestonesIn(guest.log).keys()];
+  const milestones = [...findMilestones(guest.log).keys()];
   expect(milestones).toEqual(['kernel', 'medium', 'root', 'network', 'ready']);
 }
 

@@ -1,4 +1,4 @@
-import { busyboxApplets } from '../../elf/busybox.ts';
+import { listBusyboxApplets } from '../../elf/busybox.ts';
 import { BuildError } from '../../error.ts';
 import type { FileEntry } from '../../tree/entry.ts';
 import { nameOf } from '../../tree/path.ts';
@@ -11,7 +11,7 @@ const RULE = 'applet';
 const BUSYBOX = ['bin/busybox'];
 
 /** Every applet that init uses, and every link to busybox, must be an applet of the tree's busybox. */
-export function missingApplets(
+export function findMissingApplets(
   survey: Survey,
   { applets: called = [], busybox: places = BUSYBOX }: AuditOptions,
 ): Finding[] {
@@ -53,7 +53,7 @@ export function missingApplets(
 
 function readAppletTable({ tree }: Survey, busybox: FileEntry): Set<string> | string {
   try {
-    return new Set(busyboxApplets(tree.bytes(busybox)));
+    return new Set(listBusyboxApplets(tree.bytes(busybox)));
   } catch (error) {
     if (error instanceof BuildError) return 'is not a busybox: it has no table of applets';
     throw error;

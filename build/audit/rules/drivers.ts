@@ -9,7 +9,7 @@ import type { Finding } from '../finding.ts';
  * support.
  * @param drivers kind of machine → names of drivers
  */
-export function missingDrivers(
+export function findMissingDrivers(
   tree: Tree,
   drivers: Readonly<Record<string, readonly string[]>>,
 ): Finding[] {

@@ -11,7 +11,7 @@ const MOST_INTERPRETERS = 4;
  * or a script with such an interpreter. Other requirements, such as libraries, are checked by the rules about all
  * programs.
  */
-export function unrunnableInit(survey: Survey, { init }: AuditOptions): Finding[] {
+export function checkInit(survey: Survey, { init }: AuditOptions): Finding[] {
   if (init === undefined) return [];
   const what = problem(survey, init);
   const fix = 'Without it no system starts: check the package or overlay that brings it.';

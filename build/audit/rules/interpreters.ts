@@ -1,13 +1,13 @@
 import { nameOf } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
-import { executable, isExecutable } from '../executables.ts';
+import { findExecutable, isExecutable } from '../executables.ts';
 import type { Finding } from '../finding.ts';
 import { SNIFFED, type Survey } from '../survey.ts';
 
 const RULE = 'interpreter';
 
 /** The interpreter of an executable script (execve(2)), including one looked up by `env`, must be in the tree. */
-export function missingInterpreters({ tree, scripts }: Survey): Finding[] {
+export function findMissingInterpreters({ tree, scripts }: Survey): Finding[] {
   const findings: Finding[] = [];
   for (const { file, line } of scripts.values()) {
     if (!isExecutable(file)) continue;
@@ -27,10 +27,10 @@ function problem(tree: Tree, line: string): string | undefined {
   }
   if (!interpreter.startsWith('/'))
     return `is a script for ${interpreter}, which is not an absolute path`;
-  if (executable(tree, interpreter) === undefined) return missing(interpreter);
+  if (findExecutable(tree, interpreter) === undefined) return missing(interpreter);
   if (nameOf(interpreter) !== 'env') return undefined;
   const command = words.find((word) => !word.startsWith('-') && !word.includes('='));
-  return command === undefined || executable(tree, command) !== undefined
+  return command === undefined || findExecutable(tree, command) !== undefined
     ? undefined
     : missing(command);
 }

@@ -1,7 +1,7 @@
 import type { Elf } from '../../elf/elf.ts';
 import { nameOf } from '../../tree/path.ts';
 import type { Finding } from '../finding.ts';
-import { defaultLibraryPaths, ownLibraryPaths } from '../library-paths.ts';
+import { listDefaultLibraryPaths, ownLibraryPaths } from '../library-paths.ts';
 import type { Survey } from '../survey.ts';
 
 const RULE = 'library';
@@ -10,7 +10,7 @@ const RULE = 'library';
  * The interpreter of every program, and every library that a program or library needs, must be in the tree, for the
  * same machine. Indirect dependencies are covered, because each library is checked itself.
  */
-export function missingLibraries(survey: Survey): Finding[] {
+export function findMissingLibraries(survey: Survey): Finding[] {
   const search = new Search(survey);
   const findings: Finding[] = [];
   for (const [path, why] of survey.damaged) {
@@ -87,7 +87,7 @@ class Search {
     const known = this.#defaults.get(machine);
     if (known !== undefined) return known;
     const { tree } = this.#survey;
-    const all = defaultLibraryPaths(tree, machine).map((path) => tree.canonical(path));
+    const all = listDefaultLibraryPaths(tree, machine).map((path) => tree.canonical(path));
     const directories = [...new Set(all.filter((path) => path !== undefined))];
     this.#defaults.set(machine, directories);
     return directories;

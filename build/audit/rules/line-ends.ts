@@ -11,7 +11,7 @@ const SOURCED = /^etc\/(inittab|rc\.conf|profile|conf\.d\/[^/]+|profile\.d\/[^/]
 const LARGEST = 1024 * 1024;
 
 /** Scripts must not have CRLF line ends: the kernel would not find their interpreter, nor sh their commands. */
-export function carriageReturns({ tree, scripts, entries }: Survey): Finding[] {
+export function findCarriageReturns({ tree, scripts, entries }: Survey): Finding[] {
   const findings: Finding[] = [];
   const add = ({ path }: FileEntry): void => {
     const fix = 'Save it with LF line ends.';

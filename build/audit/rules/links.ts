@@ -1,4 +1,4 @@
-import { parentOf } from '../../tree/path.ts';
+import { getParent } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
 import type { AuditOptions, Finding } from '../finding.ts';
 import type { Survey } from '../survey.ts';
@@ -23,7 +23,7 @@ const ELSEWHERE = 'etc/runlevels/';
 const MOST_LINKS = 40;
 
 /** A symbolic link must point to something in the tree, or to a path that exists at run time. */
-export function danglingLinks(
+export function findDanglingLinks(
   { tree, links }: Survey,
   { mountPoints = [] }: Pick<AuditOptions, 'mountPoints'>,
 ): Finding[] {
@@ -58,7 +58,7 @@ function endOf(
     const entry = tree.at(here);
     if (entry?.type !== 'symlink') return here;
     const { target } = entry;
-    const next = target.startsWith('/') ? target : `${parentOf(here)}/${target}`;
+    const next = target.startsWith('/') ? target : `${getParent(here)}/${target}`;
     here = resolved(tree, next, isOfRunTime);
   }
   return undefined;
@@ -73,7 +73,7 @@ function resolved(tree: Tree, path: string, isOfRunTime: (path: string) => boole
   }
   const lexical = parts.join('/');
   if (isOfRunTime(lexical)) return lexical;
-  const parent = tree.canonical(parentOf(lexical));
+  const parent = tree.canonical(getParent(lexical));
   if (parent === undefined) return lexical;
   return parent === '' ? (parts.at(-1) ?? '') : `${parent}/${parts.at(-1) ?? ''}`;
 }

@@ -3,7 +3,7 @@ import type { Finding } from '../finding.ts';
 import type { Survey } from '../survey.ts';
 
 /** Every owner and group of a file must have a name: one finding per unknown id. */
-export function unknownOwners({ tree, entries }: Survey): Finding[] {
+export function findUnknownOwners({ tree, entries }: Survey): Finding[] {
   const kinds = [
     { key: 'uid', list: 'etc/passwd' },
     { key: 'gid', list: 'etc/group' },

@@ -1,11 +1,14 @@
-import { parentOf } from '../../tree/path.ts';
+import { getParent } from '../../tree/path.ts';
 import type { AuditOptions, Finding } from '../finding.ts';
 import type { Survey } from '../survey.ts';
 
 const [SETUID, SETGID, STICKY, WORLD_WRITABLE] = [0o4000, 0o2000, 0o1000, 0o002];
 
 /** Set-uid and set-gid files must be exactly those that the profile lists. */
-export function unexpectedSetuid({ tree, entries }: Survey, { setuid }: AuditOptions): Finding[] {
+export function findUnexpectedSetuid(
+  { tree, entries }: Survey,
+  { setuid }: AuditOptions,
+): Finding[] {
   const findings: Finding[] = [];
   const wanted = new Set(Object.keys(setuid).map((path) => tree.file(path)?.path));
   const present = new Set<string>();
@@ -33,7 +36,7 @@ export function unexpectedSetuid({ tree, entries }: Survey, { setuid }: AuditOpt
 }
 
 /** Nothing may be writable for everyone, except sticky directories. */
-export function worldWritable({ tree, entries }: Survey): Finding[] {
+export function findWorldWritable({ tree, entries }: Survey): Finding[] {
   const findings: Finding[] = [];
   for (const { type, mode, path } of entries) {
     if ((mode & WORLD_WRITABLE) === 0) continue;
@@ -41,7 +44,7 @@ export function worldWritable({ tree, entries }: Survey): Finding[] {
       const what = 'is a directory in which everyone may replace files';
       findings.push({ rule: 'writable', path, what, fix: 'Give it mode 1777 or 0755.' });
     }
-    if (type === 'file' && ((tree.at(parentOf(path))?.mode ?? 0) & STICKY) === 0) {
+    if (type === 'file' && ((tree.at(getParent(path))?.mode ?? 0) & STICKY) === 0) {
       const what = 'is a file that everyone may write';
       findings.push({ rule: 'writable', path, what, fix: 'Give it mode 0644 or 0755.' });
     }

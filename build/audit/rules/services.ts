@@ -1,6 +1,6 @@
-import { isServiceScript, namesAfter, parseService, type Service } from '../../openrc/service.ts';
+import { isServiceScript, listNames, parseService, type Service } from '../../openrc/service.ts';
 import type { Tree } from '../../tree/tree.ts';
-import { executable, isExecutable } from '../executables.ts';
+import { findExecutable, isExecutable } from '../executables.ts';
 import type { Finding } from '../finding.ts';
 import type { Survey } from '../survey.ts';
 
@@ -11,11 +11,11 @@ const RUNLEVELS = 'etc/runlevels';
 const LARGEST = 1024 * 1024;
 
 /** OpenRC's services must have their program and their dependencies; runlevels may contain only services that exist. */
-export function brokenServices(survey: Survey): Finding[] {
+export function findBrokenServices(survey: Survey): Finding[] {
   const { tree } = survey;
   const services = readServices(survey);
   const names = new Set(
-    services.flatMap((service) => [service.name, ...namesAfter('provide', service)]),
+    services.flatMap((service) => [service.name, ...listNames('provide', service)]),
   );
   return [
     ...services.flatMap((service) => serviceFindings(tree, service, names)),
@@ -40,7 +40,7 @@ function serviceFindings(tree: Tree, service: Service, names: ReadonlySet<string
   if (file !== undefined && !isExecutable(file)) {
     findings.push({ rule: RULE, path, what: 'is not executable', fix: 'Give it mode 0755.' });
   }
-  for (const need of namesAfter('need', service)) {
+  for (const need of listNames('need', service)) {
     if (names.has(need)) continue;
     const fix = `Add the package or overlay with the service ${need}, or leave ${name} out.`;
     findings.push({
@@ -50,7 +50,7 @@ function serviceFindings(tree: Tree, service: Service, names: ReadonlySet<string
       fix,
     });
   }
-  if (command !== undefined && executable(tree, command) === undefined) {
+  if (command !== undefined && findExecutable(tree, command) === undefined) {
     const fix = `Add the package that has ${command}, or leave the service out.`;
     findings.push({ rule: RULE, path, what: `runs ${command}, which is missing`, fix });
   }

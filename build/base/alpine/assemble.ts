@@ -9,8 +9,8 @@ import type { ArchiveReader } from '../../contract/base.ts';
 import { BuildError, must } from '../../error.ts';
 import { ContentReader } from '../../tree/content.ts';
 import { Tree } from '../../tree/tree.ts';
-import { install, type PackageToInstall, planInstallation } from './install.ts';
-import { pathsWithAttributes } from './installed/files.ts';
+import { installPackages, type PackageToInstall, planInstallation } from './install.ts';
+import { listPathsWithAttributes } from './installed/files.ts';
 import { openPackage, readerVersion } from './package/open.ts';
 import { decodeRecord, EMPTY_RECORD, isRecord } from './package/record.ts';
 import type { RepositoryAddress } from './repository/address.ts';
@@ -51,7 +51,7 @@ export interface AssembledRoot {
  * fetched and verified; packages that were opened before come from the cache. No package script is run.
  * @throws BuildError if something is unavailable, untrusted, damaged or contradictory
  */
-export async function assemble(request: AssembleRequest): Promise<AssembledRoot> {
+export async function assembleRoot(request: AssembleRequest): Promise<AssembledRoot> {
   const { architecture, keys, wanted, cache, signal, onNote } = request;
   await sweepTemporary(cache);
   using transport = new Transport();
@@ -65,12 +65,12 @@ export async function assemble(request: AssembleRequest): Promise<AssembledRoot>
     const opening = { keys, context, store: new OpenedStore(cache, onNote), reader };
     const packages = await openAll(selected, opening);
     for (const { record } of packages) {
-      for (const path of pathsWithAttributes(record.directories)) {
+      for (const path of listPathsWithAttributes(record.directories)) {
         onNote?.(`${path}: its extended attributes (such as file capabilities) are left out`);
       }
     }
     const tree = new Tree(reader);
-    install(planInstallation({ packages, world, architecture }), tree);
+    installPackages(planInstallation({ packages, world, architecture }), tree);
     return { tree, reader, epoch: newest(selected) };
   } catch (error) {
     reader[Symbol.dispose]();

@@ -1,21 +1,21 @@
 import type { ArchiveReader, Base } from '../../contract/base.ts';
 import { findSettings, type Profile } from '../../profile/profile.ts';
-import { smallSkeleton } from '../system/skeleton.ts';
+import { makeSmallSkeleton } from '../system/skeleton.ts';
 import { finishAlpine } from './finish.ts';
 import { mergeAlpine } from './merge.ts';
 import { findNode } from './node.ts';
 import { openForImage, readerVersion } from './open.ts';
-import { alpineRelations } from './relations.ts';
+import { readAlpineRelations } from './relations.ts';
 import {
   type AlpineSettings,
   alpineArchitecture,
-  alpineRequest,
-  alpineSettings,
-  repositoryAddresses,
+  listRepositoryAddresses,
+  makeAlpineRequest,
+  selectAlpineSettings,
 } from './request.ts';
 import { resolveAlpine } from './resolve.ts';
 import { readScripts } from './scripts.ts';
-import { trustedKeys } from './signature/keys.ts';
+import { readTrustedKeys } from './signature/keys.ts';
 import { compareVersions } from './version/compare.ts';
 
 /**
@@ -24,31 +24,34 @@ import { compareVersions } from './version/compare.ts';
 export const alpine: Base<AlpineSettings> = {
   name: 'alpine',
   module: import.meta.filename,
-  request: alpineRequest,
+  request: makeAlpineRequest,
   resolve: resolveAlpine,
   mirrors: async ({ profile, mirror }) => ({
-    addresses: repositoryAddresses(findSettings(profile, 'alpine'), mirror),
+    addresses: listRepositoryAddresses(findSettings(profile, 'alpine'), mirror),
   }),
   probes: indexAddresses,
   reader,
   scripts: readScripts,
-  relations: async (packages) => alpineRelations(packages.map(({ locked }) => locked)),
+  relations: async (packages) => readAlpineRelations(packages.map(({ locked }) => locked)),
   compareVersions,
-  settings: alpineSettings,
+  settings: selectAlpineSettings,
   merge: mergeAlpine,
   node: findNode,
-  skeleton: smallSkeleton,
+  skeleton: makeSmallSkeleton,
   finish: finishAlpine,
 };
 
 /** Addresses of the first repository's index. */
 function indexAddresses(profile: Profile, mirror: string | undefined): string[] {
-  const [addresses = []] = repositoryAddresses(findSettings(profile, 'alpine'), mirror).values();
+  const [addresses = []] = listRepositoryAddresses(
+    findSettings(profile, 'alpine'),
+    mirror,
+  ).values();
   return addresses.map((address) => `${address}/${alpineArchitecture(profile)}/APKINDEX.tar.gz`);
 }
 
 function reader(profile: Profile): ArchiveReader {
-  const keys = trustedKeys(Object.entries(findSettings(profile, 'alpine').keys));
+  const keys = readTrustedKeys(Object.entries(findSettings(profile, 'alpine').keys));
   return {
     name: 'alpine',
     readerVersion: readerVersion(),

@@ -10,7 +10,7 @@ export const SHA256_BYTES = 32;
  * and the SHA-256. apk writes checksums of files (`Z:`) in the same way.
  * @param digest 20 or 32 bytes, or their hex
  */
-export function checksumText(digest: Buffer | string): string {
+export function formatChecksum(digest: Buffer | string): string {
   const bytes = typeof digest === 'string' ? Buffer.from(digest, 'hex') : digest;
   return `Q${bytes.length === SHA256_BYTES ? 2 : 1}${bytes.toString('base64')}`;
 }
@@ -19,9 +19,9 @@ export function checksumText(digest: Buffer | string): string {
  * Returns the identity of the package with this control part.
  * @param like an identity of the kind to return, `Q1…` or `Q2…`; SHA-1 by default
  */
-export function identityOf(compressedControl: Uint8Array, like = 'Q1'): string {
+export function computeIdentity(compressedControl: Uint8Array, like = 'Q1'): string {
   const algorithm = like.startsWith('Q2') ? 'sha256' : 'sha1';
-  return checksumText(createHash(algorithm).update(compressedControl).digest());
+  return formatChecksum(createHash(algorithm).update(compressedControl).digest());
 }
 
 /**
@@ -29,9 +29,9 @@ export function identityOf(compressedControl: Uint8Array, like = 'Q1'): string {
  * @returns lower-case hex
  * @throws BuildError if it is not `Q1` followed by 28 characters of base64
  */
-export function checksumHex(text: string, where: string): string {
+export function decodeChecksum(text: string, where: string): string {
   const bytes = Buffer.from(text.slice(2), 'base64');
-  if (/^Q1[A-Za-z0-9+/]{27}=$/.test(text) && checksumText(bytes) === text)
+  if (/^Q1[A-Za-z0-9+/]{27}=$/.test(text) && formatChecksum(bytes) === text)
     return bytes.toString('hex');
   throw new BuildError({
     what: `${JSON.stringify(text.slice(0, 60))} is not a checksum as apk writes it (Q1…)`,

@@ -1,14 +1,14 @@
 import type { FinishContext } from '../../contract/base.ts';
 import type { Entry } from '../../tree/entry.ts';
-import { nameOf, parentOf } from '../../tree/path.ts';
+import { getParent, nameOf } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
-import { accountFiles, homeDirectories } from '../system/accounts.ts';
-import { appletLinks, listApplets } from '../system/applets.ts';
-import { BUNDLE, caBundle } from '../system/ca-bundle.ts';
-import { dependencyScan } from '../system/dependency-scan.ts';
-import { generatedLink } from '../system/generated.ts';
-import { identityFiles } from '../system/identity.ts';
-import { runlevelLinks } from '../system/runlevels.ts';
+import { makeAccountFiles, makeHomeDirectories } from '../system/accounts.ts';
+import { listApplets, makeAppletLinks } from '../system/applets.ts';
+import { BUNDLE, makeCaBundle } from '../system/ca-bundle.ts';
+import { scanDependencies } from '../system/dependency-scan.ts';
+import { generateLink } from '../system/generated.ts';
+import { makeIdentityFiles } from '../system/identity.ts';
+import { makeRunlevelLinks } from '../system/runlevels.ts';
 
 /** Folder in which Alpine's busybox package lists the paths of its applets, one per line. */
 const APPLET_PATHS = 'etc/busybox-paths.d';
@@ -17,16 +17,16 @@ const APPLET_PATHS = 'etc/busybox-paths.d';
 export function finishAlpine(tree: Tree, context: FinishContext): void {
   const { profile } = context;
   for (const [path, target] of Object.entries(profile.settings.links)) {
-    tree.add(generatedLink(path.slice(1), target));
+    tree.add(generateLink(path.slice(1), target));
   }
   const derived: Entry[] = [
-    ...accountFiles(context),
-    ...homeDirectories(tree, context),
-    ...identityFiles(context),
+    ...makeAccountFiles(context),
+    ...makeHomeDirectories(tree, context),
+    ...makeIdentityFiles(context),
     ...busyboxLinks(tree),
-    ...(tree.file(BUNDLE) === undefined ? [caBundle(tree)] : []),
-    ...runlevelLinks(tree, profile),
-    dependencyScan(tree),
+    ...(tree.file(BUNDLE) === undefined ? [makeCaBundle(tree)] : []),
+    ...makeRunlevelLinks(tree, profile),
+    scanDependencies(tree),
   ];
   for (const entry of derived) tree.replace(entry);
 }
@@ -41,13 +41,13 @@ function busyboxLinks(tree: Tree): Entry[] {
     .flatMap((name) => (tree.text(`${APPLET_PATHS}/${name}`) ?? '').split('\n'))
     .map((path) => path.replace(/^\//, ''))
     .filter((path) => path !== '' && path !== 'bin/busybox');
-  if (paths.length === 0) return appletLinks(tree, listApplets(tree, 'busybox'));
+  if (paths.length === 0) return makeAppletLinks(tree, listApplets(tree, 'busybox'));
   return paths
     .filter((path) => !isTaken(tree, path))
-    .map((path) => generatedLink(path, '/bin/busybox'));
+    .map((path) => generateLink(path, '/bin/busybox'));
 }
 
 function isTaken(tree: Tree, path: string): boolean {
-  const directory = tree.canonical(parentOf(path));
+  const directory = tree.canonical(getParent(path));
   return directory !== undefined && tree.at(`${directory}/${nameOf(path)}`) !== undefined;
 }

@@ -1,11 +1,11 @@
 import { BuildError } from '../../error.ts';
 import type { Entry } from '../../tree/entry.ts';
-import { nameOf, parentOf } from '../../tree/path.ts';
+import { getParent, nameOf } from '../../tree/path.ts';
 import type { Tree } from '../../tree/tree.ts';
-import { type Database, databaseFiles, initialDirectories } from './installed/database.ts';
+import { type Database, makeDatabaseFiles, makeInitialDirectories } from './installed/database.ts';
 import { DirectoryOwners, FileOwners } from './installed/owners.ts';
 import type { InstalledPackage } from './installed/package.ts';
-import { type AccountNumbers, renumbered } from './renumber.ts';
+import { type AccountNumbers, renumberOwners } from './renumber.ts';
 
 /** A package to install, and the contents of its archive. */
 export interface PackageToInstall extends InstalledPackage {
@@ -40,8 +40,8 @@ export interface InstallationPlan {
  */
 export function planInstallation(installation: Installation): InstallationPlan {
   const { accounts, ...configuration } = installation;
-  const packages = installation.packages.map((added) => renumbered(added, accounts));
-  const directories = initialDirectories();
+  const packages = installation.packages.map((added) => renumberOwners(added, accounts));
+  const directories = makeInitialDirectories();
   const directoryOwners = new DirectoryOwners(directories.map((entry) => [entry.path, entry]));
   for (const { record } of packages) {
     for (const directory of record.directories) directoryOwners.add(directory);
@@ -55,7 +55,7 @@ export function planInstallation(installation: Installation): InstallationPlan {
   return {
     entries: entries.map((entry) => withOwner(entry, directoryOwners)),
     directories,
-    database: databaseFiles({ ...configuration, packages: installed }),
+    database: makeDatabaseFiles({ ...configuration, packages: installed }),
   };
 }
 
@@ -84,7 +84,10 @@ function withOwner(entry: Entry, owners: DirectoryOwners): Entry {
  * Carries out a plan.
  * @throws BuildError if a package's entries conflict with the tree
  */
-export function install({ entries, directories, database }: InstallationPlan, tree: Tree): void {
+export function installPackages(
+  { entries, directories, database }: InstallationPlan,
+  tree: Tree,
+): void {
   for (const entry of entries) {
     if (entry.type === 'directory') tree.add(entry);
     else if (!leadsToItself(entry, tree)) tree.replace(entry);
@@ -101,7 +104,7 @@ export function install({ entries, directories, database }: InstallationPlan, tr
  */
 function leadsToItself(entry: Entry, tree: Tree): boolean {
   if (entry.type !== 'symlink') return false;
-  const folder = tree.canonical(parentOf(entry.path));
+  const folder = tree.canonical(getParent(entry.path));
   if (folder === undefined) return false;
   const target = entry.target.startsWith('/') ? entry.target : `${folder}/${entry.target}`;
   return tree.canonical(target) === (folder === '' ? '' : `${folder}/`) + nameOf(entry.path);

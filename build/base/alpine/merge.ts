@@ -1,7 +1,7 @@
 import type { MergeContext, OpenedPackage } from '../../contract/base.ts';
 import { BuildError, must } from '../../error.ts';
 import type { Tree } from '../../tree/tree.ts';
-import { install, type PackageToInstall, planInstallation } from './install.ts';
+import { installPackages, type PackageToInstall, planInstallation } from './install.ts';
 import { decodeRecord, isRecord } from './package/record.ts';
 import type { AccountNumbers } from './renumber.ts';
 import { selectPackages } from './repository/select.ts';
@@ -9,7 +9,7 @@ import {
   type AlpineSettings,
   alpineArchitecture,
   composeWorld,
-  repositoryAddresses,
+  listRepositoryAddresses,
 } from './request.ts';
 
 /**
@@ -29,13 +29,13 @@ export function mergeAlpine(
     packages: opened,
     world,
     architecture: alpineArchitecture(profile),
-    repositories: [...repositoryAddresses(settings, undefined).values()].flatMap(
+    repositories: [...listRepositoryAddresses(settings, undefined).values()].flatMap(
       ([best]) => best ?? [],
     ),
     keys: new Map(Object.entries(settings.keys)),
     accounts: accountsOf(profile),
   });
-  install(plan, tree);
+  installPackages(plan, tree);
 }
 
 /** Sorts packages into the order in which apk installs them; the lock sorts them by name. */

@@ -17,7 +17,7 @@ type Fields = ReadonlyMap<string, string>;
  * @param packages the packages chosen for the profile
  * @returns one line; `undefined` if the programs run on it, or if the profile has no programs or names a Node archive
  */
-export function problemOfNode(
+export function describeNodeProblem(
   profile: Profile,
   packages: readonly Pick<SelectedPackage, 'fields'>[],
 ): string | undefined {

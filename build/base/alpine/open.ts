@@ -1,10 +1,10 @@
 import { ModuleUnpacker } from '../../kmod/unpack-modules.ts';
-import { codeDigest } from '../../step/code.ts';
+import { computeCodeDigest } from '../../step/code.ts';
 import { openPackage, type PackageToOpen } from './package/open.ts';
 
 /** See `ArchiveReader.readerVersion`. */
 export function readerVersion(): string {
-  return codeDigest(import.meta.filename);
+  return computeCodeDigest(import.meta.filename);
 }
 
 /**

@@ -6,7 +6,9 @@ import { parseAtom, splitList } from './dependency/dependency.ts';
  * Reads the relations of packages from their index stanzas in the lock (apk-package(5)).
  * @returns package name → relations
  */
-export function alpineRelations(packages: readonly LockedPackage[]): Map<string, PackageRelations> {
+export function readAlpineRelations(
+  packages: readonly LockedPackage[],
+): Map<string, PackageRelations> {
   return new Map(packages.map((one) => [one.name, relationsOf(one)]));
 }
 

@@ -18,7 +18,7 @@ interface Owned {
  * Gives files the ids of the accounts that their archive names, because the archive's numeric ids are those of the
  * machine that built the package. Files of unknown accounts keep the archive's ids.
  */
-export function renumbered<P extends Owned>(added: P, accounts: AccountNumbers | undefined): P {
+export function renumberOwners<P extends Owned>(added: P, accounts: AccountNumbers | undefined): P {
   const { owners, directories } = added.record;
   if (accounts === undefined || owners.size === 0) return added;
   const at = <O extends Pick<Ownership, 'uid' | 'gid'>>(path: string, owner: O): O => {

@@ -3,9 +3,9 @@ import type { Lock } from '../../contract/lock.ts';
 import {
   type Flavour,
   findSettings,
-  flavourPackages,
+  listFlavourPackages,
   type Profile,
-  requestedFlavours,
+  selectRequestedFlavours,
 } from '../../profile/profile.ts';
 
 /** Returns Alpine's name of an image's architecture. */
@@ -14,12 +14,12 @@ export function alpineArchitecture({ architecture }: Pick<Profile, 'architecture
 }
 
 /** Returns what a profile asks of Alpine. */
-export function alpineRequest(profile: Profile): Lock['request'] {
+export function makeAlpineRequest(profile: Profile): Lock['request'] {
   const settings = findSettings(profile, 'alpine');
   const { packages, without, release, repositories } = settings;
   return {
     packages: [...packages].sort(),
-    ...requestedFlavours(settings),
+    ...selectRequestedFlavours(settings),
     without: Object.keys(without).sort(),
     suite: [release, ...repositories].join(' '),
   };
@@ -29,10 +29,10 @@ export function alpineRequest(profile: Profile): Lock['request'] {
  * The settings for Alpine that affect a root filesystem: all but those for programs and the initramfs, and the reviews
  * of scripts, which are never run.
  */
-export type AlpineSettings = ReturnType<typeof alpineSettings>;
+export type AlpineSettings = ReturnType<typeof selectAlpineSettings>;
 
 /** Returns the settings of a profile; see `AlpineSettings`. */
-export function alpineSettings(profile: Profile) {
+export function selectAlpineSettings(profile: Profile) {
   const {
     node: _node,
     busybox: _busybox,
@@ -50,7 +50,7 @@ export function composeWorld(
 ): string[] {
   const { packages, without } = settings;
   const forbidden = Object.keys(without).map((name) => `!${name}`);
-  return [...packages, ...flavourPackages(settings, flavour), ...forbidden];
+  return [...packages, ...listFlavourPackages(settings, flavour), ...forbidden];
 }
 
 /**
@@ -58,7 +58,7 @@ export function composeWorld(
  * @param mirror address of an Alpine tree to use instead of the profile's mirrors
  * @returns name of the repository → addresses, best first
  */
-export function repositoryAddresses(
+export function listRepositoryAddresses(
   alpine: Pick<AlpineSettings, 'mirrors' | 'repositories' | 'release'>,
   mirror: string | undefined,
 ): Map<string, string[]> {

@@ -11,7 +11,7 @@ import { BuildError, must } from '../../error.ts';
 import { type Flavour, findSettings, listFlavours, type Profile } from '../../profile/profile.ts';
 import { mergeFlavours } from '../system/flavours.ts';
 import { assertNotOlder } from '../system/freshness.ts';
-import { problemOfNode } from './node.ts';
+import { describeNodeProblem } from './node.ts';
 import { fetchArchive } from './repository/archive.ts';
 import { openFirst } from './repository/fail-over.ts';
 import type { Repository } from './repository/index.ts';
@@ -21,9 +21,14 @@ import {
   selectPackages,
   Unsatisfiable,
 } from './repository/select.ts';
-import { alpineArchitecture, alpineRequest, composeWorld, repositoryAddresses } from './request.ts';
+import {
+  alpineArchitecture,
+  composeWorld,
+  listRepositoryAddresses,
+  makeAlpineRequest,
+} from './request.ts';
 import { readScripts } from './scripts.ts';
-import { readKeys, type TrustedKeys, trustedKeys } from './signature/keys.ts';
+import { readKeys, readTrustedKeys, type TrustedKeys } from './signature/keys.ts';
 
 /** Number of parallel downloads. */
 const DOWNLOADS = 8;
@@ -41,7 +46,7 @@ export async function resolveAlpine(request: ResolveRequest): Promise<Resolution
   const store = new BlobStore(cacheRooms(cacheDirectory), say);
   const context: DownloadContext = { store, transport, signal };
   const named = await Promise.all(
-    [...repositoryAddresses(settings, mirror)].map(async ([name, addresses]) => {
+    [...listRepositoryAddresses(settings, mirror)].map(async ([name, addresses]) => {
       const asked = { addresses, architecture, keys, context, say };
       return [name, await openFirst(asked)] as const;
     }),
@@ -53,7 +58,7 @@ export async function resolveAlpine(request: ResolveRequest): Promise<Resolution
     const wanted = composeWorld(settings, flavour);
     const list = [...repositories.values()];
     const chosen = choose({ repositories: list, wanted, architecture });
-    const problem = problemOfNode(profile, chosen.packages);
+    const problem = describeNodeProblem(profile, chosen.packages);
     const problems = problem === undefined ? chosen.problems : [...chosen.problems, problem];
     return { flavour, packages: chosen.packages, problems };
   });
@@ -73,7 +78,7 @@ export async function resolveAlpine(request: ResolveRequest): Promise<Resolution
   );
   const built = packages.map(({ apk }) => Number(apk?.t ?? 0));
   return {
-    request: alpineRequest(profile),
+    request: makeAlpineRequest(profile),
     sourceDateEpoch: Math.max(1, ...built),
     repositories: states,
     packages,
@@ -110,7 +115,7 @@ async function scriptsOf(
 }
 
 async function keysOf({ profile, keysDirectory, say }: ResolveRequest): Promise<TrustedKeys> {
-  const own = trustedKeys(Object.entries(findSettings(profile, 'alpine').keys));
+  const own = readTrustedKeys(Object.entries(findSettings(profile, 'alpine').keys));
   if (keysDirectory === undefined) return own;
   return new Map([...own, ...(await readKeys(keysDirectory, say))]);
 }
@@ -121,7 +126,10 @@ function statesOf(
 ): Lock['repositories'] {
   const { release } = findSettings(profile, 'alpine');
   return Object.fromEntries(
-    [...repositories].map(([name, repository]) => [name, repositoryState(repository, release)]),
+    [...repositories].map(([name, repository]) => [
+      name,
+      determineRepositoryState(repository, release),
+    ]),
   );
 }
 
@@ -179,7 +187,7 @@ async function lockPackage(
 }
 
 /** Returns a repository's state for a lock. An index has no date, so the build time of its newest package is used. */
-export function repositoryState(
+export function determineRepositoryState(
   { packages, sha256 }: Pick<Repository, 'packages' | 'sha256'>,
   release: string,
 ): Lock['repositories'][string] {

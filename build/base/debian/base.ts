@@ -1,19 +1,19 @@
 import type { Base, Mirrors, ResolveRequest } from '../../contract/base.ts';
 import { findSettings } from '../../profile/profile.ts';
-import { skeleton } from '../system/skeleton.ts';
+import { makeSkeleton } from '../system/skeleton.ts';
 import { readAptNetwork } from './apt/network.ts';
 import { finishDebian } from './finish.ts';
 import { mergeDebian } from './merge.ts';
 import { openDebianPackage, readerVersion } from './open.ts';
-import { debianRelations } from './relations.ts';
-import { debianRequest, listCandidates, resolveDebian } from './resolve.ts';
+import { readDebianRelations } from './relations.ts';
+import { listCandidates, makeDebianRequest, resolveDebian } from './resolve.ts';
 import { compareDebianVersions } from './version.ts';
 
 /** Packages from Debian: apt resolves and verifies them, dpkg-deb opens them. */
 export const debian: Base = {
   name: 'debian',
   module: import.meta.filename,
-  request: debianRequest,
+  request: makeDebianRequest,
   resolve: resolveDebian,
   mirrors: findMirrors,
   reader: () => ({
@@ -21,14 +21,14 @@ export const debian: Base = {
     readerVersion: readerVersion(),
     open: openDebianPackage,
   }),
-  relations: debianRelations,
+  relations: readDebianRelations,
   compareVersions: compareDebianVersions,
   settings: (profile) => {
     const { drop, links, accept } = findSettings(profile, 'debian');
     return { drop, links, accept };
   },
   merge: mergeDebian,
-  skeleton,
+  skeleton: makeSkeleton,
   finish: finishDebian,
 };
 

@@ -1,13 +1,13 @@
 import type { FinishContext } from '../../contract/base.ts';
 import type { Entry } from '../../tree/entry.ts';
 import type { Tree } from '../../tree/tree.ts';
-import { accountFiles, homeDirectories } from '../system/accounts.ts';
-import { appletLinks, listApplets } from '../system/applets.ts';
-import { caBundle } from '../system/ca-bundle.ts';
-import { dependencyScan } from '../system/dependency-scan.ts';
-import { generatedLink } from '../system/generated.ts';
-import { identityFiles } from '../system/identity.ts';
-import { runlevelLinks } from '../system/runlevels.ts';
+import { makeAccountFiles, makeHomeDirectories } from '../system/accounts.ts';
+import { listApplets, makeAppletLinks } from '../system/applets.ts';
+import { makeCaBundle } from '../system/ca-bundle.ts';
+import { scanDependencies } from '../system/dependency-scan.ts';
+import { generateLink } from '../system/generated.ts';
+import { makeIdentityFiles } from '../system/identity.ts';
+import { makeRunlevelLinks } from '../system/runlevels.ts';
 
 /**
  * Adds what Debian's package scripts would have created; see `Base.finish`. glibc's loader cache is not needed: every
@@ -16,20 +16,20 @@ import { runlevelLinks } from '../system/runlevels.ts';
 export function finishDebian(tree: Tree, context: FinishContext): void {
   const { profile } = context;
   for (const [path, target] of Object.entries(profile.settings.links)) {
-    tree.add(generatedLink(path.slice(1), target));
+    tree.add(generateLink(path.slice(1), target));
   }
   const derived: Entry[] = [
-    generatedLink('etc/mtab', '../proc/self/mounts'),
-    generatedLink('var/lock', '../run/lock'),
-    generatedLink('var/run', '../run'),
-    ...accountFiles(context),
-    ...homeDirectories(tree, context),
-    ...identityFiles(context),
-    ...appletLinks(tree, listApplets(tree, 'busybox-static')),
-    caBundle(tree),
-    generatedLink('usr/lib/ssl/cert.pem', '/etc/ssl/certs/ca-certificates.crt'),
-    ...runlevelLinks(tree, profile),
-    dependencyScan(tree),
+    generateLink('etc/mtab', '../proc/self/mounts'),
+    generateLink('var/lock', '../run/lock'),
+    generateLink('var/run', '../run'),
+    ...makeAccountFiles(context),
+    ...makeHomeDirectories(tree, context),
+    ...makeIdentityFiles(context),
+    ...makeAppletLinks(tree, listApplets(tree, 'busybox-static')),
+    makeCaBundle(tree),
+    generateLink('usr/lib/ssl/cert.pem', '/etc/ssl/certs/ca-certificates.crt'),
+    ...makeRunlevelLinks(tree, profile),
+    scanDependencies(tree),
   ];
   for (const entry of derived) tree.replace(entry);
 }

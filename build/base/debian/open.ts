@@ -1,15 +1,15 @@
 import type { PackageArchive } from '../../contract/base.ts';
 import { ModuleUnpacker } from '../../kmod/unpack-modules.ts';
-import { anySignal, inGroup } from '../../process/child-group.ts';
-import { groupOptions, toolError } from '../../process/run.ts';
+import { combineSignals, superviseGroup } from '../../process/child-group.ts';
+import { explainToolError, groupOptions } from '../../process/run.ts';
 import { logTool } from '../../process/tool-log.ts';
-import { codeDigest } from '../../step/code.ts';
+import { computeCodeDigest } from '../../step/code.ts';
 import { readTar } from '../../tree/read-tar.ts';
 import type { EntrySink } from '../../tree/sink.ts';
 
 /** See `ArchiveReader.readerVersion`. */
 export function readerVersion(): string {
-  return codeDigest(import.meta.filename);
+  return computeCodeDigest(import.meta.filename);
 }
 
 /**
@@ -30,7 +30,7 @@ export async function openDebianPackage(
   });
   logTool(started, ['dpkg-deb', ...words]);
   const failed = new AbortController();
-  const child = inGroup(started, anySignal(signal, failed.signal));
+  const child = superviseGroup(started, combineSignals(signal, failed.signal));
   const where = `package ${locked.name} ${locked.version}`;
   const unpacker = new ModuleUnpacker(sink, where);
   const reading = readTar(child.stdout, unpacker, where).then(() => unpacker.done());
@@ -39,5 +39,5 @@ export async function openDebianPackage(
   if (read.status === 'rejected' && !(ended.status === 'rejected' && ended.reason.exitCode > 0)) {
     throw read.reason;
   }
-  if (ended.status === 'rejected') throw toolError('dpkg-deb', ended.reason);
+  if (ended.status === 'rejected') throw explainToolError('dpkg-deb', ended.reason);
 }

@@ -13,7 +13,7 @@ const FIELDS = ['Installed-Size', 'Pre-Depends', 'Depends', 'Provides'];
  * @returns package name → relations; packages without an archive are left out
  * @throws BuildError if dpkg-deb is missing, or an archive is damaged
  */
-export async function debianRelations(
+export async function readDebianRelations(
   packages: readonly (Pick<PackageArchive, 'locked'> & Partial<Pick<PackageArchive, 'file'>>)[],
   signal?: AbortSignal,
 ): Promise<Map<string, PackageRelations>> {
@@ -25,7 +25,7 @@ export async function debianRelations(
     limit(async () => {
       const text = await run('dpkg-deb', ['--field', file, ...FIELDS], { signal });
       const [stanza = new Map()] = parseStanzas(text, `package ${locked.name} ${locked.version}`);
-      return [locked.name, relationsOf(stanza)] as const;
+      return [locked.name, parseRelations(stanza)] as const;
     }),
   );
   return new Map(await Promise.all(read));
@@ -34,7 +34,7 @@ export async function debianRelations(
 /**
  * Reads relations from a control file (Debian Policy 7.1): only names, without versions, architectures and profiles.
  */
-export function relationsOf(stanza: Stanza): PackageRelations {
+export function parseRelations(stanza: Stanza): PackageRelations {
   const kibibytes = Number(stanza.get('installed-size') ?? Number.NaN);
   const needs = ['pre-depends', 'depends'].flatMap((field) => listOf(stanza.get(field)));
   return {

@@ -8,10 +8,10 @@ import { BuildError, must } from '../../error.ts';
 import { withFileLock } from '../../process/file-lock.ts';
 import {
   findSettings,
-  flavourPackages,
+  listFlavourPackages,
   listFlavours,
   type Profile,
-  requestedFlavours,
+  selectRequestedFlavours,
 } from '../../profile/profile.ts';
 import { sha256 } from '../../step/digest.ts';
 import { mergeFlavours } from '../system/flavours.ts';
@@ -25,10 +25,10 @@ import {
   type Chosen,
   choosePackages,
   decodeAddress,
-  pretendedStatus,
+  formatPretendedStatus,
 } from './apt/resolve.ts';
-import { hostSources } from './apt/sources.ts';
-import { required } from './apt/stanza.ts';
+import { readHostSources } from './apt/sources.ts';
+import { requireField } from './apt/stanza.ts';
 import { AptState } from './apt/state.ts';
 
 /** The parts of the host that a resolution depends on; tests replace them. */
@@ -46,12 +46,12 @@ const HOST = {
 };
 
 /** Returns what a profile asks of Debian. */
-export function debianRequest(profile: Profile): Lock['request'] {
+export function makeDebianRequest(profile: Profile): Lock['request'] {
   const settings = findSettings(profile, 'debian');
   const { packages, without, suite } = settings;
   return {
     packages: [...packages].sort(),
-    ...requestedFlavours(settings),
+    ...selectRequestedFlavours(settings),
     without: Object.keys(without).sort(),
     suite,
   };
@@ -68,7 +68,7 @@ export function listCandidates(
     components,
     architecture: ARCHITECTURES[profile.architecture].debian,
     mirror,
-    host: mirror === undefined ? hostSources(directory, say) : [],
+    host: mirror === undefined ? readHostSources(directory, say) : [],
     say,
   });
 }
@@ -117,7 +117,7 @@ async function resolveIn(
     const repositories = repositoryStates(releases);
     assertNotOlder(repositories, notOlderThan);
     return {
-      request: debianRequest(profile),
+      request: makeDebianRequest(profile),
       sourceDateEpoch: Math.max(...[...releases.values()].map(({ date }) => date.getTime() / 1000)),
       repositories,
       packages: await choose({ apt, profile, sources }),
@@ -231,7 +231,7 @@ async function choose({ apt, profile, sources }: Choosing): Promise<LockedPackag
   const where = 'bases.debian.packages';
   const omitted = { names: Object.keys(without), where: 'bases.debian.without' };
   const wanted = flavours.map((flavour) => ({
-    names: [...packages, ...flavourPackages(settings, flavour)],
+    names: [...packages, ...listFlavourPackages(settings, flavour)],
     where,
   }));
   await assertKnown(apt, [
@@ -246,7 +246,7 @@ async function choose({ apt, profile, sources }: Choosing): Promise<LockedPackag
       },
     ]),
   ]);
-  await apt.pretendInstalled(await pretendedStatus(apt, omitted.names));
+  await apt.pretendInstalled(await formatPretendedStatus(apt, omitted.names));
   const choices = await choosePackages(apt, wanted);
   const stanzas = new Set(choices.flat().map(({ stanza }) => stanza));
   const replaced = findReplaced([...stanzas]);
@@ -269,7 +269,7 @@ interface Surroundings {
 }
 
 function lockPackage({ stanza, uri }: Chosen, { sources, replaced }: Surroundings): LockedPackage {
-  const path = required(stanza, 'filename');
+  const path = requireField(stanza, 'filename');
   const from = plainAddress(uri);
   const source = sources.find(({ address }) => from.startsWith(`${plainAddress(address)}/`));
   if (source === undefined) {
@@ -280,16 +280,16 @@ function lockPackage({ stanza, uri }: Chosen, { sources, replaced }: Surrounding
   // `lvm2 (2.03.31-2)`: the version is given only if it differs (deb-control(5)).
   const [, origin, sourceVersion] =
     /^(\S+)(?:\s+\((\S+)\))?$/.exec(stanza.get('source') ?? '') ?? [];
-  const name = required(stanza, 'package');
+  const name = requireField(stanza, 'package');
   const replaces = replaced.get(name);
   return {
     name,
-    version: required(stanza, 'version'),
-    architecture: required(stanza, 'architecture'),
+    version: requireField(stanza, 'version'),
+    architecture: requireField(stanza, 'architecture'),
     repository: source.suite,
     path,
-    size: Number(required(stanza, 'size')),
-    sha256: required(stanza, 'sha256'),
+    size: Number(requireField(stanza, 'size')),
+    sha256: requireField(stanza, 'sha256'),
     ...(origin === undefined ? {} : { source: origin }),
     ...(sourceVersion === undefined ? {} : { sourceVersion }),
     ...(replaces && { replaces }),

@@ -2,13 +2,13 @@ import type { FinishContext } from '../../contract/base.ts';
 import { must } from '../../error.ts';
 import type { Entry } from '../../tree/entry.ts';
 import type { Tree } from '../../tree/tree.ts';
-import { generatedDirectory, generatedFile } from './generated.ts';
+import { generateDirectory, generateFile } from './generated.ts';
 
 /**
  * Writes the profile's accounts as passwd(5), group(5) and shadow(5). Root has an empty password, to log in on the
  * local console until one is set; no other account can log in with a password.
  */
-export function accountFiles({ profile, epoch }: FinishContext): Entry[] {
+export function makeAccountFiles({ profile, epoch }: FinishContext): Entry[] {
   const { accounts } = profile;
   const day = Math.floor(epoch / 86_400);
   const users = Object.entries(accounts.users).sort(([, a], [, b]) => a.uid - b.uid);
@@ -25,9 +25,9 @@ export function accountFiles({ profile, epoch }: FinishContext): Entry[] {
     ([name]) => `${name}:${name === 'root' ? '' : '!'}:${day}:0:99999:7:::\n`,
   );
   return [
-    generatedFile('etc/passwd', passwd.join('')),
-    generatedFile('etc/group', group.join('')),
-    { ...generatedFile('etc/shadow', shadow.join(''), 0o640), gid: accounts.groups.shadow ?? 0 },
+    generateFile('etc/passwd', passwd.join('')),
+    generateFile('etc/group', group.join('')),
+    { ...generateFile('etc/shadow', shadow.join(''), 0o640), gid: accounts.groups.shadow ?? 0 },
   ];
 }
 
@@ -41,12 +41,15 @@ const NO_HOME = /^\/(?:run|var\/run|tmp|dev|proc|sys|nonexistent)(?:\/|$)/;
  * Adds the home directories that no package and no overlay contains, as adduser(8) in package scripts would. Only their
  * owners have access: a service that shares its directory sets the mode when it starts (checkpath).
  */
-export function homeDirectories(tree: Tree, { profile }: Pick<FinishContext, 'profile'>): Entry[] {
+export function makeHomeDirectories(
+  tree: Tree,
+  { profile }: Pick<FinishContext, 'profile'>,
+): Entry[] {
   const { users, groups } = profile.accounts;
   return Object.values(users).flatMap(({ uid, group, home }) => {
     if (NO_HOME.test(home) || tree.lookup(home) !== undefined) return [];
     return {
-      ...generatedDirectory(home.slice(1), 0o700),
+      ...generateDirectory(home.slice(1), 0o700),
       uid,
       gid: must(groups[group], `group ${group}`),
     };

@@ -1,8 +1,8 @@
-import { busyboxApplets } from '../../elf/busybox.ts';
+import { listBusyboxApplets } from '../../elf/busybox.ts';
 import { BuildError } from '../../error.ts';
 import type { Entry } from '../../tree/entry.ts';
 import type { Tree } from '../../tree/tree.ts';
-import { generatedLink } from './generated.ts';
+import { generateLink } from './generated.ts';
 
 /** Folders of programs; an applet is left out if any of them has a program of its name. */
 const PROGRAM_FOLDERS = ['usr/bin', 'usr/sbin', 'bin', 'sbin'];
@@ -26,7 +26,7 @@ const ADMINISTRATION = new Set(
  */
 export function listApplets(tree: Tree, from: string): string[] {
   const file = tree.file('bin/busybox');
-  if (file !== undefined) return busyboxApplets(tree.bytes(file));
+  if (file !== undefined) return listBusyboxApplets(tree.bytes(file));
   throw new BuildError({
     what: 'there is no /bin/busybox',
     fix: `Add ${from} to the packages of the profile.`,
@@ -37,14 +37,14 @@ export function listApplets(tree: Tree, from: string): string[] {
  * Links busybox's applets, except those for which the tree has a program of that name.
  * @param applets names of the applets of the busybox in the tree
  */
-export function appletLinks(tree: Tree, applets: readonly string[]): Entry[] {
+export function makeAppletLinks(tree: Tree, applets: readonly string[]): Entry[] {
   return applets
     .filter(
       (name) => name !== 'busybox' && PROGRAM_FOLDERS.every((folder) => !has(tree, folder, name)),
     )
     .map((name) => {
       const folder = ADMINISTRATION.has(name) ? 'usr/sbin' : 'usr/bin';
-      return generatedLink(`${folder}/${name}`, '/bin/busybox');
+      return generateLink(`${folder}/${name}`, '/bin/busybox');
     });
 }
 

@@ -1,7 +1,7 @@
 import { BuildError } from '../../error.ts';
 import type { Entry } from '../../tree/entry.ts';
 import type { Tree } from '../../tree/tree.ts';
-import { generatedFile } from './generated.ts';
+import { generateFile } from './generated.ts';
 
 /** Folder in which distributions keep the certificates of trusted authorities, one per file. */
 const CERTIFICATES = 'usr/share/ca-certificates';
@@ -12,7 +12,7 @@ export const BUNDLE = 'etc/ssl/certs/ca-certificates.crt';
  * Returns one file with all trusted authorities, as update-ca-certificates(8) writes it.
  * @throws BuildError if the tree has no certificates
  */
-export function caBundle(tree: Tree): Entry {
+export function makeCaBundle(tree: Tree): Entry {
   const texts = certificates(tree, CERTIFICATES);
   if (texts.length === 0) {
     throw new BuildError({
@@ -20,7 +20,7 @@ export function caBundle(tree: Tree): Entry {
       fix: 'Add ca-certificates to the packages of the profile.',
     });
   }
-  return generatedFile(BUNDLE, texts.join(''));
+  return generateFile(BUNDLE, texts.join(''));
 }
 
 function certificates(tree: Tree, directory: string): string[] {

@@ -1,12 +1,12 @@
 import type { FinishContext } from '../../contract/base.ts';
 import type { Entry } from '../../tree/entry.ts';
-import { generatedFile } from './generated.ts';
+import { generateFile } from './generated.ts';
 
 /**
  * Writes the system's identity: os-release(5) with its base, and the initial host name. The names of our own fields
  * begin with the namespace, as os-release(5) recommends.
  */
-export function identityFiles({ profile, base, version }: FinishContext): Entry[] {
+export function makeIdentityFiles({ profile, base, version }: FinishContext): Entry[] {
   const own = profile.namespace.toUpperCase().replaceAll('-', '_');
   const fields: Record<string, string> = {
     NAME: profile.title,
@@ -20,8 +20,8 @@ export function identityFiles({ profile, base, version }: FinishContext): Entry[
   };
   const lines = Object.entries(fields).map(([key, value]) => `${key}="${escaped(value)}"\n`);
   return [
-    generatedFile('etc/os-release', lines.join('')),
-    generatedFile('etc/hostname', `${profile.hostname}\n`),
+    generateFile('etc/os-release', lines.join('')),
+    generateFile('etc/hostname', `${profile.hostname}\n`),
   ];
 }
 

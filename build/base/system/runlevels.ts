@@ -2,7 +2,7 @@ import { BuildError } from '../../error.ts';
 import type { Profile } from '../../profile/profile.ts';
 import type { Entry } from '../../tree/entry.ts';
 import type { Tree } from '../../tree/tree.ts';
-import { generatedLink } from './generated.ts';
+import { generateLink } from './generated.ts';
 
 /**
  * Links OpenRC's services into their runlevels. The services of `boot` are in `default` too, and init starts only
@@ -10,7 +10,7 @@ import { generatedLink } from './generated.ts';
  * the installer runs, only `boot` is started.
  * @throws BuildError naming a service that neither a package nor an overlay has
  */
-export function runlevelLinks(tree: Tree, { runlevels }: Pick<Profile, 'runlevels'>): Entry[] {
+export function makeRunlevelLinks(tree: Tree, { runlevels }: Pick<Profile, 'runlevels'>): Entry[] {
   const started = { ...runlevels, default: [...runlevels.boot, ...runlevels.default] };
   return Object.entries(started).flatMap(([level, services]) =>
     services.map((service) => {
@@ -20,7 +20,7 @@ export function runlevelLinks(tree: Tree, { runlevels }: Pick<Profile, 'runlevel
           where: `runlevels.${level} of the profile`,
         });
       }
-      return generatedLink(`etc/runlevels/${level}/${service}`, `/etc/init.d/${service}`);
+      return generateLink(`etc/runlevels/${level}/${service}`, `/etc/init.d/${service}`);
     }),
   );
 }

@@ -38,7 +38,7 @@ const LINKS = {
  * Skeleton for a base whose packages contain the standard directories: the mount point of the data, and a merged `/usr`
  * with its links.
  */
-export function smallSkeleton(): Entry[] {
+export function makeSmallSkeleton(): Entry[] {
   const { bin, lib, sbin } = LINKS;
   const directories = ['data', 'usr', 'usr/bin', 'usr/lib', 'usr/sbin'];
   return [...directories.map(directory), ...links({ bin, lib, sbin })];
@@ -47,7 +47,7 @@ export function smallSkeleton(): Entry[] {
 const OWNER = { uid: 0, gid: 0, origin: 'skeleton' };
 
 /** Skeleton of a root filesystem before the first package: mount points, and the links of a merged `/usr`. */
-export function skeleton(): Entry[] {
+export function makeSkeleton(): Entry[] {
   return [...Object.keys(DIRECTORIES).map(directory), ...links(LINKS)];
 }
 

@@ -29,7 +29,7 @@ export function parsePrefix(text: string): number | undefined {
 }
 
 /** Returns the prefix length of a netmask; `undefined` if it is not a netmask, has holes, or is 0.0.0.0. */
-export function prefixOfNetmask(text: string): number | undefined {
+export function parseNetmask(text: string): number | undefined {
   const mask = parseAddress(text);
   if (mask === undefined) return undefined;
   const bits = mask.toString(2).padStart(32, '0');
@@ -37,7 +37,7 @@ export function prefixOfNetmask(text: string): number | undefined {
 }
 
 /** Whether two valid addresses are in the same subnet. @param prefix length of the subnet's prefix in bits */
-export function inSubnet(one: string, another: string, prefix: number): boolean {
+export function isInSubnet(one: string, another: string, prefix: number): boolean {
   const size = 2 ** (32 - prefix);
   return (
     Math.floor((parseAddress(one) ?? 0) / size) === Math.floor((parseAddress(another) ?? 0) / size)

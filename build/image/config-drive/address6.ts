@@ -43,7 +43,7 @@ export function isSameAddress6(one: string, another: string): boolean {
 }
 
 /** Whether two valid addresses are in the same subnet. @param prefix length of the subnet's prefix in bits */
-export function inSubnet6(one: string, another: string, prefix: number): boolean {
+export function isInSubnet6(one: string, another: string, prefix: number): boolean {
   return subnetOf(one, prefix) === subnetOf(another, prefix);
 }
 

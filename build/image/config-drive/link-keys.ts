@@ -1,7 +1,7 @@
-import { inSubnet, isHostAddress, isSubnetEnd, parsePrefix } from './address.ts';
+import { isHostAddress, isInSubnet, isSubnetEnd, parsePrefix } from './address.ts';
 import {
-  inSubnet6,
   isHostAddress6,
+  isInSubnet6,
   isLinkLocal6,
   isNameServer6,
   isSameAddress6,
@@ -93,7 +93,9 @@ function isRoute(route: string): boolean {
 function isSubnet(subnet: string, prefix: number): boolean {
   if (!isHostAddress(subnet) || prefix === 32) return isHostAddress(subnet);
   if (prefix === 31) return Number(subnet.split('.')[3]) % 2 === 0;
-  return isSubnetEnd(subnet, prefix) && inSubnet(subnet, subnet, prefix) && isFirst(subnet, prefix);
+  return (
+    isSubnetEnd(subnet, prefix) && isInSubnet(subnet, subnet, prefix) && isFirst(subnet, prefix)
+  );
 }
 
 function isFirst(subnet: string, prefix: number): boolean {
@@ -159,7 +161,7 @@ function completePlan6(
   if (prefix6 === undefined) return refuse('IP_ADDRESS6 without PREFIX6');
   if (gateway6 === undefined) return { method6, address6, prefix6, dns6 };
   if (isSameAddress6(address6, gateway6)) refuse(`gateway ${gateway6} is the machine itself`);
-  if (!isLinkLocal6(gateway6) && !inSubnet6(address6, gateway6, prefix6))
+  if (!isLinkLocal6(gateway6) && !isInSubnet6(address6, gateway6, prefix6))
     refuse(`gateway ${gateway6} is outside ${address6}/${prefix6}`);
   return { method6, address6, prefix6, gateway6, dns6 };
 }

@@ -1,11 +1,11 @@
 import { BuildError } from '../../error.ts';
 import {
-  inSubnet,
   isHostAddress,
+  isInSubnet,
   isNameServer,
   isSubnetEnd,
+  parseNetmask,
   parsePrefix,
-  prefixOfNetmask,
 } from './address.ts';
 import { completeLinkPlan, LINK_VALUES, type LinkPlan } from './link-keys.ts';
 
@@ -34,7 +34,7 @@ const VALUES: Readonly<Record<string, (value: string) => string | undefined>> = 
   PREFIX: (value) =>
     parsePrefix(value) === undefined ? `not a prefix from 1 to 32: ${value}` : undefined,
   NETMASK: (value) =>
-    prefixOfNetmask(value) === undefined
+    parseNetmask(value) === undefined
       ? `not a netmask, ones followed by zeros: ${value}`
       : undefined,
   GATEWAY: (value) => (isHostAddress(value) ? undefined : `not the address of a gateway: ${value}`),
@@ -90,7 +90,7 @@ function readLine(line: string, { values, where }: { values: Map<string, string>
 function complete(values: ReadonlyMap<string, string>, where: string): NetworkPlan {
   const [address, gateway] = [values.get('IP_ADDRESS'), values.get('GATEWAY')];
   const prefix =
-    parsePrefix(values.get('PREFIX') ?? '') ?? prefixOfNetmask(values.get('NETMASK') ?? '');
+    parsePrefix(values.get('PREFIX') ?? '') ?? parseNetmask(values.get('NETMASK') ?? '');
   const [ssid, psk, dns] = [values.get('SSID'), values.get('PSK'), values.get('DNS')];
   if (psk !== undefined && ssid === undefined) throw wrong('PSK without SSID', where);
   const wifi = { ...(ssid === undefined ? {} : { ssid }), ...(psk === undefined ? {} : { psk }) };
@@ -129,7 +129,7 @@ function checkSubnet({ address, prefix, gateway, where }: Subnet): void {
   const end = 'is the first or last address of its subnet';
   if (isSubnetEnd(address, prefix)) throw wrong(`${address}/${prefix} ${end}`, where);
   if (gateway === undefined) return;
-  if (!inSubnet(address, gateway, prefix)) {
+  if (!isInSubnet(address, gateway, prefix)) {
     throw wrong(`gateway ${gateway} is outside ${address}/${prefix}`, where);
   }
   if (gateway === address) throw wrong(`gateway ${gateway} is the machine itself`, where);

@@ -4,7 +4,7 @@ import { makeAtomically } from '../../process/atomic-write.ts';
 import { run } from '../../process/run.ts';
 import { makeScratchFolder } from '../../process/scratch-folder.ts';
 import { makeFat } from '../fat.ts';
-import { graftPoint } from '../iso.ts';
+import { formatGraftPoint } from '../iso.ts';
 
 /** Time stamp of everything on a drive: the earliest in FAT, 1980-01-01. */
 const EPOCH = 315_532_800;
@@ -62,7 +62,7 @@ function isoArguments(
   output: string,
   { label, files }: { label: string; files: Readonly<Record<string, string>> },
 ): string[] {
-  const grafts = Object.entries(files).map(graftPoint);
+  const grafts = Object.entries(files).map(formatGraftPoint);
   return [
     ...['-as', 'mkisofs', '-quiet', '-o', output, '-V', label, '-full-iso9660-filenames'],
     ...['-joliet', '-rational-rock', '--set_all_file_dates', '1980010100000000'],

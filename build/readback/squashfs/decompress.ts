@@ -13,7 +13,7 @@ export type Decompress = (blocks: readonly Buffer[], most: number) => Promise<Bu
  * Returns the decompression function for squashfs blocks.
  * @param where the image, for messages
  */
-export async function decompressor(
+export async function selectDecompressor(
   compression: SquashfsCompression,
   where: string,
 ): Promise<Decompress> {

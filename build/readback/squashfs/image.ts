@@ -1,7 +1,7 @@
 import { Cursor } from '../cursor.ts';
 import type { ImageNode } from '../node.ts';
 import { unreadable } from '../verdict.ts';
-import { decompressor } from './decompress.ts';
+import { selectDecompressor } from './decompress.ts';
 import { type FileData, type Inode, type Listing, parseInode } from './inode.ts';
 import { Metadata, type ReadAt, readTable, type Source } from './metadata.ts';
 import { parseSuperblock, SUPERBLOCK_SIZE, type Superblock } from './superblock.ts';
@@ -40,7 +40,7 @@ const MOST_NAMES_AT_ONCE = 256;
  */
 export async function readSquashfs(read: ReadAt, where: string): Promise<Squashfs> {
   const superblock = parseSuperblock(new Cursor(read(0, SUPERBLOCK_SIZE), 0, where), where);
-  const decompress = await decompressor(superblock.compression, where);
+  const decompress = await selectDecompressor(superblock.compression, where);
   const source = { read, decompress, where };
   const { inodeTable, directoryTable, fragmentTable, exportTable, idTable, xattrTable } =
     superblock;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { BuildError } from '../../error.ts';
-import { isolatedEnvironment } from '../../process/environment.ts';
+import { makeIsolatedEnvironment } from '../../process/environment.ts';
 import type { Meant } from '../compare.ts';
 import { assertNone } from '../verdict.ts';
 import type { Outcome, Task } from './thread.ts';
@@ -21,7 +21,7 @@ export async function verifySquashfs(
   signal?.throwIfAborted();
   const workerData: Task = { file, meant };
   // Without the caller's NODE_OPTIONS: modules loaded by them are meant for processes, and may throw in a thread.
-  const worker = new Worker(THREAD, { workerData, env: isolatedEnvironment(), execArgv: [] });
+  const worker = new Worker(THREAD, { workerData, env: makeIsolatedEnvironment(), execArgv: [] });
   try {
     const [outcome]: Outcome[] = await once(worker, 'message', { signal });
     if (outcome === undefined) throw new Error('the thread that reads back reported nothing');

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { assess, isOpen } from '../../../build/advisories/assess.ts';
+import { assessAdvisories, isOpen } from '../../../build/advisories/assess.ts';
 import { parseDatabase } from '../../../build/advisories/parse.ts';
 import type { AdvisoryPin } from '../../../build/advisories/pins.ts';
 import { parseReviews } from '../../../build/advisories/reviews.ts';
@@ -34,7 +34,7 @@ function report(packages: readonly LockedPackage[], of: Case = {}) {
   const { date = '2026-11-20', asOf = '2026-11-28' } = days;
   const pin: AdvisoryPin = { name: 'data.json', base, size: 1, sha256: 'ab'.repeat(32), date };
   const state = { suite, date: '2026-11-28T00:00:00.000Z', sha256: 'cd'.repeat(32) };
-  return assess({
+  return assessAdvisories({
     compareVersions: COMPARE[base],
     lock: {
       base,

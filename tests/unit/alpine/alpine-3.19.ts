@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type RepositoryIndex, readIndex } from '../../../build/base/alpine/index/read.ts';
-import { trustedKeys } from '../../../build/base/alpine/signature/keys.ts';
+import { readTrustedKeys } from '../../../build/base/alpine/signature/keys.ts';
 import { keys } from '../../../profiles/shared/alpine-keys.ts';
 
 /**
@@ -20,7 +20,7 @@ export const haveAlpine319 = existsSync(ALPINE_3_19);
 export function realIndex(repository: 'iso' | 'main' | 'community'): RepositoryIndex {
   const where = join(ALPINE_3_19, repository, 'x86_64/APKINDEX.tar.gz');
   const bytes = readFileSync(where);
-  return readIndex({ bytes, keys: trustedKeys(Object.entries(keys)), where });
+  return readIndex({ bytes, keys: readTrustedKeys(Object.entries(keys)), where });
 }
 
 /** Path of a package, whatever its version; `undefined` if only an index has it. */

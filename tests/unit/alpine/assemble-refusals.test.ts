@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { trustedKeys } from '../../../build/base/alpine/signature/keys.ts';
+import { readTrustedKeys } from '../../../build/base/alpine/signature/keys.ts';
 import { BuildError } from '../../../build/error.ts';
 import { packIndex } from '../../alpine-mirror/index.ts';
 import { makeKey } from '../../alpine-mirror/key.ts';
@@ -75,6 +75,6 @@ test('it is refused if the index of a mirror has wrong bytes, and is right again
 
 test('it is refused if a key is trusted under another name than the signature gives', async () => {
   const { place, cache } = await world();
-  const trusted = trustedKeys([['other-name.rsa.pub', key.pem]]);
+  const trusted = readTrustedKeys([['other-name.rsa.pub', key.pem]]);
   await expect(assembled(place, cache, { trusted })).rejects.toThrow('not a trusted key');
 });

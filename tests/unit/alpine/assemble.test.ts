@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { AssembledRoot } from '../../../build/base/alpine/assemble.ts';
-import { checksumText } from '../../../build/base/alpine/checksum.ts';
+import { formatChecksum } from '../../../build/base/alpine/checksum.ts';
 import { parseInstalled } from '../../../build/base/alpine/installed/read.ts';
 import { tarStream } from '../../../build/tree/tar-stream.ts';
 import { assembled, folder, mirror, world } from './mirror-world.ts';
@@ -21,7 +21,7 @@ test('a root has the files of the requested packages and their dependencies, and
   expect(epoch).toBe(1_700_000_000);
   const installed = tree.text('lib/apk/db/installed') ?? '';
   const content = createHash('sha1').update(tree.text('usr/bin/app') ?? '');
-  const own = checksumText(content.digest());
+  const own = formatChecksum(content.digest());
   expect(
     installed.replaceAll(/^Z:.*$/gm, (line) => (line === `Z:${own}` ? 'Z:app' : 'Z:…')),
   ).toBe(`C:${identity('app')}

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { canonicalIdentity } from '../../../build/base/alpine/database/identity.ts';
+import { canonicalizeIdentity } from '../../../build/base/alpine/database/identity.ts';
 import { parseInstalled } from '../../../build/base/alpine/installed/read.ts';
 import { packIndex } from '../../alpine-mirror/index.ts';
 import { packPackage } from '../../alpine-mirror/package.ts';
@@ -28,7 +28,7 @@ test.each([
   ],
   ['X1 with 64 digits', `X1${sha256.toString('hex').toUpperCase()}`, SHA256],
 ])('an identity may be written as %s', (_, text, canonical) => {
-  expect(canonicalIdentity(text)).toBe(canonical);
+  expect(canonicalizeIdentity(text)).toBe(canonical);
 });
 
 test.each([
@@ -44,7 +44,7 @@ test.each([
   `${SHA1}\n`,
   `Q1${'A'.repeat(100_000)}`,
 ])('%j is not an identity', (text) => {
-  expect(canonicalIdentity(text)).toBeUndefined();
+  expect(canonicalizeIdentity(text)).toBeUndefined();
 });
 
 /** The stanza of a package with the SHA-256 of its control part as its identity. */

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { type AssembledRoot, assemble } from '../../../build/base/alpine/assemble.ts';
-import { repositoryAddress } from '../../../build/base/alpine/repository/address.ts';
+import { type AssembledRoot, assembleRoot } from '../../../build/base/alpine/assemble.ts';
+import { parseRepositoryAddress } from '../../../build/base/alpine/repository/address.ts';
 import type { TrustedKeys } from '../../../build/base/alpine/signature/keys.ts';
 import { cacheRooms } from '../../../build/cache/directory.ts';
 import { packRepository } from '../../alpine-mirror/index.ts';
@@ -76,10 +76,10 @@ export async function assembled(
   cache: string,
   { wanted = ['app'], trusted = keys }: { wanted?: string[]; trusted?: TrustedKeys } = {},
 ): Promise<AssembledRoot> {
-  const root = await assemble({
+  const root = await assembleRoot({
     architecture: 'x86_64',
     keys: trusted,
-    repositories: [repositoryAddress(from)],
+    repositories: [parseRepositoryAddress(from)],
     wanted,
     cache: cacheRooms(cache),
   });

@@ -7,14 +7,14 @@ import {
   isRecord,
   type PackageRecord,
 } from '../../../build/base/alpine/package/record.ts';
-import { type TrustedKeys, trustedKeys } from '../../../build/base/alpine/signature/keys.ts';
+import { readTrustedKeys, type TrustedKeys } from '../../../build/base/alpine/signature/keys.ts';
 import type { Entry } from '../../../build/tree/entry.ts';
 import { makeKey } from '../../alpine-mirror/key.ts';
 import { Collection } from '../tree/tars.ts';
 
 /** The key of all test packages, and its public half as trusted. */
 export const key = makeKey('test-0000.rsa.pub');
-export const keys: TrustedKeys = trustedKeys([[key.name, key.pem]]);
+export const keys: TrustedKeys = readTrustedKeys([[key.name, key.pem]]);
 
 /** An opened package. */
 export interface Opened {

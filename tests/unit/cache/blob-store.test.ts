@@ -2,7 +2,7 @@ import { chmod, mkdir, open, readdir, readFile, utimes, writeFile } from 'node:f
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { leavePart, takePart } from '../../../build/cache/part.ts';
-import { partPath, sweepTemporary } from '../../../build/cache/temporary.ts';
+import { makePartPath, sweepTemporary } from '../../../build/cache/temporary.ts';
 import { seal } from '../../../build/process/seal.ts';
 import { emptyStore, leftovers, sample, storedBlobs } from './room.ts';
 
@@ -92,7 +92,7 @@ test('temporary files of killed processes are made resumable or removed; those i
   expect((await leftovers(store)).sort()).toEqual(
     [`${'0'.repeat(64)}.part.77-abc`, `${item.sha256}.part`, 'tree.78-abc'].sort(),
   );
-  expect(await readFile(partPath(store.directory, item.sha256), 'utf8')).toBe('x');
+  expect(await readFile(makePartPath(store.directory, item.sha256), 'utf8')).toBe('x');
 });
 
 test('files that another process has sealed and not yet renamed, or has begun to resume, are not removed', async () => {
@@ -105,7 +105,7 @@ test('files that another process has sealed and not yet renamed, or has begun to
   await seal(file);
   await file.close();
   const { item } = sample([]);
-  const part = partPath(store.directory, item.sha256);
+  const part = makePartPath(store.directory, item.sha256);
   await writeFile(part, 'x');
   const longAgo = Date.now() / 1000 - 48 * 3600;
   await utimes(part, longAgo, longAgo);

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
 import { download } from '../../../build/cache/download.ts';
 import { PackageGone } from '../../../build/cache/download-error.ts';
-import { partPath } from '../../../build/cache/temporary.ts';
+import { makePartPath } from '../../../build/cache/temporary.ts';
 import { BuildError } from '../../../build/error.ts';
 import {
   downloadOf,
@@ -89,7 +89,7 @@ test('a download resumes from the part that an earlier run left', async () => {
   const { url, asked } = await serve(fileHandler(content));
   const context = await testContext();
   await mkdir(context.store.directory.tmp, { recursive: true });
-  await writeFile(partPath(context.store.directory, item.sha256), content.subarray(0, 250_000));
+  await writeFile(makePartPath(context.store.directory, item.sha256), content.subarray(0, 250_000));
   expect(await readFile(await download({ ...item, urls: [url] }, context))).toEqual(content);
   expect(asked).toEqual(['/ bytes=250000-']);
 });
@@ -98,7 +98,7 @@ test('a complete download of an earlier run is not requested again', async () =>
   const { item, content } = sample(['http://127.0.0.1:1/']);
   const context = await testContext();
   await mkdir(context.store.directory.tmp, { recursive: true });
-  await writeFile(partPath(context.store.directory, item.sha256), content);
+  await writeFile(makePartPath(context.store.directory, item.sha256), content);
   expect(await readFile(await download(item, context))).toEqual(content);
 });
 
@@ -107,7 +107,7 @@ test('a resumed part with wrong bytes is noticed at the end, and the file is dow
   const { url, asked } = await serve(fileHandler(content));
   const context = await testContext();
   await mkdir(context.store.directory.tmp, { recursive: true });
-  await writeFile(partPath(context.store.directory, item.sha256), Buffer.alloc(1000));
+  await writeFile(makePartPath(context.store.directory, item.sha256), Buffer.alloc(1000));
   expect(await readFile(await download({ ...item, urls: [url] }, context))).toEqual(content);
   expect(asked).toEqual(['/ bytes=1000-', '/']);
 });
@@ -286,7 +286,7 @@ test('a cancelled download is an error that says so, and leaves only the part th
     download({ ...item, urls: [url] }, { ...context, onBytes, signal: cancel.signal }),
   ).rejects.toThrow('download of package busybox 1.36 was cancelled');
   expect(await leftovers(context.store)).toEqual([`${item.sha256}.part`]);
-  const kept = await readFile(partPath(context.store.directory, item.sha256));
+  const kept = await readFile(makePartPath(context.store.directory, item.sha256));
   expect(kept).toEqual(content.subarray(0, 100_000));
 });
 
@@ -391,7 +391,7 @@ test('a full disk ends the download at once, with the folder', async () => {
   const context = await testContext();
   const { root, tmp } = context.store.directory;
   await mkdir(tmp, { recursive: true });
-  await symlink('/dev/full', partPath(context.store.directory, item.sha256));
+  await symlink('/dev/full', makePartPath(context.store.directory, item.sha256));
   await expect(download({ ...item, urls: [url] }, context)).rejects.toThrow(
     `the disk is full (${root}). Free space there`,
   );

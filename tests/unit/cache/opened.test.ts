@@ -2,7 +2,7 @@ import { chmod, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { cacheRooms } from '../../../build/cache/directory.ts';
-import { OpenedStore, openedFolder } from '../../../build/cache/opened.ts';
+import { nameOpenedFolder, OpenedStore } from '../../../build/cache/opened.ts';
 import { formatIndex, parseIndex } from '../../../build/cache/opened-index.ts';
 import type { ArchiveReader } from '../../../build/contract/base.ts';
 import { BuildError } from '../../../build/error.ts';
@@ -69,7 +69,7 @@ async function emptyOpened() {
   const directory = cacheRooms(await temporaryFolder());
   const notes: string[] = [];
   const store = new OpenedStore(directory, (line) => notes.push(line));
-  const start = join(directory.opened, openedFolder(READER), sha256);
+  const start = join(directory.opened, nameOpenedFolder(READER), sha256);
   return { store, notes, directory, contents: `${start}.blob`, index: `${start}.json` };
 }
 
@@ -160,7 +160,7 @@ test('a file that is longer or shorter than its entry says is refused, and nothi
       `usr/a has ${what} bytes instead of ${size} (package tiny)`,
     );
     expect(await readdir(directory.tmp)).toEqual([]);
-    expect(await readdir(join(directory.opened, openedFolder(READER)))).toEqual([]);
+    expect(await readdir(join(directory.opened, nameOpenedFolder(READER)))).toEqual([]);
   }
 });
 
@@ -170,7 +170,7 @@ test('an aborted read leaves nothing, even if the base ignores the signal', asyn
     'reading tiny was cancelled',
   );
   expect(await readdir(directory.tmp)).toEqual([]);
-  expect(await readdir(join(directory.opened, openedFolder(READER)))).toEqual([]);
+  expect(await readdir(join(directory.opened, nameOpenedFolder(READER)))).toEqual([]);
 });
 
 test('two simultaneous reads of one archive, as by two processes, both succeed', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bodyStart, redirectTarget } from '../../../build/cache/response.ts';
+import { determineBodyStart, redirectTarget } from '../../../build/cache/response.ts';
 
 test('a redirect may go from http to https, but not back', () => {
   const head = (location: string) => ({ statusCode: 302, headers: { location } });
@@ -21,17 +21,19 @@ test.each([
   ['nothing', undefined],
 ])('a range answer with %s is refused', (_name, range) => {
   const head = { statusCode: 206, headers: range === undefined ? {} : { 'content-range': range } };
-  expect(() => bodyStart(head, { from: 50, size: 100 })).toThrow(/range|expected 100 bytes/);
+  expect(() => determineBodyStart(head, { from: 50, size: 100 })).toThrow(
+    /range|expected 100 bytes/,
+  );
 });
 
 test('a range answer without the total size is accepted', () => {
   const head = { statusCode: 206, headers: { 'content-range': 'bytes 50-99/*' } };
-  expect(bodyStart(head, { from: 50, size: 100 })).toBe(50);
+  expect(determineBodyStart(head, { from: 50, size: 100 })).toBe(50);
 });
 
 test('a server cannot make a client wait for more than a minute', () => {
   const head = { statusCode: 503, headers: { 'retry-after': '86400' } };
-  expect(() => bodyStart(head, { from: 0, size: 1 })).toThrow(
+  expect(() => determineBodyStart(head, { from: 0, size: 1 })).toThrow(
     expect.objectContaining({ kind: 'interrupted', retryAfter: 60_000 }),
   );
 });

@@ -8,7 +8,7 @@ import { BlobStore } from '../../../build/cache/blob-store.ts';
 import { listItems } from '../../../build/cache/contents.ts';
 import { cacheRooms } from '../../../build/cache/directory.ts';
 import type { Download } from '../../../build/cache/download.ts';
-import { environmentRoute } from '../../../build/cache/proxy.ts';
+import { makeEnvironmentRoute } from '../../../build/cache/proxy.ts';
 import type { DownloadContext } from '../../../build/cache/receive.ts';
 import { Transport } from '../../../build/cache/transport.ts';
 import type { Environment } from '../../../build/process/environment.ts';
@@ -87,7 +87,7 @@ export async function testContext({
   stallAfter?: number;
 } = {}): Promise<DownloadContext & { pauses: string[]; notes: string[] }> {
   const { store, notes } = await emptyStore();
-  const findRoute = environmentRoute(env);
+  const findRoute = makeEnvironmentRoute(env);
   const transport = new Transport({ findRoute, ...(stallAfter && { stallAfter }) });
   onTestFinished(() => transport[Symbol.dispose]());
   const pauses: string[] = [];

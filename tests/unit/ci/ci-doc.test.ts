@@ -4,7 +4,7 @@ import { execa } from 'execa';
 import { expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { profileNames } from '../../../build/profile/load.ts';
+import { listProfileNames } from '../../../build/profile/load.ts';
 import { PROJECT } from '../profile/profiles.ts';
 import { commandsOf, makeFork, programs, readKit, TIME } from './kit.ts';
 
@@ -57,12 +57,12 @@ const inputs = z.record(z.string(), z.object({ default: z.string() }));
 test('the workflow has the inputs of docs/ci.md, and builds all profiles by default', async () => {
   const build = parse(await readKit('github/workflows/build.yml'));
   const known = inputs.parse(build.on.workflow_call.inputs);
-  expect(JSON.parse(known.profiles?.default ?? '')).toEqual(profileNames(PROJECT));
+  expect(JSON.parse(known.profiles?.default ?? '')).toEqual(listProfileNames(PROJECT));
   const called = parse(block('yaml')).jobs.build;
   expect(Object.keys(known)).toEqual(expect.arrayContaining(Object.keys(called.with)));
   const include = /^include:\n.*: (\S+)$/m.exec(text)?.[1] ?? '';
   const jobs = Object.values(parse(await readFile(join(PROJECT, include), 'utf8')));
   const variables = z.object({ variables: z.object({ PROFILE: z.string() }) });
   const built = jobs.flatMap((job) => variables.safeParse(job).data?.variables.PROFILE ?? []);
-  expect([...new Set(built)].toSorted()).toEqual(profileNames(PROJECT));
+  expect([...new Set(built)].toSorted()).toEqual(listProfileNames(PROJECT));
 });

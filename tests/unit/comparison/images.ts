@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { OF_DISK } from '../../../build/image/boot-loader.ts';
-import { cpioArchive } from '../../../build/image/cpio.ts';
+import { makeCpioArchive } from '../../../build/image/cpio.ts';
 import { writeDiskImage } from '../../../build/image/disk-image.ts';
 import { QUICK, writeSquashfs } from '../../../build/image/squashfs.ts';
 import { run } from '../../../build/process/run.ts';
@@ -45,8 +45,8 @@ export async function writeSmallIso(
   const [content, esp, iso] = ['content', 'esp', 'x.iso'].map((name) => join(folder, name));
   if (content === undefined || esp === undefined || iso === undefined) throw new Error('no names');
   const settings = file('etc/initramfs', `MODULES="${module}"\n`);
-  const first = cpioArchive(treeOf(directory('etc'), program('init', '#!/bin/sh\n')), EPOCH);
-  const second = zstdCompressSync(cpioArchive(treeOf(settings), EPOCH));
+  const first = makeCpioArchive(treeOf(directory('etc'), program('init', '#!/bin/sh\n')), EPOCH);
+  const second = zstdCompressSync(makeCpioArchive(treeOf(settings), EPOCH));
   const menu = `menuentry 'Small' --id live {\n  linux /boot/vmlinuz quiet quantix.build=${build}\n}\n`;
   const files: Record<string, string | Buffer> = {
     'boot/vmlinuz': 'kernel',

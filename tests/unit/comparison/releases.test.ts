@@ -6,7 +6,7 @@ import { beforeEach, expect, test } from 'vitest';
 import {
   describeDiskDifference,
   describePlace,
-  firstDifference,
+  findFirstDifference,
 } from '../../../build/comparison/first-difference.ts';
 import { compareReleases } from '../../../build/comparison/releases.ts';
 import { tarMember } from '../../../build/image/tar-member.ts';
@@ -54,18 +54,18 @@ test.each([
   await writeFile(a, bytes);
   bytes[offset] = 8;
   await writeFile(b, bytes);
-  expect(await firstDifference(a, b)).toBe(offset);
+  expect(await findFirstDifference(a, b)).toBe(offset);
 });
 
 test('a truncated file differs at its end, and equal files do not differ', async () => {
   const [a, b] = [join(published, 'a'), join(remade, 'a')];
   await writeFile(a, Buffer.alloc(2 * MIB, 7));
   await writeFile(b, Buffer.alloc(2 * MIB, 7));
-  expect(await firstDifference(a, b)).toBeUndefined();
+  expect(await findFirstDifference(a, b)).toBeUndefined();
   for (const length of [MIB + 1, MIB, 0]) {
     await truncate(b, length);
-    expect(await firstDifference(a, b)).toBe(length);
-    expect(await firstDifference(b, a)).toBe(length);
+    expect(await findFirstDifference(a, b)).toBe(length);
+    expect(await findFirstDifference(b, a)).toBe(length);
   }
 });
 

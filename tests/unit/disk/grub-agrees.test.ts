@@ -2,14 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { decodeBootState } from '../../../build/disk/boot-state.ts';
 import { chooseSlot } from '../../../build/disk/choose-slot.ts';
-import { diskConfig } from '../../../build/image/grub-disk.ts';
+import { formatDiskConfig } from '../../../build/image/grub-disk.ts';
 
 /**
  * Returns the lines of `grub.cfg` that choose the slot, for a shell: GRUB's language differs from it in how variables
  * are set.
  */
 function decision(): string {
-  const text = diskConfig('quantix');
+  const text = formatDiskConfig('quantix');
   const lines = text.slice(text.indexOf('set good=a'), text.indexOf('set of_disk='));
   expect(lines).toContain('save_env');
   return lines.replace(/\bset (\w+=)/g, '$1').replace(/\[ -f ("[^"]*") \]/g, 'is_file $1');

@@ -11,7 +11,7 @@ import {
 import { chooseSlot } from '../../../build/disk/choose-slot.ts';
 import { formatFat32, locateFile } from '../../../build/disk/fat32.ts';
 import { encodeGpt, readGpt } from '../../../build/disk/gpt.ts';
-import { partitionOf } from '../../../build/disk/layout.ts';
+import { findPartition } from '../../../build/disk/layout.ts';
 import { planLayout } from '../../../build/disk/plan-layout.ts';
 import { readTrailer, writeTrailer } from '../../../build/disk/slot-trailer.ts';
 import { writeGpt, writeInstalledDisk } from '../../../build/disk/write-installed-disk.ts';
@@ -107,7 +107,7 @@ test.each<[string, number, Buffer, RegExp]>([
   ['a table that is too short', 36, Buffer.from([1, 0, 0, 0]), /too short/],
 ])('an EFI partition with %s is refused', async (_, at, bytes, why) => {
   const device = new MemoryDevice(DISK_BYTES, 4096);
-  const { offset, bytes: size } = partitionOf(await install(device), 'efi');
+  const { offset, bytes: size } = findPartition(await install(device), 'efi');
   await poke(device, offset + at, bytes);
   await expect(locateFile(sliceDevice(device, offset, size), ENVIRONMENT_PATH)).rejects.toThrow(
     why,
@@ -116,7 +116,7 @@ test.each<[string, number, Buffer, RegExp]>([
 
 test('an EFI partition whose root directory is a loop of clusters is refused', async () => {
   const device = new MemoryDevice(DISK_BYTES, 4096);
-  const { offset, bytes } = partitionOf(await install(device), 'efi');
+  const { offset, bytes } = findPartition(await install(device), 'efi');
   const efi = sliceDevice(device, offset, bytes);
   await poke(device, offset + 32 * 4096 + 8, Buffer.from([2, 0, 0, 0]));
   const root = offset + (32 + 2 * Math.ceil(((bytes / 4096 - 30) * 4) / 4096)) * 4096;
@@ -245,7 +245,7 @@ test('an image with another hash, or a disk that loses writes, ends an installat
       /not the one that was announced/,
     );
   }
-  const { offset } = partitionOf(layout, 'a');
+  const { offset } = findPartition(layout, 'a');
   const forgetful = Object.assign(new MemoryDevice(DISK_BYTES, 512), {
     async write(at: number, data: Uint8Array) {
       if (at !== offset) await MemoryDevice.prototype.write.call(this, at, data);
@@ -256,6 +256,6 @@ test('an image with another hash, or a disk that loses writes, ends an installat
   );
   for (const disk of [device, forgetful]) {
     expect((await disk.read(0, 512)).subarray(0, 440)).toEqual(Buffer.alloc(440));
-    expect(await disk.read(partitionOf(layout, 'efi').offset, 512)).toEqual(Buffer.alloc(512));
+    expect(await disk.read(findPartition(layout, 'efi').offset, 512)).toEqual(Buffer.alloc(512));
   }
 });

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { sliceDevice } from '../../../build/disk/block-device.ts';
 import { readBootState, writeBootState } from '../../../build/disk/boot-state.ts';
 import { readGpt } from '../../../build/disk/gpt.ts';
-import { partitionOf } from '../../../build/disk/layout.ts';
+import { findPartition } from '../../../build/disk/layout.ts';
 import { readLayout } from '../../../build/disk/read-layout.ts';
 import { clearTrailer, readTrailer } from '../../../build/disk/slot-trailer.ts';
 import { writeInstalledDisk } from '../../../build/disk/write-installed-disk.ts';
@@ -19,7 +19,7 @@ test.each([512, 4096])(
     expect(await readGpt(device)).toMatchObject({ copy: 'primary', bothCopies: true });
     expect(layout.partitions.some(({ role }) => role === 'bios')).toBe(sectorSize === 512);
     const part = (role: 'efi' | 'a' | 'b') => {
-      const { offset, bytes } = partitionOf(layout, role);
+      const { offset, bytes } = findPartition(layout, role);
       return sliceDevice(device, offset, bytes);
     };
     expect(await readTrailer(part('a'))).toEqual(TRAILER);

@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { BlockWriter, inPieces, readAhead, WritesBehind } from '../../../build/disk/overlap.ts';
+import { BlockWriter, readAhead, splitRegion, WritesBehind } from '../../../build/disk/overlap.ts';
 
-const PLACES = inPieces({ offset: 512, bytes: 2048 + 100 }, 512);
+const PLACES = splitRegion({ offset: 512, bytes: 2048 + 100 }, 512);
 
 test('places are read in order, and the next is read while one is processed', async () => {
   const asked: number[] = [];

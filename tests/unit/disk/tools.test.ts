@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decodeBootState, encodeBootState } from '../../../build/disk/boot-state.ts';
 import { readEntriesPlace } from '../../../build/disk/gpt.ts';
-import { type DiskLayout, partitionOf } from '../../../build/disk/layout.ts';
+import { type DiskLayout, findPartition } from '../../../build/disk/layout.ts';
 import { writeGpt } from '../../../build/disk/write-installed-disk.ts';
 import { DISK_BYTES, install } from './installed.ts';
 import { MemoryDevice } from './memory-device.ts';
@@ -51,7 +51,7 @@ describe.each([512, 4096])('an installed disk of %i-byte sectors', (sectorSize) 
     };
     await writeGpt(device, layout);
     expect(await readEntriesPlace(device)).toBe('second');
-    const { offset, bytes } = partitionOf(layout, 'efi');
+    const { offset, bytes } = findPartition(layout, 'efi');
     const [whole, part] = [openSync(join(folder, disk), 'w'), openSync(join(folder, efi), 'w')];
     ftruncateSync(whole, DISK_BYTES);
     ftruncateSync(part, bytes);

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import {
-  containerArguments,
   type HostFacts,
-  writableFolders,
+  listWritableFolders,
+  makeContainerArguments,
 } from '../../../build/docker/container.ts';
 
 const HOST: HostFacts = {
@@ -25,7 +25,7 @@ function argumentsOn(
 ) {
   const command = { line, paths: { reads, writes } };
   const request = { image: 'quantix-builder:abc', name: 'quantix-build-1', command, flags };
-  return containerArguments(request, { ...HOST, ...host });
+  return makeContainerArguments(request, { ...HOST, ...host });
 }
 
 interface Command {
@@ -165,7 +165,7 @@ test('a path with a comma or a quote is one field of the mount', () => {
 });
 
 test('an output folder outside the project is mounted, however its path is written', () => {
-  const folders = (...writes: string[]) => writableFolders(HOST, writes);
+  const folders = (...writes: string[]) => listWritableFolders(HOST, writes);
   const usual = [HOST.project, HOST.cache];
   expect(folders()).toEqual(usual);
   expect(folders('elsewhere')).toEqual(usual);
@@ -174,7 +174,7 @@ test('an output folder outside the project is mounted, however its path is writt
 });
 
 test('a cache within the project, or around it, is mounted with it', () => {
-  const cacheAt = (cache: string) => writableFolders({ ...HOST, cache }, []);
+  const cacheAt = (cache: string) => listWritableFolders({ ...HOST, cache }, []);
   expect(cacheAt('/home/me/quantix/.cache')).toEqual(['/home/me/quantix']);
   expect(cacheAt('/home/me')).toEqual(['/home/me']);
   expect(cacheAt('/home/me/quantix-cache')).toEqual(['/home/me/quantix', '/home/me/quantix-cache']);

@@ -5,16 +5,16 @@ import { ARCHITECTURE_NAMES } from '../../../build/architecture.ts';
 import { selectPackages } from '../../../build/base/alpine/repository/select.ts';
 import { BASE_NAMES } from '../../../build/bases.ts';
 import { OLDEST_NODE } from '../../../build/contract/node.ts';
-import { baseDigest, lastWords } from '../../../build/docker/engine.ts';
+import { findBaseDigest, selectLastLines } from '../../../build/docker/engine.ts';
 import {
   DEFAULT_BASE_IMAGE,
-  imageArguments,
-  imageTag,
+  makeImageArguments,
+  makeImageTag,
   needsBuilding,
 } from '../../../build/docker/image.ts';
 import {
-  baseRequirements,
   buildRequirements,
+  listBaseRequirements,
   RELEASE_REQUIREMENTS,
 } from '../../../build/host/requirements.ts';
 import { TOOL_PACKAGES } from '../../../build/process/tools.ts';
@@ -34,7 +34,7 @@ function installed(command: string): string[] {
 
 test('the Dockerfile installs what building requires of anyone but root, and what Node and https need', () => {
   const required = [
-    ...BASE_NAMES.flatMap(baseRequirements),
+    ...BASE_NAMES.flatMap(listBaseRequirements),
     ...ARCHITECTURE_NAMES.flatMap(buildRequirements),
     ...RELEASE_REQUIREMENTS,
   ].map((one) => one.package);
@@ -87,15 +87,15 @@ test('the image runs as nobody if no user is named', () => {
 });
 
 test('the name of the image changes with the Dockerfile and with the base image, and with nothing else', () => {
-  const tag = imageTag('FROM a\n', 'debian:trixie-slim');
+  const tag = makeImageTag('FROM a\n', 'debian:trixie-slim');
   expect(tag).toMatch(/^quantix-builder:[0-9a-f]{12}$/);
-  expect(imageTag('FROM a\n', 'debian:trixie-slim')).toBe(tag);
-  expect(imageTag('FROM b\n', 'debian:trixie-slim')).not.toBe(tag);
-  expect(imageTag('FROM a\n', 'debian:trixie')).not.toBe(tag);
+  expect(makeImageTag('FROM a\n', 'debian:trixie-slim')).toBe(tag);
+  expect(makeImageTag('FROM b\n', 'debian:trixie-slim')).not.toBe(tag);
+  expect(makeImageTag('FROM a\n', 'debian:trixie')).not.toBe(tag);
 });
 
 test('the image is built from standard input, without a context, and further flags come after ours', () => {
-  const args = imageArguments({
+  const args = makeImageArguments({
     tag: 'quantix-builder:abc',
     baseImage: 'own/base:1',
     environment: {},
@@ -125,8 +125,8 @@ test('the image is built if there is none, if it is a month old, or if a flag re
 
 test("an image that is built anew does not use Docker's cache", () => {
   const request = { tag: 't', baseImage: 'b', environment: {}, flags: [] };
-  expect(imageArguments({ ...request, refresh: true })).toContain('--no-cache');
-  expect(imageArguments({ ...request, refresh: false })).not.toContain('--no-cache');
+  expect(makeImageArguments({ ...request, refresh: true })).toContain('--no-cache');
+  expect(makeImageArguments({ ...request, refresh: false })).not.toContain('--no-cache');
 });
 
 test.each([
@@ -134,13 +134,19 @@ test.each([
   ['Docker without it', (digest: string) => `Step 2/6 : FROM b\nDigest: ${digest}\nStatus: …`],
 ])('the digest of the base image is read from what %s prints', (_, print) => {
   const digest = `sha256:${'ab'.repeat(32)}`;
-  expect(baseDigest(print(digest))).toBe(digest);
-  expect(baseDigest('Step 2/6 : FROM b\n ---> 8f1c8e8ef0fc')).toBeUndefined();
+  expect(findBaseDigest(print(digest))).toBe(digest);
+  expect(findBaseDigest('Step 2/6 : FROM b\n ---> 8f1c8e8ef0fc')).toBeUndefined();
 });
 
 test('a proxy is passed on by the name of its variable, never by its value', () => {
   const environment = { https_proxy: 'http://me:secret@proxy:3128', NO_PROXY: '', HOME: '/root' };
-  const args = imageArguments({ tag: 't', baseImage: 'b', environment, refresh: false, flags: [] });
+  const args = makeImageArguments({
+    tag: 't',
+    baseImage: 'b',
+    environment,
+    refresh: false,
+    flags: [],
+  });
   expect(args).toContain('--build-arg=https_proxy');
   expect(args.join(' ')).not.toMatch(/secret|NO_PROXY|HOME/);
 });
@@ -158,8 +164,8 @@ test('the last errors of a failed build are reported in one line', () => {
     "The command '/bin/sh -c apt-get update' returned a non-zero code: 100.",
     '',
   ].join('\n');
-  expect(lastWords(printed)).toBe(
+  expect(selectLastLines(printed)).toBe(
     "E: Unable to locate package grub-common | The command '/bin/sh -c apt-get update' returned a non-zero code: 100",
   );
-  expect(lastWords('')).toBe('');
+  expect(selectLastLines('')).toBe('');
 });

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { barChart } from '../../../build/drawing/bar-chart.ts';
-import { type IcicleNode, icicleChart } from '../../../build/drawing/icicle.ts';
-import { printable, shortened } from '../../../build/drawing/printable.ts';
+import { drawBarChart } from '../../../build/drawing/bar-chart.ts';
+import { drawIcicleChart, type IcicleNode } from '../../../build/drawing/icicle.ts';
+import { makePrintable, shorten } from '../../../build/drawing/printable.ts';
 import { TONES } from '../../../build/drawing/svg.ts';
-import { textChart } from '../../../build/drawing/text-chart.ts';
+import { drawTextChart } from '../../../build/drawing/text-chart.ts';
 import { inDrawing } from './xml.ts';
 
 /** Names that would break a drawing if they were not escaped. */
@@ -40,8 +40,8 @@ const tree: IcicleNode = {
 };
 
 test.each([
-  ['a bar chart', () => barChart(bars, HOSTILE.join())],
-  ['an icicle', () => icicleChart(tree, HOSTILE.join())],
+  ['a bar chart', () => drawBarChart(bars, HOSTILE.join())],
+  ['an icicle', () => drawIcicleChart(tree, HOSTILE.join())],
 ])('in %s names of any characters are text', async (_what, draw) => {
   const svg = draw();
   expect(draw()).toBe(svg);
@@ -64,7 +64,7 @@ test('parts narrower than a pixel are left out, and others lie within their pare
     parts: [],
   }));
   const large = { ...tree, name: 'large', size: 500_000, parts: [] };
-  const svg = icicleChart({ ...tree, size: 600_000, parts: [large, ...small] }, 'x');
+  const svg = drawIcicleChart({ ...tree, size: 600_000, parts: [large, ...small] }, 'x');
   const places = [...svg.matchAll(/<rect x="([\d.]+)" y="([\d.]+)" width="([\d.]+)"/g)];
   expect(places.map(([, , y]) => y)).toEqual(['32', '56']);
   const [[, x = '', , width = ''] = [], [, at = '', , wide = ''] = []] = places;
@@ -74,15 +74,15 @@ test('parts narrower than a pixel are left out, and others lie within their pare
 
 test('a part with too little room for name and note has only the name', () => {
   const part = (name: string, size: number) => ({ ...tree, name, note: '24.0 MB', size });
-  const svg = icicleChart({ ...tree, parts: [part('rootfs', 90), part('initramfs', 10)] }, 'x');
+  const svg = drawIcicleChart({ ...tree, parts: [part('rootfs', 90), part('initramfs', 10)] }, 'x');
   expect(svg).toContain('>rootfs 24.0 MB</text>');
   expect(svg).toContain('>initramfs</text>');
 });
 
 test('without data an empty chart is drawn', async () => {
-  expect(await inDrawing(barChart([], 'none'), 'string(/*/*[1])')).toBe('none');
+  expect(await inDrawing(drawBarChart([], 'none'), 'string(/*/*[1])')).toBe('none');
   const nothing = { ...tree, size: 0, parts: [] };
-  expect(await inDrawing(icicleChart(nothing, 'none'), 'string(/*/*[1])')).toBe('none');
+  expect(await inDrawing(drawIcicleChart(nothing, 'none'), 'string(/*/*[1])')).toBe('none');
 });
 
 /** Relative luminance of a colour `#rrggbb` (Web Content Accessibility Guidelines 2.2). */
@@ -95,7 +95,7 @@ function luminance(colour: string): number {
 }
 
 test('text is readable on every colour, on a light and on a dark ground', () => {
-  const style = /<style>(.*)<\/style>/.exec(barChart([], 'x'))?.[1] ?? '';
+  const style = /<style>(.*)<\/style>/.exec(drawBarChart([], 'x'))?.[1] ?? '';
   const [light = '', dark = ''] = style.split('@media (prefers-color-scheme: dark)');
   for (const sheet of [light, dark]) {
     const fill = (selector: string) =>
@@ -111,17 +111,17 @@ test('text is readable on every colour, on a light and on a dark ground', () => 
 });
 
 test('shortened text keeps its beginning and its end', () => {
-  expect(shortened('usr/lib/modules/zram.ko', 11)).toBe('usr/l…am.ko');
-  expect(shortened('short', 5)).toBe('short');
-  expect(printable('a\u001bb')).toBe('a\\u{1b}b');
+  expect(shorten('usr/lib/modules/zram.ko', 11)).toBe('usr/l…am.ko');
+  expect(shorten('short', 5)).toBe('short');
+  expect(makePrintable('a\u001bb')).toBe('a\\u{1b}b');
 });
 
 test('as text each bar is one line, and control characters in names are escaped', () => {
-  const drawn = textChart(bars).trimEnd().split('\n');
-  expect(textChart(bars)).toBe(textChart(bars));
+  const drawn = drawTextChart(bars).trimEnd().split('\n');
+  expect(drawTextChart(bars)).toBe(drawTextChart(bars));
   expect(drawn).toHaveLength(bars.length);
   for (const line of drawn) {
-    expect(line).toBe(printable(line));
+    expect(line).toBe(makePrintable(line));
     expect([...line].length).toBeLessThan(160);
   }
   const even = { tone: 'first' as const, note: '1 s' };
@@ -129,8 +129,8 @@ test('as text each bar is one line, and control characters in names are escaped'
     { ...even, name: 'a', from: 0, to: 5 },
     { ...even, name: 'longer', from: 5, to: 10, tone: 'quiet' as const },
   ];
-  expect(textChart(two)).toBe(
+  expect(drawTextChart(two)).toBe(
     `a       ${'#'.repeat(30).padEnd(61)}  1 s\nlonger  ${`${' '.repeat(30)}${'-'.repeat(30)}`.padEnd(61)}  1 s\n`,
   );
-  expect(textChart([])).toBe('');
+  expect(drawTextChart([])).toBe('');
 });

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { busyboxApplets } from '../../../build/elf/busybox.ts';
+import { listBusyboxApplets } from '../../../build/elf/busybox.ts';
 import { BuildError } from '../../../build/error.ts';
 
 const NAMES = [
@@ -23,12 +23,12 @@ const table = (names: string[]) => `${names.join('\0')}\0`;
 test('the table of applets is found between other strings', () => {
   const noise = 'usage: cat\0cat\0dog\0';
   const binary = Buffer.from(`${noise}\0BusyBox v1\0${table(NAMES)}\0\0more\0zz\0`);
-  expect(busyboxApplets(binary)).toEqual(NAMES);
+  expect(listBusyboxApplets(binary)).toEqual(NAMES);
 });
 
 test.skipIf(!existsSync('/bin/busybox'))('the applets are those that busybox lists itself', () => {
   const listed = execFileSync('/bin/busybox', ['--list'], { encoding: 'utf8' }).trim().split('\n');
-  expect(busyboxApplets(readFileSync('/bin/busybox'))).toEqual(listed);
+  expect(listBusyboxApplets(readFileSync('/bin/busybox'))).toEqual(listed);
 });
 
 test.each([
@@ -37,10 +37,10 @@ test.each([
   ['a table that is too short', Buffer.from(`\0${table(['ash', 'cat', 'sh'])}`)],
   ['names without an end', Buffer.from(`\0cat\0${'x'.repeat(100_000)}`)],
 ])('%s is not a busybox', (_, bytes) => {
-  expect(() => busyboxApplets(bytes)).toThrow(BuildError);
+  expect(() => listBusyboxApplets(bytes)).toThrow(BuildError);
 });
 
 test('many false tables are not read as one', () => {
   const bytes = Buffer.from('\0cat\0dog'.repeat(200_000));
-  expect(() => busyboxApplets(bytes)).toThrow(BuildError);
+  expect(() => listBusyboxApplets(bytes)).toThrow(BuildError);
 });

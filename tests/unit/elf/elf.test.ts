@@ -3,14 +3,14 @@ import { expect, test } from 'vitest';
 import { type Elf, parseElf } from '../../../build/elf/elf.ts';
 import { isElf, readHeader } from '../../../build/elf/header.ts';
 import { readSection } from '../../../build/elf/sections.ts';
-import { memorySource } from '../../../build/elf/source.ts';
+import { makeMemorySource } from '../../../build/elf/source.ts';
 import { BuildError } from '../../../build/error.ts';
 import { elfFile } from './elf-file.ts';
 
-const parse = (bytes: Uint8Array): Elf => parseElf(memorySource('lib/x', bytes));
+const parse = (bytes: Uint8Array): Elf => parseElf(makeMemorySource('lib/x', bytes));
 
 const section = (bytes: Uint8Array, name: string, most = 1000) => {
-  const source = memorySource('lib/x', bytes);
+  const source = makeMemorySource('lib/x', bytes);
   return readSection(source, readHeader(source), { name, most })?.toString();
 };
 

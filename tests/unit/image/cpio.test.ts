@@ -1,6 +1,6 @@
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { cpioArchive } from '../../../build/image/cpio.ts';
+import { makeCpioArchive } from '../../../build/image/cpio.ts';
 import type { Entry } from '../../../build/tree/entry.ts';
 import { temporaryFolder } from '../folder.ts';
 import { directory, file, hardlink, program, symlink, treeOf } from '../tree/trees.ts';
@@ -25,7 +25,7 @@ const entries = [
 ];
 
 test('busybox lists its contents with owners and modes', async () => {
-  const archive = cpioArchive(treeOf(...entries, console_), EPOCH);
+  const archive = makeCpioArchive(treeOf(...entries, console_), EPOCH);
   const { stdout } = await execa('busybox', ['cpio', '-tv'], {
     input: archive,
     env: { TZ: 'UTC' },
@@ -44,25 +44,30 @@ test('busybox lists its contents with owners and modes', async () => {
 
 test('busybox unpacks the same contents', async () => {
   const cwd = await temporaryFolder();
-  await execa('busybox', ['cpio', '-id'], { cwd, input: cpioArchive(treeOf(...entries), EPOCH) });
+  await execa('busybox', ['cpio', '-id'], {
+    cwd,
+    input: makeCpioArchive(treeOf(...entries), EPOCH),
+  });
   const { stdout } = await execa('sh', ['-c', 'cat bin/sh etc/gr* etc/empty'], { cwd });
   expect(stdout).toBe('ELF of an odd lengthhello');
 });
 
 test('the same tree gives the same bytes, in whatever order its entries were added', () => {
-  const archive = cpioArchive(treeOf(...entries), EPOCH);
-  expect(cpioArchive(treeOf(...[...entries].reverse()), EPOCH).equals(archive)).toBe(true);
+  const archive = makeCpioArchive(treeOf(...entries), EPOCH);
+  expect(makeCpioArchive(treeOf(...[...entries].reverse()), EPOCH).equals(archive)).toBe(true);
   expect(archive.subarray(0, 6).toString()).toBe('070701');
   expect(archive.length % 4).toBe(0);
 });
 
 test('a hard link, extended attributes, and a file too large for memory are refused by name', () => {
   const linked = treeOf(file('a', 'x'), hardlink('b', 'a'));
-  expect(() => cpioArchive(linked, EPOCH)).toThrow('b cannot go into an initramfs (package test)');
+  expect(() => makeCpioArchive(linked, EPOCH)).toThrow(
+    'b cannot go into an initramfs (package test)',
+  );
   const huge = treeOf(file('small', 'x'), { ...file('huge'), size: 2 ** 29 });
-  expect(() => cpioArchive(huge, EPOCH)).toThrow(
+  expect(() => makeCpioArchive(huge, EPOCH)).toThrow(
     'the initramfs would have 536870913 bytes, of which huge has 536870912; it may have 536870912 (package test).',
   );
   const able = treeOf({ ...file('able'), attributes: { 'security.capability': '01' } });
-  expect(() => cpioArchive(able, EPOCH)).toThrow('able cannot go into an initramfs');
+  expect(() => makeCpioArchive(able, EPOCH)).toThrow('able cannot go into an initramfs');
 });

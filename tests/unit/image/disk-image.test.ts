@@ -7,7 +7,7 @@ import { sliceDevice } from '../../../build/disk/block-device.ts';
 import { readBootState } from '../../../build/disk/boot-state.ts';
 import { isDerivedGuid } from '../../../build/disk/derived-guid.ts';
 import { readGpt } from '../../../build/disk/gpt.ts';
-import { type DiskLayout, type PartitionRole, partitionOf } from '../../../build/disk/layout.ts';
+import { type DiskLayout, findPartition, type PartitionRole } from '../../../build/disk/layout.ts';
 import { readLayout } from '../../../build/disk/read-layout.ts';
 import { readTrailer } from '../../../build/disk/slot-trailer.ts';
 import { OF_DISK } from '../../../build/image/boot-loader.ts';
@@ -70,7 +70,7 @@ function slice(
   layout: DiskLayout,
   role: PartitionRole,
 ) {
-  const { offset, bytes } = partitionOf(layout, role);
+  const { offset, bytes } = findPartition(layout, role);
   return sliceDevice(device, offset, bytes);
 }
 

@@ -1,10 +1,14 @@
 import { expect, test } from 'vitest';
-import { markerPath } from '../../../build/disk/medium-paths.ts';
-import { earlyConfig, menuConfig, pathsNamedBy } from '../../../build/image/grub-config.ts';
-import { type BootEntry, liveBootMenu } from '../../../build/image/grub-model.ts';
+import { makeMarkerPath } from '../../../build/disk/medium-paths.ts';
+import {
+  formatEarlyConfig,
+  formatMenuConfig,
+  listReferencedPaths,
+} from '../../../build/image/grub-config.ts';
+import { type BootEntry, planLiveMenu } from '../../../build/image/grub-model.ts';
 
 test('the core image finds the medium by its marker, first on its own disk, and reads the menu there', () => {
-  expect(earlyConfig(markerPath('hello', '0123456789abcdef'))).toBe(
+  expect(formatEarlyConfig(makeMarkerPath('hello', '0123456789abcdef'))).toBe(
     'regexp --set=1:disk "^([^,]*)" "$root"\n' +
       `search --no-floppy --file --set=root --hint="$disk," /hello/build-0123456789abcdef\n` +
       'set prefix=($root)/boot/grub\n',
@@ -14,9 +18,9 @@ test('the core image finds the medium by its marker, first on its own disk, and 
 test('the menu of a live image is valid for GRUB', () => {
   const cmdline = ['console=ttyS0,115200', 'quantix.build=0123456789abcdef'];
   const named = { title: 'Quantix-OS', namespace: 'quantix', version: '0.1.0' };
-  const menu = liveBootMenu({ ...named, flavour: 'full', cmdline });
+  const menu = planLiveMenu({ ...named, flavour: 'full', cmdline });
   const parameters = 'console=ttyS0,115200 quantix.build=0123456789abcdef quantix.mode=live';
-  expect(menuConfig(menu)).toBe(`set timeout=3
+  expect(formatMenuConfig(menu)).toBe(`set timeout=3
 set default=live
 if serial --unit=0 --speed=115200; then
   terminal_input console serial
@@ -73,20 +77,20 @@ test.each<[string, Partial<BootEntry>]>([
   ['a kernel with a backslash', { kernel: '/boot/a\\b' }],
   ['an initramfs with a star', { initramfs: '/boot/*' }],
 ])('%s is refused', (_, odd) => {
-  expect(() => menuConfig({ timeout: 1, entries: [{ ...entry, ...odd }] })).toThrow(
+  expect(() => formatMenuConfig({ timeout: 1, entries: [{ ...entry, ...odd }] })).toThrow(
     /must not contain quotes|cannot stand in grub\.cfg/,
   );
 });
 
 test('the files that a menu refers to are listed', () => {
-  const config = menuConfig({ timeout: 1, entries: [entry] });
-  expect(pathsNamedBy(config)).toEqual(['/boot/vmlinuz', '/boot/initramfs']);
-  expect(pathsNamedBy('# linux /x\nlinux16 /y\n\tlinux\t/z a\n')).toEqual(['/z']);
+  const config = formatMenuConfig({ timeout: 1, entries: [entry] });
+  expect(listReferencedPaths(config)).toEqual(['/boot/vmlinuz', '/boot/initramfs']);
+  expect(listReferencedPaths('# linux /x\nlinux16 /y\n\tlinux\t/z a\n')).toEqual(['/z']);
 });
 
 test('every entry of a small image states its purpose', () => {
   const named = { title: 'QvDC', namespace: 'quantix', version: '1' };
-  const menu = liveBootMenu({ ...named, flavour: 'virt', cmdline: [] });
+  const menu = planLiveMenu({ ...named, flavour: 'virt', cmdline: [] });
   const titles = menu.entries.map(({ title }) => title);
   expect(titles[0]).toBe('QvDC 1 for virtual machines with virtio');
   expect(titles.filter((title) => !title.includes('for virtual machines'))).toEqual([]);

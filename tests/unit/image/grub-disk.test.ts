@@ -1,10 +1,10 @@
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { pathsNamedBy } from '../../../build/image/grub-config.ts';
-import { diskConfig, slotConfig } from '../../../build/image/grub-disk.ts';
-import { slotMenu } from '../../../build/image/grub-model.ts';
+import { listReferencedPaths } from '../../../build/image/grub-config.ts';
+import { formatDiskConfig, formatSlotConfig } from '../../../build/image/grub-disk.ts';
+import { planSlotMenu } from '../../../build/image/grub-model.ts';
 
-const MENU = slotMenu({
+const MENU = planSlotMenu({
   ...{ title: 'Quantix-OS', version: '0.1.0', flavour: 'full' },
   namespace: 'quantix',
   cmdline: ['console=ttyS0,115200', 'quantix.build=0123456789abcdef'],
@@ -12,7 +12,7 @@ const MENU = slotMenu({
 
 test('an image adds its entries to the menu of a disk, with its version and its slot', () => {
   const parameters = 'console=ttyS0,115200 quantix.build=0123456789abcdef';
-  expect(slotConfig(MENU)).toBe(`if [ "$slot_entries" = first ]; then
+  expect(formatSlotConfig(MENU)).toBe(`if [ "$slot_entries" = first ]; then
 menuentry 'Quantix-OS 0.1.0, slot '"$slot_name" --id "$slot" "$root" "$slot_parameters" {
   set root="$2"
   linux /boot/vmlinuz ${parameters} $3
@@ -31,13 +31,13 @@ menuentry 'Quantix-OS 0.1.0, slot '"$slot_name"' (verbose, with a shell if the b
 }
 fi
 `);
-  expect(new Set(pathsNamedBy(slotConfig(MENU)))).toEqual(
+  expect(new Set(listReferencedPaths(formatSlotConfig(MENU)))).toEqual(
     new Set(['/boot/vmlinuz', '/boot/initramfs']),
   );
 });
 
 test('the configuration of an installed disk is valid for GRUB’s shell', async () => {
-  for (const input of [diskConfig('quantix'), slotConfig(MENU)]) {
+  for (const input of [formatDiskConfig('quantix'), formatSlotConfig(MENU)]) {
     await execa('grub-script-check', { input });
   }
 });
@@ -47,7 +47,7 @@ test.each([
   ['a parameter with a dollar', { cmdline: ['a=$root'] }],
 ])('%s is refused', (_, odd) => {
   const first = { ...MENU.first, ...odd };
-  expect(() => slotConfig({ first, more: [] })).toThrow(
+  expect(() => formatSlotConfig({ first, more: [] })).toThrow(
     /must not contain quotes|cannot stand in grub\.cfg/,
   );
 });

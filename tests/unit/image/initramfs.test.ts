@@ -4,13 +4,13 @@ import { zstdDecompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { ARCHITECTURES } from '../../../build/architecture.ts';
 import {
-  appletsUsed,
+  buildInitramfsTree,
   INITRAMFS_FILE,
-  initramfsTree,
   KERNEL_FILE,
   planInitramfs,
+  readUsedApplets,
 } from '../../../build/image/initramfs.ts';
-import { auditOptions, readRootfs } from '../../../build/image/rootfs.ts';
+import { makeAuditOptions, readRootfs } from '../../../build/image/rootfs.ts';
 import type { Flavour } from '../../../build/profile/profile.ts';
 import { readCpio } from '../../../build/readback/cpio.ts';
 import { sha256 } from '../../../build/step/digest.ts';
@@ -42,7 +42,7 @@ function initramfs(packages: readonly Entry[], modules = ['ext4'], drivers = ['i
   const fits = { flavour: 'virt', memory: 512, busybox } as const;
   const reader = new ContentReader();
   const request = { overlay, modules, drivers, ...named, ...fits, reader };
-  return initramfsTree(treeOf(...packages), request);
+  return buildInitramfsTree(treeOf(...packages), request);
 }
 
 test('the initramfs has busybox, its applets, init and the needed modules, and nothing else', () => {
@@ -156,7 +156,7 @@ test('an initramfs whose init cannot be started is refused', async () => {
 
 test('the audit of a root filesystem looks for the init of its architecture', async () => {
   const inputs = readRootfs({ ...(await sampleFacts()), sea: undefined });
-  expect(auditOptions(inputs)).toMatchObject({
+  expect(makeAuditOptions(inputs)).toMatchObject({
     init: { path: 'sbin/init', machine: ARCHITECTURES.x86_64.elf },
   });
 });
@@ -166,8 +166,11 @@ test('packages without a kernel are refused', () => {
 });
 
 test('a missing list of applets is an error', () => {
-  expect(appletsUsed(overlayOf('x', { applets: 'sh\n\nmount' }).entries)).toEqual(['sh', 'mount']);
-  expect(() => appletsUsed(overlayOf('x', { init: '' }).entries)).toThrow(
+  expect(readUsedApplets(overlayOf('x', { applets: 'sh\n\nmount' }).entries)).toEqual([
+    'sh',
+    'mount',
+  ]);
+  expect(() => readUsedApplets(overlayOf('x', { init: '' }).entries)).toThrow(
     'the list of applets is missing',
   );
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseIsoReport } from '../../../build/image/iso-report.ts';
-import { structureProblems } from '../../../build/image/verify-iso.ts';
+import { listStructureProblems } from '../../../build/image/verify-iso.ts';
 
 /** The output of xorriso 1.5.4 for a small image, without the lines that are ignored. */
 const RECORDED = `Drive current: -indev '/tmp/a.iso'
@@ -104,7 +104,7 @@ test.each([
 describe('the boot structures', () => {
   const boot = { esp: { sha256: '', size: 0 }, bios: '' };
   const problems = (text: string, of = boot) =>
-    structureProblems(parseIsoReport(text, 'x'), { volumeId: 'QUANTIX-OS', boot: of });
+    listStructureProblems(parseIsoReport(text, 'x'), { volumeId: 'QUANTIX-OS', boot: of });
 
   test('a correct image has no findings', () => {
     expect(problems(RECORDED)).toEqual([]);

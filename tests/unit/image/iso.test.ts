@@ -15,7 +15,7 @@ import {
   makeBootLoader,
   OF_DISK,
 } from '../../../build/image/boot-loader.ts';
-import { isoArguments, writeIso } from '../../../build/image/iso.ts';
+import { makeIsoArguments, writeIso } from '../../../build/image/iso.ts';
 import { ISO_BLOCK, reportIso } from '../../../build/image/iso-report.ts';
 import { type Expected, hashBootImages, verifyIso } from '../../../build/image/verify-iso.ts';
 import { run } from '../../../build/process/run.ts';
@@ -273,7 +273,7 @@ test('paths with characters special to xorriso are escaped, and files are sorted
     espImage: 'esp',
     epoch: EPOCH,
   };
-  const args = isoArguments('out.iso', request);
+  const args = makeIsoArguments('out.iso', request);
   expect(args.slice(args.indexOf('-graft-points') + 1)).toEqual([
     '/a\\=b\\\\c=/tmp/x\\=y',
     '/boot/grub/bios.img=bios',

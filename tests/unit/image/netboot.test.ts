@@ -3,8 +3,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { cpioSize } from '../../../build/image/cpio.ts';
-import { ipxeScript, type NetbootSet, writeNetboot } from '../../../build/image/netboot.ts';
+import { computeCpioSize } from '../../../build/image/cpio.ts';
+import { formatIpxeScript, type NetbootSet, writeNetboot } from '../../../build/image/netboot.ts';
 import { temporaryFolder } from '../folder.ts';
 import { PROJECT } from '../profile/profiles.ts';
 
@@ -53,12 +53,14 @@ test('the unpacked tar has all files that the script names, and the second initr
 
 test('a system that is too large for an initramfs is refused before anything is written', () => {
   const system = (size: number) => [{ path: 's', mode: 0o644, content: { file: 's', size } }];
-  expect(cpioSize(system(2 ** 32 - 4))).toBeGreaterThan(2 ** 32);
-  expect(() => cpioSize(system(2 ** 32))).toThrow(/s has 4294967296 bytes, .* less than 4 GiB/);
+  expect(computeCpioSize(system(2 ** 32 - 4))).toBeGreaterThan(2 ** 32);
+  expect(() => computeCpioSize(system(2 ** 32))).toThrow(
+    /s has 4294967296 bytes, .* less than 4 GiB/,
+  );
 });
 
 test('the kernel gets the program to start, its initramfs, and its usual parameters', () => {
-  const script = ipxeScript({ title: 'QvDC 0.1.0 $x&&y', parameters: PARAMETERS });
+  const script = formatIpxeScript({ title: 'QvDC 0.1.0 $x&&y', parameters: PARAMETERS });
   expect(script.split('\n')).toEqual([
     '#!ipxe',
     'echo QvDC 0.1.0  x  y',
@@ -73,7 +75,7 @@ test('the kernel gets the program to start, its initramfs, and its usual paramet
 test.each(['a=$b', 'a="b c"', 'a;b', 'x&&y', '#x'])(
   'a parameter that iPXE reads itself is refused: %s',
   (one) => {
-    expect(() => ipxeScript({ title: '', parameters: [one] })).toThrow('would not pass');
+    expect(() => formatIpxeScript({ title: '', parameters: [one] })).toThrow('would not pass');
   },
 );
 

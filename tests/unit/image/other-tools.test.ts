@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { otherTools } from '../../../build/image/other-tools.ts';
+import { listOtherTools } from '../../../build/image/other-tools.ts';
 import { temporaryFolder } from '../folder.ts';
 
 const TOOLS = {
@@ -13,7 +13,7 @@ const TOOLS = {
 async function differences(text: string): Promise<string[]> {
   const manifest = join(await temporaryFolder(), 'x.iso.manifest.json');
   await writeFile(manifest, text);
-  return otherTools(manifest, { toolVersions: TOOLS });
+  return listOtherTools(manifest, { toolVersions: TOOLS });
 }
 
 const manifest = (tools: object, node = process.version) =>
@@ -36,6 +36,6 @@ test.each(['', '{', 'null', '{"inputs":{"tools":{"xorriso":1},"node":2}}', '[]']
   'a manifest with %j does not report tools',
   async (text) => {
     expect(await differences(text)).toEqual([]);
-    expect(otherTools('/nowhere', { toolVersions: TOOLS })).toEqual([]);
+    expect(listOtherTools('/nowhere', { toolVersions: TOOLS })).toEqual([]);
   },
 );

@@ -3,9 +3,9 @@ import { open, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { ovfDescriptor, type VirtualMachine, writeOva } from '../../../build/image/ova.ts';
+import { formatOvfDescriptor, type VirtualMachine, writeOva } from '../../../build/image/ova.ts';
 import type { SparseDisk } from '../../../build/image/sparse-disk.ts';
-import { vmdkStream } from '../../../build/image/vmdk.ts';
+import { streamVmdk } from '../../../build/image/vmdk.ts';
 import { run } from '../../../build/process/run.ts';
 import { appendStream } from '../../../build/process/write-stream.ts';
 import { DISK_BYTES, sparseDisk } from './disks.ts';
@@ -18,7 +18,7 @@ const MACHINE: VirtualMachine = {
 async function write(disk: SparseDisk, name = 'x.ova') {
   const path = join(dirname(disk.file), name);
   await using file = await open(path, 'w');
-  const writeDisk = () => appendStream([file], vmdkStream(disk, { identity: 'build' }));
+  const writeDisk = () => appendStream([file], streamVmdk(disk, { identity: 'build' }));
   await writeOva(file, MACHINE, { writeDisk, epoch: 1_700_000_000 });
   return path;
 }
@@ -63,7 +63,7 @@ test('the same disk gives the same archive', async () => {
 
 /** Evaluates an XPath on a descriptor without its namespaces. */
 async function find(path: string, machine: Partial<VirtualMachine> = {}): Promise<string> {
-  const input = ovfDescriptor({ ...MACHINE, ...machine }, 5);
+  const input = formatOvfDescriptor({ ...MACHINE, ...machine }, 5);
   const named = path.replaceAll(/\/\/(\w+)/g, "//*[local-name()='$1']");
   return (await execa('xmllint', ['--nonet', '--xpath', named, '-'], { input })).stdout;
 }
@@ -107,7 +107,7 @@ test('a title is escaped', async () => {
 });
 
 test('the length of a descriptor does not depend on the size of the disk', () => {
-  const length = (bytes: number) => ovfDescriptor(MACHINE, bytes).length;
+  const length = (bytes: number) => formatOvfDescriptor(MACHINE, bytes).length;
   expect(length(8 ** 11 - 1)).toBe(length(0));
 });
 

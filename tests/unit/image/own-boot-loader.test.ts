@@ -6,10 +6,10 @@ import { ARCHITECTURES, DEFAULT_ARCHITECTURE } from '../../../build/architecture
 import { readBootFiles } from '../../../build/disk/boot-files.ts';
 import { formatFat32 } from '../../../build/disk/fat32.ts';
 import { ESP_IMAGE, makeBootLoader, OF_DISK } from '../../../build/image/boot-loader.ts';
-import { checkedConfig } from '../../../build/image/grub-checked.ts';
-import { menuConfig } from '../../../build/image/grub-config.ts';
-import { diskConfig, slotConfig } from '../../../build/image/grub-disk.ts';
-import { liveBootMenu, slotMenu } from '../../../build/image/grub-model.ts';
+import { makeCheckedConfig } from '../../../build/image/grub-checked.ts';
+import { formatMenuConfig } from '../../../build/image/grub-config.ts';
+import { formatDiskConfig, formatSlotConfig } from '../../../build/image/grub-disk.ts';
+import { planLiveMenu, planSlotMenu } from '../../../build/image/grub-model.ts';
 import { readFat } from '../../../build/readback/fat.ts';
 import { ENROLMENT_FILES } from '../../../build/secure-boot/enrolment.ts';
 import { signFile } from '../../../build/secure-boot/openpgp.ts';
@@ -38,13 +38,13 @@ test('an owner’s boot loader is signed on the medium and on a disk, with the f
   expect(esp.get('/EFI/keys/db.cer')).toEqual(owner.certificate);
 
   const { efi, bios } = await readBootFiles(folder, OF_DISK);
-  const menu = Buffer.from(checkedConfig(diskConfig('quantix')));
+  const menu = Buffer.from(makeCheckedConfig(formatDiskConfig('quantix')));
   expect(efi.get('/grub/menu')).toEqual(menu);
   expect(efi.get('/grub/menu.sig')).toEqual(await signFile(owner, menu));
   expect(efi.get('/grub/owner.cer')).toEqual(owner.certificate);
   expect(efi.get('/EFI/BOOT/BOOTX64.EFI')?.includes('\nnormal $prefix/menu\n')).toBe(true);
   // GRUB for BIOS reads this, and verifies nothing.
-  expect(efi.get('/grub/grub.cfg')?.toString()).toBe(diskConfig('quantix'));
+  expect(efi.get('/grub/grub.cfg')?.toString()).toBe(formatDiskConfig('quantix'));
   // Its file system has names of 8.3 characters only.
   const place = { bytes: 300 * 1024 * 1024, sectorSize: 512, offset: 0 };
   formatFat32({ ...place, label: 'X', serial: 0, files: efi, epoch: 1_700_000_000 });
@@ -68,19 +68,19 @@ test('a checked menu is valid for GRUB’s shell, everyone may boot its entries,
     cmdline: ['quantix.build=0123456789abcdef'],
   };
   const configs = [
-    menuConfig(liveBootMenu(request)),
-    slotConfig(slotMenu(request)),
-    diskConfig('quantix'),
+    formatMenuConfig(planLiveMenu(request)),
+    formatSlotConfig(planSlotMenu(request)),
+    formatDiskConfig('quantix'),
   ];
   for (const config of configs) {
-    const input = checkedConfig(config);
+    const input = makeCheckedConfig(config);
     await execa('grub-script-check', { input });
     const lines = input.split('\n').filter((line) => /^\s*menuentry /.test(line));
     expect(lines.length).toBeGreaterThan(2);
     for (const line of lines) expect(line).toMatch(/ --unrestricted( --id .*)? \{$/);
     expect(input.replaceAll(' --unrestricted', '').replace(' --skip-sig', '')).toBe(config);
   }
-  expect(checkedConfig(diskConfig('quantix'))).toContain(
+  expect(makeCheckedConfig(formatDiskConfig('quantix'))).toContain(
     '\nload_env --skip-sig --file "($efi)/grub/grubenv" good try left\n',
   );
 });

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ARCHITECTURES, DEFAULT_ARCHITECTURE } from '../../../build/architecture.ts';
 import { readBootFiles } from '../../../build/disk/boot-files.ts';
 import { parseMediumFiles } from '../../../build/disk/medium-files.ts';
-import { markerPath, mediumPaths } from '../../../build/disk/medium-paths.ts';
+import { makeMarkerPath, makeMediumPaths } from '../../../build/disk/medium-paths.ts';
 import { makeBootLoader, OF_DISK } from '../../../build/image/boot-loader.ts';
 import { INITRAMFS_FILE, KERNEL_FILE } from '../../../build/image/initramfs.ts';
 import { ISO_BLOCK, reportIso } from '../../../build/image/iso-report.ts';
@@ -22,7 +22,7 @@ import { sampleFacts } from './facts.ts';
 import { hostGrub } from './host-grub.ts';
 
 const { owner } = await newOwner(afterAll);
-const LIST = mediumPaths('quantix').list;
+const LIST = makeMediumPaths('quantix').list;
 const plan = planImage({ ...(await sampleFacts()), owner });
 /** Folder with a folder for each step before the last one, and in it stand-ins for the step's output files. */
 let folder: string;
@@ -80,7 +80,7 @@ test('an ISO with an owner’s key has a signed kernel and a signature of each f
   const kernel = await signProgram(uefiProgram(), owner, 'kernel');
   expect(read('/boot/vmlinuz')).toEqual(kernel);
   const opened = ['/boot/vmlinuz', '/boot/initramfs', '/boot/grub/grub.cfg', '/boot/grub/slot.cfg'];
-  for (const path of [...opened, markerPath('quantix', plan.buildId), '/quantix/disk/menu']) {
+  for (const path of [...opened, makeMarkerPath('quantix', plan.buildId), '/quantix/disk/menu']) {
     expect(read(`${path}.sig`), path).toEqual(await signFile(owner, read(path)));
   }
   const listed = parseMediumFiles(read(LIST).toString(), LIST);

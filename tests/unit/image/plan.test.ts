@@ -1,8 +1,8 @@
 import { afterAll, expect, test } from 'vitest';
 import { ARCHITECTURES } from '../../../build/architecture.ts';
 import type { ImageFacts } from '../../../build/image/facts.ts';
-import { imageName, listSteps, planImage } from '../../../build/image/plan.ts';
-import { smallest } from '../../../build/image/squashfs.ts';
+import { listSteps, makeImageName, planImage } from '../../../build/image/plan.ts';
+import { chooseSmallest } from '../../../build/image/squashfs.ts';
 import { findSettings } from '../../../build/profile/profile.ts';
 import { shippedProfile } from '../profile/profiles.ts';
 import { newPair } from '../release/releases.ts';
@@ -118,7 +118,7 @@ test.each<[string, string[], (facts: ImageFacts) => unknown]>([
   [
     'the compression',
     SQUASHFS,
-    (facts) => set(facts, { compression: smallest(ARCHITECTURES.x86_64) }),
+    (facts) => set(facts, { compression: chooseSmallest(ARCHITECTURES.x86_64) }),
   ],
   ['an overlay', SQUASHFS, (facts) => set(facts, { overlays: [overlayOf('common', { a: 'b' })] })],
   [
@@ -163,15 +163,17 @@ test('an image without programs has no step that makes them', async () => {
 });
 
 test('the name of an image has product, version, base, CPU, kernel flavour, a mark for a development build, and format', async () => {
-  expect(imageName(facts)).toBe('qvdc-0.1.0-debian-x86_64-virt-dev.iso');
+  expect(makeImageName(facts)).toBe('qvdc-0.1.0-debian-x86_64-virt-dev.iso');
   const added = { packages: ['htop'], cmdline: [] };
-  expect(imageName({ ...facts, profile: { ...facts.profile, added } })).toBe(
+  expect(makeImageName({ ...facts, profile: { ...facts.profile, added } })).toBe(
     'qvdc-0.1.0-debian-x86_64-virt-dev-added.iso',
   );
   const release = { ...facts, flavour: 'full', release: true } as const;
-  expect(imageName(release)).toBe('qvdc-0.1.0-debian-x86_64.iso');
-  expect(imageName({ ...facts, owner })).toBe('qvdc-0.1.0-debian-x86_64-virt-secureboot-dev.iso');
-  expect(imageName({ ...release, format: 'qcow2' })).toBe('qvdc-0.1.0-debian-x86_64.qcow2');
+  expect(makeImageName(release)).toBe('qvdc-0.1.0-debian-x86_64.iso');
+  expect(makeImageName({ ...facts, owner })).toBe(
+    'qvdc-0.1.0-debian-x86_64-virt-secureboot-dev.iso',
+  );
+  expect(makeImageName({ ...release, format: 'qcow2' })).toBe('qvdc-0.1.0-debian-x86_64.qcow2');
   const profile = await shippedProfile('qvdc', 'arm64');
-  expect(imageName({ ...release, profile })).toBe('qvdc-0.1.0-debian-arm64.iso');
+  expect(makeImageName({ ...release, profile })).toBe('qvdc-0.1.0-debian-arm64.iso');
 });

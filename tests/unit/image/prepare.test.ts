@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { cacheRooms } from '../../../build/cache/directory.ts';
 import { ensureInstalled } from '../../../build/host/install.ts';
-import { baseRequirements, lockRequirements } from '../../../build/host/requirements.ts';
+import { listBaseRequirements, lockRequirements } from '../../../build/host/requirements.ts';
 import { type ImageOptions, prepareImage, prepareLock } from '../../../build/image/prepare.ts';
 import { temporaryFolder } from '../folder.ts';
 import { PROJECT } from '../profile/profiles.ts';
@@ -74,10 +74,10 @@ test('without apt the error for Debian says where its images can be built, and A
   await withoutTools();
   const told: string[] = [];
   const say = (line: string) => told.push(line);
-  await expect(ensureInstalled(baseRequirements('debian'), { say })).rejects.toThrow(
+  await expect(ensureInstalled(listBaseRequirements('debian'), { say })).rejects.toThrow(
     /images from Debian need apt, and this host lacks apt-get.*BASE=alpine/,
   );
-  await ensureInstalled(baseRequirements('alpine'), { say });
+  await ensureInstalled(listBaseRequirements('alpine'), { say });
   expect(told).toEqual([]);
 });
 

@@ -4,14 +4,14 @@ import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { zstdStream } from '../../../build/image/raw-zst.ts';
+import { compressDisk } from '../../../build/image/raw-zst.ts';
 import type { SparseDisk } from '../../../build/image/sparse-disk.ts';
 import { run } from '../../../build/process/run.ts';
 import { sparseDisk } from './disks.ts';
 
 async function write(disk: SparseDisk, name = 'disk.raw.zst') {
   const file = join(dirname(disk.file), name);
-  await pipeline(zstdStream(disk), createWriteStream(file));
+  await pipeline(compressDisk(disk), createWriteStream(file));
   return file;
 }
 
@@ -38,7 +38,7 @@ test('the same disk gives the same bytes; holes take almost none', async () => {
 
 test('a reader that stops early, for example on a full disk, leaves no open file', async () => {
   const disk = await sparseDisk();
-  for await (const chunk of zstdStream(disk)) if (chunk.length > 10_000) break;
+  for await (const chunk of compressDisk(disk)) if (chunk.length > 10_000) break;
   const open = readdirSync('/proc/self/fd').map((one) => {
     try {
       return readlinkSync(join('/proc/self/fd', one));

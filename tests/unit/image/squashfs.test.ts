@@ -4,8 +4,13 @@ import { Readable } from 'node:stream';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { ARCHITECTURES } from '../../../build/architecture.ts';
-import { missing } from '../../../build/host/requirements.ts';
-import { QUICK, smallest, squashfsCommand, writeSquashfs } from '../../../build/image/squashfs.ts';
+import { listMissing } from '../../../build/host/requirements.ts';
+import {
+  chooseSmallest,
+  makeSquashfsCommand,
+  QUICK,
+  writeSquashfs,
+} from '../../../build/image/squashfs.ts';
 import { run } from '../../../build/process/run.ts';
 import type { Entry } from '../../../build/tree/entry.ts';
 import { tarStream } from '../../../build/tree/tar-stream.ts';
@@ -34,7 +39,7 @@ const tree = () =>
     null_,
   );
 
-test.each([QUICK, ...Object.values(ARCHITECTURES).map(smallest)])(
+test.each([QUICK, ...Object.values(ARCHITECTURES).map(chooseSmallest)])(
   'unsquashfs reads back what was written with $args',
   async (compression) => {
     const image = join(await temporaryFolder(), 'x.squashfs');
@@ -69,14 +74,14 @@ test('two runs give the same bytes, and progress ends at the total', async () =>
 });
 
 const isRoot = process.getuid?.() === 0;
-const hasFakeroot = missing([{ name: 'fakeroot', package: 'fakeroot' }]).length === 0;
+const hasFakeroot = listMissing([{ name: 'fakeroot', package: 'fakeroot' }]).length === 0;
 
 test.skipIf(!hasFakeroot)('the bytes are the same for any user', async () => {
   const folder = await temporaryFolder();
   await chmod(folder, 0o777);
   const [mine, theirs] = [join(folder, 'mine'), join(folder, 'theirs')];
   await writeSquashfs(tree(), mine, options);
-  const [command, ...args] = squashfsCommand(theirs, QUICK, { root: false });
+  const [command, ...args] = makeSquashfsCommand(theirs, QUICK, { root: false });
   expect(command).toBe('fakeroot');
   await execa(command, args, {
     cwd: folder,
@@ -96,11 +101,11 @@ test('the bytes are the same on one thread and on several', async () => {
   });
   const [one, ...others] = await Promise.all(written);
   for (const other of others) expect(one?.equals(other)).toBe(true);
-  expect(squashfsCommand('x', QUICK, { threads: 3 }).join(' ')).toContain(' -processors 3 ');
+  expect(makeSquashfsCommand('x', QUICK, { threads: 3 }).join(' ')).toContain(' -processors 3 ');
 });
 
 test('root runs mksquashfs itself', () => {
-  expect(squashfsCommand('x', QUICK, { root: true })[0]).toBe('mksquashfs');
+  expect(makeSquashfsCommand('x', QUICK, { root: true })[0]).toBe('mksquashfs');
 });
 
 test.each<[Entry, string]>([

@@ -3,9 +3,9 @@ import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { ARCHITECTURES, DEFAULT_ARCHITECTURE, runsHere } from '../../../build/architecture.ts';
-import { missing } from '../../../build/host/requirements.ts';
-import { ioctlProgram, verityRequests } from '../../../build/image/device-mapper.ts';
+import { ARCHITECTURES, canRunHere, DEFAULT_ARCHITECTURE } from '../../../build/architecture.ts';
+import { listMissing } from '../../../build/host/requirements.ts';
+import { makeIoctlProgram, makeVerityRequests } from '../../../build/image/device-mapper.ts';
 import { trustTree } from '../../../build/image/verity.ts';
 import { makeVerityTree, VERITY_BLOCK } from '../../../build/image/verity-tree.ts';
 import { compareVerity } from '../../../build/readback/verity.ts';
@@ -51,7 +51,7 @@ test.each([1, 2, 127, 128, 129, 16_384, 16_385])(
   },
 );
 
-test.skipIf(missing([{ name: 'veritysetup', package: 'cryptsetup-bin' }]).length > 0)(
+test.skipIf(listMissing([{ name: 'veritysetup', package: 'cryptsetup-bin' }]).length > 0)(
   'veritysetup, if it is installed, verifies the hash tree',
   async () => {
     const { data, tree, rootHash } = await sample(300);
@@ -119,7 +119,7 @@ test('data that is not whole blocks is refused', async () => {
 });
 
 test('the requests to the device mapper create a device that is verified by the tree', () => {
-  const { create, load, resume, remove } = verityRequests({
+  const { create, load, resume, remove } = makeVerityRequests({
     rootHash: 'ab'.repeat(32),
     dataBlocks: 10,
   });
@@ -138,12 +138,14 @@ test('the requests to the device mapper create a device that is verified by the 
   );
 });
 
-test.skipIf(!runsHere(ARCHITECTURES[DEFAULT_ARCHITECTURE]))(
+test.skipIf(!canRunHere(ARCHITECTURES[DEFAULT_ARCHITECTURE]))(
   'the program for these requests makes an ioctl on file descriptor 3, and exits with the error number',
   async () => {
     const folder = await temporaryFolder();
     const program = join(folder, 'ioctl');
-    await writeFile(program, ioctlProgram(ARCHITECTURES[DEFAULT_ARCHITECTURE]), { mode: 0o755 });
+    await writeFile(program, makeIoctlProgram(ARCHITECTURES[DEFAULT_ARCHITECTURE]), {
+      mode: 0o755,
+    });
     const ask = (request: number, file: string) => {
       const input = Buffer.alloc(24);
       input.writeUInt32LE(request, 0);

@@ -6,13 +6,13 @@ import { pipeline } from 'node:stream/promises';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import type { SparseDisk } from '../../../build/image/sparse-disk.ts';
-import { vmdkStream } from '../../../build/image/vmdk.ts';
+import { streamVmdk } from '../../../build/image/vmdk.ts';
 import { run } from '../../../build/process/run.ts';
 import { DISK_BYTES, sparseDisk } from './disks.ts';
 
 async function write(disk: SparseDisk, name = 'disk.vmdk', identity = '0123456789abcdef') {
   const file = join(dirname(disk.file), name);
-  await pipeline(vmdkStream(disk, { identity }), createWriteStream(file));
+  await pipeline(streamVmdk(disk, { identity }), createWriteStream(file));
   return file;
 }
 

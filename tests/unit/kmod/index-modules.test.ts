@@ -2,11 +2,11 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { BuildError } from '../../../build/error.ts';
-import { moduleIndexFiles } from '../../../build/kmod/index-files.ts';
+import { makeModuleIndex } from '../../../build/kmod/index-files.ts';
 import { findClosure, indexModules } from '../../../build/kmod/index-modules.ts';
 import { parseModuleInfo } from '../../../build/kmod/modinfo.ts';
 import type { ModuleIndex } from '../../../build/kmod/module-index.ts';
-import { kernelRelease, kernelReleases } from '../../../build/kmod/release.ts';
+import { findKernelRelease, listKernelReleases } from '../../../build/kmod/release.ts';
 import type { Entry } from '../../../build/tree/entry.ts';
 import { temporaryFolder } from '../folder.ts';
 import { directory, file, symlink, treeOf } from '../tree/trees.ts';
@@ -16,7 +16,7 @@ const indexOf = (...entries: Entry[]): ModuleIndex => indexModules(treeOf(...ent
 
 /** Lines of an index file. */
 function text(index: ModuleIndex, name: string): string[] {
-  const tree = treeOf(...moduleIndexFiles(index));
+  const tree = treeOf(...makeModuleIndex(index));
   return (tree.text(`lib/modules/${RELEASE}/${name}`) ?? 'absent').split('\n').slice(0, -1);
 }
 
@@ -195,15 +195,15 @@ describe('the closure', () => {
 
 describe('the kernel of a tree', () => {
   test('is the one release with modules', () => {
-    expect(kernelRelease(treeOf(...KERNEL, directory('lib/modules/empty')))).toBe(RELEASE);
-    expect(kernelReleases(treeOf())).toEqual([]);
-    expect(() => kernelRelease(treeOf())).toThrow('no kernel modules');
+    expect(findKernelRelease(treeOf(...KERNEL, directory('lib/modules/empty')))).toBe(RELEASE);
+    expect(listKernelReleases(treeOf())).toEqual([]);
+    expect(() => findKernelRelease(treeOf())).toThrow('no kernel modules');
   });
 
   test('must be the only one', () => {
     const tree = treeOf(...KERNEL, file('lib/modules/6.12/modules.order'));
-    expect(kernelReleases(tree)).toEqual([RELEASE, '6.12'].sort());
-    expect(() => kernelRelease(tree)).toThrow(`more than one kernel: ${RELEASE}, 6.12`);
+    expect(listKernelReleases(tree)).toEqual([RELEASE, '6.12'].sort());
+    expect(() => findKernelRelease(tree)).toThrow(`more than one kernel: ${RELEASE}, 6.12`);
   });
 });
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { packageDifferences, requestDifferences } from '../../../build/lock/compare.ts';
+import { describeDifferences, requestDifferences } from '../../../build/lock/compare.ts';
 import { locked, sampleLock } from './locks.ts';
 
 const { request } = sampleLock();
@@ -33,7 +33,7 @@ test('each changed package is one line, with both versions', () => {
     locked('bash', { sha256: 'd'.repeat(64) }),
     locked('same'),
   ];
-  expect(packageDifferences(before, after)).toEqual([
+  expect(describeDifferences(before, after)).toEqual([
     'libc6 1.0 → 1.1',
     '+ zstd 1.0',
     'bash 1.0 (other bytes)',
@@ -44,7 +44,7 @@ test('each changed package is one line, with both versions', () => {
 test('a package of two flavours counts as two packages', () => {
   const virt = locked('linux', { flavour: 'virt' });
   const full = locked('linux', { flavour: 'full' });
-  expect(packageDifferences([virt, full], [virt, { ...full, version: '2' }])).toEqual([
+  expect(describeDifferences([virt, full], [virt, { ...full, version: '2' }])).toEqual([
     'linux (full) 1.0 → 2',
   ]);
 });

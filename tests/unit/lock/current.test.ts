@@ -7,7 +7,7 @@ import type { Base } from '../../../build/contract/base.ts';
 import type { Lock } from '../../../build/contract/lock.ts';
 import { BuildError } from '../../../build/error.ts';
 import {
-  currentLock,
+  ensureCurrentLock,
   type LockRequest,
   lockWithout,
   renewLock,
@@ -76,15 +76,15 @@ test('a lock that matches the profile is used without a message', async () => {
   const here = await world();
   const lock = sampleLock({ request: requestOf(profile) });
   await writeLock(fileOf(here), lock);
-  expect(await currentLock(here.request, true)).toEqual(readLock(fileOf(here)));
+  expect(await ensureCurrentLock(here.request, true)).toEqual(readLock(fileOf(here)));
   expect(here).toMatchObject({ resolved: 0, said: [] });
 });
 
 test('without a lock, the profile is resolved once and the result is cached', async () => {
   const here = await world();
-  const lock = await currentLock(here.request, false);
+  const lock = await ensureCurrentLock(here.request, false);
   expect(lock).toMatchObject({ profile: 'qvdc', base: 'debian', packages: [locked('bash')] });
-  expect(await currentLock(here.request, false)).toEqual(readLockLike(lock));
+  expect(await ensureCurrentLock(here.request, false)).toEqual(readLockLike(lock));
   expect(here.resolved).toBe(1);
   expect(here.said[0]).toBe(
     'qvdc: resolved anew (there is no lock yet). `make lock BASE=debian` keeps the result.',
@@ -95,9 +95,9 @@ test('without a lock, the profile is resolved once and the result is cached', as
 test('a newly resolved lock has the same order as one that is read, for any order of the index', async () => {
   const one = await world();
   one.packages = ['zlib', 'bash', 'attr'].map((name) => locked(name));
-  const resolved = await currentLock(one.request, false);
+  const resolved = await ensureCurrentLock(one.request, false);
   expect(resolved.packages.map(({ name }) => name)).toEqual(['attr', 'bash', 'zlib']);
-  const remembered = await currentLock(one.request, false);
+  const remembered = await ensureCurrentLock(one.request, false);
   expect(JSON.stringify(remembered)).toBe(JSON.stringify(resolved));
 });
 
@@ -107,7 +107,7 @@ test('a stale lock is resolved anew, and again when the profile changes again', 
   for (const suite of ['forky', 'duke', 'forky']) {
     const changed = structuredClone(here.request.profile);
     findSettings(changed, 'debian').suite = suite;
-    const lock = await currentLock({ ...here.request, profile: changed }, false);
+    const lock = await ensureCurrentLock({ ...here.request, profile: changed }, false);
     expect(lock.request.suite).toBe(suite);
   }
   expect(here.resolved).toBe(2);
@@ -125,26 +125,26 @@ test('a package added by a build is resolved without changing the lock', async (
     profile: withAdditions(here.request.profile, 'debian', added),
   };
   here.packages = [locked('bash'), locked('htop'), locked('libnl')];
-  const resolved = await currentLock(request, false);
+  const resolved = await ensureCurrentLock(request, false);
   expect(resolved.packages.map(({ name }) => name)).toEqual(['bash', 'htop', 'libnl']);
-  expect(await currentLock(request, false)).toEqual(resolved);
+  expect(await ensureCurrentLock(request, false)).toEqual(resolved);
   expect(here.resolved).toBe(1);
   expect(await readFile(fileOf(here), 'utf8')).toBe(before);
   expect(here.said[0]).toBe(
     `qvdc: resolved anew (packages: + htop). This is for this build only: ${fileOf(here)} stays as it is. Against the lock: + htop 1.0, + libnl 1.0.`,
   );
-  expect(await currentLock(here.request, true)).toEqual(readLock(fileOf(here)));
-  await expect(currentLock(request, true)).rejects.toThrow(
+  expect(await ensureCurrentLock(here.request, true)).toEqual(readLock(fileOf(here)));
+  await expect(ensureCurrentLock(request, true)).rejects.toThrow(
     /^this build takes the lock as it stands, in which htop cannot be added .*Leave --package out/,
   );
 });
 
 test('with --frozen, a stale lock is refused with the differences, and a missing one too', async () => {
   const here = await world();
-  await expect(currentLock(here.request, true)).rejects.toThrow('there is no lock yet');
+  await expect(ensureCurrentLock(here.request, true)).rejects.toThrow('there is no lock yet');
   const { packages, ...rest } = requestOf(profile);
   await writeLock(fileOf(here), sampleLock({ request: { ...rest, packages: packages.slice(1) } }));
-  const failure = await currentLock(here.request, true).catch((error) => error);
+  const failure = await ensureCurrentLock(here.request, true).catch((error) => error);
   expect(failure).toBeInstanceOf(BuildError);
   expect(failure.what).toBe(`the lock does not fit the profile: packages: + ${packages[0]}`);
   expect(failure.where).toBe(fileOf(here));
@@ -192,7 +192,7 @@ test('a failed resolution leaves no lock', async () => {
     throw new BuildError({ what: 'the mirror does not answer' });
   };
   const request = { ...here.request, base: { ...here.request.base, resolve } };
-  await expect(currentLock(request, false)).rejects.toThrow('the mirror does not answer');
+  await expect(ensureCurrentLock(request, false)).rejects.toThrow('the mirror does not answer');
   await expect(renewLock(request)).rejects.toThrow('the mirror does not answer');
   expect(existsSync(fileOf(here))).toBe(false);
 });
@@ -214,11 +214,11 @@ test('a cached result is used only with the same keys', async () => {
   const file = join(keysDirectory, 'me.rsa.pub');
   for (const content of ['one', 'two', 'one']) {
     await writeFile(file, content);
-    await currentLock({ ...here.request, keysDirectory }, false);
+    await ensureCurrentLock({ ...here.request, keysDirectory }, false);
   }
   expect(here.resolved).toBe(2);
   await writeFile(file, 'three');
-  await currentLock({ ...here.request, keysDirectory }, false);
+  await ensureCurrentLock({ ...here.request, keysDirectory }, false);
   expect(here.resolved).toBe(3);
 });
 
@@ -227,17 +227,17 @@ test.each([
   ['of another format', '{"format": 0}'],
 ])('a cached result that is %s is resolved anew', async (_, text) => {
   const here = await world();
-  const lock = await currentLock(here.request, false);
+  const lock = await ensureCurrentLock(here.request, false);
   const { resolved } = here.request.cache;
   for (const name of await readdir(resolved)) await writeFile(join(resolved, name), text);
-  expect(await currentLock(here.request, false)).toEqual(lock);
+  expect(await ensureCurrentLock(here.request, false)).toEqual(lock);
   expect(here.resolved).toBe(2);
 });
 
 test('for a profile outside the project, the suggested lock command names its path', async () => {
   const here = await world();
   const file = join(await temporaryFolder(), 'appliance.ts');
-  await currentLock({ ...here.request, profile: { ...profile, file } }, false);
+  await ensureCurrentLock({ ...here.request, profile: { ...profile, file } }, false);
   expect(here.said.join()).toContain(
     `\`qx-build lock --profile ${file} --base debian --arch x86_64\` keeps the result`,
   );

@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts are for a shell
 import { expect, test } from 'vitest';
-import { isServiceScript, namesAfter, parseService } from '../../../build/openrc/service.ts';
+import { isServiceScript, listNames, parseService } from '../../../build/openrc/service.ts';
 
 test('the lines of depend() are read in order, without comments and other functions', () => {
   const service = parseService(
@@ -13,8 +13,8 @@ test('the lines of depend() are read in order, without comments and other functi
     { verb: 'provide', names: ['x'] },
     { verb: 'need', names: ['y'] },
   ]);
-  expect(namesAfter('need', service)).toEqual(['net', 'dev', 'y']);
-  expect(namesAfter('want', service)).toEqual([]);
+  expect(listNames('need', service)).toEqual(['net', 'dev', 'y']);
+  expect(listNames('want', service)).toEqual([]);
 });
 
 test.each([

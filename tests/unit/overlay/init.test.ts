@@ -2,12 +2,12 @@ import { mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
-import { missing } from '../../../build/host/requirements.ts';
+import { listMissing } from '../../../build/host/requirements.ts';
 import { temporaryFolder } from '../folder.ts';
 import { PROJECT } from '../profile/profiles.ts';
 
 const INIT = join(PROJECT, 'overlay/initramfs/init');
-const lacks = (name: string) => missing([{ name, package: name }]).length > 0;
+const lacks = (name: string) => listMissing([{ name, package: name }]).length > 0;
 
 /** Stand-ins for functions that need a machine: they print what they would do. */
 const STAND_INS = `

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openBlockDevice } from '../../../apps/disk/open-block-device.ts';
 import { type BlockDevice, sliceDevice } from '../../../build/disk/block-device.ts';
-import { partitionOf } from '../../../build/disk/layout.ts';
+import { findPartition } from '../../../build/disk/layout.ts';
 import { readLayout } from '../../../build/disk/read-layout.ts';
 import { writeInstalledDisk } from '../../../build/disk/write-installed-disk.ts';
 import { type Recording, replayCuts } from '../../power-cuts/replay.ts';
@@ -114,7 +114,7 @@ test.each([512, 4096])(
     // A disk that was written after a cut has the forecast state.
     await using disk = await openBlockDevice(cut, { fileSectorSize: sectorSize });
     const layout = await readLayout(disk);
-    const { offset } = partitionOf(
+    const { offset } = findPartition(
       layout ?? { ...smallDisk(sectorSize).layout, partitions: [] },
       'b',
     );

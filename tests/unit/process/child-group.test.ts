@@ -1,7 +1,7 @@
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { feed } from '../../../build/process/feed.ts';
+import { feedTool } from '../../../build/process/feed.ts';
 import { run } from '../../../build/process/run.ts';
 import { temporaryFolder } from '../folder.ts';
 import { isRunning } from './living.ts';
@@ -50,6 +50,6 @@ test('when the source of a fed tool fails, the tool’s children end too', async
     for (let chunks = 0; chunks < 20; chunks += 1) yield Buffer.alloc(64 * 1024);
     throw new Error('the file is gone');
   }
-  await expect(feed(['fakeroot'], broken(), options)).rejects.toThrow('the file is gone');
+  await expect(feedTool(['fakeroot'], broken(), options)).rejects.toThrow('the file is gone');
   await vi.waitFor(async () => expect(await living(pids)).toEqual([false, false]), 30_000);
 });

@@ -3,7 +3,7 @@ import { delimiter, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { BuildError } from '../../../build/error.ts';
-import { feed } from '../../../build/process/feed.ts';
+import { feedTool } from '../../../build/process/feed.ts';
 import { temporaryFolder } from '../folder.ts';
 
 /** Runs a script in place of mksquashfs. */
@@ -28,7 +28,7 @@ test('a tool reads its whole input, and progress is reported in bytes', async ()
   const { folder, options } = await tool('cat >got');
   const seen: number[] = [];
   const onBytes = (bytes: number) => seen.push(bytes);
-  await feed(['mksquashfs'], [Buffer.from('hello '), Buffer.from('world')], {
+  await feedTool(['mksquashfs'], [Buffer.from('hello '), Buffer.from('world')], {
     ...options,
     onBytes,
   });
@@ -38,7 +38,7 @@ test('a tool reads its whole input, and progress is reported in bytes', async ()
 
 test('a tool that fails early is reported in its own words, not as a broken pipe', async () => {
   const { options } = await tool('echo FATAL ERROR: no space >&2; exit 1');
-  await expect(feed(['mksquashfs'], endless(), options)).rejects.toThrow(
+  await expect(feedTool(['mksquashfs'], endless(), options)).rejects.toThrow(
     'mksquashfs exited with 1: FATAL ERROR: no space.',
   );
 });
@@ -49,7 +49,7 @@ test('a tool may end successfully before it has read its whole input', async () 
   function* much() {
     for (; taken < 1000; taken += 1) yield chunk;
   }
-  await feed(['mksquashfs'], much(), options);
+  await feedTool(['mksquashfs'], much(), options);
   expect(taken).toBeLessThan(1000);
 });
 
@@ -59,7 +59,7 @@ test('an error of the source is thrown, and the tool is ended', async () => {
     for (let index = 0; index < 20; index += 1) yield chunk;
     throw new BuildError({ what: 'the file is gone' });
   }
-  await expect(feed(['mksquashfs'], broken(), options)).rejects.toThrow('the file is gone.');
+  await expect(feedTool(['mksquashfs'], broken(), options)).rejects.toThrow('the file is gone.');
   const pid = Number(await readFile(join(folder, 'pid'), 'utf8'));
   expect(() => process.kill(pid, 0)).toThrow('ESRCH');
 });
@@ -70,7 +70,7 @@ test('the buffer of a chunk may be reused for the next one', async () => {
     const memory = Buffer.alloc(1000);
     for (const letter of 'abcdefghij') yield memory.fill(letter);
   }
-  await feed(['mksquashfs'], reused(), options);
+  await feedTool(['mksquashfs'], reused(), options);
   const got = await readFile(join(folder, 'got'), 'utf8');
   expect(got.replace(/(.)\1*/g, '$1')).toBe('abcdefghij');
 });
@@ -78,7 +78,7 @@ test('the buffer of a chunk may be reused for the next one', async () => {
 test('a slow tool is not fed faster than it reads', async () => {
   const { options } = await tool('sleep 0.5; head -c 10 >/dev/null');
   let taken = 0;
-  const feeding = feed(
+  const feeding = feedTool(
     ['mksquashfs'],
     endless(() => (taken += 1)),
     options,
@@ -90,7 +90,7 @@ test('a slow tool is not fed faster than it reads', async () => {
 
 test('a tool that is missing is reported with the package that brings it', async () => {
   const env = { PATH: '/nonexistent' };
-  await expect(feed(['mksquashfs'], [chunk], { env })).rejects.toThrow(
+  await expect(feedTool(['mksquashfs'], [chunk], { env })).rejects.toThrow(
     'host tool mksquashfs is missing. Install it: apt-get install squashfs-tools',
   );
 });
@@ -98,7 +98,7 @@ test('a tool that is missing is reported with the package that brings it', async
 test('a cancelled tool ends, though it would read for ever', async () => {
   const { options } = await tool('exec cat >/dev/null');
   const cancel = new AbortController();
-  const feeding = feed(['mksquashfs'], endless(), { ...options, signal: cancel.signal });
+  const feeding = feedTool(['mksquashfs'], endless(), { ...options, signal: cancel.signal });
   setTimeout(() => cancel.abort(), 100);
   await expect(feeding).rejects.toThrow('cancelled');
 });

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
   makeAtomically,
-  temporaryName,
+  makeTemporaryName,
   writeFileAtomically,
 } from '../../../build/process/atomic-write.ts';
 import { errorCode } from '../../../build/process/errno.ts';
@@ -80,7 +80,7 @@ describe('a file that is made atomically', () => {
     first.resolve();
     await slow;
     expect(await readFile(file, 'utf8')).toBe('slow');
-    expect(temporaryName(file)).not.toBe(temporaryName(file));
+    expect(makeTemporaryName(file)).not.toBe(makeTemporaryName(file));
   });
 
   test('has its permissions from the first byte on', async () => {

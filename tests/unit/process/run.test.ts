@@ -2,7 +2,7 @@ import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { type RunOptions, run } from '../../../build/process/run.ts';
-import { toolVersion } from '../../../build/process/tool-version.ts';
+import { readToolVersion } from '../../../build/process/tool-version.ts';
 import { temporaryFolder } from '../folder.ts';
 
 test('a missing tool is named together with the package that brings it', async () => {
@@ -113,7 +113,7 @@ test("the version of a tool is read from its output, and another program's outpu
   setVariables({ PATH: `${folder}${delimiter}${process.env.PATH}` });
   const say = async (words: string) => {
     await writeFile(join(folder, 'mksquashfs'), `#!/bin/sh\necho '${words}'\n`, { mode: 0o755 });
-    return toolVersion('mksquashfs');
+    return readToolVersion('mksquashfs');
   };
   expect(await say('mksquashfs version 4.6.1 (2023/03/25)\ncopyright')).toBe('4.6.1 (2023/03/25)');
   await expect(say('BusyBox v1.36')).rejects.toThrow(

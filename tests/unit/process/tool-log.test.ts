@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { feed } from '../../../build/process/feed.ts';
+import { feedTool } from '../../../build/process/feed.ts';
 import { run } from '../../../build/process/run.ts';
 import { ToolLog } from '../../../build/process/tool-log.ts';
 import { temporaryFolder } from '../folder.ts';
@@ -21,7 +21,7 @@ test('the log has the command line, the exit and the output of each tool', async
   const { log, env } = await withScripts('cat >/dev/null; echo said; echo complained >&2; exit 3');
   await log.during(async () => {
     await expect(run('mtype', ['a b', "it's"], { env })).rejects.toThrow('mtype exited with 3');
-    await expect(feed(['mksquashfs', '-'], [], { env })).rejects.toThrow('exited with 3');
+    await expect(feedTool(['mksquashfs', '-'], [], { env })).rejects.toThrow('exited with 3');
   });
   const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
   const lines = [

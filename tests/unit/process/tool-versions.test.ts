@@ -2,7 +2,7 @@ import { copyFile, readFile, rename, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { execa } from 'execa';
 import { afterEach, expect, test, vi } from 'vitest';
-import { toolVersions } from '../../../build/process/tool-versions.ts';
+import { readToolVersions } from '../../../build/process/tool-versions.ts';
 import { temporaryFolder } from '../folder.ts';
 
 afterEach(() => vi.unstubAllEnvs());
@@ -12,7 +12,7 @@ async function hostWith() {
   const folder = await temporaryFolder();
   vi.stubEnv('PATH', `${folder}${delimiter}${process.env.PATH}`);
   const memory = join(folder, 'cache/versions.json');
-  const ask = async () => (await toolVersions(['mksquashfs'], memory)).get('mksquashfs');
+  const ask = async () => (await readToolVersions(['mksquashfs'], memory)).get('mksquashfs');
   return { folder, memory, ask };
 }
 

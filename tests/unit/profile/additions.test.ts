@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { BuildError } from '../../../build/error.ts';
-import { word } from '../../../build/image/grub-config.ts';
+import { checkWord } from '../../../build/image/grub-config.ts';
 import {
   describeAdditions,
   parseAdditions,
@@ -14,7 +14,7 @@ const parameters = (cmdline: string) => parseAdditions({ packages: [], cmdline }
 test('kernel parameters are words separated by white space, and GRUB accepts each unchanged', () => {
   const words = ['nomodeset', 'loglevel=7', 'isolcpus=1,2-3', 'quantix.data=none', 'a.b=%/@+:'];
   expect(parameters(`  ${words.join(' \t ')} `)).toEqual(words);
-  expect(words.map(word)).toEqual(words);
+  expect(words.map(checkWord)).toEqual(words);
   expect(parameters(' ')).toEqual([]);
 });
 

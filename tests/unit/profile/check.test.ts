@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { checkProfile, loadProfile, profileNames } from '../../../build/profile/load.ts';
-import { findSettings, listFlavours, profileFor } from '../../../build/profile/profile.ts';
+import { checkProfile, listProfileNames, loadProfile } from '../../../build/profile/load.ts';
+import { findSettings, listFlavours, selectProfile } from '../../../build/profile/profile.ts';
 import written from '../../../profiles/qvdc.ts';
 import { PROJECT, withKey, withoutKey } from './profiles.ts';
 
@@ -16,7 +16,7 @@ const refusalOf = (profile: unknown) => {
 const root = { ...good.accounts.users.root };
 
 test('every shipped profile is valid and has the name of its file', async () => {
-  const names = profileNames(PROJECT);
+  const names = listProfileNames(PROJECT);
   expect(names).toEqual(['quantix-os', 'qvdc']);
   const loaded = await Promise.all(names.map((name) => loadProfile(PROJECT, name)));
   expect(loaded.map(({ name }) => name)).toEqual(names);
@@ -175,7 +175,7 @@ test('keys with a default can be left out', () => {
     },
     'least.ts',
   );
-  const profile = profileFor(least, 'x86_64', '/least.ts');
+  const profile = selectProfile(least, 'x86_64', '/least.ts');
   expect(profile).toMatchObject({ namespace: name, programPrefix: name });
   const settings = findSettings(profile, 'debian');
   expect(listFlavours(settings)).toEqual(['virt']);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { BuildError } from '../../../build/error.ts';
 import { lockFile } from '../../../build/lock/file.ts';
-import { loadProfile, profileNames } from '../../../build/profile/load.ts';
+import { listProfileNames, loadProfile } from '../../../build/profile/load.ts';
 import written from '../../../profiles/qvdc.ts';
 import { temporaryFolder } from '../folder.ts';
 
@@ -19,7 +19,7 @@ async function projectWith(name: string, text: string): Promise<string> {
 const textOf = (name: string) => `export default ${JSON.stringify({ ...written, name })};\n`;
 
 test('the profiles of a project are its files, not their locks and not shared parts', async () => {
-  expect(profileNames(await projectWith('lab', ''))).toEqual(['lab']);
+  expect(listProfileNames(await projectWith('lab', ''))).toEqual(['lab']);
 });
 
 test('a profile is loaded by the name of its file', async () => {

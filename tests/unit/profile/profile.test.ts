@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { checkProfile } from '../../../build/profile/load.ts';
-import { findSettings, profileFor } from '../../../build/profile/profile.ts';
+import { findSettings, selectProfile } from '../../../build/profile/profile.ts';
 import written from '../../../profiles/qvdc.ts';
 import { withKey } from './profiles.ts';
 
@@ -26,29 +26,29 @@ const changed = changes.reduce<unknown>((all, [key, value]) => withKey(all, key,
 const profile = checkProfile(changed, 'test');
 
 test('an architecture adds to the common settings, and has its own kernel', () => {
-  expect(findSettings(profileFor(profile, 'arm64', '/x.ts'), 'debian')).toMatchObject({
+  expect(findSettings(selectProfile(profile, 'arm64', '/x.ts'), 'debian')).toMatchObject({
     packages: ['bash', 'busybox', 'grub-arm', 'shim-arm', 'firmware'],
     drop: { '/boot': 'kernels are on the medium', '/arm': 'nobody wants it' },
     kernel: { virt: 'virt-arm', full: 'full-arm' },
   });
-  const { packages, drop } = findSettings(profileFor(profile, 'x86_64', '/x.ts'), 'debian');
+  const { packages, drop } = findSettings(selectProfile(profile, 'x86_64', '/x.ts'), 'debian');
   expect(packages).not.toContain('firmware');
   expect(Object.keys(drop)).toEqual(['/boot']);
 });
 
 test('an architecture does not require drivers that its kernels lack', () => {
-  expect(profileFor(profile, 'arm64', '/x.ts').kernel.drivers.full).toEqual({
+  expect(selectProfile(profile, 'arm64', '/x.ts').kernel.drivers.full).toEqual({
     servers: { medium: ['nvme'], system: ['ast'] },
   });
-  expect(profileFor(profile, 'x86_64', '/x.ts').kernel.drivers.full).toEqual({
+  expect(selectProfile(profile, 'x86_64', '/x.ts').kernel.drivers.full).toEqual({
     servers: { medium: ['nvme', 'vmd'], system: ['ast', 'vmd'] },
   });
 });
 
 test('a base that the profile lacks for the architecture is reported with the bases that it has', () => {
   const message = 'qvdc has no packages from alpine for arm64';
-  expect(() => findSettings(profileFor(profile, 'arm64', '/x.ts'), 'alpine')).toThrow(message);
-  expect(() => findSettings(profileFor(profile, 'arm64', '/x.ts'), 'alpine')).toThrow(
+  expect(() => findSettings(selectProfile(profile, 'arm64', '/x.ts'), 'alpine')).toThrow(message);
+  expect(() => findSettings(selectProfile(profile, 'arm64', '/x.ts'), 'alpine')).toThrow(
     /BASE=debian\.$/,
   );
 });
@@ -56,7 +56,7 @@ test('a base that the profile lacks for the architecture is reported with the ba
 test('a profile may be built from one base only', () => {
   const { debian } = written.bases;
   const single = checkProfile({ ...written, bases: { debian } }, 'test');
-  expect(() => findSettings(profileFor(single, 'x86_64', '/x.ts'), 'alpine')).toThrow(
+  expect(() => findSettings(selectProfile(single, 'x86_64', '/x.ts'), 'alpine')).toThrow(
     /BASE=debian\.$/,
   );
 });

@@ -7,7 +7,7 @@ import {
 } from '../../../build/base/alpine/repository/select.ts';
 import { composeWorld } from '../../../build/base/alpine/request.ts';
 import { readScripts } from '../../../build/base/alpine/scripts.ts';
-import { nameScripts, unreviewed } from '../../../build/contract/scripts.ts';
+import { listUnreviewed, nameScripts } from '../../../build/contract/scripts.ts';
 import { loadProfile } from '../../../build/profile/load.ts';
 import { FLAVOURS, type Flavour, findSettings } from '../../../build/profile/profile.ts';
 import { haveAlpine319, realIndex, realPackage } from '../alpine/alpine-3.19.ts';
@@ -88,7 +88,7 @@ describe.skipIf(!haveAlpine319)('the profiles on the indexes of Alpine 3.19', ()
     });
     const scripts = await readScripts(archives, profile);
     expect(new Set(scripts.map((one) => one.package))).toContain('busybox');
-    expect(nameScripts(unreviewed(scripts))).toBe('');
+    expect(nameScripts(listUnreviewed(scripts))).toBe('');
   });
 
   // A change of a profile or of the solver shows as a diff of the list; `vitest run -u` rewrites it.

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { badLines } from '../../../build/qemu/bad-lines.ts';
+import { findBadLines } from '../../../build/qemu/bad-lines.ts';
 
 test.each([
   [
@@ -58,7 +58,7 @@ test.each([
   ['no bootable device', 'No bootable device.', true],
   ['no bootable device', 'BdsDxe: No bootable option or device was found.', true],
 ])('%s is found in %j', (sign, line, fatal) => {
-  const [found, ...others] = badLines(`a good line\n${line}\nanother one`);
+  const [found, ...others] = findBadLines(`a good line\n${line}\nanother one`);
   expect(others).toEqual([]);
   expect(found).toEqual({ sign, line, fatal });
 });
@@ -84,6 +84,6 @@ Welcome to GRUB!
 [    4.200000] quantix: ready 4.20
 
 qvdc login: `;
-  expect(badLines(boot)).toEqual([]);
-  expect(badLines('')).toEqual([]);
+  expect(findBadLines(boot)).toEqual([]);
+  expect(findBadLines('')).toEqual([]);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseBootChart, svgChart, textChart } from '../../../build/qemu/boot-chart.ts';
+import { drawSvgChart, drawTextChart, parseBootChart } from '../../../build/qemu/boot-chart.ts';
 
 const LOG = `GNU GRUB  version 2.12
 [   13.515462] quantix: kernel 13.50\r
@@ -32,7 +32,7 @@ test('a boot is parsed into its stages, and its services by their begin', () => 
 });
 
 test('the longest bar of the text chart is the longest part of the boot', () => {
-  const chart = textChart(parseBootChart(LOG));
+  const chart = drawTextChart(parseBootChart(LOG));
   expect(chart.split('\n').slice(0, 2)).toEqual([
     '    from seconds',
     '    0.00   13.50  kernel     ==========',
@@ -45,7 +45,7 @@ test('the longest bar of the text chart is the longest part of the boot', () => 
 
 test('the drawing has a bar for each part, within its frame, and escapes names', () => {
   const bars = parseBootChart(LOG);
-  const svg = svgChart(bars, 'a "b" <c> & d');
+  const svg = drawSvgChart(bars, 'a "b" <c> & d');
   expect(svg).toContain('>a &quot;b&quot; &lt;c&gt; &amp; d</text>');
   const [, width] = /<svg [^>]*width="(\d+)"/.exec(svg) ?? [];
   const drawn = [...svg.matchAll(/<rect x="([\d.]+)" y="[\d.]+" width="([\d.]+)"/g)];
@@ -66,7 +66,7 @@ test.each([
   ['a milestone without end', `quantix: ready ${'9'.repeat(400)}.0\n`],
 ])('%s is not drawn as a bar', (_what, log) => {
   expect(parseBootChart(log)).toEqual([]);
-  expect(textChart([])).toBe('    from seconds\n');
+  expect(drawTextChart([])).toBe('    from seconds\n');
 });
 
 test('a service that starts twice has its first start, and no service ends before it starts', () => {

@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest';
-import { hardwareAddress, joinSegment, parseForward } from '../../../build/qemu/guest-network.ts';
+import {
+  deriveHardwareAddress,
+  joinSegment,
+  parseForward,
+} from '../../../build/qemu/guest-network.ts';
 
 test('a forward leads from a port of this host to one of the guest', () => {
   const forward = { hostPort: 8443, guestAddress: '10.0.2.15', guestPort: 443 };
@@ -20,6 +24,6 @@ test('guests of one network name share a segment, each with its own constant MAC
   expect(joinSegment('lab', 'host-a')).toEqual(a);
   expect(joinSegment('other', 'host-a').port).not.toBe(a.port);
   for (const { port } of [a, b]) expect(port).toBeGreaterThanOrEqual(49_152);
-  expect(hardwareAddress('host-a')).toMatch(/^52:54:00(:[0-9a-f]{2}){3}$/);
-  expect(hardwareAddress('host-a')).not.toBe(a.mac);
+  expect(deriveHardwareAddress('host-a')).toMatch(/^52:54:00(:[0-9a-f]{2}){3}$/);
+  expect(deriveHardwareAddress('host-a')).not.toBe(a.mac);
 });

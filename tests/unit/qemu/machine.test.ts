@@ -3,7 +3,7 @@ import type { Board } from '../../../build/architecture.ts';
 import {
   type Bus,
   type Machine,
-  machineArguments,
+  makeMachineArguments,
   type Setup,
 } from '../../../build/qemu/machine.ts';
 
@@ -16,7 +16,7 @@ const machine: Machine = { firmware: 'bios', medium };
 
 /** The values of all occurrences of an option. */
 function values(option: string, of: Partial<Machine> = {}, by: Partial<Setup> = {}): string[] {
-  const args = machineArguments({ ...machine, ...of }, { ...setup, ...by });
+  const args = makeMachineArguments({ ...machine, ...of }, { ...setup, ...by });
   return args.flatMap((word, index) => (args[index - 1] === option ? [word] : []));
 }
 
@@ -24,7 +24,7 @@ test('by default a machine has two CPUs, or one if emulated, and 2 GiB of memory
   expect([values('-smp'), values('-m')]).toEqual([['2'], ['2048']]);
   expect(values('-smp', {}, { acceleration: 'tcg' })).toEqual(['1']);
   expect([values('-smp', { cpus: 4 }), values('-m', { memory: 512 })]).toEqual([['4'], ['512']]);
-  expect(machineArguments(machine, setup)).toContain('-nodefaults');
+  expect(makeMachineArguments(machine, setup)).toContain('-nodefaults');
 });
 
 test('a machine uses KVM or emulation', () => {

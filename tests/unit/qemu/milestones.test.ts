@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { milestonePattern, milestonesIn } from '../../../build/qemu/milestones.ts';
+import { findMilestones, makeMilestonePattern } from '../../../build/qemu/milestones.ts';
 
 test('milestones are found with their seconds, the first of each', () => {
   const log = `[    0.9] quantix: kernel 0.85
@@ -8,7 +8,7 @@ test('milestones are found with their seconds, the first of each', () => {
 quantix: ready 9.80
 [   20.1] quantix: kernel 0.91
 `;
-  expect([...milestonesIn(log)]).toEqual([
+  expect([...findMilestones(log)]).toEqual([
     ['kernel', 0.85],
     ['medium', 1.3],
     ['root', 2.05],
@@ -23,6 +23,6 @@ test.each([
   'quantix: ready 9.80 and more',
   'quantix: root 9.80',
 ])('%j is not the milestone ready', (line) => {
-  expect(milestonePattern('ready').test(line)).toBe(false);
-  expect(milestonesIn(`${line}\n`).has('ready')).toBe(false);
+  expect(makeMilestonePattern('ready').test(line)).toBe(false);
+  expect(findMilestones(`${line}\n`).has('ready')).toBe(false);
 });

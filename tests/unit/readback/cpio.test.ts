@@ -1,6 +1,6 @@
 import { zstdCompressSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { cpioArchive } from '../../../build/image/cpio.ts';
+import { makeCpioArchive } from '../../../build/image/cpio.ts';
 import { compareCpio, readInitramfs } from '../../../build/readback/cpio.ts';
 import type { Entry } from '../../../build/tree/entry.ts';
 import { directory, file, program, symlink, treeOf } from '../tree/trees.ts';
@@ -20,7 +20,7 @@ const entries = (): Entry[] => [
   file('etc/empty'),
   console_,
 ];
-const archive = () => cpioArchive(treeOf(...entries()), EPOCH);
+const archive = () => makeCpioArchive(treeOf(...entries()), EPOCH);
 
 test('a written archive reads back as the tree', () => {
   expect(compareCpio(archive(), treeOf(...entries()), meant)).toEqual([]);
@@ -77,11 +77,11 @@ test.each<[string, (bytes: Buffer) => Buffer, string]>([
 });
 
 test('an initramfs is read as several archives, the last one compressed, in which later paths replace earlier ones', () => {
-  const first = cpioArchive(
+  const first = makeCpioArchive(
     treeOf(directory('bin'), file('bin/early', 'a'), file('x', 'old')),
     EPOCH,
   );
-  const last = zstdCompressSync(cpioArchive(treeOf(file('x', 'new'), file('y', 'b')), EPOCH));
+  const last = zstdCompressSync(makeCpioArchive(treeOf(file('x', 'new'), file('y', 'b')), EPOCH));
   const nodes = readInitramfs(Buffer.concat([first, last]), 'initramfs');
   const contents = nodes.map(({ path, content }) => [path, content.toString()]);
   expect(Object.fromEntries(contents)).toEqual({ bin: '', 'bin/early': 'a', x: 'new', y: 'b' });

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { must } from '../../../build/error.ts';
 import { RemoteCache } from '../../../build/remote-cache/remote-cache.ts';
 import type { Patience } from '../../../build/remote-cache/server.ts';
-import { remoteCacheSettings } from '../../../build/remote-cache/settings.ts';
+import { readRemoteCacheSettings } from '../../../build/remote-cache/settings.ts';
 import { StepCache } from '../../../build/step/cache.ts';
 import type { CacheServerOptions } from '../../remote-cache/cache-server.ts';
 import { selfSigned } from '../../remote-cache/certificate.ts';
@@ -244,7 +244,7 @@ test('a cache with a certificate of a private authority is trusted with that aut
     QUANTIX_REMOTE_CACHE_WRITE: 'yes',
     QUANTIX_REMOTE_CACHE_CA: ca,
   };
-  const settings = must(await remoteCacheSettings(named), 'settings');
+  const settings = must(await readRemoteCacheSettings(named), 'settings');
   const { report } = await (await Runner.open()).build(settings, UNHURRIED);
   expect(report.steps.brought).toBe(ALL.length);
   const stranger = await (await Runner.open()).build(reader(server));

@@ -5,7 +5,7 @@ import { expect, test, vi } from 'vitest';
 import {
   REMOTE_CACHE_PATHS,
   REMOTE_CACHE_VARIABLES,
-  remoteCacheSettings,
+  readRemoteCacheSettings,
 } from '../../../build/remote-cache/settings.ts';
 import { temporaryFolder } from '../folder.ts';
 import { TIME } from './runner.ts';
@@ -28,7 +28,7 @@ async function settingsOf(block: string, folder: string) {
     const value = variables.get(name) ?? '';
     return [name, isPath ? resolve(folder, value) : value];
   });
-  return remoteCacheSettings({ HOME: folder, ...Object.fromEntries(set) });
+  return readRemoteCacheSettings({ HOME: folder, ...Object.fromEntries(set) });
 }
 
 test('the commands of docs/scaling.md make keys with which readers trust the results of workers', async () => {

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { remoteCacheSettings } from '../../../build/remote-cache/settings.ts';
+import { readRemoteCacheSettings } from '../../../build/remote-cache/settings.ts';
 import { temporaryFolder } from '../folder.ts';
 import { newPair } from '../release/releases.ts';
 
@@ -26,7 +26,7 @@ beforeEach(async () => {
 
 /** Returns the settings of an environment with only these variables and its own home folder. */
 const settings = (variables: Record<string, string>) =>
-  remoteCacheSettings({
+  readRemoteCacheSettings({
     HOME: folder,
     ...Object.fromEntries(
       Object.entries(variables).map(([name, value]) => [`QUANTIX_REMOTE_CACHE${name}`, value]),

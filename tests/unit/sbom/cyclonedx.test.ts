@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { cyclonedx } from '../../../build/sbom/cyclonedx.ts';
+import { formatCycloneDx } from '../../../build/sbom/cyclonedx.ts';
 import type { BillOfMaterials } from '../../../build/sbom/materials.ts';
 import { locked, materials } from './bill.ts';
 import { schemaErrors } from './schemas.ts';
@@ -27,7 +27,7 @@ const bill = z.object({
 });
 
 function read(of: BillOfMaterials) {
-  return bill.parse(JSON.parse(cyclonedx(of)));
+  return bill.parse(JSON.parse(formatCycloneDx(of)));
 }
 
 /** Returns the components without the base itself. */
@@ -36,8 +36,8 @@ function components(of: BillOfMaterials) {
 }
 
 test('the bill is valid according to the schema of CycloneDX 1.6', () => {
-  expect(schemaErrors('cyclonedx', cyclonedx(materials))).toEqual([]);
-  const wrong = cyclonedx(materials).replace('"SHA-256"', '"SHA-257"');
+  expect(schemaErrors('cyclonedx', formatCycloneDx(materials))).toEqual([]);
+  const wrong = formatCycloneDx(materials).replace('"SHA-256"', '"SHA-257"');
   expect(schemaErrors('cyclonedx', wrong)).not.toEqual([]);
 });
 
@@ -111,7 +111,7 @@ test.each([
 
 test('the same content in another order gives the same text, other content another serial number', () => {
   const turned = { ...materials, packages: materials.packages.toReversed() };
-  expect(cyclonedx(turned)).toBe(cyclonedx(materials));
+  expect(formatCycloneDx(turned)).toBe(formatCycloneDx(materials));
   const other = read({ ...materials, artifacts: [] });
   expect(other.serialNumber).toMatch(
     /^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,

@@ -5,9 +5,9 @@ import { expect, test } from 'vitest';
 import type { LockedPackage } from '../../../build/contract/lock.ts';
 import { formatLicenses } from '../../../build/sbom/license-report.ts';
 import {
+  collectNpmLicenses,
+  collectPackageLicenses,
   type LicensedPart,
-  npmLicenses,
-  packageLicenses,
 } from '../../../build/sbom/license-texts.ts';
 import { readNodeLicense } from '../../../build/sea/node-license.ts';
 import { ContentReader } from '../../../build/tree/content.ts';
@@ -22,7 +22,7 @@ function opened(name: string, entries: readonly Entry[], more: Partial<LockedPac
 }
 
 function licensesOf(...packages: ReturnType<typeof opened>[]): LicensedPart[] {
-  return packageLicenses(packages, new ContentReader());
+  return collectPackageLicenses(packages, new ContentReader());
 }
 
 async function report(parts: readonly LicensedPart[]): Promise<string> {
@@ -132,12 +132,12 @@ test('an npm package has the licence files of its folder, or the standard text',
     await writeFile(join(folder, name), name);
   }
   const part = { name: 'x', version: '1', license: 'Apache-2.0' };
-  const { texts } = await npmLicenses(part, folder);
+  const { texts } = await collectNpmLicenses(part, folder);
   expect(texts.map(({ from }) => from)).toEqual([
     'x/LICENSE, of the npm package',
     'x/NOTICE.txt, of the npm package',
   ]);
-  const [standard] = (await npmLicenses(part, join(folder, 'none'))).texts;
+  const [standard] = (await collectNpmLicenses(part, join(folder, 'none'))).texts;
   expect(Buffer.from((await standard?.read()) ?? '').toString()).toContain('Apache License');
 });
 

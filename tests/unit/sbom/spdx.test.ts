@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { cyclonedx } from '../../../build/sbom/cyclonedx.ts';
+import { formatCycloneDx } from '../../../build/sbom/cyclonedx.ts';
 import type { BillOfMaterials } from '../../../build/sbom/materials.ts';
-import { spdx } from '../../../build/sbom/spdx.ts';
+import { formatSpdx } from '../../../build/sbom/spdx.ts';
 import { locked, materials } from './bill.ts';
 import { schemaErrors } from './schemas.ts';
 
@@ -33,13 +33,13 @@ const document = z.object({
 });
 
 function read(of: BillOfMaterials) {
-  return document.parse(JSON.parse(spdx(of)));
+  return document.parse(JSON.parse(formatSpdx(of)));
 }
 
 test('the document is valid according to the schema of SPDX 2.3, also with licences unknown to SPDX', () => {
   const packages = [...materials.packages, locked('odd', { license: 'as found/in the file' })];
-  expect(schemaErrors('spdx', spdx({ ...materials, packages }))).toEqual([]);
-  const wrong = spdx(materials).replace('"LIBRARY"', '"BOOK"');
+  expect(schemaErrors('spdx', formatSpdx({ ...materials, packages }))).toEqual([]);
+  const wrong = formatSpdx(materials).replace('"LIBRARY"', '"BOOK"');
   expect(schemaErrors('spdx', wrong)).not.toEqual([]);
 });
 
@@ -54,7 +54,7 @@ test('it has the packages of the CycloneDX bill, by the same package URLs and ha
         }),
       ),
     })
-    .parse(JSON.parse(cyclonedx(materials)));
+    .parse(JSON.parse(formatCycloneDx(materials)));
   const theirs = components.map(({ name, purl, hashes = [] }) => [
     ...[name, purl],
     ...hashes.map(({ content }) => content),
@@ -109,7 +109,7 @@ test('a licence is an SPDX expression, or a reference that the document explains
 
 test('the same content in another order gives the same text, other content another namespace', () => {
   const turned = { ...materials, packages: materials.packages.toReversed() };
-  expect(spdx(turned)).toBe(spdx(materials));
+  expect(formatSpdx(turned)).toBe(formatSpdx(materials));
   const other = read({ ...materials, artifacts: [] });
   expect(other.documentNamespace).toMatch(/^urn:uuid:[0-9a-f-]{36}$/);
   expect(other.documentNamespace).not.toBe(read(materials).documentNamespace);

@@ -2,7 +2,7 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { bundle } from '../../../build/sea/bundle.ts';
+import { bundlePrograms } from '../../../build/sea/bundle.ts';
 import { readSources, type Sources } from '../../../build/step/source.ts';
 import { temporaryFolder } from '../folder.ts';
 import { PROJECT } from '../profile/profiles.ts';
@@ -22,7 +22,7 @@ const bundled = (
   projectDirectory: string,
   sources: Sources = readSources(projectDirectory, [ENTRY]),
 ) =>
-  bundle({
+  bundlePrograms({
     projectDirectory,
     entry: ENTRY,
     sources,
@@ -103,12 +103,12 @@ test('esbuild runs on the requested number of threads', async () => {
   const project = await projectOf('console.log(1);');
   const script = `
     import { readdirSync, readFileSync } from 'node:fs';
-    const { bundle } = await import(${JSON.stringify(join(PROJECT, 'build/sea/bundle.ts'))});
+    const { bundlePrograms } = await import(${JSON.stringify(join(PROJECT, 'build/sea/bundle.ts'))});
     const { readSources } = await import(${JSON.stringify(join(PROJECT, 'build/step/source.ts'))});
     const projectDirectory = ${JSON.stringify(project)};
     const sources = readSources(projectDirectory, ['${ENTRY}']);
     const about = { projectDirectory, entry: '${ENTRY}', sources, version: '1', node: process.versions.node };
-    await bundle({ ...about, threads: 3 });
+    await bundlePrograms({ ...about, threads: 3 });
     const tasks = '/proc/self/task';
     const children = readdirSync(tasks).flatMap((task) =>
       readFileSync(tasks + '/' + task + '/children', 'utf8').split(' ').filter((id) => id !== ''));

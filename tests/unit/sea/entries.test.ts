@@ -1,7 +1,7 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { programEntries } from '../../../build/sea/entries.ts';
+import { makeProgramEntries } from '../../../build/sea/entries.ts';
 import { ContentReader } from '../../../build/tree/content.ts';
 import { Tree } from '../../../build/tree/tree.ts';
 import { temporaryFolder } from '../folder.ts';
@@ -14,7 +14,7 @@ test('the executable belongs to root, whoever built it, and each program is a li
   const tree = new Tree(reader);
   const programs = ['hi-node', 'hi-console'];
   const appliance = { namespace: 'hello', programPrefix: 'hi', programs };
-  for (const entry of programEntries(file, appliance)) tree.add(entry);
+  for (const entry of makeProgramEntries(file, appliance)) tree.add(entry);
   const executable = tree.file('usr/lib/hello/hi');
   expect(executable).toMatchObject({ mode: 0o755, uid: 0, gid: 0, size: 10 });
   for (const name of programs) {

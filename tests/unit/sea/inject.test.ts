@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { parseElf } from '../../../build/elf/elf.ts';
 import { readHeader } from '../../../build/elf/header.ts';
 import { PT, readSegments, type Segment } from '../../../build/elf/segments.ts';
-import { memorySource } from '../../../build/elf/source.ts';
+import { makeMemorySource } from '../../../build/elf/source.ts';
 import { must } from '../../../build/error.ts';
 import { withPrograms } from '../../../build/sea/inject.ts';
 import { elfFile } from '../elf/elf-file.ts';
@@ -13,7 +13,7 @@ const node = smallNode();
 const made = withPrograms(node, BLOB, 'node');
 
 function segmentOf(bytes: Buffer, type: number): Segment {
-  const source = memorySource('node', bytes);
+  const source = makeMemorySource('node', bytes);
   const segments = readSegments(source, readHeader(source));
   return must(
     segments.find((one) => one.type === type),
@@ -46,7 +46,7 @@ test('the note is loaded after the last segment and its zeroed memory', () => {
 });
 
 test('everything else is unchanged, except the fuse that Node reads', () => {
-  const parsed = (bytes: Buffer) => parseElf(memorySource('node', bytes));
+  const parsed = (bytes: Buffer) => parseElf(makeMemorySource('node', bytes));
   expect(parsed(made)).toEqual(parsed(node));
   expect(made.includes(`${FUSE}1`)).toBe(true);
 });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { expect, test, vi } from 'vitest';
-import { fetchNpmArchive, npmRegistry } from '../../../build/sea/npm-archive.ts';
+import { fetchNpmArchive, readNpmRegistry } from '../../../build/sea/npm-archive.ts';
 import { fileHandler, sample, serve, testContext } from '../cache/room.ts';
 import { temporaryFolder } from '../folder.ts';
 
@@ -42,9 +42,9 @@ test('a lock without a SHA-512 is refused', async () => {
 
 test('the registry is that of npm’s configuration', async () => {
   vi.stubEnv('npm_config_registry', 'https://registry.example/npm/');
-  expect(await npmRegistry(await temporaryFolder())).toBe('https://registry.example/npm/');
+  expect(await readNpmRegistry(await temporaryFolder())).toBe('https://registry.example/npm/');
   vi.stubEnv('npm_config_registry', '');
   vi.stubEnv('PATH', await temporaryFolder());
-  expect(await npmRegistry(await temporaryFolder())).toBe('https://registry.npmjs.org/');
+  expect(await readNpmRegistry(await temporaryFolder())).toBe('https://registry.npmjs.org/');
   vi.unstubAllEnvs();
 });

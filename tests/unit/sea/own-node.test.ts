@@ -2,13 +2,13 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { ARCHITECTURE_NAMES, ARCHITECTURES, runsHere } from '../../../build/architecture.ts';
+import { ARCHITECTURE_NAMES, ARCHITECTURES, canRunHere } from '../../../build/architecture.ts';
 import type { OpenedPackage } from '../../../build/contract/base.ts';
 import { must } from '../../../build/error.ts';
 import { checkExecutable } from '../../../build/sea/check.ts';
-import { compile } from '../../../build/sea/compile.ts';
+import { compileExecutable } from '../../../build/sea/compile.ts';
 import { layOutNode } from '../../../build/sea/own-node.ts';
-import { toolchainNode } from '../../../build/sea/runtime.ts';
+import { locateToolchainNode } from '../../../build/sea/runtime.ts';
 import type { Entry } from '../../../build/tree/entry.ts';
 import { elfFile } from '../elf/elf-file.ts';
 import { temporaryFolder } from '../folder.ts';
@@ -69,7 +69,7 @@ test.each([
 
 /** The toolchain's Node and this host's libraries, in the form of a base's packages. */
 async function thisHost(): Promise<OpenedPackage> {
-  const path = toolchainNode(PROJECT);
+  const path = locateToolchainNode(PROJECT);
   const { stdout } = await execa('ldd', [path]);
   const libraries = [...stdout.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map(([, found = '']) => found);
   const onHost = async (from: string, to: string): Promise<Entry> => {
@@ -84,7 +84,7 @@ async function thisHost(): Promise<OpenedPackage> {
 
 test('a Node that runs by its own loader prepares programs for itself, the same each time', async () => {
   const architecture = must(
-    ARCHITECTURE_NAMES.find((name) => runsHere(ARCHITECTURES[name])),
+    ARCHITECTURE_NAMES.find((name) => canRunHere(ARCHITECTURES[name])),
     'an architecture of this host',
   );
   const folder = await temporaryFolder();
@@ -93,7 +93,7 @@ test('a Node that runs by its own loader prepares programs for itself, the same 
   const code = "console.log(require('node:sea').isSea() ? '1.2.3' : 'no');";
   const outputs = [join(folder, 'one'), join(folder, 'other')] as const;
   for (const output of outputs) {
-    await compile({ code, architecture, preparer, codeCache: true, node: path, output });
+    await compileExecutable({ code, architecture, preparer, codeCache: true, node: path, output });
   }
   await execa('cmp', [...outputs]);
   await checkExecutable(outputs[0], '1.2.3', { loader });

@@ -1,11 +1,15 @@
 import { expect, test } from 'vitest';
-import { ARCHITECTURE_NAMES, ARCHITECTURES, runsHere } from '../../../build/architecture.ts';
+import { ARCHITECTURE_NAMES, ARCHITECTURES, canRunHere } from '../../../build/architecture.ts';
 import { alpine } from '../../../build/base/alpine/base.ts';
 import { debian } from '../../../build/base/debian/base.ts';
 import type { LockedPackage } from '../../../build/contract/lock.ts';
 import { findSettings, type Profile } from '../../../build/profile/profile.ts';
 import { LTS_NODE } from '../../../build/sea/lts.ts';
-import { type ArchivedRuntime, archiveAddresses, chooseNode } from '../../../build/sea/runtime.ts';
+import {
+  type ArchivedRuntime,
+  chooseNode,
+  listArchiveAddresses,
+} from '../../../build/sea/runtime.ts';
 import { parseNpmLock } from '../../../build/step/npm.ts';
 import { locked } from '../lock/locks.ts';
 import { shippedProfile } from '../profile/profiles.ts';
@@ -18,7 +22,7 @@ const npmPackages = {
 const npm = npmWith(npmPackages);
 const url = 'https://example.org/v26.10.0/node-v26.10.0-linux-x64-musl.tar.gz';
 const archive = { version, url, size: 7, sha256: 'a'.repeat(64) };
-const here = ARCHITECTURE_NAMES.find((name) => runsHere(ARCHITECTURES[name])) ?? 'x86_64';
+const here = ARCHITECTURE_NAMES.find((name) => canRunHere(ARCHITECTURES[name])) ?? 'x86_64';
 const elsewhere = here === 'x86_64' ? 'arm64' : 'x86_64';
 
 function npmWith(changed: object, packages: readonly LockedPackage[] = []) {
@@ -133,8 +137,8 @@ test('a Node of another version than the toolchain’s gets no code cache, and o
 
 test('a mirror given by the user is tried first', () => {
   const runtime: ArchivedRuntime = { from: 'archive', ...archive };
-  expect(archiveAddresses(runtime, undefined)).toEqual([url]);
-  expect(archiveAddresses(runtime, 'file:///stick/')).toEqual([
+  expect(listArchiveAddresses(runtime, undefined)).toEqual([url]);
+  expect(listArchiveAddresses(runtime, 'file:///stick/')).toEqual([
     'file:///stick/artifacts/node-v26.10.0-linux-x64-musl.tar.gz',
     url,
   ]);

@@ -2,7 +2,11 @@ import { createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { type OwnerKey, ownerKey, rsaSigner } from '../../../build/secure-boot/owner-key.ts';
+import {
+  makeOwnerKey,
+  makeRsaSigner,
+  type OwnerKey,
+} from '../../../build/secure-boot/owner-key.ts';
 import { temporaryFolder } from '../folder.ts';
 
 /** An owner's key, made as the documentation describes, and the folder with its files. */
@@ -24,5 +28,5 @@ export async function newOwner(...finished: Parameters<typeof temporaryFolder>):
 export function readOwner(folder: string): OwnerKey {
   const secret = createPrivateKey(readFileSync(join(folder, 'db.key')));
   const text = readFileSync(join(folder, 'db.crt'), 'utf8');
-  return ownerKey(text, 'db.crt', rsaSigner(secret, 'db.key'));
+  return makeOwnerKey(text, 'db.crt', makeRsaSigner(secret, 'db.key'));
 }

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { signProgram } from '../../../build/secure-boot/authenticode.ts';
-import { ENROLMENT_FILES, enrolmentFiles } from '../../../build/secure-boot/enrolment.ts';
-import { publicKeyPacket, signFile } from '../../../build/secure-boot/openpgp.ts';
-import { ownerKey } from '../../../build/secure-boot/owner-key.ts';
+import { ENROLMENT_FILES, makeEnrolmentFiles } from '../../../build/secure-boot/enrolment.ts';
+import { encodePublicKeyPacket, signFile } from '../../../build/secure-boot/openpgp.ts';
+import { makeOwnerKey } from '../../../build/secure-boot/owner-key.ts';
 import { temporaryFolder } from '../folder.ts';
 import { type NewOwner, newOwner, readOwner } from './owners.ts';
 import { uefiProgram } from './uefi-program.ts';
@@ -89,7 +89,7 @@ function withNumber(bytes: Buffer, at: number, value: number): Buffer {
 }
 
 test('the signature of a file names the key that GRUB has, and is valid for this file only', async () => {
-  const key = publicKeyPacket(made.owner);
+  const key = encodePublicKeyPacket(made.owner);
   // RFC 4880, 12.2: the fingerprint is the hash of the key with a length of two bytes.
   const body = key.subarray(3);
   expect(key.readUInt8(0)).toBe(0x99);
@@ -117,7 +117,7 @@ test('the signature of a file names the key that GRUB has, and is valid for this
 });
 
 test('the enrolment files have the certificate, and openssl verifies the owner’s signature of each variable', async () => {
-  const files = await enrolmentFiles(made.owner);
+  const files = await makeEnrolmentFiles(made.owner);
   expect(Object.keys(files)).toEqual(ENROLMENT_FILES);
   const { certificate } = made.owner;
   expect(files['db.cer']).toEqual(certificate);
@@ -169,7 +169,7 @@ describe('an owner’s key', () => {
   test('refuses the result of a signer that uses another key', async () => {
     const other = await newOwner();
     const pem = pemOf(made.owner.certificate);
-    const mixed = ownerKey(pem, 'db.crt', { ...signer, sign: other.owner.sign });
+    const mixed = makeOwnerKey(pem, 'db.crt', { ...signer, sign: other.owner.sign });
     await expect(mixed.sign(Buffer.from('x'))).rejects.toThrow(
       /not a signature by the key of db\.crt \(the command\)/,
     );
@@ -192,7 +192,7 @@ describe('an owner’s key', () => {
     ['a certificate of a key of another kind', () => certificateOf('ed25519')],
   ])('is not read from %s', async (_, text) => {
     const pem = await text();
-    expect(() => ownerKey(pem, 'db.crt', signer)).toThrow(
+    expect(() => makeOwnerKey(pem, 'db.crt', signer)).toThrow(
       /^it is not (one certificate in PEM|of an RSA key with 2048 bits or more) \(db\.crt\)/,
     );
   });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { importedPackages } from '../../../build/step/source.ts';
+import { listImportedPackages } from '../../../build/step/source.ts';
 
 test('imported packages are found by name, without Node’s own modules and type-only imports', () => {
   const text = `import { readFile } from 'node:fs/promises';
@@ -11,7 +11,7 @@ export type { V } from 'tar';
 import './b.ts';
 const yaml = await import('yaml');
 `;
-  expect([...importedPackages({ 'a.ts': text })].sort()).toEqual([
+  expect([...listImportedPackages({ 'a.ts': text })].sort()).toEqual([
     '@bufbuild/protobuf',
     'yaml',
     'zod',

@@ -2,8 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
-  installedDifferently,
-  npmClosure,
+  computeNpmClosure,
+  listInstalledDifferently,
   parseNpmLock,
   readInstalled,
   readLocked,
@@ -29,7 +29,7 @@ test('direct and indirect dependencies of a package are found, each once', () =>
     'node_modules/e': [],
     'node_modules/other': [],
   });
-  expect(npmClosure(lock, ['a'])).toEqual([
+  expect(computeNpmClosure(lock, ['a'])).toEqual([
     'node_modules/@c/d',
     'node_modules/a',
     'node_modules/b',
@@ -45,7 +45,7 @@ test('a dependency is the nearest package of that name, as in Node’s resolutio
     'node_modules/x': [],
     'node_modules/y': ['x'],
   });
-  expect(npmClosure(lock, ['a'])).toEqual([
+  expect(computeNpmClosure(lock, ['a'])).toEqual([
     'node_modules/a',
     'node_modules/a/node_modules/x',
     'node_modules/x',
@@ -54,7 +54,7 @@ test('a dependency is the nearest package of that name, as in Node’s resolutio
 });
 
 test('packages that are not in the lock are skipped', () => {
-  expect(npmClosure(lockOf({ 'node_modules/a': ['nowhere'] }), ['a', 'b'])).toEqual([
+  expect(computeNpmClosure(lockOf({ 'node_modules/a': ['nowhere'] }), ['a', 'b'])).toEqual([
     'node_modules/a',
   ]);
 });
@@ -72,7 +72,7 @@ test.each(['', '{', '[]', '{"lockfileVersion": 1, "packages": {}}', '{"lockfileV
 
 test('names of JavaScript object properties are not packages', () => {
   const lock = parseNpmLock('{"lockfileVersion": 3, "packages": {"__proto__": {"version": "1"}}}');
-  expect(npmClosure(lock, ['__proto__', 'constructor'])).toEqual([]);
+  expect(computeNpmClosure(lock, ['__proto__', 'constructor'])).toEqual([]);
 });
 
 test('packages whose installed version differs from the lock are reported, each once', () => {
@@ -81,8 +81,8 @@ test('packages whose installed version differs from the lock are reported, each 
       Object.entries(versions).map(([name, version]) => [`node_modules/${name}`, { version }]),
     );
   const asked = packages({ a: '1', b: '1', missing: '1' });
-  expect(installedDifferently(packages({ a: '1', b: '1' }), asked)).toEqual([]);
-  expect(installedDifferently(packages({ a: '2', b: '1', c: '1' }), asked)).toEqual([
+  expect(listInstalledDifferently(packages({ a: '1', b: '1' }), asked)).toEqual([]);
+  expect(listInstalledDifferently(packages({ a: '2', b: '1', c: '1' }), asked)).toEqual([
     'a is 2 instead of 1',
     'c is installed and not asked for',
   ]);

@@ -2,28 +2,28 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { HashedFile } from '../../../build/process/hashed-file.ts';
 import { Code } from '../../../build/step/code.ts';
-import { digestOf, sha256 } from '../../../build/step/digest.ts';
-import { namedInputs } from '../../../build/step/inputs.ts';
-import { defineStep, inputChanges, planStep } from '../../../build/step/step.ts';
+import { computeDigest, sha256 } from '../../../build/step/digest.ts';
+import { makeNamedInputs } from '../../../build/step/inputs.ts';
+import { compareInputs, defineStep, planStep } from '../../../build/step/step.ts';
 import { PROJECT } from '../profile/profiles.ts';
 
 test('a digest is the same for the same value', () => {
-  const one = digestOf({ a: 1, b: { c: [1, { x: 1 }], d: Buffer.from('d') } });
-  expect(digestOf({ a: 1, b: { c: [1, { x: 1 }], d: Buffer.from('d') } })).toBe(one);
+  const one = computeDigest({ a: 1, b: { c: [1, { x: 1 }], d: Buffer.from('d') } });
+  expect(computeDigest({ a: 1, b: { c: [1, { x: 1 }], d: Buffer.from('d') } })).toBe(one);
 });
 
 test('a file on the host is identified by its bytes, not by its path', () => {
   const file = { path: '/a/b', size: 1, sha256: sha256(Buffer.from('d')), stamp: '1' };
-  const one = digestOf({ d: new HashedFile(file) });
-  expect(one).toBe(digestOf({ d: Buffer.from('d') }));
-  expect(digestOf({ d: new HashedFile({ ...file, path: '/c', stamp: '2' }) })).toBe(one);
-  expect(digestOf({ d: new HashedFile({ ...file, sha256: sha256('e') }) })).not.toBe(one);
+  const one = computeDigest({ d: new HashedFile(file) });
+  expect(one).toBe(computeDigest({ d: Buffer.from('d') }));
+  expect(computeDigest({ d: new HashedFile({ ...file, path: '/c', stamp: '2' }) })).toBe(one);
+  expect(computeDigest({ d: new HashedFile({ ...file, sha256: sha256('e') }) })).not.toBe(one);
 });
 
 test.each([[undefined], [() => 1], [new Map()], [{ a: [() => 1] }]])(
   'a value whose content cannot be read has no digest',
   (value) => {
-    expect(() => digestOf(value)).toThrow(TypeError);
+    expect(() => computeDigest(value)).toThrow(TypeError);
   },
 );
 
@@ -44,7 +44,7 @@ test.each([
   [Buffer.from('a'), Buffer.from('b')],
   [Buffer.from('a'), 'a'],
 ])('%j and %j have different digests', (one, other) => {
-  expect(digestOf(one)).not.toBe(digestOf(other));
+  expect(computeDigest(one)).not.toBe(computeDigest(other));
 });
 
 test('a SHA-256 is that of the bytes', () => {
@@ -65,7 +65,7 @@ test('each value is an input, and an object is one input for each key', () => {
   const text = 'x'.repeat(100);
   const earlier = planStep('sea', {});
   expect(
-    namedInputs({
+    makeNamedInputs({
       epoch: 1,
       package: { bash: { version: '5.2', sha256: 'a' }, vim: 'x' },
       absent: undefined,
@@ -75,10 +75,10 @@ test('each value is an input, and an object is one input for each key', () => {
     }),
   ).toEqual({
     epoch: 1,
-    'package bash': `5.2 ${digestOf({ version: '5.2', sha256: 'a' })}`,
+    'package bash': `5.2 ${computeDigest({ version: '5.2', sha256: 'a' })}`,
     'package vim': 'x',
-    list: digestOf(['a']),
-    text: digestOf(text),
+    list: computeDigest(['a']),
+    text: computeDigest(text),
     'step sea': earlier.key,
   });
 });
@@ -86,12 +86,12 @@ test('each value is an input, and an object is one input for each key', () => {
 test('changed inputs are reported by name, sorted, with old and new value', () => {
   const before = { same: 1, gone: 'x', moved: 'a' };
   const after = { same: 1, moved: 'b', fresh: 0 };
-  expect(inputChanges(before, after)).toEqual([
+  expect(compareInputs(before, after)).toEqual([
     { input: 'fresh', change: 'added', after: 0 },
     { input: 'gone', change: 'removed', before: 'x' },
     { input: 'moved', change: 'changed', before: 'a', after: 'b' },
   ]);
-  expect(inputChanges(before, before)).toEqual([]);
+  expect(compareInputs(before, before)).toEqual([]);
 });
 
 const NPM = new Map([['node_modules/zod', { version: '1', integrity: 'x' }]]);

@@ -4,7 +4,7 @@ import { execa } from 'execa';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { BuildError } from '../../../build/error.ts';
 import { type AnnotateOptions, annotate } from '../../../tasks/annotate.ts';
-import { type BuildEvent, commandOutput } from '../../../tasks/ui/events.ts';
+import { type BuildEvent, makeCommandOutput } from '../../../tasks/ui/events.ts';
 import { placeIn } from '../../../tasks/ui/place.ts';
 import { temporaryFolder } from '../folder.ts';
 import { PROJECT } from '../profile/profiles.ts';
@@ -23,7 +23,7 @@ async function tell(lines: readonly string[], options: Partial<AnnotateOptions> 
   async function* one() {
     yield* lines;
   }
-  await annotate(one(), { github: false, ...options }, commandOutput({ json: false }));
+  await annotate(one(), { github: false, ...options }, makeCommandOutput({ json: false }));
   return printed;
 }
 

@@ -5,7 +5,7 @@ import { execa } from 'execa';
 import { expect, onTestFinished, test } from 'vitest';
 import { printVersion } from '../../../tasks/builder-version.ts';
 import { main } from '../../../tasks/command-line.ts';
-import { commandOutput } from '../../../tasks/ui/events.ts';
+import { makeCommandOutput } from '../../../tasks/ui/events.ts';
 import { captureOutput } from './captured-output.ts';
 
 const output = captureOutput();
@@ -23,7 +23,7 @@ async function builder(): Promise<{ folder: string; git: (...args: string[]) => 
 
 async function told(folder: string): Promise<string> {
   output.printed = '';
-  await printVersion(folder, commandOutput({ json: false }));
+  await printVersion(folder, makeCommandOutput({ json: false }));
   return output.printed;
 }
 

@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
-import { completionScript } from '../../../tasks/completion.ts';
+import { formatCompletionScript } from '../../../tasks/completion.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../../..');
 const MAIN = resolve(PROJECT, 'tasks/qx-build.ts');
-const script = completionScript('bash', [process.execPath, MAIN]);
+const script = formatCompletionScript('bash', [process.execPath, MAIN]);
 
 /**
  * Returns the answers of bash's own completion for a line, with words split at COMP_WORDBREAKS as bash does.
@@ -48,7 +48,7 @@ describe('bash completes', { timeout: 300_000 }, () => {
 
 test('the script makes qx-build a command in any folder, for any name of the project folder', async () => {
   const [node, main] = [process.execPath, "/srv/it's $HOME/qx-build.ts"];
-  const text = completionScript('bash', [node, main]).replaceAll(`'${node}'`, "printf '%s|'");
+  const text = formatCompletionScript('bash', [node, main]).replaceAll(`'${node}'`, "printf '%s|'");
   const { stdout } = await execa('bash', ['-c', `${text}\nqx-build iso 'a b'`], { cwd: '/' });
   expect(stdout).toBe(`${main}|iso|a b|`);
 });

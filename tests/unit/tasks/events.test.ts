@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { ListrTask } from 'listr2';
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { run } from '../../../build/process/run.ts';
-import { commandOutput } from '../../../tasks/ui/events.ts';
+import { makeCommandOutput } from '../../../tasks/ui/events.ts';
 import { Stages } from '../../../tasks/ui/stage.ts';
 import { temporaryFolder } from '../folder.ts';
 
@@ -26,7 +26,7 @@ const events = () =>
     .map((line) => JSON.parse(line));
 
 test('people get lines, and no events', () => {
-  const output = commandOutput({ json: false });
+  const output = makeCommandOutput({ json: false });
   output.say('qvdc: up to date');
   output.emit({ event: 'error', message: 'x' });
   expect(printed).toBe('qvdc: up to date\n');
@@ -40,13 +40,13 @@ test('progress is drawn only on a terminal that can move its cursor', () => {
   });
   process.stdout.isTTY = true;
   vi.stubEnv('TERM', 'xterm');
-  expect(commandOutput({ json: false }).interactive).toBe(true);
+  expect(makeCommandOutput({ json: false }).interactive).toBe(true);
   vi.stubEnv('TERM', 'dumb');
-  expect(commandOutput({ json: false }).interactive).toBe(false);
+  expect(makeCommandOutput({ json: false }).interactive).toBe(false);
 });
 
 test('programs get one event a line, among them the lines for people', () => {
-  const output = commandOutput({ json: true });
+  const output = makeCommandOutput({ json: true });
   output.say('two\nlines');
   output.emit({ event: 'start', image: 'qvdc', step: 'iso' });
   expect(events()).toEqual([
@@ -57,7 +57,7 @@ test('programs get one event a line, among them the lines for people', () => {
 });
 
 const stagesOf = (signal?: AbortSignal, atOnce?: number) =>
-  new Stages({ image: 'qvdc', output: commandOutput({ json: true }), signal, atOnce });
+  new Stages({ image: 'qvdc', output: makeCommandOutput({ json: true }), signal, atOnce });
 
 test('a stage emits events for its start and its end, with the time taken', async () => {
   const stages = stagesOf();

@@ -4,17 +4,17 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { beforeEach, expect, test } from 'vitest';
 import {
+  combineStates,
   readSourceState,
   requireCommit,
-  stateThroughout,
 } from '../../../build/image/source-state.ts';
 import { openEnvelope } from '../../../build/release/envelope.ts';
 import { readPublicKey } from '../../../build/release/keys.ts';
 import { BUILD_TYPE, STATEMENT_TYPE } from '../../../build/release/provenance.ts';
-import { cyclonedx } from '../../../build/sbom/cyclonedx.ts';
-import { spdx } from '../../../build/sbom/spdx.ts';
+import { formatCycloneDx } from '../../../build/sbom/cyclonedx.ts';
+import { formatSpdx } from '../../../build/sbom/spdx.ts';
 import { main } from '../../../tasks/command-line.ts';
-import { provenanceFile, writeProvenance } from '../../../tasks/provenance.ts';
+import { locateProvenance, writeProvenance } from '../../../tasks/provenance.ts';
 import { temporaryFolder } from '../folder.ts';
 import { PROJECT } from '../profile/profiles.ts';
 import { locked, materials } from '../sbom/bill.ts';
@@ -55,8 +55,8 @@ async function built(changes: object = {}, packages = materials.packages) {
   const file = at('dist/qvdc.iso');
   await writeFile(file, 'bytes');
   await writeFile(`${file}.manifest.json`, JSON.stringify(manifest));
-  await writeFile(`${file}.cdx.json`, cyclonedx(of));
-  await writeFile(`${file}.spdx.json`, spdx(of));
+  await writeFile(`${file}.cdx.json`, formatCycloneDx(of));
+  await writeFile(`${file}.spdx.json`, formatSpdx(of));
   return file;
 }
 
@@ -159,7 +159,7 @@ test('the other formats of an image are further subjects', async () => {
   const file = await built();
   const forms = [{ name: 'qvdc.ova', sha256: 'ef'.repeat(32) }];
   await writeProvenance(file, { forms, builder: 'https://ci.example/', signer: undefined });
-  const { subject, predicate } = JSON.parse(await readFile(provenanceFile(file), 'utf8'));
+  const { subject, predicate } = JSON.parse(await readFile(locateProvenance(file), 'utf8'));
   expect(subject).toEqual([
     { name: 'qvdc.iso', digest: { sha256: sha256('bytes') } },
     { name: 'qvdc.ova', digest: { sha256: 'ef'.repeat(32) } },
@@ -220,9 +220,9 @@ test.each([
   'where %s during a build, its sources are named by the commit before it',
   (_, commit, changed, dirty) => {
     const before = { commit: COMMIT, dirty: false };
-    const state = stateThroughout(before, { commit, dirty: changed });
+    const state = combineStates(before, { commit, dirty: changed });
     expect(state).toEqual({ commit: COMMIT, dirty });
-    expect(stateThroughout({ ...before, dirty: true }, before)).toMatchObject({ dirty: true });
-    expect(stateThroughout(undefined, before)).toBeUndefined();
+    expect(combineStates({ ...before, dirty: true }, before)).toMatchObject({ dirty: true });
+    expect(combineStates(undefined, before)).toBeUndefined();
   },
 );

@@ -5,7 +5,7 @@ import { execa } from 'execa';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { cacheRooms } from '../../../build/cache/directory.ts';
 import { markCache } from '../../../build/cache/mark.ts';
-import { hostToolVersions } from '../../../build/image/prepare.ts';
+import { readHostToolVersions } from '../../../build/image/prepare.ts';
 import { planRun } from '../../../build/image/release-run.ts';
 import { formatLock } from '../../../build/lock/file.ts';
 import { formatProvenance, parseProvenance } from '../../../build/release/provenance.ts';
@@ -13,10 +13,10 @@ import { readPublished } from '../../../build/release/published.ts';
 import { formatRebuild } from '../../../build/release/rebuild.ts';
 import { formatReleaseFiles, type ReleaseFile } from '../../../build/release/release-files.ts';
 import { signFolder } from '../../../build/release/sign-folder.ts';
-import { packageUrlOf } from '../../../build/sbom/materials.ts';
+import { makePackageUrl } from '../../../build/sbom/materials.ts';
 import { main } from '../../../tasks/command-line.ts';
 import { checkRelease, type RebuildRequest, remakeRelease } from '../../../tasks/rebuild.ts';
-import { commandOutput } from '../../../tasks/ui/events.ts';
+import { makeCommandOutput } from '../../../tasks/ui/events.ts';
 import { temporaryFolder } from '../folder.ts';
 import { locked, sampleLock } from '../lock/locks.ts';
 import { PROJECT } from '../profile/profiles.ts';
@@ -67,7 +67,7 @@ async function publish(
   const { stdout: commit } = await git('rev-parse', 'HEAD');
   await mkdir(at('0.2.0'), { recursive: true });
   const image = await readFile(at('project/image'), 'utf8');
-  const tools = await hostToolVersions({
+  const tools = await readHostToolVersions({
     architecture: 'x86_64',
     cache: cacheRooms(at('cache')),
     converts: false,
@@ -81,7 +81,7 @@ async function publish(
     internalParameters: { tools, node: process.version, releaseKeys: [] },
     dependencies: packages.map((one) => ({
       name: one.name,
-      uri: packageUrlOf(one, { base: 'debian', suite: 'bookworm' }),
+      uri: makePackageUrl(one, { base: 'debian', suite: 'bookworm' }),
       digest: { sha256: one.sha256 },
     })),
     source: { commit, dirty: false },
@@ -108,7 +108,7 @@ function sha256(text: string): string {
 /** Reads the release and rebuilds it. */
 async function check(changes: Partial<RebuildRequest> = {}) {
   const published = await readPublished(at('0.2.0/release.json'), trusted);
-  return checkRelease(published, request(changes), commandOutput({ json: false }));
+  return checkRelease(published, request(changes), makeCommandOutput({ json: false }));
 }
 
 const request = (changes: Partial<RebuildRequest> = {}): RebuildRequest => ({
@@ -180,7 +180,7 @@ test('the rebuilt files are kept in the folder that is named, but never over the
     remakeRelease(
       published,
       request({ output: to }),
-      commandOutput({ json: false }),
+      makeCommandOutput({ json: false }),
       async (made) => made.folder,
     );
   expect(await remake(at('again'))).toBe(at('again/0.2.0'));

@@ -8,7 +8,7 @@ import {
   readEarlierLocks,
   writeReleaseCharts,
 } from '../../../tasks/release-charts.ts';
-import { commandOutput } from '../../../tasks/ui/events.ts';
+import { makeCommandOutput } from '../../../tasks/ui/events.ts';
 import { rootfs, writeSmallIso } from '../comparison/images.ts';
 import { temporaryFolder } from '../folder.ts';
 import { locked, sampleLock } from '../lock/locks.ts';
@@ -56,7 +56,7 @@ test('beside an image of a release are charts of its build, its sizes, and what 
   const folder = await temporaryFolder();
   const file = await writeSmallIso(folder, { system: rootfs('1'), build: 'a', module: 'loop' });
   const times = [{ step: 'squashfs', began: 1, seconds: 2, cached: false }];
-  const said = { output: commandOutput({ json: false }) };
+  const said = { output: makeCommandOutput({ json: false }) };
   const written = await writeReleaseCharts({ ...image, file }, { times, earlier }, said);
   expect(written.map((path) => basename(path))).toEqual(
     ['build', 'sizes', 'packages'].flatMap((of) => [`x.iso.${of}.svg`, `x.iso.${of}.json`]),

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { main } from '../../../tasks/command-line.ts';
-import { commandSigner, readSigner } from '../../../tasks/signer.ts';
+import { makeCommandSigner, readSigner } from '../../../tasks/signer.ts';
 import { temporaryFolder } from '../folder.ts';
 import { PROJECT } from '../profile/profiles.ts';
 import { untilListening } from '../release/releases.ts';
@@ -90,7 +90,7 @@ describe('who signs a release', { timeout: TIME }, () => {
   test('is a command, and no byte of its answer is lost, not even a last line feed', async () => {
     await newKey();
     const { key } = await readSigner(at('release.key'), { file: undefined, signal });
-    const signer = commandSigner('head -c 63 /dev/zero; echo', key, signal);
+    const signer = makeCommandSigner('head -c 63 /dev/zero; echo', key, signal);
     const answer = Buffer.concat([Buffer.alloc(63), Buffer.from('\n')]);
     expect(Buffer.from(await signer.sign(Buffer.from('x')))).toEqual(answer);
   });

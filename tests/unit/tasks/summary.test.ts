@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { announce } from '../../../tasks/summary.ts';
+import { reportResult } from '../../../tasks/summary.ts';
 import type { BuildEvent } from '../../../tasks/ui/events.ts';
 import { temporaryFolder } from '../folder.ts';
 
@@ -27,7 +27,7 @@ function listening() {
 test('a built image is reported with its size, its hash and its steps', async () => {
   const built = await builtImage();
   const { said, events, output } = listening();
-  announce([built], output);
+  reportResult([built], output);
   expect(said.join()).toMatch(new RegExp(`qvdc\\.iso +5 B +${SUM}[^]*qvdc +squashfs +2\\.00 s`));
   const told = { event: 'built', image: 'qvdc', file: built.file, size: 5, sha256: SUM };
   expect(events).toEqual([{ ...told, upToDate: false }]);
@@ -36,6 +36,6 @@ test('a built image is reported with its size, its hash and its steps', async ()
 test('each file of a release is reported once, the image among them', async () => {
   const { said, output } = listening();
   const files = ['qvdc.iso', 'qvdc.ova'].map((path) => ({ path, size: 5, sha256: SUM }));
-  announce([await builtImage()], output, files);
+  reportResult([await builtImage()], output, files);
   expect(said.join().match(/qvdc\.(iso|ova)/g)).toEqual(['qvdc.iso', 'qvdc.ova']);
 });

@@ -13,9 +13,9 @@ import {
 import { join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { digestOf } from '../../../build/step/digest.ts';
+import { computeDigest } from '../../../build/step/digest.ts';
 import { ContentReader } from '../../../build/tree/content.ts';
-import { overlayEntries, readOverlay } from '../../../build/tree/overlay.ts';
+import { listOverlayEntries, readOverlay } from '../../../build/tree/overlay.ts';
 import { temporaryFolder } from '../folder.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../../..');
@@ -47,7 +47,7 @@ test('all entries belong to root, and of the mode only the executable bit is use
 
 test('entries depend only on content, executable bit and path in the overlay', async () => {
   const folder = await sample();
-  const read = () => overlayEntries([readOverlay(folder, 'common')]);
+  const read = () => listOverlayEntries([readOverlay(folder, 'common')]);
   const before = read();
   expect(Object.keys(before)).toContain('common/etc/motd');
   await utimes(join(folder, 'etc/motd'), 1, 1);
@@ -155,7 +155,7 @@ test('a large file is not kept in memory, but read on demand', async () => {
 
 test('a large file is identified by its content, and not by its folder', async () => {
   const [here, there] = [await sample(), await sample()];
-  const digest = (folder: string) => digestOf(readOverlay(folder, 'common').entries);
+  const digest = (folder: string) => computeDigest(readOverlay(folder, 'common').entries);
   const large = Buffer.alloc(3 * 1024 ** 2, 'text');
   for (const folder of [here, there]) await writeFile(join(folder, 'large'), large);
   const before = digest(here);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { BuildError } from '../../../build/error.ts';
-import { nameOf, parentOf, treePath } from '../../../build/tree/path.ts';
+import { getParent, nameOf, parseTreePath } from '../../../build/tree/path.ts';
 
 test.each([
   ['./', ''],
@@ -14,7 +14,7 @@ test.each([
   ['ü/名', 'ü/名'],
   ['a'.repeat(255), 'a'.repeat(255)],
 ])('the name %j is the tree path %j', (name, path) => {
-  expect(treePath(name, 'x.deb')).toBe(path);
+  expect(parseTreePath(name, 'x.deb')).toBe(path);
 });
 
 test.each([
@@ -29,19 +29,19 @@ test.each([
   ['ü'.repeat(128), 'more than 255 bytes'],
   ['a/'.repeat(2100), 'longer than 4095 bytes'],
 ])('the name %j is refused', (name, why) => {
-  expect(() => treePath(name, 'x.deb')).toThrow(BuildError);
-  expect(() => treePath(name, 'x.deb')).toThrow(why);
-  expect(() => treePath(name, 'x.deb')).toThrow('(x.deb)');
+  expect(() => parseTreePath(name, 'x.deb')).toThrow(BuildError);
+  expect(() => parseTreePath(name, 'x.deb')).toThrow(why);
+  expect(() => parseTreePath(name, 'x.deb')).toThrow('(x.deb)');
 });
 
 test('a refused name is shown escaped and shortened', () => {
-  expect(() => treePath(`/\u001b[2J${'x'.repeat(500)}`, 'x.deb')).toThrow(
+  expect(() => parseTreePath(`/\u001b[2J${'x'.repeat(500)}`, 'x.deb')).toThrow(
     /name "\/\\u001b\[2Jx{1,120}…" is/,
   );
 });
 
 test('a path splits into its directory and its name', () => {
-  expect([parentOf('a/b/c'), nameOf('a/b/c'), parentOf('a'), nameOf('a')]).toEqual([
+  expect([getParent('a/b/c'), nameOf('a/b/c'), getParent('a'), nameOf('a')]).toEqual([
     'a/b',
     'c',
     '',

@@ -1,7 +1,7 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { BuildError } from '../../../build/error.ts';
-import { treePath } from '../../../build/tree/path.ts';
+import { parseTreePath } from '../../../build/tree/path.ts';
 import { readTar } from '../../../build/tree/read-tar.ts';
 import { Collection, END, header, member, pax, readParts } from './tars.ts';
 import { directory, symlink, treeOf } from './trees.ts';
@@ -233,5 +233,7 @@ describe('an archive is refused', () => {
 });
 
 test('refused names are shown shortened', () => {
-  expect(() => treePath(`../${'a'.repeat(5000)}`, 'x')).toThrow(/^name "\.\.\/a{117}…" leaves/);
+  expect(() => parseTreePath(`../${'a'.repeat(5000)}`, 'x')).toThrow(
+    /^name "\.\.\/a{117}…" leaves/,
+  );
 });

@@ -1,7 +1,7 @@
 import type { Name, Package, Requirement } from '../database/model.ts';
-import { bearingOn } from '../dependency/provided.ts';
+import { classifyProvider } from '../dependency/provided.ts';
 import { Flag, type NameFlags } from '../solver/flags.ts';
-import { matchingNames } from './matching.ts';
+import { matchNames } from './matching.ts';
 import type { AppletContext, AppletPlan } from './plan.ts';
 
 /**
@@ -15,7 +15,7 @@ export function planDel({ call, database, world }: AppletContext): AppletPlan {
     installed: database.installed,
     recursive: call.options.has('rdepends'),
   });
-  for (const name of matchingNames(database, call.operands)) removing.removeName(name);
+  for (const name of matchNames(database, call.operands)) removing.removeName(name);
   return { world: removing.world, flags: 0, nameFlags: removing.nameFlags };
 }
 
@@ -65,7 +65,7 @@ class Removal {
 /** Lists installed packages with a dependency that a package satisfies. */
 function dependents(one: Package, installed: readonly Package[]): Package[] {
   return installed.filter((other) =>
-    other.depends.some((dependency) => bearingOn(dependency, one) === 'satisfied'),
+    other.depends.some((dependency) => classifyProvider(dependency, one) === 'satisfied'),
   );
 }
 

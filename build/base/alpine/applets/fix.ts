@@ -1,5 +1,5 @@
 import { Flag, type NameFlags } from '../solver/flags.ts';
-import { matchingNames } from './matching.ts';
+import { matchNames } from './matching.ts';
 import type { AppletContext, AppletPlan } from './plan.ts';
 
 /**
@@ -15,7 +15,7 @@ export function planFix({ call, database, world }: AppletContext): AppletPlan {
   const inheritable = options.has('depends') ? flags : 0;
   const names =
     operands.length > 0
-      ? matchingNames(database, operands)
+      ? matchNames(database, operands)
       : database.installed.filter((one) => isBroken(one, options)).map(({ name }) => name);
   return {
     world,

@@ -8,7 +8,7 @@ import { AppletError } from './words.ts';
  * `[…]`, and may match nothing.
  * @throws AppletError listing the arguments that are unknown names
  */
-export function matchingNames(database: Database, words: readonly string[]): Name[] {
+export function matchNames(database: Database, words: readonly string[]): Name[] {
   const missing: string[] = [];
   const names = words.flatMap((word) => {
     if (word.includes('*')) {

@@ -4,7 +4,7 @@ import { isProvided } from '../dependency/provided.ts';
 import { Flag, type NameFlags } from '../solver/flags.ts';
 import { compareVersions } from '../version/compare.ts';
 import { ANY, CHECKSUM } from '../version/operator.ts';
-import { matchingNames } from './matching.ts';
+import { matchNames } from './matching.ts';
 import type { AppletContext, AppletPlan } from './plan.ts';
 
 /** The package that is upgraded before all others. */
@@ -19,7 +19,7 @@ export function planUpgrade({ call, database, world }: AppletContext): AppletPla
   const ignore = options.has('ignore');
   const flags = upgradeFlags(options);
   const wish = ignore ? Flag.installed : Flag.upgrade;
-  const nameFlags = matchingNames(database, operands).map(
+  const nameFlags = matchNames(database, operands).map(
     ({ name }): NameFlags => ({ name, flags: wish, inheritable: 0 }),
   );
   return {

@@ -34,7 +34,7 @@ export interface MemberAt {
  * @throws BuildError if no member starts there, it is damaged, or it is larger than allowed
  */
 export function readMember({ bytes, start, most, where }: MemberAt): Member | undefined {
-  const data = headerEnd(bytes, start, where);
+  const data = findHeaderEnd(bytes, start, where);
   if (data === undefined) return undefined;
   const inflated = inflate(bytes.subarray(data), most, where);
   if (inflated === undefined) return undefined;
@@ -49,7 +49,7 @@ export function readMember({ bytes, start, most, where }: MemberAt): Member | un
  * @returns `undefined` if the input ends within the member's header
  * @throws BuildError if no gzip member starts there
  */
-export function headerEnd(bytes: Uint8Array, start: number, where: string): number | undefined {
+export function findHeaderEnd(bytes: Uint8Array, start: number, where: string): number | undefined {
   for (const [index, byte] of MAGIC.entries()) {
     const found = bytes[start + index];
     if (found !== undefined && found !== byte)

@@ -5,7 +5,7 @@ import { crc32, createInflateRaw } from 'node:zlib';
 import { BuildError } from '../../../error.ts';
 import { MOST_BYTES } from '../../../tree/entry.ts';
 import { damagedArchive } from './damaged.ts';
-import { checkTrailer, headerEnd, notCompressed, TRAILER } from './gzip.ts';
+import { checkTrailer, findHeaderEnd, notCompressed, TRAILER } from './gzip.ts';
 
 /** Bytes read from the file at a time, and bytes per chunk of zlib's output. */
 const CHUNK = 128 * 1024;
@@ -42,16 +42,16 @@ export interface LastMember {
  */
 export async function* inflateLast(member: LastMember): AsyncGenerator<Buffer> {
   const { handle, start, size, where, signal } = member;
-  const head = await bytesAt(handle, start, Math.min(size, start + LONGEST_HEADER));
-  const trailer = await bytesAt(handle, Math.max(start, size - TRAILER), size);
-  const headerSize = headerEnd(head, 0, where);
+  const head = await readBytes(handle, start, Math.min(size, start + LONGEST_HEADER));
+  const trailer = await readBytes(handle, Math.max(start, size - TRAILER), size);
+  const headerSize = findHeaderEnd(head, 0, where);
   if (headerSize === undefined || start + headerSize + TRAILER > size) throw endsEarly(where);
   const [from, to] = [start + headerSize, size - TRAILER];
   const hash = createHash('sha256').update(head.subarray(0, headerSize));
   const raw = createInflateRaw({ chunkSize: CHUNK });
   async function* compressed(): AsyncGenerator<Buffer> {
     for (let at = from; at < to; at += CHUNK) {
-      const bytes = await bytesAt(handle, at, Math.min(to, at + CHUNK));
+      const bytes = await readBytes(handle, at, Math.min(to, at + CHUNK));
       hash.update(bytes);
       yield bytes;
     }
@@ -84,7 +84,7 @@ export async function* inflateLast(member: LastMember): AsyncGenerator<Buffer> {
  * Returns bytes `[from, to)` of a file.
  * @throws BuildError if the file has become shorter
  */
-export async function bytesAt(handle: FileHandle, from: number, to: number): Promise<Buffer> {
+export async function readBytes(handle: FileHandle, from: number, to: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafe(Math.max(0, to - from));
   let filled = 0;
   while (filled < buffer.length) {

@@ -55,7 +55,7 @@ export function isEndMark(block: Buffer): boolean {
 const ZEROES = Buffer.alloc(BLOCK);
 
 /** Size of a content including its padding, in bytes. */
-export function padded(size: number): number {
+export function padSize(size: number): number {
   return Math.ceil(size / BLOCK) * BLOCK;
 }
 
@@ -91,7 +91,12 @@ export function extensionHeader(
  * Adds the fields of an extension header to those already known of the next entry.
  * @throws BuildError if the header's body is malformed
  */
-export function extend(known: Extension, letter: string, text: Buffer, where: string): Extension {
+export function addExtension(
+  known: Extension,
+  letter: string,
+  text: Buffer,
+  where: string,
+): Extension {
   if (letter === 'x') return { ...known, ...parsePax(text, where) };
   if (letter === 'L') return { ...known, path: untilNul(text, where) };
   if (letter === 'K') return { ...known, linkpath: untilNul(text, where) };

@@ -3,12 +3,12 @@ import { ByteSource } from './byte-source.ts';
 import { damagedArchive } from './damaged.ts';
 import { checkComplete, checkRest } from './tar.ts';
 import {
-  extend,
+  addExtension,
   extensionHeader,
   isEndMark,
   NOTHING_KNOWN,
   PACKAGE_EXTENSIONS,
-  padded,
+  padSize,
   parseHeader,
   type TarHeader,
 } from './tar-header.ts';
@@ -43,15 +43,15 @@ export async function* readTarEntries(
       }
       const extension = extensionHeader(block, where, extensions);
       if (extension !== undefined) {
-        const text = await source.exactly(padded(extension.size));
-        known = extend(known, extension.letter, text.subarray(0, extension.size), where);
+        const text = await source.exactly(padSize(extension.size));
+        known = addExtension(known, extension.letter, text.subarray(0, extension.size), where);
         continue;
       }
       const header = parseHeader(block, known, where);
       known = NOTHING_KNOWN;
       count += 1;
       if (count > MOST_ENTRIES) throw damagedArchive('it has more entries than any package', where);
-      const end = source.position + padded(header.size);
+      const end = source.position + padSize(header.size);
       yield { header, content: source.upTo(header.size) };
       await source.skip(end - source.position);
     }

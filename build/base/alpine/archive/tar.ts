@@ -1,12 +1,12 @@
 import { damagedArchive } from './damaged.ts';
 import type { Extension } from './pax.ts';
 import {
+  addExtension,
   BLOCK,
-  extend,
   extensionHeader,
   isEndMark,
   NOTHING_KNOWN,
-  padded,
+  padSize,
   parseHeader,
   type TarHeader,
 } from './tar-header.ts';
@@ -48,13 +48,13 @@ export function readTarBuffer(bytes: Buffer, where: string): TarContents {
     }
     const extension = extensionHeader(block, where);
     if (extension !== undefined) {
-      const text = take(padded(extension.size)).subarray(0, extension.size);
-      known = extend(known, extension.letter, text, where);
+      const text = take(padSize(extension.size)).subarray(0, extension.size);
+      known = addExtension(known, extension.letter, text, where);
       continue;
     }
     const header = parseHeader(block, known, where);
     known = NOTHING_KNOWN;
-    entries.push({ header, content: take(padded(header.size)).subarray(0, header.size) });
+    entries.push({ header, content: take(padSize(header.size)).subarray(0, header.size) });
   }
   checkComplete(known, where);
   return { entries, ended: false };

@@ -2,13 +2,13 @@ import { BuildError } from '../../../error.ts';
 import type { Dependency } from '../dependency/dependency.ts';
 import type { Stanza } from '../index/stanza.ts';
 import type { Name, Package, Provider, Requirement } from './model.ts';
-import { inTableOrder } from './name-hash.ts';
+import { sortByTable } from './name-hash.ts';
 import {
-  identityOf,
-  installedOf,
   type PackageContext,
   type PackageSource,
-  packageOf,
+  readIdentity,
+  readInstalled,
+  readPackage,
 } from './package.ts';
 import { Tags } from './tags.ts';
 
@@ -102,7 +102,7 @@ export class Database {
     for (const stanza of stanzas) {
       const one = this.#add(stanza, where);
       if (one.installed !== undefined) continue;
-      one.installed = installedOf(stanza, this.tags);
+      one.installed = readInstalled(stanza, this.tags);
       this.installed.push(one);
     }
   }
@@ -151,7 +151,7 @@ export class Database {
   link(): void {
     this.#linked = this.#packages.size;
     const lists = new Map<Name, Name[]>();
-    for (const name of inTableOrder([...this.#conditional].sort((a, b) => a.id - b.id))) {
+    for (const name of sortByTable([...this.#conditional].sort((a, b) => a.id - b.id))) {
       for (const { package: one } of name.providers) {
         for (const { name: on } of one.installIf) {
           const list = lists.get(on);
@@ -174,12 +174,12 @@ export class Database {
   }
 
   #add(stanza: Stanza, where: string): Package {
-    const identity = identityOf(stanza, where);
+    const identity = readIdentity(stanza, where);
     return this.#packages.get(identity) ?? this.#insert(stanza, identity);
   }
 
   #insert(source: PackageSource, identity: string): Package {
-    const one = packageOf(source, { id: this.#packages.size, identity }, this.#context);
+    const one = readPackage(source, { id: this.#packages.size, identity }, this.#context);
     if (one.installedSize === 0) one.repositories = CACHE;
     this.#packages.set(identity, one);
     const isConditional = one.installIf.length > 0;

@@ -1,4 +1,4 @@
-import { checksumText, SHA1_BYTES, SHA256_BYTES } from '../checksum.ts';
+import { formatChecksum, SHA1_BYTES, SHA256_BYTES } from '../checksum.ts';
 
 const SHA1_BASE64 = /^Q1[A-Za-z0-9+/]{27}=$/;
 /** Possible last base64 digits of 20 bytes, whose unused bits are zero. */
@@ -15,13 +15,13 @@ const SHA256_CONTINUED = /^Q1([A-Za-z0-9+/]{27}=)([A-Za-z0-9+/]{16})$/;
  *   `X2`, or `Q1` or `X1` with more digits
  * @returns `Q1` or `Q2` and base64, or `undefined` if the text is none of these
  */
-export function canonicalIdentity(text: string): string | undefined {
+export function canonicalizeIdentity(text: string): string | undefined {
   if (SHA1_BASE64.test(text)) {
     if (CANONICAL_ENDS.includes(text.charAt(28))) return text;
-    return checksumText(Buffer.from(text.slice(2), 'base64').subarray(0, SHA1_BYTES));
+    return formatChecksum(Buffer.from(text.slice(2), 'base64').subarray(0, SHA1_BYTES));
   }
   const digest = digestOf(text);
-  return digest === undefined ? undefined : checksumText(digest);
+  return digest === undefined ? undefined : formatChecksum(digest);
 }
 
 function digestOf(text: string): Buffer | undefined {

@@ -7,11 +7,11 @@ const SEED = 5381;
  * Some decisions depend on it, such as which of two packages with `install_if` is considered first.
  * @param names in the order in which they were first seen
  */
-export function inTableOrder<N extends { readonly name: string }>(names: readonly N[]): N[] {
+export function sortByTable<N extends { readonly name: string }>(names: readonly N[]): N[] {
   const youngest = new Int32Array(BUCKETS).fill(-1);
   const older = new Int32Array(names.length);
   for (let index = 0; index < names.length; index += 1) {
-    const bucket = murmur3(names[index]?.name ?? '') % BUCKETS;
+    const bucket = hashMurmur3(names[index]?.name ?? '') % BUCKETS;
     older[index] = youngest[bucket] ?? -1;
     youngest[bucket] = index;
   }
@@ -26,7 +26,7 @@ export function inTableOrder<N extends { readonly name: string }>(names: readonl
 }
 
 /** MurmurHash3 (x86, 32 bits) of a text in UTF-8. */
-export function murmur3(text: string, seed = SEED): number {
+export function hashMurmur3(text: string, seed = SEED): number {
   const key = isAscii(text) ? text : Buffer.from(text).toString('latin1');
   const { length } = key;
   const whole = length & ~3;

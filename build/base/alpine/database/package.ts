@@ -1,7 +1,12 @@
 import { BuildError } from '../../../error.ts';
-import { formatDependency, isSound, parseAtoms, plain } from '../dependency/dependency.ts';
-import { type Stanza, solverFields } from '../index/stanza.ts';
-import { canonicalIdentity } from './identity.ts';
+import {
+  formatDependency,
+  isSound,
+  makePlainDependency,
+  parseAtoms,
+} from '../dependency/dependency.ts';
+import { readSolverFields, type Stanza } from '../index/stanza.ts';
+import { canonicalizeIdentity } from './identity.ts';
 import type { Installed, Name, Package, Requirement } from './model.ts';
 import type { Tags } from './tags.ts';
 
@@ -19,12 +24,12 @@ export interface PackageContext {
  * Returns the identity of a stanza's package: `C:`, or name and version if that is missing.
  * @throws BuildError if it has no name or version, or its identity cannot be read
  */
-export function identityOf(stanza: Stanza, where: string): string {
-  const { P: name = '', V: version = '', C: text } = solverFields(stanza);
+export function readIdentity(stanza: Stanza, where: string): string {
+  const { P: name = '', V: version = '', C: text } = readSolverFields(stanza);
   const place = () => `${where}, line ${stanza.line}`;
   if (name === '' || version === '') throw damaged('a package without name or version', place());
   if (text === undefined) return `${name}-${version}`;
-  const identity = canonicalIdentity(text);
+  const identity = canonicalizeIdentity(text);
   if (identity !== undefined) return identity;
   throw damaged(`the identity of ${name} is not valid: ${JSON.stringify(text)}`, place());
 }
@@ -32,8 +37,8 @@ export function identityOf(stanza: Stanza, where: string): string {
 /** What a package is made from. */
 export type PackageSource = Pick<Stanza, 'fields' | 'picked'>;
 
-/** Makes a package from a stanza that `identityOf` has accepted. */
-export function packageOf(
+/** Makes a package from a stanza that `readIdentity` has accepted. */
+export function readPackage(
   source: PackageSource,
   own: Pick<Package, 'id' | 'identity'>,
   context: PackageContext,
@@ -42,8 +47,8 @@ export function packageOf(
 }
 
 /** Reads the fields that only stanzas of the installed database have. */
-export function installedOf(stanza: Stanza, tags: Tags): Installed {
-  const { f: flags = '', s: tag = '' } = solverFields(stanza);
+export function readInstalled(stanza: Stanza, tags: Tags): Installed {
+  const { f: flags = '', s: tag = '' } = readSolverFields(stanza);
   return {
     tag: tags.number(tag),
     broken: flags.includes('f') || flags.includes('s'),
@@ -77,7 +82,7 @@ class ReadPackage implements Package {
     { id, identity }: Pick<Package, 'id' | 'identity'>,
     context: PackageContext,
   ) {
-    const fields = solverFields(source);
+    const fields = readSolverFields(source);
     this.#source = source;
     this.#context = context;
     this.id = id;
@@ -105,7 +110,7 @@ class ReadPackage implements Package {
     if (unreadable !== undefined) {
       return `its dependency ${JSON.stringify(unreadable)} cannot be read`;
     }
-    const { unknown } = solverFields(this.#source);
+    const { unknown } = readSolverFields(this.#source);
     if (unknown !== undefined) return `its field ${unknown}: is unknown`;
     const { architecture } = this.#context;
     const own = this.architecture;
@@ -114,7 +119,7 @@ class ReadPackage implements Package {
   }
 
   #readDepends(): ReturnType<typeof listOf> {
-    this.#depends = listOf(solverFields(this.#source).D, this.#context);
+    this.#depends = listOf(readSolverFields(this.#source).D, this.#context);
     return this.#depends;
   }
 }
@@ -128,7 +133,7 @@ function listOf(
 
 /** The dependency on any version of a name. */
 function plainOf(name: Name): Requirement {
-  name.plain ??= plain(name);
+  name.plain ??= makePlainDependency(name);
   return name.plain;
 }
 

@@ -35,7 +35,7 @@ const NEWLINE = 0x0a;
 export function parseAtoms<N>(
   text: string,
   intern: (name: string) => N,
-  plainOf: (name: N) => Dependency<N> = plain,
+  plainOf: (name: N) => Dependency<N> = makePlainDependency,
 ): { atoms: Dependency<N>[]; unreadable: string | undefined } {
   const atoms: Dependency<N>[] = [];
   let unreadable: string | undefined;
@@ -67,7 +67,7 @@ export function parseAtoms<N>(
 export function parseAtom<N>(text: string, intern: (name: string) => N): Dependency<N> | undefined {
   if (text === '' || BLANK.test(text)) return undefined;
   const at = text.search(SIGN);
-  return at < 0 ? plain(intern(text)) : readSigned(text, at, intern);
+  return at < 0 ? makePlainDependency(intern(text)) : readSigned(text, at, intern);
 }
 
 /**
@@ -91,7 +91,7 @@ function readSigned<N>(
 }
 
 /** Returns the atom that is only a name. */
-export function plain<N>(name: N): Dependency<N> {
+export function makePlainDependency<N>(name: N): Dependency<N> {
   return { name, operator: ANY, version: undefined, conflict: false, tag: undefined };
 }
 

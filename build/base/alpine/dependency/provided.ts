@@ -1,4 +1,4 @@
-import { canonicalIdentity } from '../database/identity.ts';
+import { canonicalizeIdentity } from '../database/identity.ts';
 import type { Package, Provider, Requirement } from '../database/model.ts';
 import { ANY, CHECKSUM, matchesVersion } from '../version/operator.ts';
 
@@ -17,7 +17,8 @@ export function isProvided(
   const { conflict, operator, version: wanted } = dependency;
   if (provider === undefined) return conflict;
   if (conflict && provider.package === requirer) return true;
-  if (operator === CHECKSUM) return provider.package.identity === canonicalIdentity(wanted ?? '');
+  if (operator === CHECKSUM)
+    return provider.package.identity === canonicalizeIdentity(wanted ?? '');
   if (operator === ANY) return !conflict;
   return matchesVersion(provider.version ?? '', operator, wanted ?? '') !== conflict;
 }
@@ -26,7 +27,7 @@ export function isProvided(
 export type Bearing = 'satisfied' | 'broken' | 'none';
 
 /** Whether a package satisfies a dependency, violates it, or is unrelated to it. */
-export function bearingOn(dependency: Requirement, provider: Package): Bearing {
+export function classifyProvider(dependency: Requirement, provider: Package): Bearing {
   const version = versionUnder(dependency, provider);
   if (version === null) return 'none';
   return isProvided(dependency, { package: provider, version }) ? 'satisfied' : 'broken';

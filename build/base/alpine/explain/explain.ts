@@ -1,7 +1,7 @@
 import { closeSpellings } from '../../../spelling.ts';
 import { nameAndVersion, type Package, type Provider } from '../database/model.ts';
 import { formatDependency } from '../dependency/dependency.ts';
-import { bearingOn, isProvided } from '../dependency/provided.ts';
+import { classifyProvider, isProvided } from '../dependency/provided.ts';
 import { isAutoSelectable } from '../solver/reconsider.ts';
 import type { Solution } from '../solver/solve.ts';
 import { type Demand, Demands } from './chain.ts';
@@ -86,7 +86,7 @@ function whyUnfit({ state }: Solution, one: Package): string | undefined {
 function whyForbidden(demands: Demands, one: Package): string | undefined {
   const demand = demands.all.find(
     ({ dependency, requirer }) =>
-      dependency.conflict && requirer !== one && bearingOn(dependency, one) === 'broken',
+      dependency.conflict && requirer !== one && classifyProvider(dependency, one) === 'broken',
   );
   return demand === undefined ? undefined : `cannot be installed, as ${demands.chain(demand)}`;
 }

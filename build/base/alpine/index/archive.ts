@@ -1,7 +1,7 @@
 import { damagedArchive, MOST_METADATA, refuseVersion3 } from '../archive/damaged.ts';
 import { readMember } from '../archive/gzip.ts';
 import { readTarBuffer, type TarEntry } from '../archive/tar.ts';
-import { SIGNATURE_PREFIX, type Signature, signaturesOf } from '../signature/signature.ts';
+import { readSignatures, SIGNATURE_PREFIX, type Signature } from '../signature/signature.ts';
 
 /** The contents of an `APKINDEX.tar.gz`, not verified yet. */
 export interface IndexArchive {
@@ -32,7 +32,7 @@ export function openIndexArchive(bytes: Uint8Array, where: string): IndexArchive
       return { signatures, signed: bytes.subarray(start), ...contents(entries, where) };
     }
     if (ended) throw damagedArchive('an end mark follows its signature', where);
-    signatures.push(...signaturesOf(entries, where));
+    signatures.push(...readSignatures(entries, where));
     start = member.end;
   }
   throw damagedArchive('there is no index in it', where);

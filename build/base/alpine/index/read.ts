@@ -1,5 +1,5 @@
 import type { TrustedKeys } from '../signature/keys.ts';
-import { judge, untrusted, wrongSignature } from '../signature/signature.ts';
+import { checkSignatures, untrusted, wrongSignature } from '../signature/signature.ts';
 import { openIndexArchive } from './archive.ts';
 import { parseStanzas, type Stanza } from './stanza.ts';
 
@@ -25,7 +25,7 @@ export interface SignedIndex {
  */
 export function readIndex({ bytes, keys, where }: SignedIndex): RepositoryIndex {
   const { signatures, signed, description, text } = openIndexArchive(bytes, where);
-  const verdict = judge(signatures, signed, keys);
+  const verdict = checkSignatures(signatures, signed, keys);
   if (verdict === 'untrusted') throw untrusted(signatures, where);
   if (verdict === 'wrong') throw wrongSignature(where);
   return { description, packages: parseStanzas(text, where) };

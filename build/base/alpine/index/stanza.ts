@@ -14,7 +14,7 @@ export interface Stanza {
   readonly line: number;
   /** All its lines. */
   readonly text: string;
-  /** The fields that the solver reads, if the parser extracted them; see `solverFields`. */
+  /** The fields that the solver reads, if the parser extracted them; see `readSolverFields`. */
   readonly picked?: SolverFields | undefined;
 }
 
@@ -96,7 +96,7 @@ function joined(list: string | undefined, more: string): string {
 /**
  * Returns the fields that the solver reads, if possible without `fields`, which a parsed stanza builds on first use.
  */
-export function solverFields(stanza: Pick<Stanza, 'fields' | 'picked'>): SolverFields {
+export function readSolverFields(stanza: Pick<Stanza, 'fields' | 'picked'>): SolverFields {
   if (stanza.picked !== undefined) return stanza.picked;
   const made = new SolverFields();
   for (const [letter, value] of stanza.fields) made.take(letter, value, 0, value.length);
@@ -196,7 +196,7 @@ function notAField(line: string, number: number, where: string): BuildError {
  * Returns a mandatory field of a package.
  * @throws BuildError if it is missing
  */
-export function required({ fields, line }: Stanza, letter: string, where: string): string {
+export function requireField({ fields, line }: Stanza, letter: string, where: string): string {
   const value = fields.get(letter);
   if (value !== undefined && value !== '') return value;
   throw new BuildError({

@@ -1,6 +1,6 @@
 import type { DirectoryEntry, Entry, FileEntry } from '../../../tree/entry.ts';
 import type { InstalledPackage } from './package.ts';
-import { scriptsTar } from './scripts.ts';
+import { makeScriptsTar } from './scripts.ts';
 import { formatInstalled, formatTriggers, formatWorld } from './write.ts';
 
 /** Contents of the installed database and of apk's configuration. */
@@ -23,7 +23,7 @@ const root = { uid: 0, gid: 0, origin: ORIGIN } as const;
  * Directories that `apk --initdb` creates before the first package; packages that contain them agree with these.
  * Device nodes are left out: apk creates them only as root, and a booted system has them in a devtmpfs.
  */
-export function initialDirectories(): DirectoryEntry[] {
+export function makeInitialDirectories(): DirectoryEntry[] {
   const usual = ['dev', 'etc', 'etc/apk', 'lib', 'lib/apk', 'lib/apk/db', 'var', 'var/cache'];
   return [
     directory('tmp', 0o1777),
@@ -33,7 +33,7 @@ export function initialDirectories(): DirectoryEntry[] {
 }
 
 /** Files of the database and the configuration, as apk 2.14.4 writes them. They are added after all packages. */
-export function databaseFiles(database: Database): Entry[] {
+export function makeDatabaseFiles(database: Database): Entry[] {
   const {
     packages,
     world,
@@ -49,7 +49,7 @@ export function databaseFiles(database: Database): Entry[] {
       : [file('etc/apk/repositories', repositories.map((line) => `${line}\n`).join(''))]),
     ...[...keys].map(([name, pem]) => file(`etc/apk/keys/${name}`, pem)),
     file('lib/apk/db/installed', formatInstalled(packages)),
-    file('lib/apk/db/scripts.tar', scriptsTar(packages)),
+    file('lib/apk/db/scripts.tar', makeScriptsTar(packages)),
     file('lib/apk/db/triggers', formatTriggers(packages)),
     { ...file('lib/apk/db/lock', ''), mode: 0o600 },
   ];

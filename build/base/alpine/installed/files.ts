@@ -1,6 +1,6 @@
 import { BuildError } from '../../../error.ts';
-import { treePath } from '../../../tree/path.ts';
-import { checksumHex, checksumText } from '../checksum.ts';
+import { parseTreePath } from '../../../tree/path.ts';
+import { decodeChecksum, formatChecksum } from '../checksum.ts';
 
 /** Owner and permissions as recorded in the installed database. */
 export interface Ownership {
@@ -47,7 +47,7 @@ export function filePath(
 }
 
 /** Tree paths with extended attributes. Only the database records these; the tree cannot hold them. */
-export function pathsWithAttributes(directories: readonly OwnedDirectory[]): string[] {
+export function listPathsWithAttributes(directories: readonly OwnedDirectory[]): string[] {
   return directories.flatMap((directory) => [
     ...(directory.ownership.xattrs === undefined ? [] : [directory.path]),
     ...directory.files
@@ -72,12 +72,12 @@ function formatDirectory({ path, ownership, files }: OwnedDirectory): string {
 
 function formatFile({ name, ownership, sha1 }: OwnedFile): string {
   const unusual = !sameOwnership(ownership, DEFAULT_FILE);
-  const checksum = sha1 === undefined ? '' : `Z:${checksumText(sha1)}\n`;
+  const checksum = sha1 === undefined ? '' : `Z:${formatChecksum(sha1)}\n`;
   return `R:${name}\n${unusual ? `a:${formatOwnership(ownership)}\n` : ''}${checksum}`;
 }
 
 function formatOwnership({ uid, gid, mode, xattrs }: Ownership): string {
-  const attributes = xattrs === undefined ? '' : `:${checksumText(xattrs)}`;
+  const attributes = xattrs === undefined ? '' : `:${formatChecksum(xattrs)}`;
   return `${uid}:${gid}:${mode.toString(8)}${attributes}`;
 }
 
@@ -135,13 +135,13 @@ class FilesParser {
         this.#change({ ownership: this.#ownership(value) });
         break;
       case 'Z':
-        this.#change({ sha1: checksumHex(value, `${this.#where}, line ${this.#line}`) });
+        this.#change({ sha1: decodeChecksum(value, `${this.#where}, line ${this.#line}`) });
         break;
     }
   }
 
   #path(value: string): string {
-    const path = treePath(value, this.#where);
+    const path = parseTreePath(value, this.#where);
     return path === value ? path : this.#refuse();
   }
 
@@ -160,7 +160,7 @@ class FilesParser {
     if (match === null) return this.#refuse();
     const [, uid, gid, mode = '', xattrs] = match;
     const own = { uid: Number(uid), gid: Number(gid), mode: Number.parseInt(mode, 8) };
-    return xattrs === undefined ? own : { ...own, xattrs: checksumHex(xattrs, this.#where) };
+    return xattrs === undefined ? own : { ...own, xattrs: decodeChecksum(xattrs, this.#where) };
   }
 
   #present<T>(value: T | undefined): T {

@@ -1,5 +1,5 @@
 import { BuildError } from '../../../error.ts';
-import { canonicalIdentity } from '../database/identity.ts';
+import { canonicalizeIdentity } from '../database/identity.ts';
 import { parseAtom } from '../dependency/dependency.ts';
 import { CHECKSUM, matchesVersion } from '../version/operator.ts';
 import { filePath, type OwnedDirectory, type Ownership } from './files.ts';
@@ -91,7 +91,9 @@ export class FileOwners {
 
   /** Returns the package's priority, or -1 if it does not replace the other. */
   #priority({ record }: InstalledPackage, other: InstalledPackage): number {
-    const replaces = record.replaces.some((dependency) => replacesMeans(dependency, other.fields));
+    const replaces = record.replaces.some((dependency) =>
+      matchesReplaces(dependency, other.fields),
+    );
     return replaces ? record.replacesPriority : -1;
   }
 
@@ -108,12 +110,12 @@ export class FileOwners {
  * @param dependency such as `busybox<1.36`
  * @param fields fields of the other package
  */
-export function replacesMeans(dependency: string, fields: ReadonlyMap<string, string>): boolean {
+export function matchesReplaces(dependency: string, fields: ReadonlyMap<string, string>): boolean {
   const atom = parseAtom(dependency, (name) => name);
   if (atom === undefined || atom.conflict || atom.name !== fields.get('P')) return false;
   const { operator, version = '' } = atom;
   if (operator === CHECKSUM) {
-    return canonicalIdentity(version) === canonicalIdentity(fields.get('C') ?? '');
+    return canonicalizeIdentity(version) === canonicalizeIdentity(fields.get('C') ?? '');
   }
   return matchesVersion(fields.get('V') ?? '', operator, version);
 }

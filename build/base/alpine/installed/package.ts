@@ -1,4 +1,4 @@
-import { canonicalIdentity } from '../database/identity.ts';
+import { canonicalizeIdentity } from '../database/identity.ts';
 import type { PackageRecord } from '../package/record.ts';
 
 /** A package in the installed database. */
@@ -13,9 +13,9 @@ export interface InstalledPackage {
 }
 
 /** Returns the identity of an installed package (`C:`) as apk writes it. */
-export function identityOfPackage({ fields }: Pick<InstalledPackage, 'fields'>): string {
+export function formatIdentity({ fields }: Pick<InstalledPackage, 'fields'>): string {
   const identity = fields.get('C') ?? '';
-  return canonicalIdentity(identity) ?? identity;
+  return canonicalizeIdentity(identity) ?? identity;
 }
 
 /** Returns the name of an installed package. */
@@ -24,7 +24,9 @@ export function nameOfPackage({ fields }: Pick<InstalledPackage, 'fields'>): str
 }
 
 /** Sorts packages into the order in which apk writes them. */
-export function inOrder<P extends Pick<InstalledPackage, 'fields'>>(packages: readonly P[]): P[] {
+export function sortPackages<P extends Pick<InstalledPackage, 'fields'>>(
+  packages: readonly P[],
+): P[] {
   return packages.toSorted((a, b) => compareNames(nameOfPackage(a), nameOfPackage(b)));
 }
 

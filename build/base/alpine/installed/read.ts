@@ -1,6 +1,6 @@
 import { BuildError } from '../../../error.ts';
-import { canonicalIdentity } from '../database/identity.ts';
-import { parseStanzas, required, type Stanza } from '../index/stanza.ts';
+import { canonicalizeIdentity } from '../database/identity.ts';
+import { parseStanzas, requireField, type Stanza } from '../index/stanza.ts';
 import { parseFiles } from './files.ts';
 import type { InstalledPackage } from './package.ts';
 
@@ -22,8 +22,8 @@ function installedPackage(stanza: Stanza, where: string): InstalledPackage {
     if (!KNOWN.test(letter))
       throw unusable(stanza, `has a field ${JSON.stringify(letter)} of a newer apk`, where);
   }
-  for (const letter of ['P', 'V']) required(stanza, letter, where);
-  if (canonicalIdentity(required(stanza, 'C', where)) === undefined) {
+  for (const letter of ['P', 'V']) requireField(stanza, letter, where);
+  if (canonicalizeIdentity(requireField(stanza, 'C', where)) === undefined) {
     throw unusable(stanza, 'has an invalid identity (C:)', where);
   }
   const broken = fields.get('f');

@@ -1,6 +1,6 @@
-import { BLOCK, padded } from '../archive/tar-header.ts';
+import { BLOCK, padSize } from '../archive/tar-header.ts';
 import { SCRIPTS } from '../package/scripts.ts';
-import { type InstalledPackage, identityOfPackage, inOrder, nameOfPackage } from './package.ts';
+import { formatIdentity, type InstalledPackage, nameOfPackage, sortPackages } from './package.ts';
 
 /** Longest name in a header, in bytes; apk truncates longer ones and leaves room for a NUL. */
 const LONGEST_NAME = 99;
@@ -11,16 +11,16 @@ const LONGEST_NAME = 99;
  * has the build time of its package (`t:`).
  * @param packages in any order
  */
-export function scriptsTar(packages: readonly InstalledPackage[]): Buffer {
-  const blocks = inOrder(packages).flatMap((installed) => {
+export function makeScriptsTar(packages: readonly InstalledPackage[]): Buffer {
+  const blocks = sortPackages(packages).flatMap((installed) => {
     const { fields, record } = installed;
-    const name = `${nameOfPackage(installed)}-${fields.get('V') ?? ''}.${identityOfPackage(installed)}`;
+    const name = `${nameOfPackage(installed)}-${fields.get('V') ?? ''}.${formatIdentity(installed)}`;
     const mtime = Number(/^\d{1,11}/.exec(fields.get('t') ?? '')?.[0] ?? 0);
     return SCRIPTS.flatMap((script) => {
       const body = record.scripts.get(script);
       if (body === undefined) return [];
       const header = scriptHeader({ name: `${name}.${script}`, size: body.length, mtime });
-      return [header, body, Buffer.alloc(padded(body.length) - body.length)];
+      return [header, body, Buffer.alloc(padSize(body.length) - body.length)];
     });
   });
   return Buffer.concat([...blocks, Buffer.alloc(2 * BLOCK)]);

@@ -1,6 +1,6 @@
 import { formatDependency, parseAtom, splitList } from '../dependency/dependency.ts';
 import { formatFiles } from './files.ts';
-import { compareNames, type InstalledPackage, identityOfPackage, inOrder } from './package.ts';
+import { compareNames, formatIdentity, type InstalledPackage, sortPackages } from './package.ts';
 
 /** Fields that are always written, and fields that are written only if the index has them, in apk's order. */
 const ALWAYS = ['S', 'I', 'T', 'U', 'L'] as const;
@@ -13,7 +13,7 @@ const NUMBERS = new Set<string>(['S', 'I', 't', 'k']);
  * @param packages in any order
  */
 export function formatInstalled(packages: readonly InstalledPackage[]): string {
-  return inOrder(packages).map(formatPackage).join('');
+  return sortPackages(packages).map(formatPackage).join('');
 }
 
 function formatPackage({ fields, tag, broken, record }: InstalledPackage): string {
@@ -26,7 +26,7 @@ function formatPackage({ fields, tag, broken, record }: InstalledPackage): strin
 }
 
 function* headerLines(fields: ReadonlyMap<string, string>): Generator<string> {
-  yield `C:${identityOfPackage({ fields })}`;
+  yield `C:${formatIdentity({ fields })}`;
   for (const letter of ['P', 'V']) yield `${letter}:${fields.get(letter) ?? ''}`;
   const architecture = fields.get('A');
   if (architecture !== undefined) yield `A:${architecture}`;
@@ -67,9 +67,9 @@ function dependencyText(word: string): string {
  * @param packages in any order
  */
 export function formatTriggers(packages: readonly InstalledPackage[]): string {
-  return inOrder(packages)
+  return sortPackages(packages)
     .filter(({ record }) => record.triggers.length > 0)
-    .map(({ fields, record }) => `${identityOfPackage({ fields })} ${record.triggers.join(' ')}\n`)
+    .map(({ fields, record }) => `${formatIdentity({ fields })} ${record.triggers.join(' ')}\n`)
     .join('');
 }
 

@@ -30,7 +30,7 @@ export function indexText(packages: readonly LockedPackage[]): string {
  * @param epoch time stamp of its entries, in seconds since 1970
  * @throws BuildError if the key is not an RSA private key
  */
-export function signedIndex(
+export function makeSignedIndex(
   { text, description, epoch }: { text: string; description: string; epoch: number },
   { keyName, privateKey }: Signer,
 ): Buffer {

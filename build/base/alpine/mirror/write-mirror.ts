@@ -5,7 +5,7 @@ import { ARCHITECTURES } from '../../../architecture.ts';
 import type { Lock, LockedPackage } from '../../../contract/lock.ts';
 import { BuildError, must } from '../../../error.ts';
 import { makeAtomically, writeFileAtomically } from '../../../process/atomic-write.ts';
-import { indexText, type Signer, signedIndex } from './signed-index.ts';
+import { indexText, makeSignedIndex, type Signer } from './signed-index.ts';
 
 /** Input of `writeMirror`. */
 export interface PartialMirror {
@@ -40,7 +40,7 @@ export async function writeMirror(
   for (const [place, packages] of indexes) {
     const unique = new Map(packages.map(({ locked }) => [locked.sha256, locked]));
     const text = indexText([...unique.values()]);
-    const index = signedIndex({ text, description: `partial ${place}`, epoch }, signer);
+    const index = makeSignedIndex({ text, description: `partial ${place}`, epoch }, signer);
     await mkdir(join(directory, place), { recursive: true });
     await writeFileAtomically(join(directory, place, 'APKINDEX.tar.gz'), index);
   }

@@ -1,9 +1,9 @@
 import type { FileHandle } from 'node:fs/promises';
 import { damagedArchive, MOST_METADATA, refuseVersion3 } from '../archive/damaged.ts';
 import { type Member, readMember } from '../archive/gzip.ts';
-import { bytesAt } from '../archive/inflate.ts';
+import { readBytes } from '../archive/inflate.ts';
 import { readTarBuffer, type TarEntry } from '../archive/tar.ts';
-import { SIGNATURE_PREFIX, type Signature, signaturesOf } from '../signature/signature.ts';
+import { readSignatures, SIGNATURE_PREFIX, type Signature } from '../signature/signature.ts';
 import { type PackageInfo, parsePackageInfo } from './pkginfo.ts';
 import { isScript, type ScriptName } from './scripts.ts';
 
@@ -39,7 +39,7 @@ const MOST_SIGNATURE_PARTS = 8;
  * @throws BuildError if it is damaged, in another format, or contains anything unexpected
  */
 export async function readControl(file: PackageFile): Promise<PackageControl> {
-  const start = await bytesAt(file.handle, 0, Math.min(file.size, FIRST_READ));
+  const start = await readBytes(file.handle, 0, Math.min(file.size, FIRST_READ));
   refuseVersion3(start, file.where);
   const head = new Head(file, start);
   const signatures: Signature[] = [];
@@ -55,7 +55,7 @@ export async function readControl(file: PackageFile): Promise<PackageControl> {
         dataStart: end,
       };
     }
-    signatures.push(...signaturesOf(entries, file.where));
+    signatures.push(...readSignatures(entries, file.where));
     at = end;
   }
   throw damagedArchive('it has too many signatures', file.where);
@@ -79,7 +79,7 @@ class Head {
       const have = this.#bytes.length;
       if (have >= size) throw damagedArchive('it is truncated', where);
       if (have >= MOST_METADATA) throw damagedArchive('its control part is too large', where);
-      const more = await bytesAt(handle, have, Math.min(size, have * 8, MOST_METADATA));
+      const more = await readBytes(handle, have, Math.min(size, have * 8, MOST_METADATA));
       this.#bytes = Buffer.concat([this.#bytes, more]);
     }
   }

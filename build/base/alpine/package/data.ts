@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Entry } from '../../../tree/entry.ts';
-import { nameOf, treePath } from '../../../tree/path.ts';
+import { nameOf, parseTreePath } from '../../../tree/path.ts';
 import type { EntrySink } from '../../../tree/sink.ts';
 import { damagedArchive } from '../archive/damaged.ts';
 import type { TarHeader } from '../archive/tar-header.ts';
@@ -80,9 +80,9 @@ async function take({ header, content }: StreamedEntry, taking: Taking): Promise
   sink.add(entry);
 }
 
-/** Like `treePath`, but the name must already be canonical, except for the slash after a directory. */
+/** Like `parseTreePath`, but the name must already be canonical, except for the slash after a directory. */
 function cleanPath({ name, type }: TarHeader, origin: string): string {
-  const path = treePath(name, origin);
+  const path = parseTreePath(name, origin);
   const written = type === 'directory' ? name.replace(/\/$/, '') : name;
   if (path === written && path !== '' && !hasControlCharacter(path)) return path;
   throw damagedArchive(`name ${JSON.stringify(name.slice(0, 120))} is not allowed`, origin);
@@ -133,7 +133,7 @@ function specialEntry(
     case 'symlink':
       return { ...head, type, target };
     case 'hardlink':
-      return { ...head, type, target: treePath(target, head.origin) };
+      return { ...head, type, target: parseTreePath(target, head.origin) };
     case 'character':
     case 'block':
       return { ...head, type, major, minor };

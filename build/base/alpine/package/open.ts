@@ -1,20 +1,20 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { BuildError } from '../../../error.ts';
-import { codeDigest } from '../../../step/code.ts';
+import { computeCodeDigest } from '../../../step/code.ts';
 import type { EntrySink } from '../../../tree/sink.ts';
 import { inflateLast } from '../archive/inflate.ts';
-import { identityOf } from '../checksum.ts';
-import { canonicalIdentity } from '../database/identity.ts';
+import { computeIdentity } from '../checksum.ts';
+import { canonicalizeIdentity } from '../database/identity.ts';
 import type { TrustedKeys } from '../signature/keys.ts';
-import { judge, untrusted, wrongSignature } from '../signature/signature.ts';
+import { checkSignatures, untrusted, wrongSignature } from '../signature/signature.ts';
 import { type PackageControl, readControl } from './control.ts';
 import { readData } from './data.ts';
 import { encodeRecord, recordPath } from './record.ts';
 
 /** See `ArchiveReader.readerVersion`. */
 export function readerVersion(): string {
-  return codeDigest(import.meta.filename);
+  return computeCodeDigest(import.meta.filename);
 }
 
 /** A package to read. */
@@ -76,14 +76,14 @@ async function openFile(file: string, origin: string): Promise<FileHandle> {
 
 function checkTrust({ signatures, bytes }: PackageControl, opening: PackageToOpen): void {
   const { keys, identity, origin } = opening;
-  const verdict = judge(signatures, bytes, keys);
+  const verdict = checkSignatures(signatures, bytes, keys);
   if (verdict === 'wrong') throw wrongSignature(origin);
   if (identity === undefined) {
     if (verdict === 'untrusted') throw untrusted(signatures, origin);
     return;
   }
-  const wanted = canonicalIdentity(identity);
-  const found = identityOf(bytes, wanted);
+  const wanted = canonicalizeIdentity(identity);
+  const found = computeIdentity(bytes, wanted);
   if (found === wanted) return;
   throw new BuildError({
     what: `it is another package than the index says: its identity is ${found}, not ${identity}`,

@@ -1,4 +1,4 @@
-import { nameOf, parentOf } from '../../../tree/path.ts';
+import { getParent, nameOf } from '../../../tree/path.ts';
 import { damagedArchive } from '../archive/damaged.ts';
 import type { TarHeader } from '../archive/tar-header.ts';
 import type { OwnedDirectory, OwnedFile, Ownership } from '../installed/files.ts';
@@ -74,7 +74,7 @@ export class OwnedTree {
   }
 
   #directoryOf(path: string): GrowingDirectory {
-    const parent = parentOf(path);
+    const parent = getParent(path);
     const known = this.#directories.get(parent);
     if (known !== undefined) return known;
     if (parent !== '') {

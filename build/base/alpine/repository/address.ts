@@ -15,7 +15,7 @@ export interface RepositoryAddress {
  * `/etc/apk/repositories` (`@edge https://…`).
  * @throws BuildError if it is an address of another kind
  */
-export function repositoryAddress(text: string): RepositoryAddress {
+export function parseRepositoryAddress(text: string): RepositoryAddress {
   const [, tag = '', place = text] = /^@(\S+)[ \t]+(.+)$/.exec(text) ?? [];
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(place)?.[1]?.toLowerCase();
   if (scheme === undefined) return { tag, url: withoutSlash(pathToFileURL(resolve(place)).href) };
@@ -37,7 +37,7 @@ function withoutSlash(url: string): string {
  * Returns the address of a file in a repository: `<repository>/<architecture>/<file>`.
  * @throws BuildError if architecture or file would lead to another path
  */
-export function fileAddress(url: string, architecture: string, file: string): string {
+export function makeFileAddress(url: string, architecture: string, file: string): string {
   for (const part of [architecture, file]) {
     if (/^\.*$|[/\\\0]/.test(part)) {
       throw new BuildError({

@@ -3,13 +3,13 @@ import type { Blob } from '../../../cache/blob-store.ts';
 import { downloadUnpinned } from '../../../cache/download-unpinned.ts';
 import { IdentityStore } from '../../../cache/identity-store.ts';
 import type { DownloadContext } from '../../../cache/receive.ts';
-import { shownUrl } from '../../../cache/transfer-failure.ts';
+import { hideCredentials } from '../../../cache/transfer-failure.ts';
 import { BuildError } from '../../../error.ts';
 import { hashFile } from '../../../process/hash-file.ts';
 import { MOST_BYTES } from '../../../tree/entry.ts';
-import { identityOf } from '../checksum.ts';
+import { computeIdentity } from '../checksum.ts';
 import { readControl } from '../package/control.ts';
-import { localPath } from './index.ts';
+import { parseFileUrl } from './index.ts';
 
 /** A package of a verified index, and the location of its file. */
 export interface PackageSource {
@@ -65,7 +65,7 @@ async function localArchive(
   source: PackageSource,
   { known, identities, context }: LocalSearch,
 ): Promise<LocalArchive> {
-  const file = localPath(source.url);
+  const file = parseFileUrl(source.url);
   const size = await sizeOf(file, source);
   if (size !== source.size) {
     throw new BuildError({
@@ -98,14 +98,18 @@ async function checkIdentity(file: string, { name, identity, url }: PackageSourc
   const handle = await open(file, 'r');
   try {
     const { size } = await handle.stat();
-    const { bytes } = await readControl({ handle, size, where: `${name}, ${shownUrl(url)}` });
-    if (identityOf(bytes, identity) === identity) return;
+    const { bytes } = await readControl({
+      handle,
+      size,
+      where: `${name}, ${hideCredentials(url)}`,
+    });
+    if (computeIdentity(bytes, identity) === identity) return;
   } finally {
     await handle.close();
   }
   throw new BuildError({
     what: `${name} is another package than the index says`,
-    where: shownUrl(url),
+    where: hideCredentials(url),
     fix: 'The repository changed meanwhile, or the file was swapped. Try again, or use another mirror.',
   });
 }

@@ -1,7 +1,7 @@
 import type { DownloadContext } from '../../../cache/receive.ts';
 import { BuildError } from '../../../error.ts';
 import type { TrustedKeys } from '../signature/keys.ts';
-import { repositoryAddress } from './address.ts';
+import { parseRepositoryAddress } from './address.ts';
 import { openRepository, type Repository } from './index.ts';
 
 /** A repository and its mirrors. */
@@ -25,7 +25,7 @@ export async function openFirst(request: MirroredRepository): Promise<Repository
   for (const address of addresses) {
     try {
       return await openRepository({
-        address: repositoryAddress(address),
+        address: parseRepositoryAddress(address),
         architecture,
         keys,
         context,

@@ -4,13 +4,13 @@ import { fileURLToPath } from 'node:url';
 import { PackageGone } from '../../../cache/download-error.ts';
 import { downloadUnpinned } from '../../../cache/download-unpinned.ts';
 import type { DownloadContext } from '../../../cache/receive.ts';
-import { shownUrl } from '../../../cache/transfer-failure.ts';
+import { hideCredentials } from '../../../cache/transfer-failure.ts';
 import { BuildError } from '../../../error.ts';
 import { errorCode } from '../../../process/errno.ts';
 import { type RepositoryIndex, readIndex } from '../index/read.ts';
 import type { TrustedKeys } from '../signature/keys.ts';
-import { fileAddress, type RepositoryAddress } from './address.ts';
-import { INDEX, missingIndex } from './missing-index.ts';
+import { makeFileAddress, type RepositoryAddress } from './address.ts';
+import { explainMissingIndex, INDEX } from './missing-index.ts';
 
 /** Maximum number of bytes of a compressed index; Alpine's largest has 2 MB. */
 const MOST_INDEX = 64 * 1024 * 1024;
@@ -36,8 +36,8 @@ export interface IndexRequest {
  */
 export async function openRepository(request: IndexRequest): Promise<Repository> {
   const { address, architecture, keys } = request;
-  const url = fileAddress(address.url, architecture, INDEX);
-  const where = shownUrl(url);
+  const url = makeFileAddress(address.url, architecture, INDEX);
+  const where = hideCredentials(url);
   const bytes = await bytesOf(url, request);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   return { ...address, sha256, ...readIndex({ bytes, keys, where }) };
@@ -47,16 +47,16 @@ async function bytesOf(url: string, request: IndexRequest): Promise<Buffer> {
   const { address, architecture, context } = request;
   try {
     return await readFile(
-      url.startsWith('file:') ? localPath(url) : await downloaded(url, context),
+      url.startsWith('file:') ? parseFileUrl(url) : await downloaded(url, context),
     );
   } catch (error) {
     if (!(error instanceof PackageGone || errorCode(error) === 'ENOENT')) throw error;
-    throw await missingIndex({ url: address.url, architecture, context }, error);
+    throw await explainMissingIndex({ url: address.url, architecture, context }, error);
   }
 }
 
 async function downloaded(url: string, context: DownloadContext): Promise<string> {
-  const name = `the index of ${shownUrl(url)}`;
+  const name = `the index of ${hideCredentials(url)}`;
   const check = async () => {};
   return (await downloadUnpinned({ name, url, most: MOST_INDEX, check }, context)).file;
 }
@@ -65,7 +65,7 @@ async function downloaded(url: string, context: DownloadContext): Promise<string
  * Returns the path of a `file:` address.
  * @throws BuildError if it does not refer to this host
  */
-export function localPath(url: string): string {
+export function parseFileUrl(url: string): string {
   try {
     return fileURLToPath(url);
   } catch (cause) {

@@ -1,9 +1,9 @@
 import { ARCHITECTURES } from '../../../architecture.ts';
 import type { DownloadContext } from '../../../cache/receive.ts';
-import { shownUrl, TransferFailure } from '../../../cache/transfer-failure.ts';
+import { hideCredentials, TransferFailure } from '../../../cache/transfer-failure.ts';
 import { BuildError } from '../../../error.ts';
 import { version3 } from '../archive/damaged.ts';
-import { fileAddress } from './address.ts';
+import { makeFileAddress } from './address.ts';
 
 /** Name of an index in format v2. */
 export const INDEX = 'APKINDEX.tar.gz';
@@ -24,10 +24,13 @@ export interface MissingIndex {
  * @param cause the error of the request for the index
  * @returns the error to throw: the index is in format v3, the mirror lacks the architecture, or there is no repository
  */
-export async function missingIndex(missing: MissingIndex, cause: unknown): Promise<BuildError> {
+export async function explainMissingIndex(
+  missing: MissingIndex,
+  cause: unknown,
+): Promise<BuildError> {
   const { url, architecture } = missing;
   if (await has(missing, architecture, INDEX_V3)) {
-    return version3(shownUrl(fileAddress(url, architecture, INDEX_V3)), cause);
+    return version3(hideCredentials(makeFileAddress(url, architecture, INDEX_V3)), cause);
   }
   const others = Object.values(ARCHITECTURES)
     .map(({ machine }) => machine)
@@ -37,14 +40,14 @@ export async function missingIndex(missing: MissingIndex, cause: unknown): Promi
   if (there.length === 0) {
     return new BuildError({
       what: 'there is no repository',
-      where: shownUrl(fileAddress(url, architecture, INDEX)),
+      where: hideCredentials(makeFileAddress(url, architecture, INDEX)),
       fix: `A repository has <architecture>/${INDEX}; check its address, its branch and the architecture.`,
       cause,
     });
   }
   return new BuildError({
     what: `the mirror lacks the architecture ${architecture}; it has ${there.join(', ')}`,
-    where: shownUrl(url),
+    where: hideCredentials(url),
     fix: `Use a mirror that has ${architecture}, or another architecture.`,
     cause,
   });
@@ -58,7 +61,10 @@ async function has(
 ): Promise<boolean> {
   const { transport, signal } = context;
   try {
-    const body = await transport.open(fileAddress(url, architecture, file), { from: 0, signal });
+    const body = await transport.open(makeFileAddress(url, architecture, file), {
+      from: 0,
+      signal,
+    });
     // Reading and then leaving the loop closes the connection.
     for await (const _ of body.bytes) break;
     return true;

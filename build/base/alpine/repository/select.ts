@@ -4,7 +4,7 @@ import { Database } from '../database/database.ts';
 import { nameAndVersion, type Package } from '../database/model.ts';
 import { formatDependency } from '../dependency/dependency.ts';
 import { explain } from '../explain/explain.ts';
-import { fileAddress } from './address.ts';
+import { makeFileAddress } from './address.ts';
 import type { Repository } from './index.ts';
 
 /** A package to install, and its repository. */
@@ -90,7 +90,7 @@ interface Origin {
 function selected(one: Package, { tag, byNumber, architecture }: Origin): SelectedPackage {
   const name = nameAndVersion(one);
   const repository = repositoryOf(one, byNumber);
-  const url = fileAddress(repository.url, one.fields.get('A') || architecture, `${name}.apk`);
+  const url = makeFileAddress(repository.url, one.fields.get('A') || architecture, `${name}.apk`);
   const { identity, fields, installedSize } = one;
   return { name, identity, fields, tag: tag === '' ? undefined : tag, installedSize, url };
 }

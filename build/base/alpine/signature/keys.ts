@@ -11,7 +11,9 @@ export type TrustedKeys = ReadonlyMap<string, KeyObject>;
  * @param texts file name (`alpine-devel@lists.alpinelinux.org-616ae350.rsa.pub`) → PEM SubjectPublicKeyInfo
  * @throws BuildError naming a key that is not an RSA public key
  */
-export function trustedKeys(texts: Iterable<readonly [name: string, pem: string]>): TrustedKeys {
+export function readTrustedKeys(
+  texts: Iterable<readonly [name: string, pem: string]>,
+): TrustedKeys {
   return new Map([...texts].map(([name, pem]) => [name, rsaKey(pem, name)]));
 }
 

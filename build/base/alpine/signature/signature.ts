@@ -27,7 +27,7 @@ export interface Signature {
  * Reads the signatures in the first part of an archive: files `.SIGN.<kind>.<key>`.
  * @throws BuildError if that part contains anything else
  */
-export function signaturesOf(entries: readonly TarEntry[], where: string): Signature[] {
+export function readSignatures(entries: readonly TarEntry[], where: string): Signature[] {
   return entries.map(({ header, content }) => {
     const match = /^\.SIGN\.([^./]+)\.([^/]+)$/.exec(header.name);
     if (match === null || header.type !== 'file') {
@@ -49,7 +49,7 @@ export type Verdict = 'valid' | 'wrong' | 'untrusted';
  * @param signed the bytes that were signed
  * @returns `untrusted` if no signature is by a trusted key
  */
-export function judge(
+export function checkSignatures(
   signatures: readonly Signature[],
   signed: Uint8Array,
   keys: TrustedKeys,

@@ -1,8 +1,8 @@
 import type { Package, Requirement } from '../database/model.ts';
 import { NO_TAG } from '../database/tags.ts';
-import { bearingOn, isProvided } from '../dependency/provided.ts';
+import { classifyProvider, isProvided } from '../dependency/provided.ts';
 import { Flag } from './flags.ts';
-import { carryOut, type Work } from './recursion.ts';
+import { runTasks, type Work } from './recursion.ts';
 import type { NameState, SolverState } from './state.ts';
 
 /** A package that is installed, replaced, kept or removed. */
@@ -20,7 +20,7 @@ export interface Change {
  */
 export function listChanges(solver: SolverState, world: readonly Requirement[]): Change[] {
   const changes: Change[] = [];
-  carryOut(new ChangeLister(solver, changes).run(world));
+  runTasks(new ChangeLister(solver, changes).run(world));
   return changes;
 }
 
@@ -132,7 +132,7 @@ class ChangeLister {
         for (const { package: other } of dependent.name.providers) {
           if (other.installed === undefined) continue;
           for (const dependency of other.depends) {
-            if (bearingOn(dependency, one) === 'satisfied') yield this.#remove(other);
+            if (classifyProvider(dependency, one) === 'satisfied') yield this.#remove(other);
           }
         }
       }

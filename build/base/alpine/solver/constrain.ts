@@ -15,7 +15,7 @@ export function constrain(
   const state = solver.of(dependency.name);
   if (!dependency.conflict) {
     state.requirers += 1;
-    if (state.requirers === 1) requirersChanged(solver, state);
+    if (state.requirers === 1) reconsiderRequired(solver, state);
   }
   for (const provider of dependency.name.providers) {
     const one = solver.ofPackage(provider.package);
@@ -27,7 +27,7 @@ export function constrain(
 }
 
 /** Queues the names whose state depends on whether this one is required. */
-export function requirersChanged(solver: SolverState, state: NameState): void {
+export function reconsiderRequired(solver: SolverState, state: NameState): void {
   solver.awaitDecision(state, false);
   reconsiderReverseInstallIf(solver, state.name);
   solver.queue(state);

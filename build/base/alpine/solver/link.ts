@@ -1,5 +1,5 @@
 import type { Name, Package } from '../database/model.ts';
-import { inTableOrder } from '../database/name-hash.ts';
+import { sortByTable } from '../database/name-hash.ts';
 import { NO_STATES, type SolverState } from './state.ts';
 
 /**
@@ -13,7 +13,7 @@ export function linkReverseDepends(solver: SolverState): void {
   for (const { name, seen } of solver.known) if (seen) byId[name.id] = name;
   for (const one of installed) for (const name of namesOf(one)) byId[name.id] = name;
   const names = byId.filter((name) => name !== undefined);
-  for (const name of inTableOrder(names)) linkName(solver, name);
+  for (const name of sortByTable(names)) linkName(solver, name);
   if (solver.database.hasLate) for (const name of names) linkLate(solver, name);
 }
 

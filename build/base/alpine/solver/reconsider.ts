@@ -1,6 +1,6 @@
 import type { Package, Provider, Requirement } from '../database/model.ts';
 import { isProvided } from '../dependency/provided.ts';
-import { constrain, disqualify, inherit, requirersChanged } from './constrain.ts';
+import { constrain, disqualify, inherit, reconsiderRequired } from './constrain.ts';
 import type { NameState, SolverState } from './state.ts';
 
 /** Whether a package may be chosen without being named itself; providing a virtual name is not enough. */
@@ -130,7 +130,7 @@ function requireCommon(solver: SolverState, first: Package, count: number): void
       constrain(solver, first, dependency);
     } else if (state.requirers === 0) {
       state.requirers += 1;
-      requirersChanged(solver, state);
+      reconsiderRequired(solver, state);
       for (const { package: one } of dependency.name.providers) inherit(solver, one, first);
     }
   }

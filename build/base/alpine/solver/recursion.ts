@@ -5,7 +5,7 @@ export type Work = Generator<Work, void, void>;
  * Runs a task and all tasks that it yields, depth first, with an explicit stack: a hostile index can have a chain of
  * dependencies longer than the call stack allows.
  */
-export function carryOut(work: Work): void {
+export function runTasks(work: Work): void {
   const stack: Work[] = [work];
   for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
     const step = top.next();

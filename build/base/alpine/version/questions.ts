@@ -7,7 +7,7 @@ import { matchesVersion, parseOperator } from './operator.ts';
  * `false`. A version may be empty: `valid ` asks about the empty text.
  * @throws BuildError if it is none of these
  */
-export function answer(question: string): string {
+export function answerQuestion(question: string): string {
   const [verb, ...words] = question.split(' ');
   const [a = '', b = '', c = ''] = words;
   if (verb === 'cmp' && words.length === 2) return relation(a, b);

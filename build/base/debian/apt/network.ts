@@ -5,9 +5,9 @@ import { addLogIn, type LogIn, readLogIns } from '../../../cache/log-ins.ts';
 import { isExempt } from '../../../cache/proxy.ts';
 import type { FindRoute, Route } from '../../../contract/route.ts';
 import {
-  callerEnvironment,
   type Environment,
-  proxyVariables,
+  makeCallerEnvironment,
+  selectProxyVariables,
 } from '../../../process/environment.ts';
 import { run } from '../../../process/run.ts';
 
@@ -40,7 +40,7 @@ export async function readAptNetwork(
   addresses: readonly string[],
   signal?: AbortSignal,
 ): Promise<AptNetwork> {
-  const caller = { env: callerEnvironment(), signal };
+  const caller = { env: makeCallerEnvironment(), signal };
   const text = await run('apt-config', ['dump', '--format', '%f=%v%n'], caller);
   const found = parseSettings(text);
   const detected = new Map<string, string>();
@@ -51,7 +51,12 @@ export async function readAptNetwork(
     if (proxy !== undefined) detected.set(`${scheme(url)}::proxy::${url.hostname}`, proxy);
   }
   const settings = new Map([...found, ...detected]);
-  return aptNetwork({ settings, addresses, environment: process.env, logIns: logInsOf(found) });
+  return deriveAptNetwork({
+    settings,
+    addresses,
+    environment: process.env,
+    logIns: logInsOf(found),
+  });
 }
 
 /** Parses the output of `apt-config dump`: name in lower case → value. */
@@ -63,7 +68,7 @@ export function parseSettings(text: string): Map<string, string> {
   return new Map(pairs);
 }
 
-/** Input of `aptNetwork`. */
+/** Input of `deriveAptNetwork`. */
 export interface NetworkFacts {
   /** The host's apt configuration: name in lower case → value. */
   settings: ReadonlyMap<string, string>;
@@ -74,8 +79,13 @@ export interface NetworkFacts {
 }
 
 /** Derives the network settings of a host; see `AptNetwork`. */
-export function aptNetwork({ settings, addresses, environment, logIns }: NetworkFacts): AptNetwork {
-  const variables = proxyVariables(environment);
+export function deriveAptNetwork({
+  settings,
+  addresses,
+  environment,
+  logIns,
+}: NetworkFacts): AptNetwork {
+  const variables = selectProxyVariables(environment);
   const proxyOf = (url: URL): string | undefined => {
     if (isExempt(url, variables.no_proxy)) return undefined;
     const chosen =

@@ -1,5 +1,5 @@
 import { isRelated } from '../version.ts';
-import { required, type Stanza } from './stanza.ts';
+import { requireField, type Stanza } from './stanza.ts';
 
 /**
  * Finds out which packages may overwrite files of which other packages (`Replaces`, Debian Policy 7.6.1).
@@ -8,11 +8,11 @@ import { required, type Stanza } from './stanza.ts';
  */
 export function findReplaced(packages: readonly Stanza[]): Map<string, string[]> {
   const versions = new Map(
-    packages.map((one) => [required(one, 'package'), required(one, 'version')]),
+    packages.map((one) => [requireField(one, 'package'), requireField(one, 'version')]),
   );
   const replaced = new Map<string, string[]>();
   for (const stanza of packages) {
-    const own = required(stanza, 'package');
+    const own = requireField(stanza, 'package');
     const names = new Set<string>();
     for (const { name, relation, version } of parseReplaces(stanza.get('replaces') ?? '')) {
       const present = versions.get(name);

@@ -1,7 +1,7 @@
 import { BuildError } from '../../../error.ts';
 import { closeSpellings } from '../../../spelling.ts';
 import { explainChoice } from './failure.ts';
-import { parseStanzas, required, type Stanza } from './stanza.ts';
+import { parseStanzas, requireField, type Stanza } from './stanza.ts';
 import type { AptState } from './state.ts';
 
 /** Names of packages, and the profile's key that lists them. */
@@ -35,7 +35,7 @@ export async function choosePackages(
   const stanzas = parseStanzas(await apt.cache(['show', ...names]), 'apt-cache show');
   const described = new Map(
     stanzas.map((one) => [
-      `${required(one, 'package')} ${fileNameOf(required(one, 'filename'))}`,
+      `${requireField(one, 'package')} ${fileNameOf(requireField(one, 'filename'))}`,
       one,
     ]),
   );
@@ -120,22 +120,25 @@ export function decodeAddress(uri: string): string {
  * is slightly newer than the archive's, so that apt does not replace them; they provide the archive's version and the
  * names that the package provides.
  */
-export async function pretendedStatus(apt: AptState, names: readonly string[]): Promise<string> {
+export async function formatPretendedStatus(
+  apt: AptState,
+  names: readonly string[],
+): Promise<string> {
   if (names.length === 0) return '';
   const shown = await apt.cache(['show', '--no-all-versions', ...names]);
   return parseStanzas(shown, 'apt-cache show').map(statusStanza).join('\n');
 }
 
 function statusStanza(stanza: Stanza): string {
-  const name = required(stanza, 'package');
-  const version = required(stanza, 'version');
+  const name = requireField(stanza, 'package');
+  const version = requireField(stanza, 'version');
   const multiArch = stanza.get('multi-arch');
   const provides = [`${name} (= ${version})`, stanza.get('provides') ?? ''];
   return [
     `Package: ${name}`,
     'Status: install ok installed',
     `Version: ${version}+without`,
-    `Architecture: ${required(stanza, 'architecture')}`,
+    `Architecture: ${requireField(stanza, 'architecture')}`,
     `Provides: ${provides.filter((one) => one !== '').join(', ')}`,
     ...(multiArch === undefined ? [] : [`Multi-Arch: ${multiArch}`]),
     'Maintainer: nobody',

@@ -21,7 +21,7 @@ export interface SourceEntry {
  * @param directory the folder of the host's apt configuration
  * @param say receives a line about a file that cannot be parsed
  */
-export function hostSources(directory: string, say: (line: string) => void): SourceEntry[] {
+export function readHostSources(directory: string, say: (line: string) => void): SourceEntry[] {
   const parts = join(directory, 'sources.list.d');
   const files = [
     join(directory, 'sources.list'),

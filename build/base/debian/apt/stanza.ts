@@ -41,7 +41,7 @@ export function parseStanzas(text: string, where: string): Stanza[] {
  * Returns a mandatory field of a stanza.
  * @throws BuildError if it is missing
  */
-export function required(stanza: Stanza, field: string): string {
+export function requireField(stanza: Stanza, field: string): string {
   const value = stanza.get(field);
   if (value !== undefined) return value;
   throw new BuildError({

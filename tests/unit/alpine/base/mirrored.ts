@@ -8,7 +8,7 @@ import { OpenedStore } from '../../../../build/cache/opened.ts';
 import type { OpenedPackage, Resolution, ResolveRequest } from '../../../../build/contract/base.ts';
 import type { Lock } from '../../../../build/contract/lock.ts';
 import { checkProfile } from '../../../../build/profile/load.ts';
-import { type Profile, profileFor } from '../../../../build/profile/profile.ts';
+import { type Profile, selectProfile } from '../../../../build/profile/profile.ts';
 import type { ProfileInput } from '../../../../build/profile/schema.ts';
 import written from '../../../../profiles/qvdc.ts';
 import { packRepository } from '../../../alpine-mirror/index.ts';
@@ -63,7 +63,7 @@ export function profileOf(
   keys: Record<string, string> = { [KEY.name]: KEY.pem },
   programs: string[] = [],
 ): Profile {
-  return profileFor(
+  return selectProfile(
     checkProfile(profileInput(changes, keys, programs), 'test'),
     'x86_64',
     '/test.ts',

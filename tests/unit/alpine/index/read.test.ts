@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readIndex } from '../../../../build/base/alpine/index/read.ts';
-import { trustedKeys } from '../../../../build/base/alpine/signature/keys.ts';
+import { readTrustedKeys } from '../../../../build/base/alpine/signature/keys.ts';
 import { BuildError } from '../../../../build/error.ts';
 import { gzipMember } from '../../../alpine-mirror/gzip.ts';
 import { indexPart, packIndex } from '../../../alpine-mirror/index.ts';
@@ -104,7 +104,7 @@ describe('a signed index', () => {
 
 describe.skipIf(!haveReal)('the main index of Alpine 3.17', () => {
   const real = () => realFile('APKINDEX.tar.gz');
-  const trusted = () => trustedKeys([[REAL_KEY, realFile(REAL_KEY).toString()]]);
+  const trusted = () => readTrustedKeys([[REAL_KEY, realFile(REAL_KEY).toString()]]);
 
   test('is read with the key that signed it', () => {
     const { description, packages } = read(real(), trusted());
@@ -118,7 +118,7 @@ describe.skipIf(!haveReal)('the main index of Alpine 3.17', () => {
   test('is refused with another key, and with a changed byte anywhere in the signed part', () => {
     const bytes = real();
     expect(() => read(bytes)).toThrow('not a trusted key');
-    const stranger = trustedKeys([[REAL_KEY, key.pem]]);
+    const stranger = readTrustedKeys([[REAL_KEY, key.pem]]);
     expect(() => read(bytes, stranger)).toThrow('signature is wrong');
     for (let at = 2000; at < bytes.length; at += 40_000) {
       const changed = Buffer.from(bytes);

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import {
   parseStanzas,
-  required,
-  solverFields,
+  readSolverFields,
+  requireField,
 } from '../../../../build/base/alpine/index/stanza.ts';
 import { BuildError } from '../../../../build/error.ts';
 
@@ -45,7 +45,7 @@ test('the fields for the solver are read without parsing the others', () => {
       throw new Error('the fields were made');
     },
   };
-  expect(solverFields(unread)).toMatchObject({ P: 'a', V: '1', D: 'b c', unknown: undefined });
+  expect(readSolverFields(unread)).toMatchObject({ P: 'a', V: '1', D: 'b c', unknown: undefined });
 });
 
 test('lines about files stay in the text', () => {
@@ -76,6 +76,6 @@ test('empty text has no stanzas', () => {
 test('a package without a required field is refused with its name and line', () => {
   const [stanza] = parseStanzas('\nP:a\nV:\n', 'x');
   if (stanza === undefined) throw new Error('no stanza');
-  expect(required(stanza, 'P', 'x')).toBe('a');
-  expect(() => required(stanza, 'V', 'x')).toThrow('package a has no field V: (x, line 2)');
+  expect(requireField(stanza, 'P', 'x')).toBe('a');
+  expect(() => requireField(stanza, 'V', 'x')).toThrow('package a has no field V: (x, line 2)');
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { readTarBuffer } from '../../../../build/base/alpine/archive/tar.ts';
-import { databaseFiles } from '../../../../build/base/alpine/installed/database.ts';
-import { scriptsTar } from '../../../../build/base/alpine/installed/scripts.ts';
+import { makeDatabaseFiles } from '../../../../build/base/alpine/installed/database.ts';
+import { makeScriptsTar } from '../../../../build/base/alpine/installed/scripts.ts';
 import { formatTriggers, formatWorld } from '../../../../build/base/alpine/installed/write.ts';
 import { treeOf } from '../../tree/trees.ts';
 import { installed, EMPTY_CHECKSUM as Z } from './packages.ts';
@@ -20,7 +20,7 @@ test('scripts are kept in a tar, under package, version, identity and kind', () 
     ['trigger', Buffer.from('#!/bin/sh\n')],
     ['pre-install', Buffer.from('#!/bin/sh\nexit 0\n')],
   ] as const);
-  const tar = scriptsTar([installed('a', { t: '1700000000' }, { scripts }), installed('b')]);
+  const tar = makeScriptsTar([installed('a', { t: '1700000000' }, { scripts }), installed('b')]);
   const { entries, ended } = readTarBuffer(tar, 'scripts.tar');
   expect(entries.map(({ header }) => header.name)).toEqual([
     `a-1-r0.${Z}.pre-install`,
@@ -35,7 +35,7 @@ test('scripts are kept in a tar, under package, version, identity and kind', () 
 });
 
 test('without scripts the tar is only an end mark', () => {
-  expect(scriptsTar([])).toEqual(Buffer.alloc(1024));
+  expect(makeScriptsTar([])).toEqual(Buffer.alloc(1024));
 });
 
 test('the world is sorted by name, each name once with its last constraint', () => {
@@ -46,14 +46,14 @@ test('the world is sorted by name, each name once with its last constraint', () 
 
 test('the database files are at their paths; repositories and keys are written only on request', () => {
   const plain = { packages: [], world: ['a'], architecture: 'x86_64' };
-  const tree = treeOf(...databaseFiles(plain));
+  const tree = treeOf(...makeDatabaseFiles(plain));
   expect(tree.text('etc/apk/world')).toBe('a\n');
   expect(tree.text('etc/apk/arch')).toBe('x86_64\n');
   expect(tree.at('lib/apk/db/lock')).toMatchObject({ mode: 0o600, size: 0 });
   expect(tree.names('lib/apk/db')).toEqual(['installed', 'lock', 'scripts.tar', 'triggers']);
   expect(tree.names('etc/apk')).toEqual(['arch', 'world']);
   const keys = new Map([['k.rsa.pub', 'PEM']]);
-  const full = treeOf(...databaseFiles({ ...plain, repositories: ['http://m/main'], keys }));
+  const full = treeOf(...makeDatabaseFiles({ ...plain, repositories: ['http://m/main'], keys }));
   expect(full.text('etc/apk/repositories')).toBe('http://m/main\n');
   expect(full.text('etc/apk/keys/k.rsa.pub')).toBe('PEM');
 });

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import {
-  install,
+  installPackages,
   type PackageToInstall,
   planInstallation,
 } from '../../../../build/base/alpine/install.ts';
 import { BuildError } from '../../../../build/error.ts';
 import { ContentReader } from '../../../../build/tree/content.ts';
 import type { Entry } from '../../../../build/tree/entry.ts';
-import { nameOf, parentOf } from '../../../../build/tree/path.ts';
+import { getParent, nameOf } from '../../../../build/tree/path.ts';
 import { Tree } from '../../../../build/tree/tree.ts';
 import { directory, file, hardlink, symlink } from '../../tree/trees.ts';
 import { installed, ownedDirectory, ownedFile } from './packages.ts';
@@ -26,7 +26,7 @@ function pack(name: string, entries: Entry[], more: More = {}): PackageToInstall
       ...ownedDirectory(
         path,
         ...entries
-          .filter((entry) => entry.type !== 'directory' && parentOf(entry.path) === path)
+          .filter((entry) => entry.type !== 'directory' && getParent(entry.path) === path)
           .map((entry) => ({
             ...ownedFile(nameOf(entry.path)),
             ownership: { uid: entry.uid, gid: entry.gid, mode: entry.mode },
@@ -42,7 +42,7 @@ function pack(name: string, entries: Entry[], more: More = {}): PackageToInstall
 function installAll(...packages: PackageToInstall[]): Tree {
   const tree = new Tree(new ContentReader());
   const plan = planInstallation({ packages, world: ['a'], architecture: 'x86_64' });
-  install(plan, tree);
+  installPackages(plan, tree);
   return tree;
 }
 
@@ -141,7 +141,7 @@ test('a file of a named account gets the account’s number in this root, in the
   const accounts = { users: new Map([['app', 77]]), groups: new Map([['app', 78]]) };
   const plan = planInstallation({ packages: [named], world: [], architecture: 'x86_64', accounts });
   const tree = new Tree(new ContentReader());
-  install(plan, tree);
+  installPackages(plan, tree);
   expect(tree.at('srv')).toMatchObject({ uid: 77, gid: 902 });
   expect(tree.at('srv/data')).toMatchObject({ uid: 77, gid: 902 });
   const text = tree.text('lib/apk/db/installed');

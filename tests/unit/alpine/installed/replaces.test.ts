@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { replacesMeans } from '../../../../build/base/alpine/installed/owners.ts';
+import { matchesReplaces } from '../../../../build/base/alpine/installed/owners.ts';
 import { EMPTY_CHECKSUM, installed } from './packages.ts';
 
 const { fields } = installed('busybox', { V: '1.36.1-r5', p: 'sh' });
@@ -19,5 +19,5 @@ test.each([
   ['', false],
   ['=1', false],
 ])('replaces = %j means busybox 1.36.1-r5: %s', (dependency, means) => {
-  expect(replacesMeans(dependency, fields)).toBe(means);
+  expect(matchesReplaces(dependency, fields)).toBe(means);
 });

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { identityOf } from '../../../../build/base/alpine/checksum.ts';
+import { computeIdentity } from '../../../../build/base/alpine/checksum.ts';
 import { BuildError } from '../../../../build/error.ts';
 import type { Entry } from '../../../../build/tree/entry.ts';
 import { gzipMember } from '../../../alpine-mirror/gzip.ts';
@@ -47,7 +47,7 @@ test('a package without defects is read', async () => {
 describe('signatures', () => {
   const byOther = signaturePart(control, makeKey(key.name));
   const overTar = signaturePart(Buffer.from('the tar'), key);
-  const identity = identityOf(control);
+  const identity = computeIdentity(control);
 
   test('none, or one by an unknown key: refused, unless a signed index lists the package', async () => {
     const bytes = Buffer.concat([control, data]);

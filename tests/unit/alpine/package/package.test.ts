@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { trustedKeys } from '../../../../build/base/alpine/signature/keys.ts';
+import { readTrustedKeys } from '../../../../build/base/alpine/signature/keys.ts';
 import { makeKey } from '../../../alpine-mirror/key.ts';
 import { packPackage } from '../../../alpine-mirror/package.ts';
 import type { PackageRecipe } from '../../../alpine-mirror/recipe.ts';
@@ -115,7 +115,7 @@ describe('a package', () => {
 
 describe.skipIf(!haveReal)('the package alpine-baselayout 3.4.0-r0 of Alpine', () => {
   const bytes = () => realFile('alpine-baselayout-3.4.0-r0.apk');
-  const keys = () => trustedKeys([[REAL_KEY, realFile(REAL_KEY).toString()]]);
+  const keys = () => readTrustedKeys([[REAL_KEY, realFile(REAL_KEY).toString()]]);
 
   test('is read with the key that signed it', async () => {
     const { entries: read, record } = await openBytes(bytes(), { keys: keys() });
@@ -133,7 +133,7 @@ describe.skipIf(!haveReal)('the package alpine-baselayout 3.4.0-r0 of Alpine', (
 
   test('is refused without that key, with another key of the same name, and if the index lists another architecture’s package', async () => {
     await expect(openBytes(bytes())).rejects.toThrow('not a trusted key');
-    const stranger = trustedKeys([[REAL_KEY, key.pem]]);
+    const stranger = readTrustedKeys([[REAL_KEY, key.pem]]);
     await expect(openBytes(bytes(), { keys: stranger })).rejects.toThrow('signature is wrong');
     const identity = 'Q1/eXfmbYT1WXenFSqKjroYyK84NE=';
     await expect(openBytes(bytes(), { keys: keys(), identity })).rejects.toThrow('another package');

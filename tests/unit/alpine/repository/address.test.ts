@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import {
-  fileAddress,
-  repositoryAddress,
+  makeFileAddress,
+  parseRepositoryAddress,
 } from '../../../../build/base/alpine/repository/address.ts';
 import { BuildError } from '../../../../build/error.ts';
 
@@ -15,18 +15,18 @@ test.each([
   ['@local /srv/x', 'local', 'file:///srv/x'],
   ['repo', '', `file://${resolve('repo')}`],
 ])('%j is a repository with tag %j at %s', (text, tag, url) => {
-  expect(repositoryAddress(text)).toEqual({ tag, url });
+  expect(parseRepositoryAddress(text)).toEqual({ tag, url });
 });
 
 test.each(['ftp://mirror/main', 'http://', 'ssh://x'])('%j is refused', (text) => {
-  expect(() => repositoryAddress(text)).toThrow(BuildError);
+  expect(() => parseRepositoryAddress(text)).toThrow(BuildError);
 });
 
 test('package names are percent-encoded, plus signs too, which some servers take for spaces', () => {
-  expect(fileAddress('http://m', 'x86_64', 'libstdc++-1.0_p1~ab-r0.apk')).toBe(
+  expect(makeFileAddress('http://m', 'x86_64', 'libstdc++-1.0_p1~ab-r0.apk')).toBe(
     'http://m/x86_64/libstdc%2B%2B-1.0_p1~ab-r0.apk',
   );
-  expect(fileAddress('http://m', 'x86_64', 'a?b#c%d.apk')).toBe(
+  expect(makeFileAddress('http://m', 'x86_64', 'a?b#c%d.apk')).toBe(
     'http://m/x86_64/a%3Fb%23c%25d.apk',
   );
 });
@@ -34,7 +34,7 @@ test('package names are percent-encoded, plus signs too, which some servers take
 test.each(['..', '.', '', 'a/b', 'a\\b', 'a\0'])(
   'the path component %j, which could lead elsewhere, is refused',
   (part) => {
-    expect(() => fileAddress('http://m', part, 'x.apk')).toThrow(BuildError);
-    expect(() => fileAddress('http://m', 'x86_64', part)).toThrow(BuildError);
+    expect(() => makeFileAddress('http://m', part, 'x.apk')).toThrow(BuildError);
+    expect(() => makeFileAddress('http://m', 'x86_64', part)).toThrow(BuildError);
   },
 );

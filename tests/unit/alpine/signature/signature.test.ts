@@ -3,8 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { readKeys, trustedKeys } from '../../../../build/base/alpine/signature/keys.ts';
-import { judge, type Signature } from '../../../../build/base/alpine/signature/signature.ts';
+import { readKeys, readTrustedKeys } from '../../../../build/base/alpine/signature/keys.ts';
+import {
+  checkSignatures,
+  type Signature,
+} from '../../../../build/base/alpine/signature/signature.ts';
 import { BuildError } from '../../../../build/error.ts';
 import { makeKey, type SignatureKind, signature } from '../../../alpine-mirror/key.ts';
 import { key, keys } from '../opened.ts';
@@ -21,36 +24,36 @@ test.each<[SignatureKind, string]>([
   ['RSA256', 'sha256'],
   ['RSA512', 'sha512'],
 ])('a signature of kind %s by a trusted key is valid', (kind, digest) => {
-  expect(judge([signatureBy(kind, digest)], signed, keys)).toBe('valid');
+  expect(checkSignatures([signatureBy(kind, digest)], signed, keys)).toBe('valid');
 });
 
 test('a signature over other bytes, with another digest, or of another length is wrong', () => {
   const one = signatureBy('RSA', 'sha1');
-  expect(judge([one], Buffer.from('something else'), keys)).toBe('wrong');
-  expect(judge([{ ...one, digest: 'sha256' }], signed, keys)).toBe('wrong');
-  expect(judge([{ ...one, bytes: one.bytes.subarray(1) }], signed, keys)).toBe('wrong');
-  expect(judge([{ ...one, bytes: Buffer.alloc(0) }], signed, keys)).toBe('wrong');
+  expect(checkSignatures([one], Buffer.from('something else'), keys)).toBe('wrong');
+  expect(checkSignatures([{ ...one, digest: 'sha256' }], signed, keys)).toBe('wrong');
+  expect(checkSignatures([{ ...one, bytes: one.bytes.subarray(1) }], signed, keys)).toBe('wrong');
+  expect(checkSignatures([{ ...one, bytes: Buffer.alloc(0) }], signed, keys)).toBe('wrong');
 });
 
 test('a signature by another key under a trusted name is wrong', () => {
-  expect(judge([{ ...signatureBy('RSA', 'sha1', other), key: key.name }], signed, keys)).toBe(
-    'wrong',
-  );
+  expect(
+    checkSignatures([{ ...signatureBy('RSA', 'sha1', other), key: key.name }], signed, keys),
+  ).toBe('wrong');
 });
 
 test('no signature, one by an unknown key, and one of an unknown kind are untrusted', () => {
-  expect(judge([], signed, keys)).toBe('untrusted');
-  expect(judge([signatureBy('RSA', 'sha1', other)], signed, keys)).toBe('untrusted');
-  expect(judge([{ ...signatureBy('RSA', 'sha1'), digest: undefined }], signed, keys)).toBe(
-    'untrusted',
-  );
+  expect(checkSignatures([], signed, keys)).toBe('untrusted');
+  expect(checkSignatures([signatureBy('RSA', 'sha1', other)], signed, keys)).toBe('untrusted');
+  expect(
+    checkSignatures([{ ...signatureBy('RSA', 'sha1'), digest: undefined }], signed, keys),
+  ).toBe('untrusted');
 });
 
 test('the first signature by a trusted key decides, even if a valid one follows', () => {
   const wrong = { ...signatureBy('RSA', 'sha1'), bytes: Buffer.alloc(256) };
   const valid = signatureBy('RSA256', 'sha256');
-  expect(judge([signatureBy('RSA', 'sha1', other), valid], signed, keys)).toBe('valid');
-  expect(judge([wrong, valid], signed, keys)).toBe('wrong');
+  expect(checkSignatures([signatureBy('RSA', 'sha1', other), valid], signed, keys)).toBe('valid');
+  expect(checkSignatures([wrong, valid], signed, keys)).toBe('wrong');
 });
 
 test('keys are the files *.pub of a folder, by their file names', async () => {
@@ -97,7 +100,7 @@ test('a key that is not an RSA public key in PEM is refused with its name', () =
     '-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n',
     curve.toString(),
   ]) {
-    expect(() => trustedKeys([['bad.rsa.pub', pem]])).toThrow('(bad.rsa.pub)');
+    expect(() => readTrustedKeys([['bad.rsa.pub', pem]])).toThrow('(bad.rsa.pub)');
   }
 });
 

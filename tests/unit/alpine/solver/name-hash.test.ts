@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { inTableOrder, murmur3 } from '../../../../build/base/alpine/database/name-hash.ts';
+import { hashMurmur3, sortByTable } from '../../../../build/base/alpine/database/name-hash.ts';
 
 test.each([
   ['', 0, 0],
@@ -11,14 +11,14 @@ test.each([
   ['aaa', 0x9747b28c, 0x283e0130],
   ['ππππππππ', 0x9747b28c, 0xd58063c1],
 ])('the hash of %j with seed %d is that of MurmurHash3', (text, seed, hash) => {
-  expect(murmur3(text, seed)).toBe(hash);
+  expect(hashMurmur3(text, seed)).toBe(hash);
 });
 
 test('the table order has each name once, and is stable', () => {
   const names = Array.from({ length: 50_000 }, (_, i) => ({ name: `name-${i}` }));
-  const ordered = inTableOrder(names);
+  const ordered = sortByTable(names);
   expect(new Set(ordered).size).toBe(names.length);
-  expect(inTableOrder(names)).toEqual(ordered);
-  const buckets = ordered.map(({ name }) => murmur3(name) % 20_000);
+  expect(sortByTable(names)).toEqual(ordered);
+  const buckets = ordered.map(({ name }) => hashMurmur3(name) % 20_000);
   expect(buckets).toEqual(buckets.toSorted((a, b) => a - b));
 });

@@ -3,7 +3,7 @@ import { startImage } from '../../../../apps/disk/start-image.ts';
 import { type BlockDevice, sliceDevice } from '../../../../build/disk/block-device.ts';
 import { deriveGuids, isDerivedGuid } from '../../../../build/disk/derived-guid.ts';
 import { readGpt } from '../../../../build/disk/gpt.ts';
-import { partitionOf } from '../../../../build/disk/layout.ts';
+import { findPartition } from '../../../../build/disk/layout.ts';
 import { readLayout } from '../../../../build/disk/read-layout.ts';
 import { readTrailer } from '../../../../build/disk/slot-trailer.ts';
 import { writeInstalledDisk } from '../../../../build/disk/write-installed-disk.ts';
@@ -52,7 +52,7 @@ test.each([512, 4096])(
     expect(new Set(guids).size).toBe(guids.length);
     const layout = await readLayout(disk);
     if (layout === undefined) throw new Error('the disk is none of an appliance');
-    const { offset, bytes } = partitionOf(layout, 'a');
+    const { offset, bytes } = findPartition(layout, 'a');
     expect(await readTrailer(sliceDevice(disk, offset, bytes))).toEqual(TRAILER);
     expect(await start(disk)).toEqual({ started: false, made: [], gpt });
   },

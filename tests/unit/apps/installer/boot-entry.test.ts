@@ -7,7 +7,7 @@ import {
   keepBootEntry,
 } from '../../../../apps/installer/boot-entry.ts';
 import type { OldPartition } from '../../../../apps/installer/facts.ts';
-import { type DiskLayout, partitionOf } from '../../../../build/disk/layout.ts';
+import { type DiskLayout, findPartition } from '../../../../build/disk/layout.ts';
 import { planLayout } from '../../../../build/disk/plan-layout.ts';
 import { temporaryFolder } from '../../folder.ts';
 import { counting, disk, GIB } from './machines.ts';
@@ -83,7 +83,7 @@ describe('the boot menu of UEFI', () => {
       const now = layout(size);
       await installed(now);
       expect(await menu()).toEqual(['Quantix-OS', 'Windows Boot Manager', undefined]);
-      const { number, guid, offset, bytes } = partitionOf(now, 'efi');
+      const { number, guid, offset, bytes } = findPartition(now, 'efi');
       expect(decodeLoadOption(await get('Boot0001'))).toEqual({
         ...{ isActive: true, label: 'Quantix-OS', loader: '\\EFI\\BOOT\\BOOTX64.EFI' },
         partition: {
@@ -119,7 +119,7 @@ describe('the boot menu of UEFI', () => {
   test('keeps the entries of other systems and of other disks', async () => {
     const here = layout();
     await put('Boot0005', entry('Quantix-OS', OTHERS));
-    await put('Boot0006', entry('Debian', partitionOf(here, 'efi').guid));
+    await put('Boot0006', entry('Debian', findPartition(here, 'efi').guid));
     await installed(layout(), here);
     const kept = await readdir(variables);
     for (const number of ['0000', '0005', '0006'])

@@ -8,7 +8,7 @@ import { findSignatures } from '../../../../apps/installer/signatures.ts';
 import { sliceDevice } from '../../../../build/disk/block-device.ts';
 import { readBootState } from '../../../../build/disk/boot-state.ts';
 import { readGpt } from '../../../../build/disk/gpt.ts';
-import { partitionOf } from '../../../../build/disk/layout.ts';
+import { findPartition } from '../../../../build/disk/layout.ts';
 import { readTrailer } from '../../../../build/disk/slot-trailer.ts';
 import { SYSTEMS, soil } from './dirty.ts';
 import { counting, disk, GIB, MIB, machineWith } from './machines.ts';
@@ -114,11 +114,11 @@ describe.each([512, 4096])('on sectors of %i bytes', (sectorSize) => {
     const plan = await world.plan();
     const told = await world.install(plan);
     const { device } = world;
-    const slot = partitionOf(plan.layout, 'a');
+    const slot = findPartition(plan.layout, 'a');
     expect((await device.read(slot.offset, 4 * MIB)).subarray(0, IMAGE.length)).toEqual(IMAGE);
     const trailer = await readTrailer(sliceDevice(device, slot.offset, slot.bytes));
     expect(trailer?.sha256).toBe(createHash('sha256').update(IMAGE).digest('hex'));
-    const efi = partitionOf(plan.layout, 'efi');
+    const efi = findPartition(plan.layout, 'efi');
     const state = await readBootState(sliceDevice(device, efi.offset, efi.bytes));
     expect(state).toEqual({ good: 'a', trial: null, left: 0 });
     expect(world.done).toEqual(['make QUANTIX-CFG', 'QUANTIX-CFG: hostname', 'make QUANTIX-DATA']);
@@ -150,7 +150,7 @@ describe.each([512, 4096])('on sectors of %i bytes', (sectorSize) => {
     const world = new World(sectorSize);
     const first = await world.plan();
     await world.install(first);
-    const { offset } = partitionOf(first.layout, 'configuration');
+    const { offset } = findPartition(first.layout, 'configuration');
     world.device.put(offset + MIB, Buffer.from('kept'));
     world.done.length = 0;
     const second = await world.plan({ erase: undefined });
@@ -252,7 +252,7 @@ test('an image that changes between two reads leaves nothing bootable', async ()
     },
   });
   await expect(world.install(plan)).rejects.toThrow(/not the one that was announced/);
-  const slot = partitionOf(plan.layout, 'a');
+  const slot = findPartition(plan.layout, 'a');
   expect(await readTrailer(sliceDevice(world.device, slot.offset, slot.bytes))).toBeUndefined();
   const record = await world.device.read(0, 512);
   expect(record.subarray(0, 440).every((byte) => byte === 0)).toBe(true);

@@ -11,7 +11,7 @@ import {
   readRunning,
 } from '../../../../apps/update/installation.ts';
 import { type BootState, writeBootState } from '../../../../build/disk/boot-state.ts';
-import { type DiskLayout, partitionOf } from '../../../../build/disk/layout.ts';
+import { type DiskLayout, findPartition } from '../../../../build/disk/layout.ts';
 import { DISK_BYTES, install } from '../../disk/installed.ts';
 
 let root: string;
@@ -47,7 +47,7 @@ afterEach(() => rm(root, { recursive: true }));
 const bootedFrom = (slot: string, role: 'a' | 'b') =>
   put(
     'proc/cmdline',
-    `BOOT_IMAGE=/boot/vmlinuz quiet quantix.slot=${slot} quantix.medium=PARTUUID=${partitionOf(layout, role).guid.toUpperCase()}\n`,
+    `BOOT_IMAGE=/boot/vmlinuz quiet quantix.slot=${slot} quantix.medium=PARTUUID=${findPartition(layout, role).guid.toUpperCase()}\n`,
   );
 
 describe('an installed system', () => {
@@ -93,7 +93,7 @@ describe('whether the running version is confirmed', () => {
   };
 
   beforeEach(async () => {
-    const { offset, bytes } = partitionOf(layout, 'efi');
+    const { offset, bytes } = findPartition(layout, 'efi');
     await using disk = await openBlockDevice(join(root, 'dev/vda'));
     await writeFile(join(root, 'dev/vda2'), await disk.read(offset, bytes));
     for (const slot of ['vda3', 'vda4']) await put(`dev/${slot}`, '');

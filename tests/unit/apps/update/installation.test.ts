@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openBlockDevice } from '../../../../apps/disk/open-block-device.ts';
 import { findInstallation } from '../../../../apps/update/installation.ts';
-import { type DiskLayout, partitionOf } from '../../../../build/disk/layout.ts';
+import { type DiskLayout, findPartition } from '../../../../build/disk/layout.ts';
 import { writeGpt } from '../../../../build/disk/write-installed-disk.ts';
 import { DISK_BYTES, smallLayout } from '../../disk/installed.ts';
 import { temporaryFolder } from '../../folder.ts';
@@ -13,7 +13,7 @@ async function machine(layout: DiskLayout, disks: readonly string[]): Promise<st
   const root = await temporaryFolder();
   await mkdir(join(root, 'proc'));
   await mkdir(join(root, 'dev'));
-  const { guid } = partitionOf(layout, 'a');
+  const { guid } = findPartition(layout, 'a');
   const line = `quiet quantix.slot=a quantix.medium=PARTUUID=${guid.toUpperCase()} console=ttyS0\n`;
   await writeFile(join(root, 'proc/cmdline'), line);
   for (const disk of disks) {
@@ -60,7 +60,7 @@ test('a disk that is reached by two paths is one disk', async () => {
 
 test('a slot that does not match the partition of the boot loader is refused', async () => {
   const root = await machine(layout, ['vda']);
-  const { guid } = partitionOf(layout, 'b');
+  const { guid } = findPartition(layout, 'b');
   const line = `quantix.slot=a quantix.medium=PARTUUID=${guid}\n`;
   await writeFile(join(root, 'proc/cmdline'), line);
   await expect(findInstallation(root)).rejects.toThrow('booted slot a');

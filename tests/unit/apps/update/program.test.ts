@@ -12,7 +12,11 @@ import type { Places } from '../../../../apps/update/places.ts';
 import { sliceDevice } from '../../../../build/disk/block-device.ts';
 import { readBootState, writeBootState } from '../../../../build/disk/boot-state.ts';
 import { chooseSlot } from '../../../../build/disk/choose-slot.ts';
-import { type DiskLayout, PARTITION_NUMBERS, partitionOf } from '../../../../build/disk/layout.ts';
+import {
+  type DiskLayout,
+  findPartition,
+  PARTITION_NUMBERS,
+} from '../../../../build/disk/layout.ts';
 import { writeTrailer } from '../../../../build/disk/slot-trailer.ts';
 import { DISK_BYTES, IMAGE, install, TRAILER } from '../../disk/installed.ts';
 import { temporaryFolder } from '../../folder.ts';
@@ -45,10 +49,10 @@ beforeEach(async () => {
   await truncate(below('dev/vda'), DISK_BYTES);
   await using disk = await openBlockDevice(below('dev/vda'), { write: true });
   layout = await install(disk);
-  const { offset: start, bytes: length } = partitionOf(layout, 'a');
+  const { offset: start, bytes: length } = findPartition(layout, 'a');
   await writeTrailer(sliceDevice(disk, start, length), { ...TRAILER, product: 'qvdc' });
   for (const role of ['efi', 'a', 'b'] as const) {
-    const { offset, bytes } = partitionOf(layout, role);
+    const { offset, bytes } = findPartition(layout, role);
     const name = `vda${PARTITION_NUMBERS[role]}`;
     await writeFile(below(`dev/${name}`), await disk.read(offset, bytes));
     await put(`sys/block/vda/${name}/partition`, `${PARTITION_NUMBERS[role]}\n`);
@@ -68,7 +72,7 @@ afterEach(async () => {
 });
 
 async function runsFrom(slot: 'a' | 'b'): Promise<void> {
-  const { guid } = partitionOf(layout, slot);
+  const { guid } = findPartition(layout, slot);
   await put('proc/cmdline', `quiet quantix.slot=${slot} quantix.medium=PARTUUID=${guid}\n`);
   await put('proc/sys/kernel/random/boot_id', `boot ${Math.random()}\n`);
 }

@@ -11,7 +11,7 @@ import type { Clock } from '../../../../apps/watch/clock.ts';
 import { type BlockDevice, sliceDevice } from '../../../../build/disk/block-device.ts';
 import { readBootState, writeBootState } from '../../../../build/disk/boot-state.ts';
 import { chooseSlot } from '../../../../build/disk/choose-slot.ts';
-import { type DiskLayout, partitionOf, type Slot } from '../../../../build/disk/layout.ts';
+import { type DiskLayout, findPartition, type Slot } from '../../../../build/disk/layout.ts';
 import { seal } from '../../../../build/release/envelope.ts';
 import { keyIdOf, type TrustedKey } from '../../../../build/release/keys.ts';
 import type { Release } from '../../../../build/release/release.ts';
@@ -141,7 +141,7 @@ export async function worldOn(
 
 export function openOn(device: BlockDevice, layout: DiskLayout, booted: Slot): OpenInstallation {
   const slice = (role: 'efi' | Slot) => {
-    const { offset, bytes } = partitionOf(layout, role);
+    const { offset, bytes } = findPartition(layout, role);
     return sliceDevice(device, offset, bytes);
   };
   return {

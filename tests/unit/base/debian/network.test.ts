@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { aptNetwork, parseSettings } from '../../../../build/base/debian/apt/network.ts';
+import { deriveAptNetwork, parseSettings } from '../../../../build/base/debian/apt/network.ts';
 import { BlobStore } from '../../../../build/cache/blob-store.ts';
 import { cacheRooms } from '../../../../build/cache/directory.ts';
 import { fetchAll } from '../../../../build/cache/fetch.ts';
@@ -51,7 +51,7 @@ default login anybody password 3`;
 
 describe('the proxy of an address', () => {
   const network = (dump: string, environment: Record<string, string> = {}) =>
-    aptNetwork({
+    deriveAptNetwork({
       settings: parseSettings(dump),
       addresses: ['http://near.example/debian', 'https://far.example/debian', 'file:///srv'],
       environment,
@@ -124,7 +124,7 @@ test('packages are downloaded with the log-in of apt, through the proxy of apt',
     seen.push(request.headers.authorization);
     response.end(content);
   });
-  const { findRoute, addLogIn: add } = aptNetwork({
+  const { findRoute, addLogIn: add } = deriveAptNetwork({
     settings: parseSettings(`Acquire::http::Proxy=${proxy.url}`),
     addresses: [],
     environment: {},

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseStanzas } from '../../../../build/base/debian/apt/stanza.ts';
-import { debianRelations, relationsOf } from '../../../../build/base/debian/relations.ts';
+import { parseRelations, readDebianRelations } from '../../../../build/base/debian/relations.ts';
 import { run } from '../../../../build/process/run.ts';
 import { locked } from '../../lock/locks.ts';
 
@@ -17,7 +17,7 @@ Provides: mail (= 1), b
 `,
     'test',
   );
-  expect(relationsOf(stanza ?? new Map())).toEqual({
+  expect(parseRelations(stanza ?? new Map())).toEqual({
     installedSize: 12 * 1024,
     needs: [['libc6'], ['python3'], ['default-mta', 'mail-transport-agent'], ['a']],
     provides: ['mail', 'b'],
@@ -29,7 +29,7 @@ test.each(['', 'Depends: ,|,, (', 'Installed-Size: much', 'Depends: a\n b'])(
   'malformed fields are ignored: %j',
   (text) => {
     const [stanza = new Map<string, string>()] = parseStanzas(text, 'test');
-    expect(relationsOf(stanza).installedSize).toBe(undefined);
+    expect(parseRelations(stanza).installedSize).toBe(undefined);
   },
 );
 
@@ -49,7 +49,7 @@ Installed-Size: 3
   const file = join(folder, 'a.deb');
   await run('dpkg-deb', ['--build', '--root-owner-group', join(folder, 'a'), file]);
   const packages = [{ locked: locked('a'), file }, { locked: locked('b') }];
-  expect(Object.fromEntries(await debianRelations(packages))).toEqual({
+  expect(Object.fromEntries(await readDebianRelations(packages))).toEqual({
     a: { installedSize: 3 * 1024, needs: [['b']], provides: [], comesWith: [] },
   });
 });

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import {
   assertKnown,
   choosePackages,
+  formatPretendedStatus,
   parseUris,
-  pretendedStatus,
 } from '../../../../build/base/debian/apt/resolve.ts';
 import { AptState } from '../../../../build/base/debian/apt/state.ts';
 import { temporaryFolder } from '../../folder.ts';
@@ -124,7 +124,7 @@ describe('with a stand-in for apt', () => {
   test('a package that is left out is presented as installed, slightly newer, with its provided names', async () => {
     const show = stanza('perl', '5.36', 'Provides: perl5, x (= 1)\nMulti-Arch: allowed\n');
     const apt = await fakeApt({ pkgnames: 'perl\n', show });
-    expect(await pretendedStatus(apt, ['perl'])).toBe(
+    expect(await formatPretendedStatus(apt, ['perl'])).toBe(
       [
         'Package: perl',
         'Status: install ok installed',
@@ -137,7 +137,7 @@ describe('with a stand-in for apt', () => {
         '',
       ].join('\n'),
     );
-    expect(await pretendedStatus(apt, [])).toBe('');
+    expect(await formatPretendedStatus(apt, [])).toBe('');
   });
 
   test('an index that cannot be fetched is reported with apt’s first complaint', async () => {

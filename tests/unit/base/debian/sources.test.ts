@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { findCandidates } from '../../../../build/base/debian/apt/candidates.ts';
 import {
-  hostSources,
   parseDeb822,
   parseOneLine,
+  readHostSources,
   type SourceEntry,
 } from '../../../../build/base/debian/apt/sources.ts';
 import { temporaryFolder } from '../../folder.ts';
@@ -109,7 +109,7 @@ test('the host’s sources are read in apt’s order, and other files are ignore
   for (const [name, text] of Object.entries(files)) await writeFile(join(apt, name), text);
   const said: string[] = [];
   const say = (line: string) => said.push(line);
-  expect(hostSources(apt, say).flatMap(({ addresses }) => addresses)).toEqual([
+  expect(readHostSources(apt, say).flatMap(({ addresses }) => addresses)).toEqual([
     'http://one.example',
     'http://two.example',
     'http://three.example',
@@ -117,7 +117,7 @@ test('the host’s sources are read in apt’s order, and other files are ignore
   expect(said).toEqual([
     expect.stringMatching(/^sources of the host are ignored: not a field.*c\.sources\)$/),
   ]);
-  expect(hostSources(join(apt, 'nowhere'), say)).toEqual([]);
+  expect(readHostSources(join(apt, 'nowhere'), say)).toEqual([]);
 });
 
 describe('a release is searched for', () => {

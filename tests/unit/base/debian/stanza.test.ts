@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseStanzas, required } from '../../../../build/base/debian/apt/stanza.ts';
+import { parseStanzas, requireField } from '../../../../build/base/debian/apt/stanza.ts';
 
 const fields = (text: string) =>
   parseStanzas(text, 'apt-cache show').map((stanza) => Object.fromEntries(stanza));
@@ -57,7 +57,9 @@ test('a field with the name of a JavaScript object property is an ordinary field
 
 test('a package without a required field is reported by name', () => {
   const [bash = new Map(), nameless = new Map()] = parseStanzas('Package: bash\n\nSize: 1', 'x');
-  expect(required(bash, 'package')).toBe('bash');
-  expect(() => required(bash, 'sha256')).toThrow('package bash has no field sha256. The mirror’s');
-  expect(() => required(nameless, 'version')).toThrow('package (without a name) has no field');
+  expect(requireField(bash, 'package')).toBe('bash');
+  expect(() => requireField(bash, 'sha256')).toThrow(
+    'package bash has no field sha256. The mirror’s',
+  );
+  expect(() => requireField(nameless, 'version')).toThrow('package (without a name) has no field');
 });

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { dependencyScan } from '../../../../build/base/system/dependency-scan.ts';
+import { scanDependencies } from '../../../../build/base/system/dependency-scan.ts';
 import type { Tree } from '../../../../build/tree/tree.ts';
 import { temporaryFolder } from '../../folder.ts';
 import { file, program, treeOf } from '../../tree/trees.ts';
@@ -15,7 +15,7 @@ const service = (name: string, text: string) =>
 
 /** Returns the output of the generated script. */
 async function printed(tree: Tree): Promise<string[]> {
-  const entry = dependencyScan(tree);
+  const entry = scanDependencies(tree);
   if (entry.type !== 'file' || entry.content.in !== 'memory') throw new Error('no script');
   const script = join(await temporaryFolder(), 'gendepends.sh');
   await writeFile(script, entry.content.bytes);
@@ -48,15 +48,15 @@ test('the script prints each service with its dependencies, in OpenRC’s format
 
 test('the script is written where OpenRC runs it, and is executable', () => {
   for (const path of ['lib/rc/sh/gendepends.sh', 'usr/libexec/rc/sh/gendepends.sh']) {
-    expect(dependencyScan(treeOf({ ...OPENRC, path }))).toMatchObject({ path, mode: 0o755 });
+    expect(scanDependencies(treeOf({ ...OPENRC, path }))).toMatchObject({ path, mode: 0o755 });
   }
 });
 
 test('a system without OpenRC is refused', () => {
-  expect(() => dependencyScan(treeOf())).toThrow('there is no OpenRC');
+  expect(() => scanDependencies(treeOf())).toThrow('there is no OpenRC');
 });
 
 test('a dependency that only a shell could evaluate is refused', () => {
   const tree = treeOf(OPENRC, service('net', 'depend() {\n\tneed $net\n}\n'));
-  expect(() => dependencyScan(tree)).toThrow('whose result only running it would show');
+  expect(() => scanDependencies(tree)).toThrow('whose result only running it would show');
 });

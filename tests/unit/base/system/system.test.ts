@@ -2,12 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { finishDebian } from '../../../../build/base/debian/finish.ts';
-import { accountFiles, homeDirectories } from '../../../../build/base/system/accounts.ts';
-import { appletLinks } from '../../../../build/base/system/applets.ts';
-import { caBundle } from '../../../../build/base/system/ca-bundle.ts';
-import { identityFiles } from '../../../../build/base/system/identity.ts';
-import { runlevelLinks } from '../../../../build/base/system/runlevels.ts';
-import { skeleton } from '../../../../build/base/system/skeleton.ts';
+import { makeAccountFiles, makeHomeDirectories } from '../../../../build/base/system/accounts.ts';
+import { makeAppletLinks } from '../../../../build/base/system/applets.ts';
+import { makeCaBundle } from '../../../../build/base/system/ca-bundle.ts';
+import { makeIdentityFiles } from '../../../../build/base/system/identity.ts';
+import { makeRunlevelLinks } from '../../../../build/base/system/runlevels.ts';
+import { makeSkeleton } from '../../../../build/base/system/skeleton.ts';
 import type { Entry } from '../../../../build/tree/entry.ts';
 import { directory, file, program, symlink, treeOf } from '../../tree/trees.ts';
 import { finishContext } from './contexts.ts';
@@ -33,7 +33,7 @@ test('accounts become passwd, group and shadow, sorted by id; only root can log 
       helper: { ...user, uid: 201, member: ['disk'] },
     },
   };
-  const files = accountFiles(await finishContext({ accounts }));
+  const files = makeAccountFiles(await finishContext({ accounts }));
   expect(contents(files)).toEqual({
     'etc/passwd':
       'root:x:0:0::/root:/bin/sh\napp:x:200:200:an app:/srv:/bin/false\nhelper:x:201:200:an app:/srv:/bin/false\n',
@@ -55,7 +55,7 @@ test('a missing home of an account is made, unless it lies on a file system of t
   };
   const tree = treeOf(directory('var/lib/there', 0o755), symlink('var/run', '../run'));
   const context = await finishContext({ accounts });
-  expect(homeDirectories(tree, context)).toMatchObject([
+  expect(makeHomeDirectories(tree, context)).toMatchObject([
     { type: 'directory', path: 'srv/app', mode: 0o700, uid: 200, gid: 300 },
     { type: 'directory', path: 'runs', mode: 0o700, uid: 205, gid: 300 },
   ]);
@@ -64,7 +64,7 @@ test('a missing home of an account is made, unless it lies on a file system of t
 test('files that Debian’s package scripts would make are made, homes among them', async () => {
   const runlevels = { sysinit: [], boot: [], default: [], shutdown: [] };
   const tree = treeOf(
-    ...skeleton(),
+    ...makeSkeleton(),
     program('usr/bin/busybox', await readFile('/bin/busybox')),
     file('usr/share/ca-certificates/A.crt', 'A\n'),
     program('usr/lib/rc/sh/gendepends.sh', '#!/bin/sh\n'),
@@ -86,7 +86,7 @@ test('an applet is linked in its folder, unless a program of its name exists', (
     program('usr/bin/ip', 'ELF'),
     symlink('usr/sbin/awk', 'mawk'),
   );
-  expect(contents(appletLinks(tree, ['awk', 'busybox', 'ip', 'ls', 'mdev']))).toEqual({
+  expect(contents(makeAppletLinks(tree, ['awk', 'busybox', 'ip', 'ls', 'mdev']))).toEqual({
     'usr/bin/ls': '-> /bin/busybox',
     'usr/sbin/mdev': '-> /bin/busybox',
   });
@@ -94,7 +94,7 @@ test('an applet is linked in its folder, unless a program of its name exists', (
 
 test('the certificate authorities are in one file, sorted by name, each on its own lines', () => {
   const folder = 'usr/share/ca-certificates';
-  const bundle = caBundle(
+  const bundle = makeCaBundle(
     treeOf(
       file(`${folder}/mozilla/B.crt`, 'B'),
       file(`${folder}/mozilla/A.crt`, 'A\n'),
@@ -106,14 +106,14 @@ test('the certificate authorities are in one file, sorted by name, each on its o
 });
 
 test('a tree without certificate authorities is refused with a fix', () => {
-  expect(() => caBundle(treeOf())).toThrow(/^there is no certificate .*Add ca-certificates to/);
+  expect(() => makeCaBundle(treeOf())).toThrow(/^there is no certificate .*Add ca-certificates to/);
   const readme = file('usr/share/ca-certificates/README', 'x');
-  expect(() => caBundle(treeOf(readme))).toThrow('there is no certificate');
+  expect(() => makeCaBundle(treeOf(readme))).toThrow('there is no certificate');
 });
 
 test('os-release and hostname identify the system and its base', async () => {
   const { 'etc/os-release': release = '', 'etc/hostname': hostname } = contents(
-    identityFiles(await finishContext()),
+    makeIdentityFiles(await finishContext()),
   );
   expect(hostname).toBe('qvdc\n');
   expect(release.split('\n')).toEqual(
@@ -124,7 +124,7 @@ test('os-release and hostname identify the system and its base', async () => {
 test('a shell reads os-release correctly with any title', async () => {
   const title = 'A "B" $HOME `id` \\ $(id)';
   const { 'etc/os-release': release = '' } = contents(
-    identityFiles(await finishContext({ title })),
+    makeIdentityFiles(await finishContext({ title })),
   );
   const { stdout } = await execa('sh', ['-c', 'eval "$1"; printf %s "$NAME"', 'sh', release]);
   expect(stdout).toBe(title);
@@ -136,7 +136,7 @@ test('services are linked into their runlevels, those of boot also into default'
   const runlevels = { sysinit: ['devfs'], boot: ['mdev'], default: ['sshd'], shutdown: [] };
   const { profile } = await finishContext({ runlevels });
   const tree = treeOf(service('devfs'), service('mdev'), service('sshd'));
-  expect(contents(runlevelLinks(tree, profile))).toEqual({
+  expect(contents(makeRunlevelLinks(tree, profile))).toEqual({
     'etc/runlevels/sysinit/devfs': '-> /etc/init.d/devfs',
     'etc/runlevels/boot/mdev': '-> /etc/init.d/mdev',
     'etc/runlevels/default/mdev': '-> /etc/init.d/mdev',
@@ -147,13 +147,13 @@ test('services are linked into their runlevels, those of boot also into default'
 test('an unknown service is refused with its runlevel', async () => {
   const runlevels = { sysinit: [], boot: [], default: ['nginx'], shutdown: [] };
   const { profile } = await finishContext({ runlevels });
-  expect(() => runlevelLinks(treeOf(service('sshd')), profile)).toThrow(
+  expect(() => makeRunlevelLinks(treeOf(service('sshd')), profile)).toThrow(
     /^there is no service nginx: .*\(runlevels\.default of the profile\)/,
   );
 });
 
 test('the initial tree has a merged /usr, and folders with their permissions', () => {
-  const tree = treeOf(...skeleton());
+  const tree = treeOf(...makeSkeleton());
   for (const name of ['bin', 'lib', 'lib64', 'sbin']) {
     expect(tree.canonical(name)).toBe(`usr/${name}`);
   }
