@@ -13,6 +13,7 @@ import {
   readAction,
   readKit,
   readWorkflow,
+  remoteCacheOf,
   runSteps,
   shellComplaints,
   TIME,
@@ -93,6 +94,7 @@ const ENVIRONMENT = {
 };
 const VALUES = {
   ...{ 'inputs.profile': 'qvdc', 'inputs.arch': 'arm64', 'inputs.base': 'auto' },
+  ...{ 'inputs.remote-cache': '', 'inputs.remote-cache-key': '' },
   ...{ 'secrets.QUANTIX_RELEASE_KEY': 'key', 'secrets.QUANTIX_RELEASE_PASSPHRASE': 'secret' },
   ...{ 'github.token': 'token', 'github.repository': 'me/fork', 'github.run_id': '7' },
   'github.server_url': 'https://github.example',
@@ -113,6 +115,47 @@ test('the action builds the image of one profile, with annotations and a summary
     'report build dist/a.iso --json --output dist/charts',
     'report sizes dist/a.iso --json --output dist/charts',
     'cache prune --size 2GB',
+  ]);
+});
+
+test('builds read the remote cache, and fill it only with the private key, which does not stay', async () => {
+  const fork = await makeFork(ENVIRONMENT);
+  const build = async (key: string) => {
+    const cache = { 'inputs.remote-cache': 'https://c/', 'inputs.remote-cache-key': key };
+    await fork.job(runSteps(await readAction(), { ...VALUES, ...cache }));
+    expect(await readdir(join(fork.home, 'temp'))).toEqual([]);
+    return remoteCacheOf(fork);
+  };
+  const reading = [
+    'QUANTIX_REMOTE_CACHE=https://c/',
+    'QUANTIX_REMOTE_CACHE_KEYS=remote-cache-keys',
+  ];
+  expect(await build('')).toEqual(reading);
+  expect((await build('private')).toSorted()).toEqual(
+    [
+      ...reading,
+      'QUANTIX_REMOTE_CACHE_KEY=~/temp/remote-cache.key',
+      ...['QUANTIX_REMOTE_CACHE_WRITE=yes', '600', 'private'],
+    ].toSorted(),
+  );
+});
+
+test('only builds of the default branch, and no pull request, get the private key of the remote cache', async () => {
+  const secret = 'secrets.QUANTIX_REMOTE_CACHE_KEY';
+  const branch = "format('refs/heads/{0}', github.event.repository.default_branch)";
+  const given: unknown[] = [];
+  for (const name of WORKFLOWS) {
+    for (const { steps, secrets = {} } of Object.values((await readWorkflow(name)).jobs)) {
+      const values = steps.flatMap(({ with: inputs = {}, env = {} }) => [inputs, env]);
+      for (const value of [...values, secrets].flatMap((one) => Object.values(one))) {
+        if (String(value).includes(secret)) given.push(`${name}: ${value}`);
+      }
+    }
+  }
+  expect(given).toEqual([
+    // A called workflow; it decides.
+    `appliances: \${{ ${secret} }}`,
+    `build: \${{ github.ref == ${branch} && ${secret} || '' }}`,
   ]);
 });
 

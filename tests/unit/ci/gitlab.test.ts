@@ -9,6 +9,7 @@ import {
   makeFork,
   programs,
   readGitlabJob,
+  remoteCacheOf,
   shellComplaints,
   TIME,
 } from './kit.ts';
@@ -28,7 +29,7 @@ const VARIABLES = {
     CI_API_V4_URL: 'https://gitlab.example/api',
   },
   ...{ CI_SERVER_HOST: 'gitlab.example', QUANTIX_PUSH_TOKEN: 'push token' },
-  ...{ PROFILE: 'qvdc', ARCH: 'arm64', BASE: 'auto' },
+  ...{ PROFILE: 'qvdc', ARCH: 'arm64', BASE: 'auto', CI_DEFAULT_BRANCH: 'main' },
 };
 
 const JOBS = ['.quantix', '.image', 'release', 'locks'];
@@ -52,6 +53,21 @@ test('each image is built, and its problems are reported', async () => {
     'report build dist/a.iso --output dist/charts',
     'report sizes dist/a.iso --output dist/charts',
   ]);
+});
+
+test('only builds of the default branch fill the remote cache, if there is a private key', async () => {
+  const build = async (variables: Record<string, string>) => {
+    const fork = await makeFork({ ...VARIABLES, ...variables });
+    await writeFile(join(fork.home, 'key'), '');
+    const env = { QUANTIX_REMOTE_CACHE_KEY: join(fork.home, 'key') };
+    const { CI_COMMIT_BRANCH: branch } = variables;
+    await fork.job([{ run: await scriptOf('.image'), ...(branch !== undefined && { env }) }]);
+    const told = (await remoteCacheOf(fork)).filter((line) => !/^\d+$/.test(line));
+    return told.map((line) => line.replace('QUANTIX_REMOTE_CACHE_', ''));
+  };
+  expect(await build({ CI_COMMIT_BRANCH: 'main' })).toEqual(['KEY=~/key', 'WRITE=yes']);
+  expect(await build({ CI_COMMIT_BRANCH: 'feature' })).toEqual([]);
+  expect(await build({})).toEqual([]);
 });
 
 /** A fork with the files in which GitLab provides the key and its passphrase. */
