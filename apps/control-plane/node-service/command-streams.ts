@@ -16,8 +16,13 @@ import {
   type UnfinishedTask,
 } from '../database/repositories/tasks.ts';
 
-/** Seconds after which something is sent on an idle stream. */
+/** Seconds within which nodes expect something on an idle stream. */
 const SIGN_OF_LIFE = 30;
+
+/**
+ * Milliseconds after which something is sent on an idle stream: a busy program may be late by the rest of `SIGN_OF_LIFE`.
+ */
+const SEND_AFTER = 25_000;
 
 /** Idle streams read the database together, at multiples of these milliseconds, so that one statement serves all. */
 const TOGETHER = 1000;
@@ -162,8 +167,7 @@ class Stream {
         yield message;
       }
       if (isSilent) yield create(WatchResponseSchema);
-      const rest = (SIGN_OF_LIFE / 2) * 1000;
-      await this.#news.wait(rest - (performance.now() % TOGETHER), signal);
+      await this.#news.wait(SEND_AFTER - (performance.now() % TOGETHER), signal);
     }
   }
 
