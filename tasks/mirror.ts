@@ -1,5 +1,7 @@
+import type { KeyObject } from 'node:crypto';
 import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { readIndexKey } from '../build/base/alpine/mirror/signed-index.ts';
 import { writeMirror } from '../build/base/alpine/mirror/write-mirror.ts';
 import { BlobStore } from '../build/cache/blob-store.ts';
 import { fetchAll } from '../build/cache/fetch.ts';
@@ -28,6 +30,7 @@ export async function mirrorProfiles(
   options: ImageOptions,
   output: Output,
 ): Promise<void> {
+  // Before the downloads, so that a key that cannot sign is reported at once.
   const privateKey = await readKey(key.file);
   const keyName = key.name ?? `${basename(key.file)}.pub`;
   const store = new BlobStore(options.cache, output.say);
@@ -62,15 +65,14 @@ export async function mirrorProfiles(
   );
 }
 
-async function readKey(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
+async function readKey(file: string): Promise<KeyObject> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     throw new BuildError({
       what: 'the private key cannot be read',
       where: file,
       fix: 'Make one: openssl genrsa -out me.rsa 4096',
       cause,
     });
-  }
+  });
+  return readIndexKey(text, file);
 }

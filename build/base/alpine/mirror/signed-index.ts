@@ -1,4 +1,4 @@
-import { createSign } from 'node:crypto';
+import { createPrivateKey, createSign, type KeyObject } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { Header } from 'tar';
 import type { LockedPackage } from '../../../contract/lock.ts';
@@ -14,8 +14,30 @@ const ORDER = 'CPVASITULomtckDpi';
 export interface Signer {
   /** File name of the public key in `/etc/apk/keys`: `me@example.org-1.rsa.pub`. */
   readonly keyName: string;
-  /** PEM of the RSA private key. */
-  readonly privateKey: string;
+  /** The RSA private key. */
+  readonly privateKey: KeyObject;
+}
+
+/**
+ * Reads the private key that signs indexes.
+ * @param where its file, for errors
+ * @throws BuildError if it is not an RSA private key without a passphrase
+ */
+export function readIndexKey(text: string, where: string): KeyObject {
+  let key: KeyObject | undefined;
+  let cause: unknown;
+  try {
+    key = createPrivateKey(text);
+  } catch (error) {
+    cause = error;
+  }
+  if (key?.asymmetricKeyType === 'rsa') return key;
+  throw new BuildError({
+    what: 'the key cannot sign: it is not an RSA private key in PEM without a passphrase',
+    where,
+    fix: 'Make one: openssl genrsa -out me.rsa 4096',
+    cause,
+  });
 }
 
 /** Formats the plain text of an index of packages: stanzas of `X:value` lines, sorted by name. */
@@ -28,7 +50,6 @@ export function indexText(packages: readonly LockedPackage[]): string {
  * Makes an `APKINDEX.tar.gz` (apk v2): a gzip member with the signature (PKCS#1 v1.5 with SHA-1, as abuild makes it),
  * and a gzip member with the index. The same content, time and key give the same bytes.
  * @param epoch time stamp of its entries, in seconds since 1970
- * @throws BuildError if the key is not an RSA private key
  */
 export function makeSignedIndex(
   { text, description, epoch }: { text: string; description: string; epoch: number },
@@ -39,7 +60,7 @@ export function makeSignedIndex(
     ...member('APKINDEX', Buffer.from(text), epoch),
     Buffer.alloc(2 * BLOCK),
   ]);
-  const signature = sign(index, privateKey);
+  const signature = createSign('RSA-SHA1').update(index).sign(privateKey);
   return Buffer.concat([
     gzip(member(`${SIGNATURE_PREFIX}RSA.${keyName}`, signature, epoch)),
     index,
@@ -56,18 +77,6 @@ function stanza(name: string, fields: LockedPackage['apk']): string {
   };
   const lines = Object.entries(fields).sort(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1));
   return `${lines.map(([letter, value]) => `${letter}:${value}\n`).join('')}\n`;
-}
-
-function sign(bytes: Buffer, privateKey: string): Buffer {
-  try {
-    return createSign('RSA-SHA1').update(bytes).sign(privateKey);
-  } catch (cause) {
-    throw new BuildError({
-      what: 'the key cannot sign: it is not an RSA private key in PEM without a passphrase',
-      fix: 'Make one: openssl genrsa -out me.rsa 4096',
-      cause,
-    });
-  }
 }
 
 function member(path: string, content: Buffer, epoch: number): Buffer[] {

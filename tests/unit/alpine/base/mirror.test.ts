@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readIndex } from '../../../../build/base/alpine/index/read.ts';
@@ -6,15 +6,16 @@ import { writeMirror } from '../../../../build/base/alpine/mirror/write-mirror.t
 import { resolveAlpine } from '../../../../build/base/alpine/resolve.ts';
 import { readKeys } from '../../../../build/base/alpine/signature/keys.ts';
 import type { Lock } from '../../../../build/contract/lock.ts';
+import { main } from '../../../../tasks/command-line.ts';
 import { makeKey } from '../../../alpine-mirror/key.ts';
+import { newPair } from '../../release/releases.ts';
+import { captureOutput } from '../../tasks/captured-output.ts';
 import { lockOf, openWorkplace, PACKAGES, profileOf, program, type Workplace } from './mirrored.ts';
 
 let place: Workplace;
 const own = makeKey('site.rsa.pub');
-const signer = {
-  keyName: own.name,
-  privateKey: own.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-};
+const output = captureOutput();
+const signer = { keyName: own.name, privateKey: own.privateKey };
 
 beforeEach(async () => {
   place = await openWorkplace();
@@ -74,16 +75,20 @@ test('a lock of another base is refused', async () => {
   ).rejects.toThrow('qvdc is locked for debian, and only Alpine mirrors can be written');
 });
 
-test('a key that cannot sign is refused', async () => {
-  const lock = await lockedFrom(await place.mirror('one', PACKAGES));
-  const files = new Map(
-    lock.packages.map(({ sha256, path }) => [
-      sha256,
-      join(place.directory, 'one/v3.24/main', path),
-    ]),
+test.each([
+  ['that is no key', 'not a key'],
+  ['of another kind', newPair().secret.export({ type: 'pkcs8', format: 'pem' }).toString()],
+  [
+    'with a passphrase',
+    own.privateKey
+      .export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' })
+      .toString(),
+  ],
+])('a file %s is refused before anything is downloaded, and nobody is asked', async (_, text) => {
+  const file = join(place.directory, 'site.rsa');
+  await writeFile(file, text);
+  expect(await main(['mirror', '--key', file, '--output', join(place.directory, 'm')])).toBe(1);
+  expect(output.complained).toBe(
+    `qx-build: the key cannot sign: it is not an RSA private key in PEM without a passphrase (${file}). Make one: openssl genrsa -out me.rsa 4096\n`,
   );
-  const broken = { keyName: 'x.rsa.pub', privateKey: 'not a key' };
-  await expect(
-    writeMirror(join(place.directory, 'partial'), { locks: [lock], files, signer: broken }),
-  ).rejects.toThrow('the key cannot sign');
 });
