@@ -44,6 +44,8 @@ let tag: string;
 /** What the workflow's job told its service: its summary, and the arguments of `gh`. */
 let summary: string;
 let published: readonly string[];
+/** The events of `qx-build release`, a line each. */
+let events: string;
 
 beforeAll(async () => {
   workshop = await openWorkshop({ programs: 'shared' });
@@ -68,14 +70,14 @@ beforeAll(async () => {
   await git(...author, 'commit', '--quiet', '--allow-empty', '--message', tag);
   await git('tag', tag);
   commit = (await git('rev-parse', 'HEAD')).stdout;
-  ({ summary, published } = await releaseByWorkflow());
+  ({ summary, published, events } = await releaseByWorkflow());
   folder = join(directory, 'dist', version);
   ({ files } = parseReleaseFiles(await readFile(join(folder, 'release.json'), 'utf8'), folder));
   return () => workshop[Symbol.asyncDispose]();
 }, TIME);
 
 /** Runs the steps that a tag starts on a fork. GitHub, apt-get and the installation of the toolchain are stand-ins. */
-async function releaseByWorkflow(): Promise<{ summary: string; published: readonly string[] }> {
+async function releaseByWorkflow() {
   const { directory, cache } = workshop;
   const home = await temporaryFolder(afterAll);
   const at = (name: string) => join(home, name);
@@ -95,7 +97,11 @@ async function releaseByWorkflow(): Promise<{ summary: string; published: readon
   const steps = runSteps((await readWorkflow('appliances')).jobs.release?.steps ?? [], values);
   // The kernel with few modules is built quickest.
   const scripts = steps.map(({ run, env }) => ({
-    ...{ env, run: run.replace('-- release ', '-- release --flavour virt ') },
+    env,
+    run: run.replace(
+      /-- release (.*?)\|/s,
+      `-- release --flavour virt $1| tee '${at('events')}' |`,
+    ),
   }));
   const { PATH = '', ...inherited } = process.env;
   const env = {
@@ -108,7 +114,8 @@ async function releaseByWorkflow(): Promise<{ summary: string; published: readon
   };
   await runJob(scripts, { cwd: directory, env });
   const lines = (await readFile(at('published'), 'utf8')).trimEnd().split('\n');
-  return { summary: await readFile(at('summary'), 'utf8'), published: lines };
+  const told = async (name: string) => await readFile(at(name), 'utf8');
+  return { summary: await told('summary'), published: lines, events: await told('events') };
 }
 
 test('for a tag, the workflow builds, signs, verifies and publishes every file, with charts', async () => {
@@ -135,6 +142,16 @@ test('for a tag, the workflow builds, signs, verifies and publishes every file, 
   expect(summary).toMatch(/^squashfs +#+ +\d/m);
   expect(summary).toMatch(/^ {2}rootfs +#+ +\d/m);
   expect(summary).toContain('Packages&#58; v0.0.1&#58;profiles/small.debian.');
+});
+
+test('a release tells how much of the disk its folder took: little more than is kept', () => {
+  const released = z.object({ event: z.literal('released'), kept: z.number(), peak: z.number() });
+  const [told] = events
+    .trimEnd()
+    .split('\n')
+    .flatMap((line) => released.safeParse(JSON.parse(line)).data ?? []);
+  expect(told?.kept).toBe(files.reduce((sum, { size }) => sum + size, 0));
+  expect((told?.peak ?? Number.NaN) / (told?.kept ?? Number.NaN)).toBeLessThan(2.5);
 });
 
 /** Returns the path of the only file of a kind for an architecture. */
