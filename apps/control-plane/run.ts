@@ -144,7 +144,11 @@ async function goOnWithRestore(
   }
   if (signal.aborted) return;
   try {
-    await removeUndecided(folders);
+    if (await removeUndecided(folders)) {
+      log.warning(
+        'a restore from a backup was cut off before it replaced anything; restore it again, if it is still wanted',
+      );
+    }
   } catch (error) {
     if (!(error instanceof DiskError)) throw error;
     log.warning(`the remains of a failed restore cannot be removed: ${error.message}`);

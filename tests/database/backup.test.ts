@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   access,
+  chmod,
   mkdir,
   mkdtemp,
   readdir,
@@ -13,6 +14,7 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { execa } from 'execa';
 import { sql } from 'kysely';
 import { Client } from 'pg';
@@ -30,6 +32,7 @@ import { finishRestore, restoreBackup } from '../../apps/control-plane/backup/re
 import { switchFolders } from '../../apps/control-plane/backup/switch.ts';
 import { parseConfig } from '../../apps/control-plane/config.ts';
 import { openDatabase } from '../../apps/control-plane/database/database.ts';
+import { migrateUp } from '../../apps/control-plane/database/migrate.ts';
 import { listOpenAlerts } from '../../apps/control-plane/database/repositories/alerts.ts';
 import { listAudit } from '../../apps/control-plane/database/repositories/audit-log.ts';
 import {
@@ -49,8 +52,10 @@ import { createTask, findTask } from '../../apps/control-plane/database/reposito
 import { createUser } from '../../apps/control-plane/database/repositories/users.ts';
 import { ControlPlaneError } from '../../apps/control-plane/error.ts';
 import { openAuthority } from '../../apps/control-plane/trust/authority.ts';
+import { startPostgresql } from '../../tasks/control-plane/postgresql.ts';
 import { Random } from '../fuzz/random.ts';
 import {
+  addressOf,
   MIGRATIONS,
   makeDatabase,
   openTestDatabase,
@@ -59,6 +64,7 @@ import {
   withSuperuser,
 } from './database.ts';
 import { CONTROL_PLANE_DOCUMENT, readCommands } from './document.ts';
+import { cutPower, inFolder } from './power.ts';
 
 const PROGRAM = resolve(import.meta.dirname, '../../apps/qx.ts');
 /** Milliseconds: each call of the program starts Node and derives a key, on a machine that may be busy. */
@@ -79,9 +85,9 @@ class Site implements AsyncDisposable {
   readonly made: TestDatabase;
   readonly folder: string;
 
-  constructor(made: TestDatabase) {
+  constructor(made: TestDatabase, below: string) {
     this.made = made;
-    this.folder = join(folder, made.address.database);
+    this.folder = join(below, made.address.database);
   }
 
   get configFile(): string {
@@ -146,8 +152,9 @@ class Site implements AsyncDisposable {
   }
 }
 
-async function makeSite(): Promise<Site> {
-  const site = new Site(await makeDatabase('migrated'));
+/** Makes a site, with a database of the shared server unless another one is given. */
+async function makeSite(made?: TestDatabase, below = folder): Promise<Site> {
+  const site = new Site(made ?? (await makeDatabase('migrated')), below);
   await mkdir(site.folder, { recursive: true });
   await writeFile(site.configFile, site.configText());
   await writeFile(join(site.folder, 'passphrase'), `${PASSPHRASE}\n`, { mode: 0o600 });
@@ -506,67 +513,117 @@ test('each night a backup is made and restored as a check; a failure is an alert
   expect(await site.databases()).toEqual(['']);
 });
 
-/** Kills a process with SIGKILL. */
-async function killed(args: readonly string[], after: (child: ChildProcess) => Promise<void>) {
-  const child = spawn(process.execPath, args, { stdio: 'ignore' });
-  const ended = once(child, 'exit');
-  await Promise.race([after(child), ended]);
-  child.kill('SIGKILL');
-  await ended;
-}
-
-test('a restore that is killed at any moment leaves the old or the new state, and the next restore works', {
-  timeout: 900_000,
+test('a restore that is cut off before its decision changes nothing, and the next start reports it', {
+  timeout: TIMEOUT,
 }, async () => {
   await using site = await makeSite();
   const backup = join(site.folder, 'one.backup');
-  const old = await readFile(site.authorityFile, 'utf8');
-  await site.with(({ db }) => registerNode(db, node(ONE)));
-  const printed = (await site.call('backup', backup, '--json')).stdout;
-  expect(JSON.parse(printed)).toMatchObject({ file: backup, counts: { nodes: 1 } });
-  const restoring = ['restore', backup, '--yes', '--config', site.configFile];
-  const args = [PROGRAM, 'qx-controlplane', ...restoring];
-  const random = new Random(20);
-  /** Makes the control plane differ from the backup: one more node, and another authority. */
-  const become = async () => {
-    await site.with(({ db }) => registerNode(db, node(LATER)));
-    await rm(site.authorityFile);
-    await openAuthority(site.authorityFile);
-  };
-  await become();
-  const started = performance.now();
-  expect((await site.call(...restoring.slice(0, -2))).exitCode).toBe(0);
-  const whole = performance.now() - started;
-  const seen = { old: 0, new: 0 };
-  const restoreFolder = join(site.folder, 'restore');
-  const ordered = async (child: { exitCode: number | null }) => {
-    while (!(await readdir(restoreFolder).catch((): string[] => [])).includes('order.json')) {
-      // On a busy machine, the file may come and go between two checks.
-      if (child.exitCode !== null) return;
-      await new Promise((done) => setTimeout(done, 1));
-    }
-  };
-  for (let moment = 0; moment < 20; moment += 1) {
-    if ((await readFile(site.authorityFile, 'utf8')) === old) await become();
-    const share = random.below(1000) / 1000;
-    // Half of the moments are anywhere in the restore, and half are close to the switch, which is short.
-    await killed(args, async (child) => {
-      if (moment % 2 === 1) await ordered(child);
-      const pause = moment % 2 === 1 ? share * 30 : share * whole;
-      await new Promise((done) => setTimeout(done, pause));
+  await site.call('backup', backup);
+  await site.with(({ db }) => registerNode(db, node(LATER)));
+  // This pg_restore ends only after the program that called it.
+  const programs = join(site.folder, 'bin');
+  await mkdir(programs);
+  const called = join(site.folder, 'called');
+  const waiting = `#!/bin/sh\n: >'${called}'\nwhile kill -0 "$PPID" 2>/dev/null; do sleep 0.1; done\n`;
+  await writeFile(join(programs, 'pg_restore'), waiting, { mode: 0o755 });
+  const start = (args: string[], PATH = process.env.PATH) =>
+    spawn(process.execPath, [PROGRAM, 'qx-controlplane', ...args, '--config', site.configFile], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, PATH },
     });
-    // The service does this first.
-    await finishRestore(await site.config(), switchFolders(site.configFile), undefined);
-    const isOld = (await readFile(site.authorityFile, 'utf8')) !== old;
-    expect(await site.with(({ db }) => readStanding(db, LATER))).toBe(isOld ? 'member' : 'unknown');
-    expect(await site.with(({ db }) => readStanding(db, ONE))).toBe('member');
-    await expect(access(restoreFolder).then(() => readdir(restoreFolder))).rejects.toThrow();
-    seen[isOld ? 'old' : 'new'] += 1;
+  const kill = async (child: ChildProcess) => {
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  };
+  const restore = start(
+    ['restore', backup, '--yes'],
+    `${programs}${delimiter}${process.env.PATH ?? ''}`,
+  );
+  await vi.waitFor(() => access(called), { timeout: TIMEOUT / 2, interval: 50 });
+  await kill(restore);
+  const daemon = start(['run']);
+  let log = '';
+  daemon.stdout.setEncoding('utf8').on('data', (piece: string) => {
+    log += piece;
+  });
+  try {
+    const reported = 'a restore from a backup was cut off before it replaced anything';
+    await vi.waitFor(() => expect(log).toContain(reported), {
+      ...{ timeout: TIMEOUT / 2, interval: 50 },
+    });
+  } finally {
+    await kill(daemon);
   }
-  expect(seen.old).toBeGreaterThan(0);
-  expect(seen.new).toBeGreaterThan(0);
-  await become();
-  const restored = await site.call(...restoring.slice(0, -2), '--json');
-  expect(JSON.parse(restored.stdout)).toMatchObject({ file: backup, counts: { nodes: 1 } });
-  expect(await readFile(site.authorityFile, 'utf8')).toBe(old);
+  await expect(access(join(site.folder, 'restore'))).rejects.toThrow('ENOENT');
+  expect(await site.with(({ db }) => readStanding(db, LATER))).toBe('member');
+});
+
+test('a power cut at any moment of a restore leaves the old or the new state, and the next restore works', {
+  timeout: 900_000,
+}, async () => {
+  await inFolder(async (machine) => {
+    // PostgreSQL runs as another account.
+    await chmod(machine, 0o755);
+    // Without fsync: the kernel survives the simulated cuts, so written data stays.
+    const boot = () => startPostgresql(join(machine, 'postgresql'), { settings: { fsync: 'off' } });
+    const { socketFolder } = await boot();
+    const address = addressOf(socketFolder, 'quantix_vdc');
+    const dump = async () => undefined;
+    await migrateUp({ address, folder: MIGRATIONS, programVersion: '0.1.0', log: SILENT, dump });
+    const site = await makeSite({ address, [Symbol.asyncDispose]: async () => undefined }, machine);
+    const backup = join(site.folder, 'one.backup');
+    const old = await readFile(site.authorityFile, 'utf8');
+    await site.with(({ db }) => registerNode(db, node(ONE)));
+    const printed = (await site.call('backup', backup, '--json')).stdout;
+    expect(JSON.parse(printed)).toMatchObject({ file: backup, counts: { nodes: 1 } });
+    const restoring = ['restore', backup, '--yes'];
+    const args = [PROGRAM, 'qx-controlplane', ...restoring, '--config', site.configFile];
+    const random = new Random(20);
+    /** Makes the control plane differ from the backup: one more node, and another authority. */
+    const become = async () => {
+      await site.with(({ db }) => registerNode(db, node(LATER)));
+      await rm(site.authorityFile);
+      await openAuthority(site.authorityFile);
+    };
+    await become();
+    const started = performance.now();
+    expect((await site.call(...restoring)).exitCode).toBe(0);
+    const whole = performance.now() - started;
+    const seen = { old: 0, new: 0 };
+    const restoreFolder = join(site.folder, 'restore');
+    const ordered = async (child: ChildProcess) => {
+      while (!(await readdir(restoreFolder).catch((): string[] => [])).includes('order.json')) {
+        // On a busy machine, the file may come and go between two checks.
+        if (child.exitCode !== null) return;
+        await wait(1);
+      }
+    };
+    for (let moment = 0; moment < 20; moment += 1) {
+      if ((await readFile(site.authorityFile, 'utf8')) === old) await become();
+      const share = random.below(1000) / 1000;
+      const child = spawn(process.execPath, args, { stdio: 'ignore', cwd: machine });
+      const ended = once(child, 'exit');
+      // Half of the moments are anywhere in the restore, and half are close to the switch, which is short.
+      if (moment % 2 === 1) await ordered(child);
+      await Promise.race([wait(moment % 2 === 1 ? share * 30 : share * whole), ended]);
+      while ((await cutPower(machine)) > 0) await wait(5);
+      await ended;
+      await boot();
+      // The service does this first.
+      await finishRestore(await site.config(), switchFolders(site.configFile), undefined);
+      const isOld = (await readFile(site.authorityFile, 'utf8')) !== old;
+      const standing = await site.with(({ db }) => readStanding(db, LATER));
+      expect(standing).toBe(isOld ? 'member' : 'unknown');
+      expect(await site.with(({ db }) => readStanding(db, ONE))).toBe('member');
+      await expect(readdir(restoreFolder)).rejects.toThrow('ENOENT');
+      seen[isOld ? 'old' : 'new'] += 1;
+    }
+    expect(seen.old).toBeGreaterThan(0);
+    expect(seen.new).toBeGreaterThan(0);
+    await become();
+    const restored = await site.call(...restoring, '--json');
+    expect(JSON.parse(restored.stdout)).toMatchObject({ file: backup, counts: { nodes: 1 } });
+    expect(await readFile(site.authorityFile, 'utf8')).toBe(old);
+  });
 });

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, readdir, readlink, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { execa } from 'execa';
@@ -10,6 +9,7 @@ import { migrateUp, readMigrationStatus } from '../../apps/control-plane/databas
 import { type PostgresqlServer, startPostgresql } from '../../tasks/control-plane/postgresql.ts';
 import { Random } from '../fuzz/random.ts';
 import { addressOf, MIGRATION_NAMES, MIGRATIONS, SILENT } from './database.ts';
+import { cutPower, inFolder } from './power.ts';
 
 /** Number of power cuts, and their moments as shares of a first boot; the same in every run. */
 const CUTS = 20;
@@ -37,21 +37,6 @@ async function bootDatabase(folder: string): Promise<PostgresqlServer> {
   return server;
 }
 
-/** Kills all processes whose working directory is in a folder, as a power cut does. @returns their number */
-async function cutPower(folder: string): Promise<number> {
-  let ended = 0;
-  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-    try {
-      if (!`${await readlink(`/proc/${pid}/cwd`)}/`.startsWith(`${folder}/`)) continue;
-      process.kill(Number(pid), 'SIGKILL');
-      ended += 1;
-    } catch {
-      // The process has ended in the meantime.
-    }
-  }
-  return ended;
-}
-
 /** Cuts the power after some milliseconds of some work, or when the work is done. */
 async function cutDuring(folder: string, after: number, work: Promise<unknown>): Promise<void> {
   const boot = work.catch(() => undefined);
@@ -77,17 +62,6 @@ async function expectWhole(server: PostgresqlServer): Promise<void> {
     client.query('SELECT count(*)::int AS roles FROM roles'),
   );
   expect(rows[0].roles).toBeGreaterThan(0);
-}
-
-/** Runs work in its own folder; afterwards kills all processes in it, and removes it. */
-async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'quantix-power-'));
-  try {
-    return await work(folder);
-  } finally {
-    while ((await cutPower(folder)) > 0) await wait(5);
-    await rm(folder, { recursive: true });
-  }
 }
 
 /** Machines that boot at the same time. */

@@ -17,7 +17,15 @@ import { beginGeneration } from './generation.ts';
 import { PRODUCT } from './keep.ts';
 import { dropDatabase, openBeside, restoreBeside } from './scratch-database.ts';
 import { damaged } from './sealed-stream.ts';
-import { finishSwitch, orderSwitch, type SwitchFolders, switchFolders } from './switch.ts';
+import {
+  beginRestore,
+  finishSwitch,
+  isSwitchOrdered,
+  orderSwitch,
+  removeUndecided,
+  type SwitchFolders,
+  switchFolders,
+} from './switch.ts';
 
 /** What to restore, and onto what. */
 export interface RestoreRequest {
@@ -85,6 +93,7 @@ export async function restoreBackup(request: RestoreRequest): Promise<Counts> {
   try {
     await finishSwitch(folders, beside);
     await expectStopped(beside, present.database);
+    await beginRestore(folders);
     await asAccount(account, async () => {
       const scratch = await restoreBeside(beside, present, archive, signal);
       const { address } = scratch;
@@ -111,6 +120,10 @@ export async function restoreBackup(request: RestoreRequest): Promise<Counts> {
     );
     await finishSwitch(folders, beside);
     return manifest.counts;
+  } catch (error) {
+    // It has failed, and was not cut off.
+    if (!(await isSwitchOrdered(folders))) await removeUndecided(folders);
+    throw error;
   } finally {
     await beside.end();
   }

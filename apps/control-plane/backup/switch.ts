@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { messageOf } from '../../error.ts';
 import { asDiskError } from '../../files/disk-error.ts';
 import { readIfThere, syncFolder, writeDurably } from '../../files/durable-file.ts';
+import { codeOf } from '../../process/code-of.ts';
 import { ControlPlaneError } from '../error.ts';
 import { FILE_NAMES, type FileName } from './archive.ts';
 import { dropDatabase, endSessions } from './scratch-database.ts';
@@ -46,15 +47,11 @@ export function switchFolders(configFile: string): SwitchFolders {
 }
 
 /**
- * Decides that a restored database and files replace the present ones. Once it returns, the decision holds, even if the
- * machine is switched off: `finishSwitch` completes it. Before that, nothing has changed.
+ * Makes the folder of the new files, empty: the sign of a restore that is under way and not decided. It is there from the
+ * beginning of a restore, so that the next start of the control plane notices one that a cut of power ended.
  * @throws DiskError
  */
-export async function orderSwitch(
-  { restore }: SwitchFolders,
-  order: Omit<Order, 'places'>,
-  files: readonly { name: FileName; place: string; content: Uint8Array }[],
-): Promise<void> {
+export async function beginRestore({ restore }: SwitchFolders): Promise<void> {
   try {
     await rm(restore, { recursive: true, force: true });
     await mkdir(restore, { recursive: true, mode: 0o700 });
@@ -62,6 +59,18 @@ export async function orderSwitch(
   } catch (error) {
     throw asDiskError(restore, error);
   }
+}
+
+/**
+ * Decides that a restored database and files replace the present ones. Once it returns, the decision holds, even if the
+ * machine is switched off: `finishSwitch` completes it. Before that, nothing has changed. Call `beginRestore` first.
+ * @throws DiskError
+ */
+export async function orderSwitch(
+  { restore }: SwitchFolders,
+  order: Omit<Order, 'places'>,
+  files: readonly { name: FileName; place: string; content: Uint8Array }[],
+): Promise<void> {
   for (const { name, content } of files) await writeDurably(join(restore, name), content, 0o600);
   const places = Object.fromEntries(files.map(({ name, place }) => [name, place]));
   const text = JSON.stringify({ ...order, places } satisfies Order);
@@ -105,14 +114,17 @@ export async function finishSwitch(folders: SwitchFolders, beside: Client): Prom
 }
 
 /**
- * Removes the files of a restore that was interrupted before its decision; they include the authority's key. Call it
- * only if there is no order.
+ * Removes the folder of a restore that was interrupted before its decision; its files include the authority's key. Call
+ * it only if there is no order.
+ * @returns whether there was such a folder
  * @throws DiskError
  */
-export async function removeUndecided({ restore }: SwitchFolders): Promise<void> {
+export async function removeUndecided({ restore }: SwitchFolders): Promise<boolean> {
   try {
-    await rm(restore, { recursive: true, force: true });
+    await rm(restore, { recursive: true });
+    return true;
   } catch (error) {
+    if (codeOf(error) === 'ENOENT') return false;
     throw asDiskError(restore, error);
   }
 }
