@@ -2,6 +2,9 @@ import * as z from 'zod';
 
 /** Events of the control plane. Times are ISO 8601, in UTC. */
 
+/** Maximum number of events, alerts or entries of the audit log in one answer to the operator. */
+export const MOST_LISTED = 1000;
+
 /** Types of an event's subject. */
 export const EVENT_SUBJECTS = ['NODE', 'VM', 'POOL', 'TASK', 'ALERT', 'ROLLOUT', 'USER'] as const;
 export type EventSubject = (typeof EVENT_SUBJECTS)[number];

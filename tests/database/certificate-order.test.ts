@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { shownCertificateSchema } from '../../apps/api/certificate.ts';
 import { operate } from '../../apps/control-plane/commands/operate.ts';
 import { listOpenAlerts } from '../../apps/control-plane/database/repositories/alerts.ts';
 import { listAudit } from '../../apps/control-plane/database/repositories/audit-log.ts';
@@ -90,9 +91,13 @@ const order = (body: object = {}) =>
     ...{ method: 'POST', cookie, body: { ...wanted(), ...body } },
   });
 
-async function run(words: string, values: OperatorValues = {}): Promise<string> {
+async function run(
+  words: string,
+  values: OperatorValues = {},
+  form: 'json' | 'text' = 'text',
+): Promise<string> {
   const { text } = await operate('certificate', words.split(' '), {
-    ...{ form: 'text', values, socket: join(folder, 'controlplane.sock') },
+    ...{ form, values, socket: join(folder, 'controlplane.sock') },
     ...{ signal: new AbortController().signal, tell: () => undefined },
     print: async () => undefined,
     askLine: async () => undefined,
@@ -132,7 +137,11 @@ test('qx-controlplane orders a certificate; setting or resetting the certificate
   const files = { cert: join(folder, 'given.pem'), key: join(folder, 'given.key') };
   expect(await run('set', files)).toMatch(/given by/);
   expect(await readCertificateOrder(api.db)).toBeUndefined();
-  await run(`acme ${authority.directory}`, { name: NAME, authority: root });
+  const json = await run(`acme ${authority.directory}`, { name: NAME, authority: root }, 'json');
+  expect(shownCertificateSchema.parse(JSON.parse(json))).toMatchObject({
+    ...{ origin: 'acme', names: [NAME], directory: authority.directory },
+    fingerprint: api.fingerprint,
+  });
   expect(await run('reset')).toContain('own authority');
   expect(await readCertificateOrder(api.db)).toBeUndefined();
   await expect(run('acme', { name: NAME })).rejects.toThrow('certificate acme DIRECTORY --name');

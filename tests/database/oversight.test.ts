@@ -28,6 +28,7 @@ import type { OperatorCommand, OperatorValues } from '../../apps/control-plane/o
 import { oversightRoutes } from '../../apps/control-plane/operator/oversight-routes.ts';
 import { bind } from '../../apps/http/bind.ts';
 import { apiServer } from '../../apps/http/server.ts';
+import { UsageError } from '../../apps/process/command-line.ts';
 import { type OpenTestDatabase, openTestDatabase } from './database.ts';
 
 const ONE = '11111111-1111-8111-8111-111111111111';
@@ -56,6 +57,10 @@ afterAll(async () => {
   await opened[Symbol.asyncDispose]();
   await rm(folder, { recursive: true });
 });
+
+/** Commands with a list, and those whose list can begin after an item. */
+const LISTS = ['events', 'audit', 'alerts'] as const;
+const LISTS_AFTER = ['events', 'audit'] as const;
 
 async function serve(): Promise<void> {
   server = apiServer({
@@ -111,12 +116,22 @@ describe('events', () => {
   });
 
   test.each([
-    ['no number', { after: '-1' }, 'after'],
-    ['a number beyond all', { after: '99999999999999999999' }, 'after'],
-    ['more than there is in an answer', { limit: '1001' }, 'limit'],
-    ['a host that is none', { node: 'gamma' }, 'there is no node "gamma"'],
-  ])('%s is refused', async (_what, values, told) => {
-    await expect(run('events', 'list', values)).rejects.toThrow(told);
+    ['no number', { after: '-1' }, '--after "-1" is not a number'],
+    ['a number beyond all', { after: '99999999999999999999' }, 'is not a number'],
+    ['more than there is in an answer', { limit: '1001' }, '--limit 1001 is not from 1 to 1000'],
+    ['none', { limit: '0' }, '--limit 0 is not from 1 to 1000'],
+    ['an empty number', { limit: '' }, '--limit "" is not a number'],
+  ])('%s is a wrong call of each list', async (_what, values, told) => {
+    for (const command of 'after' in values ? LISTS_AFTER : LISTS) {
+      const called = run(command, 'list', values);
+      await expect(called).rejects.toThrow(UsageError);
+      await expect(called).rejects.toThrow(told);
+    }
+  });
+
+  test('a host that does not exist is refused', async () => {
+    const called = run('events', 'list', { node: 'gamma' });
+    await expect(called).rejects.toThrow('there is no node "gamma"');
   });
 });
 

@@ -1,9 +1,10 @@
+import { MOST_LISTED } from '../../api/events.ts';
 import { expectOperands, UsageError } from '../../process/command-line.ts';
 import { printable } from '../../text/printable.ts';
 import * as client from '../operator/client.ts';
 import * as describe from '../operator/describe-oversight.ts';
 import { followEvents } from '../operator/follow-events.ts';
-import { refuseVerb } from '../operator/options.ts';
+import { type OperatorValues, refuseVerb } from '../operator/options.ts';
 import { type Operating, type Outcome, one, outcomeOf } from './operating.ts';
 
 /** Carries out `qx-controlplane events`; see `operate`. */
@@ -15,6 +16,7 @@ export async function events(
   expectOperands(operands);
   switch (verb) {
     case 'list': {
+      expectNumbers(operating.values);
       const { after, kind, node, limit } = operating.values;
       const answer = await client.listEvents({ after, kind, node, limit }, operating);
       return outcomeOf(operating, answer, (now) => describe.eventsTable(answer, now));
@@ -49,7 +51,18 @@ async function follow(operating: Operating): Promise<Outcome> {
 
 function parseNumber(name: string, text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new UsageError(`--${name} ${JSON.stringify(text)} is not a number of events`);
+  throw new UsageError(`--${name} ${JSON.stringify(text)} is not a number`);
+}
+
+/** Checks the options of a list. @throws UsageError naming one that is not a number, or too large */
+function expectNumbers({ after, before, limit }: OperatorValues): void {
+  if (after !== undefined) parseNumber('after', after);
+  if (before !== undefined) parseNumber('before', before);
+  if (limit === undefined) return;
+  const most = parseNumber('limit', limit);
+  if (most < 1 || most > MOST_LISTED) {
+    throw new UsageError(`--limit ${limit} is not from 1 to ${MOST_LISTED}`);
+  }
 }
 
 /** Carries out `qx-controlplane alerts`; see `operate`. */
@@ -61,6 +74,7 @@ export async function alerts(
   switch (verb) {
     case 'list': {
       expectOperands(operands);
+      expectNumbers(operating.values);
       const { all, limit } = operating.values;
       const asked = { all: all === true ? '1' : undefined, limit };
       const answer = await client.listAlerts(asked, operating);
@@ -88,6 +102,7 @@ export async function audit(
   expectOperands(operands);
   switch (verb) {
     case 'list': {
+      expectNumbers(operating.values);
       const { after, before, action, user, limit } = operating.values;
       const answer = await client.listAudit({ after, before, action, user, limit }, operating);
       const { entries, more } = answer;

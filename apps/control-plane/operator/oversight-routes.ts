@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import * as z from 'zod';
+import { MOST_LISTED } from '../../api/events.ts';
 import { byRequestSchema } from '../../api/fleet.ts';
 import { readJson } from '../../http/body.ts';
 import { ApiError } from '../../http/error.ts';
@@ -30,11 +31,8 @@ export interface OversightSources {
   readonly now?: () => Date;
 }
 
-/** Maximum number of items in one answer. */
-const MOST = 1000;
-
 const number = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
-const limit = z.coerce.number().int().min(1).max(MOST).default(100);
+const limit = z.coerce.number().int().min(1).max(MOST_LISTED).default(100);
 
 const eventsAsked = z.strictObject({
   after: number.optional(),
@@ -73,7 +71,7 @@ function eventRoutes({ database: { db } }: OversightSources): Route[] {
         const { after, kind, node, limit: most } = asked(request, eventsAsked);
         const nodeId = node === undefined ? undefined : await find(db, 'node', node);
         const filter = { nodeId, kinds: kind === undefined ? undefined : [kind] };
-        await numberEvents(db, MOST);
+        await numberEvents(db, MOST_LISTED);
         // Read before the events: a subscriber that starts there misses none.
         const { last } = await readEventBounds(db);
         const events =
