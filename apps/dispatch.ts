@@ -34,7 +34,7 @@ function runOrUnknown(program: string, args: readonly string[], programs: readon
 }
 
 /** Returns the usage text of the executable. */
-export function usage(programs: readonly string[]): string {
+export function formatUsage(programs: readonly string[]): string {
   const list = programs.length === 0 ? 'none in this build' : [...programs].sort().join(', ');
   return [
     `usage: ${EXECUTABLE} PROGRAM [ARGUMENT…], or a link with a program's name; ${EXECUTABLE} --version`,

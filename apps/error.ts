@@ -12,6 +12,6 @@ export function messageOf(error: unknown): string {
 }
 
 /** Returns the stack of an error, to find a bug. */
-export function stackOf(error: unknown): string {
+export function getStack(error: unknown): string {
   return (error instanceof Error ? error.stack : undefined) ?? String(error);
 }

@@ -1,5 +1,5 @@
 import { isSea } from 'node:sea';
-import { callOf, usage } from './dispatch.ts';
+import { callOf, formatUsage } from './dispatch.ts';
 import { PROGRAMS } from './programs.ts';
 import { VERSION } from './version.ts';
 
@@ -20,7 +20,7 @@ async function main(): Promise<number> {
       process.stdout.write(`${VERSION}\n`);
       return 0;
     case 'usage':
-      process.stdout.write(`${usage(names)}\n`);
+      process.stdout.write(`${formatUsage(names)}\n`);
       return 0;
     case 'unknown':
       return refuse(call.name, names);
@@ -29,7 +29,7 @@ async function main(): Promise<number> {
 
 /** Lists the programs on standard error. @returns exit status 2: wrong usage */
 function refuse(name: string, names: readonly string[]): number {
-  process.stderr.write(`qx: there is no program ${JSON.stringify(name)}\n${usage(names)}\n`);
+  process.stderr.write(`qx: there is no program ${JSON.stringify(name)}\n${formatUsage(names)}\n`);
   return 2;
 }
 

@@ -2,7 +2,7 @@ import type { Pool } from '../api/storage.ts';
 import type { Vms } from '../api/vms.ts';
 
 /** Describes the changes of virtual machines between two reads, in lines for a log. */
-export function vmChanges(before: Vms | undefined, after: Vms): string[] {
+export function describeVmChanges(before: Vms | undefined, after: Vms): string[] {
   const lines: string[] = [];
   if (!after.libvirt.available) return [after.libvirt.problem];
   if (before?.libvirt.available !== true) lines.push(`libvirt ${after.libvirt.version} answers`);
@@ -17,7 +17,10 @@ export function vmChanges(before: Vms | undefined, after: Vms): string[] {
 }
 
 /** Describes the changes of storage pools between two reads, in lines for a log. */
-export function poolChanges(before: readonly Pool[] | undefined, after: readonly Pool[]): string[] {
+export function describePoolChanges(
+  before: readonly Pool[] | undefined,
+  after: readonly Pool[],
+): string[] {
   const known = new Map(before?.map((pool) => [pool.id, pool]));
   const lines = after.flatMap(({ id, name, health, problem }) => {
     const old = known.get(id)?.health ?? 'new';

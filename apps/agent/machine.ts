@@ -1,5 +1,5 @@
 import type { Vm, Vms } from '../api/vms.ts';
-import { messageOf, stackOf } from '../error.ts';
+import { getStack, messageOf } from '../error.ts';
 import { listSetAside } from '../files/durable-file.ts';
 import {
   beginMaintenance,
@@ -31,13 +31,13 @@ import { PoolKeeper } from '../storage/keeper.ts';
 import { StorageReader } from '../storage/pools.ts';
 import { VERSION } from '../version.ts';
 import { systemClock } from '../watch/clock.ts';
-import { poolChanges, vmChanges } from './changes.ts';
+import { describePoolChanges, describeVmChanges } from './changes.ts';
 import type { Commander } from './commands/commander.ts';
 import type { NodeConfigRead } from './configuration/node-config.ts';
 import { describeDeployment } from './deployment/describe.ts';
 import { DEPLOYMENT_PLACES, ID_VARIABLE } from './deployment/places.ts';
 import { readPeer } from './membership/identity/record.ts';
-import { lazyMembership } from './membership/lazy-membership.ts';
+import { makeLazyMembership } from './membership/lazy-membership.ts';
 import { readHardwareIdentity } from './membership/reporting/hardware-identity.ts';
 import { ASSIGNED_POOLS } from './pools/assigned-pools.ts';
 import { PoolManager } from './pools/pool-manager.ts';
@@ -136,7 +136,7 @@ export function startMachine(options: MachineOptions): Machine {
     uri,
     signal,
     onChange: (after, before) => {
-      for (const line of vmChanges(before, after)) log.info(line);
+      for (const line of describeVmChanges(before, after)) log.info(line);
       for (const vm of newIn(after, before)) void ownAccount(vm);
       membership.changed();
     },
@@ -158,7 +158,7 @@ export function startMachine(options: MachineOptions): Machine {
       return { pools, problems: [...problems, ...manager.problems(), ...keeper.lingering()] };
     },
     onChange: (after, before) => {
-      for (const line of poolChanges(before?.pools, after.pools)) log.info(line);
+      for (const line of describePoolChanges(before?.pools, after.pools)) log.info(line);
       membership.changed();
     },
     signal,
@@ -180,7 +180,7 @@ export function startMachine(options: MachineOptions): Machine {
   };
   const definitions = new DefinitionReader(libvirt);
   let commands: Promise<Commander> | undefined;
-  const membership = lazyMembership({
+  const membership = makeLazyMembership({
     folder,
     config,
     agentVersion: VERSION,
@@ -203,7 +203,7 @@ export function startMachine(options: MachineOptions): Machine {
     },
     // Not awaited: a pool that is being made must not delay the connection.
     onAssignedPools: async (pools) => {
-      manager.assign(pools).catch((error: unknown) => log.warning(stackOf(error)));
+      manager.assign(pools).catch((error: unknown) => log.warning(getStack(error)));
     },
     askLan: async (fingerprints, during) => {
       const { askLan } = await import('./membership/connection/ask-lan.ts');

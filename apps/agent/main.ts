@@ -1,14 +1,14 @@
 import { ExplainedError } from '../error.ts';
 import { AnswerError } from '../http/ask.ts';
 import {
-  endingSignal,
+  createEndingSignal,
   expectOperands,
   print,
   refuseCommand,
   runCommandLine,
   UsageError,
 } from '../process/command-line.ts';
-import { printable } from '../text/printable.ts';
+import { makePrintable } from '../text/printable.ts';
 import { hasPoolValues, POOL_OPTIONS, type PoolValues } from './client/pool-options.ts';
 
 const HELP = `Usage: qx-node COMMAND
@@ -121,7 +121,7 @@ async function dispatch(
 
 async function run(): Promise<number> {
   const { run: work, PLACES } = await import('./run.ts');
-  return await work(PLACES, endingSignal());
+  return await work(PLACES, createEndingSignal());
 }
 
 async function guests([verb = '']: readonly string[]): Promise<number> {
@@ -129,7 +129,7 @@ async function guests([verb = '']: readonly string[]): Promise<number> {
     throw new UsageError('guests start, stop or cut-short?');
   }
   const { runGuests } = await import('./vms/guests.ts');
-  return await runGuests(verb, endingSignal());
+  return await runGuests(verb, createEndingSignal());
 }
 
 async function maintenance([state = '', reason]: readonly string[]): Promise<number> {
@@ -141,7 +141,7 @@ async function maintenance([state = '', reason]: readonly string[]): Promise<num
     import('../api/socket.ts'),
   ]);
   const described = await setMaintenance(AGENT_SOCKET, { on: state === 'on', reason });
-  return print(`maintenance is ${printable(described)}\n`);
+  return print(`maintenance is ${makePrintable(described)}\n`);
 }
 
 async function status(form: 'text' | 'json'): Promise<number> {
@@ -179,8 +179,8 @@ async function deploy(
     import('./deployment/deploy.ts'),
     import('./deployment/places.ts'),
   ]);
-  const say = (line: string) => void print(`${printable(line)}\n`);
-  const options = { within, say, signal: endingSignal() };
+  const say = (line: string) => void print(`${makePrintable(line)}\n`);
+  const options = { within, say, signal: createEndingSignal() };
   const [file = ''] = operands;
   say(
     undo
@@ -200,7 +200,7 @@ async function deployment([verb = '']: readonly string[]): Promise<number> {
     return 0;
   }
   const { chooseAgent } = await import('./deployment/choose.ts');
-  const say = (line: string) => void process.stderr.write(`${printable(line)}\n`);
+  const say = (line: string) => void process.stderr.write(`${makePrintable(line)}\n`);
   const file = await chooseAgent(DEPLOYMENT_PLACES, say);
   return print(file === undefined ? '' : `${file}\n`);
 }
@@ -247,12 +247,12 @@ async function pool(
     throw new UsageError('pool is followed by create, import, remove or up');
   }
   expectOperands(name === '' ? [] : [name, ...rest], 1);
-  const [{ addPool, poolRequest, removePool }, { AGENT_SOCKET }] = await Promise.all([
+  const [{ addPool, makePoolRequest, removePool }, { AGENT_SOCKET }] = await Promise.all([
     import('./client/pool.ts'),
     import('../api/socket.ts'),
   ]);
   if (action !== 'remove') {
-    return print(`${await addPool(AGENT_SOCKET, poolRequest(action, name, values))}\n`);
+    return print(`${await addPool(AGENT_SOCKET, makePoolRequest(action, name, values))}\n`);
   }
   if (hasPoolValues(values)) throw new UsageError('pool remove takes a name only');
   await removePool(AGENT_SOCKET, name);
@@ -261,7 +261,7 @@ async function pool(
 
 async function bringUp(): Promise<number> {
   const { bringUpPools, NODE_CONFIG } = await import('./pools/bring-up.ts');
-  const problems = await bringUpPools(NODE_CONFIG, endingSignal());
+  const problems = await bringUpPools(NODE_CONFIG, createEndingSignal());
   for (const line of problems) process.stderr.write(`${line}\n`);
   return problems.length === 0 ? 0 : 1;
 }

@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { AGENT_SOCKET } from '../api/socket.ts';
-import { stackOf } from '../error.ts';
+import { getStack } from '../error.ts';
 import { TakenError } from '../http/bind.ts';
 import { SYSTEM_URI } from '../libvirt/virsh.ts';
 import { BoundedFile } from '../log/bounded-file.ts';
@@ -14,7 +14,7 @@ import { readNodeConfig } from './configuration/node-config.ts';
 import { startMachine } from './machine.ts';
 import { ASSIGNED_POOLS, readAssigned } from './pools/assigned-pools.ts';
 import { openMetricsPort } from './server/metrics-port.ts';
-import { metricsRoute } from './server/routes.ts';
+import { createMetricsRoute } from './server/routes.ts';
 import { serve } from './server/serve.ts';
 
 /** Files and folders of an appliance that the agent uses. */
@@ -45,7 +45,7 @@ export async function run(places: Places, signal: AbortSignal): Promise<number> 
     log.info('qx-node ends');
     return 0;
   } catch (error) {
-    log.error(error instanceof TakenError ? error.message : stackOf(error));
+    log.error(error instanceof TakenError ? error.message : getStack(error));
     return 1;
   }
 }
@@ -62,7 +62,7 @@ async function work(places: Places, log: Logger, stopped: AbortSignal): Promise<
   const { metrics: settings } = configuration.config;
   const port =
     settings &&
-    openMetricsPort({ settings, folder, route: metricsRoute(machine.parts), log, signal });
+    openMetricsPort({ settings, folder, route: createMetricsRoute(machine.parts), log, signal });
   const ended = Promise.all([machine.ended, port?.ended]);
   const problems = async () => [...(await machine.parts.problems()), ...toList(port?.problem())];
   const served = serve({ parts: { ...machine.parts, problems }, socket, log, signal });

@@ -1,9 +1,9 @@
 import type { PasswordState } from './deps.ts';
-import { escapes, heading, tell, work } from './dialogs.ts';
-import { boxWidth } from './kit/dialog.ts';
-import { secretField } from './kit/field.ts';
+import { formatHeading, isEscape, runWork, showMessage } from './dialogs.ts';
+import { computeBoxWidth } from './kit/dialog.ts';
+import { createSecretField } from './kit/field.ts';
 import { type Form, fill, openForm } from './kit/form.ts';
-import { viewForm } from './kit/form-view.ts';
+import { drawForm } from './kit/form-view.ts';
 import { line } from './kit/frame.ts';
 import { wrap } from './kit/text.ts';
 import type { Dialog, Next, State, Step } from './state.ts';
@@ -14,7 +14,7 @@ const PASSWORD_LIMIT = 90_000;
 
 /** The form that asks for root's password. */
 const FIELDS = [
-  secretField({
+  createSecretField({
     name: 'password',
     label: 'Password of root',
     hint: '',
@@ -28,7 +28,7 @@ const FIELDS = [
  * @param title name of the action, for people
  */
 export function authorize(state: State, title: string, next: Next): Step {
-  return work(state, {
+  return runWork(state, {
     title,
     limit: PASSWORD_LIMIT,
     facts: [],
@@ -44,7 +44,7 @@ function onPasswordState(
   { title, password, next }: { title: string; password: PasswordState; next: Next },
 ): Step {
   if (typeof password === 'object') {
-    return tell(state, 'The consoles are closed', password.closed);
+    return showMessage(state, 'The consoles are closed', password.closed);
   }
   return password === 'empty' ? next(state) : ask(state, { title, next, problem: null });
 }
@@ -66,9 +66,9 @@ function dialogOf(question: Question, form: Form<'password'>): Dialog {
     passing: false,
     moves: null,
     view: (_state, columns) => {
-      const width = boxWidth(columns);
-      const { lines, cursor } = viewForm(form, FIELDS, width);
-      const above = heading(title, columns);
+      const width = computeBoxWidth(columns);
+      const { lines, cursor } = drawForm(form, FIELDS, width);
+      const above = formatHeading(title, columns);
       const below = problem === null ? [] : wrap(`! ${problem}`, width).map(line);
       return {
         lines: [...above, ...lines, ...below],
@@ -77,10 +77,10 @@ function dialogOf(question: Question, form: Form<'password'>): Dialog {
       };
     },
     onKey: (state, key) => {
-      if (escapes(key)) return open(state, null);
+      if (isEscape(key)) return open(state, null);
       const { form: filled, submitted } = fill(form, FIELDS, key);
       if (!submitted) return open(state, dialogOf(question, filled));
-      return work(state, {
+      return runWork(state, {
         title: 'Checking the password',
         limit: PASSWORD_LIMIT,
         facts: [],

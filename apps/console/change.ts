@@ -1,6 +1,6 @@
 import { authorize } from './authorization.ts';
 import type { Deps } from './deps.ts';
-import { tell, work } from './dialogs.ts';
+import { runWork, showMessage } from './dialogs.ts';
 import type { FactName } from './facts.ts';
 import type { Next, State, Step } from './state.ts';
 import { andThen, back, backToMenu, stay } from './steps.ts';
@@ -23,16 +23,16 @@ export interface Change {
 }
 
 /** Makes a change, after asking for the password, and shows the result. */
-export function request(state: State, { title, facts, leads, run }: Change): Step {
+export function requestChange(state: State, { title, facts, leads, run }: Change): Step {
   return authorize(state, title, (allowed) =>
-    work(allowed, {
+    runWork(allowed, {
       title,
       limit: LIMIT,
       facts,
       run: async (deps, signal) => {
         const done = await run(deps, signal);
         const next = (now: State) =>
-          typeof done === 'string' ? tell(now, 'Done', done) : done(now);
+          typeof done === 'string' ? showMessage(now, 'Done', done) : done(now);
         return (now) => andThen(WAYS[leads](now), next);
       },
     }),

@@ -6,13 +6,13 @@ import { poll } from './polling.ts';
 import { STATUS } from './screens/status.ts';
 import type { Effect, Event, State } from './state.ts';
 import { update } from './update.ts';
-import { view } from './view.ts';
+import { drawConsole } from './view.ts';
 
 /** Milliseconds between ticks while nothing is animated. */
 const TICK = 5_000;
 
 /** Creates the console of an appliance, for `runProgram`. */
-export function consoleProgram(product: string, deps: Deps): Program<State, Event, Effect> {
+export function createConsoleProgram(product: string, deps: Deps): Program<State, Event, Effect> {
   const effects = new Effects(deps);
   const sources = FACT_NAMES.filter((name) => deps.facts[name] !== undefined);
   return {
@@ -32,7 +32,7 @@ export function consoleProgram(product: string, deps: Deps): Program<State, Even
       return { ...started, effects: [...started.effects, { type: 'await-network-change' }] };
     },
     update,
-    view,
+    view: drawConsole,
     canWait: ({ type }) => type === 'fact',
     carryOut: (effect, signal) => effects.carryOut(effect, signal),
     tickAfter: ({ dialog }) => dialog?.moves ?? TICK,

@@ -1,6 +1,6 @@
-import { type Box, boxWidth } from './kit/dialog.ts';
+import { type Box, computeBoxWidth } from './kit/dialog.ts';
 import { bold, type Line, line } from './kit/frame.ts';
-import { type Key, letter } from './kit/keys.ts';
+import { getLetter, type Key } from './kit/keys.ts';
 import { plain, wrap } from './kit/text.ts';
 import type { Dialog, Next, State, Step, Work } from './state.ts';
 import { open, stay } from './steps.ts';
@@ -10,18 +10,18 @@ const SPINNER = ['|', '/', '-', '\\'];
 const SPIN = 250;
 
 /** True for the keys that leave a dialog or form. */
-export function escapes(key: Key): boolean {
+export function isEscape(key: Key): boolean {
   return key.name === 'escape' || key.name === 'interrupt';
 }
 
 /** Shows a message that the person must acknowledge. */
-export function tell(state: State, title: string, text: string): Step {
+export function showMessage(state: State, title: string, text: string): Step {
   return open(state, {
     passing: true,
     moves: null,
     view: (_state, columns) => ({ ...paragraphs(title, text, columns), keys: 'Enter Go on' }),
     onKey: (now, key) =>
-      escapes(key) || key.name === 'enter' || letter(key) === ' ' ? open(now, null) : stay(now),
+      isEscape(key) || key.name === 'enter' || getLetter(key) === ' ' ? open(now, null) : stay(now),
   });
 }
 
@@ -35,14 +35,14 @@ export function confirm(
     moves: null,
     view: (_state, columns) => ({ ...paragraphs(title, text, columns), keys: 'y Yes   n No' }),
     onKey: (now, key) => {
-      if (escapes(key) || letter(key) === 'n') return open(now, null);
-      return letter(key) === 'y' ? next(now) : stay(now);
+      if (isEscape(key) || getLetter(key) === 'n') return open(now, null);
+      return getLetter(key) === 'y' ? next(now) : stay(now);
     },
   });
 }
 
 /** Runs work that takes a while, and shows a dialog meanwhile. */
-export function work(state: State, what: Work): Step {
+export function runWork(state: State, what: Work): Step {
   return {
     state: { ...state, dialog: workingDialog(what, state.now) },
     effects: [{ type: 'work', work: what }],
@@ -55,22 +55,23 @@ function workingDialog({ title }: Work, since: number): Dialog {
     moves: SPIN,
     view: ({ now }, columns) => {
       const turn = SPINNER[Math.floor((now - since) / SPIN) % SPINNER.length] ?? '|';
-      const lines = wrap(`${turn} ${plain(title)} ...`, boxWidth(columns)).map(line);
+      const lines = wrap(`${turn} ${plain(title)} ...`, computeBoxWidth(columns)).map(line);
       return { lines, cursor: null, keys: 'Esc Cancel' };
     },
-    onKey: (now, key) => (escapes(key) ? { state: now, effects: [{ type: 'cancel' }] } : stay(now)),
+    onKey: (now, key) =>
+      isEscape(key) ? { state: now, effects: [{ type: 'cancel' }] } : stay(now),
   };
 }
 
 /** Formats a title with a text below it. */
 function paragraphs(title: string, text: string, columns: number): Box {
   return {
-    lines: [...heading(title, columns), ...wrap(text, boxWidth(columns)).map(line)],
+    lines: [...formatHeading(title, columns), ...wrap(text, computeBoxWidth(columns)).map(line)],
     cursor: null,
   };
 }
 
 /** Formats the title of a box, with an empty line below it. */
-export function heading(title: string, columns: number): Line[] {
-  return [...wrap(title, boxWidth(columns)).map(bold), line('')];
+export function formatHeading(title: string, columns: number): Line[] {
+  return [...wrap(title, computeBoxWidth(columns)).map(bold), line('')];
 }

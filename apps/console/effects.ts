@@ -53,7 +53,7 @@ export class Effects {
     const cancelled = this.#waitedFor.signal;
     const run = (limited: AbortSignal) => work.run(this.#deps, limited);
     try {
-      const next = await within(work.limit, AbortSignal.any([signal, cancelled]), run);
+      const next = await limitTime(work.limit, AbortSignal.any([signal, cancelled]), run);
       return { type: 'done', work, next };
     } catch (error) {
       if (cancelled.aborted) return { type: 'cancelled', work };
@@ -70,7 +70,7 @@ async function readFact<Name extends FactName>(
   const read = deps.facts[name];
   if (read === undefined) return { name, value: null, problem: 'not known on this appliance' };
   try {
-    return { name, value: await within(READ_LIMIT, signal, read), problem: null };
+    return { name, value: await limitTime(READ_LIMIT, signal, read), problem: null };
   } catch (error) {
     return { name, value: null, problem: wordsOf(error) };
   }
@@ -80,7 +80,7 @@ async function readFact<Name extends FactName>(
  * Awaits work with a time limit. Work that reacts late or never to its signal is not awaited.
  * @throws TimeLimitError, the signal's reason, or what the work throws
  */
-export async function within<T>(
+export async function limitTime<T>(
   milliseconds: number,
   signal: AbortSignal,
   work: Read<T>,

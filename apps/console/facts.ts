@@ -89,6 +89,6 @@ export type FactRead<Name extends FactName = FactName> = {
 export const FACT_NAMES = Object.keys(FACTS).filter((name): name is FactName => name in FACTS);
 
 /** Updates the facts after one was read. Its previous value is dropped even on failure, because it may be outdated. */
-export function learn(facts: Facts, { name, value, problem }: FactRead): Facts {
+export function updateFact(facts: Facts, { name, value, problem }: FactRead): Facts {
   return { ...facts, [name]: { value, problem } };
 }

@@ -1,4 +1,4 @@
-import { consoleProgram } from './console.ts';
+import { createConsoleProgram } from './console.ts';
 import type { Deps } from './deps.ts';
 import { runProgram } from './kit/run.ts';
 
@@ -32,7 +32,7 @@ export async function runConsole({ name, product, args, deps }: ConsoleCall): Pr
   const end = () => ending.abort();
   for (const signal of ENDINGS) process.on(signal, end);
   try {
-    const program = consoleProgram(product, deps());
+    const program = createConsoleProgram(product, deps());
     return await runProgram(program, { input, output }, ending.signal);
   } catch (error) {
     stderr.write(`${name}: ${error instanceof Error ? error.stack : String(error)}\n`);

@@ -1,6 +1,6 @@
 import { authorize } from './authorization.ts';
 import { EXIT } from './exit-status.ts';
-import { type Key, letter } from './kit/keys.ts';
+import { getLetter, type Key } from './kit/keys.ts';
 import { LOGS_SCREEN } from './screens/logs.ts';
 import { NETWORK } from './screens/network.ts';
 import { POWER } from './screens/power.ts';
@@ -39,11 +39,11 @@ function aboveStatus(state: State, screen: Screen): Step {
 }
 
 /** Returns the entry of a function key. */
-export function entryOfFunctionKey(key: Key): Entry | undefined {
+export function findEntryOfFunctionKey(key: Key): Entry | undefined {
   return MENU.find((_, index) => key.name === `f${index + 1}`);
 }
 
 /** Returns the entry of a digit; not for screens in which digits are typed. */
-export function entryOfDigit(key: Key): Entry | undefined {
-  return MENU.find((_, index) => letter(key) === String(index + 1));
+export function findEntryOfDigit(key: Key): Entry | undefined {
+  return MENU.find((_, index) => getLetter(key) === String(index + 1));
 }

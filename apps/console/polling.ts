@@ -1,4 +1,4 @@
-import { FACTS, type FactName, learn } from './facts.ts';
+import { FACTS, type FactName, updateFact } from './facts.ts';
 import type { Effect, Event, State, Step } from './state.ts';
 
 /**
@@ -9,14 +9,14 @@ const REST = 5;
 
 /** Reads the facts of the present screen that are outdated. */
 export function poll(state: State): Step {
-  return ask(
+  return requestFacts(
     state,
     state.screen.facts.filter((name) => isDue(state, name)),
   );
 }
 
 /** Reads facts independent of their age, because something has changed them. */
-export function ask(state: State, names: readonly FactName[]): Step {
+export function requestFacts(state: State, names: readonly FactName[]): Step {
   const asked = { ...state.asked };
   const effects: Effect[] = [];
   for (const name of names.filter((one) => state.sources.includes(one))) {
@@ -30,7 +30,7 @@ export function ask(state: State, names: readonly FactName[]): Step {
 }
 
 /** Updates a fact, unless it was requested again since. */
-export function onFact(
+export function acceptFact(
   state: State,
   { fact, turn, took }: Extract<Event, { type: 'fact' }>,
 ): State {
@@ -39,7 +39,7 @@ export function onFact(
   const answered = { ...asked, answered: true, took, known: asked.at };
   return {
     ...state,
-    facts: learn(state.facts, fact),
+    facts: updateFact(state.facts, fact),
     asked: { ...state.asked, [fact.name]: answered },
   };
 }

@@ -1,7 +1,7 @@
-import { controlPlaneDeps } from './appliance/deps.ts';
+import { createControlPlaneDeps } from './appliance/deps.ts';
 import { runConsole } from './main.ts';
 
 /** Runs `qx-dcui`, the console of QvDC. @returns exit status */
 export function main(args: string[]): Promise<number> {
-  return runConsole({ name: 'qx-dcui', product: 'QvDC', args, deps: controlPlaneDeps });
+  return runConsole({ name: 'qx-dcui', product: 'QvDC', args, deps: createControlPlaneDeps });
 }

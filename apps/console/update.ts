@@ -1,8 +1,8 @@
-import { escapes, tell } from './dialogs.ts';
+import { isEscape, showMessage } from './dialogs.ts';
 import type { Key } from './kit/keys.ts';
 import type { Happening } from './kit/program.ts';
-import { entryOfDigit, entryOfFunctionKey } from './menu.ts';
-import { ask, onFact, poll } from './polling.ts';
+import { findEntryOfDigit, findEntryOfFunctionKey } from './menu.ts';
+import { acceptFact, poll, requestFacts } from './polling.ts';
 import type { Event, State, Step } from './state.ts';
 import { andThen, back, stay } from './steps.ts';
 
@@ -20,21 +20,23 @@ function react(state: State, event: Event | Happening): Step {
     case 'tick':
       return stay({ ...state, now: event.now });
     case 'fact':
-      return stay(onFact(state, event));
+      return stay(acceptFact(state, event));
     case 'network-changed': {
-      const asked = ask(state, ['network', 'host', 'health']);
+      const asked = requestFacts(state, ['network', 'host', 'health']);
       return { ...asked, effects: [...asked.effects, { type: 'await-network-change' }] };
     }
     case 'done':
-      return andThen(event.next({ ...state, dialog: null }), (now) => ask(now, event.work.facts));
+      return andThen(event.next({ ...state, dialog: null }), (now) =>
+        requestFacts(now, event.work.facts),
+      );
     case 'failed':
-      return andThen(ask(state, event.work.facts), (now) =>
-        tell(now, `Failed: ${event.work.title}`, event.problem),
+      return andThen(requestFacts(state, event.work.facts), (now) =>
+        showMessage(now, `Failed: ${event.work.title}`, event.problem),
       );
     case 'cancelled':
       // The cancelled work may have changed some of its facts: they are read again.
-      return andThen(ask(state, event.work.facts), (now) =>
-        tell(now, 'Cancelled', event.work.title),
+      return andThen(requestFacts(state, event.work.facts), (now) =>
+        showMessage(now, 'Cancelled', event.work.title),
       );
     case 'nothing':
       return stay(state);
@@ -44,9 +46,10 @@ function react(state: State, event: Event | Happening): Step {
 function onKey(state: State, key: Key): Step {
   const { screen, dialog } = state;
   if (dialog === null || dialog.passing) {
-    const entry = entryOfFunctionKey(key) ?? (screen.takesText ? undefined : entryOfDigit(key));
+    const entry =
+      findEntryOfFunctionKey(key) ?? (screen.takesText ? undefined : findEntryOfDigit(key));
     if (entry !== undefined) return entry.choose({ ...state, dialog: null });
   }
   if (dialog !== null) return dialog.onKey(state, key);
-  return escapes(key) ? back(state) : screen.onKey(state, key);
+  return isEscape(key) ? back(state) : screen.onKey(state, key);
 }

@@ -1,20 +1,20 @@
-import { overlay } from './kit/dialog.ts';
+import { drawOverlay } from './kit/dialog.ts';
 import { type Frame, type Line, line, reverse, type Size } from './kit/frame.ts';
 import { cut, plain } from './kit/text.ts';
 import { MENU } from './menu.ts';
-import { bodyRows } from './screens/room.ts';
+import { countBodyRows } from './screens/room.ts';
 import type { State } from './state.ts';
 
 /** Rows above a body. */
 const HEAD_ROWS = 2;
 
 /** Draws a console: title, screen, dialog over it, keys and menu. */
-export function view(state: State): Frame {
+export function drawConsole(state: State): Frame {
   const { columns } = state.size;
-  const room = { columns, rows: bodyRows(state.size) };
+  const room = { columns, rows: countBodyRows(state.size) };
   const screen = state.screen.view(state, room);
   const dialog = state.dialog === null ? null : state.dialog.view(state, columns);
-  const body = dialog === null ? screen : overlay(screen.lines, dialog, room);
+  const body = dialog === null ? screen : drawOverlay(screen.lines, dialog, room);
   const { cursor } = body;
   return {
     lines: [

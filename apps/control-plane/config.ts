@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
 import { ALERT_SEVERITIES } from '../api/alerts.ts';
 import { messageOf } from '../error.ts';
-import { contentOf, parseYaml } from '../files/yaml.ts';
-import { codeOf } from '../process/code-of.ts';
+import { parseYaml, readContent } from '../files/yaml.ts';
+import { getErrorCode } from '../process/code-of.ts';
 import { NODE_PORT } from '../proto/names.ts';
 import { ELECTION_TIMES } from './coordination/election-times.ts';
 import { DATABASE, POOL_SIZE } from './database/connection.ts';
@@ -188,7 +188,7 @@ const configSchema = z
       })
       .prefault({})
       .refine(
-        (alerts) => new Set(receiversOf(alerts)).size === receiversOf(alerts).length,
+        (alerts) => new Set(listReceivers(alerts)).size === listReceivers(alerts).length,
         'two receivers have one name',
       ),
     redis: z.strictObject({ socket: path.default('/run/redis/redis.sock') }).prefault({}),
@@ -199,7 +199,7 @@ const configSchema = z
 export type Config = z.output<typeof configSchema>;
 
 /** Returns the names of all receivers of alerts. */
-export function receiversOf({
+export function listReceivers({
   webhooks,
   syslog: servers,
 }: {
@@ -222,7 +222,7 @@ export async function readConfig(file: string): Promise<Config> {
 export async function parseConfig(text: string, file: string): Promise<Config> {
   const yaml = { text, file, Failure: ControlPlaneError };
   // The YAML parser is slow to load; an empty file does not need it.
-  const content = text.trim() === '' ? undefined : contentOf(await parseYaml(yaml), yaml);
+  const content = text.trim() === '' ? undefined : readContent(await parseYaml(yaml), yaml);
   const parsed = configSchema.safeParse(content ?? {});
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
@@ -238,7 +238,7 @@ async function readIfThere(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {
-    if (codeOf(cause) === 'ENOENT') return undefined;
+    if (getErrorCode(cause) === 'ENOENT') return undefined;
     const why = messageOf(cause);
     throw new ControlPlaneError({ what: `the configuration cannot be read: ${why}`, where: file });
   }

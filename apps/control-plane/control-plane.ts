@@ -8,8 +8,8 @@ import type { Config } from './config.ts';
 import { monotonicClock } from './coordination/clock.ts';
 import { type Election, NotLeaderError, startElection } from './coordination/election.ts';
 import type { ElectionTimes } from './coordination/election-times.ts';
-import { fenceIn } from './coordination/fence.ts';
-import { leaderKeyIn } from './coordination/leader-key.ts';
+import { createFence } from './coordination/fence.ts';
+import { createLeaderKey } from './coordination/leader-key.ts';
 import { openDatabase } from './database/database.ts';
 import { migrateUp, readMigrationStatus, tryMigrations } from './database/migrate.ts';
 import type { Migration } from './database/migration-files.ts';
@@ -17,19 +17,19 @@ import { listOpenAlertsOf } from './database/repositories/alerts.ts';
 import { ControlPlaneError } from './error.ts';
 import { EventFeed } from './events/feed.ts';
 import { takeNotice } from './health/notice.ts';
-import { alertOfForgetfulness, isPersistent } from './health/persistence.ts';
+import { isPersistent, updatePersistenceAlert } from './health/persistence.ts';
 import { askServices, UNASKED } from './health/probes.ts';
 import {
-  failureOf,
+  describeFailure,
   type HealthFacts,
   isReady,
   NO_ELECTION,
   type OpenAlert,
 } from './health/routes.ts';
 import { clearState, writeState } from './health/state-file.ts';
-import { type Confirmed, reasonToHold } from './held-migrations.ts';
+import { type Confirmed, findReasonToHold } from './held-migrations.ts';
 import type { InventorySources } from './inventory/routes.ts';
-import { databaseAddress, migrateRequest } from './migrate-request.ts';
+import { migrateRequest, selectDatabaseAddress } from './migrate-request.ts';
 import type { NodeServer } from './node-service/serve.ts';
 import { PeopleCertificate } from './people/certificate.ts';
 import type { OpenPort } from './people/port.ts';
@@ -97,9 +97,9 @@ function electionTimes({
  */
 export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const { config, authority, secrets, confirmed, version, log, signal } = options;
-  const database = openDatabase(databaseAddress(config), config.database.pool, log);
+  const database = openDatabase(selectDatabaseAddress(config), config.database.pool, log);
   const cache = openCache(config.redis.socket, log);
-  const address = databaseAddress(config);
+  const address = selectDatabaseAddress(config);
   const events = new EventFeed({ database, address, log, signal });
   const certificate = new PeopleCertificate({ database, authority, log, signal });
   let problem: string | undefined = 'the database is not migrated yet';
@@ -125,7 +125,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     try {
       const { applied, pending } = await readMigrationStatus(request);
       schemaVersion = applied.length;
-      const reason = await reasonToHold(pending, confirmed);
+      const reason = await findReasonToHold(pending, confirmed);
       if (reason !== undefined) {
         await hold(pending, reason);
         return 'held';
@@ -187,7 +187,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
         isAuthorityAnnounced = true;
       }
       if (!isForgetfulnessAnnounced) {
-        await alertOfForgetfulness(database.db, new Date());
+        await updatePersistenceAlert(database.db, new Date());
         isForgetfulnessAnnounced = true;
       }
       const told = await takeNotice(database.db, config.etcd.notice);
@@ -200,7 +200,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const noteState = () => {
     const why = problem ?? failureToServeNodes;
     const isWell = isReady({ problem: why, services });
-    const reason = isWell ? undefined : (why ?? failureOf(services));
+    const reason = isWell ? undefined : (why ?? describeFailure(services));
     return writeState(config.socket, isWell ? 'ready' : 'failed', reason);
   };
   const lead = async () => {
@@ -209,8 +209,8 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     try {
       election = startElection({
         name: `${hostname()}, process ${process.pid}`,
-        key: leaderKeyIn(etcd),
-        fence: fenceIn(database),
+        key: createLeaderKey(etcd),
+        fence: createFence(database),
         clock: monotonicClock,
         times: electionTimes(config),
         log,

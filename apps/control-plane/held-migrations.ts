@@ -9,7 +9,7 @@ export type Confirmed = Pick<Confirmation, 'problem'>;
  * have the previous version's schema.
  * @returns undefined if nothing is pending, or the running version is confirmed
  */
-export async function reasonToHold(
+export async function findReasonToHold(
   pending: readonly Pick<Migration, 'name'>[],
   confirmed: Confirmed,
 ): Promise<string | undefined> {

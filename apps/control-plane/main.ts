@@ -1,8 +1,8 @@
 import { ExplainedError } from '../error.ts';
 import { AnswerError } from '../http/ask.ts';
-import { codeOf } from '../process/code-of.ts';
+import { getErrorCode } from '../process/code-of.ts';
 import {
-  endingSignal,
+  createEndingSignal,
   expectOperands,
   print,
   refuseCommand,
@@ -10,8 +10,8 @@ import {
   UsageError,
 } from '../process/command-line.ts';
 import {
-  givenOptions,
   isOperatorCommand,
+  listGivenOptions,
   OPERATOR_OPTIONS,
   type OperatorCommand,
   type OperatorValues,
@@ -122,7 +122,7 @@ export async function main(args: string[]): Promise<number> {
         if (foreign !== undefined)
           throw new UsageError(`--${foreign} is not an option of ${command ?? ''}`);
         if (isOperatorCommand(command)) return operate(command, operands, { ...given, values });
-        const [name] = givenOptions(values);
+        const [name] = listGivenOptions(values);
         if (name !== undefined)
           throw new UsageError(`--${name} is not an option of ${command ?? 'nothing'}`);
         return dispatch(command, operands, given);
@@ -148,7 +148,7 @@ async function dispatch(
     case 'run': {
       expectOperands(operands);
       const { runControlPlane } = await import('./run.ts');
-      return await runControlPlane(config, endingSignal());
+      return await runControlPlane(config, createEndingSignal());
     }
     case 'migrate':
       return print(await migrate(operands, { config, form }));
@@ -185,13 +185,15 @@ async function secure(
 ): Promise<number> {
   const keeps = values['keep-configuration'] === true;
   const isAgreed = values.yes === true;
-  const [foreign] = givenOptions(values).filter((one) => one !== 'yes' || command !== 'restore');
+  const [foreign] = listGivenOptions(values).filter(
+    (one) => one !== 'yes' || command !== 'restore',
+  );
   if (foreign !== undefined) throw new UsageError(`--${foreign} is not an option of ${command}`);
   if (keeps && command !== 'restore')
     throw new UsageError('--keep-configuration is an option of restore');
   const { makeOne, restoreOne, verifyOne } = await import('./commands/backup.ts');
   const given = {
-    ...{ configFile: config, form, signal: endingSignal() },
+    ...{ configFile: config, form, signal: createEndingSignal() },
     passphraseFile: values['passphrase-file'],
   };
   const [first, second] = operands;
@@ -223,7 +225,9 @@ async function operate(
     ...{ form, values, askLine },
     socket: (await readConfig(config)).socket,
     signal:
-      command === 'address' ? outliveTerminal() : AbortSignal.any([endingSignal(), unreadSignal()]),
+      command === 'address'
+        ? outliveTerminal()
+        : AbortSignal.any([createEndingSignal(), unreadSignal()]),
     tell: (line) => process.stderr.write(line),
     print: (piece) => new Promise((done) => process.stdout.write(piece, () => done())),
   });
@@ -238,14 +242,14 @@ async function operate(
 function outliveTerminal(): AbortSignal {
   process.on('SIGHUP', () => undefined);
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-  return endingSignal();
+  return createEndingSignal();
 }
 
 /** Returns a signal that is aborted when the reader of standard output goes away, as `head` does. */
 function unreadSignal(): AbortSignal {
   const ending = new AbortController();
   process.stdout.on('error', (error) => {
-    if (codeOf(error) !== 'EPIPE') throw error;
+    if (getErrorCode(error) !== 'EPIPE') throw error;
     ending.abort();
   });
   return ending.signal;

@@ -5,7 +5,7 @@ import { dumpBeforeMigration } from './database/dump.ts';
 import type { MigrateRequest } from './database/migrate.ts';
 
 /** Returns the address of a configuration's database. */
-export function databaseAddress({
+export function selectDatabaseAddress({
   database: { socketFolder, database, user },
 }: Config): DatabaseAddress {
   return { socketFolder, database, user };
@@ -16,7 +16,7 @@ export function migrateRequest(
   config: Config,
   { version, log }: { version: string; log: Logger },
 ): MigrateRequest {
-  const address = databaseAddress(config);
+  const address = selectDatabaseAddress(config);
   return {
     address,
     folder: config.database.migrations,

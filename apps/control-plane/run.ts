@@ -1,9 +1,9 @@
 import { dirname, join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { ExplainedError, messageOf, stackOf } from '../error.ts';
+import { ExplainedError, getStack, messageOf } from '../error.ts';
 import { DiskError } from '../files/disk-error.ts';
 import { bind, TakenError } from '../http/bind.ts';
-import { apiServer } from '../http/server.ts';
+import { createApiServer } from '../http/server.ts';
 import { createLogger, type Logger } from '../log/logger.ts';
 import { writeToStandardOutput } from '../log/standard-output.ts';
 import { writeSignsOfLife } from '../process/signs-of-life.ts';
@@ -20,12 +20,12 @@ import { startControlPlane } from './control-plane.ts';
 import { monotonicClock } from './coordination/clock.ts';
 import { ControlPlaneError } from './error.ts';
 import { showFailedStart } from './health/failed-start.ts';
-import { healthRoutes, unlessLimited } from './health/routes.ts';
+import { createHealthRoutes, refuseWhileLimited } from './health/routes.ts';
 import type { Confirmed } from './held-migrations.ts';
-import { inventoryRoutes } from './inventory/routes.ts';
-import { addressRoutes } from './operator/address-routes.ts';
-import { oversightRoutes } from './operator/oversight-routes.ts';
-import { operatorRoutes } from './operator/routes.ts';
+import { createInventoryRoutes } from './inventory/routes.ts';
+import { createAddressRoutes } from './operator/address-routes.ts';
+import { createOversightRoutes } from './operator/oversight-routes.ts';
+import { createOperatorRoutes } from './operator/routes.ts';
 import { localCertificateRoutes } from './people/certificate-routes.ts';
 import { userRoutes } from './people/operator-routes.ts';
 import { type OpenPort, openPort } from './people/port.ts';
@@ -86,7 +86,7 @@ export async function runControlPlane(configFile: string, signal: AbortSignal): 
     return 0;
   } catch (error) {
     const isExplained = error instanceof ExplainedError || error instanceof TakenError;
-    log.error(isExplained ? error.message : stackOf(error));
+    log.error(isExplained ? error.message : getStack(error));
     if (process.uptime() * 1000 >= START_WITHIN) return 1;
     const reason = isExplained ? error.message : `the program failed: ${messageOf(error)}`;
     const within = AbortSignal.timeout(isExplained ? SHOW_FOR.explained : SHOW_FOR.bug);
@@ -191,18 +191,18 @@ async function work(
   const signal = AbortSignal.any([told, failed.signal]);
   const { config, authority } = given;
   const controlPlane = startControlPlane({ ...given, version: VERSION, log, signal });
-  const server = apiServer({
+  const server = createApiServer({
     routes: [
-      ...healthRoutes(() => controlPlane.facts()),
-      ...unlessLimited(
+      ...createHealthRoutes(() => controlPlane.facts()),
+      ...refuseWhileLimited(
         [
-          ...inventoryRoutes(controlPlane),
-          ...operatorRoutes({
+          ...createInventoryRoutes(controlPlane),
+          ...createOperatorRoutes({
             database: controlPlane.database,
             fingerprint: authority.fingerprint,
           }),
-          ...oversightRoutes(controlPlane),
-          ...addressRoutes(controlPlane),
+          ...createOversightRoutes(controlPlane),
+          ...createAddressRoutes(controlPlane),
           ...backupRoutes(controlPlane),
           ...userRoutes(controlPlane),
           ...localCertificateRoutes(controlPlane.certificate),
@@ -212,7 +212,7 @@ async function work(
       ),
     ],
     explain: () => undefined,
-    onBug: (error) => log.error(stackOf(error)),
+    onBug: (error) => log.error(getStack(error)),
   });
   const listening = bind(server, config.socket).then(() =>
     log.info(`listening on ${config.socket}`),

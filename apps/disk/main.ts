@@ -1,6 +1,6 @@
 import { ExplainedError } from '../error.ts';
 import {
-  endingSignal,
+  createEndingSignal,
   expectOperands,
   print,
   refuseCommand,
@@ -36,7 +36,7 @@ export async function main(args: string[]): Promise<number> {
         if (command !== 'start-image') refuseCommand(command);
         expectOperands(operands, 1);
         const [path = ''] = operands;
-        const signal = endingSignal();
+        const signal = createEndingSignal();
         await using device = await openBlockDevice(path, { write: true });
         const started = await startImage(device, (partition) => makeExt4(path, partition, signal));
         return print(started ? `${path} is this machine's disk\n` : `${path} was started before\n`);

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import type { LaidPartition } from '../../build/disk/layout.ts';
 import { ExplainedError, messageOf } from '../error.ts';
-import { codeOf } from '../process/code-of.ts';
+import { getErrorCode } from '../process/code-of.ts';
 import { run } from '../process/run.ts';
 
 /** Milliseconds that making or mounting a file system may take: a disk of many terabytes is slow. */
@@ -55,7 +55,7 @@ export async function withLoop(
 async function flush(path: string): Promise<void> {
   await using device = await open(path, 'r+');
   await device.sync().catch((cause: unknown) => {
-    const what = `the disk gives errors: flushing failed with ${codeOf(cause) ?? messageOf(cause)}`;
+    const what = `the disk gives errors: flushing failed with ${getErrorCode(cause) ?? messageOf(cause)}`;
     throw new ExplainedError({ what, where: path, fix: 'Replace it.', cause });
   });
 }

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { assertInside, type BlockDevice } from '../../build/disk/block-device.ts';
 import { ExplainedError, messageOf } from '../error.ts';
-import { codeOf } from '../process/code-of.ts';
+import { getErrorCode } from '../process/code-of.ts';
 import { DirectMemory } from './direct-memory.ts';
 
 /** Bytes of the unit in which the kernel gives device sizes, independent of the device's sector size. */
@@ -46,7 +46,7 @@ async function openDirectly(path: string, access: number): Promise<FileHandle> {
 }
 
 function openingError(path: string, cause: unknown): ExplainedError {
-  const code = codeOf(cause);
+  const code = getErrorCode(cause);
   if (code === 'EBUSY') {
     return new ExplainedError({
       what: 'the device is in use: mounted, or part of LVM, RAID or swap',
@@ -96,7 +96,7 @@ async function numberIn(file: string): Promise<number> {
 function opened(handle: FileHandle, path: string, shape: Shape): OpenedBlockDevice {
   const memory = new DirectMemory();
   const failed = (doing: string, cause: unknown) => {
-    const what = `the disk gives errors: ${doing} failed with ${codeOf(cause) ?? messageOf(cause)}`;
+    const what = `the disk gives errors: ${doing} failed with ${getErrorCode(cause) ?? messageOf(cause)}`;
     return new ExplainedError({ what, where: path, fix: 'Replace it.', cause });
   };
   const readPart = async (offset: number, part: Buffer) => {

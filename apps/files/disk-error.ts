@@ -1,5 +1,5 @@
 import { ExplainedError } from '../error.ts';
-import { codeOf } from '../process/code-of.ts';
+import { getErrorCode } from '../process/code-of.ts';
 
 /** Error codes of errno(3) → what they mean to an operator, and what to do. */
 const MEANINGS: Readonly<Record<string, readonly [what: string, fix: string]>> = {
@@ -32,6 +32,6 @@ export class DiskError extends ExplainedError {
 /** Turns a system error into a DiskError that names the file; returns any other error unchanged. */
 export function asDiskError(file: string, error: unknown, access: Access = 'written'): unknown {
   if (error instanceof DiskError) return error;
-  const code = codeOf(error);
+  const code = getErrorCode(error);
   return code === undefined ? error : new DiskError(file, code, error, access);
 }

@@ -1,6 +1,6 @@
 import { access, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { codeOf } from '../process/code-of.ts';
+import { getErrorCode } from '../process/code-of.ts';
 import { asDiskError } from './disk-error.ts';
 
 /** Reads a text file; returns `undefined` if it does not exist. */
@@ -8,7 +8,7 @@ export async function readIfThere(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
+    if (getErrorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
@@ -84,7 +84,7 @@ export async function listSetAside(folder: string): Promise<string[]> {
     const aside = names.filter((name) => /\.rejected(-\d+)?$/.test(name));
     return aside.sort().map((name) => join(folder, name));
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return [];
+    if (getErrorCode(error) === 'ENOENT') return [];
     throw error;
   }
 }
@@ -95,7 +95,7 @@ export async function isThere(file: string): Promise<boolean> {
     await access(file);
     return true;
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false;
+    if (getErrorCode(error) === 'ENOENT') return false;
     throw error;
   }
 }

@@ -26,7 +26,7 @@ export async function parseYaml({ text, file, Failure }: YamlFile): Promise<Docu
 }
 
 /** Returns the value of a document. @throws Failure naming the file */
-export function contentOf(
+export function readContent(
   document: Document.Parsed,
   { file, Failure }: Omit<YamlFile, 'text'>,
 ): unknown {

@@ -2,7 +2,7 @@
 export const VM_NAMESPACE = 'urn:quantix:vm:1';
 
 /** Returns the generation in libvirt's XML of a definition; undefined if it was not made from a specification. */
-export function generationOf(xml: string): bigint | undefined {
+export function readGeneration(xml: string): bigint | undefined {
   const metadata = /<metadata>([\s\S]*?)<\/metadata>/.exec(xml)?.[1] ?? '';
   for (const [tag] of metadata.matchAll(/<[\w.-]+:vm\s[^<>]*>/g)) {
     if (!/\sxmlns:[\w.-]+=(["'])urn:quantix:vm:1\1/.test(tag)) continue;

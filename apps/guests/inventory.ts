@@ -1,7 +1,7 @@
 import type { Vm } from '../api/vms.ts';
 import { LibvirtError } from '../libvirt/error.ts';
 import { readVms } from '../libvirt/read-vms.ts';
-import { type Libvirt, virsh } from '../libvirt/virsh.ts';
+import { type Libvirt, runVirsh } from '../libvirt/virsh.ts';
 import { type GuestPolicy, parsePolicy } from './policy.ts';
 
 /** States in which a guest has no process. */
@@ -13,7 +13,7 @@ export interface Guest extends Vm {
 }
 
 /** Returns whether a guest has a process. */
-export function runs({ state }: Pick<Vm, 'state'>): boolean {
+export function isRunning({ state }: Pick<Vm, 'state'>): boolean {
   return !ENDED.includes(state);
 }
 
@@ -33,7 +33,7 @@ export async function readGuests(libvirt: Libvirt): Promise<Guest[]> {
 async function readPolicy(libvirt: Libvirt, { id, persistent }: Vm): Promise<GuestPolicy> {
   try {
     const which = persistent ? ['--inactive'] : [];
-    return parsePolicy(await virsh(libvirt, ['dumpxml', id, ...which]));
+    return parsePolicy(await runVirsh(libvirt, ['dumpxml', id, ...which]));
   } catch (error) {
     if (!(error instanceof LibvirtError) || error.failure === 'unavailable') throw error;
     return parsePolicy('');

@@ -1,8 +1,8 @@
 import { readNames } from '../host/read.ts';
 import { LibvirtError } from '../libvirt/error.ts';
-import { type Libvirt, virsh } from '../libvirt/virsh.ts';
+import { type Libvirt, runVirsh } from '../libvirt/virsh.ts';
 import { type Clock, systemClock } from '../watch/clock.ts';
-import { type Guest, readGuests, runs } from './inventory.ts';
+import { type Guest, isRunning, readGuests } from './inventory.ts';
 import { type GuestPlaces, isThere } from './places.ts';
 import type { GuestSettings } from './settings.ts';
 
@@ -59,9 +59,9 @@ async function startRound({ options, seen, failed }: Round): Promise<void> {
   const guests = await readGuests(libvirt);
   const ran = new Set(await readNames(places.ran));
   for (const guest of guests) {
-    if (seen.has(guest.id) || runs(guest) || !(await isWanted(guest))) continue;
+    if (seen.has(guest.id) || isRunning(guest) || !(await isWanted(guest))) continue;
     try {
-      await virsh(libvirt, ['start', guest.id], PATIENCE);
+      await runVirsh(libvirt, ['start', guest.id], PATIENCE);
       say(`${guest.name} is started`);
     } catch (error) {
       if (!(error instanceof LibvirtError) || error.failure === 'unavailable') throw error;
@@ -78,7 +78,7 @@ async function startRound({ options, seen, failed }: Round): Promise<void> {
   }
 
   async function isSaved(id: string): Promise<boolean> {
-    return /^Managed save: +yes$/m.test(await virsh(libvirt, ['dominfo', id]));
+    return /^Managed save: +yes$/m.test(await runVirsh(libvirt, ['dominfo', id]));
   }
 }
 

@@ -2,8 +2,8 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { LibvirtError } from '../libvirt/error.ts';
-import { type Libvirt, virsh } from '../libvirt/virsh.ts';
-import { type Guest, readGuests, runs } from './inventory.ts';
+import { type Libvirt, runVirsh } from '../libvirt/virsh.ts';
+import { type Guest, isRunning, readGuests } from './inventory.ts';
 import { type GuestPlaces, isThere } from './places.ts';
 
 /** Milliseconds between checks. */
@@ -40,7 +40,7 @@ export async function stopGuests(options: StopOptions): Promise<string[]> {
 
 async function stop({ libvirt, places, within, say }: StopOptions): Promise<string[]> {
   const end = performance.now() + within * 1000;
-  const running = (await patiently(() => readGuests(libvirt))).filter(runs);
+  const running = (await patiently(() => readGuests(libvirt))).filter(isRunning);
   if (running.length === 0) return [];
   say(`${running.length} guests have ${within} s to shut down`);
   const saves = new Map<string, Promise<void>>();
@@ -114,7 +114,9 @@ function wantsSave({ policy, state, persistent }: Guest): boolean {
 }
 
 async function stillRunning(libvirt: Libvirt, guests: readonly Guest[]): Promise<Guest[]> {
-  const listed = (await virsh(libvirt, ['list', '--uuid'])).split('\n').map((line) => line.trim());
+  const listed = (await runVirsh(libvirt, ['list', '--uuid']))
+    .split('\n')
+    .map((line) => line.trim());
   return guests.filter(({ id }) => listed.includes(id));
 }
 
@@ -126,7 +128,7 @@ async function attempt(
   timeout?: number,
 ): Promise<boolean> {
   try {
-    await virsh(libvirt, command, timeout);
+    await runVirsh(libvirt, command, timeout);
     return true;
   } catch (error) {
     if (libvirt.signal?.aborted) return false;

@@ -20,7 +20,7 @@ export function parseCpuTimes(text: string): CpuTimes {
 }
 
 /** Returns the busy share of the processors' time between two samples, 0 to 1. */
-export function cpuUsage(before: CpuTimes, after: CpuTimes): number {
+export function computeCpuUsage(before: CpuTimes, after: CpuTimes): number {
   const total = after.total - before.total;
   if (total <= 0) return 0;
   return Math.min(1, Math.max(0, (after.busy - before.busy) / total));
@@ -61,6 +61,6 @@ export class CpuMeter {
     this.#looks = this.#looks.slice(Math.max(old, 0));
     const [before = { times }] = this.#looks;
     if (at - (this.#looks.at(-1)?.at ?? 0) >= STEP) this.#looks.push({ at, times });
-    return cpuUsage(before.times, times);
+    return computeCpuUsage(before.times, times);
   }
 }

@@ -13,7 +13,7 @@ export function parseUnitSerial(page: Uint8Array): string | null {
 }
 
 /** Reads the serial number of a disk; if it has none, its world-wide name; otherwise `null`. */
-export async function diskSerial(folder: string): Promise<string | null> {
+export async function readDiskSerial(folder: string): Promise<string | null> {
   const own = await readAttribute(join(folder, 'serial'));
   const devices = await readAttribute(join(folder, 'device/serial'));
   const page = await readBytes(join(folder, 'device/vpd_pg80'), 1024);

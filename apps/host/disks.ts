@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Disk } from '../api/host.ts';
-import { diskSerial } from './disk-serial.ts';
+import { readDiskSerial } from './disk-serial.ts';
 import { readAttribute, readNames, readNumber, readTarget } from './read.ts';
 
 /** Bytes of a sector in /sys, independent of the disk's own sectors (Documentation/block/stat.rst). */
@@ -33,7 +33,7 @@ async function readDisk(folder: string, name: string): Promise<Disk | null> {
   return {
     path: `/dev/${name.replaceAll('!', '/')}`,
     model,
-    serial: await diskSerial(folder),
+    serial: await readDiskSerial(folder),
     size: sectors * SECTOR,
     kind: await readKind(folder, name, model),
     readOnly: (await readNumber(join(folder, 'ro'))) === 1,

@@ -17,7 +17,7 @@ export type Firmware = Pick<
  * @param root folder that contains sys and proc
  */
 export async function readFirmware(root = '/'): Promise<Firmware> {
-  const read = async (name: string) => meaningful(await readAttribute(join(root, name)));
+  const read = async (name: string) => cleanFirmwareText(await readAttribute(join(root, name)));
   const dmi = (name: string) => read(join('sys/class/dmi/id', name));
   const tree = (name: string) => read(join('proc/device-tree', name));
   const uuid = await dmi('product_uuid');
@@ -37,7 +37,7 @@ export async function readFirmware(root = '/'): Promise<Firmware> {
 }
 
 /** Returns a text of the firmware in printable ASCII; `null` if it is empty or a placeholder. */
-export function meaningful(text: string | null): string | null {
+export function cleanFirmwareText(text: string | null): string | null {
   const words = (text ?? '')
     .replaceAll(/[^\x20-\x7e]+/g, '?')
     .replaceAll(/ +/g, ' ')

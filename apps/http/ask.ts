@@ -2,7 +2,7 @@ import { type ClientRequest, type IncomingMessage, type RequestOptions, request 
 import { connect } from 'node:net';
 import * as z from 'zod';
 import { messageOf } from '../error.ts';
-import { codeOf } from '../process/code-of.ts';
+import { getErrorCode } from '../process/code-of.ts';
 
 /** Milliseconds that a program has to answer: it may itself wait for libvirt or for the network. */
 const TIME_LIMIT = 60_000;
@@ -96,7 +96,7 @@ async function exchange({
 }
 
 function whyNot(error: unknown, { service, socketPath }: Answerer): string {
-  switch (codeOf(error)) {
+  switch (getErrorCode(error)) {
     case 'ENOENT':
     case 'ECONNREFUSED':
       return `${service} is not running: nothing listens on ${socketPath}`;

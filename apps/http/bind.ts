@@ -1,7 +1,7 @@
 import { lstat, mkdir, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { dirname } from 'node:path';
-import { codeOf } from '../process/code-of.ts';
+import { getErrorCode } from '../process/code-of.ts';
 
 /** Another program, or a file that is not a socket, occupies the socket's path. */
 export class TakenError extends Error {
@@ -33,7 +33,7 @@ async function clear(path: string): Promise<void> {
   try {
     found = await lstat(path);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return;
+    if (getErrorCode(error) === 'ENOENT') return;
     throw error;
   }
   if (!found.isSocket()) throw new TakenError(`${path} is in the way: it is not a socket`);
@@ -48,7 +48,8 @@ async function answers(path: string): Promise<boolean> {
     return await new Promise<boolean>((resolve, reject) => {
       socket.once('connect', () => resolve(true));
       socket.once('error', (error) => {
-        if (codeOf(error) === 'ECONNREFUSED' || codeOf(error) === 'ENOENT') resolve(false);
+        if (getErrorCode(error) === 'ECONNREFUSED' || getErrorCode(error) === 'ENOENT')
+          resolve(false);
         else reject(error);
       });
     });

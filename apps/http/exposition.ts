@@ -21,7 +21,7 @@ export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
  * Writes metrics in the text format of Prometheus
  * (https://prometheus.io/docs/instrumenting/exposition_formats/). A family without samples is left out.
  */
-export function exposition(metrics: readonly Metric[]): string {
+export function formatExposition(metrics: readonly Metric[]): string {
   const families = metrics.filter(({ samples }) => samples.length > 0);
   return families.map(family).join('');
 }

@@ -18,7 +18,7 @@ export interface Route {
 }
 
 /** Makes an answer in JSON. */
-export function json(value: unknown, status = 200): Answer {
+export function makeJsonAnswer(value: unknown, status = 200): Answer {
   return { status, body: `${JSON.stringify(value)}\n` };
 }
 

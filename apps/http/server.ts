@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { ApiError } from './error.ts';
-import { findRoute, json, type Route } from './route.ts';
+import { findRoute, makeJsonAnswer, type Route } from './route.ts';
 
 /** Milliseconds that a caller has to send the header and the whole request, and that an idle connection stays open. */
 const TIME_LIMITS = { head: 10_000, request: 30_000, idle: 5_000 };
@@ -20,7 +20,7 @@ export interface ServerOptions {
 }
 
 /** Makes the HTTP server of a program; it does not listen yet. Errors are sent as `{"error":{"what":…,"fix":…}}`. */
-export function apiServer({ routes, explain, onBug, tls }: ServerOptions): Server {
+export function createApiServer({ routes, explain, onBug, tls }: ServerOptions): Server {
   const limits = {
     headersTimeout: TIME_LIMITS.head,
     requestTimeout: TIME_LIMITS.request,
@@ -59,7 +59,7 @@ async function answer(routes: readonly Route[], request: IncomingMessage): Promi
 }
 
 function failure({ status, message, fix, headers }: ApiError): Outcome {
-  return { ...json({ error: { what: message, fix } }, status), headers };
+  return { ...makeJsonAnswer({ error: { what: message, fix } }, status), headers };
 }
 
 function send(response: ServerResponse, outcome: Outcome): void {

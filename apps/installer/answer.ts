@@ -1,6 +1,6 @@
 import { type Document, isMap, isNode, isScalar } from 'yaml';
 import * as z from 'zod';
-import { contentOf, parseYaml } from '../files/yaml.ts';
+import { parseYaml, readContent } from '../files/yaml.ts';
 import { parsePublicKey } from '../services/public-key.ts';
 import { InstallError } from './error.ts';
 
@@ -136,7 +136,7 @@ export async function parseAnswer(text: string, file: string): Promise<Answer> {
   }
   const yaml = { text, file, Failure: InstallError };
   const document = await parseYaml(yaml);
-  const parsed = answerSchema.safeParse(contentOf(document, yaml) ?? {});
+  const parsed = answerSchema.safeParse(readContent(document, yaml) ?? {});
   if (parsed.success) return parsed.data;
   const [issue] = [...parsed.error.issues].map(innermost).sort(byPlace(document));
   if (issue === undefined) throw new InstallError({ what: 'not an answer file', where: file });

@@ -30,7 +30,7 @@ const SESSION = {
  * @param root folder that contains quantix and etc
  * @throws InstallError if it is larger than a configuration can be
  */
-export async function liveConfiguration(root = '/'): Promise<ConfigurationFiles> {
+export async function readLiveConfiguration(root = '/'): Promise<ConfigurationFiles> {
   const files = new Map<string, Buffer>();
   await collect(join(root, 'quantix'), '', files);
   await collect(join(root, SESSION.network), 'network/', files);

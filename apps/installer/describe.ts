@@ -5,7 +5,7 @@ import type { InstallPlan } from './plan.ts';
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
 
 /** Formats a size for people, in the largest unit with at least one: `256 MiB`, `1.8 TiB`. */
-export function sizeText(bytes: number): string {
+export function formatSize(bytes: number): string {
   let size = bytes;
   let unit = 0;
   while (size >= 1024 && unit < UNITS.length - 1) {
@@ -17,14 +17,14 @@ export function sizeText(bytes: number): string {
 }
 
 /** Describes a disk in one line, with what identifies it in the machine. */
-export function diskText({ path, model, serial, bytes, transport }: DiskFacts): string {
+export function describeDisk({ path, model, serial, bytes, transport }: DiskFacts): string {
   const attached = transport === 'other' ? '' : `, ${transport}`;
   const number = serial === null ? 'no serial number' : `serial ${serial}`;
-  return `${path}  ${sizeText(bytes)}${attached}  ${model ?? 'unknown model'}  ${number}`;
+  return `${path}  ${formatSize(bytes)}${attached}  ${model ?? 'unknown model'}  ${number}`;
 }
 
 /** Describes the content of a disk in a few words. */
-export function contentsText({ isMedium, uses, contents, partitions }: DiskFacts): string {
+export function describeContents({ isMedium, uses, contents, partitions }: DiskFacts): string {
   if (isMedium) return 'this system was started from it';
   if (uses.length > 0) return uses.join(', ');
   const names = [...new Set(contents.map(({ name }) => name))];
@@ -37,7 +37,7 @@ export function contentsText({ isMedium, uses, contents, partitions }: DiskFacts
 export function planText(plan: InstallPlan): string[] {
   const { disk, kind, layout, destroys, release, remarks } = plan;
   return [
-    diskText(disk),
+    describeDisk(disk),
     kind === 'reinstall'
       ? 'The system on it is written anew; configuration and data stay.'
       : 'The whole disk is written anew.',
@@ -45,7 +45,7 @@ export function planText(plan: InstallPlan): string[] {
     ...(release.length > 0 ? [`Taken apart first: ${release.join(', ')}.`] : []),
     ...layout.partitions.map(({ name, role, bytes }) => {
       const kept = kind === 'reinstall' && (role === 'configuration' || role === 'data');
-      return `  ${name.padEnd(14)} ${sizeText(bytes).padStart(9)}  ${kept ? 'stays' : PURPOSES[role]}`;
+      return `  ${name.padEnd(14)} ${formatSize(bytes).padStart(9)}  ${kept ? 'stays' : PURPOSES[role]}`;
     }),
     ...remarks,
   ];
@@ -62,9 +62,9 @@ const PURPOSES = {
 } as const;
 
 /** Describes the progress of an installation, in steps of ten per cent. */
-export function progressText({ step, done, total }: Progress): string {
+export function describeProgress({ step, done, total }: Progress): string {
   const part =
-    total === 0 ? '' : ` ${Math.floor((done / total) * 10) * 10} % of ${sizeText(total)}`;
+    total === 0 ? '' : ` ${Math.floor((done / total) * 10) * 10} % of ${formatSize(total)}`;
   return `${STEPS[step]}${part}`;
 }
 

@@ -10,7 +10,7 @@ import { readMachine } from './read-facts.ts';
 import { releaseDevice } from './release.ts';
 
 /** Creates the operations on this machine. */
-export function thisMachine(medium: Medium, signal: AbortSignal): Machinery {
+export function createMachinery(medium: Medium, signal: AbortSignal): Machinery {
   return {
     readMachine: () => readMachine({ image: medium.facts, openToRead: openBlockDevice }),
     release: releaseDevice,

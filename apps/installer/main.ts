@@ -1,13 +1,13 @@
 import { ExplainedError } from '../error.ts';
 import {
-  endingSignal,
+  createEndingSignal,
   expectOperands,
   print,
   refuseCommand,
   runCommandLine,
   UsageError,
 } from '../process/command-line.ts';
-import { contentsText, diskText, planText, progressText } from './describe.ts';
+import { describeContents, describeDisk, describeProgress, planText } from './describe.ts';
 import { InstallError } from './error.ts';
 import { type FoundAnswer, findAnswer, loadAnswer, retireAnswer } from './find-answer.ts';
 import type { InstallPlan, Planned } from './plan.ts';
@@ -45,21 +45,21 @@ export function main(args: string[]): Promise<number> {
 }
 
 async function listDisks(): Promise<number> {
-  const session = await Session.open(endingSignal());
+  const session = await Session.open(createEndingSignal());
   const { disks } = await session.look();
-  const lines = disks.map((disk) => `${diskText(disk)}\n    ${contentsText(disk)}\n`);
+  const lines = disks.map((disk) => `${describeDisk(disk)}\n    ${describeContents(disk)}\n`);
   return print(lines.length === 0 ? 'no disks\n' : lines.join(''));
 }
 
 async function showPlan(named: string | undefined): Promise<number> {
-  const signal = endingSignal();
+  const signal = createEndingSignal();
   const { answer } = await answerOf(named, signal);
   const plan = planIn(await (await Session.open(signal)).plan(answer));
   return print(`${planText(plan).join('\n')}\n`);
 }
 
 async function carryOut(named: string | undefined): Promise<number> {
-  const signal = endingSignal();
+  const signal = createEndingSignal();
   const found = await answerOf(named, signal);
   const { answer } = found;
   const session = await Session.open(signal);
@@ -72,7 +72,7 @@ async function carryOut(named: string | undefined): Promise<number> {
   const report = await session.carryOut(plan, {
     ...{ answer, signal, say },
     onProgress: (progress) => {
-      const text = progressText(progress);
+      const text = describeProgress(progress);
       if (text !== shown) print(`${text}\n`);
       shown = text;
     },

@@ -29,7 +29,7 @@ export interface InstallPlan {
 export type Planned = { plan: InstallPlan } | { reasons: readonly string[] };
 
 /** Returns what a person types to permit erasing a disk: its serial number or, if it has none, its path. */
-export function proofOf({ serial, path }: Pick<DiskFacts, 'serial' | 'path'>): string {
+export function determineProof({ serial, path }: Pick<DiskFacts, 'serial' | 'path'>): string {
   return serial ?? path;
 }
 
@@ -45,7 +45,7 @@ export function planInstall(machine: MachineFacts, answer: Answer, newGuid: () =
   const keeps = own && answer['keep-data'] && hasFileSystems(disk);
   const reasons = [...refusals(disk, machine)];
   const destroys = keeps ? [] : contentsOf(disk, own, machine.image.title);
-  if (destroys.length > 0 && answer.erase !== proofOf(disk)) {
+  if (destroys.length > 0 && answer.erase !== determineProof(disk)) {
     reasons.push(refuseErasing(disk, destroys, answer.erase));
   }
   const laid = keeps ? keptLayout(disk, machine) : newLayout(disk, { machine, answer, newGuid });
@@ -219,7 +219,7 @@ function refuseErasing(
 ): string {
   const what = `${disk.path} holds ${destroys.join(', ')}, which would be lost`;
   const other = erase === undefined ? '' : `, and not by ${JSON.stringify(erase)}`;
-  return `${what}: \`erase: ${proofOf(disk)}\` allows it${other}`;
+  return `${what}: \`erase: ${determineProof(disk)}\` allows it${other}`;
 }
 
 type Laid = { layout: DiskLayout } | { reason: string };

@@ -3,14 +3,14 @@ import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { findPartition } from '../../build/disk/layout.ts';
 import { powerOff, restart } from '../console/appliance/power.ts';
 import { messageOf } from '../error.ts';
-import { codeOf } from '../process/code-of.ts';
+import { getErrorCode } from '../process/code-of.ts';
 import type { Answer } from './answer.ts';
 import { keepBootEntry } from './boot-entry.ts';
-import { liveConfiguration, withConfiguration } from './configuration.ts';
+import { readLiveConfiguration, withConfiguration } from './configuration.ts';
 import { InstallError } from './error.ts';
 import type { MachineFacts } from './facts.ts';
 import { install, type Machinery, type Progress } from './install.ts';
-import { thisMachine } from './machine.ts';
+import { createMachinery } from './machine.ts';
 import { findMedium, type Medium } from './medium.ts';
 import { type InstallPlan, type Planned, planInstall } from './plan.ts';
 import { type Report, reportOf, sendReport } from './report.ts';
@@ -38,7 +38,7 @@ export class Session {
   /** Opens a session. @throws InstallError if this system was not started from a medium that can be installed */
   static async open(signal: AbortSignal): Promise<Session> {
     const medium = await findMedium();
-    return new Session(medium, thisMachine(medium, signal));
+    return new Session(medium, createMachinery(medium, signal));
   }
 
   /** Reads the present state of the machine. */
@@ -69,7 +69,9 @@ export class Session {
     const common = { plan, image: facts, started };
     let report: Report;
     try {
-      const carried = answer['carry-over'] ? await liveConfiguration() : new Map<string, Buffer>();
+      const carried = answer['carry-over']
+        ? await readLiveConfiguration()
+        : new Map<string, Buffer>();
       const sha256 = await install({
         plan,
         machinery: this.#machinery,
@@ -180,7 +182,7 @@ async function lock(): Promise<AsyncDisposable> {
       await writeFile(LOCK, `${process.pid}\n`, { flag: 'wx' });
       return { [Symbol.asyncDispose]: () => rm(LOCK, { force: true }) };
     } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error;
+      if (getErrorCode(error) !== 'EEXIST') throw error;
     }
     if (await isInstalling()) {
       throw new InstallError({ what: 'an installation is under way already, on another terminal' });

@@ -20,9 +20,9 @@ export async function wipeDisk(
   signal: AbortSignal,
 ): Promise<void> {
   const [beginning, ...rest] = wipeRegions(device, regions);
-  await zero(device, [{ offset: 0, bytes: device.sectorSize }], signal);
-  if (beginning !== undefined) await zero(device, [beginning], signal);
-  await zero(device, rest, signal);
+  await overwriteWithZeros(device, [{ offset: 0, bytes: device.sectorSize }], signal);
+  if (beginning !== undefined) await overwriteWithZeros(device, [beginning], signal);
+  await overwriteWithZeros(device, rest, signal);
   const [left] = await findSignatures(device, regions);
   if (left !== undefined) {
     throw new InstallError({
@@ -36,7 +36,7 @@ export async function wipeDisk(
  * Overwrites regions of a disk with zeros, and reads them back.
  * @throws InstallError if a sector keeps its content; ExplainedError of the disk
  */
-export async function zero(
+export async function overwriteWithZeros(
   device: BlockDevice,
   regions: readonly Region[],
   signal: AbortSignal,

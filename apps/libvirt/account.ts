@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { defineFrom } from './define.ts';
 import { parseUuid } from './uuid.ts';
-import { type Libvirt, virsh } from './virsh.ts';
+import { type Libvirt, runVirsh } from './virsh.ts';
 
 /**
  * The first user ID of guests; no account of the image is in this range, and those of systemd's containers are lower.
@@ -13,7 +13,7 @@ const NUMBERS = 2 ** 28;
  * Computes the user and group ID under which a guest runs, from its UUID: the same on every host. Among a hundred
  * guests, two share a number with a probability of 1 in 50,000; these are then not isolated from each other.
  */
-export function accountOf(id: string): number {
+export function computeAccount(id: string): number {
   return FIRST + (createHash('sha256').update(parseUuid(id)).digest().readUInt32BE() % NUMBERS);
 }
 
@@ -26,12 +26,12 @@ export function accountOf(id: string): number {
 export async function giveAccount(libvirt: Libvirt, id: string): Promise<number | undefined> {
   const uuid = parseUuid(id);
   const dump = ['dumpxml', uuid, '--inactive', '--security-info'];
-  const account = accountOf(uuid);
-  const definition = await virsh(libvirt, dump);
+  const account = computeAccount(uuid);
+  const definition = await runVirsh(libvirt, dump);
   const labelled = withAccount(definition, account);
   if (labelled === undefined) return undefined;
   // A definition that has changed since is not overwritten.
-  if ((await virsh(libvirt, dump)) === definition) await defineFrom(libvirt, labelled);
+  if ((await runVirsh(libvirt, dump)) === definition) await defineFrom(libvirt, labelled);
   return account;
 }
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LibvirtError } from './error.ts';
-import { type Libvirt, loudVirsh } from './virsh.ts';
+import { type Libvirt, runVirshWithComments } from './virsh.ts';
 
 /** Milliseconds: at the first definition after a boot, libvirt asks each QEMU for its capabilities. */
 const PATIENCE = 180_000;
@@ -18,7 +18,7 @@ export async function defineFrom(libvirt: Libvirt, xml: string): Promise<string>
   try {
     const file = join(folder, 'definition.xml');
     await writeFile(file, xml, { mode: 0o600 });
-    return await loudVirsh(libvirt, ['define', file], PATIENCE);
+    return await runVirshWithComments(libvirt, ['define', file], PATIENCE);
   } catch (error) {
     const unfit = error instanceof LibvirtError && error.failure === 'refused';
     if (!unfit || /already (?:exists|defined|active)/.test(error.message)) throw error;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Vm } from '../api/vms.ts';
 import { LibvirtError } from './error.ts';
 import { isUuid } from './uuid.ts';
-import { type Libvirt, virsh } from './virsh.ts';
+import { type Libvirt, runVirsh } from './virsh.ts';
 
 /** Facts from libvirt's definition of a virtual machine. */
 export interface Definition {
@@ -108,7 +108,7 @@ async function readDefinitions(
         ...(state === 'shutoff' ? [] : [`dumpxml ${id}`]),
       ]);
     // The last command sets the exit status of a run: a machine that no longer exists is not an error.
-    const output = await virsh(libvirt, [[...dumps, 'uri'].join('; ')]);
+    const output = await runVirsh(libvirt, [[...dumps, 'uri'].join('; ')]);
     for (const [id, definition] of parseDefinitions(output)) read.set(id, definition);
   }
   return read;

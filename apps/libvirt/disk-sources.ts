@@ -1,6 +1,6 @@
 import { LibvirtError } from './error.ts';
 import { readVms } from './read-vms.ts';
-import { type Libvirt, virsh } from './virsh.ts';
+import { type Libvirt, runVirsh } from './virsh.ts';
 
 /**
  * Reads the files and devices that are disks of this host's virtual machines; for a running machine, both those in use
@@ -14,7 +14,7 @@ export async function readDiskSources(libvirt: Libvirt): Promise<Set<string>> {
   for (const { id, persistent, state } of listed.vms) {
     const views = [...(persistent ? [['--inactive']] : []), ...(state === 'shutoff' ? [] : [[]])];
     for (const view of views) {
-      const list = await virsh(libvirt, ['domblklist', id, ...view]);
+      const list = await runVirsh(libvirt, ['domblklist', id, ...view]);
       for (const source of parseSources(list)) sources.add(source);
     }
   }

@@ -2,7 +2,7 @@ import { giveAccount } from './account.ts';
 import { defineFrom } from './define.ts';
 import { LibvirtError } from './error.ts';
 import { isUuid, parseUuid } from './uuid.ts';
-import { type Libvirt, virsh } from './virsh.ts';
+import { type Libvirt, runVirsh } from './virsh.ts';
 
 /**
  * Defines a virtual machine, which runs as its own user, or changes the definition of the one with its UUID; a change
@@ -13,9 +13,9 @@ import { type Libvirt, virsh } from './virsh.ts';
  *   another machine
  */
 export async function defineVm(libvirt: Libvirt, xml: string): Promise<string> {
-  const name = definedName(await defineFrom(libvirt, xml));
-  const list = await virsh(libvirt, ['list', '--all', '--uuid', '--name']);
-  const id = name === undefined ? undefined : uuidOf(name, list);
+  const name = parseDefinedName(await defineFrom(libvirt, xml));
+  const list = await runVirsh(libvirt, ['list', '--all', '--uuid', '--name']);
+  const id = name === undefined ? undefined : findUuid(name, list);
   if (id !== undefined) {
     await giveAccount(libvirt, id);
     return id;
@@ -24,7 +24,7 @@ export async function defineVm(libvirt: Libvirt, xml: string): Promise<string> {
 }
 
 /** Parses the name in virsh's answer to a definition: `Domain 'web' defined from FILE`. */
-export function definedName(output: string): string | undefined {
+export function parseDefinedName(output: string): string | undefined {
   return /^Domain '(.*)' defined from \S+$/m.exec(output)?.[1];
 }
 
@@ -32,7 +32,7 @@ export function definedName(output: string): string | undefined {
  * Finds the UUID of the machine with exactly this name in the output of `virsh list --uuid --name`: `UUID NAME` on each
  * line.
  */
-export function uuidOf(name: string, list: string): string | undefined {
+export function findUuid(name: string, list: string): string | undefined {
   const lines = list.split('\n').map((line) => line.trim());
   const line = lines.find((text) => text.slice(36).trim() === name.trim());
   const id = line?.slice(0, 36) ?? '';
@@ -44,7 +44,7 @@ export function uuidOf(name: string, list: string): string | undefined {
  * @throws LibvirtError with libvirt's message
  */
 export async function startVm(libvirt: Libvirt, id: string): Promise<void> {
-  await virsh(libvirt, ['start', parseUuid(id)]);
+  await runVirsh(libvirt, ['start', parseUuid(id)]);
 }
 
 /**
@@ -52,7 +52,7 @@ export async function startVm(libvirt: Libvirt, id: string): Promise<void> {
  * @throws LibvirtError with libvirt's message
  */
 export async function shutdownVm(libvirt: Libvirt, id: string): Promise<void> {
-  await virsh(libvirt, ['shutdown', parseUuid(id)]);
+  await runVirsh(libvirt, ['shutdown', parseUuid(id)]);
 }
 
 /**
@@ -60,7 +60,7 @@ export async function shutdownVm(libvirt: Libvirt, id: string): Promise<void> {
  * @throws LibvirtError with libvirt's message
  */
 export async function destroyVm(libvirt: Libvirt, id: string): Promise<void> {
-  await virsh(libvirt, ['destroy', parseUuid(id)]);
+  await runVirsh(libvirt, ['destroy', parseUuid(id)]);
 }
 
 /**
@@ -71,9 +71,9 @@ export async function destroyVm(libvirt: Libvirt, id: string): Promise<void> {
 export async function undefineVm(libvirt: Libvirt, id: string): Promise<void> {
   const uuid = parseUuid(id);
   try {
-    await virsh(libvirt, ['undefine', uuid]);
+    await runVirsh(libvirt, ['undefine', uuid]);
   } catch (error) {
     if (!(error instanceof LibvirtError) || !/\bnvram\b/.test(error.message)) throw error;
-    await virsh(libvirt, ['undefine', uuid, '--nvram']);
+    await runVirsh(libvirt, ['undefine', uuid, '--nvram']);
   }
 }

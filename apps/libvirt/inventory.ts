@@ -24,13 +24,13 @@ export interface Inventory {
 }
 
 /** Returns the commands whose output {@link parseInventory} reads: the list comes last, so that it is the newest. */
-export function inventoryCommands(ids: readonly string[]): string {
+export function makeInventoryCommands(ids: readonly string[]): string {
   const describe = ids.map((id) => `dominfo ${id}`);
   return ['version --daemon', ...describe, 'list --all --uuid'].join('; ');
 }
 
 /**
- * Parses the output of {@link inventoryCommands} (virsh(1), `--quiet`, C locale). Unknown lines are skipped, and so is
+ * Parses the output of {@link makeInventoryCommands} (virsh(1), `--quiet`, C locale). Unknown lines are skipped, and so is
  * a machine whose description is incomplete. A state that is not known here, for example of a newer libvirt, is
  * `unknown`.
  */

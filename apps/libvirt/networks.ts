@@ -1,5 +1,5 @@
 import { LibvirtError } from './error.ts';
-import { type Libvirt, virsh } from './virsh.ts';
+import { type Libvirt, runVirsh } from './virsh.ts';
 
 /** Largest number of networks that are returned. */
 const MOST = 256;
@@ -10,7 +10,7 @@ const MOST = 256;
  */
 export async function readNetworks(libvirt: Libvirt): Promise<string[] | undefined> {
   try {
-    const names = (await virsh(libvirt, ['net-list', '--all', '--name'])).split('\n');
+    const names = (await runVirsh(libvirt, ['net-list', '--all', '--name'])).split('\n');
     return names
       .map((name) => name.trim())
       .filter((name) => name !== '')

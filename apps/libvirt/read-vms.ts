@@ -1,7 +1,7 @@
 import type { Vm, Vms } from '../api/vms.ts';
 import { LibvirtError } from './error.ts';
-import { type Inventory, inventoryCommands, parseInventory } from './inventory.ts';
-import { type Libvirt, virsh } from './virsh.ts';
+import { type Inventory, makeInventoryCommands, parseInventory } from './inventory.ts';
+import { type Libvirt, runVirsh } from './virsh.ts';
 
 /** Largest number of rounds if new machines keep appearing. */
 const ROUNDS = 4;
@@ -63,7 +63,7 @@ async function describe(libvirt: Libvirt, ids: readonly string[]): Promise<Inven
   const described = new Map<string, Vm>();
   for (let start = 0; ; start += BATCH) {
     const batch = ids.slice(start, start + BATCH);
-    const look = parseInventory(await virsh(libvirt, [inventoryCommands(batch)]));
+    const look = parseInventory(await runVirsh(libvirt, [makeInventoryCommands(batch)]));
     for (const [id, vm] of look.described) described.set(id, vm);
     if (start + BATCH >= ids.length) return { ...look, described };
   }

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import type { Vm } from '../api/vms.ts';
 import { LibvirtError } from './error.ts';
 import { isUuid } from './uuid.ts';
-import { type Libvirt, virsh } from './virsh.ts';
+import { type Libvirt, runVirsh } from './virsh.ts';
 
 /**
  * Resource use of a running machine; counters start with the machine, and a value that libvirt does not report is 0.
@@ -59,7 +59,7 @@ export async function readStatistics(
   // The last command sets the exit status of a run: a guest without a known address is not an error.
   const stats = 'domstats --cpu-total --balloon --block --interface --list-active --nowait';
   try {
-    return parseStatistics(await virsh(libvirt, [[...questions, stats].join('; ')]), active);
+    return parseStatistics(await runVirsh(libvirt, [[...questions, stats].join('; ')]), active);
   } catch (error) {
     libvirt.signal?.throwIfAborted();
     if (error instanceof LibvirtError) return undefined;

@@ -21,16 +21,16 @@ export interface Libvirt {
  * @returns its output, without virsh's comments
  * @throws LibvirtError with libvirt's message: `unavailable`, `not-found`, otherwise `refused`
  */
-export async function virsh(
+export async function runVirsh(
   libvirt: Libvirt,
   command: readonly string[],
   timeout = TIME_LIMIT,
 ): Promise<string> {
-  return await loudVirsh(libvirt, ['--quiet', ...command], timeout);
+  return await runVirshWithComments(libvirt, ['--quiet', ...command], timeout);
 }
 
-/** Runs virsh(1) like {@link virsh}, and returns its comments too. */
-export async function loudVirsh(
+/** Runs virsh(1) like {@link runVirsh}, and returns its comments too. */
+export async function runVirshWithComments(
   { uri, signal }: Libvirt,
   args: readonly string[],
   timeout = TIME_LIMIT,
@@ -38,12 +38,12 @@ export async function loudVirsh(
   try {
     return await run('virsh', ['--connect', uri, ...args], { timeout, signal });
   } catch (error) {
-    throw error instanceof CommandError ? libvirtError(error) : error;
+    throw error instanceof CommandError ? explainLibvirtFailure(error) : error;
   }
 }
 
 /** Turns the failure of a virsh run into a LibvirtError, by its exit and its standard error. */
-export function libvirtError(error: CommandError): LibvirtError {
+export function explainLibvirtFailure(error: CommandError): LibvirtError {
   if (error.failure === 'missing') {
     return new LibvirtError('unavailable', 'libvirt is not installed: there is no virsh', error);
   }

@@ -1,4 +1,4 @@
-import { printable } from '../text/printable.ts';
+import { makePrintable } from '../text/printable.ts';
 
 /** Levels of messages, the most important first. */
 export const LEVELS = ['error', 'warning', 'info', 'debug'] as const;
@@ -9,16 +9,16 @@ export type Level = (typeof LEVELS)[number];
 const LONGEST = 4_096;
 
 /** Turns a message into one line of printable text, because logs are read in terminals. */
-export function oneLine(message: string): string {
+export function toOneLine(message: string): string {
   const line = message.trim().replaceAll(/\s*\n\s*/g, ' | ');
-  const text = printable(line);
+  const text = makePrintable(line);
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }
 
 /** Returns the message of an error and those of its causes. */
-export function errorWords(error: unknown): string {
+export function formatErrorMessages(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;
   if (!(cause instanceof Error) || error.message.includes(cause.message)) return error.message;
-  return `${error.message}: ${errorWords(cause)}`;
+  return `${error.message}: ${formatErrorMessages(cause)}`;
 }

@@ -1,4 +1,4 @@
-import { LEVELS, type Level, oneLine } from './line.ts';
+import { LEVELS, type Level, toOneLine } from './line.ts';
 
 /** Takes messages; each becomes one line. */
 export type Logger = Readonly<Record<Level, (message: string) => void>>;
@@ -33,14 +33,14 @@ export function createLogger({
       file?.writeLine(`${now().toISOString()} ${line}`);
       isFileWell = true;
     } catch (error) {
-      if (isFileWell) write(`error: the log file cannot be written: ${oneLine(String(error))}`);
+      if (isFileWell) write(`error: the log file cannot be written: ${toOneLine(String(error))}`);
       isFileWell = false;
     }
   };
   const most = LEVELS.indexOf(level);
   const log = (one: Level) => (message: string) => {
     if (LEVELS.indexOf(one) > most) return;
-    const line = `${one}: ${oneLine(message)}`;
+    const line = `${one}: ${toOneLine(message)}`;
     write(line);
     keep(line);
   };

@@ -7,7 +7,7 @@ export interface Burst {
 }
 
 /** Makes one call for all notifications within some milliseconds after the first one. */
-export function burst(milliseconds: number, call: () => void): Burst {
+export function combineBursts(milliseconds: number, call: () => void): Burst {
   let timer: NodeJS.Timeout | undefined;
   return {
     note() {

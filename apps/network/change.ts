@@ -1,4 +1,4 @@
-import { complaints, type QxNetworkOptions, qxNetwork } from './qx-network.ts';
+import { listComplaints, type QxNetworkOptions, runQxNetwork } from './qx-network.ts';
 
 /** Milliseconds that a change may take: it may wait for another change, a carrier, a lease or an access point. */
 const PATIENCE = 120_000;
@@ -66,12 +66,12 @@ export async function changeNetwork(
   { args, input = '' }: NetworkCommand,
   options: QxNetworkOptions = {},
 ): Promise<Change> {
-  const { stdout, stderr } = await qxNetwork(args, { ...options, input, timeout: PATIENCE });
-  return { result: stdout, warnings: complaints(stderr) };
+  const { stdout, stderr } = await runQxNetwork(args, { ...options, input, timeout: PATIENCE });
+  return { result: stdout, warnings: listComplaints(stderr) };
 }
 
 /** Returns the command for a static address; without a gateway or name servers, previous ones are removed. */
-export function staticCommand(wanted: StaticAddress, lasting: Lasting): NetworkCommand {
+export function makeStaticCommand(wanted: StaticAddress, lasting: Lasting): NetworkCommand {
   const { interface: name, address, prefix, gateway, dns } = wanted;
   return {
     args: [
@@ -86,23 +86,23 @@ export function staticCommand(wanted: StaticAddress, lasting: Lasting): NetworkC
 }
 
 /** Returns the command for an address by DHCP. */
-export function dhcpCommand(name: string, lasting: Lasting): NetworkCommand {
+export function makeDhcpCommand(name: string, lasting: Lasting): NetworkCommand {
   return { args: ['dhcp', name, ...lastingArguments(lasting)] };
 }
 
 /** Returns the command that removes the IPv4 address. */
-export function offCommand(name: string, lasting: Lasting): NetworkCommand {
+export function makeOffCommand(name: string, lasting: Lasting): NetworkCommand {
   return { args: ['off', name, ...lastingArguments(lasting)] };
 }
 
 /** Returns the command for a WiFi network, with its address by DHCP. */
-export function wifiCommand(wanted: WifiNetwork, lasting: Lasting): NetworkCommand {
+export function makeWifiCommand(wanted: WifiNetwork, lasting: Lasting): NetworkCommand {
   const { interface: name, ssid, password } = wanted;
   return { args: ['wifi', name, ssid, ...lastingArguments(lasting)], input: `${password}\n` };
 }
 
 /** Returns the command for IPv6 settings. */
-export function ipv6Command(
+export function makeIpv6Command(
   { interface: name, address, gateway, dns }: Ipv6,
   lasting: Lasting,
 ): NetworkCommand {
@@ -133,14 +133,18 @@ export function removeCommand(name: string): NetworkCommand {
 }
 
 /** Returns the command for the MTU in bytes; `null` restores the default. */
-export function mtuCommand(name: string, mtu: number | null, keep: Keep): NetworkCommand {
+export function makeMtuCommand(name: string, mtu: number | null, keep: Keep): NetworkCommand {
   return {
     args: ['mtu', name, mtu === null ? 'default' : String(mtu), ...lastingArguments({ keep })],
   };
 }
 
 /** Returns the command that replaces all static routes, each `SUBNET/PREFIX via GATEWAY`. */
-export function routesCommand(name: string, routes: readonly string[], keep: Keep): NetworkCommand {
+export function makeRoutesCommand(
+  name: string,
+  routes: readonly string[],
+  keep: Keep,
+): NetworkCommand {
   return { args: ['routes', name, routes.join(',') || 'none', ...lastingArguments({ keep })] };
 }
 
@@ -148,7 +152,7 @@ export function routesCommand(name: string, routes: readonly string[], keep: Kee
  * Returns the command that replaces an interface's settings by lines of a configuration file, to be confirmed within
  * some seconds; no lines remove the configuration.
  */
-export function configureCommand(
+export function makeConfigureCommand(
   name: string,
   settings: readonly string[],
   confirm: number,

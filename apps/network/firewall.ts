@@ -30,7 +30,7 @@ export async function openPort(
 ): Promise<void> {
   const file = join(folder, `${service}.nft`);
   await mkdir(folder, { recursive: true, mode: 0o755 });
-  await writeDurably(file, ruleOf(port), 0o644);
+  await writeDurably(file, formatRule(port), 0o644);
   try {
     await run(program, ['-f', file], { timeout: TIMEOUT, signal });
   } catch (error) {
@@ -40,7 +40,7 @@ export async function openPort(
 }
 
 /** Returns the rule that opens a port, in the language of nft(8). */
-export function ruleOf(port: number): string {
+export function formatRule(port: number): string {
   return `add element inet quantix open_tcp { ${port} }\n`;
 }
 

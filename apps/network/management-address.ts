@@ -24,9 +24,9 @@ const PREFERENCE: readonly LinkKind[] = ['ethernet', 'bond', 'bridge', 'vlan', '
  * used only if there is no IPv4 address. Loopback and link-local addresses, and networks with guests only, never count.
  * @returns `null` if there is none
  */
-export function managementAddress(facts: AddressFacts): string | null {
+export function chooseManagementAddress(facts: AddressFacts): string | null {
   const candidates = facts.addresses.filter(
-    ({ interface: name, address }) => !name.startsWith('virbr') && !leadsNowhere(address),
+    ({ interface: name, address }) => !name.startsWith('virbr') && !isUnreachable(address),
   );
   const best = (family: typeof candidates, routes: readonly DefaultRoute[]) => {
     const order = routes.map((route) => route.interface);
@@ -70,11 +70,11 @@ export async function readAddressFacts(root = '/'): Promise<AddressFacts> {
 
 /** Detects the management address. It is not cached, because it may change. */
 export async function detectManagementAddress(root = '/'): Promise<string | null> {
-  return managementAddress(await readAddressFacts(root));
+  return chooseManagementAddress(await readAddressFacts(root));
 }
 
 /** Returns whether an address is loopback, link-local (RFC 3927, RFC 4291), unspecified or multicast. */
-export function leadsNowhere(address: string): boolean {
+export function isUnreachable(address: string): boolean {
   if (isIPv4(address)) return /^(0|127|169\.254|2(2[4-9]|3\d))\./.test(address);
   return /^(::1?$|fe[89ab]|ff|::ffff:)/i.test(address);
 }

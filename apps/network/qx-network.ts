@@ -23,7 +23,7 @@ export class NetworkError extends Error {
  * Runs qx-network.
  * @throws NetworkError with qx-network's message; CommandError if it cannot be called or does not end in time
  */
-export async function qxNetwork(
+export async function runQxNetwork(
   args: readonly string[],
   { program = QX_NETWORK, ...options }: QxNetworkOptions & Omit<RunOptions, 'signal'>,
 ): Promise<Output> {
@@ -31,14 +31,14 @@ export async function qxNetwork(
     return await runFully(program, args, { forceKillAfter: ROLL_BACK, ...options });
   } catch (error) {
     if (!(error instanceof CommandError) || error.failure !== 'exit') throw error;
-    const [words] = complaints(error.stderr).slice(-1);
+    const [words] = listComplaints(error.stderr).slice(-1);
     if (words === undefined) throw error;
     throw new NetworkError(words, { cause: error });
   }
 }
 
 /** Returns the lines that qx-network wrote to standard error, without its name. */
-export function complaints(stderr: string): string[] {
+export function listComplaints(stderr: string): string[] {
   const lines = stderr.split('\n').map((line) => line.replace(/^qx-network: /, '').trim());
   return lines.filter((line) => line !== '');
 }

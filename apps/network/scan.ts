@@ -1,4 +1,4 @@
-import { type QxNetworkOptions, qxNetwork } from './qx-network.ts';
+import { type QxNetworkOptions, runQxNetwork } from './qx-network.ts';
 
 /** Milliseconds that a scan of all channels may take. */
 const PATIENCE = 30_000;
@@ -32,6 +32,6 @@ export function parseScan(text: string): HeardNetwork[] {
 
 /** Scans for WiFi networks, the strongest first. @throws NetworkError if it is not a WiFi interface */
 export async function scanWifi(name: string, options: QxNetworkOptions = {}) {
-  const { stdout } = await qxNetwork(['wifi', name], { ...options, timeout: PATIENCE });
+  const { stdout } = await runQxNetwork(['wifi', name], { ...options, timeout: PATIENCE });
   return parseScan(stdout);
 }

@@ -1,5 +1,5 @@
 import { type Network, networkSchema } from '../api/network.ts';
-import { NetworkError, type QxNetworkOptions, qxNetwork } from './qx-network.ts';
+import { NetworkError, type QxNetworkOptions, runQxNetwork } from './qx-network.ts';
 
 /** Milliseconds that a report may take; on a slow machine with many interfaces it takes a second or two. */
 const PATIENCE = 20_000;
@@ -18,7 +18,7 @@ export function parseStatus(text: string): Network {
 
 /** Reads the network's state from qx-network; it is not cached. */
 export async function readNetwork(options: QxNetworkOptions = {}): Promise<Network> {
-  const { stdout } = await qxNetwork(['status', '--json'], { ...options, timeout: PATIENCE });
+  const { stdout } = await runQxNetwork(['status', '--json'], { ...options, timeout: PATIENCE });
   return parseStatus(stdout);
 }
 

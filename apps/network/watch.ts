@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { CommandError } from '../process/command-error.ts';
 import { streamLines } from '../process/stream-lines.ts';
-import { burst } from './burst.ts';
+import { combineBursts } from './burst.ts';
 
 /** Path of iproute2's `ip`: busybox has an `ip` too, which cannot monitor, and some shells prefer it. */
 const IP = '/sbin/ip';
@@ -34,10 +34,10 @@ export async function watchNetwork(
   { signal, onProblem }: WatchOptions,
   onChange: () => void,
 ): Promise<void> {
-  const changes = burst(GATHERING, onChange);
+  const changes = combineBursts(GATHERING, onChange);
   let pause = FIRST_PAUSE;
   while (!signal.aborted) {
-    const start = burst(SETTLING, onChange);
+    const start = combineBursts(SETTLING, onChange);
     start.note();
     try {
       for await (const _line of streamLines(IP, MONITOR, { signal })) {

@@ -1,5 +1,5 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
-import { codeOf } from './code-of.ts';
+import { getErrorCode } from './code-of.ts';
 import { CommandError } from './command-error.ts';
 
 /** Milliseconds between SIGTERM and SIGKILL for a child that is to end. */
@@ -92,12 +92,12 @@ function kill(pid: number, signal: NodeJS.Signals): void {
     process.kill(pid, signal);
   } catch (error) {
     // It has already ended.
-    if (codeOf(error) !== 'ESRCH') throw error;
+    if (getErrorCode(error) !== 'ESRCH') throw error;
   }
 }
 
 function startError(asked: Pick<ChildRequest, 'command' | 'args'>, cause: Error): CommandError {
-  const code = codeOf(cause);
+  const code = getErrorCode(cause);
   if (code === 'ENOENT') return new CommandError({ ...asked, failure: 'missing', cause });
   return new CommandError({ ...asked, failure: 'start', detail: code ?? cause.message, cause });
 }

@@ -96,7 +96,7 @@ function complain(program: string, what: string, exitStatus: number): number {
 }
 
 /** Returns a signal that is aborted by SIGTERM and SIGINT. */
-export function endingSignal(): AbortSignal {
+export function createEndingSignal(): AbortSignal {
   const ending = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ending.abort());
   return ending.signal;

@@ -2,7 +2,7 @@ import type { Ending } from './child.ts';
 import { CommandError, type CommandErrorFacts } from './command-error.ts';
 
 /** Returns the error of a command that ended by itself; `undefined` if it succeeded. */
-export function endingError(
+export function explainEnding(
   { exitCode, signal }: Ending,
   asked: Pick<CommandErrorFacts, 'command' | 'args' | 'stderr' | 'stdout'>,
 ): CommandError | undefined {

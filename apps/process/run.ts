@@ -3,7 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { FORCE_KILL_AFTER, startChild } from './child.ts';
 import { CommandError } from './command-error.ts';
-import { endingError } from './ending-error.ts';
+import { explainEnding } from './ending-error.ts';
 
 /** Characters of output after which a command is ended, if the caller sets no limit. */
 const MAX_OUTPUT = 16 * 1024 * 1024;
@@ -81,7 +81,7 @@ export async function runFully(
     if (end === undefined) onSurvivor?.(child.ended);
     const output = { stdout: stdout?.() ?? '', stderr: stderr?.() ?? '' };
     if (ending.aborted) throw new CommandError({ ...asked, stderr: output.stderr, ...why() });
-    const error = end === undefined ? undefined : endingError(end, { ...asked, ...output });
+    const error = end === undefined ? undefined : explainEnding(end, { ...asked, ...output });
     if (error !== undefined) throw error;
     return output;
   } finally {

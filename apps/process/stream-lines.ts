@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { startChild } from './child.ts';
 import { CommandError } from './command-error.ts';
-import { endingError } from './ending-error.ts';
+import { explainEnding } from './ending-error.ts';
 
 /** Characters at the end of standard error that are kept for the error message. */
 const LAST_WORDS = 4_096;
@@ -32,11 +32,11 @@ export async function* streamLines(
     stderr = (stderr + text).slice(-LAST_WORDS);
   });
   const ended = child.ended.then(
-    (end) => endingError(end, { command, args, stderr }),
+    (end) => explainEnding(end, { command, args, stderr }),
     (error: unknown) => error,
   );
   try {
-    for await (const line of linesOf(textOf(child.process.stdout))) {
+    for await (const line of splitLines(textOf(child.process.stdout))) {
       if (signal.aborted) return;
       yield line;
     }
@@ -58,7 +58,9 @@ async function* textOf(stream: Readable | null): AsyncGenerator<string, void, vo
 const LONGEST_LINE = 64 * 1024;
 
 /** Splits text that comes in pieces into lines; a last line without a line feed counts too. */
-export async function* linesOf(pieces: AsyncIterable<string>): AsyncGenerator<string, void, void> {
+export async function* splitLines(
+  pieces: AsyncIterable<string>,
+): AsyncGenerator<string, void, void> {
   let rest = '';
   for await (const piece of pieces) {
     const lines = (rest + piece).split('\n');

@@ -4,7 +4,7 @@ import { createHash, type KeyObject } from 'node:crypto';
  * Returns the id of the node with a public key: the first 16 bytes of SHA-256 over its SubjectPublicKeyInfo in DER, as
  * a UUID of version 8 (RFC 9562, 5.8).
  */
-export function nodeId(publicKey: KeyObject): string {
+export function deriveNodeId(publicKey: KeyObject): string {
   const spki = publicKey.export({ type: 'spki', format: 'der' });
   const bytes = createHash('sha256').update(spki).digest().subarray(0, 16);
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
@@ -19,6 +19,6 @@ export const NODE_PORT = 9443;
  * Returns the name of a root's servers, derived from the SHA-256 of its DER in lower case hex; see
  * `node_service.proto`.
  */
-export function serverName(fingerprint: string): string {
+export function deriveServerName(fingerprint: string): string {
   return `${fingerprint.slice(0, 16)}.vdc.quantix.internal`;
 }

@@ -9,12 +9,12 @@ const NEWEST = 1;
 
 /** Returns the SHA-256 in lower case hex over virtual machines, independent of their order. */
 export function hashVms(vms: Iterable<VirtualMachine>, form = NEWEST): string {
-  return hashLines([...vms].map((vm) => [vm.id, vmLine(vm, form)]));
+  return hashLines([...vms].map((vm) => [vm.id, formatVmLine(vm, form)]));
 }
 
 /** Returns the SHA-256 in lower case hex over storage pools, independent of their order. */
 export function hashPools(pools: Iterable<StoragePool>, form = NEWEST): string {
-  return hashLines([...pools].map((pool) => [pool.id, poolLine(pool, form)]));
+  return hashLines([...pools].map((pool) => [pool.id, formatPoolLine(pool, form)]));
 }
 
 /** Returns `PoolUsage.volumes_sha256`: the hash over a pool's volumes, independent of their order. */
@@ -28,7 +28,7 @@ export function hashVolumes(volumes: Iterable<Volume>): string {
 }
 
 /** Formats the line of one virtual machine. */
-export function vmLine(vm: VirtualMachine, form = NEWEST): string {
+export function formatVmLine(vm: VirtualMachine, form = NEWEST): string {
   return line([
     vm.id,
     vm.name,
@@ -42,7 +42,7 @@ export function vmLine(vm: VirtualMachine, form = NEWEST): string {
 }
 
 /** Formats the line of one storage pool. */
-export function poolLine(pool: StoragePool, form = NEWEST): string {
+export function formatPoolLine(pool: StoragePool, form = NEWEST): string {
   return line([
     pool.id,
     pool.name,

@@ -40,7 +40,7 @@ export function parsePublicKey(line: string): PublicKey | null {
 }
 
 /** Returns the keys of a text such as an authorized_keys file; lines without a key are left out. */
-export function publicKeys(text: string): PublicKey[] {
+export function parsePublicKeys(text: string): PublicKey[] {
   return text.split('\n').flatMap((line) => parsePublicKey(line) ?? []);
 }
 

@@ -3,7 +3,7 @@ import { get as getPlainly, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { readNames, readText } from '../host/read.ts';
 import { ServiceError } from './control.ts';
-import { type PublicKey, parsePublicKey, publicKeys } from './public-key.ts';
+import { type PublicKey, parsePublicKey, parsePublicKeys } from './public-key.ts';
 
 /** A key that may log in as root. */
 export interface LogInKey extends PublicKey {
@@ -24,8 +24,8 @@ export async function readLogInKeys(root = '/'): Promise<LogInKey[]> {
     ),
   );
   return [
-    ...publicKeys(kept).map((key) => ({ ...key, kept: true })),
-    ...publicKeys(session).map((key) => ({ ...key, kept: false })),
+    ...parsePublicKeys(kept).map((key) => ({ ...key, kept: true })),
+    ...parsePublicKeys(session).map((key) => ({ ...key, kept: false })),
   ];
 }
 
@@ -55,7 +55,7 @@ export async function fetchKeys(
   if (wanted.length !== hash.length || !timingSafeEqual(hash, wanted)) {
     throw new ServiceError(`${url} is something else: its SHA-256 is ${hash.toString('hex')}`);
   }
-  const keys = publicKeys(bytes.toString('utf8'));
+  const keys = parsePublicKeys(bytes.toString('utf8'));
   if (keys.length === 0) throw new ServiceError(`${url} has no public key`);
   return keys;
 }

@@ -52,7 +52,7 @@ export function parseSshState(text: string): SshState {
 }
 
 /** Asks qx-ssh whether SSH is on; the answer is not cached. */
-export async function sshState(options?: SshOptions): Promise<SshState> {
+export async function readSshState(options?: SshOptions): Promise<SshState> {
   return parseSshState((await qxSsh(['status', '--json'], options)).stdout);
 }
 

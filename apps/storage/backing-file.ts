@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { codeOf } from '../process/code-of.ts';
+import { getErrorCode } from '../process/code-of.ts';
 import { parseQcow2Header, QCOW2_HEADER } from './qcow2-header.ts';
 
 /** Where to search for images. */
@@ -52,7 +52,7 @@ async function readBackingFile(path: string): Promise<string[]> {
   try {
     image = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return [];
+    if (getErrorCode(error) === 'ENOENT') return [];
     throw error;
   }
   try {
@@ -90,7 +90,7 @@ async function lstatIfThere(path: string) {
   try {
     return await lstat(path);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
+    if (getErrorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
@@ -102,7 +102,7 @@ async function isSameFile(one: string, other: string): Promise<boolean> {
     if (a.isBlockDevice() && b.isBlockDevice()) return a.rdev === b.rdev;
     return a.dev === b.dev && a.ino === b.ino;
   } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return false;
+    if (getErrorCode(error) === 'ENOENT' || getErrorCode(error) === 'ENOTDIR') return false;
     throw error;
   }
 }

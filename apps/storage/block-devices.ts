@@ -1,8 +1,8 @@
 import { realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { diskSerial } from '../host/disk-serial.ts';
+import { readDiskSerial } from '../host/disk-serial.ts';
 import { readAttribute, readNames, readNumber } from '../host/read.ts';
-import { codeOf } from '../process/code-of.ts';
+import { getErrorCode } from '../process/code-of.ts';
 
 /** A disk, a partition, or a multipath device. */
 export interface BlockDevice {
@@ -44,7 +44,7 @@ async function readDevice(root: string, name: string): Promise<BlockDevice | nul
   const disk = await diskOf(folder);
   return {
     path: `/dev/${name.replaceAll('!', '/')}`,
-    serial: disk === null ? null : await diskSerial(disk),
+    serial: disk === null ? null : await readDiskSerial(disk),
     isMultipath,
   };
 }
@@ -56,7 +56,7 @@ async function diskOf(folder: string): Promise<string | null> {
     const isPartition = (await readNumber(join(place, 'partition'))) !== null;
     return isPartition ? dirname(place) : place;
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return null;
+    if (getErrorCode(error) === 'ENOENT') return null;
     throw error;
   }
 }

@@ -20,7 +20,7 @@ function isFull({ total, available }: Space): boolean {
 }
 
 /** Assesses the health of a pool that answers. */
-export function assess(signs: PoolSigns): Pick<Pool, 'health' | 'problem' | 'writable'> {
+export function assessHealth(signs: PoolSigns): Pick<Pool, 'health' | 'problem' | 'writable'> {
   const { space, readOnly, error } = signs;
   const share = space.used / (space.used + space.available || 1);
   const full = `${Math.floor(share * 100)} % full`;

@@ -8,7 +8,7 @@ import { type PoolDeclaration, placeOf } from './declaration.ts';
 import { isExplainedByStorage, StorageError } from './error.ts';
 import { DiskFinder } from './find-disk.ts';
 import { isSilent, logIn, readTargetDisks } from './iscsi.ts';
-import { cover, coveredFolders, mountPool, unmountPool } from './mounting.ts';
+import { coverFolder, mountPool, readCoveredFolders, unmountPool } from './mounting.ts';
 
 /** Milliseconds that LVM may take to find and activate a volume group. */
 const ACTIVATION_LIMIT = 60_000;
@@ -136,7 +136,7 @@ export class PoolKeeper {
     const [candidate] = findCandidates(await readMounts(), [declaration]);
     if (candidate?.mount !== null && candidate?.name === name) return;
     const path = placeOf(declaration);
-    await cover(path, signal);
+    await coverFolder(path, signal);
     if (nfs !== undefined) {
       const options = nfsOptions(declaration.options ?? []);
       if (isVersion3(options)) await this.#start('rpc.statd', signal);
@@ -179,7 +179,7 @@ export class PoolKeeper {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const wanted = declarations.map(placeOf);
-    const covered = (await coveredFolders()).filter((path) => !wanted.includes(path));
+    const covered = (await readCoveredFolders()).filter((path) => !wanted.includes(path));
     const innermostFirst = [...new Set(covered)].sort((a, b) => b.length - a.length);
     this.#lingering.clear();
     for (const path of innermostFirst) {

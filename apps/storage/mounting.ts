@@ -38,7 +38,7 @@ export interface Mounting {
  */
 export async function mountPool(mounting: Mounting, signal?: AbortSignal): Promise<void> {
   const { type, source, path, options } = mounting;
-  await cover(path, signal);
+  await coverFolder(path, signal);
   if (type === 'ext4') await check(source);
   const given = [...options, ...SAFE].join(',');
   const [command, args] =
@@ -49,7 +49,7 @@ export async function mountPool(mounting: Mounting, signal?: AbortSignal): Promi
 }
 
 /** Covers the folder of a pool that is not mounted with an empty read-only file system. */
-export async function cover(path: string, signal?: AbortSignal): Promise<void> {
+export async function coverFolder(path: string, signal?: AbortSignal): Promise<void> {
   if (topmost(await readMounts(), path) !== undefined) return;
   await run('mkdir', ['-p', '--', path], { timeout: MOUNT_LIMIT, signal });
   const options = 'ro,nosuid,nodev,noexec,size=4k,nr_inodes=2,mode=555';
@@ -86,7 +86,7 @@ async function unmount(path: string, signal: AbortSignal | undefined): Promise<v
 }
 
 /** Reads the covered folders: pools that this program has mounted, or is to mount. */
-export async function coveredFolders(root = '/'): Promise<string[]> {
+export async function readCoveredFolders(root = '/'): Promise<string[]> {
   return parseCovered(await readText(join(root, 'proc/self/mountinfo')));
 }
 

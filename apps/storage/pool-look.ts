@@ -2,10 +2,10 @@ import { performance } from 'node:perf_hooks';
 import type { Pool } from '../api/storage.ts';
 import { readSpace, type Space } from '../host/file-system-space.ts';
 import { CommandError } from '../process/command-error.ts';
-import { assess } from './health.ts';
+import { assessHealth } from './health.ts';
 import { type Answer, LastAnswer } from './last-answer.ts';
 import { readFileSystem } from './superblock.ts';
-import { SystemError, systemErrorOf } from './system-error.ts';
+import { SystemError, toSystemError } from './system-error.ts';
 import type { Volume } from './volume-formats.ts';
 import { VolumeList } from './volumes.ts';
 import { WriteProbe } from './write-probe.ts';
@@ -75,7 +75,7 @@ export class PoolLook {
       }
       return {
         ...space,
-        ...assess({ space, readOnly: place.readOnly, error: written }),
+        ...assessHealth({ space, readOnly: place.readOnly, error: written }),
         seen,
         ...this.#listed(),
       };
@@ -101,7 +101,7 @@ export class PoolLook {
       return null;
     } catch (error) {
       signal?.throwIfAborted();
-      const systemError = systemErrorOf(error);
+      const systemError = toSystemError(error);
       if (systemError instanceof SystemError) return systemError;
       throw error;
     }

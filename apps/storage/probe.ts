@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { run } from '../process/run.ts';
 import type { OnSurvivor } from './last-answer.ts';
-import { systemErrorOf } from './system-error.ts';
+import { toSystemError } from './system-error.ts';
 
 /** Name of the test file; always the same, so that a power failure leaves at most one. */
 const NAME = '.quantix-probe';
@@ -25,10 +25,10 @@ export interface Care {
  * Writes a small file to a pool's folder, syncs it to the disk, and removes it.
  * @throws SystemError with the reason if one of these steps fails; CommandError if they take too long
  */
-export async function probe(folder: string, care: Care = {}): Promise<void> {
+export async function probePool(folder: string, care: Care = {}): Promise<void> {
   try {
     await run('sh', ['-c', WRITE, 'sh', join(folder, NAME)], { timeout: TIME_LIMIT, ...care });
   } catch (error) {
-    throw systemErrorOf(error);
+    throw toSystemError(error);
   }
 }

@@ -44,7 +44,7 @@ export function parseSystemError(line: string): SystemError {
  * Turns the failure of a command into the system error in the last line of its standard error; returns other errors
  * unchanged.
  */
-export function systemErrorOf(error: unknown): unknown {
+export function toSystemError(error: unknown): unknown {
   if (!(error instanceof CommandError) || error.failure !== 'exit') return error;
   return parseSystemError(error.stderr.trimEnd().split('\n').at(-1) ?? '');
 }

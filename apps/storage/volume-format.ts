@@ -29,7 +29,7 @@ export interface Contents {
  * Determines the format of a file and the size in bytes that a virtual machine sees, by its first bytes, its name and
  * its size.
  */
-export function volumeFormat({ name, size, head, descriptor }: Contents): {
+export function determineVolumeFormat({ name, size, head, descriptor }: Contents): {
   format: Format;
   capacity: number;
 } {

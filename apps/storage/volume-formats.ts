@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Pool } from '../api/storage.ts';
 import { run } from '../process/run.ts';
 import type { Care } from './probe.ts';
-import { DESCRIPTOR, HEAD, isQcow2, volumeFormat } from './volume-format.ts';
+import { DESCRIPTOR, determineVolumeFormat, HEAD, isQcow2 } from './volume-format.ts';
 
 export type Volume = Pool['volumes'][number];
 
@@ -80,7 +80,7 @@ const NOTHING: Head = { head: Buffer.alloc(0), descriptor: Buffer.alloc(0) };
 
 function toVolume(folder: string, { path, size, allocated }: FileFacts, head: Head): Volume {
   const name = path.slice(folder.length + 1);
-  return { name, path, allocated, ...volumeFormat({ name, size, ...head }) };
+  return { name, path, allocated, ...determineVolumeFormat({ name, size, ...head }) };
 }
 
 /** Prints bytes of each file in hexadecimal, unless it is not a regular file: TOKEN OFFSET COUNT FILE… */

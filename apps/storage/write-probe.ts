@@ -1,5 +1,5 @@
 import { LastAnswer } from './last-answer.ts';
-import { type Care, probe } from './probe.ts';
+import { type Care, probePool } from './probe.ts';
 import { SystemError } from './system-error.ts';
 
 /** Milliseconds after which a pool that can be written is tested again. */
@@ -30,7 +30,7 @@ export class WriteProbe {
     if (now < this.#due) return null;
     const { value, seen } = await this.#answer.look(PATIENCE, async (onSurvivor) => {
       try {
-        await probe(folder, { ...care, onSurvivor });
+        await probePool(folder, { ...care, onSurvivor });
         return null;
       } catch (error) {
         if (error instanceof SystemError) return error;

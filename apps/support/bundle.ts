@@ -32,7 +32,7 @@ const PATIENCE = 30_000;
  * Yields the files of a bundle, in the order of their names; the last one lists its contents, what was cut and what
  * could not be read. Each item is read when its turn comes; secrets are removed.
  */
-export async function* bundle(
+export async function* yieldBundle(
   items: readonly Item[],
   { secrets, signal, most = MOST }: BundleOptions,
 ): AsyncGenerator<ArchiveEntry> {

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { readHardware } from '../host/hardware.ts';
 import { parseOsRelease } from '../host/os-release.ts';
 import { readNames, readText } from '../host/read.ts';
-import { codeOf } from '../process/code-of.ts';
+import { getErrorCode } from '../process/code-of.ts';
 import { CommandError } from '../process/command-error.ts';
 import { runFully } from '../process/run.ts';
 import { VERSION } from '../version.ts';
@@ -113,7 +113,7 @@ const FOLDERS: Readonly<Record<string, string>> = {
 };
 
 /** Returns all items that describe a machine. */
-export async function contentsOf(place: Place): Promise<Item[]> {
+export async function listContents(place: Place): Promise<Item[]> {
   const release = parseOsRelease(await readText(join(place.root, 'etc/os-release')));
   const isHost = (await readNames(join(place.root, 'usr/sbin'))).includes('qx-node');
   const product = isHost ? HOST_COMMANDS : CONTROL_PLANE_COMMANDS;
@@ -175,13 +175,13 @@ async function definitionsOf({ run }: Place): Promise<Item[]> {
   const ids = listed.match(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/gm) ?? [];
   return ids.map((id) =>
     item(`virtual-machines/${id}.xml`, async (signal) =>
-      withoutGuestsWords(await run([...virsh, 'dumpxml', id], signal)),
+      removeGuestTexts(await run([...virsh, 'dumpxml', id], signal)),
     ),
   );
 }
 
 /** Removes from a definition the texts that an operator passes to a guest: secrets in them may have any name. */
-export function withoutGuestsWords(xml: string): string {
+export function removeGuestTexts(xml: string): string {
   return xml
     .replaceAll(/<(metadata|sysinfo|cmdline|initargs|description)\b[^>]*>[\s\S]*?<\/\1>/g, '<$1/>')
     .replaceAll(/<qemu:(arg|env)\b[^>]*>/g, '<qemu:$1/>')
@@ -222,7 +222,7 @@ async function entriesOf(folder: string) {
   try {
     return await readdir(folder, { withFileTypes: true });
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return [];
+    if (getErrorCode(error) === 'ENOENT') return [];
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type PublicKey, publicKeys } from '../services/public-key.ts';
+import { type PublicKey, parsePublicKeys } from '../services/public-key.ts';
 import { StickError, withStick } from './stick-mount.ts';
 
 /** Bytes that are read from a file of keys, and number of files that are read. */
@@ -8,8 +8,8 @@ const MOST_BYTES = 65_536;
 const MOST_FILES = 64;
 
 /** Reads the public keys on a stick: from `authorized_keys` and files named `*.pub` in its top folder. */
-export async function keysOnStick(device: string, signal: AbortSignal): Promise<PublicKey[]> {
-  const keys = await withStick({ device, access: 'ro', signal }, keysInFolder);
+export async function readKeysOnStick(device: string, signal: AbortSignal): Promise<PublicKey[]> {
+  const keys = await withStick({ device, access: 'ro', signal }, readKeysInFolder);
   if (keys.length > 0) return keys;
   throw new StickError({
     what: 'there is no public key',
@@ -19,7 +19,7 @@ export async function keysOnStick(device: string, signal: AbortSignal): Promise<
 }
 
 /** Reads the public keys in the files of a folder, each key once. */
-export async function keysInFolder(folder: string): Promise<PublicKey[]> {
+export async function readKeysInFolder(folder: string): Promise<PublicKey[]> {
   const entries = await readdir(folder, { withFileTypes: true });
   const names = entries
     .filter((entry) => entry.isFile() && /^authorized_keys(\.txt)?$|\.pub$/i.test(entry.name))
@@ -28,7 +28,7 @@ export async function keysInFolder(folder: string): Promise<PublicKey[]> {
     .slice(0, MOST_FILES);
   const found = new Map<string, PublicKey>();
   for (const name of names) {
-    for (const key of publicKeys(await readHead(join(folder, name)))) {
+    for (const key of parsePublicKeys(await readHead(join(folder, name)))) {
       if (!found.has(key.fingerprint)) found.set(key.fingerprint, key);
     }
   }

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { ExplainedError } from '../error.ts';
 import { CommandError } from '../process/command-error.ts';
 import {
-  endingSignal,
+  createEndingSignal,
   expectOperands,
   print,
   refuseCommand,
@@ -53,14 +53,14 @@ export async function main(args: string[]): Promise<number> {
 async function writeOut(): Promise<number> {
   if (process.stdout.isTTY) throw new UsageError('standard output is a terminal: > FILE.tar.gz');
   const { bundleOf } = await import('./write.ts');
-  const signal = endingSignal();
+  const signal = createEndingSignal();
   await pipeline(Readable.from(bundleOf(new Date(), signal)), process.stdout, { end: false });
   return 0;
 }
 
 async function writeTo(device: string): Promise<number> {
   const { writeToStick } = await import('./write.ts');
-  const name = await writeToStick(device, { hostname: hostname(), signal: endingSignal() });
+  const name = await writeToStick(device, { hostname: hostname(), signal: createEndingSignal() });
   return print(`${name} is on ${device}, which can be taken out\n`);
 }
 

@@ -1,7 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { codeOf } from '../process/code-of.ts';
+import { getErrorCode } from '../process/code-of.ts';
 
 /** Replaces a secret in a bundle. */
 export const REMOVED = '<removed>';
@@ -62,7 +62,7 @@ export function hideSecrets(text: string, known: readonly string[] = []): string
  * Finds the secrets in a file, by their names and by their form. Comments are ignored: their example values occur
  * everywhere and are not secret.
  */
-export function secretsIn(file: string): string[] {
+export function findSecrets(file: string): string[] {
   const text = file.replaceAll(/^[ \t]*#.*$/gm, '');
   const found: string[] = [];
   for (const { groups } of text.matchAll(PEM)) {
@@ -115,7 +115,7 @@ export async function readSecrets(root = '/'): Promise<string[]> {
   const secrets = new Set<string>();
   for (const place of [...PLACES, 'etc/libvirt/secrets']) {
     for await (const { path, text } of textsOf(root, place, DEPTH)) {
-      for (const secret of secretsIn(text)) secrets.add(secret);
+      for (const secret of findSecrets(text)) secrets.add(secret);
       if (!SECRET_FILES.test(path)) continue;
       for (const word of text.split(/\s+/)) if (word.length >= LEAST) secrets.add(word);
     }
@@ -146,8 +146,8 @@ async function namesIn(path: string): Promise<readonly Dirent[] | 'file'> {
   try {
     return await readdir(path, { withFileTypes: true });
   } catch (error) {
-    if (codeOf(error) === 'ENOTDIR') return 'file';
-    if (codeOf(error) === 'ENOENT') return [];
+    if (getErrorCode(error) === 'ENOTDIR') return 'file';
+    if (getErrorCode(error) === 'ENOENT') return [];
     throw error;
   }
 }

@@ -5,10 +5,10 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { ExplainedError } from '../error.ts';
-import { codeOf } from '../process/code-of.ts';
+import { getErrorCode } from '../process/code-of.ts';
 import { tarOf } from './archive.ts';
-import { bundle } from './bundle.ts';
-import { contentsOf, type Place, THIS_MACHINE } from './contents.ts';
+import { yieldBundle } from './bundle.ts';
+import { listContents, type Place, THIS_MACHINE } from './contents.ts';
 import { readSecrets } from './secrets.ts';
 import { withStick } from './stick-mount.ts';
 
@@ -24,8 +24,8 @@ export async function* bundleOf(
   signal: AbortSignal,
   place: Place = THIS_MACHINE,
 ): AsyncGenerator<Buffer> {
-  const [items, secrets] = await Promise.all([contentsOf(place), readSecrets(place.root)]);
-  const archive = Readable.from(tarOf(bundle(items, { secrets, signal }), time));
+  const [items, secrets] = await Promise.all([listContents(place), readSecrets(place.root)]);
+  const archive = Readable.from(tarOf(yieldBundle(items, { secrets, signal }), time));
   const packed = createGzip();
   const done = pipeline(archive, packed, { signal });
   yield* packed;
@@ -71,7 +71,7 @@ async function writeFile(
     await rename(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true });
-    if (codeOf(error) === 'ENOSPC') {
+    if (getErrorCode(error) === 'ENOSPC') {
       throw new SupportError({
         what: 'the stick is full',
         fix: 'A bundle takes up to some 10 MiB.',

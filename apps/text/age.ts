@@ -1,23 +1,23 @@
-import { duration } from './amount.ts';
+import { formatDuration } from './amount.ts';
 
 const DAY = 24 * 60 * 60;
 
 /** Describes how long ago a time was, in milliseconds since 1970; a time in the future counts as now. */
-export function ago(then: number, now: number): string {
+export function formatAge(then: number, now: number): string {
   const seconds = Math.max(Math.round((now - then) / 1000), 0);
-  return seconds < 60 ? `${seconds} s ago` : `${duration(seconds)} ago`;
+  return seconds < 60 ? `${seconds} s ago` : `${formatDuration(seconds)} ago`;
 }
 
 /** Describes a time in this machine's time zone, and how long ago it was: `14:02 (5 minutes ago)`. */
-export function moment(then: number, now: number): string {
-  return `${clock(then, now)} (${ago(then, now)})`;
+export function formatMoment(then: number, now: number): string {
+  return `${formatClock(then, now)} (${formatAge(then, now)})`;
 }
 
 /**
  * Formats a time in this machine's time zone; with its date if it is more than half a day away. Both times are in
  * milliseconds since 1970.
  */
-export function clock(then: number, now: number): string {
+export function formatClock(then: number, now: number): string {
   const two = (value: number) => String(value).padStart(2, '0');
   const date = new Date(then);
   const time = `${two(date.getHours())}:${two(date.getMinutes())}`;
@@ -26,6 +26,6 @@ export function clock(then: number, now: number): string {
 }
 
 /** Formats a time in UTC to the minute: `2026-11-28 02:30 UTC`. @param iso in the form of `Date.toISOString()` */
-export function utcMinute(iso: string): string {
+export function formatUtcMinute(iso: string): string {
   return `${iso.slice(0, 16).replace('T', ' ')} UTC`;
 }

@@ -3,7 +3,7 @@
 const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
 /** Formats a number of bytes in the largest unit with at least one: `3.2 GiB`. */
-export function bytes(amount: number): string {
+export function formatBytes(amount: number): string {
   let value = Math.max(amount, 0);
   let unit = 0;
   while (value >= 1024 && unit < UNITS.length - 1) {
@@ -14,20 +14,20 @@ export function bytes(amount: number): string {
 }
 
 /** Formats a share from 0 to 1 as a percentage. */
-export function percent(share: number): string {
+export function formatPercent(share: number): string {
   return `${Math.round(Math.min(Math.max(share, 0), 1) * 100)} %`;
 }
 
 /** Formats a number with its noun: `1 disk`, `2 disks`. */
-export function count(number: number, noun: string): string {
+export function formatCount(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
 /** Formats a duration in seconds, in whole minutes. */
-export function duration(seconds: number): string {
+export function formatDuration(seconds: number): string {
   const minutes = Math.floor(Math.max(seconds, 0) / 60);
   const [days, hours] = [Math.floor(minutes / 1440), Math.floor(minutes / 60) % 24];
-  if (days > 0) return `${count(days, 'day')} ${count(hours, 'hour')}`;
-  if (hours > 0) return `${count(hours, 'hour')} ${count(minutes % 60, 'minute')}`;
-  return count(minutes, 'minute');
+  if (days > 0) return `${formatCount(days, 'day')} ${formatCount(hours, 'hour')}`;
+  if (hours > 0) return `${formatCount(hours, 'hour')} ${formatCount(minutes % 60, 'minute')}`;
+  return formatCount(minutes, 'minute');
 }

@@ -52,7 +52,7 @@ export async function copyConfiguration(
  */
 export async function restoreConfiguration(configuration: string, version: string): Promise<void> {
   const copy = placeOf(configuration, version);
-  for (const name of await namesInCopy(configuration, version)) {
+  for (const name of await listNamesInCopy(configuration, version)) {
     await copyTree(join(copy, name), join(configuration, name)).catch((error: unknown) => {
       throw asDiskError(join(configuration, name), error);
     });
@@ -61,7 +61,7 @@ export async function restoreConfiguration(configuration: string, version: strin
 }
 
 /** Returns the names in the copy of a version. @throws UpdateRefusal if there is none */
-export async function namesInCopy(configuration: string, version: string): Promise<string[]> {
+export async function listNamesInCopy(configuration: string, version: string): Promise<string[]> {
   const copy = placeOf(configuration, version);
   return await readdir(copy).catch((cause: unknown) => {
     throw new UpdateRefusal({

@@ -48,7 +48,7 @@ const PROGRESS_WITHIN = 10 * 60_000;
  * quarter, so that many machines do not retry at the same moment.
  * @param failures failed tries in a row, from 1
  */
-export function backOff(failures: number, chance = Math.random()): number {
+export function computeBackOff(failures: number, chance = Math.random()): number {
   const wait = Math.min(1_000 * 2 ** (failures - 1), LONGEST_WAIT);
   return Math.round(wait * (1 - chance / 4));
 }
@@ -142,7 +142,7 @@ async function awaitNextTry(
 ): Promise<void> {
   signal.throwIfAborted();
   if (!(failure instanceof PassingFailure)) throw failure;
-  const wait = backOff(failures);
+  const wait = computeBackOff(failures);
   if (isLast(wait)) {
     const what = `${givenUp.what}: ${failure.message}`;
     throw new ExplainedError({ what, where: source, fix: givenUp.fix, cause: failure });

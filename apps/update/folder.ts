@@ -2,7 +2,7 @@ import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Release } from '../../build/release/release.ts';
 import { ExplainedError } from '../error.ts';
-import { codeOf } from '../process/code-of.ts';
+import { getErrorCode } from '../process/code-of.ts';
 import { LONGEST_RELEASE, type Source } from './source.ts';
 
 const PIECE = 1024 * 1024;
@@ -20,7 +20,7 @@ export interface Folder {
 }
 
 /** Makes a source of releases from a folder. @throws ExplainedError if there is no release in it */
-export async function folderSource(folder: Folder): Promise<Source> {
+export async function makeFolderSource(folder: Folder): Promise<Source> {
   const file = await findRelease(folder);
   return {
     name: folder.path,
@@ -57,7 +57,7 @@ async function sizeOf(file: string): Promise<number | undefined> {
     const found = await stat(file);
     return found.isFile() ? found.size : undefined;
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return undefined;
+    if (['ENOENT', 'ENOTDIR'].includes(getErrorCode(error) ?? '')) return undefined;
     throw error;
   }
 }

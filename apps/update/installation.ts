@@ -145,7 +145,7 @@ export interface OpenInstallation extends AsyncDisposable {
 }
 
 /** Returns the other slot. */
-export function otherSlot(slot: Slot): Slot {
+export function getOtherSlot(slot: Slot): Slot {
   return slot === 'a' ? 'b' : 'a';
 }
 
@@ -159,7 +159,7 @@ export async function openInstallation(
   { write = false }: { write?: boolean } = {},
 ): Promise<OpenInstallation> {
   await using stack = new AsyncDisposableStack();
-  const target = otherSlot(booted);
+  const target = getOtherSlot(booted);
   const state = stack.use(await openBlockDevice(efi, { write }));
   const other = stack.use(await openBlockDevice(slots[target], { write }));
   // The booted slot is in use by the running system, so it is only read.

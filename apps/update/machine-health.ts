@@ -5,7 +5,7 @@ import { messageOf } from '../error.ts';
 import { expectWritable } from '../files/durable-file.ts';
 import { isWritableMount, readMounts } from '../host/mounts.ts';
 import { ask } from '../http/ask.ts';
-import { SYSTEM_URI, virsh } from '../libvirt/virsh.ts';
+import { runVirsh, SYSTEM_URI } from '../libvirt/virsh.ts';
 import { readServices } from '../services/state.ts';
 import type { Probe } from './health.ts';
 
@@ -27,10 +27,10 @@ export interface Expected {
  * Makes the probe for a machine of a product: its services, its configuration, and libvirt and the agent, or the
  * control plane.
  */
-export function machineProbe(expected: Expected): Probe {
+export function makeMachineProbe(expected: Expected): Probe {
   const restarts = new Map<string, number>();
   const parts: Probe[] = [
-    () => serviceProblems(restarts),
+    () => listServiceProblems(restarts),
     () => configurationProblems(expected.configuration),
     ...(expected.product === 'quantix-os'
       ? [libvirtProblems, (signal: AbortSignal) => agentProblems(expected.controlPlane, signal)]
@@ -51,7 +51,10 @@ export function machineProbe(expected: Expected): Probe {
  * @param before restarts of each service; updated
  * @param root folder that contains etc, proc and run
  */
-export async function serviceProblems(before: Map<string, number>, root = '/'): Promise<string[]> {
+export async function listServiceProblems(
+  before: Map<string, number>,
+  root = '/',
+): Promise<string[]> {
   const needed = (await readServices(root)).filter(({ runlevels }) =>
     runlevels.some((level) => LASTING.includes(level)),
   );
@@ -72,7 +75,7 @@ async function configurationProblems(folder: string): Promise<string[]> {
 }
 
 async function libvirtProblems(signal: AbortSignal): Promise<string[]> {
-  await virsh({ uri: SYSTEM_URI, signal }, ['list', '--all', '--name'], LIMIT);
+  await runVirsh({ uri: SYSTEM_URI, signal }, ['list', '--all', '--name'], LIMIT);
   return [];
 }
 

@@ -9,14 +9,14 @@ import { readTrustedKeys } from '../../build/release/keys.ts';
 import type { Release } from '../../build/release/release.ts';
 import { verifyRelease } from '../../build/release/sign.ts';
 import { ExplainedError, messageOf } from '../error.ts';
-import { readGuests, runs } from '../guests/inventory.ts';
+import { isRunning, readGuests } from '../guests/inventory.ts';
 import { readMaintenance } from '../guests/maintenance.ts';
 import { isWritableMount, readMounts } from '../host/mounts.ts';
 import { readText } from '../host/read.ts';
 import { SYSTEM_URI } from '../libvirt/virsh.ts';
 import { CommandError } from '../process/command-error.ts';
 import {
-  endingSignal,
+  createEndingSignal,
   expectOperands,
   print,
   refuseCommand,
@@ -29,27 +29,27 @@ import { systemClock } from '../watch/clock.ts';
 import { acceptRelease, nameOf, UpdateRefusal } from './accept.ts';
 import { undoExchange } from './configuration-copy.ts';
 import { fetchRelease, type ReleaseFetch } from './download.ts';
-import { folderSource } from './folder.ts';
+import { makeFolderSource } from './folder.ts';
 import {
   findInstallation,
+  getOtherSlot,
   type OpenInstallation,
   openInstallation,
-  otherSlot,
   readRunning,
 } from './installation.ts';
-import { machineProbe, reachesControlPlane } from './machine-health.ts';
+import { makeMachineProbe, reachesControlPlane } from './machine-health.ts';
 import { PLACES, type Places } from './places.ts';
 import { readServerSetting, writeRecord, writeServerSetting } from './record.ts';
-import { parseServerAddress, serverSource } from './server.ts';
+import { makeServerSource, parseServerAddress } from './server.ts';
 import type { Source } from './source.ts';
 import { stage } from './stage.ts';
 import { cancelStaging, isStagingElsewhere, keepStagingNote } from './staging-note.ts';
 import {
   activate,
+  computeLimits,
   confirm,
   expectGood,
   isOnTrial,
-  limitsOf,
   type Machine,
   rollBack,
   settle,
@@ -233,7 +233,7 @@ function parsedAddress(text: string): string | undefined {
 }
 
 async function check(places: Places, values: Values): Promise<number> {
-  const signal = endingSignal();
+  const signal = createEndingSignal();
   await using disk = await openDisk(places);
   const release = await withSource(places, { values, signal }, async (source) => {
     const onFailure = complainOf(source);
@@ -257,13 +257,13 @@ async function accepted(
   const machine = await thisMachine(places);
   const envelope = await fetchRelease(fetch);
   const release = verifyRelease(envelope, machine.keys, fetch.source.name);
-  const record = await limitsOf(machine, disk);
+  const record = await computeLimits(machine, disk);
   acceptRelease(release, {
     running: machine.running,
     now: new Date(),
     floor: record.floor,
     seen: record.seen[release.channel] ?? 0,
-    slotBytes: disk.slots[otherSlot(disk.booted)].bytes,
+    slotBytes: disk.slots[getOtherSlot(disk.booted)].bytes,
     owner: await readOwnerId(disk.efi),
   });
   return { release, envelope };
@@ -271,7 +271,7 @@ async function accepted(
 
 /** Stages a release in the unused slot. */
 async function bring(places: Places, values: Values): Promise<number> {
-  const signal = endingSignal();
+  const signal = createEndingSignal();
   const budget = values.budget === undefined ? undefined : mebibytes(values.budget);
   const note = keepStagingNote(places.root);
   try {
@@ -290,7 +290,7 @@ async function bring(places: Places, values: Values): Promise<number> {
       const { release, envelope } = await accepted(places, disk, fetch);
       const { version, channel, serial, image } = release;
       await note({ version, bytes: image.bytes, problem: null });
-      const record = await limitsOf(await thisMachine(places), disk);
+      const record = await computeLimits(await thisMachine(places), disk);
       // A previously activated version is abandoned, because its slot is overwritten.
       await undoExchange(places.configuration, (await readRunning(places.root)).version);
       await writeRecord(places.configuration, {
@@ -299,7 +299,7 @@ async function bring(places: Places, values: Values): Promise<number> {
         seen: { ...record.seen, [channel]: serial },
       });
       const how = await stage({
-        target: { efi: disk.efi, slot: disk.slots[otherSlot(disk.booted)] },
+        target: { efi: disk.efi, slot: disk.slots[getOtherSlot(disk.booted)] },
         accepted: { release, envelope },
         ...{ ...tries, source, budget },
         onProgress: (done) => void note({ done, problem: null }),
@@ -355,10 +355,10 @@ async function withSource<T>(
   const { from } = values;
   if (from !== undefined) {
     if (!(await stat(from).catch(noSuch(from))).isBlockDevice()) {
-      return await work(await folderSource({ ...line, path: from }));
+      return await work(await makeFolderSource({ ...line, path: from }));
     }
     const stick = { device: from, access: 'ro' as const, signal };
-    return await withStick(stick, async (path) => work(await folderSource({ ...line, path })));
+    return await withStick(stick, async (path) => work(await makeFolderSource({ ...line, path })));
   }
   const address = values.server === undefined ? setting.server : parseServerAddress(values.server);
   if (address === undefined) {
@@ -369,7 +369,7 @@ async function withSource<T>(
   }
   const { ca, 'tls-name': name } = values;
   const trust = ca === undefined || name === undefined ? undefined : { ca: await read(ca), name };
-  return await work(serverSource({ ...line, address, trust }));
+  return await work(makeServerSource({ ...line, address, trust }));
 }
 
 function noSuch(path: string) {
@@ -386,7 +386,7 @@ async function activateStaged(places: Places, values: Values): Promise<number> {
   await expectConfiguration(places);
   const machine = await thisMachine(places);
   await expectNoGuests(places, machine);
-  const signal = endingSignal();
+  const signal = createEndingSignal();
   const version = await (async () => {
     await using disk = await openDisk(places, { write: true });
     return await activate(machine, disk, { to: 'staged', ...(await wanted(values, signal)) });
@@ -413,7 +413,7 @@ async function wanted({ minutes, patience }: Values, signal: AbortSignal) {
 /** Checks that a hypervisor may restart: no guest runs, or the host is in maintenance. @throws UpdateRefusal */
 async function expectNoGuests(places: Places, { running: { product } }: Machine): Promise<void> {
   if (product !== 'quantix-os' || (await readMaintenance(places.node)).on) return;
-  const guests = (await readGuests({ uri: SYSTEM_URI }).catch(unknownGuests)).filter(runs);
+  const guests = (await readGuests({ uri: SYSTEM_URI }).catch(unknownGuests)).filter(isRunning);
   if (guests.length === 0) return;
   throw new UpdateRefusal({
     what: `virtual machines run on this host: ${guests.map(({ name }) => name).join(', ')}`,
@@ -441,7 +441,7 @@ async function confirmByHand(places: Places): Promise<number> {
 
 async function goBack(places: Places, values: Values): Promise<number> {
   const machine = await thisMachine(places);
-  const signal = endingSignal();
+  const signal = createEndingSignal();
   const { text, restart } = await (async () => {
     await using disk = await openDisk(places, { write: true });
     // A version on trial may be left even if its configuration or libvirt does not work.
@@ -467,7 +467,7 @@ async function settleBoot(places: Places): Promise<number> {
   const settled = await settle(machine, {
     open: () => openInstallation(installation, { write: true }),
     probeFor: (trial) =>
-      machineProbe({
+      makeMachineProbe({
         product: machine.running.product,
         controlPlane: trial?.controlPlane ?? false,
         configuration: places.configuration,
@@ -477,7 +477,7 @@ async function settleBoot(places: Places): Promise<number> {
       await mkdir(dirname(places.deadline), { recursive: true });
       await writeFile(places.deadline, `${seconds}\n`);
     },
-    signal: endingSignal(),
+    signal: createEndingSignal(),
   });
   if (settled !== 'taken back') await markSettled(places);
   return 0;

@@ -26,7 +26,7 @@ const PATIENCE = 30_000;
 const PASSING = [408, 425, 429];
 
 /** Makes a source of releases from a server. */
-export function serverSource(server: Server): Source {
+export function makeServerSource(server: Server): Source {
   const { address, product, channel, architecture } = server;
   const root = address.replace(/\/+$/, '');
   const name = `${root}/${product}/${channel}/${architecture}/release.json`;

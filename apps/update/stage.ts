@@ -15,7 +15,7 @@ import { ExplainedError } from '../error.ts';
 import type { Clock } from '../watch/clock.ts';
 import { UpdateRefusal } from './accept.ts';
 import { download } from './download.ts';
-import { HEAD_BYTES, readNote, waitingPlace, writeNote } from './progress-note.ts';
+import { computeWaitingPlace, HEAD_BYTES, readNote, writeNote } from './progress-note.ts';
 import type { Source } from './source.ts';
 
 /** Bytes that are written or read at once. */
@@ -68,7 +68,7 @@ export type Staged = 'was there' | 'written';
 export async function stage(staging: Staging): Promise<Staged> {
   const { target, accepted } = staging;
   const { image } = accepted.release;
-  await withoutTrial(target.efi);
+  await removeTrial(target.efi);
   const before = await readTrailer(target.slot);
   if (before?.sha256 === image.sha256 && before.release === accepted.envelope) return 'was there';
   const from = await preparedFrom(target.slot, before, accepted.release);
@@ -80,12 +80,12 @@ export async function stage(staging: Staging): Promise<Staged> {
     });
   }
   await placeHead(target.slot);
-  await writeTrailer(target.slot, trailerOf(accepted));
+  await writeTrailer(target.slot, makeTrailer(accepted));
   return 'written';
 }
 
 /** Makes the trailer of a slot for a release. */
-export function trailerOf({ release, envelope }: Accepted): SlotTrailer {
+export function makeTrailer({ release, envelope }: Accepted): SlotTrailer {
   const { product, version, base, architecture, buildId, image } = release;
   return {
     ...{ product, version, base, architecture, buildId },
@@ -99,15 +99,15 @@ export function trailerOf({ release, envelope }: Accepted): SlotTrailer {
  * Removes a trial from the boot state: the slot is no longer booted.
  * @throws ExplainedError, also if there is no boot state
  */
-export async function withoutTrial(efi: BlockDevice): Promise<void> {
+export async function removeTrial(efi: BlockDevice): Promise<void> {
   const state = await readBootState(efi);
-  if (state === undefined) throw unknownState();
+  if (state === undefined) throw explainUnknownState();
   if (state.trial === null && state.left === 0) return;
   await writeBootState(efi, { good: state.good, trial: null, left: 0 });
 }
 
 /** Makes the error for a damaged boot state: it is not known which slot the boot loader chooses next. */
-export function unknownState(): UpdateRefusal {
+export function explainUnknownState(): UpdateRefusal {
   return new UpdateRefusal({
     what: 'the boot state of this disk is damaged: the boot loader takes slot a then, or b if a has no image',
     fix: '`qx-update confirm` writes it anew, with the version that runs.',
@@ -115,7 +115,7 @@ export function unknownState(): UpdateRefusal {
 }
 
 /** Returns the boot state in which a slot is tried for the allowed number of boots. */
-export function trialOf(good: Slot, trial: Slot): BootState {
+export function makeTrialState(good: Slot, trial: Slot): BootState {
   return { good, trial, left: 3 };
 }
 
@@ -134,7 +134,7 @@ async function preparedFrom(
   const noted = note?.sha256 === image.sha256 && note.done <= image.bytes ? note.done : 0;
   const isWhole = before?.sha256 === image.sha256;
   if (isWhole) {
-    await slot.write(waitingPlace(slot), await slot.read(0, HEAD_BYTES));
+    await slot.write(computeWaitingPlace(slot), await slot.read(0, HEAD_BYTES));
     await slot.flush();
   }
   const from = isWhole ? image.bytes : noted;
@@ -148,7 +148,7 @@ async function preparedFrom(
 
 /** Writes the head to its place, after which GRUB finds the image. */
 async function placeHead(slot: BlockDevice): Promise<void> {
-  const head = await slot.read(waitingPlace(slot), HEAD_BYTES);
+  const head = await slot.read(computeWaitingPlace(slot), HEAD_BYTES);
   await slot.write(0, head);
   await slot.flush();
   if (head.equals(await slot.read(0, HEAD_BYTES))) return;
@@ -211,7 +211,7 @@ async function write(staging: Staging, from: number): Promise<void> {
 async function writeBlock(slot: BlockDevice, at: number, block: Buffer): Promise<void> {
   const head = block.subarray(0, Math.max(0, HEAD_BYTES - at));
   const rest = block.subarray(head.length);
-  if (head.length > 0) await slot.write(waitingPlace(slot) + at, head);
+  if (head.length > 0) await slot.write(computeWaitingPlace(slot) + at, head);
   if (rest.length > 0) await slot.write(at + head.length, rest);
 }
 
@@ -221,7 +221,7 @@ async function writeBlock(slot: BlockDevice, at: number, block: Buffer): Promise
  */
 async function hashOf(slot: BlockDevice, bytes: number, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
-  const head = await slot.read(waitingPlace(slot), HEAD_BYTES);
+  const head = await slot.read(computeWaitingPlace(slot), HEAD_BYTES);
   hash.update(head.subarray(0, bytes));
   const end = Math.ceil(bytes / slot.sectorSize) * slot.sectorSize;
   const places = splitRegion({ offset: HEAD_BYTES, bytes: end - HEAD_BYTES }, PIECE);

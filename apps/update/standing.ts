@@ -13,14 +13,14 @@ import {
   copyConfiguration,
   exchangeConfiguration,
   keepExchange,
-  namesInCopy,
+  listNamesInCopy,
   restoreConfiguration,
   undoExchange,
 } from './configuration-copy.ts';
 import { awaitHealth, type Probe } from './health.ts';
-import { type OpenInstallation, otherSlot } from './installation.ts';
+import { getOtherSlot, type OpenInstallation } from './installation.ts';
 import { readRecord, type Trial, type UpdateRecord, writeRecord } from './record.ts';
-import { trialOf, unknownState, withoutTrial } from './stage.ts';
+import { explainUnknownState, makeTrialState, removeTrial } from './stage.ts';
 
 /** A machine whose version is changed. */
 export interface Machine {
@@ -46,7 +46,7 @@ const USUAL = { minutes: 5, patience: 15 };
  * @throws UpdateRefusal
  */
 export function expectGood(booted: Slot, state: BootState | undefined): void {
-  if (state === undefined) throw unknownState();
+  if (state === undefined) throw explainUnknownState();
   const { good, trial } = state;
   if (booted === good) return;
   if (booted === trial) {
@@ -70,7 +70,7 @@ export function isOnTrial(booted: Slot, state: BootState | undefined): boolean {
  * Returns the record, with `floor` and `seen` at least those of the release in the booted slot: they also hold if the
  * record was lost.
  */
-export async function limitsOf(
+export async function computeLimits(
   { configuration, keys, tell }: Pick<Machine, 'configuration' | 'keys' | 'tell'>,
   disk: OpenInstallation,
 ): Promise<UpdateRecord> {
@@ -133,7 +133,7 @@ export async function activate(
   const { configuration, running } = machine;
   const state = await readBootState(disk.efi);
   expectGood(disk.booted, state);
-  const slot = otherSlot(disk.booted);
+  const slot = getOtherSlot(disk.booted);
   const trailer = await readTrailer(disk.slots[slot]);
   if (trailer === undefined) {
     throw new UpdateRefusal({
@@ -141,7 +141,7 @@ export async function activate(
       fix: activation.to === 'staged' ? '`qx-update stage` brings one there.' : undefined,
     });
   }
-  const record = await limitsOf(machine, disk);
+  const record = await computeLimits(machine, disk);
   const owner = await readOwnerId(disk.efi);
   const release = mayBeTried(trailer, { machine, record, activation, disk, slot, owner });
   const trial: Trial = {
@@ -162,7 +162,7 @@ export async function activate(
   // Undo an earlier activation first, so that the configuration of the running version is copied.
   await undoExchange(configuration, running.version);
   const restores = activation.restoreConfiguration === true;
-  if (restores) await namesInCopy(configuration, trailer.version);
+  if (restores) await listNamesInCopy(configuration, trailer.version);
   // For two builds of the same version, the copy of the other build is still needed.
   if (!restores || trailer.version !== running.version) {
     await copyConfiguration(configuration, running.version, [trailer.version]);
@@ -175,7 +175,7 @@ export async function activate(
       throw error;
     });
   }
-  await writeBootState(disk.efi, trialOf(disk.booted, slot));
+  await writeBootState(disk.efi, makeTrialState(disk.booted, slot));
   return trailer.version;
 }
 
@@ -266,7 +266,7 @@ export async function settle(
     return { booted: disk.booted, state: await readBootState(disk.efi) };
   })();
   if (state === undefined) {
-    tell(unknownState().message);
+    tell(explainUnknownState().message);
     return 'booted by hand';
   }
   if (booted === state.good) {
@@ -327,7 +327,7 @@ async function ratchet(
   { configuration, keys, running, clock }: Machine,
   { disk, record }: { disk: OpenInstallation; record: UpdateRecord },
 ): Promise<void> {
-  const other = await readTrailer(disk.slots[otherSlot(disk.booted)]);
+  const other = await readTrailer(disk.slots[getOtherSlot(disk.booted)]);
   const own = await readTrailer(disk.slots[disk.booted]);
   const release = releaseOf(own, keys);
   const trial = isTrialOf(record.trial, disk.booted, own) ? record.trial : null;
@@ -404,7 +404,7 @@ async function concludeTrial(
     });
     for (const reason of reasons) machine.tell(`${version} was taken back: ${reason}`);
   }
-  await withoutTrial(disk.efi);
+  await removeTrial(disk.efi);
   return trial === null ? 'nothing to do' : 'told';
 }
 
@@ -449,14 +449,14 @@ export async function rollBack(
   wanted: Omit<Activation, 'to'>,
 ): Promise<{ text: string; restart: boolean }> {
   const state = await readBootState(disk.efi);
-  if (state === undefined) throw unknownState();
+  if (state === undefined) throw explainUnknownState();
   const record = await readRecord(machine.configuration, machine.tell);
   if (isOnTrial(disk.booted, state)) {
     await giveUp(machine, { disk, state, record, problems: ['somebody went back by hand'] });
     return { text: 'The next boot is of the version before.', restart: true };
   }
   if (state.good === disk.booted && state.trial !== null && state.left > 0) {
-    await withoutTrial(disk.efi);
+    await removeTrial(disk.efi);
     await undoExchange(machine.configuration, machine.running.version);
     await writeRecord(machine.configuration, { ...record, trial: null });
     return {

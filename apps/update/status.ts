@@ -9,7 +9,7 @@ import { findInstallation, openInstallation, readRunning } from './installation.
 import { PLACES, type Places } from './places.ts';
 import { readServerSetting } from './record.ts';
 import { readStagingNote } from './staging-note.ts';
-import { expectGood, limitsOf } from './standing.ts';
+import { computeLimits, expectGood } from './standing.ts';
 
 /** Reads the state of this machine's updates; it is not cached. */
 export async function readUpdateStatus(places: Places = PLACES): Promise<UpdateStatus> {
@@ -30,7 +30,7 @@ export async function readUpdateStatus(places: Places = PLACES): Promise<UpdateS
     }
     await using disk = await openInstallation(installation);
     const state = await readBootState(disk.efi);
-    const { floor, last } = await limitsOf(
+    const { floor, last } = await computeLimits(
       { configuration: places.configuration, keys, tell: () => undefined },
       disk,
     );

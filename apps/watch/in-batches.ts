@@ -16,7 +16,7 @@ export interface BatchOptions<Item> {
  * @param process returns the results by key; if it throws, all items of the batch fail with its error
  * @returns a function that resolves with the result of an item
  */
-export function inBatches<Item, Result>(
+export function processInBatches<Item, Result>(
   process: (items: readonly Item[]) => Promise<ReadonlyMap<string, Result>>,
   { keyOf, most }: BatchOptions<Item>,
 ): (item: Item) => Promise<Result> {

@@ -2,7 +2,7 @@
  * Runs at most one call at a time. Callers that arrive during a run share the next run, which begins after their call:
  * a hundred events cost two runs.
  */
-export function oneAtATime<Result>(look: () => Promise<Result>): () => Promise<Result> {
+export function runOneAtATime<Result>(look: () => Promise<Result>): () => Promise<Result> {
   let last: Promise<unknown> = Promise.resolve();
   let next: Promise<Result> | undefined;
   const begin = () => {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { AutoResetEvent } from './auto-reset-event.ts';
-import { oneAtATime } from './one-at-a-time.ts';
+import { runOneAtATime } from './one-at-a-time.ts';
 
 export interface WatchOptions<Value> {
   /** Reads the value. An error ends the watch. */
@@ -31,7 +31,7 @@ export function watch<Value>(options: WatchOptions<Value>): Watch<Value> {
   const asked = new AutoResetEvent();
   let last: { value: Value } | undefined;
 
-  const refresh = oneAtATime(async () => {
+  const refresh = runOneAtATime(async () => {
     const before = last?.value;
     const value = await look(before);
     const changed = last === undefined || !isDeepStrictEqual(value, before);

@@ -10,12 +10,12 @@ import { type FleetAddress, fleetAddressSchema } from '../../apps/api/address.ts
 import { address } from '../../apps/control-plane/commands/address.ts';
 import { operate } from '../../apps/control-plane/commands/operate.ts';
 import { listAudit } from '../../apps/control-plane/database/repositories/audit-log.ts';
-import { addressRoutes } from '../../apps/control-plane/operator/address-routes.ts';
+import { createAddressRoutes } from '../../apps/control-plane/operator/address-routes.ts';
 import { planAddress } from '../../apps/control-plane/operator/client.ts';
 import type { OperatorValues } from '../../apps/control-plane/operator/options.ts';
 import { openNodeState } from '../../apps/control-plane/reconciliation/node-state.ts';
 import { bind } from '../../apps/http/bind.ts';
-import { apiServer } from '../../apps/http/server.ts';
+import { createApiServer } from '../../apps/http/server.ts';
 import type { Endpoints } from '../../apps/proto/gen/quantix/v1/node_service_pb.js';
 import { temporaryFolder } from '../unit/folder.ts';
 import { SILENT } from './database.ts';
@@ -40,8 +40,8 @@ class Site implements AsyncDisposable {
   private constructor(api: NodeApi, socket: string) {
     this.api = api;
     this.socket = socket;
-    this.#server = apiServer({
-      routes: addressRoutes({
+    this.#server = createApiServer({
+      routes: createAddressRoutes({
         database: api.opened.database,
         servedNodes: () => (this.isServed ? api.server : undefined),
       }),

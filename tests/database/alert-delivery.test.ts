@@ -17,8 +17,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { ALERT_SEVERITIES } from '../../apps/api/alerts.ts';
 import { type DeliverOptions, deliverAlerts } from '../../apps/control-plane/alerts/deliver.ts';
 import type { AlertReceiver } from '../../apps/control-plane/alerts/receiver.ts';
-import { syslogReceiver } from '../../apps/control-plane/alerts/syslog.ts';
-import { webhookReceiver } from '../../apps/control-plane/alerts/webhook.ts';
+import { createSyslogReceiver } from '../../apps/control-plane/alerts/syslog.ts';
+import { createWebhookReceiver } from '../../apps/control-plane/alerts/webhook.ts';
 import { NotLeaderError } from '../../apps/control-plane/coordination/election.ts';
 import {
   forgetReceivers,
@@ -120,7 +120,10 @@ async function startHook() {
   const settings = { name: 'pager', url: `https://127.0.0.1:${port}/q`, authority, severities };
   return {
     hook,
-    receiver: webhookReceiver({ ...settings, secret: `whsec_${KEY.toString('base64')}` }, 300),
+    receiver: createWebhookReceiver(
+      { ...settings, secret: `whsec_${KEY.toString('base64')}` },
+      300,
+    ),
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       server.close();
@@ -296,7 +299,7 @@ describe('a syslog server', () => {
     });
     try {
       const { port } = socket.address();
-      await delivering([syslogReceiver(settings('udp', port))], async () => {
+      await delivering([createSyslogReceiver(settings('udp', port))], async () => {
         await raise('It burns');
         await eventually(() => got).toEqual([expect.stringMatching(FORM)]);
       });
@@ -324,7 +327,7 @@ describe('a syslog server', () => {
       });
       const port = await listen(server);
       try {
-        await delivering([syslogReceiver(settings(transport, port))], async () => {
+        await delivering([createSyslogReceiver(settings(transport, port))], async () => {
           await raise('It burns');
           await eventually(() => got.at(-1)).toMatch(/^\d+ </);
           const [, length, message = ''] = /^(\d+) (.*)$/s.exec(got.at(-1) ?? '') ?? [];
@@ -339,7 +342,7 @@ describe('a syslog server', () => {
 
   test('to which no datagram can be sent is reported', async () => {
     // The kernel refuses to connect to a broadcast address without SO_BROADCAST.
-    const receiver = syslogReceiver({ ...settings('udp', 514), host: '255.255.255.255' });
+    const receiver = createSyslogReceiver({ ...settings('udp', 514), host: '255.255.255.255' });
     await delivering([receiver], async () => {
       await raise('It burns');
       await eventually(async () => (await listReceivers(made.database.db))[0]?.problem).toMatch(
@@ -355,7 +358,7 @@ describe('a syslog server', () => {
     });
     const port = await listen(server);
     try {
-      await delivering([syslogReceiver(settings('tcp', port), 300)], async () => {
+      await delivering([createSyslogReceiver(settings('tcp', port), 300)], async () => {
         await raise('It burns');
         await eventually(async () => (await listReceivers(made.database.db))[0]?.problem).toMatch(
           /does not answer/,
@@ -367,7 +370,7 @@ describe('a syslog server', () => {
   });
 
   test('that is unreachable is reported', async () => {
-    await delivering([syslogReceiver(settings('tcp', 1))], async () => {
+    await delivering([createSyslogReceiver(settings('tcp', 1))], async () => {
       await raise('It burns');
       await eventually(async () => (await listReceivers(made.database.db))[0]?.problem).toMatch(
         /ECONNREFUSED/,

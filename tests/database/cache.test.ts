@@ -6,9 +6,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import * as z from 'zod';
 import { type Cache, openCache, remember } from '../../apps/control-plane/cache/cache.ts';
 import { registerNode } from '../../apps/control-plane/database/repositories/nodes.ts';
-import { inventoryRoutes } from '../../apps/control-plane/inventory/routes.ts';
+import { createInventoryRoutes } from '../../apps/control-plane/inventory/routes.ts';
 import { bind } from '../../apps/http/bind.ts';
-import { apiServer } from '../../apps/http/server.ts';
+import { createApiServer } from '../../apps/http/server.ts';
 import { askProgram } from '../../tasks/control-plane/program.ts';
 import { type RedisServer, startRedis } from '../../tasks/control-plane/redis.ts';
 import { makeServicesFolder } from '../../tasks/control-plane/service.ts';
@@ -158,8 +158,8 @@ test('the inventory is counted in the database if the cache has no count', async
   await untilUsed();
   await withRedis((client) => client.flushAll());
   const socket = join(folder, 'inventory.sock');
-  const routes = inventoryRoutes({ database, cache });
-  const server = apiServer({ routes, explain: () => undefined, onBug: () => undefined });
+  const routes = createInventoryRoutes({ database, cache });
+  const server = createApiServer({ routes, explain: () => undefined, onBug: () => undefined });
   await bind(server, socket);
   const ask = async () => JSON.parse((await askProgram(socket, '/inventory'))!.body);
   const node = { id: '11111111-1111-8111-8111-111111111111', hostname: 'a' };

@@ -15,9 +15,9 @@ import { listAudit } from '../../apps/control-plane/database/repositories/audit-
 import { readCertificateOrder } from '../../apps/control-plane/database/repositories/people-certificate.ts';
 import type { OperatorValues } from '../../apps/control-plane/operator/options.ts';
 import { localCertificateRoutes } from '../../apps/control-plane/people/certificate-routes.ts';
-import { fingerprintOf } from '../../apps/control-plane/trust/authority.ts';
+import { computeFingerprint } from '../../apps/control-plane/trust/authority.ts';
 import { bind } from '../../apps/http/bind.ts';
-import { apiServer } from '../../apps/http/server.ts';
+import { createApiServer } from '../../apps/http/server.ts';
 import { findFreePort } from '../../tasks/control-plane/free-port.ts';
 import { AcmeAuthority, type Told } from '../control-plane/acme-authority.ts';
 import { makeCertificate } from '../control-plane/certificates.ts';
@@ -40,7 +40,7 @@ beforeAll(async () => {
   authority.tests = api.port;
   api.alsoTrusted = [authority.root.pem];
   folder = await mkdtemp(join(tmpdir(), 'quantix-acme-'));
-  server = apiServer({
+  server = createApiServer({
     routes: localCertificateRoutes(api.certificate),
     explain: () => undefined,
     onBug: (error) => {
@@ -116,7 +116,7 @@ test('a certificate is ordered for names of this server, and presented to the ne
   });
   expect(answer.text).not.toContain('PRIVATE');
   const shown = await shownNow();
-  expect(fingerprintOf(shown)).toBe(api.fingerprint);
+  expect(computeFingerprint(shown)).toBe(api.fingerprint);
   expect(shown.checkHost('www.qvdc.example')).toBe('www.qvdc.example');
   expect(shown.verify(new X509Certificate(authority.root.pem).publicKey)).toBe(true);
   expect((await listAudit(api.db, { limit: 1 }))[0]).toMatchObject({
@@ -160,7 +160,7 @@ test('a certificate is renewed when a third of its lifetime is left, with the sa
   authority.valid = { from: -1, to: 90 };
   await api.certificate.renew();
   expect([first, second]).not.toContain(api.fingerprint);
-  expect(fingerprintOf(await shownNow())).toBe(api.fingerprint);
+  expect(computeFingerprint(await shownNow())).toBe(api.fingerprint);
   expect(authority.accounts.size).toBe(accounts);
   expect((await listAudit(api.db, { limit: 1 }))[0]).toMatchObject({
     ...{ action: 'certificate.renew', username: '' },
@@ -206,7 +206,7 @@ test('during the authority’s check browsers still get the present certificate,
   let seen = '';
   authority.instead.set(`/tests/${number}/0`, async (told) => {
     // The challenge is still being served: it was just checked.
-    seen = fingerprintOf(await shownNow());
+    seen = computeFingerprint(await shownNow());
     expect((await shownNow('acme-tls/1')).subject).toBe(`CN=${NAME}`);
     await expect(shownNow('acme-tls/1', 'other.example')).rejects.toThrow();
     return told;
@@ -267,7 +267,7 @@ test.each<[string, string, (told: Told) => Told, RegExp]>([
     authority.instead.set(path, answer);
     const refused = await order();
     expect(refused).toMatchObject({ status: 400, body: { detail: expect.stringMatching(told) } });
-    expect(fingerprintOf(await shownNow())).toBe(before);
+    expect(computeFingerprint(await shownNow())).toBe(before);
     expect(await readCertificateOrder(api.db)).toBeUndefined();
   },
 );
@@ -331,7 +331,7 @@ test.each<[string, (number: number) => [string, (told: Told) => Told], RegExp]>(
     authority.instead.set(...replace(number));
     const refused = await order();
     expect(refused).toMatchObject({ status: 400, body: { detail: expect.stringMatching(told) } });
-    expect(fingerprintOf(await shownNow())).toBe(before);
+    expect(computeFingerprint(await shownNow())).toBe(before);
   },
 );
 

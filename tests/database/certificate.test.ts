@@ -15,9 +15,9 @@ import { setPeopleCertificate } from '../../apps/control-plane/database/reposito
 import type { OperatorValues } from '../../apps/control-plane/operator/options.ts';
 import { PeopleCertificate } from '../../apps/control-plane/people/certificate.ts';
 import { localCertificateRoutes } from '../../apps/control-plane/people/certificate-routes.ts';
-import { fingerprintOf } from '../../apps/control-plane/trust/authority.ts';
+import { computeFingerprint } from '../../apps/control-plane/trust/authority.ts';
 import { bind } from '../../apps/http/bind.ts';
-import { apiServer } from '../../apps/http/server.ts';
+import { createApiServer } from '../../apps/http/server.ts';
 import { type Made, makeCertificate } from '../control-plane/certificates.ts';
 import { openTestDatabase, SILENT } from './database.ts';
 import { PeopleApi } from './people-api.ts';
@@ -32,7 +32,7 @@ let cookie: string;
 beforeAll(async () => {
   api = await PeopleApi.open();
   folder = await mkdtemp(join(tmpdir(), 'quantix-certificate-'));
-  server = apiServer({
+  server = createApiServer({
     routes: localCertificateRoutes(api.certificate),
     explain: () => undefined,
     onBug: (error) => {
@@ -61,10 +61,10 @@ async function shownNow(): Promise<string> {
   await once(socket, 'secureConnect');
   const certificate = socket.getPeerX509Certificate();
   socket.destroy();
-  return certificate === undefined ? '' : fingerprintOf(certificate);
+  return certificate === undefined ? '' : computeFingerprint(certificate);
 }
 
-const printOf = ({ pem }: Made) => fingerprintOf(new X509Certificate(pem));
+const printOf = ({ pem }: Made) => computeFingerprint(new X509Certificate(pem));
 
 const post = (made: Made, chain = made.pem + root.pem) =>
   api.ask('/v1/certificate', { method: 'POST', cookie, body: { chain, key: made.key } });

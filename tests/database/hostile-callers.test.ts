@@ -4,7 +4,7 @@ import { connect as connectTcp } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import { certificateRequest } from '../../apps/agent/membership/identity/certificate-request.ts';
+import { makeCertificateRequest } from '../../apps/agent/membership/identity/certificate-request.ts';
 import { loadKey } from '../../apps/agent/membership/identity/key.ts';
 import { Authority } from '../../apps/control-plane/trust/authority.ts';
 import { readCertificateRequest } from '../../apps/control-plane/trust/certificate-request.ts';
@@ -106,7 +106,7 @@ test('a caller without a certificate, or with one of another authority or of a s
   const root = await makeRoot();
   const other = new Authority(`${root.key}\n${root.certificate}`, 'ca.pem');
   const key = await loadKey(await temporaryFolder(), () => undefined);
-  const foreign = await other.sign(await readCertificateRequest(await certificateRequest(key)));
+  const foreign = await other.sign(await readCertificateRequest(await makeCertificateRequest(key)));
   const server = await api.authority.serverCertificate();
   const shown = [
     {},
@@ -208,7 +208,7 @@ test('10,000 guesses of a token make a few log lines, and nodes are served meanw
 }, async () => {
   const { api, host } = await opened();
   await using _api = api;
-  const request = await certificateRequest(host.key);
+  const request = await makeCertificateRequest(host.key);
   const statuses = new Map<number, number>();
   for (let round = 0; round < 20; round += 1) {
     const session = await raw(api);

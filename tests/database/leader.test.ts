@@ -7,8 +7,8 @@ import { monotonicClock } from '../../apps/control-plane/coordination/clock.ts';
 import { type Election, startElection } from '../../apps/control-plane/coordination/election.ts';
 import { EtcdError } from '../../apps/control-plane/coordination/error.ts';
 import { openEtcd } from '../../apps/control-plane/coordination/etcd.ts';
-import { fenceIn } from '../../apps/control-plane/coordination/fence.ts';
-import { leaderKeyIn } from '../../apps/control-plane/coordination/leader-key.ts';
+import { createFence } from '../../apps/control-plane/coordination/fence.ts';
+import { createLeaderKey } from '../../apps/control-plane/coordination/leader-key.ts';
 import {
   FencedError,
   writeAsLeader,
@@ -129,8 +129,8 @@ test('a leader that was paused steps down when its write finds a newer leader', 
   const candidate = (name: string, clock: MonotonicClock): Election =>
     startElection({
       name,
-      key: leaderKeyIn(client),
-      fence: fenceIn(database),
+      key: createLeaderKey(client),
+      fence: createFence(database),
       clock,
       times: TIMES,
       log: SILENT,

@@ -6,7 +6,7 @@ import {
 } from '../../apps/agent/membership/connection/connection.ts';
 import type { Credentials } from '../../apps/agent/membership/identity/credentials.ts';
 import { loadKey, type NodeKey } from '../../apps/agent/membership/identity/key.ts';
-import { type Enrolment, join } from '../../apps/agent/membership/join.ts';
+import { type Enrolment, joinControlPlane } from '../../apps/agent/membership/join.ts';
 import type { Executor } from '../../apps/control-plane/database/database.ts';
 import { createJoinToken } from '../../apps/control-plane/database/repositories/join-tokens.ts';
 import { readStanding } from '../../apps/control-plane/database/repositories/nodes.ts';
@@ -146,7 +146,7 @@ export class NodeApi implements AsyncDisposable {
   /** Joins a host with a token, as the agent does. @throws the agent's error */
   async host(token: string, known?: NodeKey): Promise<Host> {
     const key = known ?? (await loadKey(await temporaryFolder(), () => undefined));
-    const enrolment = await join({
+    const enrolment = await joinControlPlane({
       ...{ key, origin: this.origin, token: parseJoinToken(token), host: HOST },
       hardware: create(HardwareIdentitySchema, { bootId: 'boot-1' }),
       ...{ managementAddress: '192.0.2.10', agentVersion: '1.0.0', now: Date.now() },

@@ -5,9 +5,9 @@ import { expect, test } from 'vitest';
 import { CommandStream, type Commands } from '../../apps/agent/membership/command-stream.ts';
 import type { Connection } from '../../apps/agent/membership/connection/connection.ts';
 import { explainFailure } from '../../apps/agent/membership/connection/failure.ts';
-import { certificateRequest } from '../../apps/agent/membership/identity/certificate-request.ts';
-import { credentialsOf } from '../../apps/agent/membership/identity/credentials.ts';
-import { ourVersion } from '../../apps/agent/membership/version.ts';
+import { makeCertificateRequest } from '../../apps/agent/membership/identity/certificate-request.ts';
+import { makeCredentials } from '../../apps/agent/membership/identity/credentials.ts';
+import { makeVersionMessage } from '../../apps/agent/membership/version.ts';
 import { notifyStream } from '../../apps/control-plane/database/repositories/announcements.ts';
 import { departNode } from '../../apps/control-plane/database/repositories/departed-nodes.ts';
 import {
@@ -46,14 +46,17 @@ async function refusal(call: Promise<unknown>): Promise<string> {
 }
 
 const heartbeat = ({ connection }: { connection: Connection }) =>
-  connection.client.heartbeat({ position: { epoch: 1n, number: 1n }, version: ourVersion('1') });
+  connection.client.heartbeat({
+    position: { epoch: 1n, number: 1n },
+    version: makeVersionMessage('1'),
+  });
 
 /** Connects the host with another certificate for its key. @param ago age of the certificate in milliseconds */
 async function certified(api: NodeApi, { key }: Host, ago: number): Promise<Connection> {
-  const request = await readCertificateRequest(await certificateRequest(key));
+  const request = await readCertificateRequest(await makeCertificateRequest(key));
   const certificateChain = await api.authority.sign(request, Date.now() - ago);
   const caCertificates = api.authority.bundle;
-  return api.connect(credentialsOf({ key, certificateChain, caCertificates, where: 'here' }));
+  return api.connect(makeCredentials({ key, certificateChain, caCertificates, where: 'here' }));
 }
 
 test('a host joins with a token, which no other host can then use, and keeps the settings of administrators', async () => {
@@ -87,9 +90,14 @@ test('a certificate is renewed for its own key only, up to a year after it expir
   await using api = await NodeApi.open();
   const host = await api.host(await api.token());
   const renew = async (connection: Connection, key = host.key) =>
-    connection.client.renewCertificate({ certificateRequest: await certificateRequest(key) });
+    connection.client.renewCertificate({ certificateRequest: await makeCertificateRequest(key) });
   const { certificateChain, caCertificates } = await renew(host.connection);
-  const credentials = credentialsOf({ key: host.key, certificateChain, caCertificates, where: '' });
+  const credentials = makeCredentials({
+    key: host.key,
+    certificateChain,
+    caCertificates,
+    where: '',
+  });
   expect(await heartbeat({ connection: api.connect(credentials) })).toMatchObject({
     applied: true,
   });
@@ -284,7 +292,10 @@ test('a task that was not sent in time ends as EXPIRED, and one whose outcome wa
 test('deleting a node ends its stream', async () => {
   await using api = await NodeApi.open();
   const host = await api.host(await api.token());
-  const stream = host.connection.client.watch({ version: ourVersion('1') }, { timeoutMs: 0 });
+  const stream = host.connection.client.watch(
+    { version: makeVersionMessage('1') },
+    { timeoutMs: 0 },
+  );
   const { nodeId } = host.key;
   const departure = { nodeId, how: 'DELETED', by: 'admin', reason: '', now: new Date() } as const;
   const cases: (string | undefined)[] = [];

@@ -45,11 +45,11 @@ import {
   type OperatorValues,
   VERBS_OF,
 } from '../../apps/control-plane/operator/options.ts';
-import { operatorRoutes } from '../../apps/control-plane/operator/routes.ts';
+import { createOperatorRoutes } from '../../apps/control-plane/operator/routes.ts';
 import { userRoutes } from '../../apps/control-plane/people/operator-routes.ts';
 import { checkPassword } from '../../apps/control-plane/people/password.ts';
 import { bind } from '../../apps/http/bind.ts';
-import { apiServer } from '../../apps/http/server.ts';
+import { createApiServer } from '../../apps/http/server.ts';
 import {
   TaskErrorCode,
   TaskReportSchema,
@@ -78,9 +78,9 @@ beforeAll(async () => {
   db = database.db;
   folder = await mkdtemp(join(tmpdir(), 'quantix-operator-'));
   socket = join(folder, 'controlplane.sock');
-  server = apiServer({
+  server = createApiServer({
     routes: [
-      ...operatorRoutes({ database, fingerprint: CA }),
+      ...createOperatorRoutes({ database, fingerprint: CA }),
       ...userRoutes({ database, servedPeople: () => PEOPLE }),
     ],
     explain: () => undefined,

@@ -25,9 +25,9 @@ import {
   setNodePhase,
 } from '../../apps/control-plane/database/repositories/nodes.ts';
 import type { OperatorCommand, OperatorValues } from '../../apps/control-plane/operator/options.ts';
-import { oversightRoutes } from '../../apps/control-plane/operator/oversight-routes.ts';
+import { createOversightRoutes } from '../../apps/control-plane/operator/oversight-routes.ts';
 import { bind } from '../../apps/http/bind.ts';
-import { apiServer } from '../../apps/http/server.ts';
+import { createApiServer } from '../../apps/http/server.ts';
 import { UsageError } from '../../apps/process/command-line.ts';
 import { type OpenTestDatabase, openTestDatabase } from './database.ts';
 
@@ -63,8 +63,8 @@ const LISTS = ['events', 'audit', 'alerts'] as const;
 const LISTS_AFTER = ['events', 'audit'] as const;
 
 async function serve(): Promise<void> {
-  server = apiServer({
-    routes: oversightRoutes(opened),
+  server = createApiServer({
+    routes: createOversightRoutes(opened),
     explain: () => undefined,
     onBug: (error) => {
       throw error;

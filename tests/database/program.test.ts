@@ -16,9 +16,9 @@ import {
 } from '../../apps/control-plane/database/repositories/alerts.ts';
 import { registerNode } from '../../apps/control-plane/database/repositories/nodes.ts';
 import { askService, probeRedis } from '../../apps/control-plane/health/probes.ts';
-import { healthRoutes, unlessLimited } from '../../apps/control-plane/health/routes.ts';
-import { stateFile } from '../../apps/control-plane/health/state-file.ts';
-import { inventoryRoutes } from '../../apps/control-plane/inventory/routes.ts';
+import { createHealthRoutes, refuseWhileLimited } from '../../apps/control-plane/health/routes.ts';
+import { locateStateFile } from '../../apps/control-plane/health/state-file.ts';
+import { createInventoryRoutes } from '../../apps/control-plane/inventory/routes.ts';
 import { type OpenPort, openPort } from '../../apps/control-plane/people/port.ts';
 import { announceAuthority } from '../../apps/control-plane/trust/announce-authority.ts';
 import {
@@ -27,7 +27,7 @@ import {
   openAuthority,
 } from '../../apps/control-plane/trust/authority.ts';
 import { bind } from '../../apps/http/bind.ts';
-import { apiServer } from '../../apps/http/server.ts';
+import { createApiServer } from '../../apps/http/server.ts';
 import { findFreePort } from '../../tasks/control-plane/free-port.ts';
 import {
   MIGRATION_NAMES,
@@ -204,10 +204,10 @@ async function withControlPlane(
   const options = { config, authority, confirmed, port, version: '1.0.0', log: SILENT, signal };
   const controlPlane = startControlPlane(options);
   const routes = [
-    ...healthRoutes(() => controlPlane.facts()),
-    ...unlessLimited(inventoryRoutes(controlPlane), controlPlane.limited),
+    ...createHealthRoutes(() => controlPlane.facts()),
+    ...refuseWhileLimited(createInventoryRoutes(controlPlane), controlPlane.limited),
   ];
-  const server = apiServer({ routes, explain: () => undefined, onBug: () => undefined });
+  const server = createApiServer({ routes, explain: () => undefined, onBug: () => undefined });
   await bind(server, config.socket);
   try {
     await work();
@@ -266,7 +266,7 @@ test('the daemon is ready only while it serves hosts: if another program has the
       .poll(() => readyz(config), { timeout: 30_000 })
       .toMatchObject({ ready: false, problem: expect.stringContaining('EADDRINUSE') });
     await expect
-      .poll(() => readFile(stateFile(config.socket), 'utf8'), { timeout: 30_000 })
+      .poll(() => readFile(locateStateFile(config.socket), 'utf8'), { timeout: 30_000 })
       .toMatch(/^failed\nagents cannot be served: .*EADDRINUSE/);
     other.close();
     await expect.poll(() => readyz(config), { timeout: 30_000 }).toMatchObject({ ready: true });
@@ -301,7 +301,7 @@ test('the daemon of an older image is not ready, and reports its version and tha
     expect(JSON.parse(await ask(config.socket, '/inventory')).error.what).toContain(
       `schema version ${LAST}`,
     );
-    expect(await readFile(stateFile(config.socket), 'utf8')).toMatch(
+    expect(await readFile(locateStateFile(config.socket), 'utf8')).toMatch(
       new RegExp(`^failed\\n.*schema version ${LAST}.*\\n$`),
     );
   };
@@ -335,7 +335,7 @@ test('a version on trial is ready without migrating the database, and migrates o
       ),
       services: [{ state: 'ok' }, { state: 'failed' }, { state: 'failed' }],
     });
-    expect(await readFile(stateFile(config.socket), 'utf8')).toBe('ready\n');
+    expect(await readFile(locateStateFile(config.socket), 'utf8')).toBe('ready\n');
     expect(JSON.parse(await ask(config.socket, '/inventory')).error.what).toContain(
       `${MORE} waits`,
     );
@@ -403,7 +403,7 @@ test('a notice that etcd lost its data becomes one alert, which readiness shows 
         alerts: [{ title: 'The folder of etcd was damaged', message: 'it was set aside' }],
       });
     expect(existsSync(notice)).toBe(false);
-    expect(await readFile(stateFile(config.socket), 'utf8')).toBe('ready\n');
+    expect(await readFile(locateStateFile(config.socket), 'utf8')).toBe('ready\n');
   });
   const opened = openDatabase(made.address, { open: 2, idle: 0 }, SILENT);
   const [alert, ...others] = await listOpenAlerts(opened.db);

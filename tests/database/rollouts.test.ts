@@ -18,7 +18,7 @@ import { recordTaskReport } from '../../apps/control-plane/database/repositories
 import type { OperatorValues } from '../../apps/control-plane/operator/options.ts';
 import { updateRoutes } from '../../apps/control-plane/updates/routes.ts';
 import { bind } from '../../apps/http/bind.ts';
-import { apiServer } from '../../apps/http/server.ts';
+import { createApiServer } from '../../apps/http/server.ts';
 import { UsageError } from '../../apps/process/command-line.ts';
 import {
   TaskErrorCode,
@@ -55,7 +55,7 @@ beforeEach(async () => {
     ...{ folder: tree, keys, upstream: undefined, products: ['quantix-os'], channels: ['stable'] },
     ...{ architectures: ['x86_64'], limitGiB: 1 },
   };
-  server = apiServer({
+  server = createApiServer({
     routes: updateRoutes({ database, updates, mirrored: () => [], now: () => now }),
     explain: () => undefined,
     onBug: (error) => {

@@ -3,8 +3,8 @@ import { connect as connectHttp2 } from 'node:http2';
 import { request } from 'node:https';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { pin, readKept } from '../../apps/control-plane/updates/tree.ts';
-import { serverName } from '../../apps/proto/names.ts';
-import { serverSource } from '../../apps/update/server.ts';
+import { deriveServerName } from '../../apps/proto/names.ts';
+import { makeServerSource } from '../../apps/update/server.ts';
 import { verifyRelease } from '../../build/release/sign.ts';
 import { releasePath } from '../../build/release/tree.ts';
 import { LINE, OURS, released } from '../unit/apps/control-plane/updates/trees.ts';
@@ -33,7 +33,7 @@ async function ask(
 ): Promise<{ status: number; body: Buffer }> {
   const { bundle, fingerprint } = api.authority;
   const asked = request(`${api.origin}${at}`, {
-    ...{ method, headers, ca: bundle, servername: serverName(fingerprint), agent: false },
+    ...{ method, headers, ca: bundle, servername: deriveServerName(fingerprint), agent: false },
   });
   asked.end();
   const [response] = await once(asked, 'response');
@@ -73,9 +73,9 @@ describe('the API for agents', () => {
     await pin(folder, kept);
     await released(folder, '0.2.0');
     const { bundle, fingerprint } = api.authority;
-    const source = serverSource({
+    const source = makeServerSource({
       ...{ address: `${api.origin}/updates/at/1`, ...LINE },
-      trust: { ca: bundle, name: serverName(fingerprint) },
+      trust: { ca: bundle, name: deriveServerName(fingerprint) },
     });
     const { signal } = new AbortController();
     const release = verifyRelease(await source.readRelease(signal), [OURS.trusted]);
@@ -84,14 +84,14 @@ describe('the API for agents', () => {
     for await (const piece of source.openImage(release, { offset: 1_000_000, signal }))
       pieces.push(piece);
     expect(Buffer.concat(pieces).equals(image.subarray(1_000_000))).toBe(true);
-    const other = { ca: bundle, name: serverName('0'.repeat(64)) };
-    const stranger = serverSource({ address: `${api.origin}/updates`, ...LINE, trust: other });
+    const other = { ca: bundle, name: deriveServerName('0'.repeat(64)) };
+    const stranger = makeServerSource({ address: `${api.origin}/updates`, ...LINE, trust: other });
     await expect(stranger.readRelease(signal)).rejects.toThrow(/cannot be reached/);
   });
 
   test('stops at once even while a client downloads slowly', async () => {
     const { bundle, fingerprint } = api.authority;
-    const trust = { ca: bundle, servername: serverName(fingerprint), agent: false };
+    const trust = { ca: bundle, servername: deriveServerName(fingerprint), agent: false };
     const asked = request(`${api.origin}${path}`, trust).on('error', () => undefined);
     asked.end();
     const [response] = await once(asked, 'response');

@@ -3,7 +3,7 @@ import { create } from '@bufbuild/protobuf';
 import type { Executor, Verb } from '../../apps/agent/commands/commander.ts';
 import { TaskFailure } from '../../apps/agent/commands/failure.ts';
 import type { Facts } from '../../apps/agent/membership/facts.ts';
-import { stateHash } from '../../apps/agent/membership/reporting/inventory.ts';
+import { computeStateHash } from '../../apps/agent/membership/reporting/inventory.ts';
 import { takeSnapshot } from '../../apps/agent/membership/reporting/snapshot.ts';
 import { VmMessages } from '../../apps/agent/membership/reporting/vm-message.ts';
 import type { Host } from '../../apps/api/host.ts';
@@ -87,7 +87,7 @@ export class FakeHost {
   async hash(form: number): Promise<{ vms: string; pools: string }> {
     const { facts } = this;
     const options = { facts, log: () => undefined, clock: systemClock };
-    return stateHash(await takeSnapshot(options, new VmMessages()), form);
+    return computeStateHash(await takeSnapshot(options, new VmMessages()), form);
   }
 
   /** Commands for virtual machines, carried out at once. */

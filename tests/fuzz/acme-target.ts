@@ -1,4 +1,4 @@
-import { problemSchema, read, wordsOf } from '../../apps/control-plane/acme/account.ts';
+import { describeProblem, problemSchema, read } from '../../apps/control-plane/acme/account.ts';
 import { authorizationSchema, orderSchema } from '../../apps/control-plane/acme/obtain.ts';
 import { mutate } from './mutate.ts';
 import type { Target } from './target.ts';
@@ -32,7 +32,7 @@ export const acme: Target = {
           ? read(answer, url, authorizationSchema).challenges.map(({ error }) => error)
           : [read(answer, url, problemSchema)];
     for (const one of problems) {
-      const words = one === undefined ? '' : wordsOf(one);
+      const words = one === undefined ? '' : describeProblem(one);
       if (/[\p{Cc}\u2028\u2029]/u.test(words) || words.length > 301) throw new Error(words);
     }
   },

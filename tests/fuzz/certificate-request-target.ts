@@ -1,13 +1,13 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { certificateRequest } from '../../apps/agent/membership/identity/certificate-request.ts';
+import { makeCertificateRequest } from '../../apps/agent/membership/identity/certificate-request.ts';
 import { readCertificateRequest } from '../../apps/control-plane/trust/certificate-request.ts';
-import { nodeId } from '../../apps/proto/names.ts';
+import { deriveNodeId } from '../../apps/proto/names.ts';
 import { mutateMost } from './mutate.ts';
 import type { Target } from './target.ts';
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-const key = { privateKey, publicKey, nodeId: nodeId(publicKey) };
-const request = Buffer.from(await certificateRequest(key));
+const key = { privateKey, publicKey, nodeId: deriveNodeId(publicKey) };
+const request = Buffer.from(await makeCertificateRequest(key));
 
 /** Certificate requests of hosts: an accepted request contains exactly the key that signed it. */
 export const certificateRequests: Target = {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { wearSchema } from '../../apps/api/hardware.ts';
 import { hostSchema } from '../../apps/api/host.ts';
-import { cpuUsage, parseCpuTimes } from '../../apps/host/cpu-usage.ts';
+import { computeCpuUsage, parseCpuTimes } from '../../apps/host/cpu-usage.ts';
 import { parseCpuInfo } from '../../apps/host/cpuinfo.ts';
 import { parseUnitSerial } from '../../apps/host/disk-serial.ts';
 import { parseMounts } from '../../apps/host/mounts.ts';
@@ -15,7 +15,7 @@ import { describeContents } from '../../apps/storage/contents.ts';
 import { parseCovered } from '../../apps/storage/mounting.ts';
 import { parseFileSystem } from '../../apps/storage/superblock.ts';
 import { parseSystemError } from '../../apps/storage/system-error.ts';
-import { volumeFormat } from '../../apps/storage/volume-format.ts';
+import { determineVolumeFormat } from '../../apps/storage/volume-format.ts';
 import { parseFiles } from '../../apps/storage/volumes.ts';
 import { mutate } from './mutate.ts';
 import type { Random } from './random.ts';
@@ -59,7 +59,7 @@ export const machine: Target = {
       uptime: parseUptime(text('uptime')),
       load: parseLoadAverage(text('load')),
       memory: parseMemory(text('meminfo')),
-      cpuUsage: cpuUsage(parseCpuTimes(text('stat')), parseCpuTimes(text('stat'))),
+      cpuUsage: computeCpuUsage(parseCpuTimes(text('stat')), parseCpuTimes(text('stat'))),
     });
     z.number()
       .nullable()
@@ -87,8 +87,12 @@ export const machine: Target = {
     z.int()
       .nonnegative()
       .parse(
-        volumeFormat({ name: 'a', size: 7, head: bytes('image'), descriptor: bytes('serial') })
-          .capacity,
+        determineVolumeFormat({
+          name: 'a',
+          size: 7,
+          head: bytes('image'),
+          descriptor: bytes('serial'),
+        }).capacity,
       );
   },
 };

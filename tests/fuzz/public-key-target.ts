@@ -1,4 +1,4 @@
-import { publicKeys } from '../../apps/services/public-key.ts';
+import { parsePublicKeys } from '../../apps/services/public-key.ts';
 import { mutate } from './mutate.ts';
 import type { Target } from './target.ts';
 
@@ -13,7 +13,7 @@ const KEYS = Buffer.from(
 export const publicKey: Target = {
   name: 'public-key',
   once(random) {
-    for (const key of publicKeys(mutate(KEYS, random).toString('utf8'))) {
+    for (const key of parsePublicKeys(mutate(KEYS, random).toString('utf8'))) {
       if (!/^SHA256:[A-Za-z0-9+/]{43}$/.test(key.fingerprint)) throw new Error(key.fingerprint);
       if (/[\r\n]/.test(key.text)) throw new Error(`${JSON.stringify(key.text)} is not one line`);
     }

@@ -1,4 +1,4 @@
-import { hideSecrets, secretsIn } from '../../apps/support/secrets.ts';
+import { findSecrets, hideSecrets } from '../../apps/support/secrets.ts';
 import { parseStick } from '../../apps/support/sticks.ts';
 import { mutate } from './mutate.ts';
 import type { Target } from './target.ts';
@@ -12,7 +12,7 @@ export const support: Target = {
   name: 'support',
   once(random) {
     const text = mutate(Buffer.from(TEXT), random).toString('utf8');
-    const known = [...new Set([SECRET, ...secretsIn(text)])].sort((a, b) => b.length - a.length);
+    const known = [...new Set([SECRET, ...findSecrets(text)])].sort((a, b) => b.length - a.length);
     const hidden = hideSecrets(text, known);
     if (hidden.includes(SECRET)) throw new Error(`a secret stays in ${JSON.stringify(hidden)}`);
     const head = Buffer.alloc(4096);

@@ -1,10 +1,10 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
-import { domainXml } from '../../apps/agent/commands/domain-xml.ts';
+import { formatDomainXml } from '../../apps/agent/commands/domain-xml.ts';
 import { formatJournal, parseJournal } from '../../apps/agent/commands/journal.ts';
 import { parseKeptSpec } from '../../apps/agent/commands/kept-specs.ts';
 import { checkSpec } from '../../apps/agent/commands/vm-spec.ts';
 import { ExplainedError } from '../../apps/error.ts';
-import { generationOf } from '../../apps/guests/generation.ts';
+import { readGeneration } from '../../apps/guests/generation.ts';
 import { parseDefinitions } from '../../apps/libvirt/definitions.ts';
 import { VmSpecSchema } from '../../apps/proto/gen/quantix/v1/vm_spec_pb.js';
 import { parseBackingFile } from '../../apps/storage/backing-file.ts';
@@ -22,9 +22,9 @@ export const spec: Target = {
   once(random) {
     const checked = checkSpec(decode(mutate(SPEC, random)));
     const volumes = checked.disks.map(({ volume }) => (volume === undefined ? undefined : VOLUME));
-    const xml = domainXml(checked, { type: 'kvm', arch: 'x86_64', volumes });
+    const xml = formatDomainXml(checked, { type: 'kvm', arch: 'x86_64', volumes });
     const domains = xml.match(/<domain /g)?.length;
-    if (domains !== 1 || generationOf(xml) !== checked.generation) {
+    if (domains !== 1 || readGeneration(xml) !== checked.generation) {
       throw new Error(`this is not one domain of its generation: ${xml}`);
     }
     if (xml.includes('/etc') || /[^\P{C}\n]/u.test(xml))
@@ -85,7 +85,7 @@ export const qcow2: Target = {
 };
 
 const DEFINITIONS = Buffer.from(
-  `${domainXml(checkSpec(FULL), { type: 'kvm', arch: 'x86_64', volumes: [VOLUME, VOLUME, undefined] })}\ntest:///default\n`,
+  `${formatDomainXml(checkSpec(FULL), { type: 'kvm', arch: 'x86_64', volumes: [VOLUME, VOLUME, undefined] })}\ntest:///default\n`,
 );
 
 /** Definitions printed by virsh: whatever they contain, the result has text and finite numbers. */

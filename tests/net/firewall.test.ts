@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { expect } from 'vitest';
-import { ruleOf } from '../../apps/network/firewall.ts';
+import { formatRule } from '../../apps/network/firewall.ts';
 import type { Lan } from './world/lan.ts';
 import type { Machine } from './world/machine.ts';
 import { begin, goDhcp, goStatic } from './world/story.ts';
@@ -111,7 +111,7 @@ test('a port that a service opens answers until it is closed, also after a reloa
   await using story = await guarded('quantix-os');
   const { machine, lan } = story;
   await goStatic(machine, 'eth0', { lan, host: 7 });
-  await machine.write('/run/quantix/firewall/metrics.nft', ruleOf(16_509));
+  await machine.write('/run/quantix/firewall/metrics.nft', formatRule(16_509));
   await machine.succeed('nft -f /run/quantix/firewall/metrics.nft');
   expect(await answering(lan, lan.host(7))).toEqual([22, 16_509]);
   await machine.succeed('nft -f /etc/firewall/rules.nft');

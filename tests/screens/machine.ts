@@ -4,7 +4,7 @@ import type { Hardware } from '../../apps/api/hardware.ts';
 import type { UpdateStatus } from '../../apps/api/update.ts';
 import type { IssuedUser } from '../../apps/api/users.ts';
 import type { Deps } from '../../apps/console/deps.ts';
-import { publicKeys } from '../../apps/services/public-key.ts';
+import { parsePublicKeys } from '../../apps/services/public-key.ts';
 
 const GIB = 1024 ** 3;
 
@@ -143,7 +143,7 @@ export const NETWORK = {
 const POOL = { volumes: [], writable: true, problem: null, seen: 'now', volumesSeen: 'now' };
 
 /** Public keys of people. */
-export const KEYS = publicKeys(
+export const KEYS = parsePublicKeys(
   [
     'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g anna@desk',
     'from="10.0.0.0/8" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICAfHh0cGxoZGBcWFRQTEhEQDw4NDAsKCQgHBgUEAwIB ben',

@@ -1,8 +1,8 @@
-import { consoleProgram } from '../../apps/console/console.ts';
+import { createConsoleProgram } from '../../apps/console/console.ts';
 import type { Size } from '../../apps/console/kit/frame.ts';
 import type { Program } from '../../apps/console/kit/program.ts';
 import { runProgram } from '../../apps/console/kit/run.ts';
-import { installerProgram } from '../../apps/installer/screens/program.ts';
+import { createInstallerProgram } from '../../apps/installer/screens/program.ts';
 import type { InstallerScene } from './installer-scenes.ts';
 import type { Act, Scene } from './scenes.ts';
 import { FakeTerminal } from './terminal.ts';
@@ -12,12 +12,12 @@ const CLOCK = /\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC/;
 
 /** Plays a scene on an emulated terminal, with the consoles' own runner. @returns the screen at its end */
 export function render({ product, deps, acts }: Scene, size: Size): Promise<string> {
-  return play(consoleProgram(product, deps), acts, size);
+  return play(createConsoleProgram(product, deps), acts, size);
 }
 
 /** Plays a scene of the installer in the same way. */
 export function renderInstaller({ deps, acts }: InstallerScene, size: Size): Promise<string> {
-  return play(installerProgram('Quantix-OS 0.1.0', deps), acts, size);
+  return play(createInstallerProgram('Quantix-OS 0.1.0', deps), acts, size);
 }
 
 /** Runs a program on an emulated terminal, and types. @returns the screen at the end */

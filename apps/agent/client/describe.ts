@@ -3,8 +3,8 @@ import type { Host } from '../../api/host.ts';
 import type { Interface, Network } from '../../api/network.ts';
 import type { Pool } from '../../api/storage.ts';
 import type { Vm, Vms } from '../../api/vms.ts';
-import { bytes, duration, percent } from '../../text/amount.ts';
-import { printable } from '../../text/printable.ts';
+import { formatBytes, formatDuration, formatPercent } from '../../text/amount.ts';
+import { makePrintable } from '../../text/printable.ts';
 import { describeMaintenance } from './maintenance.ts';
 import type { Answer, Status } from './status.ts';
 
@@ -20,7 +20,7 @@ export function describe(status: Status): string {
     ...section('Virtual machines', status.vms, describeVms),
     ...section('Storage pools', status.pools, describePools),
   ];
-  return `${lines.map(printable).join('\n')}\n`;
+  return `${lines.map(makePrintable).join('\n')}\n`;
 }
 
 function describeHealth(health: Health): string[] {
@@ -55,11 +55,13 @@ function describeHost(host: Host): string[] {
   const { product, version, hostname, uptime, cpu, memory, load, cpuUsage, disks, nics } = host;
   const { sockets, cores, threads, virtualization } = cpu;
   return [
-    `${product} ${version} on ${hostname}, up ${duration(uptime)}`,
+    `${product} ${version} on ${hostname}, up ${formatDuration(uptime)}`,
     `${cpu.model}: ${sockets} sockets, ${cores} cores, ${threads} threads, ${virtualization ? 'KVM' : 'no KVM'}`,
-    `${percent(cpuUsage)} busy, load ${load.map((one) => one.toFixed(2)).join(' ')}`,
-    `${bytes(memory.available)} of ${bytes(memory.total)} memory available`,
-    ...disks.map((disk) => `${disk.path} ${disk.kind}, ${bytes(disk.size)}, ${disk.model ?? '?'}`),
+    `${formatPercent(cpuUsage)} busy, load ${load.map((one) => one.toFixed(2)).join(' ')}`,
+    `${formatBytes(memory.available)} of ${formatBytes(memory.total)} memory available`,
+    ...disks.map(
+      (disk) => `${disk.path} ${disk.kind}, ${formatBytes(disk.size)}, ${disk.model ?? '?'}`,
+    ),
     ...nics.map((nic) => `${nic.name} ${nic.mac}, ${nic.driver ?? '?'}, ${speed(nic.speed)}`),
   ];
 }
@@ -86,7 +88,7 @@ function describeVms({ libvirt, vms }: Vms): string[] {
 function describeVm({ id, name, state, cpus, memory, autostart, persistent }: Vm): string {
   const traits = [
     `${cpus} CPUs`,
-    bytes(memory),
+    formatBytes(memory),
     ...(autostart ? ['started at boot'] : []),
     ...(persistent ? [] : ['not kept']),
   ];
@@ -100,7 +102,7 @@ function describePools(pools: readonly Pool[]): string[] {
 /** Describes a pool in one line. */
 export function describePool(pool: Pool): string {
   const { name, kind, path, source, health, problem, seen, available, total, volumes } = pool;
-  const room = total === 0 ? '' : `, ${bytes(available)} of ${bytes(total)} free`;
+  const room = total === 0 ? '' : `, ${formatBytes(available)} of ${formatBytes(total)} free`;
   const why = problem === null ? '' : `: ${problem}`;
   const when = seen === 'now' ? '' : ` (seen ${seen})`;
   return `${name} ${kind} ${path ?? source}${room}, ${volumes.length} volumes, ${health}${why}${when}`;

@@ -1,13 +1,13 @@
 import * as z from 'zod';
 import { type PoolRequest, poolSchema } from '../../api/storage.ts';
 import { UsageError } from '../../process/command-line.ts';
-import { printable } from '../../text/printable.ts';
+import { makePrintable } from '../../text/printable.ts';
 import { askAgent } from './ask-agent.ts';
 import { describePool } from './describe.ts';
 import type { PoolValues } from './pool-options.ts';
 
 /** Makes a request from options. @throws UsageError if they do not describe one pool */
-export function poolRequest(
+export function makePoolRequest(
   action: PoolRequest['action'],
   name: string,
   values: PoolValues,
@@ -42,7 +42,7 @@ export async function addPool(socketPath: string, request: PoolRequest): Promise
     schema: poolSchema.nullable(),
     timeLimit: TIME_LIMIT,
   });
-  return pool === null ? `${request.pool.name} is not seen yet` : printable(describePool(pool));
+  return pool === null ? `${request.pool.name} is not seen yet` : makePrintable(describePool(pool));
 }
 
 /**

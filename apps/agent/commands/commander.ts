@@ -1,6 +1,6 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampDate, timestampFromMs, timestampMs } from '@bufbuild/protobuf/wkt';
-import { stackOf } from '../../error.ts';
+import { getStack } from '../../error.ts';
 import { isUuid } from '../../libvirt/uuid.ts';
 import {
   type Task,
@@ -12,7 +12,7 @@ import {
   TaskState,
 } from '../../proto/gen/quantix/v1/task_pb.js';
 import { AutoResetEvent } from '../../watch/auto-reset-event.ts';
-import { failureOf, TaskFailure } from './failure.ts';
+import { explainFailure, TaskFailure } from './failure.ts';
 import { isEnd, type Journal } from './journal.ts';
 
 /** Fields of a task's report to be changed; `taskId` and `number` are set by the Commander. */
@@ -38,7 +38,7 @@ export interface Errand {
 export interface Executor {
   /** Returns the object of a task: tasks of the same object run one after the other. */
   objectOf(task: Task): string;
-  /** Carries out a task. @throws TaskFailure and any error that `failureOf` explains */
+  /** Carries out a task. @throws TaskFailure and any error that `explainFailure` explains */
   carryOut(errand: Errand): Promise<Result>;
 }
 
@@ -206,9 +206,9 @@ export class Commander {
     } catch (error) {
       // The journal keeps the task as begun: the next run of the agent determines its result.
       if (signal.aborted) return;
-      const failure = failureOf(error);
+      const failure = explainFailure(error);
       const { code, message } = failure;
-      if (code === TaskErrorCode.UNSPECIFIED) log(stackOf(error));
+      if (code === TaskErrorCode.UNSPECIFIED) log(getStack(error));
       await this.#end(
         task.id,
         { state: TaskState.FAILED, message: '', error: create(TaskErrorSchema, { code, message }) },
@@ -245,7 +245,7 @@ export class Commander {
     const end = { ...change, finishedAt: timestampFromMs(this.#options.now()) };
     await this.#note(id, end, expiresAt).catch((error: unknown) => {
       this.#options.log(
-        `the outcome of task ${id} could not be recorded: ${failureOf(error).message}`,
+        `the outcome of task ${id} could not be recorded: ${explainFailure(error).message}`,
       );
     });
     this.#advance(id, end);

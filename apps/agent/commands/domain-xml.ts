@@ -10,7 +10,7 @@ import {
 } from '../../proto/gen/quantix/v1/vm_spec_pb.js';
 import { TaskFailure } from './failure.ts';
 import type { CheckedDisk, CheckedSpec } from './vm-spec.ts';
-import { type Element, element, writeXml } from './xml.ts';
+import { type Element, makeElement, writeXml } from './xml.ts';
 
 /** A volume on this host. */
 export interface PlacedVolume {
@@ -33,25 +33,25 @@ export interface Placement {
  * Writes libvirt's definition of a virtual machine (https://libvirt.org/formatdomain.html).
  * @throws TaskFailure CONFLICT if this host does not support it
  */
-export function domainXml(spec: CheckedSpec, placement: Placement): string {
+export function formatDomainXml(spec: CheckedSpec, placement: Placement): string {
   const { type } = placement;
   return writeXml(
-    element(
+    makeElement(
       'domain',
       { type },
-      element('uuid', {}, spec.id),
-      element('name', {}, spec.name),
-      spec.description === '' ? undefined : element('description', {}, spec.description),
+      makeElement('uuid', {}, spec.id),
+      makeElement('name', {}, spec.name),
+      spec.description === '' ? undefined : makeElement('description', {}, spec.description),
       metadata(spec),
-      element('memory', { unit: 'KiB' }, String(spec.memoryBytes / 1024n)),
-      element('vcpu', {}, String(spec.cpus)),
+      makeElement('memory', { unit: 'KiB' }, String(spec.memoryBytes / 1024n)),
+      makeElement('vcpu', {}, String(spec.cpus)),
       os(spec, placement),
       features(spec, placement),
       cpu(spec, placement),
       clock(spec, placement),
-      element('on_poweroff', {}, 'destroy'),
-      element('on_reboot', {}, 'restart'),
-      element('on_crash', {}, 'destroy'),
+      makeElement('on_poweroff', {}, 'destroy'),
+      makeElement('on_reboot', {}, 'restart'),
+      makeElement('on_crash', {}, 'destroy'),
       devices(spec, placement),
     ),
   );
@@ -62,41 +62,41 @@ function metadata({ generation, startOrder, hostStop }: CheckedSpec): Element {
   const policy =
     startOrder === undefined && hostStop === HostStopPolicy.UNSPECIFIED
       ? undefined
-      : element('guest:guest', { 'xmlns:guest': POLICY_NAMESPACE, order: startOrder, stop });
-  const vm = element('quantix:vm', { 'xmlns:quantix': VM_NAMESPACE, generation });
-  return element('metadata', {}, vm, policy);
+      : makeElement('guest:guest', { 'xmlns:guest': POLICY_NAMESPACE, order: startOrder, stop });
+  const vm = makeElement('quantix:vm', { 'xmlns:quantix': VM_NAMESPACE, generation });
+  return makeElement('metadata', {}, vm, policy);
 }
 
 function os({ firmware }: CheckedSpec, { arch }: Placement): Element {
   const machine = arch === 'x86_64' ? 'q35' : 'virt';
-  const hvm = element('type', { arch, machine }, 'hvm');
+  const hvm = makeElement('type', { arch, machine }, 'hvm');
   if (firmware === Firmware.BIOS) {
-    if (arch === 'x86_64') return element('os', {}, hvm);
+    if (arch === 'x86_64') return makeElement('os', {}, hvm);
     throw new TaskFailure(TaskErrorCode.CONFLICT, 'this host supports UEFI only, not BIOS');
   }
   const secure = firmware === Firmware.UEFI_SECURE;
   const enabled = secure ? 'yes' : 'no';
-  return element(
+  return makeElement(
     'os',
     { firmware: 'efi' },
     hvm,
-    element(
+    makeElement(
       'firmware',
       {},
-      element('feature', { enabled, name: 'secure-boot' }),
-      secure ? element('feature', { enabled, name: 'enrolled-keys' }) : undefined,
+      makeElement('feature', { enabled, name: 'secure-boot' }),
+      secure ? makeElement('feature', { enabled, name: 'enrolled-keys' }) : undefined,
     ),
   );
 }
 
 function features({ firmware }: CheckedSpec, { arch }: Placement): Element {
-  return element(
+  return makeElement(
     'features',
     {},
-    element('acpi'),
-    arch === 'x86_64' ? element('apic') : undefined,
+    makeElement('acpi'),
+    arch === 'x86_64' ? makeElement('apic') : undefined,
     firmware === Firmware.UEFI_SECURE && arch === 'x86_64'
-      ? element('smm', { state: 'on' })
+      ? makeElement('smm', { state: 'on' })
       : undefined,
   );
 }
@@ -106,15 +106,24 @@ function cpu(spec: CheckedSpec, { type }: Placement): Element {
   const topology =
     t === undefined
       ? undefined
-      : element('topology', { sockets: t.sockets, dies: 1, cores: t.cores, threads: t.threads });
+      : makeElement('topology', {
+          sockets: t.sockets,
+          dies: 1,
+          cores: t.cores,
+          threads: t.threads,
+        });
   switch (spec.cpuModel) {
     case CpuModel.UNSPECIFIED:
-      return element('cpu', { mode: type === 'qemu' ? 'maximum' : 'host-passthrough' }, topology);
+      return makeElement(
+        'cpu',
+        { mode: type === 'qemu' ? 'maximum' : 'host-passthrough' },
+        topology,
+      );
     case CpuModel.NAMED:
-      return element(
+      return makeElement(
         'cpu',
         { mode: 'custom', match: 'exact' },
-        element('model', { fallback: 'forbid' }, spec.cpuModelName),
+        makeElement('model', { fallback: 'forbid' }, spec.cpuModelName),
         topology,
       );
     default: {
@@ -125,19 +134,19 @@ function cpu(spec: CheckedSpec, { type }: Placement): Element {
         );
       }
       const mode = spec.cpuModel === CpuModel.HOST ? 'host-passthrough' : 'host-model';
-      return element('cpu', { mode }, topology);
+      return makeElement('cpu', { mode }, topology);
     }
   }
 }
 
 const TIMERS: readonly Element[] = [
-  element('timer', { name: 'rtc', tickpolicy: 'catchup' }),
-  element('timer', { name: 'pit', tickpolicy: 'delay' }),
-  element('timer', { name: 'hpet', present: 'no' }),
+  makeElement('timer', { name: 'rtc', tickpolicy: 'catchup' }),
+  makeElement('timer', { name: 'pit', tickpolicy: 'delay' }),
+  makeElement('timer', { name: 'hpet', present: 'no' }),
 ];
 
 function clock({ clockLocalTime }: CheckedSpec, { arch }: Placement): Element {
-  return element(
+  return makeElement(
     'clock',
     { offset: clockLocalTime ? 'localtime' : 'utc' },
     ...(arch === 'x86_64' ? TIMERS : []),
@@ -149,39 +158,43 @@ function devices(spec: CheckedSpec, { volumes, arch }: Placement): Element {
   const names = new DiskNames();
   const disks = spec.disks.map((disk, index) => diskXml(disk, volumes[index], names));
   const scsi = spec.disks.some(({ bus }) => bus === DiskBus.SCSI)
-    ? element('controller', { type: 'scsi', model: 'virtio-scsi' })
+    ? makeElement('controller', { type: 'scsi', model: 'virtio-scsi' })
     : undefined;
-  return element(
+  return makeElement(
     'devices',
     {},
     ...disks,
     scsi,
     ...spec.nics.map(nicXml),
-    element('serial', { type: 'pty' }),
-    element('console', { type: 'pty' }),
-    element(
+    makeElement('serial', { type: 'pty' }),
+    makeElement('console', { type: 'pty' }),
+    makeElement(
       'channel',
       { type: 'unix' },
-      element('target', { type: 'virtio', name: 'org.qemu.guest_agent.0' }),
+      makeElement('target', { type: 'virtio', name: 'org.qemu.guest_agent.0' }),
     ),
     ...(spec.screen
-      ? [...SCREEN, element('input', { type: 'tablet', bus: isPc ? 'usb' : 'virtio' })]
+      ? [...SCREEN, makeElement('input', { type: 'tablet', bus: isPc ? 'usb' : 'virtio' })]
       : []),
-    element('memballoon', { model: 'virtio' }),
-    element('rng', { model: 'virtio' }, element('backend', { model: 'random' }, '/dev/urandom')),
+    makeElement('memballoon', { model: 'virtio' }),
+    makeElement(
+      'rng',
+      { model: 'virtio' },
+      makeElement('backend', { model: 'random' }, '/dev/urandom'),
+    ),
     spec.tpm
-      ? element(
+      ? makeElement(
           'tpm',
           { model: isPc ? 'tpm-crb' : 'tpm-tis' },
-          element('backend', { type: 'emulator', version: '2.0' }),
+          makeElement('backend', { type: 'emulator', version: '2.0' }),
         )
       : undefined,
   );
 }
 
 const SCREEN: readonly Element[] = [
-  element('graphics', { type: 'vnc', port: '-1', autoport: 'yes', listen: '127.0.0.1' }),
-  element('video', {}, element('model', { type: 'virtio' })),
+  makeElement('graphics', { type: 'vnc', port: '-1', autoport: 'yes', listen: '127.0.0.1' }),
+  makeElement('video', {}, makeElement('model', { type: 'virtio' })),
 ];
 
 const BUSES: Readonly<Record<DiskBus, 'virtio' | 'scsi' | 'sata'>> = {
@@ -194,20 +207,20 @@ const BUSES: Readonly<Record<DiskBus, 'virtio' | 'scsi' | 'sata'>> = {
 function diskXml(disk: CheckedDisk, volume: PlacedVolume | undefined, names: DiskNames): Element {
   const bus = disk.cdrom && disk.bus === DiskBus.UNSPECIFIED ? 'sata' : BUSES[disk.bus];
   const discard = disk.discard && !disk.cdrom ? 'unmap' : undefined;
-  return element(
+  return makeElement(
     'disk',
     {
       type: volume?.isDevice === true ? 'block' : 'file',
       device: disk.cdrom ? 'cdrom' : 'disk',
     },
-    element('driver', { name: 'qemu', type: volume?.format ?? 'raw', discard }),
+    makeElement('driver', { name: 'qemu', type: volume?.format ?? 'raw', discard }),
     volume === undefined
       ? undefined
-      : element('source', { [volume.isDevice ? 'dev' : 'file']: volume.path }),
-    element('target', { dev: names.next(bus === 'virtio' ? 'vd' : 'sd'), bus }),
-    disk.serial === '' ? undefined : element('serial', {}, disk.serial),
-    disk.bootOrder === 0 ? undefined : element('boot', { order: disk.bootOrder }),
-    disk.readOnly || disk.cdrom ? element('readonly') : undefined,
+      : makeElement('source', { [volume.isDevice ? 'dev' : 'file']: volume.path }),
+    makeElement('target', { dev: names.next(bus === 'virtio' ? 'vd' : 'sd'), bus }),
+    disk.serial === '' ? undefined : makeElement('serial', {}, disk.serial),
+    disk.bootOrder === 0 ? undefined : makeElement('boot', { order: disk.bootOrder }),
+    disk.readOnly || disk.cdrom ? makeElement('readonly') : undefined,
   );
 }
 
@@ -220,14 +233,14 @@ function nicXml({
   unplugged,
 }: CheckedSpec['nics'][number]): Element {
   const common = [
-    element('mac', { address: mac }),
-    vlanId === 0 ? undefined : element('vlan', {}, element('tag', { id: vlanId })),
-    element('model', { type: model === NicModel.E1000E ? 'e1000e' : 'virtio' }),
-    unplugged ? element('link', { state: 'down' }) : undefined,
-    bootOrder === 0 ? undefined : element('boot', { order: bootOrder }),
+    makeElement('mac', { address: mac }),
+    vlanId === 0 ? undefined : makeElement('vlan', {}, makeElement('tag', { id: vlanId })),
+    makeElement('model', { type: model === NicModel.E1000E ? 'e1000e' : 'virtio' }),
+    unplugged ? makeElement('link', { state: 'down' }) : undefined,
+    bootOrder === 0 ? undefined : makeElement('boot', { order: bootOrder }),
   ];
   const { case: type, value } = attachment;
-  return element('interface', { type }, element('source', { [type]: value }), ...common);
+  return makeElement('interface', { type }, makeElement('source', { [type]: value }), ...common);
 }
 
 /** Generates names of disks in the kernel's order: `vda` to `vdz`, then `vdaa`. */

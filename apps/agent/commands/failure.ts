@@ -22,7 +22,7 @@ const OF_LIBVIRT: Readonly<Record<LibvirtFailure, TaskErrorCode>> = {
 };
 
 /** Turns an error of any part of the agent into a TaskFailure; its code is UNSPECIFIED if the error is a bug. */
-export function failureOf(error: unknown): TaskFailure {
+export function explainFailure(error: unknown): TaskFailure {
   if (error instanceof TaskFailure) return error;
   if (error instanceof LibvirtError) {
     return new TaskFailure(OF_LIBVIRT[error.failure], error.message, error);

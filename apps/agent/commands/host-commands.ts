@@ -14,12 +14,12 @@ import { Commander, type Executor } from './commander.ts';
 import type { Placement } from './domain-xml.ts';
 import { Journal } from './journal.ts';
 import { KeptSpecs } from './kept-specs.ts';
-import { type NetworkWorld, networkVerb } from './network-verb.ts';
-import { type PoolWorld, poolVerbs } from './pool-verbs.ts';
+import { makeNetworkVerb, type NetworkWorld } from './network-verb.ts';
+import { makePoolVerbs, type PoolWorld } from './pool-verbs.ts';
 import { type UpdateWorld, updateVerb } from './update-verb.ts';
 import { type CheckedSpec, check } from './vm-spec.ts';
-import { vmVerbs } from './vm-verbs.ts';
-import { placeVolume, volumeVerbs } from './volume-verbs.ts';
+import { makeVmVerbs } from './vm-verbs.ts';
+import { makeVolumeVerbs, placeVolume } from './volume-verbs.ts';
 
 export interface HostCommandsOptions {
   /** Folder of the journal, specifications and other state: `/quantix/node`. */
@@ -47,7 +47,7 @@ export async function openCommands(options: HostCommandsOptions): Promise<Comman
   const { folder, uri, findPool, log, signal } = options;
   const specs = new KeptSpecs(join(folder, 'vms'));
   const executors = {
-    ...vmVerbs({
+    ...makeVmVerbs({
       uri,
       specs,
       place: (spec) => place(spec, options),
@@ -56,7 +56,7 @@ export async function openCommands(options: HostCommandsOptions): Promise<Comman
         await options.vmsChanged();
       },
     }),
-    ...volumeVerbs({
+    ...makeVolumeVerbs({
       findPool,
       pools: options.listPools,
       inUse: (during) => readDiskSources({ uri, signal: during }),
@@ -64,7 +64,7 @@ export async function openCommands(options: HostCommandsOptions): Promise<Comman
         await options.poolsChanged();
       },
     }),
-    ...poolVerbs({
+    ...makePoolVerbs({
       ...options.pools,
       isInUse: async (id, during) => {
         const pool = await findPool(id);
@@ -74,7 +74,7 @@ export async function openCommands(options: HostCommandsOptions): Promise<Comman
         return [...sources].some((source) => source.startsWith(`${place}/`));
       },
     }),
-    configureNetwork: networkVerb(options.network),
+    configureNetwork: makeNetworkVerb(options.network),
     setMaintenance: maintenanceVerb(folder),
     updateHost: updateVerb(options.updates),
   };

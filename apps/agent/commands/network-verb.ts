@@ -4,8 +4,8 @@ import type { Interface } from '../../api/network.ts';
 import {
   applyCommand,
   changeNetwork,
-  configureCommand,
   confirmCommand,
+  makeConfigureCommand,
 } from '../../network/change.ts';
 import { NetworkError, type QxNetworkOptions } from '../../network/qx-network.ts';
 import { readNetwork } from '../../network/status.ts';
@@ -49,7 +49,7 @@ const requestSchema = z.object({
  * Configures interfaces, with confirmation: a change is kept only if the host reaches its control plane afterwards.
  * Otherwise qx-network undoes it by itself, even if the agent, the task or the connection has ended.
  */
-export function networkVerb(world: NetworkWorld): Executor {
+export function makeNetworkVerb(world: NetworkWorld): Executor {
   return {
     // Changes are made one after another: a second change during the first would alter what undoing the first restores.
     objectOf: () => 'network',
@@ -73,7 +73,7 @@ async function configure(
   const options = qxOptions(world, signal);
   progress(10, `configures ${name}`);
   const { warnings } = await changeNetwork(
-    configureCommand(name, settings, seconds),
+    makeConfigureCommand(name, settings, seconds),
     options,
   ).catch((error: unknown) => {
     throw error instanceof NetworkError ? refusal(error) : error;

@@ -28,7 +28,7 @@ const poolSchema = z.object({
 });
 
 /** Makes the executors for storage pools. */
-export function poolVerbs(world: PoolWorld): Partial<Record<Verb, Executor>> {
+export function makePoolVerbs(world: PoolWorld): Partial<Record<Verb, Executor>> {
   // Tasks on pools run one after another: a pool may be inside another one.
   const objectOf = () => 'pools';
   return {

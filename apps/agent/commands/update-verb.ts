@@ -7,10 +7,10 @@ import { type UpdateStatus, updateStatusSchema } from '../../api/update.ts';
 import { CommandError } from '../../process/command-error.ts';
 import { run } from '../../process/run.ts';
 import { TaskErrorCode } from '../../proto/gen/quantix/v1/task_pb.js';
-import { serverName } from '../../proto/names.ts';
-import { bytes as inWords } from '../../text/amount.ts';
+import { deriveServerName } from '../../proto/names.ts';
+import { formatBytes as inWords } from '../../text/amount.ts';
 import { parseCertificates } from '../membership/identity/chain.ts';
-import { sha256 } from '../membership/identity/pin.ts';
+import { computeFingerprint } from '../membership/identity/pin.ts';
 import type { Errand, Executor } from './commander.ts';
 import { TaskFailure } from './failure.ts';
 import { check } from './vm-spec.ts';
@@ -155,7 +155,7 @@ async function fromServer<T>(
     const ca = join(folder, 'ca.pem');
     await writeFile(ca, server.caCertificates);
     const [root] = parseCertificates(server.caCertificates, 'the control plane’s authorities');
-    const name = root === undefined ? '' : serverName(sha256(root));
+    const name = root === undefined ? '' : deriveServerName(computeFingerprint(root));
     return await work([
       ...['--server', `${server.origin}/updates/at/${serial}`, '--channel', channel],
       ...['--ca', ca, '--tls-name', name],

@@ -1,12 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { generationOf } from '../../guests/generation.ts';
+import { readGeneration } from '../../guests/generation.ts';
 import { parseDefinition } from '../../libvirt/definitions.ts';
 import { defineVm, destroyVm, shutdownVm, undefineVm } from '../../libvirt/domain.ts';
 import { LibvirtError } from '../../libvirt/error.ts';
-import { type Libvirt, virsh } from '../../libvirt/virsh.ts';
+import { type Libvirt, runVirsh } from '../../libvirt/virsh.ts';
 import { type Task, TaskErrorCode } from '../../proto/gen/quantix/v1/task_pb.js';
 import type { Errand, Executor, Result, Verb } from './commander.ts';
-import { domainXml, type Placement } from './domain-xml.ts';
+import { formatDomainXml, type Placement } from './domain-xml.ts';
 import { TaskFailure } from './failure.ts';
 import type { KeptSpecs } from './kept-specs.ts';
 import { type CheckedSpec, check, checkSpec, uuidSchema } from './vm-spec.ts';
@@ -34,7 +34,7 @@ export interface VmWorld {
 type State = 'absent' | 'off' | 'paused' | 'on';
 
 /** Makes the executors for virtual machines. */
-export function vmVerbs(world: VmWorld): Partial<Record<Verb, Executor>> {
+export function makeVmVerbs(world: VmWorld): Partial<Record<Verb, Executor>> {
   const verb = (carryOut: (errand: Errand, vm: Vm) => Promise<Result>): Executor => ({
     objectOf: (task) => `vm ${idOf(task)}`,
     carryOut: async (errand) => {
@@ -83,7 +83,7 @@ class Vm {
   }
 
   async state(): Promise<State> {
-    const output = await ifThere(virsh(this.libvirt, ['domstate', this.id]));
+    const output = await ifThere(runVirsh(this.libvirt, ['domstate', this.id]));
     if (output === undefined) return 'absent';
     const word = output.trim();
     if (word === 'shut off' || word === 'crashed') return 'off';
@@ -109,7 +109,7 @@ class Vm {
 
   /** Returns libvirt's XML of its definition; undefined if there is none. */
   definition(): Promise<string | undefined> {
-    return ifThere(virsh(this.libvirt, ['dumpxml', '--inactive', this.id]));
+    return ifThere(runVirsh(this.libvirt, ['dumpxml', '--inactive', this.id]));
   }
 }
 
@@ -126,18 +126,18 @@ async function define({ specs, place }: VmWorld, { task }: Errand, vm: Vm): Prom
   const sent = task.verb.case === 'defineVm' ? task.verb.value.spec : undefined;
   const spec = checkSpec(sent);
   const before = await vm.definition();
-  const there = before === undefined ? undefined : generationOf(before);
+  const there = before === undefined ? undefined : readGeneration(before);
   if (there !== undefined && there > spec.generation) {
     const what = `this host has generation ${there} of the VM, and ${spec.generation} is older`;
     throw new TaskFailure(TaskErrorCode.OUTDATED, what);
   }
   if (there !== spec.generation) {
-    const xml = domainXml(spec, await place(spec));
+    const xml = formatDomainXml(spec, await place(spec));
     if (before !== undefined) await rename(vm, spec.name);
     await defineVm(vm.libvirt, xml);
   }
   const mark = spec.autostart ? [] : ['--disable'];
-  await virsh(vm.libvirt, ['autostart', vm.id, ...mark]);
+  await runVirsh(vm.libvirt, ['autostart', vm.id, ...mark]);
   const after = (await vm.definition()) ?? '';
   const { sha256 } = parseDefinition(after);
   if (sent !== undefined) await specs.put({ spec: sent, definitionSha256: sha256 });
@@ -146,8 +146,8 @@ async function define({ specs, place }: VmWorld, { task }: Errand, vm: Vm): Prom
 
 /** Renames a machine, because libvirt does not accept another name in a new definition. */
 async function rename({ libvirt, id }: Vm, name: string): Promise<void> {
-  const old = (await virsh(libvirt, ['domname', id])).trim();
-  if (old !== name) await virsh(libvirt, ['domrename', id, name]);
+  const old = (await runVirsh(libvirt, ['domname', id])).trim();
+  if (old !== name) await runVirsh(libvirt, ['domrename', id, name]);
 }
 
 async function start(world: VmWorld, { again }: Errand, vm: Vm): Promise<Result> {
@@ -166,11 +166,11 @@ async function start(world: VmWorld, { again }: Errand, vm: Vm): Promise<Result>
 }
 
 async function startPatiently(libvirt: Libvirt, id: string): Promise<void> {
-  await virsh(libvirt, ['start', id], STARTING);
+  await runVirsh(libvirt, ['start', id], STARTING);
 }
 
 async function resumeVm(libvirt: Libvirt, id: string): Promise<void> {
-  await virsh(libvirt, ['resume', id]);
+  await runVirsh(libvirt, ['resume', id]);
 }
 
 /** Repeats the request until the guest is off; the deadline of the task ends the wait. */
@@ -202,7 +202,7 @@ async function reboot({ task, again }: Errand, vm: Vm): Promise<Result> {
   if (again) throw interrupted('whether the guest was restarted is not known');
   if (state === 'off') throw new TaskFailure(TaskErrorCode.CONFLICT, 'the VM does not run');
   const force = task.verb.case === 'rebootVm' && task.verb.value.force;
-  await virsh(vm.libvirt, [force ? 'reset' : 'reboot', vm.id]);
+  await runVirsh(vm.libvirt, [force ? 'reset' : 'reboot', vm.id]);
   return {};
 }
 

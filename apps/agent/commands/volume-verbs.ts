@@ -3,7 +3,7 @@ import { type FileHandle, link, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import type { Pool } from '../../api/storage.ts';
-import { codeOf } from '../../process/code-of.ts';
+import { getErrorCode } from '../../process/code-of.ts';
 import { run } from '../../process/run.ts';
 import { type Task, TaskErrorCode } from '../../proto/gen/quantix/v1/task_pb.js';
 import { VolumeFormat, type VolumeRef } from '../../proto/gen/quantix/v1/vm_spec_pb.js';
@@ -41,7 +41,7 @@ const createSchema = z.object({
 });
 
 /** Makes the executors for volumes. */
-export function volumeVerbs(world: VolumeWorld): Partial<Record<Verb, Executor>> {
+export function makeVolumeVerbs(world: VolumeWorld): Partial<Record<Verb, Executor>> {
   const verb = (carryOut: (world: VolumeWorld, errand: Errand) => Promise<void>): Executor => ({
     objectOf: (task) => `volume ${JSON.stringify(refOf(task))}`,
     carryOut: async (errand): Promise<Result> => {
@@ -116,8 +116,8 @@ async function capacityOf(
     const follow = isDevice ? 0 : constants.O_NOFOLLOW;
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | follow);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    if (codeOf(error) === 'ELOOP')
+    if (getErrorCode(error) === 'ENOENT') return undefined;
+    if (getErrorCode(error) === 'ELOOP')
       throw new TaskFailure(TaskErrorCode.CONFLICT, `${path} is a link`);
     throw error;
   }

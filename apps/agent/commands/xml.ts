@@ -10,7 +10,7 @@ export interface Element {
 type Value = string | number | bigint | undefined;
 
 /** Makes an element; undefined attributes and children are left out. */
-export function element(
+export function makeElement(
   name: string,
   attributes: Readonly<Record<string, Value>> = {},
   ...children: readonly (Xml | undefined)[]

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import type { Document } from 'yaml';
 import * as z from 'zod';
 import { readIfThere, setAside, writeDurably } from '../../files/durable-file.ts';
-import { contentOf, parseYaml } from '../../files/yaml.ts';
+import { parseYaml, readContent } from '../../files/yaml.ts';
 import { type GuestSettings, guestSettingsSchema } from '../../guests/settings.ts';
 import { AgentError } from './error.ts';
 import { formatJoinToken, parseJoinToken } from './join-token.ts';
@@ -74,7 +74,7 @@ export async function parseNodeConfig<P>(
   { file, pools }: { file: string; pools: z.ZodType<readonly P[]> },
 ): Promise<NodeConfig<P>> {
   const yaml = { text, file, Failure: AgentError };
-  const parsed = schema(pools).safeParse(contentOf(await parseYaml(yaml), yaml) ?? {});
+  const parsed = schema(pools).safeParse(readContent(await parseYaml(yaml), yaml) ?? {});
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const key = issue?.path.join('.') ?? '';
@@ -91,7 +91,7 @@ export async function readControlPlane(file: string): Promise<string | undefined
   if (text === undefined) return undefined;
   try {
     const yaml = { text, file, Failure: AgentError };
-    const content = contentOf(await parseYaml(yaml), yaml);
+    const content = readContent(await parseYaml(yaml), yaml);
     return z.object({ controlPlane: z.string().transform(by(parseOrigin)) }).safeParse(content).data
       ?.controlPlane;
   } catch (error) {
@@ -162,7 +162,7 @@ function change(file: string, edit: (document: Document.Parsed) => void): Promis
     const text = (await readIfThere(file)) ?? '';
     const yaml = { text, file, Failure: AgentError };
     const document = await parseYaml(yaml);
-    const before = contentOf(document, yaml);
+    const before = readContent(document, yaml);
     if (before !== null && !z.record(z.string(), z.unknown()).safeParse(before).success) {
       throw new AgentError({ what: 'not a list of keys and values', where: file });
     }

@@ -8,7 +8,7 @@ import { lockFile } from '../../files/file-lock.ts';
 import { readSpace } from '../../host/file-system-space.ts';
 import { type Image, readImage } from '../../host/image.ts';
 import { run } from '../../process/run.ts';
-import { bytes } from '../../text/amount.ts';
+import { formatBytes } from '../../text/amount.ts';
 import { lockRecord } from './choose.ts';
 import { beginTrial, undo } from './decide.ts';
 import { readLoss } from './loss.ts';
@@ -17,7 +17,7 @@ import { openAgentFile, PROGRAM, settleDown, sweep, sweepUnfinished } from './pr
 import {
   type Deployed,
   type DeploymentRecord,
-  emptyRecord,
+  makeEmptyRecord,
   takeRecord,
   writeRecord,
 } from './record.ts';
@@ -125,7 +125,7 @@ async function change(
 ): Promise<DeploymentRecord> {
   await using _ = await lockRecord(places);
   const found = await takeRecord(places.record);
-  const record = found?.image === build ? found : emptyRecord(build, found?.floor);
+  const record = found?.image === build ? found : makeEmptyRecord(build, found?.floor);
   const made = await make(record);
   await markUnsettled(places);
   await writeRecord(places.record, made);
@@ -205,7 +205,7 @@ async function expectRoom(programs: string, size: number): Promise<void> {
   const { available } = await readSpace(programs, { timeout: 10_000 });
   if (available >= size + RESERVE) return;
   throw new ExplainedError({
-    what: `it has ${bytes(size)}, and ${bytes(available)} are free, of which ${bytes(RESERVE)} are to stay so`,
+    what: `it has ${formatBytes(size)}, and ${formatBytes(available)} are free, of which ${formatBytes(RESERVE)} are to stay so`,
     where: programs,
     fix: 'Make room there.',
   });

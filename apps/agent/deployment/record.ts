@@ -54,7 +54,7 @@ export type Trial = z.infer<typeof trialSchema>;
 export type DeploymentRecord = z.infer<typeof recordSchema>;
 
 /** Returns the record of an image without deployed agents. */
-export function emptyRecord(image: string, floor = 0): DeploymentRecord {
+export function makeEmptyRecord(image: string, floor = 0): DeploymentRecord {
   return {
     format: 1,
     image,

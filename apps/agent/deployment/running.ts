@@ -9,7 +9,7 @@ import { ExplainedError } from '../../error.ts';
 import { readIfThere } from '../../files/durable-file.ts';
 import { readText } from '../../host/read.ts';
 import { AnswerError } from '../../http/ask.ts';
-import { codeOf } from '../../process/code-of.ts';
+import { getErrorCode } from '../../process/code-of.ts';
 import { askAgent } from '../client/ask-agent.ts';
 import type { Answers, Moment } from './decide.ts';
 import { type DeploymentPlaces, RUN_FILES } from './places.ts';
@@ -102,7 +102,7 @@ function send(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(pid, signal);
   } catch (error) {
-    if (codeOf(error) === 'ESRCH') return false;
+    if (getErrorCode(error) === 'ESRCH') return false;
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 import { type Agent, agentSchema } from '../../api/agent.ts';
 import { type Image, readImage } from '../../host/image.ts';
 import { AnswerError } from '../../http/ask.ts';
-import { printable } from '../../text/printable.ts';
+import { makePrintable } from '../../text/printable.ts';
 import { askAgent } from '../client/ask-agent.ts';
 import type { DeploymentPlaces } from './places.ts';
 
@@ -42,7 +42,7 @@ export function describeVersions({ image, agent, problem }: Versions): string {
     const what = [`qx-node ${takenBack.version}`, ...facts(takenBack)].join(', ');
     lines.push(`        taken back on ${takenBack.at}: ${what}`, `        ${takenBack.reason}`);
   }
-  return `${lines.map(printable).join('\n')}\n`;
+  return `${lines.map(makePrintable).join('\n')}\n`;
 }
 
 function describeAgent({ version, id }: Agent): string {

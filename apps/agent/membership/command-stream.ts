@@ -3,9 +3,9 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { messageOf } from '../../error.ts';
 import type { Task, TaskReport } from '../../proto/gen/quantix/v1/task_pb.js';
 import { systemClock } from '../../watch/clock.ts';
-import { backOff } from './connection/back-off.ts';
+import { computeBackOff } from './connection/back-off.ts';
 import type { Connection } from './connection/connection.ts';
-import { ourVersion } from './version.ts';
+import { makeVersionMessage } from './version.ts';
 
 /** Carries out the control plane's tasks. */
 export interface Commands {
@@ -72,7 +72,7 @@ export class CommandStream {
         failures += 1;
         const unknown = failure.code === Code.Unimplemented;
         if (failures === 1 && !unknown) log(`commands of the control plane: ${messageOf(failure)}`);
-        const pause = unknown ? WITHOUT_COMMANDS : backOff(failures, random());
+        const pause = unknown ? WITHOUT_COMMANDS : computeBackOff(failures, random());
         await systemClock.sleep(pause, signal);
       }
     }
@@ -92,7 +92,7 @@ export class CommandStream {
     try {
       listen();
       const stream = connection().client.watch(
-        { version: ourVersion(agentVersion, commands.verbs), bootId },
+        { version: makeVersionMessage(agentVersion, commands.verbs), bootId },
         { signal: AbortSignal.any([signal, silence.signal]), timeoutMs: 0 },
       );
       for await (const { content } of stream) {

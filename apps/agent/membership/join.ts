@@ -6,12 +6,12 @@ import { AgentError } from '../configuration/error.ts';
 import type { JoinToken } from '../configuration/join-token.ts';
 import { openConnection } from './connection/connection.ts';
 import { explainFailure } from './connection/failure.ts';
-import { certificateRequest } from './identity/certificate-request.ts';
-import { type Credentials, checkValidity, credentialsOf } from './identity/credentials.ts';
+import { makeCertificateRequest } from './identity/certificate-request.ts';
+import { type Credentials, checkValidity, makeCredentials } from './identity/credentials.ts';
 import type { NodeKey } from './identity/key.ts';
 import { fetchPinnedCa } from './identity/pin.ts';
-import { hostInfo } from './reporting/host-message.ts';
-import { ourVersion } from './version.ts';
+import { makeHostInfo } from './reporting/host-message.ts';
+import { makeVersionMessage } from './version.ts';
 
 export interface Joining {
   /** `https://host:port`. */
@@ -43,7 +43,7 @@ export interface Enrolment {
  * Writes nothing.
  * @throws RefusedError if another try would not help; AgentError if it may
  */
-export async function join(joining: Joining): Promise<Enrolment> {
+export async function joinControlPlane(joining: Joining): Promise<Enrolment> {
   const { origin, token, now, signal } = joining;
   try {
     const { fingerprint } = token;
@@ -63,9 +63,9 @@ async function register(joining: Joining, caCertificates: string): Promise<Enrol
   try {
     const request = {
       tokenSecret: token.secret,
-      certificateRequest: await certificateRequest(key),
-      host: hostInfo(host, joining.agentVersion, joining.hardware),
-      version: ourVersion(joining.agentVersion),
+      certificateRequest: await makeCertificateRequest(key),
+      host: makeHostInfo(host, joining.agentVersion, joining.hardware),
+      version: makeVersionMessage(joining.agentVersion),
       managementAddress: joining.managementAddress ?? '',
     };
     const answer = await connection.client.register(request, { signal });
@@ -80,7 +80,7 @@ async function register(joining: Joining, caCertificates: string): Promise<Enrol
     return {
       endpoints,
       trustBundleVersion,
-      credentials: credentialsOf({ key, certificateChain, caCertificates: cas, where: origin }),
+      credentials: makeCredentials({ key, certificateChain, caCertificates: cas, where: origin }),
       kept,
     };
   } finally {

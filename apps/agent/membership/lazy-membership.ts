@@ -23,7 +23,7 @@ export interface LazyMembership {
  * Makes the membership of a node. The libraries for the connection are loaded only for a node that belongs to a control
  * plane or joins one.
  */
-export function lazyMembership(options: MembershipOptions): LazyMembership {
+export function makeLazyMembership(options: MembershipOptions): LazyMembership {
   const { signal, config, folder } = options;
   const failed = Promise.withResolvers<never>();
   let membership: Promise<Membership> | undefined;

@@ -2,7 +2,7 @@ import { join as joinPath } from 'node:path';
 import { messageOf } from '../../error.ts';
 import { DiskError } from '../../files/disk-error.ts';
 import { expectWritable } from '../../files/durable-file.ts';
-import { codeOf } from '../../process/code-of.ts';
+import { getErrorCode } from '../../process/code-of.ts';
 import type { Kept } from '../../proto/gen/quantix/v1/position_pb.js';
 import { AgentError, RefusedError } from '../configuration/error.ts';
 import { type JoinToken, parseJoinToken } from '../configuration/join-token.ts';
@@ -12,7 +12,7 @@ import {
   rememberControlPlane,
 } from '../configuration/node-config.ts';
 import { parseOrigin } from '../configuration/origin.ts';
-import { backOff } from './connection/back-off.ts';
+import { computeBackOff } from './connection/back-off.ts';
 import { ask } from './facts.ts';
 import { Epochs } from './identity/epoch.ts';
 import { loadKey, type NodeKey } from './identity/key.ts';
@@ -21,7 +21,7 @@ import {
   type MembershipRecord,
   readRecord,
   removeRecord,
-  usableEndpoints,
+  selectUsableEndpoints,
   writeRecord,
 } from './identity/record.ts';
 import type { Enrolment } from './join.ts';
@@ -217,7 +217,7 @@ export class Membership {
       pause = Math.min(Math.max(retryAfter, LEAST_REFUSED_PAUSE), MOST_REFUSED_PAUSE);
       pause *= 1 + random() / 2;
     } else {
-      if (codeOf(error) === undefined) throw error;
+      if (getErrorCode(error) === undefined) throw error;
       this.#set({ state: 'unreachable', address, problem: messageOf(error) });
     }
     await clock.sleep(pause, signal);
@@ -258,7 +258,7 @@ export class Membership {
         const passes = error instanceof AgentError || error instanceof DiskError;
         if (!passes || error instanceof RefusedError) throw error;
         this.#set({ state: 'joining', address: origin, problem: error.message });
-        await clock.sleep(backOff(failures, random()), signal);
+        await clock.sleep(computeBackOff(failures, random()), signal);
       }
     }
     return plan;
@@ -271,11 +271,11 @@ export class Membership {
 
   async #enrol(origin: string, token: JoinToken, signal: AbortSignal): Promise<Enrolment> {
     const { facts, agentVersion, clock, folder } = this.#options;
-    const { join } = await import('./join.ts');
+    const { joinControlPlane } = await import('./join.ts');
     const key = await this.#loadKey();
-    // This check comes first, because `join` uses up the token.
+    // This check comes first, because `joinControlPlane` uses up the token.
     await expectWritable(joinPath(folder, MEMBERSHIP), ' '.repeat(LARGEST_RECORD));
-    return join({
+    return joinControlPlane({
       origin,
       token,
       key,
@@ -299,7 +299,7 @@ export class Membership {
       credentials,
       configuredBefore,
       trustBundleVersion,
-      endpoints: endpoints === undefined ? undefined : usableEndpoints(endpoints),
+      endpoints: endpoints === undefined ? undefined : selectUsableEndpoints(endpoints),
     };
     await writeRecord(folder, record);
     await this.#tidyConfiguration(origin);
@@ -314,7 +314,7 @@ export class Membership {
     try {
       await rememberControlPlane(joinPath(folder, 'node.yaml'), { controlPlane: origin });
     } catch (error) {
-      if (!(error instanceof AgentError) && codeOf(error) === undefined) throw error;
+      if (!(error instanceof AgentError) && getErrorCode(error) === undefined) throw error;
       log(`node.yaml still says what it said before: ${messageOf(error)}`);
     }
   }

@@ -15,7 +15,7 @@ import {
   UnreachableError,
 } from '../configuration/error.ts';
 import { CommandStream } from './command-stream.ts';
-import { backOff } from './connection/back-off.ts';
+import { computeBackOff } from './connection/back-off.ts';
 import { ClockWatch } from './connection/clock-watch.ts';
 import { type Connection, openConnection } from './connection/connection.ts';
 import { explainFailure } from './connection/failure.ts';
@@ -24,19 +24,19 @@ import { checkValidity } from './identity/credentials.ts';
 import type { Epochs } from './identity/epoch.ts';
 import type { MembershipRecord } from './identity/record.ts';
 import type { MembershipOptions } from './options.ts';
-import { arrivalOf, keptEpoch } from './reporting/arrival.ts';
+import { determineArrival, findKeptEpoch } from './reporting/arrival.ts';
 import type { Surroundings } from './reporting/host-message.ts';
 import type { OutboxEntry } from './reporting/outbox.ts';
 import { Reported } from './reporting/reported.ts';
 import {
-  fullStateParts,
-  heartbeatRequest,
-  storageChangeRequest,
-  vmChangeRequest,
+  makeHeartbeatRequest,
+  makeStorageChangeRequest,
+  makeVmChangeRequest,
+  splitFullState,
 } from './reporting/requests.ts';
 import { Snapshots } from './reporting/snapshot.ts';
 import { Standing } from './standing.ts';
-import { hashForm, ourVersion } from './version.ts';
+import { hashForm, makeVersionMessage } from './version.ts';
 
 /** Longest pause before the first full state, in milliseconds: hosts that start together must not all call at once. */
 const JITTER = 5000;
@@ -274,7 +274,7 @@ export class Session {
     const failures = before.failures + 1;
     const asked = failure instanceof PassingError ? Math.min(failure.retryAfter, LONGEST_WAIT) : 0;
     const { origins } = this.#standing;
-    const pause = Math.max(backOff(Math.ceil(failures / origins.length), random()), asked);
+    const pause = Math.max(computeBackOff(Math.ceil(failures / origins.length), random()), asked);
     return { failures, failure, until: clock.elapsed() + pause };
   }
 
@@ -361,12 +361,12 @@ export class Session {
     this.#reported.beginFull(snapshot);
     const managementAddress = await this.#addressToTell();
     const answer = await this.#connection.client.syncFullState(
-      fullStateParts({
+      splitFullState({
         position,
         managementAddress,
         host,
         hardware: await this.#hardware(),
-        version: ourVersion(agentVersion),
+        version: makeVersionMessage(agentVersion),
         snapshot,
         surroundings: await this.#surroundings(),
         form: this.#form,
@@ -374,7 +374,7 @@ export class Session {
       }),
       { signal },
     );
-    const arrival = arrivalOf(
+    const arrival = determineArrival(
       { position, again: false, greatest: this.#reported.greatest },
       answer,
     );
@@ -397,7 +397,7 @@ export class Session {
     const use = this.#use;
     this.#use = undefined;
     const answer = await this.#connection.client.heartbeat(
-      heartbeatRequest({
+      makeHeartbeatRequest({
         position,
         managementAddress,
         host,
@@ -407,7 +407,7 @@ export class Session {
         services: this.#services,
         use,
         certificateEnds: this.#standing.credentials.validTo,
-        version: ourVersion(agentVersion),
+        version: makeVersionMessage(agentVersion),
         bootId: (await this.#hardware()).bootId,
         now: clock.now(),
         ...this.#standing.versions,
@@ -420,7 +420,7 @@ export class Session {
     this.#hear(answer.version);
     await this.#standing.learn(answer.endpoints);
     const { greatest } = this.#reported;
-    if (arrivalOf({ position, again: false, greatest }, answer) === 'behind') {
+    if (determineArrival({ position, again: false, greatest }, answer) === 'behind') {
       this.#heartbeatDue = 0;
       return this.#beginEpoch(answer.kept);
     }
@@ -444,11 +444,14 @@ export class Session {
     const { position, again } = this.#reported.send(entry);
     const answer =
       change.kind === 'vm'
-        ? await client.notifyVMChange(vmChangeRequest(change, position, entry), { signal })
-        : await client.notifyStorageChange(storageChangeRequest(change, position, entry), {
+        ? await client.notifyVMChange(makeVmChangeRequest(change, position, entry), { signal })
+        : await client.notifyStorageChange(makeStorageChangeRequest(change, position, entry), {
             signal,
           });
-    const arrival = arrivalOf({ position, again, greatest: this.#reported.greatest }, answer);
+    const arrival = determineArrival(
+      { position, again, greatest: this.#reported.greatest },
+      answer,
+    );
     if (arrival === 'behind') return this.#beginEpoch(answer.kept);
     if (answer.requestFullSync || arrival === 'unchanged') this.#reported.requireFull();
     else this.#reported.acknowledge(entry);
@@ -457,7 +460,7 @@ export class Session {
   /** Begins a run with a greater epoch than the control plane has received; the run begins with a full state. */
   async #beginEpoch(kept: Kept | undefined): Promise<void> {
     const { epochs, log } = this.#options;
-    const heard = keptEpoch(kept);
+    const heard = findKeptEpoch(kept);
     const epoch = await epochs.next(heard);
     if (this.#reported.greatest > 0n) {
       log(`the control plane knows of a later run of this host (${heard}): starting run ${epoch}`);

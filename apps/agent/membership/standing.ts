@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { messageOf } from '../../error.ts';
-import { codeOf } from '../../process/code-of.ts';
+import { getErrorCode } from '../../process/code-of.ts';
 import type {
   Endpoints,
   GetTrustBundleResponse,
@@ -10,15 +10,15 @@ import { AgentError, RefusedError } from '../configuration/error.ts';
 import { readControlPlane } from '../configuration/node-config.ts';
 import type { Connection } from './connection/connection.ts';
 import { explainFailure } from './connection/failure.ts';
-import { certificateRequest } from './identity/certificate-request.ts';
+import { makeCertificateRequest } from './identity/certificate-request.ts';
 import { parseCertificates } from './identity/chain.ts';
 import {
   type Credentials,
   checkValidity,
-  credentialsOf,
   isRenewalDue,
+  makeCredentials,
 } from './identity/credentials.ts';
-import { type MembershipRecord, usableEndpoints, writeRecord } from './identity/record.ts';
+import { type MembershipRecord, selectUsableEndpoints, writeRecord } from './identity/record.ts';
 
 /** Milliseconds between two attempts to renew the certificate. */
 const PAUSE = 3_600_000;
@@ -102,7 +102,7 @@ export class Standing {
   /** Stores a list of endpoints; ignores one that is not newer, or has no usable endpoint. */
   async learn(endpoints: Endpoints | undefined): Promise<void> {
     if (endpoints === undefined || endpoints.version <= this.versions.endpointsVersion) return;
-    const usable = usableEndpoints(endpoints);
+    const usable = selectUsableEndpoints(endpoints);
     if (usable !== undefined) await this.#keep({ endpoints: usable });
   }
 
@@ -148,13 +148,13 @@ export class Standing {
    */
   async renew({ client }: Connection, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
-    const request = { certificateRequest: await certificateRequest(this.credentials.key) };
+    const request = { certificateRequest: await makeCertificateRequest(this.credentials.key) };
     const { certificateChain, caCertificates, trustBundleVersion } = await client.renewCertificate(
       request,
       { signal },
     );
     const { key } = this.credentials;
-    const credentials = credentialsOf({ key, certificateChain, caCertificates, where: ANSWER });
+    const credentials = makeCredentials({ key, certificateChain, caCertificates, where: ANSWER });
     checkValidity(credentials, clock.now());
     expectSuccession(this.credentials, credentials);
     log(`certificate renewed until ${new Date(credentials.validTo).toISOString()}`);
@@ -187,7 +187,7 @@ export class Standing {
       if (this.#problem !== null) log('the changed control plane settings are written');
       this.#problem = null;
     } catch (error) {
-      if (codeOf(error) === undefined) throw error;
+      if (getErrorCode(error) === undefined) throw error;
       const problem = `the changed control plane settings (certificate, addresses) cannot be written: ${messageOf(error)}`;
       if (this.#problem === null) log(problem);
       this.#problem = problem;
@@ -206,7 +206,7 @@ function withAuthorities(
   { caCertificates }: GetTrustBundleResponse,
 ): Credentials {
   const { key, certificateChain } = credentials;
-  const changed = credentialsOf({ key, certificateChain, caCertificates, where: ANSWER });
+  const changed = makeCredentials({ key, certificateChain, caCertificates, where: ANSWER });
   expectSuccession(credentials, changed);
   return changed;
 }

@@ -9,7 +9,7 @@ const PROTOCOL = { newest: 2, oldest: 1 };
  * @param agentVersion of the program
  * @param verbs supported verbs of tasks, named as in `Task.verb`
  */
-export function ourVersion(agentVersion: string, verbs: readonly string[] = []): Version {
+export function makeVersionMessage(agentVersion: string, verbs: readonly string[] = []): Version {
   return create(VersionSchema, {
     protocol: PROTOCOL.newest,
     oldestProtocol: PROTOCOL.oldest,

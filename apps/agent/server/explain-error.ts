@@ -14,7 +14,7 @@ const LIBVIRT_STATUS: Readonly<Record<LibvirtFailure, number>> = {
 };
 
 /** Turns an error into the answer to a request; returns `undefined` if the error is a bug. */
-export function apiErrorOf(error: unknown): ApiError | undefined {
+export function explainError(error: unknown): ApiError | undefined {
   if (error instanceof LibvirtError) {
     return new ApiError(LIBVIRT_STATUS[error.failure], error.message);
   }

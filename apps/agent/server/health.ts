@@ -44,7 +44,7 @@ export async function readHealth(parts: Parts): Promise<Health> {
     parts.deployment(),
     parts.problems(),
   ]);
-  return judge({
+  return determineHealth({
     version: parts.version,
     managementAddress,
     libvirt,
@@ -62,7 +62,7 @@ const CHANGES_NEARLY_FULL =
   'the memory for what is written below / is nearly full: keep disks and images of virtual machines in a storage pool';
 
 /** Determines the agent's health. A node that has not joined a control plane has no problem. */
-export function judge(facts: HealthFacts): Health {
+export function determineHealth(facts: HealthFacts): Health {
   const { version, managementAddress, libvirt, storage, dataDisk, changes, controlPlane } = facts;
   const problems = [...facts.problems, ...storage.problems];
   if (managementAddress === null) problems.push('no interface has an address for management');

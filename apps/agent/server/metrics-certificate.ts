@@ -28,7 +28,7 @@ export interface MetricsCertificate {
  * @param log receives a line for a person if the file is set aside
  * @throws DiskError
  */
-export async function metricsCertificate(
+export async function ensureMetricsCertificate(
   folder: string,
   { clock, log }: { clock: Clock; log: (line: string) => void },
 ): Promise<MetricsCertificate> {

@@ -1,18 +1,18 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { messageOf, stackOf } from '../../error.ts';
+import { getStack, messageOf } from '../../error.ts';
 import { DiskError } from '../../files/disk-error.ts';
 import { ApiError } from '../../http/error.ts';
 import type { Route } from '../../http/route.ts';
-import { apiServer } from '../../http/server.ts';
+import { createApiServer } from '../../http/server.ts';
 import type { Logger } from '../../log/logger.ts';
 import { closePort, type FirewallOptions, openPort } from '../../network/firewall.ts';
-import { codeOf } from '../../process/code-of.ts';
+import { getErrorCode } from '../../process/code-of.ts';
 import { CommandError } from '../../process/command-error.ts';
 import { type Clock, systemClock } from '../../watch/clock.ts';
 import type { MetricsSettings } from '../configuration/node-config.ts';
-import { apiErrorOf } from './explain-error.ts';
-import { metricsCertificate } from './metrics-certificate.ts';
+import { explainError } from './explain-error.ts';
+import { ensureMetricsCertificate } from './metrics-certificate.ts';
 
 export interface MetricsPortOptions {
   settings: MetricsSettings;
@@ -73,15 +73,18 @@ async function serveOnce(
   onOpen: () => void,
 ): Promise<void> {
   const { port, token } = settings;
-  const { key, cert, fingerprint } = await metricsCertificate(folder, { clock, log: log.warning });
+  const { key, cert, fingerprint } = await ensureMetricsCertificate(folder, {
+    clock,
+    log: log.warning,
+  });
   const answer: Route['answer'] = async (request, id) => {
     expectToken(request, token);
     return await route.answer(request, id);
   };
-  const server = apiServer({
+  const server = createApiServer({
     routes: [{ ...route, answer }],
-    explain: apiErrorOf,
-    onBug: (error) => log.error(stackOf(error)),
+    explain: explainError,
+    onBug: (error) => log.error(getStack(error)),
     tls: { key, cert },
   });
   const listening = Promise.withResolvers<void>();
@@ -118,5 +121,7 @@ function digest(text: string): Buffer {
 
 /** Returns whether an error is caused by the machine and is not a bug. */
 function isExpected(error: unknown): boolean {
-  return error instanceof DiskError || error instanceof CommandError || codeOf(error) !== undefined;
+  return (
+    error instanceof DiskError || error instanceof CommandError || getErrorCode(error) !== undefined
+  );
 }

@@ -16,7 +16,7 @@ export interface MetricFacts {
 }
 
 /** Returns the metrics of the host, its machines and pools, and of the agent. */
-export function metrics(facts: MetricFacts): Metric[] {
+export function collectMetrics(facts: MetricFacts): Metric[] {
   return [
     ...hostMetrics(facts),
     ...vmMetrics(facts.vms),

@@ -4,20 +4,20 @@ import { maintenanceRequestSchema } from '../../api/maintenance.ts';
 import { poolRequestSchema } from '../../api/storage.ts';
 import { readJson, readText } from '../../http/body.ts';
 import { ApiError } from '../../http/error.ts';
-import { EXPOSITION_TYPE, exposition } from '../../http/exposition.ts';
-import { type Answer, json, type Route } from '../../http/route.ts';
+import { EXPOSITION_TYPE, formatExposition } from '../../http/exposition.ts';
+import { type Answer, makeJsonAnswer, type Route } from '../../http/route.ts';
 import { readHealth } from './health.ts';
-import { metrics } from './metrics.ts';
+import { collectMetrics } from './metrics.ts';
 import type { Parts, PoolParts, VmParts } from './parts.ts';
 
 const invitationSchema = z.strictObject({ address: z.string().min(1), token: z.string().min(1) });
 
 /** Returns the routes of the agent's HTTP API. The schemas of the answers are in apps/api. */
-export function routes(parts: Parts): Route[] {
+export function createRoutes(parts: Parts): Route[] {
   const get = (path: string, look: () => Promise<unknown>): Route => ({
     method: 'GET',
     path,
-    answer: async () => json(await look()),
+    answer: async () => makeJsonAnswer(await look()),
   });
   return [
     {
@@ -25,10 +25,10 @@ export function routes(parts: Parts): Route[] {
       path: '/healthz',
       answer: async () => {
         const health = await readHealth(parts);
-        return json(health, health.ok ? 200 : 503);
+        return makeJsonAnswer(health, health.ok ? 200 : 503);
       },
     },
-    metricsRoute(parts),
+    createMetricsRoute(parts),
     get('/v1/agent', () => describeAgent(parts)),
     get('/v1/host', parts.host),
     get('/v1/network', parts.network),
@@ -39,7 +39,7 @@ export function routes(parts: Parts): Route[] {
       path: '/v1/maintenance',
       answer: async (request) => {
         await parts.maintenance.set(await readJson(request, maintenanceRequestSchema));
-        return json(await parts.maintenance.current());
+        return makeJsonAnswer(await parts.maintenance.current());
       },
     },
     ...poolRoutes(parts.pools),
@@ -49,7 +49,7 @@ export function routes(parts: Parts): Route[] {
       path: '/v1/control-plane/join',
       answer: async (request) => {
         await parts.controlPlane.join(await readJson(request, invitationSchema));
-        return json(parts.controlPlane.state());
+        return makeJsonAnswer(parts.controlPlane.state());
       },
     },
     {
@@ -58,7 +58,7 @@ export function routes(parts: Parts): Route[] {
       answer: async (request) => {
         const { force } = await readJson(request, z.strictObject({ force: z.boolean() }));
         await parts.controlPlane.leave(force);
-        return json(parts.controlPlane.state());
+        return makeJsonAnswer(parts.controlPlane.state());
       },
     },
   ];
@@ -79,7 +79,7 @@ function poolRoutes({ add, remove, refresh }: PoolParts): Route[] {
         await add(asked);
         const { pools } = await refresh();
         const pool = pools.find(({ name }) => name === asked.pool.name);
-        return { ...json(pool ?? null), status: 201 };
+        return { ...makeJsonAnswer(pool ?? null), status: 201 };
       },
     },
     {
@@ -135,11 +135,11 @@ const DEFINITION = "Send libvirt's XML of a domain.";
 /** Answers with the state of a machine after an operation; with `null` if it no longer exists. */
 async function describeVm({ refresh }: VmParts, id: string): Promise<Answer> {
   const { vms } = await refresh();
-  return json(vms.find((vm) => vm.id === id.toLowerCase()) ?? null);
+  return makeJsonAnswer(vms.find((vm) => vm.id === id.toLowerCase()) ?? null);
 }
 
 /** Returns the route `GET /metrics`. */
-export function metricsRoute(parts: Parts): Route {
+export function createMetricsRoute(parts: Parts): Route {
   return { method: 'GET', path: '/metrics', answer: () => renderMetrics(parts) };
 }
 
@@ -150,8 +150,8 @@ async function renderMetrics(parts: Parts): Promise<Answer> {
     parts.storage(),
   ]);
   const { user, system } = process.cpuUsage();
-  const text = exposition(
-    metrics({
+  const text = formatExposition(
+    collectMetrics({
       version: parts.version,
       host,
       vms,

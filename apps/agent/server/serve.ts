@@ -1,10 +1,10 @@
-import { stackOf } from '../../error.ts';
+import { getStack } from '../../error.ts';
 import { bind } from '../../http/bind.ts';
-import { apiServer } from '../../http/server.ts';
+import { createApiServer } from '../../http/server.ts';
 import type { Logger } from '../../log/logger.ts';
-import { apiErrorOf } from './explain-error.ts';
+import { explainError } from './explain-error.ts';
 import type { Parts } from './parts.ts';
-import { routes } from './routes.ts';
+import { createRoutes } from './routes.ts';
 
 export interface ServeOptions {
   parts: Parts;
@@ -20,8 +20,8 @@ export interface ServeOptions {
  * @throws Error if it cannot listen there
  */
 export async function serve({ parts, socket, log, signal }: ServeOptions): Promise<void> {
-  const onBug = (error: unknown) => log.error(stackOf(error));
-  const server = apiServer({ routes: routes(parts), explain: apiErrorOf, onBug });
+  const onBug = (error: unknown) => log.error(getStack(error));
+  const server = createApiServer({ routes: createRoutes(parts), explain: explainError, onBug });
   await bind(server, socket);
   log.info(`listening on ${socket}`);
   const closed = new Promise<void>((resolve) => server.once('close', resolve));

@@ -6,7 +6,7 @@ import { startGuests } from '../../guests/start.ts';
 import { stopGuests } from '../../guests/stop.ts';
 import { LibvirtError } from '../../libvirt/error.ts';
 import { SYSTEM_URI } from '../../libvirt/virsh.ts';
-import { codeOf } from '../../process/code-of.ts';
+import { getErrorCode } from '../../process/code-of.ts';
 import { poolDeclarationsSchema } from '../../storage/declaration.ts';
 import { readNodeConfig } from '../configuration/node-config.ts';
 
@@ -76,6 +76,6 @@ async function logToKernel(line: string): Promise<void> {
     await appendFile(KERNEL_LOG, `<4>quantix: ${line}\n`);
   } catch (error) {
     // The program does not run on an appliance, or not as root.
-    if (!['EACCES', 'EPERM', 'ENOENT'].includes(codeOf(error) ?? '')) throw error;
+    if (!['EACCES', 'EPERM', 'ENOENT'].includes(getErrorCode(error) ?? '')) throw error;
   }
 }

@@ -1,9 +1,9 @@
 import {
   changeAddressHere,
   describeAddressResult,
-  namesOf,
+  formatNames,
 } from '../../control-plane/operator/change-address.ts';
-import { staticCommand } from '../../network/change.ts';
+import { makeStaticCommand } from '../../network/change.ts';
 import type { Deps } from '../deps.ts';
 
 /** Seconds of the trial. With the time before and after it, it fits into the limit of a change. */
@@ -14,7 +14,7 @@ export const changeAddress: Deps['changeAddress'] = async (wanted, signal) => {
   const { isUrgent, ...given } = wanted;
   const change = {
     ...{ interface: given.interface, address: given.address, trial: TRIAL, percent: 100 },
-    command: staticCommand(given, { keep: 'persistent', confirm: TRIAL }),
+    command: makeStaticCommand(given, { keep: 'persistent', confirm: TRIAL }),
   };
   let unaware: readonly string[] = [];
   const result = await changeAddressHere(change, {
@@ -26,6 +26,6 @@ export const changeAddress: Deps['changeAddress'] = async (wanted, signal) => {
     },
   });
   const without =
-    unaware.length === 0 ? [] : [`These hosts have not confirmed it: ${namesOf(unaware)}.`];
+    unaware.length === 0 ? [] : [`These hosts have not confirmed it: ${formatNames(unaware)}.`];
   return [...without, ...describeAddressResult(change, result)];
 };

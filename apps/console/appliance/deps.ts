@@ -32,11 +32,11 @@ import { scanWifi } from '../../network/scan.ts';
 import { readNetwork } from '../../network/status.ts';
 import { runOwnProgram } from '../../process/own-program.ts';
 import { restartService } from '../../services/control.ts';
-import { disableSsh, enableSsh, enableSshFor, sshState } from '../../services/ssh.ts';
+import { disableSsh, enableSsh, enableSshFor, readSshState } from '../../services/ssh.ts';
 import { fetchKeys, readHostKeys, readLogInKeys } from '../../services/ssh-keys.ts';
 import { readServices } from '../../services/state.ts';
 import { readTimeState } from '../../services/time.ts';
-import { keysOnStick } from '../../support/keys.ts';
+import { readKeysOnStick } from '../../support/keys.ts';
 import { readSticks } from '../../support/sticks.ts';
 import { readUpdateStatus } from '../../update/status.ts';
 import type { Deps, Read } from '../deps.ts';
@@ -47,13 +47,13 @@ import { readInvitation } from './invitation.ts';
 import { readKernelLog, readKernelWarnings, readSystemLog } from './logs.ts';
 import { leaveForConsole } from './machine-console.ts';
 import { NetworkChanges } from './network-changes.ts';
-import { checkPassword, passwordState, setPassword } from './password.ts';
+import { checkPassword, readPasswordState, setPassword } from './password.ts';
 import { powerOff, restart } from './power.ts';
 import { requestReset } from './reset.ts';
 import { writeSupport } from './support.ts';
 
 /** Creates the functions of a hypervisor host: facts come from the agent and from this program. */
-export function hypervisorDeps(): Deps {
+export function createHypervisorDeps(): Deps {
   const deps = machineDeps();
   const lookMyself = deps.facts.host;
   const health = (signal: AbortSignal) =>
@@ -82,7 +82,7 @@ export function hypervisorDeps(): Deps {
 }
 
 /** Creates the functions of a control plane's machine: it has no agent and reports on itself. */
-export function controlPlaneDeps(): Deps {
+export function createControlPlaneDeps(): Deps {
   const deps = machineDeps();
   return {
     ...deps,
@@ -106,7 +106,7 @@ function machineDeps(): Deps & { facts: { host: Read<Host> } } {
       host: async () => readHost({ meter, managementAddress: await detectManagementAddress() }),
       network: (signal) => readNetwork({ signal }),
       services: () => readServices(),
-      ssh: (signal) => sshState({ signal }),
+      ssh: (signal) => readSshState({ signal }),
       reach: async (signal) => {
         const network = await readNetwork({ signal });
         return await testReach({ network, controlPlane: undefined }, signal);
@@ -131,11 +131,11 @@ function machineDeps(): Deps & { facts: { host: Read<Host> } } {
     enableSsh: (minutes, signal) =>
       minutes === null ? enableSsh({ signal }) : enableSshFor(minutes, { signal }),
     disableSsh: (signal) => disableSsh({ signal }),
-    stickKeys: keysOnStick,
+    stickKeys: readKeysOnStick,
     fetchKeys,
     run: (command, signal) => runOwnProgram(command, { signal }),
     restartService: (name, signal) => restartService(name, { signal }),
-    passwordState: (signal) => passwordState({ signal }),
+    passwordState: (signal) => readPasswordState({ signal }),
     checkPassword: (password, signal) => checkPassword(password, { signal }),
     setPassword: (password, signal) => setPassword(password, { signal }),
     restart,

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { GUEST_PLACES, type GuestPlaces } from '../../guests/places.ts';
-import { codeOf } from '../../process/code-of.ts';
+import { getErrorCode } from '../../process/code-of.ts';
 import type { GuestStop } from '../facts.ts';
 
 /** Reads what a host that is shutting down still waits for, as written by the service that stops its guests. */
@@ -10,7 +10,7 @@ export async function readGuestStop({
   try {
     return { waits: (await readFile(stopping, 'utf8')).trim() };
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return { waits: null };
+    if (getErrorCode(error) === 'ENOENT') return { waits: null };
     throw error;
   }
 }

@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { parseNodeConfig } from '../../agent/configuration/node-config.ts';
-import { codeOf } from '../../process/code-of.ts';
+import { getErrorCode } from '../../process/code-of.ts';
 import { StickError, withStick } from '../../support/stick-mount.ts';
 import type { Invitation } from '../deps.ts';
 
@@ -19,12 +19,12 @@ const MOST = 64 * 1024;
 /** Reads the invitation on a stick. @throws StickError, CommandError, AgentError naming what is wrong with the file */
 export async function readInvitation(device: string, signal: AbortSignal): Promise<Invitation> {
   return await withStick({ device, access: 'ro', signal }, (folder) =>
-    invitationIn(folder, device),
+    readInvitationIn(folder, device),
   );
 }
 
 /** Reads the invitation in a folder. @param where name of the folder for people */
-export async function invitationIn(folder: string, where: string): Promise<Invitation> {
+export async function readInvitationIn(folder: string, where: string): Promise<Invitation> {
   const text = await readFile(join(folder, INVITATION_FILE), where);
   const file = `${where}, ${INVITATION_FILE}`;
   const { controlPlane: address, joinToken: token } = await parseNodeConfig(text, {
@@ -48,7 +48,7 @@ async function readFile(path: string, where: string): Promise<string> {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(MOST), 0, MOST, 0);
     return buffer.toString('utf8', 0, bytesRead);
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ELOOP') throw error;
+    if (getErrorCode(error) !== 'ENOENT' && getErrorCode(error) !== 'ELOOP') throw error;
     throw new StickError({
       what: `there is no file ${INVITATION_FILE}`,
       where,

@@ -25,6 +25,6 @@ export function parseKernelLog(text: string): KernelMessage[] {
 }
 
 /** Selects messages that are warnings, errors or worse. */
-export function warningsOf(messages: readonly KernelMessage[]): KernelMessage[] {
+export function selectWarnings(messages: readonly KernelMessage[]): KernelMessage[] {
   return messages.filter(({ level }) => level <= WARNING);
 }

@@ -1,5 +1,5 @@
 import { run } from '../../process/run.ts';
-import { type KernelMessage, parseKernelLog, warningsOf } from './kernel-log.ts';
+import { type KernelMessage, parseKernelLog, selectWarnings } from './kernel-log.ts';
 
 /** Number of last lines of a log that are shown. */
 const MOST_LINES = 2_000;
@@ -20,7 +20,7 @@ export async function readKernelLog(signal: AbortSignal): Promise<string[]> {
 
 /** Reads the kernel's messages that are warnings, errors or worse. @throws CommandError */
 export async function readKernelWarnings(signal: AbortSignal): Promise<string[]> {
-  return textsOf(warningsOf(await kernelMessages(signal)));
+  return textsOf(selectWarnings(await kernelMessages(signal)));
 }
 
 async function kernelMessages(signal: AbortSignal): Promise<KernelMessage[]> {

@@ -23,7 +23,7 @@ export interface PasswordOptions {
 }
 
 /** Returns whether root has a password. An unexpected answer counts as `set`. @throws CommandError */
-export async function passwordState({
+export async function readPasswordState({
   signal,
   program = QX_PASSWORD,
 }: PasswordOptions): Promise<PasswordState> {

@@ -1,5 +1,5 @@
 import { type Line, line, type Position } from './frame.ts';
-import { column } from './text.ts';
+import { fitColumn } from './text.ts';
 
 /** Text in a box. */
 export interface Box {
@@ -15,7 +15,7 @@ const BORDER = 4;
 const WIDEST = 64;
 
 /** Returns the width of a box's text in a terminal with a number of columns, in cells. */
-export function boxWidth(columns: number): number {
+export function computeBoxWidth(columns: number): number {
   return Math.max(Math.min(columns - BORDER - 2, WIDEST), 1);
 }
 
@@ -24,12 +24,12 @@ export function boxWidth(columns: number): number {
  * @param body lines below
  * @param room rows and columns of the body
  */
-export function overlay(
+export function drawOverlay(
   body: readonly Line[],
   box: Box,
   room: { columns: number; rows: number },
 ): Box {
-  const width = boxWidth(room.columns);
+  const width = computeBoxWidth(room.columns);
   const left = Math.max(Math.floor((room.columns - width - BORDER) / 2), 0);
   const framed = framedLines(box.lines, width).map(
     (one): Line => [...line(' '.repeat(left)), ...one],
@@ -57,5 +57,5 @@ function framed(one: Line, width: number): Line {
     used += kept.length;
     spans.push({ text: kept, style });
   }
-  return [...line('| '), ...spans, ...line(column('', width - used)), ...line(' |')];
+  return [...line('| '), ...spans, ...line(fitColumn('', width - used)), ...line(' |')];
 }

@@ -1,4 +1,4 @@
-import { type Frame, type Row, rowsOf, type Size, type Style } from './frame.ts';
+import { type Frame, type Row, type Size, type Style, toRows } from './frame.ts';
 
 /** ECMA-48 control sequences that VT100, the Linux console and xterm share. */
 const CLEAR = '\x1b[0m\x1b[2J\x1b[H';
@@ -28,7 +28,7 @@ export interface Drawing {
  * @param drawn what it shows now; `null` if unknown, in which case it is cleared
  */
 export function draw(frame: Frame, size: Size, drawn: Drawn | null): Drawing {
-  const rows = rowsOf(frame, size);
+  const rows = toRows(frame, size);
   const known = drawn !== null && sameSize(drawn.size, size) ? drawn : null;
   const changes = rows.map((row, index) => change(row, known?.rows[index] ?? empty(size), index));
   const cells = changes.join('');

@@ -30,21 +30,21 @@ export type Fields<Name extends string> = readonly Field<Name>[];
 export const LONGEST_VALUE = 128;
 
 /** Creates a field for text. */
-export function textField<Name extends string>(
+export function createTextField<Name extends string>(
   field: Pick<Field<Name>, 'name' | 'label' | 'hint' | 'problem'> & { longest?: number },
 ): Field<Name> {
   return { longest: LONGEST_VALUE, ...field, kind: 'text', choices: [] };
 }
 
 /** Creates a field for a password. */
-export function secretField<Name extends string>(
+export function createSecretField<Name extends string>(
   field: Pick<Field<Name>, 'name' | 'label' | 'hint' | 'problem'>,
 ): Field<Name> {
   return { ...field, kind: 'secret', choices: [], longest: LONGEST_VALUE };
 }
 
 /** Creates a field for one of several answers. */
-export function choiceField<Name extends string>(
+export function createChoiceField<Name extends string>(
   field: Pick<Field<Name>, 'name' | 'label' | 'choices'>,
 ): Field<Name> {
   return { ...field, kind: 'choice', hint: '', longest: 0, problem: () => null };

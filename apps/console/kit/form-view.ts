@@ -1,7 +1,7 @@
 import type { Field, Fields } from './field.ts';
-import { complaint, type Form } from './form.ts';
+import { type Form, findComplaint } from './form.ts';
 import type { Line, Position } from './frame.ts';
-import { column, cut, plain } from './text.ts';
+import { cut, fitColumn, plain } from './text.ts';
 
 /** The lines of a form, and the position of the cursor in them. */
 export interface FormView {
@@ -13,7 +13,7 @@ export interface FormView {
 const FRAME_CELLS = 4;
 
 /** Draws a form: one line per field, followed by its problem or hint. */
-export function viewForm<Name extends string>(
+export function drawForm<Name extends string>(
   form: Form<Name>,
   fields: Fields<Name>,
   columns: number,
@@ -26,7 +26,7 @@ export function viewForm<Name extends string>(
     return [
       [
         { text: `${mark} ${field.label.padEnd(labels)} [`, style: 'plain' },
-        { text: column(shown(form, field, index, room), room), style },
+        { text: fitColumn(shown(form, field, index, room), room), style },
         { text: ']', style: 'plain' },
       ],
       [{ text: `  ${' '.repeat(labels)}  ${remark(form, field)}`, style: 'plain' }],
@@ -59,7 +59,7 @@ function shown<Name extends string>(
 }
 
 function remark<Name extends string>(form: Form<Name>, field: Field<Name>): string {
-  const problem = complaint(form, field);
+  const problem = findComplaint(form, field);
   if (problem !== null) return `! ${plain(problem)}`;
   return form.values[field.name] === '' ? field.hint : '';
 }

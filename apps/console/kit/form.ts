@@ -38,7 +38,7 @@ export function fill<Name extends string>(
 }
 
 /** Returns the problem that a field shows now: an empty field shows none until the form is submitted. */
-export function complaint<Name extends string>(
+export function findComplaint<Name extends string>(
   form: Form<Name>,
   field: Field<Name>,
 ): string | null {

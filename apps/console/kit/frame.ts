@@ -55,7 +55,7 @@ export interface Row {
  * Converts a frame into rows that fill the terminal exactly. Text that does not fit is cut off. The last cell of the
  * last row stays empty, because writing there makes some terminals scroll.
  */
-export function rowsOf(frame: Frame, { columns, rows }: Size): Row[] {
+export function toRows(frame: Frame, { columns, rows }: Size): Row[] {
   return Array.from({ length: rows }, (_, index) =>
     rowOf(frame.lines[index] ?? [], columns, index === rows - 1 ? columns - 1 : columns),
   );

@@ -104,6 +104,6 @@ export function listenToKeys(input: Readable, onKey: (key: Key) => void): () => 
 }
 
 /** Returns the typed character in lower case; empty for another key. */
-export function letter(key: Key): string {
+export function getLetter(key: Key): string {
   return key.name === 'character' ? key.character.toLowerCase() : '';
 }

@@ -1,7 +1,7 @@
 import { type Line, line, reverse } from './frame.ts';
 import type { Key } from './keys.ts';
-import { letter } from './keys.ts';
-import { column } from './text.ts';
+import { getLetter } from './keys.ts';
+import { fitColumn } from './text.ts';
 
 /** Position in a list. */
 export interface List {
@@ -26,8 +26,8 @@ export interface ListSize {
 }
 
 function target({ selected }: List, key: Key, { length, page }: ListSize): number {
-  if (key.name === 'up' || letter(key) === 'k') return selected - 1;
-  if (key.name === 'down' || letter(key) === 'j') return selected + 1;
+  if (key.name === 'up' || getLetter(key) === 'k') return selected - 1;
+  if (key.name === 'down' || getLetter(key) === 'j') return selected + 1;
   if (key.name === 'pageup') return selected - page;
   if (key.name === 'pagedown') return selected + page;
   if (key.name === 'home') return 0;
@@ -36,12 +36,12 @@ function target({ selected }: List, key: Key, { length, page }: ListSize): numbe
 }
 
 /** Returns the selected entry, if there is one. */
-export function selectedOf<Entry>(list: List, entries: readonly Entry[]): Entry | undefined {
+export function getSelected<Entry>(list: List, entries: readonly Entry[]): Entry | undefined {
   return entries[Math.min(list.selected, entries.length - 1)];
 }
 
 /** Draws a list around the selected entry, which `>` marks; at most `rows` lines. */
-export function viewList(
+export function drawList(
   list: List,
   entries: readonly string[],
   { columns, rows }: { columns: number; rows: number },
@@ -50,6 +50,6 @@ export function viewList(
   const first = Math.max(Math.min(selected - Math.floor(rows / 2), entries.length - rows), 0);
   return entries.slice(first, first + rows).map((entry, index) => {
     const text = first + index === selected ? `> ${entry}` : `  ${entry}`;
-    return first + index === selected ? reverse(column(text, columns)) : line(text);
+    return first + index === selected ? reverse(fitColumn(text, columns)) : line(text);
   });
 }

@@ -5,7 +5,7 @@ import type { Key } from './keys.ts';
  * @param page number of visible lines
  * @param last lines above the last page
  */
-export function scrollStep(
+export function computeScrollStep(
   key: Key,
   { page, last }: { page: number; last: number },
 ): number | undefined {

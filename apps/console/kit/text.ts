@@ -22,7 +22,7 @@ export function cut(text: string, width: number): string {
 }
 
 /** Cuts or pads text to a number of cells. */
-export function column(text: string, width: number): string {
+export function fitColumn(text: string, width: number): string {
   return cut(plain(text), width).padEnd(Math.max(width, 0));
 }
 

@@ -1,8 +1,8 @@
 import type { Readiness } from '../../api/readiness.ts';
-import { ago } from '../../text/age.ts';
+import { formatAge } from '../../text/age.ts';
 
 /** Describes the control plane's readiness and its problems. */
-export function readinessTexts(told: Readiness): string[] {
+export function describeReadiness(told: Readiness): string[] {
   const { ready, version, problem, limited, schemaVersion } = told;
   const schema = schemaVersion === undefined ? '' : `, schema version ${schemaVersion}`;
   if (ready && limited !== undefined) {
@@ -16,11 +16,11 @@ export function readinessTexts(told: Readiness): string[] {
  * Describes the state of its services when they were last probed: those that answer, and each that does not. `now` is
  * in milliseconds since 1970.
  */
-export function databaseTexts({ services }: Readiness, now: number): string[] {
+export function describeDatabases({ services }: Readiness, now: number): string[] {
   const asked = services.flatMap(({ askedAt }) =>
     askedAt === undefined ? [] : [Date.parse(askedAt)],
   );
-  const when = asked.length === 0 ? '' : ` (${ago(Math.min(...asked), now)})`;
+  const when = asked.length === 0 ? '' : ` (${formatAge(Math.min(...asked), now)})`;
   const names = (state: string) =>
     services.flatMap((service) => (service.state === state ? [service.name] : [])).join(', ');
   const texts = [
@@ -35,7 +35,7 @@ export function databaseTexts({ services }: Readiness, now: number): string[] {
 }
 
 /** Describes whether its data survives a restart. */
-export function persistenceText({ persistent }: Readiness): string {
+export function describePersistence({ persistent }: Readiness): string {
   if (persistent === undefined) return 'not known';
   return persistent
     ? 'on a disk'
@@ -43,7 +43,7 @@ export function persistenceText({ persistent }: Readiness): string {
 }
 
 /** Describes open alerts about the control plane itself. */
-export function alertTexts({ alerts }: Readiness): string[] {
+export function describeAlerts({ alerts }: Readiness): string[] {
   return alerts.map(
     ({ severity, title, message }) =>
       `${severity.toLowerCase()}: ${title}${message === '' ? '' : `. ${message}`}`,

@@ -1,12 +1,12 @@
 import type { Interface, Network } from '../../api/network.ts';
 
 /** Describes an interface in one line. */
-export function interfaceText(one: Interface): string {
+export function describeInterface(one: Interface): string {
   const addresses = one.addresses.map(({ address, prefix }) => `${address}/${prefix}`).join(', ');
   const words = [
     one.name,
     addresses === '' ? 'no address' : addresses,
-    methodText(one),
+    describeMethod(one),
     one.carrier ? speedText(one.speed) : noLink(one),
     one.ssid === null ? '' : `WiFi ${one.ssid}`,
     linkText(one),
@@ -21,7 +21,7 @@ function linkText({ type, ports, vlan }: Interface): string {
 }
 
 /** Describes the IPv6 configuration of an interface in one line. */
-export function ipv6Text({ ipv6 }: Interface): string {
+export function describeIpv6({ ipv6 }: Interface): string {
   if (ipv6.method === 'off') return 'IPv6 off';
   const reached = ipv6.addresses.filter(({ origin }) => origin !== 'link');
   const addresses = reached.map(
@@ -33,7 +33,7 @@ export function ipv6Text({ ipv6 }: Interface): string {
 }
 
 /** Describes how an interface gets its address. */
-export function methodText({ method, dhcp, master }: Interface): string {
+export function describeMethod({ method, dhcp, master }: Interface): string {
   if (master !== null) return `port of ${master}`;
   if (method === null) return 'not configured';
   if (method === 'off') return 'no IPv4';
@@ -43,12 +43,12 @@ export function methodText({ method, dhcp, master }: Interface): string {
 }
 
 /** Describes a change that is on trial. @param seconds until it is undone */
-export function trialText(seconds: number): string {
+export function describeTrial(seconds: number): string {
   return `A change is on trial: undone in ${seconds} s unless somebody confirms it.`;
 }
 
 /** Lists the problems of the network, one per line; empty if all is well. */
-export function networkProblems({ interfaces, problems }: Network): string[] {
+export function listNetworkProblems({ interfaces, problems }: Network): string[] {
   return [
     ...problems,
     ...interfaces.flatMap(({ name, confirm, problem }) => [
@@ -61,13 +61,13 @@ export function networkProblems({ interfaces, problems }: Network): string[] {
 }
 
 /** Returns the interface of the preferred default route. */
-export function defaultInterface(network: Network): Interface | undefined {
+export function findDefaultInterface(network: Network): Interface | undefined {
   return network.interfaces.find(({ name }) => name === network.default);
 }
 
 /** Describes the default route and its DNS servers. */
-export function routeText(network: Network): string {
-  const one = defaultInterface(network);
+export function describeRoute(network: Network): string {
+  const one = findDefaultInterface(network);
   if (one === undefined) return 'none';
   const servers = one.dns.length === 0 ? 'no DNS server' : `DNS ${one.dns.join(', ')}`;
   return `${one.gateway ?? 'none'} through ${one.name}, ${servers}`;

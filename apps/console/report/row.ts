@@ -7,12 +7,16 @@ export interface Row {
 }
 
 /** Creates rows with one label. */
-export function rows(label: string, texts: readonly string[]): Row[] {
+export function createRows(label: string, texts: readonly string[]): Row[] {
   return texts.map((text, index) => ({ label: index === 0 ? label : '', text }));
 }
 
 /** Creates rows for a fact: its value, or why it is unknown. */
-export function rowsOf<T>(label: string, fact: Fact<T>, toTexts: (value: T) => string[]): Row[] {
-  if (fact.value !== null) return rows(label, toTexts(fact.value));
-  return rows(label, [fact.problem === null ? '...' : `not known: ${fact.problem}`]);
+export function createFactRows<T>(
+  label: string,
+  fact: Fact<T>,
+  toTexts: (value: T) => string[],
+): Row[] {
+  if (fact.value !== null) return createRows(label, toTexts(fact.value));
+  return createRows(label, [fact.problem === null ? '...' : `not known: ${fact.problem}`]);
 }

@@ -1,6 +1,6 @@
 import type { SshState } from '../../services/ssh.ts';
 import type { Service } from '../../services/state.ts';
-import { count, duration } from '../../text/amount.ts';
+import { formatCount, formatDuration } from '../../text/amount.ts';
 
 /** States of a service that need no attention. */
 const CALM: readonly Service['state'][] = ['started', 'stopped'];
@@ -9,7 +9,7 @@ const CALM: readonly Service['state'][] = ['started', 'stopped'];
 const PASSING = ['sysinit', 'shutdown'];
 
 /** Selects the services to show: those of the running machine, and others that are running. */
-export function concerning(services: readonly Service[]): Service[] {
+export function selectServices(services: readonly Service[]): Service[] {
   return services.filter(
     ({ state, runlevels }) =>
       runlevels.includes('default') ||
@@ -21,11 +21,11 @@ export function concerning(services: readonly Service[]): Service[] {
  * Describes services: the number of those that are ready, each that is in another state than started or stopped, and
  * each that has restarted by itself.
  */
-export function serviceTexts(all: readonly Service[]): string[] {
-  const services = concerning(all);
+export function describeServices(all: readonly Service[]): string[] {
+  const services = selectServices(all);
   const started = services.filter(({ state }) => state === 'started').length;
   const restless = services.filter(({ state }) => !CALM.includes(state));
-  const words = restless.map(({ name, state }) => `${name} ${stateText(state)}`);
+  const words = restless.map(({ name, state }) => `${name} ${describeState(state)}`);
   const again = services.flatMap(({ name, restarts }) =>
     restarts === 0
       ? []
@@ -35,18 +35,18 @@ export function serviceTexts(all: readonly Service[]): string[] {
 }
 
 /** Describes a service's state. */
-export function stateText(state: Service['state']): string {
+export function describeState(state: Service['state']): string {
   if (state === 'started') return 'ready';
   return state === 'inactive' ? 'waiting' : state;
 }
 
 /** Describes whether SSH is on, and for how long. `now` is in milliseconds since 1970. */
-export function sshText({ state, until, enabledAtBoot }: SshState, now: number): string {
+export function describeSsh({ state, until, enabledAtBoot }: SshState, now: number): string {
   const next = enabledAtBoot ? 'on' : 'off';
   if (state === 'off') return enabledAtBoot ? 'off, on after a restart' : 'off';
   if (until === null) return `on, ${next} after a restart`;
   const left = (until.getTime() - now) / 1000;
   return left < 60
     ? 'on, off in less than a minute'
-    : `on, off in ${left < 7200 ? count(Math.floor(left / 60), 'minute') : duration(left)}`;
+    : `on, off in ${left < 7200 ? formatCount(Math.floor(left / 60), 'minute') : formatDuration(left)}`;
 }

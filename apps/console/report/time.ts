@@ -1,14 +1,14 @@
 import type { TimeState } from '../../services/time.ts';
 
 /** Describes whether the clock is set, and by which server. */
-export function timeText({ synchronized, reference, offset }: TimeState): string {
+export function describeTime({ synchronized, reference, offset }: TimeState): string {
   if (synchronized === null) return 'not known: chronyd does not answer';
   if (!synchronized) return 'The clock is not set: no server has answered yet.';
   return `The clock is set by ${reference}, and off by ${offsetText(Math.abs(offset))}.`;
 }
 
 /** Describes which servers the operator has configured. */
-export function serversText({ servers }: TimeState): string {
+export function describeServers({ servers }: TimeState): string {
   if (servers === null) return 'those of DHCP, else pool.ntp.org';
   return servers.length === 0 ? 'only those of DHCP' : `${servers.join(', ')}, and those of DHCP`;
 }

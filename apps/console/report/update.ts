@@ -1,7 +1,7 @@
 import type { UpdateStatus } from '../../api/update.ts';
-import { utcMinute } from '../../text/age.ts';
-import { percent } from '../../text/amount.ts';
-import { type Row, rows } from './row.ts';
+import { formatUtcMinute } from '../../text/age.ts';
+import { formatPercent } from '../../text/amount.ts';
+import { createRows, type Row } from './row.ts';
 
 const RESULTS = {
   confirmed: 'is confirmed',
@@ -21,14 +21,16 @@ export function updateRows(status: UpdateStatus): Row[] {
   const { version, booted, state, problem, slots, server, channel, floor, keys } = status;
   const where = booted === null ? '' : `, slot ${booted.toUpperCase()}`;
   return [
-    ...rows('Runs', [`${version}${where}: ${STATES[state]}`]),
-    ...rows('Attention', problem === null ? [] : [problem]),
-    ...slots.flatMap((slot) => rows(`Slot ${slot.slot.toUpperCase()}`, [slotText(slot, status)])),
-    ...rows('Being brought', stagingTexts(status)),
-    ...rows('Last update', lastTexts(status)),
-    ...rows('Server', [`${server ?? 'none'}, channel ${channel}`]),
-    ...rows('Refused', floor > 0 ? [`releases with a serial below ${floor}`] : []),
-    ...rows(
+    ...createRows('Runs', [`${version}${where}: ${STATES[state]}`]),
+    ...createRows('Attention', problem === null ? [] : [problem]),
+    ...slots.flatMap((slot) =>
+      createRows(`Slot ${slot.slot.toUpperCase()}`, [slotText(slot, status)]),
+    ),
+    ...createRows('Being brought', stagingTexts(status)),
+    ...createRows('Last update', lastTexts(status)),
+    ...createRows('Server', [`${server ?? 'none'}, channel ${channel}`]),
+    ...createRows('Refused', floor > 0 ? [`releases with a serial below ${floor}`] : []),
+    ...createRows(
       'Keys',
       keys.length > 0 ? [keys.join(', ')] : ['none is in this image: no release is taken'],
     ),
@@ -60,7 +62,7 @@ function slotText(
 
 function stagingTexts({ staging }: UpdateStatus): string[] {
   if (staging === null) return [];
-  const share = percent(staging.done / staging.bytes);
+  const share = formatPercent(staging.done / staging.bytes);
   const { version, running, problem } = staging;
   if (!running) return [`${version} stopped at ${share}: ${problem ?? 'it was ended'}`];
   return [`${version}, ${share}`, ...(problem === null ? [] : [problem])];
@@ -68,5 +70,5 @@ function stagingTexts({ staging }: UpdateStatus): string[] {
 
 function lastTexts({ last }: UpdateStatus): string[] {
   if (last === null) return ['none'];
-  return [`${last.version} ${RESULTS[last.result]}, ${utcMinute(last.at)}`, ...last.reasons];
+  return [`${last.version} ${RESULTS[last.result]}, ${formatUtcMinute(last.at)}`, ...last.reasons];
 }

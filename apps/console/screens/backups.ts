@@ -1,13 +1,13 @@
 import type { Backups } from '../../api/backups.ts';
-import { ago, utcMinute } from '../../text/age.ts';
-import { request } from '../change.ts';
+import { formatAge, formatUtcMinute } from '../../text/age.ts';
+import { requestChange } from '../change.ts';
 import { line, type Size } from '../kit/frame.ts';
-import { type Key, letter } from '../kit/keys.ts';
+import { getLetter, type Key } from '../kit/keys.ts';
 import { wrap } from '../kit/text.ts';
 import type { Row } from '../report/row.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { stay } from '../steps.ts';
-import { type Body, body, missingText, rowLines } from './body.ts';
+import { type Body, createBody, explainMissing, formatRows } from './body.ts';
 
 const TITLE = 'Backups';
 
@@ -23,8 +23,9 @@ export const BACKUPS: Screen = {
 };
 
 function onBackupsKey(state: State, key: Key): Step {
-  if (letter(key) !== 'm' || state.facts.backups.value?.hasPassphrase !== true) return stay(state);
-  return request(state, {
+  if (getLetter(key) !== 'm' || state.facts.backups.value?.hasPassphrase !== true)
+    return stay(state);
+  return requestChange(state, {
     title: 'Making a backup, and restoring it into a scratch database',
     facts: ['backups'],
     leads: 'stay',
@@ -38,15 +39,15 @@ function onBackupsKey(state: State, key: Key): Step {
 function viewBackups({ facts, now }: State, { columns }: Size): Body {
   const { value, problem } = facts.backups;
   if (value === null) {
-    const text = missingText('The control plane is being asked', problem);
-    return body(TITLE, 'Esc Back', wrap(text, columns).map(line));
+    const text = explainMissing('The control plane is being asked', problem);
+    return createBody(TITLE, 'Esc Back', wrap(text, columns).map(line));
   }
   const keys = value.hasPassphrase ? 'm Make one now   Esc Back' : 'Esc Back';
   const hint = value.hasPassphrase
     ? 'A backup is worth nothing without its passphrase, and is lost with this disk: keep copies of both elsewhere.'
     : 'Without a passphrase no backup is made: write one to /quantix/vdc/backup.passphrase in a shell, and restart the service qx-controlplane.';
-  return body(TITLE, keys, [
-    ...rowLines(rowsOf(value, now), columns, LABELS),
+  return createBody(TITLE, keys, [
+    ...formatRows(rowsOf(value, now), columns, LABELS),
     line(''),
     ...wrap(hint, columns).map(line),
   ]);
@@ -60,7 +61,7 @@ function rowsOf({ newest, folder, problem, at }: Backups, now: number): Row[] {
       : [
           {
             label: 'Made',
-            text: `${utcMinute(newest.madeAt)}, ${ago(Date.parse(newest.madeAt), now)}`,
+            text: `${formatUtcMinute(newest.madeAt)}, ${formatAge(Date.parse(newest.madeAt), now)}`,
           },
           { label: 'Verified', text: 'yes: it was restored once into a scratch database' },
         ]),

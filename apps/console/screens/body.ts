@@ -12,7 +12,7 @@ export interface Body {
 }
 
 /** Creates a body without a cursor. */
-export function body(title: string, keys: string, lines: readonly Line[]): Body {
+export function createBody(title: string, keys: string, lines: readonly Line[]): Body {
   return { title, keys, lines, cursor: null };
 }
 
@@ -20,12 +20,12 @@ export function body(title: string, keys: string, lines: readonly Line[]): Body 
  * Returns the text to show for a fact without a value: that it is being read or, if that failed, why.
  * @param reading what is happening, without a full stop: `The disk is being read`
  */
-export function missingText(reading: string, problem: string | null): string {
+export function explainMissing(reading: string, problem: string | null): string {
   return problem === null ? `${reading} ...` : `Not known: ${problem}`;
 }
 
 /** Formats labelled rows. @param columns width of the lines @param labels width of the labels, in cells */
-export function rowLines(rows: readonly Row[], columns: number, labels: number): Line[] {
+export function formatRows(rows: readonly Row[], columns: number, labels: number): Line[] {
   return rows.flatMap(({ label, text }) =>
     wrap(text, columns - labels - 2).map((part, index): Line => {
       const shown = index === 0 ? label : '';

@@ -1,6 +1,6 @@
 import type { Line, Size } from '../kit/frame.ts';
-import { type Key, letter } from '../kit/keys.ts';
-import { type List, moveInList, selectedOf, viewList } from '../kit/list.ts';
+import { getLetter, type Key } from '../kit/keys.ts';
+import { drawList, getSelected, type List, moveInList } from '../kit/list.ts';
 import type { State, Step } from '../state.ts';
 
 /** A command of a screen: run with its letter, or with Enter if it is selected. */
@@ -11,21 +11,21 @@ export interface Command {
 }
 
 /** Returns the command of a key, or the list after the key. */
-export function commandOf(
+export function findCommand(
   list: List,
   commands: readonly Command[],
   key: Key,
 ): { command: Command } | { list: List } {
   const command =
     key.name === 'enter'
-      ? selectedOf(list, commands)
-      : commands.find((one) => one.letter === letter(key));
+      ? getSelected(list, commands)
+      : commands.find((one) => one.letter === getLetter(key));
   if (command !== undefined) return { command };
   return { list: moveInList(list, key, { length: commands.length, page: commands.length }) };
 }
 
 /** Draws commands, one per line. */
-export function viewCommands(list: List, commands: readonly Command[], { columns }: Size): Line[] {
+export function drawCommands(list: List, commands: readonly Command[], { columns }: Size): Line[] {
   const texts = commands.map((one) => `${one.letter}  ${one.text}`);
-  return viewList(list, texts, { columns, rows: commands.length });
+  return drawList(list, texts, { columns, rows: commands.length });
 }

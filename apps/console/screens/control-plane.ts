@@ -1,20 +1,20 @@
 import { parseJoinToken } from '../../agent/configuration/join-token.ts';
 import { parseOrigin } from '../../agent/configuration/origin.ts';
 import { messageOf } from '../../error.ts';
-import { request } from '../change.ts';
+import { requestChange } from '../change.ts';
 import type { Invitation } from '../deps.ts';
-import { confirm, tell, work } from '../dialogs.ts';
-import { textField } from '../kit/field.ts';
+import { confirm, runWork, showMessage } from '../dialogs.ts';
+import { createTextField } from '../kit/field.ts';
 import { line, type Size } from '../kit/frame.ts';
-import { letter } from '../kit/keys.ts';
+import { getLetter } from '../kit/keys.ts';
 import { wrap } from '../kit/text.ts';
-import { controlPlaneTexts } from '../report/agent.ts';
-import { fingerprintText } from '../report/fingerprint.ts';
+import { describeControlPlane } from '../report/agent.ts';
+import { formatFingerprint } from '../report/fingerprint.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { enter, stay } from '../steps.ts';
-import { type Body, body, missingText } from './body.ts';
-import { formScreen } from './form.ts';
-import { sticksScreen } from './sticks.ts';
+import { type Body, createBody, explainMissing } from './body.ts';
+import { createFormScreen } from './form.ts';
+import { createSticksScreen } from './sticks.ts';
 
 type Name = 'address' | 'token';
 
@@ -29,7 +29,7 @@ export const CONTROL_PLANE: Screen = {
   takesText: false,
   view: viewControlPlane,
   onKey: (state, key) => {
-    switch (letter(key)) {
+    switch (getLetter(key)) {
       case 'j':
         return enter(state, joinScreen());
       case 't':
@@ -46,10 +46,10 @@ export const CONTROL_PLANE: Screen = {
 
 function viewControlPlane({ facts }: State, { columns }: Size): Body {
   const { value, problem } = facts.health;
-  const missing = missingText('The agent is being asked', problem);
-  const texts = value === null ? [missing] : controlPlaneTexts(value);
+  const missing = explainMissing('The agent is being asked', problem);
+  const texts = value === null ? [missing] : describeControlPlane(value);
   const lines = texts.flatMap((text) => wrap(text, columns)).map(line);
-  return body(
+  return createBody(
     'Control plane',
     'j Join   t Token on a stick   l Leave   f Force leaving   Esc Back',
     [
@@ -68,14 +68,14 @@ function viewControlPlane({ facts }: State, { columns }: Size): Body {
  */
 function askToLeave(state: State, how: 'notifying' | 'forced'): Step {
   const address = state.facts.health.value?.controlPlane.address ?? null;
-  if (address === null) return tell(state, 'Nothing to leave', 'No control plane is known.');
+  if (address === null) return showMessage(state, 'Nothing to leave', 'No control plane is known.');
   const forced =
     how === 'forced' ? ' The control plane is not notified, and still lists this host.' : '';
   return confirm(state, {
     title: `Leave ${address}?`,
     text: `Virtual machines and what the host keeps stay. To come back it needs a new token.${forced}`,
     next: (sure) =>
-      request(sure, {
+      requestChange(sure, {
         title: `Leaving ${address}`,
         facts: ['health'],
         leads: 'stay',
@@ -85,18 +85,18 @@ function askToLeave(state: State, how: 'notifying' | 'forced'): Step {
 }
 
 function joinScreen(): Screen {
-  return formScreen<Name>(
+  return createFormScreen<Name>(
     {
       title: 'Join a control plane',
       purpose: ['The control plane gives out a token for each host. It is good for one.'],
       fields: [
-        textField<Name>({
+        createTextField<Name>({
           name: 'address',
           label: 'Address',
           hint: 'such as https://qvdc.example',
           problem: ({ address }) => complaintOf(() => parseOrigin(address)),
         }),
-        textField<Name>({
+        createTextField<Name>({
           name: 'token',
           label: 'Token',
           hint: 'qxj1.SECRET.FINGERPRINT',
@@ -124,9 +124,9 @@ function complaintOf(parse: () => unknown): string | null {
 function compare(state: State, { address, token }: Invitation): Step {
   return confirm(state, {
     title: `Is this the fingerprint that ${address} shows?`,
-    text: `${fingerprintText(parseJoinToken(token).fingerprint)} If it shows another one, the token is somebody else's.`,
+    text: `${formatFingerprint(parseJoinToken(token).fingerprint)} If it shows another one, the token is somebody else's.`,
     next: (sure) =>
-      request(sure, {
+      requestChange(sure, {
         title: `Joining ${address}`,
         facts: ['health'],
         leads: 'back',
@@ -135,7 +135,7 @@ function compare(state: State, { address, token }: Invitation): Step {
   });
 }
 
-const INVITATION_STICKS = sticksScreen({
+const INVITATION_STICKS = createSticksScreen({
   title: 'Join with a token on a stick',
   above: (_state, columns) => [
     ...wrap('On the stick is a file quantix-join.yaml with the lines', columns).map(line),
@@ -144,7 +144,7 @@ const INVITATION_STICKS = sticksScreen({
   ],
   enter: 'Read',
   choose: (state, { path }) =>
-    work(state, {
+    runWork(state, {
       title: `Reading ${path}`,
       limit: READ_LIMIT,
       facts: [],

@@ -1,15 +1,15 @@
 import type { Network } from '../../api/network.ts';
-import { dhcpCommand } from '../../network/change.ts';
+import { makeDhcpCommand } from '../../network/change.ts';
 import type { Screen } from '../state.ts';
-import { formScreen } from './form.ts';
-import { confirmField, keepField, toLasting, usualKeep } from './keep.ts';
+import { createFormScreen } from './form.ts';
+import { chooseDefaultKeep, confirmField, keepField, toLasting } from './keep.ts';
 import { makeChange } from './network-change.ts';
 
 type Name = 'keep' | 'confirm';
 
 /** Creates the form that switches an interface to DHCP. */
-export function dhcpScreen(name: string, network: Network): Screen {
-  return formScreen<Name>(
+export function createDhcpScreen(name: string, network: Network): Screen {
+  return createFormScreen<Name>(
     {
       title: `Network: DHCP on ${name}`,
       purpose: [
@@ -21,9 +21,9 @@ export function dhcpScreen(name: string, network: Network): Screen {
       send: (state, values) => {
         const lasting = toLasting(values);
         const title = `Asking for an address on ${name}`;
-        return makeChange(state, { title, name, lasting, command: dhcpCommand(name, lasting) });
+        return makeChange(state, { title, name, lasting, command: makeDhcpCommand(name, lasting) });
       },
     },
-    { keep: usualKeep(network), confirm: 'yes' },
+    { keep: chooseDefaultKeep(network), confirm: 'yes' },
   );
 }

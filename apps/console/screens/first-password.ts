@@ -1,13 +1,13 @@
 import { isIPv6 } from 'node:net';
 import type { FirstLogIn, IssuedUser } from '../../api/users.ts';
-import { request } from '../change.ts';
+import { requestChange } from '../change.ts';
 import { bold, type Line, line, type Size } from '../kit/frame.ts';
 import type { Key } from '../kit/keys.ts';
 import { wrap } from '../kit/text.ts';
-import { fingerprintText } from '../report/fingerprint.ts';
+import { formatFingerprint } from '../report/fingerprint.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { enter, stay } from '../steps.ts';
-import { type Body, body, missingText, rowLines } from './body.ts';
+import { type Body, createBody, explainMissing, formatRows } from './body.ts';
 
 const TITLE = 'First password';
 
@@ -29,11 +29,11 @@ function viewOffer({ facts }: State, { columns }: Size): Body {
   const { value, problem } = facts.firstLogIn;
   const paragraphs = (...texts: string[]) => linesOf(texts, columns);
   if (value === null) {
-    const text = missingText('The control plane is being asked', problem);
-    return body(TITLE, 'Esc Back', paragraphs(text));
+    const text = explainMissing('The control plane is being asked', problem);
+    return createBody(TITLE, 'Esc Back', paragraphs(text));
   }
   if (!value.open) {
-    return body(TITLE, 'Esc Back', [
+    return createBody(TITLE, 'Esc Back', [
       ...paragraphs(
         'Somebody has logged in already: there is no first password any more.',
         'Who has lost a password gets another one by this command, in a shell of this machine:',
@@ -42,7 +42,7 @@ function viewOffer({ facts }: State, { columns }: Size): Body {
       ...wrap(RESET, columns).map(bold),
     ]);
   }
-  return body(
+  return createBody(
     TITLE,
     'Enter Show it   Esc Back',
     paragraphs(
@@ -54,7 +54,7 @@ function viewOffer({ facts }: State, { columns }: Size): Body {
 
 function onOfferKey(state: State, key: Key): Step {
   if (key.name !== 'enter' || state.facts.firstLogIn.value?.open !== true) return stay(state);
-  return request(state, {
+  return requestChange(state, {
     title: 'Making the first password',
     facts: ['firstLogIn'],
     leads: 'stay',
@@ -89,7 +89,7 @@ function viewShown({ username, password }: IssuedUser, { facts }: State, room: S
     },
   ];
   const lines = [
-    ...rowLines(rows, room.columns, LABELS),
+    ...formatRows(rows, room.columns, LABELS),
     line(''),
     ...linesOf(['It is not shown again, and has to be changed at the first log-in.'], room.columns),
   ];
@@ -97,9 +97,9 @@ function viewShown({ username, password }: IssuedUser, { facts }: State, room: S
     const told =
       'A browser that does not know the certificate shows its fingerprint (SHA-256). Before the password is typed there, compare it with this one:';
     lines.push(line(''), ...linesOf([told], room.columns), line(''));
-    lines.push(...wrap(fingerprintText(value.people.fingerprint), room.columns).map(bold));
+    lines.push(...wrap(formatFingerprint(value.people.fingerprint), room.columns).map(bold));
   }
-  return body(TITLE, 'Esc Back', lines);
+  return createBody(TITLE, 'Esc Back', lines);
 }
 
 /** Describes where people log in. */

@@ -1,16 +1,16 @@
 import type { FleetAddress } from '../../api/address.ts';
 import type { Interface, Network } from '../../api/network.ts';
-import { request } from '../change.ts';
-import { choiceField } from '../kit/field.ts';
+import { requestChange } from '../change.ts';
+import { createChoiceField } from '../kit/field.ts';
 import { line, type Size } from '../kit/frame.ts';
-import { type Key, letter } from '../kit/keys.ts';
+import { getLetter, type Key } from '../kit/keys.ts';
 import { wrap } from '../kit/text.ts';
 import type { Row } from '../report/row.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { enter, stay } from '../steps.ts';
-import { type Body, body, missingText, rowLines } from './body.ts';
-import { formScreen } from './form.ts';
-import { ADDRESS_FIELDS, presentAddress, toStaticAddress } from './static.ts';
+import { type Body, createBody, explainMissing, formatRows } from './body.ts';
+import { createFormScreen } from './form.ts';
+import { ADDRESS_FIELDS, readPresentAddress, toStaticAddress } from './static.ts';
 
 const TITLE = 'Address for hosts';
 
@@ -31,8 +31,8 @@ export const FLEET_ADDRESS: Screen = {
 function onAddressKey(state: State, key: Key): Step {
   const { address, network } = state.facts;
   const isPlanned = address.value !== null && address.value.planned.length > 0;
-  if (isPlanned && letter(key) === 'w') {
-    return request(state, {
+  if (isPlanned && getLetter(key) === 'w') {
+    return requestChange(state, {
       title: 'Withdrawing the planned address',
       facts: ['address'],
       leads: 'stay',
@@ -44,7 +44,7 @@ function onAddressKey(state: State, key: Key): Step {
   }
   const addressed = addressedInterfaces(network.value);
   const [first] = addressed;
-  if (letter(key) !== 'c' || address.value === null || first === undefined) return stay(state);
+  if (getLetter(key) !== 'c' || address.value === null || first === undefined) return stay(state);
   return enter(state, changeScreen(addressed, first));
 }
 
@@ -55,20 +55,20 @@ function addressedInterfaces(network: Network | null): Interface[] {
 
 /** Creates the form for another address, filled with that of the first interface. */
 function changeScreen(addressed: readonly Interface[], first: Interface): Screen {
-  return formScreen<'interface' | 'address' | 'gateway' | 'dns' | 'unaware'>(
+  return createFormScreen<'interface' | 'address' | 'gateway' | 'dns' | 'unaware'>(
     {
       title: `${TITLE}: another one`,
       purpose: [
         'Hosts get the new address first. It stays if all of them connect to it, and is undone otherwise: that takes up to two minutes.',
       ],
       fields: [
-        choiceField({
+        createChoiceField({
           name: 'interface',
           label: 'Interface',
           choices: addressed.map(({ name }) => ({ value: name, label: name })),
         }),
         ...ADDRESS_FIELDS,
-        choiceField({
+        createChoiceField({
           name: 'unaware',
           label: 'If a host is off',
           choices: [
@@ -82,7 +82,7 @@ function changeScreen(addressed: readonly Interface[], first: Interface): Screen
         const wanted = toStaticAddress(values.interface, values);
         if (wanted === null) return stay(state);
         const isUrgent = values.unaware === 'continue';
-        return request(state, {
+        return requestChange(state, {
           title: `Changing the address to ${wanted.address}`,
           facts: FACTS,
           leads: 'back',
@@ -91,18 +91,22 @@ function changeScreen(addressed: readonly Interface[], first: Interface): Screen
         });
       },
     },
-    { interface: first.name, ...presentAddress(first), unaware: 'stop' },
+    { interface: first.name, ...readPresentAddress(first), unaware: 'stop' },
   );
 }
 
 function viewAddress({ facts }: State, { columns }: Size): Body {
   const { value, problem } = facts.address;
   if (value === null) {
-    const text = missingText('The control plane is being asked', problem);
-    return body(TITLE, 'Esc Back', wrap(text, columns).map(line));
+    const text = explainMissing('The control plane is being asked', problem);
+    return createBody(TITLE, 'Esc Back', wrap(text, columns).map(line));
   }
   const withdraw = value.planned.length > 0 ? 'w Withdraw   ' : '';
-  return body(TITLE, `c Change   ${withdraw}Esc Back`, rowLines(rowsOf(value), columns, LABELS));
+  return createBody(
+    TITLE,
+    `c Change   ${withdraw}Esc Back`,
+    formatRows(rowsOf(value), columns, LABELS),
+  );
 }
 
 function rowsOf({ origins, planned, nodes }: FleetAddress): Row[] {

@@ -1,7 +1,7 @@
 import type { FactName } from '../facts.ts';
 import type { Fields, Values } from '../kit/field.ts';
 import { type Form, fill, openForm } from '../kit/form.ts';
-import { viewForm } from '../kit/form-view.ts';
+import { drawForm } from '../kit/form-view.ts';
 import { line } from '../kit/frame.ts';
 import { wrap } from '../kit/text.ts';
 import type { Screen, State, Step } from '../state.ts';
@@ -20,7 +20,7 @@ export interface FormSpec<Name extends string> {
 }
 
 /** Creates a screen with a form that has these initial values. */
-export function formScreen<Name extends string>(
+export function createFormScreen<Name extends string>(
   spec: FormSpec<Name>,
   values: Values<Name>,
 ): Screen {
@@ -34,7 +34,7 @@ function screenOf<Name extends string>(spec: FormSpec<Name>, form: Form<Name>): 
     takesText: true,
     view: (_state, { columns }) => {
       const above = [...purpose.flatMap((text) => wrap(text, columns).map(line)), line('')];
-      const { lines, cursor } = viewForm(form, fields, columns);
+      const { lines, cursor } = drawForm(form, fields, columns);
       return {
         title,
         keys: 'Enter Do it   Tab Next field   Esc Back',

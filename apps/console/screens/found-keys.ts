@@ -1,31 +1,31 @@
 import type { PublicKey } from '../../services/public-key.ts';
-import { request, withNotices } from '../change.ts';
+import { requestChange, withNotices } from '../change.ts';
 import { line, type Size } from '../kit/frame.ts';
-import { type Key, letter } from '../kit/keys.ts';
-import { LIST_START, type List, moveInList, selectedOf, viewList } from '../kit/list.ts';
-import { column, plain, wrap } from '../kit/text.ts';
+import { getLetter, type Key } from '../kit/keys.ts';
+import { drawList, getSelected, LIST_START, type List, moveInList } from '../kit/list.ts';
+import { fitColumn, plain, wrap } from '../kit/text.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { show } from '../steps.ts';
-import { type Body, body } from './body.ts';
-import { bodyRows } from './room.ts';
+import { type Body, createBody } from './body.ts';
+import { countBodyRows } from './room.ts';
 
 /** Formats a key in one line, with the fingerprint for comparison by people. */
-export function keyText({ type, fingerprint, comment }: PublicKey, remark = ''): string {
-  return plain(`${column(type, 10)} ${fingerprint} ${remark}${comment}`).trimEnd();
+export function formatKey({ type, fingerprint, comment }: PublicKey, remark = ''): string {
+  return plain(`${fitColumn(type, 10)} ${fingerprint} ${remark}${comment}`).trimEnd();
 }
 
 /** Creates the screen of found keys, of which one or all can be allowed to log in. */
-export function foundKeysScreen(
+export function createFoundKeysScreen(
   where: string,
   found: readonly PublicKey[],
   list: List = LIST_START,
 ): Screen {
   const onKey = (state: State, key: Key): Step => {
-    const chosen = selectedOf(list, found);
-    if (letter(key) === 'a') return addKeys(state, found);
+    const chosen = getSelected(list, found);
+    if (getLetter(key) === 'a') return addKeys(state, found);
     if (key.name === 'enter' && chosen !== undefined) return addKeys(state, [chosen]);
-    const size = { length: found.length, page: bodyRows(state.size) };
-    return show(state, foundKeysScreen(where, found, moveInList(list, key, size)));
+    const size = { length: found.length, page: countBodyRows(state.size) };
+    return show(state, createFoundKeysScreen(where, found, moveInList(list, key, size)));
   };
   return {
     facts: ['logInKeys'],
@@ -39,7 +39,7 @@ export function foundKeysScreen(
 export function addKeys(state: State, keys: readonly PublicKey[]): Step {
   const input = `${keys.map(({ text }) => text).join('\n')}\n`;
   const one = keys.length === 1;
-  return request(state, {
+  return requestChange(state, {
     title: one ? 'Adding a key' : `Adding ${keys.length} keys`,
     facts: ['logInKeys'],
     leads: 'back',
@@ -57,9 +57,9 @@ function viewFound(
 ): Body {
   const above = [...wrap(`Found on ${where}:`, room.columns).map(line), line('')];
   const rows = Math.max(room.rows - above.length, 1);
-  const entries = found.map((key) => keyText(key));
-  return body('SSH: keys that were found', 'Enter Add it   a Add all   Esc Back', [
+  const entries = found.map((key) => formatKey(key));
+  return createBody('SSH: keys that were found', 'Enter Add it   a Add all   Esc Back', [
     ...above,
-    ...viewList(list, entries, { ...room, rows }),
+    ...drawList(list, entries, { ...room, rows }),
   ]);
 }

@@ -1,15 +1,15 @@
 import type { Hardware, Sensor, Wear } from '../../api/hardware.ts';
-import { bytes } from '../../text/amount.ts';
+import { formatBytes } from '../../text/amount.ts';
 import { type Line, line, type Size } from '../kit/frame.ts';
-import { type Key, letter } from '../kit/keys.ts';
-import { scrollStep } from '../kit/scroll.ts';
+import { getLetter, type Key } from '../kit/keys.ts';
+import { computeScrollStep } from '../kit/scroll.ts';
 import { wrap } from '../kit/text.ts';
 import type { Row } from '../report/row.ts';
-import { rows } from '../report/row.ts';
+import { createRows } from '../report/row.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { show, stay } from '../steps.ts';
-import { type Body, body, missingText, rowLines } from './body.ts';
-import { bodyRows } from './room.ts';
+import { type Body, createBody, explainMissing, formatRows } from './body.ts';
+import { countBodyRows } from './room.ts';
 
 /** Width of the labels, in cells. */
 const LABELS = 10;
@@ -27,9 +27,13 @@ function hardwareScreen(top: number): Screen {
 }
 
 function onHardwareKey(state: State, top: number, key: Key): Step {
-  const last = Math.max(hardwareLines(state, state.size.columns).length - bodyRows(state.size), 0);
+  const last = Math.max(
+    hardwareLines(state, state.size.columns).length - countBodyRows(state.size),
+    0,
+  );
   const vi: Record<string, number> = { k: -1, j: 1 };
-  const step = scrollStep(key, { page: bodyRows(state.size), last }) ?? vi[letter(key)];
+  const step =
+    computeScrollStep(key, { page: countBodyRows(state.size), last }) ?? vi[getLetter(key)];
   if (step === undefined) return stay(state);
   return show(state, hardwareScreen(Math.min(Math.max(top + step, 0), last)));
 }
@@ -38,39 +42,39 @@ function viewHardware(state: State, wanted: number, room: Size): Body {
   const lines = hardwareLines(state, room.columns);
   const top = Math.min(wanted, Math.max(lines.length - room.rows, 0));
   const keys = lines.length > room.rows ? 'Up/Down Scroll   Esc Back' : 'Esc Back';
-  return body('Hardware', keys, lines.slice(top, top + room.rows));
+  return createBody('Hardware', keys, lines.slice(top, top + room.rows));
 }
 
 function hardwareLines({ facts }: State, columns: number): Line[] {
   const { value, problem } = facts.hardware;
   if (value === null) {
-    const text = missingText('Disks are being asked', problem);
+    const text = explainMissing('Disks are being asked', problem);
     return wrap(text, columns).map(line);
   }
-  return rowLines(hardwareRows(value), columns, LABELS);
+  return formatRows(hardwareRows(value), columns, LABELS);
 }
 
 function hardwareRows(hardware: Hardware): Row[] {
   const { vendor, model, serial, uuid, board, firmware, disks, nics, sensors } = hardware;
   const { vendor: by, version, date } = firmware;
   return [
-    ...rows('Machine', [known([vendor, model])]),
-    ...rows('Serial', [known([serial])]),
-    ...rows('UUID', [known([uuid])]),
-    ...rows('Board', [known([board])]),
-    ...rows('Firmware', [known([by, version, date])]),
-    ...rows(
+    ...createRows('Machine', [known([vendor, model])]),
+    ...createRows('Serial', [known([serial])]),
+    ...createRows('UUID', [known([uuid])]),
+    ...createRows('Board', [known([board])]),
+    ...createRows('Firmware', [known([by, version, date])]),
+    ...createRows(
       'Disks',
       orNone(
         disks.map(({ path, size, kind, model: of, serial: number, wear }) =>
           [
-            `${path}  ${bytes(size)} ${kind}`,
+            `${path}  ${formatBytes(size)} ${kind}`,
             ` ${known([of])}, serial ${known([number])}; ${wearText(wear)}`,
           ].join(' '),
         ),
       ),
     ),
-    ...rows(
+    ...createRows(
       'Network',
       orNone(
         nics.map(({ name, mac, driver, speed }) => {
@@ -79,7 +83,7 @@ function hardwareRows(hardware: Hardware): Row[] {
         }),
       ),
     ),
-    ...rows('Sensors', orNone(sensors.map(sensorText))),
+    ...createRows('Sensors', orNone(sensors.map(sensorText))),
   ];
 }
 

@@ -1,7 +1,7 @@
-import { request, withNotices } from '../change.ts';
-import { textField } from '../kit/field.ts';
+import { requestChange, withNotices } from '../change.ts';
+import { createTextField } from '../kit/field.ts';
 import type { Screen, State } from '../state.ts';
-import { formScreen } from './form.ts';
+import { createFormScreen } from './form.ts';
 
 /** Whether this is a host name of RFC 1123: the rule is that of qx-hostname, which checks it again. */
 export function isHostName(name: string): boolean {
@@ -9,15 +9,15 @@ export function isHostName(name: string): boolean {
 }
 
 /** Creates the form for the machine's name, filled with the present one. */
-export function hostNameScreen({ facts }: State): Screen {
-  return formScreen<'name'>(
+export function createHostNameScreen({ facts }: State): Screen {
+  return createFormScreen<'name'>(
     {
       title: 'Host name',
       purpose: [
         'The name of this machine, at once and after a restart. Names from DHCP do not count then.',
       ],
       fields: [
-        textField<'name'>({
+        createTextField<'name'>({
           name: 'name',
           label: 'Name',
           hint: 'letters, digits and - between them, at most 63',
@@ -26,7 +26,7 @@ export function hostNameScreen({ facts }: State): Screen {
         }),
       ],
       send: (state, { name }) =>
-        request(state, {
+        requestChange(state, {
           title: `Naming the machine ${name}`,
           facts: ['host', 'network'],
           leads: 'back',

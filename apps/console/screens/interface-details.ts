@@ -1,18 +1,18 @@
 import type { Interface, Network } from '../../api/network.ts';
 import { type Line, line } from '../kit/frame.ts';
 import { wrap } from '../kit/text.ts';
-import { ipv6Text, routeText, trialText } from '../report/network.ts';
+import { describeIpv6, describeRoute, describeTrial } from '../report/network.ts';
 
 /** Describes an interface, and the state of the network as far as it concerns changes of the interface. */
-export function detailLines(one: Interface, network: Network, columns: number): Line[] {
+export function describeDetails(one: Interface, network: Network, columns: number): Line[] {
   const texts = [
     `Hardware address ${one.mac}, configured by ${one.source ?? 'default (DHCP)'}`,
     `Gateway ${one.gateway ?? 'none'}, DNS ${one.dns.length === 0 ? 'none' : one.dns.join(', ')}`,
-    ipv6Text(one),
+    describeIpv6(one),
     ...(one.routes.length === 0 ? [] : [`Routes ${one.routes.join(', ')}`]),
-    ...(one.confirm === null ? [] : [trialText(one.confirm)]),
+    ...(one.confirm === null ? [] : [describeTrial(one.confirm)]),
     ...(one.problem === null ? [] : [`Last refusal: ${one.problem}`]),
-    `Preferred route: ${routeText(network)}`,
+    `Preferred route: ${describeRoute(network)}`,
     ...network.problems,
     ...(network.persistent
       ? []

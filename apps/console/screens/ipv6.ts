@@ -1,6 +1,6 @@
 import type { Interface, Network } from '../../api/network.ts';
-import { ipv6Command } from '../../network/change.ts';
-import { choiceField, textField, type Values } from '../kit/field.ts';
+import { makeIpv6Command } from '../../network/change.ts';
+import { createChoiceField, createTextField, type Values } from '../kit/field.ts';
 import type { Screen, State, Step } from '../state.ts';
 import {
   isHostAddress6,
@@ -10,8 +10,8 @@ import {
   isSameAddress6,
   toSubnet6,
 } from './address6.ts';
-import { formScreen } from './form.ts';
-import { confirmField, keepField, toLasting, usualKeep } from './keep.ts';
+import { createFormScreen } from './form.ts';
+import { chooseDefaultKeep, confirmField, keepField, toLasting } from './keep.ts';
 import { toList } from './link-rules.ts';
 import { makeChange } from './network-change.ts';
 
@@ -21,7 +21,7 @@ type Name = 'method' | 'address' | 'gateway' | 'dns' | 'keep' | 'confirm';
 const MOST_NAME_SERVERS = 3;
 
 const FIELDS = [
-  choiceField<Name>({
+  createChoiceField<Name>({
     name: 'method',
     label: 'IPv6',
     choices: [
@@ -30,7 +30,7 @@ const FIELDS = [
       { value: 'off', label: 'off' },
     ],
   }),
-  textField<Name>({
+  createTextField<Name>({
     name: 'address',
     label: 'Address',
     hint: 'such as 2001:db8::7/64',
@@ -41,13 +41,13 @@ const FIELDS = [
         : null;
     },
   }),
-  textField<Name>({
+  createTextField<Name>({
     name: 'gateway',
     label: 'Gateway',
     hint: 'an address in the same subnet or fe80::..., or nothing',
     problem: gatewayProblem,
   }),
-  textField<Name>({
+  createTextField<Name>({
     name: 'dns',
     label: 'DNS servers',
     hint: 'at most three addresses of IPv6 with commas, or nothing',
@@ -76,10 +76,10 @@ function gatewayProblem({ method, address, gateway }: Values<Name>): string | nu
 }
 
 /** Creates the form for an interface's IPv6, filled with its present configuration. */
-export function ipv6Screen({ name, ipv6, dns }: Interface, network: Network): Screen {
+export function createIpv6Screen({ name, ipv6, dns }: Interface, network: Network): Screen {
   const method = ipv6.method ?? 'auto';
   const own = ipv6.addresses.find(({ origin }) => origin === 'static');
-  return formScreen<Name>(
+  return createFormScreen<Name>(
     {
       title: `Network: IPv6 on ${name}`,
       purpose: ['The change is tried before it is kept; IPv4 stays as it is.'],
@@ -92,7 +92,7 @@ export function ipv6Screen({ name, ipv6, dns }: Interface, network: Network): Sc
       address: method !== 'static' || own === undefined ? '' : `${own.address}/${own.prefix}`,
       gateway: method === 'static' ? (ipv6.gateway ?? '') : '',
       dns: dns.filter(isNameServer6).slice(0, MOST_NAME_SERVERS).join(','),
-      keep: usualKeep(network),
+      keep: chooseDefaultKeep(network),
       confirm: 'yes',
     },
   );
@@ -110,7 +110,7 @@ function setIpv6(state: State, name: string, values: Values<Name>): Step {
   return makeChange(state, {
     title: `Setting IPv6 on ${name}`,
     name,
-    command: ipv6Command(wanted, lasting),
+    command: makeIpv6Command(wanted, lasting),
     lasting,
   });
 }

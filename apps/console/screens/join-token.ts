@@ -1,14 +1,14 @@
 import type { NewToken } from '../../api/fleet.ts';
-import { utcMinute } from '../../text/age.ts';
-import { request } from '../change.ts';
-import { textField } from '../kit/field.ts';
+import { formatUtcMinute } from '../../text/age.ts';
+import { requestChange } from '../change.ts';
+import { createTextField } from '../kit/field.ts';
 import { bold, line, type Size } from '../kit/frame.ts';
 import { wrap } from '../kit/text.ts';
-import { fingerprintText } from '../report/fingerprint.ts';
+import { formatFingerprint } from '../report/fingerprint.ts';
 import type { Screen } from '../state.ts';
 import { enter, stay } from '../steps.ts';
-import { type Body, body } from './body.ts';
-import { formScreen } from './form.ts';
+import { type Body, createBody } from './body.ts';
+import { createFormScreen } from './form.ts';
 
 type Name = 'hours' | 'uses' | 'description';
 
@@ -16,26 +16,26 @@ const HOUR = 60 * 60;
 
 /** Creates the form for a new join token. */
 export function joinTokenScreen(): Screen {
-  return formScreen<Name>(
+  return createFormScreen<Name>(
     {
       title: 'Join token',
       purpose: ['A host joins with a token and the address of this machine. It is shown once.'],
       fields: [
-        textField<Name>({
+        createTextField<Name>({
           name: 'hours',
           label: 'Good for, hours',
           hint: '',
           longest: 4,
           problem: ({ hours }) => (isNumber(hours, 8760) ? null : 'A number from 1 to 8760.'),
         }),
-        textField<Name>({
+        createTextField<Name>({
           name: 'uses',
           label: 'Hosts',
           hint: '',
           longest: 5,
           problem: ({ uses }) => (isNumber(uses, 10_000) ? null : 'A number from 1 to 10000.'),
         }),
-        textField<Name>({
+        createTextField<Name>({
           name: 'description',
           label: 'What for',
           hint: 'for others who look; may be empty',
@@ -43,7 +43,7 @@ export function joinTokenScreen(): Screen {
         }),
       ],
       send: (state, { hours, uses, description }) =>
-        request(state, {
+        requestChange(state, {
           title: 'Making a join token',
           facts: [],
           leads: 'back',
@@ -83,11 +83,11 @@ function viewMade(
   { columns }: Size,
 ): Body {
   const hosts = maxUses === 1 ? 'one host' : `${maxUses} hosts`;
-  return body('Join token', 'Esc Back', [
+  return createBody('Join token', 'Esc Back', [
     ...wrap(joinToken, columns).map(bold),
     line(''),
     ...wrap(
-      `Good for ${hosts}, until ${utcMinute(expiresAt)}. It is not shown again.`,
+      `Good for ${hosts}, until ${formatUtcMinute(expiresAt)}. It is not shown again.`,
       columns,
     ).map(line),
     line(''),
@@ -96,6 +96,6 @@ function viewMade(
       columns,
     ).map(line),
     line(''),
-    ...wrap(fingerprintText(fingerprint), columns).map(bold),
+    ...wrap(formatFingerprint(fingerprint), columns).map(bold),
   ]);
 }

@@ -1,15 +1,15 @@
-import { wifiCommand } from '../../network/change.ts';
-import { secretField, textField } from '../kit/field.ts';
+import { makeWifiCommand } from '../../network/change.ts';
+import { createSecretField, createTextField } from '../kit/field.ts';
 import type { Screen, State } from '../state.ts';
-import { formScreen } from './form.ts';
-import { keepField, toKeep, usualKeep } from './keep.ts';
+import { createFormScreen } from './form.ts';
+import { chooseDefaultKeep, keepField, toKeep } from './keep.ts';
 import { makeChange } from './network-change.ts';
 
 type Name = 'ssid' | 'password' | 'keep';
 
 /** Fields of a WiFi network; their rules are qx-network's. */
 const FIELDS = [
-  textField<Name>({
+  createTextField<Name>({
     name: 'ssid',
     label: 'Name',
     hint: '',
@@ -18,7 +18,7 @@ const FIELDS = [
       return bytes >= 1 && bytes <= 32 ? null : 'A name has 1 to 32 bytes.';
     },
   }),
-  secretField<Name>({
+  createSecretField<Name>({
     name: 'password',
     label: 'Password',
     hint: 'nothing for an open network',
@@ -32,8 +32,8 @@ const FIELDS = [
 
 /** Creates the form that joins a WiFi network. */
 export function joinScreen(name: string, ssid: string, state: State): Screen {
-  const keep = usualKeep({ persistent: state.facts.network.value?.persistent ?? false });
-  return formScreen<Name>(
+  const keep = chooseDefaultKeep({ persistent: state.facts.network.value?.persistent ?? false });
+  return createFormScreen<Name>(
     {
       title: `Network: WiFi on ${name}`,
       purpose: ['The address is asked for by DHCP; a static one can be set afterwards.'],
@@ -45,7 +45,7 @@ export function joinScreen(name: string, ssid: string, state: State): Screen {
         return makeChange(now, {
           title: `Joining ${values.ssid}`,
           name,
-          command: wifiCommand(network, lasting),
+          command: makeWifiCommand(network, lasting),
           lasting,
         });
       },

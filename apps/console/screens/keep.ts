@@ -1,9 +1,9 @@
 import type { Network } from '../../api/network.ts';
 import type { Keep, Lasting } from '../../network/change.ts';
-import { choiceField } from '../kit/field.ts';
+import { createChoiceField } from '../kit/field.ts';
 
 /** Field for how long a change of the network lasts. */
-export const keepField = choiceField({
+export const keepField = createChoiceField({
   name: 'keep',
   label: 'Lasts',
   choices: [
@@ -16,7 +16,7 @@ export const keepField = choiceField({
 export const CONFIRM_SECONDS = 120;
 
 /** Field for whether a change is undone without a confirmation. */
-export const confirmField = choiceField({
+export const confirmField = createChoiceField({
   name: 'confirm',
   label: 'Undone',
   choices: [
@@ -26,7 +26,7 @@ export const confirmField = choiceField({
 });
 
 /** Returns the default choice: without a disk for settings, nothing lasts longer than the session. */
-export function usualKeep({ persistent }: Pick<Network, 'persistent'>): Keep {
+export function chooseDefaultKeep({ persistent }: Pick<Network, 'persistent'>): Keep {
   return persistent ? 'persistent' : 'session';
 }
 

@@ -1,10 +1,10 @@
 import { parsePublicKey } from '../../services/public-key.ts';
-import { work } from '../dialogs.ts';
-import { textField } from '../kit/field.ts';
+import { runWork } from '../dialogs.ts';
+import { createTextField } from '../kit/field.ts';
 import type { Screen } from '../state.ts';
 import { enter, stay } from '../steps.ts';
-import { formScreen } from './form.ts';
-import { addKeys, foundKeysScreen } from './found-keys.ts';
+import { createFormScreen } from './form.ts';
+import { addKeys, createFoundKeysScreen } from './found-keys.ts';
 
 /** Length of an RSA key of 16,384 bits with options and comment, in characters. */
 const LONGEST_KEY = 4_096;
@@ -14,15 +14,15 @@ const LONGEST_URL = 1_000;
 const FETCH_LIMIT = 60_000;
 
 /** Creates the form for a key that is typed, or pasted into the terminal. */
-export function keyFormScreen(): Screen {
-  return formScreen<'key'>(
+export function createKeyFormScreen(): Screen {
+  return createFormScreen<'key'>(
     {
       title: 'SSH: add a key',
       purpose: [
         'One line of authorized_keys, or of a .pub file. Over a serial line or the console of a BMC it can be pasted.',
       ],
       fields: [
-        textField<'key'>({
+        createTextField<'key'>({
           name: 'key',
           label: 'Key',
           hint: 'ssh-ed25519 AAAA... comment',
@@ -41,15 +41,15 @@ export function keyFormScreen(): Screen {
 }
 
 /** Creates the form for keys on a web server: the server is not trusted, their hash is checked. */
-export function keyUrlScreen(): Screen {
-  return formScreen<'url' | 'sha256'>(
+export function createKeyUrlScreen(): Screen {
+  return createFormScreen<'url' | 'sha256'>(
     {
       title: 'SSH: keys from a URL',
       purpose: [
         'What is fetched counts only if it has this SHA-256: sha256sum tells it of a file.',
       ],
       fields: [
-        textField<'url' | 'sha256'>({
+        createTextField<'url' | 'sha256'>({
           name: 'url',
           label: 'URL',
           hint: 'https://... or http://...',
@@ -57,7 +57,7 @@ export function keyUrlScreen(): Screen {
           problem: ({ url }) =>
             isUrl(url) ? null : 'https://... or http://..., without a password.',
         }),
-        textField<'url' | 'sha256'>({
+        createTextField<'url' | 'sha256'>({
           name: 'sha256',
           label: 'SHA-256',
           hint: '64 hexadecimal digits',
@@ -66,13 +66,13 @@ export function keyUrlScreen(): Screen {
         }),
       ],
       send: (state, { url, sha256 }) =>
-        work(state, {
+        runWork(state, {
           title: `Fetching ${url}`,
           limit: FETCH_LIMIT,
           facts: [],
           run: async (deps, signal) => {
             const keys = await deps.fetchKeys({ url, sha256 }, signal);
-            return (now) => enter(now, foundKeysScreen(url, keys));
+            return (now) => enter(now, createFoundKeysScreen(url, keys));
           },
         }),
     },

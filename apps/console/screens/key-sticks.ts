@@ -1,15 +1,15 @@
-import { work } from '../dialogs.ts';
+import { runWork } from '../dialogs.ts';
 import { line } from '../kit/frame.ts';
 import { wrap } from '../kit/text.ts';
 import { enter } from '../steps.ts';
-import { foundKeysScreen } from './found-keys.ts';
-import { sticksScreen } from './sticks.ts';
+import { createFoundKeysScreen } from './found-keys.ts';
+import { createSticksScreen } from './sticks.ts';
 
 /** In milliseconds. */
 const LIMIT = 60_000;
 
 /** Screen with sticks that may contain keys. */
-export const KEY_STICKS = sticksScreen({
+export const KEY_STICKS = createSticksScreen({
   title: 'SSH: keys from a stick',
   above: (_state, columns) =>
     wrap(
@@ -18,13 +18,13 @@ export const KEY_STICKS = sticksScreen({
     ).map(line),
   enter: 'Look for keys',
   choose: (state, { path }) =>
-    work(state, {
+    runWork(state, {
       title: `Looking for keys on ${path}`,
       limit: LIMIT,
       facts: ['sticks'],
       run: async (deps, signal) => {
         const keys = await deps.stickKeys(path, signal);
-        return (now) => enter(now, foundKeysScreen(path, keys));
+        return (now) => enter(now, createFoundKeysScreen(path, keys));
       },
     }),
 });

@@ -1,19 +1,19 @@
 import type { PublicKey } from '../../services/public-key.ts';
-import { request, withNotices } from '../change.ts';
+import { requestChange, withNotices } from '../change.ts';
 import { confirm } from '../dialogs.ts';
 import { line, type Size } from '../kit/frame.ts';
-import { type Key, letter } from '../kit/keys.ts';
-import { LIST_START, type List, moveInList, selectedOf, viewList } from '../kit/list.ts';
+import { getLetter, type Key } from '../kit/keys.ts';
+import { drawList, getSelected, LIST_START, type List, moveInList } from '../kit/list.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { enter, show } from '../steps.ts';
-import { type Body, body } from './body.ts';
-import { keyText } from './found-keys.ts';
-import { keyFormScreen, keyUrlScreen } from './key-forms.ts';
+import { type Body, createBody } from './body.ts';
+import { formatKey } from './found-keys.ts';
+import { createKeyFormScreen, createKeyUrlScreen } from './key-forms.ts';
 import { KEY_STICKS } from './key-sticks.ts';
-import { bodyRows } from './room.ts';
+import { countBodyRows } from './room.ts';
 
 /** Creates the screen of keys that may log in as root. */
-export function keysScreen(list: List = LIST_START): Screen {
+export function createKeysScreen(list: List = LIST_START): Screen {
   return {
     facts: ['logInKeys'],
     takesText: false,
@@ -24,20 +24,20 @@ export function keysScreen(list: List = LIST_START): Screen {
 
 function onKeysKey(state: State, list: List, key: Key): Step {
   const keys = state.facts.logInKeys.value ?? [];
-  switch (letter(key)) {
+  switch (getLetter(key)) {
     case 'a':
-      return enter(state, keyFormScreen());
+      return enter(state, createKeyFormScreen());
     case 's':
       return enter(state, KEY_STICKS);
     case 'u':
-      return enter(state, keyUrlScreen());
+      return enter(state, createKeyUrlScreen());
     case 'x': {
-      const chosen = selectedOf(list, keys);
+      const chosen = getSelected(list, keys);
       if (chosen !== undefined) return askToRemove(state, chosen, keys.length);
     }
   }
-  const size = { length: keys.length, page: bodyRows(state.size) };
-  return show(state, keysScreen(moveInList(list, key, size)));
+  const size = { length: keys.length, page: countBodyRows(state.size) };
+  return show(state, createKeysScreen(moveInList(list, key, size)));
 }
 
 function askToRemove(state: State, { fingerprint, comment }: PublicKey, count: number): Step {
@@ -46,7 +46,7 @@ function askToRemove(state: State, { fingerprint, comment }: PublicKey, count: n
     title: `Remove the key ${fingerprint}?`,
     text: `${comment === '' ? 'It has no comment.' : comment}${last}`,
     next: (sure) =>
-      request(sure, {
+      requestChange(sure, {
         title: 'Removing a key',
         facts: ['logInKeys'],
         leads: 'stay',
@@ -62,10 +62,10 @@ function askToRemove(state: State, { fingerprint, comment }: PublicKey, count: n
 function viewKeys(state: State, list: List, room: Size): Body {
   const { value, problem } = state.facts.logInKeys;
   const title = 'SSH: keys';
-  if (value === null) return body(title, 'Esc Back', [line(problem ?? '...')]);
+  if (value === null) return createBody(title, 'Esc Back', [line(problem ?? '...')]);
   const keys = 'a Add   s From a stick   u From a URL   x Remove   Esc Back';
   const none = 'No key may log in: nobody can use SSH.';
-  if (value.length === 0) return body(title, keys, [line(none)]);
-  const entries = value.map((key) => keyText(key, key.kept ? '' : '(session) '));
-  return body(title, keys, viewList(list, entries, room));
+  if (value.length === 0) return createBody(title, keys, [line(none)]);
+  const entries = value.map((key) => formatKey(key, key.kept ? '' : '(session) '));
+  return createBody(title, keys, drawList(list, entries, room));
 }

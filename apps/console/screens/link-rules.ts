@@ -14,7 +14,7 @@ export function toList(text: string): string[] {
 }
 
 /** Returns what is wrong with the names of ports; `null` if nothing is. */
-export function portsProblem(text: string): string | null {
+export function findPortsProblem(text: string): string | null {
   const ports = toList(text);
   const wrong = ports.find((port) => !isInterfaceName(port));
   if (wrong !== undefined)

@@ -1,10 +1,10 @@
 import type { Network } from '../../api/network.ts';
 import { type Link, linkCommand } from '../../network/change.ts';
-import { choiceField, type Fields, textField } from '../kit/field.ts';
+import { createChoiceField, createTextField, type Fields } from '../kit/field.ts';
 import type { Screen, State, Step } from '../state.ts';
-import { formScreen } from './form.ts';
-import { confirmField, keepField, toLasting, usualKeep } from './keep.ts';
-import { isInterfaceName, isNumber, portsProblem, toList } from './link-rules.ts';
+import { createFormScreen } from './form.ts';
+import { chooseDefaultKeep, confirmField, keepField, toLasting } from './keep.ts';
+import { findPortsProblem, isInterfaceName, isNumber, toList } from './link-rules.ts';
 import { makeChange } from './network-change.ts';
 
 type Lasts = 'keep' | 'confirm';
@@ -12,7 +12,7 @@ type Bridge = 'name' | 'ports' | Lasts;
 type Bond = 'name' | 'ports' | 'mode' | Lasts;
 type Vlan = 'name' | 'link' | 'id' | Lasts;
 
-const nameField = textField({
+const nameField = createTextField({
   name: 'name',
   label: 'Name',
   hint: 'letters, digits, . _ and -, at most 15',
@@ -21,11 +21,11 @@ const nameField = textField({
 
 const BRIDGE: Fields<Bridge> = [
   nameField,
-  textField<Bridge>({
+  createTextField<Bridge>({
     name: 'ports',
     label: 'Ports',
     hint: 'interfaces with commas; nothing for a bridge of guests alone',
-    problem: ({ ports }) => portsProblem(ports),
+    problem: ({ ports }) => findPortsProblem(ports),
   }),
   keepField,
   confirmField,
@@ -33,14 +33,14 @@ const BRIDGE: Fields<Bridge> = [
 
 const BOND: Fields<Bond> = [
   nameField,
-  textField<Bond>({
+  createTextField<Bond>({
     name: 'ports',
     label: 'Ports',
     hint: 'interfaces with commas, such as eth1,eth2',
     problem: ({ ports }) =>
-      toList(ports).length === 0 ? 'At least one interface.' : portsProblem(ports),
+      toList(ports).length === 0 ? 'At least one interface.' : findPortsProblem(ports),
   }),
-  choiceField<Bond>({
+  createChoiceField<Bond>({
     name: 'mode',
     label: 'Mode',
     choices: [
@@ -54,13 +54,13 @@ const BOND: Fields<Bond> = [
 
 const VLAN: Fields<Vlan> = [
   nameField,
-  textField<Vlan>({
+  createTextField<Vlan>({
     name: 'link',
     label: 'On',
     hint: 'a card, a bond or a bridge',
     problem: ({ link }) => (isInterfaceName(link) ? null : 'The name of an interface.'),
   }),
-  textField<Vlan>({
+  createTextField<Vlan>({
     name: 'id',
     label: 'VLAN',
     hint: '1 to 4094',
@@ -71,8 +71,8 @@ const VLAN: Fields<Vlan> = [
 ];
 
 /** Creates the form for a new bridge with an interface as its port. */
-export function bridgeScreen(port: string, network: Network): Screen {
-  return formScreen<Bridge>(
+export function createBridgeScreen(port: string, network: Network): Screen {
+  return createFormScreen<Bridge>(
     {
       title: 'Network: new bridge',
       purpose: [
@@ -88,8 +88,8 @@ export function bridgeScreen(port: string, network: Network): Screen {
 }
 
 /** Creates the form for a new bond. */
-export function bondScreen(port: string, network: Network): Screen {
-  return formScreen<Bond>(
+export function createBondScreen(port: string, network: Network): Screen {
+  return createFormScreen<Bond>(
     {
       title: 'Network: new bond',
       purpose: [
@@ -107,8 +107,8 @@ export function bondScreen(port: string, network: Network): Screen {
 }
 
 /** Creates the form for a new VLAN on an interface. */
-export function vlanScreen(link: string, network: Network): Screen {
-  return formScreen<Vlan>(
+export function createVlanScreen(link: string, network: Network): Screen {
+  return createFormScreen<Vlan>(
     {
       title: 'Network: new VLAN',
       purpose: ['An interface of its own for one VLAN; it asks for an address by DHCP.'],
@@ -134,7 +134,7 @@ function make(state: State, link: Link, values: Readonly<Record<Lasts, string>>)
 }
 
 function lasting(network: Network): Record<Lasts, string> {
-  return { keep: usualKeep(network), confirm: 'yes' };
+  return { keep: chooseDefaultKeep(network), confirm: 'yes' };
 }
 
 /** Returns the first numbered name that no interface has. */

@@ -1,12 +1,12 @@
 import type { FactName } from '../facts.ts';
 import { line, type Size } from '../kit/frame.ts';
-import { type Key, letter } from '../kit/keys.ts';
-import { scrollStep } from '../kit/scroll.ts';
-import { column, plain } from '../kit/text.ts';
+import { getLetter, type Key } from '../kit/keys.ts';
+import { computeScrollStep } from '../kit/scroll.ts';
+import { fitColumn, plain } from '../kit/text.ts';
 import type { Screen, State } from '../state.ts';
 import { show } from '../steps.ts';
-import { type Body, body } from './body.ts';
-import { bodyRows } from './room.ts';
+import { type Body, createBody } from './body.ts';
+import { countBodyRows } from './room.ts';
 
 const LOGS = [
   { source: 'systemLog', title: 'System log' },
@@ -50,11 +50,11 @@ function neighbour({ log }: Place, step: number): Place {
 
 /** Returns the first visible line after a key. At the end, the log is followed. */
 function scroll(state: State, place: Place, key: Key): number | 'end' {
-  const page = bodyRows(state.size);
+  const page = countBodyRows(state.size);
   const lines = state.facts[logOf(place).source].value ?? [];
   const last = Math.max(lines.length - page, 0);
   const vi: Record<string, number> = { k: -1, j: 1 };
-  const step = scrollStep(key, { page, last }) ?? vi[letter(key)];
+  const step = computeScrollStep(key, { page, last }) ?? vi[getLetter(key)];
   if (step === undefined) return place.top;
   const next = (place.top === 'end' ? last : place.top) + step;
   return next >= last ? 'end' : Math.max(next, 0);
@@ -64,15 +64,16 @@ function viewLog(state: State, place: Place, room: Size): Body {
   const { source, title } = logOf(place);
   const keys = 'Up/Down Scroll   End Newest   Left/Right Other log   Esc Back';
   const { value: lines, problem } = state.facts[source];
-  if (lines === null) return body(title, keys, [line(problem ?? 'The log is being read ...')]);
-  if (lines.length === 0) return body(title, keys, [line('Nothing was logged.')]);
+  if (lines === null)
+    return createBody(title, keys, [line(problem ?? 'The log is being read ...')]);
+  if (lines.length === 0) return createBody(title, keys, [line('Nothing was logged.')]);
   const last = Math.max(lines.length - room.rows, 0);
   const top = place.top === 'end' ? last : Math.min(place.top, last);
   const seen = lines.slice(top, top + room.rows);
   const where = `${title} (lines ${top + 1} to ${top + seen.length} of ${lines.length})`;
-  return body(
+  return createBody(
     where,
     keys,
-    seen.map((text) => line(column(plain(text), room.columns))),
+    seen.map((text) => line(fitColumn(plain(text), room.columns))),
   );
 }

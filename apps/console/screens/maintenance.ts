@@ -1,14 +1,14 @@
 import { LONGEST_REASON } from '../../guests/maintenance.ts';
-import { request } from '../change.ts';
-import { textField } from '../kit/field.ts';
+import { requestChange } from '../change.ts';
+import { createTextField } from '../kit/field.ts';
 import { line, type Size } from '../kit/frame.ts';
 import type { Key } from '../kit/keys.ts';
-import { letter } from '../kit/keys.ts';
+import { getLetter } from '../kit/keys.ts';
 import { plain, wrap } from '../kit/text.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { enter, stay } from '../steps.ts';
-import { type Body, body, missingText } from './body.ts';
-import { formScreen } from './form.ts';
+import { type Body, createBody, explainMissing } from './body.ts';
+import { createFormScreen } from './form.ts';
 
 /** Screen with the host's maintenance. */
 export const MAINTENANCE: Screen = {
@@ -20,9 +20,9 @@ export const MAINTENANCE: Screen = {
 
 function onMaintenanceKey(state: State, key: Key): Step {
   const isOn = state.facts.health.value?.maintenance.on;
-  if (isOn === false && letter(key) === 'b') return enter(state, reasonScreen());
-  if (isOn === true && letter(key) === 'e') {
-    return request(state, {
+  if (isOn === false && getLetter(key) === 'b') return enter(state, reasonScreen());
+  if (isOn === true && getLetter(key) === 'e') {
+    return requestChange(state, {
       title: 'Ending maintenance',
       facts: ['health'],
       leads: 'stay',
@@ -36,12 +36,12 @@ function onMaintenanceKey(state: State, key: Key): Step {
 }
 
 function reasonScreen(): Screen {
-  return formScreen(
+  return createFormScreen(
     {
       title: 'Maintenance mode',
       purpose: ['The host starts no virtual machine, at a boot neither. What runs goes on.'],
       fields: [
-        textField<'reason'>({
+        createTextField<'reason'>({
           name: 'reason',
           label: 'Why',
           hint: 'for others who look; may be empty',
@@ -50,7 +50,7 @@ function reasonScreen(): Screen {
         }),
       ],
       send: (state, { reason }) =>
-        request(state, {
+        requestChange(state, {
           title: 'Beginning maintenance',
           facts: ['health'],
           leads: 'back',
@@ -69,8 +69,8 @@ function viewMaintenance({ facts }: State, { columns }: Size): Body {
   const title = 'Maintenance mode';
   const { value, problem } = facts.health;
   if (value === null) {
-    const text = missingText('The agent is being asked', problem);
-    return body(title, 'Esc Back', wrap(text, columns).map(line));
+    const text = explainMissing('The agent is being asked', problem);
+    return createBody(title, 'Esc Back', wrap(text, columns).map(line));
   }
   const { on, reason, since } = value.maintenance;
   const lines = on
@@ -84,7 +84,7 @@ function viewMaintenance({ facts }: State, { columns }: Size): Body {
   const running = vms?.libvirt.available
     ? `${vms.vms.filter(({ state }) => state === 'running').length} run now`
     : 'not known';
-  return body(title, on ? 'e End   Esc Back' : 'b Begin   Esc Back', [
+  return createBody(title, on ? 'e End   Esc Back' : 'b Begin   Esc Back', [
     ...lines.flatMap((text) => wrap(text, columns)).map(line),
     line(''),
     line(plain(`Virtual machines: ${running}.`)),

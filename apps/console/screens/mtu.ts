@@ -1,9 +1,9 @@
 import type { Interface, Network } from '../../api/network.ts';
-import { mtuCommand } from '../../network/change.ts';
-import { textField } from '../kit/field.ts';
+import { makeMtuCommand } from '../../network/change.ts';
+import { createTextField } from '../kit/field.ts';
 import type { Screen } from '../state.ts';
-import { formScreen } from './form.ts';
-import { keepField, toKeep, usualKeep } from './keep.ts';
+import { createFormScreen } from './form.ts';
+import { chooseDefaultKeep, keepField, toKeep } from './keep.ts';
 import { isNumber } from './link-rules.ts';
 import { makeChange } from './network-change.ts';
 
@@ -14,15 +14,15 @@ const LEAST = 1280;
 const MOST = 9216;
 
 /** Creates the form for an interface's MTU. */
-export function mtuScreen({ name, mtu }: Interface, network: Network): Screen {
-  return formScreen<Name>(
+export function createMtuScreen({ name, mtu }: Interface, network: Network): Screen {
+  return createFormScreen<Name>(
     {
       title: `Network: MTU of ${name}`,
       purpose: [
         'The ports of a bridge or bond have the same. Switches must let packets of this size through.',
       ],
       fields: [
-        textField<Name>({
+        createTextField<Name>({
           name: 'mtu',
           label: 'Bytes',
           hint: `${LEAST} to ${MOST}; nothing for what is usual`,
@@ -40,11 +40,11 @@ export function mtuScreen({ name, mtu }: Interface, network: Network): Screen {
         return makeChange(state, {
           title: `Setting the MTU of ${name}`,
           name,
-          command: mtuCommand(name, bytes, keep),
+          command: makeMtuCommand(name, bytes, keep),
           lasting: { keep },
         });
       },
     },
-    { mtu: mtu === null ? '' : String(mtu), keep: usualKeep(network) },
+    { mtu: mtu === null ? '' : String(mtu), keep: chooseDefaultKeep(network) },
   );
 }

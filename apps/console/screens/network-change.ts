@@ -1,9 +1,9 @@
 import { confirmCommand, type Lasting, type NetworkCommand } from '../../network/change.ts';
-import { request } from '../change.ts';
-import { escapes, heading, tell, work } from '../dialogs.ts';
-import { boxWidth } from '../kit/dialog.ts';
+import { requestChange } from '../change.ts';
+import { formatHeading, isEscape, runWork, showMessage } from '../dialogs.ts';
+import { computeBoxWidth } from '../kit/dialog.ts';
 import { line } from '../kit/frame.ts';
-import { letter } from '../kit/keys.ts';
+import { getLetter } from '../kit/keys.ts';
 import { wrap } from '../kit/text.ts';
 import type { Dialog, State, Step } from '../state.ts';
 import { open, stay } from '../steps.ts';
@@ -30,7 +30,7 @@ interface NetworkChange {
 /** Makes a change of the network, and shows the result. */
 export function makeChange(state: State, { title, name, command, lasting }: NetworkChange): Step {
   const { confirm = null } = lasting;
-  return request(state, {
+  return requestChange(state, {
     title,
     facts: FACTS,
     leads: 'menu',
@@ -40,14 +40,17 @@ export function makeChange(state: State, { title, name, command, lasting }: Netw
       const said = await deps.changeNetwork(command, signal);
       if (confirm === null) return said.join('. ');
       return (now) =>
-        open(now, trialDialog({ name, said, seconds: confirm, until: begun + confirm * 1000 }));
+        open(
+          now,
+          createTrialDialog({ name, said, seconds: confirm, until: begun + confirm * 1000 }),
+        );
     },
   });
 }
 
 /** Confirms a change that is on trial, after asking for the password. */
 export function requestConfirmation(state: State, name: string): Step {
-  return request(state, {
+  return requestChange(state, {
     title: `Confirming the change of ${name}`,
     facts: FACTS,
     leads: 'stay',
@@ -67,7 +70,7 @@ interface Shown {
 }
 
 /** Creates the dialog that reports a change, and counts down to its undoing. */
-export function trialDialog({ name, said, seconds, until }: Shown): Dialog {
+export function createTrialDialog({ name, said, seconds, until }: Shown): Dialog {
   const secondsLeft = ({ now }: State) => Math.min(Math.ceil((until - now) / 1000), seconds);
   return {
     passing: true,
@@ -77,16 +80,16 @@ export function trialDialog({ name, said, seconds, until }: Shown): Dialog {
       const over = 'The time is over: what nobody confirmed is undone.';
       const text = left > 0 ? `Undone in ${left} s, unless you confirm it (c).` : over;
       const paragraphs = [...said.filter((one) => !UNDONE.test(one)), '', text];
-      const lines = paragraphs.flatMap((one) => wrap(one, boxWidth(columns))).map(line);
+      const lines = paragraphs.flatMap((one) => wrap(one, computeBoxWidth(columns))).map(line);
       return {
-        lines: [...heading('Done, on trial', columns), ...lines],
+        lines: [...formatHeading('Done, on trial', columns), ...lines],
         cursor: null,
         keys: left > 0 ? 'c Confirm   Esc Decide later' : 'Enter Go on',
       };
     },
     onKey: (state, key) => {
-      if (secondsLeft(state) > 0 && letter(key) === 'c') return confirmNow(state, name);
-      const read = escapes(key) || (key.name === 'enter' && secondsLeft(state) <= 0);
+      if (secondsLeft(state) > 0 && getLetter(key) === 'c') return confirmNow(state, name);
+      const read = isEscape(key) || (key.name === 'enter' && secondsLeft(state) <= 0);
       return read ? open(state, null) : stay(state);
     },
   };
@@ -94,13 +97,13 @@ export function trialDialog({ name, said, seconds, until }: Shown): Dialog {
 
 /** Confirms a change that this person has just made: the password is not asked for again. */
 function confirmNow(state: State, name: string): Step {
-  return work(state, {
+  return runWork(state, {
     title: `Confirming the change of ${name}`,
     limit: CONFIRM_LIMIT,
     facts: FACTS,
     run: async (deps, signal) => {
       const said = await deps.changeNetwork(confirmCommand(name), signal);
-      return (now) => tell(now, 'Done', said.join('. '));
+      return (now) => showMessage(now, 'Done', said.join('. '));
     },
   });
 }

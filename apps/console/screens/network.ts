@@ -1,15 +1,15 @@
 import { line, type Size } from '../kit/frame.ts';
-import { type Key, letter } from '../kit/keys.ts';
-import { LIST_START, type List, moveInList, selectedOf, viewList } from '../kit/list.ts';
-import { interfaceText } from '../report/network.ts';
+import { getLetter, type Key } from '../kit/keys.ts';
+import { drawList, getSelected, LIST_START, type List, moveInList } from '../kit/list.ts';
+import { describeInterface } from '../report/network.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { enter, show } from '../steps.ts';
-import { type Body, body, missingText } from './body.ts';
-import { currentNetwork } from './current-network.ts';
-import { interfaceCommands, interfaceScreen, lookForWifi } from './interface.ts';
-import { detailLines } from './interface-details.ts';
+import { type Body, createBody, explainMissing } from './body.ts';
+import { computeCurrentNetwork } from './current-network.ts';
+import { createInterfaceScreen, listInterfaceCommands, lookForWifi } from './interface.ts';
+import { describeDetails } from './interface-details.ts';
 import { enterReach } from './reach.ts';
-import { bodyRows } from './room.ts';
+import { countBodyRows } from './room.ts';
 
 /** Screen with the interfaces, the first one selected. */
 export const NETWORK = networkScreen(LIST_START);
@@ -24,36 +24,40 @@ function networkScreen(list: List): Screen {
 }
 
 function onNetworkKey(state: State, list: List, key: Key): Step {
-  if (letter(key) === 't') return enterReach(state);
+  if (getLetter(key) === 't') return enterReach(state);
   const network = state.facts.network.value;
   const interfaces = network?.interfaces ?? [];
-  const one = selectedOf(list, interfaces);
+  const one = getSelected(list, interfaces);
   if (network !== null && one !== undefined) {
-    if (key.name === 'enter') return enter(state, interfaceScreen(one.name));
-    const command = interfaceCommands(one, network).find((each) => each.letter === letter(key));
+    if (key.name === 'enter') return enter(state, createInterfaceScreen(one.name));
+    const command = listInterfaceCommands(one, network).find(
+      (each) => each.letter === getLetter(key),
+    );
     if (command !== undefined) return command.run(state);
-    if (letter(key) === 'w') return lookForWifi(state, one);
+    if (getLetter(key) === 'w') return lookForWifi(state, one);
   }
-  const size = { length: interfaces.length, page: bodyRows(state.size) };
+  const size = { length: interfaces.length, page: countBodyRows(state.size) };
   return show(state, networkScreen(moveInList(list, key, size)));
 }
 
 /** Draws the interfaces, and details of the selected one. */
 function viewNetwork(state: State, selected: List, room: Size): Body {
   const { problem } = state.facts.network;
-  const value = currentNetwork(state);
+  const value = computeCurrentNetwork(state);
   const keys = 'Enter More   s Static   d DHCP   w WiFi   t Test   Esc Back';
   if (value === null) {
-    return body('Network', 'Esc Back', [line(missingText('The network is being read', problem))]);
+    return createBody('Network', 'Esc Back', [
+      line(explainMissing('The network is being read', problem)),
+    ]);
   }
   if (value.interfaces.length === 0) {
-    return body('Network', 'Esc Back', [line('No network card was found.')]);
+    return createBody('Network', 'Esc Back', [line('No network card was found.')]);
   }
-  const list = viewList(selected, value.interfaces.map(interfaceText), {
+  const list = drawList(selected, value.interfaces.map(describeInterface), {
     columns: room.columns,
     rows: Math.max(room.rows - 10, 3),
   });
-  const one = selectedOf(selected, value.interfaces);
-  const details = one === undefined ? [] : detailLines(one, value, room.columns);
-  return body('Network', keys, [...list, line(''), ...details]);
+  const one = getSelected(selected, value.interfaces);
+  const details = one === undefined ? [] : describeDetails(one, value, room.columns);
+  return createBody('Network', keys, [...list, line(''), ...details]);
 }

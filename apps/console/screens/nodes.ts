@@ -1,16 +1,16 @@
 import type { FleetNode } from '../../api/fleet.ts';
-import { ago } from '../../text/age.ts';
-import { duration } from '../../text/amount.ts';
+import { formatAge } from '../../text/age.ts';
+import { formatDuration } from '../../text/amount.ts';
 import { bold, type Line, line, type Size } from '../kit/frame.ts';
-import { type Key, letter } from '../kit/keys.ts';
-import { LIST_START, type List, moveInList, selectedOf, viewList } from '../kit/list.ts';
-import { column, wrap } from '../kit/text.ts';
+import { getLetter, type Key } from '../kit/keys.ts';
+import { drawList, getSelected, LIST_START, type List, moveInList } from '../kit/list.ts';
+import { fitColumn, wrap } from '../kit/text.ts';
 import type { Row } from '../report/row.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { enter, show } from '../steps.ts';
-import { type Body, body, missingText, rowLines } from './body.ts';
+import { type Body, createBody, explainMissing, formatRows } from './body.ts';
 import { joinTokenScreen } from './join-token.ts';
-import { bodyRows } from './room.ts';
+import { countBodyRows } from './room.ts';
 
 /** Rows besides the list: the heading and the selected node. */
 const OTHER_ROWS = 7;
@@ -31,43 +31,43 @@ function nodesScreen(list: List): Screen {
 }
 
 function onNodesKey(state: State, list: List, key: Key): Step {
-  if (letter(key) === 't') return enter(state, joinTokenScreen());
+  if (getLetter(key) === 't') return enter(state, joinTokenScreen());
   const length = state.facts.nodes.value?.length ?? 0;
-  const page = Math.max(bodyRows(state.size) - OTHER_ROWS, 1);
+  const page = Math.max(countBodyRows(state.size) - OTHER_ROWS, 1);
   return show(state, nodesScreen(moveInList(list, key, { length, page })));
 }
 
 function viewNodes({ facts, now }: State, list: List, room: Size): Body {
   const { value, problem } = facts.nodes;
   const keys = 't Join token   Esc Back';
-  const lone = (text: string) => body('Nodes', keys, wrap(text, room.columns).map(line));
+  const lone = (text: string) => createBody('Nodes', keys, wrap(text, room.columns).map(line));
   if (value === null) {
-    return lone(missingText('The control plane is being asked', problem));
+    return lone(explainMissing('The control plane is being asked', problem));
   }
-  const selected = selectedOf(list, value);
+  const selected = getSelected(list, value);
   if (selected === undefined) {
     return lone('No host has joined. A host joins with a token, which is made here (t).');
   }
   const names = Math.max(room.columns - 58, 18);
   const entries = value.map((node) => entryOf(node, now, names));
   const heading: Line = bold(
-    `  ${column('Host', names)} ${column('Address', 15)} ${column('Phase', 12)} ${column('Last heard', 18)} VMs`,
+    `  ${fitColumn('Host', names)} ${fitColumn('Address', 15)} ${fitColumn('Phase', 12)} ${fitColumn('Last heard', 18)} VMs`,
   );
   const rows = Math.max(room.rows - OTHER_ROWS, 1);
-  return body('Nodes', keys, [
+  return createBody('Nodes', keys, [
     heading,
-    ...viewList(list, entries, { columns: room.columns, rows }),
+    ...drawList(list, entries, { columns: room.columns, rows }),
     line(''),
-    ...rowLines(rowsOfNode(selected, now), room.columns, LABELS),
+    ...formatRows(rowsOfNode(selected, now), room.columns, LABELS),
   ]);
 }
 
 function entryOf(node: FleetNode, now: number, names: number): string {
   return [
-    column(node.hostname, names),
-    column(node.managementAddress ?? '-', 15),
-    column(node.leftAt === null ? node.phase : 'left', 12),
-    column(node.lastHeard === null ? 'never' : ago(Date.parse(node.lastHeard), now), 18),
+    fitColumn(node.hostname, names),
+    fitColumn(node.managementAddress ?? '-', 15),
+    fitColumn(node.leftAt === null ? node.phase : 'left', 12),
+    fitColumn(node.lastHeard === null ? 'never' : formatAge(Date.parse(node.lastHeard), now), 18),
     String(node.vms),
   ].join(' ');
 }
@@ -76,7 +76,7 @@ function entryOf(node: FleetNode, now: number, names: number): string {
 function rowsOfNode(node: FleetNode, now: number): Row[] {
   const { id, managementAddress, addressSince, isHeard, vms } = node;
   const since =
-    addressSince === null ? '' : `, for ${duration((now - Date.parse(addressSince)) / 1000)}`;
+    addressSince === null ? '' : `, for ${formatDuration((now - Date.parse(addressSince)) / 1000)}`;
   return [
     { label: 'Id', text: id },
     {

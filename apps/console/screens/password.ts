@@ -1,8 +1,8 @@
-import { request, withNotices } from '../change.ts';
-import { secretField } from '../kit/field.ts';
+import { requestChange, withNotices } from '../change.ts';
+import { createSecretField } from '../kit/field.ts';
 import type { Screen } from '../state.ts';
 import { show } from '../steps.ts';
-import { formScreen } from './form.ts';
+import { createFormScreen } from './form.ts';
 
 type Name = 'password' | 'again';
 
@@ -10,7 +10,7 @@ const LEAST_CHARACTERS = 8;
 
 /** Fields of a new password, typed twice; the rules are qx-password's. */
 const FIELDS = [
-  secretField<Name>({
+  createSecretField<Name>({
     name: 'password',
     label: 'New password',
     hint: `at least ${LEAST_CHARACTERS} characters`,
@@ -19,7 +19,7 @@ const FIELDS = [
       return /^[ -~]*$/.test(password) ? null : 'Letters, digits and signs of ASCII only.';
     },
   }),
-  secretField<Name>({
+  createSecretField<Name>({
     name: 'again',
     label: 'Once more',
     hint: '',
@@ -28,15 +28,15 @@ const FIELDS = [
 ] as const;
 
 /** Creates the empty form for a new password. */
-export function passwordScreen(): Screen {
-  return formScreen<Name>(
+export function createPasswordScreen(): Screen {
+  return createFormScreen<Name>(
     {
       title: 'Password',
       purpose: ['The password of root, for this console and for log-in prompts; never over SSH.'],
       fields: FIELDS,
       send: (state, { password }) =>
         // Clear the form: no password stays on the screen.
-        request(show(state, passwordScreen()).state, {
+        requestChange(show(state, createPasswordScreen()).state, {
           title: 'Setting the password',
           facts: [],
           leads: 'back',

@@ -1,8 +1,8 @@
 import type { PoolRequest } from '../../api/storage.ts';
-import { request } from '../change.ts';
-import { choiceField, type Fields, textField, type Values } from '../kit/field.ts';
+import { requestChange } from '../change.ts';
+import { createChoiceField, createTextField, type Fields, type Values } from '../kit/field.ts';
 import type { Screen } from '../state.ts';
-import { formScreen } from './form.ts';
+import { createFormScreen } from './form.ts';
 
 type Name = 'name' | 'kind' | 'place' | 'serial';
 type Action = PoolRequest['action'];
@@ -23,15 +23,15 @@ const PLACES: Readonly<Record<string, { pattern: RegExp; problem: string }>> = {
 };
 
 /** Creates the form for a pool to create or import. */
-export function poolScreen(action: Action): Screen {
-  return formScreen<Name>(
+export function createPoolScreen(action: Action): Screen {
+  return createFormScreen<Name>(
     {
       title: action === 'create' ? 'New storage pool' : 'Import a storage pool',
       purpose: PURPOSE[action],
       facts: ['pools'],
       fields: fieldsOf(action),
       send: (state, values) =>
-        request(state, {
+        requestChange(state, {
           title: `${action === 'create' ? 'Making' : 'Importing'} ${values.name}`,
           facts: ['pools', 'host'],
           leads: 'back',
@@ -44,7 +44,7 @@ export function poolScreen(action: Action): Screen {
 
 function fieldsOf(action: Action): Fields<Name> {
   const fields = [
-    textField<Name>({
+    createTextField<Name>({
       name: 'name',
       label: 'Name',
       hint: 'such as fast',
@@ -53,7 +53,7 @@ function fieldsOf(action: Action): Fields<Name> {
           ? null
           : 'Letters, digits, dots and dashes, at most 63.',
     }),
-    choiceField<Name>({
+    createChoiceField<Name>({
       name: 'kind',
       label: 'On',
       choices: [
@@ -63,7 +63,7 @@ function fieldsOf(action: Action): Fields<Name> {
         { value: 'nfs', label: 'an export of NFS' },
       ],
     }),
-    textField<Name>({
+    createTextField<Name>({
       name: 'place',
       label: 'Which',
       hint: '/dev/sdb, /data/isos or nas:/pool',
@@ -76,7 +76,7 @@ function fieldsOf(action: Action): Fields<Name> {
   if (action === 'import') return fields;
   return [
     ...fields,
-    textField<Name>({
+    createTextField<Name>({
       name: 'serial',
       label: 'Destroy',
       hint: 'serial number of a disk that holds something',

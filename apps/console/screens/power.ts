@@ -1,15 +1,15 @@
-import { count } from '../../text/amount.ts';
-import { request } from '../change.ts';
+import { formatCount } from '../../text/amount.ts';
+import { requestChange } from '../change.ts';
 import type { Deps } from '../deps.ts';
 import { confirm } from '../dialogs.ts';
 import { bold, line, type Size } from '../kit/frame.ts';
-import { type Key, letter } from '../kit/keys.ts';
+import { getLetter, type Key } from '../kit/keys.ts';
 import { LIST_START, type List } from '../kit/list.ts';
 import { wrap } from '../kit/text.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { show } from '../steps.ts';
-import { type Body, body } from './body.ts';
-import { type Command, commandOf, viewCommands } from './command.ts';
+import { type Body, createBody } from './body.ts';
+import { type Command, drawCommands, findCommand } from './command.ts';
 
 const COMMANDS: readonly Command[] = [
   {
@@ -49,8 +49,8 @@ function powerScreen(list: List): Screen {
 }
 
 function onPowerKey(state: State, list: List, key: Key): Step {
-  if (letter(key) === 'c' && waitsFor(state) !== null) return askToCutShort(state);
-  const chosen = commandOf(list, COMMANDS, key);
+  if (getLetter(key) === 'c' && waitsFor(state) !== null) return askToCutShort(state);
+  const chosen = findCommand(list, COMMANDS, key);
   return 'command' in chosen ? chosen.command.run(state) : show(state, powerScreen(chosen.list));
 }
 
@@ -66,7 +66,7 @@ function ask(state: State, { question, title, done, go }: Ending): Step {
     title: question,
     text: consequences(state),
     next: (sure) =>
-      request(sure, {
+      requestChange(sure, {
         title,
         facts: [],
         leads: 'back',
@@ -83,7 +83,7 @@ function askToCutShort(state: State): Step {
     title: 'Wait no longer?',
     text: 'Virtual machines that still run lose their power.',
     next: (sure) =>
-      request(sure, {
+      requestChange(sure, {
         title: 'Cutting the power of virtual machines',
         facts: ['stop'],
         leads: 'stay',
@@ -107,7 +107,7 @@ function consequences({ sources, facts }: State): string {
   }
   const running = value.vms.filter(({ state }) => state === 'running').length;
   if (running === 0) return 'No virtual machine is running.';
-  return `${count(running, 'virtual machine')} running: asked to shut down first.`;
+  return `${formatCount(running, 'virtual machine')} running: asked to shut down first.`;
 }
 
 function viewPower(state: State, list: List, room: Size): Body {
@@ -121,9 +121,9 @@ function viewPower(state: State, list: List, room: Size): Body {
           line('c  Wait no longer'),
           line(''),
         ];
-  return body('Power', 'Enter or letter Do it   Esc Back', [
+  return createBody('Power', 'Enter or letter Do it   Esc Back', [
     ...down,
-    ...viewCommands(list, COMMANDS, room),
+    ...drawCommands(list, COMMANDS, room),
     line(''),
     line('Each is asked for once more.'),
   ]);

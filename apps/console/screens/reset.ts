@@ -1,9 +1,9 @@
-import { request } from '../change.ts';
-import { tell } from '../dialogs.ts';
-import { choiceField, textField } from '../kit/field.ts';
+import { requestChange } from '../change.ts';
+import { showMessage } from '../dialogs.ts';
+import { createChoiceField, createTextField } from '../kit/field.ts';
 import type { State, Step } from '../state.ts';
 import { enter } from '../steps.ts';
-import { formScreen } from './form.ts';
+import { createFormScreen } from './form.ts';
 
 type Name = 'data' | 'name';
 
@@ -11,14 +11,14 @@ type Name = 'data' | 'name';
 export function enterReset(state: State): Step {
   const name = state.facts.host.value?.hostname ?? state.facts.network.value?.hostname;
   if (name === undefined) {
-    return tell(state, 'Not now', 'The name of this machine is not known yet.');
+    return showMessage(state, 'Not now', 'The name of this machine is not known yet.');
   }
   return enter(state, resetScreen(name, state.sources.includes('readiness')));
 }
 
 /** @param isControlPlane whether hosts trust a certificate authority of this machine */
 function resetScreen(hostname: string, isControlPlane: boolean) {
-  return formScreen<Name>(
+  return createFormScreen<Name>(
     {
       title: 'Factory reset',
       purpose: [
@@ -31,7 +31,7 @@ function resetScreen(hostname: string, isControlPlane: boolean) {
           : []),
       ],
       fields: [
-        choiceField<Name>({
+        createChoiceField<Name>({
           name: 'data',
           label: 'Data disk',
           choices: [
@@ -39,7 +39,7 @@ function resetScreen(hostname: string, isControlPlane: boolean) {
             { value: 'remove', label: 'ALL OF IT IS REMOVED' },
           ],
         }),
-        textField<Name>({
+        createTextField<Name>({
           name: 'name',
           label: 'Name of this machine',
           hint: 'typed, to make sure',
@@ -47,7 +47,7 @@ function resetScreen(hostname: string, isControlPlane: boolean) {
         }),
       ],
       send: (state, { name, data }) =>
-        request(state, {
+        requestChange(state, {
           title: 'Resetting this machine',
           facts: [],
           leads: 'back',

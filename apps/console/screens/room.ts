@@ -4,6 +4,6 @@ import type { Size } from '../kit/frame.ts';
 export const FRAME_ROWS = 5;
 
 /** Returns the number of rows of a screen's body in a terminal of this size. */
-export function bodyRows({ rows }: Size): number {
+export function countBodyRows({ rows }: Size): number {
   return Math.max(rows - FRAME_ROWS, 1);
 }

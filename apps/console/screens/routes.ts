@@ -1,9 +1,9 @@
 import type { Interface, Network } from '../../api/network.ts';
-import { routesCommand } from '../../network/change.ts';
-import { textField } from '../kit/field.ts';
+import { makeRoutesCommand } from '../../network/change.ts';
+import { createTextField } from '../kit/field.ts';
 import type { Screen } from '../state.ts';
-import { formScreen } from './form.ts';
-import { keepField, toKeep, usualKeep } from './keep.ts';
+import { createFormScreen } from './form.ts';
+import { chooseDefaultKeep, keepField, toKeep } from './keep.ts';
 import { isRoute, toList } from './link-rules.ts';
 import { makeChange } from './network-change.ts';
 
@@ -13,15 +13,15 @@ type Name = 'routes' | 'keep';
 const LONGEST = 2_000;
 
 /** Creates the form for an interface's static routes. */
-export function routesScreen({ name, routes }: Interface, network: Network): Screen {
-  return formScreen<Name>(
+export function createRoutesScreen({ name, routes }: Interface, network: Network): Screen {
+  return createFormScreen<Name>(
     {
       title: `Network: routes of ${name}`,
       purpose: [
         'Networks that are reached by another gateway than the default one. These, and no others.',
       ],
       fields: [
-        textField<Name>({
+        createTextField<Name>({
           name: 'routes',
           label: 'Routes',
           hint: '10.9.0.0/16 via 10.0.0.254, with commas, or nothing',
@@ -39,11 +39,11 @@ export function routesScreen({ name, routes }: Interface, network: Network): Scr
         return makeChange(state, {
           title: `Setting the routes of ${name}`,
           name,
-          command: routesCommand(name, toList(values.routes), keep),
+          command: makeRoutesCommand(name, toList(values.routes), keep),
           lasting: { keep },
         });
       },
     },
-    { routes: routes.join(', '), keep: usualKeep(network) },
+    { routes: routes.join(', '), keep: chooseDefaultKeep(network) },
   );
 }

@@ -1,15 +1,15 @@
 import type { Service } from '../../services/state.ts';
-import { request } from '../change.ts';
+import { requestChange } from '../change.ts';
 import { confirm } from '../dialogs.ts';
 import { line, type Size } from '../kit/frame.ts';
-import { type Key, letter } from '../kit/keys.ts';
-import { LIST_START, type List, moveInList, selectedOf, viewList } from '../kit/list.ts';
-import { column } from '../kit/text.ts';
-import { concerning, stateText } from '../report/services.ts';
+import { getLetter, type Key } from '../kit/keys.ts';
+import { drawList, getSelected, LIST_START, type List, moveInList } from '../kit/list.ts';
+import { fitColumn } from '../kit/text.ts';
+import { describeState, selectServices } from '../report/services.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { show } from '../steps.ts';
-import { type Body, body, missingText } from './body.ts';
-import { bodyRows } from './room.ts';
+import { type Body, createBody, explainMissing } from './body.ts';
+import { countBodyRows } from './room.ts';
 
 /** Screen with the services, the first one selected. */
 export const SERVICES = servicesScreen(LIST_START);
@@ -24,12 +24,12 @@ function servicesScreen(list: List): Screen {
 }
 
 function onServicesKey(state: State, list: List, key: Key): Step {
-  const services = concerning(state.facts.services.value ?? []);
-  const chosen = selectedOf(list, services);
-  if (chosen !== undefined && (key.name === 'enter' || letter(key) === 'r')) {
+  const services = selectServices(state.facts.services.value ?? []);
+  const chosen = getSelected(list, services);
+  if (chosen !== undefined && (key.name === 'enter' || getLetter(key) === 'r')) {
     return askToRestart(state, chosen);
   }
-  const size = { length: services.length, page: bodyRows(state.size) };
+  const size = { length: services.length, page: countBodyRows(state.size) };
   return show(state, servicesScreen(moveInList(list, key, size)));
 }
 
@@ -38,7 +38,7 @@ function askToRestart(state: State, { name }: Service): Step {
     title: `Restart ${name}?`,
     text: 'Services that need it are restarted with it.',
     next: (sure) =>
-      request(sure, {
+      requestChange(sure, {
         title: `Restarting ${name}`,
         facts: ['services'],
         leads: 'stay',
@@ -53,10 +53,12 @@ function askToRestart(state: State, { name }: Service): Step {
 function viewServices(state: State, list: List, room: Size): Body {
   const { value, problem } = state.facts.services;
   if (value === null) {
-    return body('Services', 'Esc Back', [line(missingText('Services are being read', problem))]);
+    return createBody('Services', 'Esc Back', [
+      line(explainMissing('Services are being read', problem)),
+    ]);
   }
-  const entries = concerning(value).map(
-    (service) => `${column(service.name, 24)} ${stateText(service.state)}`,
+  const entries = selectServices(value).map(
+    (service) => `${fitColumn(service.name, 24)} ${describeState(service.state)}`,
   );
-  return body('Services', 'Enter or r Restart   Esc Back', viewList(list, entries, room));
+  return createBody('Services', 'Enter or r Restart   Esc Back', drawList(list, entries, room));
 }

@@ -1,17 +1,17 @@
 import type { PublicKey } from '../../services/public-key.ts';
-import { count } from '../../text/amount.ts';
-import { request, withNotices } from '../change.ts';
-import { textField } from '../kit/field.ts';
+import { formatCount } from '../../text/amount.ts';
+import { requestChange, withNotices } from '../change.ts';
+import { createTextField } from '../kit/field.ts';
 import { bold, type Line, line, type Size } from '../kit/frame.ts';
 import { LIST_START, type List } from '../kit/list.ts';
-import { column } from '../kit/text.ts';
-import { sshText } from '../report/services.ts';
+import { fitColumn } from '../kit/text.ts';
+import { describeSsh } from '../report/services.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { enter, show } from '../steps.ts';
-import { type Body, body } from './body.ts';
-import { type Command, commandOf, viewCommands } from './command.ts';
-import { formScreen } from './form.ts';
-import { keysScreen } from './keys.ts';
+import { type Body, createBody } from './body.ts';
+import { type Command, drawCommands, findCommand } from './command.ts';
+import { createFormScreen } from './form.ts';
+import { createKeysScreen } from './keys.ts';
 
 const LEAST_MINUTES = 5;
 const MOST_MINUTES = 120;
@@ -29,7 +29,7 @@ const COMMANDS: readonly Command[] = [
     run: (state) => switchOn(state, null),
   },
   { letter: 'd', text: 'Off', run: switchOff },
-  { letter: 'y', text: 'Keys that may log in', run: (state) => enter(state, keysScreen()) },
+  { letter: 'y', text: 'Keys that may log in', run: (state) => enter(state, createKeysScreen()) },
 ];
 
 /** Screen with the state of SSH and its commands. */
@@ -41,7 +41,7 @@ function sshScreen(list: List): Screen {
     takesText: false,
     view: (state, room) => viewSsh(state, list, room),
     onKey: (state, key) => {
-      const chosen = commandOf(list, COMMANDS, key);
+      const chosen = findCommand(list, COMMANDS, key);
       return 'command' in chosen ? chosen.command.run(state) : show(state, sshScreen(chosen.list));
     },
   };
@@ -49,12 +49,12 @@ function sshScreen(list: List): Screen {
 
 /** Creates the form for how long SSH is on. */
 function minutesScreen(): Screen {
-  return formScreen<'minutes'>(
+  return createFormScreen<'minutes'>(
     {
       title: 'SSH',
       purpose: ['SSH goes off by itself after this time, also when this console is left.'],
       fields: [
-        textField<'minutes'>({
+        createTextField<'minutes'>({
           name: 'minutes',
           label: 'Minutes',
           hint: `${LEAST_MINUTES} to ${MOST_MINUTES}`,
@@ -75,7 +75,7 @@ function minutesScreen(): Screen {
 function switchOn(state: State, minutes: number | null): Step {
   const done =
     minutes === null ? 'SSH is on until it is switched off.' : `SSH is on for ${minutes} minutes.`;
-  return request(state, {
+  return requestChange(state, {
     title: 'Switching SSH on',
     facts: ['ssh'],
     leads: 'menu',
@@ -84,7 +84,7 @@ function switchOn(state: State, minutes: number | null): Step {
 }
 
 function switchOff(state: State): Step {
-  return request(state, {
+  return requestChange(state, {
     title: 'Switching SSH off',
     facts: ['ssh'],
     leads: 'menu',
@@ -94,11 +94,11 @@ function switchOff(state: State): Step {
 
 function viewSsh(state: State, list: List, room: Size): Body {
   const { value, problem } = state.facts.ssh;
-  const now = value === null ? (problem ?? '...') : sshText(value, state.now);
-  return body('SSH', 'Enter or letter Do it   Esc Back', [
+  const now = value === null ? (problem ?? '...') : describeSsh(value, state.now);
+  return createBody('SSH', 'Enter or letter Do it   Esc Back', [
     bold(`SSH is ${now}`),
     line(''),
-    ...viewCommands(list, COMMANDS, room),
+    ...drawCommands(list, COMMANDS, room),
     line(''),
     line(loginText(state)),
     line('The time counts on when this console is left.'),
@@ -113,7 +113,7 @@ function loginText({ facts }: State): string {
   const rule = 'root logs in with a key, never with a password';
   if (value === null) return problem === null ? `${rule}.` : `${rule}. Keys: ${problem}`;
   if (value.length === 0) return `${rule}, and there is no key yet (y).`;
-  return `${rule}: ${count(value.length, 'key')} may.`;
+  return `${rule}: ${formatCount(value.length, 'key')} may.`;
 }
 
 /** Lists the host's keys, to compare with those that a client shows at the first log-in. */
@@ -125,5 +125,5 @@ function hostKeyLines({ facts }: State): Line[] {
 }
 
 function hostKeyLine({ type, fingerprint }: PublicKey): Line {
-  return line(`  ${column(type, 8)} ${fingerprint}`);
+  return line(`  ${fitColumn(type, 8)} ${fingerprint}`);
 }

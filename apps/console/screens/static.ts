@@ -1,11 +1,11 @@
 import type { Interface, Network } from '../../api/network.ts';
-import { type StaticAddress, staticCommand } from '../../network/change.ts';
-import { textField, type Values } from '../kit/field.ts';
+import { makeStaticCommand, type StaticAddress } from '../../network/change.ts';
+import { createTextField, type Values } from '../kit/field.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { stay } from '../steps.ts';
 import { isHostAddress, isInSubnet, isNameServer, isSubnetEnd, toSubnet } from './address.ts';
-import { formScreen } from './form.ts';
-import { confirmField, keepField, toLasting, usualKeep } from './keep.ts';
+import { createFormScreen } from './form.ts';
+import { chooseDefaultKeep, confirmField, keepField, toLasting } from './keep.ts';
 import { toList } from './link-rules.ts';
 import { makeChange } from './network-change.ts';
 
@@ -17,7 +17,7 @@ const MOST_NAME_SERVERS = 3;
 
 /** Fields of a static IPv4 address. */
 export const ADDRESS_FIELDS = [
-  textField<AddressName>({
+  createTextField<AddressName>({
     name: 'address',
     label: 'Address',
     hint: 'such as 10.0.0.7/24',
@@ -27,13 +27,13 @@ export const ADDRESS_FIELDS = [
       return isSubnetEnd(subnet) ? 'This is the first or last address of its subnet.' : null;
     },
   }),
-  textField<AddressName>({
+  createTextField<AddressName>({
     name: 'gateway',
     label: 'Gateway',
     hint: 'an address in the same subnet, or nothing',
     problem: gatewayProblem,
   }),
-  textField<AddressName>({
+  createTextField<AddressName>({
     name: 'dns',
     label: 'DNS servers',
     hint: 'at most three addresses with commas, or nothing',
@@ -60,8 +60,8 @@ function gatewayProblem({ address, gateway }: Values<AddressName>): string | nul
 }
 
 /** Creates the form for a static address, filled with the interface's present configuration. */
-export function staticScreen(one: Interface, network: Network): Screen {
-  return formScreen<Name>(
+export function createStaticScreen(one: Interface, network: Network): Screen {
+  return createFormScreen<Name>(
     {
       title: `Network: static address on ${one.name}`,
       purpose: ['The change is tried before it is kept; if it fails, the old address comes back.'],
@@ -69,12 +69,12 @@ export function staticScreen(one: Interface, network: Network): Screen {
       facts: ['network'],
       send: (state, values) => setStatic(state, one.name, values),
     },
-    { ...presentAddress(one), keep: usualKeep(network), confirm: 'yes' },
+    { ...readPresentAddress(one), keep: chooseDefaultKeep(network), confirm: 'yes' },
   );
 }
 
 /** Returns an interface's present address, as the values of `ADDRESS_FIELDS`. */
-export function presentAddress(one: Interface): Values<AddressName> {
+export function readPresentAddress(one: Interface): Values<AddressName> {
   const [now] = one.addresses;
   return {
     address: now === undefined ? '' : `${now.address}/${now.prefix}`,
@@ -98,7 +98,7 @@ function setStatic(state: State, name: string, values: Values<Name>): Step {
   return makeChange(state, {
     title: `Setting ${wanted.address} on ${name}`,
     name,
-    command: staticCommand(wanted, lasting),
+    command: makeStaticCommand(wanted, lasting),
     lasting,
   });
 }

@@ -1,14 +1,14 @@
 import type { Stick } from '../../support/sticks.ts';
-import { bytes } from '../../text/amount.ts';
+import { formatBytes } from '../../text/amount.ts';
 import type { FactName } from '../facts.ts';
 import { type Line, line, type Size } from '../kit/frame.ts';
 import type { Key } from '../kit/keys.ts';
-import { LIST_START, type List, moveInList, selectedOf, viewList } from '../kit/list.ts';
-import { column, plain, wrap } from '../kit/text.ts';
+import { drawList, getSelected, LIST_START, type List, moveInList } from '../kit/list.ts';
+import { fitColumn, plain, wrap } from '../kit/text.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { show } from '../steps.ts';
-import { type Body, body, missingText } from './body.ts';
-import { bodyRows } from './room.ts';
+import { type Body, createBody, explainMissing } from './body.ts';
+import { countBodyRows } from './room.ts';
 
 /** Options of a screen on which a stick is chosen. */
 export interface SticksOptions {
@@ -26,7 +26,7 @@ export interface SticksOptions {
  * Creates the screen of sticks with a readable and writable file system; it is updated when sticks are plugged in or
  * out.
  */
-export function sticksScreen(options: SticksOptions, list: List = LIST_START): Screen {
+export function createSticksScreen(options: SticksOptions, list: List = LIST_START): Screen {
   return {
     facts: ['sticks', ...(options.facts ?? [])],
     takesText: false,
@@ -40,10 +40,10 @@ function onSticksKey(
   { state, list, key }: { state: State; list: List; key: Key },
 ): Step {
   const sticks = state.facts.sticks.value ?? [];
-  const chosen = selectedOf(list, sticks);
+  const chosen = getSelected(list, sticks);
   if (chosen !== undefined && key.name === 'enter') return options.choose(state, chosen);
-  const size = { length: sticks.length, page: bodyRows(state.size) };
-  return show(state, sticksScreen(options, moveInList(list, key, size)));
+  const size = { length: sticks.length, page: countBodyRows(state.size) };
+  return show(state, createSticksScreen(options, moveInList(list, key, size)));
 }
 
 function viewSticks(
@@ -54,23 +54,23 @@ function viewSticks(
   const above = [...tell(state, room.columns), line('')];
   if (sticks === null || sticks.length === 0) {
     const none = 'There is no stick with a FAT or ext4 file system. One that is put in is seen.';
-    const unread = missingText('Sticks are being looked for', problem);
+    const unread = explainMissing('Sticks are being looked for', problem);
     const text = sticks === null ? unread : none;
-    return body(title, 'Esc Back', [...above, ...wrap(text, room.columns).map(line)]);
+    return createBody(title, 'Esc Back', [...above, ...wrap(text, room.columns).map(line)]);
   }
   const rows = Math.max(room.rows - above.length, 3);
-  return body(title, `Enter ${enter}   Esc Back`, [
+  return createBody(title, `Enter ${enter}   Esc Back`, [
     ...above,
-    ...viewList(list, sticks.map(stickText), { columns: room.columns, rows }),
+    ...drawList(list, sticks.map(stickText), { columns: room.columns, rows }),
   ]);
 }
 
 function stickText({ path, type, label, size, model }: Stick): string {
   return [
-    column(path, 12),
-    column(type, 5),
-    column(bytes(size), 10),
-    column(label ?? 'no label', 16),
+    fitColumn(path, 12),
+    fitColumn(type, 5),
+    fitColumn(formatBytes(size), 10),
+    fitColumn(label ?? 'no label', 16),
     plain(model ?? ''),
   ].join(' ');
 }

@@ -1,10 +1,10 @@
-import { request } from '../change.ts';
+import { requestChange } from '../change.ts';
 import { line } from '../kit/frame.ts';
 import { plain, wrap } from '../kit/text.ts';
-import { sticksScreen } from './sticks.ts';
+import { createSticksScreen } from './sticks.ts';
 
 /** Screen with sticks for a support bundle. */
-export const SUPPORT = sticksScreen({
+export const SUPPORT = createSticksScreen({
   title: 'Support bundle',
   facts: ['host'],
   above: ({ facts }, columns) => {
@@ -20,7 +20,7 @@ export const SUPPORT = sticksScreen({
   },
   enter: 'Write to the stick',
   choose: (state, { path }) =>
-    request(state, {
+    requestChange(state, {
       title: `Writing the support bundle to ${path}`,
       facts: ['sticks'],
       leads: 'stay',

@@ -3,22 +3,22 @@ import { LIST_START, type List } from '../kit/list.ts';
 import type { Screen, State } from '../state.ts';
 import { enter, show } from '../steps.ts';
 import { BACKUPS } from './backups.ts';
-import { body } from './body.ts';
-import { type Command, commandOf, viewCommands } from './command.ts';
+import { createBody } from './body.ts';
+import { type Command, drawCommands, findCommand } from './command.ts';
 import { CONTROL_PLANE } from './control-plane.ts';
 import { FIRST_PASSWORD } from './first-password.ts';
 import { FLEET_ADDRESS } from './fleet-address.ts';
 import { HARDWARE } from './hardware.ts';
-import { hostNameScreen } from './host-name.ts';
+import { createHostNameScreen } from './host-name.ts';
 import { joinTokenScreen } from './join-token.ts';
-import { keyboardScreen } from './keyboard.ts';
+import { createKeyboardScreen } from './keyboard.ts';
 import { MAINTENANCE } from './maintenance.ts';
 import { NODES } from './nodes.ts';
-import { passwordScreen } from './password.ts';
+import { createPasswordScreen } from './password.ts';
 import { enterReset } from './reset.ts';
 import { STORAGE } from './storage.ts';
 import { SUPPORT } from './support.ts';
-import { timeScreen } from './time.ts';
+import { createTimeScreen } from './time.ts';
 import { UPDATE } from './update.ts';
 import { VMS } from './vms.ts';
 
@@ -53,10 +53,10 @@ const ENTRIES: readonly (Command & { needs?: FactName })[] = [
     run: (state) => enter(state, MAINTENANCE),
   },
   { letter: 'c', text: 'Control plane', needs: 'vms', run: (state) => enter(state, CONTROL_PLANE) },
-  { letter: 'p', text: 'Password', run: (state) => enter(state, passwordScreen()) },
-  { letter: 'h', text: 'Host name', run: (state) => enter(state, hostNameScreen(state)) },
-  { letter: 'l', text: 'Keyboard layout', run: (state) => enter(state, keyboardScreen()) },
-  { letter: 't', text: 'Time', run: (state) => enter(state, timeScreen()) },
+  { letter: 'p', text: 'Password', run: (state) => enter(state, createPasswordScreen()) },
+  { letter: 'h', text: 'Host name', run: (state) => enter(state, createHostNameScreen(state)) },
+  { letter: 'l', text: 'Keyboard layout', run: (state) => enter(state, createKeyboardScreen()) },
+  { letter: 't', text: 'Time', run: (state) => enter(state, createTimeScreen()) },
   { letter: 'u', text: 'Update', run: (state) => enter(state, UPDATE) },
   { letter: 'w', text: 'Hardware', run: (state) => enter(state, HARDWARE) },
   { letter: 'b', text: 'Support bundle', run: (state) => enter(state, SUPPORT) },
@@ -71,9 +71,13 @@ function systemScreen(list: List): Screen {
     facts: [],
     takesText: false,
     view: (state, room) =>
-      body('System', 'Enter or letter Open   Esc Back', viewCommands(list, entriesOf(state), room)),
+      createBody(
+        'System',
+        'Enter or letter Open   Esc Back',
+        drawCommands(list, entriesOf(state), room),
+      ),
     onKey: (state, key) => {
-      const chosen = commandOf(list, entriesOf(state), key);
+      const chosen = findCommand(list, entriesOf(state), key);
       return 'command' in chosen
         ? chosen.command.run(state)
         : show(state, systemScreen(chosen.list));

@@ -1,16 +1,16 @@
-import { request, withNotices } from '../change.ts';
-import { choiceField, textField, type Values } from '../kit/field.ts';
+import { requestChange, withNotices } from '../change.ts';
+import { createChoiceField, createTextField, type Values } from '../kit/field.ts';
 import { bold, line, type Size } from '../kit/frame.ts';
 import { LIST_START, type List } from '../kit/list.ts';
-import { column, wrap } from '../kit/text.ts';
-import { serversText, timeText } from '../report/time.ts';
+import { fitColumn, wrap } from '../kit/text.ts';
+import { describeServers, describeTime } from '../report/time.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { enter, show } from '../steps.ts';
 import { isHostAddress } from './address.ts';
 import { isHostAddress6 } from './address6.ts';
-import { type Body, body } from './body.ts';
-import { type Command, commandOf, viewCommands } from './command.ts';
-import { formScreen } from './form.ts';
+import { type Body, createBody } from './body.ts';
+import { type Command, drawCommands, findCommand } from './command.ts';
+import { createFormScreen } from './form.ts';
 import { toList } from './link-rules.ts';
 
 const MOST_SERVERS = 8;
@@ -31,15 +31,15 @@ const COMMANDS: readonly Command[] = [
 ];
 
 /** Creates the screen of the clock and its time servers. */
-export function timeScreen(list: List = LIST_START): Screen {
+export function createTimeScreen(list: List = LIST_START): Screen {
   return {
     facts: ['time'],
     takesText: false,
     view: (state, room) => viewTime(state, list, room),
     onKey: (state, key) => {
-      const chosen = commandOf(list, COMMANDS, key);
+      const chosen = findCommand(list, COMMANDS, key);
       if ('command' in chosen) return chosen.command.run(state);
-      return show(state, timeScreen(chosen.list));
+      return show(state, createTimeScreen(chosen.list));
     },
   };
 }
@@ -50,19 +50,19 @@ function viewTime(state: State, list: List, room: Size): Body {
     .toISOString()
     .replace(/\.\d+Z/, ' UTC')
     .replace('T', ' ');
-  if (value === null) return body('Time', 'Esc Back', [line(problem ?? '...')]);
+  if (value === null) return createBody('Time', 'Esc Back', [line(problem ?? '...')]);
   const sources = value.sources.map(
-    ({ address, state: how }) => `  ${column(address, 40)} ${SOURCE_TEXTS[how]}`,
+    ({ address, state: how }) => `  ${fitColumn(address, 40)} ${SOURCE_TEXTS[how]}`,
   );
   const shown = sources.slice(0, Math.max(room.rows - 8, 0)).map(line);
-  return body('Time', 'Enter or letter Do it   Esc Back', [
+  return createBody('Time', 'Enter or letter Do it   Esc Back', [
     bold(clock),
-    line(timeText(value)),
+    line(describeTime(value)),
     line(''),
-    ...wrap(`Servers: ${serversText(value)}`, room.columns).map(line),
+    ...wrap(`Servers: ${describeServers(value)}`, room.columns).map(line),
     ...shown,
     line(''),
-    ...viewCommands(list, COMMANDS, room),
+    ...drawCommands(list, COMMANDS, room),
   ]);
 }
 
@@ -76,7 +76,7 @@ const SOURCE_TEXTS = {
 type Name = 'who' | 'servers';
 
 const FIELDS = [
-  choiceField<Name>({
+  createChoiceField<Name>({
     name: 'who',
     label: 'Use',
     choices: [
@@ -85,7 +85,7 @@ const FIELDS = [
       { value: 'none', label: 'only those of DHCP' },
     ],
   }),
-  textField<Name>({
+  createTextField<Name>({
     name: 'servers',
     label: 'Servers',
     hint: 'names or addresses with commas, at most eight',
@@ -106,7 +106,7 @@ function serversProblem({ who, servers }: Values<Name>): string | null {
 function serversScreen({ facts }: State): Screen {
   const servers = facts.time.value?.servers ?? null;
   const named = servers === null ? 'default' : 'named';
-  return formScreen<Name>(
+  return createFormScreen<Name>(
     {
       title: 'Time servers',
       purpose: ['A closed network has no pool.ntp.org: name its own servers, or none.'],
@@ -120,7 +120,7 @@ function serversScreen({ facts }: State): Screen {
 
 function setServers(state: State, { who, servers }: Values<Name>): Step {
   const word = who === 'named' ? toList(servers).join(',') : who;
-  return request(state, {
+  return requestChange(state, {
     title: 'Setting the time servers',
     facts: ['time'],
     leads: 'back',

@@ -1,13 +1,13 @@
-import { request } from '../change.ts';
+import { requestChange } from '../change.ts';
 import { confirm } from '../dialogs.ts';
 import { line, type Size } from '../kit/frame.ts';
-import { type Key, letter } from '../kit/keys.ts';
+import { getLetter, type Key } from '../kit/keys.ts';
 import { wrap } from '../kit/text.ts';
 import { updateRows } from '../report/update.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { enter, stay } from '../steps.ts';
-import { type Body, body, missingText, rowLines } from './body.ts';
-import { sticksScreen } from './sticks.ts';
+import { type Body, createBody, explainMissing, formatRows } from './body.ts';
+import { createSticksScreen } from './sticks.ts';
 
 /** Width of the labels, in cells. */
 const LABELS = 15;
@@ -20,7 +20,7 @@ export const UPDATE: Screen = {
   onKey: onUpdateKey,
 };
 
-const STICK = sticksScreen({
+const STICK = createSticksScreen({
   title: 'Update from a stick',
   above: (_state, columns) =>
     wrap(
@@ -35,7 +35,7 @@ function onUpdateKey(state: State, key: Key): Step {
   const status = state.facts.update.value;
   if (status === null || status.state === 'live') return stay(state);
   const isGood = status.state === 'good';
-  switch (letter(key)) {
+  switch (getLetter(key)) {
     case 'c':
       return isGood ? call(state, 'Looking for a release', ['check']) : stay(state);
     case 'b':
@@ -68,7 +68,7 @@ function ask(state: State, title: string, args: readonly string[]): Step {
 }
 
 function call(state: State, title: string, args: readonly string[]): Step {
-  return request(state, {
+  return requestChange(state, {
     title,
     facts: ['update'],
     leads: 'stay',
@@ -87,8 +87,8 @@ const KEYS = {
 function viewUpdate({ facts }: State, { columns }: Size): Body {
   const { value, problem } = facts.update;
   if (value === null) {
-    const text = missingText('The disk is being read', problem);
-    return body('Update', 'Esc Back', wrap(text, columns).map(line));
+    const text = explainMissing('The disk is being read', problem);
+    return createBody('Update', 'Esc Back', wrap(text, columns).map(line));
   }
-  return body('Update', KEYS[value.state], rowLines(updateRows(value), columns, LABELS));
+  return createBody('Update', KEYS[value.state], formatRows(updateRows(value), columns, LABELS));
 }

@@ -1,19 +1,19 @@
 import type { VmVerb } from '../../agent/client/vms.ts';
 import type { Vm, Vms } from '../../api/vms.ts';
-import { bytes, count } from '../../text/amount.ts';
+import { formatBytes, formatCount } from '../../text/amount.ts';
 import { authorize } from '../authorization.ts';
-import { request } from '../change.ts';
-import { confirm, tell, work } from '../dialogs.ts';
+import { requestChange } from '../change.ts';
+import { confirm, runWork, showMessage } from '../dialogs.ts';
 import { EXIT } from '../exit-status.ts';
 import { bold, type Line, line, type Size } from '../kit/frame.ts';
-import { type Key, letter } from '../kit/keys.ts';
-import { LIST_START, type List, moveInList, selectedOf, viewList } from '../kit/list.ts';
-import { column, plain, wrap } from '../kit/text.ts';
-import { maintenanceTexts } from '../report/agent.ts';
+import { getLetter, type Key } from '../kit/keys.ts';
+import { drawList, getSelected, LIST_START, type List, moveInList } from '../kit/list.ts';
+import { fitColumn, plain, wrap } from '../kit/text.ts';
+import { describeMaintenance } from '../report/agent.ts';
 import type { Screen, State, Step } from '../state.ts';
 import { leave, show } from '../steps.ts';
-import { type Body, body, missingText } from './body.ts';
-import { bodyRows } from './room.ts';
+import { type Body, createBody, explainMissing } from './body.ts';
+import { countBodyRows } from './room.ts';
 
 /** Milliseconds that it may take to prepare the terminal for another program. */
 const ATTACH_LIMIT = 5_000;
@@ -35,9 +35,9 @@ function vmsScreen(list: List): Screen {
 
 function onVmsKey(state: State, list: List, key: Key): Step {
   const vms = inOrder(state.facts.vms.value);
-  const vm = selectedOf(list, vms);
+  const vm = getSelected(list, vms);
   if (vm !== undefined) {
-    switch (letter(key)) {
+    switch (getLetter(key)) {
       case 's':
         return act(state, vm, { verb: 'start', doing: 'Starting', done: 'is started' });
       case 'd':
@@ -50,7 +50,7 @@ function onVmsKey(state: State, list: List, key: Key): Step {
         return attach(state, vm);
     }
   }
-  const size = { length: vms.length, page: bodyRows(state.size) };
+  const size = { length: vms.length, page: countBodyRows(state.size) };
   return show(state, vmsScreen(moveInList(list, key, size)));
 }
 
@@ -63,7 +63,7 @@ interface Act {
 }
 
 function act(state: State, { id, name }: Vm, { verb, doing, done }: Act): Step {
-  return request(state, {
+  return requestChange(state, {
     title: `${doing} ${plain(name)}`,
     facts: ['vms'],
     leads: 'stay',
@@ -86,10 +86,10 @@ function askToStop(state: State, vm: Vm): Step {
 /** Leaves this program for the virtual machine's text console; `console-launch` starts it again afterwards. */
 function attach(state: State, { id, name, state: now }: Vm): Step {
   if (!LIVES.includes(now)) {
-    return tell(state, 'No console', `${plain(name)} does not run.`);
+    return showMessage(state, 'No console', `${plain(name)} does not run.`);
   }
   return authorize(state, `Opening the console of ${plain(name)}`, (allowed) =>
-    work(allowed, {
+    runWork(allowed, {
       title: `Opening the console of ${plain(name)}`,
       limit: ATTACH_LIMIT,
       facts: [],
@@ -108,21 +108,21 @@ function inOrder(told: Vms | null): Vm[] {
 function viewVms(state: State, list: List, room: Size): Body {
   const title = 'Virtual machines';
   const { value, problem } = state.facts.vms;
-  const lone = (text: string) => body(title, 'Esc Back', wrap(text, room.columns).map(line));
-  if (value === null) return lone(missingText('Virtual machines are being read', problem));
+  const lone = (text: string) => createBody(title, 'Esc Back', wrap(text, room.columns).map(line));
+  if (value === null) return lone(explainMissing('Virtual machines are being read', problem));
   if (!value.libvirt.available) return lone(`Not known: ${value.libvirt.problem}`);
   const health = state.facts.health.value;
-  const notice = health === null ? [] : maintenanceTexts(health);
+  const notice = health === null ? [] : describeMaintenance(health);
   const above: Line[] = notice.flatMap((text) => [
     ...wrap(`This host is ${text}.`, room.columns).map(bold),
     line(''),
   ]);
   const vms = inOrder(value);
-  if (vms.length === 0) return body(title, 'Esc Back', [...above, line('There are none.')]);
+  if (vms.length === 0) return createBody(title, 'Esc Back', [...above, line('There are none.')]);
   const names = Math.max(room.columns - 54, 24);
-  return body(title, 's Start   d Shut down   x Cut the power   c Text console   Esc Back', [
+  return createBody(title, 's Start   d Shut down   x Cut the power   c Text console   Esc Back', [
     ...above,
-    ...viewList(
+    ...drawList(
       list,
       vms.map((vm) => vmText(vm, names)),
       { columns: room.columns, rows: Math.max(room.rows - above.length, 3) },
@@ -133,10 +133,10 @@ function viewVms(state: State, list: List, room: Size): Body {
 function vmText({ name, state, cpus, memory, autostart, persistent }: Vm, names: number): string {
   const traits = [...(autostart ? ['autostart'] : []), ...(persistent ? [] : ['not kept'])];
   return [
-    column(name, names),
-    column(state === 'shutoff' ? 'shut off' : state, 12),
-    column(state === 'unknown' ? '' : count(cpus, 'CPU'), 9),
-    column(state === 'unknown' ? '' : bytes(memory), 10),
+    fitColumn(name, names),
+    fitColumn(state === 'shutoff' ? 'shut off' : state, 12),
+    fitColumn(state === 'unknown' ? '' : formatCount(cpus, 'CPU'), 9),
+    fitColumn(state === 'unknown' ? '' : formatBytes(memory), 10),
     traits.join(', '),
   ].join(' ');
 }

@@ -1,6 +1,6 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
 import * as z from 'zod';
-import { AcmeError, quoted } from './error.ts';
+import { AcmeError, quoteText } from './error.ts';
 import { type AcmeAnswer, type AcmeServer, exchange } from './exchange.ts';
 
 /** How often a request is sent again because its nonce was not accepted (RFC 8555, 6.5). */
@@ -29,13 +29,13 @@ export const problemSchema = z.object({
 const jwkSchema = z.object({ crv: z.string(), kty: z.string(), x: z.string(), y: z.string() });
 
 /** Returns what a problem says, in one line. */
-export function wordsOf(problem: z.output<typeof problemSchema>): string {
+export function describeProblem(problem: z.output<typeof problemSchema>): string {
   const { type = '', detail = '', subproblems = [] } = problem;
   const parts = subproblems.map(({ identifier, detail: why = '' }) =>
     [identifier?.value, why].filter((one) => one !== undefined && one !== '').join(': '),
   );
   const all = [detail === '' ? type.replace(PROBLEM, '') : detail, ...parts];
-  return quoted(all.filter((one) => one !== '').join('; '));
+  return quoteText(all.filter((one) => one !== '').join('; '));
 }
 
 /** An account of a certificate authority (RFC 8555), with which requests are signed. */
@@ -89,7 +89,7 @@ export class AcmeAccount {
       termsOfServiceAgreed: true,
       ...(contact === '' ? {} : { contact: [`mailto:${contact}`] }),
     });
-    account.#address = locationOf(headers, directory.newAccount);
+    account.#address = readLocation(headers, directory.newAccount);
     return account;
   }
 
@@ -151,7 +151,7 @@ export class AcmeAccount {
 }
 
 /** Returns the address of a resource that was created. @throws AcmeError if there is none */
-export function locationOf({ location }: AcmeAnswer['headers'], url: string): string {
+export function readLocation({ location }: AcmeAnswer['headers'], url: string): string {
   if (location !== undefined && URL.canParse(location)) return location;
   throw new AcmeError({ what: 'the certificate authority names no address of it', where: url });
 }
@@ -162,7 +162,7 @@ export function read<T>({ text }: AcmeAnswer, url: string, schema: z.ZodType<T>)
   if (parsed.success) return parsed.data;
   const key = parsed.error.issues[0]?.path.join('.') ?? '';
   throw new AcmeError({
-    what: `the answer is none of an ACME server (RFC 8555)${key === '' ? '' : `: ${quoted(key)}`}`,
+    what: `the answer is none of an ACME server (RFC 8555)${key === '' ? '' : `: ${quoteText(key)}`}`,
     where: url,
     fix: 'The certificate authority publishes the address of its directory.',
   });
@@ -173,7 +173,7 @@ function refusal(
   problem: z.output<typeof problemSchema> | undefined,
   url: string,
 ): AcmeError {
-  const words = problem === undefined ? '' : wordsOf(problem);
+  const words = problem === undefined ? '' : describeProblem(problem);
   const kind = problem?.type?.replace(PROBLEM, '');
   return new AcmeError({
     what: `the certificate authority refuses it (${status})${words === '' ? '' : `: ${words}`}`,

@@ -15,7 +15,7 @@ const VALID = 24 * 60 * 60_000;
  * Creates the certificate that proves the control of a name (tls-alpn-01, RFC 8737): self-signed, and with the hash of
  * the key authorization. @returns PEM
  */
-export async function challengeCertificate(
+export async function createChallengeCertificate(
   name: string,
   keyAuthorization: string,
 ): Promise<GivenCertificate> {
@@ -39,7 +39,7 @@ export async function challengeCertificate(
 }
 
 /** Creates a key on P-256, and a request for a certificate for names (PKCS #10, RFC 2986). */
-export async function certificateRequest(
+export async function createCertificateRequest(
   names: readonly string[],
 ): Promise<{ key: string; request: Uint8Array }> {
   const keys = await crypto.subtle.generateKey(P256, true, ['sign', 'verify']);

@@ -1,4 +1,4 @@
-import { printable } from '../../text/printable.ts';
+import { makePrintable } from '../../text/printable.ts';
 import { CertificateError } from '../trust/given-certificate.ts';
 
 /** Maximum number of characters of a server's own words in a message. */
@@ -8,7 +8,7 @@ const LONGEST = 300;
 export class AcmeError extends CertificateError {}
 
 /** Returns text of an untrusted server as one line that a terminal can show. */
-export function quoted(text: string): string {
-  const line = printable(text.replaceAll(/\s+/g, ' ')).trim();
+export function quoteText(text: string): string {
+  const line = makePrintable(text.replaceAll(/\s+/g, ' ')).trim();
   return line.length > LONGEST ? `${line.slice(0, LONGEST)}…` : line;
 }

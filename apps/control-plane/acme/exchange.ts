@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type RequestOptions, request } from 'node:https';
 import { messageOf } from '../../error.ts';
-import { AcmeError, quoted } from './error.ts';
+import { AcmeError, quoteText } from './error.ts';
 
 /** Maximum number of bytes of an answer. A chain of certificates has some thousand. */
 const LARGEST = 256 * 1024;
@@ -39,7 +39,7 @@ export async function exchange(
   const wanted = URL.parse(url);
   if (protocol !== 'https:' || wanted?.origin !== origin) {
     throw new AcmeError({
-      what: `the directory names an address elsewhere: ${quoted(url)}`,
+      what: `the directory names an address elsewhere: ${quoteText(url)}`,
       where: directory,
       fix: `Only addresses that begin with ${origin}/ are asked.`,
     });
@@ -53,7 +53,7 @@ export async function exchange(
     signal.throwIfAborted();
     const why = limited.aborted ? 'no answer in time' : messageOf(cause);
     throw new AcmeError({
-      what: `the certificate authority cannot be asked: ${quoted(why)}`,
+      what: `the certificate authority cannot be asked: ${quoteText(why)}`,
       where: url,
       fix: /certificate/i.test(why)
         ? 'If its own certificate is one of a private authority, --authority FILE names that.'
@@ -96,7 +96,7 @@ function refuseRedirect(answer: AcmeAnswer, url: string): AcmeAnswer {
   const { status, headers } = answer;
   if (status < 300 || status > 399) return answer;
   throw new AcmeError({
-    what: `the certificate authority redirects to ${quoted(headers.location ?? 'nowhere')}`,
+    what: `the certificate authority redirects to ${quoteText(headers.location ?? 'nowhere')}`,
     where: url,
     fix: 'Redirects are not followed: give the address of the directory itself.',
   });

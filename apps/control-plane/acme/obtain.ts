@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import * as z from 'zod';
 import type { GivenCertificate } from '../trust/given-certificate.ts';
-import { AcmeAccount, locationOf, problemSchema, read, wordsOf } from './account.ts';
-import { AcmeError, quoted } from './error.ts';
+import { AcmeAccount, describeProblem, problemSchema, read, readLocation } from './account.ts';
+import { AcmeError, quoteText } from './error.ts';
 import type { AcmeAnswer, AcmeServer } from './exchange.ts';
 
 /** The protocol that an authority asks for when it tests who serves a name (RFC 8737). */
@@ -82,7 +82,7 @@ export async function obtainCertificate(order: AcmeOrder): Promise<GivenCertific
 
 async function obtain(order: AcmeOrder, signal: AbortSignal): Promise<GivenCertificate> {
   // The library for certificates is slow to load, and most control planes never need this.
-  const { certificateRequest } = await import('./challenge.ts');
+  const { createCertificateRequest } = await import('./challenge.ts');
   const { directory, names } = order;
   const account = await AcmeAccount.open(
     order,
@@ -91,15 +91,17 @@ async function obtain(order: AcmeOrder, signal: AbortSignal): Promise<GivenCerti
   );
   const identifiers = names.map((value) => ({ type: 'dns', value }));
   const made = await account.post(account.newOrder, { identifiers });
-  const url = locationOf(made.headers, account.newOrder);
+  const url = readLocation(made.headers, account.newOrder);
   const { authorizations, finalize } = read(made, account.newOrder, orderSchema);
   for (const one of authorizations) await prove(account, one, order, signal);
-  const { key, request } = await certificateRequest(names);
+  const { key, request } = await createCertificateRequest(names);
   await account.post(finalize, { csr: Buffer.from(request).toString('base64url') });
   const done = await untilDecided(account, url, orderSchema, signal);
   if (done.status !== 'valid' || done.certificate === undefined) {
     const why =
-      done.error === undefined ? `the order is ${quoted(done.status)}` : wordsOf(done.error);
+      done.error === undefined
+        ? `the order is ${quoteText(done.status)}`
+        : describeProblem(done.error);
     throw new AcmeError({ what: `the certificate authority gives none: ${why}`, where: directory });
   }
   return { chain: (await account.post(done.certificate)).text, key };
@@ -130,8 +132,8 @@ async function prove(
       fix: 'Get the certificate in another way, then qx-controlplane certificate set.',
     });
   }
-  const { challengeCertificate } = await import('./challenge.ts');
-  const hide = show(name, await challengeCertificate(name, `${token}.${account.thumbprint}`));
+  const { createChallengeCertificate } = await import('./challenge.ts');
+  const hide = show(name, await createChallengeCertificate(name, `${token}.${account.thumbprint}`));
   try {
     await account.post(challenge.url, {});
     const decided = await untilDecided(account, url, authorizationSchema, signal);
@@ -139,7 +141,7 @@ async function prove(
     const { error } = decided.challenges.find(({ type }) => type === 'tls-alpn-01') ?? {};
     throw new AcmeError({
       what: `the certificate authority did not find this machine by the name ${name}: ${
-        error === undefined ? quoted(decided.status) : wordsOf(error)
+        error === undefined ? quoteText(decided.status) : describeProblem(error)
       }`,
       where: directory,
       fix: `It connects to port 443 of ${name}: the name must lead here, and the port must be open from there.`,

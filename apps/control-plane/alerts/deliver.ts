@@ -14,9 +14,9 @@ import {
 import { listEvents } from '../database/repositories/events.ts';
 import { FencedError, writeAsLeader } from '../database/repositories/leadership.ts';
 import type { EventFeed } from '../events/feed.ts';
-import { type AlertReceiver, newsOf } from './receiver.ts';
-import { syslogReceiver } from './syslog.ts';
-import { webhookReceiver } from './webhook.ts';
+import { type AlertReceiver, readAlertEvent } from './receiver.ts';
+import { createSyslogReceiver } from './syslog.ts';
+import { createWebhookReceiver } from './webhook.ts';
 
 /** Alert events that may wait for one receiver; older ones are dropped and counted. */
 export const MOST_WAITING = 1000;
@@ -36,8 +36,8 @@ const RETRY: RetryTimes = { first: 1000, most: 300_000 };
 /** Creates the receivers of alerts that the configuration names. */
 export function openReceivers({ webhooks, syslog }: Config['alerts']): AlertReceiver[] {
   return [
-    ...webhooks.map((one) => webhookReceiver(one)),
-    ...syslog.map((one) => syslogReceiver(one)),
+    ...webhooks.map((one) => createWebhookReceiver(one)),
+    ...syslog.map((one) => createSyslogReceiver(one)),
   ];
 }
 
@@ -137,7 +137,7 @@ async function deliverNext(
       if (why === undefined) await recordDelivery(transaction, name, { through: event.id, at });
       else await recordFailure(transaction, name, { why, at });
     });
-  if (receiver.severities.has(newsOf(event).severity)) {
+  if (receiver.severities.has(readAlertEvent(event).severity)) {
     try {
       await receiver.deliver(event, signal);
     } catch (error) {

@@ -31,7 +31,7 @@ export interface AlertNews {
 }
 
 /** Reads the data of an alert event. */
-export function newsOf({ data }: FleetEvent): AlertNews {
+export function readAlertEvent({ data }: FleetEvent): AlertNews {
   const text = (name: string) => {
     const value = data[name];
     return typeof value === 'string' ? value : null;

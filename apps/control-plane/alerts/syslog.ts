@@ -5,8 +5,13 @@ import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import type { FleetEvent } from '../../api/events.ts';
-import { printable } from '../../text/printable.ts';
-import { type AlertReceiver, newsOf, readAuthority, type SyslogSettings } from './receiver.ts';
+import { makePrintable } from '../../text/printable.ts';
+import {
+  type AlertReceiver,
+  readAlertEvent,
+  readAuthority,
+  type SyslogSettings,
+} from './receiver.ts';
 
 /** Milliseconds within which the server must close the connection, and for which a refusal of a datagram is awaited. */
 const CLOSED_WITHIN = 10_000;
@@ -32,7 +37,7 @@ const WORDS: Readonly<Record<string, string>> = {
  * the length before the message (RFC 6587, 3.4.1; RFC 5425 for TLS). A message has arrived if the server closes the
  * connection in order after this side has closed it. For a datagram, only a refusal is noticed.
  */
-export function syslogReceiver(
+export function createSyslogReceiver(
   settings: SyslogSettings,
   closedWithin = CLOSED_WITHIN,
 ): AlertReceiver {
@@ -41,7 +46,7 @@ export function syslogReceiver(
     name,
     severities: new Set(settings.severities),
     deliver: async (event, signal) => {
-      const message = Buffer.from(syslogMessage(event, hostname()));
+      const message = Buffer.from(formatSyslogMessage(event, hostname()));
       if (transport === 'udp') await sendDatagram(settings, message);
       else await sendStream(settings, message, { closedWithin, signal });
     },
@@ -49,8 +54,8 @@ export function syslogReceiver(
 }
 
 /** Formats an event as a syslog message. @param host name of this machine */
-export function syslogMessage(event: FleetEvent, host: string): string {
-  const { severity, message, sourceType, sourceName, acknowledgedBy } = newsOf(event);
+export function formatSyslogMessage(event: FleetEvent, host: string): string {
+  const { severity, message, sourceType, sourceName, acknowledgedBy } = readAlertEvent(event);
   const isNews = event.kind === 'alert.raised' || event.kind === 'alert.changed';
   const priority = FACILITY * 8 + (isNews ? (SEVERITIES[severity] ?? NOTICE) : NOTICE);
   const named = host.replaceAll(/[^\x21-\x7e]/g, '').slice(0, 255);
@@ -60,7 +65,7 @@ export function syslogMessage(event: FleetEvent, host: string): string {
   const more = message === '' ? '' : `: ${message}`;
   const text = `${WORDS[event.kind] ?? event.kind}${by}, ${severity}: ${event.subject.name} (${source})${more} [alert ${event.subject.id}, event ${event.id}]`;
   // The byte order mark marks the text as UTF-8.
-  return `${header} \uFEFF${cut(printable(text))}`;
+  return `${header} \uFEFF${cut(makePrintable(text))}`;
 }
 
 /** Cuts a text to the longest length, without splitting a character. */

@@ -1,7 +1,12 @@
 import { createHmac } from 'node:crypto';
 import { request } from 'node:https';
 import type { FleetEvent } from '../../api/events.ts';
-import { type AlertReceiver, newsOf, readAuthority, type WebhookSettings } from './receiver.ts';
+import {
+  type AlertReceiver,
+  readAlertEvent,
+  readAuthority,
+  type WebhookSettings,
+} from './receiver.ts';
 
 /** Milliseconds that an answer may take by default. */
 const ANSWER_WITHIN = 10_000;
@@ -11,7 +16,7 @@ const ANSWER_WITHIN = 10_000;
  * HMAC-SHA256 over id, time in seconds and body. A delivery has arrived only if the status is from 200 to 299 and comes
  * in time.
  */
-export function webhookReceiver(
+export function createWebhookReceiver(
   settings: WebhookSettings,
   answerWithin = ANSWER_WITHIN,
 ): AlertReceiver {
@@ -59,7 +64,8 @@ export function signWebhook({
 }
 
 function webhookBody(event: FleetEvent): string {
-  const { severity, message, sourceType, sourceId, sourceName, acknowledgedBy } = newsOf(event);
+  const { severity, message, sourceType, sourceId, sourceName, acknowledgedBy } =
+    readAlertEvent(event);
   return JSON.stringify({
     type: event.kind,
     timestamp: event.happenedAt,

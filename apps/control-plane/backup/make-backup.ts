@@ -4,7 +4,7 @@ import { messageOf } from '../../error.ts';
 import { asDiskError } from '../../files/disk-error.ts';
 import { readIfThere, syncFolder } from '../../files/durable-file.ts';
 import { startChild } from '../../process/child.ts';
-import { endingError } from '../../process/ending-error.ts';
+import { explainEnding } from '../../process/ending-error.ts';
 import { type Account, asAccount } from '../account.ts';
 import { type DatabaseAddress, openConnection } from '../database/connection.ts';
 import { readLedger } from '../database/ledger.ts';
@@ -152,7 +152,7 @@ async function* dumpOf(
   child.ended.catch(() => undefined);
   try {
     if (stdout !== null) yield* stdout;
-    const error = endingError(await child.ended, { command: 'pg_dump', args, stderr: words });
+    const error = explainEnding(await child.ended, { command: 'pg_dump', args, stderr: words });
     if (error !== undefined) throw error;
   } catch (cause) {
     throw new ControlPlaneError({

@@ -12,7 +12,7 @@ import { monotonicClock } from '../coordination/clock.ts';
 import type { Database } from '../database/database.ts';
 import { raiseAlert, resolveAlertOf } from '../database/repositories/alerts.ts';
 import { ControlPlaneError } from '../error.ts';
-import { databaseAddress } from '../migrate-request.ts';
+import { selectDatabaseAddress } from '../migrate-request.ts';
 import { openArchive } from './archive.ts';
 import { backupName, backupProblem, lastDue, listBackups, newestOf, outdated } from './keep.ts';
 import { type BackupFiles, makeBackup } from './make-backup.ts';
@@ -196,7 +196,7 @@ async function makeGoodBackup({
   }
   const file = join(folder, backupName(now));
   const unverified = `${file}.unverified`;
-  const address = databaseAddress(config);
+  const address = selectDatabaseAddress(config);
   const { files, authority } = secrets;
   await makeBackup(unverified, {
     ...{ address, account: undefined, files, authority, passphrase, program: version, now, signal },

@@ -3,12 +3,12 @@ import type { Logger } from '../../log/logger.ts';
 import { type Account, asAccount } from '../account.ts';
 import { type Config, parseConfig } from '../config.ts';
 import { openDatabase } from '../database/database.ts';
-import { pendingMigrations } from '../database/ledger.ts';
+import { listPendingMigrations } from '../database/ledger.ts';
 import { migrateUp } from '../database/migrate.ts';
 import { type Migration, readMigrations } from '../database/migration-files.ts';
 import { ControlPlaneError } from '../error.ts';
-import { type Confirmed, reasonToHold } from '../held-migrations.ts';
-import { databaseAddress } from '../migrate-request.ts';
+import { type Confirmed, findReasonToHold } from '../held-migrations.ts';
+import { selectDatabaseAddress } from '../migrate-request.ts';
 import { isNewerVersion } from '../newer-version.ts';
 import { Authority } from '../trust/authority.ts';
 import type { Archive, Manifest } from './archive.ts';
@@ -67,7 +67,7 @@ export async function expectRestorable(
   const applied = migrations.map((one) => ({
     ...{ ...one, appliedAt: new Date(0), milliseconds: 0, programVersion: program },
   }));
-  return pendingMigrations(applied, await readMigrations(own.migrations), own.program);
+  return listPendingMigrations(applied, await readMigrations(own.migrations), own.program);
 }
 
 /**
@@ -83,10 +83,10 @@ export async function restoreBackup(request: RestoreRequest): Promise<Counts> {
   const { manifest } = archive;
   const own = { program, migrations: config.database.migrations };
   const lacking = await expectRestorable(manifest, own);
-  const what = await reasonToHold(lacking, confirmed);
+  const what = await findReasonToHold(lacking, confirmed);
   if (what !== undefined) throw new ControlPlaneError({ what });
   const files = await newFiles(request);
-  const present = databaseAddress(config);
+  const present = selectDatabaseAddress(config);
   const restored = { ...present, database: `${present.database}_restored` };
   const folders = switchFolders(configFile);
   const beside = await asAccount(account, () => openBeside(present));
@@ -140,7 +140,7 @@ export async function finishRestore(
   folders: SwitchFolders,
   account: Account | undefined,
 ): Promise<boolean> {
-  const beside = await asAccount(account, () => openBeside(databaseAddress(config)));
+  const beside = await asAccount(account, () => openBeside(selectDatabaseAddress(config)));
   try {
     return await finishSwitch(folders, beside);
   } finally {
@@ -175,7 +175,7 @@ async function newFiles({
 }
 
 function placesOf(config: Config) {
-  return { ...databaseAddress(config), authority: config.authority };
+  return { ...selectDatabaseAddress(config), authority: config.authority };
 }
 
 async function renameDatabase(beside: Client, from: string, to: string): Promise<void> {

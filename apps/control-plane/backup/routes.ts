@@ -1,7 +1,7 @@
 import { ApiError } from '../../http/error.ts';
-import { json, type Route } from '../../http/route.ts';
+import { makeJsonAnswer, type Route } from '../../http/route.ts';
 import { ControlPlaneError } from '../error.ts';
-import { explained } from '../operator/routes.ts';
+import { explainErrors } from '../operator/routes.ts';
 import type { NightlyBackups } from './nightly.ts';
 
 /**
@@ -21,7 +21,11 @@ export function backupRoutes({
     });
   };
   const routes: Route[] = [
-    { method: 'GET', path: '/v1/backups', answer: async () => json(await present().describe()) },
+    {
+      method: 'GET',
+      path: '/v1/backups',
+      answer: async () => makeJsonAnswer(await present().describe()),
+    },
     {
       method: 'POST',
       path: '/v1/backups',
@@ -33,9 +37,9 @@ export function backupRoutes({
           if (error instanceof ControlPlaneError) throw new ApiError(409, error.message);
           throw error;
         }
-        return json(await made.describe());
+        return makeJsonAnswer(await made.describe());
       },
     },
   ];
-  return routes.map((route) => ({ ...route, answer: explained(route.answer) }));
+  return routes.map((route) => ({ ...route, answer: explainErrors(route.answer) }));
 }

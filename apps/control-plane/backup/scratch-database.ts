@@ -4,7 +4,7 @@ import type { Writable } from 'node:stream';
 import type { Client, ClientBase } from 'pg';
 import { messageOf } from '../../error.ts';
 import { startChild } from '../../process/child.ts';
-import { endingError } from '../../process/ending-error.ts';
+import { explainEnding } from '../../process/ending-error.ts';
 import { type DatabaseAddress, openConnection } from '../database/connection.ts';
 import { readLedger } from '../database/ledger.ts';
 import { ControlPlaneError } from '../error.ts';
@@ -141,7 +141,7 @@ async function restoreDump(
   child.ended.catch(() => undefined);
   try {
     await give(stdin, dump);
-    const error = endingError(await child.ended, { command, args, stderr: words });
+    const error = explainEnding(await child.ended, { command, args, stderr: words });
     if (error !== undefined) throw error;
   } catch (cause) {
     if (cause instanceof ControlPlaneError) throw cause;

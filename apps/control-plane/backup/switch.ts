@@ -5,7 +5,7 @@ import * as z from 'zod';
 import { messageOf } from '../../error.ts';
 import { asDiskError } from '../../files/disk-error.ts';
 import { readIfThere, syncFolder, writeDurably } from '../../files/durable-file.ts';
-import { codeOf } from '../../process/code-of.ts';
+import { getErrorCode } from '../../process/code-of.ts';
 import { ControlPlaneError } from '../error.ts';
 import { FILE_NAMES, type FileName } from './archive.ts';
 import { dropDatabase, endSessions } from './scratch-database.ts';
@@ -124,7 +124,7 @@ export async function removeUndecided({ restore }: SwitchFolders): Promise<boole
     await rm(restore, { recursive: true });
     return true;
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false;
+    if (getErrorCode(error) === 'ENOENT') return false;
     throw asDiskError(restore, error);
   }
 }

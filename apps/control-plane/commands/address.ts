@@ -1,17 +1,17 @@
 import { isIP, isIPv6 } from 'node:net';
 import type { FleetAddress } from '../../api/address.ts';
-import { ipv6Command, type NetworkCommand } from '../../network/change.ts';
+import { makeIpv6Command, type NetworkCommand } from '../../network/change.ts';
 import type { QxNetworkOptions } from '../../network/qx-network.ts';
 import { expectOperands, UsageError } from '../../process/command-line.ts';
-import { printable } from '../../text/printable.ts';
+import { makePrintable } from '../../text/printable.ts';
 import {
   type AddressChange,
   changeAddressHere,
   describeAddressResult,
-  namesOf,
+  formatNames,
 } from '../operator/change-address.ts';
 import * as client from '../operator/client.ts';
-import { table } from '../operator/describe.ts';
+import { formatTable } from '../operator/describe.ts';
 import { refuseVerb } from '../operator/options.ts';
 import {
   type Operating,
@@ -53,7 +53,7 @@ export async function address(
       const { socket, signal, form, tell } = operating;
       const result = await changeAddressHere(change, {
         ...{ socket, signal, network, agree: (hosts) => agree(hosts, operating) },
-        tell: (text) => (form === 'text' ? tell(`${printable(text)}\n`) : undefined),
+        tell: (text) => (form === 'text' ? tell(`${makePrintable(text)}\n`) : undefined),
       });
       const { text } = outcomeOf(operating, result, () =>
         describeAddressResult(change, result)
@@ -72,7 +72,7 @@ async function agree(
   hosts: readonly string[],
   { values, tell, askLine }: Operating,
 ): Promise<boolean> {
-  tell(`These hosts have not confirmed the new address: ${namesOf(hosts)}\n`);
+  tell(`These hosts have not confirmed the new address: ${formatNames(hosts)}\n`);
   if (values.yes === true) return true;
   return (await askLine('Type yes to change it nevertheless: '))?.trim() === 'yes';
 }
@@ -90,7 +90,7 @@ function readChange(
   const { gateway, dns } = values;
   const canonical = asWritten(wanted);
   const command: NetworkCommand = isIPv6(wanted)
-    ? ipv6Command(
+    ? makeIpv6Command(
         {
           ...{ interface: name, address: `${canonical}/${prefix}`, gateway: gateway ?? null },
           dns: dns?.split(',') ?? [],
@@ -123,6 +123,6 @@ function describe({ origins, planned, nodes }: FleetAddress): string {
   return [
     `hosts are given  ${origins.join(', ') || 'no address'}\n`,
     planned.length === 0 ? '' : `planned          ${planned.join(', ')}\n`,
-    table([['HOST', 'HEARD', 'CONFIRMED', 'CONNECTED TO'], ...rows]),
+    formatTable([['HOST', 'HEARD', 'CONFIRMED', 'CONNECTED TO'], ...rows]),
   ].join('');
 }

@@ -16,8 +16,8 @@ import { restoreBackup } from '../backup/restore.ts';
 import { verifyBackup } from '../backup/verify.ts';
 import { type Config, readConfig } from '../config.ts';
 import { ControlPlaneError } from '../error.ts';
-import { databaseAddress } from '../migrate-request.ts';
-import { whoAsks } from '../operator/client.ts';
+import { selectDatabaseAddress } from '../migrate-request.ts';
+import { identifyRequester } from '../operator/client.ts';
 
 /** Options of the backup commands. */
 export interface BackupOptions {
@@ -40,7 +40,7 @@ export async function makeOne(given: string | undefined, options: BackupOptions)
   const files = await readBackupFiles(config.authority, configFile);
   const now = new Date();
   const file = resolve(given ?? join(config.backup.folder, backupName(now)));
-  const address = databaseAddress(config);
+  const address = selectDatabaseAddress(config);
   const request = { ...files, address, passphrase, program: VERSION, now, signal };
   const counts = await makeBackup(file, { ...request, account: await accountOf(config) });
   if (form === 'json') return jsonOf({ file, counts });
@@ -54,7 +54,7 @@ export async function verifyOne(file: string, options: BackupOptions): Promise<s
   const passphrase = await findPassphrase(config, options, askPassphrase);
   const own = { program: VERSION, migrations: config.database.migrations };
   return await withArchive(file, passphrase, async (archive) => {
-    const address = databaseAddress(config);
+    const address = selectDatabaseAddress(config);
     const account = await accountOf(config);
     await asAccount(account, () => verifyBackup(archive, { address, own, signal }));
     const { counts, madeAt, program } = archive.manifest;
@@ -91,7 +91,12 @@ export async function restoreOne(
     });
     const counts = await restoreBackup({
       ...{ archive, config, configFile, configuration, confirmed, log, signal },
-      ...{ account: await accountOf(config), program: VERSION, by: whoAsks(), now: new Date() },
+      ...{
+        account: await accountOf(config),
+        program: VERSION,
+        by: identifyRequester(),
+        now: new Date(),
+      },
     });
     if (form === 'json') return jsonOf({ file, madeAt, counts });
     const { database } = config.database;

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import type { ShownCertificate } from '../../api/certificate.ts';
 import { messageOf } from '../../error.ts';
 import { expectOperands, UsageError } from '../../process/command-line.ts';
-import { moment } from '../../text/age.ts';
-import { printable } from '../../text/printable.ts';
+import { formatMoment } from '../../text/age.ts';
+import { makePrintable } from '../../text/printable.ts';
 import { ControlPlaneError } from '../error.ts';
 import * as client from '../operator/client.ts';
 import { refuseVerb } from '../operator/options.ts';
@@ -74,7 +74,7 @@ function describe(shown: ShownCertificate, now: number): string {
     origin === 'own'
       ? 'signed by the control plane’s own authority, which browsers do not know'
       : `${origin === 'given' ? `given by ${setBy}` : `from ${directory}, renewed by itself`}, ${
-          setAt === null ? '' : moment(Date.parse(setAt), now)
+          setAt === null ? '' : formatMoment(Date.parse(setAt), now)
         }`;
   const lines = [
     `certificate  ${by}`,
@@ -83,5 +83,5 @@ function describe(shown: ShownCertificate, now: number): string {
     `chain        ${certificates === 1 ? 'the certificate alone' : `${certificates} certificates`}`,
     `fingerprint  ${fingerprint}`,
   ];
-  return lines.map((line) => `${printable(line)}\n`).join('');
+  return lines.map((line) => `${makePrintable(line)}\n`).join('');
 }

@@ -33,8 +33,8 @@ import {
 } from '../health/findings.ts';
 import { isPersistent, readForgetfulness } from '../health/persistence.ts';
 import { askServices } from '../health/probes.ts';
-import { reasonToHold } from '../held-migrations.ts';
-import { databaseAddress, migrateRequest } from '../migrate-request.ts';
+import { findReasonToHold } from '../held-migrations.ts';
+import { migrateRequest, selectDatabaseAddress } from '../migrate-request.ts';
 import { readConfigAsAccount } from './config.ts';
 
 /** Milliseconds within which a service must answer; the first request of a new process takes longest. */
@@ -57,7 +57,7 @@ export async function examine(
   const hasPassphrase = await isThere((await readConfig(configFile)).backup.passphrase);
   const config = await readConfigAsAccount(configFile);
   const log = createLogger({ level: 'error', write: () => undefined });
-  const database = openDatabase(databaseAddress(config), { open: 2, idle: 0 }, log);
+  const database = openDatabase(selectDatabaseAddress(config), { open: 2, idle: 0 }, log);
   try {
     const services = await askServices(config, database, { within: WITHIN });
     const isAnswering = services.some(({ name, state }) => name === 'postgresql' && state === 'ok');
@@ -135,7 +135,7 @@ export async function examine(
       const status = await readMigrationStatus(migrateRequest(config, { version: VERSION, log }));
       const [pending] = status.pending;
       const version = `version ${status.applied.length}`;
-      const held = await reasonToHold(status.pending, confirmed);
+      const held = await findReasonToHold(status.pending, confirmed);
       if (held !== undefined) {
         return { subject, isWell: true, told: `${version}; ${held}`, fix: '' };
       }

@@ -3,7 +3,7 @@ import { openConfirmation } from '../../update/confirmation.ts';
 import { VERSION } from '../../version.ts';
 import { migrateDown, migrateUp, readMigrationStatus } from '../database/migrate.ts';
 import { ControlPlaneError } from '../error.ts';
-import { reasonToHold } from '../held-migrations.ts';
+import { findReasonToHold } from '../held-migrations.ts';
 import { migrateRequest } from '../migrate-request.ts';
 import { readConfigAsAccount } from './config.ts';
 
@@ -37,7 +37,7 @@ export async function applyMigrations(configFile: string): Promise<string> {
   const config = await readConfigAsAccount(configFile);
   const request = migrateRequest(config, { version: VERSION, log: operatorLog() });
   const { pending } = await readMigrationStatus(request);
-  const what = await reasonToHold(pending, confirmed);
+  const what = await findReasonToHold(pending, confirmed);
   if (what !== undefined) throw new ControlPlaneError({ what });
   const done = await migrateUp(request);
   return describe(done, 'applied', 'The database has all migrations.');

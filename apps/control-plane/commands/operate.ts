@@ -6,8 +6,8 @@ import {
 } from '../../api/fleet.ts';
 import { type IssuedUser, USER_ROLES, type UserRole } from '../../api/users.ts';
 import { expectOperands, UsageError } from '../../process/command-line.ts';
-import { clock } from '../../text/age.ts';
-import { printable } from '../../text/printable.ts';
+import { formatClock } from '../../text/age.ts';
+import { makePrintable } from '../../text/printable.ts';
 import { ControlPlaneError } from '../error.ts';
 import * as client from '../operator/client.ts';
 import * as describe from '../operator/describe.ts';
@@ -83,7 +83,7 @@ async function token(
       return outcomeOf(operating, made, () =>
         [
           made.joinToken,
-          `good for ${made.maxUses === 1 ? 'one host' : `${made.maxUses} hosts`}, until ${clock(Date.parse(made.expiresAt), now)}; it is shown this once`,
+          `good for ${made.maxUses === 1 ? 'one host' : `${made.maxUses} hosts`}, until ${formatClock(Date.parse(made.expiresAt), now)}; it is shown this once`,
           `fingerprint of this control plane: ${made.fingerprint}`,
           '',
         ].join('\n'),
@@ -92,7 +92,7 @@ async function token(
     case 'list': {
       expectOperands(operands);
       const tokens = await client.listTokens(operating);
-      return outcomeOf(operating, { tokens }, (now) => describe.tokensTable(tokens, now));
+      return outcomeOf(operating, { tokens }, (now) => describe.formatTokensTable(tokens, now));
     }
     case 'revoke': {
       const revoked = await client.revokeToken(one(operands), operating);
@@ -113,15 +113,15 @@ async function nodes(
     case 'list': {
       expectOperands(operands);
       const all = await client.listNodes(operating);
-      return outcomeOf(operating, { nodes: all }, (now) => describe.nodesTable(all, now));
+      return outcomeOf(operating, { nodes: all }, (now) => describe.formatNodesTable(all, now));
     }
     case 'show': {
       const node = await client.showNode(one(operands), operating);
-      return outcomeOf(operating, node, (now) => describe.nodeText(node, now));
+      return outcomeOf(operating, node, (now) => describe.formatNode(node, now));
     }
     case 'resync': {
       const node = await client.resyncNode(one(operands), operating);
-      const name = printable(node.hostname);
+      const name = makePrintable(node.hostname);
       return outcomeOf(
         operating,
         node,
@@ -149,7 +149,7 @@ async function nodes(
       const node = await client.showNode(one(operands), operating);
       await confirmDelete(node.hostname, operating);
       const gone = await client.deleteNode(node.id, values.reason ?? '', operating);
-      const name = printable(gone.hostname);
+      const name = makePrintable(gone.hostname);
       return outcomeOf(
         operating,
         gone,
@@ -167,7 +167,7 @@ async function nodes(
  */
 async function confirmDelete(hostname: string, { values, askLine }: Operating): Promise<void> {
   if (values.yes === true) return;
-  const name = printable(hostname);
+  const name = makePrintable(hostname);
   const typed = await askLine(`Type the host's name, ${name}, to delete it: `);
   if (typed?.trim() === name) return;
   throw new ControlPlaneError({
@@ -185,11 +185,13 @@ async function vms(
     case 'list': {
       expectOperands(operands);
       const { vms: all, more } = await client.listVms(operating.values.node, operating);
-      return outcomeOf(operating, { vms: all, more }, (now) => describe.vmsTable(all, more, now));
+      return outcomeOf(operating, { vms: all, more }, (now) =>
+        describe.formatVmsTable(all, more, now),
+      );
     }
     case 'show': {
       const vm = await client.showVm(one(operands), operating);
-      return outcomeOf(operating, vm, (now) => describe.vmText(vm, now));
+      return outcomeOf(operating, vm, (now) => describe.formatVm(vm, now));
     }
   }
   const action = VM_ACTIONS.find((known) => known === verb);
@@ -215,11 +217,11 @@ async function pools(
     case 'list': {
       expectOperands(operands);
       const all = await client.listPools(operating);
-      return outcomeOf(operating, { pools: all }, (now) => describe.poolsTable(all, now));
+      return outcomeOf(operating, { pools: all }, (now) => describe.formatPoolsTable(all, now));
     }
     case 'show': {
       const pool = await client.showPool(one(operands), operating);
-      return outcomeOf(operating, pool, (now) => describe.poolText(pool, now));
+      return outcomeOf(operating, pool, (now) => describe.formatPool(pool, now));
     }
     default:
       refuseVerb('pools');
@@ -235,15 +237,19 @@ async function tasks(
     case 'list': {
       expectOperands(operands);
       const all = await client.listTasks(operating.values.node, operating);
-      return outcomeOf(operating, { tasks: all }, (now) => describe.tasksTable(all, now));
+      return outcomeOf(operating, { tasks: all }, (now) => describe.formatTasksTable(all, now));
     }
     case 'show': {
       const task = await client.showTask(one(operands), operating);
-      return outcomeOf(operating, task, (now) => describe.taskText(task, now));
+      return outcomeOf(operating, task, (now) => describe.formatTask(task, now));
     }
     case 'cancel': {
       const task = await client.cancelTask(one(operands), operating);
-      return outcomeOf(operating, task, () => `${printable(describe.taskStateText(task))}\n`);
+      return outcomeOf(
+        operating,
+        task,
+        () => `${makePrintable(describe.describeTaskState(task))}\n`,
+      );
     }
     default:
       refuseVerb('tasks');
@@ -257,12 +263,12 @@ async function updates(
 ): Promise<Outcome> {
   const { values } = operating;
   const rolledOut = (rollout: FleetRollout) =>
-    outcomeOf(operating, rollout, (now) => describe.rolloutText(rollout, now));
+    outcomeOf(operating, rollout, (now) => describe.formatRollout(rollout, now));
   switch (verb) {
     case 'list': {
       expectOperands(operands);
       const all = await client.listUpdates(operating);
-      return outcomeOf(operating, all, (now) => describe.updatesText(all, now));
+      return outcomeOf(operating, all, (now) => describe.formatUpdates(all, now));
     }
     case 'show':
       return rolledOut(await client.showRollout(one(operands), operating));
@@ -310,7 +316,7 @@ async function users(
     case 'list': {
       expectOperands(operands);
       const all = await client.listUsers(operating);
-      return outcomeOf(operating, { users: all }, (now) => describe.usersTable(all, now));
+      return outcomeOf(operating, { users: all }, (now) => describe.formatUsersTable(all, now));
     }
     case 'add': {
       const username = one(operands);
@@ -391,8 +397,8 @@ function taskLine(task: FleetTask, names: ReadonlyMap<string, string>): string {
   const name = names.get(task.objectId) ?? task.node;
   const message = isEnded(task) || task.message === '' ? '' : `: ${task.message}`;
   const end = isEnded(task) || task.state === 'QUEUED' ? '' : ` (task ${task.id})`;
-  return printable(
-    `${name}: ${describe.verbText(task)}: ${describe.taskStateText(task)}${message}${end}`,
+  return makePrintable(
+    `${name}: ${describe.nameVerb(task)}: ${describe.describeTaskState(task)}${message}${end}`,
   );
 }
 

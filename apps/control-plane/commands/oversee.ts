@@ -1,6 +1,6 @@
 import { MOST_LISTED } from '../../api/events.ts';
 import { expectOperands, UsageError } from '../../process/command-line.ts';
-import { printable } from '../../text/printable.ts';
+import { makePrintable } from '../../text/printable.ts';
 import * as client from '../operator/client.ts';
 import * as describe from '../operator/describe-oversight.ts';
 import { followEvents } from '../operator/follow-events.ts';
@@ -19,7 +19,7 @@ export async function events(
       expectNumbers(operating.values);
       const { after, kind, node, limit } = operating.values;
       const answer = await client.listEvents({ after, kind, node, limit }, operating);
-      return outcomeOf(operating, answer, (now) => describe.eventsTable(answer, now));
+      return outcomeOf(operating, answer, (now) => describe.formatEventsTable(answer, now));
     }
     case 'follow':
       return await follow(operating);
@@ -34,15 +34,15 @@ async function follow(operating: Operating): Promise<Outcome> {
   const { after, kind, node, limit } = values;
   const request = {
     ...{ after: after === undefined ? undefined : parseNumber('after', after), kind, node },
-    onSilence: (why: string) => tell(`${printable(why)}; retrying\n`),
+    onSilence: (why: string) => tell(`${makePrintable(why)}; retrying\n`),
   };
   let left = limit === undefined ? Number.POSITIVE_INFINITY : parseNumber('limit', limit);
   if (left === 0) throw new UsageError('--limit 0 prints nothing');
   for await (const received of followEvents(request, operating)) {
     if (form === 'json')
       await print(`${JSON.stringify('event' in received ? received.event : received)}\n`);
-    else if ('event' in received) await print(describe.eventLine(received.event));
-    else await print(describe.gapLine(received.gap));
+    else if ('event' in received) await print(describe.formatEventLine(received.event));
+    else await print(describe.formatGapLine(received.gap));
     if ('event' in received) left -= 1;
     if (left === 0 || operating.signal.aborted) break;
   }
@@ -78,14 +78,14 @@ export async function alerts(
       const { all, limit } = operating.values;
       const asked = { all: all === true ? '1' : undefined, limit };
       const answer = await client.listAlerts(asked, operating);
-      return outcomeOf(operating, answer, (now) => describe.alertsText(answer, now));
+      return outcomeOf(operating, answer, (now) => describe.formatAlerts(answer, now));
     }
     case 'acknowledge':
     case 'clear': {
       const alert = await client.actOnAlert(one(operands), verb, operating);
       return outcomeOf(operating, alert, (now) => {
-        const state = describe.alertState(alert, now);
-        return `${printable(`${alert.title}: ${alert.source.name}: ${state}`)}\n`;
+        const state = describe.describeAlertState(alert, now);
+        return `${makePrintable(`${alert.title}: ${alert.source.name}: ${state}`)}\n`;
       });
     }
     default:
@@ -106,11 +106,11 @@ export async function audit(
       const { after, before, action, user, limit } = operating.values;
       const answer = await client.listAudit({ after, before, action, user, limit }, operating);
       const { entries, more } = answer;
-      return outcomeOf(operating, answer, (now) => describe.auditTable(entries, more, now));
+      return outcomeOf(operating, answer, (now) => describe.formatAuditTable(entries, more, now));
     }
     case 'verify': {
       const verdict = await client.verifyAudit({ head: operating.values.head }, operating);
-      const { text } = outcomeOf(operating, verdict, () => describe.verdictText(verdict));
+      const { text } = outcomeOf(operating, verdict, () => describe.formatVerdict(verdict));
       return { text, status: verdict.findings.length === 0 ? 0 : 1 };
     }
     default:

@@ -1,5 +1,5 @@
 import { Code, ConnectError } from '@connectrpc/connect';
-import { codeOf } from '../../process/code-of.ts';
+import { getErrorCode } from '../../process/code-of.ts';
 import { ControlPlaneError } from '../error.ts';
 
 /** Why etcd did not carry out a request. */
@@ -44,7 +44,7 @@ const NO_ANSWER: ReadonlySet<Code> = new Set([
  */
 export function explainEtcdFailure(error: unknown, address: string): EtcdError {
   if (error instanceof EtcdError) return error;
-  if (!(error instanceof ConnectError) && codeOf(error) === undefined) throw error;
+  if (!(error instanceof ConnectError) && getErrorCode(error) === undefined) throw error;
   const failure = ConnectError.from(error);
   if (failure.code === Code.DeadlineExceeded) {
     return new EtcdError('unreachable', 'etcd gives no answer in time', address, error);

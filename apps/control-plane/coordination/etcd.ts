@@ -71,11 +71,11 @@ export function openEtcd(address: string): Etcd {
     readMaxBytes: LARGEST_ANSWER,
     acceptCompression: [],
   });
-  return etcdOver(transport, address, () => connection.drop());
+  return createEtcdClient(transport, address, () => connection.drop());
 }
 
 /** Creates the client on a given transport. @param drop ends its connection; the next call makes a new one */
-export function etcdOver(transport: Transport, address: string, drop: () => void): Etcd {
+export function createEtcdClient(transport: Transport, address: string, drop: () => void): Etcd {
   const leases = createClient(LeaseService, transport);
   const keys = createClient(KV, transport);
   const changes = createClient(Watch, transport);

@@ -5,7 +5,7 @@ import { ControlPlaneError } from '../error.ts';
 import type { Fence } from './election.ts';
 
 /** Creates a fence in PostgreSQL, where leaders' transactions check the epoch. */
-export function fenceIn(database: Database): Fence {
+export function createFence(database: Database): Fence {
   return {
     enter: (entry) => explained(enterLeader(database, entry)),
     check: (epoch) => explained(writeAsLeader(database, epoch, async () => undefined)),

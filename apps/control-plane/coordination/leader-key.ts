@@ -29,7 +29,7 @@ export interface LeaderKey {
 }
 
 /** Creates the leader's key in etcd. */
-export function leaderKeyIn(etcd: Etcd): LeaderKey {
+export function createLeaderKey(etcd: Etcd): LeaderKey {
   return {
     grantLease: (seconds) => etcd.grantLease(seconds),
     renewLease: (lease) => etcd.renewLease(lease),

@@ -87,7 +87,7 @@ export async function readLedger(client: ClientBase): Promise<LedgerEntry[]> {
  * Returns the statement that records a migration; it runs in the migration's own transaction, so both are committed or
  * neither.
  */
-export function entryStatement(migration: Migration, programVersion: string): string {
+export function formatEntryStatement(migration: Migration, programVersion: string): string {
   const { version, name, up, down } = migration;
   const values = [name, up.sha256, down.sha256, programVersion].map(quoted);
   return `INSERT INTO ${LEDGER_SCHEMA}.ledger
@@ -107,7 +107,7 @@ export function removalStatement({ version }: Migration): string {
  * @throws NewerSchemaError if more were applied than the program knows
  * @throws ControlPlaneError if an applied migration differs from the program's
  */
-export function pendingMigrations(
+export function listPendingMigrations(
   ledger: readonly LedgerEntry[],
   migrations: readonly Migration[],
   programVersion: string,

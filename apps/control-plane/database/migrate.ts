@@ -5,10 +5,10 @@ import { ControlPlaneError } from '../error.ts';
 import { type DatabaseAddress, openConnection } from './connection.ts';
 import {
   ensureLedger,
-  entryStatement,
+  formatEntryStatement,
   LEDGER_SCHEMA,
   type LedgerEntry,
-  pendingMigrations,
+  listPendingMigrations,
   readLedger,
   removalStatement,
 } from './ledger.ts';
@@ -37,7 +37,7 @@ export interface MigrationStatus {
 
 /**
  * Returns the applied and the pending migrations; changes nothing.
- * @throws NewerSchemaError, ControlPlaneError as `pendingMigrations` does
+ * @throws NewerSchemaError, ControlPlaneError as `listPendingMigrations` does
  */
 export async function readMigrationStatus(
   request: Pick<MigrateRequest, 'address' | 'folder' | 'programVersion'>,
@@ -46,7 +46,7 @@ export async function readMigrationStatus(
   const client = await openConnection(request.address);
   try {
     const applied = await readLedger(client);
-    return { applied, pending: pendingMigrations(applied, migrations, request.programVersion) };
+    return { applied, pending: listPendingMigrations(applied, migrations, request.programVersion) };
   } finally {
     await client.end();
   }
@@ -62,7 +62,7 @@ export async function readMigrationStatus(
 export async function migrateUp(request: MigrateRequest): Promise<Migration[]> {
   return await withLock(request, async (client, migrations) => {
     const applied = await readLedger(client);
-    const pending = pendingMigrations(applied, migrations, request.programVersion);
+    const pending = listPendingMigrations(applied, migrations, request.programVersion);
     if (pending.length === 0) return [];
     if (applied.length > 0) await request.dump(applied.length);
     await run(client, { migrations, request, direction: 'up', count: pending.length });
@@ -84,11 +84,11 @@ export async function tryMigrations(request: Omit<MigrateRequest, 'dump'>): Prom
     await client.query(`BEGIN; SELECT pg_advisory_xact_lock(${LOCK})`);
     await ensureLedger(client);
     const applied = await readLedger(client);
-    for (const migration of pendingMigrations(applied, migrations, programVersion)) {
+    for (const migration of listPendingMigrations(applied, migrations, programVersion)) {
       log.info(`migration ${migration.name} (tried)`);
       try {
         await client.query(migration.up.sql);
-        await client.query(entryStatement(migration, programVersion));
+        await client.query(formatEntryStatement(migration, programVersion));
         // Check the deferred constraints that a commit would check.
         await client.query('SET CONSTRAINTS ALL IMMEDIATE');
       } catch (cause) {
@@ -113,7 +113,7 @@ export async function tryMigrations(request: Omit<MigrateRequest, 'dump'>): Prom
 export async function migrateDown(request: MigrateRequest, count: number): Promise<Migration[]> {
   return await withLock(request, async (client, migrations) => {
     const applied = await readLedger(client);
-    pendingMigrations(applied, migrations, request.programVersion);
+    listPendingMigrations(applied, migrations, request.programVersion);
     if (count > applied.length) {
       throw new ControlPlaneError({
         what: `${count} migrations cannot be taken back, ${applied.length} were applied`,
@@ -195,7 +195,7 @@ async function run(client: Client, { migrations, request, direction, count }: Ru
         up: (builder: { sql: (statement: string) => void }) => {
           begin(migration);
           builder.sql(migration.up.sql);
-          builder.sql(entryStatement(migration, programVersion));
+          builder.sql(formatEntryStatement(migration, programVersion));
         },
         down: (builder: { sql: (statement: string) => void }) => {
           begin(migration);

@@ -106,7 +106,7 @@ export interface EntityRows<T extends EntityTable> {
 }
 
 /** Returns the operations on the rows of a table, for its repository. */
-export function rowsOf<T extends EntityTable>(table: T): EntityRows<T> {
+export function createRowOperations<T extends EntityTable>(table: T): EntityRows<T> {
   return {
     find: (db, id) => findRow(db, table, id),
     create: (db, row) => insertRow(db, table, row),

@@ -3,19 +3,22 @@ import { type DescMessage, type JsonValue, type MessageShape, toJson } from '@bu
 /* Conversion of texts from hosts for PostgreSQL, whose texts cannot contain NUL. */
 
 /** Replaces each NUL of a text by U+FFFD. */
-export function withoutNul(text: string): string {
+export function replaceNul(text: string): string {
   return text.replaceAll('\0', '\uFFFD');
 }
 
 /** Removes each NUL of a text, and cuts it to a number of characters. */
-export function keptText(text: string, longest: number): string {
+export function cleanText(text: string, longest: number): string {
   return text.replaceAll('\0', '').slice(0, longest);
 }
 
 /** Converts a message to JSON, without NULs. */
-export function messageJson<D extends DescMessage>(schema: D, message: MessageShape<D>): JsonValue {
+export function toMessageJson<D extends DescMessage>(
+  schema: D,
+  message: MessageShape<D>,
+): JsonValue {
   const text = JSON.stringify(toJson(schema, message));
   return JSON.parse(text, (_, value: unknown) =>
-    typeof value === 'string' ? withoutNul(value) : value,
+    typeof value === 'string' ? replaceNul(value) : value,
   ) as JsonValue;
 }

@@ -1,6 +1,6 @@
 import { messageOf } from '../../error.ts';
 import type { Logger } from '../../log/logger.ts';
-import { type Config, receiversOf } from '../config.ts';
+import { type Config, listReceivers } from '../config.ts';
 import type { MonotonicClock } from '../coordination/clock.ts';
 import { type Election, NotLeaderError } from '../coordination/election.ts';
 import type { Database } from '../database/database.ts';
@@ -36,7 +36,7 @@ export async function pruneAgainAndAgain(options: PruneOptions): Promise<void> {
   const ago = (days: number) => new Date(Date.now() - days * DAY);
   const events = (epoch: number) =>
     writeAsLeader(database, epoch, async (transaction) => {
-      await forgetReceivers(transaction, receiversOf(config.alerts), new Date());
+      await forgetReceivers(transaction, listReceivers(config.alerts), new Date());
       const { most: keep, days } = config.events;
       return await pruneEvents(transaction, { keep, before: ago(days), most: AT_ONCE });
     });

@@ -1,12 +1,12 @@
 import { dirname, join } from 'node:path';
 import { bind } from '../../http/bind.ts';
-import { apiServer } from '../../http/server.ts';
+import { createApiServer } from '../../http/server.ts';
 import { writeSignsOfLife } from '../../process/signs-of-life.ts';
 import type { OpenPort } from '../people/port.ts';
 import { type Authority, makeTemporaryAuthority } from '../trust/authority.ts';
 import { isPersistent } from './persistence.ts';
 import { UNASKED } from './probes.ts';
-import { healthRoutes, NO_ELECTION } from './routes.ts';
+import { createHealthRoutes, NO_ELECTION } from './routes.ts';
 import { writeState } from './state-file.ts';
 
 export interface FailedStart {
@@ -36,8 +36,8 @@ export async function showFailedStart(failed: FailedStart): Promise<void> {
     ...{ leadership: NO_ELECTION, services: UNASKED, alerts: [] },
     ...{ pool: { total: 0, idle: 0, waiting: 0 }, calls: [] },
   });
-  const server = apiServer({
-    routes: healthRoutes(facts),
+  const server = createApiServer({
+    routes: createHealthRoutes(facts),
     explain: () => undefined,
     onBug: () => undefined,
   });

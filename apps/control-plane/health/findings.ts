@@ -3,7 +3,7 @@ import { connect, type PeerCertificate } from 'node:tls';
 import { messageOf } from '../../error.ts';
 import type { Space } from '../../host/file-system-space.ts';
 import type { TimeState } from '../../services/time.ts';
-import { bytes } from '../../text/amount.ts';
+import { formatBytes } from '../../text/amount.ts';
 import { isNewerVersion } from '../newer-version.ts';
 
 const DAY = 86_400_000;
@@ -26,7 +26,7 @@ const LEAST_FREE = 0.1;
 export function judgeSpace({ total, available }: Space, folder: string): Finding {
   const share = total === 0 ? 1 : available / total;
   const isWell = share >= LEAST_FREE;
-  const told = `${bytes(available)} of ${bytes(total)} are free (${folder})`;
+  const told = `${formatBytes(available)} of ${formatBytes(total)} are free (${folder})`;
   const fix = `Remove backups that nobody needs (${folder}), lower updates.limitGiB, or use a larger disk.`;
   return { subject: 'disk', isWell, told, fix: isWell ? '' : fix };
 }

@@ -1,5 +1,5 @@
 import { open, unlink } from 'node:fs/promises';
-import { codeOf } from '../../process/code-of.ts';
+import { getErrorCode } from '../../process/code-of.ts';
 import type { Executor } from '../database/database.ts';
 import { raiseAlert } from '../database/repositories/alerts.ts';
 
@@ -44,7 +44,7 @@ async function readNotice(file: string): Promise<Uint8Array | undefined> {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(LONGEST), 0, LONGEST, 0);
     return buffer.subarray(0, bytesRead);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
+    if (getErrorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { codeOf } from '../../process/code-of.ts';
+import { getErrorCode } from '../../process/code-of.ts';
 import type { Executor } from '../database/database.ts';
 import { raiseAlert, resolveAlertOf } from '../database/repositories/alerts.ts';
 
@@ -20,7 +20,7 @@ export async function readForgetfulness(file = REASON): Promise<string | undefin
   try {
     return (await readFile(file, 'utf8')).trim();
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
+    if (getErrorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
@@ -37,7 +37,11 @@ const ALERT = {
  * this kind is resolved: the database may have been restored from a backup that contains such an alert.
  * @param file with the reason
  */
-export async function alertOfForgetfulness(db: Executor, now: Date, file = REASON): Promise<void> {
+export async function updatePersistenceAlert(
+  db: Executor,
+  now: Date,
+  file = REASON,
+): Promise<void> {
   const message = await readForgetfulness(file);
   if (message === undefined) await resolveAlertOf(db, ALERT, now);
   else await raiseAlert(db, { ...ALERT, severity: 'WARNING', message });

@@ -1,6 +1,6 @@
 import { ApiError } from '../../http/error.ts';
-import { EXPOSITION_TYPE, exposition, type Metric } from '../../http/exposition.ts';
-import { json, type Route } from '../../http/route.ts';
+import { EXPOSITION_TYPE, formatExposition, type Metric } from '../../http/exposition.ts';
+import { makeJsonAnswer, type Route } from '../../http/route.ts';
 import type { AgedStanding } from '../coordination/election.ts';
 import type { Alert } from '../database/repositories/alerts.ts';
 import type { CallTimes } from '../node-service/call-times.ts';
@@ -41,16 +41,16 @@ export const NO_ELECTION: AgedStanding = {
 /**
  * Creates the routes `/healthz`: the program is alive; `/readyz`: it can serve; `/metrics`: Prometheus' text format.
  */
-export function healthRoutes(facts: () => Promise<HealthFacts>): Route[] {
+export function createHealthRoutes(facts: () => Promise<HealthFacts>): Route[] {
   return [
-    { method: 'GET', path: '/healthz', answer: async () => json({ status: 'ok' }) },
+    { method: 'GET', path: '/healthz', answer: async () => makeJsonAnswer({ status: 'ok' }) },
     {
       method: 'GET',
       path: '/readyz',
       answer: async () => {
         const { pool: _pool, calls: _calls, leadership, ...services } = await facts();
         const ready = isReady(services);
-        return json(
+        return makeJsonAnswer(
           { ready, ...services, leadership: leadershipBody(leadership) },
           ready ? 200 : 503,
         );
@@ -62,7 +62,7 @@ export function healthRoutes(facts: () => Promise<HealthFacts>): Route[] {
       answer: async () => ({
         status: 200,
         type: EXPOSITION_TYPE,
-        body: metricsText(await facts()),
+        body: formatMetrics(await facts()),
       }),
     },
   ];
@@ -72,7 +72,7 @@ export function healthRoutes(facts: () => Promise<HealthFacts>): Route[] {
  * Makes routes refuse requests while only health is served. @param limited returns why, or undefined if everything is
  * served
  */
-export function unlessLimited(
+export function refuseWhileLimited(
   routes: readonly Route[],
   limited: () => string | undefined,
 ): Route[] {
@@ -107,14 +107,14 @@ export function isReady({ problem, services }: Pick<HealthFacts, 'problem' | 'se
 }
 
 /** Describes why PostgreSQL does not answer; undefined if it does, or was not asked. */
-export function failureOf(services: HealthFacts['services']): string | undefined {
+export function describeFailure(services: HealthFacts['services']): string | undefined {
   const failed = services.find(({ name, state }) => name === 'postgresql' && state === 'failed');
   return failed === undefined ? undefined : `PostgreSQL does not answer: ${failed.problem}`;
 }
 
 /** Formats the facts in Prometheus' text format. */
-export function metricsText(facts: HealthFacts): string {
-  return exposition(metrics(facts));
+export function formatMetrics(facts: HealthFacts): string {
+  return formatExposition(metrics(facts));
 }
 
 function metrics({

@@ -1,12 +1,12 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { printable } from '../../text/printable.ts';
+import { makePrintable } from '../../text/printable.ts';
 
 /** Whether the control plane can serve; the service `qx-controlplane` waits for it and shows it. */
 export type Readiness = 'ready' | 'failed';
 
 /** Returns the path of the file with the readiness, next to the socket. */
-export function stateFile(socket: string): string {
+export function locateStateFile(socket: string): string {
   return join(dirname(socket), 'state');
 }
 
@@ -19,8 +19,8 @@ export async function writeState(
   state: Readiness,
   reason: string | undefined,
 ): Promise<void> {
-  const file = stateFile(socket);
-  const lines = [state, ...(reason === undefined ? [] : [printable(reason)])];
+  const file = locateStateFile(socket);
+  const lines = [state, ...(reason === undefined ? [] : [makePrintable(reason)])];
   await mkdir(dirname(file), { recursive: true });
   await writeFile(`${file}.new`, lines.map((line) => `${line}\n`).join(''));
   await rename(`${file}.new`, file);
@@ -28,5 +28,5 @@ export async function writeState(
 
 /** Removes the readiness that an earlier process wrote. */
 export async function clearState(socket: string): Promise<void> {
-  await rm(stateFile(socket), { force: true });
+  await rm(locateStateFile(socket), { force: true });
 }

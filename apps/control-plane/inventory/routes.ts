@@ -1,6 +1,6 @@
 import { messageOf } from '../../error.ts';
 import { ApiError } from '../../http/error.ts';
-import { json, type Route } from '../../http/route.ts';
+import { makeJsonAnswer, type Route } from '../../http/route.ts';
 import { type Cache, remember } from '../cache/cache.ts';
 import type { Database } from '../database/database.ts';
 import { countInventory, inventorySchema } from '../database/repositories/inventory.ts';
@@ -15,7 +15,7 @@ export interface InventorySources {
 }
 
 /** Creates the route `/inventory`: counts of nodes, virtual machines and storage pools by state, up to 5 s old. */
-export function inventoryRoutes({ database, cache }: InventorySources): Route[] {
+export function createInventoryRoutes({ database, cache }: InventorySources): Route[] {
   const entry = { key: 'inventory', schema: inventorySchema, seconds: COUNT_LASTS };
   return [
     {
@@ -23,7 +23,7 @@ export function inventoryRoutes({ database, cache }: InventorySources): Route[] 
       path: '/inventory',
       answer: async () => {
         try {
-          return json(await remember(cache, entry, () => countInventory(database.db)));
+          return makeJsonAnswer(await remember(cache, entry, () => countInventory(database.db)));
         } catch (error) {
           const why = messageOf(error);
           throw new ApiError(503, `the inventory cannot be counted: ${why}`, {

@@ -6,7 +6,7 @@ import {
 } from '../../proto/gen/quantix/v1/node_service_pb.js';
 import type { Version } from '../../proto/gen/quantix/v1/version_pb.js';
 import { AutoResetEvent } from '../../watch/auto-reset-event.ts';
-import { inBatches } from '../../watch/in-batches.ts';
+import { processInBatches } from '../../watch/in-batches.ts';
 import type { Executor } from '../database/database.ts';
 import { readWanted, type Standing } from '../database/repositories/nodes.ts';
 import {
@@ -54,7 +54,7 @@ export class CommandStreams {
   constructor(db: Executor, version: Version) {
     this.#db = db;
     this.#version = version;
-    this.#readDue = inBatches((nodeIds) => readDue(db, nodeIds), {
+    this.#readDue = processInBatches((nodeIds) => readDue(db, nodeIds), {
       keyOf: (nodeId) => nodeId,
       most: BATCH,
     });

@@ -1,7 +1,7 @@
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import { create } from '@bufbuild/protobuf';
 import * as z from 'zod';
-import { leadsNowhere } from '../../network/management-address.ts';
+import { isUnreachable } from '../../network/management-address.ts';
 import { type Endpoints, EndpointsSchema } from '../../proto/gen/quantix/v1/node_service_pb.js';
 import type { Executor } from '../database/database.ts';
 import { announce, readAnnouncement } from '../database/repositories/announcements.ts';
@@ -29,7 +29,7 @@ export function presentOrigins(
 ): string[] {
   const all = Object.values(interfaces)
     .flatMap((infos = []) => infos)
-    .filter(({ internal, address }) => !internal && !leadsNowhere(address))
+    .filter(({ internal, address }) => !internal && !isUnreachable(address))
     .map(({ address }) => address);
   const listensOn = (address: string) => {
     if (listen === '::') return true;

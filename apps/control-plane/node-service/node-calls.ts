@@ -15,7 +15,7 @@ import { departNode } from '../database/repositories/departed-nodes.ts';
 import { type JoinTokenVerdict, useJoinToken } from '../database/repositories/join-tokens.ts';
 import { readStanding, registerNode } from '../database/repositories/nodes.ts';
 import { recordTaskReport } from '../database/repositories/tasks.ts';
-import { keptText } from '../database/text.ts';
+import { cleanText } from '../database/text.ts';
 import { MalformedMessageError, RefusedCallError } from '../reconciliation/error.ts';
 import { explainAbsence } from '../reconciliation/node-records.ts';
 import type { NodeState } from '../reconciliation/node-state.ts';
@@ -226,7 +226,7 @@ function nodeService(calls: NodeCalls): ServiceImpl<typeof NodeService> {
       answer(context, async () => {
         const nodeId = await expectNode(context);
         const departure = { nodeId, how: 'LEFT', by: `node ${nodeId}`, now: new Date() } as const;
-        await departNode(db, { ...departure, reason: keptText(reason, 1000) });
+        await departNode(db, { ...departure, reason: cleanText(reason, 1000) });
         return {};
       }),
   };
@@ -262,7 +262,7 @@ async function* withCommonVersion(parts: AsyncIterable<SyncFullStateRequest>) {
 
 /** Returns a host's name in a form that the database accepts. @throws RefusedCallError if it is empty */
 function hostnameOf(host: HostInfo | undefined): string {
-  const name = keptText(host?.hostname ?? '', 255);
+  const name = cleanText(host?.hostname ?? '', 255);
   if (name !== '') return name;
   throw new RefusedCallError(RefusalReason.REQUEST_INVALID, 'a host without a name');
 }

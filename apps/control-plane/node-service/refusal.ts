@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { messageOf, stackOf } from '../../error.ts';
+import { getStack, messageOf } from '../../error.ts';
 import { RefusalReason, RefusalSchema } from '../../proto/gen/quantix/v1/refusal_pb.js';
 import { NotLeaderError } from '../coordination/election.ts';
 import { RefusedChangeError } from '../database/refusal.ts';
@@ -45,6 +45,6 @@ export function failureOf(error: unknown): Failure {
   }
   const away = error instanceof NotLeaderError;
   const what = away ? 'this program does not lead' : 'the control plane cannot do this now';
-  const message = error instanceof ControlPlaneError ? messageOf(error) : stackOf(error);
+  const message = error instanceof ControlPlaneError ? messageOf(error) : getStack(error);
   return { answer: new ConnectError(what, Code.Unavailable), kind: 'unavailable', message };
 }

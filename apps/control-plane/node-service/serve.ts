@@ -4,7 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import { createContextValues } from '@connectrpc/connect';
 import { messageOf } from '../../error.ts';
 import type { Logger } from '../../log/logger.ts';
-import { codeOf } from '../../process/code-of.ts';
+import { getErrorCode } from '../../process/code-of.ts';
 import type { Kept } from '../../proto/gen/quantix/v1/position_pb.js';
 import { systemClock } from '../../watch/clock.ts';
 import type { DatabaseAddress } from '../database/connection.ts';
@@ -16,7 +16,7 @@ import { listenOn } from '../listen-on.ts';
 import type { NodeState } from '../reconciliation/node-state.ts';
 import { announceAuthority } from '../trust/announce-authority.ts';
 import { type Authority, isDue, type ServerCertificate } from '../trust/authority.ts';
-import { UPDATES_PATH, updatesHandler } from '../updates/serve.ts';
+import { createUpdatesHandler, UPDATES_PATH } from '../updates/serve.ts';
 import { networkOf, type Rate, Shares } from './allowance.ts';
 import { LanAnswerer } from './answer-lan.ts';
 import { CallClock, type CallTimes } from './call-times.ts';
@@ -115,7 +115,7 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
   const server = createSecureServer(tlsOptions(certificate, authority));
   server.on('session', (session) => sessions.add(session));
   server.on('tlsClientError', (error, socket: TLSSocket) => {
-    const code = codeOf(error) ?? messageOf(error);
+    const code = getErrorCode(error) ?? messageOf(error);
     // A host that only reads the certificate before it joins disconnects without a close.
     if (code === 'ECONNRESET') return;
     throttled.warn(socket.remoteAddress ?? 'a caller', code, `TLS failed: ${code}`);
@@ -157,7 +157,7 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
           ...{ readKept, onHeard, log: throttled },
           ...(callRate === undefined ? {} : { callRate }),
         }),
-      files: { below: UPDATES_PATH, handle: updatesHandler(options.updates) },
+      files: { below: UPDATES_PATH, handle: createUpdatesHandler(options.updates) },
       valuesOf: (session) => createContextValues().set(callerKey, sessions.callerOf(session)),
       largestBody: (session) =>
         sessions.callerOf(session).identity === undefined

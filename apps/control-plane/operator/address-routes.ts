@@ -6,14 +6,14 @@ import {
 } from '../../api/address.ts';
 import { readJson } from '../../http/body.ts';
 import { ApiError } from '../../http/error.ts';
-import { json, type Route } from '../../http/route.ts';
+import { makeJsonAnswer, type Route } from '../../http/route.ts';
 import type { Database } from '../database/database.ts';
 import { enterAudit } from '../database/repositories/audit-log.ts';
 import { readFleetNodes } from '../database/repositories/fleet.ts';
 import { readAwareness } from '../database/repositories/nodes.ts';
 import { originOf } from '../node-service/endpoints.ts';
 import type { NodeServer } from '../node-service/serve.ts';
-import { explained } from './routes.ts';
+import { explainErrors } from './routes.ts';
 
 /** What the routes of the address use. */
 export interface AddressSources {
@@ -36,7 +36,7 @@ const ACTIONS: Readonly<Record<AddressOutcome, string>> = {
  * Creates the routes `/v1/address…` for `qx-controlplane address` and the console; their bodies are in
  * `apps/api/address.ts`.
  */
-export function addressRoutes({
+export function createAddressRoutes({
   database: { db },
   servedNodes,
   now = () => new Date(),
@@ -65,7 +65,7 @@ export function addressRoutes({
     };
   };
   const routes: Route[] = [
-    { method: 'GET', path: '/v1/address', answer: async () => json(await read()) },
+    { method: 'GET', path: '/v1/address', answer: async () => makeJsonAnswer(await read()) },
     {
       method: 'POST',
       path: '/v1/address/plan',
@@ -81,7 +81,7 @@ export function addressRoutes({
           });
         });
         await announceEndpoints();
-        return json(await read());
+        return makeJsonAnswer(await read());
       },
     },
     {
@@ -102,9 +102,9 @@ export function addressRoutes({
           });
         });
         await announceEndpoints();
-        return json(await read());
+        return makeJsonAnswer(await read());
       },
     },
   ];
-  return routes.map((route) => ({ ...route, answer: explained(route.answer) }));
+  return routes.map((route) => ({ ...route, answer: explainErrors(route.answer) }));
 }

@@ -4,7 +4,7 @@ import { AnswerError } from '../../http/ask.ts';
 import { changeNetwork, confirmCommand, type NetworkCommand } from '../../network/change.ts';
 import { NetworkError, type QxNetworkOptions } from '../../network/qx-network.ts';
 import { CommandError } from '../../process/command-error.ts';
-import { printable } from '../../text/printable.ts';
+import { makePrintable } from '../../text/printable.ts';
 import { type MonotonicClock, monotonicClock } from '../coordination/clock.ts';
 import { ControlPlaneError } from '../error.ts';
 import { endAddressPlan, planAddress, showAddress } from './client.ts';
@@ -260,7 +260,7 @@ export function describeAddressResult(
   { interface: name, address, trial }: AddressChange,
   { outcome, returned, missing }: AddressResult,
 ): string[] {
-  const without = missing.length === 0 ? [] : [`Not seen there: ${namesOf(missing)}`];
+  const without = missing.length === 0 ? [] : [`Not seen there: ${formatNames(missing)}`];
   switch (outcome) {
     case 'changed':
       return [`${name} has ${address}: ${count(returned.length)} connected to it.`, ...without];
@@ -277,6 +277,6 @@ export function describeAddressResult(
 }
 
 /** Formats names of hosts. */
-export function namesOf(hosts: readonly string[]): string {
-  return hosts.map(printable).join(', ');
+export function formatNames(hosts: readonly string[]): string {
+  return hosts.map(makePrintable).join(', ');
 }

@@ -254,7 +254,7 @@ export const orderCertificate = (
 ): Promise<ShownCertificate> =>
   ask({
     ...{ ...whom(asking), method: 'POST', path: '/v1/certificate/acme' },
-    body: JSON.stringify({ ...request, by: whoAsks() }),
+    body: JSON.stringify({ ...request, by: identifyRequester() }),
     ...{ schema: shownCertificateSchema, timeLimit: ORDERED_WITHIN },
   });
 
@@ -297,7 +297,7 @@ function get<T>(path: string, schema: z.ZodType<T>, asking: Asking): Promise<T> 
 }
 
 function post<T>(path: string, request: object, schema: z.ZodType<T>, asking: Asking): Promise<T> {
-  const body = JSON.stringify({ ...request, by: whoAsks() });
+  const body = JSON.stringify({ ...request, by: identifyRequester() });
   return ask({ ...whom(asking), method: 'POST', path, body, schema });
 }
 
@@ -307,7 +307,7 @@ function whom({ socket = CONTROL_PLANE_SOCKET, signal }: Asking) {
 }
 
 /** Returns the requester for the audit log: the account, or the one that became root by sudo. */
-export function whoAsks(): string {
+export function identifyRequester(): string {
   const { SUDO_USER } = process.env;
   return SUDO_USER !== undefined && SUDO_USER !== '' ? SUDO_USER.slice(0, 100) : accountName();
 }

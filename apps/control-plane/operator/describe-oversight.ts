@@ -1,9 +1,9 @@
 import type { FleetAlerts } from '../../api/alerts.ts';
 import type { AuditFinding, AuditVerdict, FleetAuditEntry } from '../../api/audit.ts';
 import type { FleetEvent, FleetEvents } from '../../api/events.ts';
-import { moment } from '../../text/age.ts';
-import { printable } from '../../text/printable.ts';
-import { table } from './describe.ts';
+import { formatMoment } from '../../text/age.ts';
+import { makePrintable } from '../../text/printable.ts';
+import { formatTable } from './describe.ts';
 
 /** Characters of an id in a list. */
 const SHORT_ID = 8;
@@ -12,25 +12,31 @@ const SHORT_ID = 8;
 const LONGEST = 100;
 
 /** Formats events as a table. Here and in the functions below, `now` is in milliseconds since 1970. */
-export function eventsTable({ events }: FleetEvents, now: number): string {
+export function formatEventsTable({ events }: FleetEvents, now: number): string {
   if (events.length === 0) return 'There is no such event.\n';
-  return table([
+  return formatTable([
     ['EVENT', 'WHEN', 'KIND', 'WHAT', ''],
     ...events.map(({ id, happenedAt, kind, subject, data }) => [
-      ...[String(id), moment(Date.parse(happenedAt), now), kind],
+      ...[String(id), formatMoment(Date.parse(happenedAt), now), kind],
       ...[subject.name === '' ? subject.id : subject.name, detailsText(data)],
     ]),
   ]);
 }
 
 /** Formats an event as one line, with its time in UTC. */
-export function eventLine({ id, happenedAt, kind, subject, data }: FleetEvent): string {
+export function formatEventLine({ id, happenedAt, kind, subject, data }: FleetEvent): string {
   const parts = [String(id), happenedAt, kind, subject.name === '' ? subject.id : subject.name];
-  return `${printable([...parts, detailsText(data)].join('  ').trimEnd())}\n`;
+  return `${makePrintable([...parts, detailsText(data)].join('  ').trimEnd())}\n`;
 }
 
 /** Formats a gap as one line: events after the number `after`, up to the number `to`, are missing; see `Heard`. */
-export function gapLine({ after, to }: { readonly after: number; readonly to: number }): string {
+export function formatGapLine({
+  after,
+  to,
+}: {
+  readonly after: number;
+  readonly to: number;
+}): string {
   if (to < after) return `There is no event ${after} yet: continuing after ${to}.\n`;
   return `Some events after ${after}, up to ${to}, no longer exist: read the lists again.\n`;
 }
@@ -44,68 +50,70 @@ function detailsText(data: Readonly<Record<string, unknown>>): string {
   return text.length <= LONGEST ? text : `${text.slice(0, LONGEST)}…`;
 }
 
-export function alertsText({ alerts, more, receivers }: FleetAlerts, now: number): string {
+export function formatAlerts({ alerts, more, receivers }: FleetAlerts, now: number): string {
   const list =
     alerts.length === 0
       ? 'There is no such alert.\n'
-      : table([
+      : formatTable([
           ['ID', 'SEVERITY', 'RAISED', 'WHAT', 'STATE', ''],
           ...alerts.map((alert) => [
             ...[
               alert.id.slice(0, SHORT_ID),
               alert.severity,
-              moment(Date.parse(alert.raisedAt), now),
+              formatMoment(Date.parse(alert.raisedAt), now),
             ],
             `${alert.title}: ${alert.source.name}`,
-            ...[alertState(alert, now), alert.message],
+            ...[describeAlertState(alert, now), alert.message],
           ]),
         ]);
   const rest = more ? 'There are older ones.\n' : '';
   if (receivers.length === 0) return `${list}${rest}`;
-  const delivery = table([
+  const delivery = formatTable([
     ['RECEIVER', 'DELIVERED', 'WAITING', 'LOST', ''],
     ...receivers.map(({ name, deliveredAt, waiting, lost, problem, failingSince }) => [
-      ...[name, deliveredAt === null ? 'never' : moment(Date.parse(deliveredAt), now)],
+      ...[name, deliveredAt === null ? 'never' : formatMoment(Date.parse(deliveredAt), now)],
       ...[String(waiting), String(lost)],
-      failingSince === null ? 'ok' : `since ${moment(Date.parse(failingSince), now)}: ${problem}`,
+      failingSince === null
+        ? 'ok'
+        : `since ${formatMoment(Date.parse(failingSince), now)}: ${problem}`,
     ]),
   ]);
   return `${list}${rest}\n${delivery}`;
 }
 
 /** Describes whether an alert is cleared, acknowledged or open. */
-export function alertState(
+export function describeAlertState(
   { clearedAt, acknowledgedBy }: FleetAlerts['alerts'][number],
   now: number,
 ): string {
-  if (clearedAt !== null) return `cleared ${moment(Date.parse(clearedAt), now)}`;
+  if (clearedAt !== null) return `cleared ${formatMoment(Date.parse(clearedAt), now)}`;
   return acknowledgedBy === null ? 'open' : `seen by ${acknowledgedBy}`;
 }
 
-export function auditTable(
+export function formatAuditTable(
   entries: readonly FleetAuditEntry[],
   more: boolean,
   now: number,
 ): string {
   if (entries.length === 0) return 'There is no such entry.\n';
-  const list = table([
+  const list = formatTable([
     ['ENTRY', 'WHEN', 'WHO', 'FROM', 'WHAT', 'OF', 'RESULT'],
     ...entries.map(({ sequence, at, username, address, action, resource, result }) => [
-      ...[String(sequence), moment(Date.parse(at), now), username, address ?? '-', action],
+      ...[String(sequence), formatMoment(Date.parse(at), now), username, address ?? '-', action],
       ...[resource.name ?? resource.id ?? '-', result],
     ]),
   ]);
   return more ? `${list}There are more: --before or --after ENTRY goes on.\n` : list;
 }
 
-export function verdictText({ entries, anchor, head, findings }: AuditVerdict): string {
+export function formatVerdict({ entries, anchor, head, findings }: AuditVerdict): string {
   const old =
     anchor.sequence === 0 ? '' : `Entries 1 to ${anchor.sequence} were removed for their age.\n`;
   const note = `${old}head ${head.sequence}:${head.hash}\n`;
   if (findings.length === 0) {
     return `The audit log is whole: ${entries} entries.\n${note}`;
   }
-  return `${findings.map((finding) => `${printable(findingText(finding))}\n`).join('')}${note}`;
+  return `${findings.map((finding) => `${makePrintable(findingText(finding))}\n`).join('')}${note}`;
 }
 
 function findingText({ what, from, to }: AuditFinding): string {

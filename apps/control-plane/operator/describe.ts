@@ -8,16 +8,16 @@ import type {
   FleetVm,
 } from '../../api/fleet.ts';
 import type { User } from '../../api/users.ts';
-import { ago, clock, moment } from '../../text/age.ts';
-import { bytes } from '../../text/amount.ts';
-import { printable } from '../../text/printable.ts';
+import { formatAge, formatClock, formatMoment } from '../../text/age.ts';
+import { formatBytes } from '../../text/amount.ts';
+import { makePrintable } from '../../text/printable.ts';
 
 /** Characters of an id in a list; if they are ambiguous, `show` prints the full id. */
 const SHORT_ID = 8;
 
 /** Formats a table: columns are as wide as their widest cell, and control characters are replaced. */
-export function table(rows: readonly (readonly string[])[]): string {
-  const cells = rows.map((row) => row.map(printable));
+export function formatTable(rows: readonly (readonly string[])[]): string {
+  const cells = rows.map((row) => row.map(makePrintable));
   const widths = (cells[0] ?? []).map((_, column) =>
     Math.max(...cells.map((row) => row[column]?.length ?? 0)),
   );
@@ -31,10 +31,10 @@ export function table(rows: readonly (readonly string[])[]): string {
 }
 
 /** Formats accounts as a table. Here and in the functions below, `now` is in milliseconds since 1970. */
-export function usersTable(users: readonly User[], now: number): string {
+export function formatUsersTable(users: readonly User[], now: number): string {
   if (users.length === 0)
     return 'There is no account: qx-controlplane users first-password makes one.\n';
-  return table([
+  return formatTable([
     ['ID', 'NAME', 'ROLE', 'STATE', 'LAST LOG-IN'],
     ...users.map((user) => [
       user.id.slice(0, SHORT_ID),
@@ -53,12 +53,12 @@ function userStateText({ enabled, mustChangePassword }: User): string {
 
 /** Formats a time, or says that there was none. */
 function when(iso: string | null, now: number, never = 'never'): string {
-  return iso === null ? never : moment(Date.parse(iso), now);
+  return iso === null ? never : formatMoment(Date.parse(iso), now);
 }
 
-export function nodesTable(nodes: readonly FleetNode[], now: number): string {
+export function formatNodesTable(nodes: readonly FleetNode[], now: number): string {
   if (nodes.length === 0) return 'No host has joined.\n';
-  return table([
+  return formatTable([
     ['ID', 'HOST', 'ADDRESS', 'PHASE', 'LAST HEARD', 'VMS'],
     ...nodes.map((node) => [
       node.id.slice(0, SHORT_ID),
@@ -73,13 +73,14 @@ export function nodesTable(nodes: readonly FleetNode[], now: number): string {
 
 /** Describes the phase of a node, or that it has left. */
 function phaseText({ phase, leftAt }: FleetNode, now: number): string {
-  return leftAt === null ? phase : `left ${moment(Date.parse(leftAt), now)}`;
+  return leftAt === null ? phase : `left ${formatMoment(Date.parse(leftAt), now)}`;
 }
 
-export function nodeText(node: FleetNode, now: number): string {
+export function formatNode(node: FleetNode, now: number): string {
   const { id, hostname, managementAddress, addressSince, lastHeard, joinedAt, vms } = node;
-  const since = addressSince === null ? '' : `, since ${moment(Date.parse(addressSince), now)}`;
-  return table([
+  const since =
+    addressSince === null ? '' : `, since ${formatMoment(Date.parse(addressSince), now)}`;
+  return formatTable([
     ['id', id],
     ['host name', hostname],
     ['address', managementAddress === null ? 'none' : `${managementAddress}${since}`],
@@ -93,9 +94,12 @@ export function nodeText(node: FleetNode, now: number): string {
 /**
  * Describes what is known of a virtual machine's power state: `running`, or `last seen running 14:02 (5 minutes ago)`.
  */
-export function powerText({ powerState, known, asOf, lostReason }: FleetVm, now: number): string {
+export function describePower(
+  { powerState, known, asOf, lostReason }: FleetVm,
+  now: number,
+): string {
   const state = powerState.toLowerCase().replaceAll('_', ' ');
-  const at = asOf === null ? '' : ` ${moment(Date.parse(asOf), now)}`;
+  const at = asOf === null ? '' : ` ${formatMoment(Date.parse(asOf), now)}`;
   switch (known) {
     case 'now':
       return state === 'unknown' ? 'not known' : state;
@@ -108,28 +112,28 @@ export function powerText({ powerState, known, asOf, lostReason }: FleetVm, now:
   }
 }
 
-export function vmsTable(vms: readonly FleetVm[], more: boolean, now: number): string {
+export function formatVmsTable(vms: readonly FleetVm[], more: boolean, now: number): string {
   if (vms.length === 0) return 'There is no virtual machine.\n';
-  const list = table([
+  const list = formatTable([
     ['ID', 'NAME', 'NODE', 'POWER'],
-    ...vms.map((vm) => [vm.id.slice(0, SHORT_ID), vm.name, vm.node ?? '-', powerText(vm, now)]),
+    ...vms.map((vm) => [vm.id.slice(0, SHORT_ID), vm.name, vm.node ?? '-', describePower(vm, now)]),
   ]);
   return more ? `${list}There are more: --node NODE lists those of one.\n` : list;
 }
 
-export function vmText(vm: FleetVm, now: number): string {
-  return table([
+export function formatVm(vm: FleetVm, now: number): string {
+  return formatTable([
     ['id', vm.id],
     ['name', vm.name],
     ['node', vm.nodeId === null ? 'none' : `${vm.node ?? ''} (${vm.nodeId})`],
-    ['power', powerText(vm, now)],
+    ['power', describePower(vm, now)],
     ['managed', vm.isManaged ? 'yes' : 'no: a host has it, and nobody adopted it'],
   ]);
 }
 
-export function poolsTable(pools: readonly FleetPool[], now: number): string {
+export function formatPoolsTable(pools: readonly FleetPool[], now: number): string {
   if (pools.length === 0) return 'There is no storage pool.\n';
-  return table([
+  return formatTable([
     ['ID', 'NAME', 'TYPE', 'HOST', 'HEALTH', 'AVAILABLE'],
     ...pools.flatMap((pool) => {
       const own = [pool.id.slice(0, SHORT_ID), pool.name, pool.type.toLowerCase()];
@@ -138,7 +142,7 @@ export function poolsTable(pools: readonly FleetPool[], now: number): string {
         ...own,
         host.node,
         healthText(host, now),
-        host.availableBytes === null ? 'not known' : bytes(host.availableBytes),
+        host.availableBytes === null ? 'not known' : formatBytes(host.availableBytes),
       ]);
     }),
   ]);
@@ -152,16 +156,16 @@ function healthText(
   return isHeard ? state : `last ${state} ${when(lastHeard, now)}`;
 }
 
-export function poolText(pool: FleetPool, now: number): string {
+export function formatPool(pool: FleetPool, now: number): string {
   const hosts = pool.hosts.map((host) => {
     const space =
       host.totalBytes === null || host.availableBytes === null
         ? 'size not known'
-        : `${bytes(host.availableBytes)} of ${bytes(host.totalBytes)} available`;
+        : `${formatBytes(host.availableBytes)} of ${formatBytes(host.totalBytes)} available`;
     const problem = host.problem === '' ? '' : `: ${host.problem}`;
     return [`on ${host.node}`, `${healthText(host, now)}, ${space}, ${host.mountPath}${problem}`];
   });
-  return table([
+  return formatTable([
     ['id', pool.id],
     ['name', pool.name],
     ['type', pool.type.toLowerCase()],
@@ -170,13 +174,15 @@ export function poolText(pool: FleetPool, now: number): string {
   ]);
 }
 
-export function updatesText({ upstream, releases, rollouts }: FleetUpdates, now: number): string {
+export function formatUpdates({ upstream, releases, rollouts }: FleetUpdates, now: number): string {
   const source =
-    upstream === null ? 'No update server is mirrored.\n' : `Mirrored: ${printable(upstream)}\n`;
+    upstream === null
+      ? 'No update server is mirrored.\n'
+      : `Mirrored: ${makePrintable(upstream)}\n`;
   const here =
     releases.length === 0
       ? 'There is no release here.\n'
-      : table([
+      : formatTable([
           ['PRODUCT', 'CHANNEL', 'CPU', 'VERSION', 'SERIAL', 'EXPIRES', 'ASKED', ''],
           ...releases.map(({ product, channel, architecture, release, askedAt, problem }) => [
             ...[product, channel, architecture, release?.version ?? '-'],
@@ -187,7 +193,7 @@ export function updatesText({ upstream, releases, rollouts }: FleetUpdates, now:
   const rolled =
     rollouts.length === 0
       ? 'There was no roll-out.\n'
-      : table([
+      : formatTable([
           ['ID', 'VERSION', 'CHANNEL', 'CPU', 'BEGUN', 'HOSTS', 'STATE'],
           ...rollouts.map((rollout) => [
             ...[rollout.id.slice(0, SHORT_ID), rollout.version, rollout.channel],
@@ -208,9 +214,9 @@ function rolloutState({ state, reason }: FleetRollout): string {
   return reason === '' ? words : `${words}: ${reason}`;
 }
 
-export function rolloutText(rollout: FleetRollout, now: number): string {
+export function formatRollout(rollout: FleetRollout, now: number): string {
   const { id, product, version, serial, channel, architecture, base, hosts } = rollout;
-  const head = table([
+  const head = formatTable([
     ['id', id],
     ['release', `${product} ${version}, ${channel} ${serial}, ${architecture}, ${base}`],
     ['state', rolloutState(rollout)],
@@ -224,16 +230,21 @@ export function rolloutText(rollout: FleetRollout, now: number): string {
     when(host.lastHeard, now),
     host.progress === null ? host.message : `${host.progress} %: ${host.message}`,
   ]);
-  return `${head}\n${table([['HOST', 'STATE', 'TOLD VERSION', 'LAST HEARD', ''], ...rows])}`;
+  return `${head}\n${formatTable([['HOST', 'STATE', 'TOLD VERSION', 'LAST HEARD', ''], ...rows])}`;
 }
 
 /** Returns the verb of a task in words. */
-export function verbText({ verb }: FleetTask): string {
+export function nameVerb({ verb }: FleetTask): string {
   return verb.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
 /** Describes the progress of a task. */
-export function taskStateText({ state, progress, error, isCancelRequested }: FleetTask): string {
+export function describeTaskState({
+  state,
+  progress,
+  error,
+  isCancelRequested,
+}: FleetTask): string {
   const back = isCancelRequested ? ', taken back' : '';
   switch (state) {
     case 'QUEUED':
@@ -254,47 +265,47 @@ export function taskStateText({ state, progress, error, isCancelRequested }: Fle
   }
 }
 
-export function tasksTable(tasks: readonly FleetTask[], now: number): string {
+export function formatTasksTable(tasks: readonly FleetTask[], now: number): string {
   if (tasks.length === 0) return 'There is no task.\n';
-  return table([
+  return formatTable([
     ['ID', 'ASKED', 'BY', 'NODE', 'WHAT', 'OBJECT', 'STATE'],
     ...tasks.map((task) => [
       task.id.slice(0, SHORT_ID),
-      ago(Date.parse(task.createdAt), now),
+      formatAge(Date.parse(task.createdAt), now),
       task.requestedBy,
       task.node,
-      verbText(task),
+      nameVerb(task),
       task.objectType === 'VM' ? task.objectId.slice(0, SHORT_ID) : task.objectId,
-      taskStateText(task),
+      describeTaskState(task),
     ]),
   ]);
 }
 
-export function taskText(task: FleetTask, now: number): string {
-  return table([
+export function formatTask(task: FleetTask, now: number): string {
+  return formatTable([
     ['id', task.id],
     ['node', `${task.node} (${task.nodeId})`],
-    ['what', `${verbText(task)} ${task.objectId}`],
-    ['state', taskStateText(task)],
+    ['what', `${nameVerb(task)} ${task.objectId}`],
+    ['state', describeTaskState(task)],
     ['says', task.message],
     ['asked', `${when(task.createdAt, now)} by ${task.requestedBy}`],
     ['sent', when(task.sentAt, now, 'not yet')],
     ['began', when(task.startedAt, now, 'not yet')],
     ['ended', when(task.finishedAt, now, 'not yet')],
-    ['expires', clock(Date.parse(task.expiresAt), now)],
+    ['expires', formatClock(Date.parse(task.expiresAt), now)],
   ]);
 }
 
-export function tokensTable(tokens: readonly FleetToken[], now: number): string {
+export function formatTokensTable(tokens: readonly FleetToken[], now: number): string {
   if (tokens.length === 0) return 'There is no join token.\n';
-  return table([
+  return formatTable([
     ['ID', 'STATE', 'USES', 'EXPIRES', 'MADE', 'DESCRIPTION', 'HOSTS'],
     ...tokens.map((token) => [
       token.id.slice(0, SHORT_ID),
       token.state,
       `${token.uses.length} of ${token.maxUses}`,
-      clock(Date.parse(token.expiresAt), now),
-      `${ago(Date.parse(token.createdAt), now)} by ${token.createdBy}`,
+      formatClock(Date.parse(token.expiresAt), now),
+      `${formatAge(Date.parse(token.createdAt), now)} by ${token.createdBy}`,
       token.description,
       token.uses.map(({ hostname, address }) => `${hostname} (${address})`).join(', '),
     ]),

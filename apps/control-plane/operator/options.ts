@@ -123,12 +123,12 @@ export function refuseVerb(command: OperatorCommand): never {
 /** @throws UsageError if the command does not have an option */
 export function refuseOptions(command: string, values: OperatorValues): void {
   const known: readonly string[] = OPTIONS_OF[command] ?? [];
-  const [name] = givenOptions(values).filter((one) => !known.includes(one));
+  const [name] = listGivenOptions(values).filter((one) => !known.includes(one));
   if (name !== undefined) throw new UsageError(`--${name} is not an option of ${command.trim()}`);
 }
 
 /** Returns the names of the given options. */
-export function givenOptions(values: OperatorValues): string[] {
+export function listGivenOptions(values: OperatorValues): string[] {
   return Object.entries(values).flatMap(([name, value]) =>
     name in OPERATOR_OPTIONS && value !== undefined ? [name] : [],
   );

@@ -4,7 +4,7 @@ import { MOST_LISTED } from '../../api/events.ts';
 import { byRequestSchema } from '../../api/fleet.ts';
 import { readJson } from '../../http/body.ts';
 import { ApiError } from '../../http/error.ts';
-import { json, type Route } from '../../http/route.ts';
+import { makeJsonAnswer, type Route } from '../../http/route.ts';
 import type { Database } from '../database/database.ts';
 import { listReceivers } from '../database/repositories/alert-receivers.ts';
 import {
@@ -23,7 +23,7 @@ import {
   readEventBounds,
 } from '../database/repositories/events.ts';
 import { find } from './find.ts';
-import { explained } from './routes.ts';
+import { explainErrors } from './routes.ts';
 
 /** What the routes use. */
 export interface OversightSources {
@@ -56,9 +56,9 @@ const verifyAsked = z.strictObject({
 });
 
 /** Creates the routes for `qx-controlplane events|alerts|audit`; their bodies are in `apps/api/`. */
-export function oversightRoutes(sources: OversightSources): Route[] {
+export function createOversightRoutes(sources: OversightSources): Route[] {
   return [...eventRoutes(sources), ...alertRoutes(sources), ...auditRoutes(sources)].map(
-    (route) => ({ ...route, answer: explained(route.answer) }),
+    (route) => ({ ...route, answer: explainErrors(route.answer) }),
   );
 }
 
@@ -80,7 +80,7 @@ function eventRoutes({ database: { db } }: OversightSources): Route[] {
             : await listEvents(db, { after, limit: most, filter });
         // Read after the events: those that are removed meanwhile count as a gap.
         const { resumableFrom } = await readEventBounds(db);
-        return json({ events, last, resumableFrom });
+        return makeJsonAnswer({ events, last, resumableFrom });
       },
     },
   ];
@@ -95,7 +95,7 @@ function alertRoutes({ database: { db }, now = () => new Date() }: OversightSour
       const { by } = await readJson(request, byRequestSchema);
       const alert = await does(db, await find(db, 'alert', given), { by, at: now() });
       if (alert === undefined) throw new ApiError(404, 'the alert is gone by now');
-      return json(describeAlert(alert));
+      return makeJsonAnswer(describeAlert(alert));
     };
   return [
     {
@@ -105,7 +105,7 @@ function alertRoutes({ database: { db }, now = () => new Date() }: OversightSour
         const { all, limit: most } = asked(request, alertsAsked);
         const filter = all === undefined ? { isOpen: true } : {};
         const alerts = await listAlerts(db, { filter, limit: most + 1 });
-        return json({
+        return makeJsonAnswer({
           alerts: alerts.slice(0, most).map(describeAlert),
           more: alerts.length > most,
           receivers: await listReceivers(db),
@@ -133,7 +133,7 @@ function auditRoutes({ database: { db } }: OversightSources): Route[] {
           : after === undefined
             ? entries.slice(1)
             : entries.slice(0, most);
-        return json({ entries: shown.map(describeAuditEntry), more: isMore });
+        return makeJsonAnswer({ entries: shown.map(describeAuditEntry), more: isMore });
       },
     },
     {
@@ -150,7 +150,7 @@ function auditRoutes({ database: { db } }: OversightSources): Route[] {
             fix: `Entries up to ${anchor.sequence} were: note the present head.`,
           });
         }
-        return json(verdict);
+        return makeJsonAnswer(verdict);
       },
     },
   ];

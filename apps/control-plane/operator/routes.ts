@@ -9,7 +9,7 @@ import {
 import { messageOf } from '../../error.ts';
 import { readJson } from '../../http/body.ts';
 import { ApiError } from '../../http/error.ts';
-import { json, type Route } from '../../http/route.ts';
+import { makeJsonAnswer, type Route } from '../../http/route.ts';
 import { isUuid } from '../../libvirt/uuid.ts';
 import type { Database } from '../database/database.ts';
 import { RefusedChangeError } from '../database/refusal.ts';
@@ -48,17 +48,17 @@ type Handler = Route['answer'];
  * Creates the routes `/v1/…` for `qx-controlplane token|nodes|vms|pools|tasks` and the console; their bodies are in
  * `apps/api/fleet.ts`.
  */
-export function operatorRoutes(sources: OperatorSources): Route[] {
+export function createOperatorRoutes(sources: OperatorSources): Route[] {
   return [...tokenRoutes(sources), ...nodeRoutes(sources), ...fleetRoutes(sources)].map(
     (route) => ({
       ...route,
-      answer: explained(route.answer),
+      answer: explainErrors(route.answer),
     }),
   );
 }
 
 /** Wraps a handler: turns errors of the database into answers. */
-export function explained(handler: Handler): Handler {
+export function explainErrors(handler: Handler): Handler {
   return async (request, id) => {
     try {
       return await handler(request, id);
@@ -81,7 +81,7 @@ function tokenRoutes({
     {
       method: 'GET',
       path: '/v1/join-tokens',
-      answer: async () => json({ tokens: await readFleetTokens(db, now()) }),
+      answer: async () => makeJsonAnswer({ tokens: await readFleetTokens(db, now()) }),
     },
     {
       method: 'POST',
@@ -95,7 +95,7 @@ function tokenRoutes({
           ...{ description, createdBy: by, maxUses: uses },
           expiresAt: new Date(now().getTime() + expiresInSeconds * 1000),
         });
-        return json({
+        return makeJsonAnswer({
           ...describeToken({ ...token, uses: [] }, now()),
           joinToken: `qxj1.${secret}.${fingerprint}`,
           fingerprint,
@@ -110,7 +110,7 @@ function tokenRoutes({
         const id = await find(db, 'token', given);
         await revokeJoinToken(db, id, { by, now: now() });
         const token = (await readFleetTokens(db, now())).find((one) => one.id === id);
-        return json(token);
+        return makeJsonAnswer(token);
       },
     },
   ];
@@ -121,13 +121,13 @@ function nodeRoutes({ database: { db }, now = () => new Date() }: OperatorSource
     {
       method: 'GET',
       path: '/v1/nodes',
-      answer: async () => json({ nodes: await readFleetNodes(db, { now: now() }) }),
+      answer: async () => makeJsonAnswer({ nodes: await readFleetNodes(db, { now: now() }) }),
     },
     {
       method: 'GET',
       path: '/v1/nodes/:id',
       answer: async (_request, given) =>
-        json(await readNode(db, await find(db, 'node', given), now())),
+        makeJsonAnswer(await readNode(db, await find(db, 'node', given), now())),
     },
     {
       method: 'POST',
@@ -135,7 +135,7 @@ function nodeRoutes({ database: { db }, now = () => new Date() }: OperatorSource
       answer: async (request, given) => {
         const { by } = await readJson(request, byRequestSchema);
         const id = await find(db, 'node', given);
-        return json(await resyncNode(db, id, { by, now: now() }));
+        return makeJsonAnswer(await resyncNode(db, id, { by, now: now() }));
       },
     },
     {
@@ -144,7 +144,7 @@ function nodeRoutes({ database: { db }, now = () => new Date() }: OperatorSource
       answer: async (request, given) => {
         const asked = await readJson(request, nodeMaintenanceRequestSchema);
         const id = await find(db, 'node', given);
-        return json(await setMaintenance(db, id, { ...asked, now: now() }));
+        return makeJsonAnswer(await setMaintenance(db, id, { ...asked, now: now() }));
       },
     },
     {
@@ -161,7 +161,7 @@ function nodeRoutes({ database: { db }, now = () => new Date() }: OperatorSource
             fix: 'It comes back with a new join token.',
           });
         }
-        return json(await readNode(db, id, now()));
+        return makeJsonAnswer(await readNode(db, id, now()));
       },
     },
     {
@@ -172,7 +172,7 @@ function nodeRoutes({ database: { db }, now = () => new Date() }: OperatorSource
         const id = await find(db, 'node', given);
         const node = await readNode(db, id, now());
         await departNode(db, { nodeId: id, how: 'DELETED', by, reason, now: now() });
-        return json(node);
+        return makeJsonAnswer(node);
       },
     },
   ];
@@ -190,13 +190,14 @@ function fleetRoutes({ database: { db }, now = () => new Date() }: OperatorSourc
       answer: async (request) => {
         const choice = { now: now(), nodeId: await nodeAsked(request), limit: MOST_VMS + 1 };
         const vms = await readFleetVms(db, choice);
-        return json({ vms: vms.slice(0, MOST_VMS), more: vms.length > MOST_VMS });
+        return makeJsonAnswer({ vms: vms.slice(0, MOST_VMS), more: vms.length > MOST_VMS });
       },
     },
     {
       method: 'GET',
       path: '/v1/vms/:id',
-      answer: async (_request, given) => json(await readVm(db, await find(db, 'vm', given), now())),
+      answer: async (_request, given) =>
+        makeJsonAnswer(await readVm(db, await find(db, 'vm', given), now())),
     },
     {
       method: 'POST',
@@ -204,13 +205,13 @@ function fleetRoutes({ database: { db }, now = () => new Date() }: OperatorSourc
       answer: async (request, given) => {
         const asked = await readJson(request, vmActionRequestSchema);
         const id = await find(db, 'vm', given);
-        return json(await actOnVm(db, id, { ...asked, now: now() }));
+        return makeJsonAnswer(await actOnVm(db, id, { ...asked, now: now() }));
       },
     },
     {
       method: 'GET',
       path: '/v1/pools',
-      answer: async () => json({ pools: await readFleetPools(db, { now: now() }) }),
+      answer: async () => makeJsonAnswer({ pools: await readFleetPools(db, { now: now() }) }),
     },
     {
       method: 'GET',
@@ -219,7 +220,7 @@ function fleetRoutes({ database: { db }, now = () => new Date() }: OperatorSourc
         const id = await find(db, 'pool', given);
         const [pool] = await readFleetPools(db, { now: now(), id });
         if (pool === undefined) throw new ApiError(404, 'the storage pool is gone by now');
-        return json(pool);
+        return makeJsonAnswer(pool);
       },
     },
     {
@@ -228,14 +229,14 @@ function fleetRoutes({ database: { db }, now = () => new Date() }: OperatorSourc
       answer: async (request) => {
         await expireTasks(db, now());
         const nodeId = await nodeAsked(request);
-        return json({ tasks: await readFleetTasks(db, { nodeId, limit: MOST_TASKS }) });
+        return makeJsonAnswer({ tasks: await readFleetTasks(db, { nodeId, limit: MOST_TASKS }) });
       },
     },
     {
       method: 'GET',
       path: '/v1/tasks/:id',
       answer: async (_request, given) =>
-        json(await readTask(db, await find(db, 'task', given), now())),
+        makeJsonAnswer(await readTask(db, await find(db, 'task', given), now())),
     },
     {
       method: 'POST',
@@ -244,7 +245,7 @@ function fleetRoutes({ database: { db }, now = () => new Date() }: OperatorSourc
         const { by } = await readJson(request, byRequestSchema);
         const id = await find(db, 'task', given);
         await cancelTask(db, id, { by, now: now() });
-        return json(await readTask(db, id, now()));
+        return makeJsonAnswer(await readTask(db, id, now()));
       },
     },
   ];

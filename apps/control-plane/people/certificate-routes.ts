@@ -9,8 +9,8 @@ import {
 import { byRequestSchema } from '../../api/fleet.ts';
 import { readJson } from '../../http/body.ts';
 import { ApiError } from '../../http/error.ts';
-import { json, type Route as LocalRoute } from '../../http/route.ts';
-import { explained } from '../operator/routes.ts';
+import { type Route as LocalRoute, makeJsonAnswer } from '../../http/route.ts';
+import { explainErrors } from '../operator/routes.ts';
 import { CertificateError } from '../trust/given-certificate.ts';
 import { signed } from './caller.ts';
 import type { PeopleCertificate, PresentCertificate } from './certificate.ts';
@@ -68,14 +68,14 @@ export function localCertificateRoutes(certificate: PeopleCertificate): LocalRou
     {
       method: 'GET',
       path: '/v1/certificate',
-      answer: async () => json((await certificate.look()).shown),
+      answer: async () => makeJsonAnswer((await certificate.look()).shown),
     },
     {
       method: 'POST',
       path: '/v1/certificate',
       answer: async (request) => {
         const { by, ...given } = await readJson(request, certificateRequestSchema);
-        return json(await changed(() => certificate.replace(given, { username: by })));
+        return makeJsonAnswer(await changed(() => certificate.replace(given, { username: by })));
       },
     },
     {
@@ -83,7 +83,7 @@ export function localCertificateRoutes(certificate: PeopleCertificate): LocalRou
       path: '/v1/certificate/acme',
       answer: async (request) => {
         const { by, ...wanted } = await readJson(request, certificateOrderRequestSchema);
-        return json(await changed(() => certificate.order(wanted, { username: by })));
+        return makeJsonAnswer(await changed(() => certificate.order(wanted, { username: by })));
       },
     },
     {
@@ -91,9 +91,9 @@ export function localCertificateRoutes(certificate: PeopleCertificate): LocalRou
       path: '/v1/certificate/reset',
       answer: async (request) => {
         const { by } = await readJson(request, byRequestSchema);
-        return json(await changed(() => certificate.reset({ username: by })));
+        return makeJsonAnswer(await changed(() => certificate.reset({ username: by })));
       },
     },
   ];
-  return routes.map((one) => ({ ...one, answer: explained(one.answer) }));
+  return routes.map((one) => ({ ...one, answer: explainErrors(one.answer) }));
 }

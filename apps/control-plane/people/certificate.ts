@@ -21,7 +21,7 @@ import type { DB } from '../database/schema.ts';
 import { LEAST_DAYS } from '../health/findings.ts';
 import {
   type Authority,
-  fingerprintOf,
+  computeFingerprint,
   isDue,
   type ServerCertificate,
 } from '../trust/authority.ts';
@@ -30,7 +30,7 @@ import {
   type ExaminedCertificate,
   examineCertificate,
   type GivenCertificate,
-  namesOf,
+  listNames,
   proveCertificate,
 } from '../trust/given-certificate.ts';
 import type { Signature } from './accounts.ts';
@@ -215,7 +215,7 @@ export class PeopleCertificate {
     by: Signature & { action: string },
   ): Promise<void> {
     const [own] = certificates;
-    const fingerprint = own === undefined ? '' : fingerprintOf(own);
+    const fingerprint = own === undefined ? '' : computeFingerprint(own);
     // Nobody requests a renewal: the name of the person who ordered the certificate stays.
     const setBy = by.username ?? this.#present?.shown.setBy ?? '';
     const row = { chain, privateKey: key, setBy, setAt: this.#now() };
@@ -333,7 +333,7 @@ function describe(
   return {
     ...{ chain, key, validity: { from: from.getTime(), to: to.getTime() } },
     shown: {
-      ...{ ...source, fingerprint: fingerprintOf(own), names: namesOf(own) },
+      ...{ ...source, fingerprint: computeFingerprint(own), names: listNames(own) },
       ...{ validFrom: from.toISOString(), validTo: to.toISOString() },
       certificates: chain.split('-----BEGIN CERTIFICATE-----').length - 1,
     },

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { ApiError } from '../../http/error.ts';
 import { EXPOSITION_TYPE } from '../../http/exposition.ts';
-import { type HealthFacts, isReady, metricsText } from '../health/routes.ts';
+import { formatMetrics, type HealthFacts, isReady } from '../health/routes.ts';
 import { openRoute, type Route, route } from './route.ts';
 
 /** Creates the routes of health: everyone may read that the program is alive and ready, but not the metrics. */
@@ -29,7 +29,7 @@ export function healthRoutes(facts: () => Promise<HealthFacts>): Route[] {
       summary: 'Metrics in the text format of Prometheus',
       answer: z.string(),
       handle: async () => ({
-        body: metricsText(await facts()),
+        body: formatMetrics(await facts()),
         headers: { 'content-type': EXPOSITION_TYPE },
       }),
     }),

@@ -1,11 +1,11 @@
 import { byRequestSchema } from '../../api/fleet.ts';
 import { type FirstLogIn, userRequestSchema } from '../../api/users.ts';
 import { readJson } from '../../http/body.ts';
-import { json, type Route } from '../../http/route.ts';
+import { makeJsonAnswer, type Route } from '../../http/route.ts';
 import type { Database } from '../database/database.ts';
 import { findUser, listUsers, type User } from '../database/repositories/users.ts';
 import { find } from '../operator/find.ts';
-import { explained } from '../operator/routes.ts';
+import { explainErrors } from '../operator/routes.ts';
 import {
   addAccount,
   changeAccount,
@@ -32,7 +32,8 @@ export function userRoutes({
 }): Route[] {
   const read = async (given: string): Promise<User> =>
     present(await findUser(db, await find(db, 'user', given)));
-  const issued = ({ user, password }: Issued) => json({ ...describeUser(user), password });
+  const issued = ({ user, password }: Issued) =>
+    makeJsonAnswer({ ...describeUser(user), password });
   const setEnabled = async (
     request: Parameters<Route['answer']>[0],
     given: string,
@@ -44,13 +45,13 @@ export function userRoutes({
     const changed = await db
       .transaction()
       .execute((transaction) => changeAccount(transaction, user, { enabled }, signed));
-    return json(describeUser(changed));
+    return makeJsonAnswer(describeUser(changed));
   };
   const routes: Route[] = [
     {
       method: 'GET',
       path: '/v1/users',
-      answer: async () => json({ users: (await listUsers(db)).map(describeUser) }),
+      answer: async () => makeJsonAnswer({ users: (await listUsers(db)).map(describeUser) }),
     },
     {
       method: 'POST',
@@ -65,7 +66,7 @@ export function userRoutes({
       path: '/v1/first-password',
       answer: async () => {
         const answer: FirstLogIn = { open: await isFirstLogInOpen(db), people: servedPeople() };
-        return json(answer);
+        return makeJsonAnswer(answer);
       },
     },
     {
@@ -96,5 +97,5 @@ export function userRoutes({
       answer: (request, given) => setEnabled(request, given, true),
     },
   ];
-  return routes.map((route) => ({ ...route, answer: explained(route.answer) }));
+  return routes.map((route) => ({ ...route, answer: explainErrors(route.answer) }));
 }

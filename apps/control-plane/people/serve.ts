@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { messageOf } from '../../error.ts';
 import type { Logger } from '../../log/logger.ts';
-import { codeOf } from '../../process/code-of.ts';
+import { getErrorCode } from '../../process/code-of.ts';
 import { systemClock } from '../../watch/clock.ts';
 import { ACME_PROTOCOL } from '../acme/obtain.ts';
 import type { Database } from '../database/database.ts';
@@ -105,7 +105,7 @@ export async function servePeople(options: ServePeopleOptions): Promise<PeopleSe
       if (socket.alpnProtocol === ACME_PROTOCOL) socket.end();
     });
     made.on('tlsClientError', (error, socket: TLSSocket) => {
-      const code = codeOf(error) ?? messageOf(error);
+      const code = getErrorCode(error) ?? messageOf(error);
       if (code !== 'ECONNRESET')
         throttled.warn(socket.remoteAddress ?? 'a caller', code, `TLS failed: ${code}`);
     });

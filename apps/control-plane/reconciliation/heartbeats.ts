@@ -14,7 +14,7 @@ import { HypervisorSchema } from '../../proto/gen/quantix/v1/vm_pb.js';
 import type { Executor } from '../database/database.ts';
 import { type Heartbeat, recordHeartbeats } from '../database/repositories/nodes.ts';
 import type { DB } from '../database/schema.ts';
-import { messageJson, withoutNul } from '../database/text.ts';
+import { replaceNul, toMessageJson } from '../database/text.ts';
 import { RefusedCallError } from './error.ts';
 import {
   explainAbsence,
@@ -130,7 +130,7 @@ async function judgeHeartbeats(
   sent: readonly Sent[],
   { now, interval }: Timing,
 ): Promise<Judged> {
-  const asked = sent.map(({ nodeId, request }) => ({ nodeId, bootId: withoutNul(request.bootId) }));
+  const asked = sent.map(({ nodeId, request }) => ({ nodeId, bootId: replaceNul(request.bootId) }));
   const nodes = await readNodes(db, asked, { locked: false });
   const pools = await readPools(db, sent);
   const outcomes = new Map<string, Outcome>();
@@ -281,11 +281,11 @@ function heartbeatOf({ nodeId, request, position }: Sent, node: NodeRecord, now:
   const { load, health, hypervisor, version, clientTime, bootId } = request;
   return {
     ...{ nodeId, ...position, receivedAt: now },
-    load: load === undefined ? {} : (messageJson(HostLoadSchema, load) as object),
-    health: health === undefined ? {} : (messageJson(HostHealthSchema, health) as object),
+    load: load === undefined ? {} : (toMessageJson(HostLoadSchema, load) as object),
+    health: health === undefined ? {} : (toMessageJson(HostHealthSchema, health) as object),
     hypervisor:
-      hypervisor === undefined ? {} : (messageJson(HypervisorSchema, hypervisor) as object),
-    version: version === undefined ? {} : (messageJson(VersionSchema, version) as object),
+      hypervisor === undefined ? {} : (toMessageJson(HypervisorSchema, hypervisor) as object),
+    version: version === undefined ? {} : (toMessageJson(VersionSchema, version) as object),
     clockOffsetMs: clientTime === undefined ? null : offsetOf(timestampMs(clientTime), now),
     trustBundleVersion: countable(request.trustBundleVersion) ?? 0,
     endpointsVersion: countable(request.endpointsVersion) ?? 0,

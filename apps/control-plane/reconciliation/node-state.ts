@@ -18,12 +18,12 @@ import {
   SyncFullStateResponseSchema,
 } from '../../proto/gen/quantix/v1/node_service_pb.js';
 import type { Kept } from '../../proto/gen/quantix/v1/position_pb.js';
-import { inBatches } from '../../watch/in-batches.ts';
+import { processInBatches } from '../../watch/in-batches.ts';
 import type { Election } from '../coordination/election.ts';
 import type { Database, Executor } from '../database/database.ts';
 import { writeAsLeader } from '../database/repositories/leadership.ts';
 import type { DB } from '../database/schema.ts';
-import { withoutNul } from '../database/text.ts';
+import { replaceNul } from '../database/text.ts';
 import { HEARTBEAT_INTERVAL } from '../heartbeat-times.ts';
 import { ClaimLocks } from './claim-locks.ts';
 import { collectParts, type FullState } from './full-state.ts';
@@ -152,7 +152,7 @@ export function openNodeState(options: NodeStateOptions): NodeState {
       if (returned.length > 0) await settleContested(work, returned);
       return outcomes;
     });
-  const heartbeats = inBatches(
+  const heartbeats = processInBatches(
     async (sent: readonly Sent[]) => {
       const quiet = await leadership.untilOvertaken((epoch) => {
         const timing = { now: new Date(), interval: heartbeatInterval, epoch };
@@ -244,9 +244,9 @@ async function takeFullState(
   const { position, host } = state;
   const sent = host?.hardware;
   const hardware = {
-    smbiosUuid: withoutNul(sent?.smbiosUuid ?? ''),
-    serial: withoutNul(sent?.serial ?? ''),
-    bootId: withoutNul(sent?.bootId ?? ''),
+    smbiosUuid: replaceNul(sent?.smbiosUuid ?? ''),
+    serial: replaceNul(sent?.serial ?? ''),
+    bootId: replaceNul(sent?.bootId ?? ''),
   };
   const node = await findNode(work, nodeId, hardware.bootId);
   const settings = { heartbeatIntervalSeconds: interval, serverTime: timestampFromDate(now) };

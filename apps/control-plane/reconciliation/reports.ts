@@ -21,7 +21,7 @@ import {
   VirtualMachineSchema,
 } from '../../proto/gen/quantix/v1/vm_pb.js';
 import { hashPools, hashVms } from '../../proto/state-hash.ts';
-import { messageJson, withoutNul } from '../database/text.ts';
+import { replaceNul, toMessageJson } from '../database/text.ts';
 import type { ReportedVm } from './reconcile.ts';
 import type { ReportedPool, Sizes } from './reconcile-pools.ts';
 
@@ -65,8 +65,8 @@ export function readPool(pool: StoragePool): ReportedPool {
     name: pool.name,
     poolType: nameOf(PoolType, pool.type === PoolType.UNSPECIFIED ? undefined : pool.type),
     health: nameOf(PoolHealth, pool.health === PoolHealth.UNSPECIFIED ? undefined : pool.health),
-    mountPath: withoutNul(pool.mountPath),
-    problem: withoutNul(pool.problem),
+    mountPath: replaceNul(pool.mountPath),
+    problem: replaceNul(pool.problem),
     assignedId: pool.assignedId,
     isShared: pool.type === PoolType.NFS,
     sizes: sizesOf(pool.usage),
@@ -100,7 +100,7 @@ export function hashPoolReports(reports: readonly Uint8Array[]): string[] {
 
 /** Returns the hardware and software of a host, for `nodes.spec`. */
 export function hostSpec(host: HostInfo): object {
-  return { ...(messageJson(HostInfoSchema, host) as object) };
+  return { ...(toMessageJson(HostInfoSchema, host) as object) };
 }
 
 /** Returns an address that PostgreSQL accepts; null if it is not valid. */
@@ -110,7 +110,7 @@ export function readAddress(address: string): string | null {
 
 /** Returns a host name in the form that is recorded; undefined if it cannot be recorded. */
 export function readHostname(hostname: string): string | undefined {
-  const name = withoutNul(hostname);
+  const name = replaceNul(hostname);
   return name === '' || [...name].length > 255 ? undefined : name;
 }
 

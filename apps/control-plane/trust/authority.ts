@@ -5,7 +5,7 @@ import { messageOf } from '../../error.ts';
 import { asDiskError } from '../../files/disk-error.ts';
 import { readIfThere, writeDurably } from '../../files/durable-file.ts';
 import { readUnmountedConfiguration } from '../../host/configuration-disk.ts';
-import { nodeId } from '../../proto/names.ts';
+import { deriveNodeId } from '../../proto/names.ts';
 import { ControlPlaneError } from '../error.ts';
 import type { CertificateRequest } from './certificate-request.ts';
 import type { Issuer, Validity } from './issue.ts';
@@ -88,7 +88,7 @@ export class Authority {
 
   /** Fingerprints of all roots, the signing one first. */
   get fingerprints(): string[] {
-    return this.#roots.map(fingerprintOf);
+    return this.#roots.map(computeFingerprint);
   }
 
   /** All roots that nodes must trust, each in PEM. */
@@ -133,7 +133,7 @@ export class Authority {
       return undefined;
     }
     return {
-      nodeId: nodeId(certificate.publicKey),
+      nodeId: deriveNodeId(certificate.publicKey),
       validity: {
         from: certificate.validFromDate.getTime(),
         to: certificate.validToDate.getTime(),
@@ -198,6 +198,6 @@ async function read(file: string): Promise<string | undefined> {
 }
 
 /** Returns the SHA-256 of a certificate's DER in lower case hex, for people to compare. */
-export function fingerprintOf(certificate: X509Certificate): string {
+export function computeFingerprint(certificate: X509Certificate): string {
   return certificate.fingerprint256.replaceAll(':', '').toLowerCase();
 }

@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { messageOf } from '../../error.ts';
-import { nodeId } from '../../proto/names.ts';
+import { deriveNodeId } from '../../proto/names.ts';
 import { ControlPlaneError } from '../error.ts';
 
 /** Largest request in bytes; an agent's has about 250. */
@@ -41,7 +41,7 @@ export async function readCertificateRequest(der: Uint8Array): Promise<Certifica
     if (!(await request.verify())) {
       throw new RequestError({ what: 'a certificate request that its own key has not signed' });
     }
-    return { publicKey, nodeId: nodeId(publicKey) };
+    return { publicKey, nodeId: deriveNodeId(publicKey) };
   } catch (cause) {
     if (cause instanceof RequestError) throw cause;
     const what = `a certificate request that cannot be read: ${messageOf(cause)}`;

@@ -76,7 +76,7 @@ function examine(given: GivenCertificate, now: number): ExaminedCertificate {
     expectStrong(one);
     expectValid(one, now);
   }
-  const names = namesOf(own);
+  const names = listNames(own);
   if (names.length === 0) {
     throw new CertificateError({
       what: `the certificate (${nameOf(own)}) is for no name: browsers look at its subject alternative names alone`,
@@ -96,7 +96,7 @@ function examine(given: GivenCertificate, now: number): ExaminedCertificate {
 /**
  * Returns the names and addresses of a certificate (RFC 5280, 4.2.1.6); kinds that browsers do not use are left out.
  */
-export function namesOf({ subjectAltName }: X509Certificate): string[] {
+export function listNames({ subjectAltName }: X509Certificate): string[] {
   const found = (subjectAltName ?? '').matchAll(/(?:^|, )(?:DNS|IP Address):([\w.:*-]+)(?=,|$)/g);
   return [...found].flatMap(([, name]) => (name === undefined ? [] : [name]));
 }

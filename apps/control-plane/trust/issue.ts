@@ -1,7 +1,7 @@
 import '@abraham/reflection';
 import { type KeyObject, randomBytes, type webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
-import { serverName } from '../../proto/names.ts';
+import { deriveServerName } from '../../proto/names.ts';
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
@@ -57,7 +57,7 @@ export async function issueServer(
   validity: Validity,
 ): Promise<{ certificate: string; key: string }> {
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
-  const names = fingerprints.map((one) => ({ type: 'dns' as const, value: serverName(one) }));
+  const names = fingerprints.map((one) => ({ type: 'dns' as const, value: deriveServerName(one) }));
   const certificate = await issue(issuer, keys.publicKey, 'QvDC', validity, [
     new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
     new x509.SubjectAlternativeNameExtension(names),

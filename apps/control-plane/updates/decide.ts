@@ -69,7 +69,7 @@ export interface Decision {
  * heard again. Hosts that the release does not fit are left out. Hosts for which this is unknown come last: they refuse
  * a wrong release themselves, which pauses the roll-out.
  */
-export function decide(rollout: Rollout, hosts: readonly RolloutHost[]): Decision {
+export function decideNextStep(rollout: Rollout, hosts: readonly RolloutHost[]): Decision {
   const leaveOut = hosts.flatMap((host) => {
     const fit = fitOf(rollout, host);
     return host.state === 'WAITING' && fit.is === 'OTHER'

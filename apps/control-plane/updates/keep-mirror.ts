@@ -5,7 +5,7 @@ import type { Logger } from '../../log/logger.ts';
 import { AutoResetEvent } from '../../watch/auto-reset-event.ts';
 import { type Clock, systemClock } from '../../watch/clock.ts';
 import type { Config } from '../config.ts';
-import { mirror } from './mirror.ts';
+import { mirrorRelease } from './mirror.ts';
 import type { PinnedRelease } from './tree.ts';
 
 /**
@@ -43,7 +43,11 @@ export interface KeepMirrorOptions {
 }
 
 /** Returns the lines that a configuration names. */
-export function linesOf({ products, channels, architectures }: Config['updates']): ReleaseLine[] {
+export function listConfiguredLines({
+  products,
+  channels,
+  architectures,
+}: Config['updates']): ReleaseLine[] {
   return products.flatMap((product) =>
     channels.flatMap((channel) =>
       architectures.map((architecture) => ({ product, channel, architecture })),
@@ -64,7 +68,7 @@ export function keepMirror(options: KeepMirrorOptions): MirrorKeeper {
     const before = states.get(name)?.problem;
     let problem: string | undefined;
     try {
-      const brought = await mirror({
+      const brought = await mirrorRelease({
         ...{ upstream, folder, line, signal, now: new Date(), limit: limitGiB * 1024 ** 3 },
         trusted: await readTrustedKeys(keys),
         pinned: await options.readPinned(),
@@ -85,7 +89,7 @@ export function keepMirror(options: KeepMirrorOptions): MirrorKeeper {
   const work = async () => {
     const { upstream } = updates;
     while (upstream !== undefined && !signal.aborted) {
-      for (const line of linesOf(updates)) {
+      for (const line of listConfiguredLines(updates)) {
         const isDue = (due.get(nameOf(line)) ?? 0) <= clock.elapsed();
         if (isDue && !signal.aborted) await bring(upstream, line);
       }

@@ -8,9 +8,9 @@ import type { Release } from '../../../build/release/release.ts';
 import { verifyRelease } from '../../../build/release/sign.ts';
 import { type ReleaseLine, releasePath } from '../../../build/release/tree.ts';
 import { syncFolder } from '../../files/durable-file.ts';
-import { bytes as inWords } from '../../text/amount.ts';
+import { formatBytes as inWords } from '../../text/amount.ts';
 import { ControlPlaneError } from '../error.ts';
-import { keep, type PinnedRelease, readKept, sizeOf, sweep } from './tree.ts';
+import { keep, type PinnedRelease, readKept, readSize, sweep } from './tree.ts';
 import { type Fetched, fetchFrom } from './upstream.ts';
 
 /** What to mirror, and from where. */
@@ -45,7 +45,7 @@ export type Mirrored = 'none' | 'same' | Release;
  * @throws ExplainedError if the server does not answer, gives an outdated release or wrong content, or there is no
  *   space
  */
-export async function mirror(request: MirrorRequest): Promise<Mirrored> {
+export async function mirrorRelease(request: MirrorRequest): Promise<Mirrored> {
   const { upstream, folder, line, trusted, now } = request;
   const address = `${upstream}/${releasePath(line)}`;
   const envelope = await fetchText(address, request);
@@ -115,9 +115,9 @@ async function bringImage(request: MirrorRequest, release: Release): Promise<voi
   const { folder, upstream, limit, pinned, signal, patience } = request;
   const { path, bytes, sha256 } = release.image;
   const file = join(folder, path);
-  if ((await sizeOf(file)) === bytes) return;
+  if ((await readSize(file)) === bytes) return;
   const part = `${file}.part`;
-  const begun = (await sizeOf(part)) ?? 0;
+  const begun = (await readSize(part)) ?? 0;
   const others = (await sweep(folder, pinned, [sha256])) - begun;
   if (others + bytes > limit) {
     throw new ControlPlaneError({

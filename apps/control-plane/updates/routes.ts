@@ -10,7 +10,7 @@ import {
 import { ExplainedError, messageOf } from '../../error.ts';
 import { readJson } from '../../http/body.ts';
 import { ApiError } from '../../http/error.ts';
-import { json, type Route } from '../../http/route.ts';
+import { makeJsonAnswer, type Route } from '../../http/route.ts';
 import type { Config } from '../config.ts';
 import type { Database, Executor } from '../database/database.ts';
 import {
@@ -20,8 +20,8 @@ import {
   startRollout,
 } from '../database/repositories/rollouts.ts';
 import { find } from '../operator/find.ts';
-import { explained } from '../operator/routes.ts';
-import { linesOf, type MirrorState } from './keep-mirror.ts';
+import { explainErrors } from '../operator/routes.ts';
+import { listConfiguredLines, type MirrorState } from './keep-mirror.ts';
 import { type KeptRelease, listLines, pin, readKept } from './tree.ts';
 
 /** Product of hosts; QvDC itself is updated with qx-update. */
@@ -47,7 +47,7 @@ export function updateRoutes(sources: UpdateSources): Route[] {
       answer: async () => {
         const rollouts = await readFleetRollouts(db, { now: now() });
         const upstream = sources.updates.upstream ?? null;
-        return json({ upstream, releases: await readReleases(sources), rollouts });
+        return makeJsonAnswer({ upstream, releases: await readReleases(sources), rollouts });
       },
     },
     {
@@ -63,7 +63,7 @@ export function updateRoutes(sources: UpdateSources): Route[] {
         await pin(sources.updates.folder, kept);
         const { release } = kept;
         const id = await startRollout(db, { release, ...how, by, now: now() });
-        if (id !== undefined) return json(await readRollout(db, id, now()));
+        if (id !== undefined) return makeJsonAnswer(await readRollout(db, id, now()));
         throw new ApiError(409, `a roll-out of ${PRODUCT} for ${architecture} is under way`, {
           fix: 'qx-controlplane updates list shows which. Pause it first.',
         });
@@ -73,7 +73,7 @@ export function updateRoutes(sources: UpdateSources): Route[] {
       method: 'GET',
       path: '/v1/updates/:id',
       answer: async (_request, given) =>
-        json(await readRollout(db, await find(db, 'rollout', given), now())),
+        makeJsonAnswer(await readRollout(db, await find(db, 'rollout', given), now())),
     },
     {
       method: 'POST',
@@ -83,7 +83,7 @@ export function updateRoutes(sources: UpdateSources): Route[] {
         const id = await find(db, 'rollout', given);
         await pauseRollout(db, id, { by });
         const rollout = await readRollout(db, id, now());
-        if (rollout.finishedAt === null) return json(rollout);
+        if (rollout.finishedAt === null) return makeJsonAnswer(rollout);
         throw new ApiError(409, `the roll-out of ${rollout.version} is over`);
       },
     },
@@ -94,7 +94,7 @@ export function updateRoutes(sources: UpdateSources): Route[] {
         const resume = await readJson(request, rolloutResumeSchema);
         const id = await find(db, 'rollout', given);
         if (await resumeRollout(db, id, { ...resume, now: now() })) {
-          return json(await readRollout(db, id, now()));
+          return makeJsonAnswer(await readRollout(db, id, now()));
         }
         const { version, finishedAt } = await readRollout(db, id, now());
         const state = finishedAt === null ? 'is not paused' : 'is over';
@@ -102,7 +102,7 @@ export function updateRoutes(sources: UpdateSources): Route[] {
       },
     },
   ];
-  return routes.map((route) => ({ ...route, answer: explained(route.answer) }));
+  return routes.map((route) => ({ ...route, answer: explainErrors(route.answer) }));
 }
 
 async function readRollout(db: Executor, id: string, now: Date): Promise<FleetRollout> {
@@ -148,7 +148,10 @@ async function readReleases({
 }: UpdateSources): Promise<FleetUpdates['releases']> {
   const { folder, keys, upstream } = updates;
   const states = new Map(mirrored().map((state) => [releasePath(state.line), state]));
-  const lines = [...(upstream === undefined ? [] : linesOf(updates)), ...(await listLines(folder))];
+  const lines = [
+    ...(upstream === undefined ? [] : listConfiguredLines(updates)),
+    ...(await listLines(folder)),
+  ];
   const each = new Map(lines.map((line) => [releasePath(line), line]));
   return await Promise.all(
     [...each].map(async ([path, line]) => {

@@ -5,7 +5,7 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { codeOf } from '../../process/code-of.ts';
+import { getErrorCode } from '../../process/code-of.ts';
 import { networkOf, Shares } from '../node-service/allowance.ts';
 
 /** Path below which the tree of updates is served. */
@@ -75,7 +75,7 @@ interface Part {
  * file is a valid answer, too.
  * @returns undefined for the whole file, `none` if the range is outside the file
  */
-export function partOf(range: string | undefined, bytes: number): Part | 'none' | undefined {
+export function parseRange(range: string | undefined, bytes: number): Part | 'none' | undefined {
   const [, first = '', last = ''] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(range ?? '') ?? [];
   if (first === '' && last === '') return undefined;
   if (first === '') {
@@ -95,7 +95,7 @@ export function partOf(range: string | undefined, bytes: number): Part | 'none' 
  * @param folder the tree
  * @returns the handler of requests whose path begins with `UPDATES_PATH`
  */
-export function updatesHandler(
+export function createUpdatesHandler(
   folder: string,
 ): (request: FileRequest, response: FileResponse) => Promise<void> {
   const shares = new Shares(DOWNLOADS);
@@ -139,7 +139,7 @@ async function send(
   if (isNamed(headers['if-none-match'], etag)) return answer(response, 304, known);
   const ifRange = headers['if-range'];
   const isSame = ifRange === undefined || ifRange === etag;
-  const part = isSame && method === 'GET' ? partOf(headers.range, bytes) : undefined;
+  const part = isSame && method === 'GET' ? parseRange(headers.range, bytes) : undefined;
   if (part === 'none') {
     return answer(response, 416, { ...known, 'content-range': `bytes */${bytes}` });
   }
@@ -175,7 +175,7 @@ async function readIfThere(path: string): Promise<Buffer | undefined> {
   try {
     return await readFile(path);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
+    if (getErrorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
@@ -185,7 +185,7 @@ async function sizeOf(path: string): Promise<number | undefined> {
     await using file = await open(path);
     return (await file.stat()).size;
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
+    if (getErrorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

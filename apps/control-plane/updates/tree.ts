@@ -5,7 +5,7 @@ import type { Release } from '../../../build/release/release.ts';
 import { verifyRelease } from '../../../build/release/sign.ts';
 import { imagePath, type ReleaseLine, releasePath } from '../../../build/release/tree.ts';
 import { readIfThere, writeDurably } from '../../files/durable-file.ts';
-import { codeOf } from '../../process/code-of.ts';
+import { getErrorCode } from '../../process/code-of.ts';
 
 /** A release in the tree, and its envelope. */
 export interface KeptRelease {
@@ -37,7 +37,7 @@ export async function readKept(
   const envelope = await readIfThere(file);
   if (envelope === undefined) return undefined;
   const release = verifyRelease(envelope, trusted, file);
-  const bytes = await sizeOf(join(folder, release.image.path));
+  const bytes = await readSize(join(folder, release.image.path));
   return { release, envelope, isWhole: bytes === release.image.bytes };
 }
 
@@ -99,7 +99,7 @@ export async function sweep(
   const images = join(folder, 'images');
   for (const name of await readdir(images).catch(ifMissing([]))) {
     const [, sha256 = ''] = /^([0-9a-f]{64})\.iso/.exec(name) ?? [];
-    if (wanted.has(sha256)) bytes += (await sizeOf(join(images, name))) ?? 0;
+    if (wanted.has(sha256)) bytes += (await readSize(join(images, name))) ?? 0;
     else await rm(join(images, name), { force: true });
   }
   return bytes;
@@ -124,13 +124,13 @@ function imageIn(envelope: string): string | undefined {
 }
 
 /** Returns the size of a file in bytes; undefined if it does not exist. */
-export async function sizeOf(path: string): Promise<number | undefined> {
+export async function readSize(path: string): Promise<number | undefined> {
   return await stat(path).then(({ size }) => size, ifMissing(undefined));
 }
 
 function ifMissing<T>(value: T): (error: unknown) => T {
   return (error) => {
-    if (codeOf(error) === 'ENOENT') return value;
+    if (getErrorCode(error) === 'ENOENT') return value;
     throw error;
   };
 }

@@ -4,14 +4,14 @@ import { runProgram } from '../../console/kit/run.ts';
 import { messageOf } from '../../error.ts';
 import { parseOsRelease } from '../../host/os-release.ts';
 import { readText } from '../../host/read.ts';
-import { endingSignal } from '../../process/command-line.ts';
-import { planText, progressText } from '../describe.ts';
+import { createEndingSignal } from '../../process/command-line.ts';
+import { describeProgress, planText } from '../describe.ts';
 import { findAnswer, isInstallMode, retireAnswer } from '../find-answer.ts';
 import type { Progress } from '../install.ts';
 import type { Report } from '../report.ts';
 import { finish, isInstalling, Session, sayOnConsole } from '../session.ts';
 import type { Deps, Watch } from './deps.ts';
-import { installerProgram } from './program.ts';
+import { createInstallerProgram } from './program.ts';
 
 const FOLDER = '/run/quantix/installer';
 /** Marks the only unattended attempt of this boot: a failed one is not repeated. */
@@ -31,7 +31,11 @@ export async function runInstaller(): Promise<number> {
   }
   const system = parseOsRelease(await readText('/etc/os-release'));
   const product = `${system.get('NAME') ?? ''} ${system.get('VERSION_ID') ?? ''}`.trim();
-  return runProgram(installerProgram(product, thisSystem()), { input, output }, endingSignal());
+  return runProgram(
+    createInstallerProgram(product, thisSystem()),
+    { input, output },
+    createEndingSignal(),
+  );
 }
 
 function thisSystem(): Deps {
@@ -85,7 +89,7 @@ async function carryOutAnswer({ onProgress, signal }: Watch): Promise<Report | n
 function aloud(onProgress: (progress: Progress) => void): (progress: Progress) => void {
   let shown = '';
   return (progress) => {
-    const text = progressText(progress);
+    const text = describeProgress(progress);
     if (text !== shown) void sayOnConsole(`install: ${text}`);
     shown = text;
     onProgress(progress);

@@ -1,22 +1,22 @@
 import { fill, openForm } from '../../console/kit/form.ts';
-import { type Key, letter } from '../../console/kit/keys.ts';
-import { LIST_START, moveInList, selectedOf } from '../../console/kit/list.ts';
+import { getLetter, type Key } from '../../console/kit/keys.ts';
+import { getSelected, LIST_START, moveInList } from '../../console/kit/list.ts';
 import type { Happening, Program, Step } from '../../console/kit/program.ts';
 import { messageOf } from '../../error.ts';
 import { type Answer, answerFor } from '../answer.ts';
 import type { Progress } from '../install.ts';
-import { proofOf } from '../plan.ts';
+import { determineProof } from '../plan.ts';
 import type { Report } from '../report.ts';
 import type { Deps } from './deps.ts';
 import {
   type Choices,
+  createSerialFields,
   type Effect,
   type Event,
   type State,
-  serialFields,
   type View,
 } from './state.ts';
-import { view } from './view.ts';
+import { drawInstaller } from './view.ts';
 
 type Next = Step<State, Effect>;
 
@@ -24,7 +24,7 @@ type Next = Step<State, Effect>;
 const CHOICES: Choices = { keep: true, carry: true, data: true };
 
 /** Creates the program of the installer's screens. @param product shown in the title */
-export function installerProgram(product: string, deps: Deps): Program<State, Event, Effect> {
+export function createInstallerProgram(product: string, deps: Deps): Program<State, Event, Effect> {
   const news = new News();
   return {
     start: (size) => ({
@@ -32,7 +32,7 @@ export function installerProgram(product: string, deps: Deps): Program<State, Ev
       effects: [{ do: 'begin' }],
     }),
     update,
-    view: (state) => view(state, product),
+    view: (state) => drawInstaller(state, product),
     carryOut: async (effect, signal) => {
       try {
         return await carryOut(effect, { deps, news, signal });
@@ -83,7 +83,7 @@ function leave(state: State, what: string, effect: Effect): Next {
 function press(state: State, key: Key): Next {
   const { view: shown } = state;
   if (shown.at === 'plan') return pressInPlan(state, shown, key);
-  const typed = letter(key);
+  const typed = getLetter(key);
   if (shown.at === 'busy')
     return typed === 'r' ? show(state, { at: 'looking' }, { do: 'look' }) : stay(state);
   if (shown.at !== 'disks' && shown.at !== 'failed' && shown.at !== 'installed') return stay(state);
@@ -114,7 +114,7 @@ function pressInPlan(state: State, shown: Extract<View, { at: 'plan' }>, key: Ke
   const { machine, list, choices, planned, proof, answer, form } = shown;
   if (form !== null) {
     if (key.name === 'escape') return show(state, { ...shown, form: null });
-    const filled = fill(form, serialFields(proof), key);
+    const filled = fill(form, createSerialFields(proof), key);
     if (!filled.submitted || 'reasons' in planned)
       return show(state, { ...shown, form: filled.form });
     return begin(state, planned.plan, { ...answer, erase: proof });
@@ -127,12 +127,12 @@ function pressInPlan(state: State, shown: Extract<View, { at: 'plan' }>, key: Ke
       { at: 'planning', machine, list },
       { do: 'plan', machine, list, choices: { ...choices, ...changed } },
     );
-  if (letter(key) === 'k') return again({ keep: !choices.keep });
-  if (letter(key) === 'o') return again({ carry: !choices.carry });
-  if (letter(key) === 'd') return again({ data: !choices.data });
+  if (getLetter(key) === 'k') return again({ keep: !choices.keep });
+  if (getLetter(key) === 'o') return again({ carry: !choices.carry });
+  if (getLetter(key) === 'd') return again({ data: !choices.data });
   if (key.name !== 'enter') return stay(state);
   if (planned.plan.destroys.length === 0) return begin(state, planned.plan, answer);
-  return show(state, { ...shown, form: openForm(serialFields(proof), { serial: '' }) });
+  return show(state, { ...shown, form: openForm(createSerialFields(proof), { serial: '' }) });
 }
 
 function begin(
@@ -198,9 +198,9 @@ async function plan(
   { machine, list, choices }: Extract<Effect, { do: 'plan' }>,
   { deps, signal }: Omit<Means, 'news'>,
 ): Promise<Event> {
-  const disk = selectedOf(list, machine.disks);
+  const disk = getSelected(list, machine.disks);
   if (disk === undefined) return look(deps, signal);
-  const proof = proofOf(disk);
+  const proof = determineProof(disk);
   const answer: Answer = {
     ...answerFor({ path: disk.path, pick: 'one', ...(disk.serial && { serial: disk.serial }) }),
     'keep-data': choices.keep,

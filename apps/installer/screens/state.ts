@@ -1,4 +1,4 @@
-import { type Fields, textField } from '../../console/kit/field.ts';
+import { createTextField, type Fields } from '../../console/kit/field.ts';
 import type { Form } from '../../console/kit/form.ts';
 import type { Size } from '../../console/kit/frame.ts';
 import type { List } from '../../console/kit/list.ts';
@@ -67,9 +67,9 @@ export type Event =
   | { type: 'left' };
 
 /** Creates the form in which the serial number of the disk to erase is typed. @param proof the required text */
-export function serialFields(proof: string): Fields<'serial'> {
+export function createSerialFields(proof: string): Fields<'serial'> {
   return [
-    textField({
+    createTextField({
       name: 'serial',
       label: 'Serial number',
       hint: proof,

@@ -1,25 +1,25 @@
-import { viewForm } from '../../console/kit/form-view.ts';
+import { drawForm } from '../../console/kit/form-view.ts';
 import { type Frame, type Line, line, reverse, type Size } from '../../console/kit/frame.ts';
-import { viewList } from '../../console/kit/list.ts';
-import { column, wrap } from '../../console/kit/text.ts';
-import { contentsText, diskText, planText, progressText } from '../describe.ts';
-import { type State, serialFields, type View } from './state.ts';
+import { drawList } from '../../console/kit/list.ts';
+import { fitColumn, wrap } from '../../console/kit/text.ts';
+import { describeContents, describeDisk, describeProgress, planText } from '../describe.ts';
+import { createSerialFields, type State, type View } from './state.ts';
 
 /** Rows besides the body: title, two empty ones, keys. */
 const FRAME_ROWS = 4;
 
 /** Draws the installer. */
-export function view({ size, view: shown }: State, product: string): Frame {
+export function drawInstaller({ size, view: shown }: State, product: string): Frame {
   const room = { columns: size.columns, rows: size.rows - FRAME_ROWS };
   const { lines, keys, cursor = null } = bodyOf(shown, room);
   const filled = Array.from({ length: room.rows }, (_, index) => lines[index] ?? line(''));
   return {
     lines: [
-      reverse(column(` ${product} - Installation`, size.columns)),
+      reverse(fitColumn(` ${product} - Installation`, size.columns)),
       line(''),
       ...filled,
       line(''),
-      reverse(column(` ${keys}`, size.columns - 1)),
+      reverse(fitColumn(` ${keys}`, size.columns - 1)),
     ],
     cursor: cursor && { ...cursor, row: cursor.row + 2 },
   };
@@ -51,7 +51,7 @@ function bodyOf(shown: View, room: Size): Body {
         lines: [
           ...text('Installing. The machine must stay on.', room),
           line(''),
-          ...text(progress === null ? 'beginning' : progressText(progress), room),
+          ...text(progress === null ? 'beginning' : describeProgress(progress), room),
           line(''),
           ...(progress === null ? [] : [bar(progress, room)]),
         ],
@@ -94,7 +94,7 @@ function disks(
   room: Size,
 ): Body {
   const { image, disks: all } = machine;
-  const entries = all.map((disk) => `${diskText(disk)}  ${contentsText(disk)}`);
+  const entries = all.map((disk) => `${describeDisk(disk)}  ${describeContents(disk)}`);
   const selected = all[Math.min(list.selected, all.length - 1)];
   return {
     lines: [
@@ -105,11 +105,11 @@ function disks(
             'There is no disk. A RAID controller may have to be set to show its disks (AHCI, HBA).',
             room,
           )
-        : viewList(list, entries, { columns: room.columns, rows: Math.max(room.rows - 8, 3) })),
+        : drawList(list, entries, { columns: room.columns, rows: Math.max(room.rows - 8, 3) })),
       line(''),
       ...(selected === undefined
         ? []
-        : text(`${diskText(selected)}: ${contentsText(selected)}.`, room)),
+        : text(`${describeDisk(selected)}: ${describeContents(selected)}.`, room)),
       ...(at === 'planning' ? [line(''), ...text('Planning ...', room)] : []),
     ],
     keys: 'Enter choose   r look again   c use this system live   p power off',
@@ -141,7 +141,7 @@ function plan({ planned, choices, form, proof }: Extract<View, { at: 'plan' }>, 
       keys: 'Enter install   Esc other disk   k keep or renew   o configuration   d data',
     };
   }
-  const field = viewForm(form, serialFields(proof), room.columns);
+  const field = drawForm(form, createSerialFields(proof), room.columns);
   const asked = text('What is on the disk is lost. To allow that, type its serial number:', room);
   const above = [...lines, ...asked];
   return {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { linesOf } from '../../../apps/process/stream-lines.ts';
+import { splitLines } from '../../../apps/process/stream-lines.ts';
 import type { Machine } from './machine.ts';
 
 /** A program of the host that runs in a machine's network, until it is disposed of. */
@@ -18,7 +18,7 @@ export function startProgram(machine: Machine, script: string, ...args: string[]
     reject: false,
     stderr: 'inherit',
   });
-  const lines = linesOf(child.stdout.setEncoding('utf8'));
+  const lines = splitLines(child.stdout.setEncoding('utf8'));
   return {
     until: async (wanted) => {
       const seen: string[] = [];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { callOf, usage } from '../../../apps/dispatch.ts';
+import { callOf, formatUsage } from '../../../apps/dispatch.ts';
 import { PROGRAMS } from '../../../apps/programs.ts';
 
 const PROGRAM_NAMES = ['qx-node', 'qx-console'];
@@ -22,7 +22,7 @@ test('it prints its version and usage', () => {
   expect(call('qx', '--version')).toEqual({ kind: 'version' });
   expect(call('qx')).toEqual({ kind: 'usage' });
   expect(call('qx', '--help')).toEqual({ kind: 'usage' });
-  expect(usage(PROGRAM_NAMES)).toContain('programs: qx-console, qx-node');
+  expect(formatUsage(PROGRAM_NAMES)).toContain('programs: qx-console, qx-node');
 });
 
 test.each([

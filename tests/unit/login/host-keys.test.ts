@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
-import { publicKeys } from '../../../apps/services/public-key.ts';
+import { parsePublicKeys } from '../../../apps/services/public-key.ts';
 import { temporaryFolder } from '../folder.ts';
 import { inShell, SHELLS } from './shell.ts';
 
@@ -41,7 +41,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     expect(await readFile(join(own, ED25519), 'utf8')).toBe(first);
     expect((await readdir(own)).sort()).toEqual([ECDSA, `${ECDSA}.pub`, ED25519, `${ED25519}.pub`]);
     const { stdout } = await execa('ssh-keygen', ['-l', '-f', join(own, ED25519)]);
-    const [told] = publicKeys(await readFile(join(own, `${ED25519}.pub`), 'utf8'));
+    const [told] = parsePublicKeys(await readFile(join(own, `${ED25519}.pub`), 'utf8'));
     expect(stdout).toContain(told?.fingerprint);
   });
 

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { isIPv4 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
-import { leadsNowhere } from '../../../network/management-address.ts';
+import { isUnreachable } from '../../../network/management-address.ts';
 import {
   formatLanDatagram,
   LAN_GROUP,
@@ -102,7 +102,9 @@ function ownAddresses(): string[] {
     name.startsWith('virbr')
       ? []
       : infos
-          .filter(({ internal, address }) => !internal && isIPv4(address) && !leadsNowhere(address))
+          .filter(
+            ({ internal, address }) => !internal && isIPv4(address) && !isUnreachable(address),
+          )
           .map(({ address }) => address),
   );
 }

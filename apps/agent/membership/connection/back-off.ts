@@ -9,7 +9,7 @@ const MOST = 60_000;
  * @param random 0 to 1
  * @returns milliseconds
  */
-export function backOff(failures: number, random: number): number {
+export function computeBackOff(failures: number, random: number): number {
   const longest = Math.min(MOST, FIRST * 2 ** Math.min(failures - 1, 16));
   return longest * (1 - random / 2);
 }

@@ -4,10 +4,10 @@ import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { type Client, createClient } from '@connectrpc/connect';
 import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import { NodeService } from '../../../proto/gen/quantix/v1/node_service_pb.js';
-import { serverName } from '../../../proto/names.ts';
+import { deriveServerName } from '../../../proto/names.ts';
 import { parseCertificates } from '../identity/chain.ts';
 import type { Credentials } from '../identity/credentials.ts';
-import { sha256 } from '../identity/pin.ts';
+import { computeFingerprint } from '../identity/pin.ts';
 
 /** A connection to the control plane. It is opened at the first call, and reopened after a failure. */
 export interface Connection {
@@ -82,7 +82,9 @@ export function openConnection({ origin, caCertificates, credentials }: Peer): C
 
 /** Returns the names in the certificates of servers with these roots; addresses do not matter. */
 function serverNames(caCertificates: string, where: string): string[] {
-  return parseCertificates(caCertificates, where).map((root) => serverName(sha256(root)));
+  return parseCertificates(caCertificates, where).map((root) =>
+    deriveServerName(computeFingerprint(root)),
+  );
 }
 
 function checkName(names: readonly string[], certificate: PeerCertificate): Error | undefined {

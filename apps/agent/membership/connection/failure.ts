@@ -1,6 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { Explanation } from '../../../error.ts';
-import { codeOf } from '../../../process/code-of.ts';
+import { getErrorCode } from '../../../process/code-of.ts';
 import {
   type Refusal,
   RefusalReason,
@@ -89,7 +89,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
  */
 export function explainFailure(error: unknown, origin: string): AgentError {
   if (error instanceof AgentError) return error;
-  if (!(error instanceof ConnectError) && codeOf(error) === undefined) throw error;
+  if (!(error instanceof ConnectError) && getErrorCode(error) === undefined) throw error;
   const failure = ConnectError.from(error);
   const [refusal] = failure.findDetails(RefusalSchema);
   if (refusal !== undefined) {
@@ -126,7 +126,7 @@ function explainRefusal(
 
 function meaning(failure: ConnectError): string {
   for (let one: unknown = failure; one instanceof Error; one = one.cause) {
-    const known = MEANINGS[codeOf(one) ?? ''];
+    const known = MEANINGS[getErrorCode(one) ?? ''];
     if (known !== undefined) return known;
   }
   if (failure.code === Code.DeadlineExceeded) return 'no answer came in time';

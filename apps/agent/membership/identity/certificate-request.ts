@@ -7,7 +7,7 @@ const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
  * MB of memory, so it is loaded only here: for joining and renewal, not at each start.
  * @returns DER
  */
-export async function certificateRequest(key: NodeKey): Promise<Uint8Array> {
+export async function makeCertificateRequest(key: NodeKey): Promise<Uint8Array> {
   await import('@abraham/reflection');
   const { Pkcs10CertificateRequestGenerator } = await import('@peculiar/x509');
   const request = await Pkcs10CertificateRequestGenerator.create({

@@ -26,7 +26,7 @@ export interface Certificates {
  * Makes credentials from certificates that came from outside.
  * @throws AgentError if they cannot be parsed, do not match the node's key, or are not signed by the CA
  */
-export function credentialsOf({ where, ...certificates }: Certificates): Credentials {
+export function makeCredentials({ where, ...certificates }: Certificates): Credentials {
   const chain = parseCertificates(certificates.certificateChain, where);
   const cas = parseCertificates(certificates.caCertificates, where);
   checkChain({ chain, cas, key: certificates.key, where });

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { messageOf } from '../../../error.ts';
 import { readIfThere, setAside, writeDurably } from '../../../files/durable-file.ts';
-import { codeOf } from '../../../process/code-of.ts';
+import { getErrorCode } from '../../../process/code-of.ts';
 import type { Clock } from '../../../watch/clock.ts';
 import { AgentError } from '../../configuration/error.ts';
 
@@ -59,7 +59,7 @@ export class Epochs {
       if (/^[0-9]{1,19}\n?$/.test(text)) return BigInt(text);
       log(`${this.#file} holds no number: set aside as ${await setAside(this.#file)}`);
     } catch (error) {
-      if (codeOf(error) === undefined) throw error;
+      if (getErrorCode(error) === undefined) throw error;
       log(`${this.#file} cannot be read: ${messageOf(error)}`);
     }
     return byClock;
@@ -70,7 +70,7 @@ export class Epochs {
       await writeDurably(this.#file, `${epoch}\n`, 0o600);
       this.#problem = null;
     } catch (error) {
-      if (codeOf(error) === undefined) throw error;
+      if (getErrorCode(error) === undefined) throw error;
       this.#problem = `the count of starts cannot be kept: ${messageOf(error)}`;
       this.#options.log(this.#problem);
     }

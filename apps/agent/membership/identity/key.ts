@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { readIfThere, setAside, writeDurably } from '../../../files/durable-file.ts';
-import { nodeId } from '../../../proto/names.ts';
+import { deriveNodeId } from '../../../proto/names.ts';
 
 /** A node's own key; it never leaves the node. */
 export interface NodeKey {
@@ -37,7 +37,7 @@ async function makeKey(folder: string, file: string): Promise<NodeKey> {
   const pem = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await writeDurably(file, pem, 0o600);
-  return { ...pair, nodeId: nodeId(pair.publicKey) };
+  return { ...pair, nodeId: deriveNodeId(pair.publicKey) };
 }
 
 function parseKey(pem: string): NodeKey | undefined {
@@ -49,5 +49,5 @@ function parseKey(pem: string): NodeKey | undefined {
   }
   if (privateKey.asymmetricKeyDetails?.namedCurve !== 'prime256v1') return undefined;
   const publicKey = createPublicKey(privateKey);
-  return { privateKey, publicKey, nodeId: nodeId(publicKey) };
+  return { privateKey, publicKey, nodeId: deriveNodeId(publicKey) };
 }

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
-import { serverName } from '../../../proto/names.ts';
+import { deriveServerName } from '../../../proto/names.ts';
 import { AgentError, RefusedError } from '../../configuration/error.ts';
 
 export interface Pinning {
@@ -27,7 +27,7 @@ const PATIENCE = 10_000;
 export async function fetchPinnedCa(pinning: Pinning): Promise<string> {
   const { origin, fingerprint, now } = pinning;
   const shown = await shownCertificates(pinning);
-  const ca = shown.find((one) => sha256(one) === fingerprint);
+  const ca = shown.find((one) => computeFingerprint(one) === fingerprint);
   if (ca?.ca !== true) {
     throw new RefusedError({
       what: `the control plane shows no CA with the token’s fingerprint ${fingerprint}`,
@@ -40,7 +40,7 @@ export async function fetchPinnedCa(pinning: Pinning): Promise<string> {
 }
 
 /** Returns the SHA-256 of a certificate's DER, in lower-case hex. */
-export function sha256(certificate: X509Certificate): string {
+export function computeFingerprint(certificate: X509Certificate): string {
   return certificate.fingerprint256.replaceAll(':', '').toLowerCase();
 }
 
@@ -64,7 +64,7 @@ function shownCertificates({ origin, fingerprint, signal }: Pinning): Promise<X5
     host,
     // `url.port` is empty for the default port of https.
     port: url.port === '' ? 443 : Number(url.port),
-    servername: serverName(fingerprint),
+    servername: deriveServerName(fingerprint),
     rejectUnauthorized: false,
     ALPNProtocols: ['h2', 'http/1.1'],
   });

@@ -4,10 +4,10 @@ import * as z from 'zod';
 import { messageOf } from '../../../error.ts';
 import { asDiskError, DiskError } from '../../../files/disk-error.ts';
 import { readIfThere, setAside, syncFolder, writeDurably } from '../../../files/durable-file.ts';
-import { codeOf } from '../../../process/code-of.ts';
+import { getErrorCode } from '../../../process/code-of.ts';
 import { AgentError } from '../../configuration/error.ts';
 import { parseOrigin } from '../../configuration/origin.ts';
-import { type Credentials, credentialsOf } from './credentials.ts';
+import { type Credentials, makeCredentials } from './credentials.ts';
 import type { NodeKey } from './key.ts';
 
 /** File that records the node's control plane. */
@@ -85,7 +85,7 @@ export async function readRecord(options: RecordOptions): Promise<MembershipReco
     const certificates = { certificateChain, caCertificates };
     return {
       ...rest,
-      credentials: credentialsOf({ key: await key(), ...certificates, where: file }),
+      credentials: makeCredentials({ key: await key(), ...certificates, where: file }),
     };
   } catch (error) {
     if (!(error instanceof AgentError)) throw error;
@@ -128,7 +128,7 @@ async function takeOver(options: RecordOptions): Promise<MembershipRecord | unde
     return undefined;
   }
   try {
-    const credentials = credentialsOf({
+    const credentials = makeCredentials({
       key: await key(),
       certificateChain,
       caCertificates,
@@ -167,7 +167,7 @@ async function removeOlderForm(folder: string, log: (line: string) => void): Pro
   try {
     for (const file of olderForm(folder)) await rm(file, { force: true });
   } catch (error) {
-    if (codeOf(error) === undefined) throw error;
+    if (getErrorCode(error) === undefined) throw error;
     log(`older certificates cannot be removed: ${messageOf(error)}`);
   }
 }
@@ -181,7 +181,7 @@ function olderForm(folder: string): [certificate: string, ca: string] {
  * @param endpoints as it reported them
  * @returns `undefined` if no endpoint is usable
  */
-export function usableEndpoints({
+export function selectUsableEndpoints({
   version: reported,
   origins,
 }: {

@@ -19,7 +19,10 @@ export interface Sent {
 }
 
 /** Determines the effect of a state message by the rules of `position.proto`. */
-export function arrivalOf({ position, again, greatest }: Sent, { applied, kept }: Answer): Arrival {
+export function determineArrival(
+  { position, again, greatest }: Sent,
+  { applied, kept }: Answer,
+): Arrival {
   if (kept === undefined) return 'arrived';
   const isAhead = (other: Position | undefined) =>
     other !== undefined &&
@@ -32,7 +35,7 @@ export function arrivalOf({ position, again, greatest }: Sent, { applied, kept }
 }
 
 /** Returns the greatest epoch that the control plane has received. */
-export function keptEpoch(kept: Kept | undefined): bigint {
+export function findKeptEpoch(kept: Kept | undefined): bigint {
   const epochs = [kept?.state?.epoch ?? 0n, kept?.heartbeat?.epoch ?? 0n];
   return epochs.reduce((greatest, one) => (one > greatest ? one : greatest));
 }

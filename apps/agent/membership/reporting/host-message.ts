@@ -16,7 +16,7 @@ import {
   NetworkCardType,
 } from '../../../proto/gen/quantix/v1/host_pb.js';
 import type { ServiceFact } from '../facts.ts';
-import { uint32, uint64 } from './numbers.ts';
+import { toUint32, toUint64 } from './numbers.ts';
 
 const DISKS = {
   hdd: DiskType.HDD,
@@ -43,7 +43,7 @@ export interface Surroundings {
 }
 
 /** Makes the message about a host. */
-export function hostInfo(
+export function makeHostInfo(
   host: Host,
   agentVersion: string,
   hardware: HardwareIdentity,
@@ -60,17 +60,17 @@ export function hostInfo(
     hardware,
     cpu: {
       model: cpu.model,
-      sockets: uint32(cpu.sockets),
-      cores: uint32(cpu.cores),
-      threads: uint32(cpu.threads),
-      frequencyMhz: uint32(cpu.frequency ?? 0),
+      sockets: toUint32(cpu.sockets),
+      cores: toUint32(cpu.cores),
+      threads: toUint32(cpu.threads),
+      frequencyMhz: toUint32(cpu.frequency ?? 0),
       virtualization: cpu.virtualization,
       features: [...(build?.cpuFeatures ?? [])],
     },
     numaNodes: (build?.numaNodes ?? []).map(({ number, cpus, memory: bytes }) => ({
       number,
       cpus,
-      memoryBytes: uint64(bytes),
+      memoryBytes: toUint64(bytes),
     })),
     pciDevices: (build?.pciDevices ?? []).map(
       ({ driver, iommuGroup, physicalFunction, ...device }) => ({
@@ -85,16 +85,16 @@ export function hostInfo(
       type: LINKS[link.type],
       addresses: [...link.addresses],
       ports: [...link.ports],
-      mtu: uint32(link.mtu),
+      mtu: toUint32(link.mtu),
     })),
     virtualNetworks: [...(networks ?? [])],
-    memoryTotalBytes: uint64(memory.total),
-    memoryHugePagesBytes: uint64(memory.hugePages),
+    memoryTotalBytes: toUint64(memory.total),
+    memoryHugePagesBytes: toUint64(memory.hugePages),
     disks: host.disks.map((disk) => ({
       path: disk.path,
       model: disk.model ?? '',
       serial: disk.serial ?? '',
-      sizeBytes: uint64(disk.size),
+      sizeBytes: toUint64(disk.size),
       type: DISKS[disk.kind],
       readOnly: disk.readOnly,
     })),
@@ -102,30 +102,30 @@ export function hostInfo(
       name: nic.name,
       mac: nic.mac,
       driver: nic.driver ?? '',
-      speedMbps: uint32(nic.speed ?? 0),
-      mtu: uint32(nic.mtu),
+      speedMbps: toUint32(nic.speed ?? 0),
+      mtu: toUint32(nic.mtu),
       type: CARDS[nic.kind],
     })),
   });
 }
 
 /** Makes the message about the load of a host. */
-export function hostLoad(host: Host, runningVms: number): HostLoad {
+export function makeHostLoad(host: Host, runningVms: number): HostLoad {
   const [load1m, load5m, load15m] = host.load;
   return create(HostLoadSchema, {
-    uptimeSeconds: uint64(host.uptime),
+    uptimeSeconds: toUint64(host.uptime),
     load1m,
     load5m,
     load15m,
     cpuUsage: host.cpuUsage,
-    memoryTotalBytes: uint64(host.memory.total),
-    memoryAvailableBytes: uint64(host.memory.available),
-    runningVms: uint32(runningVms),
+    memoryTotalBytes: toUint64(host.memory.total),
+    memoryAvailableBytes: toUint64(host.memory.available),
+    runningVms: toUint32(runningVms),
   });
 }
 
 /** Makes the message about the problems of a host. @param certificateEnds milliseconds since 1970 */
-export function healthMessage(
+export function makeHealthMessage(
   health: Health | undefined,
   certificateEnds: number,
   services: readonly ServiceFact[] = [],

@@ -1,6 +1,6 @@
 import type { StoragePool } from '../../../proto/gen/quantix/v1/storage_pb.js';
 import type { VirtualMachine } from '../../../proto/gen/quantix/v1/vm_pb.js';
-import { hashPools, hashVms, poolLine, vmLine } from '../../../proto/state-hash.ts';
+import { formatPoolLine, formatVmLine, hashPools, hashVms } from '../../../proto/state-hash.ts';
 
 /** The objects of a host, by id; `undefined` if they are not known. */
 export interface Inventory {
@@ -14,7 +14,7 @@ export type Change =
   | { readonly kind: 'pool'; readonly id: string; readonly present: StoragePool | undefined };
 
 /** Maps objects by their ids, sorted. */
-export function byId<T extends { id: string }>(objects: Iterable<T>): Map<string, T> {
+export function mapById<T extends { id: string }>(objects: Iterable<T>): Map<string, T> {
   const sorted = [...objects].toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
   return new Map(sorted.map((one) => [one.id, one]));
 }
@@ -23,14 +23,14 @@ export function byId<T extends { id: string }>(objects: Iterable<T>): Map<string
  * Returns the changes that turn `from` into `to`. A kind of objects that `to` does not know has no changes.
  * @returns `undefined` if `to` knows a kind of objects that `from` does not: a full state has to be sent
  */
-export function changesBetween(from: Inventory, to: Inventory): Change[] | undefined {
+export function listChanges(from: Inventory, to: Inventory): Change[] | undefined {
   if (to.vms !== undefined && from.vms === undefined) return undefined;
   if (to.pools !== undefined && from.pools === undefined) return undefined;
   return [
-    ...differences(from.vms, to.vms, vmLine).map(
+    ...differences(from.vms, to.vms, formatVmLine).map(
       ([id, present]): Change => ({ kind: 'vm', id, present }),
     ),
-    ...differences(from.pools, to.pools, (pool) => poolLine(pool) + pool.problem).map(
+    ...differences(from.pools, to.pools, (pool) => formatPoolLine(pool) + pool.problem).map(
       ([id, present]): Change => ({ kind: 'pool', id, present }),
     ),
   ];
@@ -47,7 +47,7 @@ export function withChange(inventory: Inventory, change: Change): Inventory {
  * Computes the hashes of an inventory for the message `StateHash`; a hash is empty if its objects are not known.
  * @param form which fields of an object are hashed; see `StateHash.form`
  */
-export function stateHash(
+export function computeStateHash(
   { vms, pools }: Inventory,
   form: number,
 ): { vms: string; pools: string; form: number } {

@@ -6,8 +6,8 @@ import {
   type StoragePool,
   StoragePoolSchema,
 } from '../../../proto/gen/quantix/v1/storage_pb.js';
-import { uint32, uint64 } from './numbers.ts';
-import { volumesHash } from './volumes.ts';
+import { toUint32, toUint64 } from './numbers.ts';
+import { computeVolumesHash } from './volumes.ts';
 
 const TYPES = {
   directory: PoolType.DIRECTORY,
@@ -25,7 +25,7 @@ const HEALTH = {
 } as const;
 
 /** Makes the message about a storage pool. @param assignedId `AssignedPool.id`, if the control plane assigned it */
-export function poolMessage(pool: Pool, assignedId = ''): StoragePool {
+export function makePoolMessage(pool: Pool, assignedId = ''): StoragePool {
   return create(StoragePoolSchema, {
     id: pool.id,
     name: pool.name,
@@ -38,11 +38,11 @@ export function poolMessage(pool: Pool, assignedId = ''): StoragePool {
     assignedId,
     usage: {
       poolId: pool.id,
-      totalBytes: uint64(pool.total),
-      usedBytes: uint64(pool.used),
-      availableBytes: uint64(pool.available),
-      volumes: uint32(pool.volumes.length),
-      volumesSha256: volumesHash(pool),
+      totalBytes: toUint64(pool.total),
+      usedBytes: toUint64(pool.used),
+      availableBytes: toUint64(pool.available),
+      volumes: toUint32(pool.volumes.length),
+      volumesSha256: computeVolumesHash(pool),
     },
   });
 }

@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { type Position, PositionSchema } from '../../../proto/gen/quantix/v1/position_pb.js';
-import { changesBetween, type Inventory, stateHash, withChange } from './inventory.ts';
+import { computeStateHash, type Inventory, listChanges, withChange } from './inventory.ts';
 import { Outbox, type OutboxEntry } from './outbox.ts';
 
 const NOTHING: Inventory = { vms: undefined, pools: undefined };
@@ -39,7 +39,10 @@ export class Reported {
 
   /** Returns the hashes and the position of the acknowledged state. @param form see `StateHash.form` */
   acknowledged(form: number): Acknowledged {
-    return { stateHash: stateHash(this.#acknowledged, form), position: this.#acknowledgedAt };
+    return {
+      stateHash: computeStateHash(this.#acknowledged, form),
+      position: this.#acknowledgedAt,
+    };
   }
 
   /** The greatest `Position.number` that was used. */
@@ -79,7 +82,7 @@ export class Reported {
   observe(inventory: Inventory, now: number): void {
     let reported = this.#base;
     for (const { change } of this.#outbox.entries()) reported = withChange(reported, change);
-    const changes = changesBetween(reported, inventory);
+    const changes = listChanges(reported, inventory);
     if (changes === undefined) {
       this.#fullNeeded = true;
       return;

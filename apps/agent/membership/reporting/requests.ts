@@ -30,13 +30,18 @@ import {
   type VmStatisticsSchema,
 } from '../../../proto/gen/quantix/v1/vm_pb.js';
 import type { ServiceFact } from '../facts.ts';
-import { healthMessage, hostInfo, hostLoad, type Surroundings } from './host-message.ts';
-import { type Change, stateHash } from './inventory.ts';
-import { uint64 } from './numbers.ts';
+import {
+  makeHealthMessage,
+  makeHostInfo,
+  makeHostLoad,
+  type Surroundings,
+} from './host-message.ts';
+import { type Change, computeStateHash } from './inventory.ts';
+import { toUint64 } from './numbers.ts';
 import type { OutboxEntry } from './outbox.ts';
 import type { Acknowledged } from './reported.ts';
 import type { Snapshot } from './snapshot.ts';
-import { volumeMessages } from './volumes.ts';
+import { makeVolumeMessages } from './volumes.ts';
 
 export interface FullState {
   readonly position: Position;
@@ -62,13 +67,13 @@ const PART = 768 * 1024;
  * Yields the full state of the host in parts, as `SyncFullStateRequest` describes them.
  * @param part largest number of bytes of objects in one part
  */
-export async function* fullStateParts(
+export async function* splitFullState(
   full: FullState,
   part: number = PART,
 ): AsyncGenerator<SyncFullStateRequest> {
   const { position, snapshot } = full;
   const { vms, pools, hypervisor } = snapshot;
-  const host = hostInfo(full.host, full.version.program, full.hardware, full.surroundings);
+  const host = makeHostInfo(full.host, full.version.program, full.hardware, full.surroundings);
   let request = create(SyncFullStateRequestSchema, {
     position,
     part: 1,
@@ -104,7 +109,7 @@ export async function* fullStateParts(
     // A list is added for each pool: an empty list means that the pool has no volumes.
     let list = create(PoolVolumesSchema, { poolId: pool.id });
     request.volumes.push(list);
-    for (const volume of volumeMessages(pool)) {
+    for (const volume of makeVolumeMessages(pool)) {
       const size = toBinary(VolumeSchema, volume).length + FRAMING;
       if (size > room && room < part) {
         yield request;
@@ -118,7 +123,7 @@ export async function* fullStateParts(
     }
   }
   request.last = true;
-  request.stateHash = create(StateHashSchema, stateHash(snapshot, full.form));
+  request.stateHash = create(StateHashSchema, computeStateHash(snapshot, full.form));
   yield request;
 }
 
@@ -147,31 +152,31 @@ export interface Pulse {
 function useMessage(use: VmUse): MessageInitShape<typeof VmStatisticsSchema> {
   return {
     vmId: use.id,
-    cpuTimeNs: uint64(use.cpuTime),
-    memoryUsedBytes: uint64(use.memory),
-    diskReadBytes: uint64(use.diskRead),
-    diskWrittenBytes: uint64(use.diskWritten),
-    networkReceivedBytes: uint64(use.received),
-    networkSentBytes: uint64(use.sent),
+    cpuTimeNs: toUint64(use.cpuTime),
+    memoryUsedBytes: toUint64(use.memory),
+    diskReadBytes: toUint64(use.diskRead),
+    diskWrittenBytes: toUint64(use.diskWritten),
+    networkReceivedBytes: toUint64(use.received),
+    networkSentBytes: toUint64(use.sent),
     addresses: [...use.addresses],
   };
 }
 
 /** Makes the request for a heartbeat. */
-export function heartbeatRequest(pulse: Pulse): HeartbeatRequest {
+export function makeHeartbeatRequest(pulse: Pulse): HeartbeatRequest {
   const { position, host, snapshot, acknowledged } = pulse;
   const pools = [...(snapshot?.pools?.values() ?? [])];
   return create(HeartbeatRequestSchema, {
     position,
     managementAddress: pulse.managementAddress ?? '',
     hostname: host.hostname,
-    load: hostLoad(host, [...(snapshot?.vms?.values() ?? [])].filter(isRunning).length),
+    load: makeHostLoad(host, [...(snapshot?.vms?.values() ?? [])].filter(isRunning).length),
     pools: pools.flatMap(({ usage }) => (usage === undefined ? [] : [usage])),
     ...(snapshot === undefined ? {} : { hypervisor: snapshot.hypervisor }),
     ...(acknowledged.position === undefined ? {} : { acknowledged: acknowledged.position }),
     stateHash: acknowledged.stateHash,
     version: pulse.version,
-    health: healthMessage(pulse.health, pulse.certificateEnds, pulse.services),
+    health: makeHealthMessage(pulse.health, pulse.certificateEnds, pulse.services),
     vms: (pulse.use ?? []).map(useMessage),
     assignedPools: [...(snapshot?.assigned ?? [])],
     bootId: pulse.bootId,
@@ -182,7 +187,7 @@ export function heartbeatRequest(pulse: Pulse): HeartbeatRequest {
 }
 
 /** Makes the request for a change of a virtual machine. */
-export function vmChangeRequest(
+export function makeVmChangeRequest(
   change: Extract<Change, { kind: 'vm' }>,
   position: Position,
   { seenAt }: OutboxEntry,
@@ -197,7 +202,7 @@ export function vmChangeRequest(
 }
 
 /** Makes the request for a change of a storage pool. */
-export function storageChangeRequest(
+export function makeStorageChangeRequest(
   change: Extract<Change, { kind: 'pool' }>,
   position: Position,
   { seenAt }: OutboxEntry,

@@ -8,12 +8,12 @@ import {
   AssignedPoolResultSchema,
 } from '../../../proto/gen/quantix/v1/storage_pb.js';
 import type { Hypervisor } from '../../../proto/gen/quantix/v1/vm_pb.js';
-import { oneAtATime } from '../../../watch/one-at-a-time.ts';
+import { runOneAtATime } from '../../../watch/one-at-a-time.ts';
 import type { AssignedFact } from '../facts.ts';
 import type { MembershipOptions } from '../options.ts';
-import { byId, type Inventory } from './inventory.ts';
-import { poolMessage } from './pool-message.ts';
-import { hypervisorMessage, VmMessages } from './vm-message.ts';
+import { type Inventory, mapById } from './inventory.ts';
+import { makePoolMessage } from './pool-message.ts';
+import { makeHypervisorMessage, VmMessages } from './vm-message.ts';
 import { knowsVolumes } from './volumes.ts';
 
 export interface Snapshot extends Inventory {
@@ -46,12 +46,12 @@ export async function takeSnapshot(
     poolOf: (source: string) => poolOf(pools ?? [], source),
   };
   return {
-    hypervisor: hypervisorMessage(vms),
-    vms: vms.libvirt.available ? byId(messages.of(vms.vms, clock.now(), about)) : undefined,
+    hypervisor: makeHypervisorMessage(vms),
+    vms: vms.libvirt.available ? mapById(messages.of(vms.vms, clock.now(), about)) : undefined,
     pools:
       pools === undefined
         ? undefined
-        : byId(pools.map((pool: Pool) => poolMessage(pool, assignedIdOf(pool, assigned)))),
+        : mapById(pools.map((pool: Pool) => makePoolMessage(pool, assignedIdOf(pool, assigned)))),
     listed: pools?.filter(knowsVolumes) ?? [],
     assigned: assigned.map(({ id, name, problem }) =>
       create(AssignedPoolResultSchema, {
@@ -84,7 +84,7 @@ export class Snapshots {
 
   constructor(options: SnapshotOptions) {
     const messages = new VmMessages();
-    this.take = oneAtATime(async () => {
+    this.take = runOneAtATime(async () => {
       this.#latest = await takeSnapshot(options, messages);
       return this.#latest;
     });

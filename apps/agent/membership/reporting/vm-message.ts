@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Vm, Vms } from '../../../api/vms.ts';
-import { generationOf } from '../../../guests/generation.ts';
+import { readGeneration } from '../../../guests/generation.ts';
 import type { Definition } from '../../../libvirt/definitions.ts';
 import {
   type Hypervisor,
@@ -11,7 +11,7 @@ import {
   VirtualMachineSchema,
   VmConsoleSchema,
 } from '../../../proto/gen/quantix/v1/vm_pb.js';
-import { uint32, uint64 } from './numbers.ts';
+import { toUint32, toUint64 } from './numbers.ts';
 
 const STATES = {
   nostate: PowerState.UNSPECIFIED,
@@ -28,7 +28,7 @@ const STATES = {
 const NIL = '00000000-0000-0000-0000-000000000000';
 
 /** Makes the message that says whether libvirt answers. */
-export function hypervisorMessage({ libvirt }: Vms): Hypervisor {
+export function makeHypervisorMessage({ libvirt }: Vms): Hypervisor {
   return create(HypervisorSchema, {
     available: libvirt.available,
     version: libvirt.available ? libvirt.version : '',
@@ -66,13 +66,13 @@ export class VmMessages {
 
   #message(vm: Vm, now: number, { definitions, poolOf }: About): VirtualMachine {
     const definition = definitions.get(vm.id);
-    const generation = definition === undefined ? undefined : generationOf(definition.xml);
+    const generation = definition === undefined ? undefined : readGeneration(definition.xml);
     const message = create(VirtualMachineSchema, {
       id: vm.id.toLowerCase(),
       name: vm.name,
       powerState: STATES[vm.state],
-      cpus: uint32(vm.cpus),
-      memoryBytes: uint64(vm.memory),
+      cpus: toUint32(vm.cpus),
+      memoryBytes: toUint64(vm.memory),
       persistent: vm.persistent,
       autostart: vm.autostart,
       managed: generation !== undefined,

@@ -3,7 +3,7 @@ import type { Pool } from '../../../api/storage.ts';
 import { type Volume, VolumeSchema } from '../../../proto/gen/quantix/v1/storage_pb.js';
 import { VolumeFormat } from '../../../proto/gen/quantix/v1/vm_spec_pb.js';
 import { hashVolumes } from '../../../proto/state-hash.ts';
-import { uint64 } from './numbers.ts';
+import { toUint64 } from './numbers.ts';
 
 const FORMATS = {
   raw: VolumeFormat.RAW,
@@ -22,25 +22,25 @@ export function knowsVolumes({ health, volumesSeen }: Pool): boolean {
 }
 
 /** Makes the messages about volumes, sorted by name as the protocol requires. */
-export function volumeMessages({ volumes }: Pool): Volume[] {
+export function makeVolumeMessages({ volumes }: Pool): Volume[] {
   return volumes
     .map(({ name, format, capacity, allocated }) =>
       create(VolumeSchema, {
         name,
         format: FORMATS[format],
-        capacityBytes: uint64(capacity),
-        allocatedBytes: uint64(allocated),
+        capacityBytes: toUint64(capacity),
+        allocatedBytes: toUint64(allocated),
       }),
     )
     .toSorted((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
 }
 
 /** Returns `PoolUsage.volumes_sha256`; empty if the volumes are not known. */
-export function volumesHash(pool: Pool): string {
+export function computeVolumesHash(pool: Pool): string {
   if (!knowsVolumes(pool)) return '';
   const known = hashes.get(pool.volumes);
   if (known !== undefined) return known;
-  const hash = hashVolumes(volumeMessages(pool));
+  const hash = hashVolumes(makeVolumeMessages(pool));
   hashes.set(pool.volumes, hash);
   return hash;
 }

@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
 import type { Executor } from '../database.ts';
-import { listRows, type Row, rowsOf } from '../rows.ts';
+import { createRowOperations, listRows, type Row } from '../rows.ts';
 
 export type CustomizationSpec = Row<'customizationSpecs'>;
 
-const rows = rowsOf('customizationSpecs');
+const rows = createRowOperations('customizationSpecs');
 
 export const findCustomizationSpec = rows.find;
 

@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
 import type { Executor } from '../database.ts';
-import { listRows, type Row, rowsOf } from '../rows.ts';
+import { createRowOperations, listRows, type Row } from '../rows.ts';
 
 export type Image = Row<'images'>;
 
-const rows = rowsOf('images');
+const rows = createRowOperations('images');
 
 export const findImage = rows.find;
 

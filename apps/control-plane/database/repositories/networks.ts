@@ -1,9 +1,9 @@
 import type { Executor } from '../database.ts';
-import { listRows, type Row, rowsOf } from '../rows.ts';
+import { createRowOperations, listRows, type Row } from '../rows.ts';
 
 export type VirtualNetwork = Row<'virtualNetworks'>;
 
-const rows = rowsOf('virtualNetworks');
+const rows = createRowOperations('virtualNetworks');
 
 export const findNetwork = rows.find;
 

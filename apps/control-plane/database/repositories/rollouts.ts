@@ -3,7 +3,7 @@ import { type Kysely, sql, type Transaction } from 'kysely';
 import type { FleetRollout } from '../../../api/fleet.ts';
 import { UpdateHostSchema } from '../../../proto/gen/quantix/v1/task_pb.js';
 import { HEARTBEAT_INTERVAL, MISSED_HEARTBEATS } from '../../heartbeat-times.ts';
-import { type Decision, decide, fitOf, type MadeFor } from '../../updates/decide.ts';
+import { type Decision, decideNextStep, fitOf, type MadeFor } from '../../updates/decide.ts';
 import type { PinnedRelease } from '../../updates/tree.ts';
 import type { Executor } from '../database.ts';
 import { insertRow, type Row } from '../rows.ts';
@@ -66,7 +66,7 @@ export async function startRollout(
       SELECT ${id}, id, row_number() OVER (ORDER BY hostname, id) FROM nodes
       WHERE NOT EXISTS (SELECT FROM departed_nodes WHERE node_id = nodes.id)`.execute(transaction);
     const rollout = { ...release, percentage, atOnce, state: 'RUNNING', reason: '' } as const;
-    const { leaveOut } = decide(rollout, await readHosts(transaction, [id], now));
+    const { leaveOut } = decideNextStep(rollout, await readHosts(transaction, [id], now));
     await leaveOutOthers(transaction, id, leaveOut, now);
     await audit(transaction, 'update.start', { id, by, version, percentage, atOnce });
     return id;
@@ -158,7 +158,7 @@ async function advance(
   const { id, version, channel, serial, createdBy } = rollout;
   await noteEnds(transaction, id, now);
   const hosts = await readHosts(transaction, [id], now);
-  const { begin, leaveOut, state, reason } = decide(rollout, hosts);
+  const { begin, leaveOut, state, reason } = decideNextStep(rollout, hosts);
   await leaveOutOthers(transaction, id, leaveOut, now);
   for (const nodeId of begin) {
     const value = create(UpdateHostSchema, { channel, serial: BigInt(serial), version });

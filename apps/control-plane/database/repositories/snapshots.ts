@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
 import type { Executor } from '../database.ts';
-import { listRows, type Row, rowsOf } from '../rows.ts';
+import { createRowOperations, listRows, type Row } from '../rows.ts';
 
 export type Snapshot = Row<'vmSnapshots'>;
 
-const rows = rowsOf('vmSnapshots');
+const rows = createRowOperations('vmSnapshots');
 
 export const findSnapshot = rows.find;
 

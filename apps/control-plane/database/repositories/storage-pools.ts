@@ -1,11 +1,11 @@
 import { sql } from 'kysely';
 import type { Executor } from '../database.ts';
-import { listRows, type Row, rowsOf } from '../rows.ts';
+import { createRowOperations, listRows, type Row } from '../rows.ts';
 
 export type StoragePool = Row<'storagePools'>;
 export type PoolHostStatus = Row<'poolHostStatuses'>;
 
-const rows = rowsOf('storagePools');
+const rows = createRowOperations('storagePools');
 
 export const findStoragePool = rows.find;
 

@@ -12,7 +12,7 @@ import {
 import type { Executor } from '../database.ts';
 import { findRow, insertRow, type Row } from '../rows.ts';
 import type { DB } from '../schema.ts';
-import { keptText, messageJson } from '../text.ts';
+import { cleanText, toMessageJson } from '../text.ts';
 import { VALUE_SETS, type ValueOf } from '../values.ts';
 import { enterAudit } from './audit-log.ts';
 
@@ -208,13 +208,13 @@ export async function recordTaskReport(
     const result =
       report.result === undefined || reported !== 'DONE'
         ? null
-        : JSON.stringify(messageJson(TaskResultSchema, report.result));
+        : JSON.stringify(toMessageJson(TaskResultSchema, report.result));
     const { rows } = await sql<TaskRow>`
       UPDATE tasks SET state = ${state}, report_number = ${number},
         progress = ${reported === 'DONE' ? 100 : Math.min(progressPercent, 100)},
-        message = ${keptText(report.message, LONGEST_TEXT)},
+        message = ${cleanText(report.message, LONGEST_TEXT)},
         error_code = ${hasFailed ? errorCodeOf(error?.code) : null},
-        error_message = ${hasFailed ? keptText(error?.message ?? '', LONGEST_TEXT) : null},
+        error_message = ${hasFailed ? cleanText(error?.message ?? '', LONGEST_TEXT) : null},
         result = ${result}::jsonb,
         sent_at = coalesce(sent_at, ${now}),
         started_at = CASE WHEN ${reported === 'RUNNING' || reported === 'DONE'} THEN coalesce(started_at, ${now})

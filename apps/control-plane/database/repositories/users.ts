@@ -1,9 +1,9 @@
 import type { Executor } from '../database.ts';
-import { listRows, type Row, rowsOf } from '../rows.ts';
+import { createRowOperations, listRows, type Row } from '../rows.ts';
 
 export type User = Row<'users'>;
 
-const rows = rowsOf('users');
+const rows = createRowOperations('users');
 
 export const findUser = rows.find;
 

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { poolChanges, vmChanges } from '../../../../apps/agent/changes.ts';
+import { describePoolChanges, describeVmChanges } from '../../../../apps/agent/changes.ts';
 import { type StorageState, watchPools } from '../../../../apps/agent/pools/watch-pools.ts';
 import { watchAddress } from '../../../../apps/agent/watch-address.ts';
 import type { Pool } from '../../../../apps/api/storage.ts';
@@ -95,20 +95,23 @@ test('the log shows changes of each VM', () => {
   const stopped: Vms = { libvirt, vms: vms.map((vm) => ({ ...vm, state: 'shutoff' })) };
   const away: Vms = { libvirt: { available: false, problem: 'libvirt is not running' }, vms: [] };
   const vm = `VM web (${WEB})`;
-  expect(vmChanges(undefined, running)).toEqual(['libvirt 9.0.0 answers', `${vm}: new → running`]);
-  expect(vmChanges(running, stopped)).toEqual([`${vm}: running → shutoff`]);
-  expect(vmChanges(stopped, { libvirt, vms: [] })).toEqual([`${vm}: gone`]);
-  expect(vmChanges(running, away)).toEqual(['libvirt is not running']);
+  expect(describeVmChanges(undefined, running)).toEqual([
+    'libvirt 9.0.0 answers',
+    `${vm}: new → running`,
+  ]);
+  expect(describeVmChanges(running, stopped)).toEqual([`${vm}: running → shutoff`]);
+  expect(describeVmChanges(stopped, { libvirt, vms: [] })).toEqual([`${vm}: gone`]);
+  expect(describeVmChanges(running, away)).toEqual(['libvirt is not running']);
 });
 
 test('pools that come, go or change are reported in a line each, with the reason', () => {
   const [data] = world().pools;
   if (data === undefined) throw new Error('a world has a pool');
   const silent: Pool = { ...data, health: 'unknown', problem: 'nas does not answer' };
-  expect(poolChanges(undefined, [data])).toEqual(['storage pool data: new → healthy']);
-  expect(poolChanges([data], [silent])).toEqual([
+  expect(describePoolChanges(undefined, [data])).toEqual(['storage pool data: new → healthy']);
+  expect(describePoolChanges([data], [silent])).toEqual([
     'storage pool data: healthy → unknown: nas does not answer',
   ]);
-  expect(poolChanges([silent], [{ ...silent, used: 7 }])).toEqual([]);
-  expect(poolChanges([data], [])).toEqual(['storage pool data: gone']);
+  expect(describePoolChanges([silent], [{ ...silent, used: 7 }])).toEqual([]);
+  expect(describePoolChanges([data], [])).toEqual(['storage pool data: gone']);
 });

@@ -19,10 +19,10 @@ import {
 } from '../../../../apps/console/screens/address6.ts';
 import { isHostName } from '../../../../apps/console/screens/host-name.ts';
 import {
+  findPortsProblem,
   isInterfaceName,
   isNumber,
   isRoute,
-  portsProblem,
 } from '../../../../apps/console/screens/link-rules.ts';
 import { isTimeServer } from '../../../../apps/console/screens/time.ts';
 import { PROJECT } from '../../profile/profiles.ts';
@@ -131,7 +131,7 @@ test('forms accept exactly the names, ports and numbers that qx-network accepts'
   ];
   expect(names.map(isInterfaceName)).toEqual(await shellSays('is_interface_name "$word"', names));
   const ports = ['', 'eth0', 'eth0,eth1', 'eth0,eth0', 'eth0,', ',eth0', 'eth0,a b', '$(x)'];
-  expect(ports.map((text) => portsProblem(text) === null)).toEqual(
+  expect(ports.map((text) => findPortsProblem(text) === null)).toEqual(
     await shellSays('set_ports "$word"', ports),
   );
   const numbers = ['0', '1', '7', '4094', '4095', '07', '', '-1', '1e3', '99999999999'];

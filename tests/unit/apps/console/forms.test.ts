@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import * as z from 'zod';
-import { consoleProgram } from '../../../../apps/console/console.ts';
-import { trialDialog } from '../../../../apps/console/screens/network-change.ts';
+import { createConsoleProgram } from '../../../../apps/console/console.ts';
+import { createTrialDialog } from '../../../../apps/console/screens/network-change.ts';
 import { type Call, HYPERVISOR, KEYS, machine } from '../../../screens/machine.ts';
 import { runConsole } from './run.ts';
 
@@ -55,8 +55,11 @@ const SAID = [
 ];
 
 test('the seconds of a trial are counted down, and afterwards it cannot be confirmed', () => {
-  const start = consoleProgram('Quantix-OS', machine().deps).start({ columns: 80, rows: 24 }, 0);
-  const open = trialDialog({ name: 'eth0', said: SAID, seconds: 120, until: 120_000 });
+  const start = createConsoleProgram('Quantix-OS', machine().deps).start(
+    { columns: 80, rows: 24 },
+    0,
+  );
+  const open = createTrialDialog({ name: 'eth0', said: SAID, seconds: 120, until: 120_000 });
   const at = (now: number) => {
     const state = { ...start.state, now, dialog: open };
     const { lines, keys } = open.view(state, 80);

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { consoleProgram } from '../../../../apps/console/console.ts';
+import { createConsoleProgram } from '../../../../apps/console/console.ts';
 import type { Effect, Event, State } from '../../../../apps/console/state.ts';
 import { update } from '../../../../apps/console/update.ts';
 import { HOST, machine, NETWORK } from '../../../screens/machine.ts';
 
 const SIZE = { columns: 80, rows: 24 };
-const program = consoleProgram('Quantix-OS', machine().deps);
+const program = createConsoleProgram('Quantix-OS', machine().deps);
 
 const namesOf = (effects: readonly Effect[]) =>
   effects.flatMap((effect) => (effect.type === 'read' ? [effect.name] : []));

@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import { consoleProgram } from '../../../../apps/console/console.ts';
+import { createConsoleProgram } from '../../../../apps/console/console.ts';
 import type { Deps } from '../../../../apps/console/deps.ts';
 import type { Size } from '../../../../apps/console/kit/frame.ts';
 import { runProgram } from '../../../../apps/console/kit/run.ts';
@@ -12,7 +12,7 @@ export function runConsole(
 ): { terminal: FakeTerminal; ended: Promise<number> } {
   const terminal = new FakeTerminal(size);
   const ending = new AbortController();
-  const ended = runProgram(consoleProgram('Quantix-OS', deps), terminal, ending.signal);
+  const ended = runProgram(createConsoleProgram('Quantix-OS', deps), terminal, ending.signal);
   onTestFinished(async () => {
     ending.abort();
     await ended.catch(() => undefined);

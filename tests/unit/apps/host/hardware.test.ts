@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { meaningful, readFirmware } from '../../../../apps/host/firmware.ts';
+import { cleanFirmwareText, readFirmware } from '../../../../apps/host/firmware.ts';
 import { readSensors } from '../../../../apps/host/sensors.ts';
 import { parseSmart } from '../../../../apps/host/smart.ts';
 import { inside, plant } from './plant.ts';
@@ -47,7 +47,7 @@ test.each([
   '........',
   '0123456789ABCDEF',
 ])('%j is not a serial number', (text) => {
-  expect(meaningful(text)).toBeNull();
+  expect(cleanFirmwareText(text)).toBeNull();
 });
 
 test('sensors are shown with units, in the order of their numbers', async () => {

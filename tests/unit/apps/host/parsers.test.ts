@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { CpuMeter, cpuUsage, parseCpuTimes } from '../../../../apps/host/cpu-usage.ts';
+import { CpuMeter, computeCpuUsage, parseCpuTimes } from '../../../../apps/host/cpu-usage.ts';
 import { parseUnitSerial } from '../../../../apps/host/disk-serial.ts';
 import { parseSpace, readSpace } from '../../../../apps/host/file-system-space.ts';
 import { isWritableMount, parseMounts } from '../../../../apps/host/mounts.ts';
@@ -56,13 +56,13 @@ describe('processors', () => {
   test('usage is that between two reads, without the time of waiting for disks', () => {
     const before = parseCpuTimes('cpu  100 10 50 800 40 0 0 0 0 0\n');
     const after = parseCpuTimes('cpu  125 10 50 850 65 0 0 0 0 0');
-    expect(cpuUsage(before, after)).toBe(0.25);
+    expect(computeCpuUsage(before, after)).toBe(0.25);
   });
 
   test('counters that stand still or decrease mean no usage', () => {
     const times = { busy: 5, total: 10 };
-    expect(cpuUsage(times, times)).toBe(0);
-    expect(cpuUsage(times, { busy: 1, total: 2 })).toBe(0);
+    expect(computeCpuUsage(times, times)).toBe(0);
+    expect(computeCpuUsage(times, { busy: 1, total: 2 })).toBe(0);
   });
 
   test('a meter gives all callers the usage of the last seconds', async () => {

@@ -1,7 +1,10 @@
 import { mkdir, symlink, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { liveConfiguration, withConfiguration } from '../../../../apps/installer/configuration.ts';
+import {
+  readLiveConfiguration,
+  withConfiguration,
+} from '../../../../apps/installer/configuration.ts';
 import { temporaryFolder } from '../../folder.ts';
 
 const HASH = `$6$salt$${'a'.repeat(86)}`;
@@ -38,7 +41,7 @@ test('the stored configuration is carried over, except files of one installation
     'etc/shadow': 'root::20780:0:99999:7:::\n',
   });
   await symlink('/etc/passwd', join(root, 'quantix/link'));
-  expect(texts(await liveConfiguration(root))).toEqual({
+  expect(texts(await readLiveConfiguration(root))).toEqual({
     hostname: 'node7\n',
     'network/eth0.conf': 'METHOD=dhcp\n',
     'node/node.key': 'key',
@@ -52,7 +55,7 @@ test('settings made for the session only, for lack of a disk, are stored', async
     'etc/shadow': `daemon:*:1::::::\nroot:${HASH}:20780:0:99999:7:::\n`,
     'etc/ssh/authorized_keys.d/root': 'ssh-ed25519 AAAA\n',
   });
-  expect(texts(await liveConfiguration(root))).toEqual({
+  expect(texts(await readLiveConfiguration(root))).toEqual({
     'network/eth0.conf': 'IP_ADDRESS=10.0.0.7\nPREFIX=24\n',
     'auth/shadow': `root:${HASH}\n`,
     'ssh/authorized_keys': 'ssh-ed25519 AAAA\n',
@@ -60,10 +63,10 @@ test('settings made for the session only, for lack of a disk, are stored', async
 });
 
 test('an empty configuration is carried over as empty; one that is too large is reported', async () => {
-  expect(await liveConfiguration(await temporaryFolder())).toEqual(new Map());
+  expect(await readLiveConfiguration(await temporaryFolder())).toEqual(new Map());
   const root = await systemWith({ 'quantix/vdc/large': '' });
   await truncate(join(root, 'quantix/vdc/large'), 33 * 1024 ** 2);
-  await expect(liveConfiguration(root)).rejects.toThrow(/more than 33554432 bytes \(.*large\)/);
+  await expect(readLiveConfiguration(root)).rejects.toThrow(/more than 33554432 bytes \(.*large\)/);
 });
 
 test('settings of the answer file replace those carried over', () => {

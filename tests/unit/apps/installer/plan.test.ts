@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Answer, answerFor } from '../../../../apps/installer/answer.ts';
 import type { DiskFacts, MachineFacts } from '../../../../apps/installer/facts.ts';
-import { type InstallPlan, planInstall, proofOf } from '../../../../apps/installer/plan.ts';
+import { determineProof, type InstallPlan, planInstall } from '../../../../apps/installer/plan.ts';
 import { planLayout } from '../../../../build/disk/plan-layout.ts';
 import { SYSTEMS } from './dirty.ts';
 import { counting, disk, GIB, MIB, machineWith } from './machines.ts';
@@ -250,7 +250,7 @@ test('for thousands of random machines no plan destroys data without permission,
       expect(machine.firmware === 'bios' && taken.sectorSize !== 512).toBe(false);
       // A disk with foreign data only by its serial number.
       const holds = taken.contents.length > 0 || taken.partitions.length > 0;
-      if (holds && plan.kind === 'install') expect(answer.erase).toBe(proofOf(taken));
+      if (holds && plan.kind === 'install') expect(answer.erase).toBe(determineProof(taken));
       if (plan.kind === 'reinstall') {
         expect(layout.partitions.map(({ role: _, ...one }) => one)).toEqual(taken.partitions);
       }

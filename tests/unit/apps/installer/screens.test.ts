@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import type { Deps } from '../../../../apps/installer/screens/deps.ts';
-import { installerProgram } from '../../../../apps/installer/screens/program.ts';
+import { createInstallerProgram } from '../../../../apps/installer/screens/program.ts';
 import { withScreens } from '../../../screens/document.ts';
 import { goldenFile, INSTALLING, SIZES } from '../../../screens/files.ts';
 import { INSTALLER_SCENES, installerMachine, REPORT } from '../../../screens/installer-scenes.ts';
@@ -32,7 +32,10 @@ test('the pictures in the document match the screens (make screens)', async () =
 /** Types at the installer. @returns its calls to the machine, and the screen at the end */
 async function type(acts: readonly Act[], changes: Partial<Deps> = {}) {
   const { deps, calls } = installerMachine(changes);
-  const text = await play(installerProgram('Installer', deps), acts, { columns: 80, rows: 24 });
+  const text = await play(createInstallerProgram('Installer', deps), acts, {
+    columns: 80,
+    rows: 24,
+  });
   return { calls, text };
 }
 
@@ -116,10 +119,14 @@ test('warnings of an installation are shown, and it completes', async () => {
 
 test('the live system can be used instead', async () => {
   const { deps, calls } = installerMachine();
-  const status = await play(installerProgram('Installer', deps), [DISKS, ['c', /starting|^$/]], {
-    columns: 80,
-    rows: 24,
-  }).catch(String);
+  const status = await play(
+    createInstallerProgram('Installer', deps),
+    [DISKS, ['c', /starting|^$/]],
+    {
+      columns: 80,
+      rows: 24,
+    },
+  ).catch(String);
   expect(status).toBeDefined();
   expect(calls).toEqual([['useLive']]);
 });

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { findSignatures, wipeRegions } from '../../../../apps/installer/signatures.ts';
-import { wipeDisk, zero } from '../../../../apps/installer/wipe.ts';
+import { overwriteWithZeros, wipeDisk } from '../../../../apps/installer/wipe.ts';
 import { temporaryFolder } from '../../folder.ts';
 import { SYSTEMS, soil } from './dirty.ts';
 import { MemoryDisk } from './memory-disk.ts';
@@ -133,7 +133,9 @@ describe('a wipe', () => {
 
   test('can be cancelled', async () => {
     const given = AbortSignal.abort();
-    await expect(zero(new MemoryDisk(GIB), [{ offset: 0, bytes: MIB }], given)).rejects.toThrow();
+    await expect(
+      overwriteWithZeros(new MemoryDisk(GIB), [{ offset: 0, bytes: MIB }], given),
+    ).rejects.toThrow();
   });
 });
 

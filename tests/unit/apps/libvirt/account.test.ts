@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { accountOf, giveAccount, withAccount } from '../../../../apps/libvirt/account.ts';
+import { computeAccount, giveAccount, withAccount } from '../../../../apps/libvirt/account.ts';
 import { defineVm } from '../../../../apps/libvirt/domain.ts';
 import { LIBVIRT_IS_HERE, libvirtDaemon } from './daemon.ts';
 
@@ -12,10 +12,10 @@ const definition = (name: string, id: string, more = '') =>
 const label = (account: number | string) => `<label>+${account}:+${account}</label>`;
 
 test('a guest’s user id is derived from its UUID, and is not an account of the host', () => {
-  expect(accountOf(ID)).toBe(accountOf(ID.toUpperCase()));
-  expect(accountOf(ID)).not.toBe(accountOf(OTHER));
-  expect(accountOf(ID)).toBeGreaterThanOrEqual(2 ** 28);
-  expect(accountOf(ID)).toBeLessThan(2 ** 29);
+  expect(computeAccount(ID)).toBe(computeAccount(ID.toUpperCase()));
+  expect(computeAccount(ID)).not.toBe(computeAccount(OTHER));
+  expect(computeAccount(ID)).toBeGreaterThanOrEqual(2 ** 28);
+  expect(computeAccount(ID)).toBeLessThan(2 ** 29);
 });
 
 test('a definition with a user is not changed, and only an XML element counts as one', () => {
@@ -33,13 +33,13 @@ test.runIf(LIBVIRT_IS_HERE)(
     const { uri, start, define, virsh } = await libvirtDaemon();
     await start();
     await defineVm({ uri }, definition('web', ID));
-    expect(await virsh('dumpxml', ID)).toContain(label(accountOf(ID)));
+    expect(await virsh('dumpxml', ID)).toContain(label(computeAccount(ID)));
     await define(definition('mail', OTHER));
     expect(await virsh('dumpxml', OTHER)).not.toContain('seclabel');
-    await expect(giveAccount({ uri }, OTHER)).resolves.toBe(accountOf(OTHER));
+    await expect(giveAccount({ uri }, OTHER)).resolves.toBe(computeAccount(OTHER));
     await expect(giveAccount({ uri }, OTHER)).resolves.toBeUndefined();
     const told = await virsh('dumpxml', OTHER);
     expect(told.match(/<seclabel/g)).toHaveLength(1);
-    expect(told).toContain(label(accountOf(OTHER)));
+    expect(told).toContain(label(computeAccount(OTHER)));
   },
 );

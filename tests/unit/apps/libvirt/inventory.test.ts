@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Vm } from '../../../../apps/api/vms.ts';
 import {
   type Inventory,
-  inventoryCommands,
+  makeInventoryCommands,
   parseInventory,
 } from '../../../../apps/libvirt/inventory.ts';
 import { takeInventory } from '../../../../apps/libvirt/read-vms.ts';
@@ -57,7 +57,7 @@ test('one run of virsh gives the version, the list of machines and their descrip
 });
 
 test('the list is read last, so that it has no machine that is gone by then', () => {
-  expect(inventoryCommands([WEB])).toBe(`version --daemon; dominfo ${WEB}; list --all --uuid`);
+  expect(makeInventoryCommands([WEB])).toBe(`version --daemon; dominfo ${WEB}; list --all --uuid`);
 });
 
 test.each([

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { definedName, uuidOf } from '../../../../apps/libvirt/domain.ts';
+import { findUuid, parseDefinedName } from '../../../../apps/libvirt/domain.ts';
 import { isUuid, parseUuid } from '../../../../apps/libvirt/uuid.ts';
 
 const ID = '9f1b2c3d-0000-4000-8000-00000000abcd';
@@ -27,16 +27,16 @@ test.each([
 });
 
 test('the name of a new VM is read from the output of virsh, with any characters', () => {
-  expect(definedName("Domain 'web' defined from /tmp/a/definition.xml\n\n")).toBe('web');
+  expect(parseDefinedName("Domain 'web' defined from /tmp/a/definition.xml\n\n")).toBe('web');
   const odd = "it' defined from 'b";
-  expect(definedName(`Domain '${odd}' defined from /tmp/definition.xml`)).toBe(odd);
-  expect(definedName('error: no')).toBeUndefined();
+  expect(parseDefinedName(`Domain '${odd}' defined from /tmp/definition.xml`)).toBe(odd);
+  expect(parseDefinedName('error: no')).toBeUndefined();
 });
 
 test('the UUID of a machine is found only by its exact name', () => {
   const other = '6695eb01-f6a4-8304-79aa-97f2502e193f';
   const list = [`${other} web server`, `${ID} web `, 'rubbish', ''].join('\n');
-  expect(uuidOf('web', list)).toBe(ID);
-  expect(uuidOf('server', list)).toBeUndefined();
-  expect(uuidOf('', list)).toBeUndefined();
+  expect(findUuid('web', list)).toBe(ID);
+  expect(findUuid('server', list)).toBeUndefined();
+  expect(findUuid('', list)).toBeUndefined();
 });

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { readVms } from '../../../../apps/libvirt/read-vms.ts';
-import { libvirtError } from '../../../../apps/libvirt/virsh.ts';
+import { explainLibvirtFailure } from '../../../../apps/libvirt/virsh.ts';
 import { CommandError } from '../../../../apps/process/command-error.ts';
 
 function failed(stderr: string) {
-  return libvirtError(
+  return explainLibvirtFailure(
     new CommandError({ command: 'virsh', args: [], failure: 'exit', exitCode: 1, stderr }),
   );
 }
@@ -51,12 +51,13 @@ test('a missing VM is reported differently from one that cannot do the action', 
 
 test('a missing or hanging virsh is reported', () => {
   const facts = { command: 'virsh', args: [] } as const;
-  expect(libvirtError(new CommandError({ ...facts, failure: 'missing' }))).toMatchObject({
+  expect(explainLibvirtFailure(new CommandError({ ...facts, failure: 'missing' }))).toMatchObject({
     failure: 'unavailable',
     message: 'libvirt is not installed: there is no virsh',
   });
   expect(
-    libvirtError(new CommandError({ ...facts, failure: 'timeout', detail: '30 s' })).message,
+    explainLibvirtFailure(new CommandError({ ...facts, failure: 'timeout', detail: '30 s' }))
+      .message,
   ).toBe('libvirt does not answer: virsh did not end within 30 s');
 });
 

@@ -2,7 +2,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { BoundedFile } from '../../../../apps/log/bounded-file.ts';
-import { errorWords, oneLine } from '../../../../apps/log/line.ts';
+import { formatErrorMessages, toOneLine } from '../../../../apps/log/line.ts';
 import { createLogger } from '../../../../apps/log/logger.ts';
 import { temporaryFolder } from '../../folder.ts';
 
@@ -78,13 +78,15 @@ test('a file that cannot be written is reported once, and the messages go on', (
 
 test('an error is reported with its causes, each once', () => {
   const cause = new Error('connection refused', { cause: new Error('port 443') });
-  expect(errorWords(new Error('no heartbeat', { cause }))).toBe(
+  expect(formatErrorMessages(new Error('no heartbeat', { cause }))).toBe(
     'no heartbeat: connection refused: port 443',
   );
-  expect(errorWords(new Error('no: connection refused', { cause }))).toBe('no: connection refused');
-  expect(errorWords('just words')).toBe('just words');
+  expect(formatErrorMessages(new Error('no: connection refused', { cause }))).toBe(
+    'no: connection refused',
+  );
+  expect(formatErrorMessages('just words')).toBe('just words');
 });
 
 test('a very long message is shortened', () => {
-  expect(oneLine('x'.repeat(10_000))).toHaveLength(4_097);
+  expect(toOneLine('x'.repeat(10_000))).toHaveLength(4_097);
 });

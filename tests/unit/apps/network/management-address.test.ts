@@ -8,8 +8,8 @@ import {
 } from '../../../../apps/network/default-routes.ts';
 import { type LinkKind, linkKind, readLinkKind } from '../../../../apps/network/link-kind.ts';
 import {
+  chooseManagementAddress,
   detectManagementAddress,
-  managementAddress,
 } from '../../../../apps/network/management-address.ts';
 import { temporaryFolder } from '../../folder.ts';
 
@@ -18,7 +18,7 @@ type Link = [name: string, kind: LinkKind, address: string];
 /** Names of interfaces with a default route, the preferred one first; those of IPv6 begin with `6:`. */
 function choose(interfaces: Link[], ...routes: string[]): string | null {
   const ranked = routes.map((name, metric) => ({ interface: name, metric }));
-  return managementAddress({
+  return chooseManagementAddress({
     addresses: interfaces.map(([name, kind, address]) => ({ interface: name, kind, address })),
     defaultRoutes: ranked.filter((route) => !route.interface.startsWith('6:')),
     defaultRoutes6: ranked.flatMap((route) =>

@@ -5,15 +5,15 @@ import {
   applyCommand,
   changeNetwork,
   confirmCommand,
-  dhcpCommand,
-  ipv6Command,
   linkCommand,
-  mtuCommand,
-  offCommand,
+  makeDhcpCommand,
+  makeIpv6Command,
+  makeMtuCommand,
+  makeOffCommand,
+  makeRoutesCommand,
+  makeStaticCommand,
+  makeWifiCommand,
   removeCommand,
-  routesCommand,
-  staticCommand,
-  wifiCommand,
 } from '../../../../apps/network/change.ts';
 import { parseScan } from '../../../../apps/network/scan.ts';
 import { parseStatus, readNetwork } from '../../../../apps/network/status.ts';
@@ -43,7 +43,7 @@ describe('a change of the network', () => {
 
   test('is passed to qx-network as arguments', async () => {
     const { result } = await changeNetwork(
-      staticCommand(wanted, { keep: 'session' }),
+      makeStaticCommand(wanted, { keep: 'session' }),
       await standIn(echo),
     );
     expect(result).toBe(
@@ -53,12 +53,12 @@ describe('a change of the network', () => {
 
   test.each([
     // Without these options, qx-network would keep the previous gateway and name servers.
-    [staticCommand(bare, { keep }), 'static eth0 10.0.0.7/24 --gateway=none --dns=none'],
-    [dhcpCommand('eth0', { keep, confirm: 120 }), 'dhcp eth0 --confirm 120'],
-    [offCommand('br1', { keep: 'session', confirm: 60 }), 'off br1 --session --confirm 60'],
-    [ipv6Command({ ...six, address: 'off' }, { keep }), 'ipv6 eth0 off'],
+    [makeStaticCommand(bare, { keep }), 'static eth0 10.0.0.7/24 --gateway=none --dns=none'],
+    [makeDhcpCommand('eth0', { keep, confirm: 120 }), 'dhcp eth0 --confirm 120'],
+    [makeOffCommand('br1', { keep: 'session', confirm: 60 }), 'off br1 --session --confirm 60'],
+    [makeIpv6Command({ ...six, address: 'off' }, { keep }), 'ipv6 eth0 off'],
     [
-      ipv6Command(
+      makeIpv6Command(
         { ...six, address: '2001:db8::7/64', gateway: 'fe80::1', dns: ['::1'] },
         { keep },
       ),
@@ -71,9 +71,9 @@ describe('a change of the network', () => {
     ],
     [linkCommand({ type: 'vlan', name: 'v7', link: 'eth0', id: 7 }, { keep }), 'vlan v7 eth0 7'],
     [removeCommand('v7'), 'remove v7'],
-    [mtuCommand('eth0', null, keep), 'mtu eth0 default'],
-    [mtuCommand('eth0', 9000, 'session'), 'mtu eth0 9000 --session'],
-    [routesCommand('eth0', [], keep), 'routes eth0 none'],
+    [makeMtuCommand('eth0', null, keep), 'mtu eth0 default'],
+    [makeMtuCommand('eth0', 9000, 'session'), 'mtu eth0 9000 --session'],
+    [makeRoutesCommand('eth0', [], keep), 'routes eth0 none'],
     [confirmCommand('eth0'), 'confirm eth0'],
     [applyCommand(), 'apply'],
     [applyCommand('eth1'), 'apply eth1'],
@@ -83,7 +83,7 @@ describe('a change of the network', () => {
 
   test('passes a WiFi password on standard input, never as an argument', async () => {
     const wifi = { interface: 'wlan0', ssid: 'a $(b)', password: 'pass word' };
-    const { result } = await changeNetwork(wifiCommand(wifi, { keep }), await standIn(echo));
+    const { result } = await changeNetwork(makeWifiCommand(wifi, { keep }), await standIn(echo));
     expect(result).toBe('[wifi][wlan0][a $(b)]pass word');
   });
 
@@ -91,7 +91,7 @@ describe('a change of the network', () => {
     const program = await standIn(
       'echo "qx-network: eth0: another machine has 10.0.0.7" >&2; exit 1',
     );
-    await expect(changeNetwork(dhcpCommand('eth0', { keep }), program)).rejects.toMatchObject({
+    await expect(changeNetwork(makeDhcpCommand('eth0', { keep }), program)).rejects.toMatchObject({
       name: 'NetworkError',
       message: 'eth0: another machine has 10.0.0.7',
     });
@@ -99,7 +99,7 @@ describe('a change of the network', () => {
 
   test('that succeeds with a warning returns the warning', async () => {
     const program = await standIn('echo "qx-network: eth0: no DHCP server has answered yet" >&2');
-    expect(await changeNetwork(dhcpCommand('eth0', { keep }), program)).toEqual({
+    expect(await changeNetwork(makeDhcpCommand('eth0', { keep }), program)).toEqual({
       result: '',
       warnings: ['eth0: no DHCP server has answered yet'],
     });

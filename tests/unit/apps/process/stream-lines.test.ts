@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { linesOf, streamLines } from '../../../../apps/process/stream-lines.ts';
+import { splitLines, streamLines } from '../../../../apps/process/stream-lines.ts';
 
 const sh = (text: string) => ['-c', text];
 const never = new AbortController().signal;
@@ -75,6 +75,6 @@ test('lines are joined from chunks, and a very long line is shortened', async ()
     for (let index = 0; index < 100; index += 1) yield 'x'.repeat(10_000);
     yield '\nend';
   }
-  const lines = await collect(linesOf(pieces()));
+  const lines = await collect(splitLines(pieces()));
   expect(lines.map((line) => line.length)).toEqual([2, 2, 64 * 1024, 3]);
 });

@@ -7,7 +7,7 @@ import {
   enableSsh,
   enableSshFor,
   parseSshState,
-  sshState,
+  readSshState,
 } from '../../../../apps/services/ssh.ts';
 import { temporaryFolder } from '../../folder.ts';
 
@@ -67,7 +67,7 @@ test('an error of qx-ssh is reported with its message', async () => {
 test('the state of SSH has its end', async () => {
   const status = '{"state":"on","until":1795000000,"enabled_at_boot":false}';
   const { program } = await standIn(`echo '${status}'`);
-  expect(await sshState({ program })).toEqual({
+  expect(await readSshState({ program })).toEqual({
     state: 'on',
     until: new Date(1795000000 * 1000),
     enabledAtBoot: false,

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { parsePublicKey, publicKeys } from '../../../../apps/services/public-key.ts';
+import { parsePublicKey, parsePublicKeys } from '../../../../apps/services/public-key.ts';
 import { fetchKeys, readHostKeys, readLogInKeys } from '../../../../apps/services/ssh-keys.ts';
-import { keysInFolder } from '../../../../apps/support/keys.ts';
+import { readKeysInFolder } from '../../../../apps/support/keys.ts';
 import { temporaryFolder } from '../../folder.ts';
 import { plant } from '../host/plant.ts';
 
@@ -74,7 +74,7 @@ test('a line is accepted as a key, with its fingerprint, exactly if ssh-keygen a
       `${line}: ${await keygenSays(line, file)}`,
     );
   }
-  expect(publicKeys(`${all.join('\r\n')}`).map(({ type }) => type)).toEqual([
+  expect(parsePublicKeys(`${all.join('\r\n')}`).map(({ type }) => type)).toEqual([
     'ED25519',
     'ECDSA',
     'ECDSA',
@@ -113,7 +113,7 @@ test('keys on a stick are read from authorized_keys and files *.pub, each once',
     'link.pub': '-> /etc/passwd',
     'huge.pub': 'x'.repeat(1_000_000),
   });
-  expect((await keysInFolder(folder)).map(({ text }) => text).sort()).toEqual(
+  expect((await readKeysInFolder(folder)).map(({ text }) => text).sort()).toEqual(
     [one, two, three].sort(),
   );
 });

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseFileSystem, readFileSystem } from '../../../../apps/storage/superblock.ts';
-import { volumeFormat } from '../../../../apps/storage/volume-format.ts';
+import { determineVolumeFormat } from '../../../../apps/storage/volume-format.ts';
 import { temporaryFolder } from '../../folder.ts';
 
 function qcow2({ version = 3, capacity = 10n * 1024n ** 3n } = {}): Buffer {
@@ -25,7 +25,7 @@ describe('the format of a volume', () => {
 
   test('qcow2 has the capacity that a machine sees, whatever the file name', () => {
     const head = qcow2();
-    expect(volumeFormat({ name: 'a.raw', size, head, descriptor: none })).toEqual({
+    expect(determineVolumeFormat({ name: 'a.raw', size, head, descriptor: none })).toEqual({
       format: 'qcow2',
       capacity: 10737418240,
     });
@@ -36,7 +36,7 @@ describe('the format of a volume', () => {
     ['of a version that is not there', qcow2({ version: 9 })],
     ['larger than can be counted', qcow2({ capacity: 2n ** 64n - 1n })],
   ])('qcow2 that is %s is unknown, with the size of its file', (_, head) => {
-    expect(volumeFormat({ name: 'a', size, head, descriptor: none })).toEqual({
+    expect(determineVolumeFormat({ name: 'a', size, head, descriptor: none })).toEqual({
       format: 'unknown',
       capacity: size,
     });
@@ -44,10 +44,10 @@ describe('the format of a volume', () => {
 
   test('an ISO is recognised by its descriptor, and a raw image only by its name', () => {
     const descriptor = Buffer.from('CD001');
-    expect(volumeFormat({ name: 'x', size, head: none, descriptor }).format).toBe('iso');
+    expect(determineVolumeFormat({ name: 'x', size, head: none, descriptor }).format).toBe('iso');
     const empty = { size: 0, head: none, descriptor: none };
-    expect(volumeFormat({ name: 'a.IMG', ...empty }).format).toBe('raw');
-    expect(volumeFormat({ name: 'fake.iso', ...empty }).format).toBe('unknown');
+    expect(determineVolumeFormat({ name: 'a.IMG', ...empty }).format).toBe('raw');
+    expect(determineVolumeFormat({ name: 'fake.iso', ...empty }).format).toBe('unknown');
   });
 });
 

@@ -1,30 +1,30 @@
 import { expect, test } from 'vitest';
-import { assess } from '../../../../apps/storage/health.ts';
+import { assessHealth } from '../../../../apps/storage/health.ts';
 
 const space = { total: 1000, used: 500, available: 450 };
 const failure = (code: string) => Object.assign(new Error(`${code}: why`), { code });
 
 test('a readable pool is healthy, full, read-only, or has an error', () => {
   const look = { space, readOnly: false, error: null };
-  expect(assess(look)).toEqual({ health: 'healthy', problem: null, writable: true });
+  expect(assessHealth(look)).toEqual({ health: 'healthy', problem: null, writable: true });
   // Counted as df does: space that is reserved for root is not available.
   const nearlyFull = { total: 1000, used: 912, available: 48 };
-  expect(assess({ ...look, space: nearlyFull })).toMatchObject({ problem: '95 % full' });
-  expect(assess({ ...look, space: { ...space, used: 8_000 } })).toMatchObject({
+  expect(assessHealth({ ...look, space: nearlyFull })).toMatchObject({ problem: '95 % full' });
+  expect(assessHealth({ ...look, space: { ...space, used: 8_000 } })).toMatchObject({
     health: 'healthy',
   });
-  expect(assess({ ...look, readOnly: true })).toEqual({
+  expect(assessHealth({ ...look, readOnly: true })).toEqual({
     health: 'degraded',
     problem: 'mounted read-only',
     writable: false,
   });
-  expect(assess({ ...look, error: failure('EACCES') })).toMatchObject({ health: 'degraded' });
-  expect(assess({ ...look, error: failure('EIO') })).toEqual({
+  expect(assessHealth({ ...look, error: failure('EACCES') })).toMatchObject({ health: 'degraded' });
+  expect(assessHealth({ ...look, error: failure('EIO') })).toEqual({
     health: 'failed',
     problem: 'EIO: why',
     writable: false,
   });
-  expect(assess({ ...look, error: failure('ENOSPC') })).toMatchObject({
+  expect(assessHealth({ ...look, error: failure('ENOSPC') })).toMatchObject({
     health: 'degraded',
     writable: false,
   });
@@ -32,12 +32,12 @@ test('a readable pool is healthy, full, read-only, or has an error', () => {
 
 test('a file system of size 0 does not cause a division by zero', () => {
   const nothing = { total: 0, used: 0, available: 0 };
-  expect(assess({ space: nothing, readOnly: false, error: null }).health).toBe('healthy');
+  expect(assessHealth({ space: nothing, readOnly: false, error: null }).health).toBe('healthy');
 });
 
 test('a pool without free space is not writable, without a write test', () => {
   const full = { total: 1000, used: 1000, available: 0 };
-  expect(assess({ space: full, readOnly: false, error: null })).toEqual({
+  expect(assessHealth({ space: full, readOnly: false, error: null })).toEqual({
     health: 'degraded',
     problem: '100 % full',
     writable: false,

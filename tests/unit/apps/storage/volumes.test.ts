@@ -2,7 +2,7 @@ import { mkdir, rename, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { probe } from '../../../../apps/storage/probe.ts';
+import { probePool } from '../../../../apps/storage/probe.ts';
 import { type FileFacts, FormatReader } from '../../../../apps/storage/volume-formats.ts';
 import { parseFiles, VolumeList } from '../../../../apps/storage/volumes.ts';
 import { WriteProbe } from '../../../../apps/storage/write-probe.ts';
@@ -58,7 +58,7 @@ test('a missing folder is an error', async () => {
 test('a write test leaves no file, also after an interrupted one', async () => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, '.quantix-probe'), 'half');
-  await probe(folder);
+  await probePool(folder);
   expect((await execa('ls', ['-A', folder])).stdout).toBe('');
 });
 
@@ -66,14 +66,14 @@ test('a write test does not write through a link', async () => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, 'victim'), 'precious');
   await symlink('victim', join(folder, '.quantix-probe'));
-  await probe(folder);
+  await probePool(folder);
   expect((await execa('ls', ['-A', folder])).stdout).toBe('victim');
   expect((await execa('cat', [join(folder, 'victim')])).stdout).toBe('precious');
 });
 
 test('an error of a write test is reported', async () => {
-  await expect(probe('/nonexistent')).rejects.toMatchObject({ code: 'ENOENT' });
-  await expect(probe('/proc')).rejects.toThrow();
+  await expect(probePool('/nonexistent')).rejects.toMatchObject({ code: 'ENOENT' });
+  await expect(probePool('/proc')).rejects.toThrow();
 });
 
 test('a write test is made for a new pool, after an error and each hour, and not at each read', async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
-import { bundle, type Item } from '../../../../apps/support/bundle.ts';
+import { type Item, yieldBundle } from '../../../../apps/support/bundle.ts';
 import type { Place } from '../../../../apps/support/contents.ts';
 import { bundleName, bundleOf } from '../../../../apps/support/write.ts';
 import { temporaryFolder } from '../../folder.ts';
@@ -172,7 +172,7 @@ test('a bundle keeps its size limit: logs keep their newest lines, and omitted p
   });
   const items = [item('c', 'end', 1000), item('a', 'begin', 25), item('b', 'end', 25)];
   const entries = await Array.fromAsync(
-    bundle(items, { secrets: [], signal: new AbortController().signal, most: 50 }),
+    yieldBundle(items, { secrets: [], signal: new AbortController().signal, most: 50 }),
   );
   expect(entries.map(({ name, text }) => [name, name.length === 1 ? text : ''])).toEqual([
     ['a', 'a 00 é\na 01 é\na 02 é\n'],

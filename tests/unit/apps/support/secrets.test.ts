@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { hideSecrets, REMOVED, secretsIn } from '../../../../apps/support/secrets.ts';
+import { findSecrets, hideSecrets, REMOVED } from '../../../../apps/support/secrets.ts';
 
 const KEY = 'MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgVhE4kXm2';
 const HASH = `$6$saltsalt$${'aZ09./'.repeat(14)}ab`;
@@ -53,12 +53,12 @@ test.each([
 
 test('secrets in configuration files are removed from all other texts', () => {
   const text = "PSK=correct horse  battery\n# password = example-of-one\npasswd='short'\n";
-  const known = secretsIn(text);
+  const known = findSecrets(text);
   expect(known).toEqual(['correct horse  battery']);
   expect(hideSecrets('wlan0: psk correct horse  battery was tried', known)).toBe(
     `wlan0: psk ${REMOVED} was tried`,
   );
-  expect(secretsIn(`-----BEGIN PRIVATE KEY-----\n${KEY}\n-----END PRIVATE KEY-----`)).toEqual([
+  expect(findSecrets(`-----BEGIN PRIVATE KEY-----\n${KEY}\n-----END PRIVATE KEY-----`)).toEqual([
     KEY,
   ]);
 });

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { bytes, duration, percent } from '../../../../apps/text/amount.ts';
-import { printable } from '../../../../apps/text/printable.ts';
+import { formatBytes, formatDuration, formatPercent } from '../../../../apps/text/amount.ts';
+import { makePrintable } from '../../../../apps/text/printable.ts';
 
 test('sizes, shares and times are shown in units for people', () => {
   const sizes = [0, 1_023, 1_024, 1_536, 2 ** 40, 2 ** 70];
-  expect(sizes.map(bytes)).toEqual([
+  expect(sizes.map(formatBytes)).toEqual([
     '0 bytes',
     '1023 bytes',
     '1.0 KiB',
@@ -12,8 +12,8 @@ test('sizes, shares and times are shown in units for people', () => {
     '1.0 TiB',
     '1048576 PiB',
   ]);
-  expect([0.126, 2, -1].map(percent)).toEqual(['13 %', '100 %', '0 %']);
-  expect([0, 61, 3_600, 90_061].map(duration)).toEqual([
+  expect([0.126, 2, -1].map(formatPercent)).toEqual(['13 %', '100 %', '0 %']);
+  expect([0, 61, 3_600, 90_061].map(formatDuration)).toEqual([
     '0 minutes',
     '1 minute',
     '1 hour 0 minutes',
@@ -22,5 +22,5 @@ test('sizes, shares and times are shown in units for people', () => {
 });
 
 test('control characters are replaced in a text', () => {
-  expect(printable('\u001b[2J\r\u202eweb ü\n')).toBe('?[2J?web ü?');
+  expect(makePrintable('\u001b[2J\r\u202eweb ü\n')).toBe('?[2J?web ü?');
 });

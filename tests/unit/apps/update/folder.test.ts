@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { folderSource } from '../../../../apps/update/folder.ts';
+import { makeFolderSource } from '../../../../apps/update/folder.ts';
 import { imageOf, releaseOf } from './world.ts';
 
 const IMAGE = imageOf('0.2.0', 100_000);
@@ -21,7 +21,7 @@ async function put(name: string, content: string | Buffer): Promise<void> {
 
 async function fetched(path: string, offset = 0): Promise<{ text: string; image: Buffer }> {
   const line = { product: 'quantix-os', channel: 'stable', architecture: 'x86_64' };
-  const source = await folderSource({ path, ...line });
+  const source = await makeFolderSource({ path, ...line });
   const { signal } = new AbortController();
   const text = await source.readRelease(signal);
   const pieces: Uint8Array[] = [];

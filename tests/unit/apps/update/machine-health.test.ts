@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { serviceProblems } from '../../../../apps/update/machine-health.ts';
+import { listServiceProblems } from '../../../../apps/update/machine-health.ts';
 
 let root: string;
 
@@ -27,20 +27,20 @@ beforeEach(async () => {
 afterEach(() => rm(root, { recursive: true }));
 
 test('running services of the runlevels are healthy, and services started by hand do not count', async () => {
-  expect(await serviceProblems(new Map(), root)).toEqual([]);
+  expect(await listServiceProblems(new Map(), root)).toEqual([]);
 });
 
 test('a service that does not run is reported', async () => {
   await rm(join(root, 'run/openrc/started/qx-node'));
-  expect(await serviceProblems(new Map(), root)).toEqual(['qx-node is stopped']);
+  expect(await listServiceProblems(new Map(), root)).toEqual(['qx-node is stopped']);
 });
 
 test('a service that is restarted again and again is reported, even if it runs at each check', async () => {
   const before = new Map<string, number>();
   const count = (times: number) => put('run/openrc/options/qx-node/start_count', `${times}`);
   await count(1);
-  expect(await serviceProblems(before, root)).toEqual([]);
+  expect(await listServiceProblems(before, root)).toEqual([]);
   await count(2);
-  expect(await serviceProblems(before, root)).toEqual(['qx-node had to be started anew']);
-  expect(await serviceProblems(before, root)).toEqual([]);
+  expect(await listServiceProblems(before, root)).toEqual(['qx-node had to be started anew']);
+  expect(await listServiceProblems(before, root)).toEqual([]);
 });

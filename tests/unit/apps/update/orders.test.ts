@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readRecord } from '../../../../apps/update/record.ts';
 import { stage } from '../../../../apps/update/stage.ts';
-import { activate, limitsOf, rollBack, settle } from '../../../../apps/update/standing.ts';
+import { activate, computeLimits, rollBack, settle } from '../../../../apps/update/standing.ts';
 import type { BlockDevice } from '../../../../build/disk/block-device.ts';
 import { readBootState } from '../../../../build/disk/boot-state.ts';
 import type { Slot } from '../../../../build/disk/layout.ts';
@@ -116,7 +116,7 @@ async function live(steps: readonly (readonly [Step, number])[]): Promise<void> 
       if (!(error instanceof PowerCut)) throw error;
       await restart();
     }
-    const limits = await limitsOf(world.machine(), world.open(booted));
+    const limits = await computeLimits(world.machine(), world.open(booted));
     // The floor of confirmed releases never decreases.
     const { floor: kept } = await readRecord(world.configuration);
     expect(kept).toBeGreaterThanOrEqual(floor);

@@ -1,8 +1,8 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import { backOff, download, fetchRelease } from '../../../../apps/update/download.ts';
-import { parseServerAddress, serverSource } from '../../../../apps/update/server.ts';
+import { computeBackOff, download, fetchRelease } from '../../../../apps/update/download.ts';
+import { makeServerSource, parseServerAddress } from '../../../../apps/update/server.ts';
 import { hastyClock, imageOf, releaseOf } from './world.ts';
 
 const IMAGE = imageOf('0.2.0', 3_000_000);
@@ -30,7 +30,7 @@ async function serve(listener: RequestListener): Promise<{ address: string; aske
 }
 
 const source = (address: string, patience?: number) =>
-  serverSource({
+  makeServerSource({
     address,
     product: 'quantix-os',
     channel: 'stable',
@@ -281,10 +281,10 @@ describe('a download of release.json', () => {
 });
 
 test('repeats after waits that double up to a minute, and differ from machine to machine', () => {
-  expect([1, 2, 3, 7, 30].map((failures) => backOff(failures, 0))).toEqual([
+  expect([1, 2, 3, 7, 30].map((failures) => computeBackOff(failures, 0))).toEqual([
     1_000, 2_000, 4_000, 60_000, 60_000,
   ]);
-  expect(backOff(3, 1)).toBe(3_000);
+  expect(computeBackOff(3, 1)).toBe(3_000);
 });
 
 test.each([

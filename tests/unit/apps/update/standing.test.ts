@@ -8,9 +8,9 @@ import { stage } from '../../../../apps/update/stage.ts';
 import {
   type Activation,
   activate,
+  computeLimits,
   confirm,
   expectGood,
-  limitsOf,
   type Machine,
   rollBack,
   settle,
@@ -309,7 +309,7 @@ describe('an old version', () => {
 
   test('is refused if its serial is below the floor, or below the highest seen', async () => {
     await upToTwo();
-    const limits = await limitsOf(world.machine(), world.open('b'));
+    const limits = await computeLimits(world.machine(), world.open('b'));
     expect(limits).toMatchObject({ floor: 5, seen: { stable: 7 } });
   });
 
@@ -317,7 +317,7 @@ describe('an old version', () => {
     await upToTwo();
     await writeFile(join(world.configuration, 'update/record.json'), 'not JSON');
     const machine = newVersion();
-    expect(await limitsOf(machine, world.open('b'))).toMatchObject({
+    expect(await computeLimits(machine, world.open('b'))).toMatchObject({
       floor: 5,
       seen: { stable: 7 },
     });

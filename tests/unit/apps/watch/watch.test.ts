@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { AutoResetEvent } from '../../../../apps/watch/auto-reset-event.ts';
-import { inBatches } from '../../../../apps/watch/in-batches.ts';
-import { oneAtATime } from '../../../../apps/watch/one-at-a-time.ts';
+import { processInBatches } from '../../../../apps/watch/in-batches.ts';
+import { runOneAtATime } from '../../../../apps/watch/one-at-a-time.ts';
 
 test('a hundred callers during a read share the next one', async () => {
   const looks: PromiseWithResolvers<number>[] = [];
-  const ask = oneAtATime(() => {
+  const ask = runOneAtATime(() => {
     const look = Promise.withResolvers<number>();
     looks.push(look);
     return look.promise;
@@ -23,7 +23,7 @@ test('a hundred callers during a read share the next one', async () => {
 
 test('a read that fails does not stop the next', async () => {
   let looks = 0;
-  const ask = oneAtATime(async () => {
+  const ask = runOneAtATime(async () => {
     looks++;
     if (looks === 1) throw new Error('dark');
     return looks;
@@ -55,7 +55,7 @@ describe('batches', () => {
   /** Items that are processed when the test says so. */
   function startBatches() {
     const batches: { items: readonly string[]; done: PromiseWithResolvers<void> }[] = [];
-    const take = inBatches(
+    const take = processInBatches(
       async (items: readonly string[]) => {
         const done = Promise.withResolvers<void>();
         batches.push({ items, done });

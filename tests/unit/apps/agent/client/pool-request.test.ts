@@ -1,19 +1,23 @@
 import { expect, test } from 'vitest';
-import { poolRequest } from '../../../../../apps/agent/client/pool.ts';
+import { makePoolRequest } from '../../../../../apps/agent/client/pool.ts';
 import { poolRequestSchema } from '../../../../../apps/api/storage.ts';
 
 const TARGET = { iscsi: 'iqn.2026-01.example:disks', portal: ['10.0.0.5', '10.0.1.5'] };
 
 test('options of the command line become the pool of an API request', () => {
-  expect(poolRequest('create', 'fast', { disk: ['/dev/sdb'], destroy: 'S1' })).toMatchObject({
+  expect(makePoolRequest('create', 'fast', { disk: ['/dev/sdb'], destroy: 'S1' })).toMatchObject({
     pool: { name: 'fast' },
     disks: ['/dev/sdb'],
     destroy: 'S1',
   });
-  const iscsi = poolRequest('create', 'san', { ...TARGET, lvm: true });
+  const iscsi = makePoolRequest('create', 'san', { ...TARGET, lvm: true });
   expect(iscsi.pool.iscsi).toEqual({ target: TARGET.iscsi, portals: TARGET.portal });
-  const nfs = poolRequest('import', 'nas', { nfs: 'nas:/b', option: ['nfsvers=3'] });
-  for (const request of [iscsi, nfs, poolRequest('create', 'isos', { directory: '/data/isos' })]) {
+  const nfs = makePoolRequest('import', 'nas', { nfs: 'nas:/b', option: ['nfsvers=3'] });
+  for (const request of [
+    iscsi,
+    nfs,
+    makePoolRequest('create', 'isos', { directory: '/data/isos' }),
+  ]) {
     expect(poolRequestSchema.parse(JSON.parse(JSON.stringify(request)))).toMatchObject(
       JSON.parse(JSON.stringify(request)),
     );
@@ -27,5 +31,5 @@ test.each([
   [{ disk: ['/dev/sdb'], portal: ['a'] }, 'go together'],
   [{ disk: ['/dev/sdb'], destroy: 'S1' }, 'of create only'],
 ])('%j is refused', (values, words) => {
-  expect(() => poolRequest('import', 'a', values)).toThrow(words);
+  expect(() => makePoolRequest('import', 'a', values)).toThrow(words);
 });

@@ -1,11 +1,11 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { domainXml, type Placement } from '../../../../../apps/agent/commands/domain-xml.ts';
+import { formatDomainXml, type Placement } from '../../../../../apps/agent/commands/domain-xml.ts';
 import { TaskFailure } from '../../../../../apps/agent/commands/failure.ts';
 import { checkSpec, vmSpecSchema } from '../../../../../apps/agent/commands/vm-spec.ts';
-import { element, writeXml } from '../../../../../apps/agent/commands/xml.ts';
-import { generationOf } from '../../../../../apps/guests/generation.ts';
+import { makeElement, writeXml } from '../../../../../apps/agent/commands/xml.ts';
+import { readGeneration } from '../../../../../apps/guests/generation.ts';
 import { parsePolicy } from '../../../../../apps/guests/policy.ts';
 import {
   CpuModel,
@@ -93,25 +93,29 @@ test('a missing specification is refused', () => {
 });
 
 test('the definition of a machine with all settings matches the snapshot', async () => {
-  const xml = domainXml(checkSpec(FULL), PLACEMENT);
+  const xml = formatDomainXml(checkSpec(FULL), PLACEMENT);
   await expect(xml).toMatchFileSnapshot('full.xml');
-  expect(generationOf(xml)).toBe(7n);
+  expect(readGeneration(xml)).toBe(7n);
   expect(parsePolicy(xml)).toEqual({ order: 10, stop: 'save' });
 });
 
 test('a minimal machine has the default policy, and no screen', () => {
-  const xml = domainXml(checkSpec(spec()), { ...PLACEMENT, volumes: [] });
+  const xml = formatDomainXml(checkSpec(spec()), { ...PLACEMENT, volumes: [] });
   expect(parsePolicy(xml)).toEqual({ order: 1000, stop: 'shutdown' });
   expect(xml).not.toMatch(/graphics|firmware/);
 });
 
 test('settings that this host does not support are refused, not replaced', () => {
   const arm: Placement = { ...PLACEMENT, arch: 'aarch64', volumes: [] };
-  expect(() => domainXml(checkSpec(spec()), arm)).toThrow(/not BIOS/);
-  expect(domainXml(checkSpec(spec({ firmware: Firmware.UEFI })), arm)).toMatch(/machine='virt'/);
+  expect(() => formatDomainXml(checkSpec(spec()), arm)).toThrow(/not BIOS/);
+  expect(formatDomainXml(checkSpec(spec({ firmware: Firmware.UEFI })), arm)).toMatch(
+    /machine='virt'/,
+  );
   const emulated: Placement = { ...PLACEMENT, type: 'qemu', volumes: [] };
-  expect(() => domainXml(checkSpec(spec({ cpuModel: CpuModel.HOST })), emulated)).toThrow(/KVM/);
-  expect(domainXml(checkSpec(spec()), emulated)).toMatch(/mode='maximum'/);
+  expect(() => formatDomainXml(checkSpec(spec({ cpuModel: CpuModel.HOST })), emulated)).toThrow(
+    /KVM/,
+  );
+  expect(formatDomainXml(checkSpec(spec()), emulated)).toMatch(/mode='maximum'/);
 });
 
 test('more than 26 disks have names as the kernel counts them', () => {
@@ -120,7 +124,7 @@ test('more than 26 disks have names as the kernel counts them', () => {
     format: VolumeFormat.RAW,
   }));
   const volume = { path: '/data/a', isDevice: false, format: 'raw' } as const;
-  const xml = domainXml(checkSpec(spec({ disks })), {
+  const xml = formatDomainXml(checkSpec(spec({ disks })), {
     ...PLACEMENT,
     volumes: disks.map(() => volume),
   });
@@ -133,7 +137,7 @@ test('no text can become markup', () => {
     fc.property(fc.string({ unit: 'binary' }), fc.string(), (text, attribute) => {
       let xml: string;
       try {
-        xml = writeXml(element('a', { b: attribute }, element('c', {}, text)));
+        xml = writeXml(makeElement('a', { b: attribute }, makeElement('c', {}, text)));
       } catch (error) {
         expect(error).toBeInstanceOf(RangeError);
         return;
@@ -198,7 +202,7 @@ test('any specification is refused with a field name, or makes one domain with i
       }
       let xml: string;
       try {
-        xml = domainXml(parsed.data, { ...PLACEMENT, volumes: [] });
+        xml = formatDomainXml(parsed.data, { ...PLACEMENT, volumes: [] });
       } catch (error) {
         expect(error).toBeInstanceOf(TaskFailure);
         return;
@@ -207,7 +211,7 @@ test('any specification is refused with a field name, or makes one domain with i
       expect(xml.match(/<devices>/g)).toHaveLength(1);
       expect(xml.match(/<interface /g) ?? []).toHaveLength(message.nics.length);
       expect(xml).toContain(`<uuid>${message.id}</uuid>`);
-      expect(generationOf(xml)).toBe(message.generation);
+      expect(readGeneration(xml)).toBe(message.generation);
     }),
   );
 });

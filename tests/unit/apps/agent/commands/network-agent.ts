@@ -1,7 +1,7 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { Commander } from '../../../../../apps/agent/commands/commander.ts';
 import { Journal } from '../../../../../apps/agent/commands/journal.ts';
-import { networkVerb } from '../../../../../apps/agent/commands/network-verb.ts';
+import { makeNetworkVerb } from '../../../../../apps/agent/commands/network-verb.ts';
 import type { TaskReport } from '../../../../../apps/proto/gen/quantix/v1/task_pb.js';
 import type { ControlPlane } from '../../../../control-plane/control-plane.ts';
 import { type Agent, strangers } from '../membership/agent.ts';
@@ -27,7 +27,7 @@ export async function networkAgent(script: string): Promise<NetworkAgent> {
     new Commander({
       journal: await Journal.open(`${agent.folder}/tasks.json`, (line) => agent.lines.push(line)),
       executors: {
-        configureNetwork: networkVerb({
+        configureNetwork: makeNetworkVerb({
           program,
           reached: (signal) => agent.membership.reached(signal),
         }),

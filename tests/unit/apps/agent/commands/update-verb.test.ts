@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Errand } from '../../../../../apps/agent/commands/commander.ts';
-import { failureOf } from '../../../../../apps/agent/commands/failure.ts';
+import { explainFailure } from '../../../../../apps/agent/commands/failure.ts';
 import { updateVerb } from '../../../../../apps/agent/commands/update-verb.ts';
-import { sha256 } from '../../../../../apps/agent/membership/identity/pin.ts';
+import { computeFingerprint } from '../../../../../apps/agent/membership/identity/pin.ts';
 import type { UpdateStatus } from '../../../../../apps/api/update.ts';
 import { makeRoot } from '../../../../../apps/control-plane/trust/issue.ts';
 import { TaskErrorCode, TaskSchema } from '../../../../../apps/proto/gen/quantix/v1/task_pb.js';
-import { serverName } from '../../../../../apps/proto/names.ts';
+import { deriveServerName } from '../../../../../apps/proto/names.ts';
 import { writeFileAtomically } from '../../../../../build/process/atomic-write.ts';
 import { temporaryFolder } from '../../../folder.ts';
 
@@ -30,7 +30,7 @@ esac
 [ "$1" = status ] || echo "$*" >>"$folder/calls"`;
 
 const root = await makeRoot();
-const NAME = serverName(sha256(new X509Certificate(root.certificate)));
+const NAME = deriveServerName(computeFingerprint(new X509Certificate(root.certificate)));
 
 let folder = '';
 
@@ -96,7 +96,7 @@ async function update(
     });
     return { code: 'done', message: '', steps };
   } catch (error) {
-    const { code, message } = failureOf(error);
+    const { code, message } = explainFailure(error);
     return { code, message, steps };
   }
 }

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { expect, test, vi } from 'vitest';
 import type { Verb } from '../../../../../apps/agent/commands/commander.ts';
-import { failureOf } from '../../../../../apps/agent/commands/failure.ts';
-import { placeVolume, volumeVerbs } from '../../../../../apps/agent/commands/volume-verbs.ts';
+import { explainFailure } from '../../../../../apps/agent/commands/failure.ts';
+import { makeVolumeVerbs, placeVolume } from '../../../../../apps/agent/commands/volume-verbs.ts';
 import type { Pool } from '../../../../../apps/api/storage.ts';
 import { parseSources } from '../../../../../apps/libvirt/disk-sources.ts';
 import {
@@ -35,7 +35,7 @@ async function host(
     inUse: async () => new Set(inUse.map((name) => join(folder, name))),
     changed: async () => undefined,
   };
-  const executors = volumeVerbs(world);
+  const executors = makeVolumeVerbs(world);
   /** Carries out a task. @returns `done`, or the code of the failure */
   const carryOut = async (verb: Task['verb']): Promise<string> => {
     const task = create(TaskSchema, { id: crypto.randomUUID(), verb });
@@ -51,7 +51,7 @@ async function host(
       });
       return executor === undefined ? 'unknown' : 'done';
     } catch (error) {
-      return TaskErrorCode[failureOf(error).code] ?? '';
+      return TaskErrorCode[explainFailure(error).code] ?? '';
     }
   };
   const volume = (name: string) => ({ poolId: pool.id, name });

@@ -2,13 +2,13 @@
 import { chooseAgent } from '../../../../../apps/agent/deployment/choose.ts';
 import { deployAgent, undoDeployment } from '../../../../../apps/agent/deployment/deploy.ts';
 import { settle } from '../../../../../apps/agent/deployment/settle.ts';
-import { endingSignal } from '../../../../../apps/process/command-line.ts';
+import { createEndingSignal } from '../../../../../apps/process/command-line.ts';
 import { placesIn } from './places.ts';
 
 const [root = '', command, operand = ''] = process.argv.slice(2);
 const places = placesIn(root);
 const say = (line: string) => void process.stderr.write(`${line}\n`);
-const options = { within: Number(process.env.WITHIN), say, signal: endingSignal() };
+const options = { within: Number(process.env.WITHIN), say, signal: createEndingSignal() };
 
 async function main(): Promise<string> {
   switch (`${command} ${operand}`) {

@@ -9,7 +9,7 @@ import {
   takeBack,
   undo,
 } from '../../../../../apps/agent/deployment/decide.ts';
-import { type Deployed, emptyRecord } from '../../../../../apps/agent/deployment/record.ts';
+import { type Deployed, makeEmptyRecord } from '../../../../../apps/agent/deployment/record.ts';
 import type { Health } from '../../../../../apps/api/health.ts';
 import { Random } from '../../../../fuzz/random.ts';
 import { BUILD } from './host.ts';
@@ -52,7 +52,7 @@ const unreachable = {
 
 describe('an agent on trial', () => {
   const before = { connected: true, problems: 1 };
-  const record = beginTrial(emptyRecord(BUILD), agent(2, 2), {
+  const record = beginTrial(makeEmptyRecord(BUILD), agent(2, 2), {
     within: 80,
     before,
     moment: moment(100),
@@ -102,7 +102,7 @@ test('after any order of deployments, starts, verdicts and power cuts, the runni
   for (let seed = 0; seed < 3000; seed += 1) {
     const random = new Random(seed);
     const well = new Set<string>();
-    let record = emptyRecord(BUILD);
+    let record = makeEmptyRecord(BUILD);
     let [uptime, boot, serial, floor] = [0, 0, 0, 0];
     let starts: number[] = [];
     let running: string | null = null;

@@ -5,16 +5,16 @@ import {
   formatJoinToken,
   parseJoinToken,
 } from '../../../../../apps/agent/configuration/join-token.ts';
-import { certificateRequest } from '../../../../../apps/agent/membership/identity/certificate-request.ts';
+import { makeCertificateRequest } from '../../../../../apps/agent/membership/identity/certificate-request.ts';
 import { parseCertificates } from '../../../../../apps/agent/membership/identity/chain.ts';
 import {
   checkValidity,
-  credentialsOf,
   isRenewalDue,
+  makeCredentials,
 } from '../../../../../apps/agent/membership/identity/credentials.ts';
 import { Epochs } from '../../../../../apps/agent/membership/identity/epoch.ts';
 import { loadKey } from '../../../../../apps/agent/membership/identity/key.ts';
-import { nodeId } from '../../../../../apps/proto/names.ts';
+import { deriveNodeId } from '../../../../../apps/proto/names.ts';
 import { Authority } from '../../../../control-plane/authority.ts';
 import { temporaryFolder } from '../../../folder.ts';
 import { FakeClock } from './fake-clock.ts';
@@ -26,7 +26,7 @@ test('a node’s id is derived from its public key, and is a UUID of version 8',
 MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEYD54V/vp+54P9DXarYqx4MPcm+HK
 RIQzNasYSoRQHQ/6S6Ps8tpMcT+KvIIC8W/e9k0W7Cm72M1P9jU7SLf/vg==
 -----END PUBLIC KEY-----`);
-  expect(nodeId(publicKey)).toBe('5ffca840-adc4-8f4b-bdaf-e6c29accb2d8');
+  expect(deriveNodeId(publicKey)).toBe('5ffca840-adc4-8f4b-bdaf-e6c29accb2d8');
 });
 
 test('a key is made once and is the same after a restart', async () => {
@@ -56,7 +56,7 @@ async function joined() {
   const folder = await temporaryFolder();
   const authority = await Authority.create('CA');
   const key = await loadKey(folder, log);
-  const { certificate } = await authority.sign(await certificateRequest(key));
+  const { certificate } = await authority.sign(await makeCertificateRequest(key));
   return { folder, authority, key, certificate };
 }
 
@@ -72,7 +72,7 @@ test.each([
 test('a certificate is due for renewal in the last third of its lifetime, and its dates are checked against the clock', async () => {
   const { authority, key, certificate } = await joined();
   const credentials = {
-    ...credentialsOf({
+    ...makeCredentials({
       key,
       certificateChain: certificate,
       caCertificates: authority.pem,

@@ -2,7 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { isMessage } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import { expect, onTestFinished, test } from 'vitest';
-import { certificateRequest } from '../../../../../apps/agent/membership/identity/certificate-request.ts';
+import { makeCertificateRequest } from '../../../../../apps/agent/membership/identity/certificate-request.ts';
 import { loadKey } from '../../../../../apps/agent/membership/identity/key.ts';
 import {
   HeartbeatRequestSchema,
@@ -172,7 +172,7 @@ async function stopUntilExpired(plane: ControlPlane, agent: Agent, ago: number):
   const key = await loadKey(agent.folder, expect.unreachable);
   const notAfter = new Date(Date.now() - ago);
   const validity = { notBefore: new Date(notAfter.getTime() - 90 * DAY), notAfter };
-  const { certificate } = await plane.authority.sign(await certificateRequest(key), validity);
+  const { certificate } = await plane.authority.sign(await makeCertificateRequest(key), validity);
   const kept = { ...(await record(agent)), certificateChain: certificate };
   await writeFile(`${agent.folder}/membership.json`, JSON.stringify(kept));
 }

@@ -1,6 +1,6 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { expect, onTestFinished, test } from 'vitest';
-import { certificateRequest } from '../../../../../apps/agent/membership/identity/certificate-request.ts';
+import { makeCertificateRequest } from '../../../../../apps/agent/membership/identity/certificate-request.ts';
 import { loadKey } from '../../../../../apps/agent/membership/identity/key.ts';
 import { Authority } from '../../../../control-plane/authority.ts';
 import { ControlPlane } from '../../../../control-plane/control-plane.ts';
@@ -155,7 +155,7 @@ test('a certificate of another key or another CA is set aside: the node must joi
   const record = JSON.parse(await readFile(`${agent.folder}/membership.json`, 'utf8'));
   const stranger = await Authority.create('CA');
   const own = await loadKey(agent.folder, () => {});
-  const { certificate } = await stranger.sign(await certificateRequest(own));
+  const { certificate } = await stranger.sign(await makeCertificateRequest(own));
   for (const content of [
     JSON.stringify({ ...record, certificateChain: certificate }),
     JSON.stringify({ ...record, caCertificates: stranger.pem }),

@@ -3,7 +3,7 @@ import type { Message } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { poolMessage } from '../../../../../apps/agent/membership/reporting/pool-message.ts';
+import { makePoolMessage } from '../../../../../apps/agent/membership/reporting/pool-message.ts';
 import { VmMessages } from '../../../../../apps/agent/membership/reporting/vm-message.ts';
 import type {
   HeartbeatRequest,
@@ -176,7 +176,7 @@ function real({ address, vms, pools }: Agent) {
   return {
     address,
     vms: hashVms(new VmMessages().of(vms, 0)),
-    pools: hashPools(pools.map((pool) => poolMessage(pool))),
+    pools: hashPools(pools.map((pool) => makePoolMessage(pool))),
   };
 }
 

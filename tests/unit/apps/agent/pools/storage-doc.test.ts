@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { expect, test } from 'vitest';
-import { poolRequest } from '../../../../../apps/agent/client/pool.ts';
+import { makePoolRequest } from '../../../../../apps/agent/client/pool.ts';
 import { POOL_OPTIONS } from '../../../../../apps/agent/client/pool-options.ts';
 import { parseNodeConfig } from '../../../../../apps/agent/configuration/node-config.ts';
 import { poolRequestSchema } from '../../../../../apps/api/storage.ts';
@@ -27,7 +27,7 @@ test('qx-node accepts the commands of docs/storage.md', () => {
     expect(positionals).toHaveLength(1);
     if (verb === 'remove') continue;
     const action = verb === 'create' ? verb : 'import';
-    const request = poolRequest(action, positionals[0] ?? '', values);
+    const request = makePoolRequest(action, positionals[0] ?? '', values);
     const { pool, disks } = poolRequestSchema.parse(JSON.parse(JSON.stringify(request)));
     const onDisk = disks !== undefined || pool.iscsi !== undefined;
     const disk = onDisk ? { disk: '11111111-2222-4333-8444-555555555555' } : {};

@@ -6,7 +6,7 @@ import { hostSchema } from '../../../../../apps/api/host.ts';
 import { networkSchema } from '../../../../../apps/api/network.ts';
 import { poolsSchema } from '../../../../../apps/api/storage.ts';
 import { vmsSchema } from '../../../../../apps/api/vms.ts';
-import { codeOf } from '../../../../../apps/process/code-of.ts';
+import { getErrorCode } from '../../../../../apps/process/code-of.ts';
 import { servingAgent } from './agent.ts';
 import { smallParts, WEB, world } from './small-parts.ts';
 
@@ -201,7 +201,7 @@ function raw(socket: string, text: string): Promise<string> {
     });
     caller.on('close', () => resolve(reply));
     // A client that is still sending when the agent closes the connection may get this error instead of the answer.
-    caller.on('error', (error) => codeOf(error) === 'ECONNRESET' || reject(error));
+    caller.on('error', (error) => getErrorCode(error) === 'ECONNRESET' || reject(error));
     caller.end(text, 'latin1');
   });
 }

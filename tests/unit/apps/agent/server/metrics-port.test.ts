@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
 import { openMetricsPort } from '../../../../../apps/agent/server/metrics-port.ts';
-import { metricsRoute } from '../../../../../apps/agent/server/routes.ts';
+import { createMetricsRoute } from '../../../../../apps/agent/server/routes.ts';
 import { createLogger } from '../../../../../apps/log/logger.ts';
 import { temporaryFolder } from '../../../folder.ts';
 import { FakeClock } from '../membership/fake-clock.ts';
@@ -35,7 +35,7 @@ async function opened(
   const metrics = openMetricsPort({
     settings: { port, token: TOKEN },
     folder,
-    route: metricsRoute(smallParts(world())),
+    route: createMetricsRoute(smallParts(world())),
     log: createLogger({ level: 'info', write: (line) => void lines.push(line) }),
     signal: end.signal,
     clock,

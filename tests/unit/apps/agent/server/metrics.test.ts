@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { exposition } from '../../../../../apps/http/exposition.ts';
+import { formatExposition } from '../../../../../apps/http/exposition.ts';
 import { servingAgent } from './agent.ts';
 import { smallParts, world } from './small-parts.ts';
 
 test('metrics have help, type and escaped labels, as Prometheus reads them', () => {
-  const text = exposition([
+  const text = formatExposition([
     {
       name: 'a_total',
       help: 'Back\\slash,\nline.',

@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
-import { parseKernelLog, warningsOf } from '../../../../../apps/console/appliance/kernel-log.ts';
+import {
+  parseKernelLog,
+  selectWarnings,
+} from '../../../../../apps/console/appliance/kernel-log.ts';
 
 const LOG = [
   '<6>[    0.000000] Linux version 6.1',
@@ -17,7 +20,7 @@ test('messages have the level of their priority; a line without one continues th
 });
 
 test('warnings and worse are picked out', () => {
-  expect(warningsOf(parseKernelLog(LOG)).map(({ text }) => text)).toEqual([
+  expect(selectWarnings(parseKernelLog(LOG)).map(({ text }) => text)).toEqual([
     '[    1.5] a warning',
     'that goes on',
     '[    2.0] an error <6>',

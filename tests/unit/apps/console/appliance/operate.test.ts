@@ -1,7 +1,7 @@
 import { readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { invitationIn } from '../../../../../apps/console/appliance/invitation.ts';
+import { readInvitationIn } from '../../../../../apps/console/appliance/invitation.ts';
 import { leaveForConsole } from '../../../../../apps/console/appliance/machine-console.ts';
 import { requestReset } from '../../../../../apps/console/appliance/reset.ts';
 import { temporaryFolder } from '../../../folder.ts';
@@ -45,7 +45,7 @@ test.each([
   async (text, told) => {
     const folder = await temporaryFolder();
     if (text !== null) await writeFile(join(folder, 'quantix-join.yaml'), text);
-    const reading = invitationIn(folder, '/dev/sdb1');
+    const reading = readInvitationIn(folder, '/dev/sdb1');
     if (typeof told === 'string') await expect(reading).rejects.toThrow(told);
     else expect(await reading).toEqual(told);
   },
@@ -55,5 +55,5 @@ test('a link on a stick is not followed', async () => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, 'other'), `controlPlane: https://qvdc\njoinToken: ${TOKEN}\n`);
   await symlink(join(folder, 'other'), join(folder, 'quantix-join.yaml'));
-  await expect(invitationIn(folder, '/dev/sdb1')).rejects.toThrow('there is no file');
+  await expect(readInvitationIn(folder, '/dev/sdb1')).rejects.toThrow('there is no file');
 });

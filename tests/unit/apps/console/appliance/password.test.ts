@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
   checkPassword,
-  passwordState,
+  readPasswordState,
   setPassword,
 } from '../../../../../apps/console/appliance/password.ts';
 import { temporaryFolder } from '../../../folder.ts';
@@ -52,9 +52,11 @@ test.each([
   ['true', 'set'],
   ['echo "closed: two disks"', { closed: 'two disks' }],
 ])('the output of %j means the password state %j', async (script, state) => {
-  expect(await passwordState({ signal, program: await program(script) })).toEqual(state);
+  expect(await readPasswordState({ signal, program: await program(script) })).toEqual(state);
 });
 
 test('a missing program does not count as an empty password', async () => {
-  await expect(passwordState({ signal, program: '/nonexistent' })).rejects.toThrow('not installed');
+  await expect(readPasswordState({ signal, program: '/nonexistent' })).rejects.toThrow(
+    'not installed',
+  );
 });

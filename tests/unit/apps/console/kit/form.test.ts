@@ -1,20 +1,29 @@
 import { expect, test } from 'vitest';
-import { choiceField, secretField, textField } from '../../../../../apps/console/kit/field.ts';
-import { complaint, type Filling, fill, openForm } from '../../../../../apps/console/kit/form.ts';
-import { viewForm } from '../../../../../apps/console/kit/form-view.ts';
+import {
+  createChoiceField,
+  createSecretField,
+  createTextField,
+} from '../../../../../apps/console/kit/field.ts';
+import {
+  type Filling,
+  fill,
+  findComplaint,
+  openForm,
+} from '../../../../../apps/console/kit/form.ts';
+import { drawForm } from '../../../../../apps/console/kit/form-view.ts';
 import type { Key, KeyName } from '../../../../../apps/console/kit/keys.ts';
 
 type Name = 'name' | 'secret' | 'size';
 
 const FIELDS = [
-  textField<Name>({
+  createTextField<Name>({
     name: 'name',
     label: 'Name',
     hint: 'letters',
     problem: ({ name }) => (/^[a-z]+$/.test(name) ? null : 'Letters only.'),
   }),
-  secretField<Name>({ name: 'secret', label: 'Secret', hint: '', problem: () => null }),
-  choiceField<Name>({
+  createSecretField<Name>({ name: 'secret', label: 'Secret', hint: '', problem: () => null }),
+  createChoiceField<Name>({
     name: 'size',
     label: 'Size',
     choices: [
@@ -38,7 +47,7 @@ function press(...presses: (string | { key: KeyName })[]): Filling<Name> {
 }
 
 const seen = ({ form }: Filling<Name>) =>
-  viewForm(form, FIELDS, 80).lines.map((line) => line.map(({ text }) => text).join(''));
+  drawForm(form, FIELDS, 80).lines.map((line) => line.map(({ text }) => text).join(''));
 
 test('typed text is inserted at the cursor', () => {
   const typed = press('bd', { key: 'left' }, 'c', { key: 'home' }, 'a', { key: 'end' }, 'e');
@@ -50,10 +59,10 @@ test('typed text is inserted at the cursor', () => {
 test('an empty field is no mistake until the form is sent, which focuses the first mistake', () => {
   const [field] = FIELDS;
   const empty = press({ key: 'tab' });
-  expect(complaint(empty.form, field)).toBeNull();
+  expect(findComplaint(empty.form, field)).toBeNull();
   const sent = press({ key: 'tab' }, { key: 'enter' });
   expect(sent).toMatchObject({ submitted: false, form: { focus: 0 } });
-  expect(complaint(sent.form, field)).toBe('Letters only.');
+  expect(findComplaint(sent.form, field)).toBe('Letters only.');
 });
 
 test('a mistake is reported while it is typed, in place of the hint', () => {
@@ -89,5 +98,5 @@ test('a field accepts 128 characters, and shows the part around the cursor', () 
   const filling = press(`${'a'.repeat(127)}zzz`);
   expect(filling.form.values.name).toHaveLength(128);
   expect(seen(filling)[0]).toMatch(/\[a+z *\]$/);
-  expect(viewForm(filling.form, FIELDS, 80).cursor?.column).toBeLessThan(80);
+  expect(drawForm(filling.form, FIELDS, 80).cursor?.column).toBeLessThan(80);
 });

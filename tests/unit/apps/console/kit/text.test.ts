@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { column, cut, plain, wrap } from '../../../../../apps/console/kit/text.ts';
+import { cut, fitColumn, plain, wrap } from '../../../../../apps/console/kit/text.ts';
 
 test.each([
   ['node7', 'node7'],
@@ -18,8 +18,8 @@ test('shortened text ends with a mark, and a column has its exact width', () => 
   expect(cut('abcdef', 4)).toBe('abc~');
   expect(cut('abcd', 4)).toBe('abcd');
   expect(cut('abcd', 0)).toBe('');
-  expect(column('ab', 4)).toBe('ab  ');
-  expect(column('abcdef', 4)).toBe('abc~');
+  expect(fitColumn('ab', 4)).toBe('ab  ');
+  expect(fitColumn('abcdef', 4)).toBe('abc~');
 });
 
 test('lines are broken at spaces, and within words that are too long', () => {

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
-import { dataDiskTexts } from '../../../../../apps/console/report/agent.ts';
-import { machineRows } from '../../../../../apps/console/report/machine.ts';
+import { describeDataDisk } from '../../../../../apps/console/report/agent.ts';
+import { describeMachine } from '../../../../../apps/console/report/machine.ts';
 import { HOST, HYPERVISOR } from '../../../../screens/machine.ts';
 
 test('a line is shown only if virtual machines are lost at a restart', async () => {
   const health = await HYPERVISOR.health(AbortSignal.timeout(1000));
-  expect(dataDiskTexts(health)).toEqual([]);
+  expect(describeDataDisk(health)).toEqual([]);
   const dataDisk = { persistent: false, problem: 'there is no data disk' };
-  expect(dataDiskTexts({ ...health, dataDisk })).toEqual([
+  expect(describeDataDisk({ ...health, dataDisk })).toEqual([
     'virtual machines do not outlive a restart: there is no data disk',
   ]);
 });
@@ -15,7 +15,7 @@ test('a line is shown only if virtual machines are lost at a restart', async () 
 test('the memory for changes is shown before it is full', () => {
   const host = { ...HOST, disks: [], nics: [] };
   const told = (used: number) =>
-    machineRows({ ...host, changes: { total: 1_000_000, used } }).filter(
+    describeMachine({ ...host, changes: { total: 1_000_000, used } }).filter(
       ({ label }) => label === 'Written below /',
     );
   expect(told(799_999)).toEqual([]);

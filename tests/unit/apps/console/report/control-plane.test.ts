@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import type { Readiness } from '../../../../../apps/api/readiness.ts';
 import {
-  alertTexts,
-  databaseTexts,
-  persistenceText,
-  readinessTexts,
+  describeAlerts,
+  describeDatabases,
+  describePersistence,
+  describeReadiness,
 } from '../../../../../apps/console/report/control-plane.ts';
 
 const ASKED = '2026-11-24T22:15:00.000Z';
@@ -24,10 +24,10 @@ const READY: Readiness = {
 };
 
 test('a healthy control plane is shown with one line for each part', () => {
-  expect(readinessTexts(READY)).toEqual(['ready (1.2.0), schema version 10']);
-  expect(databaseTexts(READY, NOW)).toEqual(['postgresql, etcd, redis ready (7 s ago)']);
-  expect(persistenceText(READY)).toBe('on a disk');
-  expect(alertTexts(READY)).toEqual([]);
+  expect(describeReadiness(READY)).toEqual(['ready (1.2.0), schema version 10']);
+  expect(describeDatabases(READY, NOW)).toEqual(['postgresql, etcd, redis ready (7 s ago)']);
+  expect(describePersistence(READY)).toBe('on a disk');
+  expect(describeAlerts(READY)).toEqual([]);
 });
 
 test('a service that was not checked is not shown as healthy', () => {
@@ -36,35 +36,35 @@ test('a service that was not checked is not shown as healthy', () => {
     state: 'unknown' as const,
     problem: '',
   }));
-  expect(databaseTexts({ ...READY, services }, NOW)).toEqual([
+  expect(describeDatabases({ ...READY, services }, NOW)).toEqual([
     'postgresql, etcd, redis not asked yet',
   ]);
-  expect(persistenceText({ ...READY, persistent: undefined })).toBe('not known');
+  expect(describePersistence({ ...READY, persistent: undefined })).toBe('not known');
 });
 
 test('the reason why it is not ready, and each failed service, are shown with the age of the answer', () => {
-  expect(readinessTexts({ ...READY, ready: false, problem: 'a newer schema' })).toEqual([
+  expect(describeReadiness({ ...READY, ready: false, problem: 'a newer schema' })).toEqual([
     'not ready (1.2.0), schema version 10',
     'a newer schema',
   ]);
   const [first, ...others] = READY.services;
   const services = [{ ...first!, state: 'failed' as const, problem: 'refused' }, ...others];
-  expect(databaseTexts({ ...READY, services }, NOW + 120_000)).toEqual([
+  expect(describeDatabases({ ...READY, services }, NOW + 120_000)).toEqual([
     'etcd, redis ready (2 minutes ago)',
     'postgresql does not answer: refused',
   ]);
-  expect(persistenceText({ ...READY, persistent: false })).toMatch(/this machine forgets/);
+  expect(describePersistence({ ...READY, persistent: false })).toMatch(/this machine forgets/);
 });
 
 test('a control plane that waits for its confirmation is shown as not serving', () => {
-  expect(readinessTexts({ ...READY, limited: 'migration 000011_more waits' })).toEqual([
+  expect(describeReadiness({ ...READY, limited: 'migration 000011_more waits' })).toEqual([
     'no hosts are served yet (1.2.0), schema version 10',
     'migration 000011_more waits',
   ]);
 });
 
 test('after the clock is set back, an answer has the age 0', () => {
-  expect(databaseTexts(READY, NOW - 3_600_000)).toEqual([
+  expect(describeDatabases(READY, NOW - 3_600_000)).toEqual([
     'postgresql, etcd, redis ready (0 s ago)',
   ]);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { serviceTexts } from '../../../../../apps/console/report/services.ts';
+import { describeServices } from '../../../../../apps/console/report/services.ts';
 import type { Service } from '../../../../../apps/services/state.ts';
 
 const service = (name: string, more: Partial<Service> = {}): Service => ({
@@ -17,7 +17,7 @@ test('a service that crashed is reported even if it runs again', () => {
     service('libvirtd', { restarts: 3 }),
     service('qx-node', { state: 'crashed' }),
   ];
-  expect(serviceTexts(services)).toEqual([
+  expect(describeServices(services)).toEqual([
     '3 ready; qx-node crashed; dbus was started again; libvirtd was started again 3 times',
   ]);
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { FleetEvent } from '../../../../../apps/api/events.ts';
-import { syslogMessage } from '../../../../../apps/control-plane/alerts/syslog.ts';
+import { formatSyslogMessage } from '../../../../../apps/control-plane/alerts/syslog.ts';
 
 function raised(title: string, data: Record<string, unknown>): FleetEvent {
   return {
@@ -16,7 +16,7 @@ test('an alert with any text is one valid message of RFC 5424', () => {
   fc.assert(
     fc.property(text, text, text, text, (title, message, sourceName, host) => {
       const data = { severity: 'WARNING', message, sourceType: 'HOST', sourceName };
-      const told = syslogMessage(raised(title, data), host);
+      const told = formatSyslogMessage(raised(title, data), host);
       expect(told).toMatch(
         /^<28>1 2026-01-31T12:00:00\.000Z [\x21-\x7e]{1,255} qx-controlplane \d+ alert\.raised - \uFEFF[^\p{Cc}]+$/u,
       );
@@ -27,6 +27,9 @@ test('an alert with any text is one valid message of RFC 5424', () => {
 
 test('an alert that is resolved or acknowledged has severity notice', () => {
   const data = { severity: 'CRITICAL', acknowledgedBy: 'ada', sourceType: 'HOST', sourceName: 'h' };
-  const seen = syslogMessage({ ...raised('It burns', data), kind: 'alert.acknowledged' }, 'qvdc');
+  const seen = formatSyslogMessage(
+    { ...raised('It burns', data), kind: 'alert.acknowledged' },
+    'qvdc',
+  );
   expect(seen).toMatch(/^<29>1 .* \uFEFFacknowledged by ada, CRITICAL: It burns \(HOST h\) /);
 });

@@ -6,8 +6,8 @@ import { type ConnectRouter, createRouterTransport } from '@connectrpc/connect';
 import { describe, expect, test } from 'vitest';
 import { EtcdError } from '../../../../../apps/control-plane/coordination/error.ts';
 import {
+  createEtcdClient,
   type Etcd,
-  etcdOver,
   openEtcd,
 } from '../../../../../apps/control-plane/coordination/etcd.ts';
 import { KV, Lease, Watch } from '../../../../../apps/proto/gen/etcd/rpc_pb.js';
@@ -19,7 +19,7 @@ const READ = { success: [{ kind: 'read' as const, key: 'a' }] };
 
 /** Connects to a stand-in for etcd with the answers of a test. */
 function answering(routes: (router: ConnectRouter) => void): Etcd {
-  return etcdOver(createRouterTransport(routes), ADDRESS, () => undefined);
+  return createEtcdClient(createRouterTransport(routes), ADDRESS, () => undefined);
 }
 
 async function failureOf(work: Promise<unknown>): Promise<EtcdError> {

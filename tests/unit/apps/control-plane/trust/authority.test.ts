@@ -3,7 +3,7 @@ import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import * as x509 from '@peculiar/x509';
 import { describe, expect, test } from 'vitest';
-import { certificateRequest } from '../../../../../apps/agent/membership/identity/certificate-request.ts';
+import { makeCertificateRequest } from '../../../../../apps/agent/membership/identity/certificate-request.ts';
 import {
   checkChain,
   parseCertificates,
@@ -15,7 +15,7 @@ import {
 } from '../../../../../apps/control-plane/trust/authority.ts';
 import { readCertificateRequest } from '../../../../../apps/control-plane/trust/certificate-request.ts';
 import { issueServer, makeRoot } from '../../../../../apps/control-plane/trust/issue.ts';
-import { nodeId, serverName } from '../../../../../apps/proto/names.ts';
+import { deriveNodeId, deriveServerName } from '../../../../../apps/proto/names.ts';
 import { temporaryFolder } from '../../../folder.ts';
 import { plant } from '../../host/plant.ts';
 
@@ -23,7 +23,7 @@ const DAY = 86_400_000;
 
 function nodeKey(namedCurve = 'P-256') {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve });
-  return { privateKey, publicKey, nodeId: nodeId(publicKey) };
+  return { privateKey, publicKey, nodeId: deriveNodeId(publicKey) };
 }
 
 async function made(): Promise<Authority> {
@@ -81,7 +81,7 @@ describe('the certificate authority', () => {
     const { chain } = await authority.serverCertificate();
     const [leaf, root] = parseCertificates(chain, 'chain');
     expect(leaf?.subjectAltName).toBe(
-      authority.fingerprints.map((one) => `DNS:${serverName(one)}`).join(', '),
+      authority.fingerprints.map((one) => `DNS:${deriveServerName(one)}`).join(', '),
     );
     expect(root?.toString().trim()).toBe(a.certificate.trim());
     expect(leaf?.verify(root!.publicKey)).toBe(true);
@@ -100,7 +100,7 @@ describe('the certificate authority', () => {
   test('signs an agent’s request, and identifies the node by the certificate', async () => {
     const authority = await made();
     const key = nodeKey();
-    const request = await readCertificateRequest(await certificateRequest(key));
+    const request = await readCertificateRequest(await makeCertificateRequest(key));
     expect(request.nodeId).toBe(key.nodeId);
     const chain = parseCertificates(await authority.sign(request), 'chain');
     checkChain({ chain, cas: parseCertificates(authority.bundle, 'cas'), key, where: 'here' });
@@ -116,7 +116,7 @@ describe('the certificate authority', () => {
   test('identifies no node by a certificate of another authority, of a server, or of itself', async () => {
     const [authority, other] = [await made(), await made()];
     const foreign = await other.sign(
-      await readCertificateRequest(await certificateRequest(nodeKey())),
+      await readCertificateRequest(await makeCertificateRequest(nodeKey())),
     );
     expect(authority.identify(new X509Certificate(foreign).raw)).toBeUndefined();
     const { chain } = await authority.serverCertificate();
@@ -150,7 +150,7 @@ describe('a certificate request', () => {
   });
 
   test('for a key that its sender does not have is refused', async () => {
-    const der = Buffer.from(await certificateRequest(nodeKey()));
+    const der = Buffer.from(await makeCertificateRequest(nodeKey()));
     const { publicKey } = nodeKey();
     const other = publicKey.export({ type: 'spki', format: 'der' });
     const at = der.indexOf(other.subarray(0, 27));
@@ -168,7 +168,7 @@ describe('a certificate request', () => {
   });
 
   test('truncated, or with any byte changed, is refused, and never crashes', async () => {
-    const der = Buffer.from(await certificateRequest(nodeKey()));
+    const der = Buffer.from(await makeCertificateRequest(nodeKey()));
     for (let at = 0; at < der.length; at += 3) {
       const changed = Buffer.from(der);
       changed[at] = (changed[at] ?? 0) ^ 0xff;

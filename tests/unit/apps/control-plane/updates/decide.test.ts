@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   type Decision,
-  decide,
+  decideNextStep,
   fitOf,
   type MadeFor,
   type Rollout,
@@ -40,13 +40,13 @@ describe('a roll-out', () => {
     ['is done without hosts', {}, [], { state: 'DONE' }],
     ['takes one host at least', { percentage: 1 }, ['WAITING', 'WAITING'], { begin: ['0'] }],
   ])('%s', (_, rollout, states, decision) => {
-    expect(decide({ ...RUNNING, ...rollout }, hosts(...states))).toMatchObject(decision);
+    expect(decideNextStep({ ...RUNNING, ...rollout }, hosts(...states))).toMatchObject(decision);
   });
 
   test('pauses at the first failure, with the host and the reason', () => {
     const failed = host('1', 'FAILED', { message: 'the host went back' });
     expect(
-      decide({ ...RUNNING, atOnce: 5 }, [...hosts('DONE', 'UNDER_WAY', 'WAITING'), failed]),
+      decideNextStep({ ...RUNNING, atOnce: 5 }, [...hosts('DONE', 'UNDER_WAY', 'WAITING'), failed]),
     ).toEqual({
       ...{ begin: [], leaveOut: [], state: 'PAUSED' },
       reason: 'host-1 failed: the host went back',
@@ -55,25 +55,25 @@ describe('a roll-out', () => {
 
   test('pauses when its share of the hosts is updated', () => {
     const half = { ...RUNNING, percentage: 50 };
-    expect(decide(half, hosts('DONE', 'DONE', 'WAITING', 'WAITING'))).toMatchObject({
+    expect(decideNextStep(half, hosts('DONE', 'DONE', 'WAITING', 'WAITING'))).toMatchObject({
       ...{ state: 'PAUSED', reason: '2 of 4 hosts have it, and no more may: 50 %' },
     });
-    expect(decide(half, hosts('DONE', 'UNDER_WAY', 'WAITING', 'WAITING'))).toMatchObject({
+    expect(decideNextStep(half, hosts('DONE', 'UNDER_WAY', 'WAITING', 'WAITING'))).toMatchObject({
       ...{ begin: [], state: 'RUNNING' },
     });
   });
 
   test('skips silent hosts, and is not complete without them', () => {
     const silent = host('0', 'WAITING', { isHeard: false });
-    expect(decide(RUNNING, [silent, host('1')])).toMatchObject({ begin: ['1'] });
-    expect(decide(RUNNING, [silent, host('1', 'DONE')])).toMatchObject({
+    expect(decideNextStep(RUNNING, [silent, host('1')])).toMatchObject({ begin: ['1'] });
+    expect(decideNextStep(RUNNING, [silent, host('1', 'DONE')])).toMatchObject({
       ...{ begin: [], state: 'RUNNING' },
     });
   });
 
   test('starts no host while it is paused, and keeps the reason', () => {
     const paused: Rollout = { ...RUNNING, state: 'PAUSED', reason: 'anna said so' };
-    expect(decide(paused, hosts('WAITING', 'FAILED'))).toEqual({
+    expect(decideNextStep(paused, hosts('WAITING', 'FAILED'))).toEqual({
       ...{ begin: [], leaveOut: [], state: 'PAUSED', reason: 'anna said so' },
     });
   });
@@ -107,19 +107,22 @@ describe('a release', () => {
       host('2', 'DONE', { base: 'debian' }),
     ];
     const leaveOut = [{ nodeId: '0', why: 'it is made from debian, and the release from alpine' }];
-    expect(decide(RUNNING, fleet)).toMatchObject({ leaveOut, begin: ['1'] });
-    expect(decide({ ...RUNNING, state: 'PAUSED', reason: 'r' }, fleet)).toMatchObject({
+    expect(decideNextStep(RUNNING, fleet)).toMatchObject({ leaveOut, begin: ['1'] });
+    expect(decideNextStep({ ...RUNNING, state: 'PAUSED', reason: 'r' }, fleet)).toMatchObject({
       ...{ leaveOut, begin: [], state: 'PAUSED' },
     });
-    expect(decide(RUNNING, fleet.slice(0, 1))).toMatchObject({ leaveOut, state: 'DONE' });
+    expect(decideNextStep(RUNNING, fleet.slice(0, 1))).toMatchObject({ leaveOut, state: 'DONE' });
   });
 
   test('is offered to hosts of unknown base last', () => {
     const fleet = [host('0', 'WAITING', { base: null }), host('1'), host('2')];
-    expect(decide({ ...RUNNING, atOnce: 2 }, fleet)).toMatchObject({
+    expect(decideNextStep({ ...RUNNING, atOnce: 2 }, fleet)).toMatchObject({
       ...{ leaveOut: [], begin: ['1', '2'] },
     });
-    expect(decide(RUNNING, fleet.slice(0, 1))).toMatchObject({ leaveOut: [], begin: ['0'] });
+    expect(decideNextStep(RUNNING, fleet.slice(0, 1))).toMatchObject({
+      leaveOut: [],
+      begin: ['0'],
+    });
   });
 });
 
@@ -165,7 +168,7 @@ function play(seed: number): void {
       rollout = { ...rollout, state: 'RUNNING', reason: '', percentage };
     }
     const before = fleet;
-    const { begin, leaveOut, state, reason } = decide(open(rollout), fleet);
+    const { begin, leaveOut, state, reason } = decideNextStep(open(rollout), fleet);
     for (const { nodeId } of leaveOut) change(nodeId, { state: 'SKIPPED' });
     const failed = before.some((each) => each.state === 'FAILED');
     // A host is begun only if it waits and is heard, and never during a pause or after a failure.
@@ -199,7 +202,7 @@ function play(seed: number): void {
       change(each.nodeId, { isHeard: true, state });
     }
     if (rollout.state === 'PAUSED') rollout = { ...rollout, state: 'RUNNING', percentage: 100 };
-    const { begin, leaveOut, state, reason } = decide(open(rollout), fleet);
+    const { begin, leaveOut, state, reason } = decideNextStep(open(rollout), fleet);
     for (const { nodeId } of leaveOut) change(nodeId, { state: 'SKIPPED' });
     for (const nodeId of begin) change(nodeId, { state: 'UNDER_WAY' });
     rollout = { ...rollout, state, reason };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { parseConfig } from '../../../../../apps/control-plane/config.ts';
 import { keepMirror } from '../../../../../apps/control-plane/updates/keep-mirror.ts';
-import { updatesHandler } from '../../../../../apps/control-plane/updates/serve.ts';
+import { createUpdatesHandler } from '../../../../../apps/control-plane/updates/serve.ts';
 import { createLogger } from '../../../../../apps/log/logger.ts';
 import { temporaryFolder } from '../../../folder.ts';
 import { FakeClock } from '../../agent/membership/fake-clock.ts';
@@ -17,7 +17,7 @@ async function mirroring() {
   const folder = await temporaryFolder();
   const [source, tree, keys] = [join(folder, 'source'), join(folder, 'tree'), folder];
   await writeFile(join(keys, 'ours.pem'), OURS.pem);
-  const handle = updatesHandler(source);
+  const handle = createUpdatesHandler(source);
   const asked: string[] = [];
   const upstream = await listening((request, response) => {
     asked.push(request.url ?? '');

@@ -3,8 +3,11 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import { type MirrorRequest, mirror } from '../../../../../apps/control-plane/updates/mirror.ts';
-import { updatesHandler } from '../../../../../apps/control-plane/updates/serve.ts';
+import {
+  type MirrorRequest,
+  mirrorRelease,
+} from '../../../../../apps/control-plane/updates/mirror.ts';
+import { createUpdatesHandler } from '../../../../../apps/control-plane/updates/serve.ts';
 import { pin, readKept, sweep } from '../../../../../apps/control-plane/updates/tree.ts';
 import { releasePath } from '../../../../../build/release/tree.ts';
 import { temporaryFolder } from '../../../folder.ts';
@@ -23,7 +26,7 @@ beforeEach(async () => {
   [source, tree] = [join(folder, 'source'), join(folder, 'tree')];
   prank = () => false;
   asked.length = 0;
-  const handle = updatesHandler(source);
+  const handle = createUpdatesHandler(source);
   upstream = `${await listening((request, response) => {
     asked.push(`${request.url} ${request.headers.range ?? ''}`.trim());
     if (!prank(request, response)) void handle(request, response);
@@ -31,7 +34,7 @@ beforeEach(async () => {
 });
 
 function bring(changes: Partial<MirrorRequest> = {}) {
-  return mirror({
+  return mirrorRelease({
     ...{ upstream, folder: tree, line: LINE, trusted: [OURS.trusted], limit: 10_000_000 },
     ...{ pinned: [], now: NOW, signal: new AbortController().signal },
     ...changes,

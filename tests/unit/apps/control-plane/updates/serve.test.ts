@@ -2,7 +2,10 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { partOf, updatesHandler } from '../../../../../apps/control-plane/updates/serve.ts';
+import {
+  createUpdatesHandler,
+  parseRange,
+} from '../../../../../apps/control-plane/updates/serve.ts';
 import { pin, readKept } from '../../../../../apps/control-plane/updates/tree.ts';
 import { releasePath } from '../../../../../build/release/tree.ts';
 import { temporaryFolder } from '../../../folder.ts';
@@ -19,7 +22,7 @@ beforeEach(async () => {
   image = made.bytes;
   sha256 = made.release.image.sha256;
   await writeFile(join(folder, 'secret'), 'secret');
-  const handle = updatesHandler(join(folder, 'tree'));
+  const handle = createUpdatesHandler(join(folder, 'tree'));
   address = `${await listening((request, response) => {
     // A test sets the caller's address with a header.
     const remoteAddress = request.headers['x-from']?.toString() ?? '192.0.2.1';
@@ -152,10 +155,10 @@ describe('ranges', () => {
     ['bytes=99999999999999999999-', undefined],
     [undefined, undefined],
   ])('%j of a hundred bytes is %j', (range, part) => {
-    expect(partOf(range, 100)).toEqual(part);
+    expect(parseRange(range, 100)).toEqual(part);
   });
 
   test('an empty file has no range', () => {
-    expect(partOf('bytes=0-', 0)).toBe('none');
+    expect(parseRange('bytes=0-', 0)).toBe('none');
   });
 });
