@@ -16,6 +16,7 @@ import { openTestDatabase, SILENT } from './database.ts';
 
 const A = '11111111-1111-8111-8111-111111111111';
 const B = '22222222-2222-8222-8222-222222222222';
+const C = '44444444-4444-8444-8444-444444444444';
 const VM = '33333333-3333-8333-8333-333333333333';
 
 /** Simulated time, which passes on request, one sleep after the other. */
@@ -66,13 +67,13 @@ async function watched() {
   const monitor = startMonitor({ database, leadership, locks, clock, log: SILENT, signal });
   const { onHeard } = monitor;
   const state = openNodeState({ database, leadership: recording, locks, onHeard, log: SILENT });
-  /** A host joins, and runs the machine. */
-  const join = async (id: string) => {
+  /** A host joins, and runs a machine. */
+  const join = async (id: string, vm = VM) => {
     await nodes.registerNode(db, { id, hostname: 'host', managementIp: null, spec: {} });
     const sync = create(SyncFullStateRequestSchema, {
       ...{ position: { epoch: 1n, number: 1n }, part: 1, last: true },
       hypervisor: { available: true },
-      vms: { items: [{ id: VM, name: 'web', powerState: PowerState.RUNNING }] },
+      vms: { items: [{ id: vm, name: 'web', powerState: PowerState.RUNNING }] },
     });
     const parts = async function* () {
       yield sync;
@@ -121,6 +122,27 @@ test('the leader, and no other, disconnects a silent host with one alert until t
   await pass(30);
   expect(await phase()).not.toBe('DISCONNECTED');
   expect(await alerts()).toMatchObject([{ sourceId: A, resolvedAt: expect.any(Date) }]);
+});
+
+test('if most hosts fall silent at once, one alert is raised, about the control plane, until they are heard again', async () => {
+  await using world = await watched();
+  const { db, pass, join, beat, machines, alerts } = world;
+  for (const id of [A, B, C]) await join(id, id);
+  const phases = async () => (await nodes.listNodes(db)).map(({ phase }) => phase);
+  const before = await machines();
+  await pass(60);
+  expect([await phases(), await alerts()]).toEqual([Array(3).fill('READY'), []]);
+
+  await pass(300);
+  expect(await phases()).toEqual(Array(3).fill('DISCONNECTED'));
+  expect(await machines()).toEqual(before);
+  const about = { title: 'Most hosts went silent at once', sourceType: 'CONTROL_PLANE' };
+  expect(await alerts()).toMatchObject([{ ...about, resolvedAt: null }]);
+
+  for (const id of [A, B, C]) await beat(id, 1n);
+  await pass(30);
+  expect(await phases()).not.toContain('DISCONNECTED');
+  expect(await alerts()).toMatchObject([{ ...about, resolvedAt: expect.any(Date) }]);
 });
 
 test('a conflict of two hosts over a machine ends when the one in maintenance falls silent: the machine is on the other', async () => {
