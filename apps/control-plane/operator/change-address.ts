@@ -86,7 +86,8 @@ export async function changeAddress(
     ({ isHeard, over }) => isHeard && over !== null && leaving.includes(over),
   );
   expectWitnesses(change, concerned.length);
-  tell(`${count(before.nodes.length)} get the address ${address}.`);
+  const known = before.nodes.length;
+  tell(`${count(known)} ${known === 1 ? 'gets' : 'get'} the address ${address}.`);
   await means.plan(address);
   const unaware = await waitForAwareness();
   if (signal.aborted || (unaware.length > 0 && !(await means.agree(unaware)))) {
