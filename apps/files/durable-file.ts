@@ -14,8 +14,9 @@ export async function readIfThere(file: string): Promise<string | undefined> {
 }
 
 /**
- * Writes a file atomically and durably, also across a power failure: temporary name, fsync, rename, fsync of the
- * folder.
+ * Writes a file atomically and durably, also across a power failure: temporary name, fsync, rename, fsync of the file
+ * and its folder. FAT keeps a file's length and first cluster in its folder, and Linux writes them below a new name only
+ * when the file itself is synced again: until then, a power failure leaves an empty file.
  * @param mode permissions, such as `0o600`
  * @throws DiskError
  */
@@ -28,7 +29,7 @@ export async function writeDurably(
   try {
     await writeSynced(temporary, content, mode);
     await rename(temporary, file);
-    await syncFolder(dirname(file));
+    await syncRenamed(file);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
     throw asDiskError(file, error);
@@ -73,7 +74,7 @@ export async function setAside(file: string): Promise<string> {
   let target = `${file}.rejected`;
   for (let number = 2; await isThere(target); number += 1) target = `${file}.rejected-${number}`;
   await rename(file, target);
-  await syncFolder(dirname(file));
+  await syncRenamed(target);
   return target;
 }
 
@@ -100,8 +101,18 @@ export async function isThere(file: string): Promise<boolean> {
   }
 }
 
-/** Syncs a folder, so that new names in it survive a power failure. */
+/** Syncs a folder, so that new names in it survive a power failure; files that were renamed need `syncRenamed`. */
 export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  await handle.sync().finally(() => handle.close());
+  await sync(folder);
+}
+
+/** Syncs a file or folder that was renamed, and its folder, so that it survives a power failure below its new name. */
+export async function syncRenamed(path: string): Promise<void> {
+  await sync(path);
+  await sync(dirname(path));
+}
+
+async function sync(path: string): Promise<void> {
+  await using handle = await open(path, 'r');
+  await handle.sync();
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, rename } from 'node:fs/promises';
 import { messageOf } from '../error.ts';
-import { syncFolder } from '../files/durable-file.ts';
+import { syncRenamed } from '../files/durable-file.ts';
 import { readText } from '../host/read.ts';
 import { type Answer, GREATEST_ANSWER, parseAnswer } from './answer.ts';
 import { InstallError } from './error.ts';
@@ -102,7 +102,7 @@ export async function retireAnswer({ where }: FoundAnswer): Promise<boolean> {
   if (where !== FILE) return false;
   try {
     await rename(where, `${where}.done`);
-    await syncFolder('/quantix');
+    await syncRenamed(`${where}.done`);
     return true;
   } catch {
     return false;

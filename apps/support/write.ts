@@ -69,6 +69,8 @@ async function writeFile(
     await using written = await open(temporary, 'r+');
     await written.sync();
     await rename(temporary, file);
+    // As in writeDurably.
+    await written.sync();
   } catch (error) {
     await rm(temporary, { force: true });
     if (getErrorCode(error) === 'ENOSPC') {

@@ -1,7 +1,7 @@
 import { copyFile, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { asDiskError } from '../files/disk-error.ts';
-import { readIfThere, syncFolder, writeDurably } from '../files/durable-file.ts';
+import { readIfThere, syncFolder, syncRenamed, writeDurably } from '../files/durable-file.ts';
 import { UpdateRefusal } from './accept.ts';
 
 /** Folder below `/quantix` with copies of the configuration, one for each version that wrote it. */
@@ -35,6 +35,7 @@ export async function copyConfiguration(
     // An older copy for the same version is removed only when this one is complete.
     await rm(copy, { recursive: true, force: true });
     await rename(temporary, copy);
+    await syncRenamed(copy);
     const stays = [version, ...keep];
     for (const other of (await readdir(folder)).filter((name) => !stays.includes(name))) {
       await rm(join(folder, other), { recursive: true, force: true });
@@ -134,13 +135,13 @@ async function copyTree(from: string, to: string): Promise<void> {
   if (!found.isFile()) return;
   const temporary = join(dirname(to), `.${process.pid}.copy.tmp`);
   await copyFile(from, temporary);
-  {
-    await using file = await open(temporary, 'r+');
-    await file.chmod(found.mode & 0o777);
-    await file.chown(found.uid, found.gid).catch(ignoreUnknownOwners);
-    await file.sync();
-  }
+  await using file = await open(temporary, 'r+');
+  await file.chmod(found.mode & 0o777);
+  await file.chown(found.uid, found.gid).catch(ignoreUnknownOwners);
+  await file.sync();
   await rename(temporary, to);
+  // As in writeDurably.
+  await file.sync();
 }
 
 /** FAT has no owners: every file there belongs to root. */

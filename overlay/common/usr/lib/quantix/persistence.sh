@@ -13,14 +13,15 @@ is_persistent() {
 }
 
 # Replaces a file, which only root can read, by standard input atomically: after a power cut it is completely old or
-# completely new: FILE
+# completely new. It is synced below its new name, too, because FAT keeps a file's length in its folder: FILE
 keep_file() {
 	keep_folder=${1%/*} keep_name=${1##*/}
 	keep_temporary=$keep_folder/.$keep_name.$$
 	(
 		umask 077
 		mkdir -p "$keep_folder" && rm -f "$keep_folder/.$keep_name".* && cat >"$keep_temporary"
-	) && sync "$keep_temporary" && mv -f "$keep_temporary" "$1" && sync "$keep_folder" "${keep_folder%/*}/" && return 0
+	) && sync "$keep_temporary" && mv -f "$keep_temporary" "$1" &&
+		sync "$1" "$keep_folder" "${keep_folder%/*}/" && return 0
 	rm -f "$keep_temporary"
 	return 1
 }

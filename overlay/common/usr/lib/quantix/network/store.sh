@@ -25,7 +25,8 @@ replace_file() {
 	umask 077
 	write_plan >"$temporary"
 	umask 022
-	is_plan_in "$temporary" && sync "$temporary" && mv -f "$temporary" "$1" && sync "$folder" && return 0
+	# It is synced below its new name, too, because FAT keeps a file's length in its folder.
+	is_plan_in "$temporary" && sync "$temporary" && mv -f "$temporary" "$1" && sync "$1" "$folder" && return 0
 	rm -f "$temporary"
 	complain "$1: cannot be written"
 }
