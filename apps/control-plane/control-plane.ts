@@ -190,8 +190,8 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
         await updatePersistenceAlert(database.db, new Date());
         isForgetfulnessAnnounced = true;
       }
-      const told = await takeNotice(database.db, config.etcd.notice);
-      if (told !== undefined) log.warning(told);
+      const notice = await takeNotice(database.db, config.etcd.notice);
+      if (notice !== undefined) log.warning(notice);
       alerts = await listOpenAlertsOf(database.db, 'CONTROL_PLANE');
     } catch (error) {
       log.warning(`alerts cannot be looked at: ${error instanceof Error ? error.message : error}`);
@@ -271,14 +271,14 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     serve: () => Promise<{ ended: Promise<void> }>,
     onFailure: (why: string) => void = () => undefined,
   ) => {
-    for (let told = ''; !signal.aborted; ) {
+    for (let lastMessage = ''; !signal.aborted; ) {
       try {
         const server = await serve();
         await server.ended;
       } catch (error) {
         const why = messageOf(error);
-        if (why !== told && !signal.aborted) log.error(why);
-        told = why;
+        if (why !== lastMessage && !signal.aborted) log.error(why);
+        lastMessage = why;
         onFailure(why);
       }
       await monotonicClock.sleep(RETRY_AFTER, signal);

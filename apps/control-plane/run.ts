@@ -66,7 +66,7 @@ export async function runControlPlane(configFile: string, signal: AbortSignal): 
   const log = createLogger({ level: 'info', write: writeToStandardOutput });
   const known: Known = { config: await parseConfig('', configFile) };
   try {
-    await goOnWithRestore(configFile, { log, signal });
+    await continueRestore(configFile, { log, signal });
     const config = await readConfig(configFile);
     known.config = config;
     // Read while still root: only root can read /quantix if it is on FAT, and the boot state in any case.
@@ -95,7 +95,7 @@ export async function runControlPlane(configFile: string, signal: AbortSignal): 
   }
 }
 
-/** Switches to the control plane's account, if possible, and shows why it cannot start until the signal is aborted. */
+/** Shows, until the signal is aborted, why the control plane cannot start; runs under its account if possible. */
 async function showReason(
   reason: string,
   { config, authority, port }: Known,
@@ -113,7 +113,7 @@ async function showReason(
     // As root, only the Unix socket is served, and not the port.
     await showFailedStart({ ...failed, port: isRoot() ? undefined : shown });
   } catch (error) {
-    log.error(`this cannot be shown: ${messageOf(error)}`);
+    log.error(`the reason cannot be shown: ${messageOf(error)}`);
     await monotonicClock.sleep(SHOW_FOR.explained, signal);
   }
 }
@@ -122,23 +122,23 @@ async function showReason(
  * Completes a restore that was interrupted after its switch was decided: until then, database and files do not match.
  * Waits for PostgreSQL.
  */
-async function goOnWithRestore(
+async function continueRestore(
   configFile: string,
   { log, signal }: { log: Logger; signal: AbortSignal },
 ): Promise<void> {
   const folders = switchFolders(configFile);
-  let told = '';
+  let lastMessage = '';
   while (!signal.aborted && (await isSwitchOrdered(folders))) {
     const { finishRestore } = await import('./backup/restore.ts');
     const config = await readConfig(configFile);
     const account = isRoot() ? await findAccount(config.database.user) : undefined;
     try {
       await finishRestore(config, folders, account);
-      log.warning('a restore from a backup had been cut off, and is done now');
+      log.warning('a restore from a backup was interrupted; it is complete now');
     } catch (error) {
       if (!(error instanceof ControlPlaneError)) throw error;
-      if (error.message !== told) log.error(error.message);
-      told = error.message;
+      if (error.message !== lastMessage) log.error(error.message);
+      lastMessage = error.message;
       await monotonicClock.sleep(RETRY_AFTER, signal);
     }
   }
@@ -185,10 +185,10 @@ async function work(
     port: OpenPort | undefined;
     log: Logger;
   },
-  told: AbortSignal,
+  ending: AbortSignal,
 ): Promise<void> {
   const failed = new AbortController();
-  const signal = AbortSignal.any([told, failed.signal]);
+  const signal = AbortSignal.any([ending, failed.signal]);
   const { config, authority } = given;
   const controlPlane = startControlPlane({ ...given, version: VERSION, log, signal });
   const server = createApiServer({

@@ -26,9 +26,9 @@ export function computeCpuUsage(before: CpuTimes, after: CpuTimes): number {
   return Math.min(1, Math.max(0, (after.busy - before.busy) / total));
 }
 
-/** Milliseconds that a measurement covers at least. */
+/** Minimum duration of a measurement, in milliseconds. */
 const WINDOW = 5_000;
-/** Milliseconds between two samples that are kept. */
+/** Minimum time between two stored samples, in milliseconds. */
 const STEP = 1_000;
 
 interface Look {

@@ -81,7 +81,7 @@ export async function* download(fetch: Download): AsyncGenerator<Uint8Array> {
         if (offset - mark.offset >= PROGRESS) mark = { offset, at: clock.elapsed() };
         else if (clock.elapsed() - mark.at > PROGRESS_WITHIN) {
           throw new PassingFailure(
-            `only ${offset - mark.offset} bytes came in ${PROGRESS_WITHIN / 60_000} minutes`,
+            `only ${offset - mark.offset} bytes arrived in ${PROGRESS_WITHIN / 60_000} minutes`,
           );
         }
       }

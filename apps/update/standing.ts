@@ -236,7 +236,7 @@ function mayBeTried(
 }
 
 /** Result of judging a boot. */
-export type Settled = 'nothing to do' | 'confirmed' | 'taken back' | 'told' | 'booted by hand';
+export type Settled = 'nothing to do' | 'confirmed' | 'taken back' | 'reported' | 'booted by hand';
 
 /**
  * Judges the current boot: watches a version on trial until it is healthy, and confirms it or takes it back; in the
@@ -405,7 +405,7 @@ async function concludeTrial(
     for (const reason of reasons) machine.tell(`${version} was taken back: ${reason}`);
   }
   await removeTrial(disk.efi);
-  return trial === null ? 'nothing to do' : 'told';
+  return trial === null ? 'nothing to do' : 'reported';
 }
 
 /**

@@ -263,12 +263,12 @@ function tellDifferences(
   const [first, ...others] = listInstalledDifferently(installed, locked);
   if (first === undefined) return;
   const more = others.length === 0 ? '' : ` and ${others.length} more`;
-  const told = new BuildError({
+  const problem = new BuildError({
     what: `other npm packages are installed than package-lock.json asks for: ${first}${more}`,
     fix: 'Install those: npm ci',
   });
-  if (frozen) throw told;
-  say(told.message);
+  if (frozen) throw problem;
+  say(problem.message);
 }
 
 /**

@@ -15,9 +15,9 @@ function onlyOne(profiles: readonly string[]): true | string {
   return profiles.length === 1 || `Which image is to boot? One of: ${profiles.join(', ')}`;
 }
 
-const EPILOGUE = `Boots an image only if it is of this source: else it says so, and how to build it. What the guest writes to the
-medium is dropped when it ends; what it writes to a --disk is kept in OUTPUT/disks/NAME/DISK.qcow2 until that
-file is removed, and the guest sees the disk's name as its serial number.
+const EPILOGUE = `Boots an image only if it was built from these sources; otherwise prints how to build it.
+What the guest writes to the medium is dropped when it ends; what it writes to a --disk is kept in
+OUTPUT/disks/NAME/DISK.qcow2 until that file is removed, and the guest sees the disk's name as its serial number.
 Several guests on one network, each in a terminal of its own:
 
   qx-build qemu --profile qvdc --network lab --forward 9443:443
@@ -49,10 +49,10 @@ export const qemuCommand = defineCommand({
         default: 'uefi' as const,
         describe: 'Firmware to boot with; uefi-secure has Secure Boot on',
       })
-      .option('memory', { type: 'number', default: 2048, describe: 'MiB of the machine' })
+      .option('memory', { type: 'number', default: 2048, describe: 'Memory in MiB' })
       .option('cpus', {
         type: 'number',
-        describe: 'CPUs of the machine',
+        describe: 'Number of CPUs',
         defaultDescription: '2 under KVM, else 1',
       })
       .option('disk', {
@@ -61,7 +61,7 @@ export const qemuCommand = defineCommand({
         nargs: 1,
         default: [] as string[],
         defaultDescription: 'none',
-        describe: 'Disk that outlives the machine, made if it is not there: data=20G, then data',
+        describe: 'Disk that is kept: data=20G creates it, later data is enough',
       })
       .option('forward', {
         type: 'string',
@@ -69,21 +69,21 @@ export const qemuCommand = defineCommand({
         nargs: 1,
         default: [] as string[],
         defaultDescription: 'none',
-        describe: 'Port of this host that leads to one of the guest (TCP): 8443:443',
+        describe: 'Forwards a TCP port of this host to one of the guest: 8443:443',
       })
       .option('network', {
         type: 'string',
-        describe: 'Network that it shares, by a second card, with guests that name the same one',
+        describe: 'Second network card, on a network with all guests that name it',
       })
       .option('name', {
         type: 'string',
-        describe: 'Name of the guest, by which it has disks and network cards of its own',
+        describe: 'Name of the guest; its disks and hardware addresses depend on it',
         defaultDescription: "the profile's",
       })
       .option('boot-chart', {
         type: 'string',
         describe:
-          'Boot until ready, print what took how long, and draw it: FILE.svg, FILE.json beside it',
+          'Boot until ready, print how long each step took, and draw a chart: FILE.svg and FILE.json',
       })
       .check(requireOnce('firmware', 'memory', 'cpus', 'network', 'name', 'boot-chart'))
       .check(({ memory }) => isWhole(memory) || '--memory is a number of MiB, 1 or more')
@@ -99,7 +99,7 @@ export const qemuCommand = defineCommand({
         ({ bootChart, disk, forward, network, name }) =>
           bootChart === undefined ||
           [...disk, ...forward, network, name].every((one) => one === undefined) ||
-          '--boot-chart is of a machine without --disk, --forward, --network and --name',
+          '--boot-chart cannot be combined with --disk, --forward, --network and --name',
       )
       .check(({ profile }) => onlyOne(chooseProfiles({ profile })))
       .epilogue(EPILOGUE),

@@ -88,11 +88,11 @@ export async function runStack(say: (line: string) => void, signal: AbortSignal)
   for (const line of describeStack(stack)) say(line);
   const { postgresql, etcd, redis, program } = stack;
   const services: readonly Service[] = [postgresql, etcd, redis, program];
-  const told = Promise.withResolvers<undefined>();
-  signal.addEventListener('abort', () => told.resolve(undefined), { once: true });
+  const aborted = Promise.withResolvers<undefined>();
+  signal.addEventListener('abort', () => aborted.resolve(undefined), { once: true });
   if (signal.aborted) return;
   const ends = services.map((service) => service.ended.then(() => service));
-  const gone = await Promise.race([...ends, told.promise]);
+  const gone = await Promise.race([...ends, aborted.promise]);
   if (gone !== undefined) throw await explainEnd(gone);
   say('Ending all of it …');
 }

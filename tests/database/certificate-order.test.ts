@@ -239,7 +239,7 @@ test.each<[string, string, (told: Told) => Told, RegExp]>([
     /names an address elsewhere: http:\/\/127\.0\.0\.1:2379/,
   ],
   [
-    'addresses that are none',
+    'invalid addresses',
     '/directory',
     json({ newNonce: 'nowhere', newAccount: 'x', newOrder: 'x' }),
     /names an address elsewhere: nowhere/,
@@ -293,7 +293,7 @@ test.each<[string, (number: number) => [string, (told: Told) => Told], RegExp]>(
     /cannot test qvdc\.example by port 443/,
   ],
   [
-    'a token that is none',
+    'an invalid token',
     (number) => [
       `/proofs/${number}/0`,
       withChallenges([{ type: 'tls-alpn-01', url: 'x', token: '../..' }]),
@@ -319,7 +319,7 @@ test.each<[string, (number: number) => [string, (told: Told) => Told], RegExp]>(
     /gives none: by CAA/,
   ],
   [
-    'a certificate that is none',
+    'an invalid certificate',
     (number) => [`/certificates/${number}`, json('-----BEGIN NOTHING-----')],
     /there is no certificate/,
   ],

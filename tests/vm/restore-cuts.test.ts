@@ -29,7 +29,7 @@ SELECT (SELECT string_agg(DISTINCT description, '+') FROM folders), (SELECT coun
   (SELECT count(*) FROM audit_log WHERE action = 'control-plane.restore'),
   (SELECT count(*) FROM pg_database WHERE datname = 'quantix_vdc_before_restore');
 SQL
-) $(ls /quantix/vdc/before-restore 2>/dev/null) / $(grep -c 'had been cut off, and is done now' /data/log/system/messages)
+) $(ls /quantix/vdc/before-restore 2>/dev/null) / $(grep -c 'was interrupted; it is complete now' /data/log/system/messages)
 `;
 
 const BACKUP = '--passphrase-file /data/passphrase /data/then.backup';

@@ -68,7 +68,7 @@ export function createHypervisorDeps(): Deps {
         const [network, controlPlane] = await Promise.all([
           readNetwork({ signal }),
           health(signal).then(
-            (told) => ({ origin: told.controlPlane.address }),
+            (invitation) => ({ origin: invitation.controlPlane.address }),
             (error: unknown) => ({ problem: messageOf(error) }),
           ),
         ]);
@@ -160,9 +160,9 @@ function machineDeps(): Deps & { facts: { host: Read<Host> } } {
     },
     writeSupport,
     reset: async (what, signal) => {
-      const told = await requestReset(what, { signal });
+      const message = await requestReset(what, { signal });
       await restart(signal);
-      return told;
+      return message;
     },
   };
 }

@@ -2,8 +2,8 @@ import type { Readiness } from '../../api/readiness.ts';
 import { formatAge } from '../../text/age.ts';
 
 /** Describes the control plane's readiness and its problems. */
-export function describeReadiness(told: Readiness): string[] {
-  const { ready, version, problem, limited, schemaVersion } = told;
+export function describeReadiness(readiness: Readiness): string[] {
+  const { ready, version, problem, limited, schemaVersion } = readiness;
   const schema = schemaVersion === undefined ? '' : `, schema version ${schemaVersion}`;
   if (ready && limited !== undefined) {
     return [`no hosts are served yet (${version})${schema}`, limited];

@@ -52,8 +52,8 @@ function resetScreen(hostname: string, isControlPlane: boolean) {
           facts: [],
           leads: 'back',
           run: async (deps, signal) => {
-            const told = await deps.reset({ name, data: data === 'remove' }, signal);
-            return `${told} The machine is restarting.`;
+            const message = await deps.reset({ name, data: data === 'remove' }, signal);
+            return `${message} The machine is restarting.`;
           },
         }),
     },

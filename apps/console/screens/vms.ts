@@ -101,8 +101,8 @@ function attach(state: State, { id, name, state: now }: Vm): Step {
   );
 }
 
-function inOrder(told: Vms | null): Vm[] {
-  return [...(told?.vms ?? [])].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+function inOrder(vms: Vms | null): Vm[] {
+  return [...(vms?.vms ?? [])].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 }
 
 function viewVms(state: State, list: List, room: Size): Body {

@@ -146,7 +146,7 @@ function metrics({
     ),
     gauge(
       'quantix_controlplane_leadership',
-      'Who leads: 1 for what is so. With "unknown" nobody can tell.',
+      '1 for the role of this program: leader, follower, or unknown if etcd does not answer.',
       (['leader', 'follower', 'unknown'] as const).map((role) => ({
         labels: { role },
         value: role === leadership.role ? 1 : 0,
@@ -154,7 +154,7 @@ function metrics({
     ),
     gauge(
       'quantix_controlplane_leadership_age_seconds',
-      'For how long it has been known so, and since it was last confirmed.',
+      'Seconds since the role changed, and since it was last confirmed.',
       [
         { labels: { since: 'change' }, value: seconds(leadership.age) },
         { labels: { since: 'confirmation' }, value: seconds(leadership.confirmedAgo) },
@@ -175,7 +175,7 @@ function metrics({
     ),
     gauge(
       'quantix_controlplane_persistent',
-      'Whether what is kept outlives a restart.',
+      '1 if the data outlives a restart.',
       persistent === undefined ? [] : [{ value: persistent ? 1 : 0 }],
     ),
     gauge('quantix_controlplane_database_connections', 'Connections by state.', connections),

@@ -71,7 +71,7 @@ function refuse(
 ): void {
   const { serial, expires, image } = release;
   const because = (what: string) => {
-    const fix = 'Look after the update server: it may be held back, or its tree mixed up.';
+    const fix = 'Check the update server: it may serve an old tree, or files of another release.';
     return new ControlPlaneError({ what, where: address, fix });
   };
   if (releasePath(release) !== releasePath(line)) {
@@ -80,7 +80,7 @@ function refuse(
   if (Date.parse(expires) <= now.getTime()) throw because(`the release expired at ${expires}`);
   if (kept === undefined || serial > kept.serial) return;
   if (serial < kept.serial) {
-    throw because(`its serial is ${serial}, and ${kept.serial} was here already`);
+    throw because(`its serial is ${serial}, and ${kept.serial} was mirrored before`);
   }
   if (image.sha256 !== kept.image.sha256) {
     throw because(`it names another image than the release of the same serial that is here`);
@@ -121,7 +121,7 @@ async function bringImage(request: MirrorRequest, release: Release): Promise<voi
   const others = (await sweep(folder, pinned, [sha256])) - begun;
   if (others + bytes > limit) {
     throw new ControlPlaneError({
-      what: `there is no room for ${release.product} ${release.version}, ${inWords(bytes)}: other images have ${inWords(others)} of the ${inWords(limit)} that images may have`,
+      what: `there is no room for ${release.product} ${release.version}, ${inWords(bytes)}: other images use ${inWords(others)} of the limit of ${inWords(limit)}`,
       where: folder,
       fix: 'Let the roll-out of another release end, or raise updates.limitGiB in config.yaml.',
     });
@@ -185,15 +185,15 @@ async function download({
   throw new ControlPlaneError({
     what: `the connection ended after ${at} of ${bytes} bytes`,
     where: address,
-    fix: 'It goes on from there by itself.',
+    fix: 'The download is continued automatically.',
   });
 }
 
 function tooSlow(bytes: number, patience: number, where: string): ControlPlaneError {
   return new ControlPlaneError({
-    what: `only ${bytes} bytes came in ${Math.round(patience / 1000)} s`,
+    what: `only ${bytes} bytes arrived in ${Math.round(patience / 1000)} s`,
     where,
-    fix: 'It goes on by itself, later.',
+    fix: 'The download is continued later, automatically.',
   });
 }
 
@@ -203,7 +203,12 @@ async function* bodyOf(fetched: Fetched | undefined, address: string): AsyncGene
     yield* fetched.body;
   } catch (cause) {
     const what = 'the connection broke';
-    throw new ControlPlaneError({ what, where: address, fix: 'It goes on by itself.', cause });
+    throw new ControlPlaneError({
+      what,
+      where: address,
+      fix: 'The download is continued automatically.',
+      cause,
+    });
   } finally {
     fetched.close();
   }

@@ -14,7 +14,7 @@ test.each([
     'it names no vulnerability',
   ],
   ['one that was cut off', JSON.stringify(TRACKER).slice(0, -20), 'it is not JSON'],
-  ['packages that are none', JSON.stringify({ ...SECDB, packages: [{}] }), 'packages.0.pkg'],
+  ['invalid packages', JSON.stringify({ ...SECDB, packages: [{}] }), 'packages.0.pkg'],
   ['a state that is new', JSON.stringify(TRACKER).replace('"open"', '"maybe"'), '.status: '],
   [
     'a name with an escape',
@@ -50,8 +50,8 @@ test('a file of reviews without any is empty', () => {
 
 test.each([
   ['an unknown key', REVIEW.replace('reviewer', 'reviwer'), 'reviwer: is unknown', 7, 3],
-  ['a state that is none', REVIEW.replace('not_affected', 'fine'), 'state: ', 3, 3],
-  ['a day that is none', REVIEW.replace('2026-11-01', '2026-13-01'), 'date: must be a day', 6, 3],
+  ['an invalid state', REVIEW.replace('not_affected', 'fine'), 'state: ', 3, 3],
+  ['an invalid day', REVIEW.replace('2026-11-01', '2026-13-01'), 'date: must be a day', 6, 3],
   [
     'no justification',
     REVIEW.replace(/ {2}justification.*\n/, ''),

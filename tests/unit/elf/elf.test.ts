@@ -42,7 +42,7 @@ test.each([
   });
 });
 
-test('names longer than the reading window, and far apart, are found', () => {
+test('names that are longer than a read, or far apart, are found', () => {
   const needed = ['a'.repeat(700), 'b', 'c'.repeat(4000), 'd'];
   expect(parse(elfFile({ needed })).needed).toEqual(needed);
 });
@@ -131,7 +131,7 @@ test.each<[string, Buffer, string]>([
   expect(() => parse(bytes)).toThrow('(lib/x)');
 });
 
-test('section headers outside the file are an error, and a file without any is not', () => {
+test('section headers outside the file are an error; no section headers are none', () => {
   expect(() => section(patched(40, 0xffff_ffff, 4), '.modinfo')).toThrow('lies outside');
   expect(section(patched(60, 0), '.modinfo')).toBeUndefined();
   expect(section(patched(62, 0xfff), '.modinfo')).toBeUndefined();

@@ -67,10 +67,10 @@ describe('a config drive', () => {
     ['a token only', { joinToken: TOKEN }, /by its address and a token/],
     ['a control plane only', { controlPlane: 'https://a' }, /by its address and a token/],
     ['a path', { controlPlane: 'https://a/b', joinToken: TOKEN }, /not the address of a control/],
-    ['a token that is none', { controlPlane: 'https://a', joinToken: 'qxj1.a.b' }, /join token/],
+    ['an invalid token', { controlPlane: 'https://a', joinToken: 'qxj1.a.b' }, /join token/],
     ['two lines', { controlPlane: 'https://a', joinToken: `${TOKEN}\nx: 1` }, /join token/],
     ['a private key', { authorizedKeys: '-----BEGIN OPENSSH PRIVATE KEY-----' }, /a private key/],
-    ['a key that is none', { authorizedKeys: `${KEY}\nhello` }, /\(--authorized-keys:2\)/],
+    ['an invalid key', { authorizedKeys: `${KEY}\nhello` }, /\(--authorized-keys:2\)/],
   ])('with %s is refused', (_, request, told) => {
     expect(() => planConfigDrive(request)).toThrow(told);
   });

@@ -91,7 +91,7 @@ test.each<[string, Uint8Array]>([
   ['no message', Buffer.from('<html>')],
   ['a path from the root', actionWith({ path: '/etc/passwd' })],
   ['no path', actionWith({ path: '' })],
-  ['a hash that is none', actionWith({ hash: 'abc' })],
+  ['an invalid hash', actionWith({ hash: 'abc' })],
   ['a negative size', actionWith({ size: -1 })],
 ])('an action with %s is refused', async (_, bytes) => {
   const server = await cacheServer();

@@ -62,7 +62,7 @@ test('name and password are read from .netrc, for https', async () => {
 });
 
 test.each<[string, () => Record<string, string>, RegExp]>([
-  ['an address that is none', () => ({ '': 'cache.example', _KEYS: keys }), /not the address/],
+  ['an invalid address', () => ({ '': 'cache.example', _KEYS: keys }), /not the address/],
   ['another protocol', () => ({ '': 'grpc://cache.example', _KEYS: keys }), /not the address/],
   ['a question in it', () => ({ '': 'https://c/?x', _KEYS: keys }), /not the address/],
   ['no keys', () => ({ '': 'https://c' }), /no key is trusted.*QUANTIX_REMOTE_CACHE_KEYS/],

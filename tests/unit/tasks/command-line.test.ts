@@ -74,7 +74,7 @@ describe('wrong arguments end with status 2 and refer to the help', () => {
     ],
     [
       ['qemu', '--profile', 'qvdc', '--boot-chart', 'x.svg', '--disk', 'data=1G'],
-      '--boot-chart is of a machine without --disk',
+      '--boot-chart cannot be combined with --disk',
     ],
     [['iso', '--jobs', '0'], '--jobs is a whole number from 1 to 1024.'],
     [['rootfs', '--jobs', 'all'], '--jobs is a whole number from 1 to 1024.'],

@@ -2,7 +2,6 @@ import type { Package, Requirement } from '../database/model.ts';
 import { NO_TAG } from '../database/tags.ts';
 import { classifyProvider, isProvided } from '../dependency/provided.ts';
 import { Flag } from './flags.ts';
-import { runTasks, type Work } from './recursion.ts';
 import type { NameState, SolverState } from './state.ts';
 
 /** A package that is installed, replaced, kept or removed. */
@@ -193,4 +192,20 @@ class ChangeLister {
 
 function namesOf(one: Package): readonly Requirement['name'][] {
   return [one.name, ...one.provides.map(({ name }) => name)];
+}
+
+/** A recursive task as a generator: each task it yields is completed before it continues. */
+type Work = Generator<Work, void, void>;
+
+/**
+ * Runs a task and all tasks that it yields, depth first, with an explicit stack: a hostile index can have a chain of
+ * dependencies longer than the call stack allows.
+ */
+function runTasks(work: Work): void {
+  const stack: Work[] = [work];
+  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+    const step = top.next();
+    if (step.done === true) stack.pop();
+    else stack.push(step.value);
+  }
 }

@@ -116,11 +116,11 @@ describe('a tar', () => {
       'follows',
     ],
     ['has a header with a wrong checksum', changed(tarEntry({ name: 'a' }), 0), 'checksum'],
-    ['has a number that is none', header((block) => block.write('99', 124)), 'malformed number'],
+    ['has an invalid number', header((block) => block.write('99', 124)), 'malformed number'],
     ['has a number in base 256', header((block) => block.fill(0x80, 124, 125)), 'malformed number'],
     ['has an unknown type', header((block) => block.write('S', 156)), 'unknown type "S"'],
     ['has a name that is not UTF-8', tarEntry({ name: Buffer.from([0x61, 0xff]) }), 'not UTF-8'],
-    ['has a checksum that is none', pax('APK-TOOLS.checksum.SHA1', 'xyz'), 'not a SHA-1'],
+    ['has an invalid checksum', pax('APK-TOOLS.checksum.SHA1', 'xyz'), 'not a SHA-1'],
     ['has a size record', pax('size', '5'), 'larger than any package'],
     [
       'has a pax record that is too long',

@@ -36,7 +36,7 @@ test('resolution ends for packages that depend on, provide, forbid and condition
 test.each([
   ['without a name', 'V:1\n'],
   ['without a version', 'P:a\n'],
-  ['with an identity that is none', 'C:Q1x\nP:a\nV:1\n'],
+  ['with an invalid identity', 'C:Q1x\nP:a\nV:1\n'],
 ])('a package %s is refused', async (_, text) => {
   const { simulate } = await import('../../../../build/base/alpine/applets/simulate.ts');
   const source = { text: '', where: 'none' };

@@ -84,7 +84,7 @@ test.each([
   ['a path that leads elsewhere', GOOD.replace('boot/', '../')],
   ['a path from the root', GOOD.replace('boot/', '/boot/')],
   ['a hidden path', GOOD.replace('boot/', '.boot/')],
-  ['a hash that is none', GOOD.replace(/^./, 'g')],
+  ['an invalid hash', GOOD.replace(/^./, 'g')],
   ['zeros', '\0'.repeat(4096)],
 ])('a list with %s is damaged', (_what, text) => {
   expect(() => parseMediumFiles(text, PATHS.list)).toThrow(

@@ -130,7 +130,7 @@ test.each([
   ['a name with a line feed', `${TOKEN} 1 8 5 5 /p/a\nb.raw\n`, []],
   ['a name that looks like a record', `${TOKEN} 1 8 5 5 /p/a\n9 8 5 5 /p/forged.raw\n`, []],
   ['a file that is elsewhere', `${TOKEN} 1 8 5 5 /q/a.raw\n${TOKEN} 1 8 5 5 /p/b\n`, ['/p/b']],
-  ['numbers that are none', `${TOKEN} -1 8 5 5 /p/a\n${TOKEN} x\n${TOKEN}`, []],
+  ['invalid numbers', `${TOKEN} -1 8 5 5 /p/a\n${TOKEN} x\n${TOKEN}`, []],
   ['fractions of seconds', `${TOKEN} 1 8 5.123 5.4 /p/a b\n`, ['/p/a b']],
 ])('a list of files with %s', (_, text, paths) => {
   expect(parseFiles(text, { folder: '/p', token: TOKEN }).map(({ path }) => path)).toEqual(paths);

@@ -154,7 +154,7 @@ describe('an activated version whose slot was overwritten by an installation', (
     const { efi, slots } = world.open('b');
     await writeTrailer(slots.a, TRAILER);
     await writeBootState(efi, { good: 'a', trial: null, left: 0 });
-    expect(await judged('a', [], world.machine())).toBe('told');
+    expect(await judged('a', [], world.machine())).toBe('reported');
     expect(await record()).toMatchObject({
       ...{ floor: 5, trial: null },
       last: {
@@ -174,7 +174,7 @@ describe('an unhealthy version', () => {
     expect(await judged('b', problems, machine)).toBe('taken back');
     expect(machine).toMatchObject({ restarts: 1 });
     expect(await boot(device, world.layout)).toBe('a');
-    expect(await judged('a')).toBe('told');
+    expect(await judged('a')).toBe('reported');
     expect(await record()).toMatchObject({
       trial: null,
       last: { version: '0.2.0', before: '0.1.0', result: 'taken-back', reasons: problems },
@@ -196,7 +196,7 @@ describe('an unhealthy version', () => {
     expect(await boot(device, world.layout)).toBe('b');
     expect(await boot(device, world.layout)).toBe('b');
     expect(await boot(device, world.layout)).toBe('a');
-    expect(await judged('a')).toBe('told');
+    expect(await judged('a')).toBe('reported');
     const { last } = await record();
     expect(last).toMatchObject({ version: '0.2.0', result: 'taken-back' });
     expect(last?.reasons[0]).toMatch(/it crashed or hung/);
@@ -208,7 +208,7 @@ describe('an unhealthy version', () => {
     const machine = world.machine({ configuration: '/proc/nowhere' });
     expect(await judged('b', ['nothing is mounted at /quantix'], machine)).toBe('taken back');
     expect(await boot(device, world.layout)).toBe('a');
-    expect(await judged('a')).toBe('told');
+    expect(await judged('a')).toBe('reported');
     expect((await record()).last).toMatchObject({ result: 'taken-back' });
   });
 
@@ -287,14 +287,14 @@ describe('after an activation', () => {
     await staged('a');
     await activate(world.machine(), world.open('a'), WANTED);
     await writeBootState(world.open('a').efi, { good: 'a', trial: null, left: 0 });
-    expect(await judged('a')).toBe('told');
+    expect(await judged('a')).toBe('reported');
     expect((await record()).last).toMatchObject({ result: 'not-tried' });
   });
 
   test('a version that the boot loader skipped is reported', async () => {
     await staged('a');
     await activate(world.machine(), world.open('a'), WANTED);
-    expect(await judged('a')).toBe('told');
+    expect(await judged('a')).toBe('reported');
     expect((await record()).last?.reasons[0]).toMatch(/the boot loader skipped it/);
     expect(await state()).toEqual({ good: 'a', trial: null, left: 0 });
   });

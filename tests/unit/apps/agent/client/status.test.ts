@@ -34,7 +34,7 @@ test('a part that cannot be read does not hide the others', async () => {
   const { socket } = await servingAgent(smallParts(around));
   const text = describe(await readStatus(socket));
   expect(text).toContain('with problems:\n  ! libvirt is not running\n');
-  expect(text).toContain('Network\n  not known: qx-network has no idea\n');
+  expect(text).toContain('Network\n  not known: qx-network does not know\n');
   expect(text).toContain('Virtual machines\n  libvirt is not running\n');
 });
 

@@ -183,7 +183,7 @@ test('an explained error is in the answer, and a bug only in the log', async () 
   });
   expect(await agent.send('GET /v1/network')).toMatchObject({
     status: 503,
-    text: expect.stringContaining('qx-network has no idea'),
+    text: expect.stringContaining('qx-network does not know'),
   });
   const bug = await agent.send('GET /v1/host');
   expect(bug.status).toBe(500);

@@ -158,7 +158,7 @@ export function smallParts(around: World): Parts {
     deployment: async () => around.deployment,
     host: async () => around.host,
     network: async () => {
-      if (around.network === null) throw new NetworkError('qx-network has no idea');
+      if (around.network === null) throw new NetworkError('qx-network does not know');
       return around.network;
     },
     managementAddress: async () => around.address,

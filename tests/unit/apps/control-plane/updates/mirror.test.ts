@@ -100,7 +100,7 @@ test.each([/\.json$/, /\.iso$/])(
       response.on('close', () => clearInterval(dripping));
       return true;
     };
-    await expect(bring({ patience: 1500 })).rejects.toThrow(/only \d+ bytes came in 2 s/);
+    await expect(bring({ patience: 1500 })).rejects.toThrow(/only \d+ bytes arrived in 2 s/);
     prank = () => false;
     expect(await bring()).toEqual(release);
     if (file.test('x.iso')) expect(asked.at(-1)).toMatch(/bytes=[1-9]/);
@@ -140,7 +140,7 @@ describe('nothing is added to the tree', () => {
     await released(source, '0.2.0');
     await bring();
     await writeFile(join(source, releasePath(LINE)), old);
-    await expect(bring()).rejects.toThrow('its serial is 1, and 2 was here already');
+    await expect(bring()).rejects.toThrow('its serial is 1, and 2 was mirrored before');
     const late = new Date(NOW.getTime() + 31 * 86_400_000);
     await expect(bring({ now: late })).rejects.toThrow('the release expired at 2026-03-31');
     expect(await kept()).toBe('0.2.0');

@@ -138,7 +138,7 @@ check_lease() {
 # shellcheck disable=SC2086 # lists of addresses
 check_words() {
 	is_host_address "$ip" || { refuse_lease "$1" 'no address'; return 1; }
-	to_prefix "${subnet:-$(class_mask "$ip")}" || { refuse_lease "$1" "a netmask that is none"; return 1; }
+	to_prefix "${subnet:-$(class_mask "$ip")}" || { refuse_lease "$1" "an invalid netmask"; return 1; }
 	leased_address=$ip leased_prefix=$prefix
 	! is_subnet_end "$ip" "$prefix" || { refuse_lease "$1" "an address that no machine can have: $ip/$prefix"; return 1; }
 	owner=$(other_owner "$1" "$ip")

@@ -9,7 +9,7 @@ import { FencedError } from '../../../../../../apps/control-plane/database/repos
 import { ControlPlaneError } from '../../../../../../apps/control-plane/error.ts';
 import type { Program, World } from './world.ts';
 
-/** Fate of a call: milliseconds until it takes effect, and until its answer arrives. */
+/** Faults of a call: milliseconds until it takes effect, and until its answer arrives. */
 export interface Fate {
   readonly there: number;
   readonly back: number;
@@ -22,7 +22,7 @@ const POSTGRESQL_DEADLINE = 15_000;
 
 const SWIFT: Fate = { there: 1, back: 1, lost: 'nothing' };
 
-/** The connections to both services; each call uses the next fate, and has no fault when all are used up. */
+/** The connections to both services; each call uses the next entry of the list of faults; without an entry it has no fault. */
 export class Ways {
   readonly #world: World;
   readonly #fates: Fate[];
