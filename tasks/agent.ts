@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { BuildError } from '../build/error.ts';
 import type { PreparedImage } from '../build/image/prepare.ts';
 import { makeAtomically } from '../build/process/atomic-write.ts';
-import { digestOf } from '../build/release/files.ts';
+import { computeDigest } from '../build/release/files.ts';
 import { type ProgramRelease, signProgram } from '../build/release/program.ts';
 import type { Signer } from '../build/release/signer.ts';
 import { ImageBuild } from './image-build.ts';
@@ -58,7 +58,7 @@ export async function writeAgent(
   const executable = join(directory, profile.programPrefix);
   const serial = given ?? Math.floor((now.getTime() - FIRST_MINUTE) / MINUTE);
   const { architecture } = profile;
-  const { size: bytes, sha256 } = await digestOf(executable);
+  const { size: bytes, sha256 } = await computeDigest(executable);
   const release: ProgramRelease = {
     ...{ format: 1, product: profile.name, program: AGENT, version, architecture, serial },
     base: lock.base,

@@ -9,8 +9,8 @@ import { makeCallerEnvironment } from '../build/process/environment.ts';
 import { explainChildFailure } from '../build/process/run.ts';
 import { isEncrypted, readPrivateKey, type TrustedKey } from '../build/release/keys.ts';
 import { readAnyPublicKey } from '../build/release/public-key.ts';
-import { keySigner, SIGNATURE_BYTES, type Signer } from '../build/release/signer.ts';
-import { agentSigner } from '../build/release/ssh-agent.ts';
+import { makeKeySigner, SIGNATURE_BYTES, type Signer } from '../build/release/signer.ts';
+import { makeAgentSigner } from '../build/release/ssh-agent.ts';
 import { readPassphrase } from './ui/passphrase.ts';
 
 /** Name of a signing command in messages. */
@@ -95,7 +95,7 @@ export async function openSigner(
   if (key !== undefined) return readSigner(key, { file: passphraseFile, signal });
   const open = publicKey === undefined ? undefined : (await readPublicKeyFile(publicKey)).key;
   if (sshAgent === true) {
-    return agentSigner({ socket: process.env.SSH_AUTH_SOCK, key: open, signal });
+    return makeAgentSigner({ socket: process.env.SSH_AUTH_SOCK, key: open, signal });
   }
   if (signer !== undefined && open !== undefined) return makeCommandSigner(signer, open, signal);
   throw new Error('no option says who signs');
@@ -110,7 +110,7 @@ export async function readSigner(
   const passphrase = isEncrypted(text)
     ? await readPassphrase(`Passphrase of ${file}`, from)
     : undefined;
-  return keySigner(readPrivateKey(text, { passphrase, where: file }), file);
+  return makeKeySigner(readPrivateKey(text, { passphrase, where: file }), file);
 }
 
 /** Reads a public key from a file, in any format of `qx-build key show`; its name is that of the file. */

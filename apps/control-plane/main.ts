@@ -161,8 +161,8 @@ async function dispatch(
     }
     case 'completion': {
       expectOperands(operands, 0, 1);
-      const { completionScript } = await import('./commands/completion.ts');
-      return print(completionScript(operands[0]));
+      const { formatCompletionScript } = await import('./commands/completion.ts');
+      return print(formatCompletionScript(operands[0]));
     }
     default:
       return refuseCommand(command);

@@ -26,8 +26,8 @@ import { createInventoryRoutes } from './inventory/routes.ts';
 import { createAddressRoutes } from './operator/address-routes.ts';
 import { createOversightRoutes } from './operator/oversight-routes.ts';
 import { createOperatorRoutes } from './operator/routes.ts';
-import { localCertificateRoutes } from './people/certificate-routes.ts';
-import { userRoutes } from './people/operator-routes.ts';
+import { createLocalCertificateRoutes } from './people/certificate-routes.ts';
+import { createUserRoutes } from './people/operator-routes.ts';
 import { type OpenPort, openPort } from './people/port.ts';
 import { type Authority, openAuthority } from './trust/authority.ts';
 import { updateRoutes } from './updates/routes.ts';
@@ -204,8 +204,8 @@ async function work(
           ...createOversightRoutes(controlPlane),
           ...createAddressRoutes(controlPlane),
           ...backupRoutes(controlPlane),
-          ...userRoutes(controlPlane),
-          ...localCertificateRoutes(controlPlane.certificate),
+          ...createUserRoutes(controlPlane),
+          ...createLocalCertificateRoutes(controlPlane.certificate),
           ...updateRoutes({ ...controlPlane, updates: config.updates }),
         ],
         controlPlane.limited,

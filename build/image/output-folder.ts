@@ -7,7 +7,7 @@ import { errorCode } from '../process/errno.ts';
 import { CHECKSUMS } from '../release/checksums.ts';
 import { releaseFields } from '../release/release.ts';
 import { parseReleaseFiles } from '../release/release-files.ts';
-import { RELEASE_LIST, signatureNames } from '../release/sign-folder.ts';
+import { listSignatureNames, RELEASE_LIST } from '../release/sign-folder.ts';
 import { ENROLMENT_FILES } from '../secure-boot/enrolment.ts';
 import { readChecksums, updateChecksums } from './checksums.ts';
 import { formatPath, RELEASE_FORMAT_NAMES } from './release-formats.ts';
@@ -59,7 +59,7 @@ async function cleanFolder(directory: string, profiles: readonly string[]): Prom
     isOurName(name, profiles) && (listed.has(name) || present.has(`${name}.manifest.json`));
   const ours = new Set(names.filter(built).flatMap(namesWith));
   if (await hasReleaseList(directory)) {
-    for (const name of [RELEASE_LIST, ...signatureNames(names)]) ours.add(name);
+    for (const name of [RELEASE_LIST, ...listSignatureNames(names)]) ours.add(name);
   }
   const removed = names.filter(
     (name) => ours.has(name) || isRootfs(name, profiles) || isLeftOver(name, profiles),

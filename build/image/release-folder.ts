@@ -4,7 +4,7 @@ import { BuildError } from '../error.ts';
 import { TEMPORARY_NAME } from '../process/atomic-write.ts';
 import { errorCode } from '../process/errno.ts';
 import { parseReleaseFiles } from '../release/release-files.ts';
-import { RELEASE_LIST, signatureNames } from '../release/sign-folder.ts';
+import { listSignatureNames, RELEASE_LIST } from '../release/sign-folder.ts';
 
 /**
  * Prepares a folder for a release: removes an existing list with its signatures, and charts and licence texts of the
@@ -34,7 +34,7 @@ export async function openReleaseFolder(
     });
   }
   const afterwards = [
-    ...signatureNames(planned),
+    ...listSignatureNames(planned),
     ...planned
       .filter((name) => name.endsWith('.iso'))
       .flatMap((iso) => AFTER_IMAGE.map((suffix) => iso + suffix)),

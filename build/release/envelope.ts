@@ -1,7 +1,7 @@
 import { type KeyObject, sign, verify } from 'node:crypto';
 import { z } from 'zod';
 import { ExplainedError } from '../explained-error.ts';
-import { keyIdOf, type TrustedKey } from './keys.ts';
+import { computeKeyId, type TrustedKey } from './keys.ts';
 import { type Signer, signBy } from './signer.ts';
 
 /** Longest envelope that hosts and control planes read, in bytes: a release with many signatures has a few thousand. */
@@ -50,7 +50,7 @@ function signedBytes(payloadType: string, payload: Uint8Array): Buffer {
  */
 export function seal(payloadType: string, payload: Uint8Array, keys: readonly KeyObject[]): string {
   const bytes = signedBytes(payloadType, payload);
-  const signatures = keys.map((key) => ({ keyid: keyIdOf(key), sig: sign(null, bytes, key) }));
+  const signatures = keys.map((key) => ({ keyid: computeKeyId(key), sig: sign(null, bytes, key) }));
   return envelopeOf(payloadType, payload, signatures);
 }
 
@@ -70,7 +70,7 @@ export async function sealBy(
   const bytes = signedBytes(payloadType, payload);
   const signatures: Signature[] = [];
   for (const signer of signers) {
-    signatures.push({ keyid: keyIdOf(signer.key), sig: await signBy(signer, bytes) });
+    signatures.push({ keyid: computeKeyId(signer.key), sig: await signBy(signer, bytes) });
   }
   const envelope = envelopeOf(payloadType, payload, signatures);
   if (envelope.length <= longest) return envelope;
@@ -159,7 +159,7 @@ function parseEnvelope(
     throw noEnvelope('is not JSON', where, cause);
   }
   const { success, data, error } = envelopeSchema.safeParse(json);
-  if (!success) throw noEnvelope(firstIssue(error), where, error);
+  if (!success) throw noEnvelope(formatFirstIssue(error), where, error);
   if (data.payloadType === payloadType) return data;
   throw new ExplainedError({
     what: `it holds ${JSON.stringify(data.payloadType)}, not ${payloadType}`,
@@ -169,7 +169,7 @@ function parseEnvelope(
 }
 
 /** Returns the first issue of a schema as text: `image.path: must be …`. */
-export function firstIssue({ issues }: z.ZodError): string {
+export function formatFirstIssue({ issues }: z.ZodError): string {
   const [issue] = issues;
   return issue === undefined ? 'is wrong' : [issue.path.join('.'), issue.message].join(': ');
 }

@@ -15,7 +15,7 @@ export interface ContentDigest {
  * Hashes a file, reading it in small blocks.
  * @throws if it cannot be read, or the signal is aborted
  */
-export async function digestOf(file: string, signal?: AbortSignal): Promise<ContentDigest> {
+export async function computeDigest(file: string, signal?: AbortSignal): Promise<ContentDigest> {
   const hash = createHash('sha256');
   let size = 0;
   for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024 })) {
@@ -49,6 +49,6 @@ export async function writeWhole(path: string, text: string): Promise<void> {
 }
 
 /** Returns the error code of a failed system call; empty for other errors. */
-export function codeOf(error: unknown): string {
+export function getErrorCode(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : '';
 }

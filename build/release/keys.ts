@@ -24,7 +24,7 @@ export interface TrustedKey {
  * @param key private or public key
  * @returns SHA-256 of its public key (SubjectPublicKeyInfo, DER), hex
  */
-export function keyIdOf(key: KeyObject): string {
+export function computeKeyId(key: KeyObject): string {
   const open = key.type === 'private' ? createPublicKey(key) : key;
   return createHash('sha256')
     .update(open.export({ type: 'spki', format: 'der' }))
@@ -36,7 +36,7 @@ export function keyIdOf(key: KeyObject): string {
  * @param key Ed25519 public key
  * @returns its 32 bytes (RFC 8032)
  */
-export function rawPublicKey(key: KeyObject): Buffer {
+export function encodeRawPublicKey(key: KeyObject): Buffer {
   const { x = '' } = key.export({ format: 'jwk' });
   return Buffer.from(x, 'base64url');
 }
@@ -46,7 +46,7 @@ export function rawPublicKey(key: KeyObject): Buffer {
  * @param bytes 32 bytes (RFC 8032)
  * @returns the Ed25519 public key
  */
-export function publicKeyFrom(bytes: Uint8Array): KeyObject {
+export function makePublicKey(bytes: Uint8Array): KeyObject {
   const x = Buffer.from(bytes).toString('base64url');
   return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
 }
@@ -77,7 +77,7 @@ export function readPublicKey(text: string, name: string, where: string): Truste
     throw noKey(where, cause);
   }
   if (key.asymmetricKeyType !== 'ed25519') throw noKey(where);
-  return { name, id: keyIdOf(key), key };
+  return { name, id: computeKeyId(key), key };
 }
 
 /**
@@ -86,8 +86,8 @@ export function readPublicKey(text: string, name: string, where: string): Truste
  * @param name name shown to people
  * @returns its public key
  */
-export function publicKeyOf(key: KeyObject, name: string): TrustedKey {
-  return { name, id: keyIdOf(key), key: createPublicKey(key) };
+export function derivePublicKey(key: KeyObject, name: string): TrustedKey {
+  return { name, id: computeKeyId(key), key: createPublicKey(key) };
 }
 
 function noKey(where: string, cause?: unknown): ExplainedError {

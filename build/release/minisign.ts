@@ -1,6 +1,6 @@
 import { createHash, type KeyObject, verify } from 'node:crypto';
 import { ExplainedError } from '../explained-error.ts';
-import { keyIdOf, PUBLIC_KEY_BYTES, publicKeyFrom, rawPublicKey } from './keys.ts';
+import { computeKeyId, encodeRawPublicKey, makePublicKey, PUBLIC_KEY_BYTES } from './keys.ts';
 import { SIGNATURE_BYTES, type Signer, signBy } from './signer.ts';
 
 // Formats of minisign: https://jedisct1.github.io/minisign/, section "Formats".
@@ -111,8 +111,8 @@ export function verifyMinisign(
 }
 
 /** Formats a public key as a key file for `minisign -p`, two lines; the second is the argument of `-P`. */
-export function minisignPublicKey(key: KeyObject): string {
-  const bytes = Buffer.concat([Buffer.from(KEY_MARK), keyNumber(key), rawPublicKey(key)]);
+export function formatMinisignPublicKey(key: KeyObject): string {
+  const bytes = Buffer.concat([Buffer.from(KEY_MARK), keyNumber(key), encodeRawPublicKey(key)]);
   return `${UNTRUSTED}minisign public key ${shownNumber(key)}\n${bytes.toString('base64')}\n`;
 }
 
@@ -125,7 +125,7 @@ export function readMinisignPublicKey(text: string): KeyObject | undefined {
   if (more.length > 0 || (second !== undefined && !first.startsWith(UNTRUSTED))) return undefined;
   const bytes = fromBase64(second ?? first, 2 + KEY_NUMBER_BYTES + PUBLIC_KEY_BYTES);
   if (bytes?.toString('latin1', 0, 2) !== KEY_MARK) return undefined;
-  return publicKeyFrom(bytes.subarray(2 + KEY_NUMBER_BYTES));
+  return makePublicKey(bytes.subarray(2 + KEY_NUMBER_BYTES));
 }
 
 /**
@@ -133,11 +133,11 @@ export function readMinisignPublicKey(text: string): KeyObject | undefined {
  * the key, so that the number as shown by minisign (little-endian, hex) is the beginning of the key's SHA-256.
  */
 function keyNumber(key: KeyObject): Buffer {
-  return Buffer.from(keyIdOf(key).slice(0, 2 * KEY_NUMBER_BYTES), 'hex').reverse();
+  return Buffer.from(computeKeyId(key).slice(0, 2 * KEY_NUMBER_BYTES), 'hex').reverse();
 }
 
 function shownNumber(key: KeyObject): string {
-  return keyIdOf(key)
+  return computeKeyId(key)
     .slice(0, 2 * KEY_NUMBER_BYTES)
     .toUpperCase();
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ExplainedError } from '../explained-error.ts';
-import { firstIssue, LONGEST_ENVELOPE, openEnvelope, sealBy } from './envelope.ts';
+import { formatFirstIssue, LONGEST_ENVELOPE, openEnvelope, sealBy } from './envelope.ts';
 import type { TrustedKey } from './keys.ts';
 import type { Signer } from './signer.ts';
 
@@ -86,7 +86,7 @@ export function verifyProgram(
  * @param start the first LONGEST_HEAD bytes of the file, or all of it
  * @returns `undefined` if there is no line feed, and thus no head
  */
-export function headOf(start: Uint8Array): { head: Uint8Array; programAt: number } | undefined {
+export function splitHead(start: Uint8Array): { head: Uint8Array; programAt: number } | undefined {
   const end = start.indexOf(0x0a);
   if (end < 0) return undefined;
   return { head: start.subarray(0, end), programAt: end + 1 };
@@ -99,7 +99,7 @@ function parse(json: unknown, where: string): ProgramRelease {
   const { success, data, error } = programSchema.safeParse(json);
   if (success) return data;
   throw new ExplainedError({
-    what: `it is not a program that this version can install: ${firstIssue(error)}`,
+    what: `it is not a program that this version can install: ${formatFirstIssue(error)}`,
     where,
     fix: 'Make it with the qx-build of this version.',
     cause: error,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ExplainedError } from '../explained-error.ts';
-import { firstIssue, LONGEST_OF_FOLDER, sealBy } from './envelope.ts';
+import { formatFirstIssue, LONGEST_OF_FOLDER, sealBy } from './envelope.ts';
 import { releaseFields } from './release.ts';
 import type { Signer } from './signer.ts';
 
@@ -212,7 +212,7 @@ function parseStatement<Schema extends z.ZodType>(
   }
   const { success, data, error } = schema.safeParse(json);
   if (success) return data;
-  const what = `it is not a provenance statement: ${firstIssue(error)}`;
+  const what = `it is not a provenance statement: ${formatFirstIssue(error)}`;
   throw new ExplainedError({ what, where, fix: FETCH_AGAIN, cause: error });
 }
 

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { keyIdOf, readPublicKey, type TrustedKey } from './keys.ts';
+import { computeKeyId, readPublicKey, type TrustedKey } from './keys.ts';
 import { readMinisignPublicKey } from './minisign.ts';
 import { readSshKeyLine } from './ssh-key.ts';
 
@@ -11,7 +11,7 @@ import { readSshKeyLine } from './ssh-key.ts';
  * @throws ExplainedError if it is in another format
  */
 export function readAnyPublicKey(text: string, name: string, where: string): TrustedKey {
-  const named = (key: KeyObject) => ({ name, id: keyIdOf(key), key });
+  const named = (key: KeyObject) => ({ name, id: computeKeyId(key), key });
   const ssh = text.replace(/^\S+ (?:namespaces="file" )?(?=ssh-)/, '');
   if (/^(?:ssh|ecdsa|sk)-/.test(ssh)) return named(readSshKeyLine(ssh, where));
   const key = readMinisignPublicKey(text);

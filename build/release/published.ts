@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ExplainedError } from '../explained-error.ts';
 import { LONGEST_OF_FOLDER, openEnvelope } from './envelope.ts';
-import { codeOf } from './files.ts';
+import { getErrorCode } from './files.ts';
 import type { TrustedKey } from './keys.ts';
 import { type Provenance, parseProvenance } from './provenance.ts';
 import { parseReleaseFiles, type ReleaseFile, type ReleaseFiles } from './release-files.ts';
@@ -64,7 +64,7 @@ async function requireSigned(
   const where = join(folder, RELEASE_ENVELOPE);
   const text = await readFile(where).catch((cause: unknown) => {
     const what =
-      codeOf(cause) === 'ENOENT'
+      getErrorCode(cause) === 'ENOENT'
         ? 'the release is not signed: this file is missing'
         : 'it cannot be read';
     const fix = 'Get it from the publisher, or say that it need not be signed: --unsigned.';
@@ -81,7 +81,7 @@ async function readDocument(folder: string, file: ReleaseFile): Promise<Buffer> 
   const where = join(folder, file.path);
   const bytes = await readFile(where).catch((cause: unknown) => {
     const what =
-      codeOf(cause) === 'ENOENT'
+      getErrorCode(cause) === 'ENOENT'
         ? 'this document of the release is not there'
         : 'it cannot be read';
     throw new ExplainedError({ what, where, fix: FETCH_AGAIN, cause });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ExplainedError } from '../explained-error.ts';
-import { firstIssue } from './envelope.ts';
+import { formatFirstIssue } from './envelope.ts';
 import { releaseFields } from './release.ts';
 
 /** Types of documents about an image. */
@@ -89,6 +89,6 @@ const FETCH_AGAIN = 'Get it from its publisher again.';
 function check(json: unknown, where: string) {
   const { success, data, error } = releaseFilesSchema.safeParse(json);
   if (success) return data;
-  const what = `it is not the file list of a release: ${firstIssue(error)}`;
+  const what = `it is not the file list of a release: ${formatFirstIssue(error)}`;
   throw new ExplainedError({ what, where, fix: FETCH_AGAIN, cause: error });
 }

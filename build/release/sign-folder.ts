@@ -4,7 +4,7 @@ import { extname, join } from 'node:path';
 import { ExplainedError } from '../explained-error.ts';
 import { CHECKSUMS, formatChecksums } from './checksums.ts';
 import { LONGEST_OF_FOLDER, peekEnvelope, sealBy } from './envelope.ts';
-import { type ContentDigest, codeOf, digestOf, writeWhole } from './files.ts';
+import { type ContentDigest, computeDigest, getErrorCode, writeWhole } from './files.ts';
 import { signMinisign } from './minisign.ts';
 import { readSubjects, STATEMENT_TYPE } from './provenance.ts';
 import { isImage, parseReleaseFiles, type ReleaseFiles } from './release-files.ts';
@@ -29,7 +29,7 @@ function envelopeOf(name: string): { name: string; payloadType: string } | undef
 }
 
 /** Names of the files that signing adds for some files of a release. */
-export function signatureNames(files: readonly string[]): string[] {
+export function listSignatureNames(files: readonly string[]): string[] {
   const envelopes = [RELEASE_LIST, ...files].flatMap((file) => envelopeOf(file)?.name ?? []);
   return [...envelopes, MINISIGNATURE, SSH_SIGNATURE];
 }
@@ -68,7 +68,7 @@ export async function signFolder(
   // Read once, so that the signed bytes are those of the checksums, even if a file is written meanwhile.
   const payloads = new Map<string, Buffer>();
   const entries = await listReleaseFolder(folder);
-  const remade = new Set(signatureNames(entries.map(({ name }) => name)));
+  const remade = new Set(listSignatureNames(entries.map(({ name }) => name)));
   for (const { name, isFile } of entries) {
     const file = join(folder, name);
     if (!isFile) {
@@ -80,7 +80,7 @@ export async function signFolder(
     }
     if (remade.has(name)) continue;
     if (envelopeOf(name) === undefined) {
-      digests.set(name, await digestOf(file, signal));
+      digests.set(name, await computeDigest(file, signal));
       continue;
     }
     const payload = await readFile(file);
@@ -136,7 +136,7 @@ export interface FolderEntry {
  */
 export async function listReleaseFolder(folder: string): Promise<FolderEntry[]> {
   const all = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
-    const what = codeOf(cause) === 'ENOENT' ? 'there is no such folder' : 'it cannot be read';
+    const what = getErrorCode(cause) === 'ENOENT' ? 'there is no such folder' : 'it cannot be read';
     throw new ExplainedError({ what, where: folder, cause });
   });
   return all
@@ -161,7 +161,7 @@ async function signedBefore(
     const expected = { payloadType, where: path, longest: LONGEST_OF_FOLDER };
     return peekEnvelope(text, expected).equals(payload) ? text : undefined;
   } catch (error) {
-    if (codeOf(error) === 'ENOENT' || error instanceof ExplainedError) return undefined;
+    if (getErrorCode(error) === 'ENOENT' || error instanceof ExplainedError) return undefined;
     throw error;
   }
 }

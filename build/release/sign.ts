@@ -1,5 +1,5 @@
 import { ExplainedError } from '../explained-error.ts';
-import { firstIssue, openEnvelope, sealBy } from './envelope.ts';
+import { formatFirstIssue, openEnvelope, sealBy } from './envelope.ts';
 import type { TrustedKey } from './keys.ts';
 import { type Release, releaseSchema } from './release.ts';
 import type { Signer } from './signer.ts';
@@ -46,7 +46,7 @@ function parse(json: unknown, where: string): Release {
   const { success, data, error } = releaseSchema.safeParse(json);
   if (success) return data;
   throw new ExplainedError({
-    what: `it is not a release that this version understands: ${firstIssue(error)}`,
+    what: `it is not a release that this version understands: ${formatFirstIssue(error)}`,
     where,
     fix: 'Make it with the qx-build of this version, or update step by step.',
     cause: error,

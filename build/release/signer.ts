@@ -15,7 +15,7 @@ export interface Signer {
 }
 
 /** Makes a signer from an Ed25519 private key in this process. */
-export function keySigner(secret: KeyObject, name = 'the key'): Signer {
+export function makeKeySigner(secret: KeyObject, name = 'the key'): Signer {
   const key = createPublicKey(secret);
   return { name, key, sign: async (bytes) => sign(null, bytes, secret) };
 }

@@ -1,10 +1,16 @@
 import type { KeyObject } from 'node:crypto';
 import { connect } from 'node:net';
 import { ExplainedError } from '../explained-error.ts';
-import { keyIdOf } from './keys.ts';
+import { computeKeyId } from './keys.ts';
 import type { Signer } from './signer.ts';
-import { readSshKey, readSshSignatureBlob, SSH_ED25519, sshKey, sshKeyLine } from './ssh-key.ts';
-import { SshReader, sshNumber, sshString } from './ssh-wire.ts';
+import {
+  encodeSshKey,
+  formatSshKeyLine,
+  readSshKey,
+  readSshSignatureBlob,
+  SSH_ED25519,
+} from './ssh-key.ts';
+import { encodeSshNumber, encodeSshString, SshReader } from './ssh-wire.ts';
 
 // The protocol of SSH agents, draft-miller-ssh-agent: a message is its length (32 bits), its type (one byte), and
 // content.
@@ -48,7 +54,7 @@ export interface AgentOptions {
  * Makes a signer from an SSH agent with an Ed25519 key.
  * @throws ExplainedError if there is no agent, it does not have the key, or the choice of key is ambiguous
  */
-export async function agentSigner({
+export async function makeAgentSigner({
   socket,
   key,
   signal,
@@ -68,7 +74,11 @@ export async function agentSigner({
     name: NAME,
     key: chosen,
     sign: async (bytes) => {
-      const parts = [sshString(sshKey(chosen)), sshString(bytes), sshNumber(0)];
+      const parts = [
+        encodeSshString(encodeSshKey(chosen)),
+        encodeSshString(bytes),
+        encodeSshNumber(0),
+      ];
       return readAgentSignature(await ask(SIGN_REQUEST, ...parts), NAME);
     },
   };
@@ -134,12 +144,14 @@ function choose(
 ): KeyObject {
   const [only, ...more] = identities.filter((one) => key === undefined || one.key.equals(key));
   if (only !== undefined && more.length === 0) return only.key;
-  const has = identities.map((one) => `${sshKeyLine(one.key)} ${JSON.stringify(one.comment)}`);
+  const has = identities.map(
+    (one) => `${formatSshKeyLine(one.key)} ${JSON.stringify(one.comment)}`,
+  );
   if (others > 0) has.push(`${others} of other kinds than ${SSH_ED25519}`);
   const having = `it has ${has.length === 0 ? 'none' : has.join(', ')}`;
   if (key !== undefined) {
     throw new ExplainedError({
-      what: `the key ${keyIdOf(key).slice(0, 16)} is not in the agent: ${having}`,
+      what: `the key ${computeKeyId(key).slice(0, 16)} is not in the agent: ${having}`,
       where: NAME,
       fix: 'Add it: ssh-add FILE.',
     });
@@ -160,7 +172,7 @@ async function request(
   const waiting = AbortSignal.any([signal, AbortSignal.timeout(patience)]);
   const connection = connect({ path: socket, signal: waiting });
   try {
-    connection.write(sshString(message));
+    connection.write(encodeSshString(message));
     let got = Buffer.alloc(0);
     for await (const piece of connection) {
       got = Buffer.concat([got, piece]);

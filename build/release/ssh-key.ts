@@ -1,8 +1,8 @@
 import type { KeyObject } from 'node:crypto';
 import { ExplainedError } from '../explained-error.ts';
-import { PUBLIC_KEY_BYTES, publicKeyFrom, rawPublicKey } from './keys.ts';
+import { encodeRawPublicKey, makePublicKey, PUBLIC_KEY_BYTES } from './keys.ts';
 import { SIGNATURE_BYTES } from './signer.ts';
-import { SshReader, sshString } from './ssh-wire.ts';
+import { encodeSshString, SshReader } from './ssh-wire.ts';
 
 // Ed25519 keys and signatures in SSH's formats: RFC 8709.
 
@@ -10,8 +10,8 @@ import { SshReader, sshString } from './ssh-wire.ts';
 export const SSH_ED25519 = 'ssh-ed25519';
 
 /** Encodes a public key. */
-export function sshKey(key: KeyObject): Buffer {
-  return Buffer.concat([sshString(SSH_ED25519), sshString(rawPublicKey(key))]);
+export function encodeSshKey(key: KeyObject): Buffer {
+  return Buffer.concat([encodeSshString(SSH_ED25519), encodeSshString(encodeRawPublicKey(key))]);
 }
 
 /**
@@ -25,13 +25,13 @@ export function readSshKey(bytes: Uint8Array, where: string): KeyObject {
   if (kind !== SSH_ED25519) throw otherKind('key', kind, where);
   const raw = reader.string();
   reader.end();
-  if (raw.length === PUBLIC_KEY_BYTES) return publicKeyFrom(raw);
+  if (raw.length === PUBLIC_KEY_BYTES) return makePublicKey(raw);
   throw new ExplainedError({ what: `a key of ${raw.length} bytes is not Ed25519`, where });
 }
 
 /** Encodes the 64 bytes of a signature. */
-export function sshSignatureBlob(signature: Uint8Array): Buffer {
-  return Buffer.concat([sshString(SSH_ED25519), sshString(signature)]);
+export function encodeSshSignature(signature: Uint8Array): Buffer {
+  return Buffer.concat([encodeSshString(SSH_ED25519), encodeSshString(signature)]);
 }
 
 /**
@@ -53,8 +53,8 @@ export function readSshSignatureBlob(bytes: Uint8Array, where: string): Buffer {
 }
 
 /** Formats a public key as in a `.pub` of `ssh-keygen`, without comment and line feed. */
-export function sshKeyLine(key: KeyObject): string {
-  return `${SSH_ED25519} ${sshKey(key).toString('base64')}`;
+export function formatSshKeyLine(key: KeyObject): string {
+  return `${SSH_ED25519} ${encodeSshKey(key).toString('base64')}`;
 }
 
 /**

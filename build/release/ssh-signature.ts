@@ -2,13 +2,13 @@ import { createHash, type KeyObject, verify } from 'node:crypto';
 import { ExplainedError } from '../explained-error.ts';
 import { type Signer, signBy } from './signer.ts';
 import {
+  encodeSshKey,
+  encodeSshSignature,
+  formatSshKeyLine,
   readSshKey,
   readSshSignatureBlob,
-  sshKey,
-  sshKeyLine,
-  sshSignatureBlob,
 } from './ssh-key.ts';
-import { SshReader, sshNumber, sshString } from './ssh-wire.ts';
+import { encodeSshNumber, encodeSshString, SshReader } from './ssh-wire.ts';
 
 // Signatures of files by SSH keys: PROTOCOL.sshsig of OpenSSH.
 
@@ -50,12 +50,12 @@ export async function signSsh(bytes: Uint8Array, signer: Signer): Promise<string
   const signature = await signBy(signer, signed);
   const blob = Buffer.concat([
     Buffer.from(MAGIC),
-    sshNumber(VERSION),
-    sshString(sshKey(signer.key)),
-    sshString(SSH_NAMESPACE),
-    sshString(NOTHING),
-    sshString(HASH),
-    sshString(sshSignatureBlob(signature)),
+    encodeSshNumber(VERSION),
+    encodeSshString(encodeSshKey(signer.key)),
+    encodeSshString(SSH_NAMESPACE),
+    encodeSshString(NOTHING),
+    encodeSshString(HASH),
+    encodeSshString(encodeSshSignature(signature)),
   ]);
   const lines = blob.toString('base64').match(new RegExp(`.{1,${LINE}}`, 'g')) ?? [];
   return [BEGIN, ...lines, END, ''].join('\n');
@@ -107,8 +107,8 @@ export function verifySsh(signature: SshSignature, bytes: Uint8Array, where: str
  * Returns the line for a file of allowed signers (ssh-keygen(1), ALLOWED SIGNERS) that lets the key sign files as
  * `release`, for `ssh-keygen -Y verify -I release`.
  */
-export function allowedSigner(key: KeyObject): string {
-  return `release namespaces="${SSH_NAMESPACE}" ${sshKeyLine(key)}`;
+export function formatAllowedSigner(key: KeyObject): string {
+  return `release namespaces="${SSH_NAMESPACE}" ${formatSshKeyLine(key)}`;
 }
 
 function signedBytes(
@@ -117,10 +117,10 @@ function signedBytes(
 ): Buffer {
   return Buffer.concat([
     Buffer.from(MAGIC),
-    sshString(namespace),
-    sshString(reserved),
-    sshString(hash),
-    sshString(createHash(hash).update(bytes).digest()),
+    encodeSshString(namespace),
+    encodeSshString(reserved),
+    encodeSshString(hash),
+    encodeSshString(createHash(hash).update(bytes).digest()),
   ]);
 }
 

@@ -3,13 +3,13 @@ import { ExplainedError } from '../explained-error.ts';
 // Data types of SSH (RFC 4251, section 5): numbers are big-endian; a string is its length (32 bits) and its bytes.
 
 /** Encodes a string of SSH. */
-export function sshString(data: string | Uint8Array): Buffer {
+export function encodeSshString(data: string | Uint8Array): Buffer {
   const bytes = Buffer.from(data);
-  return Buffer.concat([sshNumber(bytes.length), bytes]);
+  return Buffer.concat([encodeSshNumber(bytes.length), bytes]);
 }
 
 /** Encodes a `uint32` of SSH. */
-export function sshNumber(value: number): Buffer {
+export function encodeSshNumber(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(value);
   return bytes;

@@ -1,8 +1,8 @@
 import { copyFile, link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ExplainedError } from '../explained-error.ts';
-import { codeOf, digestOf, writeWhole } from './files.ts';
-import { keyIdOf, type TrustedKey } from './keys.ts';
+import { computeDigest, getErrorCode, writeWhole } from './files.ts';
+import { computeKeyId, type TrustedKey } from './keys.ts';
 import type { Release } from './release.ts';
 import { signRelease, verifyRelease } from './sign.ts';
 import type { Signer } from './signer.ts';
@@ -19,7 +19,7 @@ export function releasePath({ product, channel, architecture }: ReleaseLine): st
 }
 
 /** Returns the path of an image in a tree. */
-export function imagePath(sha256: string): string {
+export function makeImagePath(sha256: string): string {
   return `images/${sha256}.iso`;
 }
 
@@ -60,7 +60,7 @@ export async function publish(image: PublishedImage, publication: Publication): 
   const { tree, channel, signer, now, days, trusted = [] } = publication;
   const line = { product: image.product, channel, architecture: image.architecture };
   const path = join(tree, releasePath(line));
-  const own = { name: 'the key that signs', id: keyIdOf(signer.key), key: signer.key };
+  const own = { name: 'the key that signs', id: computeKeyId(signer.key), key: signer.key };
   const before = await readRelease(path, [own, ...trusted]);
   const serial = publication.serial ?? (before?.serial ?? 0) + 1;
   if (before !== undefined && serial <= before.serial) {
@@ -70,7 +70,7 @@ export async function publish(image: PublishedImage, publication: Publication): 
       fix: 'Leave --serial out.',
     });
   }
-  const { size: bytes, sha256 } = await digestOf(image.file);
+  const { size: bytes, sha256 } = await computeDigest(image.file);
   if (sha256 !== image.sha256) {
     throw new ExplainedError({
       what: 'the image is not the one that was built: its SHA-256 differs from its manifest',
@@ -85,7 +85,7 @@ export async function publish(image: PublishedImage, publication: Publication): 
     floor: publication.floor ?? before?.floor ?? 0,
     issued: wholeSeconds(now.getTime()),
     expires: wholeSeconds(now.getTime() + days * DAY),
-    image: { path: imagePath(sha256), bytes, sha256 },
+    image: { path: makeImagePath(sha256), bytes, sha256 },
   };
   const text = await signRelease(release, [signer]);
   await place(image.file, join(tree, release.image.path));
@@ -107,7 +107,7 @@ async function readRelease(
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
+    if (getErrorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
   return verifyRelease(text, trusted, path);
@@ -122,7 +122,7 @@ async function place(from: string, to: string): Promise<void> {
   try {
     await link(from, temporary);
   } catch (error) {
-    if (!['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP'].includes(codeOf(error))) throw error;
+    if (!['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP'].includes(getErrorCode(error))) throw error;
     await copyFile(from, temporary);
   }
   await flush(temporary);
@@ -136,7 +136,7 @@ async function isSameFile(one: string, other: string): Promise<boolean> {
     const [a, b] = [await stat(one), await stat(other)];
     return a.ino === b.ino && a.dev === b.dev;
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false;
+    if (getErrorCode(error) === 'ENOENT') return false;
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ExplainedError } from '../explained-error.ts';
 import { CHECKSUMS, type Checksums, parseChecksums } from './checksums.ts';
 import { LONGEST_OF_FOLDER, openEnvelope } from './envelope.ts';
-import { codeOf, digestOf } from './files.ts';
+import { computeDigest, getErrorCode } from './files.ts';
 import type { TrustedKey } from './keys.ts';
 import { readMinisign, verifyMinisign } from './minisign.ts';
 import { readSubjects, STATEMENT_TYPE } from './provenance.ts';
@@ -268,11 +268,11 @@ async function checkFile(
     if (size !== undefined && stats.size > size) {
       return { kind: 'changed', what: `it has ${stats.size} bytes instead of ${size}` };
     }
-    const digest = await digestOf(path, signal);
+    const digest = await computeDigest(path, signal);
     if (digest.sha256 === expected) return digest.size;
     return { kind: 'changed', what: 'its SHA-256 is not the one that was signed' };
   } catch (cause) {
-    if (codeOf(cause) === 'ENOENT') return { kind: 'missing', what: 'it is not there' };
+    if (getErrorCode(cause) === 'ENOENT') return { kind: 'missing', what: 'it is not there' };
     throw unreadable(path, cause);
   }
 }
@@ -295,7 +295,7 @@ async function readText(folder: string, name: string): Promise<Buffer | undefine
     if (stats.isFile() && stats.size <= LONGEST_OF_FOLDER) return await readFile(path);
     if (stats.isFile()) what = `it is longer than ${LONGEST_OF_FOLDER / 1024 / 1024} MiB`;
   } catch (cause) {
-    if (codeOf(cause) === 'ENOENT') return undefined;
+    if (getErrorCode(cause) === 'ENOENT') return undefined;
     throw unreadable(path, cause);
   }
   throw new ExplainedError({
@@ -306,7 +306,7 @@ async function readText(folder: string, name: string): Promise<Buffer | undefine
 }
 
 function unreadable(path: string, cause: unknown): unknown {
-  if (codeOf(cause) === '' || cause instanceof ExplainedError) return cause;
+  if (getErrorCode(cause) === '' || cause instanceof ExplainedError) return cause;
   return new ExplainedError({ what: 'it cannot be read', where: path, cause });
 }
 

@@ -3,7 +3,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { anyPack, anyUnpack, StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { z } from 'zod';
 import { BuildError } from '../error.ts';
-import { firstIssue, openEnvelope, seal } from '../release/envelope.ts';
+import { formatFirstIssue, openEnvelope, seal } from '../release/envelope.ts';
 import type { TrustedKey } from '../release/keys.ts';
 import type { Step } from '../step/step.ts';
 import { type ActionResult, ActionResultSchema } from './proto/gen/remote_execution_pb.js';
@@ -118,7 +118,7 @@ export function openEntry(
   const { payload, key } = openEnvelope(envelope, { payloadType: RESULT_TYPE, trusted, where });
   const { success, data, error } = resultSchema.safeParse(parseJson(payload, refuse));
   if (!success)
-    throw refuse(`it is not a result that this version understands: ${firstIssue(error)}`);
+    throw refuse(`it is not a result that this version understands: ${formatFirstIssue(error)}`);
   if (data.key !== step.key || data.step !== step.name) {
     throw refuse(`it is the result of ${data.step} ${data.key.slice(0, 16)}, another step`);
   }

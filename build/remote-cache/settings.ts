@@ -7,8 +7,8 @@ import { addLogIn, readLogInFile } from '../cache/log-ins.ts';
 import { BuildError } from '../error.ts';
 import type { Environment } from '../process/environment.ts';
 import {
+  derivePublicKey,
   isEncrypted,
-  publicKeyOf,
   readPrivateKey,
   readTrustedKeys,
   type TrustedKey,
@@ -124,7 +124,7 @@ async function readOwnKey(file: string): Promise<{ key: KeyObject; trusted: Trus
     });
   }
   const key = readPrivateKey(text, { where });
-  return { key, trusted: publicKeyOf(key, basename(file).replace(/\.key$/, '')) };
+  return { key, trusted: derivePublicKey(key, basename(file).replace(/\.key$/, '')) };
 }
 
 async function readAuthorities(file: string | undefined): Promise<string[] | undefined> {

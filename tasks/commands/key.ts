@@ -3,9 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { BuildError } from '../../build/error.ts';
 import { errorCode } from '../../build/process/errno.ts';
-import { keyIdOf } from '../../build/release/keys.ts';
-import { minisignPublicKey } from '../../build/release/minisign.ts';
-import { allowedSigner } from '../../build/release/ssh-signature.ts';
+import { computeKeyId } from '../../build/release/keys.ts';
+import { formatMinisignPublicKey } from '../../build/release/minisign.ts';
+import { formatAllowedSigner } from '../../build/release/ssh-signature.ts';
 import { readKeyText, readPublicKeyFile, readSigner } from '../signer.ts';
 import { readPassphrase } from '../ui/passphrase.ts';
 import { defineCommand, requireOnce } from './define.ts';
@@ -122,14 +122,18 @@ function publicPem(key: KeyObject): string {
 /** Formats of a public key for other programs, one line each except for the first. */
 const FORMS = {
   pem: publicPem,
-  minisign: minisignPublicKey,
-  ssh: (key: KeyObject) => `${allowedSigner(key)}\n`,
+  minisign: formatMinisignPublicKey,
+  ssh: (key: KeyObject) => `${formatAllowedSigner(key)}\n`,
 } as const;
 
 /** Formats a public key in all formats for people. */
 function describe(key: KeyObject): string {
-  const [, minisign] = minisignPublicKey(key).split('\n');
-  const lines = [`SHA-256 ${keyIdOf(key)}`, `minisign ${minisign}`, `ssh ${allowedSigner(key)}`];
+  const [, minisign] = formatMinisignPublicKey(key).split('\n');
+  const lines = [
+    `SHA-256 ${computeKeyId(key)}`,
+    `minisign ${minisign}`,
+    `ssh ${formatAllowedSigner(key)}`,
+  ];
   return publicPem(key) + lines.join('\n');
 }
 

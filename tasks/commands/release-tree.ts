@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { BuildError } from '../../build/error.ts';
-import { keyIdOf, readTrustedKeys } from '../../build/release/keys.ts';
+import { computeKeyId, readTrustedKeys } from '../../build/release/keys.ts';
 import { type PublishedImage, publish, releasePath } from '../../build/release/tree.ts';
 import { addSignerOptions, listSignerPaths, openSigner, SIGNER_OPTIONS } from '../signer.ts';
 import { defineCommand, requireOnce } from './define.ts';
@@ -86,7 +86,7 @@ export const releaseTreeCommand = defineCommand({
     const trusted = releaseKeys === undefined ? [] : await readTrustedKeys(releaseKeys);
     const signer = await openSigner(options, signal);
     for (const { image, takes } of images) {
-      if (!takes.includes(keyIdOf(signer.key))) output.say(warning(image.file, takes));
+      if (!takes.includes(computeKeyId(signer.key))) output.say(warning(image.file, takes));
       const publication = { tree, channel, signer, trusted, now: new Date(), days, floor, serial };
       const release = await publish(image, publication);
       const { product, version, serial: given, expires } = release;

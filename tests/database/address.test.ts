@@ -7,7 +7,7 @@ import { sql } from 'kysely';
 import { expect, test, vi } from 'vitest';
 import type { Connection } from '../../apps/agent/membership/connection/connection.ts';
 import { type FleetAddress, fleetAddressSchema } from '../../apps/api/address.ts';
-import { address } from '../../apps/control-plane/commands/address.ts';
+import { runAddress } from '../../apps/control-plane/commands/address.ts';
 import { operate } from '../../apps/control-plane/commands/operate.ts';
 import { listAudit } from '../../apps/control-plane/database/repositories/audit-log.ts';
 import { createAddressRoutes } from '../../apps/control-plane/operator/address-routes.ts';
@@ -182,7 +182,7 @@ test('hosts are notified of a change of address, which is kept once they connect
   const [one, two] = [await site.host(), await site.host()];
   const { program, calls } = await network();
   const { lines, given } = site.operating({ within: '60s', gateway: '127.0.0.9' });
-  const changing = address('change', ['lo', `${NEW}/8`], given, { program });
+  const changing = runAddress('change', ['lo', `${NEW}/8`], given, { program });
   const put = `static lo ${NEW}/8 --gateway=127.0.0.9 --confirm 60`;
   await vi.waitFor(async () => expect(await calls()).toEqual([put]), WITHIN);
   for (const { origins } of [one, two]) expect(origins).toContain(site.origin(NEW));
@@ -207,7 +207,7 @@ test('an address that qx-network refuses is reported with its message and withdr
   await using site = await Site.open();
   const one = await site.host();
   const { program } = await network('echo "qx-network: lo: it is taken" >&2; exit 1');
-  const changing = address('change', ['lo', `${NEW}/8`], site.operating().given, { program });
+  const changing = runAddress('change', ['lo', `${NEW}/8`], site.operating().given, { program });
   await expect(changing).rejects.toThrow('the address is not changed: lo: it is taken');
   expect((await site.show()).planned).toEqual([]);
   await vi.waitFor(() => expect(one.origins).not.toContain(site.origin(NEW)), WITHIN);
@@ -220,7 +220,7 @@ test('a host that is off is named, and the address stays unless the operator for
   await sql`UPDATE nodes SET hostname = 'off' WHERE id = ${off.key.nodeId}`.execute(site.api.db);
   const { program, calls } = await network();
   const { lines, given } = site.operating({}, 'json');
-  const { status, text } = await address('change', ['lo', `${NEW}/8`], given, { program });
+  const { status, text } = await runAddress('change', ['lo', `${NEW}/8`], given, { program });
   expect({ status, ...JSON.parse(text) }).toMatchObject({ status: 1, outcome: 'withdrawn' });
   expect(lines.join('')).toContain('have not confirmed the new address: off\n');
   await expect(calls()).rejects.toThrow('ENOENT');

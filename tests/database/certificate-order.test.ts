@@ -14,7 +14,7 @@ import { listOpenAlerts } from '../../apps/control-plane/database/repositories/a
 import { listAudit } from '../../apps/control-plane/database/repositories/audit-log.ts';
 import { readCertificateOrder } from '../../apps/control-plane/database/repositories/people-certificate.ts';
 import type { OperatorValues } from '../../apps/control-plane/operator/options.ts';
-import { localCertificateRoutes } from '../../apps/control-plane/people/certificate-routes.ts';
+import { createLocalCertificateRoutes } from '../../apps/control-plane/people/certificate-routes.ts';
 import { computeFingerprint } from '../../apps/control-plane/trust/authority.ts';
 import { bind } from '../../apps/http/bind.ts';
 import { createApiServer } from '../../apps/http/server.ts';
@@ -41,7 +41,7 @@ beforeAll(async () => {
   api.alsoTrusted = [authority.root.pem];
   folder = await mkdtemp(join(tmpdir(), 'quantix-acme-'));
   server = createApiServer({
-    routes: localCertificateRoutes(api.certificate),
+    routes: createLocalCertificateRoutes(api.certificate),
     explain: () => undefined,
     onBug: (error) => {
       throw error;

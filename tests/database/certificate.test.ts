@@ -14,7 +14,7 @@ import { listEvents, numberEvents } from '../../apps/control-plane/database/repo
 import { setPeopleCertificate } from '../../apps/control-plane/database/repositories/people-certificate.ts';
 import type { OperatorValues } from '../../apps/control-plane/operator/options.ts';
 import { PeopleCertificate } from '../../apps/control-plane/people/certificate.ts';
-import { localCertificateRoutes } from '../../apps/control-plane/people/certificate-routes.ts';
+import { createLocalCertificateRoutes } from '../../apps/control-plane/people/certificate-routes.ts';
 import { computeFingerprint } from '../../apps/control-plane/trust/authority.ts';
 import { bind } from '../../apps/http/bind.ts';
 import { createApiServer } from '../../apps/http/server.ts';
@@ -33,7 +33,7 @@ beforeAll(async () => {
   api = await PeopleApi.open();
   folder = await mkdtemp(join(tmpdir(), 'quantix-certificate-'));
   server = createApiServer({
-    routes: localCertificateRoutes(api.certificate),
+    routes: createLocalCertificateRoutes(api.certificate),
     explain: () => undefined,
     onBug: (error) => {
       throw error;

@@ -46,7 +46,7 @@ import {
   VERBS_OF,
 } from '../../apps/control-plane/operator/options.ts';
 import { createOperatorRoutes } from '../../apps/control-plane/operator/routes.ts';
-import { userRoutes } from '../../apps/control-plane/people/operator-routes.ts';
+import { createUserRoutes } from '../../apps/control-plane/people/operator-routes.ts';
 import { checkPassword } from '../../apps/control-plane/people/password.ts';
 import { bind } from '../../apps/http/bind.ts';
 import { createApiServer } from '../../apps/http/server.ts';
@@ -81,7 +81,7 @@ beforeAll(async () => {
   server = createApiServer({
     routes: [
       ...createOperatorRoutes({ database, fingerprint: CA }),
-      ...userRoutes({ database, servedPeople: () => PEOPLE }),
+      ...createUserRoutes({ database, servedPeople: () => PEOPLE }),
     ],
     explain: () => undefined,
     onBug: (error) => {

@@ -8,7 +8,7 @@ import { createUser } from '../../apps/control-plane/database/repositories/users
 import type { ValueOf } from '../../apps/control-plane/database/values.ts';
 import { EventFeed } from '../../apps/control-plane/events/feed.ts';
 import type { HealthFacts } from '../../apps/control-plane/health/routes.ts';
-import { sessionCookie } from '../../apps/control-plane/people/caller.ts';
+import { formatSessionCookie } from '../../apps/control-plane/people/caller.ts';
 import { PeopleCertificate } from '../../apps/control-plane/people/certificate.ts';
 import { hashPassword } from '../../apps/control-plane/people/password.ts';
 import {
@@ -180,7 +180,7 @@ export class PeopleApi implements AsyncDisposable {
     const { secret } = await beginSession(this.db, {
       ...{ userId, address, network: address, userAgent: 'a test', now: new Date() },
     });
-    return sessionCookie(secret).split(';', 1)[0] ?? '';
+    return formatSessionCookie(secret).split(';', 1)[0] ?? '';
   }
 
   /**

@@ -1,7 +1,7 @@
 import { parseRecord } from '../../apps/agent/deployment/record.ts';
 import { seal } from '../../build/release/envelope.ts';
 import { readPublicKey } from '../../build/release/keys.ts';
-import { headOf, PROGRAM_TYPE, verifyProgram } from '../../build/release/program.ts';
+import { PROGRAM_TYPE, splitHead, verifyProgram } from '../../build/release/program.ts';
 import { agentFile, KEYS } from '../unit/apps/agent/deployment/host.ts';
 import { mutate } from './mutate.ts';
 import type { Target } from './target.ts';
@@ -9,7 +9,7 @@ import type { Target } from './target.ts';
 const pem = KEYS.publicKey.export({ type: 'spki', format: 'pem' }).toString();
 const trusted = [readPublicKey(pem, 'fuzz', 'fuzz.pem')];
 const file = agentFile();
-const { head } = headOf(file) ?? { head: file };
+const { head } = splitHead(file) ?? { head: file };
 const good = verifyProgram(head, trusted, 'fuzz').program;
 const payload = Buffer.from(JSON.stringify(good));
 const record = Buffer.from(
@@ -30,7 +30,7 @@ export const program: Target = {
   once(random) {
     const layer = random.below(3);
     if (layer === 0) {
-      const found = headOf(mutate(file, random));
+      const found = splitHead(mutate(file, random));
       if (found === undefined) return;
       const read = verifyProgram(found.head, trusted, 'fuzz').program;
       if (JSON.stringify(read) !== JSON.stringify(good))

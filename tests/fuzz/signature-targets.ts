@@ -1,6 +1,6 @@
 import { formatChecksums, parseChecksums } from '../../build/release/checksums.ts';
 import {
-  minisignPublicKey,
+  formatMinisignPublicKey,
   readMinisign,
   readMinisignPublicKey,
   signMinisign,
@@ -8,20 +8,20 @@ import {
 } from '../../build/release/minisign.ts';
 import { readAgentSignature, readIdentities } from '../../build/release/ssh-agent.ts';
 import {
+  encodeSshKey,
+  encodeSshSignature,
+  formatSshKeyLine,
   readSshKeyLine,
-  sshKey,
-  sshKeyLine,
-  sshSignatureBlob,
 } from '../../build/release/ssh-key.ts';
 import { readSshSignature, signSsh, verifySsh } from '../../build/release/ssh-signature.ts';
-import { sshNumber, sshString } from '../../build/release/ssh-wire.ts';
+import { encodeSshNumber, encodeSshString } from '../../build/release/ssh-wire.ts';
 import { newPair } from '../unit/release/releases.ts';
 import { mutate } from './mutate.ts';
 import type { Target } from './target.ts';
 
 const { signer, trusted } = newPair();
 const BYTES = Buffer.from('aa  quantix.iso\n');
-const minisignKey = Buffer.from(minisignPublicKey(trusted.key));
+const minisignKey = Buffer.from(formatMinisignPublicKey(trusted.key));
 const SUMS = Buffer.from(
   ['a', 'b', 'c'].map((digit) => `${digit.repeat(64)}  ${digit} ü.iso\n`).join(''),
 );
@@ -29,7 +29,7 @@ const COMMENT = 'quantix 0.2.0';
 const minisig = Buffer.from(await signMinisign(BYTES, signer, COMMENT));
 const sshsig = await signSsh(BYTES, signer);
 const armoured = sshsig.split('\n').slice(1, -2).join('');
-const line = Buffer.from(`${sshKeyLine(trusted.key)} who signs\n`);
+const line = Buffer.from(`${formatSshKeyLine(trusted.key)} who signs\n`);
 
 /** Lists of checksums: an accepted one names only files of the folder, and is the same after formatting and parsing. */
 export const checksums: Target = {
@@ -81,13 +81,21 @@ export const sshSignature: Target = {
   },
 };
 
-const key = sshKey(trusted.key);
-const rsa = Buffer.concat([sshString('ssh-rsa'), sshString('e'), sshString('n')]);
+const key = encodeSshKey(trusted.key);
+const rsa = Buffer.concat([encodeSshString('ssh-rsa'), encodeSshString('e'), encodeSshString('n')]);
 const identities = Buffer.concat([
-  ...[Buffer.of(12), sshNumber(2)],
-  ...[sshString(key), sshString('ours'), sshString(rsa), sshString('another')],
+  ...[Buffer.of(12), encodeSshNumber(2)],
+  ...[
+    encodeSshString(key),
+    encodeSshString('ours'),
+    encodeSshString(rsa),
+    encodeSshString('another'),
+  ],
 ]);
-const signature = Buffer.concat([Buffer.of(14), sshString(sshSignatureBlob(Buffer.alloc(64, 7)))]);
+const signature = Buffer.concat([
+  Buffer.of(14),
+  encodeSshString(encodeSshSignature(Buffer.alloc(64, 7))),
+]);
 
 /** Answers of an SSH agent. */
 export const sshAgent: Target = {

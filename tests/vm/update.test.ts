@@ -9,7 +9,7 @@ import { expect, test, vi } from 'vitest';
 import { updateStatusSchema } from '../../apps/api/update.ts';
 import type { Machine } from '../../build/qemu/machine.ts';
 import { signRelease } from '../../build/release/sign.ts';
-import { keySigner } from '../../build/release/signer.ts';
+import { makeKeySigner } from '../../build/release/signer.ts';
 import { type ReplayedCut, replayCuts } from '../power-cuts/replay.ts';
 import { temporaryFolder } from '../unit/folder.ts';
 import { buildImage } from './build-images.ts';
@@ -72,7 +72,7 @@ async function serve(
           ...{ floor: 0, image, issued: new Date(now).toISOString() },
           expires: new Date(now + 86_400_000).toISOString(),
         },
-        [keySigner(privateKey)],
+        [makeKeySigner(privateKey)],
       );
     },
     [Symbol.asyncDispose]: async () => {

@@ -3,9 +3,9 @@ import { constants, type FileHandle, mkdir, open, readdir, rename, rm } from 'no
 import { join } from 'node:path';
 import type { TrustedKey } from '../../../build/release/keys.ts';
 import {
-  headOf,
   LONGEST_HEAD,
   type ProgramRelease,
+  splitHead,
   verifyProgram,
 } from '../../../build/release/program.ts';
 import { ExplainedError, messageOf } from '../../error.ts';
@@ -47,7 +47,7 @@ export async function openAgentFile(file: string, keys: readonly TrustedKey[]): 
     const { size } = await handle.stat();
     const start = Buffer.alloc(Math.min(LONGEST_HEAD, size));
     const { bytesRead } = await handle.read(start, 0, start.length, 0);
-    const found = headOf(start.subarray(0, bytesRead));
+    const found = splitHead(start.subarray(0, bytesRead));
     if (found === undefined) throw noAgent(file, 'it does not begin with a signed line');
     const { head, programAt } = found;
     const { program, key } = verifyProgram(head, keys, file);

@@ -13,7 +13,7 @@ const MONDAY = 4 * DAY;
 export interface BackupRule {
   /** Time of day in UTC, `02:30`. */
   readonly at: string;
-  /** Number of latest days, and of latest weeks, of each of which the last backup is kept; see `outdated`. */
+  /** Number of latest days, and of latest weeks, of each of which the last backup is kept; see `selectOutdated`. */
   readonly days: number;
   readonly weeks: number;
   /** Hours after which the last good backup is too old. */
@@ -53,7 +53,7 @@ export async function listBackups(folder: string): Promise<string[]> {
  * @param names of backups
  * @param now milliseconds since 1970
  */
-export function newestOf(
+export function findNewest(
   names: readonly string[],
   now: number,
 ): { name: string; time: number } | undefined {
@@ -70,7 +70,7 @@ function newestFirst(names: readonly string[], now: number): { name: string; tim
 }
 
 /** Returns the time at which a backup was last due, in milliseconds since 1970. @param at `02:30`, UTC */
-export function lastDue(at: string, now: number): number {
+export function computeLastDue(at: string, now: number): number {
   const [hours = 0, minutes = 0] = at.split(':').map(Number);
   const today = Math.floor(now / DAY) * DAY + hours * HOUR + minutes * 60_000;
   return today <= now ? today : today - DAY;
@@ -82,7 +82,7 @@ export function lastDue(at: string, now: number): number {
  * @param names of backups
  * @param now milliseconds since 1970
  */
-export function outdated(
+export function selectOutdated(
   names: readonly string[],
   { days, weeks }: Pick<BackupRule, 'days' | 'weeks'>,
   now: number,

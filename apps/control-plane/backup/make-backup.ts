@@ -13,7 +13,7 @@ import { Authority } from '../trust/authority.ts';
 import { type FileName, type Manifest, writeArchive } from './archive.ts';
 import { countRows } from './count-rows.ts';
 import { PRODUCT } from './keep.ts';
-import { majorVersion } from './scratch-database.ts';
+import { readMajorVersion } from './scratch-database.ts';
 
 /** The files to back up with the database. */
 export interface BackupFiles {
@@ -93,7 +93,7 @@ export async function makeBackup(
       });
     }
     const counts = await countRows(client);
-    const postgresql = await majorVersion(client);
+    const postgresql = await readMajorVersion(client);
     const versions = { product: PRODUCT, program, postgresql, migrations, authority };
     const manifest = { ...versions, counts, madeAt: now.toISOString() };
     const dump = dumpOf(address, { snapshot: rows[0]?.snapshot ?? '', account, signal });

@@ -14,7 +14,14 @@ import { raiseAlert, resolveAlertOf } from '../database/repositories/alerts.ts';
 import { ControlPlaneError } from '../error.ts';
 import { selectDatabaseAddress } from '../migrate-request.ts';
 import { openArchive } from './archive.ts';
-import { backupName, backupProblem, lastDue, listBackups, newestOf, outdated } from './keep.ts';
+import {
+  backupName,
+  backupProblem,
+  computeLastDue,
+  findNewest,
+  listBackups,
+  selectOutdated,
+} from './keep.ts';
 import { type BackupFiles, makeBackup } from './make-backup.ts';
 import { verifyBackup } from './verify.ts';
 
@@ -46,7 +53,7 @@ export interface NightlyOptions {
 }
 
 /** Returns the folder of automatic backups. */
-export function nightlyFolder({ backup }: Config): string {
+export function locateNightlyFolder({ backup }: Config): string {
   return join(backup.folder, 'nightly');
 }
 
@@ -100,7 +107,7 @@ export class NightlyBackups {
     const { config, secrets } = this.#options;
     const { newest, problem } = await this.#judge(Date.now());
     return {
-      folder: nightlyFolder(config),
+      folder: locateNightlyFolder(config),
       newest:
         newest === undefined
           ? null
@@ -118,7 +125,8 @@ export class NightlyBackups {
     const there = await lookAtNightly(config, now);
     // If the folder cannot be read, it is not known whether a backup is due.
     const isDue =
-      there.unreadable === undefined && (there.newest?.time ?? 0) < lastDue(config.backup.at, now);
+      there.unreadable === undefined &&
+      (there.newest?.time ?? 0) < computeLastDue(config.backup.at, now);
     const isTime = performance.now() - this.#tried >= RETRY_AFTER;
     if (isDue && isTime && secrets.passphrase !== undefined && (await hasHosts(database))) {
       await this.#attempt(secrets.passphrase, new Date(now));
@@ -164,8 +172,8 @@ async function attempt(
     const file = await makeGoodBackup(options);
     log.info(`a backup was made and restored once: ${file}`);
     step = 'there is a new backup, but old ones stay';
-    const folder = nightlyFolder(config);
-    for (const name of outdated(await listNightly(config), config.backup, now.getTime())) {
+    const folder = locateNightlyFolder(config);
+    for (const name of selectOutdated(await listNightly(config), config.backup, now.getTime())) {
       await removeFile(join(folder, name));
     }
     return undefined;
@@ -188,7 +196,7 @@ async function makeGoodBackup({
   now,
   signal,
 }: NightlyOptions & { passphrase: string; now: Date }): Promise<string> {
-  const folder = nightlyFolder(config);
+  const folder = locateNightlyFolder(config);
   await access(folder, 'written', () => mkdir(folder, { recursive: true, mode: 0o700 }));
   // Remove the unfinished files of interrupted attempts.
   for (const name of await access(folder, 'read', () => readdir(folder))) {
@@ -242,7 +250,7 @@ async function removeFile(file: string): Promise<void> {
 
 /** Lists the names of the good automatic backups, newest first. @throws DiskError */
 async function listNightly(config: Config): Promise<string[]> {
-  const folder = nightlyFolder(config);
+  const folder = locateNightlyFolder(config);
   try {
     return await access(folder, 'read', () => listBackups(folder));
   } catch (error) {
@@ -262,7 +270,7 @@ export interface NightlyFolder {
 /** Reads the folder of the automatic backups. @param now milliseconds since 1970 */
 export async function lookAtNightly(config: Config, now: number): Promise<NightlyFolder> {
   try {
-    return { unreadable: undefined, newest: newestOf(await listNightly(config), now) };
+    return { unreadable: undefined, newest: findNewest(await listNightly(config), now) };
   } catch (error) {
     if (!(error instanceof DiskError)) throw error;
     return { unreadable: error.message, newest: undefined };

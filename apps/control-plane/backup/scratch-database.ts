@@ -25,7 +25,7 @@ const LOCK = 730_591;
 const LOCK_TIMEOUT = 60_000;
 
 /** Returns the major version of the server, such as 15 or 18. */
-export async function majorVersion(client: ClientBase): Promise<number> {
+export async function readMajorVersion(client: ClientBase): Promise<number> {
   const { rows } = await client.query<{ number: string }>(
     "SELECT current_setting('server_version_num') AS number",
   );
@@ -95,7 +95,7 @@ export async function restoreBeside(
   { manifest, dump }: Pick<Archive, 'manifest' | 'dump'>,
   signal: AbortSignal,
 ): Promise<Scratch> {
-  const major = await majorVersion(beside);
+  const major = await readMajorVersion(beside);
   if (manifest.postgresql > major) {
     throw new ControlPlaneError({
       what: `the backup is of PostgreSQL ${manifest.postgresql}, and this machine has ${major}`,

@@ -14,9 +14,9 @@ import * as client from '../operator/client.ts';
 import { formatTable } from '../operator/describe.ts';
 import { refuseVerb } from '../operator/options.ts';
 import {
+  formatOutcome,
   type Operating,
   type Outcome,
-  outcomeOf,
   parseDuration,
   parseUpTo100,
 } from './operating.ts';
@@ -28,7 +28,7 @@ const TRIAL = { least: 30, usual: '2m', most: 3600 };
  * Carries out `qx-controlplane address`; see `operate`.
  * @param network how qx-network is called
  */
-export async function address(
+export async function runAddress(
   verb: string,
   operands: readonly string[],
   operating: Operating,
@@ -38,12 +38,12 @@ export async function address(
     case 'show': {
       expectOperands(operands);
       const shown = await client.showAddress(operating);
-      return outcomeOf(operating, shown, () => describe(shown));
+      return formatOutcome(operating, shown, () => describe(shown));
     }
     case 'withdraw': {
       expectOperands(operands);
       const shown = await client.endAddressPlan({ outcome: 'withdrawn' }, operating);
-      return outcomeOf(operating, shown, () => describe(shown));
+      return formatOutcome(operating, shown, () => describe(shown));
     }
     case 'change': {
       expectOperands(operands, 2);
@@ -55,7 +55,7 @@ export async function address(
         ...{ socket, signal, network, agree: (hosts) => agree(hosts, operating) },
         tell: (text) => (form === 'text' ? tell(`${makePrintable(text)}\n`) : undefined),
       });
-      const { text } = outcomeOf(operating, result, () =>
+      const { text } = formatOutcome(operating, result, () =>
         describeAddressResult(change, result)
           .map((line) => `${line}\n`)
           .join(''),

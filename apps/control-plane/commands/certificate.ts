@@ -7,18 +7,18 @@ import { makePrintable } from '../../text/printable.ts';
 import { ControlPlaneError } from '../error.ts';
 import * as client from '../operator/client.ts';
 import { refuseVerb } from '../operator/options.ts';
-import { type Operating, type Outcome, outcomeOf } from './operating.ts';
+import { formatOutcome, type Operating, type Outcome } from './operating.ts';
 
 const DAY = 86_400_000;
 
 /** Carries out `qx-controlplane certificate`; see `operate`. */
-export async function certificate(
+export async function runCertificate(
   verb: string,
   operands: readonly string[],
   operating: Operating,
 ): Promise<Outcome> {
   const shown = await worked(verb, operands, operating);
-  return outcomeOf(operating, shown, (now) => describe(shown, now));
+  return formatOutcome(operating, shown, (now) => describe(shown, now));
 }
 
 async function worked(

@@ -28,7 +28,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
  * @param shell `bash`: no other shell of the appliance has programmable completion
  * @throws UsageError for another shell
  */
-export function completionScript(shell: string | undefined): string {
+export function formatCompletionScript(shell: string | undefined): string {
   if (shell !== 'bash') throw new UsageError('completion bash?');
   return `# Completion of qx-controlplane for bash: source <(qx-controlplane completion bash)
 _qx_controlplane() {

@@ -12,15 +12,15 @@ import { ControlPlaneError } from '../error.ts';
 import * as client from '../operator/client.ts';
 import * as describe from '../operator/describe.ts';
 import { type OperatorCommand, refuseOptions, refuseVerb } from '../operator/options.ts';
-import { address } from './address.ts';
-import { certificate } from './certificate.ts';
+import { runAddress } from './address.ts';
+import { runCertificate } from './certificate.ts';
 import {
+  formatOutcome,
   type Operating,
   type Outcome,
-  one,
-  outcomeOf,
   parseDuration,
   parseUpTo100,
+  requireOne,
 } from './operating.ts';
 import * as oversee from './oversee.ts';
 
@@ -50,17 +50,17 @@ export async function operate(
     case 'updates':
       return await updates(verb, operands, operating);
     case 'events':
-      return await oversee.events(verb, operands, operating);
+      return await oversee.runEvents(verb, operands, operating);
     case 'alerts':
-      return await oversee.alerts(verb, operands, operating);
+      return await oversee.runAlerts(verb, operands, operating);
     case 'audit':
-      return await oversee.audit(verb, operands, operating);
+      return await oversee.runAudit(verb, operands, operating);
     case 'users':
       return await users(verb, operands, operating);
     case 'certificate':
-      return await certificate(verb, operands, operating);
+      return await runCertificate(verb, operands, operating);
     case 'address':
-      return await address(verb, operands, operating);
+      return await runAddress(verb, operands, operating);
   }
 }
 
@@ -80,7 +80,7 @@ async function token(
       };
       const made = await client.createToken(request, operating);
       const now = Date.now();
-      return outcomeOf(operating, made, () =>
+      return formatOutcome(operating, made, () =>
         [
           made.joinToken,
           `good for ${made.maxUses === 1 ? 'one host' : `${made.maxUses} hosts`}, until ${formatClock(Date.parse(made.expiresAt), now)}; it is shown this once`,
@@ -92,11 +92,11 @@ async function token(
     case 'list': {
       expectOperands(operands);
       const tokens = await client.listTokens(operating);
-      return outcomeOf(operating, { tokens }, (now) => describe.formatTokensTable(tokens, now));
+      return formatOutcome(operating, { tokens }, (now) => describe.formatTokensTable(tokens, now));
     }
     case 'revoke': {
-      const revoked = await client.revokeToken(one(operands), operating);
-      return outcomeOf(operating, revoked, () => `${revoked.id} is ${revoked.state}.\n`);
+      const revoked = await client.revokeToken(requireOne(operands), operating);
+      return formatOutcome(operating, revoked, () => `${revoked.id} is ${revoked.state}.\n`);
     }
     default:
       refuseVerb('token');
@@ -113,16 +113,16 @@ async function nodes(
     case 'list': {
       expectOperands(operands);
       const all = await client.listNodes(operating);
-      return outcomeOf(operating, { nodes: all }, (now) => describe.formatNodesTable(all, now));
+      return formatOutcome(operating, { nodes: all }, (now) => describe.formatNodesTable(all, now));
     }
     case 'show': {
-      const node = await client.showNode(one(operands), operating);
-      return outcomeOf(operating, node, (now) => describe.formatNode(node, now));
+      const node = await client.showNode(requireOne(operands), operating);
+      return formatOutcome(operating, node, (now) => describe.formatNode(node, now));
     }
     case 'resync': {
-      const node = await client.resyncNode(one(operands), operating);
+      const node = await client.resyncNode(requireOne(operands), operating);
       const name = makePrintable(node.hostname);
-      return outcomeOf(
+      return formatOutcome(
         operating,
         node,
         () => `${name} is asked for its full state at its next heartbeat.\n`,
@@ -138,19 +138,19 @@ async function nodes(
       return await follow([task], operating);
     }
     case 'adopt': {
-      const node = await client.adoptNode(one(operands), operating);
-      return outcomeOf(
+      const node = await client.adoptNode(requireOne(operands), operating);
+      return formatOutcome(
         operating,
         node,
         () => `${node.id} is adopted, and reports its name itself.\n`,
       );
     }
     case 'delete': {
-      const node = await client.showNode(one(operands), operating);
+      const node = await client.showNode(requireOne(operands), operating);
       await confirmDelete(node.hostname, operating);
       const gone = await client.deleteNode(node.id, values.reason ?? '', operating);
       const name = makePrintable(gone.hostname);
-      return outcomeOf(
+      return formatOutcome(
         operating,
         gone,
         () => `${name} is deleted. It is refused until it joins with a new token.\n`,
@@ -185,13 +185,13 @@ async function vms(
     case 'list': {
       expectOperands(operands);
       const { vms: all, more } = await client.listVms(operating.values.node, operating);
-      return outcomeOf(operating, { vms: all, more }, (now) =>
+      return formatOutcome(operating, { vms: all, more }, (now) =>
         describe.formatVmsTable(all, more, now),
       );
     }
     case 'show': {
-      const vm = await client.showVm(one(operands), operating);
-      return outcomeOf(operating, vm, (now) => describe.formatVm(vm, now));
+      const vm = await client.showVm(requireOne(operands), operating);
+      return formatOutcome(operating, vm, (now) => describe.formatVm(vm, now));
     }
   }
   const action = VM_ACTIONS.find((known) => known === verb);
@@ -217,11 +217,11 @@ async function pools(
     case 'list': {
       expectOperands(operands);
       const all = await client.listPools(operating);
-      return outcomeOf(operating, { pools: all }, (now) => describe.formatPoolsTable(all, now));
+      return formatOutcome(operating, { pools: all }, (now) => describe.formatPoolsTable(all, now));
     }
     case 'show': {
-      const pool = await client.showPool(one(operands), operating);
-      return outcomeOf(operating, pool, (now) => describe.formatPool(pool, now));
+      const pool = await client.showPool(requireOne(operands), operating);
+      return formatOutcome(operating, pool, (now) => describe.formatPool(pool, now));
     }
     default:
       refuseVerb('pools');
@@ -237,15 +237,15 @@ async function tasks(
     case 'list': {
       expectOperands(operands);
       const all = await client.listTasks(operating.values.node, operating);
-      return outcomeOf(operating, { tasks: all }, (now) => describe.formatTasksTable(all, now));
+      return formatOutcome(operating, { tasks: all }, (now) => describe.formatTasksTable(all, now));
     }
     case 'show': {
-      const task = await client.showTask(one(operands), operating);
-      return outcomeOf(operating, task, (now) => describe.formatTask(task, now));
+      const task = await client.showTask(requireOne(operands), operating);
+      return formatOutcome(operating, task, (now) => describe.formatTask(task, now));
     }
     case 'cancel': {
-      const task = await client.cancelTask(one(operands), operating);
-      return outcomeOf(
+      const task = await client.cancelTask(requireOne(operands), operating);
+      return formatOutcome(
         operating,
         task,
         () => `${makePrintable(describe.describeTaskState(task))}\n`,
@@ -263,15 +263,15 @@ async function updates(
 ): Promise<Outcome> {
   const { values } = operating;
   const rolledOut = (rollout: FleetRollout) =>
-    outcomeOf(operating, rollout, (now) => describe.formatRollout(rollout, now));
+    formatOutcome(operating, rollout, (now) => describe.formatRollout(rollout, now));
   switch (verb) {
     case 'list': {
       expectOperands(operands);
       const all = await client.listUpdates(operating);
-      return outcomeOf(operating, all, (now) => describe.formatUpdates(all, now));
+      return formatOutcome(operating, all, (now) => describe.formatUpdates(all, now));
     }
     case 'show':
-      return rolledOut(await client.showRollout(one(operands), operating));
+      return rolledOut(await client.showRollout(requireOne(operands), operating));
     case 'start': {
       expectOperands(operands, 0, 1);
       const [version] = operands;
@@ -285,14 +285,14 @@ async function updates(
       return rolledOut(await client.startRollout(request, operating));
     }
     case 'pause':
-      return rolledOut(await client.pauseRollout(one(operands), operating));
+      return rolledOut(await client.pauseRollout(requireOne(operands), operating));
     case 'resume': {
       const { percent } = values;
       const request = {
         skipFailed: values['skip-failed'] === true,
         ...(percent === undefined ? {} : { percentage: parseUpTo100('percent', percent) }),
       };
-      return rolledOut(await client.resumeRollout(one(operands), request, operating));
+      return rolledOut(await client.resumeRollout(requireOne(operands), request, operating));
     }
     default:
       refuseVerb('updates');
@@ -305,7 +305,7 @@ async function users(
   operating: Operating,
 ): Promise<Outcome> {
   const issued = (user: IssuedUser) =>
-    outcomeOf(operating, user, () =>
+    formatOutcome(operating, user, () =>
       [
         `${user.username}: ${user.password}`,
         'It is shown this once, and has to be changed with the first log-in.',
@@ -316,10 +316,10 @@ async function users(
     case 'list': {
       expectOperands(operands);
       const all = await client.listUsers(operating);
-      return outcomeOf(operating, { users: all }, (now) => describe.formatUsersTable(all, now));
+      return formatOutcome(operating, { users: all }, (now) => describe.formatUsersTable(all, now));
     }
     case 'add': {
-      const username = one(operands);
+      const username = requireOne(operands);
       const role = parseRole(operating.values.role ?? 'viewer');
       return issued(await client.addUser({ username, role }, operating));
     }
@@ -328,11 +328,11 @@ async function users(
       return issued(await client.issueFirstPassword(operating));
     }
     case 'reset-password':
-      return issued(await client.resetUserPassword(one(operands), operating));
+      return issued(await client.resetUserPassword(requireOne(operands), operating));
     case 'disable':
     case 'enable': {
-      const user = await client.setUserEnabled(one(operands), verb, operating);
-      return outcomeOf(operating, user, () => `${user.username} is ${verb}d.\n`);
+      const user = await client.setUserEnabled(requireOne(operands), verb, operating);
+      return formatOutcome(operating, user, () => `${user.username} is ${verb}d.\n`);
     }
     default:
       refuseVerb('users');
@@ -366,7 +366,7 @@ async function follow(
     ? await Promise.all(begun.map((task) => waitFor(task, operating, names)))
     : begun;
   const status = ended.some(hasFailed) ? 1 : wait && !ended.every(isEnded) ? 3 : 0;
-  const { text } = outcomeOf(operating, { tasks: ended }, () =>
+  const { text } = formatOutcome(operating, { tasks: ended }, () =>
     ended.map((task) => `${taskLine(task, names)}\n`).join(''),
   );
   return { text, status };

@@ -24,7 +24,7 @@ export interface Outcome {
 }
 
 /** Formats a result: the value as JSON, or as the text made from it. */
-export function outcomeOf(
+export function formatOutcome(
   { form }: Operating,
   value: object,
   text: (now: number) => string,
@@ -34,7 +34,7 @@ export function outcomeOf(
 }
 
 /** Returns the only operand. */
-export function one(operands: readonly string[]): string {
+export function requireOne(operands: readonly string[]): string {
   expectOperands(operands, 1);
   return operands[0] ?? '';
 }

@@ -5,10 +5,10 @@ import * as client from '../operator/client.ts';
 import * as describe from '../operator/describe-oversight.ts';
 import { followEvents } from '../operator/follow-events.ts';
 import { type OperatorValues, refuseVerb } from '../operator/options.ts';
-import { type Operating, type Outcome, one, outcomeOf } from './operating.ts';
+import { formatOutcome, type Operating, type Outcome, requireOne } from './operating.ts';
 
 /** Carries out `qx-controlplane events`; see `operate`. */
-export async function events(
+export async function runEvents(
   verb: string,
   operands: readonly string[],
   operating: Operating,
@@ -19,7 +19,7 @@ export async function events(
       expectNumbers(operating.values);
       const { after, kind, node, limit } = operating.values;
       const answer = await client.listEvents({ after, kind, node, limit }, operating);
-      return outcomeOf(operating, answer, (now) => describe.formatEventsTable(answer, now));
+      return formatOutcome(operating, answer, (now) => describe.formatEventsTable(answer, now));
     }
     case 'follow':
       return await follow(operating);
@@ -66,7 +66,7 @@ function expectNumbers({ after, before, limit }: OperatorValues): void {
 }
 
 /** Carries out `qx-controlplane alerts`; see `operate`. */
-export async function alerts(
+export async function runAlerts(
   verb: string,
   operands: readonly string[],
   operating: Operating,
@@ -78,12 +78,12 @@ export async function alerts(
       const { all, limit } = operating.values;
       const asked = { all: all === true ? '1' : undefined, limit };
       const answer = await client.listAlerts(asked, operating);
-      return outcomeOf(operating, answer, (now) => describe.formatAlerts(answer, now));
+      return formatOutcome(operating, answer, (now) => describe.formatAlerts(answer, now));
     }
     case 'acknowledge':
     case 'clear': {
-      const alert = await client.actOnAlert(one(operands), verb, operating);
-      return outcomeOf(operating, alert, (now) => {
+      const alert = await client.actOnAlert(requireOne(operands), verb, operating);
+      return formatOutcome(operating, alert, (now) => {
         const state = describe.describeAlertState(alert, now);
         return `${makePrintable(`${alert.title}: ${alert.source.name}: ${state}`)}\n`;
       });
@@ -94,7 +94,7 @@ export async function alerts(
 }
 
 /** Carries out `qx-controlplane audit`; see `operate`. The status is 1 if the log fails its verification. */
-export async function audit(
+export async function runAudit(
   verb: string,
   operands: readonly string[],
   operating: Operating,
@@ -106,11 +106,13 @@ export async function audit(
       const { after, before, action, user, limit } = operating.values;
       const answer = await client.listAudit({ after, before, action, user, limit }, operating);
       const { entries, more } = answer;
-      return outcomeOf(operating, answer, (now) => describe.formatAuditTable(entries, more, now));
+      return formatOutcome(operating, answer, (now) =>
+        describe.formatAuditTable(entries, more, now),
+      );
     }
     case 'verify': {
       const verdict = await client.verifyAudit({ head: operating.values.head }, operating);
-      const { text } = outcomeOf(operating, verdict, () => describe.formatVerdict(verdict));
+      const { text } = formatOutcome(operating, verdict, () => describe.formatVerdict(verdict));
       return { text, status: verdict.findings.length === 0 ? 0 : 1 };
     }
     default:

@@ -85,7 +85,7 @@ export class Shares {
  * Returns the key under which an address shares an allowance: the address itself, or for IPv6 its /64 network, which
  * one host may own.
  */
-export function networkOf(address: string): string {
+export function determineNetwork(address: string): string {
   const plain = address.replace(/^::ffff:(?=[\d.]+$)/i, '').replace(/%.*$/, '');
   if (!plain.includes(':')) return plain;
   const [head = '', tail] = plain.split('::');

@@ -20,7 +20,7 @@ export const callerKey = createContextKey<Caller>({ address: '', over: '', ident
  * Identifies the other end of a connection. TLS has proven that it holds the key of its certificate. The signature of
  * the certificate is checked here, and its validity period with each call.
  */
-export function callerOf(session: Http2Session, authority: Authority): Caller {
+export function identifyCaller(session: Http2Session, authority: Authority): Caller {
   const { socket } = session;
   const address = socket.remoteAddress ?? '';
   // A socket for both families writes IPv4 addresses as mapped ones.

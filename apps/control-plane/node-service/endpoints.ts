@@ -23,7 +23,7 @@ export interface Listening {
  * ones.
  * @param interfaces of this machine
  */
-export function presentOrigins(
+export function listPresentOrigins(
   { port, listen, announced }: Listening,
   interfaces: NodeJS.Dict<NetworkInterfaceInfo[]> = networkInterfaces(),
 ): string[] {
@@ -36,12 +36,12 @@ export function presentOrigins(
     return listen === '0.0.0.0' ? !address.includes(':') : address === listen;
   };
   const own = all.filter(listensOn).toSorted((a, b) => rank(a) - rank(b));
-  const origins = own.map((one) => originOf(one, port));
+  const origins = own.map((one) => formatOrigin(one, port));
   return [...new Set([...origins, ...announced])].slice(0, MOST);
 }
 
 /** Returns the origin of an address, as URLs are written: `https://[2001:db8::5]:9443`. */
-export function originOf(address: string, port: number): string {
+export function formatOrigin(address: string, port: number): string {
   const host = address.includes(':') ? `[${address}]` : address;
   return `https://${host}:${port}`;
 }
@@ -72,7 +72,7 @@ export class EndpointList {
 
   /** Plans a change of the address: the present origins stay in the list beside the new one, until the plan ends. */
   async plan(db: Executor, origin: string): Promise<void> {
-    const planned = [...new Set([...presentOrigins(this.#listening), origin])];
+    const planned = [...new Set([...listPresentOrigins(this.#listening), origin])];
     await announce(db, 'planned-endpoints', JSON.stringify(planned));
   }
 
@@ -92,7 +92,7 @@ export class EndpointList {
   async read(): Promise<Endpoints> {
     const { announced } = this.#listening;
     const listed = { ...this.#listening, announced: [...this.#planned, ...announced] };
-    const origins = presentOrigins(listed);
+    const origins = listPresentOrigins(listed);
     const content = JSON.stringify(origins);
     if (this.#current?.content === content) return this.#current.endpoints;
     const version = await announce(this.#db, 'endpoints', content);

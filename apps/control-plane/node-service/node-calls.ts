@@ -19,20 +19,20 @@ import { cleanText } from '../database/text.ts';
 import { MalformedMessageError, RefusedCallError } from '../reconciliation/error.ts';
 import { explainAbsence } from '../reconciliation/node-records.ts';
 import type { NodeState } from '../reconciliation/node-state.ts';
-import { hostSpec } from '../reconciliation/reports.ts';
+import { makeHostSpec } from '../reconciliation/reports.ts';
 import type { Authority } from '../trust/authority.ts';
 import {
   type CertificateRequest,
   RequestError,
   readCertificateRequest,
 } from '../trust/certificate-request.ts';
-import { Allowance, networkOf, type Rate } from './allowance.ts';
+import { Allowance, determineNetwork, type Rate } from './allowance.ts';
 import { type Caller, callerKey } from './caller.ts';
 import type { CommandStreams } from './command-streams.ts';
 import type { EndpointList } from './endpoints.ts';
-import { failureOf } from './refusal.ts';
+import { explainFailure } from './refusal.ts';
 import type { ThrottledLog } from './throttled-log.ts';
-import { expectCommonVersion, verbsOf } from './version.ts';
+import { expectCommonVersion, listVerbs } from './version.ts';
 
 /** Milliseconds after its expiry for which a certificate can be renewed. */
 const RENEWABLE_FOR = 365 * 86_400_000;
@@ -66,7 +66,7 @@ export interface NodeCalls {
 }
 
 /** Registers the calls of nodes; see `node_service.proto`. */
-export function nodeRoutes(router: ConnectRouter, calls: NodeCalls): void {
+export function registerNodeCalls(router: ConnectRouter, calls: NodeCalls): void {
   router.service(NodeService, nodeService(calls));
 }
 
@@ -86,7 +86,7 @@ function nodeService(calls: NodeCalls): ServiceImpl<typeof NodeService> {
   };
   const report = (context: HandlerContext, error: unknown) => {
     const { address, identity } = context.values.get(callerKey);
-    const failure = failureOf(error);
+    const failure = explainFailure(error);
     const who = identity === undefined ? address : `node ${identity.nodeId} at ${address}`;
     if (!context.signal.aborted) {
       calls.log.warn(who, failure.kind, `${context.method.name}: ${failure.message}`);
@@ -142,7 +142,7 @@ function nodeService(calls: NodeCalls): ServiceImpl<typeof NodeService> {
     const verdict = await useJoinToken(db, bearer);
     if (verdict !== 'accepted') throw tokenRefusal(verdict);
     const managementIp = isIP(managementAddress) === 0 ? null : managementAddress;
-    const spec = request.host === undefined ? {} : hostSpec(request.host);
+    const spec = request.host === undefined ? {} : makeHostSpec(request.host);
     await registerNode(db, { id: nodeId, hostname, managementIp, spec });
     return {
       nodeId,
@@ -157,7 +157,7 @@ function nodeService(calls: NodeCalls): ServiceImpl<typeof NodeService> {
     register: (request, context) =>
       answer(context, async () => {
         const caller = context.values.get(callerKey);
-        const network = networkOf(caller.address);
+        const network = determineNetwork(caller.address);
         expectPatience(failed, network);
         try {
           return await register(request, caller);
@@ -210,7 +210,7 @@ function nodeService(calls: NodeCalls): ServiceImpl<typeof NodeService> {
         const nodeId = await expectNode(context);
         expectCommonVersion(request.version);
         const { signal } = context;
-        yield* streams.open({ nodeId, verbs: verbsOf(request.version), signal });
+        yield* streams.open({ nodeId, verbs: listVerbs(request.version), signal });
       } catch (error) {
         throw report(context, error);
       }

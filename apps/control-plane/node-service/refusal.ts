@@ -27,7 +27,7 @@ export interface Failure {
 }
 
 /** Converts an error into a failure of a call. Details of internal errors are not disclosed. */
-export function failureOf(error: unknown): Failure {
+export function explainFailure(error: unknown): Failure {
   if (error instanceof RefusedCallError) {
     const { reason, retryAfterSeconds, message } = error;
     const value = create(RefusalSchema, { reason, retryAfterSeconds });

@@ -17,17 +17,17 @@ import type { NodeState } from '../reconciliation/node-state.ts';
 import { announceAuthority } from '../trust/announce-authority.ts';
 import { type Authority, isDue, type ServerCertificate } from '../trust/authority.ts';
 import { createUpdatesHandler, UPDATES_PATH } from '../updates/serve.ts';
-import { networkOf, type Rate, Shares } from './allowance.ts';
+import { determineNetwork, type Rate, Shares } from './allowance.ts';
 import { LanAnswerer } from './answer-lan.ts';
 import { CallClock, type CallTimes } from './call-times.ts';
 import { callerKey } from './caller.ts';
 import { CommandStreams } from './command-streams.ts';
 import { EndpointList } from './endpoints.ts';
 import { handleRequests } from './handle-requests.ts';
-import { nodeRoutes } from './node-calls.ts';
+import { registerNodeCalls } from './node-calls.ts';
 import { Sessions } from './sessions.ts';
 import { ThrottledLog } from './throttled-log.ts';
-import { ourVersion } from './version.ts';
+import { makeVersion } from './version.ts';
 
 /** Milliseconds within which the TLS handshake must end, also if it never starts. */
 const HANDSHAKE_WITHIN = 10_000;
@@ -105,7 +105,7 @@ export interface NodeServer {
 export async function serveNodes(options: NodeServiceOptions): Promise<NodeServer> {
   const { database, authority, state, agents, log, signal } = options;
   const { db } = database;
-  const version = ourVersion(options.version);
+  const version = makeVersion(options.version);
   const throttled = new ThrottledLog(log);
   const sessions = new Sessions(authority);
   const streams = new CommandStreams(db, version);
@@ -125,7 +125,7 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
   server.on('secureConnection', (socket: TLSSocket) => {
     if (socket.alpnProtocol === 'h2') return;
     // HTTP/1.1 serves only downloads of files.
-    const taken = places.take(networkOf(socket.remoteAddress ?? ''));
+    const taken = places.take(determineNetwork(socket.remoteAddress ?? ''));
     if (typeof taken === 'string') return void socket.destroy();
     files.add(socket);
     socket.once('close', () => {
@@ -152,7 +152,7 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
     'request',
     handleRequests({
       routes: (router) =>
-        nodeRoutes(router, {
+        registerNodeCalls(router, {
           ...{ database, authority, trustBundleVersion, state, streams, endpoints, version },
           ...{ readKept, onHeard, log: throttled },
           ...(callRate === undefined ? {} : { callRate }),

@@ -1,6 +1,6 @@
 import type { Http2Session } from 'node:http2';
 import type { Authority } from '../trust/authority.ts';
-import { type Caller, callerOf } from './caller.ts';
+import { type Caller, identifyCaller } from './caller.ts';
 
 /** Milliseconds between two checks of the connections. */
 const LOOK_EVERY = 1000;
@@ -41,7 +41,7 @@ export class Sessions {
 
   add(session: Http2Session): void {
     const now = performance.now();
-    const caller = callerOf(session, this.#authority);
+    const caller = identifyCaller(session, this.#authority);
     const kept = { caller, since: now, busyAt: now, streams: 0, pingedAt: now, isAwaited: false };
     this.#kept.set(session, kept);
     session.on('close', () => this.#kept.delete(session));

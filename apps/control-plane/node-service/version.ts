@@ -7,7 +7,7 @@ import { RefusedCallError } from '../reconciliation/error.ts';
 const PROTOCOL = { newest: 2, oldest: 1 };
 
 /** Returns the versions that the control plane supports. @param program its own version */
-export function ourVersion(program: string): Version {
+export function makeVersion(program: string): Version {
   const { newest, oldest } = PROTOCOL;
   return create(VersionSchema, { protocol: newest, oldestProtocol: oldest, program });
 }
@@ -27,7 +27,7 @@ export function expectCommonVersion(version: Version | undefined): void {
 }
 
 /** Returns the verbs of tasks that a node supports, as `Task.verb` names them. */
-export function verbsOf(version: Version | undefined): Set<string> {
+export function listVerbs(version: Version | undefined): Set<string> {
   const names = (version?.capabilities ?? []).filter((one) => one.startsWith('task.'));
   return new Set(
     names.map((one) =>

@@ -11,7 +11,7 @@ import type { Database } from '../database/database.ts';
 import { enterAudit } from '../database/repositories/audit-log.ts';
 import { readFleetNodes } from '../database/repositories/fleet.ts';
 import { readAwareness } from '../database/repositories/nodes.ts';
-import { originOf } from '../node-service/endpoints.ts';
+import { formatOrigin } from '../node-service/endpoints.ts';
 import type { NodeServer } from '../node-service/serve.ts';
 import { explainErrors } from './routes.ts';
 
@@ -72,7 +72,7 @@ export function createAddressRoutes({
       answer: async (request) => {
         const { by, address } = await readJson(request, addressPlanSchema);
         const { port, endpoints, announceEndpoints } = served();
-        const origin = originOf(address, port);
+        const origin = formatOrigin(address, port);
         await db.transaction().execute(async (transaction) => {
           await endpoints.plan(transaction, origin);
           await enterAudit(transaction, {

@@ -32,9 +32,16 @@ import {
   removeAccount,
   resetPassword,
 } from './accounts.ts';
-import { accountOf, type Caller, signed } from './caller.ts';
+import { type Caller, selectAccount, selectAuditFields } from './caller.ts';
 import { PERMISSIONS } from './permissions.ts';
-import { entityTag, idParams, type Route, requireMatch, route, text } from './route.ts';
+import {
+  computeEntityTag,
+  createRoute,
+  createTextSchema,
+  idParams,
+  type Route,
+  requireMatch,
+} from './route.ts';
 import { type UserEvent, writeUserEvent } from './user-events.ts';
 
 const time = z.iso.datetime();
@@ -60,12 +67,12 @@ const apiKeySchema = z.object({
   revokedAt: time.nullable(),
 });
 
-const email = text(3, 255).nullable();
+const email = createTextSchema(3, 255).nullable();
 const permissions = z.array(z.enum(PERMISSIONS)).max(PERMISSIONS.length);
 
 const newRole = z.strictObject({
-  name: text(1, 100),
-  description: text(0, 1000).default(''),
+  name: createTextSchema(1, 100),
+  description: createTextSchema(0, 1000).default(''),
   permissions,
 });
 
@@ -78,26 +85,26 @@ export interface AccountSources {
  * Creates the routes of accounts, roles and API keys. Nobody can grant permissions that they do not have, or change an
  * account with more permissions than their own.
  */
-export function accountRoutes(sources: AccountSources): Route[] {
+export function createAccountRoutes(sources: AccountSources): Route[] {
   return [...userRoutes(sources), ...roleRoutes(sources), ...keyRoutes(sources)];
 }
 
 function userRoutes({ db, now }: AccountSources): Route[] {
   return [
-    route('user:read', {
+    createRoute('user:read', {
       ...{ method: 'GET', path: '/v1/users', status: 200 },
       summary: 'Accounts, the oldest first',
       answer: z.object({ items: z.array(userSchema) }),
       handle: async () => ({ body: { items: (await listUsers(db)).map(describeUser) } }),
     }),
-    route('user:read', {
+    createRoute('user:read', {
       ...{ method: 'GET', path: '/v1/users/{id}', status: 200 },
       summary: 'An account',
       params: idParams,
       answer: userSchema,
       handle: async ({ params: { id } }) => ({ body: describeUser(await readUser(db, id)) }),
     }),
-    route('user:create', {
+    createRoute('user:create', {
       ...{ method: 'POST', path: '/v1/users', status: 201, isSecret: true },
       summary: 'Make an account, with a password that is shown this once',
       body: z.strictObject({
@@ -108,11 +115,11 @@ function userRoutes({ db, now }: AccountSources): Route[] {
       answer: issuedUserSchema,
       handle: async ({ body, caller }) => {
         await refuseToGive(db, caller, body.role);
-        const { user, password } = await addAccount(db, body, signed(caller));
+        const { user, password } = await addAccount(db, body, selectAuditFields(caller));
         return { body: { ...describeUser(user), password } };
       },
     }),
-    route('user:update', {
+    createRoute('user:update', {
       ...{ method: 'PATCH', path: '/v1/users/{id}', status: 200 },
       summary: 'Change an account; while it is disabled, its sessions and API keys do not work',
       params: idParams,
@@ -128,13 +135,16 @@ function userRoutes({ db, now }: AccountSources): Route[] {
           const user = await lockUser(transaction, id);
           await refuseMightier(transaction, caller, id);
           requireMatch(headers, describeUser(user));
-          return await changeAccount(transaction, user, body, { by: signed(caller), now: now() });
+          return await changeAccount(transaction, user, body, {
+            by: selectAuditFields(caller),
+            now: now(),
+          });
         });
         const shown = describeUser(changed);
-        return { body: shown, headers: { etag: entityTag(shown) } };
+        return { body: shown, headers: { etag: computeEntityTag(shown) } };
       },
     }),
-    route('user:delete', {
+    createRoute('user:delete', {
       ...{ method: 'DELETE', path: '/v1/users/{id}', status: 204 },
       summary: 'Remove an account with its sessions and API keys',
       params: idParams,
@@ -143,12 +153,12 @@ function userRoutes({ db, now }: AccountSources): Route[] {
           const user = await lockUser(transaction, id);
           await refuseMightier(transaction, caller, id);
           requireMatch(headers, describeUser(user));
-          await removeAccount(transaction, user, signed(caller));
+          await removeAccount(transaction, user, selectAuditFields(caller));
         });
         return {};
       },
     }),
-    route('user:update', {
+    createRoute('user:update', {
       ...{ method: 'POST', path: '/v1/users/{id}/reset-password', status: 200, isSecret: true },
       summary: 'Give an account another password, which is shown this once; its sessions end',
       params: idParams,
@@ -156,12 +166,12 @@ function userRoutes({ db, now }: AccountSources): Route[] {
       handle: async ({ params: { id }, caller }) => {
         await refuseMightier(db, caller, id);
         const { user, password } = await resetPassword(db, await readUser(db, id), {
-          ...{ by: signed(caller), now: now() },
+          ...{ by: selectAuditFields(caller), now: now() },
         });
         return { body: { ...describeUser(user), password } };
       },
     }),
-    route('user:update', {
+    createRoute('user:update', {
       ...{ method: 'POST', path: '/v1/users/{id}/roles/{roleId}', status: 204 },
       summary: 'Give an account a further role',
       params: z.strictObject({ id: z.guid(), roleId: z.guid() }),
@@ -177,7 +187,7 @@ function userRoutes({ db, now }: AccountSources): Route[] {
         return {};
       },
     }),
-    route('user:update', {
+    createRoute('user:update', {
       ...{ method: 'DELETE', path: '/v1/users/{id}/roles/{roleId}', status: 204 },
       summary: 'Take a further role from an account',
       params: z.strictObject({ id: z.guid(), roleId: z.guid() }),
@@ -197,20 +207,20 @@ function userRoutes({ db, now }: AccountSources): Route[] {
 
 function roleRoutes({ db }: AccountSources): Route[] {
   return [
-    route('user:read', {
+    createRoute('user:read', {
       ...{ method: 'GET', path: '/v1/roles', status: 200 },
       summary: 'Roles, the oldest first',
       answer: z.object({ items: z.array(roleSchema) }),
       handle: async () => ({ body: { items: (await listRoles(db)).map(describeRole) } }),
     }),
-    route('user:read', {
+    createRoute('user:read', {
       ...{ method: 'GET', path: '/v1/roles/{id}', status: 200 },
       summary: 'A role',
       params: idParams,
       answer: roleSchema,
       handle: async ({ params: { id } }) => ({ body: describeRole(await readRole(db, id)) }),
     }),
-    route('user:update', {
+    createRoute('user:update', {
       ...{ method: 'POST', path: '/v1/roles', status: 201 },
       summary: 'Make a role',
       body: newRole,
@@ -225,13 +235,13 @@ function roleRoutes({ db }: AccountSources): Route[] {
         return { body: describeRole(role) };
       },
     }),
-    route('user:update', {
+    createRoute('user:update', {
       ...{ method: 'PATCH', path: '/v1/roles/{id}', status: 200 },
       summary: 'Change a role of one’s own',
       params: idParams,
       body: z.strictObject({
-        name: text(1, 100).optional(),
-        description: text(0, 1000).optional(),
+        name: createTextSchema(1, 100).optional(),
+        description: createTextSchema(0, 1000).optional(),
         permissions: permissions.optional(),
       }),
       answer: roleSchema,
@@ -246,10 +256,10 @@ function roleRoutes({ db }: AccountSources): Route[] {
           return after;
         });
         const shown = describeRole(role);
-        return { body: shown, headers: { etag: entityTag(shown) } };
+        return { body: shown, headers: { etag: computeEntityTag(shown) } };
       },
     }),
-    route('user:update', {
+    createRoute('user:update', {
       ...{ method: 'DELETE', path: '/v1/roles/{id}', status: 204 },
       summary: 'Delete a role of one’s own, which everybody loses',
       params: idParams,
@@ -270,7 +280,7 @@ function roleRoutes({ db }: AccountSources): Route[] {
 
 function keyRoutes({ db, now }: AccountSources): Route[] {
   return [
-    route('session', {
+    createRoute('session', {
       ...{ method: 'GET', path: '/v1/api-keys', status: 200 },
       summary: 'One’s own API keys, the oldest first',
       answer: z.object({ items: z.array(apiKeySchema) }),
@@ -278,12 +288,12 @@ function keyRoutes({ db, now }: AccountSources): Route[] {
         body: { items: (await listApiKeys(db, caller.userId)).map(describeKey) },
       }),
     }),
-    route('session', {
+    createRoute('session', {
       ...{ method: 'POST', path: '/v1/api-keys', status: 201, isSecret: true },
       summary:
         'Make an API key, which is shown this once and never has more permissions than its owner',
       body: z.strictObject({
-        name: text(1, 100),
+        name: createTextSchema(1, 100),
         permissions: permissions.min(1),
         expiresInSeconds: z
           .int()
@@ -307,7 +317,7 @@ function keyRoutes({ db, now }: AccountSources): Route[] {
         return { body: { ...describeKey(key), key: secret } };
       },
     }),
-    route('session', {
+    createRoute('session', {
       ...{ method: 'DELETE', path: '/v1/api-keys/{id}', status: 204 },
       summary: 'Make one of one’s own API keys worthless',
       params: idParams,
@@ -404,7 +414,7 @@ async function enterRoles(
 ): Promise<void> {
   const resource = { resourceType: 'user', resourceId: user.id, resourceName: user.username };
   const details = { role: role.name };
-  await enterAudit(transaction, { ...signed(caller), action, details, ...resource });
+  await enterAudit(transaction, { ...selectAuditFields(caller), action, details, ...resource });
   const data = { changed: ['roles'], by: caller.username };
   await writeUserEvent(transaction, 'changed', user, data);
 }
@@ -417,9 +427,9 @@ async function enterRole(
 ): Promise<void> {
   const resource = { resourceType: 'role', resourceId: id, resourceName: name };
   const details = { permissions: allowed };
-  await enterAudit(transaction, { ...signed(caller), action, details, ...resource });
+  await enterAudit(transaction, { ...selectAuditFields(caller), action, details, ...resource });
   const data = { role: name, permissions: allowed };
-  await writeUserEvent(transaction, event, accountOf(caller), data);
+  await writeUserEvent(transaction, event, selectAccount(caller), data);
 }
 
 async function enterKey(
@@ -430,9 +440,9 @@ async function enterKey(
 ): Promise<void> {
   const resource = { resourceType: 'api-key', resourceId: id, resourceName: name };
   const details = { permissions: allowed };
-  await enterAudit(transaction, { ...signed(caller), action, details, ...resource });
+  await enterAudit(transaction, { ...selectAuditFields(caller), action, details, ...resource });
   const data = { key: name, permissions: allowed };
-  await writeUserEvent(transaction, event, accountOf(caller), data);
+  await writeUserEvent(transaction, event, selectAccount(caller), data);
 }
 
 function describeRole({ id, name, description, type, parentId, permissions: allowed }: Role) {

@@ -87,7 +87,7 @@ export async function resetPassword(
     await writeUserEvent(transaction, 'changed', user, data);
     return after;
   });
-  return { user: present(changed), password };
+  return { user: requirePresent(changed), password };
 }
 
 /** Fields of an account that can be changed. */
@@ -108,7 +108,7 @@ export async function changeAccount(
   { by, now }: { by: Signature; now: Date },
 ): Promise<User> {
   await lockAdmins(transaction);
-  const changed = present(await updateUser(transaction, user.id, changes));
+  const changed = requirePresent(await updateUser(transaction, user.id, changes));
   if (!changed.enabled) await endSessions(transaction, user.id, { now });
   await refuseLastAdmin(transaction);
   await enter(transaction, 'user.update', user, by, { ...changes });
@@ -193,7 +193,7 @@ async function enter(
 }
 
 /** Returns the account. @throws ApiError 404 if it was removed meanwhile */
-export function present(user: User | undefined): User {
+export function requirePresent(user: User | undefined): User {
   if (user === undefined) throw new ApiError(404, 'the account is gone by now');
   return user;
 }

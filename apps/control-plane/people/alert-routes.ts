@@ -9,13 +9,13 @@ import {
   describeAlert,
   listAlerts,
 } from '../database/repositories/alerts.ts';
-import { page, pageOf, pageQuery, pageSchema } from './page.ts';
-import { idParams, type Route, route } from './route.ts';
+import { createPage, createPageSchema, pageQuery, parsePage } from './page.ts';
+import { createRoute, idParams, type Route } from './route.ts';
 
 /** Creates the routes of alerts and their acknowledgement. */
-export function alertRoutes({ db, now }: { db: Database['db']; now: () => Date }): Route[] {
+export function createAlertRoutes({ db, now }: { db: Database['db']; now: () => Date }): Route[] {
   return [
-    route('alert:read', {
+    createRoute('alert:read', {
       ...{ method: 'GET', path: '/v1/alerts', status: 200 },
       summary: 'Alerts, the newest first',
       query: z.strictObject({
@@ -23,16 +23,16 @@ export function alertRoutes({ db, now }: { db: Database['db']; now: () => Date }
         state: z.enum(['open', 'cleared']).optional(),
         severity: z.enum(ALERT_SEVERITIES).optional(),
       }),
-      answer: pageSchema(fleetAlertSchema),
+      answer: createPageSchema(fleetAlertSchema),
       handle: async ({ query: { state, severity, ...asked } }) => {
-        const choice = pageOf(asked);
+        const choice = parsePage(asked);
         const alerts = await listAlerts(db, {
           filter: { isOpen: state === undefined ? undefined : state === 'open', severity },
           ...(choice.after === undefined ? {} : { before: choice.after.id }),
           limit: choice.limit + 1,
         });
         const positionOf = ({ id }: Alert) => ({ key: '', id });
-        return { body: page(alerts, choice, { show: describeAlert, positionOf }) };
+        return { body: createPage(alerts, choice, { show: describeAlert, positionOf }) };
       },
     }),
     ...(
@@ -41,7 +41,7 @@ export function alertRoutes({ db, now }: { db: Database['db']; now: () => Date }
         ['clear', 'Clear an alert whose cause is over', clearAlert],
       ] as const
     ).map(([verb, summary, does]) =>
-      route('alert:update', {
+      createRoute('alert:update', {
         ...{ method: 'POST', path: `/v1/alerts/{id}/${verb}`, status: 200, summary },
         params: idParams,
         answer: fleetAlertSchema,

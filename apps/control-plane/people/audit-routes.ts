@@ -6,22 +6,22 @@ import {
   describeAuditEntry,
   listAudit,
 } from '../database/repositories/audit-log.ts';
-import { invalidCursor, page, pageOf, pageQuery, pageSchema } from './page.ts';
-import { type Route, route, text } from './route.ts';
+import { createPage, createPageSchema, invalidCursor, pageQuery, parsePage } from './page.ts';
+import { createRoute, createTextSchema, type Route } from './route.ts';
 
 const time = z.iso.datetime();
 
 /** Creates the routes of the audit log. */
-export function auditRoutes({ db }: { db: Database['db'] }): Route[] {
+export function createAuditRoutes({ db }: { db: Database['db'] }): Route[] {
   return [
-    route('system:audit', {
+    createRoute('system:audit', {
       ...{ method: 'GET', path: '/v1/audit', status: 200 },
       summary: 'The audit log, the newest entries first',
       query: z.strictObject({
         ...pageQuery,
         /** An action, or its first word, such as `user`. */
-        action: text(1, 100).optional(),
-        username: text(1, 255).optional(),
+        action: createTextSchema(1, 100).optional(),
+        username: createTextSchema(1, 255).optional(),
         /** Id of the affected object. */
         resourceId: z.guid().optional(),
         result: z.enum(['success', 'failure']).optional(),
@@ -29,9 +29,9 @@ export function auditRoutes({ db }: { db: Database['db'] }): Route[] {
         since: time.optional(),
         until: time.optional(),
       }),
-      answer: pageSchema(fleetAuditEntrySchema),
+      answer: createPageSchema(fleetAuditEntrySchema),
       handle: async ({ query: { limit, cursor, resourceId, since, until, ...query } }) => {
-        const choice = pageOf({ limit, cursor });
+        const choice = parsePage({ limit, cursor });
         const entries = await listAudit(db, {
           before: choice.after === undefined ? undefined : sequenceOf(choice.after.key),
           limit: choice.limit + 1,
@@ -44,7 +44,7 @@ export function auditRoutes({ db }: { db: Database['db'] }): Route[] {
         });
         const positionOf = ({ sequence, id }: AuditEntry) => ({ key: String(sequence), id });
         const newestFirst = entries.toReversed();
-        return { body: page(newestFirst, choice, { show: describeAuditEntry, positionOf }) };
+        return { body: createPage(newestFirst, choice, { show: describeAuditEntry, positionOf }) };
       },
     }),
   ];

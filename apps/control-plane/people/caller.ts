@@ -79,7 +79,7 @@ function sessionSecret(cookie: string | undefined): string | undefined {
 }
 
 /** Returns the `Set-Cookie` of a session, which lasts until the browser is closed or the session ends. */
-export function sessionCookie(secret: string): string {
+export function formatSessionCookie(secret: string): string {
   return `${COOKIE}=${secret}; Path=/; Secure; HttpOnly; SameSite=Strict`;
 }
 
@@ -87,12 +87,12 @@ export function sessionCookie(secret: string): string {
 export const ENDED_COOKIE = `${COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0`;
 
 /** Returns the caller's account, as events name it. */
-export function accountOf({ userId: id, username }: Caller): { id: string; username: string } {
+export function selectAccount({ userId: id, username }: Caller): { id: string; username: string } {
   return { id, username };
 }
 
 /** Returns the caller's fields of an audit entry. */
-export function signed({
+export function selectAuditFields({
   userId,
   username,
   address,

@@ -12,9 +12,9 @@ import { ApiError } from '../../http/error.ts';
 import { type Route as LocalRoute, makeJsonAnswer } from '../../http/route.ts';
 import { explainErrors } from '../operator/routes.ts';
 import { CertificateError } from '../trust/given-certificate.ts';
-import { signed } from './caller.ts';
+import { selectAuditFields } from './caller.ts';
 import type { PeopleCertificate, PresentCertificate } from './certificate.ts';
-import { type Route, route } from './route.ts';
+import { createRoute, type Route } from './route.ts';
 
 /** Changes the certificate. @throws ApiError 400 if it cannot be used */
 async function changed(work: () => Promise<PresentCertificate>) {
@@ -27,43 +27,43 @@ async function changed(work: () => Promise<PresentCertificate>) {
 }
 
 /** Creates the routes of the certificate that people are shown, for admins. */
-export function certificateRoutes(certificate: PeopleCertificate): Route[] {
+export function createCertificateRoutes(certificate: PeopleCertificate): Route[] {
   const answer = shownCertificateSchema;
   return [
-    route('system:config', {
+    createRoute('system:config', {
       ...{ method: 'GET', path: '/v1/certificate', status: 200, answer },
       summary: 'The certificate of this port',
       handle: async () => ({ body: (await certificate.look()).shown }),
     }),
-    route('system:config', {
+    createRoute('system:config', {
       ...{ method: 'POST', path: '/v1/certificate', status: 200, answer },
       summary: 'Replace it; the previous one stays if the new one cannot be used',
       body: z.strictObject(certificateGiven),
       handle: async ({ body, caller }) => ({
-        body: await changed(() => certificate.replace(body, signed(caller))),
+        body: await changed(() => certificate.replace(body, selectAuditFields(caller))),
       }),
     }),
-    route('system:config', {
+    createRoute('system:config', {
       ...{ method: 'POST', path: '/v1/certificate/acme', status: 200, answer },
       summary:
         'Order one by ACME, within two minutes, and renew it in time; the previous one stays if there is none',
       body: z.strictObject(certificateOrdered),
       handle: async ({ body, caller }) => ({
-        body: await changed(() => certificate.order(body, signed(caller))),
+        body: await changed(() => certificate.order(body, selectAuditFields(caller))),
       }),
     }),
-    route('system:config', {
+    createRoute('system:config', {
       ...{ method: 'DELETE', path: '/v1/certificate', status: 200, answer },
       summary: 'Go back to a certificate of the control plane’s own authority',
       handle: async ({ caller }) => ({
-        body: await changed(() => certificate.reset(signed(caller))),
+        body: await changed(() => certificate.reset(selectAuditFields(caller))),
       }),
     }),
   ];
 }
 
 /** Creates the same routes for `qx-controlplane certificate`. */
-export function localCertificateRoutes(certificate: PeopleCertificate): LocalRoute[] {
+export function createLocalCertificateRoutes(certificate: PeopleCertificate): LocalRoute[] {
   const routes: LocalRoute[] = [
     {
       method: 'GET',

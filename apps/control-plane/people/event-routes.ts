@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { EVENT_SUBJECTS, type FleetEvent } from '../../api/events.ts';
 import { ApiError } from '../../http/error.ts';
 import { type EventFeed, EventsGoneError } from '../events/feed.ts';
-import { type Route, route, text } from './route.ts';
+import { createRoute, createTextSchema, type Route } from './route.ts';
 
 /** Milliseconds after which a stream ends: the client reconnects, and its permissions are checked again. */
 const LISTENED_FOR = 120_000;
@@ -14,15 +14,15 @@ const FIRST = 'retry: 1000\n\n';
 /**
  * Creates the routes of events, as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
  */
-export function eventRoutes({ events }: { events: Pick<EventFeed, 'listen'> }): Route[] {
+export function createEventRoutes({ events }: { events: Pick<EventFeed, 'listen'> }): Route[] {
   return [
-    route('event:read', {
+    createRoute('event:read', {
       ...{ method: 'GET', path: '/v1/events', status: 200 },
       summary:
         'What happens, as server-sent events; Last-Event-ID resumes after an event, 410 says that events are gone',
       query: z.strictObject({
         /** A kind, or its first word, such as `vm`. */
-        kind: text(1, 100).optional(),
+        kind: createTextSchema(1, 100).optional(),
         nodeId: z.guid().optional(),
       }),
       answer: z.string().meta({ contentMediaType: 'text/event-stream' }),

@@ -32,8 +32,8 @@ import {
   resyncNode,
   setMaintenance,
 } from '../operator/acts.ts';
-import { page, pageOf, pageQuery, pageSchema } from './page.ts';
-import { idParams, type Route, route, text } from './route.ts';
+import { createPage, createPageSchema, pageQuery, parsePage } from './page.ts';
+import { createRoute, createTextSchema, idParams, type Route } from './route.ts';
 
 /** Seconds within which a task must end: by default, and at most. */
 const TASK_SECONDS = { usual: 120, most: 24 * 60 * 60 };
@@ -46,7 +46,7 @@ export interface FleetSources {
 }
 
 /** Creates the routes of nodes and what is on them, tasks, and join tokens. */
-export function fleetRoutes(sources: FleetSources): Route[] {
+export function createFleetRoutes(sources: FleetSources): Route[] {
   return [
     ...nodeRoutes(sources),
     ...vmRoutes(sources),
@@ -58,17 +58,17 @@ export function fleetRoutes(sources: FleetSources): Route[] {
 
 function nodeRoutes({ db, now }: FleetSources): Route[] {
   return [
-    route('node:read', {
+    createRoute('node:read', {
       ...{ method: 'GET', path: '/v1/nodes', status: 200 },
       summary: 'Nodes by host name',
       query: z.strictObject({
         ...pageQuery,
         phase: z.enum(VALUE_SETS.nodes_phase).optional(),
-        name: text(1, 255).optional(),
+        name: createTextSchema(1, 255).optional(),
       }),
-      answer: pageSchema(fleetNodeSchema),
+      answer: createPageSchema(fleetNodeSchema),
       handle: async ({ query: { phase, name, ...asked } }) => {
-        const choice = pageOf(asked);
+        const choice = parsePage(asked);
         const nodes = await readFleetNodes(db, {
           ...{ now: now(), phase, name, after: choice.after, limit: choice.limit + 1 },
         });
@@ -76,17 +76,17 @@ function nodeRoutes({ db, now }: FleetSources): Route[] {
           key,
           id,
         });
-        return { body: page(nodes, choice, { show: (node) => node, positionOf }) };
+        return { body: createPage(nodes, choice, { show: (node) => node, positionOf }) };
       },
     }),
-    route('node:read', {
+    createRoute('node:read', {
       ...{ method: 'GET', path: '/v1/nodes/{id}', status: 200 },
       summary: 'A node',
       params: idParams,
       answer: fleetNodeSchema,
       handle: async ({ params: { id } }) => ({ body: await readNode(db, id, now()) }),
     }),
-    route('node:update', {
+    createRoute('node:update', {
       ...{ method: 'POST', path: '/v1/nodes/{id}/resync', status: 202 },
       summary: 'Have a node send its full state',
       params: idParams,
@@ -95,21 +95,21 @@ function nodeRoutes({ db, now }: FleetSources): Route[] {
         body: await resyncNode(db, id, { by, now: now() }),
       }),
     }),
-    route('node:drain', {
+    createRoute('node:drain', {
       ...{ method: 'POST', path: '/v1/nodes/{id}/maintenance', status: 202 },
       summary: 'Begin or end a node’s maintenance, by a task',
       params: idParams,
-      body: z.strictObject({ on: z.boolean(), reason: text(0, 255).default('') }),
+      body: z.strictObject({ on: z.boolean(), reason: createTextSchema(0, 255).default('') }),
       answer: fleetTaskSchema,
       handle: async ({ params: { id }, body, caller: { username: by } }) => ({
         body: await setMaintenance(db, id, { ...body, by, now: now() }),
       }),
     }),
-    route('node:delete', {
+    createRoute('node:delete', {
       ...{ method: 'DELETE', path: '/v1/nodes/{id}', status: 204 },
       summary: 'Forget a node, and refuse it until it joins anew',
       params: idParams,
-      query: z.strictObject({ reason: text(0, 255).default('') }),
+      query: z.strictObject({ reason: createTextSchema(0, 255).default('') }),
       handle: async ({ params: { id }, query: { reason }, caller: { username: by } }) => {
         await readNode(db, id, now());
         await departNode(db, { nodeId: id, how: 'DELETED', by, reason, now: now() });
@@ -121,7 +121,7 @@ function nodeRoutes({ db, now }: FleetSources): Route[] {
 
 function vmRoutes({ db, now }: FleetSources): Route[] {
   return [
-    route('vm:read', {
+    createRoute('vm:read', {
       ...{ method: 'GET', path: '/v1/vms', status: 200 },
       summary: 'Virtual machines',
       query: z.strictObject({
@@ -129,23 +129,23 @@ function vmRoutes({ db, now }: FleetSources): Route[] {
         nodeId: z.guid().optional(),
         powerState: z.enum(VALUE_SETS.virtual_machines_power_state).optional(),
         /** Prefix of their names. */
-        name: text(1, 255).optional(),
+        name: createTextSchema(1, 255).optional(),
         sort: z.enum(VM_ORDERS).default('name'),
         order: z.enum(['asc', 'desc']).default('asc'),
       }),
-      answer: pageSchema(fleetVmSchema),
+      answer: createPageSchema(fleetVmSchema),
       handle: async ({ query: { nodeId, powerState, name, sort, order, ...asked } }) => {
-        const choice = pageOf(asked);
+        const choice = parsePage(asked);
         const { after, limit } = choice;
         const vms = await listFleetVms(db, {
           ...{ now: now(), nodeId, powerState, name, limit: limit + 1 },
           order: { by: sort, descending: order === 'desc', after },
         });
         const show = ({ key: _key, ...vm }: (typeof vms)[number]) => vm;
-        return { body: page(vms, choice, { show, positionOf: (vm) => vm }) };
+        return { body: createPage(vms, choice, { show, positionOf: (vm) => vm }) };
       },
     }),
-    route('vm:read', {
+    createRoute('vm:read', {
       ...{ method: 'GET', path: '/v1/vms/{id}', status: 200 },
       summary: 'A virtual machine',
       params: idParams,
@@ -153,7 +153,7 @@ function vmRoutes({ db, now }: FleetSources): Route[] {
       handle: async ({ params: { id } }) => ({ body: await readVm(db, id, now()) }),
     }),
     ...VM_ACTIONS.map((action) =>
-      route(action === 'start' ? 'vm:start' : 'vm:stop', {
+      createRoute(action === 'start' ? 'vm:start' : 'vm:stop', {
         ...{ method: 'POST', path: `/v1/vms/{id}/${action}`, status: 202 },
         summary: `Have a virtual machine’s host ${action} it, by a task`,
         params: idParams,
@@ -174,13 +174,13 @@ function vmRoutes({ db, now }: FleetSources): Route[] {
 
 function poolRoutes({ db, now }: FleetSources): Route[] {
   return [
-    route('storage:read', {
+    createRoute('storage:read', {
       ...{ method: 'GET', path: '/v1/pools', status: 200 },
       summary: 'Storage pools by name, and how they fare on each host',
       answer: z.object({ items: z.array(fleetPoolSchema) }),
       handle: async () => ({ body: { items: await readFleetPools(db, { now: now() }) } }),
     }),
-    route('storage:read', {
+    createRoute('storage:read', {
       ...{ method: 'GET', path: '/v1/pools/{id}', status: 200 },
       summary: 'A storage pool',
       params: idParams,
@@ -196,20 +196,20 @@ function poolRoutes({ db, now }: FleetSources): Route[] {
 
 function taskRoutes({ db, now }: FleetSources): Route[] {
   return [
-    route('task:read', {
+    createRoute('task:read', {
       ...{ method: 'GET', path: '/v1/tasks', status: 200 },
       summary: 'Tasks, the newest first',
       query: z.strictObject({
         ...pageQuery,
         nodeId: z.guid().optional(),
         /** Id of the virtual machine or other object. */
-        objectId: text(1, 500).optional(),
+        objectId: createTextSchema(1, 500).optional(),
         state: fleetTaskSchema.shape.state.optional(),
       }),
-      answer: pageSchema(fleetTaskSchema),
+      answer: createPageSchema(fleetTaskSchema),
       handle: async ({ query: { nodeId, objectId, state, ...asked } }) => {
         await expireTasks(db, now());
-        const choice = pageOf(asked);
+        const choice = parsePage(asked);
         const { after, limit } = choice;
         const tasks = await listFleetTasks(db, {
           nodeId,
@@ -219,17 +219,17 @@ function taskRoutes({ db, now }: FleetSources): Route[] {
           limit: limit + 1,
         });
         const show = ({ key: _key, ...task }: (typeof tasks)[number]) => task;
-        return { body: page(tasks, choice, { show, positionOf: (task) => task }) };
+        return { body: createPage(tasks, choice, { show, positionOf: (task) => task }) };
       },
     }),
-    route('task:read', {
+    createRoute('task:read', {
       ...{ method: 'GET', path: '/v1/tasks/{id}', status: 200 },
       summary: 'A task',
       params: idParams,
       answer: fleetTaskSchema,
       handle: async ({ params: { id } }) => ({ body: await readTask(db, id, now()) }),
     }),
-    route('task:cancel', {
+    createRoute('task:cancel', {
       ...{ method: 'POST', path: '/v1/tasks/{id}/cancel', status: 202 },
       summary: 'Cancel a task that has not started',
       params: idParams,
@@ -244,17 +244,17 @@ function taskRoutes({ db, now }: FleetSources): Route[] {
 
 function tokenRoutes({ db, fingerprint, now }: FleetSources): Route[] {
   return [
-    route('node:create', {
+    createRoute('node:create', {
       ...{ method: 'GET', path: '/v1/join-tokens', status: 200 },
       summary: 'Join tokens, the oldest first, and which hosts used them',
       answer: z.object({ items: z.array(fleetTokenSchema) }),
       handle: async () => ({ body: { items: await readFleetTokens(db, now()) } }),
     }),
-    route('node:create', {
+    createRoute('node:create', {
       ...{ method: 'POST', path: '/v1/join-tokens', status: 201, isSecret: true },
       summary: 'Make a join token, which is shown this once',
       body: z.strictObject({
-        description: text(0, 255).default(''),
+        description: createTextSchema(0, 255).default(''),
         uses: z.int().min(1).max(10_000).default(1),
         expiresInSeconds: z.int().min(60).max(LONGEST_TOKEN_LIFE).default(3600),
       }),
@@ -270,7 +270,7 @@ function tokenRoutes({ db, fingerprint, now }: FleetSources): Route[] {
         };
       },
     }),
-    route('node:create', {
+    createRoute('node:create', {
       ...{ method: 'DELETE', path: '/v1/join-tokens/{id}', status: 204 },
       summary: 'Make a join token worthless; hosts that joined with it stay',
       params: idParams,

@@ -2,10 +2,10 @@ import * as z from 'zod';
 import { ApiError } from '../../http/error.ts';
 import { EXPOSITION_TYPE } from '../../http/exposition.ts';
 import { formatMetrics, type HealthFacts, isReady } from '../health/routes.ts';
-import { openRoute, type Route, route } from './route.ts';
+import { createRoute, openRoute, type Route } from './route.ts';
 
 /** Creates the routes of health: everyone may read that the program is alive and ready, but not the metrics. */
-export function healthRoutes(facts: () => Promise<HealthFacts>): Route[] {
+export function createHealthRoutes(facts: () => Promise<HealthFacts>): Route[] {
   return [
     openRoute({
       ...{ method: 'GET', path: '/healthz', status: 200 },
@@ -24,7 +24,7 @@ export function healthRoutes(facts: () => Promise<HealthFacts>): Route[] {
         });
       },
     }),
-    route('metrics:read', {
+    createRoute('metrics:read', {
       ...{ method: 'GET', path: '/metrics', status: 200 },
       summary: 'Metrics in the text format of Prometheus',
       answer: z.string(),

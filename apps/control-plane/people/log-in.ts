@@ -10,7 +10,7 @@ import {
 } from '../database/repositories/sessions.ts';
 import { findUser, findUserByName, type User, updateUser } from '../database/repositories/users.ts';
 import type { DB } from '../database/schema.ts';
-import { Allowance, networkOf } from '../node-service/allowance.ts';
+import { Allowance, determineNetwork } from '../node-service/allowance.ts';
 import { checkPassword, hashPassword } from './password.ts';
 import { RefusedLogIns, writeUserEvent } from './user-events.ts';
 
@@ -79,7 +79,7 @@ export class LogIn {
     { username, password }: { username: string; password: string },
     { address, userAgent }: Origin,
   ): Promise<Begun> {
-    const network = networkOf(address);
+    const network = determineNetwork(address);
     const user = await findUserByName(this.#db, username);
     await this.#allow({ username, network, user });
     const { isRight, isOutdated } = await checkPassword(password, user?.passwordHash);
@@ -148,7 +148,7 @@ export class LogIn {
     { current, next }: { current: string; next: string },
     { address, userAgent }: Origin,
   ): Promise<Begun> {
-    const network = networkOf(address);
+    const network = determineNetwork(address);
     const user = await findUser(this.#db, userId);
     if (user === undefined) throw new ApiError(404, 'the account is gone by now');
     const { username } = user;

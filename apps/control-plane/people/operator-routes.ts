@@ -13,14 +13,14 @@ import {
   type Issued,
   isFirstLogInOpen,
   issueFirstPassword,
-  present,
+  requirePresent,
   resetPassword,
 } from './accounts.ts';
 
 /**
  * Creates the routes `/v1/users…` for `qx-controlplane users` and the console; their bodies are in `apps/api/users.ts`.
  */
-export function userRoutes({
+export function createUserRoutes({
   database: { db },
   servedPeople,
   now = () => new Date(),
@@ -31,7 +31,7 @@ export function userRoutes({
   now?: () => Date;
 }): Route[] {
   const read = async (given: string): Promise<User> =>
-    present(await findUser(db, await find(db, 'user', given)));
+    requirePresent(await findUser(db, await find(db, 'user', given)));
   const issued = ({ user, password }: Issued) =>
     makeJsonAnswer({ ...describeUser(user), password });
   const setEnabled = async (

@@ -35,7 +35,7 @@ const positionSchema = z.tuple([
 ]);
 
 /** Parses the parameters of a page. @throws ApiError 400 if the cursor is invalid */
-export function pageOf({
+export function parsePage({
   limit = USUAL,
   cursor,
 }: {
@@ -66,7 +66,7 @@ export function invalidCursor(): ApiError {
 }
 
 /** Creates the schema of a list: rows, and the cursor of the next page, which is null on the last page. */
-export function pageSchema<Row extends z.ZodType>(row: Row) {
+export function createPageSchema<Row extends z.ZodType>(row: Row) {
   return z.object({ items: z.array(row), next: z.string().nullable() });
 }
 
@@ -74,7 +74,7 @@ export function pageSchema<Row extends z.ZodType>(row: Row) {
  * Creates a page from rows, of which one more than the limit was read.
  * @param positionOf returns the position of a row
  */
-export function page<Row, Shown>(
+export function createPage<Row, Shown>(
   rows: readonly Row[],
   { limit }: PageChoice,
   { show, positionOf }: { show: (row: Row) => Shown; positionOf: (row: Row) => Position },

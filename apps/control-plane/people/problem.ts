@@ -25,7 +25,7 @@ export interface Problem {
 }
 
 /** Formats a problem as JSON text. */
-export function problemText(status: number, detail: string, fix?: string): string {
+export function formatProblem(status: number, detail: string, fix?: string): string {
   const title = STATUS_CODES[status] ?? 'Error';
   const problem: Problem = { type: 'about:blank', title, status, detail, fix };
   return `${JSON.stringify(problem)}\n`;

@@ -3,7 +3,7 @@ import { createServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Authority } from '../trust/authority.ts';
 import { type OpenPort, passConnections } from './port.ts';
-import { HEADERS, PROBLEM_TYPE, problemText } from './problem.ts';
+import { formatProblem, HEADERS, PROBLEM_TYPE } from './problem.ts';
 
 /** Milliseconds for which a connection may last, and maximum number of concurrent connections. */
 const CONNECTIONS = { life: 30_000, most: 64 };
@@ -55,7 +55,7 @@ function answer(
     'retry-after': '10',
     connection: 'close',
   });
-  response.end(isForBrowser ? page(reason) : problemText(503, reason, FIX));
+  response.end(isForBrowser ? page(reason) : formatProblem(503, reason, FIX));
 }
 
 function page(reason: string): string {

@@ -83,7 +83,7 @@ export interface Route {
 const nothing = z.strictObject({});
 
 /** Creates a route for authenticated callers. */
-export function route<
+export function createRoute<
   Params extends z.ZodType = typeof nothing,
   Query extends z.ZodType = typeof nothing,
   Body extends z.ZodType = z.ZodUndefined,
@@ -136,7 +136,7 @@ function parse(part: 'path' | 'query' | 'body', schema: z.ZodType, value: unknow
  * Creates the schema of a text from people: with a number of characters, well-formed, and without NUL, which PostgreSQL
  * does not store.
  */
-export function text(shortest: number, longest: number) {
+export function createTextSchema(shortest: number, longest: number) {
   return z
     .string()
     .min(shortest)
@@ -148,7 +148,7 @@ export function text(shortest: number, longest: number) {
 export const idParams = z.strictObject({ id: z.guid() });
 
 /** Returns the entity tag of a state of an object (RFC 9110, 8.8.3). */
-export function entityTag(body: object): string {
+export function computeEntityTag(body: object): string {
   return `"${createHash('sha256').update(JSON.stringify(body)).digest('base64url').slice(0, 22)}"`;
 }
 
@@ -160,6 +160,6 @@ export function requireMatch(
   const { 'if-match': wanted } = headers;
   if (wanted === undefined || wanted === '*') return;
   const tags = String(wanted).split(/ *, */);
-  if (tags.includes(entityTag(present))) return;
+  if (tags.includes(computeEntityTag(present))) return;
   throw new ApiError(412, 'somebody else has changed it meanwhile', { fix: 'Read it again.' });
 }

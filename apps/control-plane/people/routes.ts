@@ -1,17 +1,17 @@
 import type { Database } from '../database/database.ts';
 import type { EventFeed } from '../events/feed.ts';
 import type { HealthFacts } from '../health/routes.ts';
-import { accountRoutes } from './account-routes.ts';
-import { alertRoutes } from './alert-routes.ts';
-import { auditRoutes } from './audit-routes.ts';
+import { createAccountRoutes } from './account-routes.ts';
+import { createAlertRoutes } from './alert-routes.ts';
+import { createAuditRoutes } from './audit-routes.ts';
 import type { PeopleCertificate } from './certificate.ts';
-import { certificateRoutes } from './certificate-routes.ts';
-import { eventRoutes } from './event-routes.ts';
-import { fleetRoutes } from './fleet-routes.ts';
-import { healthRoutes } from './health-routes.ts';
+import { createCertificateRoutes } from './certificate-routes.ts';
+import { createEventRoutes } from './event-routes.ts';
+import { createFleetRoutes } from './fleet-routes.ts';
+import { createHealthRoutes } from './health-routes.ts';
 import { LogIn } from './log-in.ts';
 import type { Route } from './route.ts';
-import { sessionRoutes } from './session-routes.ts';
+import { createSessionRoutes } from './session-routes.ts';
 
 /** What the routes for people use. */
 export interface PeopleSources {
@@ -25,7 +25,7 @@ export interface PeopleSources {
 }
 
 /** Returns all routes for people. */
-export function peopleRoutes({
+export function createPeopleRoutes({
   database: { db },
   events,
   certificate,
@@ -35,13 +35,13 @@ export function peopleRoutes({
 }: PeopleSources): Route[] {
   const logIn = new LogIn(db, { now });
   return [
-    ...healthRoutes(health),
-    ...sessionRoutes({ db, logIn, now }),
-    ...accountRoutes({ db, now }),
-    ...fleetRoutes({ db, fingerprint, now }),
-    ...alertRoutes({ db, now }),
-    ...eventRoutes({ events }),
-    ...auditRoutes({ db }),
-    ...certificateRoutes(certificate),
+    ...createHealthRoutes(health),
+    ...createSessionRoutes({ db, logIn, now }),
+    ...createAccountRoutes({ db, now }),
+    ...createFleetRoutes({ db, fingerprint, now }),
+    ...createAlertRoutes({ db, now }),
+    ...createEventRoutes({ events }),
+    ...createAuditRoutes({ db }),
+    ...createCertificateRoutes(certificate),
   ];
 }

@@ -12,13 +12,13 @@ import { removeOldRequests } from '../database/repositories/idempotent-requests.
 import { removeOldSessions } from '../database/repositories/sessions.ts';
 import type { EventFeed } from '../events/feed.ts';
 import type { HealthFacts } from '../health/routes.ts';
-import { networkOf, Shares } from '../node-service/allowance.ts';
+import { determineNetwork, Shares } from '../node-service/allowance.ts';
 import { ThrottledLog } from '../node-service/throttled-log.ts';
 import type { Authority, ServerCertificate } from '../trust/authority.ts';
 import type { PeopleCertificate } from './certificate.ts';
 import { type OpenPort, openPort, type PeopleAddress } from './port.ts';
-import { peopleRoutes } from './routes.ts';
-import { peopleServer } from './server.ts';
+import { createPeopleRoutes } from './routes.ts';
+import { createPeopleServer } from './server.ts';
 
 /** Time limits in milliseconds: TLS handshake, head of a request, whole request, idle connection. */
 const WITHIN = { tls: 10_000, head: 10_000, request: 30_000, idle: 60_000 };
@@ -96,7 +96,7 @@ export async function servePeople(options: ServePeopleOptions): Promise<PeopleSe
     );
     server = made;
     made.on('connection', (socket: Socket) => {
-      const taken = places.take(networkOf(socket.remoteAddress ?? ''));
+      const taken = places.take(determineNetwork(socket.remoteAddress ?? ''));
       if (typeof taken === 'string') return void socket.destroy();
       socket.once('close', taken);
     });
@@ -111,10 +111,10 @@ export async function servePeople(options: ServePeopleOptions): Promise<PeopleSe
     });
     return made;
   };
-  const app = await peopleServer({
+  const app = await createPeopleServer({
     ...{
       db: database.db,
-      routes: peopleRoutes({ ...options, fingerprint: authority.fingerprint, now }),
+      routes: createPeopleRoutes({ ...options, fingerprint: authority.fingerprint, now }),
       now,
       serverOf,
     },

@@ -12,8 +12,8 @@ import {
 } from '../database/repositories/idempotent-requests.ts';
 import { type Caller, findCaller } from './caller.ts';
 import type { Origin } from './log-in.ts';
-import { explain, HEADERS, PROBLEM_TYPE, problemText } from './problem.ts';
-import { entityTag, type Reply, type Route } from './route.ts';
+import { explain, formatProblem, HEADERS, PROBLEM_TYPE } from './problem.ts';
+import { computeEntityTag, type Reply, type Route } from './route.ts';
 
 /** Largest body of a request, in bytes. */
 const LARGEST_BODY = 64 * 1024;
@@ -42,7 +42,7 @@ const UNREADABLE: Readonly<Record<string, typeof NO_HTTP>> = {
 };
 
 /** Creates the HTTP server of the routes for people; it does not listen yet. */
-export async function peopleServer(serving: PeopleServing): Promise<FastifyInstance> {
+export async function createPeopleServer(serving: PeopleServing): Promise<FastifyInstance> {
   const { onBug, onRefused, serverOf } = serving;
   const app = fastify({
     bodyLimit: LARGEST_BODY,
@@ -54,7 +54,7 @@ export async function peopleServer(serving: PeopleServing): Promise<FastifyInsta
     onConstructorPoisoning: 'error',
     clientErrorHandler: ({ code }, socket) => {
       const { status, what } = UNREADABLE[code ?? ''] ?? NO_HTTP;
-      const body = problemText(status, what);
+      const body = formatProblem(status, what);
       const head = [
         `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
         `content-type: ${PROBLEM_TYPE}`,
@@ -77,7 +77,7 @@ export async function peopleServer(serving: PeopleServing): Promise<FastifyInsta
       .code(status)
       .headers({ ...HEADERS, ...headers })
       .type(PROBLEM_TYPE)
-      .send(problemText(status, message, fix));
+      .send(formatProblem(status, message, fix));
   };
   app.setErrorHandler(fail);
   app.setNotFoundHandler((request, reply) =>
@@ -110,7 +110,8 @@ export async function peopleServer(serving: PeopleServing): Promise<FastifyInsta
             .send(body);
           return reply;
         }
-        const tag = route.method === 'GET' && body instanceof Object ? entityTag(body) : undefined;
+        const tag =
+          route.method === 'GET' && body instanceof Object ? computeEntityTag(body) : undefined;
         const headers = { ...(tag === undefined ? {} : { etag: tag }), ...outcome.headers };
         await send(reply, route.status, { text: textOf(outcome), headers });
         return reply;

@@ -5,10 +5,16 @@ import type { Executor } from '../database/database.ts';
 import { enterAudit } from '../database/repositories/audit-log.ts';
 import { endSessions, listSessions } from '../database/repositories/sessions.ts';
 import type { DB } from '../database/schema.ts';
-import { accountOf, type Caller, ENDED_COOKIE, sessionCookie, signed } from './caller.ts';
+import {
+  type Caller,
+  ENDED_COOKIE,
+  formatSessionCookie,
+  selectAccount,
+  selectAuditFields,
+} from './caller.ts';
 import type { Begun, LogIn } from './log-in.ts';
 import { LONGEST_PASSWORD, SHORTEST_PASSWORD } from './password.ts';
-import { idParams, openRoute, type Route, route, text } from './route.ts';
+import { createRoute, createTextSchema, idParams, openRoute, type Route } from './route.ts';
 import { writeUserEvent } from './user-events.ts';
 
 const time = z.iso.datetime();
@@ -33,7 +39,7 @@ const sessionSchema = z.object({
 });
 
 /** Creates the routes of logging in, logging out and sessions. */
-export function sessionRoutes({
+export function createSessionRoutes({
   db,
   logIn,
   now,
@@ -46,10 +52,13 @@ export function sessionRoutes({
     openRoute({
       ...{ method: 'POST', path: '/v1/session', status: 204 },
       summary: 'Log in: the answer sets a cookie',
-      body: z.strictObject({ username: text(1, 255), password: text(1, LONGEST_PASSWORD) }),
+      body: z.strictObject({
+        username: createTextSchema(1, 255),
+        password: createTextSchema(1, LONGEST_PASSWORD),
+      }),
       handle: async ({ body, origin }) => begun(await logIn.begin(body, origin)),
     }),
-    route('session-before-change', {
+    createRoute('session-before-change', {
       ...{ method: 'GET', path: '/v1/session', status: 200 },
       summary: 'Who is logged in, and with which permissions',
       answer: accountSchema,
@@ -57,7 +66,7 @@ export function sessionRoutes({
         body: { userId, username, permissions: [...permissions].sort(), mustChangePassword },
       }),
     }),
-    route('session-before-change', {
+    createRoute('session-before-change', {
       ...{ method: 'DELETE', path: '/v1/session', status: 204 },
       summary: 'Log out',
       handle: async ({ caller }) => {
@@ -68,24 +77,28 @@ export function sessionRoutes({
             ...(id === undefined ? {} : { id }),
           });
           await enterAudit(transaction, {
-            ...{ action: 'session.end', ...signed(caller), details: { session: id ?? '' } },
+            ...{
+              action: 'session.end',
+              ...selectAuditFields(caller),
+              details: { session: id ?? '' },
+            },
           });
           await recordLogOut(transaction, caller, sessions);
         });
         return { headers: { 'set-cookie': ENDED_COOKIE } };
       },
     }),
-    route('session-before-change', {
+    createRoute('session-before-change', {
       ...{ method: 'POST', path: '/v1/session/password', status: 204 },
       summary: 'Change one’s own password: all sessions end, and a new one begins',
       body: z.strictObject({
-        current: text(1, LONGEST_PASSWORD),
-        next: text(SHORTEST_PASSWORD, LONGEST_PASSWORD),
+        current: createTextSchema(1, LONGEST_PASSWORD),
+        next: createTextSchema(SHORTEST_PASSWORD, LONGEST_PASSWORD),
       }),
       handle: async ({ body, caller }) =>
         begun(await logIn.changePassword(caller.userId, body, caller)),
     }),
-    route('session', {
+    createRoute('session', {
       ...{ method: 'GET', path: '/v1/sessions', status: 200 },
       summary: 'One’s own open sessions, the newest first',
       answer: z.object({ sessions: z.array(sessionSchema) }),
@@ -104,21 +117,21 @@ export function sessionRoutes({
         };
       },
     }),
-    route('session', {
+    createRoute('session', {
       ...{ method: 'DELETE', path: '/v1/sessions', status: 204 },
       summary: 'Log out everywhere',
       handle: async ({ caller }) => {
         await db.transaction().execute(async (transaction) => {
           const ended = await endSessions(transaction, caller.userId, { now: now() });
           await enterAudit(transaction, {
-            ...{ action: 'session.end-all', ...signed(caller), details: { ended } },
+            ...{ action: 'session.end-all', ...selectAuditFields(caller), details: { ended } },
           });
           await recordLogOut(transaction, caller, ended);
         });
         return { headers: { 'set-cookie': ENDED_COOKIE } };
       },
     }),
-    route('session', {
+    createRoute('session', {
       ...{ method: 'DELETE', path: '/v1/sessions/{id}', status: 204 },
       summary: 'End one of one’s own sessions',
       params: idParams,
@@ -127,7 +140,7 @@ export function sessionRoutes({
           const ended = await endSessions(transaction, caller.userId, { now: now(), id });
           if (ended === 0) throw new ApiError(404, 'there is no such session');
           await enterAudit(transaction, {
-            ...{ action: 'session.end', ...signed(caller), details: { session: id } },
+            ...{ action: 'session.end', ...selectAuditFields(caller), details: { session: id } },
           });
           await recordLogOut(transaction, caller, ended);
         });
@@ -143,9 +156,9 @@ async function recordLogOut(
   sessions: number,
 ): Promise<void> {
   const data = { address: caller.address, sessions };
-  await writeUserEvent(transaction, 'logged-out', accountOf(caller), data);
+  await writeUserEvent(transaction, 'logged-out', selectAccount(caller), data);
 }
 
 function begun({ secret }: Begun) {
-  return { headers: { 'set-cookie': sessionCookie(secret) } };
+  return { headers: { 'set-cookie': formatSessionCookie(secret) } };
 }

@@ -11,7 +11,7 @@ import { hashVolumes } from '../../proto/state-hash.ts';
 import { MalformedMessageError } from './error.ts';
 import type { ReportedVolumes } from './pool-records.ts';
 import { type KeptPosition, readPosition } from './position.ts';
-import { encode, keyOf } from './reports.ts';
+import { deriveKey, encode } from './reports.ts';
 
 /** Maximum number of parts of a full state; each has at most 1 MiB, which the reader of the stream ensures. */
 export const MOST_PARTS = 64;
@@ -72,7 +72,7 @@ export async function collectParts(parts: AsyncIterable<SyncFullStateRequest>): 
     isAvailable: first.hypervisor?.available ?? true,
     ...{ vms, pools },
     volumes: [...volumes].map(([poolId, items]) => ({
-      poolId: keyOf(poolId),
+      poolId: deriveKey(poolId),
       volumes: encode(PoolVolumesSchema, create(PoolVolumesSchema, { poolId, items })),
       sha256: hashVolumes(items),
     })),

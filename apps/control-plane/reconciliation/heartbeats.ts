@@ -24,11 +24,11 @@ import {
   readNodes,
   recordNodes,
 } from './node-records.ts';
-import { phaseAfter, wasSilent } from './phase.ts';
+import { determinePhase, wasSilent } from './phase.ts';
 import { recordPoolSizes } from './pool-records.ts';
-import { isLater, type KeptPosition, keptMessage, readPosition } from './position.ts';
+import { isLater, type KeptPosition, makeKeptMessage, readPosition } from './position.ts';
 import type { Sizes } from './reconcile-pools.ts';
-import { countable, keyOf, readAddress, readHostname, sizesOf } from './reports.ts';
+import { deriveKey, readAddress, readHostname, readSizes, toCount } from './reports.ts';
 
 /** Seconds after which a node may check again whether another host still uses its key. */
 const COPY_RETRY = 3600;
@@ -156,14 +156,14 @@ async function judgeHeartbeats(
         hostname: readHostname(request.hostname),
         managementIp: readAddress(request.managementAddress),
         spec: undefined,
-        phase: phaseAfter(node.phase, { isCurrent, isAvailable }),
+        phase: determinePhase(node.phase, { isCurrent, isAvailable }),
         phaseBefore: node.phase,
         isFullStateWanted: node.isFullStateWanted,
       };
       if (isNews(fact, node)) facts.push(fact);
       beats.push(heartbeatOf(one, node, now));
       for (const usage of request.pools) {
-        const [hostPoolId, reported] = [keyOf(usage.poolId), sizesOf(usage)];
+        const [hostPoolId, reported] = [deriveKey(usage.poolId), readSizes(usage)];
         const known = pools.get(`${nodeId} ${hostPoolId}`);
         if (known !== undefined && hasOtherSizes(known, reported)) {
           sizes.push({ nodeId, hostPoolId, ...reported });
@@ -185,7 +185,7 @@ type RecordedPools = ReadonlyMap<string, RecordedPool>;
 
 async function readPools(db: Executor, sent: readonly Sent[]): Promise<RecordedPools> {
   const usages = sent.flatMap(({ nodeId, request }) =>
-    request.pools.map(({ poolId }) => ({ nodeId, poolId: keyOf(poolId) })),
+    request.pools.map(({ poolId }) => ({ nodeId, poolId: deriveKey(poolId) })),
   );
   if (usages.length === 0) return new Map();
   const { rows } = await sql<RecordedPool & { nodeId: string; hostPoolId: string }>`
@@ -236,7 +236,7 @@ function judge(request: HeartbeatRequest, node: NodeRecord, pools: RecordedPools
     (poolsHash === '' || poolsHash === node.poolsHashes[form]);
   const isOtherBoot = bootId !== '' && node.bootId !== '' && bootId !== node.bootId;
   const hasOtherVolumes = request.pools.some(({ poolId, volumesSha256 }) => {
-    const known = pools.get(`${node.nodeId} ${keyOf(poolId)}`)?.volumesSha256;
+    const known = pools.get(`${node.nodeId} ${deriveKey(poolId)}`)?.volumesSha256;
     return volumesSha256 !== '' && known !== undefined && known !== '' && known !== volumesSha256;
   });
   const isWrong = isBehind || isOtherBoot || (isComparable && !isSame);
@@ -264,7 +264,7 @@ function answer(
     requestFullSync: applied && requestFullSync,
     serverTime: timestampFromDate(now),
     applied,
-    kept: keptMessage(node.state, applied ? position : node.heartbeat),
+    kept: makeKeptMessage(node.state, applied ? position : node.heartbeat),
     ...(isComparable ? { stateHash: hashMessage(node, form) } : {}),
   });
 }
@@ -287,8 +287,8 @@ function heartbeatOf({ nodeId, request, position }: Sent, node: NodeRecord, now:
       hypervisor === undefined ? {} : (toMessageJson(HypervisorSchema, hypervisor) as object),
     version: version === undefined ? {} : (toMessageJson(VersionSchema, version) as object),
     clockOffsetMs: clientTime === undefined ? null : offsetOf(timestampMs(clientTime), now),
-    trustBundleVersion: countable(request.trustBundleVersion) ?? 0,
-    endpointsVersion: countable(request.endpointsVersion) ?? 0,
+    trustBundleVersion: toCount(request.trustBundleVersion) ?? 0,
+    endpointsVersion: toCount(request.endpointsVersion) ?? 0,
     isOfKnownBoot: bootId === '' || node.bootId === '' || bootId === node.bootId,
   };
 }

@@ -43,16 +43,16 @@ import {
   recordNodes,
   recordState,
 } from './node-records.ts';
-import { phaseAfter } from './phase.ts';
+import { determinePhase } from './phase.ts';
 import { applyPoolChanges, readKnownPools, recordVolumes } from './pool-records.ts';
-import { isLater, type KeptPosition, keptMessage, readPosition } from './position.ts';
+import { isLater, type KeptPosition, makeKeptMessage, readPosition } from './position.ts';
 import { isEqual, reconcileVms, type VmChanges, type VmReport } from './reconcile.ts';
 import { type PoolReport, reconcilePools } from './reconcile-pools.ts';
 import {
+  deriveKey,
   hashPoolReports,
   hashVmReports,
-  hostSpec,
-  keyOf,
+  makeHostSpec,
   readAddress,
   readHostname,
   readPool,
@@ -190,7 +190,7 @@ export function openNodeState(options: NodeStateOptions): NodeState {
             nodeId,
             isComplete: false,
             present: change.case === 'present' ? [readVm(change.value)] : [],
-            absent: change.case === 'absentId' ? [keyOf(change.value)] : [],
+            absent: change.case === 'absentId' ? [deriveKey(change.value)] : [],
           });
           return { vmsHashes: hashes, isFullStateWanted: changes.unknown.length > 0 };
         }),
@@ -204,7 +204,7 @@ export function openNodeState(options: NodeStateOptions): NodeState {
           const { hashes } = await reconcileNodePools(work, node, {
             isComplete: false,
             present: change.case === 'present' ? [readPool(change.value)] : [],
-            absent: change.case === 'absentId' ? [keyOf(change.value)] : [],
+            absent: change.case === 'absentId' ? [deriveKey(change.value)] : [],
           });
           return { poolsHashes: hashes };
         }),
@@ -218,7 +218,7 @@ export function openNodeState(options: NodeStateOptions): NodeState {
 /** Reads the stored positions of a node, for `RegisterResponse.kept`; both are unset for an unknown node. */
 export async function readKept(db: Executor, nodeId: string): Promise<Kept> {
   const node = (await readNodes(db, [{ nodeId, bootId: '' }], { locked: false })).get(nodeId);
-  return keptMessage(node?.state, node?.heartbeat);
+  return makeKeptMessage(node?.state, node?.heartbeat);
 }
 
 /** Finds the record of a node. @throws RefusedCallError if it does not exist, or its key was copied */
@@ -251,7 +251,7 @@ async function takeFullState(
   const node = await findNode(work, nodeId, hardware.bootId);
   const settings = { heartbeatIntervalSeconds: interval, serverTime: timestampFromDate(now) };
   if (!isLater(position, node.state)) {
-    const kept = keptMessage(node.state, node.heartbeat);
+    const kept = makeKeptMessage(node.state, node.heartbeat);
     return create(SyncFullStateResponseSchema, { ...settings, applied: false, kept });
   }
   if (isCopy(node, hardware, now.getTime() - COPY_WITHIN * interval * 1000)) throw copyOf(nodeId);
@@ -275,8 +275,8 @@ async function takeFullState(
         nodeId,
         hostname: host === undefined ? undefined : readHostname(host.hostname),
         managementIp: readAddress(state.managementAddress),
-        spec: host === undefined ? undefined : hostSpec(host),
-        phase: phaseAfter(node.phase, { isCurrent: true, isAvailable: state.isAvailable }),
+        spec: host === undefined ? undefined : makeHostSpec(host),
+        phase: determinePhase(node.phase, { isCurrent: true, isAvailable: state.isAvailable }),
         phaseBefore: node.phase,
         isFullStateWanted: false,
       },
@@ -299,7 +299,7 @@ async function takeFullState(
     vmsLost: vms?.changes.lost.length ?? 0,
     poolsDiscovered: pools?.discovered ?? 0,
     applied: true,
-    kept: keptMessage(position, node.heartbeat),
+    kept: makeKeptMessage(position, node.heartbeat),
     rejectedIds: [
       ...idsOf(state.vms ?? [], vms?.changes.rejected ?? []),
       ...idsOf(state.pools ?? [], pools?.rejected ?? []),
@@ -327,7 +327,7 @@ function isCopy(
 /** Returns the ids, as they were sent, of the objects stored under these keys. */
 function idsOf(items: readonly { id: string }[], keys: readonly string[]): string[] {
   const wanted = new Set(keys);
-  return [...new Set(items.map(({ id }) => id).filter((id) => wanted.has(keyOf(id))))];
+  return [...new Set(items.map(({ id }) => id).filter((id) => wanted.has(deriveKey(id))))];
 }
 
 /** Changes of a notification to the record of its node's state. */
@@ -348,7 +348,7 @@ async function takeNotification(
   apply: (node: NodeRecord) => Promise<Noted>,
 ): Promise<{ applied: boolean; requestFullSync: boolean; kept: Kept }> {
   const node = await findNode(work, nodeId, '');
-  const kept = keptMessage(node.state, node.heartbeat);
+  const kept = makeKeptMessage(node.state, node.heartbeat);
   if (!isLater(position, node.state)) return { applied: false, requestFullSync: false, kept };
   if (node.state?.epoch !== position.epoch) return { applied: false, requestFullSync: true, kept };
   const noted = await apply(node);
@@ -360,7 +360,7 @@ async function takeNotification(
   return {
     applied: true,
     requestFullSync: noted.isFullStateWanted ?? false,
-    kept: keptMessage(position, node.heartbeat),
+    kept: makeKeptMessage(position, node.heartbeat),
   };
 }
 

@@ -5,7 +5,7 @@ import { HEARTBEAT_INTERVAL, MISSED_HEARTBEATS } from '../heartbeat-times.ts';
 export const DECIDED: ReadonlySet<NodePhase> = new Set(['MAINTENANCE', 'DRAINING', 'ERROR']);
 
 /** Returns the time before which the last heartbeat of a node must be for it to count as silent in a decided phase. */
-export function silentBefore(now: Date): Date {
+export function computeSilenceLimit(now: Date): Date {
   return new Date(now.getTime() - MISSED_HEARTBEATS * HEARTBEAT_INTERVAL * 1000);
 }
 
@@ -15,7 +15,7 @@ export function silentBefore(now: Date): Date {
  */
 export function wasSilent(phase: NodePhase, heardAt: Date | null, now: Date): boolean {
   if (!DECIDED.has(phase)) return phase === 'DISCONNECTED';
-  return heardAt !== null && heardAt < silentBefore(now);
+  return heardAt !== null && heardAt < computeSilenceLimit(now);
 }
 
 /**
@@ -24,7 +24,7 @@ export function wasSilent(phase: NodePhase, heardAt: Date | null, now: Date): bo
  *   recorded ones
  * @param isAvailable whether it can run virtual machines
  */
-export function phaseAfter(
+export function determinePhase(
   phase: NodePhase,
   { isCurrent, isAvailable }: { isCurrent: boolean; isAvailable: boolean },
 ): NodePhase {

@@ -26,7 +26,7 @@ export function isLater(position: KeptPosition, kept: KeptPosition | undefined):
 }
 
 /** Creates the message with the positions of the last state message and heartbeat; positions without one are unset. */
-export function keptMessage(
+export function makeKeptMessage(
   state: KeptPosition | undefined,
   heartbeat: KeptPosition | undefined,
 ): Kept {

@@ -165,8 +165,8 @@ function settle(
   present: ReadonlyMap<string, ReportedVm>,
   changes: Mutable<VmChanges>,
 ): void {
-  const owner = ownerOf(claims, vm?.nodeId ?? null);
-  const conflict = conflictOf(claims);
+  const owner = chooseOwner(claims, vm?.nodeId ?? null);
+  const conflict = findConflict(claims);
   if (conflict.length > 0 && conflict.join() !== vm?.conflict.join()) {
     changes.conflicts.push({ vmId: id, nodeIds: conflict });
   }
@@ -189,7 +189,7 @@ function settle(
 }
 
 /** Returns the claim that determines the node of a virtual machine; undefined if there are no claims. */
-export function ownerOf(claims: readonly Claim[], present: string | null): Claim | undefined {
+export function chooseOwner(claims: readonly Claim[], present: string | null): Claim | undefined {
   const rank = ({ nodeId, powerState, isHeard }: Claim) =>
     (isHeard ? 4 : 0) + (RUNNING.has(powerState) ? 2 : 0) + (nodeId === present ? 1 : 0);
   return claims.toSorted(
@@ -198,7 +198,7 @@ export function ownerOf(claims: readonly Claim[], present: string | null): Claim
 }
 
 /** Returns the nodes that are heard and run the same virtual machine, sorted; empty unless there are several. */
-export function conflictOf(claims: readonly Claim[]): string[] {
+export function findConflict(claims: readonly Claim[]): string[] {
   const nodes = claims
     .filter(({ isHeard, powerState }) => isHeard && RUNNING.has(powerState))
     .map(({ nodeId }) => nodeId);

@@ -37,7 +37,7 @@ export const NEWEST_FORM = 1;
 const LONGEST_KEY = 255;
 
 /** Returns the key of an object: its id, or a hash of it if the id cannot be a key. */
-export function keyOf(id: string): string {
+export function deriveKey(id: string): string {
   if (id !== '' && id.length <= LONGEST_KEY && !id.includes('\0')) return id;
   return `sha256:${createHash('sha256').update(id).digest('hex')}`;
 }
@@ -49,7 +49,7 @@ export function readVm(vm: VirtualMachine): ReportedVm {
   delete kept.powerStateChangedAt;
   const powerState = vm.powerState === PowerState.UNSPECIFIED ? undefined : vm.powerState;
   return {
-    id: keyOf(vm.id),
+    id: deriveKey(vm.id),
     name: vm.name,
     powerState: nameOf(PowerState, powerState),
     report: encode(VirtualMachineSchema, kept),
@@ -61,7 +61,7 @@ export function readPool(pool: StoragePool): ReportedPool {
   const kept = clone(StoragePoolSchema, pool);
   delete kept.usage;
   return {
-    id: keyOf(pool.id),
+    id: deriveKey(pool.id),
     name: pool.name,
     poolType: nameOf(PoolType, pool.type === PoolType.UNSPECIFIED ? undefined : pool.type),
     health: nameOf(PoolHealth, pool.health === PoolHealth.UNSPECIFIED ? undefined : pool.health),
@@ -69,20 +69,20 @@ export function readPool(pool: StoragePool): ReportedPool {
     problem: replaceNul(pool.problem),
     assignedId: pool.assignedId,
     isShared: pool.type === PoolType.NFS,
-    sizes: sizesOf(pool.usage),
+    sizes: readSizes(pool.usage),
     report: encode(StoragePoolSchema, kept),
   };
 }
 
 /** Returns the sizes of a pool in bytes; null if unknown. */
-export function sizesOf(usage: PoolUsage | undefined): Sizes {
+export function readSizes(usage: PoolUsage | undefined): Sizes {
   if (usage === undefined || usage.totalBytes === 0n) {
     return { totalBytes: null, usedBytes: null, availableBytes: null };
   }
   return {
-    totalBytes: countable(usage.totalBytes),
-    usedBytes: countable(usage.usedBytes),
-    availableBytes: countable(usage.availableBytes),
+    totalBytes: toCount(usage.totalBytes),
+    usedBytes: toCount(usage.usedBytes),
+    availableBytes: toCount(usage.availableBytes),
   };
 }
 
@@ -99,7 +99,7 @@ export function hashPoolReports(reports: readonly Uint8Array[]): string[] {
 }
 
 /** Returns the hardware and software of a host, for `nodes.spec`. */
-export function hostSpec(host: HostInfo): object {
+export function makeHostSpec(host: HostInfo): object {
   return { ...(toMessageJson(HostInfoSchema, host) as object) };
 }
 
@@ -120,7 +120,7 @@ export function encode<D extends DescMessage>(schema: D, message: MessageShape<D
 }
 
 /** Converts a 64-bit number; null if it is too large to be exact. */
-export function countable(value: bigint): number | null {
+export function toCount(value: bigint): number | null {
   return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : null;
 }
 

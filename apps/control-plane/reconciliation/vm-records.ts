@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Executor } from '../database/database.ts';
 import { raiseAlert } from '../database/repositories/alerts.ts';
-import { DECIDED, silentBefore } from './phase.ts';
+import { computeSilenceLimit, DECIDED } from './phase.ts';
 import type { Claim, KnownVm, KnownVms, PowerState, VmChanges } from './reconcile.ts';
 
 /** Project and folder of virtual machines that hosts reported and nobody has adopted yet; created by the migrations. */
@@ -58,7 +58,7 @@ export async function readKnownVms(
   const { rows: claims } = await sql<Claim & { vmId: string }>`
     SELECT claim.vm_id, claim.node_id, claim.power_state,
       CASE WHEN node.phase = ANY (${[...DECIDED]}::text[])
-        THEN coalesce(beat.received_at >= ${silentBefore(now)}, true)
+        THEN coalesce(beat.received_at >= ${computeSilenceLimit(now)}, true)
         ELSE node.phase <> 'DISCONNECTED' END AS is_heard
     FROM reported_vms AS claim JOIN nodes AS node ON node.id = claim.node_id
     LEFT JOIN node_heartbeats AS beat ON beat.node_id = node.id

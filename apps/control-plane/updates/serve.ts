@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { getErrorCode } from '../../process/code-of.ts';
-import { networkOf, Shares } from '../node-service/allowance.ts';
+import { determineNetwork, Shares } from '../node-service/allowance.ts';
 
 /** Path below which the tree of updates is served. */
 export const UPDATES_PATH = '/updates/';
@@ -106,7 +106,7 @@ export function createUpdatesHandler(
     const served = servedAt(folder, path.slice(UPDATES_PATH.length));
     if (served === undefined) return answer(response, 404);
     if (served.sha256 === undefined) return send(served, { method, headers, response });
-    const taken = shares.take(networkOf(request.socket.remoteAddress ?? ''));
+    const taken = shares.take(determineNetwork(request.socket.remoteAddress ?? ''));
     if (typeof taken === 'string') {
       return answer(response, taken === 'share' ? 429 : 503, { 'retry-after': ASK_AGAIN });
     }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { TrustedKey } from '../../../build/release/keys.ts';
 import type { Release } from '../../../build/release/release.ts';
 import { verifyRelease } from '../../../build/release/sign.ts';
-import { imagePath, type ReleaseLine, releasePath } from '../../../build/release/tree.ts';
+import { makeImagePath, type ReleaseLine, releasePath } from '../../../build/release/tree.ts';
 import { readIfThere, writeDurably } from '../../files/durable-file.ts';
 import { getErrorCode } from '../../process/code-of.ts';
 
@@ -117,7 +117,7 @@ function imageIn(envelope: string): string | undefined {
   try {
     const { payload } = JSON.parse(envelope);
     const { image } = JSON.parse(Buffer.from(String(payload), 'base64').toString('utf8'));
-    return imagePath(String(image.sha256)) === image.path ? image.sha256 : undefined;
+    return makeImagePath(String(image.sha256)) === image.path ? image.sha256 : undefined;
   } catch {
     return undefined;
   }

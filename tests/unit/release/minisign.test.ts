@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import {
+  formatMinisignPublicKey,
   LONGEST_MINISIGN,
-  minisignPublicKey,
   readMinisign,
   signMinisign,
   verifyMinisign,
@@ -35,13 +35,13 @@ describe('a signature for minisign', () => {
     const file = join(folder, 'SHA256SUMS');
     await writeFile(file, BYTES);
     await writeFile(`${file}.minisig`, text);
-    await writeFile(join(folder, 'release.pub'), minisignPublicKey(ours.trusted.key));
-    const [, onLine = ''] = minisignPublicKey(ours.trusted.key).split('\n');
+    await writeFile(join(folder, 'release.pub'), formatMinisignPublicKey(ours.trusted.key));
+    const [, onLine = ''] = formatMinisignPublicKey(ours.trusted.key).split('\n');
     const verify = (...key: string[]) => execa('minisign', ['-V', '-m', file, ...key]);
     const { stdout } = await verify('-p', join(folder, 'release.pub'));
     expect(stdout).toContain('Trusted comment: quantix 0.2.0, ü');
     await verify('-P', onLine);
-    const [, other = ''] = minisignPublicKey(others.trusted.key).split('\n');
+    const [, other = ''] = formatMinisignPublicKey(others.trusted.key).split('\n');
     await expect(verify('-P', other)).rejects.toThrow();
     await writeFile(file, 'changed');
     await expect(verify('-P', onLine)).rejects.toThrow('Signature verification failed');
@@ -58,7 +58,7 @@ describe('a signature for minisign', () => {
     const file = join(folder, 'f');
     await writeFile(file, BYTES);
     await writeFile(`${file}.minisig`, text);
-    const [, other = ''] = minisignPublicKey(others.trusted.key).split('\n');
+    const [, other = ''] = formatMinisignPublicKey(others.trusted.key).split('\n');
     const { stderr } = await execa('minisign', ['-V', '-m', file, '-P', other], { reject: false });
     expect(stderr).toContain(shown(ours.trusted.id));
     expect(stderr).toContain(shown(others.trusted.id));

@@ -14,12 +14,12 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { LONGEST_OF_FOLDER, openEnvelope, sealBy } from '../../../build/release/envelope.ts';
-import { minisignPublicKey, signMinisign } from '../../../build/release/minisign.ts';
+import { formatMinisignPublicKey, signMinisign } from '../../../build/release/minisign.ts';
 import { STATEMENT_TYPE } from '../../../build/release/provenance.ts';
 import { formatReleaseFiles } from '../../../build/release/release-files.ts';
 import { RELEASE_LIST_TYPE, signFolder } from '../../../build/release/sign-folder.ts';
 import type { Signer } from '../../../build/release/signer.ts';
-import { allowedSigner, signSsh } from '../../../build/release/ssh-signature.ts';
+import { formatAllowedSigner, signSsh } from '../../../build/release/ssh-signature.ts';
 import { type VerifyOptions, verifyFolder } from '../../../build/release/verify-folder.ts';
 import { temporaryFolder } from '../folder.ts';
 import { newPair } from './releases.ts';
@@ -115,8 +115,8 @@ describe('a signed release', () => {
 
   test('is verified by sha256sum, minisign, ssh-keygen, and by openssl with the minisign signature', async () => {
     await signed(folder, '0.2.0');
-    await writeFile(at('.release.pub'), minisignPublicKey(ours.trusted.key));
-    await writeFile(at('.allowed'), allowedSigner(ours.trusted.key));
+    await writeFile(at('.release.pub'), formatMinisignPublicKey(ours.trusted.key));
+    await writeFile(at('.allowed'), formatAllowedSigner(ours.trusted.key));
     await writeFile(at('.release.pem'), ours.pem);
     const script = `
       sha256sum -c --strict SHA256SUMS

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { vi } from 'vitest';
 import { readPublicKey, type TrustedKey } from '../../../build/release/keys.ts';
 import type { Release } from '../../../build/release/release.ts';
-import { keySigner, type Signer } from '../../../build/release/signer.ts';
+import { makeKeySigner, type Signer } from '../../../build/release/signer.ts';
 
 /** A pair of keys: one signs, the other is trusted. */
 export interface Pair {
@@ -19,7 +19,7 @@ export function newPair(name = 'test'): Pair {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
   const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
   const trusted = readPublicKey(pem, name, `${name}.pem`);
-  return { secret: privateKey, signer: keySigner(privateKey), trusted, pem };
+  return { secret: privateKey, signer: makeKeySigner(privateKey), trusted, pem };
 }
 
 /** Waits until an ssh-agent takes connections: its socket is there a moment earlier. */

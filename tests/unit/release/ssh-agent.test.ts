@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { signBy } from '../../../build/release/signer.ts';
-import { agentSigner } from '../../../build/release/ssh-agent.ts';
-import { readSshKeyLine, sshKey } from '../../../build/release/ssh-key.ts';
-import { sshNumber, sshString } from '../../../build/release/ssh-wire.ts';
+import { makeAgentSigner } from '../../../build/release/ssh-agent.ts';
+import { encodeSshKey, readSshKeyLine } from '../../../build/release/ssh-key.ts';
+import { encodeSshNumber, encodeSshString } from '../../../build/release/ssh-wire.ts';
 import { temporaryFolder } from '../folder.ts';
 import { newPair, untilListening } from './releases.ts';
 
@@ -50,34 +50,36 @@ async function falseAgent(answer: (kind: number) => Uint8Array | undefined): Pro
 }
 
 const message = (...parts: (string | Uint8Array)[]) =>
-  sshString(Buffer.concat(parts.map((part) => Buffer.from(part))));
+  encodeSshString(Buffer.concat(parts.map((part) => Buffer.from(part))));
 const identities = (...keys: Uint8Array[]) =>
   message(
     Buffer.of(12),
-    sshNumber(keys.length),
-    ...keys.map((one) => Buffer.concat([sshString(one), sshString('c')])),
+    encodeSshNumber(keys.length),
+    ...keys.map((one) => Buffer.concat([encodeSshString(one), encodeSshString('c')])),
   );
 
 describe('ssh-agent', () => {
   test('signs with its only Ed25519 key, or with the named one', async () => {
     const socket = await realAgent();
     const options = { socket, key: undefined, signal };
-    await expect(agentSigner(options)).rejects.toThrow(/not clear: it has none .* --public-key/);
+    await expect(makeAgentSigner(options)).rejects.toThrow(
+      /not clear: it has none .* --public-key/,
+    );
     await add(socket, '-t', 'ecdsa');
-    await expect(agentSigner(options)).rejects.toThrow(
+    await expect(makeAgentSigner(options)).rejects.toThrow(
       'it has 1 of other kinds than ssh-ed25519 (ssh-agent)',
     );
     const first = readSshKeyLine(await add(socket, '-t', 'ed25519'), 'id.pub');
-    const signer = await agentSigner(options);
+    const signer = await makeAgentSigner(options);
     expect(signer.key.equals(first)).toBe(true);
     expect(await signBy(signer, Buffer.from('bytes'))).toHaveLength(64);
     const second = readSshKeyLine(await add(socket, '-t', 'ed25519'), 'id.pub');
-    await expect(agentSigner(options)).rejects.toThrow(
+    await expect(makeAgentSigner(options)).rejects.toThrow(
       /not clear: .*"who signs", ssh-ed25519 AAAA/,
     );
-    const named = await agentSigner({ ...options, key: second });
+    const named = await makeAgentSigner({ ...options, key: second });
     expect(await signBy(named, Buffer.from('bytes'))).toHaveLength(64);
-    const missing = agentSigner({ ...options, key: ours.trusted.key });
+    const missing = makeAgentSigner({ ...options, key: ours.trusted.key });
     await expect(missing).rejects.toThrow(
       `the key ${ours.trusted.id.slice(0, 16)} is not in the agent: it has ssh-ed25519 AAAA`,
     );
@@ -89,10 +91,10 @@ describe('ssh-agent', () => {
     ['unset', undefined, 'SSH_AUTH_SOCK is not set'],
     ['of none', '/nonexistent/agent', 'it cannot be reached at /nonexistent/agent (ssh-agent)'],
   ])('with a socket that is %s is reported', async (_, socket, why) => {
-    await expect(agentSigner({ socket, key: undefined, signal })).rejects.toThrow(why);
+    await expect(makeAgentSigner({ socket, key: undefined, signal })).rejects.toThrow(why);
   });
 
-  const key = sshKey(ours.trusted.key);
+  const key = encodeSshKey(ours.trusted.key);
   test.each([
     ['nothing', Buffer.alloc(0), 'ends the connection without a reply'],
     ['half a length', Buffer.of(0, 0), 'ends the connection without a reply'],
@@ -100,14 +102,22 @@ describe('ssh-agent', () => {
     ['an empty message', message(), 'it ends too early'],
     ['a refusal', message(Buffer.of(5)), 'it refuses'],
     ['another message', message(Buffer.of(99)), 'a message of kind 99'],
-    ['without end', sshNumber(0xffffffff), 'its reply would have 4294967295 bytes'],
-    ['with keys that do not come', message(Buffer.of(12), sshNumber(0xffffffff)), 'too early'],
-    ['with more after the keys', message(Buffer.of(12), sshNumber(0), 'x'), '1 bytes too many'],
+    ['without end', encodeSshNumber(0xffffffff), 'its reply would have 4294967295 bytes'],
+    [
+      'with keys that do not come',
+      message(Buffer.of(12), encodeSshNumber(0xffffffff)),
+      'too early',
+    ],
+    [
+      'with more after the keys',
+      message(Buffer.of(12), encodeSshNumber(0), 'x'),
+      '1 bytes too many',
+    ],
     ['with a short key', identities(key.subarray(0, -1)), 'it ends too early'],
     ['with an invalid key', identities(Buffer.from('x')), 'it ends too early'],
   ])('that answers %s is refused', async (_, bytes, why) => {
     const socket = await falseAgent(() => bytes);
-    await expect(agentSigner({ socket, key: undefined, signal })).rejects.toThrow(why);
+    await expect(makeAgentSigner({ socket, key: undefined, signal })).rejects.toThrow(why);
   });
 
   test.each([
@@ -118,22 +128,24 @@ describe('ssh-agent', () => {
     ],
     ['too little', Buffer.alloc(8), 'a signature of 8 bytes is not Ed25519'],
   ])('that signs with %s is refused', async (_, bytes, why) => {
-    const blob = sshString(Buffer.concat([sshString('ssh-ed25519'), sshString(bytes)]));
+    const blob = encodeSshString(
+      Buffer.concat([encodeSshString('ssh-ed25519'), encodeSshString(bytes)]),
+    );
     const socket = await falseAgent((kind) =>
       kind === 11 ? identities(key) : message(Buffer.of(14), blob),
     );
-    const signer = await agentSigner({ socket, key: undefined, signal });
+    const signer = await makeAgentSigner({ socket, key: undefined, signal });
     await expect(signBy(signer, Buffer.from('x'))).rejects.toThrow(why);
   });
 
   test('that does not answer is given up after a time limit, or at Ctrl-C', async () => {
     const socket = await falseAgent(() => undefined);
     const options = { socket, key: undefined };
-    await expect(agentSigner({ ...options, signal, patience: 50 })).rejects.toThrow(
+    await expect(makeAgentSigner({ ...options, signal, patience: 50 })).rejects.toThrow(
       'it does not reply within 0.05 seconds (ssh-agent)',
     );
     const ending = AbortSignal.timeout(50);
-    await expect(agentSigner({ ...options, signal: ending })).rejects.toThrow(
+    await expect(makeAgentSigner({ ...options, signal: ending })).rejects.toThrow(
       'aborted due to timeout',
     );
   });

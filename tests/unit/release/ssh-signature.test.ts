@@ -2,15 +2,15 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
-import { readSshKeyLine, sshKey, sshKeyLine } from '../../../build/release/ssh-key.ts';
+import { encodeSshKey, formatSshKeyLine, readSshKeyLine } from '../../../build/release/ssh-key.ts';
 import {
-  allowedSigner,
+  formatAllowedSigner,
   LONGEST_SSH_SIGNATURE,
   readSshSignature,
   signSsh,
   verifySsh,
 } from '../../../build/release/ssh-signature.ts';
-import { sshNumber, sshString } from '../../../build/release/ssh-wire.ts';
+import { encodeSshNumber, encodeSshString } from '../../../build/release/ssh-wire.ts';
 import { temporaryFolder } from '../folder.ts';
 import { newPair } from './releases.ts';
 
@@ -25,10 +25,12 @@ function armoured(...parts: (string | Uint8Array)[]): string {
   return `-----BEGIN SSH SIGNATURE-----\n${base64}\n-----END SSH SIGNATURE-----\n`;
 }
 
-const version = sshNumber(1);
-const key = sshString(sshKey(ours.trusted.key));
-const signature = sshString(Buffer.concat([sshString('ssh-ed25519'), sshString(Buffer.alloc(64))]));
-const rest = [sshString('file'), sshString(''), sshString('sha512'), signature];
+const version = encodeSshNumber(1);
+const key = encodeSshString(encodeSshKey(ours.trusted.key));
+const signature = encodeSshString(
+  Buffer.concat([encodeSshString('ssh-ed25519'), encodeSshString(Buffer.alloc(64))]),
+);
+const rest = [encodeSshString('file'), encodeSshString(''), encodeSshString('sha512'), signature];
 
 describe('a signature for ssh-keygen', () => {
   test('is accepted by ssh-keygen itself, for namespace file and this key only', async () => {
@@ -41,12 +43,12 @@ describe('a signature for ssh-keygen', () => {
         ['-Y', 'verify', '-f', allowed, '-I', 'release', '-n', namespace, '-s', file],
         { input },
       );
-    await writeFile(allowed, `${allowedSigner(ours.trusted.key)}\n`);
+    await writeFile(allowed, `${formatAllowedSigner(ours.trusted.key)}\n`);
     const { stdout } = await verify(BYTES);
     expect(stdout).toContain('Good "file" signature for release with ED25519 key');
     await expect(verify(Buffer.from('changed'))).rejects.toThrow('Signature verification failed');
     await expect(verify(BYTES, 'git')).rejects.toThrow();
-    await writeFile(allowed, `${allowedSigner(others.trusted.key)}\n`);
+    await writeFile(allowed, `${formatAllowedSigner(others.trusted.key)}\n`);
     await expect(verify(BYTES)).rejects.toThrow();
   });
 
@@ -61,7 +63,7 @@ describe('a signature for ssh-keygen', () => {
     expect(verifySsh(read, BYTES, 'f.sig')).toBe(true);
     const line = await readFile(`${secret}.pub`, 'utf8');
     expect(read.key.equals(readSshKeyLine(line, 'id.pub'))).toBe(true);
-    expect(line).toContain(`${sshKeyLine(read.key)} `);
+    expect(line).toContain(`${formatSshKeyLine(read.key)} `);
   });
 
   test('is the same each time, and only for these bytes', async () => {
@@ -82,19 +84,22 @@ describe('a signature for ssh-keygen', () => {
     [armoured('SSHSIGN', version, key, ...rest), /version is/],
     [armoured('SSHCERT', version, key, ...rest), /does not begin with SSHSIG/],
     [armoured('SSH'), /ends too early/],
-    [armoured('SSHSIG', sshNumber(2), key, ...rest), /version is 2/],
-    [armoured('SSHSIG', version, sshNumber(0xffffffff)), /ends too early/],
+    [armoured('SSHSIG', encodeSshNumber(2), key, ...rest), /version is 2/],
+    [armoured('SSHSIG', version, encodeSshNumber(0xffffffff)), /ends too early/],
     [armoured('SSHSIG', version, key, ...rest.slice(0, 3)), /ends too early/],
     [armoured('SSHSIG', version, key, ...rest, 'x'), /1 bytes too many/],
-    [armoured('SSHSIG', version, sshString(sshString('ssh-rsa')), ...rest), /kind "ssh-rsa"/],
+    [
+      armoured('SSHSIG', version, encodeSshString(encodeSshString('ssh-rsa')), ...rest),
+      /kind "ssh-rsa"/,
+    ],
     [
       armoured(
         'SSHSIG',
         version,
         key,
-        sshString('file'),
-        sshString(''),
-        sshString('md5'),
+        encodeSshString('file'),
+        encodeSshString(''),
+        encodeSshString('md5'),
         signature,
       ),
       /"md5" is not a hash/,
@@ -102,7 +107,9 @@ describe('a signature for ssh-keygen', () => {
     [
       armoured(
         ...['SSHSIG', version, key, ...rest.slice(0, 3)],
-        sshString(Buffer.concat([sshString('ssh-ed25519'), sshString(Buffer.alloc(63))])),
+        encodeSshString(
+          Buffer.concat([encodeSshString('ssh-ed25519'), encodeSshString(Buffer.alloc(63))]),
+        ),
       ),
       /63 bytes is not Ed25519/,
     ],
@@ -118,8 +125,8 @@ test.each([
   ['ssh-rsa AAAA', /kind "ssh-rsa"/],
   ['ssh-ed25519', /ends too early/],
   ['ssh-ed25519 AAAA', /ends too early/],
-  [`${sshKeyLine(ours.trusted.key)}\n${sshKeyLine(others.trusted.key)}`, /kind/],
-  [`no-pty ${sshKeyLine(ours.trusted.key)}`, /kind "no-pty"/],
+  [`${formatSshKeyLine(ours.trusted.key)}\n${formatSshKeyLine(others.trusted.key)}`, /kind/],
+  [`no-pty ${formatSshKeyLine(ours.trusted.key)}`, /kind "no-pty"/],
 ])('a line that is not an Ed25519 key of SSH is refused: %.40j', (line, why) => {
   expect(() => readSshKeyLine(line, 'id.pub')).toThrow(why);
 });

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { completionScript } from '../../../../apps/control-plane/commands/completion.ts';
+import { formatCompletionScript } from '../../../../apps/control-plane/commands/completion.ts';
 import { operate } from '../../../../apps/control-plane/commands/operate.ts';
 import { OPTIONS_OF, VERBS_OF } from '../../../../apps/control-plane/operator/options.ts';
 
@@ -10,7 +10,7 @@ const PROGRAM = [resolve(PROJECT, 'apps/qx.ts'), 'qx-controlplane'];
 
 /** Returns bash's answers for a line in the project's folder, whose last word is at the cursor. */
 async function complete(...words: string[]): Promise<string[]> {
-  const call = `${completionScript('bash')}
+  const call = `${formatCompletionScript('bash')}
 complete -p qx-controlplane >/dev/null || exit 3
 COMP_WORDS=(qx-controlplane "$@"); COMP_CWORD=$#
 _qx_controlplane && printf '%s\\n' "\${COMPREPLY[@]}"`;

@@ -3,9 +3,9 @@ import {
   backupName,
   backupProblem,
   backupTime,
-  lastDue,
-  newestOf,
-  outdated,
+  computeLastDue,
+  findNewest,
+  selectOutdated,
 } from '../../../../apps/control-plane/backup/keep.ts';
 
 const at = (text: string) => Date.parse(text);
@@ -28,7 +28,7 @@ test.each([
   ['2030-01-02T02:30:00Z', '2030-01-02T02:30:00Z'],
   ['2030-01-02T23:00:00Z', '2030-01-02T02:30:00Z'],
 ])('at %s, a backup at 02:30 was due last at %s', (now, due) => {
-  expect(lastDue('02:30', at(now))).toBe(at(due));
+  expect(computeLastDue('02:30', at(now))).toBe(at(due));
 });
 
 describe('old backups', () => {
@@ -37,7 +37,7 @@ describe('old backups', () => {
       backupName(new Date(at('2030-03-31T02:30:00Z') - night * 86_400_000)),
     );
   const kept = (names: string[], rule = { days: 3, weeks: 3 }) => {
-    const gone = new Set(outdated(names, rule, at('2030-04-01T00:00:00Z')));
+    const gone = new Set(selectOutdated(names, rule, at('2030-04-01T00:00:00Z')));
     return names.filter((name) => !gone.has(name)).map((name) => name.slice(5, 13));
   };
 
@@ -54,15 +54,17 @@ describe('old backups', () => {
 
   test('of several backups of a day the last one is kept, and other files are left alone', () => {
     const names = [nameAt('2030-01-02T10:00:00Z'), nameAt('2030-01-02T09:00:00Z'), 'notes.txt'];
-    expect(outdated(names, { days: 7, weeks: 4 }, at('2030-01-03T00:00:00Z'))).toEqual([names[1]]);
+    expect(selectOutdated(names, { days: 7, weeks: 4 }, at('2030-01-03T00:00:00Z'))).toEqual([
+      names[1],
+    ]);
   });
 
   test('a backup dated in the future does not count as the newest, and does not cause the removal of another', () => {
     const now = at('2030-01-03T00:00:00Z');
     const names = [nameAt('2037-01-01T02:30:00Z'), nameAt('2030-01-02T02:30:00Z')];
-    expect(newestOf(names, now)?.name).toBe(names[1]);
-    expect(outdated(names, { days: 1, weeks: 0 }, now)).toEqual([]);
-    expect(newestOf(names.slice(0, 1), now)).toBeUndefined();
+    expect(findNewest(names, now)?.name).toBe(names[1]);
+    expect(selectOutdated(names, { days: 1, weeks: 0 }, now)).toEqual([]);
+    expect(findNewest(names.slice(0, 1), now)).toBeUndefined();
   });
 });
 

@@ -13,7 +13,7 @@ import { readBootState, writeBootState } from '../../../../build/disk/boot-state
 import { chooseSlot } from '../../../../build/disk/choose-slot.ts';
 import { type DiskLayout, findPartition, type Slot } from '../../../../build/disk/layout.ts';
 import { seal } from '../../../../build/release/envelope.ts';
-import { keyIdOf, type TrustedKey } from '../../../../build/release/keys.ts';
+import { computeKeyId, type TrustedKey } from '../../../../build/release/keys.ts';
 import type { Release } from '../../../../build/release/release.ts';
 import { RELEASE_TYPE } from '../../../../build/release/sign.ts';
 import { install } from '../../disk/installed.ts';
@@ -23,7 +23,7 @@ const { privateKey } = generateKeyPairSync('ed25519');
 /** The key that releases of these tests are signed with. */
 export const KEY: TrustedKey = {
   name: 'tests',
-  id: keyIdOf(privateKey),
+  id: computeKeyId(privateKey),
   key: createPublicKey(privateKey),
 };
 

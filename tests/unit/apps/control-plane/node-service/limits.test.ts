@@ -1,11 +1,14 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
-import { Allowance, networkOf } from '../../../../../apps/control-plane/node-service/allowance.ts';
-import { presentOrigins } from '../../../../../apps/control-plane/node-service/endpoints.ts';
+import {
+  Allowance,
+  determineNetwork,
+} from '../../../../../apps/control-plane/node-service/allowance.ts';
+import { listPresentOrigins } from '../../../../../apps/control-plane/node-service/endpoints.ts';
 import { ThrottledLog } from '../../../../../apps/control-plane/node-service/throttled-log.ts';
 import {
   expectCommonVersion,
-  verbsOf,
+  listVerbs,
 } from '../../../../../apps/control-plane/node-service/version.ts';
 import { VersionSchema } from '../../../../../apps/proto/gen/quantix/v1/version_pb.js';
 
@@ -45,7 +48,7 @@ test.each([
   ['fe80::1%eth0', 'fe80:0:0:0::/64'],
   ['::1', '0:0:0:0::/64'],
 ])('%s shares the allowance of %s', (address, network) => {
-  expect(networkOf(address)).toBe(network);
+  expect(determineNetwork(address)).toBe(network);
 });
 
 test('the same message about the same caller is logged once a minute', () => {
@@ -77,8 +80,8 @@ describe('where the control plane can be reached', () => {
     ['127.0.0.1', []],
   ])('listening on %s', (listen, origins) => {
     const announced = ['https://192.0.2.5:9443', 'https://qvdc.example:443'];
-    expect(presentOrigins({ port: 9443, listen, announced: [] }, interfaces)).toEqual(origins);
-    expect(presentOrigins({ port: 9443, listen, announced }, interfaces)).toEqual([
+    expect(listPresentOrigins({ port: 9443, listen, announced: [] }, interfaces)).toEqual(origins);
+    expect(listPresentOrigins({ port: 9443, listen, announced }, interfaces)).toEqual([
       ...new Set([...origins, ...announced]),
     ]);
   });
@@ -101,6 +104,6 @@ test.each([
 test('the verbs of a node are among its capabilities', () => {
   const capabilities = ['task.start_vm', 'task.create_volume', 'task.', 'other'];
   const version = create(VersionSchema, { capabilities });
-  expect([...verbsOf(version)]).toEqual(['startVm', 'createVolume', '']);
-  expect(verbsOf(undefined).size).toBe(0);
+  expect([...listVerbs(version)]).toEqual(['startVm', 'createVolume', '']);
+  expect(listVerbs(undefined).size).toBe(0);
 });

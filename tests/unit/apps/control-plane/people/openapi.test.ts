@@ -4,7 +4,7 @@ import { openDatabase } from '../../../../../apps/control-plane/database/databas
 import { PeopleCertificate } from '../../../../../apps/control-plane/people/certificate.ts';
 import { describeApi } from '../../../../../apps/control-plane/people/openapi.ts';
 import { PERMISSIONS } from '../../../../../apps/control-plane/people/permissions.ts';
-import { peopleRoutes } from '../../../../../apps/control-plane/people/routes.ts';
+import { createPeopleRoutes } from '../../../../../apps/control-plane/people/routes.ts';
 
 const DOCUMENT = resolve(import.meta.dirname, '../../../../../docs/openapi.json');
 
@@ -16,7 +16,7 @@ function routes() {
   const log = { error: ignore, warning: ignore, info: ignore, debug: ignore };
   const database = openDatabase(address, { open: 2, idle: 0 }, log);
   const authority = { serverCertificate: () => Promise.reject(new Error('nobody asks')) };
-  return peopleRoutes({
+  return createPeopleRoutes({
     database,
     certificate: new PeopleCertificate({
       ...{ database, authority, log, signal: new AbortController().signal },
