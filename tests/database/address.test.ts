@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
 import { ConnectError } from '@connectrpc/connect';
 import { sql } from 'kysely';
 import { expect, test, vi } from 'vitest';
@@ -12,13 +13,17 @@ import { operate } from '../../apps/control-plane/commands/operate.ts';
 import { listAudit } from '../../apps/control-plane/database/repositories/audit-log.ts';
 import { createAddressRoutes } from '../../apps/control-plane/operator/address-routes.ts';
 import { planAddress } from '../../apps/control-plane/operator/client.ts';
-import type { OperatorValues } from '../../apps/control-plane/operator/options.ts';
+import {
+  OPERATOR_OPTIONS,
+  type OperatorValues,
+} from '../../apps/control-plane/operator/options.ts';
 import { openNodeState } from '../../apps/control-plane/reconciliation/node-state.ts';
 import { bind } from '../../apps/http/bind.ts';
 import { createApiServer } from '../../apps/http/server.ts';
 import type { Endpoints } from '../../apps/proto/gen/quantix/v1/node_service_pb.js';
 import { temporaryFolder } from '../unit/folder.ts';
 import { SILENT } from './database.ts';
+import { OPERATOR_DOCUMENT, readCommands } from './document.ts';
 import { type Host, NodeApi } from './node-api.ts';
 
 /** Both addresses reach the API for agents: `lo` accepts all of 127.0.0.0/8, and only the first is assigned to it. */
@@ -201,6 +206,34 @@ test('hosts are notified of a change of address, which is kept once they connect
   expect(entries.filter((action) => action.startsWith('address')).sort()).toEqual([
     ...['address.changed', 'address.planned'],
   ]);
+});
+
+test('the commands of docs/operator.md change the address, and withdraw a change', async () => {
+  await using site = await Site.open();
+  const one = await site.host();
+  const { program, calls } = await network();
+  const put = `static lo ${NEW}/8 --gateway=10.0.0.1 --confirm 120`;
+  const verbs: string[] = [];
+  for (const { command, place } of await readCommands(OPERATOR_DOCUMENT)) {
+    if (place !== 'appliance with hosts') continue;
+    const here = command.replace('eth0', 'lo').replace('10.0.0.5/24', `${NEW}/8`);
+    const [name, noun, verb = '', ...args] = here.split(' ');
+    expect([name, noun]).toEqual(['qx-controlplane', 'address']);
+    verbs.push(verb);
+    const options = OPERATOR_OPTIONS;
+    const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+    const { given } = site.operating(values);
+    if (verb === 'withdraw') await planAddress({ address: NEW }, site);
+    const called = runAddress(verb, positionals, given, { program });
+    if (verb === 'change') {
+      await vi.waitFor(async () => expect(await calls()).toEqual([put]), WITHIN);
+      one.move(NEW);
+    }
+    expect((await called).status).toBe(0);
+    expect((await site.show()).planned).toEqual([]);
+  }
+  expect(verbs).toEqual(['change', 'withdraw']);
+  expect(await calls()).toEqual([put, 'confirm lo']);
 });
 
 test('an address that qx-network refuses is reported with its message and withdrawn from the hosts', async () => {

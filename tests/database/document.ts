@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
-/** Where a command of the document can be run. */
-export type Place = 'appliance' | 'development';
+/** Where a command of a document can be run; `appliance with hosts`: hosts are connected to the control plane. */
+const PLACES = ['appliance', 'appliance with hosts', 'development'] as const;
+export type Place = (typeof PLACES)[number];
 
 /** A command of the document. */
 export interface DocumentCommand {
@@ -17,7 +18,7 @@ export interface DocumentCommand {
 export const DOCUMENT = resolve(import.meta.dirname, '../../docs/database.md');
 
 const FENCE = /^```(.*)$/;
-const MARK = /^sh on (appliance|development)$/;
+const MARK = /^sh on (.*)$/;
 /** Mark of a block that is part of a file, and not a command. */
 const FILE_MARK = 'yaml';
 
@@ -28,8 +29,8 @@ export const OPERATOR_DOCUMENT = resolve(import.meta.dirname, '../../docs/operat
 export const CONTROL_PLANE_DOCUMENT = resolve(import.meta.dirname, '../../docs/control-plane.md');
 
 /**
- * Reads the commands of a document, in their order: the lines of blocks that begin with ```` ```sh on appliance ```` or
- * ```` ```sh on development ````.
+ * Reads the commands of a document, in their order: the lines of blocks that begin with ```` ```sh on appliance ````,
+ * ```` ```sh on appliance with hosts ```` or ```` ```sh on development ````.
  * @throws Error naming the line of a block that is marked otherwise, or is not closed
  */
 export async function readCommands(document = DOCUMENT): Promise<DocumentCommand[]> {
@@ -49,11 +50,11 @@ export async function readCommands(document = DOCUMENT): Promise<DocumentCommand
 
 function placeOf(mark: string, line: number): Place | 'file' {
   if (mark === FILE_MARK) return 'file';
-  const [, place] = MARK.exec(mark) ?? [];
-  if (place === 'appliance' || place === 'development') return place;
-  throw new Error(
-    `line ${line}: a block is "sh on appliance", "sh on development" or "yaml", not "${mark}"`,
-  );
+  const [, named] = MARK.exec(mark) ?? [];
+  const place = PLACES.find((one) => one === named);
+  if (place !== undefined) return place;
+  const marks = PLACES.map((one) => `"sh on ${one}"`).join(', ');
+  throw new Error(`line ${line}: a block is ${marks} or "yaml", not "${mark}"`);
 }
 
 /** Marks before and after the generated part of the document. */

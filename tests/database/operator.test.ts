@@ -444,7 +444,7 @@ describe('accounts of people', () => {
     expect(await checkPassword(reset.password, await hashOf('ada'))).toMatchObject({
       isRight: true,
     });
-    await expect(run('users', 'add ada')).rejects.toThrow('already exists');
+    await expect(run('users', 'add ada')).rejects.toThrow(/^username "ada" already exists\.$/);
     await expect(run('users', 'add Ada')).rejects.toThrow('is not a valid account name');
     await expect(run('users', 'disable bob')).rejects.toThrow('there is no account "bob"');
     await expect(run('users', 'disable admin')).rejects.toThrow('nobody would be left');

@@ -19,7 +19,9 @@ export class RefusedChangeError extends ControlPlaneError {
   readonly constraint: string | undefined;
 
   constructor(reason: RefusalReason, what: string, cause: DatabaseError) {
-    super({ what, where: cause.constraint ?? cause.column ?? cause.table, cause });
+    const where =
+      reason === 'exists' ? undefined : (cause.constraint ?? cause.column ?? cause.table);
+    super({ what, where, cause });
     this.reason = reason;
     this.constraint = cause.constraint;
   }
@@ -51,8 +53,31 @@ export async function explainRefusal<T>(change: Promise<T>): Promise<T> {
     if (!(error instanceof DatabaseError)) throw error;
     const reason = error.code === FOREIGN_KEY ? foreignKeyReason(error) : REASONS[error.code ?? ''];
     if (reason === undefined) throw error;
-    throw new RefusedChangeError(reason, error.detail?.replace(/\.$/, '') ?? error.message, error);
+    throw new RefusedChangeError(reason, whatOf(error), error);
   }
+}
+
+/** Describes a refusal without PostgreSQL's notation for keys: `Key (username)=(ada) already exists.` */
+function whatOf({ detail, message }: DatabaseError): string {
+  if (detail === undefined) return message;
+  const [, columns, values] = /^Key \((.+?)\)=\((.*)\) already exists\.$/s.exec(detail) ?? [];
+  if (columns === undefined) return detail.replace(/\.$/, '');
+  return `${columns} ${JSON.stringify(values)} already exists`;
+}
+
+/** Codes of PostgreSQL (its appendix A), or of a socket, that mean that the database is unavailable. */
+const AWAY = /^(08...|53...|57...|55P03|25P0[34]|40...|ECONN[A-Z]+|ENOENT|EPIPE|ETIMEDOUT|EACCES)$/;
+
+/** Whether an error says that the database does not answer at the moment, or not in time. */
+export function isUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return (
+    AWAY.test(code) ||
+    /timeout exceeded when trying to connect|timeout expired|Connection terminated/.test(
+      error.message,
+    )
+  );
 }
 
 /** Finds the direction of a violated reference: both directions have the same code. */

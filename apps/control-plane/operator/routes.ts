@@ -12,7 +12,7 @@ import { ApiError } from '../../http/error.ts';
 import { makeJsonAnswer, type Route } from '../../http/route.ts';
 import { isUuid } from '../../libvirt/uuid.ts';
 import type { Database } from '../database/database.ts';
-import { RefusedChangeError } from '../database/refusal.ts';
+import { isUnavailable, RefusedChangeError } from '../database/refusal.ts';
 import { departNode } from '../database/repositories/departed-nodes.ts';
 import {
   describeToken,
@@ -65,6 +65,11 @@ export function explainErrors(handler: Handler): Handler {
     } catch (error) {
       if (error instanceof ApiError) throw error;
       if (error instanceof RefusedChangeError) throw new ApiError(400, error.message);
+      if (isUnavailable(error)) {
+        throw new ApiError(503, 'the database does not answer', {
+          fix: 'Try again in a moment; qx-controlplane doctor shows its state.',
+        });
+      }
       throw new ApiError(503, `the database refuses it: ${messageOf(error)}`, {
         fix: '/readyz shows the state of the database.',
       });

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { ApiError } from '../../http/error.ts';
-import { type RefusalReason, RefusedChangeError } from '../database/refusal.ts';
+import { isUnavailable, type RefusalReason, RefusedChangeError } from '../database/refusal.ts';
 import { ControlPlaneError } from '../error.ts';
 
 /** Media type of an error. */
@@ -38,9 +38,6 @@ const STATUS_OF: Readonly<Record<RefusalReason, number>> = {
   invalid: 400,
 };
 
-/** Codes of PostgreSQL (its appendix A), or of a socket, that mean that the database is unavailable. */
-const AWAY = /^(08...|53...|57...|55P03|25P0[34]|40...|ECONN[A-Z]+|ENOENT|EPIPE|ETIMEDOUT|EACCES)$/;
-
 /**
  * Converts an error into an answer for the caller.
  * @returns `undefined` if it is a bug of the program
@@ -52,17 +49,13 @@ export function explain(error: unknown): ApiError | undefined {
   }
   if (error instanceof ControlPlaneError)
     return new ApiError(409, error.what, error.fix === undefined ? {} : { fix: error.fix });
-  if (!(error instanceof Error)) return undefined;
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  if (
-    AWAY.test(code) ||
-    /timeout exceeded when trying to connect|Connection terminated/.test(error.message)
-  ) {
+  if (isUnavailable(error)) {
     return new ApiError(503, 'the database does not answer', {
       fix: 'Try again in a moment; qx-controlplane doctor shows its state.',
       headers: { 'retry-after': '5' },
     });
   }
+  if (!(error instanceof Error)) return undefined;
   return fromServer(error);
 }
 
