@@ -1,8 +1,8 @@
 import { ExplainedError } from '../error.ts';
 import { AnswerError } from '../http/ask.ts';
-import { getErrorCode } from '../process/code-of.ts';
 import {
   createEndingSignal,
+  endUnwritten,
   expectOperands,
   print,
   refuseCommand,
@@ -249,7 +249,7 @@ function outliveTerminal(): AbortSignal {
 function unreadSignal(): AbortSignal {
   const ending = new AbortController();
   process.stdout.on('error', (error) => {
-    if (getErrorCode(error) !== 'EPIPE') throw error;
+    endUnwritten(error);
     ending.abort();
   });
   return ending.signal;

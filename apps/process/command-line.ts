@@ -1,6 +1,7 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { messageOf } from '../error.ts';
 import { VERSION } from '../version.ts';
+import { getErrorCode } from './code-of.ts';
 
 /** The command line is wrong. */
 export class UsageError extends Error {}
@@ -86,8 +87,20 @@ export function expectOperands(operands: readonly string[], least = 0, most = le
 
 /** Prints a text to standard output. @returns exit status 0 */
 export function print(text: string): number {
-  process.stdout.write(text);
+  const { stdout } = process;
+  if (stdout.listenerCount('error') === 0) stdout.on('error', endUnwritten);
+  stdout.write(text);
   return 0;
+}
+
+/**
+ * Handles an error of standard output. That its reader has gone away, as `head` does, is no failure; any other error,
+ * such as a full disk, is reported, and ends the program with status 1.
+ */
+export function endUnwritten(error: Error): void {
+  if (getErrorCode(error) === 'EPIPE') return;
+  process.stderr.write(`the output cannot be written: ${messageOf(error)}\n`);
+  process.exit(1);
 }
 
 function complain(program: string, what: string, exitStatus: number): number {
