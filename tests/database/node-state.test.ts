@@ -78,7 +78,8 @@ function sync(
   content: Omit<Init<typeof SyncFullStateRequestSchema>, 'position'>,
   signal?: AbortSignal,
 ) {
-  const whole = { position, part: 1, last: true, hypervisor: { available: true }, ...content };
+  const described = { host: { hostname: 'host' }, hypervisor: { available: true } };
+  const whole = { position, part: 1, last: true, ...described, ...content };
   return state.syncFullState(nodeId, stream(create(SyncFullStateRequestSchema, whole)), signal);
 }
 
@@ -283,6 +284,48 @@ describe('full states', () => {
       const change = await present(A, at(1, 2), vm(ID, SHUT_OFF));
       expect(change).toMatchObject({ applied: true });
     });
+  });
+
+  test('simultaneous full states have each their own result: without news, with news, outdated, in conflict, and refused', async () => {
+    const [C, D, E] = [3, 4, 5].map((one) => `${one}6666666-6666-8666-8666-666666666666`);
+    if (C === undefined || D === undefined || E === undefined) throw new Error('no ids');
+    const content = (of: string, powerState = RUNNING) => ({
+      vms: { items: [vm(of.replace('8', '4'), powerState), vm(of.replace('8', '5'))] },
+      pools: { items: [{ id: 'p', name: 'p', health: PoolHealth.HEALTHY }] },
+    });
+    for (const id of [C, D, E]) {
+      await nodes.registerNode(db, { id, hostname: 'host', managementIp: null, spec: {} });
+    }
+    for (const id of [A, B, C, D, E]) await sync(id, at(1, 1), content(id));
+    const end = { by: 'admin', reason: '', now: new Date() };
+    await departNode(db, { nodeId: D, how: 'DELETED', ...end });
+    const answers = await Promise.allSettled([
+      sync(A, at(1, 2), content(A)),
+      sync(B, at(1, 2), content(B, SHUT_OFF)),
+      sync(C, at(1, 1), content(C)),
+      sync(D, at(1, 2), content(D)),
+      sync(E, at(1, 2), content(A)),
+    ]);
+    expect(answers).toMatchObject([
+      { value: { applied: true, kept: { state: at(1, 2) } } },
+      { value: { applied: true } },
+      { value: { applied: false, kept: { state: at(1, 1) } } },
+      { reason: { reason: RefusalReason.NODE_DELETED } },
+      { value: { applied: true, vmsDiscovered: 0 } },
+    ]);
+    expect((await readKept(db, A)).state).toMatchObject(at(1, 2));
+    expect(await machine(A.replace('8', '4'))).toMatchObject({ nodeId: A });
+    expect(await machine(B.replace('8', '4'))).toMatchObject({ powerState: 'SHUT_OFF' });
+    expect(await listOpenAlerts(db)).toHaveLength(2);
+    const quiet = () =>
+      Promise.all([
+        sync(B, at(1, 3), content(B, SHUT_OFF)),
+        sync(C, at(1, 3), content(C)),
+        sync(C, at(1, 4), content(C)),
+      ]);
+    expect(await written(quiet)).toEqual({ node_states: 3 });
+    const rows = await sql`SELECT FROM node_states WHERE full_state_at > now() - interval '1 hour'`;
+    expect((await rows.execute(db)).rows).toHaveLength(4);
   });
 
   test('a queued full state is not applied once its caller has disconnected', async () => {

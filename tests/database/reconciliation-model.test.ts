@@ -124,6 +124,7 @@ async function send(ids: readonly string[], one: Sent, place: KeptPosition): Pro
     case 'full': {
       const content: MessageInitShape<typeof SyncFullStateRequestSchema> = {
         ...{ position, part: 1, last: true, hypervisor: { available: true }, pools: POOLS },
+        host: { hostname: 'host' },
         vms: { items: one.said.map(machineOf) },
       };
       const parts = stream(create(SyncFullStateRequestSchema, content));

@@ -47,15 +47,19 @@ async function expectRightAfterChaos(
   ]);
 }
 
-test('thirty agents with crashes, moving machines, changing addresses and wrong clocks end with a correct state in a control plane in memory', async () => {
-  const memory = await ControlPlane.open();
-  memory.interval = 1;
-  try {
-    await expectRightAfterChaos(new MemoryPlane(memory));
-  } finally {
-    await memory.api.close();
-  }
-});
+test(
+  'thirty agents with crashes, moving machines, changing addresses and wrong clocks end with a correct state in a control plane in memory',
+  async () => {
+    const memory = await ControlPlane.open();
+    memory.interval = 1;
+    try {
+      await expectRightAfterChaos(new MemoryPlane(memory));
+    } finally {
+      await memory.api.close();
+    }
+  },
+  2 * PATIENCE,
+);
 
 /** Restarts the control plane, and changes a virtual machine of each host: nobody sends a full state. */
 async function expectCheapRestart(plane: StackPlane, agents: readonly FleetAgent[]): Promise<void> {

@@ -23,7 +23,6 @@ import type { Election } from '../coordination/election.ts';
 import type { Database, Executor } from '../database/database.ts';
 import { writeAsLeader } from '../database/repositories/leadership.ts';
 import type { DB } from '../database/schema.ts';
-import { replaceNul } from '../database/text.ts';
 import { HEARTBEAT_INTERVAL } from '../heartbeat-times.ts';
 import { ClaimLocks } from './claim-locks.ts';
 import { collectParts, type FullState } from './full-state.ts';
@@ -46,6 +45,7 @@ import {
 import { determinePhase } from './phase.ts';
 import { applyPoolChanges, readKnownPools, recordVolumes } from './pool-records.ts';
 import { isLater, type KeptPosition, makeKeptMessage, readPosition } from './position.ts';
+import { type SentFullState, takeQuietFullStates } from './quiet-full-states.ts';
 import { isEqual, reconcileVms, type VmChanges, type VmReport } from './reconcile.ts';
 import { type PoolReport, reconcilePools } from './reconcile-pools.ts';
 import {
@@ -54,6 +54,7 @@ import {
   hashVmReports,
   makeHostSpec,
   readAddress,
+  readHardware,
   readHostname,
   readPool,
   readVm,
@@ -111,6 +112,9 @@ const BATCH = 200;
  */
 const FULL_STATES = 8;
 
+/** Maximum number of full states that are compared with the records together. */
+const COMPARED = 16;
+
 /**
  * Number of heartbeat intervals. If other hardware uses a node's key within that time after the recorded machine was
  * last heard from, the key was copied: see HardwareIdentity.
@@ -163,6 +167,26 @@ export function openNodeState(options: NodeStateOptions): NodeState {
     { keyOf: ({ nodeId }) => nodeId, most: BATCH },
   );
   const fullStates = pLimit(FULL_STATES);
+  const quietFullStates = processInBatches<SentFullState, SyncFullStateResponse | undefined>(
+    async (sent) => {
+      const now = new Date();
+      const before = await leadership
+        .untilOvertaken((epoch) => takeQuietFullStates(database.db, sent, { now, epoch }))
+        // Each one is applied alone then, and fails alone.
+        .catch(() => new Map<string, NodeRecord>());
+      const settings = makeSettings(now, heartbeatInterval);
+      return new Map(
+        sent.flatMap(({ nodeId, state: { position } }) => {
+          const node = before.get(nodeId);
+          if (node === undefined) return [];
+          const kept = makeKeptMessage(position, node.heartbeat);
+          const answer = { ...settings, applied: true, kept };
+          return [[nodeId, create(SyncFullStateResponseSchema, answer)]];
+        }),
+      );
+    },
+    { keyOf: ({ nodeId }) => nodeId, most: COMPARED },
+  );
 
   return {
     async heartbeat(nodeId, request) {
@@ -173,10 +197,12 @@ export function openNodeState(options: NodeStateOptions): NodeState {
     },
     async syncFullState(nodeId, parts, signal) {
       const state = await collectParts(parts);
-      const answer = await fullStates(() => {
-        signal?.throwIfAborted();
-        return asLeader((work) => takeFullState(work, nodeId, state, heartbeatInterval));
-      });
+      const answer =
+        (await quietFullStates({ nodeId, state, signal })) ??
+        (await fullStates(() => {
+          signal?.throwIfAborted();
+          return asLeader((work) => takeFullState(work, nodeId, state, heartbeatInterval));
+        }));
       if (answer.applied) onHeard(nodeId);
       if (answer.rejectedIds.length > 0) {
         log.warning(`${nodeId} reports what cannot be recorded: ${answer.rejectedIds.join(', ')}`);
@@ -242,14 +268,9 @@ async function takeFullState(
 ): Promise<SyncFullStateResponse> {
   const { transaction, now } = work;
   const { position, host } = state;
-  const sent = host?.hardware;
-  const hardware = {
-    smbiosUuid: replaceNul(sent?.smbiosUuid ?? ''),
-    serial: replaceNul(sent?.serial ?? ''),
-    bootId: replaceNul(sent?.bootId ?? ''),
-  };
+  const hardware = readHardware(host);
   const node = await findNode(work, nodeId, hardware.bootId);
-  const settings = { heartbeatIntervalSeconds: interval, serverTime: timestampFromDate(now) };
+  const settings = makeSettings(now, interval);
   if (!isLater(position, node.state)) {
     const kept = makeKeptMessage(node.state, node.heartbeat);
     return create(SyncFullStateResponseSchema, { ...settings, applied: false, kept });
@@ -290,7 +311,7 @@ async function takeFullState(
     ...{ nodeId, ...position, fullStateAt: now },
     vmsHashes: vms?.hashes ?? keptHashes(node.vmsHashes),
     poolsHashes: pools?.hashes ?? keptHashes(node.poolsHashes),
-    hardware: sent === undefined ? undefined : hardware,
+    hardware: host?.hardware === undefined ? undefined : hardware,
   });
   if (node.phase === 'DISCONNECTED') await settleContested(work, [nodeId]);
   return create(SyncFullStateResponseSchema, {
@@ -305,6 +326,11 @@ async function takeFullState(
       ...idsOf(state.pools ?? [], pools?.rejected ?? []),
     ],
   });
+}
+
+/** Returns the fields of an answer that every node gets. */
+function makeSettings(now: Date, interval: number) {
+  return { heartbeatIntervalSeconds: interval, serverTime: timestampFromDate(now) };
 }
 
 /** Returns the stored hashes, or those of an empty list if nothing was reported yet. */

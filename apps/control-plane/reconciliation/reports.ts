@@ -103,6 +103,20 @@ export function makeHostSpec(host: HostInfo): object {
   return { ...(toMessageJson(HostInfoSchema, host) as object) };
 }
 
+/** Returns the identity of a host's machine and boot as it is recorded; what the host does not report is empty. */
+export function readHardware(host: HostInfo | undefined): {
+  smbiosUuid: string;
+  serial: string;
+  bootId: string;
+} {
+  const { smbiosUuid = '', serial = '', bootId = '' } = host?.hardware ?? {};
+  return {
+    smbiosUuid: replaceNul(smbiosUuid),
+    serial: replaceNul(serial),
+    bootId: replaceNul(bootId),
+  };
+}
+
 /** Returns an address that PostgreSQL accepts; null if it is not valid. */
 export function readAddress(address: string): string | null {
   return isIP(address) !== 0 && !address.includes('%') ? address : null;
