@@ -499,6 +499,7 @@ test('with --json every command prints the objects that it affects', async () =>
 
 test.each<[OperatorCommand, string, OperatorValues, string]>([
   ['users', 'add', {}, 'an argument is missing'],
+  ['token', 'revoke ', {}, 'an argument is empty'],
   ['users', 'add ada', { role: 'root' }, '--role "root" is not one of admin, operator, viewer'],
   ['users', 'list', { role: 'admin' }, '--role is not an option of users list'],
   ['users', 'forget', {}, 'users list, add,'],

@@ -460,6 +460,13 @@ describe('accounts', () => {
     expect(await asDesk(`/v1/roles/${roleId}`, { method: 'PATCH', body: wider })).toBe(403);
   });
 
+  test.each(['/v1/roles', '/v1/api-keys'])('cannot give a blank name at %s', async (path) => {
+    const body = { name: ' \u00a0\t', permissions: ['vm:read'] };
+    expect(await asAdmin(path, { method: 'POST', body })).toMatchObject({
+      ...{ status: 400, body: { detail: 'name of the body: is blank' } },
+    });
+  });
+
   test('cannot change the roles of the system', async () => {
     const admin = '00000000-0000-0000-0001-000000000001';
     const ask = { method: 'PATCH', body: { permissions: [] } };

@@ -36,6 +36,7 @@ export async function operate(
   operating: Operating,
 ): Promise<Outcome> {
   refuseOptions(`${command} ${verb}`, operating.values);
+  if (operands.includes('')) throw new UsageError('an argument is empty');
   switch (command) {
     case 'token':
       return await token(verb, operands, operating);

@@ -36,6 +36,7 @@ import { type Caller, selectAccount, selectAuditFields } from './caller.ts';
 import { PERMISSIONS } from './permissions.ts';
 import {
   computeEntityTag,
+  createNameSchema,
   createRoute,
   createTextSchema,
   idParams,
@@ -71,7 +72,7 @@ const email = createTextSchema(3, 255).nullable();
 const permissions = z.array(z.enum(PERMISSIONS)).max(PERMISSIONS.length);
 
 const newRole = z.strictObject({
-  name: createTextSchema(1, 100),
+  name: createNameSchema(100),
   description: createTextSchema(0, 1000).default(''),
   permissions,
 });
@@ -240,7 +241,7 @@ function roleRoutes({ db }: AccountSources): Route[] {
       summary: 'Change a role of one’s own',
       params: idParams,
       body: z.strictObject({
-        name: createTextSchema(1, 100).optional(),
+        name: createNameSchema(100).optional(),
         description: createTextSchema(0, 1000).optional(),
         permissions: permissions.optional(),
       }),
@@ -293,7 +294,7 @@ function keyRoutes({ db, now }: AccountSources): Route[] {
       summary:
         'Make an API key, which is shown this once and never has more permissions than its owner',
       body: z.strictObject({
-        name: createTextSchema(1, 100),
+        name: createNameSchema(100),
         permissions: permissions.min(1),
         expiresInSeconds: z
           .int()

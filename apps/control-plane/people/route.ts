@@ -144,6 +144,11 @@ export function createTextSchema(shortest: number, longest: number) {
     .refine((one) => one.isWellFormed() && !one.includes('\0'), 'has invalid characters');
 }
 
+/** Creates the schema of a name from people, which is a text that is not blank. */
+export function createNameSchema(longest: number) {
+  return createTextSchema(1, longest).refine((one) => /\S/.test(one), 'is blank');
+}
+
 /** Path parameters of a single object. */
 export const idParams = z.strictObject({ id: z.guid() });
 
