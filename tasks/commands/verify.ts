@@ -34,7 +34,7 @@ export const verifyCommand = defineCommand({
       .option('ignore-missing', {
         type: 'boolean',
         default: false,
-        describe: 'Check the files that are there, as sha256sum does',
+        describe: 'Check only the files that exist, as sha256sum does',
       })
       .epilogue(EPILOGUE),
   paths: ({ folder, key }) => ({ reads: [folder, ...key], writes: [] }),

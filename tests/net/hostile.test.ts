@@ -37,7 +37,7 @@ test('a path that is not a regular file is reported at once', async () => {
   expect((await machine.network('apply', 'eth1')).stderr).toMatch('eth1.conf: not a file');
 });
 
-test('at boot a file that does not parse is set aside, and the next one counts', async () => {
+test('at boot a file that cannot be parsed is set aside, and the next one is used', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await machine.write(FILE, 'IP_ADDRESS=10.0.0\n');

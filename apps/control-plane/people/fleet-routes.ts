@@ -176,7 +176,7 @@ function poolRoutes({ db, now }: FleetSources): Route[] {
   return [
     createRoute('storage:read', {
       ...{ method: 'GET', path: '/v1/pools', status: 200 },
-      summary: 'Storage pools by name, and how they fare on each host',
+      summary: 'Storage pools by name, and their state on each host',
       answer: z.object({ items: z.array(fleetPoolSchema) }),
       handle: async () => ({ body: { items: await readFleetPools(db, { now: now() }) } }),
     }),

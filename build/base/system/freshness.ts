@@ -1,7 +1,7 @@
 import type { Lock } from '../../contract/lock.ts';
 import { BuildError } from '../../error.ts';
 
-/** Milliseconds by which a clock may be behind and still counts as right. */
+/** Milliseconds by which a clock may be behind without being treated as wrong. */
 const TOLERANCE = 24 * 3_600_000;
 
 /**

@@ -33,7 +33,7 @@ describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ sh
     expect(await run(cwd, 'echo new | keep_file plain/file')).toMatchObject({ status: 1 });
   });
 
-  test('a file that does not parse is set aside and reported', async () => {
+  test('a file that cannot be parsed is set aside and reported', async () => {
     const cwd = await temporaryFolder();
     await writeFile(join(cwd, 'file'), 'bad');
     expect((await run(cwd, 'set_aside ./file "is bad"')).stdout).toBe(
