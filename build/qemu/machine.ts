@@ -298,7 +298,7 @@ function network({ forwards = [], segment, mac: own = OWN_CARD }: Machine): stri
 const OWN_CARD = '52:54:00:12:34:56';
 
 /** A multicast group for local use (RFC 2365); packets sent to it from 127.0.0.1 do not leave the host. */
-const SEGMENT_GROUP = '239.77.83.1';
+export const SEGMENT_GROUP = '239.77.83.1';
 
 /** In QEMU's options, a comma in a value is doubled. */
 function escaped(path: string): string {

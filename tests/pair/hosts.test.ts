@@ -17,6 +17,7 @@ import { makeCertificate } from '../control-plane/certificates.ts';
 import { temporaryFolder } from '../unit/folder.ts';
 import { dataDisk } from '../vm/data-disk.ts';
 import { boot, imageOf, logIn, type Story, succeed, untilSucceeds } from '../vm/story.ts';
+import { DhcpServer } from './dhcp-server.ts';
 
 /** Milliseconds; both machines are emulated at the same time. */
 const STORY = 1_800_000;
@@ -33,6 +34,9 @@ const QVDC = {
   laterOrigin: 'https://10.77.0.2:9443',
   /** Its configuration tells hosts of this one. */
   announced: 'https://10.77.0.3:9443',
+  /** What DHCP gives it, and gives it after both were off: the host is told of neither. */
+  leased: '10.77.0.50',
+  leasedLater: '10.77.0.60',
 };
 
 /** Address of QvDC that no file gives it: of its card, whose MAC address ends in 1. */
@@ -77,6 +81,11 @@ const powerOf = (vm: string) =>
 const MACHINES =
   "SELECT string_agg(name || ' ' || power_state, ', ' ORDER BY name) FROM virtual_machines";
 
+/** Last digit of the hardware address of each one’s card. */
+const PLACES = { qvdc: 1, host: 2 };
+
+const macOf = (place: number) => `52:54:00:77:00:0${place}`;
+
 /** A machine of an image, with a config drive and further disks, on the network that both are on. */
 async function machine(
   profile: string,
@@ -88,9 +97,13 @@ async function machine(
     firmware: 'bios',
     medium: { as: 'cdrom', image: imageOf(profile).iso },
     disks: [{ file: drive, format: 'raw', bus: 'virtio' }, ...disks],
-    segment: { port: SEGMENT, mac: `52:54:00:77:00:0${place}` },
+    segment: { port: SEGMENT, mac: macOf(place) },
   };
 }
+
+/** Waits until QvDC has an address of DHCP. */
+const untilLeased = (qvdc: Story, address: string) =>
+  untilSucceeds(qvdc, `ip -4 -o address show dev eth0 | grep -qF ' ${address}/24 '`);
 
 interface Wanted {
   label: string;
@@ -109,7 +122,7 @@ async function qvdcMachine(): Promise<Machine> {
       ...planConfigDrive({ hostname: 'qvdc', address: QVDC.now }),
       '/vdc/config.yaml': `agents:\n  announce:\n    - ${QVDC.announced}\n`,
     },
-    place: 1,
+    place: PLACES.qvdc,
     disks: [{ file: data, format: 'raw', bus: 'virtio' }],
   });
 }
@@ -123,7 +136,7 @@ async function hostMachine(joinToken: string): Promise<Machine> {
       ...planConfigDrive({ hostname: HOST.name, address: HOST.now, ...joins }),
       ...{ '/foreign.pem': foreign.pem, '/foreign.key': foreign.key },
     },
-    place: 2,
+    place: PLACES.host,
   });
 }
 
@@ -253,37 +266,58 @@ async function expectAddressChange(host: Story, qvdc: Story): Promise<void> {
 }
 
 test(
-  'a host with a config drive joins QvDC by itself and is READY; a machine that is started there is discovered, is stopped and started from QvDC, all that without Redis and etcd; the host reaches only the ports 443 and 9443 of QvDC, and its guesses of passwords, keys and sessions are refused; what changes on the host while QvDC is off for a minute is recorded afterwards; the address of QvDC is changed, and kept because the host connects to the new one; the address of the host follows; a host that is gone is disconnected, its machine as it was seen last; once deleted, it stays so',
+  'a host with a config drive joins QvDC by itself and is READY; a machine that is started there is discovered, is stopped and started from QvDC, all that without Redis and etcd; the host reaches only the ports 443 and 9443 of QvDC, and its guesses of passwords, keys and sessions are refused; what changes on the host while QvDC is off for a minute is recorded afterwards; the address of QvDC is changed, and kept because the host connects to the new one; the address of the host follows; a host whose power is cut is disconnected, its machine as it was seen last; after both were off, it finds QvDC by the LAN at another address of DHCP; once deleted, it stays so',
   async () => {
-    await using qvdc = await boot('pair-qvdc', await qvdcMachine());
+    await using dhcp = await DhcpServer.open(SEGMENT);
+    dhcp.lease(macOf(PLACES.qvdc), QVDC.leased);
+    const qvdcWas = await qvdcMachine();
+    let hostWas: Machine;
+    {
+      await using qvdc = await boot('pair-qvdc', qvdcWas);
+      await qvdc.guest.waitForMilestone('ready');
+      await logIn(qvdc);
+      await untilFound(qvdc, 'SELECT epoch > 0 FROM leadership', 't');
+      const { joinToken } = await told(qvdc, 'token create', newTokenSchema);
+      await succeed(qvdc, 'rc-service etcd stop && rc-service redis stop');
+      hostWas = await hostMachine(joinToken);
+      {
+        await using host = await boot('pair-host', hostWas);
+        await host.guest.waitForMilestone('ready');
+        await logIn(host);
+        await untilFound(qvdc, ADDRESS, `${plain(HOST.now)}|READY`);
+        await expectActions(host, qvdc);
+        await succeed(qvdc, 'rc-service etcd start && rc-service redis start');
+        await expectOpenPorts(host, qvdc);
+        await expectGuessesRefused(host, qvdc);
+        await expectNothingMissed(host, qvdc);
+        await expectAddressChange(host, qvdc);
+        for (const address of [HOST.later, HOST.now]) {
+          await succeed(host, `qx-network static eth0 ${address}`);
+          await untilFound(qvdc, ADDRESS, `${plain(address)}|READY`);
+        }
+        host.expectGoodConsole();
+        // Its power is cut soon after its files for QvDC and its network were written.
+      }
+      await succeed(qvdc, 'qx-network dhcp eth0');
+      await untilLeased(qvdc, QVDC.leased);
+      await untilFound(qvdc, ADDRESS, `${plain(HOST.now)}|DISCONNECTED`);
+      const { vms } = await told(qvdc, 'vms list', fleetVmsSchema);
+      expect(vms).toMatchObject([{ id: VM, powerState: 'RUNNING', known: 'last-seen' }]);
+      qvdc.expectGoodConsole();
+    }
+    dhcp.lease(macOf(PLACES.qvdc), QVDC.leasedLater);
+    await using qvdc = await boot('pair-qvdc-again', qvdcWas);
+    await using host = await boot('pair-host-again', hostWas);
     await qvdc.guest.waitForMilestone('ready');
     await logIn(qvdc);
-    await untilFound(qvdc, 'SELECT epoch > 0 FROM leadership', 't');
-    const { joinToken } = await told(qvdc, 'token create', newTokenSchema);
-    await succeed(qvdc, 'rc-service etcd stop && rc-service redis stop');
-    {
-      await using host = await boot('pair-host', await hostMachine(joinToken));
-      await host.guest.waitForMilestone('ready');
-      await logIn(host);
-      await untilFound(qvdc, ADDRESS, `${plain(HOST.now)}|READY`);
-      await expectActions(host, qvdc);
-      await succeed(qvdc, 'rc-service etcd start && rc-service redis start');
-      await expectOpenPorts(host, qvdc);
-      await expectGuessesRefused(host, qvdc);
-      await expectNothingMissed(host, qvdc);
-      await expectAddressChange(host, qvdc);
-      for (const address of [HOST.later, HOST.now]) {
-        await succeed(host, `qx-network static eth0 ${address}`);
-        await untilFound(qvdc, ADDRESS, `${plain(address)}|READY`);
-      }
-      host.expectGoodConsole();
-    }
-    await untilFound(qvdc, ADDRESS, `${plain(HOST.now)}|DISCONNECTED`);
-    const { vms } = await told(qvdc, 'vms list', fleetVmsSchema);
-    expect(vms).toMatchObject([{ id: VM, powerState: 'RUNNING', known: 'last-seen' }]);
+    await untilLeased(qvdc, QVDC.leasedLater);
+    await untilFound(qvdc, ADDRESS, `${plain(HOST.now)}|READY`);
     await succeed(qvdc, `qx-controlplane nodes delete ${HOST.name} --yes`);
+    await host.guest.waitForMilestone('ready');
+    await logIn(host);
+    await untilSucceeds(host, "qx-node status | grep -q 'was deleted from the control plane'");
     expect(await told(qvdc, 'nodes list', fleetNodesSchema)).toEqual({ nodes: [] });
-    qvdc.expectGoodConsole();
+    for (const one of [qvdc, host]) one.expectGoodConsole();
   },
   STORY,
 );
