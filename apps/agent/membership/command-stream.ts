@@ -46,6 +46,8 @@ const WITHOUT_COMMANDS = 3_600_000;
  */
 export class CommandStream {
   readonly #options: CommandStreamOptions;
+  /** Aborted to end the pauses after failures. */
+  #pauses = new AbortController();
 
   constructor(options: CommandStreamOptions) {
     this.#options = options;
@@ -59,6 +61,15 @@ export class CommandStream {
     ]);
   }
 
+  /**
+   * Ends the pauses after failures, because the control plane answers other calls again. A control plane without
+   * commands is not asked again.
+   */
+  retry(): void {
+    this.#pauses.abort();
+    this.#pauses = new AbortController();
+  }
+
   /** Repeats work until the signal is aborted. Pauses after a failure; the pause grows until the work succeeds. */
   async #repeat(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
     const { log, random } = this.#options;
@@ -70,10 +81,13 @@ export class CommandStream {
         if (signal.aborted) return;
         const failure = ConnectError.from(error);
         failures += 1;
-        const unknown = failure.code === Code.Unimplemented;
-        if (failures === 1 && !unknown) log(`commands of the control plane: ${messageOf(failure)}`);
-        const pause = unknown ? WITHOUT_COMMANDS : computeBackOff(failures, random());
-        await systemClock.sleep(pause, signal);
+        if (failure.code === Code.Unimplemented) {
+          await systemClock.sleep(WITHOUT_COMMANDS, signal);
+          continue;
+        }
+        if (failures === 1) log(`commands of the control plane: ${messageOf(failure)}`);
+        const ended = AbortSignal.any([signal, this.#pauses.signal]);
+        await systemClock.sleep(computeBackOff(failures, random()), ended);
       }
     }
   }

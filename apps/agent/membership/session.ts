@@ -103,6 +103,7 @@ export class Session {
   /** Set if there is something to do before the present pause is over. */
   readonly #news = new AutoResetEvent();
   #connection: Connection;
+  #stream: CommandStream | undefined;
   /** Address at which the control plane is called. */
   #origin: string;
   /**
@@ -216,7 +217,7 @@ export class Session {
       log(`commands cannot be received: ${messageOf(error)}`);
     });
     if (!commands) return;
-    const stream = new CommandStream({
+    this.#stream = new CommandStream({
       ...this.#options,
       commands,
       bootId: (await this.#hardware()).bootId,
@@ -226,7 +227,7 @@ export class Session {
         this.#news.set();
       },
     });
-    await stream.run(signal);
+    await this.#stream.run(signal);
   }
 
   /** Performs one step of the exchange. */
@@ -242,7 +243,10 @@ export class Session {
       // At a new address, state calls need not wait for the end of a pause after failures at the old one.
       if (await this.#standing.reached(this.#origin)) this.#state = { ...this.#state, until: 0 };
       this.#answeredAt = this.#options.clock.elapsed();
-      if (step.kind === 'heartbeat') this.#livesWithoutState = true;
+      if (step.kind === 'heartbeat') {
+        this.#livesWithoutState = true;
+        this.#stream?.retry();
+      }
       for (const resolve of waiting) resolve();
       this.#note(step, FINE);
       // The answer may have come just before the call could be aborted, with the old address in it.

@@ -1,0 +1,54 @@
+import { once } from 'node:events';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { expect, test, vi } from 'vitest';
+import { systemClock } from '../../../../../apps/watch/clock.ts';
+import { members } from './agent.ts';
+
+/**
+ * A node whose stream of commands is refused until `accept` is called. Pauses after failures of the stream never end by
+ * themselves.
+ */
+async function refusedNode(code: Code) {
+  vi.spyOn(systemClock, 'sleep').mockImplementation(async (_milliseconds, signal) => {
+    if (!signal.aborted) await once(signal, 'abort');
+  });
+  const { plane, agent } = await members();
+  await agent.stop();
+  agent.openCommands = async () => ({
+    ...{ verbs: [], take: vi.fn(), cancel: vi.fn(), acknowledge: vi.fn() },
+    nextReport: async (signal) => void (await once(signal, 'abort')),
+  });
+  const refused = Promise.withResolvers<void>();
+  plane.fault = {
+    before: ({ method }) => {
+      if (method !== 'watch') return;
+      refused.resolve();
+      throw new ConnectError('not now', code);
+    },
+  };
+  const countCalls = (name: string) => plane.calls.filter(({ method }) => method === name).length;
+  const heartbeat = async () => {
+    const next = countCalls('heartbeat') + 1;
+    await agent.clock.skip();
+    await plane.answered('heartbeat', next);
+  };
+  await agent.start();
+  await agent.clock.skip();
+  await refused.promise;
+  return { plane, agent, heartbeat, countCalls };
+}
+
+test('once a heartbeat is answered, the stream of commands is opened again without the rest of a pause', async () => {
+  const { plane, agent, heartbeat, countCalls } = await refusedNode(Code.Unavailable);
+  plane.fault = {};
+  while (countCalls('watch') === 1) await heartbeat();
+  await plane.node().tasks.watched();
+  await agent.stop();
+});
+
+test('a control plane without commands is not asked for them with each heartbeat', async () => {
+  const { agent, heartbeat, countCalls } = await refusedNode(Code.Unimplemented);
+  for (let count = 0; count < 5; count += 1) await heartbeat();
+  expect(countCalls('watch')).toBe(1);
+  await agent.stop();
+});
