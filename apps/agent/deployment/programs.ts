@@ -10,7 +10,7 @@ import {
 } from '../../../build/release/program.ts';
 import { ExplainedError, messageOf } from '../../error.ts';
 import { asDiskError } from '../../files/disk-error.ts';
-import { syncFolder } from '../../files/durable-file.ts';
+import { syncFolder, syncRenamed } from '../../files/durable-file.ts';
 
 /** Name of the agent, by which the executable selects the program. */
 export const PROGRAM = 'qx-node';
@@ -169,7 +169,7 @@ export async function settleDown(folder: string, programs: string, id: string): 
   try {
     await rm(place, { recursive: true, force: true });
     await rename(folder, place);
-    await syncFolder(programs);
+    await syncRenamed(place);
   } catch (error) {
     throw asDiskError(place, error);
   }

@@ -39,6 +39,8 @@ set_aside() {
 		aside=$1.rejected-$aside_number aside_number=$((aside_number + 1))
 	done
 	if mv -f "$1" "$aside" 2>/dev/null; then
+		# Its new name survives a power cut, as in keep_file.
+		sync "$aside" "${aside%/*}/" || report "$aside: not yet on the disk"
 		report "$1: $2; set aside as ${aside##*/}"
 	else
 		report "$1: $2; not used"
