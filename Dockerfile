@@ -1,7 +1,8 @@
 # The builder image: the host tools that building needs (build/host/requirements.ts), for `make iso DOCKER=1`.
-# The toolchain is not in it: it comes with the project, which is mounted with its node_modules. On Debian so does Node,
-# which needs libatomic1; apt needs ca-certificates for mirrors by https. That Node is of the GNU C library: on Alpine
-# the toolchain runs on Alpine's own. An image of Alpine builds from Alpine only, since Debian's packages need apt.
+# The image does not contain the toolchain: that is in the project, which is mounted with its node_modules. In an image
+# from Debian, the toolchain runs on the Node in node_modules, which needs libatomic1; apt needs ca-certificates for
+# mirrors with https. That Node needs the GNU C library, so in an image from Alpine the toolchain runs on Alpine's Node.
+# An image from Alpine can build only from Alpine, because Debian's packages need apt.
 # Needs no build context: docker build - < Dockerfile
 ARG BASE_IMAGE=debian:trixie-slim
 FROM ${BASE_IMAGE}
@@ -12,7 +13,8 @@ LABEL org.opencontainers.image.title="Quantix appliance builder" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.base.name="${BASE_IMAGE}"
 
-# Whatever the base, strip has the names that Debian gives it, and `on-node NODE ARGUMENTS…` runs what comes after NODE.
+# In both cases, strip has the names that Debian gives it, and `on-node NODE ARGUMENTS…` runs Node with these arguments:
+# the one at the path NODE in an image from Debian, Alpine's in one from Alpine.
 RUN if [ -e /etc/alpine-release ]; then \
       apk add --no-cache \
         binutils-aarch64 \
@@ -60,5 +62,5 @@ RUN if [ -e /etc/alpine-release ]; then \
 
 ENTRYPOINT ["/usr/local/bin/on-node"]
 
-# Whoever runs it names the user to run as; if he does not, it is not root.
+# The caller of `docker run` chooses the user; without that, the user is not root.
 USER 65534:65534

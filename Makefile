@@ -1,4 +1,4 @@
-# Every target is a command of qx-build; `make help` lists them. Node 26 comes with `npm ci`.
+# Most targets run a command of qx-build; `make help` lists all. Node 26 comes with `npm ci`.
 
 PROFILE ?=
 BASE    ?= auto
@@ -29,9 +29,10 @@ DOCKER_BASE ?=
 DOCKER_BUILD_FLAGS ?=
 DOCKER_RUN_FLAGS ?=
 
-# Found by path: PATH cannot hold a project folder with a colon in its name.
+# Called by its path, because PATH cannot contain a folder with a colon in its name.
 NODE := node_modules/.bin/node
-# With the cache named here, Node takes the first module from it, too, and need not load what strips types.
+# With this variable, Node also loads the first module from its compile cache, and need not load the code that strips
+# types.
 QX := NODE_COMPILE_CACHE="$${NODE_COMPILE_CACHE-node_modules/.cache/compiled}" $(NODE) tasks/qx-build.ts
 IN_DOCKER := docker $(addprefix --base-image=,$(DOCKER_BASE)) \
 	$(addprefix --build-flag=,$(DOCKER_BUILD_FLAGS)) $(addprefix --run-flag=,$(DOCKER_RUN_FLAGS)) --
@@ -135,11 +136,13 @@ doctor: node_modules/.ready ## Say what this host can do and what it lacks
 clean: node_modules/.ready ## Remove what was built; downloads stay
 	@$(QX) clean
 
-# What must be installed, whatever NODE_ENV, npm's variables and a .npmrc say. Registries and proxies are left to them.
+# Installs all packages that are needed, whatever NODE_ENV, npm's variables and .npmrc files say. Only registries and
+# proxies are taken from these.
 NPM_CI := npm ci --include=dev --include=optional --include=peer --bin-links --package-lock --no-dry-run --no-global \
 	--no-engine-strict --no-legacy-peer-deps --no-audit --no-fund --loglevel=error
 
-# Node 26 needs libatomic1, which a fresh Debian lacks; npm's install scripts run on it as soon as it is there.
+# Node 26 needs libatomic1, which a fresh Debian lacks. It is installed first, because `npm ci` runs install scripts
+# with Node 26 as soon as it has installed that.
 node_modules/.ready: package-lock.json
 	@/sbin/ldconfig -p | grep -q 'libatomic\.so\.1' || { \
 	  [ "$$(id -u)" = 0 ] || { echo 'Node 26 needs a library. As root: apt-get install libatomic1' >&2; exit 1; }; \

@@ -1,7 +1,7 @@
 /** Name of the executable that holds all programs. */
 export const EXECUTABLE = 'qx';
 
-/** What a command line asks of the executable. */
+/** The action that a command line selects. */
 export type Call =
   | { readonly kind: 'run'; readonly program: string; readonly args: readonly string[] }
   | { readonly kind: 'version' }
@@ -9,10 +9,10 @@ export type Call =
   | { readonly kind: 'unknown'; readonly name: string };
 
 /**
- * Parses a command line as busybox does: the program is the name by which the executable was called (a link), or the
- * first argument if it was called by its own name.
- * @param calledAs path or name; never starts with `-`, which Node would take for an option
- * @param args arguments after it
+ * Parses a command line as busybox does: the name by which the executable is called (a link) selects the program; if
+ * that is `qx`, the first argument does.
+ * @param calledAs path or name by which it is called; never starts with `-`, because Node would treat it as an option
+ * @param args arguments after that name
  * @param programs names of the programs in the executable
  */
 export function callOf(

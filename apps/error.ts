@@ -1,8 +1,8 @@
 export { ExplainedError, type Explanation } from '../build/explained-error.ts';
 
 /**
- * Returns the message of anything that was thrown. It is never empty: Node's own message is empty if connecting fails
- * for all of several addresses.
+ * Returns the message of anything that was thrown. The result is never empty; Node's own message is empty if
+ * connections to several addresses fail.
  */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
@@ -11,7 +11,7 @@ export function messageOf(error: unknown): string {
   return all.length > 0 ? all.join('; ') : error.name;
 }
 
-/** Returns the stack of an error, to find a bug. */
+/** Returns the stack of an error, for finding a bug; without a stack, the error as text. */
 export function getStack(error: unknown): string {
   return (error instanceof Error ? error.stack : undefined) ?? String(error);
 }

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 /** A program in the executable. */
 export interface Program {
   /**
-   * Runs it to its end.
+   * Runs the program until it ends.
    * @param args arguments after its name
    * @returns exit status
    */
@@ -11,15 +11,15 @@ export interface Program {
 }
 
 /**
- * Makes V8 interpret a program instead of compiling it. For programs that mostly wait: compiling code that runs every
- * few seconds takes more processor time than it saves, a fifth of all that a console uses.
+ * Makes V8 interpret a program instead of compiling it. This is for programs that mostly wait: compiling code that runs
+ * only every few seconds takes more processor time than it saves, in a console a fifth of all its processor time.
  */
 function interpreted(program: Promise<Program>): Promise<Program> {
   for (const flag of ['--no-opt', '--no-maglev', '--no-sparkplug']) setFlagsFromString(flag);
   return program;
 }
 
-/** The programs, each imported when it is called, so that none pays for the imports of the others. */
+/** The programs. Each is imported only when it is called, so that it does not load the modules of the others. */
 export const PROGRAMS: Readonly<Record<string, () => Promise<Program>>> = {
   'qx-disk': () => import('./disk/main.ts'),
   'qx-node': () => interpreted(import('./agent/main.ts')),

@@ -9,7 +9,7 @@ import { VERSION } from './version.ts';
  */
 async function main(): Promise<number> {
   const names = Object.keys(PROGRAMS);
-  // When it runs from source, the call is `node apps/qx.ts NAME …`.
+  // From source, the command line is `node apps/qx.ts NAME …`.
   const call = callOf(isSea() ? process.argv0 : 'qx', process.argv.slice(2), names);
   switch (call.kind) {
     case 'run': {
@@ -27,7 +27,7 @@ async function main(): Promise<number> {
   }
 }
 
-/** Lists the programs on standard error. @returns exit status 2: wrong usage */
+/** Reports an unknown program on standard error, with a list of the programs. @returns exit status 2: wrong usage */
 function refuse(name: string, names: readonly string[]): number {
   process.stderr.write(`qx: there is no program ${JSON.stringify(name)}\n${formatUsage(names)}\n`);
   return 2;

@@ -16,8 +16,8 @@ export interface Architecture {
   readonly elf: number;
   /**
    * Machine code in hex, one instruction per line, each followed by its assembly. It reads up to 4 KiB from file
-   * descriptor 0, calls ioctl(2) on descriptor 3 with the first four bytes as the request number and the bytes from the
-   * eighth on as the argument, and exits with the errno.
+   * descriptor 0, calls ioctl(2) on descriptor 3 with the first four bytes as the request number and the bytes from
+   * offset 8 on as the argument, and exits with the errno.
    */
   readonly ioctl: string;
   readonly uefi: UefiPlatform;
@@ -65,7 +65,10 @@ export interface QemuPlatform {
   readonly translatedCpu: string;
   /** CPU model of an emulated guest (TCG) that can itself use KVM; absent if there is none. */
   readonly nestingCpu?: string;
-  /** Graphics adapter that both firmware and kernel can draw on, and a keyboard if the machine type has none. */
+  /**
+   * Arguments for a graphics adapter that firmware and kernel can draw on, and for a keyboard if the machine type has
+   * none.
+   */
   readonly screen: readonly string[];
   /** Kernel parameter that sends kernel messages to the serial port from the first line on. */
   readonly earlyConsole: string;
@@ -238,7 +241,7 @@ export const ARCHITECTURES: Readonly<Record<ArchitectureName, Architecture>> = {
   },
 };
 
-/** The architecture of an image unless another one is asked for, whatever the host is. */
+/** The architecture of an image unless another one is asked for; it does not depend on the host. */
 export const DEFAULT_ARCHITECTURE: ArchitectureName = 'x86_64';
 
 /** Whether this host can run programs of an architecture. */

@@ -30,7 +30,7 @@ export interface BaseFacts {
   readonly releases: Readonly<Record<string, string>>;
   /** Address of an advisory about its packages, without the advisory's id at the end. */
   readonly advisories: string;
-  /** What the host must have for its packages. */
+  /** What the host must have to resolve and open its packages. */
   readonly host: {
     /** Programs that resolve packages. */
     readonly resolve: readonly BaseTool[];

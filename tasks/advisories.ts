@@ -32,11 +32,11 @@ export interface AdvisoryRequest {
   asOf: string;
   /** Days after which a database is out of date. */
   maxAge: number;
-  /** Returns the file for a profile's findings and reviews in CycloneDX format; absent to write none. */
+  /** Returns the path of the file for a profile's findings and reviews (CycloneDX); if undefined, none is written. */
   vexFile: ((profile: string) => string) | undefined;
 }
 
-/** Reasons not to call the images clean. */
+/** Summary of the open findings, and of data that is out of date. */
 export interface AdvisoryOutcome {
   /** Number of findings that need action. */
   open: number;

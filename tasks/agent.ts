@@ -20,7 +20,7 @@ const AGENT = 'qx-node';
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
-/** Start of the count of minutes that is the default serial. */
+/** Time from which the minutes of the default serial are counted. */
 const FIRST_MINUTE = Date.UTC(2026, 0, 1);
 
 /** How to sign an agent. */
@@ -28,7 +28,7 @@ export interface AgentSigning {
   signer: Signer;
   /** Serial number; minutes since 2026 if absent. */
   serial: number | undefined;
-  /** Oldest serial that a host accepts once it has confirmed this agent; the serial itself if absent. */
+  /** Lowest serial that a host accepts once it has confirmed this agent; the serial itself if absent. */
   floor: number | undefined;
   /** Days after which hosts refuse the agent. */
   days: number;

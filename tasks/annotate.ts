@@ -71,7 +71,7 @@ export interface AnnotateOptions {
 
 /**
  * Reports events of `--json` in CI: as lines of the log, as annotations of files, as a summary.
- * @param lines one event each; lines that are no events are printed unchanged, unknown events are skipped
+ * @param lines one event each; lines that are not JSON are printed as text, unknown events are skipped
  * @throws BuildError if a report cannot be written
  */
 export async function annotate(

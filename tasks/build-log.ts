@@ -4,7 +4,7 @@ import type { CacheDirectory } from '../build/cache/directory.ts';
 import { errorCode } from '../build/process/errno.ts';
 import { ToolLog } from '../build/process/tool-log.ts';
 
-/** Number of logs that are kept, the newest. */
+/** Number of logs that are kept: the newest ones. */
 const KEPT = 10;
 
 /** Name of a log, from the time when the build began and the id of its process: `2026-11-28T19-40-12.345Z-4711.log`. */
@@ -14,8 +14,8 @@ const LOG_NAME = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}Z-\d+\.log$/;
 const logs = new WeakMap<object, string>();
 
 /**
- * Builds with a log of the tools that run: a file in the cache's `logs`, which also has the error that ends the build.
- * A build that runs no tool leaves no log. Old logs are removed.
+ * Runs a build, and logs the tools that it runs to a file in the cache's `logs`, as well as the error that ends the
+ * build. A build that runs no tool leaves no log. Old logs are removed.
  * @param what description of the build: `iso of qvdc`
  */
 export async function withBuildLog<T>(
@@ -56,7 +56,7 @@ export function formatStack(error: unknown): string {
 
 async function removeOldLogs(folder: string): Promise<void> {
   const names = await readdir(folder).catch((error: unknown) => {
-    // Removed with the rest of the cache, for example by `qx-build clean`.
+    // The folder was removed with the rest of the cache, for example by `qx-build clean`.
     if (errorCode(error) === 'ENOENT') return [];
     throw error;
   });

@@ -7,7 +7,7 @@ import type { Output } from './ui/events.ts';
 import { formatSeconds } from './ui/format.ts';
 import { describeOrigin, type StageTime } from './ui/stage.ts';
 
-/** A picture, the same as text, and the data that both show. */
+/** A chart as a picture and as text, and the data that both show. */
 export interface Chart {
   title: string;
   svg: string;
@@ -15,7 +15,7 @@ export interface Chart {
   data: object;
 }
 
-/** Draws a bar chart. @param data what it shows, for programs */
+/** Draws a bar chart. @param data the data that it shows, for programs */
 export function drawBars(bars: readonly ChartBar[], title: string, data: object): Chart {
   return { title, svg: drawBarChart(bars, title), text: drawTextChart(bars), data };
 }

@@ -51,7 +51,8 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
 ]);
 
 /**
- * Returns the command that words name; if they name no command, returns all, to list them or to suggest a similar one.
+ * Returns the command that a command line names; if it names none, returns all, to list them or to suggest a similar
+ * one.
  */
 async function commandsFor(words: readonly string[]): Promise<Command[]> {
   const name = words.find((word) => word === '--' || !word.startsWith('-')) ?? '';
@@ -170,7 +171,7 @@ function parser(
 }
 
 /**
- * Finds the paths in a command line; see `CommandContext.findPaths`. Mistakes in the command line are reported when it
+ * Finds the paths in a command line; see `CommandContext.findPaths`. Mistakes in it are not reported here, but when it
  * runs.
  */
 export async function findPaths(words: readonly string[]): Promise<CommandPaths> {

@@ -133,13 +133,13 @@ class Demo implements AsyncDisposable {
     }
   }
 
-  /** Runs a command until it succeeds. @returns its JSON output */
+  /** Repeats a command until it succeeds. @returns its JSON output, parsed */
   async ask(guest: Guest, command: string): Promise<unknown> {
     const text = await this.#untilSucceeds(guest, command);
     return JSON.parse(text);
   }
 
-  /** @throws BuildError with the output of the command if it fails */
+  /** Runs a command, and returns its output. @throws BuildError with its output if it fails */
   async succeed(guest: Guest, command: string): Promise<string> {
     const { output, status } = await runInShell(guest, command);
     if (status === 0) return output;

@@ -68,7 +68,7 @@ export async function runInDocker(
   return runContainer(args, { name, terminal: host.terminal, signal });
 }
 
-/** The image contains no Node: containers run the project's Node for Linux, which `npm ci` installs on Linux. */
+/** Checks that the project has Node for Linux, which `npm ci` installs on Linux: the builder image contains none. */
 function requireNode(project: string): void {
   const node = join(project, NODE);
   if (existsSync(node)) return;

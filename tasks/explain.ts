@@ -10,8 +10,8 @@ import type { Output } from './ui/events.ts';
 const MOST_SHOWN = 20;
 
 /**
- * Shows for each step of an image whether it would run, because of which inputs, or who made its result.
- * @param remote remote cache to look for results that are not here
+ * Shows for each step of an image whether it would run and because of which inputs, or who made its existing result.
+ * @param remote remote cache that is searched for results that the local cache lacks
  */
 export async function explainBuild(
   profile: string,

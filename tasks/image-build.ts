@@ -15,7 +15,7 @@ import { fetchNode } from './programs.ts';
 import { reportUnreviewed } from './scripts.ts';
 import type { StageOutcome, StageReport } from './ui/stage.ts';
 
-/** Everything that a step of an image may get besides its inputs. */
+/** Everything that a step of an image may receive besides its inputs. */
 export type Work = ImageWork & SeaWork;
 
 /** An image while it is built: the results of its stages, for later stages. */
@@ -29,7 +29,7 @@ export class ImageBuild {
   readonly #packages = new Map<string, readonly Entry[]>();
   #scripts: readonly PackageScript[] = [];
 
-  /** @param remote results and packages of others; `forbidden` also excludes earlier results of others in the cache */
+  /** @param remote cache of others; `forbidden` also excludes the results of others that are in the local cache */
   constructor(image: PreparedImage, remote?: RemoteCache | 'forbidden') {
     this.image = image;
     this.steps = new StepCache(image.lockRequest.cache.steps, remote);
@@ -53,7 +53,7 @@ export class ImageBuild {
     return { cached: downloaded === 0, note: `${entries.size} packages` };
   }
 
-  /** Returns the result of a step, from the cache or made now. */
+  /** Returns the result of a step from the cache, or makes it. */
   async make(step: RunnableStep<Work>, report: StageReport): Promise<CheckedResult> {
     const work = this.work(report);
     const { check } = step;
@@ -72,7 +72,7 @@ export class ImageBuild {
     return [...this.#results.values()].some(({ origin }) => origin !== undefined);
   }
 
-  /** Returns what a step gets besides its inputs. */
+  /** Returns what a step receives besides its inputs. */
   work(report: StageReport): Work {
     const { projectDirectory, lockRequest, facts, jobs } = this.image;
     return {

@@ -15,7 +15,7 @@ import { Stages } from './ui/stage.ts';
 
 /** Further options of a build. */
 export interface BuildOptions {
-  /** Results and packages of others, if available; `forbidden` if the image must not contain any. */
+  /** Cache with results and packages of others, if available; `forbidden` if the image must not contain any of them. */
   remote?: RemoteCache | 'forbidden' | undefined;
   /** Stages that make other formats of the finished image, before its manifest and bill of materials. */
   further?: (build: ImageBuild, stage: Stages['stage']) => ListrTask[];

@@ -46,7 +46,8 @@ export function addOwnerOptions<Options>(yargs: Argv<Options>) {
 
 /**
  * Opens the owner's key that the options name, if any.
- * @throws BuildError or ExplainedError if it cannot sign: a file is missing or not a key, or key and certificate do not match
+ * @throws BuildError or ExplainedError if it cannot sign: a file is missing or not a key, or key and certificate do not
+ *   match
  */
 export async function openOwnerKey(
   { secureBoot, secureBootSigner: command }: OwnerChoice,

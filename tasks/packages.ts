@@ -30,7 +30,7 @@ export interface FetchedPackages {
 /**
  * Makes sure that all packages of an image are in the cache, verified and opened.
  * @param remote remote cache that is tried before the mirrors, and receives the packages that it lacks
- * @throws BuildError if a package cannot be fetched or opened; errors of resolving again
+ * @throws BuildError if a package cannot be fetched or opened; errors of resolving the image again
  */
 export async function fetchPackages(
   image: PreparedImage,
@@ -78,7 +78,7 @@ async function withoutGone(
 }
 
 /**
- * Lists packages as files to download, with all their addresses and the routes to these.
+ * Lists packages as files to download, with all their addresses, and the function that finds the route to an address.
  * @throws BuildError if there is no address for a repository of the lock
  */
 export async function listDownloads(request: LockRequest, packages: readonly LockedPackage[]) {

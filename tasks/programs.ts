@@ -13,7 +13,7 @@ import {
 export interface NodeFetching {
   projectDirectory: string;
   store: BlobStore;
-  /** A mirror of packages that may have it too. */
+  /** A package mirror that may also have the archive. */
   mirror?: string | undefined;
   /** Use only the cache. */
   offline?: boolean | undefined;
@@ -21,7 +21,7 @@ export interface NodeFetching {
   onProgress: (done: number, total: number) => void;
 }
 
-/** Returns the path of a Node archive, downloaded and checked. */
+/** Downloads a Node archive, unless it is in the cache, and checks it. @returns its path */
 export async function fetchNode(
   runtime: NodeArchive,
   { projectDirectory, store, mirror, offline, signal, onProgress }: NodeFetching,

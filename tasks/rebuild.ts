@@ -25,7 +25,7 @@ export interface RebuildRequest {
   project: string;
   /** Source of downloads; its step results are not used. */
   cache: CacheDirectory;
-  /** Where to keep the release, in a folder named by its version; it is removed if absent. */
+  /** Folder for the release, which is kept there in a folder named by its version; if absent, it is removed. */
   output?: string | undefined;
   /** Folder with the public keys in the images; `release-keys` of the commit if absent. */
   releaseKeys?: string | undefined;
@@ -109,11 +109,11 @@ export async function checkRelease(
   }));
 }
 
-/** Folder of a project with the keys of its releases, by the workflows in docs/ci. */
+/** Folder of a project with the keys of its releases, as in the workflows of docs/ci. */
 const KEYS_OF_PROJECT = 'release-keys';
 
 /**
- * Finds the folder with the keys in the images: the one that is named, else that of the commit.
+ * Finds the folder with the keys in the images: the folder that the caller names, else that of the commit.
  * @returns undefined if there are no keys in the images
  * @throws BuildError if the folder has other keys than the images
  */
@@ -249,8 +249,8 @@ async function requireLocks({ provenances }: PublishedRelease, sources: string):
 }
 
 /**
- * Provides a clone with the npm packages of its lock: those of the project if they are the same, else npm installs
- * them.
+ * Provides a clone with the npm packages of its lock: links to those of the project if the locks are equal; otherwise,
+ * npm installs them.
  * @returns the Node to run it with
  */
 async function installPackages(
@@ -313,7 +313,7 @@ async function runRelease(
   await runAsCaller(node, words, { output, signal, env });
 }
 
-/** Runs a program that prints its own progress; with `--json`, only one that prints events may write to the output. */
+/** Runs a program that prints its own progress. With `--json`, its standard output is shown only if it is events. */
 async function runAsCaller(
   program: string,
   words: readonly string[],

@@ -36,7 +36,7 @@ import type { Output } from './ui/events.ts';
 import { formatBytes } from './ui/format.ts';
 import type { StageReport, Stages } from './ui/stage.ts';
 
-/** Processors, and least memory in MiB, of the machine that an import of an OVA creates. */
+/** Number of processors, and minimum memory in MiB, of the machine that is created by importing an OVA. */
 const MACHINE = { processors: 2, memory: 2048 };
 
 /** An image of a release, and its formats. */
@@ -51,7 +51,7 @@ export interface ReleaseImage {
  * @param images at least one image, all of one version and for one folder
  * @param profiles profiles whose images may already be in the folder
  * @param builder URI of the builder, for the provenance
- * @param since an earlier commit, whose locks the charts of packages compare with; without it, there are no such charts
+ * @param since an earlier commit, with whose locks the charts of packages compare; without it, there are no such charts
  * @returns the contents of the release
  */
 export async function buildRelease(

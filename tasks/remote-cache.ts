@@ -14,8 +14,8 @@ export interface RemoteCacheOptions {
 }
 
 /**
- * Calls a function with the remote cache of the environment, if there is one and it may be used, waits for its uploads,
- * and reports the outcome.
+ * Calls a function with the remote cache that is configured in the environment, if there is one and it may be used.
+ * Then waits for its uploads, and reports how it was used.
  * @throws ExplainedError if its settings are wrong; errors of `work`
  */
 export async function withRemoteCache<T>(

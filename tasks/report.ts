@@ -88,7 +88,9 @@ const TONES: Readonly<Record<PackageChange['change'], Tone>> = {
   changed: 'second',
 };
 
-/** Draws growth of a package's archive to the right, shrinkage to the left. Nothing if the sizes are unknown. */
+/**
+ * Returns the bar of a package: to the right if its archive grew, to the left if it shrank; empty if sizes are unknown.
+ */
 function packageBar(change: PackageChange) {
   const { name, bytesBefore, bytesAfter } = change;
   const isKnown =

@@ -31,7 +31,7 @@ export interface SignerChoice {
 /** Names of the options that may be given only once. */
 export const SIGNER_OPTIONS = ['key', 'passphrase-file', 'signer', 'public-key'] as const;
 
-/** Options of all commands that can sign, but need not. */
+/** Adds the options of all commands that can sign, but need not. */
 export function addOptionalSignerOptions<Options>(yargs: Argv<Options>) {
   return yargs
     .option('key', { type: 'string', describe: 'Private key that signs (qx-build key new)' })
@@ -65,7 +65,7 @@ export function addOptionalSignerOptions<Options>(yargs: Argv<Options>) {
 
 const WHO_SIGNS = 'Who signs? Give --key FILE, --ssh-agent or --signer COMMAND';
 
-/** Options of all commands that sign. */
+/** Adds the options of all commands that sign. */
 export function addSignerOptions<Options>(yargs: Argv<Options>) {
   return addOptionalSignerOptions(yargs).check(
     ({ key, sshAgent, signer }) =>

@@ -42,7 +42,7 @@ function enrolmentPaths({ file, facts }: ImageOfOwner): Map<string, string> {
 }
 
 /**
- * Whether all files that go with an ISO exist.
+ * Whether all files that go with an ISO exist, and `SHA256SUMS` has its hash.
  * @throws BuildError if `SHA256SUMS` is malformed
  */
 export async function hasDocuments(image: ImageOfOwner, sha256: string): Promise<boolean> {

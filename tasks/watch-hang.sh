@@ -1,7 +1,7 @@
 #!/bin/sh
 # Ends a program that hangs, that is, does not react to a second Ctrl-C in its process group. Node runs signal handlers
-# only between tasks; during a task that does not end, it runs none. The program starts this script and writes a line to
-# its standard input for each signal that it handles.
+# only between tasks, and therefore none during a task that does not end. The program starts this script, and writes a
+# line to the script's standard input for each signal that it handles.
 
 pressed=0 heard=0 heard_before='' late=''
 trap 'pressed=$((pressed + 1))' INT

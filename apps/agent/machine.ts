@@ -56,7 +56,7 @@ export interface MachineOptions {
   /** Pools that the control plane assigned last. */
   assigned: readonly PoolDeclaration[];
   log: Logger;
-  /** Ends everything. */
+  /** Stops all parts. */
   signal: AbortSignal;
 }
 
@@ -80,8 +80,8 @@ function newIn({ vms }: Vms, before: Vms | undefined): Vm[] {
 }
 
 /**
- * Reads problems of the configuration: its file system, and files of the agent that were set aside, by this run or an
- * earlier one, until somebody removes them.
+ * Reads the problems of the configuration: of its file system, and of the agent's files that this run or an earlier one
+ * set aside and nobody has removed.
  * @param problem of `node.yaml` in this run
  */
 async function readProblems(folder: string, problem: string | undefined): Promise<string[]> {
@@ -141,7 +141,7 @@ export function startMachine(options: MachineOptions): Machine {
       membership.changed();
     },
   });
-  /** Gives a guest that was not defined by the agent a user of its own. */
+  /** Assigns a separate Unix user to a guest that the agent did not define. */
   async function ownAccount({ id, name }: Vm): Promise<void> {
     try {
       const account = await giveAccount(libvirt, id);
@@ -240,7 +240,7 @@ export function startMachine(options: MachineOptions): Machine {
           signal,
         }),
       );
-      // Forget a failure: the disk may work the next time.
+      // A failed promise is not kept: the disk may work the next time.
       commands.catch(() => {
         commands = undefined;
       });

@@ -29,11 +29,11 @@ export type Places = typeof PLACES;
 
 /**
  * Runs the agent until the signal is aborted: the daemon that the service starts.
- * @returns exit status: 0 if it was told to end, 1 if it failed; the log says why
+ * @returns exit status: 0 after the signal was aborted, 1 if the agent failed; the log says why
  */
 export async function run(places: Places, signal: AbortSignal): Promise<number> {
-  // The agent never computes for long, so that the optimizing compilers would only take memory. The heap may grow by 30
-  // percent between two collections instead of doubling, which would keep more garbage in memory.
+  // The agent never computes for long: the optimizing compilers would only use memory. The heap may grow by 30 percent
+  // between two collections instead of doubling, which would keep more garbage in memory.
   for (const flag of ['--no-opt', '--no-maglev', '--heap-growing-percent=30']) {
     setFlagsFromString(flag);
   }

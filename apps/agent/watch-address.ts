@@ -1,6 +1,6 @@
 import { type Watch, watch } from '../watch/watch.ts';
 
-/** Milliseconds between reads if no network change requests one. */
+/** Milliseconds between two reads; a change of the network causes an earlier read. */
 const PAUSE = 30_000;
 
 export interface AddressWatchOptions {
@@ -19,7 +19,7 @@ export function watchAddress(
 ): Pick<Watch<unknown>, 'refreshSoon' | 'ended'> {
   const { detect, onChange, signal } = options;
   return watch<string | null>({
-    // Called without the previous value, which `detect` might take for its own argument.
+    // The previous value is not passed on, because `detect` could use it as its argument.
     look: () => detect(),
     pause: () => PAUSE,
     onChange: (after, before) => {

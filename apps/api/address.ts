@@ -7,20 +7,18 @@ const addressedNode = z.object({
   isHeard: z.boolean(),
   /** Whether it has reported that it has stored the present list of addresses. */
   isAware: z.boolean(),
-  /** Address of this machine over which its last heartbeat came; `null` if none came since the start of the service. */
+  /** Address of this machine to which it sent its last heartbeat; `null` if it sent none since the service started. */
   over: z.string().nullable(),
-  /** Number of its heartbeats since the start of the service. */
+  /** Number of its heartbeats since the service started. */
   heartbeats: z.int(),
 });
 
 /** The addresses at which hosts find the control plane, and which hosts have stored them. */
 export const fleetAddressSchema = z.object({
   port: z.int(),
-  /**
-   * All addresses that are announced to hosts: present addresses, planned and configured ones; `https://10.0.0.5:9443`.
-   */
+  /** All addresses announced to hosts, such as `https://10.0.0.5:9443`: present, planned and configured ones. */
   origins: z.array(z.string()),
-  /** Addresses of a planned change: those at its beginning, and the new one. Empty if no change is planned. */
+  /** Addresses of a planned change: those at the time of planning, and the new one. Empty if no change is planned. */
   planned: z.array(z.string()),
   /** Sorted by name. Hosts that have left are not listed. */
   nodes: z.array(addressedNode),

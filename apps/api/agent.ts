@@ -15,15 +15,15 @@ export const deploymentSchema = z.object({
   runs: deployedSchema
     .extend({ state: z.enum(['on trial', 'confirmed', 'about to end']) })
     .nullable(),
-  /** The last agent that was rolled back, and why, until the next one is deployed. */
+  /** The last agent that was rolled back, and why; `null` if there is none, or another one was deployed since. */
   takenBack: deployedSchema.extend({ at: z.string(), reason: z.string() }).nullable(),
-  /** Version of the image, and so of its own agent. */
+  /** Version of the image and of the agent in it. */
   imageVersion: z.string(),
-  /** Why a deployed agent is lost at the host's next restart; `null` if it stays until the next image. */
+  /** Why a deployed agent is lost at the host's next restart; `null` if it remains until the image is replaced. */
   lost: z.string().nullable(),
 });
 
-/** The agent that answers: `GET /v1/agent`. */
+/** The running agent: `GET /v1/agent`. */
 export const agentSchema = z.object({
   version: z.string(),
   pid: z.number(),

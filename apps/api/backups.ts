@@ -2,15 +2,15 @@ import * as z from 'zod';
 
 /** The backups that the control plane makes by itself. */
 export const backupsSchema = z.object({
-  /** Folder in which they are. */
+  /** Path of their folder. */
   folder: z.string(),
-  /** The newest one; each was restored once into a scratch database. `null` if there is none, or it is not known. */
+  /** The newest one, verified by restoring it into a scratch database; `null` if there is none, or it is unknown. */
   newest: z.object({ name: z.string(), madeAt: z.iso.datetime() }).nullable(),
-  /** What is wrong with them, as a clause; `null` if nothing is. */
+  /** The problem with them, as a clause; `null` if there is none. */
   problem: z.string().nullable(),
-  /** Whether there is a passphrase for them: without one, none is made. */
+  /** Whether a passphrase is set for them; without one, no backup is made. */
   hasPassphrase: z.boolean(),
-  /** Time of day, in UTC, at which one is made each day: `02:30`. */
+  /** Time in UTC at which one is made every day, such as `02:30`. */
   at: z.string(),
 });
 export type Backups = z.output<typeof backupsSchema>;

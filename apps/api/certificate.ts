@@ -28,7 +28,7 @@ export const shownCertificateSchema = z.object({
   /** Who set it, and when; `null` for the control plane's own. */
   setBy: z.string().nullable(),
   setAt: time.nullable(),
-  /** Address of the directory that it was ordered from; `null` if it was not. */
+  /** URL of the ACME directory that it was ordered from; `null` if it was not ordered. */
   directory: z.string().nullable(),
 });
 export type ShownCertificate = z.output<typeof shownCertificateSchema>;
@@ -52,18 +52,18 @@ const dnsName = z
 
 /** A certificate to order by ACME (RFC 8555). */
 export const certificateOrdered = {
-  /** Address of the directory of the certificate authority. */
+  /** URL of the certificate authority's ACME directory. */
   directory: z
     .url({
       protocol: /^https$/,
       error: 'is not an address such as https://ca.example/acme/directory',
     })
     .max(2048),
-  /** Names that lead to this machine, at port 443. */
+  /** DNS names under which the authority reaches port 443 of this machine. */
   names: z.array(dnsName).min(1).max(20),
   /** Mail address for messages of the authority. */
   contact: z.union([z.literal(''), z.email('is not a mail address')]).default(''),
-  /** PEM: certificates in which the certificate chain of the authority's server must end; empty for the system's. */
+  /** Root certificates (PEM) that are trusted for the connection to the authority; empty for those of the system. */
   authority: z.string().max(LONGEST).default(''),
 };
 

@@ -32,7 +32,7 @@ export const fleetEventsSchema = z.object({
    * nothing.
    */
   last: z.int(),
-  /** Smallest number to resume after: after a smaller one, events have been removed. */
+  /** Smallest number after which a subscriber can resume: of the events after smaller numbers, some were removed. */
   resumableFrom: z.int(),
 });
 export type FleetEvents = z.output<typeof fleetEventsSchema>;

@@ -12,7 +12,7 @@ const size = z.number().nullable();
 export const fleetNodeSchema = z.object({
   id: z.string(),
   hostname: z.string(),
-  /** Its management address, and since when it has this one; null if it has none. */
+  /** Its management address, and the time since which it has this address; null if it has none. */
   managementAddress: z.string().nullable(),
   addressSince: time.nullable(),
   phase: z.string(),
@@ -23,7 +23,7 @@ export const fleetNodeSchema = z.object({
   /** Number of virtual machines recorded on it. */
   vms: z.number(),
   joinedAt: time,
-  /** When it left voluntarily; null if it has not. It is refused since then. */
+  /** When it left voluntarily; null if it has not. Its calls are refused from then on. */
   leftAt: time.nullable(),
 });
 export type FleetNode = z.output<typeof fleetNodeSchema>;
@@ -150,14 +150,14 @@ export const tokenRequestSchema = z.strictObject({
 });
 export type TokenRequest = z.output<typeof tokenRequestSchema>;
 
-/** Request that needs nothing but its requester. */
+/** Request that contains only its requester. */
 export const byRequestSchema = z.strictObject({ by });
 
-/** Actions of a virtual machine. */
+/** Actions on a virtual machine. */
 export const VM_ACTIONS = ['start', 'shutdown', 'stop', 'reboot'] as const;
 export type VmAction = (typeof VM_ACTIONS)[number];
 
-/** Request for an action of a virtual machine. */
+/** Request for an action on a virtual machine. */
 export const vmActionRequestSchema = z.strictObject({
   by,
   action: z.enum(VM_ACTIONS),
@@ -244,7 +244,7 @@ export const fleetUpdatesSchema = z.object({
           isWhole: z.boolean(),
         })
         .nullable(),
-      /** When the update server was last asked; null if it was not since the start of this program. */
+      /** Time of the last request to the update server; null if there was none since this program started. */
       askedAt: time.nullable(),
       /** The present problem; null if there is none. */
       problem: z.string().nullable(),

@@ -18,7 +18,7 @@ export const sensorSchema = z.object({
 
 /** A disk's own report on its health (SMART). */
 export const wearSchema = z.object({
-  /** The disk's own judgement. */
+  /** The disk's own assessment. */
   health: z.enum(['passed', 'failing', 'unknown']),
   /** In degrees Celsius. */
   temperature: z.number().nullable(),

@@ -4,7 +4,7 @@ import { maintenanceSchema } from './maintenance.ts';
 
 /** The agent's health: `GET /healthz`. */
 export const healthSchema = z.object({
-  /** False while something that it needs is missing; see `problems`. */
+  /** False while the agent lacks something that it needs; see `problems`. */
   ok: z.boolean(),
   version: z.string(),
   managementAddress: z.string().nullable(),

@@ -29,7 +29,7 @@ export const hostSchema = z.object({
   /** `NAME` and `VERSION_ID` of `/etc/os-release`. */
   product: z.string(),
   version: z.string(),
-  /** Its `QUANTIX_BASE`, the base of the system; empty if it is missing. */
+  /** `QUANTIX_BASE` of the same file: the base of the system; empty if it is missing. */
   base: z.string().default(''),
   hostname: z.string(),
   /** Seconds since the kernel started. */
@@ -39,12 +39,12 @@ export const hostSchema = z.object({
   cpu: z.object({
     model: z.string(),
     sockets: z.number(),
-    /** Of all sockets. */
+    /** Total of all sockets. */
     cores: z.number(),
     threads: z.number(),
     /** In MHz. */
     frequency: z.number().nullable(),
-    /** True if the processor can run virtual machines and `/dev/kvm` is there. */
+    /** True if the processor can run virtual machines and `/dev/kvm` exists. */
     virtualization: z.boolean(),
   }),
   /** In bytes. */
@@ -53,7 +53,7 @@ export const hostSchema = z.object({
   changes: z.object({ total: z.number(), used: z.number() }).nullable(),
   /** Load averages over 1, 5 and 15 minutes. */
   load: z.tuple([z.number(), z.number(), z.number()]),
-  /** Share of all processors' time since the last reading, 0 to 1. */
+  /** Busy share of all processors' time since the last reading, 0 to 1. */
   cpuUsage: z.number(),
   disks: z.array(diskSchema),
   nics: z.array(nicSchema),
@@ -72,7 +72,7 @@ export interface PciDevice {
   readonly iommuGroup: number | null;
   readonly virtualFunctionsPossible: number;
   readonly virtualFunctions: number;
-  /** Address of the physical function, if it is a virtual one. */
+  /** Address of the physical function; `null` if the device is not a virtual function. */
   readonly physicalFunction: string | null;
 }
 

@@ -2,7 +2,7 @@ import * as z from 'zod';
 
 const seenSchema = z.union([z.literal(['now', 'never']), z.iso.datetime()]);
 
-/** A storage pool: `GET /v1/storage-pools`. A pool is a mount point or a volume group, never the prefix of a path. */
+/** A storage pool: `GET /v1/storage-pools`. A pool is a mount point or a volume group. */
 export const poolSchema = z.object({
   /** Stable across readings and restarts: derived from the pool itself, such as its file system's UUID. */
   id: z.string(),
@@ -12,7 +12,7 @@ export const poolSchema = z.object({
   path: z.string().nullable(),
   /** Source of the mount, or volume group: a device, `server:/export`, a name. */
   source: z.string(),
-  /** `unknown` if it does not answer: then all other values are the last known ones. */
+  /** `unknown` if it does not answer; all other values are then the last known ones. */
   health: z.enum(['healthy', 'degraded', 'failed', 'unmounted', 'unknown']),
   /** `now`, the time of its last answer (ISO 8601), or `never`. */
   seen: seenSchema,
@@ -46,7 +46,7 @@ export type Pool = z.infer<typeof poolSchema>;
 export const poolRequestSchema = z.strictObject({
   /** Whether to create a pool, or to import an existing one. */
   action: z.enum(['create', 'import']),
-  /** The fields that `node.yaml` can have for it before it exists. */
+  /** The fields of a pool in `node.yaml` that can be set before the pool exists. */
   pool: z.strictObject({
     name: z.string(),
     path: z.string().optional(),

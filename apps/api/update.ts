@@ -42,9 +42,9 @@ export const updateStatusSchema = z.object({
       good: z.boolean(),
     }),
   ),
-  /** The slot that the next boots try, and how many tries are left. */
+  /** The slot from which the next boots are tried, and the number of remaining tries. */
   trial: z.object({ slot: slotName, left: z.number() }).nullable(),
-  /** The image that is being written, in bytes, and why it waits before a retry or has failed. */
+  /** Progress of writing an image: `done` of `bytes`; `problem` says why it has failed or waits before a retry. */
   staging: z
     .object({
       version: z.string(),

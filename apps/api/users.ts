@@ -20,11 +20,11 @@ export const userSchema = z.object({
 export type User = z.output<typeof userSchema>;
 export const usersSchema = z.object({ users: z.array(userSchema) });
 
-/** An account with the password for its first log-in, which must be changed there; it is shown only once. */
+/** An account with its first password, which is shown only once and must be changed at the first log-in. */
 export const issuedUserSchema = z.object({ ...userSchema.shape, password: z.string() });
 export type IssuedUser = z.output<typeof issuedUserSchema>;
 
-/** Where people log in for the first time, and whether somebody has. */
+/** Where people log in for the first time, and whether anybody has logged in yet. */
 export const firstLogInSchema = z.object({
   /** Whether nobody has ever logged in: only then is there a first password. */
   open: z.boolean(),

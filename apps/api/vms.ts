@@ -1,7 +1,7 @@
 import * as z from 'zod';
 
 /**
- * States of a domain, in libvirt's words (`virDomainState`); `unknown` if libvirt lists the domain but does not
+ * States of a domain, named as in libvirt (`virDomainState`); `unknown` if libvirt lists the domain but does not
  * describe it. The other fields then have their last known values; if there are none, `name` is the UUID, and numbers
  * are 0.
  */

@@ -23,8 +23,8 @@ const FIELDS = [
 ] as const;
 
 /**
- * Continues with an action that needs root's password, after asking for the password if root has one. This is read
- * anew each time; if it cannot be read, nobody may continue.
+ * Continues with an action that needs root's password, after asking for the password if root has one. Whether root has
+ * one is read each time; if it cannot be read, the action is refused.
  * @param title name of the action, for people
  */
 export function authorize(state: State, title: string, next: Next): Step {

@@ -13,7 +13,7 @@ import type { FactName, FactValue } from './facts.ts';
 /** Reads a value; a rejection's message is shown to the person at the console. */
 export type Read<T> = (signal: AbortSignal) => Promise<T>;
 
-/** Whether root has a password; if that cannot be known, nobody may continue, and `closed` says why. */
+/** Whether root has a password. If this is unknown, actions that need it are refused, and `closed` says why. */
 export type PasswordState = 'set' | 'empty' | { closed: string };
 
 /** Address and token with which a host joins a control plane. */
@@ -86,12 +86,15 @@ export interface Deps {
   /** Sets and returns a new password for the first account. */
   issueFirstPassword(signal: AbortSignal): Promise<IssuedUser>;
 
-  /** Makes a backup of this machine's control plane, and restores it once. Resolves with the state of the backups. */
+  /**
+   * Makes a backup of this machine's control plane, and verifies it by restoring it into a scratch database. Resolves
+   * with the state of the backups.
+   */
   makeBackup(signal: AbortSignal): Promise<Backups>;
   /**
-   * Gives the control plane another address, and undoes that if hosts do not connect to it. Resolves with the outcome,
-   * by line.
-   * @param wanted `isUrgent`: also if hosts have not confirmed the new address
+   * Changes the control plane's address, and undoes the change if hosts do not connect to the new one. Resolves with
+   * the outcome, by line.
+   * @param wanted `isUrgent`: whether to continue even if hosts have not confirmed the new address
    */
   changeAddress(
     wanted: StaticAddress & { readonly isUrgent: boolean },

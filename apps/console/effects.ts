@@ -77,7 +77,7 @@ async function readFact<Name extends FactName>(
 }
 
 /**
- * Awaits work with a time limit. Work that reacts late or never to its signal is not awaited.
+ * Awaits work with a time limit. Does not wait longer for work that ignores its signal.
  * @throws TimeLimitError, the signal's reason, or what the work throws
  */
 export async function limitTime<T>(

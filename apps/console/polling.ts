@@ -29,7 +29,7 @@ export function requestFacts(state: State, names: readonly FactName[]): Step {
   return { state: { ...state, asked }, effects };
 }
 
-/** Updates a fact, unless it was requested again since. */
+/** Updates a fact, unless there has been a newer request for it. */
 export function acceptFact(
   state: State,
   { fact, turn, took }: Extract<Event, { type: 'fact' }>,

@@ -7,8 +7,8 @@ import type { Step as ProgramStep } from './kit/program.ts';
 import type { Body } from './screens/body.ts';
 
 /**
- * A screen below the title: an immutable value that draws itself and handles keys. Its own state is given at its
- * creation, so that a key that changes it shows a new screen in its place (`steps.ts`).
+ * The content below the title: an immutable value that draws itself and handles keys. Its state is set when it is
+ * created: a key that changes the state replaces the screen by a new one (`steps.ts`).
  */
 export interface Screen {
   /** Facts that it shows: read again when they are outdated, while this screen is shown. */
@@ -22,7 +22,7 @@ export interface Screen {
 
 /** A dialog over the screen, which receives the keys. */
 export interface Dialog {
-  /** True for a mere message: menu keys work in it as on a screen. */
+  /** True for a dialog that only shows a message: the keys of the menu work while it is open. */
   readonly passing: boolean;
   /** Milliseconds between two frames of an animated dialog; `null` if it is not animated. */
   readonly moves: number | null;

@@ -35,7 +35,7 @@ export function open(state: State, dialog: Dialog | null): Step {
   return stay({ ...state, dialog });
 }
 
-/** Takes one step after another. */
+/** Combines a step with the step that follows it. */
 export function andThen({ state, effects }: Step, next: (state: State) => Step): Step {
   const step = next(state);
   return { state: step.state, effects: [...effects, ...step.effects] };

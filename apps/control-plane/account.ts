@@ -37,7 +37,7 @@ export function becomeAccount({ uid, gid, groups }: Account): void {
 /**
  * Runs work under another account if this process is root, and switches back to root afterwards. Until then, everything
  * the process does runs under that account.
- * @param account undefined if the account does not exist: the process keeps its own
+ * @param account undefined if the account does not exist: the process then keeps its present one
  */
 export async function asAccount<T>(
   account: Account | undefined,

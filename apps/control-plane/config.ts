@@ -123,7 +123,7 @@ const configSchema = z
         listen: z.union([z.ipv4(), z.ipv6()], 'is not an address').default('::'),
         /** 0 means any free port. */
         port: z.int().min(0).max(65535).default(NODE_PORT),
-        /** Further addresses at which it is reachable, now or soon: hosts learn them before anything changes. */
+        /** Further origins at which the control plane is or will be reachable: hosts learn them in advance. */
         announce: z.array(origin).max(16).default([]),
       })
       .prefault({}),
@@ -162,7 +162,7 @@ const configSchema = z
           .string()
           .regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'is not a time such as "02:30"')
           .default('02:30'),
-        /** Number of latest days, and of latest weeks, of each of which the last backup is kept. */
+        /** Of each of this many latest days, and latest weeks, the last backup is kept. */
         days: z.int().min(1).max(1000).default(7),
         weeks: z.int().min(0).max(1000).default(4),
         /** Hours after which the last good backup is too old. */

@@ -91,9 +91,9 @@ function electionTimes({
 }
 
 /**
- * Starts the control plane: waits for PostgreSQL, migrates it, then checks its services repeatedly. If the database is
- * not there yet, it waits; if it cannot be used, `facts` reports the problem, and it tries again. While the running
- * version is not confirmed, migrations are only tried out, and everything else waits for them.
+ * Starts the control plane: migrates the database, then serves and checks its services repeatedly. If the database does
+ * not answer or cannot be used, `facts` reports the problem, and the migration is tried again. While the running
+ * version is not confirmed, pending migrations are only tried out, and everything else waits for them.
  */
 export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const { config, authority, secrets, confirmed, version, log, signal } = options;
@@ -104,7 +104,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   const certificate = new PeopleCertificate({ database, authority, log, signal });
   let problem: string | undefined = 'the database is not migrated yet';
   let limited: string | undefined;
-  /** Whether the database has the schema of this version: before that, nothing uses the database. */
+  /** Whether the database has the schema of this version; until then, nothing else uses the database. */
   let migrated = false;
   let schemaVersion: number | undefined;
   let mirrored = (): readonly MirrorState[] => [];
@@ -230,7 +230,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     untilOvertaken: async (task) => await begun().untilOvertaken(task),
   };
   const serveAgents = async () => {
-    // Loaded after the first check, as etcd's client is.
+    // Import these after the first check, like etcd's client.
     const [{ serveNodes }, { openNodeState, readKept }, { ClaimLocks }, { startMonitor }] =
       await Promise.all([
         import('./node-service/serve.ts'),
@@ -361,7 +361,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       ...[tellAlerts(), mirrorUpdates(), lookAgainAndAgain(), backUp()],
     ]);
   };
-  /** Why it does not serve; undefined if it does, or only waits for its version to be confirmed. */
+  /** Returns why the control plane does not serve; undefined if it does, or only waits for its confirmation. */
   const problemOfServing = () => {
     if (problem !== undefined || limited !== undefined || servedNodes !== undefined) return problem;
     return failureToServeNodes ?? 'hosts are not served yet';

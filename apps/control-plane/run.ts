@@ -35,7 +35,7 @@ import { updateRoutes } from './updates/routes.ts';
 /** Milliseconds between two attempts to complete a restore. */
 const RETRY_AFTER = 2_000;
 
-/** Milliseconds after the start in which a failure is shown before the program ends: a restart would fail again. */
+/** Milliseconds from the start during which a failure is shown before the program ends: a restart would fail again. */
 const START_WITHIN = 60_000;
 
 /**

@@ -1,6 +1,6 @@
 import { allocatePages, isPageMemory } from '../../build/disk/page-memory.ts';
 
-/** Bytes of a part, and number of parts that have memory at the same time. */
+/** Size of a part in bytes, and maximum number of parts whose memory is lent at the same time. */
 const [PART, PARTS] = [1024 * 1024, 4];
 
 /** Lends page-aligned memory for direct I/O, which bypasses the kernel's page cache. */
@@ -9,7 +9,7 @@ export class DirectMemory {
   readonly #waiting: ((memory: Buffer) => void)[] = [];
   #made = 0;
 
-  /** Reads into any memory, in parts, several at the same time. @throws what `read` throws */
+  /** Reads into memory of any alignment, in parts, several at the same time. @throws what `read` throws */
   async read(target: Buffer, read: (at: number, memory: Buffer) => Promise<void>): Promise<void> {
     await inParts(target, async (at, part) => {
       if (isPageMemory(part)) return await read(at, part);
@@ -20,7 +20,7 @@ export class DirectMemory {
     });
   }
 
-  /** Writes from any memory, in parts, several at the same time. @throws what `write` throws */
+  /** Writes from memory of any alignment, in parts, several at the same time. @throws what `write` throws */
   async write(source: Buffer, write: (at: number, memory: Buffer) => Promise<void>): Promise<void> {
     await inParts(source, async (at, part) => {
       if (isPageMemory(part)) return await write(at, part);
@@ -52,7 +52,7 @@ export class DirectMemory {
   }
 }
 
-/** Works on parts of memory at the same time. @throws the first failure, after all parts have ended */
+/** Calls `work` for all parts of `whole` at the same time. @throws the first failure, after all calls have ended */
 async function inParts(
   whole: Buffer,
   work: (at: number, part: Buffer) => Promise<void>,

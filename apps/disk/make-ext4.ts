@@ -23,7 +23,7 @@ export async function makeExt4(
 ): Promise<void> {
   await withLoop(path, offset, async (loop) => {
     const blocks = Math.floor(bytes / BLOCK);
-    // Without this option, mkfs writes all inodes if the kernel has not loaded ext4 yet: 7 GB on a disk of 480.
+    // Without this option, mkfs writes all inodes if the kernel has not loaded ext4 yet: 7 GB on a disk of 480 GB.
     const shape = ['-b', String(BLOCK), '-E', 'lazy_itable_init=1', '-L', name];
     await callProgram('mkfs.ext4', ['-q', '-F', ...shape, loop, String(blocks)], signal);
   });
@@ -60,7 +60,7 @@ async function flush(path: string): Promise<void> {
   });
 }
 
-/** Attempts to get a loop device: another program may take the free one first. */
+/** Maximum number of attempts to get a loop device: another program may take the free one first. */
 const ATTEMPTS = 10;
 
 async function attach(path: string, offset: number, signal: AbortSignal): Promise<string> {
@@ -75,7 +75,7 @@ async function attach(path: string, offset: number, signal: AbortSignal): Promis
   }
 }
 
-/** Runs a program that works on disks. @throws ExplainedError with its words */
+/** Runs a program that works on disks. @throws ExplainedError with its message */
 export async function callProgram(name: string, args: readonly string[], signal: AbortSignal) {
   try {
     return await run(name, args, { timeout: PATIENCE, signal });

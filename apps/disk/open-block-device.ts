@@ -15,7 +15,7 @@ export interface OpenedBlockDevice extends BlockDevice, AsyncDisposable {
 }
 
 /**
- * Opens a disk, a partition, or a regular file that stands for one. A device is opened for direct I/O, bypassing the
+ * Opens a disk, a partition, or a regular file that is used as one. A device is opened for direct I/O, bypassing the
  * kernel's page cache, so that reads come from the medium. `flush` returns when all data is on the medium.
  * @param path of the device; links are followed
  * @param write opens it for writing, exclusively: it must not be in use, neither by a mount nor by LVM
@@ -39,7 +39,7 @@ export async function openBlockDevice(
   }
 }
 
-/** Opens a device for direct I/O; not a file, whose file system may not support it. */
+/** Opens a device for direct I/O. Opens a file without it, because the file system may not support it. */
 async function openDirectly(path: string, access: number): Promise<FileHandle> {
   const isDevice = (await stat(path)).isBlockDevice();
   return await open(path, isDevice ? access | constants.O_DIRECT : access);

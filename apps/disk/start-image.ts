@@ -44,7 +44,7 @@ export async function startImage(
   return true;
 }
 
-/** Returns the bytes of the data partition, which is the last one, if it extends to the end of the disk. */
+/** Returns the size in bytes of the data partition, the last one, after it is extended to the end of the disk. */
 function bytesUpToEnd({ offset, bytes }: LaidPartition, disk: DiskLayout): number {
   const end = disk.bytes - computeGptSize(disk.sectorSize).end;
   return Math.max(bytes, Math.floor(end / ALIGNMENT) * ALIGNMENT - offset);

@@ -15,8 +15,8 @@ export async function readIfThere(file: string): Promise<string | undefined> {
 
 /**
  * Writes a file atomically and durably, also across a power failure: temporary name, fsync, rename, fsync of the file
- * and its folder. FAT keeps a file's length and first cluster in its folder, and Linux writes them below a new name only
- * when the file itself is synced again: until then, a power failure leaves an empty file.
+ * and its folder. FAT stores a file's length and first cluster in its folder, and Linux writes them under a new name
+ * only when the file itself is synced again: until then, a power failure leaves an empty file.
  * @param mode permissions, such as `0o600`
  * @throws DiskError
  */
@@ -106,7 +106,7 @@ export async function syncFolder(folder: string): Promise<void> {
   await sync(folder);
 }
 
-/** Syncs a file or folder that was renamed, and its folder, so that it survives a power failure below its new name. */
+/** Syncs a file or folder that was renamed, and its folder, so that it survives a power failure under its new name. */
 export async function syncRenamed(path: string): Promise<void> {
   await sync(path);
   await sync(dirname(path));

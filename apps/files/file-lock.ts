@@ -7,6 +7,7 @@ import { startChild } from '../process/child.ts';
  * in whatever way.
  * @param file created if it does not exist; its folder must exist
  * @param seconds how long to wait for the lock; 0 does not wait
+ * @param holder what holds the lock, for the message of the error
  * @throws ExplainedError if another process holds it for all that time; system errors if the file cannot be created
  */
 export async function lockFile(
@@ -30,8 +31,8 @@ interface Wait {
 }
 
 /**
- * Takes the lock in a child. It belongs to the open file description, which the child shares with this process, and so
- * outlives the child.
+ * Takes the lock in a child. The lock outlives the child, because it belongs to the open file description, which the
+ * child shares with this process.
  */
 async function flock(handle: FileHandle, { seconds, holder, file }: Wait): Promise<void> {
   const limit = seconds === 0 ? undefined : AbortSignal.timeout(seconds * 1000);

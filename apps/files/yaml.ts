@@ -10,7 +10,7 @@ export interface YamlFile {
 }
 
 /**
- * Parses YAML; loads the parser only when it is called.
+ * Parses YAML. The parser is loaded at the first call.
  * @throws Failure naming the file and the line of the first mistake
  */
 export async function parseYaml({ text, file, Failure }: YamlFile): Promise<Document.Parsed> {
@@ -33,7 +33,7 @@ export function readContent(
   try {
     return document.toJS();
   } catch (cause) {
-    // Aliases would expand without limit.
+    // The parser refuses aliases that expand to too much.
     throw new Failure({ what: 'this YAML cannot be read', where: file, cause });
   }
 }

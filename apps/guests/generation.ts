@@ -1,7 +1,7 @@
-/** Namespace of the metadata element with the generation of the specification from which a definition was made. */
+/** Namespace of the metadata element that contains the generation of the VM's specification. */
 export const VM_NAMESPACE = 'urn:quantix:vm:1';
 
-/** Returns the generation in libvirt's XML of a definition; undefined if it was not made from a specification. */
+/** Parses the generation in a definition (libvirt's XML); undefined if it was not made from a specification. */
 export function readGeneration(xml: string): bigint | undefined {
   const metadata = /<metadata>([\s\S]*?)<\/metadata>/.exec(xml)?.[1] ?? '';
   for (const [tag] of metadata.matchAll(/<[\w.-]+:vm\s[^<>]*>/g)) {

@@ -7,7 +7,7 @@ import { type GuestPolicy, parsePolicy } from './policy.ts';
 /** States in which a guest has no process. */
 const ENDED: readonly Vm['state'][] = ['shutoff'];
 
-/** A guest, and its policy for stop and start of the host. */
+/** A guest, and its policy for when the host stops and starts. */
 export interface Guest extends Vm {
   policy: GuestPolicy;
 }
@@ -17,7 +17,7 @@ export function isRunning({ state }: Pick<Vm, 'state'>): boolean {
   return !ENDED.includes(state);
 }
 
-/** Reads all guests that libvirt has now, in their start order. @throws LibvirtError if libvirt does not answer */
+/** Reads all guests, in their start order. @throws LibvirtError if libvirt does not answer */
 export async function readGuests(libvirt: Libvirt): Promise<Guest[]> {
   const listed = await readVms(libvirt);
   if (!listed.libvirt.available) throw new LibvirtError('unavailable', listed.libvirt.problem);

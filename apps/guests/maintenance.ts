@@ -27,7 +27,7 @@ const noteSchema = z.object({
 
 /** A guest is not started because the host is in maintenance, or may be. */
 export class MaintenanceError extends ExplainedError {
-  /** @param unknown why it is not known whether the host is in maintenance */
+  /** @param unknown why it is not known whether the host is in maintenance; absent if it is in maintenance */
   constructor(unknown?: string) {
     super(
       unknown === undefined
@@ -41,9 +41,9 @@ export class MaintenanceError extends ExplainedError {
 }
 
 /**
- * Reads whether the host is in maintenance. A note that cannot be parsed counts as maintenance, and so does a
- * configuration that is not mounted, which may contain a note.
- * @param folder of the node
+ * Reads whether the host is in maintenance. It counts as such also if its note cannot be parsed, and if its
+ * configuration, which may contain a note, is not mounted.
+ * @param folder folder of the node
  * @param root folder that contains run
  */
 export async function readMaintenance(folder: string, root = '/'): Promise<Maintenance> {
@@ -58,7 +58,7 @@ export async function readMaintenance(folder: string, root = '/'): Promise<Maint
 
 /**
  * Begins maintenance, or replaces its reason.
- * @throws Error of the disk
+ * @throws DiskError, or an error of the file system
  */
 export async function beginMaintenance(
   folder: string,
@@ -73,7 +73,7 @@ export async function beginMaintenance(
 /**
  * Ends maintenance. Does not start guests that would have started with the host.
  * @param root folder that contains run
- * @throws Error of the disk
+ * @throws an error of the file system
  * @throws MaintenanceError if the host's configuration is not mounted
  */
 export async function endMaintenance(folder: string, root = '/'): Promise<void> {

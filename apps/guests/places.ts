@@ -1,15 +1,15 @@
 import { access, writeFile } from 'node:fs/promises';
 
 /**
- * Files with which libvirt's hook (`/etc/libvirt/hooks/qemu`) records running guests, and by which a stop is observed
- * and cut short.
+ * Files in which libvirt's hook (`/etc/libvirt/hooks/qemu`) records running guests, and files for observing a stop and
+ * cutting it short.
  */
 export const GUEST_PLACES = {
   /** A file for each running guest, named by its UUID; on the data disk. */
   ran: '/var/lib/libvirt/running',
   /**
-   * Progress of a stop, in one line; exists while the host stops its guests. The hook then leaves its records
-   * unchanged.
+   * Progress of a stop, in one line. While this file exists, the host stops its guests, and the hook does not change
+   * its records.
    */
   stopping: '/run/quantix/guests/stopping',
   /** Creating this file cuts a stop short. */

@@ -9,7 +9,7 @@ export interface GuestPolicy {
 /** Policy of a guest whose definition has none. */
 const USUAL: GuestPolicy = { order: 1000, stop: 'shutdown' };
 
-/** Namespace of the metadata element; its prefix is the `--key` that `virsh metadata` was given. */
+/** Namespace of the metadata element; its prefix is the value of `--key` of `virsh metadata`. */
 export const POLICY_NAMESPACE = 'urn:quantix:guest:1';
 
 /**

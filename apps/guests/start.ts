@@ -47,7 +47,7 @@ export async function startGuests(options: StartOptions): Promise<string[]> {
 
 interface Round {
   readonly options: StartOptions;
-  /** Ids of guests that have been handled; one may have ended since. */
+  /** Ids of guests that have been handled; they are not started again, even if they have ended since. */
   readonly seen: Set<string>;
   /** Names of guests that did not start. */
   readonly failed: string[];

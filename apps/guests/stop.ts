@@ -24,7 +24,7 @@ export interface StopOptions {
  * Stops all guests of a host that is going down: asks each to shut down, or saves it if its policy says so. Guests that
  * still run when the time is over, or when `places.cutShort` is created, are powered off.
  * @returns names of the guests that were powered off
- * @throws LibvirtError if libvirt does not answer before that
+ * @throws LibvirtError if libvirt does not answer before the time is over or `places.cutShort` is created
  */
 export async function stopGuests(options: StopOptions): Promise<string[]> {
   const { places } = options;
@@ -78,7 +78,7 @@ async function stop({ libvirt, places, within, say }: StopOptions): Promise<stri
   }
 
   /**
-   * Asks libvirt until it answers or the time is over: libvirt may be restarting, and if it were not waited for, guests
+   * Asks libvirt until it answers or the time is over: libvirt may be restarting, and without waiting for it, guests
    * would be powered off with the host.
    */
   async function patiently<T>(question: () => Promise<T>): Promise<T> {
@@ -99,7 +99,7 @@ async function stop({ libvirt, places, within, say }: StopOptions): Promise<stri
     }
   }
 
-  /** Saves a guest; asks one that cannot be saved to shut down, as if its policy said so. */
+  /** Saves a guest. If that fails, changes its policy in memory, so that it is asked to shut down. */
   async function save(from: Libvirt, guest: Guest, report: (line: string) => void): Promise<void> {
     if (await attempt(from, ['managedsave', guest.id], report, within * 1000)) return;
     guest.policy = { ...guest.policy, stop: 'shutdown' };
@@ -108,7 +108,7 @@ async function stop({ libvirt, places, within, say }: StopOptions): Promise<stri
   }
 }
 
-/** Returns whether a guest is to be saved: also one that is paused, which cannot handle a shutdown request. */
+/** Returns whether a guest is to be saved: by its policy, or because it is paused and cannot shut down. */
 function wantsSave({ policy, state, persistent }: Guest): boolean {
   return persistent && (policy.stop === 'save' || state === 'paused' || state === 'pmsuspended');
 }

@@ -20,7 +20,7 @@ export async function readUnmountedConfiguration(root = '/'): Promise<string | u
 /**
  * Reads what is wrong with the file system of the configuration, in one line.
  * @param root folder that contains proc and run
- * @returns undefined if nothing is wrong: also if there is none, or it is a CD, which never can be written
+ * @returns undefined if nothing is wrong, if there is no configuration, or if it is on a CD, which is always read-only
  */
 export async function readConfigurationProblem(root = '/'): Promise<string | undefined> {
   const unmounted = await readUnmountedConfiguration(root);

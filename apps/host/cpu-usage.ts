@@ -38,16 +38,16 @@ interface Look {
 }
 
 /**
- * Measures how busy the processors were in the last seconds; the first call measures since the kernel started. Calls do
- * not affect each other, however many there are.
+ * Measures how busy the processors were in the last seconds; the first call measures since the kernel started. Frequent
+ * calls do not distort the result.
  */
 export class CpuMeter {
   readonly #file: string;
   readonly #now: () => number;
-  /** Oldest first; the first is the reference of the next measurement, or older than that. */
+  /** Oldest first; the last measurement began at the first one. */
   #looks: Look[] = [{ at: Number.NEGATIVE_INFINITY, times: { busy: 0, total: 0 } }];
 
-  /** @param now milliseconds since an arbitrary moment */
+  /** @param now returns milliseconds since an arbitrary moment */
   constructor(root = '/', now: () => number = () => performance.now()) {
     this.#file = join(root, 'proc/stat');
     this.#now = now;

@@ -11,8 +11,8 @@ interface Place {
 }
 
 /**
- * Reads the processors of a machine. Sockets and cores are taken from /sys, which is right where cpuinfo is misleading;
- * the frequency is the processor's highest, otherwise the current one.
+ * Reads the processors of a machine. Sockets and cores are read from /sys, because cpuinfo can be misleading. The
+ * frequency is the maximum of the processor; if that is unknown, the current one.
  * @param root folder that contains proc, sys and dev
  */
 export async function readCpu(root = '/'): Promise<Host['cpu']> {

@@ -8,12 +8,12 @@ const DISK = '/data';
 const DEFINITIONS = '/etc/libvirt/qemu';
 /** Written by the initramfs: why an existing disk is not mounted. */
 const UNMOUNTED = 'run/quantix/unmounted-data';
-/** Written by the service `quantix-data`: why nothing is kept. */
+/** Written by the service `quantix-data`: why no data survives a restart. */
 const REASON = 'run/quantix/not-persistent';
 
 /**
- * Whether a host keeps its virtual machines across a restart. In the state `unusable`, a data disk exists and may have
- * the previous contents, but cannot be used; nothing is kept in another place instead.
+ * Whether the virtual machines of a host survive a restart. In the state `unusable`, a data disk exists and may contain
+ * earlier data, but cannot be used; no other disk is used instead.
  */
 export type DataDisk =
   | { state: 'used'; problem: null }

@@ -5,7 +5,7 @@ import { readAttribute, readNames, readNumber, readTarget } from './read.ts';
 /** Largest number of devices: a host with many virtual functions has some hundreds. */
 const MOST = 4096;
 
-/** Class of bridges (PCI Code and ID Assignment Specification), which belong to the machine itself. */
+/** Class of bridges (PCI Code and ID Assignment Specification), which are not passed to guests. */
 const BRIDGE = '06';
 
 /**

@@ -41,7 +41,8 @@ async function readDisk(folder: string, name: string): Promise<Disk | null> {
 }
 
 /**
- * Returns whether a device is a disk of hardware or of a hypervisor; the hidden paths of a disk with several are not.
+ * Returns whether a device is a disk of hardware or of a hypervisor. If several paths lead to a disk, the kernel hides
+ * their devices; these do not count.
  */
 async function isDisk(folder: string): Promise<boolean> {
   const [device, type, hidden] = await Promise.all([
@@ -68,8 +69,8 @@ async function readKind(folder: string, name: string, model: string | null): Pro
 }
 
 /**
- * Reads the model of a disk: vendor and model of SCSI, model only of SATA and NVMe, the name of a memory card; `null`
- * if it has none.
+ * Reads the model of a disk: for SCSI its vendor and model, for SATA and NVMe its model, for a memory card its name;
+ * `null` if it has none.
  */
 async function diskModel(folder: string): Promise<string | null> {
   const [vendor, model, card] = await Promise.all([

@@ -24,9 +24,9 @@ export function parseSpace(text: string): Space {
 }
 
 /**
- * Reads the space of the file system at a path, in a child with a time limit in milliseconds: if a file server does not
- * answer, the kernel would block a thread of this process that could not be ended.
- * @throws CommandError with the system's words, or with `timeout`
+ * Reads the space of the file system at a path, in a child process with a time limit in milliseconds: if a file server
+ * does not answer, the kernel blocks the caller, and a blocked thread of this process could not be ended.
+ * @throws CommandError with the system's message; its `failure` is `timeout` after the time limit
  */
 export async function readSpace(
   path: string,

@@ -5,7 +5,7 @@ import { readNics } from './nics.ts';
 import { readSensors } from './sensors.ts';
 import { readWear } from './smart.ts';
 
-/** Reads the hardware of a machine at this moment. Asks the disks for their health, which takes time. */
+/** Reads the hardware of a machine at this moment. Takes some seconds, because the disks are asked for their health. */
 export async function readHardware(signal?: AbortSignal): Promise<Hardware> {
   const [firmware, disks, nics, sensors] = await Promise.all([
     readFirmware(),

@@ -26,7 +26,7 @@ export async function readImage(root = '/'): Promise<Image> {
     readText(join(root, 'proc/cmdline')),
   ]);
   const values = parseOsRelease(release);
-  // The last one counts, as it does for the initramfs.
+  // Of several parameters, the last one counts, as in the initramfs.
   const builds = [...commandLine.matchAll(/(?:^|\s)quantix\.build=([0-9a-f]{8,64})(?=\s|$)/g)];
   return {
     product: values.get('ID') ?? 'not known',

@@ -6,7 +6,7 @@ import { readAttribute, readNames, readNumber, readText } from './read.ts';
 /** Largest number of links; those of guests do not count. */
 const MOST = 1024;
 
-/** Addresses of links as the kernel has them now. */
+/** Current addresses, by name of the link. */
 export type LinkAddresses = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
 
 /**

@@ -16,8 +16,9 @@ export interface Mount {
 }
 
 /**
- * Parses /proc/self/mountinfo (proc_pid_mountinfo(5)), where blanks, line feeds and backslashes in names are octal. Of
- * several mounts on one folder, only the last one is visible and returned. Malformed lines are left out.
+ * Parses /proc/self/mountinfo (proc_pid_mountinfo(5)), where blanks, line feeds and backslashes in names are
+ * escaped in octal. Of several mounts on one folder, only the last one is visible and returned. Malformed lines are
+ * left out.
  */
 export function parseMounts(text: string): Mount[] {
   const mounts = new Map<string, Mount>();

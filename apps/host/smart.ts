@@ -49,7 +49,7 @@ export async function readWear(path: string, signal?: AbortSignal): Promise<Wear
   } catch (error) {
     signal?.throwIfAborted();
     if (!(error instanceof CommandError)) throw error;
-    // The exit status is a bit mask; most bits report a failing disk, and the report is written all the same.
+    // The exit status is a bit mask; most bits report a failing disk, and the report is still written.
     if (error.failure === 'exit' && error.stdout !== '') return parseSmart(error.stdout);
     return { ...UNKNOWN, problem: error.message };
   }

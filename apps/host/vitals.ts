@@ -10,7 +10,7 @@ type Vitals = Pick<Host, 'uptime' | 'memory' | 'load' | 'cpuUsage'>;
 export interface HostLook {
   /** Folder that contains proc, sys, dev and etc; `/` if absent. */
   root?: string;
-  /** Kept by the caller between calls; each caller has its own. */
+  /** The caller uses the same meter for all its calls, and shares it with no other caller. */
   meter: CpuMeter;
 }
 

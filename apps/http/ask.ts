@@ -41,8 +41,8 @@ export interface Question<Value> {
 const errorSchema = z.object({ error: z.object({ what: z.string(), fix: z.string().optional() }) });
 
 /**
- * Sends a request to a program on its socket. Status 503 with a body that fits the schema is an answer too: it comes
- * from a program that reports a problem of its own.
+ * Sends a request to a program on its socket. A body that fits the schema is returned also with status 503, with which
+ * a program reports that it has a problem.
  * @throws AnswerError saying in one line why there is no answer, also if the signal is aborted
  */
 export async function ask<Value>(question: Question<Value>): Promise<Value> {
@@ -116,8 +116,8 @@ function parseJson(text: string, { whom, path }: Question<unknown>): unknown {
 }
 
 /**
- * Starts a request to a program on its Unix socket, like `request` of node:http. Does not use an http.Agent: to find a
- * server's name, it compiles a pattern that costs more than the rest of the request.
+ * Starts a request to a program on its Unix socket, like `request` of node:http. Does not use an http.Agent: to
+ * determine the server's name, an Agent compiles a regular expression, which takes longer than the rest of the request.
  */
 export function requestOn(
   socket: string,

@@ -39,8 +39,8 @@ export async function readJson<Value>(
 }
 
 /**
- * Reads a whole body. The rest of one that is too large is read and discarded: a caller that is still sending would not
- * see the answer otherwise.
+ * Reads a whole body. If it is too large, the rest is read and discarded: otherwise, a caller that is still sending
+ * would not receive the answer.
  */
 async function readBytes(request: IncomingMessage): Promise<Buffer> {
   const tooBig = new ApiError(413, `the body has more than ${MAX_BODY} bytes`);

@@ -6,16 +6,16 @@ import { findRoute, makeJsonAnswer, type Route } from './route.ts';
 /** Milliseconds that a caller has to send the header and the whole request, and that an idle connection stays open. */
 const TIME_LIMITS = { head: 10_000, request: 30_000, idle: 5_000 };
 
-/** Connections at the same time. */
+/** Maximum number of connections at the same time. */
 const MAX_CONNECTIONS = 64;
 
 export interface ServerOptions {
   routes: readonly Route[];
   /** Turns an error of the program into an answer; returns `undefined` if the error is a bug. */
   explain: (error: unknown) => ApiError | undefined;
-  /** Called with errors of the program itself. */
+  /** Called with each error that is a bug. */
   onBug: (error: unknown) => void;
-  /** A key and its certificate in PEM; the server uses TLS with them. */
+  /** Key and certificate in PEM for TLS; without them, the server does not use TLS. */
   tls?: { readonly key: string; readonly cert: string };
 }
 

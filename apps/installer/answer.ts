@@ -38,7 +38,7 @@ const diskSchema = z
     /** Model as the installer shows it; `*` matches any characters. */
     model: name.optional(),
     'min-size': sizeSchema.optional(),
-    /** Which disk to take if several match. */
+    /** What happens if several disks match: `one` refuses, `smallest` chooses the smallest. */
     pick: z.enum(['one', 'smallest']).default('one'),
   })
   .refine(
@@ -153,7 +153,7 @@ export async function parseAnswer(text: string, file: string): Promise<Answer> {
 type Issue = z.core.$ZodIssue;
 
 /**
- * Returns the innermost issue: for a union, that of its last member, which describes what the value should look like.
+ * Returns the innermost issue. For a union, this is the issue of its last member, which describes the expected form.
  */
 function innermost(issue: Issue): Issue {
   if (issue.code === 'invalid_key')
@@ -164,7 +164,10 @@ function innermost(issue: Issue): Issue {
   return innermost({ ...inner, path: [...issue.path, ...inner.path] });
 }
 
-/** Completes a message: zod's own begin with a capital and have no subject. */
+/**
+ * Returns an issue's message as a clause that follows the key, such as `is not a host name`. Zod's own messages do not
+ * have this form.
+ */
 function wording({ code, message, ...issue }: Issue): string {
   // YAML 1.2 parses unquoted digits as a number, which loses leading zeros, and `no` as a string, not as a boolean.
   const expected = code === 'invalid_type' && 'expected' in issue ? issue.expected : undefined;

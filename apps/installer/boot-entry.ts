@@ -24,7 +24,7 @@ const ACTIVE = 1;
 /** Types of nodes of a device path (UEFI 2.10, 10.3): a partition, a file, and the end. */
 const [HARD_DRIVE, FILE, END] = [0x0401, 0x0404, 0x7fff];
 const HARD_DRIVE_BYTES = 42;
-/** Partition format and signature type of such a node: identified by its GUID in a GPT. */
+/** Partition format and signature type in the node of a partition that is identified by its GUID in a GPT. */
 const BY_GUID = Buffer.from([2, 2]);
 
 /** An entry of the firmware's boot menu, decoded if it names a file on a partition. */
@@ -118,9 +118,9 @@ export interface WantedEntry {
 }
 
 /**
- * Puts the installed disk at the beginning of the firmware's boot menu, under UEFI. An existing entry for it stays
- * where it is; entries of the product for partitions that this disk no longer has are removed. Other entries, and those
- * of the product for other disks, stay.
+ * Puts the installed disk at the beginning of the firmware's boot menu, under UEFI. An existing entry for the disk
+ * keeps its place; entries of the product for partitions that this disk no longer has are removed. Other entries, and
+ * those of the product for other disks, stay.
  * @param root folder that contains sys
  * @throws InstallError if the firmware refuses it: the disk still boots with firmware that looks for `\EFI\BOOT` itself
  */

@@ -12,8 +12,8 @@ const PIECE = 1024 * 1024;
 
 /**
  * Compares the files of a medium, including the root filesystem, with the hashes on it. Without this check, an image
- * with a damaged file would be installed: the comparison of two reads of the image does not find it, and the kernel
- * checks a block of the root filesystem only when the block is used.
+ * with a damaged file would be installed: the comparison of two reads of the image does not find the damage, and the
+ * kernel checks a block of the root filesystem only when the block is used.
  * @param medium its mount point
  * @param onBytes receives the bytes read so far, and in all
  * @throws InstallError that names every damaged file; ExplainedError if the list itself is damaged

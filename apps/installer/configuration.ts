@@ -4,12 +4,12 @@ import { readIfThere } from '../files/durable-file.ts';
 import type { Configuration } from './answer.ts';
 import { InstallError } from './error.ts';
 
-/** Files of a configuration: path below `/quantix` → content. All are for root only. */
+/** Files of a configuration: path below `/quantix` → content. Only root can read them. */
 export type ConfigurationFiles = ReadonlyMap<string, Buffer>;
 
 /**
- * Names below `/quantix` that are not carried over: they belong to one installation, to one boot, or to something
- * elsewhere, such as deployed agents and the versions in the slots of another disk.
+ * Names below `/quantix` that are not carried over: they belong to one installation or to one boot, or describe what is
+ * stored elsewhere, such as deployed agents and the versions in the slots of another disk.
  */
 const LEFT_BEHIND =
   /^(install\.yaml.*|install\.json|deployment\.json|record\.json|reset|lost\+found|\..*|.*\.rejected.*)$/;
@@ -25,10 +25,10 @@ const SESSION = {
 };
 
 /**
- * Returns the configuration that the running system should have after a restart: what is stored, and what was set only
- * for this session because nothing could be stored.
+ * Returns the running system's configuration for an installed system: the stored one, and what was set for this session
+ * only because nothing could be stored.
  * @param root folder that contains quantix and etc
- * @throws InstallError if it is larger than a configuration can be
+ * @throws InstallError if it is larger than `MOST` bytes
  */
 export async function readLiveConfiguration(root = '/'): Promise<ConfigurationFiles> {
   const files = new Map<string, Buffer>();

@@ -16,7 +16,7 @@ export function formatSize(bytes: number): string {
   return `${text} ${UNITS[unit]}`;
 }
 
-/** Describes a disk in one line, with what identifies it in the machine. */
+/** Describes a disk in one line, with its path, size, transport, model and serial number. */
 export function describeDisk({ path, model, serial, bytes, transport }: DiskFacts): string {
   const attached = transport === 'other' ? '' : `, ${transport}`;
   const number = serial === null ? 'no serial number' : `serial ${serial}`;

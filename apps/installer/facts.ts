@@ -3,9 +3,9 @@ import type { Region } from '../../build/disk/block-device.ts';
 /** How a disk is attached. */
 export type Transport = 'nvme' | 'sata' | 'sas' | 'usb' | 'virtio' | 'mmc' | 'other';
 
-/** A signature of a system that was found on a disk. */
+/** A signature that was found on a disk. */
 export interface Finding {
-  /** The system: `LVM`, `ZFS`. */
+  /** What it identifies: `LVM`, `ZFS`. */
   name: string;
   /** Its offset on the disk, in bytes. */
   offset: number;
@@ -40,7 +40,7 @@ export interface DiskFacts {
   uses: readonly string[];
   /** Devices on top of it that can be taken apart: `md127`, `dm-0`. */
   holders: readonly string[];
-  /** Its present partitions, from any kind of table. */
+  /** Its present partitions, whatever the kind of partition table. */
   partitions: readonly OldPartition[];
   /** GUID of its GPT, in lower case; `null` without an intact one. */
   guid: string | null;

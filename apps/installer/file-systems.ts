@@ -9,9 +9,9 @@ import type { ConfigurationFiles } from './configuration.ts';
 const FOLDER = '/run/quantix/installer';
 
 /**
- * Writes files into the ext4 file system of a partition, for root only. After a power failure, each is complete or
+ * Writes files into the ext4 file system of a partition, for root only. After a power failure, each file is complete or
  * absent.
- * @param path the disk
+ * @param path of the disk
  * @throws ExplainedError if it cannot be mounted; DiskError if it cannot be written
  */
 export async function putFiles(

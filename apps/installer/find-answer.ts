@@ -29,7 +29,7 @@ export async function isInstallMode(root = '/'): Promise<boolean> {
 
 /**
  * Finds the answer file of an unattended installation: the one named by the kernel parameter `quantix.answer`, or else
- * `install.yaml` on the configuration partition. `null` if there is neither.
+ * `install.yaml` on the configuration partition. Returns `null` if there is neither.
  * @throws InstallError if it cannot be read or is invalid
  */
 export async function findAnswer(signal: AbortSignal): Promise<FoundAnswer | null> {

@@ -58,8 +58,8 @@ export interface InstallOptions {
 }
 
 /**
- * Installs according to a plan. The medium is read completely before anything is written: a damaged one is found before
- * the disk is changed.
+ * Installs according to a plan. The medium is read completely before anything is written, so that damage to it is found
+ * before the disk is changed.
  * @returns SHA-256 of the image, in hex
  * @throws InstallError, ExplainedError; the disk is then unchanged or does not boot
  */

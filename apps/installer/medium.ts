@@ -16,7 +16,8 @@ export const MEDIUM = '/run/quantix/medium';
 export const PATHS = makeMediumPaths('quantix');
 
 /**
- * Position and content of the primary volume descriptor of ECMA-119 (8.4): its mark, and where its number of blocks is.
+ * Position and content of the primary volume descriptor of ECMA-119 (8.4): its identifier, and the offset of its number
+ * of blocks.
  */
 const DESCRIPTOR = { at: 32_768, bytes: 2048, mark: 'CD001', blocks: 80, block: 2048 };
 
@@ -29,12 +30,13 @@ export interface Medium {
   base: string;
   architecture: string;
   buildId: string;
-  /** The device with its bytes, from the first one on. */
+  /** Path of the device or file that begins with the image. */
   device: string;
 }
 
 /**
- * Finds the medium of this system. Its image is the ISO at the beginning of the device, which states its own length.
+ * Finds the medium of this system. Its image is the ISO at the beginning of the device; the ISO contains its own
+ * length.
  * @param root folder that contains proc, sys and run
  * @throws InstallError if there is none, or it contains the image's files instead of the image
  */

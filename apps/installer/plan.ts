@@ -11,7 +11,7 @@ import { ExplainedError } from '../error.ts';
 import type { Answer, DiskChoice } from './answer.ts';
 import type { DiskFacts, MachineFacts } from './facts.ts';
 
-/** What will be done to which disk. */
+/** An installation that is to be carried out. */
 export interface InstallPlan {
   disk: DiskFacts;
   /** `reinstall` keeps the partitions with configuration and data, and replaces everything else. */
@@ -188,8 +188,8 @@ function partitionOf(disk: DiskFacts, role: PartitionRole) {
 }
 
 /**
- * Whether there is configuration and data to keep: their file systems are created and filled before the partition table
- * that names them is written. If one has no file system, the installation is damaged.
+ * Whether the partitions for configuration and data have file systems, which can be kept. An installation fills these
+ * before it writes the partition table: if one is missing, the installation is damaged.
  */
 function hasFileSystems(disk: DiskFacts): boolean {
   return (['configuration', 'data'] as const).every((role) => {

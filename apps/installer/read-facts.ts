@@ -106,7 +106,7 @@ const [LOOK_BEGIN, LOOK_END, LOOK_PLACES, LOOK_BYTES] = [4 * MIB, MIB, 32, 64 * 
 
 /**
  * Finds unknown data on a disk, such as a database on the raw disk or encryption without a header. @returns its offset;
- * undefined if the disk seems empty, with the same byte everywhere
+ * undefined if the disk seems empty: all bytes that were read are the same
  */
 async function findData(device: BlockDevice): Promise<number | undefined> {
   const { bytes } = device;
@@ -128,7 +128,7 @@ async function findData(device: BlockDevice): Promise<number | undefined> {
   return undefined;
 }
 
-/** Reads the kernel's list of partitions, from any kind of table. */
+/** Reads the kernel's list of partitions, whatever the kind of partition table. */
 async function kernelPartitions(folder: string): Promise<OldPartition[]> {
   const partitions: OldPartition[] = [];
   for (const name of await readNames(folder)) {
@@ -144,7 +144,8 @@ async function kernelPartitions(folder: string): Promise<OldPartition[]> {
 
 /**
  * Finds the partitions of a disk and all devices on top of them.
- * @returns `folders`: their folders in sys; `made`: names of those that can be taken apart, in the order to do so
+ * @returns `folders`: their folders in sys; `made`: names of those that can be taken apart, in the order in which they
+ *   have to be
  */
 async function devicesAbove(
   root: string,
@@ -174,7 +175,7 @@ async function devicesAbove(
   return { folders, made };
 }
 
-/** Returns uses of devices that only their users can end. */
+/** Returns the uses of devices that the installer cannot end. */
 async function usesOf(
   root: string,
   folders: readonly string[],

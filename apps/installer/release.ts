@@ -12,7 +12,7 @@ const PATIENCE = 30_000;
  * Takes apart a device on top of disks: an md array, or a device-mapper mapping of LVM, LUKS or multipath. The content
  * of its disks stays.
  * @param name the kernel's name: `md127`, `dm-0`
- * @throws InstallError if it remains
+ * @throws InstallError if the device still exists
  */
 export async function releaseDevice(name: string, root = '/'): Promise<void> {
   try {

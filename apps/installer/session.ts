@@ -22,7 +22,7 @@ export const REPORT_FILE = 'install.json';
 const LOADER = /^\/EFI\/BOOT\/BOOT[A-Z0-9]+\.EFI$/;
 
 const FOLDER = '/run/quantix/installer';
-/** Contains the id of the installing process. */
+/** Lock file with the ID of the installing process. */
 const LOCK = `${FOLDER}/lock`;
 
 /** A session of the installer on this machine. */
@@ -158,7 +158,7 @@ export async function sayOnConsole(...lines: readonly string[]): Promise<void> {
 async function publish(report: Report, answer: Answer, say: CarryOutOptions['say']): Promise<void> {
   await sayReport(report);
   if (answer.report === undefined) return;
-  // Uses a signal of its own: a cancelled installation is reported, too.
+  // Not the signal of the installation: a cancelled installation is reported, too.
   const problem = await sendReport(answer.report, report, new AbortController().signal);
   if (problem !== null) say(`The report could not be sent: ${problem}.`);
 }

@@ -8,7 +8,7 @@ const GIB = 1024 * MIB;
 /** Returns the offsets in a region at which a signature may be; offsets outside of the region are ignored. */
 type Places = (region: { bytes: number; sectorSize: number }) => readonly number[];
 
-/** A signature of a content of disks or partitions, and its offsets. */
+/** A signature that identifies the content of a disk or partition, and its offsets. */
 interface Signature {
   name: string;
   marks: readonly Buffer[];
@@ -21,8 +21,8 @@ const at =
     offsets;
 
 /**
- * Offsets of the uberblocks in ZFS's four labels: two of 256 KiB each at both ends of a region, whose length is rounded
- * down to a multiple of 256 KiB.
+ * Offsets of the uberblocks in ZFS's four labels: two of 256 KiB each at the beginning and at the end of a region,
+ * whose length is rounded down to a multiple of 256 KiB.
  */
 const ZFS: Places = ({ bytes }) => {
   const end = Math.floor(bytes / (256 * KIB)) * 256 * KIB;
@@ -40,7 +40,10 @@ function hex(value: string): Buffer {
   return Buffer.from(value, 'hex');
 }
 
-/** Returns the beginning of a sector counted from the end, in sectors of 512 bytes and in the disk's own. */
+/**
+ * Returns the offsets that are this number of sectors before the end, for sectors of 512 bytes and for sectors of the
+ * disk.
+ */
 const beforeEnd =
   (sectors: number): Places =>
   ({ bytes, sectorSize }) => [bytes - sectors * 512, bytes - sectors * sectorSize];
@@ -211,7 +214,7 @@ const PARTITION_ENDS = MIB;
 const AROUND = 4 * KIB;
 
 /**
- * Returns the regions to overwrite so that no system finds its former content: both ends of the disk and of each
+ * Returns the regions to overwrite so that no system recognises the former content: both ends of the disk and of each
  * region, and the places of signatures elsewhere.
  * @returns sorted whole blocks of 4 KiB, without overlaps
  */

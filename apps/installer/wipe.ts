@@ -8,11 +8,11 @@ import { findSignatures, wipeRegions } from './signatures.ts';
 const PIECE = 1024 * 1024;
 
 /**
- * Overwrites with zeros everything by which a system would find former content of a disk, and reads it back. The first
- * sector, which a BIOS boots from, is overwritten first, then the rest of the disk's beginning, and once these are on
- * the medium, everything else: a power failure in between leaves nothing that partly boots.
+ * Overwrites with zeros everything by which a system recognises the former content of a disk, and reads the zeros back.
+ * The first sector, from which a BIOS boots, is overwritten first, then the rest of the disk's beginning; everything
+ * else follows once these are on the disk. A power failure in between therefore leaves nothing that boots only in part.
  * @param regions partitions that the disk had and will have
- * @throws InstallError if something is still there, or a sector keeps its content; ExplainedError of the disk
+ * @throws InstallError if a signature remains, or a sector keeps its content; ExplainedError of the disk
  */
 export async function wipeDisk(
   device: BlockDevice,

@@ -4,14 +4,16 @@ import { parseUuid } from './uuid.ts';
 import { type Libvirt, runVirsh } from './virsh.ts';
 
 /**
- * The first user ID of guests; no account of the image is in this range, and those of systemd's containers are lower.
+ * First user ID of guests, and number of their IDs. No account of the image has one of these IDs, and the IDs of
+ * systemd's containers are lower.
  */
 const FIRST = 2 ** 28;
 const NUMBERS = 2 ** 28;
 
 /**
- * Computes the user and group ID under which a guest runs, from its UUID: the same on every host. Among a hundred
- * guests, two share a number with a probability of 1 in 50,000; these are then not isolated from each other.
+ * Computes, from the UUID of a guest, the number that is the user ID and the group ID under which it runs. It is the
+ * same on every host. Among a hundred guests, two have the same number with a probability of 1 in 50,000; these are
+ * then not isolated from each other.
  */
 export function computeAccount(id: string): number {
   return FIRST + (createHash('sha256').update(parseUuid(id)).digest().readUInt32BE() % NUMBERS);
@@ -19,7 +21,7 @@ export function computeAccount(id: string): number {
 
 /**
  * Makes a guest run as its own user (libvirt's security driver `dac`), so that a guest that breaks out of QEMU cannot
- * open the disks of another. A definition that already names a user is left unchanged.
+ * open the disks of another guest. A definition that already names a user is left unchanged.
  * @returns the user ID; undefined if the definition names a user
  * @throws LibvirtError with libvirt's message
  */
@@ -30,7 +32,7 @@ export async function giveAccount(libvirt: Libvirt, id: string): Promise<number 
   const definition = await runVirsh(libvirt, dump);
   const labelled = withAccount(definition, account);
   if (labelled === undefined) return undefined;
-  // A definition that has changed since is not overwritten.
+  // A definition that has changed since it was read is not overwritten.
   if ((await runVirsh(libvirt, dump)) === definition) await defineFrom(libvirt, labelled);
   return account;
 }

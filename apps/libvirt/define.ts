@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { LibvirtError } from './error.ts';
 import { type Libvirt, runVirshWithComments } from './virsh.ts';
 
-/** Milliseconds: at the first definition after a boot, libvirt asks each QEMU for its capabilities. */
+/**
+ * Milliseconds that defining may take: at the first definition after a boot, libvirt asks each QEMU for its features.
+ */
 const PATIENCE = 180_000;
 
 /**
@@ -13,7 +15,7 @@ const PATIENCE = 180_000;
  * @throws LibvirtError like `defineVm` of domain.ts
  */
 export async function defineFrom(libvirt: Libvirt, xml: string): Promise<string> {
-  // A child's standard input is a socket, which virsh cannot open as a file.
+  // Passed in a file: the standard input of a child is a socket, which virsh cannot open by its path.
   const folder = await mkdtemp(join(tmpdir(), 'quantix-vm-'));
   try {
     const file = join(folder, 'definition.xml');

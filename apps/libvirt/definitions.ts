@@ -42,7 +42,7 @@ export interface DefinedNic {
   readonly vlan: number;
 }
 
-/** Number of machines whose definitions are read by one run of virsh: they share one output. */
+/** Maximum number of machines whose definitions one run of virsh reads. */
 const BATCH = 200;
 
 /**
@@ -65,7 +65,7 @@ export class DefinitionReader {
     this.#now = now;
   }
 
-  /** Makes the next call read all definitions. */
+  /** Makes the next call of `read` read all definitions again. */
   expire(): void {
     this.#key = '';
   }
@@ -107,7 +107,7 @@ async function readDefinitions(
         `dumpxml ${id} --inactive`,
         ...(state === 'shutoff' ? [] : [`dumpxml ${id}`]),
       ]);
-    // The last command sets the exit status of a run: a machine that no longer exists is not an error.
+    // `uri` is last, because the last command sets the exit status: a machine that no longer exists is not an error.
     const output = await runVirsh(libvirt, [[...dumps, 'uri'].join('; ')]);
     for (const [id, definition] of parseDefinitions(output)) read.set(id, definition);
   }

@@ -5,9 +5,9 @@ import { isUuid, parseUuid } from './uuid.ts';
 import { type Libvirt, runVirsh } from './virsh.ts';
 
 /**
- * Defines a virtual machine, which runs as its own user, or changes the definition of the one with its UUID; a change
- * takes effect at the next start.
- * @param xml https://libvirt.org/formatdomain.html; libvirt makes a UUID if it has none
+ * Defines a virtual machine, which then runs as its own user. If there is a machine with the UUID in `xml`, its
+ * definition is changed; the change takes effect at its next start.
+ * @param xml in the format of https://libvirt.org/formatdomain.html; libvirt generates a UUID if it has none
  * @returns its UUID
  * @throws LibvirtError with libvirt's message; `invalid` if the definition is wrong, `refused` if it conflicts with
  *   another machine

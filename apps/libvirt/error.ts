@@ -1,6 +1,6 @@
 /**
- * Why libvirt did not do what it was asked: it cannot be reached, the input is invalid, there is no such machine, or
- * libvirt refuses (the machine already runs, the host has not enough memory, …).
+ * Why an operation of libvirt failed: it cannot be reached, the input is invalid, there is no such machine, or libvirt
+ * refuses (the machine already runs, the host has not enough memory, …).
  */
 export type LibvirtFailure = 'unavailable' | 'invalid' | 'not-found' | 'refused';
 

@@ -25,7 +25,7 @@ export function parseEvent(line: string): VmEvent | undefined {
 /**
  * Calls back for each lifecycle event of a virtual machine (defined, started, stopped, undefined, …) as libvirt sends
  * it, until the connection ends or the signal is aborted. virsh(1) does not say when it begins to listen.
- * @returns why it ended, in virsh's words; `undefined` if it was aborted
+ * @returns virsh's message about why it ended; `undefined` if it was aborted
  */
 export async function followEvents(
   { uri, signal }: { uri: string; signal: AbortSignal },

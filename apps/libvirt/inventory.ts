@@ -1,7 +1,7 @@
 import { type Vm, type VmState, vmSchema } from '../api/vms.ts';
 import { isUuid } from './uuid.ts';
 
-/** State in the words of `dominfo` (`virshDomainStateToString`) → state in the API. */
+/** Name of a state in `dominfo` (`virshDomainStateToString`) → state in the API. */
 const STATES: ReadonlyMap<string, VmState> = new Map([
   ['no state', 'nostate'],
   ['running', 'running'],
@@ -13,7 +13,7 @@ const STATES: ReadonlyMap<string, VmState> = new Map([
   ['pmsuspended', 'pmsuspended'],
 ]);
 
-/** The content of one run of virsh. */
+/** Content of the output of one run of virsh. */
 export interface Inventory {
   /** Version of the daemon, otherwise of the library; `null` if neither is in the output. */
   version: string | null;
@@ -23,15 +23,15 @@ export interface Inventory {
   described: ReadonlyMap<string, Vm>;
 }
 
-/** Returns the commands whose output {@link parseInventory} reads: the list comes last, so that it is the newest. */
+/** Returns the commands whose output {@link parseInventory} parses; the list comes last, so that it is the newest. */
 export function makeInventoryCommands(ids: readonly string[]): string {
   const describe = ids.map((id) => `dominfo ${id}`);
   return ['version --daemon', ...describe, 'list --all --uuid'].join('; ');
 }
 
 /**
- * Parses the output of {@link makeInventoryCommands} (virsh(1), `--quiet`, C locale). Unknown lines are skipped, and so is
- * a machine whose description is incomplete. A state that is not known here, for example of a newer libvirt, is
+ * Parses the output of {@link makeInventoryCommands} (virsh(1), `--quiet`, C locale). Unknown lines are skipped, and so
+ * is a machine whose description is incomplete. A state that is not known here, for example of a newer libvirt, is
  * `unknown`.
  */
 export function parseInventory(output: string): Inventory {

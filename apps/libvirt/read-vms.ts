@@ -6,13 +6,15 @@ import { type Libvirt, runVirsh } from './virsh.ts';
 /** Largest number of rounds if new machines keep appearing. */
 const ROUNDS = 4;
 
-/** Machines described by one run: their UUIDs form one argument, which the kernel limits to 128 KiB. */
+/**
+ * Maximum number of machines described by one run: their UUIDs form one argument, which the kernel limits to 128 KiB.
+ */
 const BATCH = 1_000;
 
 /**
  * Reads the virtual machines that libvirt has at this moment: those in its last list, each with its description. One
- * run of virsh describes the machines of `before` and lists all; only a new machine takes another run. A machine that
- * is listed but that libvirt does not describe has the state `unknown`.
+ * run of virsh describes the machines of `before` and lists all; another run is necessary only for new machines. A
+ * machine that libvirt lists but does not describe has the state `unknown`.
  * @param before machines of an earlier call
  * @returns the machines; if libvirt does not answer, none and the reason
  * @throws Error for anything that is not a failure of libvirt, such as an aborted signal

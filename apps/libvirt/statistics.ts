@@ -13,7 +13,7 @@ export interface VmUse {
   readonly cpuTime: number;
   /** Bytes of the host's memory. */
   readonly memory: number;
-  /** Bytes, over all disks and all cards. */
+  /** Bytes, as totals of all disks or of all network cards. */
   readonly diskRead: number;
   readonly diskWritten: number;
   readonly received: number;
@@ -22,7 +22,7 @@ export interface VmUse {
   readonly addresses: readonly string[];
 }
 
-/** Machines whose addresses are read by one run: each takes several commands of one argument. */
+/** Maximum number of machines whose addresses one run reads: all commands form one argument, whose size is limited. */
 const BATCH = 500;
 
 /** Largest number of addresses of one guest. */
@@ -38,7 +38,7 @@ const ACTIVE: readonly Vm['state'][] = ['running', 'blocked', 'paused', 'shutdow
 /**
  * Reads the resource use of the running machines, in one run of virsh for all.
  * @param vms all machines
- * @param hasAgent whether a guest agent answers; others are not asked
+ * @param hasAgent whether the guest agent of a machine answers; addresses are requested only from agents that do
  * @returns `undefined` if libvirt does not answer
  */
 export async function readStatistics(
@@ -56,7 +56,7 @@ export async function readStatistics(
       `domifaddr ${id} --source arp`,
       ...(hasAgent(id) ? [`domifaddr ${id} --source agent`] : []),
     ]);
-  // The last command sets the exit status of a run: a guest without a known address is not an error.
+  // `domstats` is last, because the last command sets the exit status: a guest without a known address is not an error.
   const stats = 'domstats --cpu-total --balloon --block --interface --list-active --nowait';
   try {
     return parseStatistics(await runVirsh(libvirt, [[...questions, stats].join('; ')]), active);
@@ -99,8 +99,8 @@ export function parseStatistics(output: string, vms: readonly Vm[]): VmUse[] {
 }
 
 /**
- * Parses the addresses of machines, by UUID. With --quiet, virsh writes no line feed after an echo, so marks are
- * searched for anywhere.
+ * Parses the addresses of machines, by UUID. With --quiet, virsh writes no line feed after an echo, so a mark need not
+ * be at the beginning of a line.
  */
 function parseAddresses(text: string): Map<string, Set<string>> {
   const [, ...blocks] = text.split(`${MARK} `);

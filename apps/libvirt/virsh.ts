@@ -42,7 +42,7 @@ export async function runVirshWithComments(
   }
 }
 
-/** Turns the failure of a virsh run into a LibvirtError, by its exit and its standard error. */
+/** Turns the failure of a virsh run into a LibvirtError, by its kind and its standard error. */
 export function explainLibvirtFailure(error: CommandError): LibvirtError {
   if (error.failure === 'missing') {
     return new LibvirtError('unavailable', 'libvirt is not installed: there is no virsh', error);
@@ -67,8 +67,8 @@ export function explainLibvirtFailure(error: CommandError): LibvirtError {
 }
 
 /**
- * Joins libvirt's errors in one line: virsh(1) first says what failed, then why. Following quotations of XML are left
- * out.
+ * Joins libvirt's errors in one line: virsh(1) first says what failed, then why. Quotations of XML after an error are
+ * left out.
  */
 function wordsOf(stderr: string): string {
   const errors = [...stderr.matchAll(/^error: (.*)$/gm)].map(([, words = '']) => words.trim());

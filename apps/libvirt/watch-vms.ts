@@ -4,10 +4,10 @@ import { watch } from '../watch/watch.ts';
 import { followEvents } from './follow-events.ts';
 import { readVms } from './read-vms.ts';
 
-/** Milliseconds between reads while events come in: some changes have no event, such as that of autostart. */
+/** Milliseconds between reads while events are received: some changes, such as of autostart, cause no event. */
 const WITH_EVENTS = 30_000;
 
-/** Milliseconds between reads while no events come in. */
+/** Milliseconds between reads while no events are received. */
 const WITHOUT_EVENTS = 5_000;
 
 /** Milliseconds after which virsh is assumed to listen to events: it does not say when it begins. */

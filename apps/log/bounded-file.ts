@@ -9,7 +9,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** Bytes of a file, if the caller does not set a limit. */
+/** Maximum size of a file in bytes, if the caller sets no other. */
 const LIMIT = 1024 * 1024;
 
 /**
@@ -23,7 +23,7 @@ export class BoundedFile implements Disposable {
   #descriptor: number;
   #size: number;
 
-  /** Opens the file to append to it, and creates its folder if necessary. @throws Error of the system */
+  /** Opens the file to append to it, and creates its folder if necessary. @throws system errors */
   constructor(path: string, limit = LIMIT) {
     this.#path = path;
     this.#limit = limit;
@@ -32,7 +32,7 @@ export class BoundedFile implements Disposable {
     this.#size = fstatSync(this.#descriptor).size;
   }
 
-  /** Appends a line and a line feed. @throws Error of the system */
+  /** Appends a line and a line feed. @throws system errors */
   writeLine(line: string): void {
     const bytes = Buffer.from(`${line}\n`);
     if (this.#size > 0 && this.#size + bytes.length > this.#limit) this.#turn();

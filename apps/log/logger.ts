@@ -1,9 +1,9 @@
 import { LEVELS, type Level, toOneLine } from './line.ts';
 
-/** Takes messages; each becomes one line. */
+/** Writes messages, each as one line. */
 export type Logger = Readonly<Record<Level, (message: string) => void>>;
 
-/** Where messages go. */
+/** Which messages a logger writes, and where. */
 export interface LoggerOptions {
   /** Messages of less important levels are left out. */
   level: Level;
@@ -12,7 +12,7 @@ export interface LoggerOptions {
    * adds the time and the name. Node cannot write to /dev/log itself, because that is a datagram socket.
    */
   write: (line: string) => void;
-  /** Receives the same lines with the time in front, for a log file of its own. */
+  /** Receives the same lines, each after the time (ISO 8601), for a separate log file. */
   file?: { writeLine(line: string): void };
   now?: () => Date;
 }

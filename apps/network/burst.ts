@@ -1,6 +1,6 @@
 /** Combines several notifications into one call. */
 export interface Burst {
-  /** Notifies: there will be a call. */
+  /** Notifies; a call follows. */
   note(): void;
   /** Cancels a pending call. */
   cancel(): void;

@@ -149,8 +149,9 @@ export function makeRoutesCommand(
 }
 
 /**
- * Returns the command that replaces an interface's settings by lines of a configuration file, to be confirmed within
- * some seconds; no lines remove the configuration.
+ * Returns the command that replaces the settings of an interface.
+ * @param settings lines of a configuration file; none removes the configuration
+ * @param confirm seconds within which the change must be confirmed
  */
 export function makeConfigureCommand(
   name: string,
@@ -168,7 +169,7 @@ export function confirmCommand(name: string): NetworkCommand {
   return { args: ['confirm', name] };
 }
 
-/** Returns the command that applies the files of one interface, or of all. */
+/** Returns the command that applies the configuration files of one interface, or of all. */
 export function applyCommand(name?: string): NetworkCommand {
   return { args: name === undefined ? ['apply'] : ['apply', name] };
 }

@@ -20,7 +20,7 @@ export interface FirewallOptions {
 
 /**
  * Opens a TCP port for a service, until it is closed or the machine restarts.
- * @param service its name; it has one port at a time
+ * @param service name of the service, which has at most one open port
  * @throws CommandError, DiskError
  */
 export async function openPort(

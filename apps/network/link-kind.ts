@@ -3,7 +3,7 @@ import { readNames, readText } from '../host/read.ts';
 
 /**
  * Kind of an interface, determined by the files in its folder of sysfs, never by its name. `guests` is the host's end
- * of a guest's card, or a bridge that has no other ports.
+ * of a guest's network card, or a bridge whose ports are all such ends.
  */
 export type LinkKind = 'ethernet' | 'wifi' | 'bond' | 'vlan' | 'bridge' | 'guests' | 'virtual';
 

@@ -20,8 +20,9 @@ const PREFERENCE: readonly LinkKind[] = ['ethernet', 'bond', 'bridge', 'vlan', '
 
 /**
  * Chooses the address under which this machine is reached: that of the interface with the preferred default route, of
- * any kind; without a default route, that of an Ethernet, bond, bridge, VLAN or WiFi interface, in this order. IPv6 is
- * used only if there is no IPv4 address. Loopback and link-local addresses, and networks with guests only, never count.
+ * any kind; without a default route, that of an Ethernet, bond, bridge, VLAN, WiFi or other virtual interface, in this
+ * order. IPv6 is used only if there is no IPv4 address. Loopback and link-local addresses, and the addresses of
+ * networks that connect only guests, are never chosen.
  * @returns `null` if there is none
  */
 export function chooseManagementAddress(facts: AddressFacts): string | null {

@@ -14,7 +14,7 @@ export interface QxNetworkOptions {
   program?: string;
 }
 
-/** qx-network refused or failed. `message` is its own line, for a person. */
+/** qx-network refused or failed. `message` is its own message for a person, one line. */
 export class NetworkError extends Error {
   override readonly name = 'NetworkError';
 }

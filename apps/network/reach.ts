@@ -12,7 +12,7 @@ import { run } from '../process/run.ts';
 /** Milliseconds that each target has to answer; all are asked at the same time. */
 const PATIENCE = 4_000;
 
-/** Ports of a control plane and of DNS. */
+/** Default port of a control plane, and port of DNS. */
 const HTTPS = 443;
 const DNS = 53;
 

@@ -22,7 +22,7 @@ export interface Ending {
   signal: NodeJS.Signals | null;
 }
 
-/** A child, and its end: when it has exited and all its output has been read. */
+/** A child process. It counts as ended when it has exited and all its output has been read. */
 export interface Child {
   process: ChildProcess;
   /** Rejects with a CommandError if the child cannot be started. */
@@ -34,8 +34,8 @@ const groups = new Set<number>();
 
 /**
  * Starts a child. Its locale is C with UTF-8, so that its output can be parsed. It has its own session and process
- * group, so that it ends with its children and cannot write to a console. Uses node:child_process: execa costs each
- * long-running process 10 MB, and the agent has 70.
+ * group, so that it ends with its children and cannot write to a console. Uses node:child_process, because execa takes
+ * 10 MB of memory in each long-running program, and the agent may use only 70 MB.
  */
 export function startChild({
   command,

@@ -71,7 +71,7 @@ function parse<Options extends ParseArgsOptionsConfig>(args: string[], options: 
   }
 }
 
-/** Refuses a command. @throws UsageError saying that there is no such command, or that it is missing */
+/** Refuses a command line whose command is missing (`undefined`) or does not exist. @throws UsageError saying which */
 export function refuseCommand(command: string | undefined): never {
   if (command === undefined) throw new UsageError('a command is missing');
   throw new UsageError(`there is no command ${JSON.stringify(command)}`);
@@ -94,7 +94,7 @@ export function print(text: string): number {
 }
 
 /**
- * Handles an error of standard output. That its reader has gone away, as `head` does, is no failure; any other error,
+ * Handles an error of standard output. It is not a failure if the reader has ended, as `head` does; any other error,
  * such as a full disk, is reported, and ends the program with status 1.
  */
 export function endUnwritten(error: Error): void {

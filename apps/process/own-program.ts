@@ -17,14 +17,15 @@ export interface OwnCommand {
   input?: string;
 }
 
-/** One of the appliance's programs refused or failed. `message` is its own last line, for a person. */
+/** One of the appliance's programs refused or failed. `message` is the last line that it wrote, for a person. */
 export class OwnProgramError extends Error {
   override readonly name = 'OwnProgramError';
 }
 
 /**
  * Runs one of the appliance's programs.
- * @returns its output lines without its name in front: first standard output, then standard error, which has warnings
+ * @returns the lines that it wrote, without the prefix of its name: those of standard output, then the warnings on
+ *   standard error
  * @throws OwnProgramError with the program's message; CommandError if it cannot be called or does not end in time
  */
 export async function runOwnProgram(

@@ -8,7 +8,7 @@ import { explainEnding } from './ending-error.ts';
 /** Characters of output after which a command is ended, if the caller sets no limit. */
 const MAX_OUTPUT = 16 * 1024 * 1024;
 
-/** Milliseconds within which a child must be gone after SIGKILL. */
+/** Milliseconds within which a child must have ended after SIGKILL. */
 const REAPING = 500;
 
 /** How a command is run. */
@@ -23,7 +23,7 @@ export interface RunOptions {
   input?: string;
   /** Characters that it may write to each stream; 16 Mi if absent. */
   maxOutput?: number;
-  /** Receives the end of a child that even SIGKILL did not end and that is left running. */
+  /** Called if even SIGKILL did not end the child, which is left running; `ended` settles when it ends. */
   onSurvivor?: ((ended: Promise<unknown>) => void) | undefined;
 }
 
@@ -43,8 +43,8 @@ export async function run(
 }
 
 /**
- * Runs a command to its end. Always returns in time: a child that even SIGKILL cannot end, because the kernel waits for
- * a file server on its behalf, is left running.
+ * Runs a command and waits for its end, but never longer than its limits: a child that even SIGKILL cannot end, because
+ * the kernel waits for a file server on its behalf, is left running.
  * @param command a name that is looked up in PATH, or a path
  * @throws CommandError if it is missing, exits with a status other than 0, is ended by a signal or exceeds a limit
  */

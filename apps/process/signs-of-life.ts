@@ -7,9 +7,9 @@ import { setInterval as every } from 'node:timers/promises';
 const INTERVAL = 15_000;
 
 /**
- * Writes a sign of life at intervals, until the signal is aborted: the seconds since boot. The service restarts a
- * program that no longer writes one.
- * @param file its folder is made
+ * Writes the seconds since boot to a file at intervals, until the signal is aborted. The service restarts a program
+ * that no longer does this.
+ * @param file its folder is created if necessary
  * @throws errors of the file system
  */
 export async function writeSignsOfLife(file: string, signal: AbortSignal): Promise<void> {

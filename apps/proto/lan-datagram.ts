@@ -1,8 +1,8 @@
 /*
- * How a host finds its control plane if that does not answer at any known address: the host sends the fingerprint of
- * its authority to the LAN by UDP multicast, and a control plane of that authority answers to the sender. An answer
- * only says where to try TLS; it is never trusted. Question and answer have the same length, so that a forged question
- * cannot be used for amplification.
+ * How a host finds its control plane if the latter does not answer at any known address: the host sends the fingerprint
+ * of the control plane's authority to the LAN by UDP multicast, and a control plane of that authority answers to the
+ * sender. The host then tries to connect with TLS to the sender of the answer, at the port in it; the answer itself is
+ * never trusted. Question and answer have the same length, so that a forged question cannot be used for amplification.
  *
  *   0   4  `QXVD`
  *   4   1  version: 1

@@ -16,12 +16,15 @@ export interface ControlOptions {
   program?: string;
 }
 
-/** Starts a service and what it needs; does nothing if it runs. @throws ServiceError saying why it does not start */
+/**
+ * Starts a service and the services that it needs; does nothing if it runs.
+ * @throws ServiceError saying why it does not start
+ */
 export async function startService(name: string, options?: ControlOptions): Promise<void> {
   await control(name, 'start', options);
 }
 
-/** Stops a service and those that need it. @throws ServiceError saying why it does not stop */
+/** Stops a service and the services that need it. @throws ServiceError saying why it does not stop */
 export async function stopService(name: string, options?: ControlOptions): Promise<void> {
   await control(name, 'stop', options);
 }
@@ -48,7 +51,7 @@ async function control(
   }
 }
 
-/** Returns the last line that OpenRC wrote, without its decoration. */
+/** Returns the last line that OpenRC wrote, without `*` and `ERROR:`. */
 function lastWords(stderr: string): string | undefined {
   const lines = stderr.split('\n').map((line) => line.replace(/^\s*\*\s*(ERROR:\s*)?/, '').trim());
   return lines.filter((line) => line !== '').at(-1);

@@ -39,7 +39,7 @@ export function parsePublicKey(line: string): PublicKey | null {
   return parseKey(text, text) ?? parseKey(text.replace(OPTIONS, ''), text);
 }
 
-/** Returns the keys of a text such as an authorized_keys file; lines without a key are left out. */
+/** Parses the keys in a text such as an authorized_keys file; lines without a key are left out. */
 export function parsePublicKeys(text: string): PublicKey[] {
   return text.split('\n').flatMap((line) => parsePublicKey(line) ?? []);
 }
@@ -74,7 +74,8 @@ function stringsOf(blob: Buffer): Buffer[] | null {
 }
 
 /**
- * Returns whether a key has the parts of its type (RFC 4253, 6.6; RFC 5656, 3.1; RFC 8709; PROTOCOL.u2f of OpenSSH).
+ * Returns whether the parts of a key are those that its type requires (RFC 4253, 6.6; RFC 5656, 3.1; RFC 8709;
+ * PROTOCOL.u2f of OpenSSH).
  */
 function isWhole(type: string, parts: readonly Buffer[]): boolean {
   const { curve, point } = TYPES[type] ?? {};

@@ -7,7 +7,7 @@ import { type PublicKey, parsePublicKey, parsePublicKeys } from './public-key.ts
 
 /** A key that may log in as root. */
 export interface LogInKey extends PublicKey {
-  /** False for a key that is valid until the next boot only. */
+  /** False for a key that is valid only until the next boot. */
   kept: boolean;
 }
 
@@ -30,7 +30,7 @@ export async function readLogInKeys(root = '/'): Promise<LogInKey[]> {
 }
 
 /**
- * Reads the host's own public keys, for comparison at the first login; none before SSH was first on.
+ * Reads the host's own public keys, for comparison at the first login; there are none before SSH is first turned on.
  * @param root folder that contains the files
  */
 export async function readHostKeys(root = '/'): Promise<PublicKey[]> {
@@ -78,7 +78,7 @@ async function fetchBytes(url: string, signal: AbortSignal): Promise<Buffer> {
 }
 
 async function getResponse(url: string, signal: AbortSignal): Promise<IncomingMessage> {
-  // TLS takes memory, which a console needs only for such an address.
+  // The code for TLS is loaded only for an `https:` address, because it takes memory of the console.
   const get = url.startsWith('https:') ? (await import('node:https')).get : getPlainly;
   return await new Promise((resolve, reject) => {
     const request = get(url, { signal, timeout: SILENCE }, resolve);

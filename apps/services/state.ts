@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { readNames, readText } from '../host/read.ts';
 
-/** State of a service; `crashed` means that OpenRC started it, and its process is gone. */
+/** State of a service; `crashed` means that OpenRC started it, and its process has ended. */
 export type ServiceState =
   | 'started'
   | 'starting'
@@ -14,7 +14,7 @@ export type ServiceState =
 export interface Service {
   name: string;
   state: ServiceState;
-  /** How often its supervisor has restarted it since it was started, because it ended or did not answer. */
+  /** Number of times that its supervisor restarted it since its start, because it ended or did not answer. */
   restarts: number;
   /**
    * Runlevels that contain it, such as `default`; without one, it starts only by hand or because another service needs
@@ -23,7 +23,7 @@ export interface Service {
   runlevels: string[];
 }
 
-/** Where OpenRC keeps the state of services: a folder per state, with a link for each service in it. */
+/** Where OpenRC stores the state of services: a folder for each state, with a link for each service in that state. */
 const STATES = 'run/openrc';
 
 /** By precedence: a service whose state is changing may still be in the folder of its previous state. */
@@ -62,8 +62,8 @@ export async function readServices(root = '/'): Promise<Service[]> {
 const LASTING = ['boot', 'default'];
 
 /**
- * Reads the services that should run, and why one does not; a service counts as started once its own probe has
- * answered.
+ * Reads the services that should run, each with the reason if it does not run. A service counts as started once its own
+ * probe has answered.
  * @param root folder that contains etc, proc and run
  */
 export async function readNeeded(root = '/'): Promise<{ name: string; problem: string | null }[]> {
@@ -89,8 +89,8 @@ async function readRunlevels(root: string): Promise<{ level: string; names: stri
 }
 
 /**
- * Returns whether a daemon that OpenRC recorded for a service is gone, by the PID files that OpenRC's own `status`
- * uses.
+ * Returns whether a daemon that OpenRC recorded for a service has ended, according to the PID files that OpenRC's own
+ * `status` also reads.
  */
 async function hasCrashed(name: string, root: string): Promise<boolean> {
   const folder = join(root, STATES, 'daemons', name);

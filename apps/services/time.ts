@@ -15,7 +15,7 @@ const timeSchema = z.object({
   synchronized: z.boolean().nullable(),
   /** The server that sets the clock; empty if there is none. */
   reference: z.string(),
-  /** Seconds that the clock differs from the reference, by chronyd's estimate. */
+  /** Difference of the clock from the reference in seconds, as estimated by chronyd. */
   offset: z.number(),
   sources: z.array(
     z.object({
@@ -40,7 +40,7 @@ export function parseTimeState(text: string): TimeState {
 }
 
 /**
- * Number of servers that are taken from the control plane, and the form of a name or address that is safe as an
+ * Maximum number of servers from the control plane that are used, and the form of a name or address that is safe as an
  * argument.
  */
 const MOST_SERVERS = 8;
@@ -50,7 +50,7 @@ const SERVER = /^[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}$/;
  * Makes chronyd use these servers in addition to those of the operator and of DHCP leases, until the next call or the
  * next boot.
  * @param servers names or addresses from the control plane; an empty list removes the previous ones
- * @throws CommandError in qx-time's words if one of them is not a valid server
+ * @throws CommandError with qx-time's message if one of them is not a valid server
  */
 export async function handDownTimeServers(
   servers: readonly string[],

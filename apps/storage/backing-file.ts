@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { getErrorCode } from '../process/code-of.ts';
 import { parseQcow2Header, QCOW2_HEADER } from './qcow2-header.ts';
 
-/** Where to search for images. */
+/** Folders and devices that are searched for images. */
 export interface ImagePlaces {
   /** Folders whose own files are examined, without those of subfolders. */
   readonly folders: readonly string[];
@@ -14,7 +14,7 @@ export interface ImagePlaces {
 
 /**
  * Finds an image that has a file or device as its backing file, as a snapshot or a linked clone does. A raw disk counts
- * as an image if its guest has written the header of one to it; the file is then kept although nothing needs it.
+ * as such an image if its guest has written a qcow2 header to it; `file` is then kept although nothing needs it.
  * @param file path of the file or device
  * @returns path of the image; undefined if there is none
  * @throws errors of the disk

@@ -49,7 +49,7 @@ async function readDevice(root: string, name: string): Promise<BlockDevice | nul
   };
 }
 
-/** Returns the folder in sysfs of the disk that a device is, or is a partition of; `null` if it is gone. */
+/** Returns the folder in sysfs of a disk or, for a partition, of its disk; `null` if the device no longer exists. */
 async function diskOf(folder: string): Promise<string | null> {
   try {
     const place = await realpath(folder);

@@ -103,7 +103,7 @@ function isWhole({ root, type }: Mount): boolean {
   return root === '/' || type === 'btrfs' || NFS.includes(type);
 }
 
-/** Returns the mount that contains a folder, if it can hold volumes. */
+/** Returns the mount that contains a folder, if that mount can hold volumes. */
 function mountOf(folder: string, mounts: readonly Mount[]): Mount | null {
   const above = mounts.filter(
     ({ path }) => folder === path || folder.startsWith(path === '/' ? '/' : `${path}/`),

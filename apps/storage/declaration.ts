@@ -66,7 +66,9 @@ const WHAT = ['nfs', 'disk', 'lvm', 'directory'] as const;
 const declarationSchema = z
   .strictObject({
     name: nameSchema,
-    /** Mount point; `/pools/NAME` if absent. If it is the only key besides the name, somebody else mounts the pool. */
+    /**
+     * Mount point; `/pools/NAME` if absent. If it is the only key besides the name, the agent does not mount the pool.
+     */
     path: pathSchema.optional(),
     /** `server:/export`. */
     nfs: exportSchema.optional(),

@@ -42,7 +42,7 @@ export async function readSessions(target: string, root = '/'): Promise<string[]
   return names.filter((_, index) => targets[index] === target);
 }
 
-/** Returns whether a target does not answer at any of its addresses: it has sessions, and none of them is logged in. */
+/** Returns whether a target does not answer at any of its addresses: it has sessions, but none of them is logged in. */
 export async function isSilent(target: string, root = '/'): Promise<boolean> {
   const sessions = await readSessions(target, root);
   const states = await Promise.all(

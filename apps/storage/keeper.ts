@@ -20,7 +20,7 @@ export interface KeeperOptions {
 }
 
 /**
- * Brings declared pools up, and takes pools down that are no longer declared. A pool that fails is tried again at the
+ * Brings up declared pools, and unmounts pools that are no longer declared. A pool that fails is tried again at the
  * next call. A slow pool continues in the background, and delays only pools that are inside it.
  */
 export class PoolKeeper {
@@ -47,7 +47,7 @@ export class PoolKeeper {
     return [...this.#running.values()].map(({ declaration }) => declaration);
   }
 
-  /** Returns why a pool that is up does not answer, judging by its connection. */
+  /** Returns why a pool that is up does not answer, according to its connection. */
   silenceOf(name: string): string | undefined {
     return this.#silent.get(name)?.why;
   }
@@ -64,7 +64,7 @@ export class PoolKeeper {
     );
   }
 
-  /** Makes the next call activate a volume group again. */
+  /** Makes the next call of `bringUp` activate a volume group again. */
   forget(group: string): void {
     this.#active.delete(group);
   }
@@ -150,7 +150,7 @@ export class PoolKeeper {
     }
   }
 
-  /** Makes the disks of a pool appear. */
+  /** Connects the disks of a pool. */
   async #connect(declaration: PoolDeclaration, signal: AbortSignal | undefined): Promise<void> {
     const { iscsi } = declaration;
     if (hasPaths(declaration)) await this.#start('multipathd', signal);
@@ -210,7 +210,7 @@ function lies(inner: PoolDeclaration, outer: PoolDeclaration): boolean {
   return placeOf(inner).startsWith(`${placeOf(outer)}/`);
 }
 
-/** Returns whether the disk of a pool has several paths; with several portals it does. */
+/** Returns whether the disk of a pool has several paths; by default, it does with several portals. */
 export function hasPaths({ iscsi, multipath }: PoolDeclaration): boolean {
   return multipath ?? (iscsi !== undefined && iscsi.portals.length > 1);
 }

@@ -9,13 +9,13 @@ export interface Answer<T> {
   seen: string;
 }
 
-/** Receives, for a child that not even SIGKILL ends, the promise that settles when it has ended. */
+/** Called for a child that even SIGKILL does not end, with a promise that settles when it has ended. */
 export type OnSurvivor = (ended: Promise<unknown>) => void;
 
 /**
  * Observes something that may not answer, such as the file system of a server. The caller waits for a limited time
- * only; the observation continues in the background, and no other one begins before it is over and all its children are
- * gone.
+ * only; the observation continues in the background, and the next one begins only after it is over and all its children
+ * have ended.
  */
 export class LastAnswer<T> {
   #last: { value: T; at: Date } | undefined;
@@ -25,9 +25,9 @@ export class LastAnswer<T> {
   /**
    * Observes the value.
    * @param patience milliseconds to wait for the observation
-   * @param work observes in children only, because nothing can end a blocked read in this process
-   * @returns the current value, otherwise the last one
-   * @throws an error of `work` within that time, except for the timeout of a child, which counts as no answer
+   * @param work makes the observation in child processes only, because a blocked read in this process cannot be ended
+   * @returns the current value or, if it is not observed in time, the last one
+   * @throws the error of `work` if it fails within that time; the timeout of a child counts as no answer
    */
   async look(patience: number, work: (onSurvivor: OnSurvivor) => Promise<T>): Promise<Answer<T>> {
     if (this.#survivors > 0) return this.before();

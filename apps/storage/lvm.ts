@@ -146,8 +146,8 @@ function toVolume(volume: LogicalVolume): Pool['volumes'][number] {
 }
 
 /**
- * Assesses a volume group. A group without free space is healthy, because its volumes have the space. A thin pool that
- * is nearly full is not.
+ * Assesses a volume group. A group without free space is healthy, because its volumes have their space already. A thin
+ * pool that is nearly full is not.
  */
 function health(
   { vg_attr }: Group,

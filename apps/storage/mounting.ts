@@ -6,7 +6,7 @@ import { CommandError } from '../process/command-error.ts';
 import { run } from '../process/run.ts';
 import { StorageError } from './error.ts';
 
-/** Milliseconds that mounting may take, and that checking a file system before it may take. */
+/** Milliseconds that mounting a file system may take, and that the check before it may take. */
 const MOUNT_LIMIT = 30_000;
 const CHECK_LIMIT = 600_000;
 
@@ -34,7 +34,7 @@ export interface Mounting {
 
 /**
  * Mounts a pool, after creating and covering its folder.
- * @throws CommandError with the words of mount(8); StorageError if the file system has to be repaired first
+ * @throws CommandError with the message of mount(8); StorageError if the file system has to be repaired first
  */
 export async function mountPool(mounting: Mounting, signal?: AbortSignal): Promise<void> {
   const { type, source, path, options } = mounting;
@@ -48,7 +48,7 @@ export async function mountPool(mounting: Mounting, signal?: AbortSignal): Promi
   await run(command, args, { timeout: MOUNT_LIMIT, signal });
 }
 
-/** Covers the folder of a pool that is not mounted with an empty read-only file system. */
+/** Mounts an empty read-only file system on the folder of a pool that is not mounted. */
 export async function coverFolder(path: string, signal?: AbortSignal): Promise<void> {
   if (topmost(await readMounts(), path) !== undefined) return;
   await run('mkdir', ['-p', '--', path], { timeout: MOUNT_LIMIT, signal });
@@ -61,7 +61,7 @@ export async function coverFolder(path: string, signal?: AbortSignal): Promise<v
 
 /**
  * Unmounts the file systems on the folder of a pool, and then its cover.
- * @throws CommandError with the words of umount(8), for example that it is busy
+ * @throws CommandError with the message of umount(8), for example that the file system is busy
  */
 export async function unmountPool(path: string, signal?: AbortSignal): Promise<void> {
   for (let layer = topmost(await readMounts(), path); layer !== undefined; ) {
@@ -85,12 +85,12 @@ async function unmount(path: string, signal: AbortSignal | undefined): Promise<v
   }
 }
 
-/** Reads the covered folders: pools that this program has mounted, or is to mount. */
+/** Reads the covered folders: those of pools that this program has mounted, or is to mount. */
 export async function readCoveredFolders(root = '/'): Promise<string[]> {
   return parseCovered(await readText(join(root, 'proc/self/mountinfo')));
 }
 
-/** Parses the folders that have a cover from /proc/self/mountinfo, whether something is mounted on it or not. */
+/** Parses the folders that have a cover from /proc/self/mountinfo, whether or not something is mounted on the cover. */
 export function parseCovered(text: string): string[] {
   return text.split('\n').flatMap((line) => {
     const [, path = ''] = /^\S+ \S+ \S+ \S+ (\S+) .* - tmpfs quantix-unmounted /.exec(line) ?? [];

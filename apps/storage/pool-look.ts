@@ -41,7 +41,7 @@ export class PoolLook {
   #knownUuid: string | null = null;
   #volumes: Answer<Volume[]> = { value: undefined, seen: 'never' };
 
-  /** Reads the UUID of the file system on its device, until it is known. */
+  /** Returns the UUID of the file system on the pool's device; reads the device only until the UUID is known. */
   async uuid(device: string, signal?: AbortSignal): Promise<string | null> {
     if (this.#knownUuid === null) {
       const { value } = await this.#uuid.look(
@@ -59,7 +59,7 @@ export class PoolLook {
     return this.#unknown(problem, { space: value ?? EMPTY, seen });
   }
 
-  /** Observes the pool now. Values that cannot be read in time are the last observed ones. */
+  /** Observes the pool now. For a value that cannot be read in time, returns the last observed one. */
   async look(place: PoolPlace, signal?: AbortSignal): Promise<PoolState> {
     const { source, folder } = place;
     try {

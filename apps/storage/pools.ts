@@ -36,7 +36,7 @@ export interface StorageOptions {
  */
 export class StorageReader {
   readonly #options: Required<StorageOptions>;
-  /** Observations of the volume groups, by the disks that were left out. */
+  /** Observations of the volume groups, by the list of disks that were left out. */
   readonly #groups = new Map<string, LastAnswer<Pool[]>>();
   #lastGroups: Pool[] = [];
   #looks = new Map<string, PoolLook>();
@@ -165,7 +165,10 @@ function absent(
   };
 }
 
-/** Makes identifiers unique: copies of a file system have the same UUID, so the place is added to all but the first. */
+/**
+ * Makes identifiers unique: copies of a file system have the same UUID, so their paths are added to the identifiers of
+ * all but the first.
+ */
 function distinct(pools: readonly Pool[]): Pool[] {
   const seen = new Set<string>();
   return pools.map((pool) => {

@@ -9,14 +9,14 @@ export interface Qcow2Header {
   readonly capacity: bigint;
   /** Whether its contents depend on another file: a backing file, or an external data file. */
   readonly refersToOthers: boolean;
-  /** Where in the image, in bytes, the name of its backing file is; undefined if it has none. */
+  /** Offset and length, in bytes, of the name of its backing file in the image; undefined if it has none. */
   readonly backingFile: { readonly offset: number; readonly length: number } | undefined;
 }
 
 /** Longest name of a backing file, in bytes. */
 const LONGEST_NAME = 1023;
 
-/** Largest cluster, in bytes: the name is in the first one. */
+/** Largest cluster, in bytes: the name is in the first cluster. */
 const LARGEST_CLUSTER = 2 * 1024 * 1024;
 
 /**

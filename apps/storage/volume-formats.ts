@@ -9,7 +9,7 @@ export type Volume = Pool['volumes'][number];
 /** Milliseconds for reading the heads of a batch of files. */
 const TIME_LIMIT = 60_000;
 
-/** Files whose heads one child reads: their paths are its arguments. */
+/** Number of files whose heads one child reads: their paths are its arguments. */
 const BATCH = 256;
 
 /** Milliseconds after a change in which a file may change again without a new time stamp. */

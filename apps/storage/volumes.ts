@@ -4,7 +4,10 @@ import type { Care } from './probe.ts';
 import { parseSystemError } from './system-error.ts';
 import { type FileFacts, FormatReader, type Volume } from './volume-formats.ts';
 
-/** Depth of folders that are searched in a pool, and number of files that are listed: a pool may contain anything. */
+/**
+ * Greatest depth of folders that are searched in a pool, and largest number of files that are listed: a pool may
+ * contain anything.
+ */
 const DEPTH = 3;
 const FILES = 20_000;
 
@@ -15,7 +18,7 @@ const TIME_LIMIT = 300_000;
 export interface VolumeFolder extends Care {
   /** The pool's folder. */
   folder: string;
-  /** Folders on which something else is mounted, which is a pool of its own. */
+  /** Folders on which other file systems are mounted, which are separate pools. */
   others: ReadonlySet<string>;
 }
 
@@ -24,9 +27,9 @@ export class VolumeList {
   readonly #formats = new FormatReader();
 
   /**
-   * Lists the volumes of a folder: its files, and images in folders below it, so that other files there, such as a
-   * database's, are not taken for volumes. Links are not followed, hidden files are left out, and files that disappear
-   * meanwhile are ignored. All reading is done by children.
+   * Lists the volumes of a folder: all its files, and only the images in folders below it, so that other files there,
+   * such as those of a database, are not listed. Links are not followed, hidden files are left out, and files that
+   * disappear meanwhile are ignored. All reading is done by children.
    * @throws SystemError if the folder itself cannot be read; CommandError if that takes too long
    */
   async read({ folder, others, ...care }: VolumeFolder): Promise<Volume[]> {

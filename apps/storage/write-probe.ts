@@ -9,22 +9,22 @@ const INTERVAL = 3_600_000;
 const PATIENCE = 10_000;
 
 /**
- * Determines whether a pool can be written. It is tested when the pool is seen for the first time, after a reason for
- * doubt, while the test fails, and once an hour; at all other times, the kernel's report of free space and of a
- * read-only mount is enough.
+ * Determines whether a pool can be written. A test file is written when the pool is seen for the first time, after a
+ * call of `doubt`, while the test fails, and once an hour. At other times, the free space and the read-only flag that
+ * the kernel reports are enough.
  */
 export class WriteProbe {
   readonly #answer = new LastAnswer<Error | null>();
   #due = 0;
 
-  /** Makes the next call test it. */
+  /** Makes the next call of `look` write a test file. */
   doubt(): void {
     this.#due = 0;
   }
 
   /**
    * @param now milliseconds of a monotonic clock
-   * @returns why it cannot be written; `null` if it can; `undefined` if that is not known
+   * @returns why the pool cannot be written; `null` if it can; `undefined` if that is not known
    */
   async look(folder: string, now: number, care: Care): Promise<Error | null | undefined> {
     if (now < this.#due) return null;

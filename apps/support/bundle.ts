@@ -8,9 +8,9 @@ export interface Item {
   name: string;
   /** Largest size in the bundle, in bytes. */
   most: number;
-  /** Which part of a longer text is kept: for a log, the newest. */
+  /** Which part of a longer text is included; of a log, the end, which is the newest. */
   keep: 'begin' | 'end';
-  /** Reads its text. Rejects with an error whose message tells a person why there is none. */
+  /** Reads its text. Rejects with an error whose message says, for a person, why there is none. */
   read: (signal: AbortSignal) => Promise<string>;
 }
 
@@ -23,14 +23,14 @@ interface Taken {
   problem: string | null;
 }
 
-/** Bytes of all items together. */
+/** Maximum number of bytes of all items together. */
 const MOST = 48 * 1024 * 1024;
 /** Milliseconds that reading an item may take. */
 const PATIENCE = 30_000;
 
 /**
- * Yields the files of a bundle, in the order of their names; the last one lists its contents, what was cut and what
- * could not be read. Each item is read when its turn comes; secrets are removed.
+ * Yields the files of a bundle in the order of their names, then a file that lists them, what was cut and what could
+ * not be read. Items are read one after the other; secrets are removed.
  */
 export async function* yieldBundle(
   items: readonly Item[],
@@ -59,7 +59,7 @@ export interface BundleOptions {
   /** Secrets of this machine, longest first. */
   secrets: readonly string[];
   signal: AbortSignal;
-  /** Bytes of all items together; 48 MiB if absent. */
+  /** Maximum number of bytes of all items together; 48 MiB if absent. */
   most?: number;
 }
 

@@ -14,7 +14,7 @@ const MIB = 1024 * KIB;
 /** Largest size of a log and of other files, in bytes. */
 const LOG = 4 * MIB;
 const OTHER = MIB;
-/** Number of files taken from a folder; the last by name. */
+/** Maximum number of files that are included from a folder: the last ones by name. */
 const MANY = 64;
 /** Milliseconds that a command may take. */
 const PATIENCE = 20_000;
@@ -47,7 +47,7 @@ const CONFIGURATION = [
   /^reset$/,
 ];
 
-/** File of the bundle → command whose output it has, on every appliance. */
+/** File of the bundle → command whose output it contains, on every appliance. */
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   'kernel/dmesg.txt': ['dmesg', '-r'],
   'kernel/modules.txt': ['lsmod'],
@@ -161,7 +161,7 @@ async function configurationOf(place: Place): Promise<Item[]> {
   ];
 }
 
-/** Returns items with the definitions of virtual machines, as libvirt writes them without its `--security-info`. */
+/** Returns items with the definitions of virtual machines, as virsh prints them without `--security-info`. */
 async function definitionsOf({ run }: Place): Promise<Item[]> {
   const virsh = ['virsh', '--quiet', '--connect', 'qemu:///system'];
   const listed = await run(
@@ -259,7 +259,7 @@ function safeName(path: string): string {
 
 const json = (value: unknown) => `${JSON.stringify(value, null, 1)}\n`;
 
-/** Runs a command and returns its output; if it exits with another status than 0, also that status. */
+/** Runs a command and returns its output; if its exit status is not 0, followed by that status. */
 async function runCommand(
   [command = '', ...args]: readonly string[],
   signal: AbortSignal,

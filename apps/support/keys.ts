@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type PublicKey, parsePublicKeys } from '../services/public-key.ts';
 import { StickError, withStick } from './stick-mount.ts';
 
-/** Bytes that are read from a file of keys, and number of files that are read. */
+/** Maximum number of bytes that are read from a file of keys, and of such files. */
 const MOST_BYTES = 65_536;
 const MOST_FILES = 64;
 

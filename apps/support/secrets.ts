@@ -31,7 +31,7 @@ const WITHIN: readonly RegExp[] = [
   /(?<before>\bsecret,\S{0,400}?\bdata=)(?<value>[^\s,]+)/g,
 ];
 
-/** Private keys in PEM, also with their end cut off; a key may be on one line, with `\n` written out. */
+/** Private keys in PEM, also without their end; a key may be on one line, with its line feeds written as `\n`. */
 const PEM =
   /(?<before>-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----)(?<value>(?:(?:Proc-Type|DEK-Info):[^\n]*\n|[A-Za-z0-9+/=\s]|\\n)*)(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----)?/g;
 /** Hashes of passwords (crypt(5)), also in `NAME:HASH` files. */
@@ -86,7 +86,7 @@ function spellings(value: string): string[] {
   return bare === undefined ? [whole] : [bare];
 }
 
-/** Folders and files where an appliance keeps secrets. */
+/** Folders and files in which an appliance stores secrets. */
 const PLACES = [
   'quantix',
   'etc/quantix',
@@ -108,7 +108,7 @@ const MOST = 1024 * 1024;
 const DEPTH = 6;
 
 /**
- * Reads the secrets that this machine keeps, longest first, so that they can be replaced wherever they occur.
+ * Reads the secrets that are stored on this machine, longest first, so that they can be replaced wherever they occur.
  * @param root folder that contains the machine's file system
  */
 export async function readSecrets(root = '/'): Promise<string[]> {

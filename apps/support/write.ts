@@ -40,7 +40,8 @@ export function bundleName(hostname: string, time: Date): string {
 }
 
 /**
- * Writes the bundle of this machine to a stick, which is mounted for that only and can be taken out afterwards.
+ * Writes the bundle of this machine to a stick. It is mounted only for the time of writing, and can be taken out
+ * afterwards.
  * @param device such as `/dev/sdb1`, one of `readSticks`
  * @returns name of the file on the stick
  * @throws SupportError, StickError, CommandError
@@ -69,7 +70,7 @@ async function writeFile(
     await using written = await open(temporary, 'r+');
     await written.sync();
     await rename(temporary, file);
-    // As in writeDurably.
+    // Synced again for FAT: see `writeDurably`.
     await written.sync();
   } catch (error) {
     await rm(temporary, { force: true });

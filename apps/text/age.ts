@@ -2,7 +2,7 @@ import { formatDuration } from './amount.ts';
 
 const DAY = 24 * 60 * 60;
 
-/** Describes how long ago a time was, in milliseconds since 1970; a time in the future counts as now. */
+/** Describes how long ago a time was. Both times are in milliseconds since 1970; a time in the future counts as now. */
 export function formatAge(then: number, now: number): string {
   const seconds = Math.max(Math.round((now - then) / 1000), 0);
   return seconds < 60 ? `${seconds} s ago` : `${formatDuration(seconds)} ago`;
@@ -14,8 +14,8 @@ export function formatMoment(then: number, now: number): string {
 }
 
 /**
- * Formats a time in this machine's time zone; with its date if it is more than half a day away. Both times are in
- * milliseconds since 1970.
+ * Formats a time in this machine's time zone; with its date if it is at least half a day before or after now. Both
+ * times are in milliseconds since 1970.
  */
 export function formatClock(then: number, now: number): string {
   const two = (value: number) => String(value).padStart(2, '0');

@@ -1,8 +1,6 @@
-/** Units of sizes for people. */
-
 const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
-/** Formats a number of bytes in the largest unit with at least one: `3.2 GiB`. */
+/** Formats a number of bytes in the largest unit in which it is at least 1: `3.2 GiB`. */
 export function formatBytes(amount: number): string {
   let value = Math.max(amount, 0);
   let unit = 0;
@@ -23,7 +21,7 @@ export function formatCount(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
-/** Formats a duration in seconds, in whole minutes. */
+/** Formats a duration given in seconds: `2 days 3 hours`, `2 hours 5 minutes`, or `5 minutes`. */
 export function formatDuration(seconds: number): string {
   const minutes = Math.floor(Math.max(seconds, 0) / 60);
   const [days, hours] = [Math.floor(minutes / 1440), Math.floor(minutes / 60) % 24];

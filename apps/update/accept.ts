@@ -25,8 +25,8 @@ export interface Terms {
   /** Size in bytes of the slot to write. */
   slotBytes: number;
   /**
-   * SHA-256 of the certificate of the key with which boot files must be signed for the boot loader of this disk;
-   * undefined if it accepts unsigned ones.
+   * SHA-256 of the certificate whose key must have signed the boot files, because the boot loader of this disk requires
+   * it; undefined if the boot loader accepts unsigned files.
    */
   owner: string | undefined;
 }

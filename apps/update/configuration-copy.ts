@@ -11,7 +11,7 @@ export const BEFORE = '.before';
 const LEFT_OUT = new Set([BEFORE, 'update', 'reset', 'lost+found']);
 
 /**
- * Copies the configuration for the running version, before another version sees it. The copy is made atomically.
+ * Copies the configuration of the running version, before another version runs with it. The copy is made atomically.
  * @param configuration `/quantix`
  * @param keep versions whose copies are kept; those of all others are removed
  * @throws DiskError
@@ -48,7 +48,7 @@ export async function copyConfiguration(
 }
 
 /**
- * Restores the configuration that a version left; files that were added later stay.
+ * Restores the copy of a version's configuration; files that were added later stay.
  * @throws UpdateRefusal if there is no copy of that version; DiskError
  */
 export async function restoreConfiguration(configuration: string, version: string): Promise<void> {
@@ -75,8 +75,8 @@ export async function listNamesInCopy(configuration: string, version: string): P
 }
 
 /**
- * Restores the configuration for the version that is to be tried. Until that version is confirmed, a note says which
- * version had the replaced configuration.
+ * Restores the configuration for the version that is to be tried. Until that version is confirmed, a note names the
+ * version whose configuration was replaced.
  * @param running the running version, whose configuration has been copied
  * @throws UpdateRefusal if there is no copy of the other version; DiskError
  */
@@ -101,14 +101,14 @@ export async function undoExchange(configuration: string, running: string): Prom
   return true;
 }
 
-/** Makes the present configuration permanent: removes the note by which `undoExchange` would replace it. */
+/** Makes the present configuration permanent: removes the note, so that `undoExchange` no longer replaces it. */
 export async function keepExchange(configuration: string): Promise<void> {
   await rm(exchangeNote(configuration), { force: true });
 }
 
 /**
- * Returns the file that names the version whose configuration was replaced; the next copy removes it like the copies of
- * other versions.
+ * Returns the path of the note that names the version whose configuration was replaced; `copyConfiguration` removes the
+ * note, like the copies of other versions.
  */
 function exchangeNote(configuration: string): string {
   return join(configuration, BEFORE, '.exchanged');

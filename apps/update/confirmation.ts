@@ -3,7 +3,7 @@ import { ExplainedError } from '../error.ts';
 import { findInstallation, openInstallation } from './installation.ts';
 import { expectGood } from './standing.ts';
 
-/** Whether the running version is confirmed. A program makes irreversible changes only then. */
+/** Whether the running version is confirmed. Programs make irreversible changes only if it is. */
 export interface Confirmation extends AsyncDisposable {
   /**
    * Says why the version is not known to be confirmed, in one or two sentences for a person. Each call reads the boot
@@ -15,8 +15,8 @@ export interface Confirmation extends AsyncDisposable {
 
 /**
  * Opens the boot state, which says whether the running version is confirmed. Only root can open its device; a program
- * that drops its privileges later can still read it. If the disk of the running system cannot be found, that is the
- * problem that is reported.
+ * that drops its privileges later can still read it. If the disk of the running system cannot be found, `problem`
+ * reports that.
  * @param root folder that contains dev, proc and sys
  */
 export async function openConfirmation(root = '/'): Promise<Confirmation> {

@@ -7,13 +7,13 @@ export class PassingFailure extends Error {
   override readonly name = 'PassingFailure';
 }
 
-/** How a transfer is tried repeatedly. */
+/** Settings of a transfer that is tried repeatedly. */
 interface Tries {
   /** Name of the source in messages. */
   source: string;
   clock: Clock;
   signal: AbortSignal;
-  /** Receives each failure that another try follows, and the milliseconds until that try. */
+  /** Receives each failure after which there is another try, and the milliseconds until that try. */
   onFailure?: ((problem: string, wait: number) => void) | undefined;
 }
 

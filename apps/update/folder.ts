@@ -96,8 +96,8 @@ async function* openImage(wanted: Wanted): AsyncGenerator<Uint8Array> {
 }
 
 /**
- * Finds the image of a release: a file of its size, under its name in the tree or beside its `release.json`, or any
- * `.iso` file beside that. @returns the path
+ * Finds the image of a release: a file of its size, under its name in the tree or beside its `release.json`, or with
+ * any name ending in `.iso` beside `release.json`. @returns the path
  */
 async function findImage({ folder, file, release }: Wanted): Promise<string> {
   const { path, bytes } = release.image;

@@ -4,7 +4,7 @@ import type { Clock } from '../watch/clock.ts';
 /** Checks the whole machine. @returns its problems, one line each */
 export type Probe = (signal: AbortSignal) => Promise<readonly string[]>;
 
-/** How a machine's health is watched. */
+/** Settings for watching a machine's health. */
 export interface Watch {
   probe: Probe;
   /** Milliseconds without a problem after which it counts as healthy. */
@@ -45,7 +45,7 @@ export async function awaitHealth({
     seen = problems.join('\n');
     wellSince = problems.length === 0 ? (wellSince ?? now) : undefined;
     if (wellSince !== undefined && now - wellSince >= hold) return [];
-    // Even if the problems ended now, it would be too late.
+    // Even if the problems end now, the time `hold` is not over before the deadline.
     if (problems.length > 0 && now - start + hold >= deadline) return problems;
     if (now - start >= deadline) return [`it was not well for ${hold / 60_000} minutes`];
     await clock.sleep(INTERVAL, signal);

@@ -74,7 +74,9 @@ export async function findInstallation(root = '/'): Promise<Installation | null>
   });
 }
 
-/** Finds the disks that have a partition, each once even if it has several paths, and the partition's number. */
+/**
+ * Finds the disks that have the partition with this GUID, and its number. A disk with several paths is returned once.
+ */
 async function disksWith(
   partition: string,
   root: string,
@@ -151,7 +153,7 @@ export function getOtherSlot(slot: Slot): Slot {
 
 /**
  * Opens the partitions that an update needs.
- * @param write opens the EFI partition and the slot that is not booted for writing, exclusively
+ * @param write whether to open the EFI partition and the slot that is not booted exclusively, for writing
  * @throws ExplainedError
  */
 export async function openInstallation(

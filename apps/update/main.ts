@@ -90,7 +90,9 @@ fails. docs/updating.md describes how.
   --version           the version
 `;
 
-/** Milliseconds for which a server is tried for its release: while a person waits, and before an image is staged. */
+/**
+ * Milliseconds within which a server must answer with its release: while a person waits, and before an image is staged.
+ */
 const CHECKED_WITHIN = 60_000;
 const STAGED_WITHIN = 30 * 60_000;
 
@@ -316,7 +318,7 @@ async function bring(places: Places, values: Values): Promise<number> {
   }
 }
 
-/** Returns a callback that reports a failure of a source, and when it is tried again, on standard error. */
+/** Returns a callback that reports a failure of a source, and the time until the next try, on standard error. */
 function complainOf({ name }: Source): (problem: string, wait: number) => void {
   return (problem, wait) =>
     complain(`${name}: ${problem}; next try in ${Math.ceil(wait / 1000)} s`);
@@ -333,7 +335,7 @@ async function cancel(places: Places): Promise<number> {
   throw new UpdateRefusal({ what: 'no release is being brought here' });
 }
 
-/** Runs the same command in a process of its own, which outlives the caller. */
+/** Runs the same command in a separate process, which continues when the caller ends. */
 function startInBackground(args: readonly string[]): number {
   const rest = args.filter((arg) => arg !== '--background');
   const child = spawn('/usr/lib/quantix/logged', ['qx-update', '/usr/sbin/qx-update', ...rest], {
@@ -444,7 +446,7 @@ async function goBack(places: Places, values: Values): Promise<number> {
   const signal = createEndingSignal();
   const { text, restart } = await (async () => {
     await using disk = await openDisk(places, { write: true });
-    // A version on trial may be left even if its configuration or libvirt does not work.
+    // A version on trial may be rolled back even if its configuration or libvirt does not work.
     if (!isOnTrial(disk.booted, await readBootState(disk.efi))) {
       await expectConfiguration(places);
       await expectNoGuests(places, machine);
@@ -459,7 +461,7 @@ async function goBack(places: Places, values: Values): Promise<number> {
   return 0;
 }
 
-/** Judges the current boot; called by the service `quantix-update` at each boot of an installed system. */
+/** Settles the current boot; called by the service `quantix-update` at each boot of an installed system. */
 async function settleBoot(places: Places): Promise<number> {
   const installation = await findInstallation(places.root);
   if (installation === null) return 0;
@@ -483,7 +485,7 @@ async function settleBoot(places: Places): Promise<number> {
   return 0;
 }
 
-/** Tells the guard of this boot that it need not restart the machine. */
+/** Writes the mark that the running version is not on trial, so that the guard does not restart the machine. */
 async function markSettled(places: Places): Promise<void> {
   await mkdir(dirname(places.settled), { recursive: true });
   await writeFile(places.settled, '');

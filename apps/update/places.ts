@@ -10,9 +10,9 @@ export const PLACES = {
   keys: '/usr/share/quantix/release-keys',
   /** The agent's folder, with the mark of maintenance. */
   node: '/quantix/node',
-  /** Exists once the boot is judged, which ends the guard. */
+  /** Exists once the running version is not, or no longer, on trial; this ends the guard. */
   settled: '/run/quantix/update/settled',
-  /** Uptime in seconds at which the guard restarts the machine unless the boot is judged. */
+  /** Uptime in seconds at which the guard restarts the machine unless `settled` exists. */
   deadline: '/run/quantix/update/deadline',
 };
 

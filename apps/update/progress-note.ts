@@ -16,7 +16,7 @@ export const HEAD_BYTES = 64 * 1024;
 /** Bytes at the end of a slot that are not available to an image: the stored head, the note, and the trailer. */
 export const RESERVED_BYTES = HEAD_BYTES + NOTE_BYTES + TRAILER_BYTES;
 
-/** How much of an image is in a slot durably. */
+/** How much of an image has been written durably to a slot. */
 export interface ProgressNote {
   /** SHA-256 of the whole image, in hex. */
   sha256: string;

@@ -8,7 +8,7 @@ import { parseServerAddress } from './server.ts';
 
 const trialSchema = z.strictObject({
   slot: z.enum(['a', 'b']),
-  /** The version on trial, and the one before it. */
+  /** The version on trial, and the version that ran before it. */
   version: z.string(),
   before: z.string(),
   /** Channel and serial of the release on trial; absent if the image came without a release. */

@@ -39,7 +39,7 @@ export function makeServerSource(server: Server): Source {
 }
 
 /**
- * Reads a `release.json`. It is short, so the whole file must come within the time that is allowed between two pieces
+ * Reads a `release.json`. It is short, so the whole file must arrive within the time that is allowed between two pieces
  * of an image.
  */
 async function readRelease(server: Server, address: string, signal: AbortSignal): Promise<string> {

@@ -15,7 +15,7 @@ export interface Part {
   /** Bytes from its start that exist already. */
   offset: number;
   signal: AbortSignal;
-  /** Receives the number of bytes that were received in vain because they exist already. */
+  /** Receives the number of bytes that the source sent although they exist already. */
   onVain?: ((bytes: number) => void) | undefined;
 }
 

@@ -20,7 +20,7 @@ import type { Source } from './source.ts';
 
 /** Bytes that are written or read at once. */
 const PIECE = 1024 * 1024;
-/** Bytes between two flushes, which a power failure can lose. */
+/** Bytes that are written between two flushes; a power failure can lose them. */
 const FLUSH_EVERY = 64 * 1024 * 1024;
 /** A download may exceed the image by a quarter and 16 MiB, for bytes that are received twice. */
 const SPARE_SHARE = 4;
@@ -57,7 +57,7 @@ export interface Staging {
   pieceBytes?: number;
 }
 
-/** How an image got into its slot. */
+/** Whether the image was in the slot already, or was written. */
 export type Staged = 'was there' | 'written';
 
 /**
@@ -106,7 +106,7 @@ export async function removeTrial(efi: BlockDevice): Promise<void> {
   await writeBootState(efi, { good: state.good, trial: null, left: 0 });
 }
 
-/** Makes the error for a damaged boot state: it is not known which slot the boot loader chooses next. */
+/** Makes the error for a damaged boot state, which does not say which slot is good. */
 export function explainUnknownState(): UpdateRefusal {
   return new UpdateRefusal({
     what: 'the boot state of this disk is damaged: the boot loader takes slot a then, or b if a has no image',
@@ -120,7 +120,7 @@ export function makeTrialState(good: Slot, trial: Slot): BootState {
 }
 
 /**
- * Marks a slot as having no image, and prepares it for that of a release.
+ * Marks a slot as having no image, and prepares it for the image of a release.
  * @param before the slot's trailer
  * @returns number of bytes of the release's image that are in the slot already; of these, the first `HEAD_BYTES` are
  *   stored before the note
@@ -140,7 +140,7 @@ async function preparedFrom(
   const from = isWhole ? image.bytes : noted;
   await clearTrailer(slot);
   await slot.write(0, Buffer.alloc(HEAD_BYTES));
-  // The note of another image must be replaced before the first byte of this one overwrites that image.
+  // The note of an earlier image must be replaced before that image is overwritten.
   await writeNote(slot, { sha256: image.sha256, done: from });
   await slot.flush();
   return from;
@@ -207,7 +207,7 @@ async function write(staging: Staging, from: number): Promise<void> {
   await slot.flush();
 }
 
-/** Writes a part of an image; the part that belongs to its head is stored before the note. */
+/** Writes a part of an image; bytes of the image's head are stored before the note. */
 async function writeBlock(slot: BlockDevice, at: number, block: Buffer): Promise<void> {
   const head = block.subarray(0, Math.max(0, HEAD_BYTES - at));
   const rest = block.subarray(head.length);

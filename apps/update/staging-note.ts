@@ -70,7 +70,7 @@ export async function isStagingElsewhere(root = '/'): Promise<boolean> {
 }
 
 /**
- * Ends the process that is staging an image; another call of `stage` continues from there.
+ * Ends the process that is staging an image; another call of `stage` continues where it ended.
  * @returns whether there was one
  */
 export async function cancelStaging(root = '/'): Promise<boolean> {

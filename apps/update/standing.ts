@@ -22,7 +22,7 @@ import { getOtherSlot, type OpenInstallation } from './installation.ts';
 import { readRecord, type Trial, type UpdateRecord, writeRecord } from './record.ts';
 import { explainUnknownState, makeTrialState, removeTrial } from './stage.ts';
 
-/** A machine whose version is changed. */
+/** A machine that is updated or rolled back. */
 export interface Machine {
   running: Running;
   /** Keys with which releases may be signed. */
@@ -38,7 +38,7 @@ export interface Machine {
   restart: () => Promise<void>;
 }
 
-/** Minutes for health and patience of a version whose activation is not in the record. */
+/** Values of `Activation.minutes` and `patience` for a version whose activation is not in the record. */
 const USUAL = { minutes: 5, patience: 15 };
 
 /**
@@ -67,7 +67,7 @@ export function isOnTrial(booted: Slot, state: BootState | undefined): boolean {
 }
 
 /**
- * Returns the record, with `floor` and `seen` at least those of the release in the booted slot: they also hold if the
+ * Returns the record, with `floor` and `seen` raised to those of the release in the booted slot: they apply even if the
  * record was lost.
  */
 export async function computeLimits(
@@ -91,7 +91,10 @@ function raised(
   };
 }
 
-/** Returns the release of an image; undefined if it came without one, or it is not signed by a trusted key. */
+/**
+ * Returns the release of an image; undefined if the image came without one, or the release is not signed by a trusted
+ * key.
+ */
 function releaseOf(
   trailer: SlotTrailer | undefined,
   keys: readonly TrustedKey[],
@@ -105,9 +108,9 @@ function releaseOf(
   }
 }
 
-/** How a version is activated. */
+/** Options of an activation. */
 export interface Activation {
-  /** Forward to the staged version, or back to the version before. */
+  /** The staged version, or the previous one. */
   to: 'staged' | 'before';
   /** Minutes without a problem after which it is confirmed. */
   minutes: number;
@@ -115,7 +118,7 @@ export interface Activation {
   patience: number;
   /** Whether the control plane is reachable now. */
   controlPlane: boolean;
-  /** Whether to restore the configuration that the other version left, if there is a copy. */
+  /** Whether to restore the copy of the other version's configuration; without a copy, the activation is refused. */
   restoreConfiguration?: boolean;
   now: Date;
 }
@@ -167,7 +170,7 @@ export async function activate(
   if (!restores || trailer.version !== running.version) {
     await copyConfiguration(configuration, running.version, [trailer.version]);
   }
-  // From here on, a boot of the running version finds that an activation was begun.
+  // After this write, a boot of the running version finds that an activation has begun.
   await writeRecord(configuration, { ...record, trial });
   if (restores) {
     await restoreFor(machine, trailer.version).catch(async (error: unknown) => {
@@ -229,18 +232,18 @@ function mayBeTried(
     owner,
     now,
   };
-  // A rollback is to an old release, which may have expired.
+  // A rollback returns to an old release, which may have expired.
   const back = { ...terms, seen: 0, now: new Date(release.issued) };
   acceptRelease(release, to === 'before' ? back : terms);
   return release;
 }
 
-/** Result of judging a boot. */
+/** Result of `settle`. */
 export type Settled = 'nothing to do' | 'confirmed' | 'taken back' | 'reported' | 'booted by hand';
 
 /**
- * Judges the current boot: watches a version on trial until it is healthy, and confirms it or takes it back; in the
- * boot after it was taken back, records why.
+ * Settles the current boot: watches a version on trial until it is healthy or its time is over, and confirms it or
+ * takes it back. In the boot after it was taken back, records why.
  * @param open opens the disk for a short time
  * @param probeFor makes the probe of the machine
  */
@@ -253,7 +256,7 @@ export async function settle(
     signal,
   }: {
     open: () => Promise<OpenInstallation>;
-    /** Receives the milliseconds until the boot is judged. */
+    /** Called for a version on trial, with the milliseconds after which it is confirmed or taken back at the latest. */
     onDeadline?: (milliseconds: number) => Promise<void>;
     probeFor: (trial: Trial | null) => Probe;
     signal: AbortSignal;
@@ -322,7 +325,7 @@ export async function confirm(machine: Machine, disk: OpenInstallation): Promise
   tell(`${running.version} is confirmed`);
 }
 
-/** Records a confirmation: from now on, releases below the floor of the confirmed one are refused. */
+/** Records a confirmation: from now on, releases below the floor of the confirmed release are refused. */
 async function ratchet(
   { configuration, keys, running, clock }: Machine,
   { disk, record }: { disk: OpenInstallation; record: UpdateRecord },
@@ -369,10 +372,10 @@ async function giveUp(
   for (const problem of problems) tell(`taken back: ${problem}`);
   if (record.trial !== null) {
     const kept = { ...record, trial: { ...record.trial, problems: [...problems] } };
-    // If the configuration cannot be written, that may be the reason itself; the machine goes back nevertheless.
+    // If the record cannot be written, the version is taken back nevertheless: that problem may be the reason for it.
     await writeRecord(configuration, kept).catch((error: unknown) => tell(String(error)));
   }
-  // The trial stays in the state, with no boots left, so that the version before sees that it was tried.
+  // The trial stays in the state, with no boots left, so that the previous version sees that it was tried.
   await writeBootState(disk.efi, { good, trial, left: 0 });
 }
 
@@ -409,8 +412,8 @@ async function concludeTrial(
 }
 
 /**
- * Returns whether a trial is of the image in a slot. An installation that keeps the configuration may have put another
- * image there, which is not on trial.
+ * Returns whether a trial belongs to the image in a slot. An installation that keeps the configuration may have written
+ * another image there, which is not on trial.
  */
 function isTrialOf(trial: Trial | null, slot: Slot, image: SlotTrailer | undefined): boolean {
   if (trial?.slot !== slot) return false;
@@ -439,7 +442,7 @@ function whatBecame(
 }
 
 /**
- * Goes back to the version before, or cancels the activation of another one.
+ * Rolls back to the previous version, or cancels the activation of another version.
  * @returns a message, and whether a restart is needed
  * @throws UpdateRefusal; ExplainedError
  */

@@ -1,13 +1,13 @@
 import { type Clock, systemClock } from './clock.ts';
 
 /**
- * An event that a waiter resets when it is released. An event that is set while nobody waits is not lost: the next wait
+ * An event that is reset when a wait for it ends. An event that is set while nobody waits is not lost: the next wait
  * ends at once.
  */
 export class AutoResetEvent {
   #set = new AbortController();
 
-  /** Ends the current wait, or else the next one at once. Cheap to call often. */
+  /** Ends the current wait; without one, the next wait ends at once. Cheap to call often. */
   set(): void {
     this.#set.abort();
   }

@@ -12,7 +12,7 @@ export interface BatchOptions<Item> {
 }
 
 /**
- * Collects items while a batch is processed, for the next batch.
+ * Processes items in batches: those that arrive while a batch is processed are collected for the next one.
  * @param process returns the results by key; if it throws, all items of the batch fail with its error
  * @returns a function that resolves with the result of an item
  */

@@ -1,6 +1,6 @@
 /**
- * Runs at most one call at a time. Callers that arrive during a run share the next run, which begins after their call:
- * a hundred events cost two runs.
+ * Returns a function that runs `look`, at most once at a time. All calls during a run share the next run, so that the
+ * result is never older than the call.
  */
 export function runOneAtATime<Result>(look: () => Promise<Result>): () => Promise<Result> {
   let last: Promise<unknown> = Promise.resolve();

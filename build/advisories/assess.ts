@@ -88,7 +88,10 @@ export function assessAdvisories(assessment: Assessment): AdvisoryReport {
   };
 }
 
-/** Whether a finding needs action: no review says that it does no harm here. */
+/**
+ * Whether a finding needs action. Its review determines this; without a review, findings that the database calls
+ * undetermined or unimportant need none.
+ */
 export function isOpen({ state, urgency, review }: Finding): boolean {
   if (review !== undefined) return review.state === 'exploitable' || review.state === 'in_triage';
   return state !== 'undetermined' && urgency !== 'unimportant';

@@ -26,7 +26,7 @@ const pinSchema = z.strictObject({
 
 const pinsSchema = z.strictObject({ format: z.literal(1), files: z.array(pinSchema) });
 
-/** An exact file of advisories, and its date. */
+/** A pinned file of advisories: its hash, what it covers, and its date. */
 export type AdvisoryPin = z.infer<typeof pinSchema>;
 
 /** A database read from its pinned file. */
@@ -37,7 +37,7 @@ export interface PinnedDatabase {
 
 /**
  * Reads the pins of advisory files.
- * @returns nothing if the file does not exist yet
+ * @returns an empty list if the file does not exist yet
  * @throws BuildError naming the first wrong key if it is malformed
  */
 async function readAdvisoryPins(file: string): Promise<AdvisoryPin[]> {
@@ -58,7 +58,7 @@ async function readAdvisoryPins(file: string): Promise<AdvisoryPin[]> {
 }
 
 /**
- * Pins files of advisories: each replaces the pin for the same subject.
+ * Pins files of advisories: each replaces the pin for the same base, release and repository.
  * @param date date of publication, `2026-11-28`; by default the modification time of each file, which `curl -R` and
  *   `wget` take over from the server
  * @returns the new pins

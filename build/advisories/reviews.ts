@@ -74,7 +74,7 @@ export function locateReviews({ file, name }: Pick<Profile, 'file' | 'name'>): s
 
 /**
  * Reads the reviews of a profile.
- * @returns nothing if the file does not exist
+ * @returns an empty list if the file does not exist
  * @throws BuildError with file, line and column of the first mistake
  */
 export async function readReviews(file: string): Promise<Review[]> {

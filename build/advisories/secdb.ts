@@ -75,7 +75,10 @@ function repair(version: string): string {
   return version.replace(/\.r(\d+)$/, '-r$1');
 }
 
-/** Extracts the ids from `CVE-2017-2616 (+ regression fix)` or `CVE-2019-1234 GHSA-…`; other text is its own id. */
+/**
+ * Extracts the ids from texts such as `CVE-2017-2616 (+ regression fix)` or `CVE-2019-1234 GHSA-…`. If a text contains
+ * no id, the text itself is the id.
+ */
 function identifiersIn(text: string): string[] {
   const words = text
     .split(/[\s,;]+/)

@@ -14,7 +14,7 @@ import { findUnexpectedSetuid, findWorldWritable } from './rules/permissions.ts'
 import { findBrokenServices } from './rules/services.ts';
 import { surveyTree } from './survey.ts';
 
-/** Rules about what prevents any system from starting. */
+/** Rules for problems that prevent a root filesystem or an initramfs from starting. */
 const START_RULES: readonly Rule[] = [
   checkInit,
   findMissingLibraries,
@@ -34,7 +34,7 @@ const RULES: readonly Rule[] = [
   findWorldWritable,
 ];
 
-/** Rules for an initramfs, which has no accounts, no services, and only root's programs. */
+/** Rules for an initramfs: it has no accounts and no services, and everything in it runs as root. */
 const INITRAMFS_RULES: readonly Rule[] = [...START_RULES, findDanglingLinks, findCarriageReturns];
 
 /** Maximum number of lines of findings in an error. */
@@ -63,7 +63,7 @@ export function assertAudited(tree: Tree, options: AuditOptions): void {
 }
 
 /**
- * Refuses an initramfs that would not start, or would not find its medium on every machine.
+ * Refuses an initramfs that would not start, or lacks a driver for a machine in `options.drivers`.
  * @throws BuildError listing the findings
  */
 export function assertStarts(tree: Tree, options: Omit<AuditOptions, 'setuid' | 'allow'>): void {
@@ -84,8 +84,8 @@ function refuse(findings: readonly Finding[], where: string): void {
 }
 
 /**
- * Groups identical findings into one line, since one missing library usually breaks many files.
- * Names come from packages, so control characters in them are removed.
+ * Formats a group of equal findings as one line, since one missing library usually breaks many files. Paths come from
+ * packages, so control characters are replaced.
  */
 function line(group: readonly Finding[]): string {
   const [first] = group;

@@ -9,7 +9,7 @@ export function isExecutable({ mode }: FileEntry): boolean {
   return (mode & 0o111) !== 0;
 }
 
-/** Returns the executable file of a command: at its path, or on `PATH` if it has no slash. */
+/** Returns the executable file of a command: a command with a slash is a path, any other is searched for on `PATH`. */
 export function findExecutable(tree: Tree, command: string): FileEntry | undefined {
   const paths = command.includes('/') ? [command] : PATH.map((path) => `${path}/${command}`);
   return paths

@@ -27,11 +27,11 @@ export interface AuditOptions {
   busybox?: readonly string[] | undefined;
   /** Busybox applets that init, the initramfs and others call by name. */
   applets?: readonly string[] | undefined;
-  /** Tree paths of directories whose contents exist only at run time, besides those of every system. */
+  /** Tree paths of directories whose contents exist only at run time, in addition to those of every system. */
   mountPoints?: readonly string[] | undefined;
   /** Kind of machine → drivers that the kernel must have for it. */
   drivers?: Readonly<Record<string, readonly string[]>> | undefined;
 }
 
-/** One kind of problem to look for; all rules get the same survey and do not change it. */
+/** Looks for one kind of problem. All rules share one survey, and do not change it. */
 export type Rule = (survey: Survey, options: AuditOptions) => Finding[];

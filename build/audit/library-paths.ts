@@ -11,8 +11,8 @@ const GLIBC = ['lib', 'usr/lib', 'lib64', 'usr/lib64'];
 const MUSL = ['lib', 'usr/local/lib', 'usr/lib'];
 
 /**
- * Returns the directories that a tree's dynamic loader searches for all programs of a machine.
- * `/etc/ld.so.conf` counts only if there is a loader cache, because glibc's loader does not read the file itself.
+ * Returns the directories that a tree's dynamic loader searches for all programs of a machine. `/etc/ld.so.conf` is
+ * used only if there is a loader cache, because glibc's loader reads the cache and not this file.
  */
 export function listDefaultLibraryPaths(tree: Tree, machine: number): string[] {
   const names = MACHINES.get(machine);

@@ -5,7 +5,7 @@ import { BuildError } from '../error.ts';
 import type { Entry, FileEntry, SymlinkEntry } from '../tree/entry.ts';
 import type { Tree } from '../tree/tree.ts';
 
-/** Bytes read of every file; as many as the kernel reads to find a script's interpreter (`BINPRM_BUF_SIZE`). */
+/** Number of bytes read from the start of every file, as many as the kernel reads of a script (`BINPRM_BUF_SIZE`). */
 export const SNIFFED = 256;
 
 /** A file that begins with `#!`. */
@@ -15,7 +15,7 @@ export interface Script {
   line: string;
 }
 
-/** A symbolic link and its target, `undefined` if that does not exist. */
+/** A symbolic link, and the canonical path of its target; `undefined` if the target does not exist. */
 export interface Link {
   entry: SymlinkEntry;
   canonical: string | undefined;
@@ -35,7 +35,7 @@ export interface Survey {
 }
 
 /**
- * Paths of files that are not read: firmware is not for the machine's CPU, modules are read by the module index, and
+ * Paths of files that are not read: firmware is not for the machine's CPU, modules are read for the module index, and
  * debug files are never loaded.
  */
 const NOT_SNIFFED = /^(usr\/)?lib\/(firmware|modules|debug)\//;
@@ -78,7 +78,10 @@ function parsedOrWhy(source: ElfSource): Elf | string {
   }
 }
 
-/** Makes an ELF source from the first bytes of a file, which are valid only until the next file is read. */
+/**
+ * Returns an ELF source that reads a file from `head`, its first bytes, and otherwise from the tree. It is valid only
+ * until the next file is read into the same buffer.
+ */
 function headSource(tree: Tree, file: FileEntry, head: Buffer): ElfSource {
   return {
     name: file.path,

@@ -20,19 +20,19 @@ export function loadBase(name: BaseName): Promise<Base> {
   return LOADERS[name]();
 }
 
-/** What the choice of `auto` depends on. */
+/** Facts that the choice of `auto` depends on. */
 export interface BaseCircumstances {
   /** Whether the profile has a lock for a base. */
   isLocked: (base: BaseName) => boolean;
   /**
-   * Whether the last base may be used if the mirrors of another do not answer: only in a development build with network
-   * access, and never for anything that is kept.
+   * Whether the last base may be used if the mirrors of another do not answer: for development builds with network
+   * access, but not for `make lock`, whose result is stored.
    */
   mayFallBack: boolean;
   profile: Profile;
   /** A mirror to use instead of the profile's. */
   mirror?: string | undefined;
-  /** Receives a line that says what `auto` means here. */
+  /** Receives a line with the chosen base and the reason. */
   say: (line: string) => void;
 }
 
@@ -72,7 +72,9 @@ function reasonFor(chosen: BaseName, own: readonly BaseName[]): string {
   return `${BASES[passed].title} is not locked (BASE=${passed} selects it anyway)`;
 }
 
-/** Whether any mirror has the files that must exist; a base without known mirror addresses counts as reachable. */
+/**
+ * Whether any of the addresses that a base probes can be fetched; a base without such addresses counts as reachable.
+ */
 async function isReachable(base: Base, { profile, mirror }: BaseCircumstances): Promise<boolean> {
   const addresses = base.probes?.(profile, mirror);
   if (addresses === undefined) return true;

@@ -86,7 +86,10 @@ export async function pruneCache(
   return removed;
 }
 
-/** Most systems update the access time on reading; on the other systems, the builder sets it. */
+/**
+ * Returns the total size of files and the time of last use. Most systems update the access time on reading; on the
+ * others, the builder sets it.
+ */
 function measure(files: readonly string[]): Pick<CacheItem, 'bytes' | 'usedAt'> {
   const all = files.map((file) => statSync(file, { throwIfNoEntry: false }));
   const bytes = all.reduce((sum, stats) => sum + (stats?.size ?? 0), 0);

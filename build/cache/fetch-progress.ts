@@ -4,7 +4,7 @@ export interface FetchProgress {
   readonly bytesTotal: number;
 }
 
-/** Least time between two reports, in milliseconds. */
+/** Minimum time between two reports, in milliseconds. */
 const REPORT_EVERY = 100;
 
 /** Adds up the positions of parallel downloads and reports them, at most ten times a second. */
@@ -30,7 +30,7 @@ export class ProgressMeter {
     this.#clock = clock;
   }
 
-  /** Records a download's position in bytes; the first one is the resumed part. */
+  /** Records a download's position in bytes; the first position is the size of the resumed part. */
   moved(sha256: string, position: number): void {
     this.#positions.set(sha256, position);
     const now = this.#clock();

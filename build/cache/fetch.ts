@@ -18,7 +18,7 @@ export interface FetchOptions {
   readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
   /** Reads the addresses; if absent, one is created and closed at the end. */
   readonly transport?: Transport | undefined;
-  /** Route to each server, for a transport that is created; by default the proxies of the environment. */
+  /** Route to each server, if `transport` is absent; by default through the proxies of the environment. */
   readonly findRoute?: FindRoute | undefined;
   readonly pause?: Pause | undefined;
 }

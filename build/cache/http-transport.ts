@@ -50,7 +50,7 @@ export class HttpTransport implements Disposable {
     const { redirects, encoding } = this.#manners;
     let url = first;
     for (let hops = 0; hops <= redirects; hops += 1) {
-      // No compression on the way: positions refer to the file itself.
+      // A request for a range accepts no compression, because its positions refer to the file itself.
       const headers: Record<string, string> =
         from > 0
           ? { 'accept-encoding': 'identity', range: `bytes=${from}-` }
@@ -156,7 +156,7 @@ export class HttpTransport implements Disposable {
   }
 }
 
-/** An idle connection was closed before an answer arrived. */
+/** Error for an idle connection that the server closed before it answered. */
 class StaleConnection extends TransferFailure {}
 
 function isCut(error: unknown): boolean {
@@ -230,7 +230,7 @@ async function* watched(
     }
     sent = true;
   } finally {
-    // After complete sending, the timer also covers the wait for the answer.
+    // After everything has been sent, the timer also covers the wait for the answer.
     if (!sent) watch.stop();
   }
 }

@@ -9,10 +9,13 @@ const TAG = 'CACHEDIR.TAG';
 
 const SIGNATURE = 'Signature: 8a477f597d28d172789f06886806bc55';
 
-/** The builder's own line in that file: only a folder with this line is swept, pruned or cleaned. */
+/** The builder's line in that file: only a folder with this line is swept, pruned or cleaned. */
 const OURS = '# This folder is the cache of the Quantix appliance builder (qx-build).';
 
-/** Further contents of a cache created before there were marks, and of the root of a file system. */
+/**
+ * Other names that may be in the folder: in a cache created before the mark was introduced, and in the root of a file
+ * system.
+ */
 const BESIDE_ROOMS = ['acceleration.json', 'lost+found'];
 
 /** Whether a folder has the builder's mark. */

@@ -1,7 +1,7 @@
 import { BuildError } from '../error.ts';
 import type { Entry } from '../tree/entry.ts';
 
-/** The code that defines the format; results written by other code are not read. */
+/** Path of the module that defines the format: indexes that another version of it wrote are not read. */
 export const FORMAT_MODULE = import.meta.filename;
 
 /*
@@ -59,7 +59,8 @@ function plainRow(entry: Entry): Row {
 }
 
 /**
- * Parses an index. Checked by hand, because a build reads tens of thousands of rows.
+ * Parses an index. Checks fields without a schema library, which would be slow: a build reads tens of thousands of
+ * rows.
  * @param file the content file that file entries refer to
  * @throws BuildError if the text is not an index, or an entry refers to a position outside the content file
  */

@@ -57,7 +57,10 @@ export class OpenedStore {
     return { contents: `${start}.blob`, index: `${start}.json` };
   }
 
-  /** Synchronous, because this loads hundreds of small files several times faster. */
+  /**
+   * Returns the entries of an opened package; `undefined` if its archive must be read. Uses synchronous calls, which
+   * load hundreds of small files several times faster.
+   */
   async #load(paths: Paths): Promise<Entry[] | undefined> {
     try {
       const text = readSealed(paths.index);

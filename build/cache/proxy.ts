@@ -12,8 +12,8 @@ export function makeEnvironmentRoute(environment: Environment = process.env): Fi
 }
 
 /**
- * Whether `no_proxy` lists the host of an address: `host`, `host:port`, `.domain` and `domain` for everything below it,
- * and `*` for every host, as in curl(1).
+ * Whether `no_proxy` lists the host of an address. As in curl(1), an entry is `*` for every host, or a name with an
+ * optional dot before it and port after it; a name also matches all hosts below it.
  */
 export function isExempt(url: URL, exempt = ''): boolean {
   const port = url.port === '' ? (isSecure(url) ? '443' : '80') : url.port;

@@ -14,7 +14,7 @@ export interface ReceiveContext {
   readonly onBytes?: ((position: number) => void) | undefined;
   /** Waits before the next round through the addresses. */
   readonly pause?: Pause | undefined;
-  /** Rounds through all addresses, without progress in between, after which the download fails; 5 if absent. */
+  /** Number of rounds through all addresses without progress after which the download fails; 5 if absent. */
   readonly rounds?: number | undefined;
 }
 
@@ -36,7 +36,10 @@ export type Pause = (
 
 /** Default number of rounds without progress. */
 const USUAL_ROUNDS = 5;
-/** Bytes that count as progress: a server that closes every connection is used as long as it makes progress. */
+/**
+ * Number of bytes from which a round counts as progress: a server that closes every connection is used as long as each
+ * round makes progress.
+ */
 const PROGRESS = 64 * 1024;
 
 /** A file to receive. */
@@ -142,7 +145,10 @@ function assertFits(length: number, { name, size, most }: Expected): void {
   );
 }
 
-/** 0.5 s, 1 s, 2 s, 4 s, varied at random by up to a half, so that many builders do not retry at the same time. */
+/**
+ * Waits 0.5 s, 1 s, 2 s, 4 s, or longer if a server asks for it; varied at random by up to a half, so that many
+ * builders do not retry at the same time.
+ */
 export const backOff: Pause = async (round, asked, signal) => {
   const wait = 500 * 2 ** (round - 1) * (0.5 + Math.random());
   await sleep(Math.max(wait, asked), undefined, signal === undefined ? {} : { signal });

@@ -60,7 +60,7 @@ function statusFailure(head: Head): TransferFailure {
   const { statusCode = 0, statusMessage = '' } = head;
   const answer = `the server answered ${statusCode} ${statusMessage}`.trimEnd();
   if (statusCode === 404 || statusCode === 410) return new TransferFailure('gone', answer);
-  // The server's file is shorter than the part already here, so that part is not from the same file.
+  // The server's file is shorter than the part already received, so that part is not from the same file.
   if (statusCode === 416) return new TransferFailure('altered', answer);
   if (!PASSING.has(statusCode)) return new TransferFailure('refused', answer);
   return new TransferFailure('interrupted', answer, { retryAfter: retryAfter(head) });
@@ -85,7 +85,10 @@ export function checkSize(found: number | undefined, expected: number | undefine
   throw new TransferFailure('altered', `expected ${expected} bytes, there are ${found}`);
 }
 
-/** Only seconds are accepted; a date would depend on the server's clock. */
+/**
+ * Returns the wait that `Retry-After` asks for, in milliseconds. Only seconds are accepted; a date would depend on the
+ * server's clock.
+ */
 function retryAfter({ headers }: Head): number | undefined {
   const seconds = wholeNumber(headers['retry-after']);
   return seconds === undefined ? undefined : Math.min(seconds * 1000, LONGEST_WAIT);

@@ -9,8 +9,9 @@ const HOUR = 3_600_000;
 
 /** Milliseconds without a write after which an unfinished download counts as abandoned and may be resumed. */
 const ORPHANED_AFTER = HOUR;
-/** Milliseconds after which leftovers of killed processes, and downloads that nobody resumed, are removed. */
+/** Milliseconds after which leftovers of killed processes are removed. */
 const STALE_AFTER = 24 * HOUR;
+/** Milliseconds after which downloads that nobody resumed are removed. */
 const PART_STALE_AFTER = 30 * 24 * HOUR;
 
 /**
@@ -27,7 +28,7 @@ export async function makeTemporaryPath(directory: CacheDirectory, name: string)
   return join(directory.tmp, `${name}.${process.pid}-${randomBytes(6).toString('hex')}`);
 }
 
-/** Path of an interrupted download that can be resumed. */
+/** Returns the path of an interrupted download that can be resumed. */
 export function makePartPath(directory: CacheDirectory, sha256: string): string {
   return join(directory.tmp, `${sha256}.part`);
 }

@@ -25,7 +25,8 @@ const SYSTEM_AREA = 32 * 1024;
 
 /**
  * Finds the first difference of two files, reading both in blocks.
- * @returns its offset in bytes; if one file is the beginning of the other, its length; undefined if they are equal
+ * @returns offset of the first different byte; the size of the shorter file if the longer one begins with it; undefined
+ *   if the files are equal
  * @throws if one of them cannot be read
  */
 export function findFirstDifference(
@@ -143,8 +144,8 @@ async function partitionWith(
 }
 
 /**
- * Describes what contains the byte at an offset of an image: a file of an ISO, a member of a tar. Only directories are
- * read.
+ * Describes what contains the byte at an offset of an image: a file of an ISO, or a member of a tar. Only directories
+ * and headers are read.
  * @returns a clause, such as `in /boot/vmlinuz, at byte 12 of it`; undefined if the format is unknown or the image
  *   damaged
  */

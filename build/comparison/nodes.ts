@@ -21,7 +21,7 @@ export interface ReadPart {
   texts: ReadonlyMap<string, string>;
 }
 
-/** What is needed of a part besides its paths, types and sizes. */
+/** What to read of a part besides its paths, types and sizes. */
 export interface Wanted {
   /** Whether the SHA-256 of each file is needed; without it most of an image need not be read. */
   hashes: boolean;
@@ -171,7 +171,7 @@ function whole(range: FileRange, where: string): Buffer {
   return range.read(0, range.size);
 }
 
-/** Sorts nodes by path, and replaces inode numbers with hashes. */
+/** Sorts nodes by path, adds hashes, and replaces inode numbers with `sameAs`. */
 function contentNodes(
   nodes: readonly ImageNode[],
   hashOf: (node: ImageNode) => string | undefined,

@@ -48,11 +48,11 @@ const LARGEST_LOCK = 64 * 1024 * 1024;
 /** Options for reading a content. */
 export interface ReadOptions {
   signal?: AbortSignal | undefined;
-  /** Receives a line for the user when a part cannot be read. */
+  /** Receives lines for the user: which slot of a disk is read, and that the packages of an image are unknown. */
   say: (line: string) => void;
   /**
-   * Reads only what the sizes of the files require, which takes a fraction of the time: hashes are empty, packages are
-   * unknown, and settings incomplete.
+   * Reads only what is needed for the sizes of the files, which takes a fraction of the time: most hashes are empty,
+   * packages are unknown, and settings incomplete.
    */
   sizesOnly?: boolean | undefined;
 }

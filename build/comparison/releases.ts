@@ -89,7 +89,7 @@ const SAID: Partial<Record<ReleaseFile['kind'], (json: unknown) => unknown>> = {
     if (!success) return undefined;
     const { predicate, ...said } = data;
     const { runDetails, ...of } = predicate;
-    // The manifest's hash depends on its times; it is compared separately.
+    // The manifest's hash depends on the times in it; the manifest is compared separately.
     const byproducts = runDetails.byproducts.filter(({ name }) => !name.endsWith('.manifest.json'));
     return { ...said, predicate: { ...of, runDetails: { byproducts } } };
   },
@@ -106,7 +106,7 @@ async function isSame(
   const [before, after] = await Promise.all(
     folders.map((folder) => readFile(join(folder, file.path)).catch(() => undefined)),
   );
-  // A file that is not the published one proves nothing.
+  // Only a file with the published hash can show that the rebuilt one is the same.
   if (before === undefined || after === undefined || sha256(before) !== file.sha256) return false;
   const [one, other] = [said(parse(before)), said(parse(after))];
   return one !== undefined && JSON.stringify(one) === JSON.stringify(other);

@@ -59,7 +59,7 @@ export function readMediumSettings(
     const parameters = /^\s*linux\s+\S+(.*)$/.exec(line)?.[1]?.trim();
     if (parameters === undefined) continue;
     const build = /(?:^| )[a-z][a-z0-9-]*\.build=(\S+)/;
-    // Without the build id: it changes with every build and would hide that the other parameters are equal.
+    // The build id is removed: it changes with every build, and would hide that the other parameters are equal.
     settings.push([`kernel parameters of ${entry}`, parameters.replace(build, '').trim()]);
     const id = build.exec(parameters)?.[1];
     if (id !== undefined) settings.push(['build id', id]);

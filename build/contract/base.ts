@@ -18,7 +18,7 @@ export interface ResolveRequest {
   cacheDirectory: string;
   /** Folder with additional trusted keys, for a private mirror; only for bases that check signatures themselves. */
   keysDirectory?: string | undefined;
-  /** Repository states recorded in the lock. An older index is refused; absent accepts any. */
+  /** Repository states recorded in the lock. An older index is refused; if absent, any index is accepted. */
   notOlderThan?: Lock['repositories'] | undefined;
   /** Accept indexes that have expired by their own date. */
   acceptOutdated?: boolean | undefined;
@@ -86,7 +86,7 @@ export interface OpenedPackage {
 /** The settings of a base that affect a root filesystem; every base has these. */
 export type RootfsSettings = Pick<BaseSettings<BaseName>, 'drop' | 'links' | 'accept'>;
 
-/** The parts of a profile that affect a root filesystem; a base gets nothing else from the profile. */
+/** The parts of a profile that affect a root filesystem; a base receives nothing else of the profile. */
 export interface RootfsProfile<Settings extends RootfsSettings = RootfsSettings>
   extends Pick<
     Profile,
@@ -128,7 +128,7 @@ export interface Base<Settings extends RootfsSettings = RootfsSettings> {
   /** The module of this base, `import.meta.filename`: its source represents the functions below in step keys. */
   readonly module: string;
 
-  /** What the profile asks of this base; a lock that was resolved from a different request is stale. */
+  /** Returns what a profile requests from this base; a lock that was resolved from a different request is stale. */
   request(profile: Profile): Lock['request'];
 
   /**
@@ -138,7 +138,7 @@ export interface Base<Settings extends RootfsSettings = RootfsSettings> {
    */
   resolve(request: ResolveRequest): Promise<Resolution>;
 
-  /** Where to download the packages of the lock's repositories, and how to reach the servers. */
+  /** Returns where to download the packages of the lock's repositories, and how to reach the servers. */
   mirrors(request: ResolveRequest): Promise<Mirrors>;
 
   /**
@@ -152,8 +152,8 @@ export interface Base<Settings extends RootfsSettings = RootfsSettings> {
   reader(profile: Profile): ArchiveReader;
 
   /**
-   * Lists the scripts of packages, none of which is run, with the profile's verdict on each. Absent if profiles hold no
-   * reviews for this base, because everything its scripts do is declared or derived.
+   * Lists the scripts of packages, none of which is run, with the profile's verdict on each. Absent if profiles contain
+   * no reviews for this base, because everything its scripts do is declared or derived.
    */
   scripts?(archives: readonly PackageArchive[], profile: Profile): Promise<PackageScript[]>;
 
@@ -177,14 +177,14 @@ export interface Base<Settings extends RootfsSettings = RootfsSettings> {
   settings(profile: Profile): Settings;
 
   /**
-   * Adds packages to the tree, which holds the skeleton already.
+   * Adds packages to the tree, which already contains the skeleton.
    * @param packages in the lock's order
    * @throws BuildError if two packages have different files at one path
    */
   merge(tree: Tree, packages: readonly OpenedPackage[], context: MergeContext<Settings>): void;
 
   /**
-   * Finds the Node among the packages of an image, for its programs. Absent if programs run on npm's Node.
+   * Finds Node among the packages of an image, to run the image's programs. Absent if programs run on npm's Node.
    * @returns `undefined` if the packages contain no Node
    * @throws BuildError if that Node is too old for the programs
    */
@@ -194,9 +194,9 @@ export interface Base<Settings extends RootfsSettings = RootfsSettings> {
   skeleton(): Entry[];
 
   /**
-   * Adds what package scripts would have created: applet links, CA bundle, module index, accounts, runlevels.
-   * The tree holds all packages, links and overlays.
-   * @throws BuildError if a file that something is derived from is missing
+   * Adds what package scripts would create: applet links, CA bundle, module index, accounts, runlevels. The tree
+   * already contains all packages, links and overlays.
+   * @throws BuildError if a file that one of these is made from is missing
    */
   finish(tree: Tree, context: FinishContext): void;
 }

@@ -10,7 +10,7 @@ export interface Obstacles {
   readonly scripts: readonly PackageScript[];
 }
 
-/** The packages that profiles ask for cannot be resolved: lists all problems at once. */
+/** Error: the packages that profiles ask for cannot be resolved. Its message lists all problems. */
 export class Unresolved extends BuildError {
   readonly obstacles: readonly Obstacles[];
 

@@ -4,13 +4,16 @@ import type { LaidPartition } from './layout.ts';
 
 /** Offsets in GRUB's `boot.img` (grub-core/boot/i386/pc/boot.S): sector to load, and a check for floppy disks. */
 const [CORE_SECTOR_AT, DRIVE_CHECK_AT, NO_CHECK] = [0x5c, 0x66, 0x9090];
-/** Offset in GRUB's `core.img` of the location of its rest: sector (u64), count (u16), segment (u16). */
+/**
+ * Offset in GRUB's `core.img` of the position of its second and later sectors: sector (u64), count (u16), segment
+ * (u16).
+ */
 const REST_AT = 0x1f4;
 const SECTOR = 512;
 /** Real-mode segment to which the rest of `core.img` is loaded. */
 const REST_SEGMENT = 0x820;
 
-/** GRUB for BIOS, as made by `grub-mkimage` and contained in Debian's grub-pc-bin. */
+/** GRUB for BIOS: `boot.img` of GRUB's package, and `core.img` made by grub-mkimage(1). */
 export interface BiosBoot {
   /** `boot.img`, 512 bytes. */
   boot: Buffer;

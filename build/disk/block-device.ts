@@ -1,8 +1,8 @@
 import { ExplainedError } from '../explained-error.ts';
 
 /**
- * A disk, a partition, or a file used as one. In a power cut, writes may be lost, in any part and order of sectors,
- * unless a later `flush` has returned.
+ * A disk, a partition, or a file used as one. In a power cut, any sectors of earlier writes may be lost, unless a
+ * `flush` after these writes has returned.
  */
 export interface BlockDevice {
   /** Size of a logical sector in bytes: 512 or 4096. Offsets and lengths of reads and writes are multiples of it. */

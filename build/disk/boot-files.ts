@@ -15,12 +15,12 @@ export const GRUB_CONFIG = 'grub.cfg';
 /** Menu for a GRUB that opens only files signed by the owner, in place of `grub.cfg`, and its signature. */
 export const CHECKED_MENU = 'menu';
 export const CHECKED_MENU_SIGNATURE = 'menu.sig';
-/** Certificate of the owner, X.509 in DER, by which an update finds out whose signatures this GRUB accepts. */
+/** Certificate of the owner, X.509 in DER, from which an update determines whose signatures this GRUB accepts. */
 export const OWNER_CERTIFICATE = 'owner.cer';
 export const BIOS_BOOT = 'boot.img';
 export const BIOS_CORE = 'core.img';
 
-/** Folder of the EFI partition that GRUB reads; also the folder of `ENVIRONMENT_PATH`. */
+/** Folder in the EFI partition from which GRUB reads its files; also the folder of `ENVIRONMENT_PATH`. */
 export const GRUB_FOLDER = '/grub';
 
 /** Folder of an EFI partition with the configuration for a GRUB signed by Debian; this path is built into that GRUB. */
@@ -49,10 +49,10 @@ const CHECKED_FILES = [CHECKED_MENU, CHECKED_MENU_SIGNATURE, OWNER_CERTIFICATE];
 
 /**
  * Reads the boot files of an installed disk.
- * @param folder the folder of a mounted medium, or the builder's, with the boot files
+ * @param folder folder with the boot files: on a mounted medium, or the output of the step that makes them
  * @param prefix prefix of the file names in that folder; empty on a medium
- * @throws ExplainedError if it lacks GRUB's configuration, does not have exactly one program for UEFI, or has
- *   only some of the files of a checked menu
+ * @throws ExplainedError if it lacks GRUB's configuration, does not have exactly one program for UEFI, or has only some
+ *   of the files of a checked menu
  */
 export async function readBootFiles(folder: string, prefix = ''): Promise<BootFiles> {
   const files = await readdir(folder).catch((cause: unknown) => {
@@ -96,7 +96,7 @@ function missing(folder: string, what: string, cause?: unknown): ExplainedError 
 const LONGEST_CERTIFICATE = 64 * 1024;
 
 /**
- * Finds out whose signatures the GRUB of an installed disk demands.
+ * Determines whose signatures the GRUB of an installed disk requires.
  * @param efi EFI partition
  * @returns SHA-256 of the owner's certificate in hex; undefined if GRUB starts slots without checking signatures
  * @throws ExplainedError if the partition is damaged or cannot be read

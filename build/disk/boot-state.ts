@@ -15,14 +15,15 @@ export interface BootState {
 
 /** Path of GRUB's environment on the EFI partition. */
 export const ENVIRONMENT_PATH = '/grub/grubenv';
-/** Size of GRUB's environment, and of the part that changes, which a disk writes atomically; bytes. */
+/** Sizes in bytes of GRUB's environment, and of its part that changes, which a disk writes atomically. */
 const [ENVIRONMENT_BYTES, CHANGING_BYTES] = [1024, 512];
 /** First line of an environment. */
 const SIGNATURE = '# GRUB Environment Block\n';
 
 /**
- * Encodes a boot state as GRUB's environment, in the variables `good` (a, b), `try` (a, b, -) and `left` (0 to 3). Its
- * layout does not depend on the state, so that GRUB, which replaces values in place, writes the same bytes.
+ * Encodes a boot state as GRUB's environment, in the variables `good` (a, b), `try` (a, b, -) and `left` (0 to 3). The
+ * layout of the bytes does not depend on the state: GRUB, which replaces values in place, thus writes the same bytes as
+ * this function.
  */
 export function encodeBootState({ good, trial, left }: BootState): Buffer {
   const text = `${SIGNATURE}good=${good}\ntry=${trial ?? '-'}\nleft=${left}\n`;
@@ -30,7 +31,7 @@ export function encodeBootState({ good, trial, left }: BootState): Buffer {
 }
 
 /**
- * Parses GRUB's environment exactly as GRUB does, so that both come to the same result (grub-core/lib/envblk.c, and the
+ * Parses GRUB's environment exactly as GRUB does, so that both get the same boot state (grub-core/lib/envblk.c, and the
  * check in the `grub.cfg` of an installed disk).
  * @returns undefined if it contains no valid boot state; GRUB then boots slot A, or B if A has no image
  */
@@ -98,7 +99,7 @@ export async function writeBootState(efi: BlockDevice, state: BootState): Promis
 }
 
 /**
- * Offset of GRUB's environment in bytes.
+ * Returns the offset of GRUB's environment in bytes.
  * @throws ExplainedError unless it exists, is contiguous, and has the right size
  */
 async function locateEnvironment(efi: BlockDevice): Promise<number> {

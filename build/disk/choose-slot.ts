@@ -10,7 +10,7 @@ export interface BootChoice {
 }
 
 /**
- * Returns the decision of the `grub.cfg` of an installed disk if nobody selects a menu entry.
+ * Returns which slot the `grub.cfg` of an installed disk boots if nobody selects a menu entry.
  * @param state boot state in the environment; undefined if it is not valid
  * @param present slots that have `/boot/grub/slot.cfg`
  * @param canSave whether GRUB can write its environment

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 
 /**
- * Derives GUIDs from a seed, always the same ones: version 8 of RFC 9562 (5.8), which is distinct from random GUIDs. A
- * disk image has such GUIDs; its first boot replaces them with random ones.
+ * Derives GUIDs from a seed; the same seed gives the same GUIDs. They have version 8 (RFC 9562, 5.8), so that they
+ * differ from random ones. A disk image has such GUIDs; its first boot replaces them with random ones.
  * @returns a function that returns the next GUID, in lower case
  */
 export function deriveGuids(seed: string): () => string {

@@ -2,7 +2,10 @@ import { ExplainedError } from '../explained-error.ts';
 import { type BlockDevice, readBytes } from './block-device.ts';
 import type { Piece } from './gpt.ts';
 
-/** A FAT file system with fewer clusters is not FAT32, whatever its header says (Microsoft FAT specification, 3.5). */
+/**
+ * Minimum number of clusters: a FAT file system with fewer is not FAT32, whatever its header says (Microsoft FAT
+ * specification, 3.5).
+ */
 const LEAST_CLUSTERS = 65_525;
 /** Maximum number of clusters that can be numbered. */
 const MOST_CLUSTERS = 0x0fff_fff5;
@@ -28,7 +31,10 @@ export interface Fat32Request {
   label: string;
   /** Volume serial number. */
   serial: number;
-  /** Path in the file system → content. Names have at most 8.3 characters, each part in one case. */
+  /**
+   * Path in the file system → content. Names are 8.3 names; the letters of each part are all upper case or all lower
+   * case.
+   */
   files: ReadonlyMap<string, Uint8Array>;
   /** Time stamp of the files, in seconds since 1970. */
   epoch: number;
@@ -118,7 +124,7 @@ function geometryOf({ bytes, sectorSize }: Fat32Request): Geometry {
   const clusterBytes = Math.max(CLUSTER_BYTES, sectorSize);
   const sectors = Math.floor(bytes / sectorSize);
   const perCluster = clusterBytes / sectorSize;
-  // Upper limit: the table itself takes space from the clusters.
+  // This is an upper limit, because the table takes some of this space.
   const most = Math.floor((sectors - RESERVED_SECTORS) / perCluster);
   const tableSectors = Math.ceil(((most + 2) * 4) / sectorSize);
   const dataSector = RESERVED_SECTORS + COPIES * tableSectors;

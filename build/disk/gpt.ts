@@ -2,9 +2,11 @@ import { crc32 } from 'node:zlib';
 import { type BlockDevice, readBytes } from './block-device.ts';
 import type { DiskLayout } from './layout.ts';
 
-/** Offset of the partitions in the protective MBR, and its signatures (UEFI 2.10, 5.2.3). */
+/**
+ * Protective MBR (UEFI 2.10, 5.2.3): offset of the partitions, offset of the signature, signature, and partition type.
+ */
 const [MBR_PARTITIONS, MBR_SIGNATURE_AT, MBR_SIGNATURE, PROTECTIVE] = [446, 510, 0xaa55, 0xee];
-/** Bytes of the MBR for boot code. */
+/** Number of bytes for boot code at the start of the MBR. */
 export const BOOT_CODE_BYTES = 440;
 /** GPT header (UEFI 2.10, 5.3.2). */
 const [SIGNATURE, REVISION, HEADER_BYTES] = ['EFI PART', 0x0001_0000, 92];
@@ -34,7 +36,7 @@ export interface Gpt {
   partitions: readonly GptPartition[];
   /** The copy that was read; GRUB reads the primary one only. */
   copy: 'primary' | 'backup';
-  /** Whether the other copy is equal; false if the disk has grown, so that the backup is not at its end. */
+  /** Whether the other copy is equal; false if the disk was enlarged, so that the backup is not at its end. */
   bothCopies: boolean;
 }
 
@@ -46,9 +48,9 @@ export interface Piece {
 }
 
 /**
- * Position of the first copy's entries: directly after its header, as usual, or after that position. A header is one
- * sector, so a table can be changed atomically: the new entries are written to the unused position before the header
- * refers to them.
+ * Position of the first copy's entries: `first` is directly after the header, as usual; `second` follows the space of
+ * `first`. A header is one sector, so a table can be changed atomically: the new entries are written to the unused
+ * position before the header refers to them.
  */
 export type EntriesPlace = 'first' | 'second';
 
@@ -96,7 +98,7 @@ export async function readEntriesPlace(device: BlockDevice): Promise<EntriesPlac
   return at === entriesSector('second', sectorSize) ? 'second' : 'first';
 }
 
-/** Bytes of the table at the beginning and at the end of a disk. */
+/** Returns the number of bytes that the table takes at the beginning and at the end of a disk. */
 export function computeGptSize(sectorSize: number): { begin: number; end: number } {
   const entries = entriesBytes(sectorSize);
   return { begin: 2 * sectorSize + 2 * entries, end: sectorSize + entries };
@@ -157,7 +159,7 @@ function protectiveMbr(sectors: number, sectorSize: number): Buffer {
 }
 
 /**
- * Reads the partition table of a disk: the first copy, or the backup if that is damaged (UEFI 2.10, 5.3).
+ * Reads the partition table of a disk: the first copy or, if it is damaged, the backup (UEFI 2.10, 5.3).
  * @returns undefined if there is no valid table
  * @throws ExplainedError if the disk cannot be read
  */
@@ -227,7 +229,7 @@ async function readCopy(device: BlockDevice, at: number): Promise<Table | undefi
   return overlap ? undefined : { guid: decodeGuid(header.subarray(56, 72)), partitions };
 }
 
-/** Whether the entry at an offset has no type, as nearly all entries of a table. */
+/** Whether the entry at an offset has no type. This is so for most entries of a table. */
 function isUnused(entries: Buffer, at: number): boolean {
   return [0, 4, 8, 12].every((more) => entries.readUInt32LE(at + more) === 0);
 }
@@ -236,7 +238,9 @@ function endOf(partition: GptPartition | undefined): number {
   return partition === undefined ? 0 : partition.offset + partition.bytes;
 }
 
-/** Reads a sector number; if it is too large for a number, returns one that no disk has. */
+/**
+ * Reads a sector number. If it is too large to be exact in JavaScript, it is rounded, but still larger than any disk.
+ */
 function sectorIn(bytes: Buffer, at: number): number {
   return Number(bytes.readBigUInt64LE(at));
 }

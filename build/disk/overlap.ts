@@ -77,7 +77,7 @@ export class WritesBehind implements AsyncDisposable {
     if (this.#writing.length === MOST) await this.#writing.shift();
   }
 
-  /** Resolves when all have ended. @throws the error of one of them */
+  /** Resolves when all writes have ended. @throws the error of one of them */
   async done(): Promise<void> {
     while (this.#writing.length > 0) await this.#writing.shift();
   }
@@ -92,7 +92,9 @@ export class WritesBehind implements AsyncDisposable {
 export class BlockWriter implements AsyncDisposable {
   readonly #write: (offset: number, block: Buffer) => Promise<void>;
   readonly #sectorSize: number;
-  /** `MOST` buffers: `add` returns when fewer writes are running, so the write of the next buffer has ended. */
+  /**
+   * `MOST` buffers: `WritesBehind.add` resolves when fewer writes are running, so the next buffer is no longer in use.
+   */
   readonly #memory: Turns;
   #block: Buffer;
   readonly #writes = new WritesBehind();
@@ -116,7 +118,7 @@ export class BlockWriter implements AsyncDisposable {
     this.#begun = offset;
   }
 
-  /** Offset at which the writes that have begun end. */
+  /** Offset of the end of all blocks whose writes have begun. */
   get begun(): number {
     return this.#begun;
   }

@@ -18,7 +18,7 @@ const BIOS_BYTES = MIB;
 /** FAT32 needs 65,525 clusters, whose smallest size on disks with 4 KiB sectors is 4 KiB. */
 const EFI_BYTES = 300 * MIB;
 const CONFIGURATION_BYTES = 256 * MIB;
-/** A slot has space for the image, and for the larger images of later releases. */
+/** A slot has four times the size of the image, and at least 4 GiB, so that larger images of later releases fit. */
 const [LEAST_SLOT_BYTES, SLOT_IMAGES] = [4 * GIB, 4];
 const LEAST_DATA_BYTES = 64 * MIB;
 
@@ -39,7 +39,7 @@ export interface LayoutRequest {
   imageBytes: number;
   /** The data partition: its size in bytes, `rest` for the rest of the disk, or `none` for no data partition. */
   data: 'rest' | 'none' | number;
-  /** Whether a BIOS can boot the disk; never true for 4096-byte sectors, which get no BIOS partition. */
+  /** Whether the disk gets a partition with GRUB for BIOS; ignored for disks with 4096-byte sectors, which get none. */
   bios: boolean;
   /** Size of each slot in bytes; derived from the image's size if absent. */
   slotBytes?: number | undefined;

@@ -11,7 +11,7 @@ import {
 const ROLES = Object.keys(PARTITION_NUMBERS) as readonly PartitionRole[];
 
 /**
- * Reads the layout of a disk on which this product, or another one of this builder, is installed.
+ * Reads the layout of a disk on which a product of this builder is installed.
  * @returns undefined if it has no partition table, or the table of another system
  * @throws ExplainedError if it cannot be read
  */

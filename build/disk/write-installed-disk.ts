@@ -42,7 +42,7 @@ export interface InstalledDiskRequest {
   epoch: number;
   /**
    * Called for the configuration and data partitions while the image is written, before the partition table. Creates
-   * and fills their file systems, or keeps existing ones; when the promise resolves, they are on the disk. So the
+   * and fills their file systems, or keeps existing ones; when the promise resolves, they are on the disk. Thus the
    * partition table never refers to an unfinished file system.
    */
   makeFileSystem(partition: LaidPartition): Promise<void>;
@@ -51,7 +51,7 @@ export interface InstalledDiskRequest {
 }
 
 /**
- * Writes an installed disk in an order that never leaves a partial system that boots after a power cut: the boot code
+ * Writes an installed disk in an order in which an incomplete system never boots, even after a power cut: the boot code
  * is removed first and written last.
  * @throws ExplainedError if something cannot be written, reads back differently, or the image does not match the
  *   trailer; the disk does not boot then
@@ -100,7 +100,7 @@ function assertSameDisk(device: BlockDevice, layout: DiskLayout): void {
   });
 }
 
-/** Makes a disk unbootable: first for BIOS, whose GRUB reads the EFI partition. */
+/** Makes a disk unbootable: first for BIOS, because its GRUB reads the EFI partition. */
 async function removeBoot(device: BlockDevice, layout: DiskLayout): Promise<void> {
   const { sectorSize } = device;
   const mbr = Buffer.from(await device.read(0, sectorSize));
@@ -112,9 +112,8 @@ async function removeBoot(device: BlockDevice, layout: DiskLayout): Promise<void
 }
 
 /**
- * Writes the partition table of a layout unless it is already there. If the first copy, the only one that GRUB reads,
- * was intact, it is at any time either the old one or the new one; the backup is written before it. The MBR's boot code
- * is kept.
+ * Writes the partition table of a layout unless it is already there. GRUB reads only the first copy. If this copy was
+ * intact, it is the old one or the new one at any time; the backup is written before it. The MBR's boot code is kept.
  * @throws ExplainedError if it cannot be written
  */
 export async function writeGpt(device: BlockDevice, layout: DiskLayout): Promise<void> {

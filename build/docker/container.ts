@@ -5,7 +5,10 @@ import { logInFile, REMOTE_CACHE_PATHS, REMOTE_CACHE_VARIABLES } from '../remote
 /** The Node that runs the toolchain in the container, relative to the project. */
 export const NODE = 'node_modules/.bin/node';
 
-/** Variables passed on by name, in addition to those of proxies: for drawing, CI, and npm's registry. */
+/**
+ * Variables passed on by name, in addition to those of proxies and the remote cache: for CI, the terminal, certificate
+ * authorities, and npm's registry.
+ */
 const PASSED_VARIABLES = [
   'CI',
   'FORCE_COLOR',
@@ -31,7 +34,7 @@ export interface HostFacts {
   nodeModules: string;
   /** Root of the cache. */
   cache: string;
-  /** The calling user, who will own written files. */
+  /** The calling user, who owns the written files. */
   user: { uid: number; gid: number };
   /** Whether the daemon runs without root; root in a container is then the daemon's user. */
   rootless: boolean;
@@ -107,8 +110,8 @@ export function makeContainerArguments(
 }
 
 /**
- * Lists the folders to mount writable: project, cache, and those that the command names, without folders inside another
- * one. They must exist before the container is created, because Docker would create them as root.
+ * Lists the folders to mount writable: project, cache, and those that the command names, without folders that are
+ * inside another of these. They must exist before the container is created, because Docker would create them as root.
  */
 export function listWritableFolders(host: HostFacts, named: readonly string[]): string[] {
   const { project, cache, folder } = host;
@@ -147,14 +150,17 @@ function readOnlyPaths(
   return [...modules, ...new Set([...settings, ...elsewhere].filter(exists))];
 }
 
-/** Root may write to another user's project, as on the host; no other privilege is granted. */
+/**
+ * Returns the flags for user and privileges. Root may write to another user's project, as on the host, and has no other
+ * privilege.
+ */
 function identity({ user, rootless }: HostFacts): string[] {
   const { uid, gid } = rootless ? { uid: 0, gid: 0 } : user;
   const rights = uid === 0 ? ['--cap-add=DAC_OVERRIDE'] : [];
   return [`--user=${uid}:${gid}`, '--cap-drop=ALL', ...rights];
 }
 
-/** Mounts a host path at the same path. `--mount` takes CSV, so paths with commas are quoted. */
+/** Mounts a host path at the same path. The value of `--mount` is CSV, so paths with commas are quoted. */
 function mount(path: string): string {
   const field = (text: string) => (/[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   return `--mount=type=bind,${field(`source=${path}`)},${field(`target=${path}`)}`;

@@ -12,7 +12,10 @@ const END_WITHIN = 15_000;
 /** Exit codes of `docker run` itself: the daemon refused, or the command cannot be run or does not exist. */
 const NOT_STARTED = [125, 126, 127];
 
-/** Lines of a failed `docker build` that are shown: the program's message, then Docker's. */
+/**
+ * Number of last lines of a failed `docker build` that are shown: the message of the failed program, then that of
+ * Docker.
+ */
 const LAST_LINES = 3;
 
 /** Lines that `docker build` always prints. */
@@ -135,9 +138,8 @@ export async function runContainer(
   { name, terminal, signal }: { name: string; terminal: boolean; signal?: AbortSignal | undefined },
 ): Promise<number> {
   signal?.throwIfAborted();
-  // With a terminal, the client passes Ctrl-C on as a key. Without a terminal, the client is protected from the
-  // terminal's signals, and this process sends it one signal instead: a second signal would end the command before it
-  // has cleaned up.
+  // With a terminal, the client passes Ctrl-C on as a key. Otherwise the client is in another process group and gets
+  // only the signal that this process sends: a second signal would end the command before it has cleaned up.
   const child = execa('docker', args, {
     stdio: terminal ? 'inherit' : ['ignore', 'inherit', 'inherit'],
     detached: !terminal,

@@ -7,7 +7,7 @@ export const DEFAULT_BASE_IMAGE = 'debian:trixie-slim';
 /** Days after which the builder image is rebuilt, so that its tools get the distribution's fixes. */
 const FRESH_DAYS = 30;
 
-/** Flags of `docker build` with which the user asks for a new image. */
+/** Flags of `docker build` that request a new image. */
 const ASKS_FOR_NEW = ['--pull', '--no-cache'];
 
 /**
@@ -23,7 +23,7 @@ export function needsBuilding(
   return countDays(built, now) >= FRESH_DAYS;
 }
 
-/** Whole days from one time to a later one. */
+/** Returns the number of whole days from one time to a later one. */
 export function countDays(from: Date, to: Date): number {
   return Math.floor((to.getTime() - from.getTime()) / 86_400_000);
 }

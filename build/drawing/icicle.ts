@@ -18,7 +18,10 @@ export interface IcicleNode {
 const [WIDTH, LEVEL, CHARACTER, NARROWEST] = [1180, 24, 7, 1];
 const [LEFT, TOP] = [10, 32];
 
-/** Draws a tree of sizes as SVG: each part is below its whole, as wide as it is large. Tiny parts are left out. */
+/**
+ * Draws a tree of sizes as SVG: each part is a rectangle below its whole, with a width proportional to its size. Parts
+ * narrower than a pixel are left out.
+ */
 export function drawIcicleChart(root: IcicleNode, title: string): string {
   const scale = WIDTH / Math.max(root.size, 1);
   const shapes: string[] = [];

@@ -4,7 +4,7 @@ import { BuildError } from '../error.ts';
 const APPLET = /^[a-z0-9_.[-]+$/;
 /** An applet of every busybox, by which the table is found. */
 const ANCHOR = Buffer.from('\0cat\0');
-/** A shorter table is not the applet table. */
+/** Minimum number of names in a table of applets. */
 const FEWEST = 10;
 /** Longest name of an applet that is accepted, in bytes. */
 const LONGEST_NAME = 64;
@@ -29,7 +29,7 @@ export function listBusyboxApplets(bytes: Uint8Array): string[] {
   });
 }
 
-/** Reads names in ascending order from `start` on. */
+/** Reads names forwards from `start`, as long as they are in ascending order. */
 function namesFrom(binary: Buffer, start: number): string[] {
   const names: string[] = [];
   for (let from = start, last = ''; ; ) {
@@ -43,7 +43,7 @@ function namesFrom(binary: Buffer, start: number): string[] {
   }
 }
 
-/** Reads names in ascending order backwards, from the NUL at `stop`. */
+/** Reads names backwards from the NUL at `stop`, as long as they are in ascending order. */
 function namesBefore(binary: Buffer, stop: number): string[] {
   const names: string[] = [];
   for (let end = stop, next = 'cat'; end > 0; ) {

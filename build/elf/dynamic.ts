@@ -91,7 +91,7 @@ function readTags(section: Buffer, { bits, numbers }: ElfHeader): Tags {
   return tags;
 }
 
-/** Returns a function from an offset in the string table to its string; it reads blocks of the file. */
+/** Returns a function that maps an offset in the string table to the string there. It reads the file in blocks. */
 function stringReader(source: ElfSource, tags: Tags, loads: Segment[]): (at: number) => string {
   const load = loads.find(
     ({ address, size }) => tags.strings >= address && tags.strings < address + size,

@@ -4,7 +4,9 @@ import { damaged, type ElfSource, readPart } from './source.ts';
 const HEADER = 64;
 /** Maximum number of entries of a program header table that are accepted; linkers write about a dozen. */
 const MOST_PROGRAMS = 1024;
-/** From this value (`SHN_LORESERVE`) on, a count is stored elsewhere; no file of an image has so many sections. */
+/**
+ * Section counts from this value (`SHN_LORESERVE`) on are stored elsewhere; no file of an image has so many sections.
+ */
 const MOST_SECTIONS = 0xff00;
 
 /** Names of the types used here (gABI, `e_type`). */

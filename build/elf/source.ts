@@ -12,7 +12,7 @@ export interface ElfSource {
   read(from: number, into: Uint8Array): void;
 }
 
-/** A file of a tree. */
+/** Returns a source for a file of a tree. */
 export function makeTreeSource(tree: Tree, file: FileEntry): ElfSource {
   return {
     name: file.path,
@@ -21,7 +21,7 @@ export function makeTreeSource(tree: Tree, file: FileEntry): ElfSource {
   };
 }
 
-/** Bytes in memory. */
+/** Returns a source for bytes in memory. */
 export function makeMemorySource(name: string, bytes: Uint8Array): ElfSource {
   return {
     name,

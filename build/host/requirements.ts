@@ -98,7 +98,7 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { name: 'ssh', package: 'openssh-client' },
   { name: 'minisign', package: 'minisign' },
   { name: 'openssl', package: 'openssl' },
-  // A certificate authority that speaks ACME, for tests only.
+  // A certificate authority for ACME.
   { name: 'pebble', package: 'pebble' },
   { name: 'xmllint', package: 'libxml2-utils' },
   { name: 'zstd', package: 'zstd' },

@@ -48,25 +48,25 @@ const GRUB = 'usr/lib/grub';
 /** Folder in which the shim package has shim. */
 const SHIM = 'usr/lib/shim';
 
-/** Output files of the step. */
+/** Output files of the step with the boot images. */
 export const BIOS_IMAGE = 'bios.img';
 export const ESP_IMAGE = 'esp.img';
 /** The boot sector with which the ISO boots under BIOS from a disk. */
 export const HYBRID_BOOT_SECTOR = 'boot_hybrid.img';
-/** Prefix of the files that boot an installed disk; see `readBootFiles`. */
+/** Prefix of the output files that boot an installed disk; see `readBootFiles`. */
 export const OF_DISK = 'disk-';
 /** Configuration for the GRUB that shim starts on the medium. */
 const SIGNED_CONFIG = 'signed.cfg';
 
 /**
  * The boot loader of an image: `esp.img`, an EFI system partition with GRUB for UEFI, and, for architectures with a
- * BIOS, `bios.img`, GRUB for BIOS, and the boot sector that loads it from a disk. All of them look for the medium of
- * exactly this build. The step also makes the boot files of an installed disk, where GRUB boots the slots of the disk
- * it was loaded from. GRUB's modules come from the image's own packages, because the host may not have them for this
- * architecture. If the profile names packages with signed programs, UEFI boots these (shim and GRUB) unchanged, so that
- * firmware with Secure Boot accepts these programs, and these accept the kernel. An image with an owner boots a GRUB
- * that is signed with the owner's key and opens only files signed with this key; the step then also makes the files
- * that enrol the key.
+ * BIOS, `bios.img`, GRUB for BIOS, and the boot sector that loads it from a disk. Both GRUBs search for the medium of
+ * exactly this build. The step also makes the boot files of an installed disk, on which GRUB boots the slots of the
+ * disk that it was loaded from. GRUB's modules come from the image's packages, because the host may lack the modules
+ * for this architecture. If the profile names packages with signed programs (shim and GRUB), UEFI boots these programs
+ * unchanged, so that firmware with Secure Boot accepts them, and they accept the kernel. An image with an owner boots a
+ * GRUB that is signed with the owner's key and opens only files signed with this key; the step then also makes the
+ * files that enrol the key.
  */
 export const planBootLoader = defineStep({
   name: 'boot-loader',
@@ -177,7 +177,7 @@ export async function makeBootLoader(
         const cd = [...CORE_MODULES, 'biosdisk'];
         const output = join(directory, BIOS_IMAGE);
         await make(bios.format, output, ['--prefix', '/boot/grub', '--config', config, ...cd]);
-        // The disk that the BIOS booted from, and its EFI partition.
+        // The EFI partition of the disk that the BIOS booted from.
         const prefix = `(,gpt${PARTITION_NUMBERS.efi})${GRUB_FOLDER}`;
         const modules = [...DISK_MODULES, 'biosdisk'];
         await make(bios.grub, disk(BIOS_CORE), ['--prefix', prefix, ...modules]);
@@ -198,7 +198,7 @@ export async function makeBootLoader(
   });
 }
 
-/** Makes a GRUB image from its format, its path and further arguments. */
+/** Runs grub-mkimage(1) with the format and the path of the image to make, and further arguments. */
 type MakeCore = (format: string, output: string, more: readonly string[]) => Promise<unknown>;
 
 /** Calls a function while the modules of one platform are in a folder on disk. */
@@ -220,7 +220,7 @@ async function inModules(
   await rm(folder, { recursive: true });
 }
 
-/** Returns the signed programs by the file names under which UEFI boots them. */
+/** Returns the signed programs: file name under which UEFI boots the program → content. */
 function signedPrograms(grub: Tree, { uefi }: Architecture): Record<string, Buffer> {
   const { signed } = uefi;
   return {
@@ -243,10 +243,10 @@ async function writeSigned(
 }
 
 /**
- * Writes the files that enrol the owner's key, the files to embed in the owner's GRUB (the key and its first
- * configuration), and for an installed disk the owner's certificate and the menu with its signature. GRUB for BIOS
- * keeps its own `grub.cfg`: the signature of a file has the file's name followed by `.sig`, and `grub.cfg.sig` is not
- * an 8.3 name, the only kind of name in the EFI partition.
+ * Writes the files that enrol the owner's key, the files to embed in the owner's GRUB (the key and GRUB's first
+ * configuration), and for an installed disk the owner's certificate and the menu with its signature. The menu is not
+ * called `grub.cfg`, because GRUB would expect its signature in `grub.cfg.sig`, and the EFI partition has only 8.3
+ * names. GRUB for BIOS, which checks no signatures, reads `grub.cfg`.
  * @returns arguments of grub-mkimage(1) for the medium's GRUB and for the disk's
  */
 async function writeOwn(
@@ -263,7 +263,8 @@ async function writeOwn(
     await write(name, content);
   }
   const key = await write('owner.gpg', encodePublicKeyPacket(owner));
-  // With Secure Boot, GRUB otherwise loads nothing that shim has not accepted, and there is no shim.
+  // Without `--disable-shim-lock`, GRUB would load only files that shim accepts if Secure Boot is on; here, there is no
+  // shim.
   const checks = ['--pubkey', key, '--disable-shim-lock'];
   const menu = Buffer.from(makeCheckedConfig(configs.menu));
   await write(`${OF_DISK}${CHECKED_MENU}`, menu);

@@ -11,7 +11,8 @@ import {
 } from '../release/checksums.ts';
 
 /**
- * Reads the checksums of a folder; empty if it has no `SHA256SUMS` or does not exist.
+ * Reads the checksums of a folder.
+ * @returns an empty map if the folder has no `SHA256SUMS` or does not exist
  * @throws ExplainedError if the file is malformed
  */
 export async function readChecksums(directory: string): Promise<Checksums> {
@@ -20,8 +21,8 @@ export async function readChecksums(directory: string): Promise<Checksums> {
 }
 
 /**
- * Adds or updates lines of a folder's `SHA256SUMS`, one process at a time. Lines of other files are kept as long as the
- * files exist.
+ * Adds or updates lines of a folder's `SHA256SUMS`; a lock lets one process at a time do this. Lines of files that no
+ * longer exist are removed.
  * @param changed file name → SHA-256 in hex
  * @throws ExplainedError if the existing file is malformed
  */

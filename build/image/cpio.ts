@@ -23,7 +23,8 @@ const LARGEST = 512 * 1024 * 1024;
  * Writes a tree as a cpio archive in the "newc" format, which the kernel unpacks as initramfs (Linux,
  * Documentation/driver-api/early-userspace/buffer-format.rst). The same tree gives the same bytes.
  * @param epoch time stamp of every entry, in seconds since 1970
- * @throws BuildError on a hard link or extended attributes, or if it would be larger than 512 MiB; nothing is read then
+ * @throws BuildError on a hard link, on extended attributes, or if the files have more than 512 MiB; no file is read
+ *   then
  */
 export function makeCpioArchive(tree: Tree, epoch: number): Buffer {
   const parts: Buffer[] = [];
@@ -48,7 +49,7 @@ export interface CpioMember {
 /** Maximum number of bytes of a file in an archive: what eight hex digits can express. */
 const LARGEST_MEMBER = 2 ** 32 - 1;
 
-/** Size in bytes of the output of `streamCpio`. @throws BuildError if a file has 4 GiB or more */
+/** Returns the size of the output of `streamCpio` in bytes. @throws BuildError if a file has 4 GiB or more */
 export function computeCpioSize(members: readonly CpioMember[]): number {
   const sizes = members.map((member, index) => {
     const size = sizeOf(member);
@@ -59,7 +60,7 @@ export function computeCpioSize(members: readonly CpioMember[]): number {
 
 /**
  * Writes files and directories as an archive without holding it in memory; see `makeCpioArchive`.
- * @param members each after its directory
+ * @param members files and directories, each after the directory that contains it
  * @param epoch time stamp of every entry, in seconds since 1970
  * @throws if a file on the host cannot be read, or its size has changed
  */

@@ -18,7 +18,9 @@ const SECTOR = 512;
 /** Name of the device; as the first device of the device mapper, it is /dev/dm-0. */
 const DEVICE = 'system';
 
-/** Loop devices on which `init` puts the system and its hash tree: /dev/loop1 and /dev/loop2; loop0 is the medium. */
+/**
+ * Numbers of the loop devices that `init` makes of the system and its hash tree, loop1 and loop2; loop0 is the medium.
+ */
 const [DATA, TREE] = ['7:1', '7:2'];
 
 /** Command of a request to the device mapper. */

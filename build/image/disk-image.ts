@@ -16,7 +16,7 @@ const MIB = 1024 * 1024;
 /** Size of the data partition in bytes; the first boot extends it to the rest of the disk. */
 const DATA_BYTES = 1024 * MIB;
 
-/** Size in bytes that planning assumes for a disk of unknown size. */
+/** Size in bytes for which a disk of unknown size is planned. */
 const AMPLE_BYTES = 2 ** 50;
 
 /** Input of `writeDiskImage`. */

@@ -2,7 +2,10 @@ import { stat } from 'node:fs/promises';
 import { BuildError } from '../error.ts';
 import { type FatRequest, makeFat } from './fat.ts';
 
-/** Maximum number of bytes: El Torito's 16-bit count of 512-byte sectors, less a MiB for the file system itself. */
+/**
+ * Maximum number of bytes of the files: as many as El Torito's 16-bit count of 512-byte sectors allows, less 1 MiB for
+ * the file system itself.
+ */
 const MOST_BYTES = 31 * 1024 * 1024 - 512;
 
 /** An EFI system partition. */

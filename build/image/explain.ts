@@ -24,7 +24,8 @@ export interface StepExplanation {
  * Explains what a build would do now: nothing if the ISO is up to date, else the steps that are not in the cache and
  * have to run, and the step that writes the ISO.
  * @param last record of the last build, for comparing inputs
- * @param remote remote cache to look for results that are not here; `forbidden` if results of others are not accepted
+ * @param remote remote cache in which to look for results that the local cache lacks; `forbidden` if results of others
+ *   are not accepted
  */
 export async function explainImage(
   { plan, file }: Pick<PreparedImage, 'plan' | 'file'>,

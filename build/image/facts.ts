@@ -32,7 +32,8 @@ export interface ImageFacts {
   /** Keys whose releases the image accepts as updates. */
   releaseKeys: readonly TrustedKey[];
   /**
-   * Key of the owner: the firmware is to accept only signatures by this key; absent if the image is not to be signed.
+   * Key of the image's owner, which signs the boot files, for firmware that accepts only this key; absent if there is
+   * no owner.
    */
   owner?: OwnerKey | undefined;
   /** Contents of the initramfs besides packages: `init` and the list of the applets it uses. */
@@ -61,7 +62,7 @@ export type ImageTool =
   | 'strip'
   | 'qemu-img';
 
-/** What an image's steps get besides their inputs; it gives access only to objects that the inputs identify. */
+/** What the steps of an image receive besides their inputs: access to objects that the inputs identify. */
 export interface ImageWork {
   /** Returns the output folder of an earlier step. */
   made: (step: Step) => string;
@@ -71,16 +72,16 @@ export interface ImageWork {
   checked: (step: Step) => Promise<void>;
   /** Key that signs the boot files; present if the facts name an owner. */
   owner?: OwnerKey | undefined;
-  /** Returns opened packages, in this order. */
+  /** Returns the opened packages, in the order of the argument. */
   opened: (packages: readonly PackageContent[]) => OpenedPackage[];
-  /** Threads of a tool that has several; as many as there are processors if absent. */
+  /** Number of threads of a tool that can use several; the number of processors if absent. */
   threads?: number | undefined;
   signal?: AbortSignal | undefined;
   /** Reports progress in bytes. */
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
-/** Lists the packages of an image: those for every flavour, and those for its own flavour. */
+/** Lists the packages of an image: those for every flavour, and those for the image's flavour. */
 export function listPackages(lock: Lock, flavour: Flavour): LockedPackage[] {
   return lock.packages.filter((one) => one.flavour === undefined || one.flavour === flavour);
 }

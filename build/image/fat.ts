@@ -10,7 +10,8 @@ const SECTOR = 512;
 
 /**
  * Code of the boot sector, at byte 62: calls interrupt 18h, with which a BIOS continues with the next device, then
- * halts. The code of mtools would load the same sector again forever if this is the first disk that the BIOS tries.
+ * halts. The boot code that mtools writes would load the same sector again and again if this is the first disk that the
+ * BIOS tries.
  */
 const [BOOT_CODE_AT, BOOT_CODE_SPACE] = [62, 448];
 const BOOT_CODE = Buffer.from('cd18f4ebfd', 'hex');
@@ -68,8 +69,8 @@ async function verify(file: string, { label, files: sources }: FatRequest): Prom
 }
 
 /**
- * Returns the name of an image for mtools, and the working directory that it is relative to: this way, special
- * characters in the folder's path do not reach mtools.
+ * Returns the name of an image for mtools, and the working directory to which the name is relative, so that mtools does
+ * not get special characters of the folder's path.
  * @param offset byte offset of the file system in the file
  * @throws BuildError if the name itself has characters that are special to mtools
  */
@@ -89,7 +90,7 @@ async function imageSize(sources: string[]): Promise<number> {
   return Math.ceil(needed / MIB) * MIB;
 }
 
-/** Lists all directories of the files, parents first. */
+/** Lists all directories that contain the files, parents first. */
 function directoriesOf(paths: string[]): string[] {
   const found = new Set<string>();
   for (const path of paths) {

@@ -1,8 +1,8 @@
 import type { BootEntry } from './grub-model.ts';
 
 /**
- * Configuration of the GRUB of an image with an owner. It opens only files that have a signature by the owner's key beside
- * them; `signFile` makes these.
+ * Configuration of the GRUB of an image with an owner. This GRUB opens a file only if the signature of the file by the
+ * owner's key is beside it; `signFile` makes the signatures.
  */
 
 /**
@@ -16,15 +16,18 @@ export const CHECKING_MODULES = ['pgp', 'gcry_rsa', 'gcry_sha256'] as const;
  */
 export const LOCKED_CONFIG = 'set superusers=""\nexport superusers\n';
 
-/** Makes GRUB read its menu from another file of its folder than `grub.cfg`. */
+/**
+ * Returns a configuration that makes GRUB read its menu from a file of this name instead of `grub.cfg`, in the same
+ * folder.
+ */
 export function redirectMenu(name: string): string {
   return `normal $prefix/${name}\n`;
 }
 
 /**
- * Adapts a configuration: everyone may boot the menu's entries, which otherwise only superusers may, and the boot state of
- * an installed disk is read without a signature, because the system writes it. Only three variables are read from it, and
- * their values are checked.
+ * Adapts a configuration to `LOCKED_CONFIG` and to the checks of signatures: everyone may boot the entries of the menu,
+ * not only superusers; and the boot state of an installed disk is read without a signature, because the system writes
+ * it. Only three variables are read from the boot state, and their values are checked.
  */
 export function makeCheckedConfig(config: string): string {
   return config

@@ -1,7 +1,7 @@
 import { BuildError } from '../error.ts';
 import type { BootEntry, BootMenu } from './grub-model.ts';
 
-/** Modules in every GRUB core image; a core image cannot load modules before it has found the medium. */
+/** Modules in every GRUB core image, because a core image cannot load modules before it has found the medium. */
 export const CORE_MODULES = [
   'all_video',
   'configfile',
@@ -40,9 +40,9 @@ export function formatEarlyConfig(marker: string): string {
 }
 
 /**
- * Returns the configuration for a signed GRUB, which has no embedded configuration; it does the same as `formatEarlyConfig`.
- * Such a GRUB reads its configuration from the file system that the firmware loaded GRUB from; on a CD, this is the
- * CD's file system, not the EFI system partition in it.
+ * Returns the configuration file for a signed GRUB, in which no configuration is embedded; the file does the same as
+ * `formatEarlyConfig`. A signed GRUB reads this file from the file system that the firmware loaded GRUB from; on a CD,
+ * this is the CD's file system, not the EFI system partition in it.
  */
 export function formatSignedConfig(marker: string): string {
   return `${formatEarlyConfig(marker)}source $prefix/grub.cfg\n`;

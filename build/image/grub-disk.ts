@@ -3,10 +3,10 @@ import { PARTITION_NUMBERS, type Slot } from '../disk/layout.ts';
 import { CORE_MODULES, checkWord, formatEntry, quoteWord, TERMINALS } from './grub-config.ts';
 import type { SlotMenu } from './grub-model.ts';
 
-/** GRUB modules of an installed disk; they are built in, none is loaded from the disk. */
+/** GRUB modules for an installed disk. All are in the core image; none is loaded from the disk. */
 export const DISK_MODULES = [...CORE_MODULES, 'loadenv', 'probe'] as const;
 
-/** Path on a medium of the file with the medium's entries for an installed disk's menu. */
+/** Path on a medium of the file with the medium's entries for the menu of an installed disk. */
 export const SLOT_CONFIG_PATH = '/boot/grub/slot.cfg';
 
 const { a, b, configuration, data } = PARTITION_NUMBERS;
@@ -14,8 +14,8 @@ const { a, b, configuration, data } = PARTITION_NUMBERS;
 /**
  * Returns the `grub.cfg` of an installed disk. It is the same for all versions, because updates do not change it. Three
  * variables, `good`, `try` and `left`, decide which slot is booted: the slot on trial while it has boots left (the
- * decremented count is saved before each boot), else the good slot; if that slot has nothing to boot, the other slot.
- * Then each existing slot adds its entries to the menu: the slot's `slot.cfg` is sourced twice, with
+ * decremented count is saved before each boot), else the good slot; if the good slot has no image, the other slot. Then
+ * each slot that has an image adds its entries to the menu: the slot's `slot.cfg` is sourced twice, with
  * - `root`: the slot's partition in GRUB's notation,
  * - `slot`: `a` or `b`, and `slot_name`, the same in upper case,
  * - `slot_entries`: `first` for the default entry, `more` for the others,
@@ -86,7 +86,7 @@ menuentry 'Power off' --id poweroff {
 `;
 }
 
-/** Returns a function of GRUB's shell that lets a slot add its entries to the menu, if it has something to boot. */
+/** Returns a function of GRUB's shell that lets a slot add its entries to the menu if the slot has an image. */
 function offer(slot: Slot, partition: number, namespace: string): string {
   return `function offer_${slot} {
   if [ "$has_${slot}" != yes ]; then return; fi

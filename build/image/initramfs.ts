@@ -27,7 +27,7 @@ import { type ImageFacts, type ImageWork, listPackages, selectPackageContents } 
 export const INITRAMFS_FILE = 'initramfs';
 export const KERNEL_FILE = 'vmlinuz';
 
-/** zstd(1) level: takes half a second for 15 MB; higher ones take seconds and save a few per cent. */
+/** zstd(1) level: this one takes half a second for 15 MB; higher levels take seconds and save a few per cent. */
 const LEVEL = 9;
 
 /**
@@ -100,7 +100,7 @@ async function makeInitramfs(
   await writeFile(join(directory, KERNEL_FILE), kernelOf(source));
 }
 
-/** Whether the initramfs uses an entry of the kernel packages: the kernel itself, or a module. */
+/** Whether the step needs an entry of the kernel packages: the kernel itself or a module. */
 function isOfKernel({ path }: Entry): boolean {
   return /^(?:boot|(?:usr\/)?lib\/modules)(?:\/|$)/.test(path);
 }
@@ -126,7 +126,7 @@ function kernelOf(tree: Tree): Buffer {
 
 /** Input of `buildInitramfsTree` besides packages. */
 export interface InitramfsRequest {
-  /** `init`, and `applets`: the names of the busybox applets that it uses, one per line. */
+  /** The file `init`, and the file `applets`, which lists the busybox applets that `init` uses, one per line. */
   overlay: readonly Entry[];
   /** Tree paths at which the packages may have busybox. */
   busybox: readonly string[];
@@ -137,7 +137,7 @@ export interface InitramfsRequest {
   flavour: Flavour;
   /** Prefix of the appliance's partition labels. */
   product: string;
-  /** `namespace` and `programPrefix` are keys of the profile. */
+  /** The keys `namespace` and `programPrefix` of the profile. */
   namespace: string;
   programPrefix: string;
   /** MiB of memory that a machine needs. */
@@ -202,7 +202,7 @@ function listInOrder(index: ModuleIndex, names: readonly string[]): string[] {
   const loaded = findClosure(index, names).map((path) =>
     moduleName(nameOf(path).replace(MODULE_FILE, '')),
   );
-  // Drivers that are built into this kernel have no module.
+  // `names` are added because drivers that are built into this kernel have no module.
   return [...new Set([...loaded, ...names])];
 }
 

@@ -52,7 +52,7 @@ import { SQUASHFS_FILE } from './squashfs.ts';
 import { hashBootImages, verifyIso } from './verify-iso.ts';
 import { VERITY_FILE } from './verity.ts';
 
-/** The facts, the id of the medium, and the preceding steps. */
+/** Input of `planIso`: the facts, the id of the medium, and the preceding steps. */
 export interface IsoFacts extends ImageFacts {
   buildId: string;
   squashfs: Step;
@@ -69,8 +69,8 @@ export interface IsoResult {
 }
 
 /**
- * Step that writes the ISO and reads it back or, for a disk format, writes a disk with the ISO installed. The image
- * gets its name only after all checks.
+ * Step that writes the ISO and reads it back; for a disk format, it then writes a disk with the ISO installed. The
+ * image gets its name only after all checks.
  * Throws a BuildError if it cannot be written, or if it differs when read back.
  */
 export const planIso = defineStep({
@@ -292,7 +292,7 @@ function grubConfigs(request: BootMenuRequest, isOwned: boolean): { menu: string
   };
 }
 
-/** Kernel parameters of all ways to boot an image. */
+/** Lists the kernel parameters that all ways of booting an image have in common. */
 export function listKernelParameters({
   profile,
   architecture,
@@ -357,7 +357,7 @@ export interface IsoRequest {
 /**
  * Writes a hybrid ISO that boots under UEFI and, if the architecture has one, BIOS, from a CD and from a disk that it
  * is written to unchanged. The same files and time stamp give the same bytes.
- * @param check reads the ISO back before it gets its name
+ * @param check reads the ISO back, before the temporary file is renamed to `file`
  * @returns the result of `check`
  * @throws BuildError if xorriso is missing or fails (for example, if the disk is full), or `check` fails; no file is
  *   left then
@@ -408,7 +408,7 @@ export function formatGraftPoint([path, source]: readonly [path: string, source:
   return `${target}=${file}`;
 }
 
-/** `YYYYMMDDhhmmsscc` in UTC, the format of `-volume_date` and `--set_all_file_dates`. */
+/** Formats a time as `YYYYMMDDhhmmsscc` in UTC, the format of `-volume_date` and `--set_all_file_dates`. */
 function isoDate(epoch: number): string {
   const [date = '', time = ''] = new Date(epoch * 1000).toISOString().split('T');
   return `${date.replaceAll('-', '')}${time.slice(0, 8).replaceAll(':', '')}00`;

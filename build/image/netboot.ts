@@ -7,7 +7,7 @@ import { type WrittenFile, writeStream } from '../process/write-stream.ts';
 import { type CpioMember, computeCpioSize, streamCpio } from './cpio.ts';
 import { TAR_END, tarHeader, tarMember, tarPadding } from './tar-member.ts';
 
-/** Files and parameters for booting from a network; files are on the host. */
+/** Files and parameters for booting from a network; the files are given as paths on the host. */
 export interface NetbootSet {
   kernel: string;
   initramfs: string;
@@ -32,7 +32,7 @@ export interface NetbootSet {
  * second initramfs with the system), and `boot.ipxe`, an iPXE script that names them. Any boot loader that supports two
  * initramfs files can be used. The same set gives the same bytes.
  * @returns SHA-256, hex
- * @throws BuildError if the disk is full, or a parameter is special to iPXE
+ * @throws BuildError if the disk is full, or a kernel parameter has a character that is special to iPXE
  */
 export async function writeNetboot(path: string, set: NetbootSet): Promise<string> {
   const script = tarMember('boot.ipxe', Buffer.from(formatIpxeScript(set)), set.epoch);

@@ -33,10 +33,11 @@ const TYPES = {
 
 /**
  * Writes an image of one layer as the tar of an OCI image layout (OCI Image Format 1.1, image-layout.md), with the
- * `manifest.json` that `docker load` needs. The layer is streamed directly into the archive, and its header, which
- * contains its hash, is written afterwards: nothing is copied. The same tree gives the same bytes.
+ * `manifest.json` that `docker load` needs. The layer is streamed directly into the archive; the header of this member,
+ * whose name contains the layer's hash, is written afterwards. So nothing is copied. The same tree gives the same
+ * bytes.
  * @param file empty and open for writing
- * @param tar the root filesystem, as from `tarStream`; read once
+ * @param tar tar of the root filesystem, for example from `tarStream`; read once
  * @throws BuildError if the disk is full; errors of `tar`
  */
 export async function writeOciArchive(

@@ -8,7 +8,7 @@ const toolsSchema = z.object({
 });
 
 /**
- * Lists tools whose version differs from the version that made an image; this alone can change the bytes.
+ * Lists tools whose version differs from the version that made an image; another version alone can change the bytes.
  * @param manifest path of the manifest beside that image
  * @returns one text per tool, `mksquashfs 4.5.1 → 4.6.1`; none if the manifest is missing or lists no tools
  */

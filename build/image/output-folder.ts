@@ -88,7 +88,9 @@ async function releaseFoldersIn(directory: string): Promise<string[]> {
     .map(({ name }) => name);
 }
 
-/** Whether a folder has the list of a release; any other file of that name was not written by a build. */
+/**
+ * Whether a folder has the list of a release; false for a file of that name with other content, which no build wrote.
+ */
 async function hasReleaseList(directory: string): Promise<boolean> {
   const file = join(directory, RELEASE_LIST);
   const text = await readFile(file, 'utf8').catch(ifThere);
@@ -119,7 +121,7 @@ export async function sweepOutputFolder(
   }
 }
 
-/** Whether a name has the form `<profile>-<version>-<base>-…` of `makeImageName`. */
+/** Whether a name begins with the name of a profile and `-`, like the names from `makeImageName`. */
 function isOurName(name: string, profiles: readonly string[]): boolean {
   return profiles.some((profile) => name.startsWith(`${profile}-`));
 }

@@ -12,13 +12,16 @@ export interface VirtualMachine {
   title: string;
   version: string;
   processors: number;
-  /** The least memory that it gets, in MiB. */
+  /** Memory in MiB; rounded up to a multiple of `MEMORY_STEP`. */
   memory: number;
   /** Size of its disk in bytes. */
   diskBytes: number;
   /** VMware's guest type: `other3xLinux64Guest`. */
   guest: string;
-  /** Whether its firmware starts only programs signed with Microsoft's keys; the disk must boot with such firmware. */
+  /**
+   * Whether its firmware starts only programs signed with Microsoft's keys; if true, the disk must boot with such
+   * firmware.
+   */
   secureBoot: boolean;
 }
 
@@ -28,7 +31,7 @@ const HARDWARE = 'vmx-13';
 /** VMware refuses a machine whose memory in MiB is not a multiple of this. */
 const MEMORY_STEP = 4;
 
-/** Names of the files in an archive, in the order in which they are stored. */
+/** Returns the names of the files in an archive, in the order in which they are stored. */
 export function nameOvaMembers({ name }: Pick<VirtualMachine, 'name'>) {
   return { descriptor: `${name}.ovf`, manifest: `${name}.mf`, disk: `${name}-disk1.vmdk` };
 }

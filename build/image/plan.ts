@@ -19,7 +19,7 @@ export function planImage(facts: ImageFacts) {
   const squashfs = planSquashfs({ ...facts, sea });
   const initramfs = planInitramfs(facts);
   const verity = planVerity({ ...facts, squashfs, initramfs });
-  /** 16 hex digits, different for different inputs: a booting system finds its medium by them. */
+  /** 16 hex digits, different for different inputs: a booting system recognises its medium by this id. */
   const buildId = sha256(verity.key).slice(0, 16);
   const bootLoader = planBootLoader({ ...facts, buildId });
   const iso = planIso({ ...facts, buildId, squashfs, initramfs, verity, bootLoader });

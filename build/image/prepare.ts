@@ -50,13 +50,16 @@ export interface ImageOptions {
   flavour?: Flavour | undefined;
   /** Output format; `iso` if absent. */
   format?: FormatName | undefined;
-  /** Whether qemu-img converts the image, so that its version matters; if absent, that depends on the format. */
+  /**
+   * Whether qemu-img converts the image, so that the version of qemu-img is an input; if absent, the format determines
+   * this.
+   */
   converts?: boolean | undefined;
   /** Packages and kernel parameters in addition to the profile's, for a development build. */
   added?: Additions | undefined;
   /** Build a release: compress for size rather than speed. */
   release: boolean;
-  /** Fail if the lock is stale or a package is unavailable; default for releases. */
+  /** Fail if the lock is stale or a package is unavailable; if absent, true for releases only. */
   frozenLock?: boolean | undefined;
   mirror?: string | undefined;
   /** Folder with additional trusted keys. */
@@ -92,7 +95,7 @@ export interface PreparedImage {
   frozen: boolean;
   /** See `ImageOptions.jobs`. */
   jobs?: number | undefined;
-  /** Absolute path of the ISO. */
+  /** Absolute path of the image. */
   file: string;
 }
 
@@ -105,7 +108,7 @@ export interface LockedProfile {
   frozen: boolean;
   /** The installed npm packages. */
   installed: NpmPackages;
-  /** The Node of its programs; absent if it has none. */
+  /** The Node of the profile's programs; absent if it has no programs. */
   node: ProgramNode | undefined;
 }
 
@@ -143,7 +146,8 @@ export async function prepareLock(wanted: string, options: ImageOptions): Promis
 }
 
 /**
- * Loads a profile (see `loadProfile`) and its lock, and plans its image. Runs tools whose version is unknown.
+ * Loads a profile (see `loadProfile`) and its lock, and plans its image. Runs a host tool only if its version is not in
+ * the cache yet.
  * @throws BuildError if the image is a disk that could not make its partitions when it first starts
  */
 export async function prepareImage(wanted: string, options: ImageOptions): Promise<PreparedImage> {
@@ -185,7 +189,7 @@ export async function prepareImage(wanted: string, options: ImageOptions): Promi
 
 /**
  * Checks that the image of a disk has the program that makes its partitions: `init` of the initramfs calls it when the
- * disk first starts. Programs that come in a package are not known before packages are opened, and do not count.
+ * disk first starts. A program in a package does not count, because packages are not opened yet.
  */
 function checkDiskStart({ profile, overlays, format }: ImageFacts): void {
   if (FORMATS[format].kind !== 'disk') return;

@@ -5,14 +5,14 @@ import { readPieces, type SparseDisk } from './sparse-disk.ts';
 /** zstd(1) level: the contents of an appliance's disk are already compressed. */
 const LEVEL = 3;
 
-/** Bytes of zeros per frame; the last frame of a hole may have fewer. */
+/** Number of zeros in a frame of a hole; the last frame of a hole may have fewer. */
 const HOLE_BYTES = 64 * 1024 * 1024;
 
 const ZEROS = Buffer.alloc(1024 * 1024);
 
 /**
- * Compresses a disk to the format of zstd(1): a sequence of frames (RFC 8878, 3.1). Holes are not read; their frames
- * are made once. The same disk gives the same bytes. `zstd -d --sparse` restores the disk.
+ * Compresses a disk to the format of zstd(1): a sequence of frames (RFC 8878, 3.1). Holes are not read; a frame of
+ * `HOLE_BYTES` zeros is made only once. The same disk gives the same bytes. `zstd -d --sparse` restores the disk.
  * @returns the file in pieces, front to back
  * @throws errors of reading the disk
  */

@@ -13,16 +13,18 @@ const stepSchema = z.object({
 });
 
 const recordSchema = z.object({
-  /** Size and time of the file when it was made. */
+  /** Size in bytes and modification time of the file when it was made. */
   size: z.number(),
   mtimeMs: z.number(),
   sha256: z.string(),
-  /** Whether it contains results made by others. */
+  /** Whether results made by others are in the image. */
   isOfOthers: z.boolean().default(false),
   steps: z.array(stepSchema),
 });
 
-/** Record of a built image: lets an unchanged build stop early, and `explain` say what has changed. */
+/**
+ * Record of a built image, by which a build stops early if nothing has changed, and `explain` shows what has changed.
+ */
 export type ImageRecord = z.infer<typeof recordSchema>;
 
 /** Reads the record of an image file; `undefined` if it was never built or the record is unreadable. */
@@ -39,7 +41,7 @@ export function readRecord(cache: CacheDirectory, image: string): ImageRecord | 
 
 /**
  * Whether an image file is the result of this plan, unchanged since it was built.
- * @param others whether it may contain results made by others
+ * @param others whether results made by others may be in the image
  */
 export function isUpToDate(
   record: ImageRecord | undefined,

@@ -7,11 +7,11 @@ import { parseReleaseFiles } from '../release/release-files.ts';
 import { listSignatureNames, RELEASE_LIST } from '../release/sign-folder.ts';
 
 /**
- * Prepares a folder for a release: removes an existing list with its signatures, and charts and licence texts of the
- * images (`qx-build licenses`), because these are valid only after all files are made.
+ * Prepares a folder for a release: removes the files that are made after all other files of a release, and would be
+ * outdated: the list with its signatures, and charts and licence texts of the images (`qx-build licenses`).
  * @param planned names of the files of the release
  * @param profiles profiles whose images may be in the folder
- * @throws BuildError if images of another release are there; nothing is removed then
+ * @throws BuildError if the folder has images of another release; nothing is removed then
  */
 export async function openReleaseFolder(
   directory: string,

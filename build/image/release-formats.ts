@@ -40,8 +40,8 @@ export const RELEASE_FORMATS: Readonly<Record<ReleaseFormatName, ReleaseFormat>>
 };
 
 /**
- * Returns the formats of a release for an architecture, in the order of their names. The ISO is always included:
- * installations and updates use its bytes.
+ * Returns the formats of a release for an architecture, in the order of `RELEASE_FORMAT_NAMES`. The ISO is always
+ * included: installations and updates use its bytes.
  * @param asked formats that the user asked for; if empty, all that the architecture supports
  * @throws BuildError if the architecture does not support one that was asked for
  */

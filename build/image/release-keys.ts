@@ -2,8 +2,8 @@ import type { TrustedKey } from '../release/keys.ts';
 import type { Overlay } from '../tree/overlay.ts';
 
 /**
- * Returns the folder of an image with the keys that sign releases for it: PEM as written by OpenSSL, without other text
- * of the original files.
+ * Returns the overlay with the public keys whose releases the image accepts, one PEM file per key, as written by
+ * OpenSSL, without other text of the original files.
  * @param namespace `namespace` of the profile
  */
 export function releaseKeyOverlay(keys: readonly TrustedKey[], namespace: string): Overlay {

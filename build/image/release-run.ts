@@ -17,7 +17,7 @@ export interface ReleaseRun {
   flavour: string;
   profiles: readonly string[];
   architectures: readonly ArchitectureName[];
-  /** Formats that the run was asked for; empty for all. */
+  /** Formats given to the run with `--format`; empty for all. */
   formats: readonly ReleaseFormatName[];
   tools: Readonly<Record<string, string>>;
   node: string;

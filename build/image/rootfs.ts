@@ -19,7 +19,7 @@ import { type ImageFacts, type ImageWork, listPackages, selectPackageContents } 
 import { readUsedApplets } from './initramfs.ts';
 import { releaseKeyOverlay } from './release-keys.ts';
 
-/** The facts, and the step that makes the programs, if the image has any. */
+/** The facts, and the step that makes the programs; `undefined` if the image has no programs. */
 export type RootfsFacts = ImageFacts & { sea: Step | undefined };
 
 /** The inputs of a root filesystem. */
@@ -43,9 +43,9 @@ export function readRootfs({ profile, lock, base, ...facts }: RootfsFacts) {
       ...one.medium,
       ...one.system,
     ]),
-    /** In the lock's order. */
+    /** In the order of the lock. */
     package: selectPackageContents(listPackages(lock, facts.flavour)),
-    /** In the profile's order; a later one wins. */
+    /** In the order of the profile; a later overlay wins. */
     overlay: listOverlayEntries([
       ...facts.overlays,
       releaseKeyOverlay(facts.releaseKeys, namespace),
@@ -64,8 +64,8 @@ export function readRootfs({ profile, lock, base, ...facts }: RootfsFacts) {
  * Builds the root filesystem: the packages without the paths that the profile drops, then overlays and programs, then
  * what package scripts would have created.
  * @param reader reads file contents; must stay open while the tree is used
- * @throws BuildError if two packages have different files at one path, or a file that something is derived from is
- *   missing
+ * @throws BuildError if two packages have different files at one path, or a file is missing from which other files are
+ *   derived
  */
 export function assembleRootfs(
   inputs: RootfsInputs,

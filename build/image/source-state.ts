@@ -20,7 +20,7 @@ export async function readSourceState(
   projectDirectory: string,
   signal?: AbortSignal,
 ): Promise<SourceState | undefined> {
-  // Read only, without locks, so that it does not disturb other git commands.
+  // git takes no locks, so that it does not disturb other git commands.
   const options = { cwd: projectDirectory, env: { GIT_OPTIONAL_LOCKS: '0' }, signal };
   try {
     const [top, commit] = (

@@ -11,11 +11,11 @@ export interface SparseDisk {
   file: string;
   /** Size of the disk in bytes: a multiple of the grain. */
   bytes: number;
-  /** Numbers of the grains that may contain anything but zeros, ascending from 0. */
+  /** Ascending numbers of the grains that may contain anything but zeros; the first grain of the disk is 0. */
   grains: readonly number[];
 }
 
-/** A part of a disk: a multiple of the grain. */
+/** A part of a disk; offset and length are multiples of the grain. */
 export interface DiskPiece {
   /** Offset in bytes. */
   offset: number;
@@ -23,7 +23,7 @@ export interface DiskPiece {
 }
 
 /**
- * Reads all of a disk that is not zero, in order, in pieces of at most 1 MiB. Holes are not read.
+ * Reads all parts of a disk that are not zero, in order, in pieces of at most 1 MiB. Holes are not read.
  * @throws if the file cannot be read, or is shorter than expected
  */
 export async function* readPieces(

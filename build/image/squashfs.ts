@@ -22,7 +22,7 @@ import {
 } from './rootfs.ts';
 import { assertFitsSquashfs } from './squashfs-limits.ts';
 
-/** Fast to write and to read: for development. */
+/** Settings that are fast to write and to read, for development. */
 export const QUICK: Compression = {
   algorithm: 'zstd',
   args: ['-comp', 'zstd', '-Xcompression-level', '3', '-b', '128K'],
@@ -99,7 +99,7 @@ export interface SquashfsOptions {
   /** Threads that compress; as many as there are processors if absent. */
   threads?: number | undefined;
   signal?: AbortSignal | undefined;
-  /** Receives the number of bytes of the tar that have been passed on, and the size of the tar. */
+  /** Receives the number of bytes of the tar that mksquashfs has received, and the size of the tar. */
   onProgress?: ((done: number, total: number) => void) | undefined;
 }
 

@@ -40,7 +40,7 @@ export function tarPadding(size: number): Buffer {
   return Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
 }
 
-/** Returns a small file: header, content and padding. */
+/** Returns a small file as a member of an archive: header, content and padding. */
 export function tarMember(path: string, content: Buffer, epoch: number): Buffer {
   const header = tarHeader(path, { size: content.length, epoch });
   return Buffer.concat([header, content, tarPadding(content.length)]);

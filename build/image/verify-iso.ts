@@ -12,7 +12,7 @@ import { ISO_BLOCK, type IsoPath, type IsoReport, reportIso } from './iso-report
 /** Type GUID of an EFI system partition, C12A7328-F81F-11D2-BA4B-00A0C93EC93B, in the byte order of a GPT. */
 const ESP_TYPE = '28732ac11ff8d211ba4b00a0c93ec93b';
 const SECTOR = 512;
-/** Menu files: the medium's own, and its part of an installed disk's menu. */
+/** Menu files: the menu of the medium, and its part of the menu of an installed disk. */
 const MENUS = ['/boot/grub/grub.cfg', SLOT_CONFIG_PATH];
 
 /** Expected content of an ISO. */
@@ -34,8 +34,8 @@ export interface BootHashes {
 }
 
 /**
- * Bytes at the start of GRUB for BIOS that xorriso patches with the image's position: the boot info table at 8 to 63
- * and GRUB's own at 2548 to 2555 (xorrisofs(1), `-boot-info-table`, `--grub2-boot-info`).
+ * Number of bytes at the start of GRUB for BIOS in which xorriso writes the image's position: in the boot info table at
+ * 8 to 63, and in GRUB's table at 2548 to 2555 (xorrisofs(1), `-boot-info-table`, `--grub2-boot-info`).
  */
 const BIOS_PATCHED = 2556;
 
@@ -107,7 +107,9 @@ export async function verifyIso(
   });
 }
 
-/** Positions of the boot images: GRUB for BIOS, then the EFI system partition; missing ones are omitted. */
+/**
+ * Positions of the boot images: GRUB for BIOS, then the EFI system partition. The part of a missing one has no bytes.
+ */
 function bootParts(report: IsoReport, { esp }: BootHashes): Part[] {
   const bios = report.files.find(({ path }) => path === BIOS_IMAGE_PATH);
   const partition = report.partitions.find(({ type }) => type === ESP_TYPE);
@@ -162,7 +164,10 @@ function fileProblems(found: Map<string, string>, expected: Expected['files']): 
 /** Path on the medium of El Torito's boot catalog. */
 const CATALOG = '/boot/grub/boot.cat';
 
-/** Checks that everything is readable and nothing writable for everyone, and that there are no unexpected paths. */
+/**
+ * Checks that everyone can read all paths and nobody can write to any, and that there are no unexpected or missing
+ * paths.
+ */
 function pathProblems(
   paths: readonly IsoPath[],
   { files, boot }: Pick<Expected, 'files' | 'boot'>,

@@ -8,7 +8,7 @@ export const HASH_ALGORITHM = 'sha256';
 /** Size of a hash in bytes; it divides the block size. */
 const HASH = 32;
 const HASHES_PER_BLOCK = VERITY_BLOCK / HASH;
-/** Data blocks per read. */
+/** Number of data blocks per read. */
 const AT_ONCE = 256;
 
 /** The hash tree of a file, with which dm-verity verifies each block that is read. */
@@ -83,13 +83,14 @@ function hashBlocks(blocks: Buffer): Buffer {
 /** @param first number of the first block, which determines the position of its hash */
 function writeHashes(blocks: Buffer, hashes: Buffer, first: number): void {
   for (let at = 0; at < blocks.length; at += VERITY_BLOCK) {
-    // As a string, one character per byte: a buffer for each of some ten thousand hashes costs as much as hashing.
+    // A string with one character per byte: creating a buffer for each of some ten thousand hashes takes as long as
+    // hashing.
     const text = hash(HASH_ALGORITHM, blocks.subarray(at, at + VERITY_BLOCK), 'latin1');
     hashes.write(text, (first + at / VERITY_BLOCK) * HASH, 'latin1');
   }
 }
 
-/** Returns zeros for the hashes of a number of blocks, rounded up to whole blocks. */
+/** Returns a zeroed buffer for the hashes of a number of blocks, rounded up to whole blocks. */
 function roomFor(count: number): Buffer {
   return Buffer.alloc(Math.ceil(count / HASHES_PER_BLOCK) * VERITY_BLOCK);
 }

@@ -73,7 +73,10 @@ async function makeVerity(
 /** Inputs → root hash of their tree, until the tree has been read back. */
 const rootHashes = new WeakMap<VerityInputs, string>();
 
-/** Verifies the data with their hash tree; recomputes the root hash if an earlier build ended before this check. */
+/**
+ * Verifies the root filesystem with its hash tree; recomputes the root hash if an earlier build ended before this
+ * check.
+ */
 async function checkVerity(
   directory: string,
   inputs: VerityInputs,
@@ -88,8 +91,8 @@ async function checkVerity(
 }
 
 /**
- * Returns the part of the initramfs that refers to one root filesystem. It comes first and is not compressed: the
- * kernel unpacks several concatenated archives (Linux, Documentation/driver-api/early-userspace/buffer-format.rst).
+ * Returns the part of the initramfs that refers to one root filesystem. This part comes first and is not compressed:
+ * the kernel unpacks several concatenated archives (Linux, Documentation/driver-api/early-userspace/buffer-format.rst).
  */
 export function trustTree(
   verity: Pick<VerityTree, 'rootHash' | 'dataBlocks'>,

@@ -85,7 +85,10 @@ class Sectors {
   }
 }
 
-/** Compresses the grains of a piece, each after its own marker: first sector, size in bytes, zlib data (RFC 1950). */
+/**
+ * Compresses the grains of a piece. Each becomes a marker (first sector, number of bytes) followed by zlib data (RFC
+ * 1950).
+ */
 async function packGrains({ offset, data }: DiskPiece) {
   const starts = Array.from({ length: data.length / GRAIN_BYTES }, (_, n) => n * GRAIN_BYTES);
   return await Promise.all(
@@ -128,10 +131,11 @@ function header(capacity: number, directory: bigint): Buffer {
   sector.writeBigUInt64LE(BigInt(DESCRIPTOR.offset), 28);
   sector.writeBigUInt64LE(BigInt(DESCRIPTOR.sectors), 36);
   sector.writeUInt32LE(TABLE_ENTRIES, 44);
-  // No redundant directory: 0 at 48.
+  // The 0 at 48 means that there is no redundant grain directory.
   sector.writeBigUInt64LE(directory, 56);
   sector.writeBigUInt64LE(BigInt(OVERHEAD), 64);
-  // Closed cleanly: 0 at 72. These characters show whether a text-mode transfer has altered the file.
+  // The 0 at 72 means that the file was closed cleanly. These characters show whether a text-mode transfer has altered
+  // the file.
   sector.write('\n \r\n', 73, 'latin1');
   // Deflate.
   sector.writeUInt16LE(1, 77);

@@ -36,7 +36,7 @@ export function indexModules(
   const paths = new Map([...files.keys()].map((path) => [nameAt(path), path]));
   const modules = new Map<string, KernelModule>();
   const wanted = [...files.keys()].filter((path) => !leaveOut(path));
-  // Dependencies are added to the set during the loop.
+  // The loop appends dependencies to `wanted`.
   for (const path of wanted) {
     const file = files.get(path);
     if (file === undefined || modules.has(path)) continue;

@@ -11,7 +11,7 @@ import { MODULES } from './release.ts';
 export interface ModuleChoice {
   /** Paths in the kernel's source; each includes everything below it, `*` stands for any characters except `/`. */
   drop: readonly string[];
-  /** Names of modules to keep wherever they are. */
+  /** Names of modules to keep even if `drop` includes them. */
   keep: readonly string[];
 }
 

@@ -41,7 +41,7 @@ export class ModuleIndex {
   /**
    * Returns an index of some of the modules, for example for an initramfs.
    * @param paths result of `findClosure`
-   * @throws BuildError if a dependency of one of them is not among them
+   * @throws BuildError if one of these modules depends on a module that is not in `paths`
    */
   only(paths: readonly string[]): ModuleIndex {
     const wanted = new Set(paths);
@@ -49,7 +49,10 @@ export class ModuleIndex {
     return new ModuleIndex(this.release, modules, this.builtin);
   }
 
-  /** Depth-first without recursion: a hostile chain of modules must not exhaust the stack. */
+  /**
+   * Computes the dependencies of a module and of the modules it needs. Without recursion, because a hostile chain of
+   * modules must not exhaust the stack.
+   */
   #resolve(first: KernelModule): void {
     const stack = [{ module: first, waiting: [...first.depends] }];
     const open = new Set([first]);

@@ -6,7 +6,9 @@ import type { EntrySink } from '../tree/sink.ts';
 
 /** Largest module that is accepted, in decompressed bytes. */
 const LARGEST_MODULE = 256 * 1024 * 1024;
-/** Compressed bytes per process, which become about five times as many; smaller batches need more processes. */
+/**
+ * Compressed bytes per process; decompressed, they are about five times as many. Smaller batches need more processes.
+ */
 const BATCH_SIZE = 4 * 1024 * 1024;
 
 const PACKED_MODULE = /\.ko\.(?<by>xz|gz)$/;

@@ -30,9 +30,9 @@ export type ComparedPackage = Pick<Lock['packages'][number], 'name' | 'version' 
 /** A package that is in only one of two lists, or differs. */
 export interface PackageChange {
   change: 'added' | 'removed' | 'changed';
-  /** Followed by the flavour in parentheses if only one flavour has it. */
+  /** Name of the package, followed by the flavour in parentheses if only one flavour has it. */
   name: string;
-  /** Its versions, equal if only the bytes differ; absent if the package is not in that list. */
+  /** Its version in each list: equal if only the bytes differ, absent if a list lacks the package. */
   before?: string | undefined;
   after?: string | undefined;
   /** Sizes of its archives in bytes, if known. */

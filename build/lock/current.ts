@@ -36,7 +36,7 @@ export interface LockRequest {
  * Returns the lock to build with: the profile's own if it matches the profile. Otherwise, or if there is none, packages
  * are resolved for this build; only `make lock` saves the result. Packages that a build adds are never saved.
  * @param frozen fail instead of resolving
- * @throws BuildError if frozen and the lock is stale; errors of resolving
+ * @throws BuildError if frozen and the lock is stale, and as `Base.resolve` does
  */
 export async function ensureCurrentLock(request: LockRequest, frozen: boolean): Promise<Lock> {
   const { profile, base } = request;
@@ -79,7 +79,7 @@ export async function ensureCurrentLock(request: LockRequest, frozen: boolean): 
 /**
  * Resolves a new lock in place of one whose packages the mirror no longer has.
  * @param gone the missing packages
- * @throws BuildError if frozen; errors of resolving
+ * @throws BuildError if frozen, and as `Base.resolve` does
  */
 export async function lockWithout(
   gone: readonly string[],
@@ -135,8 +135,8 @@ export async function renewLock(request: LockRequest): Promise<RenewedLock> {
 }
 
 /**
- * Resolves packages once per question (base, architecture, mirror, keys and `question`): the lock is kept in the cache
- * until the question changes.
+ * Resolves packages, or returns the cached lock of an earlier resolution with the same base, architecture, mirror, keys
+ * and `question`.
  */
 async function resolvedAnew(
   request: LockRequest,

@@ -73,7 +73,7 @@ export async function writeLock(file: string, lock: Lock): Promise<Lock> {
 
 /** Formats a lock; the same lock always gives the same text. */
 export function formatLock(lock: Lock): string {
-  // The schema puts keys in its own order.
+  // The check sorts keys in the order of the schema.
   const { packages, ...rest } = checkedLock(
     lock,
     `${lock.profile}.${lock.base}.${lock.architecture}`,

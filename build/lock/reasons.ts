@@ -4,7 +4,7 @@ import type { PackageRelations } from '../contract/base.ts';
 export interface ReasonRequest {
   /** Names of the packages of an image. */
   packages: readonly string[];
-  /** Names in the profile. */
+  /** Names that the profile asks for. */
   asked: readonly string[];
   /** Package name → its relations; packages with unknown relations are left out. */
   relations: ReadonlyMap<string, PackageRelations>;

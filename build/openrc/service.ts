@@ -14,7 +14,7 @@ export interface Dependency {
 export interface Service {
   name: string;
   dependencies: Dependency[];
-  /** The program it runs; absent if none is assigned as plain text at the start of a line. */
+  /** The program that it runs; absent unless a line begins with `command=` and plain text. */
   command: string | undefined;
 }
 
@@ -26,8 +26,8 @@ export function isServiceScript(text: string): boolean {
 /**
  * Parses a service script without running it.
  * @param name file name in `/etc/init.d`
- * @throws BuildError if `depend()` contains more than plain words, which only a shell could evaluate, or has an unknown
- *   style
+ * @throws BuildError if `depend()` contains more than plain words, which only a shell could evaluate, or is written in
+ *   another form
  */
 export function parseService(name: string, script: string): Service {
   const dependencies = dependLines(name, script).map((line) => parseDependency(name, line));

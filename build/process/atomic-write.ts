@@ -16,7 +16,8 @@ export interface AtomicOptions {
 export const TEMPORARY_NAME = /^\.(?<of>.+)\.\d+-[0-9a-f]{12}\.tmp$/;
 
 /**
- * Returns a hidden name for an unfinished file. It is unique even between containers, whose processes have equal ids.
+ * Returns a hidden name for an unfinished file. The name is unique even between containers, in which processes may have
+ * equal ids.
  * @param folder its folder; that of the file if absent
  */
 export function makeTemporaryName(file: string, folder = dirname(file)): string {

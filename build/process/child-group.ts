@@ -12,8 +12,8 @@ interface Child extends PromiseLike<unknown> {
 const running = new Set<number>();
 
 /**
- * Ends a child that leads a process group (`detached`) together with its own children. When the signal is aborted, the
- * whole group gets SIGTERM and, `KILL_AFTER` later, SIGKILL: ending only the leader, such as fakeroot's shell script,
+ * Ends a child that leads a process group (`detached`), and everything that it started, when the signal is aborted: the
+ * whole group gets SIGTERM and, `KILL_AFTER` later, SIGKILL. Ending only the leader, such as fakeroot's shell script,
  * would leave the tool that it runs.
  * @returns the child
  */

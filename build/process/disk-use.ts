@@ -4,7 +4,7 @@ import { join } from 'node:path';
 /** Milliseconds between two measurements. */
 const EVERY = 200;
 
-/** Measures the largest disk usage of a folder, until it is disposed of. */
+/** Measures the largest disk usage of a folder, until this object is disposed of. */
 export class DiskUse implements Disposable {
   readonly #folder: string;
   readonly #timer: NodeJS.Timeout;
@@ -30,7 +30,7 @@ export class DiskUse implements Disposable {
   }
 }
 
-/** Files that have been removed meanwhile are not counted. */
+/** Returns the disk usage of a folder in bytes, without files that are removed while it is measured. */
 function bytesOf(folder: string): number {
   let bytes = 0;
   for (const name of namesIn(folder)) {

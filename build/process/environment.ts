@@ -13,7 +13,7 @@ export const PROXY_VARIABLES = [
   'NO_PROXY',
 ] as const;
 
-/** Language, time zone and sort order of every child, so that its output does not depend on the host's. */
+/** Language, time zone and sort order of every child, so that its output does not depend on those of the host. */
 const LANGUAGE = { LC_ALL: 'C.UTF-8', TZ: 'UTC' } as const;
 
 /**
@@ -45,7 +45,7 @@ export function makeIsolatedEnvironment(caller: Environment = process.env): Envi
   return {
     ...Object.fromEntries(inherited),
     ...selectProxyVariables(caller),
-    // `/dev/null`, not a missing folder: some tools would create it when run by root.
+    // `/dev/null` instead of a missing folder, because some tools would create a missing folder when run by root.
     HOME: '/dev/null',
     ...MTOOLS,
     ...LANGUAGE,
@@ -69,8 +69,8 @@ export function selectProxyVariables(caller: Environment = process.env): Record<
 }
 
 /**
- * Returns the environment of programs that act for the caller rather than make an image, such as Docker, the host's own
- * apt, or QEMU in a window: the caller's, except for the language.
+ * Returns the environment of programs that act for the caller rather than make an image, such as Docker, the host's
+ * apt, or QEMU in a window: that of the caller, except for the variables in `LANGUAGE`.
  */
 export function makeCallerEnvironment(caller: Environment = process.env): Environment {
   return { ...caller, ...LANGUAGE };

@@ -11,7 +11,7 @@ import type { Tool } from './tools.ts';
  * @param command tool and arguments
  * @param chunks the tool's input. A chunk is requested only when the previous one is completely in the pipe, so its
  *   buffer may be reused
- * @param options `onBytes` receives the number of bytes passed on so far
+ * @param options `onBytes` receives the number of bytes that the pipe has accepted so far
  * @throws BuildError if the tool is missing or fails; errors of `chunks`
  */
 export async function feedTool(

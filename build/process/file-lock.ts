@@ -7,7 +7,7 @@ import { TOOL_PACKAGES } from './tools.ts';
 /** Exit code of flock(1) if the lock is held by another process. */
 const HELD = 75;
 
-/** Which locks can be held at the same time: one exclusive lock, or any number of shared ones. */
+/** Kind of a lock on a file: at any time, there is at most one exclusive lock, or any number of shared ones. */
 export type LockKind = 'exclusive' | 'shared';
 
 /**
@@ -43,7 +43,10 @@ export async function holdWhileWriting(path: string): Promise<FileHandle> {
   }
 }
 
-/** Whether the process that was writing a file or folder, and held it with `holdWhileWriting`, has ended. */
+/**
+ * Whether the process that called `holdWhileWriting` for a file or folder has ended or has released it; false if the
+ * path does not exist.
+ */
 export async function isAbandoned(path: string): Promise<boolean> {
   const handle = await openIfThere(path);
   if (handle === undefined) return false;
@@ -96,7 +99,7 @@ async function flock(
 ): Promise<boolean> {
   const args = [...options, '--conflict-exit-code', String(HELD), '0'];
   const { promise, resolve, reject } = Promise.withResolvers<boolean>();
-  // Not with execa, which can only pass on standard streams.
+  // Not execa, which can only pass on the standard streams of this process.
   const child = spawn('flock', args, { stdio: [fd, 'ignore', 'ignore'], signal });
   child.on('error', (cause) => reject(flockError(cause)));
   child.on('close', (code) => {

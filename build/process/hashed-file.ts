@@ -5,8 +5,8 @@ import { BuildError } from '../error.ts';
 const CHUNK = 1024 * 1024;
 
 /**
- * A host file as it was when it was hashed, for files too large to keep in memory. In digests of plain data, its
- * SHA-256 represents its content, independent of its path.
+ * A host file as it was when it was hashed, for files too large to keep in memory. `computeDigest` covers the SHA-256,
+ * and not the path.
  */
 export class HashedFile {
   readonly path: string;

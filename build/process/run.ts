@@ -5,7 +5,7 @@ import { type Environment, makeIsolatedEnvironment } from './environment.ts';
 import { logTool } from './tool-log.ts';
 import { ISOLATING_ARGUMENTS, TOOL_PACKAGES, type Tool } from './tools.ts';
 
-/** Messages of tools about a full disk: the C library's, and xorriso's. */
+/** Messages of tools about a full disk: that of the C library, and that of xorriso. */
 const FULL_DISK = /No space left on device|exceeds free space on media/;
 
 /** Options for running a tool; all are optional. */

@@ -5,8 +5,8 @@ import { errorCode } from './errno.ts';
 
 /**
  * Modification time of every file in the cache whose content has been checked, in seconds since 1970. Later writes
- * change the time, so one `stat` shows whether the file may have changed. Archivers such as tar keep it, so a cache
- * restored by a CI service stays trusted.
+ * change the time, so one `stat` shows whether the file may have changed. Archivers such as tar preserve it, so a cache
+ * that a CI service restores remains valid.
  */
 const SEALED_TIME = 1;
 
@@ -23,12 +23,12 @@ export async function resealPath(path: string): Promise<void> {
   await utimes(path, new Date(), SEALED_TIME);
 }
 
-/** Milliseconds within which a file is not marked as used again. */
+/** Milliseconds after the last use within which a use is not recorded again. */
 export const USE_GRAIN = 3_600_000;
 
 /**
  * Records the use of a sealed file in its access time. Ignored if the cache is not writable.
- * @param stats the file's stats from before
+ * @param stats result of an earlier stat of the file
  */
 export async function markUsed(path: string, stats: Pick<Stats, 'atimeMs'>): Promise<void> {
   const now = new Date();

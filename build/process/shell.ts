@@ -2,7 +2,10 @@ import { $, ProcessOutput } from 'zx/core';
 import { type Environment, makeCallerEnvironment } from './environment.ts';
 import { explainChildFailure } from './run.ts';
 
-/** Runs one line of shell. A value in it becomes one word, an array several; values are never read as shell. */
+/**
+ * Runs one line of shell. A string value becomes one word, an array one word per element; values are never parsed as
+ * shell.
+ */
 export type ShellLine = (
   text: TemplateStringsArray,
   ...values: (string | readonly string[])[]

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { makePrintable } from '../drawing/printable.ts';
 import { quoteForShell } from './quote.ts';
 
-/** Maximum number of characters kept of each output of a tool: the last ones. */
+/** Maximum number of characters that are logged of each output of a tool, from its end. */
 const KEPT = 64 * 1024;
 
 /** The fields used here of execa's result or error. */
@@ -41,7 +41,7 @@ export class ToolLog {
     return this.#isWritten;
   }
 
-  /** Does some work; all tools that it starts, passed to `logTool`, are logged here. */
+  /** Runs `work`, and logs all tools that it starts and passes to `logTool`. */
   during<T>(work: () => Promise<T>): Promise<T> {
     return current.run(this, work);
   }
@@ -66,7 +66,7 @@ export class ToolLog {
     this.#isClosed = true;
   }
 
-  /** Appends a text after the current time. A log that cannot be written is given up, and the work goes on. */
+  /** Appends a text after the current time. If the log cannot be written, it is closed without an error. */
   write(text: string): void {
     if (this.#isClosed) return;
     try {

@@ -27,7 +27,7 @@ const SHAPING_LIBRARIES: { readonly [Tool in VersionedTool]?: RegExp } = {
   xorriso: /^lib(?:isofs|isoburn|burn)\.so/,
 };
 
-/** Path of a tool → its version, and the files it was determined with, each with its stamp. */
+/** Path of a tool → its version, and the files that determine the version, each with its stamp. */
 const memorySchema = z.record(
   z.string(),
   z.object({ version: z.string(), files: z.record(z.string(), z.string()) }),
@@ -36,10 +36,10 @@ const memorySchema = z.record(
 type Memory = z.infer<typeof memorySchema>;
 
 /**
- * Determines the versions of host tools, including the libraries that affect their output. A tool is asked once, and
- * again if one of its files has changed; a script, which may run anything, is asked each time.
- * @param memoryFile file in which the answers are kept
- * @param mayLack whether a tool may be missing; its version is then a text that says so
+ * Determines the versions of host tools, including the libraries that affect their output. The version of a tool is
+ * remembered until one of its files changes; that of a script, which may run anything, is determined each time.
+ * @param memoryFile file in which versions are remembered
+ * @param mayLack whether tools may be missing; the version of a missing tool is a text that says so
  * @throws BuildError if another tool is missing, or its output is not understood
  */
 export async function readToolVersions<Tool extends VersionedTool>(
@@ -102,8 +102,8 @@ function isProgram(path: string): boolean {
 }
 
 /**
- * Returns the paths of a tool's libraries, as the loader finds them: `/lib/…/libzstd.so.1`. For a script, they are
- * those of the next program of its name on PATH, which such scripts call.
+ * Returns the paths of a tool's libraries, as the loader finds them: `/lib/…/libzstd.so.1`. For a script, these are the
+ * libraries of the next program of the same name on PATH, because such scripts call it.
  */
 async function shapingLibraries(tool: VersionedTool): Promise<string[]> {
   const shaping = SHAPING_LIBRARIES[tool];

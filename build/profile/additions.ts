@@ -4,15 +4,15 @@ import { type Additions, findSettings, type Profile } from './profile.ts';
 import { kernelParameter, packageName } from './schema.ts';
 
 /**
- * Parameters of the appliance that a build may set, after `NAMESPACE.`: they do not choose or verify the system that is
- * started; see `overlay/initramfs/init`.
+ * Names, after `NAMESPACE.`, of the appliance's parameters that a build may set. They do not affect which system starts
+ * or how it is verified; see `overlay/initramfs/init`.
  */
 const OWN = ['answer', 'config', 'data', 'debug', 'toram'];
 
 /**
  * Parameters that decide which system starts, and how it is verified: the programs that start first, and dm-verity.
- * `--` would hide everything after it, including the build id. In names, `_` stands for `-`: the kernel treats both as
- * equal (parameq() in kernel/params.c).
+ * `--` would hide everything after it, including the build id. The pattern is for names in which each `-` is replaced
+ * by `_`: the kernel treats both as equal (parameq() in kernel/params.c).
  */
 const TRUSTED = /^(?:__|init|rdinit|initrd|noinitrd|(?:dm_mod|dm_verity)\..*)$/;
 
@@ -21,7 +21,7 @@ const TRUSTED = /^(?:__|init|rdinit|initrd|noinitrd|(?:dm_mod|dm_verity)\..*)$/;
  * @param packages names of packages
  * @param cmdline kernel parameters, separated by white space
  * @throws BuildError if a text is not a package name, or a parameter has a character that is special to GRUB or the
- *   kernel, or would decide what is started
+ *   kernel, or decides which system starts
  */
 export function parseAdditions({
   packages,
@@ -63,7 +63,7 @@ function checkParameter(parameter: string): void {
   }
 }
 
-/** Refuses a parameter of the appliance's own that a build may not set. */
+/** Refuses those of the appliance's parameters that a build must not set. */
 function checkOwnParameter(parameter: string, namespace: string): void {
   const [name = ''] = parameter.split('=', 1);
   const own = OWN.map((one) => `${namespace}.${one}`);

@@ -59,7 +59,7 @@ export async function loadProfile(
 /**
  * Requires that the profiles of one command do not write the same files. Profiles that are given by name never do,
  * because each has the name of its file.
- * @param wanted as `loadProfile` takes them
+ * @param wanted names or paths, as for `loadProfile`
  * @param fileOf returns the path of the file that is written for a profile, or the part of the path that differs
  * @throws BuildError naming two profiles that write the same file, and as `loadProfile` does
  */
@@ -100,8 +100,8 @@ function mistakenLine(error: unknown, profile: string): string | undefined {
 }
 
 /**
- * Checks a profile as written, including rules that involve several keys.
- * @throws BuildError that names every wrong key
+ * Checks a profile as its author wrote it, including rules that involve several keys.
+ * @throws BuildError naming every wrong key
  */
 export function checkProfile(written: unknown, where: string): CheckedProfile {
   const checked = profileSchema.safeParse(written);

@@ -129,7 +129,7 @@ function without(machines: MachineDrivers, lacking: ReadonlySet<string>): Machin
   );
 }
 
-/** Kind of machine → the drivers that `choose` takes from it. */
+/** Lists drivers per kind of machine: those that `choose` returns for it. */
 export function listDrivers(
   machines: MachineDrivers,
   choose: (drivers: MachineDrivers[string]) => readonly string[],
@@ -163,7 +163,7 @@ function settingsFor<
 
 /**
  * Returns a profile's settings for a base.
- * @throws BuildError if it does not support that base, or not for its architecture
+ * @throws BuildError if it does not support that base for its architecture
  */
 export function findSettings<Name extends BaseName>(
   { name, architecture, bases }: Profile,

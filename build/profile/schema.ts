@@ -2,7 +2,10 @@ import { z } from 'zod';
 import { ARCHITECTURE_NAMES } from '../architecture.ts';
 import type { BaseName } from '../bases.ts';
 
-/** Alpine has names with capitals, such as `R`. Whether a package exists is checked against the base's index. */
+/**
+ * Name of a package, optionally with `@` and the tag of a repository. Capitals occur in Alpine, as in `R`. Whether the
+ * package exists is checked against the base's index.
+ */
 export const packageName = z
   .string()
   .regex(
@@ -10,7 +13,7 @@ export const packageName = z
     'is not a package name (letters, digits, + . _ -)',
   );
 const reason = z.string().min(10, 'needs a reason of at least 10 characters');
-/** A kernel parameter that stands in `grub.cfg` without quotes. */
+/** A kernel parameter that is written to `grub.cfg` without quotes. */
 export const kernelParameter = z
   .string()
   .regex(/^[\w./:=,+@%-]+$/, 'must be one word of letters, digits and . / : = , + @ % - _');
@@ -30,7 +33,7 @@ const overlayName = z
 const accountName = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'is not an account name');
 const programName = z.string().regex(/^[a-z][a-z0-9-]*$/, 'is not the name of a program');
 
-/** A name that stands in paths, in kernel parameters and, in upper case, in names of variables. */
+/** A name that is used in paths, in kernel parameters and, in upper case, in names of variables. */
 const ownName = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be 1 to 32 lower case letters, digits and -');
@@ -77,7 +80,7 @@ const address = z
 
 /** A Node archive as published on nodejs.org: a `.tar.gz` with `<folder>/bin/node`. */
 const nodeArchive = z.strictObject({
-  /** `24.19.0`; programs start faster if it equals the toolchain's own version. */
+  /** `24.19.0`; programs start faster if the toolchain's Node has the same version. */
   version: z.string().regex(/^\d+\.\d+\.\d+$/, 'is not a version such as 26.10.0'),
   url: address,
   /** Size in bytes. */
@@ -133,7 +136,7 @@ const common = {
    * stands for any characters except `/`.
    */
   drop: z.record(treePath, reason).default({}),
-  /** Links that a package script would have created (alternatives and the like): path → target. */
+  /** Links that package scripts would create (alternatives and the like): path → target. */
   links: z.record(treePath, z.string().min(1)).default({}),
   /** Findings of the audit to accept: path → reason. Paths are written as in `drop`. */
   accept: z.record(treePath, reason).default({}),
@@ -213,15 +216,15 @@ const accounts = z.strictObject({
 });
 
 /**
- * An appliance. `defineProfile` takes this type; every key is checked when the profile is loaded, and a mistake is
+ * Schema of a profile, which describes an appliance. Every key is checked when the profile is loaded, and a mistake is
  * reported with the path of the key.
  */
 export const profileSchema = z.strictObject({
-  /** Name in file names: `hello`. */
+  /** Name of the appliance in file names: `hello`. */
   name: z.string().regex(/^[a-z][a-z0-9-]*$/, 'must be lower case letters, digits and -'),
   /** Name shown to people: `Hello`. */
   title: z.string().min(1),
-  /** Volume id of the ISO (ECMA-119: at most 32 of A-Z 0-9 _; we also use -). */
+  /** Volume id of the ISO (ECMA-119: at most 32 of A-Z 0-9 _; here `-` is accepted too). */
   volumeId: z.string().regex(/^[A-Z0-9_-]{1,32}$/, 'must be 1 to 32 of A-Z 0-9 _ -'),
   /** Prefix of the appliance's partition labels: `HELLO` gives `HELLO-CFG`. */
   labelPrefix: z
@@ -258,10 +261,11 @@ export const profileSchema = z.strictObject({
   }),
   /** Programs from `apps/` to include, by their names in `apps/programs.ts`; each is installed in `/usr/sbin`. */
   programs: z.array(programName).default([]),
-  /** Overlays in the order in which they are applied; a later one wins. */
+  /** Overlays in the order in which they are applied; a file of a later one replaces that of an earlier one. */
   overlays: z.array(overlayName).default([]),
   /**
-   * Files, links and directories by image path, applied over the overlays, which cannot express owners, for example.
+   * Files, links and directories: image path → entry. They are applied after the overlays, and can have an owner, which
+   * files of overlays cannot.
    */
   paths: z.record(treePath, pathEntry).default({}),
   /** Kernel parameters in addition to those that locate the medium and name the consoles. */

@@ -20,11 +20,11 @@ const FIRST_LINE = 8;
 const answerSchema = z.object({ host: z.string(), acceleration: z.enum(['kvm', 'tcg']) });
 
 /**
- * Determines whether guests really run under KVM, by running one: /dev/kvm may exist although guests hang. The result
- * is kept until QEMU or the host's kernel changes.
+ * Determines whether guests run under KVM, by running one: /dev/kvm may exist although guests hang. The result is
+ * remembered until QEMU or the host's kernel changes.
  * @param kernel a Linux kernel to run
  * @param architecture the kernel's architecture; KVM is possible only if it is the host's
- * @param memory file in which the result is kept
+ * @param memory file in which the result is remembered
  * @throws BuildError if the variable `QUANTIX_QEMU_ACCEL` is neither kvm nor tcg
  */
 export async function findAcceleration(

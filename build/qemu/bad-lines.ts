@@ -15,7 +15,7 @@ interface Sign {
 
 const SIGNS: readonly Sign[] = [
   { sign: 'kernel panic', pattern: /Kernel panic - not syncing/, fatal: true },
-  // Before kernel bugs, because the kernel also calls a soft lockup a bug; a slow guest survives it.
+  // This comes before kernel bugs, because the kernel also calls a soft lockup a bug, and a slow guest survives one.
   { sign: 'hung task', pattern: /blocked for more than \d+ seconds|soft lockup/ },
   { sign: 'kernel bug', pattern: /\bkernel BUG at\b|\bBUG: /, fatal: true },
   { sign: 'kernel oops', pattern: /\bOops: |general protection fault/, fatal: true },

@@ -16,7 +16,7 @@ export interface Bar {
 /** Kernel parameter that makes service scripts log their start and end. */
 export const CHART_PARAMETER = 'BOOT_CHART=yes';
 
-/** Longest plausible boot in seconds; a larger number is an error. */
+/** Longest plausible boot in seconds; milestones with larger numbers are ignored. */
 const FOREVER = 1e9;
 
 /** A service script's line in the kernel's log: `[   31.250000] openrc: begin chronyd`. */
@@ -45,7 +45,10 @@ export function parseBootChart(log: string): Bar[] {
   return [...stages, ...[...services.values()].sort((a, b) => a.from - b.from)];
 }
 
-/** A stage lasts from the previous milestone to its own; the network starts in parallel with the services. */
+/**
+ * A stage lasts from the previous milestone to the one with its name. The stage after `network` begins at the same time
+ * as the stage `network`, because the network starts in parallel with the services.
+ */
 function stagesOf(milestones: ReturnType<typeof findMilestones>): Bar[] {
   const bars: Bar[] = [];
   let from = 0;

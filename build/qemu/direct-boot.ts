@@ -8,8 +8,9 @@ const [KERNEL, INITRAMFS, MENU] = ['/boot/vmlinuz', '/boot/initramfs', '/boot/gr
 
 /**
  * Extracts the kernel, the initramfs and the parameters of the first menu entry from an ISO, so that a machine can boot
- * it without firmware and boot loader, with additional parameters.
+ * the ISO without firmware and boot loader, with additional parameters.
  * @param directory output folder for kernel and initramfs
+ * @returns function that returns the medium for some additional kernel parameters
  * @throws BuildError if the ISO has no such files
  */
 export async function extractDirectBoot(

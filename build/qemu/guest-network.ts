@@ -28,7 +28,7 @@ export function parseForward(text: string): Forward {
 
 /**
  * Connects a guest to a named network: guests on the network of the same name can reach each other.
- * @param guest its name, which must be unique on that network
+ * @param guest name of the guest, which must be unique on that network
  */
 export function joinSegment(network: string, guest: string): Segment {
   const port = DYNAMIC_PORTS.from + (digest(network).readUInt16BE() % DYNAMIC_PORTS.count);

@@ -43,7 +43,7 @@ export class Guest implements AsyncDisposable {
   readonly #directory: string;
   readonly #patience: number;
   readonly #transcript = new Transcript();
-  /** Resolves when QEMU has ended: with QEMU's error, or with nothing. */
+  /** Resolves when QEMU has ended: with its error, or with `undefined`. */
   readonly #ended: Promise<unknown>;
 
   private constructor(parts: {
@@ -62,7 +62,7 @@ export class Guest implements AsyncDisposable {
     this.#log = parts.log;
     this.#directory = parts.directory;
     this.#patience = parts.patience;
-    // The socket breaks when QEMU ends, which every wait detects itself.
+    // The socket breaks when QEMU ends; every wait detects this end by `#ended`.
     this.#serial.on('error', () => undefined);
     this.#serial.on('data', (bytes: Buffer) => {
       this.#log.write(bytes);
@@ -150,7 +150,7 @@ export class Guest implements AsyncDisposable {
   async press(...keys: readonly string[]): Promise<void> {
     const pressed = keys.map((data) => ({ type: 'qcode', data }));
     await this.#qmp.execute('send-key', { keys: pressed, 'hold-time': KEY_HOLD });
-    // QEMU releases the keys by itself, and until then ignores other keys.
+    // QEMU releases the keys after `hold-time`, and ignores other keys until then.
     await wait(2 * KEY_HOLD);
   }
 
@@ -197,7 +197,7 @@ export class Guest implements AsyncDisposable {
       awaited.then((value) => ({ value })),
       fatal.then((match) => ({ failure: `the guest says: ${match.trim()}` })),
       deadline.passed.then(() => ({ failure: `it did not come in ${this.#patience} s` })),
-      // The last output may still be in the socket.
+      // Wait a little, because the last output may still be in the socket.
       this.#ended.then((error) => wait(200, { failure: endOf(error) })),
     ]);
     if ('value' in outcome) return outcome.value;
@@ -232,7 +232,10 @@ class Deadline implements Disposable {
   }
 }
 
-/** Makes a copy of the firmware's variables for one boot; nothing for BIOS, which has none. */
+/**
+ * Copies the firmware's variables for one boot.
+ * @returns path of the copy; `undefined` for BIOS, which has no variables
+ */
 export async function copyFirmwareVariables(
   directory: string,
   machine: Machine,

@@ -10,7 +10,7 @@ import { run } from '../process/run.ts';
 export interface LastingDisk {
   /** Serial number in the guest, and name of the file: at most 20 of a-z 0-9 -. */
   name: string;
-  /** Size in bytes; that of the existing disk if absent. */
+  /** Size in bytes; if absent, the disk must exist. */
   size?: number | undefined;
 }
 

@@ -294,7 +294,7 @@ function network({ forwards = [], segment, mac: own = OWN_CARD }: Machine): stri
   return ['-netdev', `user,id=net0${rules.join('')}`, ...card('net0', own), ...shared('net1')];
 }
 
-/** Hardware address of the only card on QEMU's user network. */
+/** Default hardware address of a machine's card on QEMU's user network. */
 const OWN_CARD = '52:54:00:12:34:56';
 
 /** A multicast group for local use (RFC 2365); packets sent to it from 127.0.0.1 do not leave the host. */

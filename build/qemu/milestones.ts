@@ -1,4 +1,4 @@
-/** Milestones of every boot, in order; `network` only if there is one. */
+/** Milestones of a boot, in order. All boots have them, except that `network` needs an address. */
 export const MILESTONES = ['kernel', 'medium', 'root', 'network', 'ready'] as const;
 export type Milestone = (typeof MILESTONES)[number];
 

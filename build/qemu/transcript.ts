@@ -9,10 +9,10 @@ const UNFINISHED = /\x1b(?:\[[0-?]{0,16}[ -/]{0,4}|[()])?$/;
 /** Maximum number of characters kept, because a guest may write without end. */
 const MOST_KEPT = 8 * 1024 * 1024;
 
-/** Resolves a wait if its condition is met; gets a function that returns the text from a position. */
+/** Checks whether a wait can end, and if so, ends it and returns true. `text` returns the text from a position on. */
 type Waiter = (text: (from: number) => string) => boolean;
 
-/** A guest's output as text without control sequences, and the waits for parts of it. */
+/** A guest's output as text without control sequences; supports waiting for text in it. */
 export class Transcript {
   #text = '';
   /** The beginning of a control sequence that is incomplete. */

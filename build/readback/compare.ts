@@ -9,7 +9,7 @@ export interface Meant {
   epoch: number;
 }
 
-/** A file of the tree, and the image's node with its content. */
+/** A file of the tree, and the node of the image that has its content. */
 export interface FilePair<Node extends ImageNode> {
   entry: FileEntry;
   node: Node;
@@ -19,7 +19,7 @@ export interface FilePair<Node extends ImageNode> {
 export interface Comparison<Node extends ImageNode> {
   /** Differences, one clause each. */
   problems: string[];
-  /** Files of equal size whose contents still have to be compared; one name of each. */
+  /** Files of equal size whose contents still have to be compared; hard links of a file are not repeated. */
   files: FilePair<Node>[];
 }
 

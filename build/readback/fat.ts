@@ -6,7 +6,7 @@ import { unreadable } from './verdict.ts';
 const ENTRY = 32;
 /** Attributes of a directory entry (Microsoft FAT specification, 6); read-only, hidden and archive are ignored. */
 const [LABEL, DIRECTORY, LONG_NAME] = [0x08, 0x10, 0x0f];
-/** Special first bytes of a name: end of the directory, and a free entry. */
+/** First bytes of a name with a special meaning: end of the directory, and a free entry. */
 const [END, FREE] = [0x00, 0xe5];
 /** Maximum number of clusters of FAT12 and of FAT16; the number of clusters alone determines the type. */
 const [MOST_FAT12, MOST_FAT16] = [4084, 65_524];

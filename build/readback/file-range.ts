@@ -23,7 +23,7 @@ export class FileRange implements ImageBytes, Disposable {
     this.#where = where;
   }
 
-  /** Opens a whole file; disposing of it closes it for all its parts. @throws if it cannot be opened */
+  /** Opens a whole file. Disposing of the result closes the file, also for its parts. @throws if it cannot be opened */
   static open(file: string): FileRange {
     const descriptor = openSync(file, 'r');
     return new FileRange(descriptor, 0, fstatSync(descriptor).size, file);
@@ -31,7 +31,7 @@ export class FileRange implements ImageBytes, Disposable {
 
   /** @throws BuildError if these bytes do not exist */
   read(offset: number, length: number): Buffer {
-    // Before memory is allocated, because the length is not trusted.
+    // The range is checked before memory is allocated, because the length may be wrong.
     this.#assertInside(offset, length);
     const bytes = Buffer.allocUnsafeSlow(length);
     for (let done = 0; done < length; ) {
@@ -43,7 +43,7 @@ export class FileRange implements ImageBytes, Disposable {
     return bytes;
   }
 
-  /** Returns a part of it. @throws BuildError if these bytes do not exist */
+  /** Returns a part of this range. @throws BuildError if these bytes do not exist */
   part(offset: number, size: number): FileRange {
     this.#assertInside(offset, size);
     return new FileRange(this.#descriptor, this.#start + offset, size, this.#where);

@@ -2,7 +2,7 @@ import { Cursor } from './cursor.ts';
 import type { ImageBytes } from './file-range.ts';
 import { unreadable } from './verdict.ts';
 
-/** Size in bytes of a sector, and of a logical block of all images that are built. */
+/** Size of a sector in bytes; logical blocks of the images have the same size. */
 const SECTOR = 2048;
 
 /** Sector of the first volume descriptor (ECMA-119, 6.2.1). */

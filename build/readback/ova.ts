@@ -7,7 +7,7 @@ import { unreadable } from './verdict.ts';
 const BLOCK = 512;
 /** Largest descriptor or manifest that is read, in bytes. */
 const LONGEST_TEXT = 1024 * 1024;
-/** VMware's machines have memory in steps of so many MiB. */
+/** VMware requires that the memory of a machine is a multiple of this number of MiB. */
 const MEMORY_STEP = 4;
 
 /** A file in an archive. */
@@ -29,7 +29,8 @@ export interface OvaCheck {
 
 /**
  * Checks an OVA as importers of VMware do (DSP0243 2.1.1, "OVF package"): a plain ustar of descriptor, manifest and
- * disk, in this order, whose names, sizes and hashes are those that the first two state. The file is read once.
+ * disk, in this order, whose names, sizes and hashes are those that descriptor and manifest state. The file is read
+ * once.
  * @throws BuildError if it is not such an archive
  */
 export async function checkOva(file: string, signal?: AbortSignal): Promise<OvaCheck> {
@@ -46,7 +47,7 @@ export async function checkOva(file: string, signal?: AbortSignal): Promise<OvaC
     disk,
     capacity: readCapacity(archive, disk, file),
   });
-  // ESXi accepts no blank before the bracket, vCenter no SHA-1, and neither a manifest that lists itself.
+  // ESXi accepts no blank before the bracket, vCenter no SHA-1, and neither of them a manifest that lists itself.
   if (readText(archive, manifest, file) !== hashes.join('')) {
     problems.push(
       `${manifest.path} does not have the SHA-256 of descriptor and disk, and only these`,

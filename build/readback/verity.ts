@@ -8,7 +8,7 @@ const SIGNATURE = 'verity\0\0';
 const SUPERBLOCK = 512;
 /** Size of a SHA-256 in bytes. */
 const HASH = 32;
-/** Data blocks per read. */
+/** Number of data blocks per read. */
 const AT_ONCE = 256;
 
 /** Files to check against each other. */
@@ -22,7 +22,7 @@ export interface VerityFiles {
 }
 
 /**
- * Verifies all data with their hash tree as the kernel does, from the root hash down (Linux,
+ * Verifies all data with the hash tree as the kernel does, from the root hash down (Linux,
  * Documentation/admin-guide/device-mapper/verity.rst).
  * @returns the blocks that do not match the tree, one clause each
  * @throws BuildError if the tree cannot be read, or belongs to another file

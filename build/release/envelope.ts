@@ -4,16 +4,20 @@ import { ExplainedError } from '../explained-error.ts';
 import { computeKeyId, type TrustedKey } from './keys.ts';
 import { type Signer, signBy } from './signer.ts';
 
-/** Longest envelope that hosts and control planes read, in bytes: a release with many signatures has a few thousand. */
+/**
+ * Longest envelope that hosts and control planes read, in bytes; a release with many signatures has a few thousand
+ * bytes.
+ */
 export const LONGEST_ENVELOPE = 256 * 1024;
 
 /**
- * Longest envelope in a release's folder, in bytes: a release's list has a line per file, and a provenance has a line
- * per package.
+ * Longest envelope in a release's folder, in bytes; lists and provenances are long, with an entry per file or package.
  */
 export const LONGEST_OF_FOLDER = 16 * 1024 * 1024;
 
-/** Maximum number of signatures of an envelope, because each is tried with each trusted key. */
+/**
+ * Maximum number of signatures of an envelope; there is a limit because each signature is tried with each trusted key.
+ */
 const MOST_SIGNATURES = 16;
 
 const envelopeSchema = z.object({

@@ -27,8 +27,8 @@ export async function computeDigest(file: string, signal?: AbortSignal): Promise
 }
 
 /**
- * Writes a text under a hidden temporary name, syncs and renames it: the file exists completely or not at all, and the
- * leftover of a power cut does not look like a file of a release. Creates its folder.
+ * Writes a text under a hidden temporary name, syncs and renames it: the file exists completely or not at all, and an
+ * unfinished file after a power cut does not look like a file of a release. Creates the folder of the file.
  */
 export async function writeWhole(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });

@@ -84,7 +84,6 @@ export function readPublicKey(text: string, name: string, where: string): Truste
  * Returns the public key of a private key as a trusted key.
  * @param key private key
  * @param name name shown to people
- * @returns its public key
  */
 export function derivePublicKey(key: KeyObject, name: string): TrustedKey {
   return { name, id: computeKeyId(key), key: createPublicKey(key) };

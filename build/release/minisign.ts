@@ -5,7 +5,9 @@ import { SIGNATURE_BYTES, type Signer, signBy } from './signer.ts';
 
 // Formats of minisign: https://jedisct1.github.io/minisign/, section "Formats".
 
-/** Longest file that is read, in characters: minisign accepts comments of 1 and 8 KiB. */
+/**
+ * Longest file that is read, in characters; minisign accepts an untrusted comment of 1 KiB and a trusted one of 8 KiB.
+ */
 export const LONGEST_MINISIGN = 16 * 1024;
 
 /** Longest trusted comment that is written, in bytes. */
@@ -31,7 +33,7 @@ export interface Minisignature {
   commentSignature: Buffer;
 }
 
-/** Result of verifying a signature with a key: valid, by this key but of other bytes, or not by this key. */
+/** Result of verifying a signature with a key: valid; made by this key, but of other bytes; or not made by this key. */
 export type MinisignVerdict = 'valid' | 'of other bytes' | 'of another key';
 
 /**
@@ -64,7 +66,7 @@ export async function signMinisign(
 }
 
 /**
- * Parses a `.minisig`. Its key number is ignored: `verifyMinisign` tries the key itself.
+ * Parses a `.minisig`. The key number in it is ignored: `verifyMinisign` verifies with the key itself.
  * @param where its file, for errors
  * @throws ExplainedError if it is malformed, or uses the legacy format without hashing
  */
@@ -96,8 +98,8 @@ export function readMinisign(text: string, where: string): Minisignature {
 }
 
 /**
- * Verifies a signature of some bytes with a key. The trusted comment, which is signed together with the signature but
- * not with the bytes, shows whether an invalid signature is by this key at all.
+ * Verifies a signature of some bytes with a key. `commentSignature` covers only the signature and the trusted comment,
+ * so it shows whether this key made the signature, even if the signature is of other bytes.
  * @param key Ed25519 public key
  */
 export function verifyMinisign(
@@ -155,7 +157,7 @@ function isComment(text: string): boolean {
   return text.isWellFormed() && !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(text);
 }
 
-/** Decodes canonical Base64 with padding (RFC 4648); undefined if it is not exactly this many bytes. */
+/** Decodes canonical Base64 with padding (RFC 4648); undefined unless it encodes exactly this number of bytes. */
 function fromBase64(text: string, bytes: number): Buffer | undefined {
   const decoded = Buffer.from(text, 'base64');
   return decoded.length === bytes && decoded.toString('base64') === text ? decoded : undefined;

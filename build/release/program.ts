@@ -7,10 +7,10 @@ import type { Signer } from './signer.ts';
 /** Payload type of an envelope for a program. */
 export const PROGRAM_TYPE = 'application/vnd.quantix.program+json';
 
-/** Largest program that is accepted, in bytes; the agent has an eighth of that. */
+/** Maximum number of bytes of a program; the agent's executable has an eighth of this. */
 const LARGEST_PROGRAM = 1024 ** 3;
 
-/** The signed head of a program file: describes one executable, and which hosts may run it. */
+/** The signed head of a program file: describes an executable and the hosts that may run it. */
 export const programSchema = z
   .strictObject({
     format: z.literal(1),
@@ -60,8 +60,8 @@ export async function signProgram(
 }
 
 /**
- * Verifies and parses the head of a program file. The caller has to check whether it has expired, is for another
- * machine, and describes the program that follows.
+ * Verifies and parses the head of a program file. The caller has to check that it has not expired, is for this machine,
+ * and describes the program that follows it.
  * @param head the first line of the file
  * @param where its file, for errors
  * @throws ExplainedError if it is not an envelope, not signed with a trusted key, or malformed

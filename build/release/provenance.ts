@@ -62,7 +62,8 @@ export interface BuildDescription {
 
 /**
  * Formats the provenance of images: an in-toto Statement v1 with a SLSA provenance v1 predicate
- * (https://slsa.dev/spec/v1.0/provenance). The same build gives the same bytes: lists are sorted, and there is no time.
+ * (https://slsa.dev/spec/v1.0/provenance). The same build gives the same bytes: lists are sorted, and times are left
+ * out.
  * @returns JSON with a final line feed
  * @throws ExplainedError if a release was not built from an unchanged commit
  */
@@ -124,7 +125,7 @@ const OF_BASE = /^pkg:(?:deb|apk)\//;
 const word = z.string().regex(/^[a-z][a-z0-9_]{0,31}$/);
 const { product, version, architecture, sha256 } = releaseFields;
 
-/** The fields of a statement of `formatProvenance` that are read. */
+/** The fields of a provenance that `parseProvenance` reads. */
 const provenanceSchema = statementSchema.extend({
   predicateType: z.literal('https://slsa.dev/provenance/v1'),
   predicate: z.object({

@@ -4,8 +4,8 @@ import { readMinisignPublicKey } from './minisign.ts';
 import { readSshKeyLine } from './ssh-key.ts';
 
 /**
- * Reads an Ed25519 public key in any format in which it is published: PEM, a key file or line of minisign, or a line of
- * SSH, including an allowed signer.
+ * Reads an Ed25519 public key in any format in which it is published: PEM; a key file of minisign, or only its second
+ * line; or a line of SSH, also from a file of allowed signers.
  * @param name name shown to people
  * @param where its file, for errors
  * @throws ExplainedError if it is in another format

@@ -12,7 +12,7 @@ export type RemadeFile = { path: string } & (
       remade: string;
       /** Offset of the first different byte; absent if the files could not be compared. */
       offset?: number;
-      /** What contains this byte, or why there is no offset, as a clause. */
+      /** A clause that says what contains this byte, or why there is no offset. */
       place?: string;
     }
   /** In the published release only. */
@@ -41,7 +41,7 @@ export function isReproduced({ files }: Pick<Rebuild, 'files'>): boolean {
 
 /**
  * Formats the record of a rebuild: an in-toto Statement v1 about the list of the release and each of its files, to be
- * signed like a provenance (`sealProvenance`). The same rebuild gives the same bytes: there is no time.
+ * signed like a provenance (`sealProvenance`). The same rebuild gives the same bytes: times are left out.
  * @returns JSON with a final line feed
  */
 export function formatRebuild({ version, list, commit, tools, node, files }: Rebuild): string {

@@ -52,7 +52,7 @@ const releaseFilesSchema = z
     }
   });
 
-/** A version of the products and its files. */
+/** The list of a release: a version of the products, and its files. */
 export interface ReleaseFiles {
   version: string;
   files: readonly ReleaseFile[];

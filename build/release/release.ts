@@ -11,7 +11,7 @@ export const releaseFields = {
 
 const { sha256, product, version, architecture } = releaseFields;
 
-/** A signed `release.json` of an update tree: describes one image, and which hosts may install it. */
+/** A signed `release.json` of an update tree: describes an image and the hosts that may install it. */
 export const releaseSchema = z
   .strictObject({
     format: z.literal(1),
@@ -38,7 +38,7 @@ export const releaseSchema = z
      */
     owner: sha256.optional(),
     image: z.strictObject({
-      /** Address relative to the `release.json`'s root: `images/<sha256>.iso`. */
+      /** Path relative to the root of the update tree: `images/<sha256>.iso`. */
       path: z.string().regex(/^images\/[0-9a-f]{64}\.iso$/),
       bytes: z.int().min(1),
       sha256,

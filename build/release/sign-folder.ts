@@ -21,14 +21,14 @@ export const RELEASE_LIST_TYPE = 'application/vnd.quantix.release-files+json';
 /** Suffix of a provenance, an in-toto statement. Its signed envelope has one letter more: `.intoto.jsonl`. */
 export const PROVENANCE = '.intoto.json';
 
-/** Returns name and payload type of the envelope for files that are also signed separately. */
+/** Returns name and payload type of a file's envelope; undefined for a file that is signed only by its checksum. */
 function envelopeOf(name: string): { name: string; payloadType: string } | undefined {
   if (name === RELEASE_LIST) return { name: RELEASE_ENVELOPE, payloadType: RELEASE_LIST_TYPE };
   if (!name.endsWith(PROVENANCE)) return undefined;
   return { name: `${name}l`, payloadType: STATEMENT_TYPE };
 }
 
-/** Names of the files that signing adds for some files of a release. */
+/** Lists the files that signing adds to a folder with these files. */
 export function listSignatureNames(files: readonly string[]): string[] {
   const envelopes = [RELEASE_LIST, ...files].flatMap((file) => envelopeOf(file)?.name ?? []);
   return [...envelopes, MINISIGNATURE, SSH_SIGNATURE];
@@ -47,25 +47,26 @@ export interface SignedFolder {
   written: readonly string[];
   /** Number of files in `SHA256SUMS`. */
   files: number;
-  /** Total size of these in bytes. */
+  /** Total size of these files in bytes. */
   bytes: number;
 }
 
 /**
  * Signs a folder of release files: writes `SHA256SUMS`, its signatures for minisign and ssh-keygen, and signed
  * envelopes of `release.json` (`formatReleaseFiles`) and of provenances (`*.intoto.json`), if there are any. Existing
- * signatures are replaced, except that a provenance's envelope with the same content is kept, because it is signed by
- * its builder. Nothing is written before everything is signed; the same files and key give the same texts.
+ * signatures are replaced, except that the envelope of a provenance is kept if its content is the same, because the
+ * builder of the images signed it. Nothing is written before everything is signed; the same files and key give the same
+ * texts.
  * @returns what was signed
- * @throws ExplainedError if the folder contains anything but files, if `release.json` or a provenance does not match the
- *   files, if there is an image that `release.json` does not list, or if the signer fails
+ * @throws ExplainedError if the folder contains anything but files, if `release.json` or a provenance does not match
+ *   the files, if there is an image that `release.json` does not list, or if the signer fails
  */
 export async function signFolder(
   folder: string,
   { signer, signal }: { signer: Signer; signal?: AbortSignal },
 ): Promise<SignedFolder> {
   const digests = new Map<string, ContentDigest>();
-  // Read once, so that the signed bytes are those of the checksums, even if a file is written meanwhile.
+  // These files are read once, so that the signed bytes are those of the checksums even if a file is changed meanwhile.
   const payloads = new Map<string, Buffer>();
   const entries = await listReleaseFolder(folder);
   const remade = new Set(listSignatureNames(entries.map(({ name }) => name)));

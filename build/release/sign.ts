@@ -19,8 +19,8 @@ export async function signRelease(release: Release, signers: readonly Signer[]):
 }
 
 /**
- * Verifies and parses a `release.json`. The caller has to check whether it has expired, is older than one already seen,
- * or is for another product.
+ * Verifies and parses a `release.json`. The caller has to check that it has not expired, is not older than one already
+ * seen, and is for this product.
  * @param envelopeText the file's content
  * @param trustedKeys trusted keys; if there are none, everything is refused
  * @param where its file or address, for errors

@@ -25,7 +25,7 @@ const SIGN_RESPONSE = 14;
 /** Longest reply that is read, in bytes: OpenSSH's limit. */
 const LONGEST_REPLY = 256 * 1024;
 
-/** Milliseconds within which an agent must reply: its owner may have to touch a key or to confirm. */
+/** Milliseconds within which an agent must reply; its owner may have to confirm first, or to touch a hardware key. */
 const PATIENCE = 60_000;
 
 /** Name of the agent in errors. */

@@ -15,7 +15,7 @@ import { encodeSshNumber, encodeSshString, SshReader } from './ssh-wire.ts';
 const MAGIC = 'SSHSIG';
 const VERSION = 1;
 
-/** Purpose of a signature, which it covers; `file` is the usual namespace for files (`ssh-keygen -Y sign -n file`). */
+/** Purpose of a signature, and part of the signed bytes; `file` is usual for files (`ssh-keygen -Y sign -n file`). */
 export const SSH_NAMESPACE = 'file';
 
 /** Hash algorithms of the format, and the one that is used for new signatures. */
@@ -27,7 +27,7 @@ const BEGIN = '-----BEGIN SSH SIGNATURE-----';
 const END = '-----END SSH SIGNATURE-----';
 const LINE = 70;
 
-/** Longest file that is read, in characters; an Ed25519 signature has 300. */
+/** Longest file that is read, in characters; an Ed25519 signature has about 300. */
 export const LONGEST_SSH_SIGNATURE = 16 * 1024;
 
 /** Content of the signature file that `ssh-keygen -Y sign` writes. */

@@ -10,10 +10,10 @@ import type { Signer } from './signer.ts';
 /** A day in milliseconds. */
 const DAY = 24 * 60 * 60 * 1000;
 
-/** The line of releases in which each one replaces the last. */
+/** Identifies a line of releases, in which each release replaces the previous one. */
 export type ReleaseLine = Pick<Release, 'product' | 'channel' | 'architecture'>;
 
-/** Returns the path of a line's newest release, relative to the tree's root like all paths. */
+/** Returns the path of the newest release of a line; like all paths here, it is relative to the root of the tree. */
 export function releasePath({ product, channel, architecture }: ReleaseLine): string {
   return `${product}/${channel}/${architecture}/release.json`;
 }
@@ -37,11 +37,11 @@ export interface Publication {
   tree: string;
   channel: string;
   signer: Signer;
-  /** Keys that signed earlier releases of the tree, in addition to the current one. */
+  /** Keys that signed earlier releases of the tree, in addition to the key of `signer`. */
   trusted?: readonly TrustedKey[];
   /** Current time. */
   now: Date;
-  /** Days after which hosts refuse it. */
+  /** Days after which hosts refuse the release. */
   days: number;
   /** Lowest serial that hosts accept after this release is confirmed; that of the previous release if absent. */
   floor?: number | undefined;
@@ -127,7 +127,7 @@ async function place(from: string, to: string): Promise<void> {
   }
   await flush(temporary);
   await rename(temporary, to);
-  // Needed because a rename to another name of the same file does nothing.
+  // If both names are links to the same file, rename(2) does nothing, and the temporary name remains.
   await rm(temporary, { force: true });
 }
 

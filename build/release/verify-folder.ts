@@ -33,13 +33,11 @@ export interface Finding {
 export interface Verdict {
   /** Version of the release, if it is part of the signed data. */
   version: string | undefined;
-  /**
-   * The key that signed the list of files; undefined if no trusted key signed it, and in this case no file was read.
-   */
+  /** The key that signed `SHA256SUMS`; undefined if no trusted key signed it, and no other file was read then. */
   key: TrustedKey | undefined;
   /** Number of files that were verified successfully. */
   files: number;
-  /** Total size of these in bytes. */
+  /** Total size of these files in bytes. */
   bytes: number;
   findings: readonly Finding[];
 }
@@ -181,7 +179,7 @@ async function checkList(
   }
 }
 
-/** Verifies the signed provenances: the signature of each, and that it is about these files. */
+/** Verifies the signature of each signed provenance, and that the provenance describes these files. */
 async function checkProvenances(
   folder: string,
   sums: Checksums,

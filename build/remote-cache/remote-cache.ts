@@ -16,10 +16,10 @@ import { type OpenedEntry, openEntry, type StepOutput, sealEntry } from './entry
 import { CacheServer, limitTime, PATIENCE, type Patience } from './server.ts';
 import type { RemoteCacheSettings } from './settings.ts';
 
-/** Speed in bytes per millisecond below which packages are left to the mirrors. */
+/** Speed in bytes per millisecond below which packages are downloaded from mirrors instead. */
 const SLOWEST = 4000;
 
-/** Files that are downloaded or uploaded at the same time. */
+/** Maximum number of files that are downloaded or uploaded at the same time. */
 const FILES_AT_ONCE = 8;
 
 /** Statistics of a remote cache during a run. */
@@ -32,11 +32,11 @@ export interface RemoteCacheReport {
   /** Bytes received and sent over the network. */
   received: number;
   sent: number;
-  /** Answers that were not trusted, one clause each: unsigned, wrongly signed, or with other bytes than promised. */
+  /** Answers that were not trusted, one clause each: unsigned, wrongly signed, or with other bytes than signed. */
   refused: readonly string[];
   /** Why it is no longer used, if it was given up. */
   givenUp?: string | undefined;
-  /** Why uploads stopped, if they were intended. */
+  /** Why uploads stopped early; absent if they did not. */
   closed?: string | undefined;
 }
 
@@ -48,15 +48,15 @@ export interface Traffic {
 }
 
 /**
- * A remote cache with results of steps and packages. Each item is requested only once. A slow, broken or lying cache
- * costs time, but never more than making the item locally would take. An answer is trusted if it is signed with a
- * trusted key and every file has the signed SHA-256.
+ * A remote cache with results of steps and packages. Each item is requested only once. The time that a slow, broken or
+ * malicious cache costs is limited (see `Patience`). An answer is trusted if it is signed with a trusted key and every
+ * file has the signed SHA-256.
  */
 export class RemoteCache implements ResultSource, AsyncDisposable {
   readonly #server: CacheServer;
   readonly #settings: RemoteCacheSettings;
   readonly #patience: Patience;
-  /** Aborted with the reason when the cache is given up. */
+  /** Aborted when the cache is given up. */
   readonly #asking = new AbortController();
   readonly #bringing = new AbortController();
   readonly #steps: Traffic = { asked: 0, had: 0, brought: 0 };
@@ -79,7 +79,7 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
     this.#server = new CacheServer(settings, patience);
   }
 
-  /** Returns who made the result of a step, if the cache has a trusted result. */
+  /** Returns the name of the key that signed the result of a step; `undefined` if the cache has no trusted result. */
   async find(step: Step, signal?: AbortSignal): Promise<string | undefined> {
     this.#steps.asked += 1;
     const entry = await this.#entry(step, signal);
@@ -177,7 +177,7 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
     }
   }
 
-  /** Waits some time for running uploads, then cancels them. */
+  /** Waits for running uploads, and cancels those that exceed the time limit. */
   async settle(): Promise<void> {
     const { bringing } = this.#patience;
     const brought = Promise.all(this.#underWay);
@@ -256,8 +256,8 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
 
   /**
    * Sends a request to the cache.
-   * @returns nothing if the cache lacks the item, returns a wrong item, or has been given up
-   * @throws errors that are not about the cache: the caller cancels, the disk is full
+   * @returns `undefined` if the cache lacks the item, returns a wrong item, or has been given up
+   * @throws errors that the cache did not cause, such as cancellation by the caller or a full disk
    */
   async #try<T>(
     what: string,
@@ -313,7 +313,7 @@ export class RemoteCache implements ResultSource, AsyncDisposable {
     this.#underWay.add(bringing);
   }
 
-  /** @returns whether the cache did not have the blob yet */
+  /** @returns whether the blob was uploaded; false if the cache has it already */
   async #writeBlob(
     file: string,
     blob: { sha256: string; size: number },

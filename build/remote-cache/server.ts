@@ -17,9 +17,9 @@ export interface Patience {
   readonly firstAnswer: number;
   /** For later answers, and for a pause during an answer. */
   readonly answer: number;
-  /** Least time for the files of a step, even if the step is made faster. */
+  /** Minimum time limit for the files of a step, even if making the step takes less. */
   readonly least: number;
-  /** Most time for the files of a step. */
+  /** Maximum time limit for the files of a step. */
   readonly most: number;
   /** After a build, for running uploads and the answers to them. */
   readonly bringing: number;
@@ -34,7 +34,7 @@ export const PATIENCE: Patience = {
   bringing: 60_000,
 };
 
-/** SHA-256 of no data. Bazel's caches have this blob without an upload. */
+/** SHA-256 of the empty blob. Bazel's caches have this blob without an upload. */
 const NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
 /**
@@ -58,7 +58,7 @@ export class CacheServer implements Disposable {
     const route = makeEnvironmentRoute();
     const options = {
       findRoute: (url: URL) => ({ ...route(url), authorities }),
-      // No redirects: another server's answers would not be the cache's.
+      // No redirects, because the answers would come from another server.
       manners: { redirects: 0, encoding: 'zstd, identity' },
     } as const;
     this.transport = new Transport({ ...options, stallAfter: patience.answer });
@@ -81,7 +81,7 @@ export class CacheServer implements Disposable {
   }
 
   /**
-   * Sends the first request, only once.
+   * Sends the first request; later calls return the same result.
    * @returns whether it sends and accepts blobs compressed with zstd, like bazel-remote
    * @throws TransferFailure if it is not a cache, does not answer in time, or requires authentication
    */

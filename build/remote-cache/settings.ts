@@ -45,8 +45,8 @@ export const REMOTE_CACHE_VARIABLES = [
  * with the trusted public keys (`*.pem`), `…_KEY` a file with this builder's private key, `…_WRITE=yes` allows uploads,
  * `…_CA` is a file with certificates of authorities. Name and password are those in the address, else in `$NETRC` or
  * `~/.netrc`.
- * @returns none if there is no address
- * @throws ExplainedError if a setting is wrong, because nobody would notice that the cache is not used
+ * @returns `undefined` if there is no address
+ * @throws ExplainedError if a setting is wrong: otherwise nobody would notice that the cache is not used
  */
 export async function readRemoteCacheSettings(
   environment: Environment = process.env,

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { BuildError, must } from '../error.ts';
 import type { Sources } from '../step/source.ts';
 
-/** Approximate length of a line in the bundle: Node prints the line of an uncaught error. */
+/** Approximate length of a line in the bundle; it is short because Node prints the line of an uncaught error. */
 const LINE = 160;
 
 /** The programs as one CommonJS file. */
@@ -25,7 +25,10 @@ export interface BundleRequest {
   version: string;
   /** Version of the Node that runs the bundle: `26.10.0`. */
   node: string;
-  /** Threads of esbuild; as many as there are processors if absent. The first bundle of a process decides for all. */
+  /**
+   * Threads of esbuild; as many as there are processors if absent. The first bundle of a process sets the number for
+   * all.
+   */
   threads?: number | undefined;
 }
 
@@ -76,8 +79,8 @@ export async function bundlePrograms({
 }
 
 /**
- * Settings for a short-lived Go program (https://pkg.go.dev/runtime): garbage collection would take a fifth of
- * esbuild's time and save only a sixth of its memory.
+ * Settings of the Go runtime (https://pkg.go.dev/runtime) for esbuild: garbage collection would take a fifth of its
+ * time and save only a sixth of its memory.
  */
 const ROOM = { GOGC: 'off', GOMEMLIMIT: '1GiB' };
 
@@ -106,7 +109,7 @@ function refuseOtherEsbuild(path: string | undefined): void {
   });
 }
 
-/** Provides esbuild with the source that was already read; it reads files of npm packages itself. */
+/** Provides esbuild with the source that was already read; esbuild reads files of npm packages itself. */
 function serve(root: string, sources: Sources): Plugin {
   return {
     name: 'sources',
@@ -138,7 +141,7 @@ function packagesIn({ outputs }: Metafile): string[] {
   return [...folders].sort();
 }
 
-/** Errors of esbuild: its messages, and an error of a plugin as the detail of one. */
+/** The error of esbuild: its messages; if a plugin failed, `detail` is the plugin's error. */
 const failureSchema = z.object({
   errors: z
     .array(

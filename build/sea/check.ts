@@ -8,12 +8,12 @@ import { logTool } from '../process/tool-log.ts';
 import type { Command, OwnLoader } from './own-node.ts';
 
 /**
- * Runs a compiled executable and checks its output: its version, and nothing on standard error, where Node reports a
- * rejected code cache. If its loader is neither given nor on this host, as for another C library, it cannot run here
- * and is not checked; the audit checks that its loader and libraries are in the image.
+ * Runs a compiled executable with `--version` and checks that it prints the version, and nothing on standard error,
+ * where Node reports a rejected code cache. An executable whose loader is neither given nor on this host, for example
+ * because it is for another C library, is not checked; the audit checks that loader and libraries are in the image.
  * @param file absolute path
  * @param version expected version
- * @param loader loader to run it with, instead of the host's
+ * @param loader loader to run it with, instead of the one on the host
  * @throws BuildError if it does not start or its output differs
  */
 export async function checkExecutable(

@@ -9,8 +9,8 @@ import { injectPrograms } from './inject.ts';
 import type { Command } from './own-node.ts';
 
 /**
- * Options of V8 in the executable. Mostly idle programs do not need a young generation of 16 MB: with 1 MB, the agent
- * takes 1 MB less memory at rest, and more is saved under load.
+ * Options of V8 in the executable. Programs that are mostly idle do not need a young generation of 16 MB: with 1 MB,
+ * the agent uses 1 MB less memory when idle, and saves more under load.
  */
 const V8_OPTIONS = ['--max-semi-space-size=1'];
 
@@ -19,7 +19,7 @@ const SAME_EACH_TIME = '--random-seed=1';
 
 /** Input of `compileExecutable`. */
 export interface CompileRequest {
-  /** The bundled programs, or a promise of them: Node is prepared at the same time. */
+  /** The bundled programs, or a promise of them, because Node is stripped while they are being bundled. */
   code: string | Promise<string>;
   /** Architecture of `node`. */
   architecture: ArchitectureName;
@@ -54,7 +54,7 @@ export async function compileExecutable(request: CompileRequest): Promise<void> 
       await prepare(preparer, folder, signal);
     };
     await bothOf(
-      // Before the programs are added: strip would move the note that contains them.
+      // Node is stripped before the programs are added, because strip would move the note that contains them.
       run(strip, ['--strip-all', '-o', inFolder('node'), node], { signal }),
       prepared(),
     );
@@ -65,15 +65,15 @@ export async function compileExecutable(request: CompileRequest): Promise<void> 
   }
 }
 
-/** Waits for both even if one fails, because they write to the same folder. @throws the first error */
+/** Waits for both promises even if one fails, because both write to the same folder. @throws the first error */
 async function bothOf(one: Promise<unknown>, other: Promise<unknown>): Promise<void> {
   await Promise.allSettled([one, other]);
   await Promise.all([one, other]);
 }
 
 /**
- * Returns the configuration. The file names in it become part of the executable, so they are relative. The code cache
- * is machine code for the preparer's CPU; without it, programs start more slowly.
+ * Returns the configuration for `--experimental-sea-config`. The file names in it become part of the executable, so
+ * they are relative. The code cache is machine code for the preparer's CPU; without it, programs start more slowly.
  */
 function seaConfig(useCodeCache: boolean) {
   return {

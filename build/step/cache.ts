@@ -19,7 +19,10 @@ import { hashFile } from '../process/hash-file.ts';
 import { isSealed, resealPath, seal } from '../process/seal.ts';
 import type { Step } from './step.ts';
 
-/** File in a step's folder that records what made it; written last, so a folder that has it is complete. */
+/**
+ * File in a step's folder with the step's key, inputs and outputs. It is written last, so a folder that has it is
+ * complete.
+ */
 const RECORD = 'step.json';
 
 /** File in a step's folder that marks its result as checked; see `run`. */
@@ -28,13 +31,13 @@ const CHECKED = 'checked';
 /** Prefix of folders in which a step is being made. */
 const MAKING = '.making-';
 
-/** Milliseconds for which an unfinished folder is not swept: its maker may not have locked it yet. */
+/** Milliseconds for which an unfinished folder is not swept: the process that created it may not have locked it yet. */
 const JUST_MADE = 60_000;
 
 const recordSchema = z.object({
   key: z.string(),
   seconds: z.number(),
-  /** Who made it, if it was not made here. */
+  /** Name of the key that signed it, if it comes from a remote cache. */
   origin: z.string().optional(),
   outputs: z.record(z.string(), z.object({ size: z.number(), sha256: z.string() })),
 });
@@ -56,20 +59,20 @@ export interface StepResult {
 /** A result that was made here and has passed its check. */
 export type MadeResult = Pick<StepResult, 'directory' | 'hashes' | 'seconds'>;
 
-/** Facts about a result made elsewhere: who made it, and how many seconds it took. */
+/** Facts about a result from a remote cache: the seconds that the step took, and the name of the key that signed it. */
 export interface FetchedResult {
   seconds: number;
   origin: string;
 }
 
-/** A source of results that others have made and checked. */
+/** A source of results that other machines have made and checked: a remote cache. */
 export interface ResultSource {
   /**
    * Writes the files of a step into an empty folder. If this fails, the step is made here.
-   * @returns nothing if it has no such result
+   * @returns `undefined` if it has no such result
    */
   fetch(step: Step, directory: string, signal?: AbortSignal): Promise<FetchedResult | undefined>;
-  /** Offers a result made here to others; returns at once. */
+  /** Starts the upload of a result made here; returns at once. */
   offer(step: Step, result: MadeResult): void;
 }
 
@@ -116,8 +119,8 @@ export class StepCache {
    * Returns the result of a step: from the cache, from a remote cache, or made now.
    * @param make writes the step's files into the empty folder it is given
    * @param check reads the files of the result back while later steps already use them; nothing made from them may be
-   *   published before `checked` has resolved. The next build makes a failed result again. Results of others are not
-   *   checked again.
+   *   published before `checked` has resolved. If the check fails, the next build makes the result again. Results from
+   *   a remote cache are not checked.
    */
   async run(
     step: Step,
@@ -133,7 +136,7 @@ export class StepCache {
     const checked = check === undefined ? Promise.resolve() : this.#check(result.directory, check);
     checked.then(
       () => result.origin === undefined && others?.offer(step, result),
-      // The promise may be awaited only later; until then a rejection counts as handled.
+      // The caller may await the promise later: without this handler, an earlier rejection would end the process.
       () => undefined,
     );
     return { ...result, checked };
@@ -190,7 +193,7 @@ export class StepCache {
     }
   }
 
-  /** Removes the unfinished folders of makers that were killed. */
+  /** Removes the unfinished folders of processes that were killed. */
   async sweep(): Promise<void> {
     for (const path of await this.#folders()) {
       if (basename(path).startsWith(MAKING) && (await isLeftOver(path))) {
@@ -200,8 +203,8 @@ export class StepCache {
   }
 
   /**
-   * Hashes all results again. @returns the number of results, and the folders of damaged results, which have been
-   * removed
+   * Hashes all results again, and removes damaged ones.
+   * @returns the number of results, and the folders of the removed ones
    */
   async verify(signal?: AbortSignal): Promise<{ checked: number; damaged: string[] }> {
     const damaged: string[] = [];
@@ -243,8 +246,8 @@ export class StepCache {
 type Filled = Pick<StepResult, 'seconds' | 'origin'>;
 
 /**
- * Removes a maker's folder. Parts of a failed maker may still be writing: the folder is renamed first, so that they
- * cannot open further files in it; files that are already open are removed with the folder.
+ * Removes the folder in which a step was made. Parts of a failed step may still be writing: the folder is renamed
+ * first, so that they cannot open further files in it; files that are already open are removed with the folder.
  */
 async function discard(directory: string): Promise<void> {
   const discarded = `${directory}-discarded`;
@@ -295,7 +298,7 @@ async function readRecord(file: string): Promise<z.infer<typeof recordSchema> | 
   }
 }
 
-/** Sets a record's time, which says when its result was last used. Ignored if the cache is not writable. */
+/** Sets the time of a record: the time at which its result was last used. Does nothing if the cache is not writable. */
 async function touch(file: string): Promise<void> {
   const now = new Date();
   try {
@@ -326,7 +329,7 @@ async function isWhole(folder: string, signal: AbortSignal | undefined): Promise
   return true;
 }
 
-/** The answer of a file system call, or `undefined` if the file does not exist. */
+/** Returns the result of a file system call, or `undefined` if the file does not exist. */
 async function ifThere<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;

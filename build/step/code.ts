@@ -35,7 +35,7 @@ export function makeCodeInputs(modules: readonly string[], installed: NpmPackage
   };
 }
 
-/** Digest of the code of modules, for keys of cached results; it changes when the code does. */
+/** Returns the digest of the code of modules, for keys of cached results. */
 export function computeCodeDigest(...modules: readonly string[]): string {
   installedHere ??= readInstalled(TOOLCHAIN);
   return computeDigest(makeCodeInputs(modules, installedHere));
@@ -50,7 +50,7 @@ interface ModuleCode {
   packages: Set<string>;
 }
 
-/** Modules read before: a running process keeps the code that it loaded when it started. */
+/** Code that has been read. It is not read again, because a process runs the code that it loaded when it started. */
 const known = new Map<string, ModuleCode>();
 const files = new Map<string, SourceFile>();
 

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { HashedFile } from '../process/hashed-file.ts';
 
-/** SHA-256 in hex of text or bytes. */
+/** Returns the SHA-256 of text or bytes, in hex. */
 export function sha256(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');
 }
 
 /**
- * SHA-256 in hex of plain data: scalars, bytes, hashed files, and arrays and objects of these. The order of keys
- * counts, because code that iterates over an object depends on it; keys whose value is undefined do not count.
+ * Returns the SHA-256, in hex, of plain data: scalars, bytes, hashed files, and arrays and objects of these. The order
+ * of keys matters, because code that iterates over an object depends on it; keys whose value is undefined are ignored.
  * @throws TypeError on undefined, and on values whose content cannot be read from outside, such as a function or a Map
  */
 export function computeDigest(value: unknown): string {
@@ -16,7 +16,7 @@ export function computeDigest(value: unknown): string {
   return sha256(JSON.stringify(withoutBytes(value)));
 }
 
-/** Returns the value with all byte arrays replaced by their SHA-256. */
+/** Returns the value with all byte arrays and hashed files replaced by their SHA-256. */
 function withoutBytes(value: unknown): unknown {
   if (typeof value === 'function' || typeof value === 'symbol') {
     throw new TypeError(`a ${typeof value} has no digest`);

@@ -3,11 +3,11 @@ import { computeDigest } from './digest.ts';
 /** Inputs of a step: readable name (`package libc6`, `overlay common/etc/motd`) → value or digest. */
 export type StepInputs = Readonly<Record<string, string | number>>;
 
-/** Longest text that is recorded itself; longer text is recorded as a digest. */
+/** Maximum length of a text that is recorded as it is; a longer one is recorded as a digest. */
 const LONGEST = 80;
 
 /**
- * Converts values to inputs of a step. An object gives one input per key, in their order; the plan of another step is
+ * Converts values to inputs of a step. An object becomes one input per key, in their order; the plan of another step is
  * represented by its key.
  */
 export function makeNamedInputs(values: object): StepInputs {
@@ -28,7 +28,7 @@ function isStep(value: object): value is { name: string; key: string } {
   return 'name' in value && 'inputs' in value && 'key' in value;
 }
 
-/** Represents a value: itself if it is short enough to show, else its version, if it has one, and a digest. */
+/** Returns the value itself if it is a number or a short text, else its digest, after its version if it has one. */
 function inputOf(value: unknown): string | number {
   if (typeof value === 'number') return value;
   if (typeof value === 'string' && value.length <= LONGEST) return value;

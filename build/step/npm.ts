@@ -51,7 +51,7 @@ function readPackages(file: string, fix: string): NpmPackages {
   }
 }
 
-/** Text of a lock → its packages. Builds of several images read the same lock for each, and parsing is slow. */
+/** Text of a lock → its packages. A build of several images reads the same lock for each image, and parsing is slow. */
 const parsed = new Map<string, NpmPackages>();
 
 /** Parses the text of an npm lock; see `readLocked`. */
@@ -78,7 +78,7 @@ export function listInstalledDifferently(installed: NpmPackages, locked: NpmPack
   });
 }
 
-/** Identifies packages by name → version and integrity hash of the archive, as npm checked it. */
+/** Returns the identities of packages: name → version and integrity hash of the archive, as npm checked it. */
 export function readNpmIdentities(
   npm: NpmPackages,
   folders: readonly string[],

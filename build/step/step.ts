@@ -23,21 +23,20 @@ export interface RunnableStep<Work, Result = void> extends Step {
   readonly check?: ((output: string, work: Work) => Promise<void>) | undefined;
 }
 
-/** The definition of a step: what it reads, and what it makes from that. */
+/** The definition of a step: the values that its result depends on, and how the result is made. */
 export interface StepDefinition<Facts, Inputs extends object, Work, Result> {
   name: string;
   /** The module of this definition: `import.meta.filename`. Its source and all its imports are inputs too. */
   module: string;
   /**
-   * Selects from the facts what the step is made from. Each value becomes an input of its own; an object becomes one
-   * input per key, one level deep. A value is plain data, the plan of an earlier step (represented by its key), or
-   * `Code`.
+   * Selects from the facts the values that the result depends on. Each value becomes one input of the step; an object
+   * becomes one input per key. A value is plain data, the plan of an earlier step (represented by its key), or `Code`.
    */
   read(facts: Facts): Inputs;
   /**
    * Makes the result. `inputs` holds exactly the values that the step's key was computed from; the facts are not
    * available here.
-   * @param work what results do not depend on (the signal, progress), and objects that the inputs identify, such as
+   * @param work values that do not affect the result (signal, progress), and objects that the inputs identify, such as
    *   opened packages
    */
   make(output: string, inputs: Inputs, work: Work): Promise<Result>;
@@ -49,7 +48,7 @@ export interface StepDefinition<Facts, Inputs extends object, Work, Result> {
   check?(output: string, inputs: Inputs, work: Work): Promise<void>;
 }
 
-/** The installed npm packages: those that a step's code imports are inputs of the step. */
+/** The installed npm packages. Those that the code of a step imports are inputs of the step. */
 interface CodeFacts {
   readonly installed: NpmPackages;
 }

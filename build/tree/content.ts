@@ -12,7 +12,7 @@ const MOST_OPEN = 512;
 /** Maximum number of bytes per read. */
 const MOST_READ = 1024 * 1024 * 1024;
 
-/** Size in bytes of the largest file that is read whole, and of the blocks in which larger ones are compared. */
+/** Size in bytes of the largest file that is read whole, and of the pieces in which files are compared. */
 const LARGEST_WHOLE = 128 * 1024 * 1024;
 const PIECE = 1024 * 1024;
 

@@ -1,6 +1,6 @@
 import type { HashedFile } from '../process/hashed-file.ts';
 
-/** Most that one archive may contain: bytes of content, and entries. More is treated as an attack. */
+/** Maximum number of bytes of content, and of entries, in one archive. More is treated as an attack. */
 export const MOST_BYTES = 8 * 1024 ** 3;
 export const MOST_ENTRIES = 500_000;
 

@@ -118,9 +118,9 @@ export function listOverlayEntries(overlays: readonly Overlay[]): Record<string,
 const [SETUID, SETGID, STICKY, READ_BY_ALL] = [0o4000, 0o2000, 0o1000, 0o044];
 
 /**
- * Refuses permissions that would be lost. Git keeps only the executable bit; the other bits of a checkout follow the
- * umask of whoever cloned it. Bits beyond that were set on purpose: special bits, and a file that is more private than
- * its folder. A set-gid folder is accepted: it inherits the bit from its parent folder.
+ * Refuses permissions that would be lost. Git keeps only the executable bit; the other bits of a checkout depend on the
+ * umask. Special bits, and a file that fewer users can read than its folder, are therefore set on purpose. A set-gid
+ * folder is accepted: it inherits the bit from its parent folder.
  */
 function checkMode(stat: Stats, file: string): void {
   const special = stat.isDirectory() ? STICKY : SETUID | SETGID | STICKY;
@@ -139,10 +139,15 @@ function isMorePrivate({ mode }: Stats, folder: string): boolean {
   return (lstatSync(folder).mode & READ_BY_ALL & ~mode) !== 0;
 }
 
-/** Maximum number of bytes of a file that is kept in memory; larger files are not text that somebody edits. */
+/**
+ * Maximum number of bytes of a file that is kept in memory, and whose line ends are checked; larger files are not text.
+ */
 const LARGEST_TEXT = 1024 * 1024;
 
-/** Refuses CRLF: shells, OpenRC and other readers of overlay files take a carriage return as part of the line. */
+/**
+ * Refuses CRLF, except in binary files (with a NUL): shells, OpenRC and others treat a carriage return as part of the
+ * line.
+ */
 function checkLineEnds(bytes: Buffer, file: string): void {
   if (!bytes.includes('\r\n') || bytes.includes(0)) return;
   throw new BuildError({

@@ -51,13 +51,13 @@ export function checkLinkTarget({ path, target, origin }: SymlinkEntry): void {
   }
 }
 
-/** The directory part of a tree path; the empty string is the root. */
+/** Returns the directory part of a tree path; the empty string is the root. */
 export function getParent(path: string): string {
   const slash = path.lastIndexOf('/');
   return slash < 0 ? '' : path.slice(0, slash);
 }
 
-/** The last part of a tree path. */
+/** Returns the last part of a tree path. */
 export function nameOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }

@@ -148,7 +148,7 @@ function specialEntry(entry: ReadEntry, head: Head): Exclude<Entry, { type: 'fil
   }
 }
 
-/** The parser reads device numbers in POSIX archives only. For GNU archives it gives 0, 0, which no device has. */
+/** The parser reads device numbers in POSIX archives only. For GNU archives it returns 0, 0, which no device has. */
 function deviceOf({ header }: ReadEntry, { path, origin }: Head): { major: number; minor: number } {
   const { devmaj: major = 0, devmin: minor = 0 } = header ?? {};
   if ([major, minor].every((part) => Number.isSafeInteger(part) && part >= 0) && major > 0) {

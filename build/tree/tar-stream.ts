@@ -58,7 +58,7 @@ export function* tarStream(
   yield chunk.rest();
 }
 
-/** Number of bytes that `tarStream` produces, not counting pax headers; for progress. */
+/** Returns the number of bytes that `tarStream` produces, without those of pax headers; for progress. */
 export function tarSize(tree: Tree): number {
   let size = 2 * BLOCK;
   for (const entry of tree.entries()) {
@@ -149,14 +149,16 @@ function fitsHeader(target: string): boolean {
 }
 
 /**
- * GNU tar's header for a long link target (tar(5), type `K`). A pax `linkpath` is no alternative: mksquashfs 4.5 and
- * 4.6 strip a leading `/`, `./` or `../` from it, even if the link is symbolic and that changes its target.
+ * Returns GNU tar's header for a long link target (tar(5), type `K`). A pax `linkpath` is no alternative: mksquashfs
+ * 4.5 and 4.6 strip a leading `/`, `./` or `../` from it, even if the link is symbolic and that changes its target.
  */
 function longTarget(target: string): Buffer[] {
   return preceding('NextFileHasLongLinkpath', Buffer.from(`${target}\0`));
 }
 
-/** A pax header with text records and binary attributes; `Pax` can write text only (star(5), `SCHILY.xattr.`). */
+/**
+ * Returns a pax header with text records and binary attributes; `Pax` can write text only (star(5), `SCHILY.xattr.`).
+ */
 function extended(text: string, attributes: Readonly<Record<string, string>>): Buffer[] {
   const records = Object.entries(attributes).map(([name, hex]) => {
     const rest = Buffer.concat([
@@ -172,7 +174,7 @@ function extended(text: string, attributes: Readonly<Record<string, string>>): B
   return preceding('ExtendedHeader', Buffer.concat([Buffer.from(text), ...records]));
 }
 
-/** A header that describes the next header, followed by its body. */
+/** Returns a header that describes the next entry, followed by its body. */
 function preceding(type: 'ExtendedHeader' | 'NextFileHasLongLinkpath', body: Buffer): Buffer[] {
   const block = Buffer.alloc(BLOCK);
   const size = body.length;

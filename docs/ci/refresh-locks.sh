@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Resolves the packages of every lock anew. Images whose lock moved are built, and those for x86_64 are booted until they
-# are ready. What a change needs is left in FOLDER: locks.patch, change.md, and a chart of each boot. No locks.patch means
-# that nothing moved.
+# Resolves the packages of every lock anew. Builds the images whose locks changed, and boots those for x86_64 until they
+# are ready. Writes into FOLDER what a change request needs: locks.patch, change.md, and a chart of each boot. Without
+# locks.patch, no lock changed.
 # usage: docs/ci/refresh-locks.sh FOLDER [OPTION OF qx-build annotate]...
 set -euo pipefail
 mkdir -p "${1:?the folder for the change is missing}"
@@ -26,7 +26,7 @@ trap 'rm -rf "$before"' EXIT
 for lock in "${moved[@]}"; do
   old=$before/${lock#profiles/}
   git show "HEAD:$lock" >"$old"
-  # The exit code is that of diff(1): 1 means that they differ.
+  # As with diff(1), exit code 1 means that the locks differ.
   qx diff --markdown "$old" "$lock" >>"$folder/change.md" || [ $? = 1 ]
   qx report packages "$lock" --json --before "$old" --output "$folder/$(basename "$lock" .lock.json)" |
     qx annotate "${options[@]}"

@@ -1,6 +1,6 @@
 /**
- * What both appliances take from Alpine, and what both leave out. Package names are those of the branch below. Service
- * scripts do not come from packages: the appliances have their own in overlay/, which are the same on both bases.
+ * What both appliances use of Alpine, and what both leave out. Package names are those of the branch `release`. Service
+ * scripts are not those of packages: the appliances have their own in overlay/, which are the same on both bases.
  */
 import { keys } from './alpine-keys.ts';
 

@@ -1,4 +1,4 @@
-/** What both appliances take from Debian, and what both leave out. */
+/** What both appliances use of Debian, and what both leave out. */
 
 export const suite = 'trixie';
 export const components: ['main'] = ['main'];

@@ -1,6 +1,7 @@
 /**
- * Drivers that an image must have, by kind of machine. Those under `medium` are for the devices it boots from and are
- * in the initramfs; those under `system` are only in the root filesystem. The audit refuses an image that lacks one.
+ * Drivers that an image must have, by kind of machine. Those under `medium` are for the devices that the image is
+ * booted from, and are in the initramfs; those under `system` are only in the root filesystem. The audit refuses an
+ * image that lacks one.
  */
 
 /** USB keyboards and disks, on virtual machines and on real ones. */

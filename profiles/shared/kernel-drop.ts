@@ -1,7 +1,7 @@
 /**
  * Kernel modules left out of both appliances: servers and virtual machines do not have the device, or do not use the
- * protocol. Paths are those of the kernel's source; a path includes everything below it. Dependencies of modules that
- * stay are kept, and so is every driver in `drivers.ts`.
+ * protocol. Paths are those of the kernel's source; a path includes everything below it. Modules that other modules in
+ * the image depend on are not left out, nor are the drivers in `drivers.ts`.
  */
 
 const SOUND = 'an appliance makes no sound';

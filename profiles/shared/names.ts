@@ -1,5 +1,5 @@
 /**
  * Names that both appliances share; the programs of `apps/` and the scripts of `overlay/common` use them. A profile
- * that includes any of these needs the names, too.
+ * with any of these programs or scripts must have these names, too.
  */
 export const names = { namespace: 'quantix', programPrefix: 'qx' };

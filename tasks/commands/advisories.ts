@@ -125,7 +125,7 @@ export const advisoriesCommand = defineCommand({
   },
 });
 
-/** @throws BuildError if it is not a date */
+/** Checks that a text is a date such as `2026-11-28`, and returns it. @throws BuildError if it is not */
 function dayOf(text: string): string {
   const date = new Date(text);
   if (

@@ -5,7 +5,7 @@ import { BuildError } from '../../build/error.ts';
 import { parseNetworkFile } from '../../build/image/config-drive/network-file.ts';
 import { defineCommand } from './define.ts';
 
-/** `qx-build answer`: writes and checks answer files for the installer. */
+/** `qx-build answer`: checks answer files for the installer. */
 export const answerCommand = defineCommand({
   command: 'answer <action> <file>',
   describe: 'Check an answer file for unattended installation',

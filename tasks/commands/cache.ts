@@ -58,7 +58,7 @@ function list(cache: CacheDirectory, limit: number, output: Output): void {
   output.say(`${cache.root}: ${formatBytes(all)} of ${formatBytes(limit)}`);
 }
 
-/** @throws BuildError if something was damaged; it has been removed then */
+/** Verifies all downloads and results, and removes those that are damaged. @throws BuildError if any were */
 async function verify(cache: CacheDirectory, output: Output, signal: AbortSignal): Promise<void> {
   const store = new BlobStore(cache, output.say);
   const blobs = listItems(cache).filter(({ room }) => room === 'blobs');

@@ -17,7 +17,7 @@ import { listProfileNames } from '../../build/profile/load.ts';
 import { PROJECT } from '../project.ts';
 import { type CommandContext, type CommandPaths, cacheOption, requireOnce } from './define.ts';
 
-/** Options of all commands for images of one architecture. */
+/** Adds the options of all commands for images of one architecture. */
 export function addImageOptions(yargs: Argv) {
   return addPackageOptions(yargs)
     .option('arch', {
@@ -28,7 +28,7 @@ export function addImageOptions(yargs: Argv) {
     .check(requireOnce('arch'));
 }
 
-/** Options of all commands for images: the choice of profiles. */
+/** Adds the options of all commands for images: the choice of profiles. */
 export function addProfileOptions(yargs: Argv) {
   return yargs
     .option('profile', {
@@ -46,7 +46,7 @@ export function addProfileOptions(yargs: Argv) {
     .check(requireOnce('base'));
 }
 
-/** Options of all commands that use packages: the choice of images, the source of packages, and the cache. */
+/** Adds the options of all commands that use packages: the choice of images, the source of packages, and the cache. */
 export function addPackageOptions(yargs: Argv) {
   return cacheOption(addProfileOptions(yargs))
     .option('mirror', {
@@ -86,7 +86,7 @@ export function listImagePaths(options: {
   };
 }
 
-/** Options of all commands that use the packages of one image. */
+/** Adds the options of all commands that use the packages of one image. */
 export function lockOptions(yargs: Argv) {
   return addImageOptions(yargs)
     .option('flavour', {
@@ -102,7 +102,7 @@ export function lockOptions(yargs: Argv) {
     .check(requireOnce('flavour'));
 }
 
-/** Options of all commands that plan or build an image. */
+/** Adds the options of all commands that plan or build an image. */
 export function buildOptions(yargs: Argv) {
   return lockOptions(yargs)
     .option('format', {
@@ -128,7 +128,7 @@ export function buildOptions(yargs: Argv) {
     .check(requireOnce('format', 'output', 'release-keys'));
 }
 
-/** Options of all commands that make the steps of an image, or explain them. */
+/** Adds the options of all commands that run or explain the steps of an image. */
 export function addStepOptions(yargs: Argv) {
   return buildOptions(yargs).option('remote-cache', {
     type: 'boolean',
@@ -138,7 +138,7 @@ export function addStepOptions(yargs: Argv) {
   });
 }
 
-/** Adds the options of all commands for a development image: what it has in addition to profile and lock. */
+/** Adds the options of all commands for development images: what these have in addition to profile and lock. */
 export function addAdditionOptions<T>(yargs: Argv<T>) {
   return addPackageOption(yargs)
     .option('cmdline', {
@@ -149,7 +149,7 @@ export function addAdditionOptions<T>(yargs: Argv<T>) {
     .check(requireOnce('cmdline'));
 }
 
-/** Adds the option of all commands for development images: what packages it has in addition to profile and lock. */
+/** Adds the option of all commands for development images: packages in addition to those of profile and lock. */
 export function addPackageOption<T>(yargs: Argv<T>) {
   return yargs.option('package', {
     type: 'string',
@@ -161,7 +161,7 @@ export function addPackageOption<T>(yargs: Argv<T>) {
   });
 }
 
-/** Adds the option of all commands that build: how much of the host they use. */
+/** Adds the option of all commands that build: the number of parallel stages and threads. */
 export function addJobsOption<T>(yargs: Argv<T>) {
   return yargs
     .option('jobs', {
@@ -174,7 +174,7 @@ export function addJobsOption<T>(yargs: Argv<T>) {
     .check(({ jobs }) => isJobs(jobs) || `--jobs is a whole number from 1 to ${MOST_JOBS}`);
 }
 
-/** Maximum number of jobs: mksquashfs(1) starts as many threads as it is told. */
+/** Maximum number of jobs, because mksquashfs(1) starts as many threads as are requested. */
 const MOST_JOBS = 1024;
 
 function isJobs(jobs: number | undefined): boolean {
@@ -233,7 +233,7 @@ export function findProfile(wanted: string): string {
   return dirname(file) === join(PROJECT, 'profiles') ? basename(file, '.ts') : file;
 }
 
-/** Returns the folders of the profiles that are named by path, which contain the other files they use. */
+/** Returns the folders of the profiles that are given as paths: a profile uses other files in its folder. */
 export function listProfileFolders(profiles: readonly string[] = []): string[] {
   return profiles.filter(isPath).map((path) => dirname(path));
 }

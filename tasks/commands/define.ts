@@ -1,12 +1,12 @@
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import type { Output } from '../ui/events.ts';
 
-/** What every command gets besides its options. */
+/** What every command receives besides its options. */
 export interface CommandContext {
   output: Output;
   /** Aborted by Ctrl-C. */
   signal: AbortSignal;
-  /** Returns the paths that a command line names; none if the command will refuse the command line. */
+  /** Returns the paths that a command line names; none if the command refuses the command line. */
   findPaths: (args: readonly string[]) => Promise<CommandPaths>;
 }
 
@@ -24,7 +24,7 @@ export interface CommandDefinition<Options> {
   command: string;
   describe: string;
   builder: (yargs: Argv) => Argv<Options>;
-  /** Returns the paths that its options name, for running it where only these are available. */
+  /** Returns the paths in its options, which are mounted if it runs in a container. */
   paths: (options: ArgumentsCamelCase<Options>) => CommandPaths;
   handler: (options: ArgumentsCamelCase<Options>, context: CommandContext) => Promise<void>;
 }
@@ -50,7 +50,7 @@ export function defineCommand<Options>(definition: CommandDefinition<Options>): 
   };
 }
 
-/** Combines several commands to one: the first word after its name selects the command. */
+/** Combines several commands into one: the first word after its name selects the command. */
 export function defineGroup({
   command,
   describe,
@@ -71,7 +71,7 @@ export function defineGroup({
   };
 }
 
-/** Returns a check for yargs that each of these options is given once; yargs turns a repeated option into a list. */
+/** Returns a check for yargs that no option of these is given twice; yargs turns a repeated option into a list. */
 export function requireOnce(
   ...names: string[]
 ): (options: Record<string, unknown>) => true | string {
@@ -81,7 +81,7 @@ export function requireOnce(
   };
 }
 
-/** Adds the option of all commands that use the cache: its folder, which `openCache` takes. */
+/** Adds the option of all commands that use the cache: its folder, for `openCache`. */
 export function cacheOption<T>(yargs: Argv<T>) {
   return yargs
     .option('cache-dir', {

@@ -34,7 +34,7 @@ export const diffCommand = defineCommand({
       const same = await printDifferences({ before, after, markdown, signal }, output);
       if (!same) throw new CommandExit(DIFFERENT);
     } catch (error) {
-      // Scripts expect different exit codes for differences and trouble, as in diff(1).
+      // As in diff(1), scripts expect an exit code for differences, and another one for errors.
       if (error instanceof ExplainedError) throw new CommandExit(TROUBLE, { cause: error });
       throw error;
     }

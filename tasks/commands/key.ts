@@ -95,7 +95,7 @@ async function newPassphrase(
   throw new BuildError({ what: 'the two passphrases differ', fix: 'Type the same twice.' });
 }
 
-/** Writes both keys; refuses to replace a file. */
+/** Generates a pair of keys, and writes both; refuses to replace a file. */
 async function makePair(
   file: string,
   passphrase: string | undefined,
@@ -119,7 +119,7 @@ function publicPem(key: KeyObject): string {
   return key.export({ type: 'spki', format: 'pem' }).toString();
 }
 
-/** Formats of a public key for other programs, one line each except for the first. */
+/** Formats of a public key for other programs. */
 const FORMS = {
   pem: publicPem,
   minisign: formatMinisignPublicKey,

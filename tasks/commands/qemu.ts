@@ -10,7 +10,7 @@ import {
 } from './context.ts';
 import { defineCommand, requireOnce } from './define.ts';
 
-/** A check for yargs: one machine runs at a time, and its profile must be named. */
+/** A check for yargs that exactly one profile is chosen: one machine runs at a time. */
 function onlyOne(profiles: readonly string[]): true | string {
   return profiles.length === 1 || `Which image is to boot? One of: ${profiles.join(', ')}`;
 }
@@ -27,7 +27,7 @@ Several guests on one network, each in a terminal of its own:
 Nobody gives out addresses on that network: configure them at the consoles of the guests. Its first card is on
 QEMU's own network, where each guest is alone and has 10.0.2.15 by DHCP.`;
 
-/** Names are used as folder names and in hardware addresses. */
+/** Rule for names, which are used as folder names, and from which hardware addresses are derived. */
 const NAME_RULE = 'at most 40 of a-z, 0-9, . and -, with a letter or digit first';
 
 function isName(text: string | undefined): boolean {

@@ -98,7 +98,7 @@ export const releaseTreeCommand = defineCommand({
   },
 });
 
-/** Warns about an image that does not trust the key: hosts that install it would refuse all later updates. */
+/** Returns the warning about an image that does not trust the key: hosts that install it refuse all later updates. */
 function warning(file: string, takes: readonly string[]): string {
   const has = takes.length === 0 ? 'no key for releases' : 'other keys for releases';
   return `Warning: ${file} was built with ${has}: systems that run it accept no update that this key signs. Build it with RELEASE_KEYS=FOLDER.`;

@@ -104,7 +104,7 @@ export const releaseCommand = defineCommand({
   },
   handler: async (options, { output, signal }) => {
     await ensureInstalled(RELEASE_REQUIREMENTS, { say: output.say, signal });
-    // The signer is opened before hours of building, because the key may be missing, or a passphrase has to be typed.
+    // The signer is opened before the build, which takes hours: the key may be missing, or its passphrase is asked for.
     const signer = isSignerChosen(options) ? await openSigner(options, signal) : undefined;
     const profiles = chooseProfiles(options);
     refuseOutside(profiles);

@@ -6,7 +6,7 @@ const EPILOGUE = `Writes SUBJECT.svg, a picture, and SUBJECT.json, the same for 
   qx-build report sizes dist/quantix-os-….iso --before old/quantix-os-….iso
   qx-build report build dist/quantix-os-….iso`;
 
-/** Checks that an image to compare with is given if, and only if, the subject needs one. */
+/** Checks that an image to compare with is given if the subject needs one, and is not given if it cannot be used. */
 function checkBefore(subject: string, before: string | undefined): true | string {
   if (subject === 'packages' && before === undefined) return 'Since when? --before names it';
   return subject !== 'build' || before === undefined || 'A build is compared with nothing';

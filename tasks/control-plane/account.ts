@@ -9,7 +9,7 @@ export interface Account {
   readonly gid: number;
 }
 
-/** Account for services that root starts: PostgreSQL refuses to run as root. The server's package creates it. */
+/** Account for services that root starts: PostgreSQL refuses to run as root. The package of PostgreSQL creates it. */
 const SERVER_ACCOUNT = 'postgres';
 
 /**

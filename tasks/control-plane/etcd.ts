@@ -10,10 +10,10 @@ export interface EtcdServer extends Service {
   readonly address: string;
 }
 
-/** Address of an etcd; if absent, one with a free port is chosen. */
 export interface EtcdOptions {
+  /** Address of its API; if absent, one with a free port is chosen. */
   readonly address?: string;
-  /** Cancels waiting for it. */
+  /** Cancels the start. */
   readonly signal?: AbortSignal;
 }
 

@@ -21,7 +21,7 @@ export interface PostgresqlServer extends Service {
 export interface PostgresqlOptions {
   /** Settings of postgresql.conf in addition to the appliance's, such as `{ fsync: 'off' }`. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Cancels waiting for it. */
+  /** Cancels the start. */
   readonly signal?: AbortSignal;
 }
 

@@ -25,12 +25,12 @@ export interface ControlPlaneProgram extends Service {
   readonly configFile: string;
 }
 
-/** Further keys of a control plane's `config.yaml`, besides the addresses of its services. */
 export interface ProgramOptions {
+  /** Keys of the control plane's `config.yaml` in addition to the addresses of its services. */
   readonly config?: Readonly<Record<string, unknown>>;
   /** Command line of the programs; this project's sources if absent. */
   readonly programs?: readonly [string, ...string[]];
-  /** Cancels waiting for it. */
+  /** Cancels the start. */
   readonly signal?: AbortSignal;
 }
 

@@ -21,7 +21,7 @@ export interface ServiceRequest {
   readonly stopSignal: 'SIGINT' | 'SIGTERM';
   /** Whether it can be used. */
   readonly isReady: () => Promise<boolean>;
-  /** Cancels waiting for it. */
+  /** Cancels the start. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -40,7 +40,7 @@ export interface Service {
   stop(): Promise<void>;
 }
 
-/** Milliseconds between two checks whether a service is ready, until it must be ready, and until it must have ended. */
+/** Milliseconds between two checks whether a service is ready; limits for its start and for its end. */
 const POLL = 50;
 const READY_WITHIN = 60_000;
 const ENDED_WITHIN = 20_000;
@@ -48,7 +48,9 @@ const ENDED_WITHIN = 20_000;
 /** Lines of a log that are shown. */
 const LAST_LINES = 10;
 
-/** Makes a folder for an account. It belongs to the caller first, so that no one else can interfere. */
+/**
+ * Makes a folder and gives it to an account. Until then it belongs to the caller, so that nobody else can interfere.
+ */
 export async function makeFolderFor(account: Account, path: string): Promise<void> {
   await mkdir(path, { recursive: true });
   await chown(path, account.uid, account.gid);

@@ -51,7 +51,7 @@ export async function startStack({ signal }: { signal?: AbortSignal } = {}): Pro
   return { ...parts, [Symbol.asyncDispose]: () => rest.disposeAsync() };
 }
 
-/** Variables with which psql and other commands find the services. */
+/** Returns the environment variables with which psql and other commands find the services. */
 export function makeStackVariables({
   postgresql,
   etcd,
@@ -69,7 +69,7 @@ export function makeStackVariables({
   };
 }
 
-/** Quoted: the names of scratch folders need no quotes in a shell, but TMPDIR may. */
+/** Formats variables for a shell. Values are quoted, because the path in TMPDIR may need it. */
 function shellText(variables: Readonly<Record<string, string>>): string {
   const lines = Object.entries(variables).map(
     ([name, value]) => `export ${name}=${quoteForShell(value)}\n`,

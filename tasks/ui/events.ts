@@ -8,7 +8,7 @@ import type { RemadeFile } from '../../build/release/rebuild.ts';
 import type { ReleaseFile } from '../../build/release/release-files.ts';
 import type { Place } from './place.ts';
 
-/** A package of an image, and why it is there. */
+/** A package of an image, and why it is in the image. */
 export interface ShownPackage {
   name: string;
   version: string;

@@ -19,7 +19,7 @@ export interface StageReport {
 export interface StageOutcome {
   /** True if there was nothing to do because the result existed already. */
   cached?: boolean;
-  /** Name of the key of whoever made the result, if it was not made here. */
+  /** Name of the key that signed the result, if it comes from a remote cache. */
   origin?: string | undefined;
   /** Text appended to the stage's title. */
   note?: string;
@@ -32,7 +32,7 @@ export interface StageTime {
   began: number;
   seconds: number;
   cached: boolean;
-  /** Name of the key of whoever made the result, if it was not made here. */
+  /** Name of the key that signed the result, if it comes from a remote cache. */
   origin?: string | undefined;
 }
 
@@ -131,8 +131,8 @@ export class Stages {
   }
 
   /**
-   * Combines stages that run at the same time to one Listr2 task.
-   * @param stages each after those that it waits for: a stage that waits counts as one that runs
+   * Combines stages that run at the same time into one Listr2 task.
+   * @param stages ordered so that each comes after those that it waits for: a waiting stage counts as running
    */
   sideBySide(title: string, stages: ListrTask[]): ListrTask {
     const concurrent = this.#atOnce ?? true;
@@ -186,7 +186,7 @@ export class Stages {
   }
 }
 
-/** What Listr2 shows of a failed stage; the command line prints the cause once. */
+/** The error that Listr2 shows for a failed stage; the command line prints its cause once. */
 class StageFailure extends Error {
   constructor(cause: unknown) {
     super('see below', { cause });

@@ -24,7 +24,7 @@ export type Result = MessageInitShape<typeof TaskResultSchema>;
 /** A task to carry out, and its context. */
 export interface Errand {
   readonly task: Task;
-  /** Aborted when its deadline passes, or the agent ends. */
+  /** Aborted when the deadline of the task passes, or the agent ends. */
   readonly signal: AbortSignal;
   /** Whether an earlier run of the agent began the task and did not finish it. */
   readonly again: boolean;
@@ -64,7 +64,7 @@ const UNNOTED = 1_000_000;
 /** Longest timer, in milliseconds. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
-/** Carries out the tasks of the control plane, each once, and keeps the reports that are to be sent. */
+/** Carries out the tasks of the control plane, each once, and keeps their reports until they are acknowledged. */
 export class Commander {
   readonly #options: CommanderOptions;
   /** The latest report of each task that is not acknowledged. */
@@ -81,7 +81,7 @@ export class Commander {
   }
 
   /**
-   * Accepts a task. If the task waits, runs or has ended already, its latest report is only sent again.
+   * Accepts a task. If the task waits, runs or has ended already, only its latest report is sent again.
    * @param ahead milliseconds that this host's clock is ahead of the control plane's
    */
   take(task: Task, ahead: number): void {
@@ -204,7 +204,7 @@ export class Commander {
       );
       log(`${name} is done`);
     } catch (error) {
-      // The journal keeps the task as begun: the next run of the agent determines its result.
+      // The journal still records the task as begun: the next run of the agent determines its result.
       if (signal.aborted) return;
       const failure = explainFailure(error);
       const { code, message } = failure;

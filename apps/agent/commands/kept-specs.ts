@@ -15,7 +15,7 @@ import { vmSpecSchema } from './vm-spec.ts';
 /** The last specification of a virtual machine that was applied on this host. */
 export interface KeptSpec {
   readonly spec: VmSpec;
-  /** SHA-256, in lower-case hex, of libvirt's XML of the definition that was made from it. */
+  /** SHA-256, in lower-case hex, of the definition that was made from it, in libvirt's XML. */
   readonly definitionSha256: string;
 }
 

@@ -68,7 +68,7 @@ async function configure(
   { signal, progress }: Errand,
 ): Promise<void> {
   const seconds = confirmWithinSeconds === 0 ? USUAL_TRIAL : confirmWithinSeconds;
-  // This timer starts before qx-network's own timer and therefore ends before it.
+  // This timer starts before the timer of qx-network, and therefore expires before it.
   const over = AbortSignal.timeout(seconds * 1000);
   const options = qxOptions(world, signal);
   progress(10, `configures ${name}`);
@@ -114,7 +114,8 @@ async function unreached(
     }
     await wait(GLANCE, undefined, { signal });
   }
-  // `confirm` becomes null before the old configuration is restored. Applying the unchanged settings waits for that.
+  // `confirm` becomes null before the old configuration is restored. Applying the unchanged settings waits until it is
+  // restored.
   await changeNetwork(applyCommand(name), qxOptions(world, signal)).catch((error: unknown) => {
     if (!(error instanceof NetworkError)) throw error;
   });

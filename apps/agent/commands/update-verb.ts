@@ -123,7 +123,10 @@ function isStaged({ slots, booted }: UpdateStatus, { serial, version }: Request)
   );
 }
 
-/** Returns whether the restart into a release was begun: it is on trial, will be, or was taken back. */
+/**
+ * Returns whether the restart into a release has begun: the release is on trial, will be on trial, or its trial has
+ * ended.
+ */
 function isSettling(status: UpdateStatus, request: Request, { begunAt }: Errand): boolean {
   return (
     status.state === 'trial' ||

@@ -154,7 +154,7 @@ async function start(world: VmWorld, { again }: Errand, vm: Vm): Promise<Result>
   const state = await vm.expectThere();
   if (state === 'on') return {};
   if (again) {
-    // The machine may have been started by this task and have ended since: another start needs another task.
+    // An earlier run of this task may have started the machine, which may have ended since: it is not started twice.
     throw interrupted('the VM does not run now');
   }
   if (await world.isInMaintenance()) {

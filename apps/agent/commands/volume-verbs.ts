@@ -103,9 +103,9 @@ async function expectPool(
 }
 
 /**
- * Returns the size in bytes that a virtual machine sees of a volume; undefined if there is none. The format is given by
- * the caller and never guessed: a guest can write anything to the beginning of a raw volume.
- * @throws TaskFailure CONFLICT if something else is there
+ * Returns the size in bytes of a volume as a virtual machine sees it; undefined if there is no such volume. The format
+ * is given by the caller and never guessed: a guest can write anything to the beginning of a raw volume.
+ * @throws TaskFailure CONFLICT if the path has something else
  */
 async function capacityOf(
   { path, isDevice }: Place,

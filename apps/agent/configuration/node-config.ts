@@ -141,7 +141,7 @@ export async function declarePool(file: string, pool: object): Promise<void> {
 }
 
 /**
- * Removes the pool of a name from `node.yaml`, if it is there.
+ * Removes the pool with this name from `node.yaml`, if the file contains it.
  * @throws AgentError if the file cannot be parsed; it is then unchanged
  */
 export async function withdrawPool(file: string, name: string): Promise<void> {
@@ -190,7 +190,7 @@ function schema<P>(pools: z.ZodType<readonly P[]>) {
   });
 }
 
-/** Turns a parser that throws into a transformation that reports an issue. */
+/** Turns a parser that throws into a Zod transformation that reports the error as an issue. */
 function by(parse: (text: string) => string) {
   return (text: string, context: z.RefinementCtx<string>): string => {
     try {

@@ -4,7 +4,7 @@ import { AgentError } from './error.ts';
 /**
  * Parses the address of a control plane as a person writes it.
  * @returns `https://host:port`
- * @throws AgentError if it is anything else
+ * @throws AgentError if the text is not such an address
  */
 export function parseOrigin(text: string): string {
   const url = URL.parse(text);

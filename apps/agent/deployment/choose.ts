@@ -21,10 +21,10 @@ export async function lockRecord({ run }: DeploymentPlaces): Promise<AsyncDispos
 }
 
 /**
- * Chooses the agent that the service starts: counts the start of an agent on trial, and takes back one that must not be
- * started any more.
+ * Chooses the agent that the service starts. Counts the start of an agent on trial, and takes back an agent that must
+ * not be started again.
  * @param say receives a line about an agent that was taken back
- * @returns path of a verified deployed agent; `undefined` for the image's own
+ * @returns path of a verified deployed agent; `undefined` for the image's own agent
  */
 export async function chooseAgent(
   places: DeploymentPlaces,
@@ -64,8 +64,8 @@ interface Checking {
 }
 
 /**
- * Returns the path of the active agent if it is intact on the disk; otherwise takes it back, and tries the one before.
- * `file` is `undefined` if the image's own agent remains.
+ * Returns the path of the active agent if it is intact on the disk; otherwise takes it back, and tries the previous
+ * agent. `file` is `undefined` if the image's own agent remains.
  */
 async function firstWhole(
   record: DeploymentRecord,

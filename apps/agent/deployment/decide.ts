@@ -12,7 +12,7 @@ export interface Moment {
   now: string;
 }
 
-/** Number of starts of an agent on trial. */
+/** Largest number of starts of an agent on trial. */
 export const TRIES = 3;
 
 /**
@@ -21,7 +21,7 @@ export const TRIES = 3;
  */
 const STEADY = 1 / 8;
 
-/** A confirmed agent that ends this often within this many seconds is taken back. */
+/** A confirmed agent that ends `ENDS` times within `ENDS_WITHIN` seconds is taken back. */
 const ENDS = 5;
 const ENDS_WITHIN = 300;
 
@@ -53,7 +53,7 @@ export function takeBack(
   return { ...record, active: previous, previous: null, trial: null, takenBack };
 }
 
-/** Returns the record after the agent on trial has proved itself. */
+/** Returns the record with the agent on trial confirmed. */
 export function confirm(record: DeploymentRecord): DeploymentRecord {
   const floor = Math.max(record.floor, record.active?.floor ?? 0);
   return { ...record, trial: null, floor };
@@ -65,8 +65,9 @@ export function undo(record: DeploymentRecord): DeploymentRecord {
 }
 
 /**
- * Counts a start of an agent by the service; this may end a trial. Only starts on trial are counted in the record.
- * `starts` are those of the active agent in this boot, so that power failures never take back a confirmed agent.
+ * Counts a start of an agent by the service; this may end a trial. Only starts of an agent on trial are counted in the
+ * record. `starts` has the earlier starts of the active agent, in seconds since the boot, and none of earlier boots:
+ * power failures never take back a confirmed agent.
  */
 export function countStart(
   record: DeploymentRecord,
@@ -104,7 +105,7 @@ function tooLate({ within }: Trial, why?: string): string {
 export type Answers = { agent: Agent; health: Health } | { silent: string };
 
 /**
- * Judges an agent on trial by the answers on the socket.
+ * Confirms an agent on trial if its answers show that it is ready; takes it back if its time is over.
  * @returns the new record, and why the agent is not ready yet; `undefined` if it is confirmed
  */
 export function judgeTrial(
@@ -121,8 +122,8 @@ export function judgeTrial(
 }
 
 /**
- * Returns why an agent is not ready: it must have no more problems than the agent before it, and reach the control
- * plane if that was connected.
+ * Returns why an agent is not ready: it must not have more problems than the previous agent, and must be connected to
+ * the control plane if the previous agent was.
  */
 function whyNotReady(active: Deployed, trial: Trial, answers: Answers): string | undefined {
   if ('silent' in answers) return answers.silent;

@@ -170,7 +170,7 @@ function expectFits(
       fix: 'Have it built again, or set the clock: qx-time.',
     });
   }
-  // If the clock is far behind, the expiry of the agent cannot be judged.
+  // If the clock is far behind, the expiry of the agent cannot be checked.
   if (now.getTime() < Date.parse(program.issued) - CLOCKS_DIFFER) {
     throw new ExplainedError({
       what: `it was issued on ${program.issued}, and here it is ${now.toISOString()}`,
@@ -211,9 +211,7 @@ async function expectRoom(programs: string, size: number): Promise<void> {
   });
 }
 
-/**
- * Runs an agent with --version, so that one that lacks a library of this image is refused before it replaces another.
- */
+/** Runs an agent with --version: an agent that lacks a library of this image is refused before it replaces another. */
 async function tryOut(file: string, { version }: ProgramRelease): Promise<void> {
   let said: string;
   try {

@@ -4,8 +4,8 @@ import { readText } from '../../host/read.ts';
 import type { DeploymentPlaces } from './places.ts';
 
 /**
- * Returns the reason why a deployed agent is stored in memory, and so lost at the next restart of the host; `null` if
- * it is kept.
+ * Returns the reason why a deployed agent is stored in memory, and is therefore lost at the next restart of the host;
+ * `null` if it is stored on a disk.
  */
 export async function readLoss({
   root,

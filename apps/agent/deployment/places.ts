@@ -31,5 +31,5 @@ export const RUN_FILES = {
   turn: 'agent-deploy.lock',
 } as const;
 
-/** Set by the launcher: the id of the deployed agent that it executes. */
+/** Environment variable in which the launcher passes the id of the deployed agent that it executes. */
 export const ID_VARIABLE = 'QUANTIX_DEPLOYED_AGENT';

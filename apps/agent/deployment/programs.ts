@@ -15,13 +15,13 @@ import { syncFolder, syncRenamed } from '../../files/durable-file.ts';
 /** Name of the agent, by which the executable selects the program. */
 export const PROGRAM = 'qx-node';
 
-/** Name of the file beside a stored agent that contains the signed head of the file from which it was deployed. */
+/** Name of the file with the signed head of an agent, beside the stored agent. */
 const HEAD = 'head.json';
 
 /** Bytes that are read and written at once. */
 const PIECE = 1024 * 1024;
 
-/** An agent's file whose head has been verified, but not the rest. */
+/** An agent's file. Its head has been verified, the rest has not. */
 export interface AgentFile extends AsyncDisposable {
   /** SHA-256 of the head. */
   readonly id: string;

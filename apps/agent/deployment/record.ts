@@ -17,7 +17,7 @@ export const deployedSchema = z.strictObject({
 });
 
 /**
- * State of an agent on trial. Times are in seconds since the boot that they name, independent of changes of the clock.
+ * State of an agent on trial. `start` is in seconds since the boot `boot`, and so independent of changes of the clock.
  */
 const trialSchema = z.strictObject({
   /** Starts that are left. */
@@ -27,7 +27,7 @@ const trialSchema = z.strictObject({
   /** Boot ID to which `start` refers. */
   boot: z.string().max(100),
   start: z.number().min(0),
-  /** State of the agent before it; `null` if it did not answer. */
+  /** State of the previous agent; `null` if that did not answer. */
   before: z.strictObject({ connected: z.boolean(), problems: z.int().min(0) }).nullable(),
 });
 
@@ -35,11 +35,11 @@ const recordSchema = z.strictObject({
   format: z.literal(1),
   /** Build of the image to which the record applies; another image ignores it, except for `floor`. */
   image: z.string().regex(/^[0-9a-f]{8,64}$/),
-  /** The chosen agent; `null` for the image's own. */
+  /** The chosen agent; `null` for the image's own agent. */
   active: deployedSchema.nullable(),
   /** Set while the active agent is on trial. */
   trial: trialSchema.nullable(),
-  /** The confirmed agent that ran before the active one; `null` for the image's own. */
+  /** The confirmed agent that ran before the active one; `null` for the image's own agent. */
   previous: deployedSchema.nullable(),
   /** Agents with a lower serial are refused, on any image. */
   floor: z.int().min(0),
@@ -78,8 +78,8 @@ export function parseRecord(text: string): DeploymentRecord | undefined {
 }
 
 /**
- * Reads the record; returns `undefined` if nothing was ever deployed, or the file is invalid: then the image's agent
- * runs.
+ * Reads the record; returns `undefined` if nothing was ever deployed, or the file is invalid; in both cases the image's
+ * own agent runs.
  */
 export async function readRecord(file: string): Promise<DeploymentRecord | undefined> {
   const text = await readIfThere(file);

@@ -63,8 +63,9 @@ export interface Running {
 }
 
 /**
- * Reads the running agent, as the service's launcher recorded it before executing the agent; `undefined` if none runs.
- * A later process with the same ID is not taken for it, because the parent must be the supervisor.
+ * Returns the running agent, which the service's launcher recorded before it executed the agent; `undefined` if none
+ * runs. A later process with the same process ID is not mistaken for the agent, because the parent must be the
+ * supervisor.
  */
 export async function readRunning(places: DeploymentPlaces): Promise<Running | undefined> {
   const text = await readIfThere(join(places.run, RUN_FILES.pid));
@@ -107,7 +108,10 @@ function send(pid: number, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
-/** Returns the parent of a running process, by proc(5): the second field after the name in parentheses. */
+/**
+ * Returns the ID of the parent of a running process: the second field of `/proc/PID/stat` after the name in parentheses
+ * (proc(5)).
+ */
 async function readParent(pid: number): Promise<number | undefined> {
   const status = await readText(`/proc/${pid}/stat`);
   const [, state, parent] = /^.*\) (\S) (\d+) /s.exec(status) ?? [];
@@ -137,7 +141,7 @@ export async function writeStarts(
   await writeFile(join(places.run, RUN_FILES.starts), text, { mode: 0o600 });
 }
 
-/** Makes the service check from now on whether the running agent is the chosen one, and ready. */
+/** Makes the service check from now on whether the running agent is the chosen one and whether it is ready. */
 export async function markUnsettled({ run }: Pick<DeploymentPlaces, 'run'>): Promise<void> {
   await writeFile(join(run, RUN_FILES.unsettled), '', { mode: 0o600 });
 }

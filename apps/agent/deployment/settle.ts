@@ -10,7 +10,7 @@ import { askRunning, endAgent, markSettled, readMoment, readRunning } from './ru
 export interface Settled {
   /** The present record; `undefined` if nothing is deployed on this image. */
   record: DeploymentRecord | undefined;
-  /** What the change still waits for; `undefined` if the chosen agent runs and is not on trial. */
+  /** Why the change is not complete; `undefined` if the chosen agent runs and is not on trial. */
   waits: string | undefined;
 }
 

@@ -26,7 +26,7 @@ export interface CommandStreamOptions {
   readonly agentVersion: string;
   /** The kernel's boot id. */
   readonly bootId: string;
-  /** Called when the control plane wants a heartbeat, because its answer to one would contain news. */
+  /** Called when the control plane requests a heartbeat, because its answer would contain news. */
   readonly onHeartbeatWanted: () => void;
   readonly log: (line: string) => void;
   readonly random: () => number;
@@ -34,10 +34,10 @@ export interface CommandStreamOptions {
 
 /**
  * Seconds within which the stream must carry a message, unless the control plane sets another time; and the longest
- * such time.
+ * time that it may set.
  */
 const SIGN_OF_LIFE = { usual: 60, most: 600 };
-/** Milliseconds before a control plane without commands is asked again: it may have been updated. */
+/** Milliseconds before a control plane that does not support commands is asked again: it may have been updated. */
 const WITHOUT_COMMANDS = 3_600_000;
 
 /**

@@ -23,27 +23,27 @@ export interface AssignedFact {
   readonly problem: string | null;
 }
 
-/** Facts from the rest of the agent that the client of the control plane uses; each call reads them again. */
+/** Facts that the client of the control plane reads from the rest of the agent; each call reads them again. */
 export interface Facts {
   /** Detects the management address; returns `null` if there is none. */
   managementAddress(): Promise<string | null>;
   host(): Promise<Host>;
   /** Returns the identity of the machine and of its boot. */
   hardware(): Promise<HardwareIdentity>;
-  /** Returns the facts for a scheduler of guests; without it they are not reported. */
+  /** Returns the facts for a scheduler of guests; if this function is absent, they are not reported. */
   build?(): Promise<Build>;
   /** Returns the names of libvirt's networks, if they are known. */
   networks?(): Promise<readonly string[] | undefined>;
   vms(): Promise<Vms>;
   /** Returns the resource use of the running machines among these; `undefined` if it is not known. */
   statistics?(vms: readonly Vm[]): Promise<readonly VmUse[] | undefined>;
-  /** Returns the services that the host needs, and why they do not run. */
+  /** Returns the services that the host needs, each with the reason if it does not run. */
   services?(): Promise<readonly ServiceFact[]>;
   /** Returns the state of the pools that the control plane assigned, as far as it is known. */
   assignedPools?(): Promise<readonly AssignedFact[]>;
-  /** Returns the host's health, as its consoles show it; without it health is not reported. */
+  /** Returns the host's health, as its consoles show it; if this function is absent, health is not reported. */
   health?(): Promise<Health>;
-  /** Returns the known definitions of these machines, by UUID; without it there are none. */
+  /** Returns the known definitions of these machines, by UUID; if this function is absent, none are reported. */
   definitions?(vms: readonly Vm[]): Promise<ReadonlyMap<string, Definition>>;
   pools(): Promise<readonly Pool[]>;
 }

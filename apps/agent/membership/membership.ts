@@ -36,7 +36,7 @@ const RECOVERY = 60_000;
  * Milliseconds before a refused node tries again, extended at random by up to half, if the control plane sets no time.
  */
 const REFUSED_PAUSE = 3_600_000;
-/** Milliseconds: limits of the time that the control plane may set. */
+/** Limits, in milliseconds, of the time that the control plane may set. */
 const LEAST_REFUSED_PAUSE = 60_000;
 const MOST_REFUSED_PAUSE = 86_400_000;
 
@@ -70,7 +70,7 @@ export function startMembership(options: MembershipOptions): Membership {
 
 /** The control plane of the node, and the state of the connection. */
 export class Membership {
-  /** Settles when the signal has ended everything; rejects only on a bug. */
+  /** Resolves when everything has ended after the signal was aborted; rejects only on a bug. */
   readonly finished: Promise<void>;
   readonly #options: MembershipOptions;
   readonly #epochs: Epochs;
@@ -173,7 +173,10 @@ export class Membership {
     return { kind: 'wait' };
   }
 
-  /** Returns the address of the control plane: that in `node.yaml` if it was changed after the node joined. */
+  /**
+   * Returns the address of the control plane: the one in `node.yaml` if that was changed after the node joined,
+   * otherwise the recorded one.
+   */
   #originOf({ origin, configuredBefore }: MembershipRecord): string {
     const { controlPlane } = this.#options.config;
     return controlPlane === undefined || controlPlane === configuredBefore ? origin : controlPlane;
@@ -204,8 +207,8 @@ export class Membership {
   }
 
   /**
-   * Handles a failed plan. A refused plan is tried again after a long pause, because a refusal can be revoked; an error
-   * of the disk is tried again too. Anything else is a bug.
+   * Handles a failed plan. After a refusal, the plan is tried again after a long pause, because a refusal can be
+   * revoked; after an error of the disk, it is tried again after a minute. Any other error is a bug.
    */
   async #fail(plan: Plan, error: unknown, signal: AbortSignal): Promise<void> {
     const { clock, random } = this.#options;
@@ -308,7 +311,10 @@ export class Membership {
     return { plan: { kind: 'speak', origin, record, kept }, persistent };
   }
 
-  /** Writes the control plane to `node.yaml`, without the token. A failure is only logged: the record counts. */
+  /**
+   * Writes the control plane to `node.yaml`, without the token. A failure is only logged, because the record is
+   * authoritative.
+   */
   async #tidyConfiguration(origin: string): Promise<void> {
     const { folder, log } = this.#options;
     try {

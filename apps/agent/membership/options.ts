@@ -32,7 +32,7 @@ export interface MembershipOptions {
   readonly clock: Clock;
   /** Random number from 0 to 1, like `Math.random`. */
   readonly random: () => number;
-  /** Ends everything. */
+  /** Ends the membership. */
   readonly signal: AbortSignal;
 }
 

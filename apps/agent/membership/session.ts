@@ -100,7 +100,7 @@ export class Session {
   readonly #snapshots: Snapshots;
   readonly #clockWatch: ClockWatch;
   readonly #standing: Standing;
-  /** Set if there is something to do before the present pause is over. */
+  /** Set when there is something to do before the present pause ends. */
   readonly #news = new AutoResetEvent();
   #connection: Connection;
   #stream: CommandStream | undefined;
@@ -117,7 +117,9 @@ export class Session {
   /** Whether a heartbeat was answered after the state calls began to fail. */
   #livesWithoutState = false;
   #interval = INTERVAL;
-  /** The host's health when it was last read, after a heartbeat: a read that hangs does not delay heartbeats. */
+  /**
+   * The host's health as last read. It is read after a heartbeat, so that a read that hangs does not delay heartbeats.
+   */
   #health: Health | undefined;
   #services: readonly ServiceFact[] | undefined;
   /** Resource use of virtual machines when it was last read. */
@@ -163,8 +165,8 @@ export class Session {
   }
 
   /**
-   * Drops the connection, and waits for the answer to a heartbeat that began afterwards: the network path to the
-   * control plane then works in its present configuration.
+   * Drops the connection, and waits for the answer to a heartbeat that began afterwards: the answer shows that the
+   * present configuration of the network reaches the control plane.
    * @throws the signal's reason if it is aborted before
    */
   async reached(signal: AbortSignal): Promise<void> {
@@ -240,7 +242,7 @@ export class Session {
     try {
       await this.#expectValid(signal);
       await this.#take(step, signal);
-      // At a new address, state calls need not wait for the end of a pause after failures at the old one.
+      // At a new address, state calls do not wait for the end of a pause that failures at the old address caused.
       if (await this.#standing.reached(this.#origin)) this.#state = { ...this.#state, until: 0 };
       this.#answeredAt = this.#options.clock.elapsed();
       if (step.kind === 'heartbeat') {
@@ -249,7 +251,7 @@ export class Session {
       }
       for (const resolve of waiting) resolve();
       this.#note(step, FINE);
-      // The answer may have come just before the call could be aborted, with the old address in it.
+      // The call, which reported the old address, may have been answered just before it could be aborted.
       if (this.#interrupted) this.#heartbeatDue = 0;
       onOutcome(this.#outcome());
     } catch (error) {
@@ -461,7 +463,9 @@ export class Session {
     else this.#reported.acknowledge(entry);
   }
 
-  /** Begins a run with a greater epoch than the control plane has received; the run begins with a full state. */
+  /**
+   * Begins a run with an epoch greater than any that the control plane has received; the run begins with a full state.
+   */
   async #beginEpoch(kept: Kept | undefined): Promise<void> {
     const { epochs, log } = this.#options;
     const heard = findKeptEpoch(kept);

@@ -107,8 +107,8 @@ export class Standing {
   }
 
   /**
-   * Requests the trusted authorities if their version is newer. A failure is logged, and the next heartbeat tries
-   * again.
+   * Requests the trusted authorities if their version is newer than the stored one. A failure is logged, and the next
+   * heartbeat tries again.
    * @param version from the control plane; 0 if unknown
    * @returns whether they have changed
    * @throws RefusedError if the control plane refuses this node
@@ -143,7 +143,7 @@ export class Standing {
   }
 
   /**
-   * Gets a new certificate, even if the present one has expired.
+   * Requests a new certificate, even if the present one has expired.
    * @throws the error of the call; AgentError if the answer is unusable
    */
   async renew({ client }: Connection, signal: AbortSignal): Promise<void> {

@@ -19,8 +19,8 @@ export interface Assignment {
 }
 
 /**
- * Makes declarations from assigned pools. A pool that is invalid is reported and left out; so is one whose name or
- * place is used by the administrator's declarations.
+ * Makes declarations from assigned pools. An invalid pool is reported and left out; so is a pool whose name or place
+ * the administrator's declarations use already.
  */
 export function toDeclarations(
   assigned: readonly Pick<AssignedPool, 'name' | 'type' | 'source' | 'mountOptions'>[],

@@ -27,12 +27,12 @@ export interface PoolManagerOptions {
   signal: AbortSignal;
 }
 
-/** Adds pools to the declared ones and removes them, one at a time. */
+/** Adds and removes pools of this host, one operation at a time. */
 export class PoolManager {
   readonly #options: PoolManagerOptions;
   #declared: readonly PoolDeclaration[];
   #assignment: Assignment;
-  /** The control plane's id → name, as far as received since the agent started. */
+  /** The control plane's id of a pool → name of the pool, as received since the agent started. */
   readonly #names = new Map<string, string>();
   #last: Promise<unknown> = Promise.resolve();
 
@@ -52,7 +52,7 @@ export class PoolManager {
     return this.#assignment.problems;
   }
 
-  /** Replaces the pools that the control plane assigns; withdrawn ones are unmounted. */
+  /** Replaces the assigned pools; pools that are no longer assigned are unmounted. */
   assign(pools: readonly AssignedPool[]): Promise<void> {
     return this.#inTurn(async () => {
       const { assignedFile, onChange } = this.#options;
@@ -82,7 +82,7 @@ export class PoolManager {
   }
 
   /**
-   * Adds a pool to those that the control plane assigned, permanently, and brings it up.
+   * Adds a pool permanently to the assigned ones, and brings it up.
    * @throws StorageError, CommandError, ServiceError that say why it failed; the pool is then not assigned
    */
   assignAlso(pool: AssignedPool): Promise<void> {
@@ -103,7 +103,7 @@ export class PoolManager {
   }
 
   /**
-   * Removes a pool of the control plane; does nothing if it does not exist. Its contents stay.
+   * Removes an assigned pool; does nothing if it does not exist. Its contents stay.
    * @throws StorageError, CommandError if it is in use; then it stays assigned
    */
   withdraw(name: string): Promise<void> {
@@ -212,7 +212,7 @@ export class PoolManager {
   }
 }
 
-/** Stands for the UUID of a file system that does not exist yet, when a declaration is checked. */
+/** Placeholder, while a declaration is checked, for the UUID of a file system that does not exist yet. */
 const NO_DISK = '00000000-0000-0000-0000-000000000000';
 
 function isOnDisks(

@@ -16,9 +16,9 @@ export interface StorageState {
 
 export interface PoolWatchOptions {
   read: () => Promise<StorageState>;
-  /** Called after the first read, and after each that differs from the one before. */
+  /** Called after the first read, and after each read that differs from the previous one. */
   onChange: (storage: StorageState, before: StorageState | undefined) => void;
-  /** The kernel's list of mounts, which is polled. */
+  /** Path of the kernel's list of mounts, which is polled. */
   mounts?: string;
   signal: AbortSignal;
 }

@@ -23,7 +23,7 @@ export interface GuestWorld {
   uri: string;
   /** Path of `node.yaml`. */
   configuration: string;
-  /** Folder that contains run; the machine's if it is absent. */
+  /** Folder that contains `run`; `/` if absent. */
   root?: string;
 }
 

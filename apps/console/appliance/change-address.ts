@@ -6,10 +6,13 @@ import {
 import { makeStaticCommand } from '../../network/change.ts';
 import type { Deps } from '../deps.ts';
 
-/** Seconds of the trial. With the time before and after it, it fits into the limit of a change. */
+/**
+ * Length of the trial in seconds. Together with the work before and after it, it stays below the time limit of a
+ * change.
+ */
 const TRIAL = 90;
 
-/** Changes the control plane's address; see `Deps`. All hosts that were connected must return. */
+/** Changes the control plane's address; see `Deps`. All hosts that were connected must connect again. */
 export const changeAddress: Deps['changeAddress'] = async (wanted, signal) => {
   const { isUrgent, ...given } = wanted;
   const change = {

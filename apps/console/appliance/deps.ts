@@ -171,8 +171,8 @@ function machineDeps(): Deps & { facts: { host: Read<Host> } } {
 const AGENT_PATIENCE = 3_000;
 
 /**
- * Returns the agent's view of the host, or this program's own view while the agent does not answer, which the screen
- * says next to it.
+ * Reads the host through the agent or, while the agent does not answer, with this program's own function. The fact
+ * `health` shows that the agent does not answer.
  */
 async function hostOfAgent(signal: AbortSignal, lookMyself: Read<Host>): Promise<Host> {
   const patience = AbortSignal.any([signal, AbortSignal.timeout(AGENT_PATIENCE)]);

@@ -3,7 +3,7 @@ import { GUEST_PLACES, type GuestPlaces } from '../../guests/places.ts';
 import { getErrorCode } from '../../process/code-of.ts';
 import type { GuestStop } from '../facts.ts';
 
-/** Reads what a host that is shutting down still waits for, as written by the service that stops its guests. */
+/** Reads the file in which the service that stops the guests describes what a shutdown still waits for. */
 export async function readGuestStop({
   stopping,
 }: Pick<GuestPlaces, 'stopping'> = GUEST_PLACES): Promise<GuestStop> {

@@ -13,7 +13,7 @@ import type { Invitation } from '../deps.ts';
  */
 export const INVITATION_FILE = 'quantix-join.yaml';
 
-/** Maximum number of bytes of it that are read. */
+/** Maximum number of bytes of the file that are read. */
 const MOST = 64 * 1024;
 
 /** Reads the invitation on a stick. @throws StickError, CommandError, AgentError naming what is wrong with the file */

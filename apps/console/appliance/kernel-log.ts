@@ -11,7 +11,10 @@ export interface KernelMessage {
   text: string;
 }
 
-/** Parses the output of `dmesg -r`: `<4>[    1.234567] text`. A line without a priority belongs to the line before. */
+/**
+ * Parses the output of `dmesg -r`: `<4>[ 1.234567] text`. A line without a priority has the priority of the previous
+ * line.
+ */
 export function parseKernelLog(text: string): KernelMessage[] {
   const messages: KernelMessage[] = [];
   let level = WARNING;

@@ -4,7 +4,7 @@ import { type KernelMessage, parseKernelLog, selectWarnings } from './kernel-log
 /** Number of last lines of a log that are shown. */
 const MOST_LINES = 2_000;
 
-/** In milliseconds. */
+/** Milliseconds that reading a log may take. */
 const TIMEOUT = 10_000;
 
 /** Reads the last lines of the system log, oldest first, from busybox's buffer in memory. @throws CommandError */

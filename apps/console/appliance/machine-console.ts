@@ -1,6 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 
-/** Set by `console-launch`: path of the file that tells it what to open on the terminal. */
+/**
+ * Environment variable that `console-launch` sets: path of the file from which it reads what to open on the terminal.
+ */
 const ANSWER = 'QUANTIX_ANSWER';
 
 /**

@@ -5,7 +5,7 @@ import { watchNetwork } from '../../network/watch.ts';
 /** Milliseconds between two reported changes: reading the network is not cheap. */
 const PAUSE = 1_000;
 
-/** Reports changes of the network one by one; changes before the next call count as one. */
+/** Reports changes of the network; several changes between two calls are reported as one. */
 export class NetworkChanges {
   readonly #changes = new EventTarget();
   #changed = false;

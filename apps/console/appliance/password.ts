@@ -5,11 +5,12 @@ import type { PasswordState } from '../deps.ts';
 /** The program that manages root's password; it reads passwords from standard input. */
 export const QX_PASSWORD = '/usr/sbin/qx-password';
 
-/** In milliseconds: hashing is slow on purpose. */
+/** Milliseconds that the program may take: hashing is slow on purpose. */
 const TIMEOUT = 60_000;
 
 /**
- * In milliseconds: after wrong passwords, a check waits for up to half a minute, and for a check on another console.
+ * Milliseconds that a check may take: after wrong passwords, it waits for up to half a minute, and for checks on other
+ * consoles.
  */
 const CHECK_TIMEOUT = 90_000;
 

@@ -1,6 +1,6 @@
 import { run } from '../../process/run.ts';
 
-/** In milliseconds; the programs only notify init. */
+/** Milliseconds that the programs may take; they only notify init. */
 const TIMEOUT = 10_000;
 
 /** Restarts the machine, after its services have stopped. @throws CommandError */

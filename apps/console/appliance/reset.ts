@@ -2,7 +2,7 @@ import { run } from '../../process/run.ts';
 
 /** The program that resets a machine to its delivery state. */
 const QX_RESET = '/usr/sbin/qx-reset';
-/** In milliseconds; the program writes and syncs a mark. */
+/** Milliseconds that it may take; it writes and syncs a mark. */
 const TIMEOUT = 30_000;
 
 export interface ResetRequest {

@@ -1,8 +1,11 @@
 import { run } from '../../process/run.ts';
 
-/** Runs in a process of its own: it reads more than a console should hold in memory. */
+/**
+ * The program that writes support bundles: a separate process, because it reads more than a console should hold in
+ * memory.
+ */
 const QX_SUPPORT = '/usr/sbin/qx-support';
-/** In milliseconds: it runs dozens of programs. */
+/** Milliseconds that it may take: it runs dozens of programs. */
 const TIMEOUT = 180_000;
 
 /** Writes the support bundle to a stick. @returns the program's output @throws CommandError */

@@ -14,7 +14,7 @@ const BORDER = 4;
 /** Widest text in a box. */
 const WIDEST = 64;
 
-/** Returns the width of a box's text in a terminal with a number of columns, in cells. */
+/** Returns the width, in cells, of a box's text in a terminal with this number of columns. */
 export function computeBoxWidth(columns: number): number {
   return Math.max(Math.min(columns - BORDER - 2, WIDEST), 1);
 }

@@ -9,7 +9,7 @@ export interface FormView {
   cursor: Position | null;
 }
 
-/** Cells left of a field's value besides its label: focus mark, blank and bracket. */
+/** Number of cells before a field's value, without its label: focus mark, blanks and bracket. */
 const FRAME_CELLS = 4;
 
 /** Draws a form: one line per field, followed by its problem or hint. */
@@ -38,7 +38,7 @@ export function drawForm<Name extends string>(
   return { lines, cursor: { column: labels + FRAME_CELLS - 1 + offset, row: form.focus * 2 } };
 }
 
-/** Returns the number of characters scrolled out to the left. */
+/** Returns the number of characters of a value that are scrolled out of view on the left. */
 function scrolled(cursor: number, room: number): number {
   return Math.max(cursor - room + 1, 0);
 }

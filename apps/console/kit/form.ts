@@ -15,7 +15,7 @@ export interface Form<Name extends string> {
 /** The result of a key in a form. */
 export interface Filling<Name extends string> {
   form: Form<Name>;
-  /** True if it was submitted, which needs fields without problems. */
+  /** True if the key submitted the form; a form with a problem in a field is not submitted. */
   submitted: boolean;
 }
 
@@ -27,7 +27,7 @@ export function openForm<Name extends string>(
   return focusOn({ values, focus: 0, cursor: 0, asked: false }, fields, 0);
 }
 
-/** Returns a form after a key: text, Tab and arrows between fields, Enter to submit. */
+/** Returns the form after a key: characters change a value, Tab, Up and Down select a field, Enter submits. */
 export function fill<Name extends string>(
   form: Form<Name>,
   fields: Fields<Name>,

@@ -40,7 +40,7 @@ export function getSelected<Entry>(list: List, entries: readonly Entry[]): Entry
   return entries[Math.min(list.selected, entries.length - 1)];
 }
 
-/** Draws a list around the selected entry, which `>` marks; at most `rows` lines. */
+/** Draws at most `rows` entries of a list, among them the selected one, which `>` marks. */
 export function drawList(
   list: List,
   entries: readonly string[],

@@ -3,7 +3,7 @@ import type { Key } from './keys.ts';
 /**
  * Returns by how many lines arrows, page keys, Home and End scroll; `undefined` for any other key.
  * @param page number of visible lines
- * @param last lines above the last page
+ * @param last number of lines above the last page
  */
 export function computeScrollStep(
   key: Key,

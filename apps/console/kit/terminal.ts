@@ -20,14 +20,14 @@ export interface TerminalEvents {
 /** Size of a terminal that does not know its own size, such as one on a serial line. */
 const DEFAULT_SIZE: Size = { columns: 80, rows: 24 };
 
-/** A terminal that a program owns until it is disposed of, which also happens when the process ends. */
+/** A terminal that a program controls until the object is disposed of, which also happens when the process ends. */
 export class Terminal implements Disposable {
   readonly #streams: TerminalStreams;
   readonly #ends: (() => void)[] = [];
   #drawn: Drawn | null = null;
   #open = true;
 
-  /** Takes the terminal over: keys arrive one by one and are not echoed. */
+  /** Takes control of the terminal: keys arrive one by one and are not echoed. */
   constructor(streams: TerminalStreams, events: TerminalEvents) {
     this.#streams = streams;
     const { input, output } = streams;

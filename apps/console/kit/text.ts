@@ -1,8 +1,8 @@
 import { stripVTControlCharacters } from 'node:util';
 
 /**
- * Characters other than printable ASCII: every terminal draws a printable one as one cell, and the consoles draw
- * nothing else.
+ * Characters other than printable ASCII. The consoles draw printable ASCII only, because every terminal draws each such
+ * character in one cell.
  */
 const UNPRINTABLE = /[^ -~]/gu;
 

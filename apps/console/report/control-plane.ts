@@ -13,8 +13,8 @@ export function describeReadiness(readiness: Readiness): string[] {
 }
 
 /**
- * Describes the state of its services when they were last probed: those that answer, and each that does not. `now` is
- * in milliseconds since 1970.
+ * Describes the services of the control plane when they were last probed: those that answer, and each that does not.
+ * `now` is in milliseconds since 1970.
  */
 export function describeDatabases({ services }: Readiness, now: number): string[] {
   const asked = services.flatMap(({ askedAt }) =>
@@ -34,7 +34,7 @@ export function describeDatabases({ services }: Readiness, now: number): string[
   ].filter((text) => text !== '');
 }
 
-/** Describes whether its data survives a restart. */
+/** Describes whether the control plane's data survives a restart. */
 export function describePersistence({ persistent }: Readiness): string {
   if (persistent === undefined) return 'not known';
   return persistent

@@ -24,7 +24,7 @@ export function describeMachine(host: Host): Row[] {
   ];
 }
 
-/** Warns before the memory is full that holds changes below `/`; empty otherwise. */
+/** Returns a warning if the memory for changes below `/` is nearly full; empty otherwise. */
 function changesRows({ changes }: Host): Row[] {
   if (changes === null || !isNearlyFull(changes)) return [];
   const share = formatPercent(changes.used / changes.total);

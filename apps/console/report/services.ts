@@ -8,7 +8,10 @@ const CALM: readonly Service['state'][] = ['started', 'stopped'];
 /** Runlevels whose services run only while the machine boots or shuts down. */
 const PASSING = ['sysinit', 'shutdown'];
 
-/** Selects the services to show: those of the running machine, and others that are running. */
+/**
+ * Selects the services to show: those of the runlevel `default`, and others that are not stopped and are in no runlevel
+ * of `PASSING`.
+ */
 export function selectServices(services: readonly Service[]): Service[] {
   return services.filter(
     ({ state, runlevels }) =>
@@ -18,8 +21,8 @@ export function selectServices(services: readonly Service[]): Service[] {
 }
 
 /**
- * Describes services: the number of those that are ready, each that is in another state than started or stopped, and
- * each that has restarted by itself.
+ * Describes services: the number of ready services, those that are neither started nor stopped, and those that have
+ * restarted by themselves.
  */
 export function describeServices(all: readonly Service[]): string[] {
   const services = selectServices(all);

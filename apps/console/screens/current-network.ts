@@ -1,7 +1,9 @@
 import type { Network } from '../../api/network.ts';
 import type { State } from '../state.ts';
 
-/** Returns the network as last read, with the remaining seconds of changes on trial reduced by the time since. */
+/**
+ * Returns the network as last read, with the remaining seconds of changes on trial reduced by the time since that read.
+ */
 export function computeCurrentNetwork({ facts, asked, now }: State): Network | null {
   const { value } = facts.network;
   if (value === null) return null;

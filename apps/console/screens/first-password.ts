@@ -65,7 +65,7 @@ function onOfferKey(state: State, key: Key): Step {
   });
 }
 
-/** Creates the screen of an issued password, which only this screen holds. */
+/** Creates the screen of an issued password. The password is stored in this screen only. */
 function shownScreen(issued: IssuedUser): Screen {
   return {
     facts: ['host', 'firstLogIn'],

@@ -14,7 +14,7 @@ import { countBodyRows } from './room.ts';
 /** Width of the labels, in cells. */
 const LABELS = 10;
 
-/** Screen with the machine's hardware, from its top. */
+/** Screen with the machine's hardware, scrolled to the top. */
 export const HARDWARE = hardwareScreen(0);
 
 function hardwareScreen(top: number): Screen {

@@ -68,7 +68,7 @@ function isNumber(text: string, most: number): boolean {
   return /^[1-9]\d*$/.test(text) && Number(text) <= most;
 }
 
-/** Creates the screen of a new token, which only this screen holds. */
+/** Creates the screen of a new token. The token is stored in this screen only. */
 function madeScreen(token: NewToken): Screen {
   return {
     facts: [],

@@ -7,7 +7,7 @@ import { makeChange } from './network-change.ts';
 
 type Name = 'ssid' | 'password' | 'keep';
 
-/** Fields of a WiFi network; their rules are qx-network's. */
+/** Fields of a WiFi network; the rules are those of qx-network. */
 const FIELDS = [
   createTextField<Name>({
     name: 'ssid',

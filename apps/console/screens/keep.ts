@@ -30,12 +30,12 @@ export function chooseDefaultKeep({ persistent }: Pick<Network, 'persistent'>): 
   return persistent ? 'persistent' : 'session';
 }
 
-/** Converts the value of the field. */
+/** Converts the value of `keepField`. */
 export function toKeep(value: string): Keep {
   return value === 'session' ? 'session' : 'persistent';
 }
 
-/** Converts the values of both fields. */
+/** Converts the values of `keepField` and `confirmField`. */
 export function toLasting({ keep, confirm }: { keep: string; confirm: string }): Lasting {
   return { keep: toKeep(keep), confirm: confirm === 'yes' ? CONFIRM_SECONDS : null };
 }

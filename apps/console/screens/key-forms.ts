@@ -10,7 +10,7 @@ import { addKeys, createFoundKeysScreen } from './found-keys.ts';
 const LONGEST_KEY = 4_096;
 const LONGEST_URL = 1_000;
 
-/** In milliseconds. */
+/** Milliseconds that fetching keys may take. */
 const FETCH_LIMIT = 60_000;
 
 /** Creates the form for a key that is typed, or pasted into the terminal. */

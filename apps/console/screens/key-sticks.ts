@@ -5,7 +5,7 @@ import { enter } from '../steps.ts';
 import { createFoundKeysScreen } from './found-keys.ts';
 import { createSticksScreen } from './sticks.ts';
 
-/** In milliseconds. */
+/** Milliseconds that reading keys from a stick may take. */
 const LIMIT = 60_000;
 
 /** Screen with sticks that may contain keys. */

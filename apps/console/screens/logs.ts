@@ -20,13 +20,13 @@ interface Place {
   top: number | 'end';
 }
 
-/** Screen with the logs, each at its end. */
+/** Screen with the logs, each scrolled to its end. */
 export const LOGS_SCREEN = logScreen({ log: 0, top: 'end' });
 
 function logScreen(place: Place): Screen {
   const { source } = logOf(place);
   return {
-    // Above the end, the text must not change while somebody reads it.
+    // A log that is scrolled up is not read again: its text must not change while somebody reads it.
     facts: place.top === 'end' ? [source] : [],
     takesText: false,
     view: (state, room) => viewLog(state, place, room),
@@ -48,7 +48,7 @@ function neighbour({ log }: Place, step: number): Place {
   return { log: (log + step + LOGS.length) % LOGS.length, top: 'end' };
 }
 
-/** Returns the first visible line after a key. At the end, the log is followed. */
+/** Returns the first visible line after a key; `end` once the last page is reached. */
 function scroll(state: State, place: Place, key: Key): number | 'end' {
   const page = countBodyRows(state.size);
   const lines = state.facts[logOf(place).source].value ?? [];

@@ -9,7 +9,7 @@ import { makeChange } from './network-change.ts';
 
 type Name = 'mtu' | 'keep';
 
-/** In bytes: IPv6 needs at least 1280. */
+/** Smallest and largest MTU, in bytes; IPv6 needs at least 1280. */
 const LEAST = 1280;
 const MOST = 9216;
 

@@ -35,7 +35,7 @@ export function makeChange(state: State, { title, name, command, lasting }: Netw
     facts: FACTS,
     leads: 'menu',
     run: async (deps, signal) => {
-      // The time counts from before the change: the countdown may end before the trial, but never after it.
+      // The countdown begins before the change: it may end before the trial, but never after it.
       const begun = Date.now();
       const said = await deps.changeNetwork(command, signal);
       if (confirm === null) return said.join('. ');
@@ -69,7 +69,7 @@ interface Shown {
   until: number;
 }
 
-/** Creates the dialog that reports a change, and counts down to its undoing. */
+/** Creates the dialog that reports a change, and counts down the seconds until it is undone. */
 export function createTrialDialog({ name, said, seconds, until }: Shown): Dialog {
   const secondsLeft = ({ now }: State) => Math.min(Math.ceil((until - now) / 1000), seconds);
   return {

@@ -8,7 +8,7 @@ type Name = 'password' | 'again';
 
 const LEAST_CHARACTERS = 8;
 
-/** Fields of a new password, typed twice; the rules are qx-password's. */
+/** Fields of a new password, typed twice; the rules are those of qx-password. */
 const FIELDS = [
   createSecretField<Name>({
     name: 'password',

@@ -98,7 +98,7 @@ function requestOf(action: Action, { name, kind, place, serial }: Values<Name>):
         action,
         pool: { name },
         disks: [place],
-        // On import, the content of the disk shows which of both kinds it is.
+        // On import, the content of the disk shows which of the two kinds it has.
         ...(kind === 'lvm' && action === 'create' ? { lvm: true } : {}),
         ...(serial === '' ? {} : { destroy: serial }),
       };

@@ -98,7 +98,7 @@ function askToCutShort(state: State): Step {
 /** Returns what a machine that is shutting down still waits for. */
 const waitsFor = ({ facts }: State) => facts.stop.value?.waits ?? null;
 
-/** Describes what ends with the machine. */
+/** Describes what stops when the machine stops. */
 function consequences({ sources, facts }: State): string {
   if (!sources.includes('vms')) return 'Its services stop.';
   const { value } = facts.vms;

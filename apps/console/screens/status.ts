@@ -32,7 +32,7 @@ import { countBodyRows } from './room.ts';
 /** Width of the labels, in cells. */
 const LABELS = 18;
 
-/** Screen with an overview of the machine, from its top. */
+/** Screen with an overview of the machine, scrolled to the top. */
 export const STATUS = statusScreen(0);
 
 function statusScreen(top: number): Screen {

@@ -22,7 +22,7 @@ import { createTimeScreen } from './time.ts';
 import { UPDATE } from './update.ts';
 import { VMS } from './vms.ts';
 
-/** Screens without a key of their own in the menu; a new one needs a line here. */
+/** Screens that are not in the menu; a new one needs a line here. */
 const ENTRIES: readonly (Command & { needs?: FactName })[] = [
   { letter: 'n', text: 'Nodes', needs: 'nodes', run: (state) => enter(state, NODES) },
   {
@@ -63,7 +63,7 @@ const ENTRIES: readonly (Command & { needs?: FactName })[] = [
   { letter: 'f', text: 'Factory reset', run: enterReset },
 ];
 
-/** Screen with seldom used entries. */
+/** Screen from which these screens are opened. */
 export const SYSTEM = systemScreen(LIST_START);
 
 function systemScreen(list: List): Screen {

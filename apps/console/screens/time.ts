@@ -15,7 +15,7 @@ import { toList } from './link-rules.ts';
 
 const MOST_SERVERS = 8;
 
-/** Characters of eight long names. */
+/** Largest length of the list of servers, in characters: enough for eight long names. */
 const LONGEST = 1_000;
 
 /** Whether this is the name or address of a time server: the rule is that of qx-time, which checks it again. */

@@ -12,7 +12,7 @@ import { createSticksScreen } from './sticks.ts';
 /** Width of the labels, in cells. */
 const LABELS = 15;
 
-/** Screen with versions of the system: which slot has which, and commands to install, try and roll back one. */
+/** Screen with the versions in the slots, and with commands to install, try and roll back a version. */
 export const UPDATE: Screen = {
   facts: ['update'],
   takesText: false,

@@ -18,7 +18,7 @@ import { countBodyRows } from './room.ts';
 /** Milliseconds that it may take to prepare the terminal for another program. */
 const ATTACH_LIMIT = 5_000;
 
-/** States in which a virtual machine has a process, and so a console. */
+/** States in which a virtual machine has a process, and therefore a console. */
 const LIVES: readonly Vm['state'][] = ['running', 'blocked', 'paused', 'shutdown', 'pmsuspended'];
 
 /** Screen with the virtual machines, the first one selected. */
@@ -83,7 +83,10 @@ function askToStop(state: State, vm: Vm): Step {
   });
 }
 
-/** Leaves this program for the virtual machine's text console; `console-launch` starts it again afterwards. */
+/**
+ * Ends this program, so that `console-launch` opens the virtual machine's text console; afterwards, `console-launch`
+ * starts this program again.
+ */
 function attach(state: State, { id, name, state: now }: Vm): Step {
   if (!LIVES.includes(now)) {
     return showMessage(state, 'No console', `${plain(name)} does not run.`);

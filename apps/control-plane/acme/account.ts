@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { AcmeError, quoteText } from './error.ts';
 import { type AcmeAnswer, type AcmeServer, exchange } from './exchange.ts';
 
-/** How often a request is sent again because its nonce was not accepted (RFC 8555, 6.5). */
+/** Maximum number of times that a request is sent: it is repeated if its nonce is refused (RFC 8555, 6.5). */
 const NONCES = 5;
 
 /** Prefix of the kinds of problems (RFC 8555, 6.7). */
@@ -64,10 +64,10 @@ export class AcmeAccount {
   }
 
   /**
-   * Reads the directory, and finds the account of the key or creates one, which agrees to the authority's terms.
+   * Reads the directory, then finds the account of the key, or creates it and agrees to the authority's terms.
    * @param key an ECDSA key on P-256, in PEM
    * @param contact a mail address, or an empty string
-   * @throws AcmeError if it is not a directory, or refuses the account
+   * @throws AcmeError if the answer is not a directory, or the authority refuses the account
    */
   static async open(
     server: AcmeServer,
@@ -102,7 +102,7 @@ export class AcmeAccount {
     return createHash('sha256').update(JSON.stringify(this.#jwk)).digest('base64url');
   }
 
-  /** Reads a resource. @throws AcmeError if it is refused, or does not match the schema */
+  /** Reads a resource. @throws AcmeError if the request is refused, or the answer does not match the schema */
   async get<T>(url: string, schema: z.ZodType<T>): Promise<{ value: T; answer: AcmeAnswer }> {
     const answer = await this.post(url);
     return { value: read(answer, url, schema), answer };
@@ -110,8 +110,8 @@ export class AcmeAccount {
 
   /**
    * Posts a signed request.
-   * @param payload nothing to read a resource (RFC 8555, 6.3)
-   * @throws AcmeError if it is refused, with the server's reason
+   * @param payload undefined to read a resource (RFC 8555, 6.3)
+   * @throws AcmeError with the server's reason if the request is refused
    */
   async post(url: string, payload?: object): Promise<AcmeAnswer> {
     for (let left = NONCES; ; left -= 1) {
@@ -150,13 +150,13 @@ export class AcmeAccount {
   }
 }
 
-/** Returns the address of a resource that was created. @throws AcmeError if there is none */
+/** Returns the address of a created resource from an answer's headers. @throws AcmeError if there is none */
 export function readLocation({ location }: AcmeAnswer['headers'], url: string): string {
   if (location !== undefined && URL.canParse(location)) return location;
   throw new AcmeError({ what: 'the certificate authority names no address of it', where: url });
 }
 
-/** Reads an answer. @throws AcmeError if it does not match the schema */
+/** Parses the JSON of an answer. @throws AcmeError if it does not match the schema */
 export function read<T>({ text }: AcmeAnswer, url: string, schema: z.ZodType<T>): T {
   const parsed = schema.safeParse(parse(text));
   if (parsed.success) return parsed.data;

@@ -8,7 +8,7 @@ const ACME_IDENTIFIER = '1.3.6.1.5.5.7.1.31';
 
 const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
-/** Milliseconds from now, in both directions, in which the certificate of a challenge is valid. */
+/** Milliseconds before and after now during which the certificate of a challenge is valid. */
 const VALID = 24 * 60 * 60_000;
 
 /**

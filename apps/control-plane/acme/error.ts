@@ -1,10 +1,10 @@
 import { makePrintable } from '../../text/printable.ts';
 import { CertificateError } from '../trust/given-certificate.ts';
 
-/** Maximum number of characters of a server's own words in a message. */
+/** Maximum number of characters that a message quotes from a server. */
 const LONGEST = 300;
 
-/** Thrown where a certificate authority gives no certificate. */
+/** Thrown if a certificate authority issues no certificate. */
 export class AcmeError extends CertificateError {}
 
 /** Returns text of an untrusted server as one line that a terminal can show. */

@@ -3,17 +3,17 @@ import { type RequestOptions, request } from 'node:https';
 import { messageOf } from '../../error.ts';
 import { AcmeError, quoteText } from './error.ts';
 
-/** Maximum number of bytes of an answer. A chain of certificates has some thousand. */
+/** Maximum number of bytes of an answer. A certificate chain has a few thousand bytes. */
 const LARGEST = 256 * 1024;
 
 /** Milliseconds that an answer may take. */
 const ANSWER_WITHIN = 20_000;
 
-/** A certificate authority as it is reached. */
+/** A certificate authority, and how to connect to it. */
 export interface AcmeServer {
   /** Address of its directory. */
   readonly directory: string;
-  /** PEM: certificates that its own certificate chain must end in; empty for those of the system. */
+  /** Certificates in PEM that the server's chain must end in; if empty, those of the system are used. */
   readonly authority: string;
 }
 
@@ -25,10 +25,10 @@ export interface AcmeAnswer {
 }
 
 /**
- * Sends a request to a certificate authority: only by HTTPS, and only to the origin of its directory, so that no
- * directory can have this machine send requests to others. Redirects are not followed.
+ * Sends a request to a certificate authority: only by HTTPS, and only to the origin of its directory, so that a
+ * directory cannot make this machine send requests to other servers. Redirects are not followed.
  * @param body a signed request to post
- * @throws AcmeError if there is no answer in time, or none that can be accepted
+ * @throws AcmeError if the address is not allowed, no answer arrives in time, or the answer is too long or a redirect
  */
 export async function exchange(
   { directory, authority }: AcmeServer,

@@ -9,7 +9,8 @@ import type { AcmeAnswer, AcmeServer } from './exchange.ts';
 export const ACME_PROTOCOL = 'acme-tls/1';
 
 /**
- * Milliseconds for a whole order, and between two checks of it; the authority may request longer pauses, up to a limit.
+ * Milliseconds for a whole order, and the shortest and the longest pause between two checks of it; the authority may
+ * request a pause between these.
  */
 const ORDER_WITHIN = 120_000;
 const LOOK_EVERY = 1_000;
@@ -62,8 +63,8 @@ export interface AcmeOrder extends AcmeServer {
 /**
  * Obtains a certificate for names of this machine from a certificate authority (ACME, RFC 8555), which connects to port
  * 443 of each name to test who serves it (tls-alpn-01, RFC 8737).
- * @returns the chain as the authority gave it, unchecked, and its new key
- * @throws AcmeError if there is none within two minutes, with the reason
+ * @returns a new key, and the certificate chain as the authority sent it, unchecked
+ * @throws AcmeError with the reason if the authority issues none within two minutes
  */
 export async function obtainCertificate(order: AcmeOrder): Promise<GivenCertificate> {
   const limit = AbortSignal.timeout(ORDER_WITHIN);
@@ -165,7 +166,7 @@ async function untilDecided<T extends { status: string }>(
   }
 }
 
-/** Returns the milliseconds until the next look: as `Retry-After` says, within limits. */
+/** Returns the milliseconds until the next check: as `Retry-After` says, within limits. */
 function pauseOf({ headers }: AcmeAnswer): number {
   const seconds = Number(headers['retry-after']);
   return Number.isFinite(seconds) && seconds > 0

@@ -18,7 +18,7 @@ import { type AlertReceiver, readAlertEvent } from './receiver.ts';
 import { createSyslogReceiver } from './syslog.ts';
 import { createWebhookReceiver } from './webhook.ts';
 
-/** Alert events that may wait for one receiver; older ones are dropped and counted. */
+/** Maximum number of alert events that wait for one receiver; older ones are dropped and counted. */
 export const MOST_WAITING = 1000;
 
 /** Milliseconds between two queries of the database if no notification arrives. */

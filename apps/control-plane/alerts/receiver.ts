@@ -15,7 +15,7 @@ export interface AlertReceiver {
   readonly severities: ReadonlySet<string>;
   /**
    * Delivers one event of an alert. If it is unknown whether an event arrived, it is delivered again.
-   * @throws Error with the reason why it did not arrive, if it is known
+   * @throws Error with the reason if the event did not arrive, or may not have arrived
    */
   deliver(event: FleetEvent, signal: AbortSignal): Promise<void>;
 }

@@ -33,9 +33,10 @@ const WORDS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Creates a receiver that sends RFC 5424 messages: each as a datagram (RFC 5426), or on a connection of its own with
- * the length before the message (RFC 6587, 3.4.1; RFC 5425 for TLS). A message has arrived if the server closes the
- * connection in order after this side has closed it. For a datagram, only a refusal is noticed.
+ * Creates a receiver that sends RFC 5424 messages: each as a datagram (RFC 5426), or on a new connection with the
+ * length before the message (RFC 6587, 3.4.1; RFC 5425 for TLS). On a connection, a message counts as delivered if the
+ * server closes the connection, without a reset, after this side has closed it. For a datagram, only a refusal is
+ * noticed.
  */
 export function createSyslogReceiver(
   settings: SyslogSettings,

@@ -13,8 +13,7 @@ const ANSWER_WITHIN = 10_000;
 
 /**
  * Creates a receiver that posts JSON, signed as in Standard Webhooks (https://www.standardwebhooks.com, version 1):
- * HMAC-SHA256 over id, time in seconds and body. A delivery has arrived only if the status is from 200 to 299 and comes
- * in time.
+ * HMAC-SHA256 over id, time in seconds and body. A delivery succeeds only if a status from 200 to 299 arrives in time.
  */
 export function createWebhookReceiver(
   settings: WebhookSettings,
@@ -91,7 +90,7 @@ interface Post {
 async function post({ url, body, ...given }: Post): Promise<number> {
   const { signal } = given;
   const { promise, resolve, reject } = Promise.withResolvers<number>();
-  // A new connection each time: a kept one may have been lost unnoticed.
+  // Open a new connection each time: a reused one may have been lost unnoticed.
   const sent = request(url, { method: 'POST', agent: false, ...given });
   sent.once('response', (response) => {
     resolve(response.statusCode ?? 0);

@@ -19,7 +19,7 @@ const manifestSchema = z.object({
   product: z.string().max(100),
   /** Version of the program that made it. */
   program: z.string().max(100),
-  /** The time of the state that it holds. */
+  /** Time of the state that the backup contains. */
   madeAt: z.iso.datetime(),
   /** Major version of the PostgreSQL server that was dumped. */
   postgresql: z.int().positive(),

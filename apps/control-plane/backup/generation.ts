@@ -15,7 +15,7 @@ const REASON = 'the control plane was restored from a backup';
 
 /** Where a restored database comes from. */
 export interface Origin {
-  /** The time at which the backup was made. */
+  /** Time of the backup, in ISO 8601. */
   readonly madeAt: string;
   /** Who restores the backup. */
   readonly by: string;
@@ -23,12 +23,16 @@ export interface Origin {
 }
 
 /**
- * Starts a new generation of a restored database, which does not know what happened after the backup: - the current
- * leader loses the leadership; - join tokens are revoked: they may have been used or revoked since; - sessions end:
- * people may have logged out or lost their accounts since; stored answers to requests are deleted; - running tasks are
- * canceled and roll-outs are paused: hosts may have carried them out, or received other orders, since; - every host is
- * asked for its full state; - subscriptions to events restart: the last event that each received is unknown. An entry
- * of the audit log records it. A host that joined after the backup has no record, and is refused (`ADOPTION_PENDING`).
+ * Starts a new generation of a restored database, which does not contain what happened after the backup:
+ *  - the current leader loses the leadership;
+ *  - join tokens are revoked: they may have been used or revoked after the backup;
+ *  - sessions end, and stored answers to requests are deleted: people may have logged out or lost their accounts;
+ *  - unfinished tasks are canceled and roll-outs are paused: hosts may have carried them out, or received other orders;
+ *  - every host is asked for its full state;
+ *  - subscriptions to events restart: the last event that each received is unknown.
+ *
+ * An entry of the audit log records the restore. A host that joined after the backup has no record, and is refused
+ * (`ADOPTION_PENDING`).
  */
 export async function beginGeneration(
   { db }: Database,

@@ -13,7 +13,7 @@ const MONDAY = 4 * DAY;
 export interface BackupRule {
   /** Time of day in UTC, `02:30`. */
   readonly at: string;
-  /** Number of latest days, and of latest weeks, of each of which the last backup is kept; see `selectOutdated`. */
+  /** Of each of this many latest days, and latest weeks, the last backup is kept; see `selectOutdated`. */
   readonly days: number;
   readonly weeks: number;
   /** Hours after which the last good backup is too old. */
@@ -77,8 +77,9 @@ export function computeLastDue(at: string, now: number): number {
 }
 
 /**
- * Returns the backups to delete: all but the last one of each of the latest days and of each of the latest weeks (from
- * Monday) that have one. The newest is always kept. Backups from the future are kept, too, and do not count.
+ * Returns the backups to delete. Of each of the latest days that have a backup, the last one is kept; likewise of each
+ * of the latest weeks, which begin on Monday. The newest backup is always kept. Backups from the future are kept, too,
+ * and do not count.
  * @param names of backups
  * @param now milliseconds since 1970
  */

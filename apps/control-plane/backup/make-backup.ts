@@ -55,7 +55,7 @@ export async function readBackupFiles(
 
 export interface BackupRequest extends BackupFiles {
   readonly address: DatabaseAddress;
-  /** Account under which the control plane connects to PostgreSQL; undefined if this process already has it. */
+  /** Account under which the control plane connects to PostgreSQL; undefined if this process runs under it. */
   readonly account: Account | undefined;
   readonly passphrase: string;
   /** Version of the program. */
@@ -105,8 +105,8 @@ export async function makeBackup(
 }
 
 /**
- * Writes a file that only its owner can read. It exists complete or not at all, also after a power failure. @throws
- * DiskError
+ * Writes a file that only its owner can read. The file is complete or absent, also after a power failure.
+ * @throws DiskError
  */
 async function writeWhole(file: string, content: AsyncIterable<Uint8Array>): Promise<void> {
   const temporary = `${file}.${process.pid}.partial`;

@@ -37,7 +37,7 @@ const ALERT = {
 /** Names of unfinished backups that an interrupted attempt left; other files in the folder are not touched. */
 const CUT_OFF = /^qvdc-\d{8}T\d{6}Z\.backup\.unverified(\.\d+\.partial)?$/;
 
-/** Files of root that the program read while it was root. */
+/** Content of files that only root can read; the program reads them before it switches to another account. */
 export interface BackupSecrets extends BackupFiles {
   readonly passphrase: string | undefined;
 }
@@ -215,7 +215,7 @@ async function makeGoodBackup({
     const archive = await openArchive(content, passphrase);
     await verifyBackup(archive, { address, own, signal });
   } finally {
-    // A bad backup is not read to its end.
+    // Close the file: a bad backup is not read to its end.
     await content.return();
   }
   await access(file, 'written', async () => {

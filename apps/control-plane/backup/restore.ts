@@ -34,7 +34,7 @@ export interface RestoreRequest {
   readonly configFile: string;
   /** What to do with the present configuration. */
   readonly configuration: 'replace' | 'keep';
-  /** Account under which the control plane connects to PostgreSQL; undefined if this process already has it. */
+  /** Account under which the control plane connects to PostgreSQL; undefined if this process runs under it. */
   readonly account: Account | undefined;
   readonly confirmed: Confirmed;
   /** Version of the program. */
@@ -72,10 +72,10 @@ export async function expectRestorable(
 
 /**
  * Replaces the present database, certificate authority and configuration by those of a backup. The new ones are
- * prepared and checked first and then switched in; an interruption at any point leaves either the old or the new state.
- * The old state is kept: the database as `<name>_before_restore`, the files in `before-restore`.
- * @returns rows of each table
- * @throws ControlPlaneError if it cannot be restored, or the control plane is running; nothing has changed then
+ * prepared and checked before anything is replaced; an interruption at any point leaves either the old or the new
+ * state. The old state is kept: the database as `<name>_before_restore`, the files in `before-restore`.
+ * @returns number of rows of each table
+ * @throws ControlPlaneError if the backup cannot be restored, or the control plane is running; nothing has changed then
  */
 export async function restoreBackup(request: RestoreRequest): Promise<Counts> {
   const { archive, config, configFile, account, confirmed, program, by, now, log, signal } =
@@ -121,7 +121,7 @@ export async function restoreBackup(request: RestoreRequest): Promise<Counts> {
     await finishSwitch(folders, beside);
     return manifest.counts;
   } catch (error) {
-    // It has failed, and was not cut off.
+    // Without an order, the restore cannot be continued: its files are not needed.
     if (!(await isSwitchOrdered(folders))) await removeUndecided(folders);
     throw error;
   } finally {
@@ -184,8 +184,8 @@ async function renameDatabase(beside: Client, from: string, to: string): Promise
 }
 
 /**
- * Checks that nobody is connected to the database. @throws ControlPlaneError naming the session: the control plane's or
- * a person's
+ * Checks that nobody is connected to the database.
+ * @throws ControlPlaneError naming a session: the control plane's or a person's
  */
 async function expectStopped(beside: Client, database: string): Promise<void> {
   const { rows } = await beside.query<{ name: string; user: string }>(

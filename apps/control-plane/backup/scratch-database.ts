@@ -33,8 +33,9 @@ export async function readMajorVersion(client: ClientBase): Promise<number> {
 }
 
 /**
- * Connects to the server, next to a database, and takes the lock for restoring there. Removes the scratch databases of
- * interrupted programs. The lock ends with the connection.
+ * Connects to the server's maintenance database, and takes the lock for restoring next to a database. Removes the
+ * scratch databases of interrupted programs. The lock ends with the connection.
+ * @param address of the database to restore next to
  * @throws ControlPlaneError if the server does not answer, or another program holds the lock for a minute
  */
 export async function openBeside(address: DatabaseAddress): Promise<Client> {

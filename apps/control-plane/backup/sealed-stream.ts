@@ -134,7 +134,7 @@ async function deriveKeys(passphrase: string, head: Buffer): Promise<Keys> {
   const N = 2 ** (head[8] ?? 0);
   const salt = head.subarray(SALT_AT, SIGNED_BYTES);
   const both = await new Promise<Buffer>((resolve, reject) => {
-    // scrypt takes 128 N r bytes, and a little more.
+    // scrypt needs 128 N r bytes, and a little more.
     const options = { N, r: 8, p: 1, maxmem: 2 * 128 * N * 8 };
     scrypt(passphrase.normalize('NFC'), salt, 64, options, (error, made) =>
       error === null ? resolve(made) : reject(error),

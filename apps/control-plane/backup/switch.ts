@@ -23,7 +23,7 @@ const TRIES = 20;
 const PAUSE = 100;
 
 const orderSchema = z.strictObject({
-  /** The database that replaces the present one, and the present one's later name. */
+  /** Names of the restored database, of the present one, and of the present one after it is replaced. */
   restored: z.string(),
   present: z.string(),
   before: z.string(),
@@ -47,8 +47,8 @@ export function switchFolders(configFile: string): SwitchFolders {
 }
 
 /**
- * Makes the folder of the new files, empty: the sign of a restore that is under way and not decided. It is there from the
- * beginning of a restore, so that the next start of the control plane notices one that a cut of power ended.
+ * Creates the folder of the new files, empty. A folder without an order shows the next start of the control plane that
+ * a power failure interrupted a restore before its decision.
  * @throws DiskError
  */
 export async function beginRestore({ restore }: SwitchFolders): Promise<void> {

@@ -4,7 +4,8 @@ import { expectRestorable } from './restore.ts';
 import { dropDatabase, openBeside, restoreBeside } from './scratch-database.ts';
 
 /**
- * Restores a backup into a scratch database of the same server, compares it with its manifest, and removes it again.
+ * Restores a backup into a scratch database of the same server, compares the database with the backup's manifest, and
+ * drops the database.
  * @throws ControlPlaneError if the backup could not be restored here
  */
 export async function verifyBackup(

@@ -3,8 +3,8 @@ import * as z from 'zod';
 import type { Logger } from '../../log/logger.ts';
 
 /**
- * A cache in Redis or Valkey. Its loss never fails a caller: if it is down, slow or holds invalid data, it has no value
- * and throws no error.
+ * A cache in Redis or Valkey. Its failures do not reach the caller: if it is down, slow or holds invalid data, it
+ * returns no value and throws no error.
  */
 export interface Cache {
   /** Returns the value of a key; undefined if there is none, or if it does not match the schema. */
@@ -17,7 +17,7 @@ export interface Cache {
 
 type Client = ReturnType<typeof createClient>;
 
-/** Milliseconds that a request to the cache may take by default: the work it saves takes only a few. */
+/** Milliseconds that a request to the cache may take by default: the saved work takes only a few milliseconds. */
 const PATIENCE = 100;
 
 /** Milliseconds for which a cache that did not answer is not asked again. */
@@ -54,7 +54,7 @@ export function openCache(socket: string, log: Logger, patience = PATIENCE): Cac
       disableOfflineQueue: true,
       commandsQueueMaxLength: MOST_WAITING,
     });
-    // The health of services is reported elsewhere; here it is a cache miss.
+    // The health of services is reported elsewhere; here, a failure is a cache miss.
     client.on('error', (error) => log.debug(`the cache is not connected: ${String(error)}`));
     // Settles at the latest when the cache is closed.
     client.connect().catch((error) => log.debug(`the cache is not connected: ${String(error)}`));

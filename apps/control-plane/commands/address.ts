@@ -21,12 +21,12 @@ import {
   parseUpTo100,
 } from './operating.ts';
 
-/** Seconds of a trial: shortest, as given by default, longest. */
+/** Duration of a trial: `least` and `most` in seconds; `usual`, the default, as a value of --within. */
 const TRIAL = { least: 30, usual: '2m', most: 3600 };
 
 /**
  * Carries out `qx-controlplane address`; see `operate`.
- * @param network how qx-network is called
+ * @param network options for running qx-network
  */
 export async function runAddress(
   verb: string,

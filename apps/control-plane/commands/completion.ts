@@ -23,8 +23,8 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Returns the script with which bash completes the words of qx-controlplane. All words are in it, so that no program
- * is started while somebody types. It reads what readline gives (bash(1), Programmable Completion).
+ * Returns the script with which bash completes the words of qx-controlplane (bash(1), Programmable Completion). It
+ * contains all words, so that no program is started while somebody types.
  * @param shell `bash`: no other shell of the appliance has programmable completion
  * @throws UsageError for another shell
  */

@@ -163,8 +163,8 @@ async function nodes(
 }
 
 /**
- * Protects against deleting by mistake: the operator types the host's name, or has given --yes. @throws
- * ControlPlaneError otherwise
+ * Protects against deleting by mistake: asks the operator for the host's name, unless --yes was given.
+ * @throws ControlPlaneError if the answer is not the name
  */
 async function confirmDelete(hostname: string, { values, askLine }: Operating): Promise<void> {
   if (values.yes === true) return;

@@ -108,7 +108,7 @@ function readKeyValue({ key, value, createRevision }: KeyValueMessage, address: 
   };
 }
 
-/** Reads a revision: they start at 1 and grow by one with each transaction that changes something. */
+/** Reads a revision. Revisions start at 1 and grow by one with each transaction that changes something. */
 function readRevision(revision: bigint, address: string): number {
   const value = Number(revision);
   if (value > 0 && Number.isSafeInteger(value)) return value;

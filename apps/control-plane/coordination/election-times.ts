@@ -2,7 +2,7 @@
 export interface ElectionTimes {
   /** Time to live of a leader's lease; whole seconds. */
   readonly lease: number;
-  /** Time between two renewals, and between two looks of a follower at the leader. */
+  /** Time between two renewals, and between two checks of the leader by a follower. */
   readonly renewEvery: number;
   /**
    * Time after its last confirmed renewal at which a leader steps down. The rest of its lease is for work already

@@ -155,7 +155,7 @@ export function startElection(options: ElectionOptions): Election {
     await follow(held.revision);
   };
 
-  /** Waits until there may be another leader. The next look finds a change that was not reported. */
+  /** Waits until there may be another leader. The next read of the key finds a change that was not reported. */
   const follow = async (revision: number) => {
     const ending = new AbortController();
     const limit = AbortSignal.any([ending.signal, signal]);
@@ -205,8 +205,9 @@ export function startElection(options: ElectionOptions): Election {
   };
 
   /**
-   * Renews the lease. @returns whether it was confirmed @throws ControlPlaneError if another program is the leader, or
-   * may be
+   * Renews the lease.
+   * @returns whether the leadership is confirmed
+   * @throws ControlPlaneError if another program is the leader, or may be
    */
   const confirm = async (own: Term, lease: Lease): Promise<boolean> => {
     const askedAt = clock.now();

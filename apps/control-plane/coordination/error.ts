@@ -39,8 +39,8 @@ const NO_ANSWER: ReadonlySet<Code> = new Set([
 ]);
 
 /**
- * Turns a failed call into an error for the operator. @throws the error itself if it does not come from a call: it is a
- * bug
+ * Turns a failed call into an error for the operator.
+ * @throws the error itself if it does not come from a call, and is therefore a bug
  */
 export function explainEtcdFailure(error: unknown, address: string): EtcdError {
   if (error instanceof EtcdError) return error;

@@ -1,7 +1,7 @@
 import type { KeyValue, Lease } from './answers.ts';
 import type { Etcd } from './etcd.ts';
 
-/** Key that the leader holds while its lease lives. */
+/** Key that the leader holds while its lease is valid. */
 const LEADER_KEY = 'quantix/vdc/leader';
 
 /** The holder of the leader's key. */

@@ -28,7 +28,7 @@ export interface PoolSize {
 
 export const POOL_SIZE: PoolSize = { open: 50, idle: 10 };
 
-/** Milliseconds to wait for a connection, and after which an idle connection beyond the kept ones is closed. */
+/** Milliseconds to wait for a connection, and after which an idle connection beyond `PoolSize.idle` is closed. */
 const CONNECT_WITHIN = 10_000;
 const IDLE_TIMEOUT = 30_000;
 

@@ -9,7 +9,7 @@ import type { DatabaseAddress } from './connection.ts';
 /** Folder of the dumps that are made before a migration. */
 export const AUTOMATIC_DUMPS = '/data/backup/auto';
 
-/** Number of newest dumps made before migrations that are kept. */
+/** Number of the newest dumps that are kept. */
 const KEPT = 3;
 
 /** Milliseconds that a dump may take. */

@@ -42,7 +42,7 @@ const rowSchema = z
     }),
   );
 
-/** The database was migrated by a newer program: this one must not touch it. */
+/** Thrown if a newer program has migrated the database: this one must not use it. */
 export class NewerSchemaError extends ControlPlaneError {
   /** Version of the database's schema, and the newest version that this program knows. */
   readonly schemaVersion: number;

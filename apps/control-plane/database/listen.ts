@@ -20,10 +20,7 @@ export interface ListenOptions {
   readonly signal: AbortSignal;
 }
 
-/**
- * Subscribes to notifications of the database, from any program, until the signal is aborted. After a lost connection,
- * notifications may have been missed.
- */
+/** Subscribes to notifications of the database, from any program, until the signal is aborted. */
 export async function listenForNews(options: ListenOptions): Promise<void> {
   const { address, channel, late, onNews, log, signal } = options;
   for (let isWell = true; !signal.aborted; ) {

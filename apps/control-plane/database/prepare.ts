@@ -11,8 +11,8 @@ const RUNS_BEFORE = 5;
 const MOST = 256;
 
 /**
- * A pool for Kysely whose connections prepare statements that are run often: parsing and planning take PostgreSQL longer
- * than running most of them.
+ * Creates a pool for Kysely whose connections prepare statements that are run often: parsing and planning take
+ * PostgreSQL longer than running most of them.
  */
 export function prepareFrequent(pool: Pool): PostgresPool {
   const clients = new WeakMap<PoolClient, PostgresPoolClient>();

@@ -16,23 +16,24 @@ import {
 } from '../database/repositories/events.ts';
 import { ControlPlaneError } from '../error.ts';
 
-/** Events that are kept in memory for all subscribers: a subscriber that is further behind is cut off. */
+/** Maximum number of events in memory, for all subscribers: a subscriber that is further behind is cut off. */
 const MOST_BEHIND = 5000;
 
 /**
- * Maximum number of events that are numbered and read at once; it is small enough that a subscriber that has taken the
- * previous page is not cut off.
+ * Maximum number of events that are numbered and read at once. It is less than `MOST_BEHIND`, so that one page does not
+ * cut off a subscriber that has read the previous one.
  */
 const PAGE = 500;
 
-/** Subscribers that read from the database at the same time, because they resume from an old number. */
+/** Maximum number of subscribers that read from the database at the same time, to resume from an old number. */
 const CATCHING_UP = 4;
 
-/** Milliseconds between two looks without a notification: the subscribed connection may be lost unnoticed. */
+/** Milliseconds until the next read if no notification arrives: the connection may be lost unnoticed. */
 const LOOK_EVERY = 5000;
 
 /**
- * Thrown if a subscriber resumes from a number whose events were removed or never existed: it must start from a list.
+ * Thrown if a subscriber resumes from a number whose events were removed or never existed: it must first list the
+ * objects again.
  */
 export class EventsGoneError extends ControlPlaneError {
   readonly bounds: EventBounds;
@@ -46,7 +47,7 @@ export class EventsGoneError extends ControlPlaneError {
   }
 }
 
-/** Thrown if a subscriber took its events too slowly and is cut off; it can resume without a loss. */
+/** Thrown if a subscriber read its events too slowly and is cut off; it can resume without a loss. */
 export class SlowListenerError extends ControlPlaneError {
   /** Number of the last event that it was offered, whether it matched the filter or not: it may resume from there. */
   readonly last: number;
@@ -79,7 +80,7 @@ export interface EventFeedOptions {
   readonly mostBehind?: number;
 }
 
-/** Numbers events, and distributes them to any number of subscribers, from one reader of the database. */
+/** Numbers events, reads them from the database once, and distributes them to any number of subscribers. */
 export class EventFeed {
   readonly #options: EventFeedOptions;
   readonly #mostBehind: number;

@@ -14,13 +14,13 @@ import { pruneTasks } from '../database/repositories/tasks.ts';
 const LOOK_EVERY = 10 * 60_000;
 const DAY = 24 * 60 * 60_000;
 
-/** Events, tasks, or entries of the audit log, that are removed in one transaction. */
+/** Maximum number of events, tasks or entries of the audit log that one transaction removes. */
 const AT_ONCE = 10_000;
 
 export interface PruneOptions {
   readonly config: Pick<Config, 'events' | 'tasks' | 'audit' | 'alerts'>;
   readonly database: Database;
-  /** Only the leader removes them. */
+  /** Only the leader removes records. */
   readonly leadership: Pick<Election, 'asLeader'>;
   readonly clock: MonotonicClock;
   readonly log: Logger;
@@ -28,8 +28,8 @@ export interface PruneOptions {
 }
 
 /**
- * Removes, while this program is the leader, events, tasks, entries of the audit log and receivers of alerts beyond the
- * configured retention, until the signal is aborted.
+ * Until the signal is aborted, and only while this program is the leader, removes events, tasks and entries of the
+ * audit log that are beyond the configured retention, and receivers of alerts that are no longer configured.
  */
 export async function pruneAgainAndAgain(options: PruneOptions): Promise<void> {
   const { config, database, leadership, clock, log, signal } = options;

@@ -22,7 +22,7 @@ export interface Finding {
 /** Share of a file system that must stay free. */
 const LEAST_FREE = 0.1;
 
-/** Judges whether there is enough free space for growing data: the database, backups, updates. */
+/** Checks whether there is enough free space for growing data: the database, backups, updates. */
 export function judgeSpace({ total, available }: Space, folder: string): Finding {
   const share = total === 0 ? 1 : available / total;
   const isWell = share >= LEAST_FREE;
@@ -31,7 +31,7 @@ export function judgeSpace({ total, available }: Space, folder: string): Finding
   return { subject: 'disk', isWell, told, fix: isWell ? '' : fix };
 }
 
-/** The finding if the free space cannot be read. @param why as a clause, for people */
+/** Returns the finding if the free space cannot be read. @param why as a clause, for people */
 export function tellUnknownSpace(why: string, folder: string): Finding {
   const fix = `mount, ls -ld ${folder} and dmesg show more; backup.folder of config.yaml names another folder.`;
   return { subject: 'disk', isWell: false, told: why, fix };
@@ -41,7 +41,7 @@ export function tellUnknownSpace(why: string, folder: string): Finding {
 const CLOCK_DIFFERENCE = 5_000;
 
 /**
- * Judges whether the clock is right, as far as that is known.
+ * Checks whether this machine's clock is right, as far as that is known.
  * @param time chronyd's state; undefined if it cannot be asked
  * @param offsets the hosts' clocks minus this one, in milliseconds
  */
@@ -66,7 +66,7 @@ export function judgeClock(time: TimeState | undefined, offsets: readonly number
   };
 }
 
-/** Milliseconds for one answer of a port. */
+/** Milliseconds within which a port must answer an attempt. */
 const WITHIN = 5_000;
 
 /**
@@ -127,9 +127,9 @@ async function callPort(
 }
 
 /**
- * Days before its end at which a certificate should have been renewed. The control plane renews its own thirty days
- * before; a given one is renewed by people, who need time; one that is ordered may be valid for a day only, and there
- * is an alert if it cannot be renewed.
+ * Minimum number of days for which a certificate should still be valid. The control plane renews its own certificate
+ * thirty days before its end. People need time to renew a given certificate. A certificate ordered by ACME may be valid
+ * for only a day in all; an alert reports it if its renewal fails.
  */
 export const LEAST_DAYS = { own: 20, given: 30, acme: 0 };
 
@@ -140,7 +140,7 @@ export interface ServedPort {
   readonly certificate: keyof typeof LEAST_DAYS;
 }
 
-/** Judges whether a port answers, and whether its certificate is renewed in time. */
+/** Checks whether a port answers, and whether its certificate is renewed in time. */
 export function judgePort(
   answer: PortAnswer,
   { port, whom: subject, certificate }: ServedPort,
@@ -169,7 +169,7 @@ export function judgePort(
 }
 
 /**
- * Judges the state of automatic backups.
+ * Checks the state of automatic backups.
  * @param problem from `backupProblem`
  * @param there whether a passphrase is set, the name of the newest backup, and why their folder cannot be read
  */

@@ -3,7 +3,7 @@ import { getErrorCode } from '../../process/code-of.ts';
 import type { Executor } from '../database/database.ts';
 import { raiseAlert, resolveAlertOf } from '../database/repositories/alerts.ts';
 
-/** Mount point of the data disk; the service `quantix-data` binds its folders to the databases' places. */
+/** Mount point of the data disk; the service `quantix-data` bind-mounts its folders at the databases' paths. */
 const DISK = '/data';
 
 /** File in which the same service writes why there is no such disk, for people. */

@@ -30,7 +30,7 @@ const PATIENCE = 10_000;
 /** Options of a probe. */
 export interface Asking {
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds within which it must answer. */
+  /** Milliseconds within which the service must answer. */
   readonly within?: number;
 }
 
@@ -44,7 +44,7 @@ export function probePostgresql({ db }: Database): Probe {
   };
 }
 
-/** Creates a probe of etcd's HTTP endpoint `/health`, which includes that it can commit. */
+/** Creates a probe of etcd's HTTP endpoint `/health`, which also checks that etcd can commit. */
 export function probeEtcd(address: string): Probe {
   return (signal) =>
     new Promise<void>((resolve, reject) => {

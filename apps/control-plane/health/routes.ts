@@ -69,8 +69,8 @@ export function createHealthRoutes(facts: () => Promise<HealthFacts>): Route[] {
 }
 
 /**
- * Makes routes refuse requests while only health is served. @param limited returns why, or undefined if everything is
- * served
+ * Makes routes refuse requests while only health is served.
+ * @param limited returns why only health is served; undefined if everything is
  */
 export function refuseWhileLimited(
   routes: readonly Route[],

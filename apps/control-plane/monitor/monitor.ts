@@ -51,7 +51,7 @@ export function startMonitor(options: MonitorOptions): Monitor {
   const interval = (options.heartbeatInterval ?? HEARTBEAT_INTERVAL) * 1000;
   const watch = new NodeWatch(interval);
   let ledWith: number | undefined;
-  /** Nodes whose silence is known although it does not end their phase. */
+  /** Nodes that are known to be silent in a phase that silence does not end. */
   let silent = new Set<string>();
   let reported = '';
 
@@ -147,7 +147,7 @@ async function readAlerts(db: Executor): Promise<{ overdue: unknown[]; isMassOpe
   return { overdue, isMassOpen: mass.length > 0 };
 }
 
-/** Sets nodes to DISCONNECTED. @returns ids of those whose phase was still one that silence ends */
+/** Sets those nodes to DISCONNECTED that are still in a phase that silence ends. @returns their ids */
 async function disconnect(db: Executor, ids: readonly string[]): Promise<string[]> {
   if (ids.length === 0) return [];
   const { rows } = await sql<{ id: string }>`

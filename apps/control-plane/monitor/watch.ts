@@ -17,7 +17,7 @@ export interface Decisions {
   readonly isMass: boolean | undefined;
 }
 
-/** A case in which most nodes went silent within one interval. */
+/** A mass silence: most nodes went silent within one interval. */
 interface MassSilence {
   readonly ids: Set<string>;
   readonly heldUntil: number;
@@ -30,7 +30,10 @@ interface MassSilence {
 export class NodeWatch {
   readonly #interval: number;
   readonly #heard = new Map<string, number>();
-  /** Id of a node that is spared in a mass silence → when that began. A node is spared once until it is heard again. */
+  /**
+   * Id of a node that is set to DISCONNECTED one interval later because of a mass silence → when the delay began. A
+   * node is delayed only once until it is heard again.
+   */
   readonly #spared = new Map<string, number>();
   #began: number | undefined;
   #lookedAt = 0;
@@ -48,7 +51,7 @@ export class NodeWatch {
     this.#spared.delete(id);
   }
 
-  /** Starts watching: every node has its full time from now on. */
+  /** Starts watching: silence is measured from now at the earliest. */
   begin(now: number): void {
     this.#began = now;
     this.#lookedAt = now;

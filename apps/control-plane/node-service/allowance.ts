@@ -63,8 +63,9 @@ export class Shares {
   }
 
   /**
-   * Takes a slot. @returns a function that releases it, to be called once; or whether the caller's share or all slots
-   * are used up
+   * Takes a slot.
+   * @returns a function that releases it, to be called once; `share` if the caller's share is used up, `all` if all
+   *   slots are
    */
   take(who: string): (() => void) | 'share' | 'all' {
     const own = this.#taken.get(who) ?? 0;

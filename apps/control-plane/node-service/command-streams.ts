@@ -16,12 +16,10 @@ import {
   type UnfinishedTask,
 } from '../database/repositories/tasks.ts';
 
-/** Seconds within which nodes expect something on an idle stream. */
+/** Seconds within which nodes expect a message on an idle stream. */
 const SIGN_OF_LIFE = 30;
 
-/**
- * Milliseconds after which something is sent on an idle stream: a busy program may be late by the rest of `SIGN_OF_LIFE`.
- */
+/** Milliseconds after which a message is sent on an idle stream; the rest of `SIGN_OF_LIFE` allows for delays. */
 const SEND_AFTER = 25_000;
 
 /** Idle streams read the database together, at multiples of these milliseconds, so that one statement serves all. */
@@ -44,7 +42,7 @@ export interface StreamRequest {
   readonly signal: AbortSignal;
 }
 
-/** The open streams of nodes, one for each node: they send what the database has for the node, as it appears. */
+/** The open streams of nodes, one for each. A stream sends its node the requests of the database, as they appear. */
 export class CommandStreams {
   readonly #db: Executor;
   readonly #version: Version;
@@ -83,8 +81,8 @@ export class CommandStreams {
   }
 
   /**
-   * Opens a new stream for a node. It ends when its caller leaves, a newer stream of the node is opened, or the node is
-   * no longer a member.
+   * Opens a new stream for a node. It ends when its caller disconnects, a newer stream of the node is opened, or the
+   * node is no longer a member.
    */
   async *open(request: StreamRequest): AsyncGenerator<WatchResponse> {
     const { nodeId } = request;
@@ -128,7 +126,7 @@ class Stream {
   readonly #ending = new AbortController();
   readonly #news = new AutoResetEvent();
   #isHeartbeatWanted = false;
-  /** Time of the last request for a full state for which the node was asked for a heartbeat. */
+  /** Time of the last request for a full state; because of it, the node was asked for a heartbeat. */
   #fullStateWanted: number | undefined;
   /** Unfinished tasks that were sent, and those whose cancellation was sent. */
   #sent = new Set<string>();

@@ -37,7 +37,7 @@ export interface RequestHandling {
   readonly largestBody: (session: Http2Session) => number;
   /** Milliseconds within which a body must arrive. */
   readonly bodyWithin?: number;
-  /** Called with each answered request: its method, and the milliseconds that it took. Streams of answers do not count. */
+  /** Called after each answered request, except those that are answered with a stream. */
   readonly onAnswered: (method: string, milliseconds: number) => void;
   /** Receives what went wrong with a request, for the log. */
   readonly onFailure: (session: Http2Session | undefined, message: string) => void;

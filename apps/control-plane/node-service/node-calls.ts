@@ -38,7 +38,7 @@ import { expectCommonVersion, listVerbs } from './version.ts';
 const RENEWABLE_FOR = 365 * 86_400_000;
 
 /**
- * Limit of failed registrations per network: a token cannot be guessed, and attempts must not cost this program much.
+ * Limit of failed registrations per network: attempts to guess a token cannot succeed, but must not cost much time.
  */
 const FAILED_REGISTRATIONS: Rate = { burst: 20, every: 30_000 };
 

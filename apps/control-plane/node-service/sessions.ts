@@ -4,7 +4,7 @@ import { type Caller, identifyCaller } from './caller.ts';
 
 /** Milliseconds between two checks of the connections. */
 const LOOK_EVERY = 1000;
-/** Milliseconds for which a connection may live whose caller is not a node: joining takes one call. */
+/** Milliseconds for which a stranger, a caller that is not a node, may stay connected: joining takes one call. */
 const STRANGERS_FOR = 30_000;
 /** Milliseconds for which a node's connection may be idle. */
 const IDLE_FOR = 300_000;
@@ -27,7 +27,7 @@ interface Kept {
   isAwaited: boolean;
 }
 
-/** The open connections: those that are dead or idle, or belong to a stranger for too long, are closed. */
+/** The open connections. Closes dead and idle ones, and those that strangers keep open for too long. */
 export class Sessions {
   readonly #authority: Authority;
   readonly #kept = new Map<Http2Session, Kept>();

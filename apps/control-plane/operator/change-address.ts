@@ -12,7 +12,7 @@ import { endAddressPlan, planAddress, showAddress } from './client.ts';
 /** Milliseconds between two checks of the hosts. */
 const LOOK_EVERY = 1000;
 
-/** Milliseconds within which hosts must report that they keep the new address: a heartbeat is requested from them. */
+/** Milliseconds within which hosts must report, with a requested heartbeat, that they have stored the new address. */
 const AWARE_WITHIN = 30_000;
 
 /** Milliseconds before the end of the trial at which its outcome is decided. */
@@ -36,7 +36,7 @@ export interface AddressChange {
 
 /** What a change uses. */
 export interface AddressMeans {
-  /** Tells hosts of the address. */
+  /** Announces the new address to hosts. */
   plan(address: string): Promise<FleetAddress>;
   /** Reads the addresses, and which hosts have stored them. @throws AnswerError */
   read(): Promise<FleetAddress>;
@@ -117,7 +117,7 @@ export async function changeAddress(
   await means.end('undone');
   return result('undone', returned);
 
-  /** Waits for all hosts to report that they keep the new address. @returns names of those that have not */
+  /** Waits for all hosts to report that they have stored the new address. @returns names of those that have not */
   async function waitForAwareness(): Promise<string[]> {
     const until = clock.now() + AWARE_WITHIN;
     for (;;) {

@@ -280,7 +280,7 @@ export const makeBackupNow = (asking: Asking = {}): Promise<Backups> =>
 export const showAddress = (asking: Asking = {}): Promise<FleetAddress> =>
   get('/v1/address', fleetAddressSchema, asking);
 
-/** Tells hosts of an address that this machine will have. */
+/** Announces to hosts an address that this machine will have. */
 export const planAddress = (
   request: Unsigned<AddressPlan>,
   asking: Asking = {},

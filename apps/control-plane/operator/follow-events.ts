@@ -19,7 +19,7 @@ export interface FollowRequest {
   readonly after: number | undefined;
   readonly kind: string | undefined;
   readonly node: string | undefined;
-  /** Called with the reason if the control plane does not answer, once for each reason; requests go on. */
+  /** Called with the reason if the control plane does not answer, once for each reason; requests continue. */
   readonly onSilence: (why: string) => void;
 }
 

@@ -72,7 +72,7 @@ function eventRoutes({ database: { db } }: OversightSources): Route[] {
         const nodeId = node === undefined ? undefined : await find(db, 'node', node);
         const filter = { nodeId, kinds: kind === undefined ? undefined : [kind] };
         await numberEvents(db, MOST_LISTED);
-        // Read before the events: a subscriber that starts there misses none.
+        // Read before the events, so that a subscriber that resumes from this number misses none.
         const { last } = await readEventBounds(db);
         const events =
           after === undefined

@@ -47,8 +47,8 @@ export function describeUser(user: User): ShownUser {
 }
 
 /**
- * Creates an account with a generated password. @throws RefusedChangeError if there is one of this name or address, or
- * the name is invalid
+ * Creates an account with a generated password.
+ * @throws RefusedChangeError if an account has this name or address, or the name is invalid
  */
 export async function addAccount(
   db: Kysely<DB>,
@@ -98,7 +98,7 @@ export interface AccountChanges {
 }
 
 /**
- * Changes an account, in a transaction. If it is disabled, its sessions end, and its API keys do not work meanwhile.
+ * Changes an account, in a transaction. Disabling it ends its sessions; its API keys do not work while it is disabled.
  * @throws ApiError 409 if no enabled admin would be left
  */
 export async function changeAccount(
@@ -192,7 +192,7 @@ async function enter(
   });
 }
 
-/** Returns the account. @throws ApiError 404 if it was removed meanwhile */
+/** Returns the account. @throws ApiError 404 if it is undefined, because the account was removed */
 export function requirePresent(user: User | undefined): User {
   if (user === undefined) throw new ApiError(404, 'the account is gone by now');
   return user;

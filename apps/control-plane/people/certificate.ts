@@ -37,13 +37,13 @@ import type { Signature } from './accounts.ts';
 
 const DAY = 86_400_000;
 
-/** Identifies the alerts about a given certificate: one before its end, and one after. */
+/** Source and titles of the alerts about a certificate: before its end, after it, and after a failed renewal. */
 const SOURCE = { sourceType: 'CONTROL_PLANE', sourceName: 'certificate' } as const;
 const ENDS_SOON = { ...SOURCE, title: 'The certificate for people ends soon' };
 const HAS_ENDED = { ...SOURCE, title: 'The certificate for people has ended' };
 const NOT_RENEWED = { ...SOURCE, title: 'The certificate for people cannot be renewed' };
 
-/** Milliseconds after a renewal that failed until the next one: authorities refuse clients that try too often. */
+/** Milliseconds from a failed renewal to the next attempt: authorities refuse clients that try too often. */
 const RENEW_AGAIN_AFTER = 60 * 60_000;
 
 /** The certificate of the server for people. */
@@ -63,8 +63,8 @@ export interface CertificateSources {
 }
 
 /**
- * Manages the certificate of the server for people: the one that is stored in the database, which was given or ordered
- * by ACME, or else one of the control plane's own authority. Ordered ones and its own are renewed in time.
+ * Manages the certificate of the server for people: the one stored in the database, which was given or ordered by ACME,
+ * or else one that the control plane's own authority issues. All but given certificates are renewed in time.
  */
 export class PeopleCertificate {
   readonly #sources: CertificateSources;
@@ -114,7 +114,7 @@ export class PeopleCertificate {
 
   /**
    * Orders a certificate from an authority (ACME), and uses it from now on; `renew` renews it.
-   * @throws CertificateError if there is none that can be used: the previous one stays
+   * @throws CertificateError if the authority issues none that can be used; the previous one stays then
    */
   order(wanted: Omit<CertificateOrderRequest, 'by'>, by: Signature): Promise<PresentCertificate> {
     return this.#orders(async () => {
@@ -134,8 +134,8 @@ export class PeopleCertificate {
   }
 
   /**
-   * Renews a certificate that was ordered, if it is due; after a failure the present one stays, with an alert, and it is
-   * tried again after an hour.
+   * Renews an ordered certificate if it is due. After a failure, the present one stays, an alert is raised, and the
+   * renewal is tried again after an hour.
    * @throws if the database does not answer
    */
   renew(): Promise<void> {
@@ -185,7 +185,7 @@ export class PeopleCertificate {
     });
   }
 
-  /** Obtains a certificate for an order. @throws CertificateError if there is none that can be used */
+  /** Obtains a certificate for an order. @throws CertificateError if the authority issues none that can be used */
   async #obtain(order: CertificateOrderRow): Promise<ExaminedCertificate> {
     const given = await obtainCertificate({
       ...{ ...order, signal: this.#sources.signal },
@@ -237,7 +237,7 @@ export class PeopleCertificate {
       this.#sources.log.info(`people are shown another certificate: ${present.shown.fingerprint}`);
       this.#change(present);
     }
-    // Last: a failure here must not keep the certificate from being used.
+    // This comes last: its failure must not prevent the use of the certificate.
     await this.#tellEnd(present);
     return present;
   }

@@ -8,7 +8,7 @@ import { createRoute, createTextSchema, type Route } from './route.ts';
 /** Milliseconds after which a stream ends: the client reconnects, and its permissions are checked again. */
 const LISTENED_FOR = 120_000;
 
-/** First text of a stream: milliseconds before a reconnect. It also makes the response's head go out at once. */
+/** First text of a stream: milliseconds before a reconnect. It also makes the server send the response's head at once. */
 const FIRST = 'retry: 1000\n\n';
 
 /**

@@ -22,22 +22,22 @@ export interface Origin {
 
 /** A new session. */
 export interface Begun {
-  /** Value of its cookie. */
+  /** Value of the session cookie. */
   readonly secret: string;
   readonly session: Session;
   readonly user: User;
 }
 
 /*
- * Limits of log-in attempts. If strangers guess an account's password, it is closed only for networks from which its
- * owner has never logged in: nobody can be locked out from where they work.
+ * Limits of log-in attempts. Strangers who guess an account's password from other networks cause refusals only in
+ * networks from which its owner has never logged in: they cannot lock the owner out of the owner's networks.
  */
 export const RATES = {
   /** Per network, for all accounts. */
   network: { burst: 30, every: 5_000 },
   /** Per account and network. */
   pair: { burst: 10, every: 15_000 },
-  /** Per account, for all networks from which it was never used. */
+  /** Per account, for all networks together from which its owner has never logged in. */
   strangers: { burst: 50, every: 15_000 },
 };
 
@@ -110,7 +110,7 @@ export class LogIn {
 
   /**
    * Starts a session after the password was verified.
-   * @param passwordHash new hash of the same password at the present cost; undefined if its hash has that cost
+   * @param passwordHash new hash of the same password at the present cost; undefined if the stored hash has that cost
    * @returns undefined if the account was disabled, removed or given another password meanwhile
    */
   async #beginFor(
@@ -190,7 +190,7 @@ export class LogIn {
     network: string;
     user: User | undefined;
   }): Promise<void> {
-    // Asked for unknown accounts, too, so that the answer takes the same time.
+    // Query the database for unknown accounts, too, so that the answer takes the same time.
     const isKnown = await hasLoggedInFrom(this.#db, { userId: user?.id ?? NOBODY, network });
     const limits: [Allowance, string][] = [
       [this.#network, network],

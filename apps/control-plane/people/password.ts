@@ -14,7 +14,7 @@ const TAG_BYTES = 32;
 /** Largest cost of a stored hash that is accepted: no row can exhaust memory or processor. */
 const MOST = { memory: 1024 * 1024, passes: 16, parallelism: 8 };
 
-/** Hashes that are computed at the same time, each with its memory, and hashes that may wait. */
+/** Maximum numbers of hashes that are computed at the same time, each with its memory, and of hashes that wait. */
 const AT_ONCE = 2;
 const WAITING = 16;
 const limit = pLimit(AT_ONCE);
@@ -56,7 +56,7 @@ export interface PasswordVerdict {
 /**
  * Compares a password with its stored hash. If there is none, for example because the account does not exist, the
  * password is hashed all the same, so that the answer takes the same time.
- * @param kept PHC string
+ * @param kept the stored hash as a PHC string, if there is one
  * @throws ApiError 503 if too many are being hashed
  */
 export async function checkPassword(

@@ -59,7 +59,7 @@ export function explain(error: unknown): ApiError | undefined {
   return fromServer(error);
 }
 
-/** Converts a refusal by fastify, which has a status of its own. */
+/** Converts an error with which fastify refuses a request, and its HTTP status; `undefined` for other errors. */
 function fromServer(error: Error): ApiError | undefined {
   if (!('statusCode' in error) || typeof error.statusCode !== 'number') return undefined;
   const { statusCode } = error;

@@ -35,7 +35,7 @@ export interface Given<Params, Query, Body, Who> {
 
 /** Answer of a route. */
 export interface Reply {
-  /** A value of the answer's schema, or a stream of its text; nothing for 204. */
+  /** A value of the answer's schema, or a stream of its text; undefined for 204. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }

@@ -101,7 +101,7 @@ export async function servePeople(options: ServePeopleOptions): Promise<PeopleSe
       socket.once('close', taken);
     });
     made.on('secureConnection', (socket) => {
-      // The certificate was all that the authority wanted to see (RFC 8737, 3).
+      // The authority needs only the certificate (RFC 8737, 3).
       if (socket.alpnProtocol === ACME_PROTOCOL) socket.end();
     });
     made.on('tlsClientError', (error, socket: TLSSocket) => {

@@ -89,7 +89,7 @@ export async function createPeopleServer(serving: PeopleServing): Promise<Fastif
     app.route({
       method: route.method,
       url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
-      // Runs before the body is read: the body of an unauthorized caller is not read.
+      // Runs before the body is read, so that the body of an unauthorized caller is not read.
       onRequest: async (request) => {
         refuseOtherSites(request);
         callers.set(request, await admit(serving, route, request));
@@ -122,7 +122,7 @@ export async function createPeopleServer(serving: PeopleServing): Promise<Fastif
   return app;
 }
 
-/** Callers by request, known once the head was read. */
+/** Callers by request; set once a request's head was read. */
 const callers = new WeakMap<FastifyRequest, Caller | undefined>();
 
 /** @throws ApiError 403 if browser headers show that a page of another site makes the request */

@@ -30,14 +30,14 @@ export async function writeUserEvent(
 
 /**
  * Limit of events about refused log-ins, per account, and for all unknown names together. The number of stored events
- * is limited: somebody who guesses passwords must not displace all others.
+ * is limited: somebody who guesses passwords must not displace all other events.
  */
 const TOLD: Rate = { burst: 3, every: 10 * 60_000 };
 
 /** Selects the refused log-ins that become events; the audit log has all of them. */
 export class RefusedLogIns {
   readonly #allowance: Allowance;
-  /** Refused log-ins of an account without an event, since the last one with an event. */
+  /** Account → number of its refused log-ins without an event since the last one with an event. */
   readonly #untold = new Map<string, number>();
 
   /** @param elapsed returns milliseconds since an arbitrary moment */
@@ -45,7 +45,7 @@ export class RefusedLogIns {
     this.#allowance = new Allowance(TOLD, elapsed);
   }
 
-  /** Counts a refused log-in. @returns `undefined` if it gets no event, else how many before it got none */
+  /** Counts a refused log-in. @returns `undefined` if it gets no event; else how many got none since the last event */
   count(userId: string): number | undefined {
     const untold = this.#untold.get(userId) ?? 0;
     if (this.#allowance.wait(userId) > 0) {

@@ -25,7 +25,7 @@ export class ClaimLocks {
   }
 }
 
-/** The locks of one transaction. Disposing of them releases them: after the transaction has ended. */
+/** The locks of one transaction. Dispose of them after the transaction has ended, which releases them. */
 export class TransactionLocks implements Disposable {
   readonly #acquire: (ids: ReadonlySet<string>) => Promise<() => void>;
   readonly #held = new Set<string>();

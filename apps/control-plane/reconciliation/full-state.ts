@@ -13,7 +13,7 @@ import type { ReportedVolumes } from './pool-records.ts';
 import { type KeptPosition, readPosition } from './position.ts';
 import { deriveKey, encode } from './reports.ts';
 
-/** Maximum number of parts of a full state; each has at most 1 MiB, which the reader of the stream ensures. */
+/** Maximum number of parts of a full state; `LARGEST_MESSAGE` of `handle-requests.ts` limits the size of each. */
 export const MOST_PARTS = 64;
 
 /** A complete full state. */

@@ -77,7 +77,7 @@ interface Judged {
 
 type PoolSizes = Parameters<typeof recordPoolSizes>[1][number];
 
-/** The moment, and the seconds until a node's next heartbeat. */
+/** The present time, and the seconds until a node's next heartbeat. */
 interface Timing {
   readonly now: Date;
   readonly interval: number;

@@ -5,7 +5,7 @@ import type { NodePhase } from '../database/repositories/nodes.ts';
 import { RefusedCallError } from './error.ts';
 import type { KeptPosition } from './position.ts';
 
-/** A recorded node, with the fields by which its reports are judged. */
+/** A recorded node, with the fields that its reports are compared with. */
 export interface NodeRecord {
   readonly nodeId: string;
   readonly hostname: string;
@@ -25,7 +25,7 @@ export interface NodeRecord {
   readonly bootHeardAt: Date | null;
   /** Time of its last heartbeat. */
   readonly heardAt: Date | null;
-  /** Whether another boot has replaced the boot in question. */
+  /** Whether another boot has replaced the boot that was passed to `readNodes`. */
   readonly isFormerBoot: boolean;
 }
 
@@ -51,7 +51,8 @@ interface Found {
 }
 
 /**
- * Reads nodes, with the boots that they report.
+ * Reads nodes, by id.
+ * @param asked nodes, each with the boot id that it reports
  * @param locked whether to lock their reports until the transaction ends
  */
 export async function readNodes(
@@ -103,8 +104,8 @@ function positionOf(epoch: number | null, sequence: number | null): KeptPosition
 }
 
 /**
- * Explains why there is no record of a node with a valid certificate: it was deleted, has left, or joined after the backup
- * that was restored.
+ * Explains why there is no record of a node with a valid certificate: it was deleted, has left, or joined after the
+ * backup that was restored.
  */
 export async function explainAbsence(db: Executor, nodeId: string): Promise<RefusedCallError> {
   const { rows } = await sql<{ how: string }>`

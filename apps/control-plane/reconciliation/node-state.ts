@@ -103,7 +103,7 @@ export interface NodeStateOptions {
   readonly locks?: ClaimLocks;
 }
 
-/** Maximum number of heartbeats that are recorded in one transaction. */
+/** Maximum number of heartbeats that are recorded together. */
 const BATCH = 200;
 
 /**
@@ -129,8 +129,8 @@ export interface Work {
   readonly transaction: Transaction<DB>;
   readonly now: Date;
   /**
-   * Locks these virtual machines: waits until no other transaction determines their nodes. The lock lasts until the
-   * transaction has ended, which may lock the same ones again, but should not lock others later: it could deadlock.
+   * Locks these virtual machines: waits until no other transaction determines their nodes. The locks last until the
+   * transaction has ended. Locking the same ones again is possible; locking others later could cause a deadlock.
    */
   lock(ids: Iterable<string>): Promise<void>;
 }
@@ -172,7 +172,7 @@ export function openNodeState(options: NodeStateOptions): NodeState {
       const now = new Date();
       const before = await leadership
         .untilOvertaken((epoch) => takeQuietFullStates(database.db, sent, { now, epoch }))
-        // Each one is applied alone then, and fails alone.
+        // After a failure, each full state is applied separately, so that it fails or succeeds by itself.
         .catch(() => new Map<string, NodeRecord>());
       const settings = makeSettings(now, heartbeatInterval);
       return new Map(

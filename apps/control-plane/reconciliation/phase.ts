@@ -4,7 +4,7 @@ import { HEARTBEAT_INTERVAL, MISSED_HEARTBEATS } from '../heartbeat-times.ts';
 /** Phases that only people set and end. */
 export const DECIDED: ReadonlySet<NodePhase> = new Set(['MAINTENANCE', 'DRAINING', 'ERROR']);
 
-/** Returns the time before which the last heartbeat of a node must be for it to count as silent in a decided phase. */
+/** Returns a time: in a phase that people set, a node counts as silent if its last heartbeat was earlier. */
 export function computeSilenceLimit(now: Date): Date {
   return new Date(now.getTime() - MISSED_HEARTBEATS * HEARTBEAT_INTERVAL * 1000);
 }

@@ -25,7 +25,7 @@ export function isLater(position: KeptPosition, kept: KeptPosition | undefined):
   return position.epoch === kept.epoch && position.sequence > kept.sequence;
 }
 
-/** Creates the message with the positions of the last state message and heartbeat; positions without one are unset. */
+/** Creates the message with the positions of the last state message and heartbeat; a missing position is unset. */
 export function makeKeptMessage(
   state: KeptPosition | undefined,
   heartbeat: KeptPosition | undefined,

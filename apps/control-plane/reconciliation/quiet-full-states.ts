@@ -18,7 +18,7 @@ import {
   readVm,
 } from './reports.ts';
 
-/** Largest reports in bytes that are compared together with those of other nodes. */
+/** Maximum size in bytes of the reports of a full state that is compared together with others. */
 const LARGEST = 1024 * 1024;
 
 /** A full state, and the node that sent it. */
@@ -29,7 +29,7 @@ export interface SentFullState {
   readonly signal: AbortSignal | undefined;
 }
 
-/** A full state that may have no news: the record of its node has none of it. */
+/** A full state that may have no news: the record of its node agrees with it. */
 interface Candidate {
   readonly node: NodeRecord;
   readonly known: KeptPosition;
@@ -44,8 +44,8 @@ interface Candidate {
  * Applies full states, each of a different node, that differ from the records in nothing but their positions: agents
  * that restart together send many of them. They are found and recorded with one statement, without a transaction.
  * @param epoch of the leader
- * @returns nodes as they were recorded before, by id, of the full states that were applied; nothing is recorded of the
- *   others, which may have news, or may be refused
+ * @returns the nodes whose full states were applied, by id, as they were recorded before. Nothing is recorded of the
+ *   other full states, which may have news, or may be refused
  * @throws FencedError if another program has become the leader
  */
 export async function takeQuietFullStates(
@@ -68,7 +68,7 @@ export async function takeQuietFullStates(
   return new Map([...nodes].filter(([nodeId]) => applied.has(nodeId)));
 }
 
-/** Returns what is to be compared with the records; undefined if it is already known to be news. */
+/** Returns the values to compare with the records; undefined if the full state is already known to have news. */
 function makeCandidate(node: NodeRecord, state: FullState): Candidate | undefined {
   const { position, host, isAvailable } = state;
   const { smbiosUuid, serial, bootId } = readHardware(host);
@@ -104,7 +104,8 @@ function makeCandidate(node: NodeRecord, state: FullState): Candidate | undefine
 
 /**
  * Records the positions of those full states that equal the records: the node has exactly these reports, each of its
- * virtual machines is on it, as reported, and no other node claims it. @returns ids of their nodes
+ * virtual machines is on it, as reported, and no other node claims it.
+ * @returns ids of their nodes
  */
 async function recordUnchanged(
   db: Executor,
@@ -117,8 +118,8 @@ async function recordUnchanged(
   const pools = candidates.flatMap(({ node: { nodeId }, pools: all, volumes }) =>
     all.map((pool) => ({ ...pool, nodeId, sha256: volumes.get(pool.id)?.sha256 ?? '' })),
   );
-  // With LIMIT, PostgreSQL looks each virtual machine up by its key. Otherwise, it reads the whole table if it expects that
-  // few rows meet the other conditions.
+  // With LIMIT, PostgreSQL looks each virtual machine up by its key. Otherwise, it reads the whole table if it expects
+  // that few rows meet the other conditions.
   const { rows } = await sql<Leadership & { nodeId: string | null }>`
     WITH leader AS MATERIALIZED (
       SELECT epoch AS led, holder FROM leadership FOR SHARE

@@ -29,7 +29,7 @@ export interface ReportedVm {
 export interface Claim {
   readonly nodeId: string;
   readonly powerState: PowerState;
-  /** Whether the node is heard. */
+  /** Whether the node is heard, that is, not silent. */
   readonly isHeard: boolean;
 }
 

@@ -6,8 +6,8 @@ import type { Authority } from './authority.ts';
 
 /**
  * Announces the roots of the authority to hosts. Raises an alert if there are hosts and they trust none of these roots,
- * because the authority was lost and made again: they cannot connect. Both are one transaction, so that the alert is
- * also raised if the program that made the authority died before it reached the database.
+ * because the authority was lost and created again: they cannot connect. Both happen in one transaction, so that the
+ * alert is also raised if the program that created the authority ended before it reached the database.
  * @returns version of the announcement, and the alert's message; undefined without one
  * @throws if the database refuses
  */

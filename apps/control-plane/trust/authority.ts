@@ -22,7 +22,7 @@ const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
 
 const PEM = /-----BEGIN (PRIVATE KEY|CERTIFICATE)-----[A-Za-z0-9+/=\s]+-----END \1-----/g;
 
-/** The identity that a certificate gives its caller. */
+/** The identity of a caller, from its certificate. */
 export interface Identity {
   readonly nodeId: string;
   /** Milliseconds since 1970 between which the certificate is valid. */
@@ -47,7 +47,7 @@ export class Authority {
   readonly #roots: readonly X509Certificate[];
   /** Path of its file. */
   readonly where: string;
-  /** Whether it was created now, so that no host knows it. */
+  /** Whether it was just created, so that no host trusts it yet. */
   readonly isNew: boolean;
 
   /**
@@ -151,7 +151,7 @@ export function isDue({ validity: { from, to } }: ServerCertificate, now: number
  * Opens the certificate authority, or creates it if it does not exist. It is a single file, so that a power failure
  * leaves it complete or absent.
  * @param file its folder is created; only its owner may read it
- * @param root folder that contains run
+ * @param root folder that contains `run`
  * @throws ControlPlaneError if it cannot be read, or may be in a configuration that is not mounted: it is never
  *   replaced
  * @throws DiskError if it cannot be written

@@ -20,8 +20,8 @@ export interface CertificateRequest {
 export class RequestError extends ControlPlaneError {}
 
 /**
- * Reads a certificate request (PKCS #10, RFC 2986) for an ECDSA key on P-256. Only its key is used; a key has a single
- * valid encoding, so that it has a single id.
+ * Reads a certificate request (PKCS #10, RFC 2986) for an ECDSA key on P-256. Only its key is used. Only one encoding
+ * of a key is accepted, so that the key has a single node id.
  * @param der untrusted bytes
  * @throws RequestError if it is not a request, has another kind of key, or is not signed with its own key
  */

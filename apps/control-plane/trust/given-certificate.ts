@@ -20,7 +20,7 @@ const WITHIN = 10_000;
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
 
-/** A given certificate chain and its key, in PEM. */
+/** A certificate chain and its private key, in PEM. */
 export interface GivenCertificate {
   readonly chain: string;
   readonly key: string;
@@ -38,8 +38,8 @@ export interface ExaminedCertificate extends ServerCertificate {
 export class CertificateError extends ControlPlaneError {}
 
 /**
- * Checks whether a server can use a certificate with browsers: each certificate is signed by the next, the key belongs
- * to it and is strong enough, all are valid now, and it has names.
+ * Checks whether a server can use a certificate with browsers: each certificate of the chain is signed by the next one,
+ * strong enough and valid now; the first one matches the key, is for servers and has names.
  * @param now milliseconds since 1970
  * @throws CertificateError naming the first failed check
  */

@@ -22,7 +22,7 @@ export interface RolloutHost {
   readonly state: 'WAITING' | 'UNDER_WAY' | 'DONE' | 'FAILED' | 'SKIPPED';
   /** Why the host's update failed. */
   readonly message: string;
-  /** Whether the host is heard, so that its update can be started. */
+  /** Whether the host is heard, that is, not silent: only then can its update be started. */
   readonly isHeard: boolean;
   /** The host's last reported values; `null` if it did not report them. */
   readonly architecture: string | null;
@@ -64,10 +64,10 @@ export interface Decision {
 }
 
 /**
- * Decides the next step of a roll-out. Updates start in the order of the hosts, no more at the same time than `atOnce`
- * and no more in all than `percentage`; after the first failure, none starts. Silent hosts are skipped until they are
- * heard again. Hosts that the release does not fit are left out. Hosts for which this is unknown come last: they refuse
- * a wrong release themselves, which pauses the roll-out.
+ * Decides the next step of a roll-out. Updates start in the order of the hosts: at most `atOnce` at the same time, and
+ * at most `percentage` of the hosts in all; after the first failure, no further update starts. Silent hosts are skipped
+ * until they are heard again. Hosts that the release does not fit are left out. Hosts for which this is unknown come
+ * last: they refuse a wrong release themselves, which pauses the roll-out.
  */
 export function decideNextStep(rollout: Rollout, hosts: readonly RolloutHost[]): Decision {
   const leaveOut = hosts.flatMap((host) => {

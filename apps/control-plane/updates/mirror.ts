@@ -36,13 +36,13 @@ const PATIENCE = 10 * 60_000;
 /** Number of bytes that count as progress. */
 const PROGRESS = 1024 * 1024;
 
-/** The result: no release there, no newer release, or a new release. */
+/** The result: `none` if the server has no release, `same` if it has no newer one, or the new release. */
 export type Mirrored = 'none' | 'same' | Release;
 
 /**
  * Downloads the newest release of a line, if it is newer than the present one, and its image; an interrupted download
  * is continued. Only complete files with a trusted signature are put into the tree.
- * @throws ExplainedError if the server does not answer, gives an outdated release or wrong content, or there is no
+ * @throws ExplainedError if the server does not answer, sends an outdated release or wrong content, or there is no
  *   space
  */
 export async function mirrorRelease(request: MirrorRequest): Promise<Mirrored> {

@@ -19,7 +19,7 @@ export interface Fetched {
  * Requests a file from a server, starting at an offset. Redirects are not followed: updates come only from where the
  * operator has configured.
  * @returns undefined if the server does not have the file
- * @throws ControlPlaneError if it does not answer, or gives any other answer
+ * @throws ControlPlaneError if the server does not answer, or answers otherwise
  */
 export async function fetchFrom(
   address: string,

@@ -19,7 +19,7 @@ export interface Deps {
   carryOutAnswer(watch: Watch): Promise<Report | null>;
   restart(signal: AbortSignal): Promise<void>;
   powerOff(signal: AbortSignal): Promise<void>;
-  /** Shows the appliance's console on this terminal instead, from its next start on. */
+  /** Makes `console-launch` start the appliance's console instead of the installer, from its next start on. */
   useLive(): Promise<void>;
 }
 

@@ -14,9 +14,9 @@ import type { Deps, Watch } from './deps.ts';
 import { createInstallerProgram } from './program.ts';
 
 const FOLDER = '/run/quantix/installer';
-/** Marks the only unattended attempt of this boot: a failed one is not repeated. */
+/** File that marks the attempt of an unattended installation since this boot: it is not repeated, even if it failed. */
 const ATTEMPTED = `${FOLDER}/attempted`;
-/** Makes console-launch start the console although the kernel parameters request an installation. */
+/** File that makes `console-launch` start the console although the kernel parameters request an installation. */
 const LIVE = `${FOLDER}/live`;
 
 /** Exit status for wrong usage: no terminal. */

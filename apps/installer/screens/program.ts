@@ -207,7 +207,7 @@ async function plan(
     'carry-over': choices.carry,
     data: choices.data ? 'rest' : 'none',
   };
-  // The serial number is typed only after the plan was shown.
+  // The plan is made as if the serial number had been typed; it is typed after the plan was shown.
   const planned = await deps.plan({ ...answer, erase: proof }, signal);
   return {
     type: 'shown',
@@ -215,7 +215,7 @@ async function plan(
   };
 }
 
-/** The latest progress of an installation, for a reader that asks again each time it has drawn one. */
+/** The latest progress of an installation. The reader requests the next progress after it has drawn the last one. */
 class News {
   #latest: Progress | undefined;
   #waiting: ((progress: Progress) => void) | undefined;

@@ -10,7 +10,7 @@ const RULE = 'applet';
 /** Default paths of busybox. */
 const BUSYBOX = ['bin/busybox'];
 
-/** Every applet that init uses, and every link to busybox, must be an applet of the tree's busybox. */
+/** The tree's busybox must have every applet that init calls, and an applet for the name of every link to busybox. */
 export function findMissingApplets(
   survey: Survey,
   { applets: called = [], busybox: places = BUSYBOX }: AuditOptions,

@@ -27,7 +27,7 @@ export function findMissingDrivers(
   );
 }
 
-/** Returns the names of modules below a directory, and of built-in ones. */
+/** Returns the names of the modules below a directory, and of the drivers built into the kernel. */
 function namesBelow(tree: Tree, directory: string): Set<string> {
   const names = new Set<string>();
   for (const { path } of tree.entries()) {

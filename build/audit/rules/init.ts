@@ -3,13 +3,13 @@ import { isExecutable } from '../executables.ts';
 import type { AuditOptions, Finding } from '../finding.ts';
 import type { Survey } from '../survey.ts';
 
-/** Number of nested script interpreters that the kernel follows (`MOST` in `search_binary_handler`: 5 in all). */
+/** Maximum number of nested script interpreters that Linux follows (`exec_binprm` in fs/exec.c). */
 const MOST_INTERPRETERS = 4;
 
 /**
- * The kernel must be able to start the first program: it exists, is executable, and is a program for this architecture
- * or a script with such an interpreter. Other requirements, such as libraries, are checked by the rules about all
- * programs.
+ * The kernel must be able to start the first program: it exists, is executable, and is a program for this architecture,
+ * or a script whose interpreter is such a program. Other requirements, such as libraries, are checked by the rules
+ * about all programs.
  */
 export function checkInit(survey: Survey, { init }: AuditOptions): Finding[] {
   if (init === undefined) return [];

@@ -6,7 +6,7 @@ import { SNIFFED, type Survey } from '../survey.ts';
 
 const RULE = 'interpreter';
 
-/** The interpreter of an executable script (execve(2)), including one looked up by `env`, must be in the tree. */
+/** The interpreter of an executable script (execve(2)), and the command that `env` looks up, must be in the tree. */
 export function findMissingInterpreters({ tree, scripts }: Survey): Finding[] {
   const findings: Finding[] = [];
   for (const { file, line } of scripts.values()) {

@@ -8,7 +8,7 @@ const RULE = 'library';
 
 /**
  * The interpreter of every program, and every library that a program or library needs, must be in the tree, for the
- * same machine. Indirect dependencies are covered, because each library is checked itself.
+ * same machine. Each library is checked too, so indirect dependencies are covered.
  */
 export function findMissingLibraries(survey: Survey): Finding[] {
   const search = new Search(survey);

@@ -7,7 +7,7 @@ import type { Survey } from '../survey.ts';
 const SHELLS = new Set(['sh', 'ash', 'dash', 'bash', 'busybox', 'openrc-run']);
 /** Files without `#!` that a shell, init or OpenRC reads. */
 const SOURCED = /^etc\/(inittab|rc\.conf|profile|conf\.d\/[^/]+|profile\.d\/[^/]+)$/;
-/** Larger files are programs with a script in front; bytes. */
+/** Maximum number of bytes of a script; larger files are programs that begin with a script. */
 const LARGEST = 1024 * 1024;
 
 /** Scripts must not have CRLF line ends: the kernel would not find their interpreter, nor sh their commands. */

@@ -3,7 +3,7 @@ import type { Tree } from '../../tree/tree.ts';
 import type { AuditOptions, Finding } from '../finding.ts';
 import type { Survey } from '../survey.ts';
 
-/** Directories whose contents exist only at run time: kernel file systems, memory, the data, devices. */
+/** Directories whose contents exist only at run time. */
 const RUN_TIME = [
   'proc',
   'sys',
@@ -64,7 +64,7 @@ function endOf(
   return undefined;
 }
 
-/** Resolves `.`, `..` and links in a path, as far as it exists. */
+/** Resolves `.` and `..` in a path, and the links in its directory if that exists. */
 function resolved(tree: Tree, path: string, isOfRunTime: (path: string) => boolean): string {
   const parts: string[] = [];
   for (const part of path.split('/')) {

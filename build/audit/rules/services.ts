@@ -10,7 +10,7 @@ const RUNLEVELS = 'etc/runlevels';
 /** Maximum number of bytes of a service script. */
 const LARGEST = 1024 * 1024;
 
-/** OpenRC's services must have their program and their dependencies; runlevels may contain only services that exist. */
+/** The program and the dependencies of every OpenRC service must exist, and so must every service in a runlevel. */
 export function findBrokenServices(survey: Survey): Finding[] {
   const { tree } = survey;
   const services = readServices(survey);

@@ -19,7 +19,9 @@ import { openRepository } from './repository/index.ts';
 import { type SelectedPackage, selectPackages } from './repository/select.ts';
 import type { TrustedKeys } from './signature/keys.ts';
 
-/** Packages that are downloaded at the same time, and archives that are opened at the same time. */
+/**
+ * Maximum number of packages that are downloaded at the same time, and of archives that are opened at the same time.
+ */
 const DOWNLOADS = 8;
 const OPENINGS = 4;
 
@@ -30,7 +32,7 @@ export interface AssembleRequest {
   readonly keys: TrustedKeys;
   /** In the order in which they are configured. */
   readonly repositories: readonly RepositoryAddress[];
-  /** Dependencies as `apk add` takes them. */
+  /** Dependencies in the syntax of `apk add`. */
   readonly wanted: readonly string[];
   readonly cache: CacheDirectory;
   readonly signal?: AbortSignal | undefined;
@@ -38,7 +40,7 @@ export interface AssembleRequest {
   readonly onNote?: ((line: string) => void) | undefined;
 }
 
-/** A root filesystem, and the reader of its contents, which the caller has to close. */
+/** A root filesystem, and the reader of its contents, which the caller must close. */
 export interface AssembledRoot {
   readonly tree: Tree;
   readonly reader: ContentReader;

@@ -6,8 +6,8 @@ export const SHA1_BYTES = 20;
 export const SHA256_BYTES = 32;
 
 /**
- * The identity of a package (`C:` in an index): `Q1` and the SHA-1 of its compressed control part in base64, or `Q2`
- * and the SHA-256. apk writes checksums of files (`Z:`) in the same way.
+ * Formats a checksum as apk writes it: `Q1` and a SHA-1 in base64, or `Q2` and a SHA-256. The identity of a package
+ * (`C:` in an index) is the checksum of its compressed control part; files have one too (`Z:`).
  * @param digest 20 or 32 bytes, or their hex
  */
 export function formatChecksum(digest: Buffer | string): string {

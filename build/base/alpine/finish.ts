@@ -13,7 +13,7 @@ import { makeRunlevelLinks } from '../system/runlevels.ts';
 /** Folder in which Alpine's busybox package lists the paths of its applets, one per line. */
 const APPLET_PATHS = 'etc/busybox-paths.d';
 
-/** Adds what Alpine's package scripts would have created; see `Base.finish`. */
+/** Adds what Alpine's package scripts would create; see `Base.finish`. */
 export function finishAlpine(tree: Tree, context: FinishContext): void {
   const { profile } = context;
   for (const [path, target] of Object.entries(profile.settings.links)) {
@@ -32,8 +32,8 @@ export function finishAlpine(tree: Tree, context: FinishContext): void {
 }
 
 /**
- * Returns links at the paths that the busybox package lists, else at the usual paths; programs of other packages are
- * kept.
+ * Returns links to busybox at the paths that its package lists, else at the usual paths; a path that exists in the tree
+ * is left out.
  */
 function busyboxLinks(tree: Tree): Entry[] {
   const paths = tree

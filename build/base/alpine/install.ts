@@ -99,8 +99,8 @@ export function installPackages(
 }
 
 /**
- * Whether a link points to its own path. With a merged `/usr` this happens to links from `/usr/lib` to a library in
- * `/lib`, as in older branches; the file is then at both paths without the link.
+ * Whether a link would point to its own path. With a merged `/usr`, links from `/usr/lib` to a library in `/lib` do,
+ * which packages of older branches contain. They are not needed, because both paths are the same file.
  */
 function leadsToItself(entry: Entry, tree: Tree): boolean {
   if (entry.type !== 'symlink') return false;

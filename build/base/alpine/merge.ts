@@ -85,7 +85,7 @@ function accountsOf({ accounts }: Pick<MergeContext['profile'], 'accounts'>): Ac
   return { users: new Map(users), groups: new Map(Object.entries(accounts.groups)) };
 }
 
-/** Returns the package's fields in the signed index; apk could not identify an installed package without them. */
+/** Returns the package's fields in the signed index; apk needs them to identify an installed package. */
 function indexFields({ name, apk }: OpenedPackage['locked']): ReadonlyMap<string, string> {
   return new Map(Object.entries(must(apk, `entry of ${name} in the index, in the lock`)));
 }

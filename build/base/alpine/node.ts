@@ -13,7 +13,7 @@ const PROGRAM = 'usr/bin/node';
 type Fields = ReadonlyMap<string, string>;
 
 /**
- * Describes what is wrong with the Node of a profile with programs.
+ * Describes why the programs of a profile cannot run on Node from its packages.
  * @param packages the packages chosen for the profile
  * @returns one line; `undefined` if the programs run on it, or if the profile has no programs or names a Node archive
  */
@@ -34,7 +34,7 @@ export function describeNodeProblem(
 /**
  * Finds Node and the packages it needs among the packages of a lock.
  * @returns `undefined` if there is none
- * @throws BuildError if it is too old
+ * @throws BuildError if that Node is too old for the programs
  */
 export function findNode(packages: readonly LockedPackage[]): PackagedNode | undefined {
   const node = packages.find(({ name }) => name === PACKAGE);

@@ -13,7 +13,7 @@ export function alpineArchitecture({ architecture }: Pick<Profile, 'architecture
   return ARCHITECTURES[architecture].machine;
 }
 
-/** Returns what a profile asks of Alpine. */
+/** Returns what a profile requests from Alpine, for the lock. */
 export function makeAlpineRequest(profile: Profile): Lock['request'] {
   const settings = findSettings(profile, 'alpine');
   const { packages, without, release, repositories } = settings;

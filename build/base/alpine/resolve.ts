@@ -34,8 +34,8 @@ import { readKeys, readTrustedKeys, type TrustedKeys } from './signature/keys.ts
 const DOWNLOADS = 8;
 
 /**
- * Resolves a profile; see `Base.resolve`. Indexes are verified with the profile's keys, packages with the identity in
- * the indexes. All packages are downloaded, because an index has no SHA-256 of them.
+ * Resolves a profile; see `Base.resolve`. Indexes are verified with the profile's keys, packages with their identities
+ * in the indexes. All packages are downloaded, because an index has no SHA-256 of them.
  */
 export async function resolveAlpine(request: ResolveRequest): Promise<Resolution> {
   const { profile, mirror, cacheDirectory, notOlderThan, signal, say } = request;
@@ -86,7 +86,7 @@ export async function resolveAlpine(request: ResolveRequest): Promise<Resolution
   };
 }
 
-/** Selects the packages that are available and lists all problems; unknown names do not hide other problems. */
+/** Selects packages, and lists all problems: after unknown names, it selects again without them to find the others. */
 function choose(request: SelectionRequest): {
   packages: readonly SelectedPackage[];
   problems: readonly string[];

@@ -10,8 +10,8 @@ import { makeIdentityFiles } from '../system/identity.ts';
 import { makeRunlevelLinks } from '../system/runlevels.ts';
 
 /**
- * Adds what Debian's package scripts would have created; see `Base.finish`. glibc's loader cache is not needed: every
- * library is in a folder of the default search path, which the audit checks.
+ * Adds what Debian's package scripts would create; see `Base.finish`. glibc's loader cache is not needed: every library
+ * is in a folder of the default search path, which the audit checks.
  */
 export function finishDebian(tree: Tree, context: FinishContext): void {
   const { profile } = context;

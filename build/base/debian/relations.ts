@@ -3,7 +3,7 @@ import type { PackageArchive, PackageRelations } from '../../contract/base.ts';
 import { run } from '../../process/run.ts';
 import { parseStanzas, type Stanza } from './apt/stanza.ts';
 
-/** Archives that are read at the same time. */
+/** Maximum number of archives that are read at the same time. */
 const READ_AT_ONCE = 4;
 
 const FIELDS = ['Installed-Size', 'Pre-Depends', 'Depends', 'Provides'];

@@ -45,7 +45,7 @@ const HOST = {
   keyring: '/usr/share/keyrings/debian-archive-keyring.gpg',
 };
 
-/** Returns what a profile asks of Debian. */
+/** Returns what a profile requests from Debian, for the lock. */
 export function makeDebianRequest(profile: Profile): Lock['request'] {
   const settings = findSettings(profile, 'debian');
   const { packages, without, suite } = settings;

@@ -21,7 +21,7 @@ export function isRelated(version: string, relation: string, other: string): boo
 
 /**
  * Compares two versions as dpkg does (deb-version(7)): epoch, upstream version, revision.
- * @returns -1 if the first is less, 1 if it is greater
+ * @returns -1 if the first is less, 0 if they are equal, 1 if it is greater
  */
 export function compareDebianVersions(a: string, b: string): Relation {
   const [one, other] = [splitVersion(a), splitVersion(b)];

@@ -32,8 +32,8 @@ export function makeAccountFiles({ profile, epoch }: FinishContext): Entry[] {
 }
 
 /**
- * Home directories that are not created: those in folders that are empty file systems at run time, and Debian's path
- * for accounts without home (Debian Policy 9.2.3).
+ * Home directories that are not created: those in folders on which kernel or temporary file systems are mounted, and
+ * Debian's path for accounts without a home directory (Debian Policy 9.2.3).
  */
 const NO_HOME = /^\/(?:run|var\/run|tmp|dev|proc|sys|nonexistent)(?:\/|$)/;
 

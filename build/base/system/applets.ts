@@ -4,10 +4,10 @@ import type { Entry } from '../../tree/entry.ts';
 import type { Tree } from '../../tree/tree.ts';
 import { generateLink } from './generated.ts';
 
-/** Folders of programs; an applet is left out if any of them has a program of its name. */
+/** Folders of programs; an applet is left out if one of them has a program of the same name. */
 const PROGRAM_FOLDERS = ['usr/bin', 'usr/sbin', 'bin', 'sbin'];
 
-/** Applets that are linked in `/sbin`: those for the administrator and for booting. */
+/** Applets that are linked in `/usr/sbin`: those for the administrator and for booting. */
 const ADMINISTRATION = new Set(
   (
     'acpid adjtimex arp blkid blockdev bootchartd chpasswd depmod dhcprelay fbsplash fdisk findfs freeramdisk ' +

@@ -32,8 +32,8 @@ export interface DatedIndex {
 }
 
 /**
- * Refuses an expired index. If the clock shows a time before the index was created, the clock is wrong, and the check
- * is impossible.
+ * Refuses an expired index. If the clock shows a time before the index was created, the clock is wrong: the user sees a
+ * message, and the check is skipped.
  * @param now the host's time
  * @param say receives a line if the clock is wrong
  * @throws BuildError naming both times

@@ -3,8 +3,8 @@ import type { Entry } from '../../tree/entry.ts';
 import { generateFile } from './generated.ts';
 
 /**
- * Writes the system's identity: os-release(5) with its base, and the initial host name. The names of our own fields
- * begin with the namespace, as os-release(5) recommends.
+ * Writes the system's identity: os-release(5) with its base, and the initial host name. Names of fields that
+ * os-release(5) does not define begin with the namespace, as it recommends.
  */
 export function makeIdentityFiles({ profile, base, version }: FinishContext): Entry[] {
   const own = profile.namespace.toUpperCase().replaceAll('-', '_');

@@ -35,8 +35,8 @@ const LINKS = {
 } as const;
 
 /**
- * Skeleton for a base whose packages contain the standard directories: the mount point of the data, and a merged `/usr`
- * with its links.
+ * Returns the skeleton for a base whose packages contain the standard directories: the mount point of the data
+ * partition, and a merged `/usr` with its links.
  */
 export function makeSmallSkeleton(): Entry[] {
   const { bin, lib, sbin } = LINKS;
@@ -46,12 +46,14 @@ export function makeSmallSkeleton(): Entry[] {
 
 const OWNER = { uid: 0, gid: 0, origin: 'skeleton' };
 
-/** Skeleton of a root filesystem before the first package: mount points, and the links of a merged `/usr`. */
+/**
+ * Returns the skeleton of a root filesystem before the first package: mount points, and the links of a merged `/usr`.
+ */
 export function makeSkeleton(): Entry[] {
   return [...Object.keys(DIRECTORIES).map(directory), ...links(LINKS)];
 }
 
-/** Returns a directory on which a file system of the appliance's own is mounted. */
+/** Returns a directory on which the appliance mounts a file system. */
 export function mountPoint(path: string): DirectoryEntry {
   return { ...OWNER, type: 'directory', path, mode: 0o755 };
 }

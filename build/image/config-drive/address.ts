@@ -1,4 +1,4 @@
-/** IPv4 addresses and netmasks follow the rules of the appliances' own network program (docs/network.md). */
+/** IPv4 addresses and netmasks follow the rules of the appliances' network program (docs/network.md). */
 
 const OCTET = /^(0|[1-9][0-9]{0,2})$/;
 

@@ -1,4 +1,4 @@
-/** IPv6 addresses follow the rules of the appliances' own network program (docs/network.md). */
+/** IPv6 addresses follow the rules of the appliances' network program (docs/network.md). */
 
 /** Parses the eight groups of an address; `undefined` for anything else, including a zone or embedded IPv4 octets. */
 export function parseAddress6(text: string): number[] | undefined {
@@ -14,7 +14,9 @@ export function parseAddress6(text: string): number[] | undefined {
   );
 }
 
-/** Whether a machine can have this address and be reached under it: not link-local, loopback, multicast or reserved. */
+/**
+ * Whether a machine can have this address and can be reached at it: not link-local, loopback, multicast or reserved.
+ */
 export function isHostAddress6(text: string): boolean {
   const [first = 0] = parseAddress6(text) ?? [];
   return first > 0 && (first & 0xff00) !== 0xff00 && (first & 0xffc0) !== 0xfe80;

@@ -30,7 +30,7 @@ type Check = (value: string) => string | undefined;
 
 const INTERFACE = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,14}$/;
 
-/** Check of each key's value: says what is wrong, or `undefined` if it is valid. */
+/** Key → check of its value, which returns what is wrong, or `undefined` if the value is valid. */
 export const LINK_VALUES: Readonly<Record<string, Check>> = {
   TYPE: oneOf('TYPE is bridge, bond or vlan', ['bridge', 'bond', 'vlan']),
   PORTS: wrongPorts,

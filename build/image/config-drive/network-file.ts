@@ -23,7 +23,7 @@ export interface NetworkPlan extends LinkPlan {
 /** Maximum number of bytes of a file that the appliances' network program reads. */
 const GREATEST_FILE = 4096;
 
-/** Check of each key's value: says what is wrong, or `undefined` if it is valid. */
+/** Key → check of its value, which returns what is wrong, or `undefined` if the value is valid. */
 const VALUES: Readonly<Record<string, (value: string) => string | undefined>> = {
   METHOD: (value) =>
     ['dhcp', 'static', 'off'].includes(value)

@@ -61,7 +61,7 @@ function hostnameFile(name: string): string {
   });
 }
 
-/** Converts the network arguments to lines; `undefined` if there are none. */
+/** Converts the network arguments to lines `KEY=value`; returns `undefined` if there are no arguments. */
 function networkText({ address, gateway, dns, ssid, psk }: ConfigDriveRequest): string | undefined {
   const [ip, prefix, ...rest] = address?.split('/') ?? [];
   if (address !== undefined && (prefix === undefined || rest.length > 0)) {

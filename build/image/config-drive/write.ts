@@ -57,7 +57,7 @@ export async function writeIsoDrive(file: string, drive: ConfigDrive): Promise<v
   );
 }
 
-/** xorriso's arguments (xorrisofs(1)). */
+/** Returns xorriso's arguments (xorrisofs(1)). */
 function isoArguments(
   output: string,
   { label, files }: { label: string; files: Readonly<Record<string, string>> },
@@ -70,7 +70,7 @@ function isoArguments(
   ];
 }
 
-/** Provides each text as a temporary file that only its owner can read, because it may contain a password. */
+/** Provides each text as a temporary file that only this user can read, because a text may contain a password. */
 async function withSources(
   { files }: ConfigDrive,
   use: (files: Record<string, string>) => Promise<void>,

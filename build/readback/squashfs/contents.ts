@@ -4,7 +4,7 @@ import type { Squashfs, SquashfsNode } from './image.ts';
 /** Flag in the stored size of an uncompressed data block; the lower bits are the size. */
 const UNCOMPRESSED = 1 << 24;
 
-/** Stored bytes that are read and decompressed at once. */
+/** Number of stored bytes that are read and decompressed at once. */
 const BATCH = 4 * 1024 * 1024;
 
 /** A part of a file's content. */
@@ -14,7 +14,7 @@ export interface ContentPart {
   from: number;
   /** Number of bytes according to the file's size. */
   length: number;
-  /** Bytes in the image; not `length` bytes if it is damaged. */
+  /** The bytes in the image; their number differs from `length` if the image is damaged. */
   bytes: Buffer;
   /** Whether nothing is stored because all bytes are zero. */
   isHole: boolean;
@@ -67,7 +67,7 @@ class Contents {
     this.#zeros = Buffer.alloc(image.superblock.blockSize);
   }
 
-  /** Records in which blocks a file's content is; visits holes immediately. */
+  /** Records which blocks contain a file's content; visits holes immediately. */
   add(node: SquashfsNode): void {
     const { data } = node;
     if (data === undefined) return;
@@ -130,7 +130,7 @@ class Contents {
       const raw = stored[index] ?? this.#zeros;
       const content = compressed ? (unpacked.next().value ?? raw) : raw;
       for (const { at, ...use } of uses) {
-        // A data block is exactly the part; a fragment block contains it.
+        // A data block holds exactly one part of a file; a fragment block holds parts of several files.
         const part = size === undefined ? content.subarray(at, at + use.length) : content;
         this.#visit({ ...use, bytes: part, isHole: false });
       }

@@ -23,7 +23,10 @@ export async function hashContents(image: Squashfs): Promise<Map<number, string>
   return new Map([...hashes].map(([inode, hash]) => [inode, hash.digest()]));
 }
 
-/** A hash of parts that arrive in any order: a part that arrives too early is kept until its turn. */
+/**
+ * A hash of parts that arrive in any order: a part that arrives too early is stored until its predecessors have
+ * arrived.
+ */
 class PartsHash {
   readonly #hash = createHash('sha256');
   readonly #early = new Map<number, Buffer>();

@@ -99,7 +99,7 @@ export function parseInode(cursor: Cursor, blockSize: number, where: string): In
   }
 }
 
-/** Bytes in a directory's size that are not names: for `.` and `..`. */
+/** Number of bytes that a directory's size counts for `.` and `..`, which are not stored. */
 const DOTS = 3;
 
 function basicDirectory(cursor: Cursor): Pick<Inode, 'links' | 'listing'> {
@@ -113,7 +113,7 @@ function basicDirectory(cursor: Cursor): Pick<Inode, 'links' | 'listing'> {
   return { links, listing: { block, offset, size: Math.max(0, size - DOTS), parent } };
 }
 
-/** The following index only speeds up lookups in the kernel. */
+/** The directory index that follows these fields is not read: it only speeds up lookups in the kernel. */
 function extendedDirectory(cursor: Cursor): Pick<Inode, 'links' | 'listing' | 'xattrIndex'> {
   const [links, size, block, parent] = [cursor.u32(), cursor.u32(), cursor.u32(), cursor.u32()];
   cursor.u16();

@@ -84,7 +84,7 @@ export class Metadata {
  * Reads a table that has a list of the positions of its metadata blocks.
  * @param list position of the list
  * @param size size of the table in bytes
- * @param end end of the last block, which is the start of the list or of what precedes it
+ * @param end position after the last metadata block; that of the list if absent
  * @returns the table, which may be empty, and the position of its first block
  * @throws BuildError if the table is too large, or its size or its list of positions is wrong
  */

@@ -20,7 +20,8 @@ export async function verifySquashfs(
 ): Promise<void> {
   signal?.throwIfAborted();
   const workerData: Task = { file, meant };
-  // Without the caller's NODE_OPTIONS: modules loaded by them are meant for processes, and may throw in a thread.
+  // The thread does not get the caller's NODE_OPTIONS: the modules that they load are for processes, and may throw in a
+  // thread.
   const worker = new Worker(THREAD, { workerData, env: makeIsolatedEnvironment(), execArgv: [] });
   try {
     const [outcome]: Outcome[] = await once(worker, 'message', { signal });

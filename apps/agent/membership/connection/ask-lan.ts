@@ -31,7 +31,7 @@ export interface LanPlaces {
 }
 
 /**
- * Asks each network of this host for the control plane of an authority, by IPv4 multicast.
+ * Asks for the control plane of these authorities on each network of this host, by IPv4 multicast.
  * @param fingerprints of the trusted authorities, in lower-case hex
  * @returns origins, each `https://address:port`, that claim to be this control plane: only TLS can verify the claim
  */

@@ -1,4 +1,4 @@
-/** Milliseconds. */
+/** First and longest pause, in milliseconds. */
 const FIRST = 1000;
 const MOST = 60_000;
 

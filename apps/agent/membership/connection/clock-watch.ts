@@ -1,6 +1,6 @@
 import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
 
-/** Milliseconds between two clocks above which the difference is logged. */
+/** Difference between the two clocks, in milliseconds, above which it is logged. */
 const FAR = 60_000;
 
 /** Logs once when this host's clock and the control plane's differ, and once when they agree again. */

@@ -29,13 +29,13 @@ export interface Peer {
 const DEADLINE = 10_000;
 /** Milliseconds of silence after which a connection is pinged, and milliseconds to wait for the answer to a ping. */
 const PING = { pingIntervalMs: 20_000, pingTimeoutMs: 4000 };
-/** Largest answer in bytes; the largest one has a list of pools. */
+/** Largest accepted answer, in bytes; the largest answers contain a list of pools. */
 const LARGEST_ANSWER = 4 * 1024 * 1024;
 
 /**
  * Sessions with an error handler. The library removes its handler before Node emits the last error of a session, for
- * example when the server closes it (connect-es #1768); that error would end the agent. Callers still get the error of
- * their calls.
+ * example when the server closes it (connect-es #1768); without another handler, that error ends the agent. Callers
+ * still get the error of their calls.
  */
 const heard = new WeakSet<object>();
 subscribe('http2.client.stream.created', (message) => {
@@ -80,7 +80,10 @@ export function openConnection({ origin, caCertificates, credentials }: Peer): C
   };
 }
 
-/** Returns the names in the certificates of servers with these roots; addresses do not matter. */
+/**
+ * Returns the names in the certificates of servers with these roots. A server is identified by its name, not by its
+ * address.
+ */
 function serverNames(caCertificates: string, where: string): string[] {
   return parseCertificates(caCertificates, where).map((root) =>
     deriveServerName(computeFingerprint(root)),

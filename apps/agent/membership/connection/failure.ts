@@ -85,7 +85,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
  * Explains a failed call to the operator.
  * @returns a RefusedError only if the control plane itself refused; otherwise an AgentError after which another try is
  *   reasonable
- * @throws the error itself if it is not that of a connection, but a bug
+ * @throws the error itself if it is a bug and not an error of the connection
  */
 export function explainFailure(error: unknown, origin: string): AgentError {
   if (error instanceof AgentError) return error;

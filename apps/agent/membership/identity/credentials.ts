@@ -2,7 +2,7 @@ import { AgentError } from '../../configuration/error.ts';
 import { checkChain, parseCertificates } from './chain.ts';
 import type { NodeKey } from './key.ts';
 
-/** What a node presents to the control plane, and what it trusts. */
+/** A node's key and certificates for the control plane, and the CAs that it trusts. */
 export interface Credentials {
   readonly key: NodeKey;
   /** PEM: the node's certificate and those between it and the CA. */

@@ -15,10 +15,10 @@ export interface EpochOptions {
 }
 
 /**
- * Numbers the runs of a node, each greater than the previous ones; see `position.proto`. The last number is stored in
- * `epoch` beside the key. If that file cannot be read, the clock's milliseconds since 1970 replace the last number:
- * they are greater, unless the clock was set back. In that case, the control plane's answers name the number that the
- * next run must exceed.
+ * Assigns a number to each run of a node, greater than those of all previous runs; see `position.proto`. The last
+ * number is stored in `epoch` beside the key. If that file cannot be read, the clock's milliseconds since 1970 replace
+ * the last number: they exceed it, unless the clock was set back. In that case, the control plane's answers name the
+ * number that the next run must exceed.
  */
 export class Epochs {
   readonly #options: EpochOptions;

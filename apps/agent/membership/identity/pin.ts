@@ -83,8 +83,8 @@ function shownCertificates({ origin, fingerprint, signal }: Pinning): Promise<X5
 }
 
 /**
- * Returns the certificates that the server sent, its own first. The chain ends at a self-signed certificate, which is
- * its own issuer.
+ * Returns the certificates that the server sent; the server's certificate comes first. The chain ends at a self-signed
+ * certificate, which is its own issuer.
  */
 function chainOf(socket: TLSSocket): X509Certificate[] {
   const shown = new Map<string, X509Certificate>();

@@ -38,7 +38,7 @@ export interface RecordOptions {
 }
 
 /**
- * Reads the address of the last answer of a node's control plane, and the certificates of its authorities in PEM.
+ * Reads the address at which a node's control plane answered last, and the certificates of its authorities in PEM.
  * @returns undefined if the node has not joined
  */
 export async function readPeer(
@@ -177,7 +177,7 @@ function olderForm(folder: string): [certificate: string, ca: string] {
 }
 
 /**
- * Returns the endpoints of a control plane that can be stored.
+ * Selects the endpoints that can be stored.
  * @param endpoints as it reported them
  * @returns `undefined` if no endpoint is usable
  */

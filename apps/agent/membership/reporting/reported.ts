@@ -13,7 +13,7 @@ export interface Acknowledged {
 
 /**
  * The state that was reported to the control plane: what it acknowledged, the changes in the outbox, and whether a full
- * state has to be sent. Each observation is compared with this, so that a missed event loses nothing.
+ * state has to be sent. Each observation is compared with this, so that nothing is lost if an event is missed.
  */
 export class Reported {
   #epoch: bigint;

@@ -57,7 +57,7 @@ export interface FullState {
   readonly now: number;
 }
 
-/** Largest number of bytes that a list adds to a volume in it, for its tag and length. */
+/** Largest number of bytes that a list adds to each volume: the tag and the length of the field. */
 const FRAMING = 6;
 
 /** Bytes of objects in one part of a full state; with its other fields, a part stays below 1 MiB. */

@@ -36,7 +36,7 @@ export function makeHypervisorMessage({ libvirt }: Vms): Hypervisor {
   });
 }
 
-/** Facts about machines that are not in libvirt's list. */
+/** Facts that libvirt's list of virtual machines does not contain. */
 export interface About {
   /** By UUID. */
   readonly definitions: ReadonlyMap<string, Definition>;
@@ -54,7 +54,8 @@ export class VmMessages {
    * Makes the messages.
    * @param now milliseconds since 1970
    * @param about further facts about the machines
-   * @returns one message per virtual machine; an entry with the nil UUID is not a virtual machine
+   * @returns one message per virtual machine; entries with the nil UUID are left out, because they are not virtual
+   *   machines
    */
   of(vms: readonly Vm[], now: number, about: About = NOTHING): VirtualMachine[] {
     const messages = vms

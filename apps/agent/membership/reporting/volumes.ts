@@ -13,7 +13,10 @@ const FORMATS = {
   unknown: VolumeFormat.UNSPECIFIED,
 } as const;
 
-/** List of volumes → its hash, which is reported repeatedly. A pool keeps its list object until it is listed again. */
+/**
+ * Hash of each list of volumes, because it is reported repeatedly. A pool has the same list object until its volumes
+ * are listed again.
+ */
 const hashes = new WeakMap<Pool['volumes'], string>();
 
 /** Returns whether the volumes of a pool are known: it answers, and they have been listed since the agent started. */

@@ -44,7 +44,7 @@ export async function recordDelivery(
     WHERE title = ${UNREACHED} AND source_name = ${name} AND resolved_at IS NULL`.execute(db);
 }
 
-/** Records that an event could not be delivered; raises an alert if that has lasted too long. */
+/** Records that an event could not be delivered; raises an alert if deliveries have failed for too long. */
 export async function recordFailure(
   db: Executor,
   name: string,

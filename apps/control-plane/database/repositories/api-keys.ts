@@ -20,7 +20,8 @@ export interface ApiKeyRequest {
 }
 
 /**
- * Creates an API key. It never permits more than its owner may do, now and at each use.
+ * Creates an API key with those of the requested permissions that its owner has. At each use, the key permits only what
+ * its owner may do then.
  * @returns the key itself, which is not stored and can be shown only once
  * @throws RefusedChangeError if the owner has a key of this name
  */

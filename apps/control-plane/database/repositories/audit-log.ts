@@ -34,8 +34,8 @@ const PRUNED = 'audit.pruned';
 const MOST_FINDINGS = 100;
 
 /**
- * Writes an entry to the audit log. In the action's own transaction, both are committed or neither. It must not contain
- * secrets.
+ * Writes an entry, which must not contain secrets, to the audit log. If `db` is the transaction of the action, both are
+ * committed, or neither is.
  */
 export async function enterAudit(db: Executor, entry: NewAuditEntry): Promise<AuditEntry> {
   // A trigger sets these from the previous entry.
@@ -237,8 +237,8 @@ export async function verifyAudit(db: Kysely<DB>, noted?: ChainHead): Promise<Au
 
 /**
  * Removes the oldest entries and moves the anchor to the last removed one, which the database records by an entry.
- * Nothing happens until the oldest entry was made more than a day before `before`, so that there is at most one such
- * entry a day.
+ * Nothing happens until the oldest entry was made more than a day before `before`, so that there is usually only one
+ * such entry a day.
  * @param before entries made before this time are removed
  * @param most entries that are removed at once
  * @returns how many were removed

@@ -20,10 +20,10 @@ export interface Departure {
 
 /**
  * Records the departure of a node: it is refused from now on, its tasks are removed, and the audit log gets an entry.
- * If it was deleted, it is removed from the inventory, along with the virtual machines and pools that were known only
- * from its reports; its managed virtual machines are marked as lost. Virtual machines that other nodes have, too, stay,
- * and the full state of those nodes is requested, which determines where they are. If it has left, its last reported
- * state stays, and its phase is DISCONNECTED.
+ * If the node was deleted, it is removed from the inventory, along with the virtual machines and pools that were known
+ * only from its reports; its managed virtual machines are marked as lost. Virtual machines that other nodes report,
+ * too, stay: the full states of those nodes are requested, to determine where the virtual machines are. If the node has
+ * left, its last reported state stays, and its phase is DISCONNECTED.
  * @returns whether the node existed
  */
 export async function departNode(

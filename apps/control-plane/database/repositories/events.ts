@@ -128,10 +128,10 @@ export async function pruneEvents(
 }
 
 /**
- * Skips event numbers, so that numbers assigned after a backup, which a restore loses, are not assigned again:
- * subscribers that saw them are told to start from a list. Call it once after each restore. Numbers that were assigned
- * after an earlier restore of the same backup are not known here; therefore numbers continue from the time in
- * microseconds, which grows faster than event numbers do.
+ * Skips event numbers, so that those assigned after a backup, which a restore loses, are not assigned again: a
+ * subscriber that resumes from one of them must first list the objects again. Call it once after each restore. Numbers
+ * that were assigned after an earlier restore of the same backup are not known; therefore numbers continue from the
+ * time in microseconds, which grows faster than event numbers do.
  */
 export async function leaveEventNumbersOut(db: Executor): Promise<void> {
   await sql`

@@ -321,7 +321,7 @@ function direction(descending: boolean): RawBuilder<unknown> {
   return descending ? sql`DESC` : sql`ASC`;
 }
 
-/** Condition for the rows after one in a list: compares pairs, so that an index of both columns can be used. */
+/** Returns the condition for the rows after a row. It compares pairs, so that an index of both columns can be used. */
 function beyond(
   column: { readonly sorted: RawBuilder<unknown>; readonly id: RawBuilder<unknown> },
   { descending, after }: Order,

@@ -8,10 +8,10 @@ import { insertRow, listRows, type NewRow, type Row, removeRow } from '../rows.t
 export type SubnetPool = Row<'subnetPools'>;
 export type IpAllocation = Row<'ipAllocations'>;
 
-/** Prefix of generated MAC addresses: locally administered, as OpenStack and others use it. */
+/** Prefix of generated MAC addresses: locally administered, and also used by OpenStack and others. */
 const MAC_PREFIX = 'fa:16:3e';
 
-/** Attempts to find a free MAC address before giving up: each used address takes one of 16 million. */
+/** Maximum number of attempts to find a free MAC address among the 16 million with the prefix. */
 const MOST_DRAWS = 16;
 
 /** @throws RefusedChangeError if the network has a pool already, or the addresses are outside the network */
@@ -64,8 +64,8 @@ export async function allocateAddress(
         where: networkId,
       });
     }
-    // The first address of the range, or the address after the smallest taken one without a taken successor: no scan of
-    // the whole range.
+    // Only the first address of the range and the successors of taken addresses can be the first free one: the range is
+    // not scanned.
     const { rows } = await sql<{ address: string | null }>`
       WITH taken AS (
         SELECT ip_address AS address FROM ip_allocations WHERE network_id = ${networkId}

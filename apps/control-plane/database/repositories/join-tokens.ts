@@ -16,7 +16,7 @@ export type JoinTokenUse = Row<'joinTokenUses'>;
 export interface JoinTokenRequest {
   readonly description: string;
   readonly createdBy: string;
-  /** How many hosts may join with it. */
+  /** Maximum number of hosts that may join with the token. */
   readonly maxUses: number;
   readonly expiresAt: Date;
 }
@@ -64,9 +64,10 @@ export async function createJoinToken(
 }
 
 /**
- * Presents a token. It is bound to the first keys that use it, up to its number of uses, and each of them may use it
- * again until it expires. A node that was deleted or has left is readmitted by a token that it has not used before; one
- * that it has used counts as used up. The first use by each key is recorded in the audit log.
+ * Checks the token that a host presents, and records its use. A token is bound to the first keys that use it, up to its
+ * number of uses; each of these keys may use it again until it expires. A node that was deleted or has left is
+ * readmitted only by a token that it has not used before; for a token that it has used, the result is `used`. The audit
+ * log records the first use by each key.
  */
 export async function useJoinToken(
   db: Kysely<DB>,

@@ -3,7 +3,7 @@ import { ControlPlaneError } from '../../error.ts';
 import type { Database } from '../database.ts';
 import type { DB } from '../schema.ts';
 
-/** Another program is the leader: nothing of the write was committed. */
+/** Thrown if another program has become the leader; nothing of the write was committed then. */
 export class FencedError extends ControlPlaneError {
   constructor(own: number, present: number, holder: string) {
     super({

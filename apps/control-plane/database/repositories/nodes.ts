@@ -106,9 +106,9 @@ export async function wantFullState(
 export const removeNode = (db: Executor, id: string) => removeRow(db, 'nodes', id);
 
 /**
- * Records many heartbeats as the leader, in one statement, also outside of a transaction. Heartbeats older than the recorded
- * one, by epoch and sequence, are skipped, and so are those of unknown nodes. The commit does not wait for the disk: if a
- * crash loses a heartbeat, the next one follows soon.
+ * Records many heartbeats as the leader, in one statement, also outside of a transaction. Heartbeats that are older
+ * than the recorded one, by epoch and sequence, and those of unknown nodes are skipped. The commit does not wait for
+ * the disk: if a crash loses a heartbeat, the next one follows soon.
  * @param epoch of the leader
  * @throws FencedError if another program has become the leader; nothing is written then
  */
@@ -226,7 +226,7 @@ export async function readWanted(
 /**
  * Adopts a node without a record, for example after a restore: its key is accepted, and its full state supplies the
  * rest. Until then, its host name is its id. The audit log gets an entry.
- * @returns its standing before; a node that was not unknown is not changed
+ * @returns its previous standing; only an unknown node is changed
  */
 export async function adoptNode(
   db: Kysely<DB>,

@@ -17,7 +17,7 @@ export async function readPeopleCertificate(
     .executeTakeFirst();
 }
 
-/** Reads how the certificate was ordered; `undefined` if there is none, or it was given. */
+/** Reads the order of the certificate; `undefined` if there is no certificate, or it was not ordered. */
 export async function readCertificateOrder(db: Executor): Promise<CertificateOrderRow | undefined> {
   return await db
     .selectFrom('certificateOrder')
@@ -27,7 +27,7 @@ export async function readCertificateOrder(db: Executor): Promise<CertificateOrd
 
 /**
  * Stores a certificate in place of the present one, if any.
- * @param order how it was ordered; nothing if it was given
+ * @param order the order by ACME; undefined if the certificate was not ordered
  */
 export async function setPeopleCertificate(
   db: Executor,

@@ -140,7 +140,7 @@ interface UnfinishedRow {
   readonly createdBy: string;
 }
 
-/** Records the outcomes of hosts, and takes the next step of every unfinished roll-out. Only the leader may call it. */
+/** Records outcomes of hosts, and carries out the next step of each unfinished roll-out. Only the leader calls it. */
 export async function advanceRollouts(transaction: Transaction<DB>, now: Date): Promise<void> {
   const { rows } = await sql<UnfinishedRow>`
     SELECT id, product, channel, architecture, base, version, serial, percentage, at_once, state, reason, created_by

@@ -30,7 +30,7 @@ export interface TaskRequest {
   readonly generation?: number;
   readonly requestedBy: string;
   readonly expiresAt: Date;
-  /** Name of its object, for the audit log. */
+  /** Name of the task's object, for the audit log. */
   readonly objectName?: string;
 }
 

@@ -82,13 +82,13 @@ function isVirtualSpec(spec: Dependency<Name>): boolean {
   return !conflict && isSound(spec) && (operator === ANY || operator === EQUAL);
 }
 
-/** Version that apk gives a virtual package: the current time in UTC. */
+/** Returns the version that apk gives a virtual package: the current time in UTC. */
 function generatedVersion(now: Date): string {
   const [day, time] = now.toISOString().slice(0, 19).replaceAll(/[-:]/g, '').split('T');
   return `${day}.${time}`;
 }
 
-/** Returns world with a dependency added, in place of one on the same name. */
+/** Returns world with a dependency added; it replaces a dependency on the same name. */
 function withDependency(world: readonly Requirement[], dependency: Requirement): Requirement[] {
   const at = world.findIndex(({ name }) => name === dependency.name);
   return at < 0 ? [...world, dependency] : world.with(at, dependency);

@@ -11,10 +11,10 @@ export interface AppletPlan {
   readonly nameFlags: readonly NameFlags[];
 }
 
-/** What a command is planned from. */
+/** Input for planning a command. */
 export interface AppletContext {
   readonly call: AppletCall;
   readonly database: Database;
-  /** World before the command, on the names of the database. */
+  /** World before the command, with names of the database. */
   readonly world: readonly Requirement[];
 }

@@ -20,9 +20,9 @@ export interface RepositorySource extends Source {
   readonly tag: string;
 }
 
-/** A system and the repositories it is configured with. */
+/** A system, and its configured repositories. */
 export interface Situation {
-  /** Architecture of the system; any if absent. */
+  /** Architecture of the system; if absent, packages of all architectures can be installed. */
   readonly architecture?: string | undefined;
   readonly world: Source;
   readonly installed: Source;
@@ -32,9 +32,10 @@ export interface Situation {
 }
 
 /**
- * Lists, one line each, what a command of apk would do on a system. The last change is followed by `OK COUNT` (number
- * of packages installed afterwards; only `OK` after `--self-upgrade-only`). If the command fails, there is only
- * `ERROR unsatisfiable|syntax|other`, followed by details, each behind a bar.
+ * Lists, one line each, what a command of apk would do on a system. The last line is `OK COUNT`, with the number of
+ * packages installed afterwards; it is `OK` alone after `--self-upgrade-only`, and if `--preupgrade-only` finds nothing
+ * newer. If the command fails, the first line is `ERROR unsatisfiable|syntax|other`, followed by details, each after `|
+ * `.
  * @param words a command of apk with its options and operands
  * @throws BuildError if a file of the situation is damaged
  */
@@ -110,7 +111,7 @@ function changeLines({ solution }: Transaction): string[] {
     .filter((line) => line !== undefined);
 }
 
-/** Number of packages that are installed afterwards. */
+/** Returns the number of packages that are installed afterwards. */
 function installedAfter({ solution }: Transaction): number {
   const { changes, state } = solution;
   const come = changes.filter(({ before }) => before === undefined).length;

@@ -15,14 +15,14 @@ export interface Transaction {
   readonly solution: Solution;
   /** World after the command. */
   readonly world: readonly Requirement[];
-  /** Whether only the package manager itself is upgraded, as apk 2.14 does it. */
+  /** Whether the command is `upgrade --self-upgrade-only`, as in apk 2.14. */
   readonly selfUpgrade: boolean;
 }
 
 /**
  * Plans a command and solves it.
- * @returns `undefined` if there is nothing to do: nothing newer for `upgrade --self-upgrade-only` or
- *   `--preupgrade-only`
+ * @returns `undefined` if `upgrade --self-upgrade-only` or `--preupgrade-only` finds nothing newer that can be
+ *   installed
  * @throws AppletError if its arguments are malformed or name an unknown package, or world has a tag that no repository
  *   has
  */

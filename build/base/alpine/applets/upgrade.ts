@@ -31,9 +31,9 @@ export function planUpgrade({ call, database, world }: AppletContext): AppletPla
 
 /**
  * Plans the step before an upgrade of everything: upgrades the package manager itself and the packages that
- * `--preupgrade-depends` names, and as little else as possible. A name with a version, such as `a<2`, counts if the
- * installed version satisfies it.
- * @returns `undefined` if that is not asked for, or nothing newer exists
+ * `--preupgrade-depends` names, and as little else as possible. A named dependency with a version, such as `a<2`, is
+ * ignored if the installed version does not satisfy it.
+ * @returns `undefined` if an option or operand of the command excludes this step, or nothing newer exists
  */
 export function planSelfUpgrade({ call, database, world }: AppletContext): AppletPlan | undefined {
   if (call.options.has('no-self-upgrade') || call.options.has('no-preupgrade')) return undefined;
@@ -70,7 +70,10 @@ function upgradeFlags(options: ReadonlySet<string>): number {
   );
 }
 
-/** Drops dependencies on checksums (`--available`) and on packages that no repository has (`--prune`) from world. */
+/**
+ * Returns world without the checksums in dependencies (`--available`), and without packages that no repository has
+ * (`--prune`).
+ */
 function changedWorld(
   world: readonly Requirement[],
   options: ReadonlySet<string>,

@@ -1,10 +1,10 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { BuildError, type Explanation } from '../../../error.ts';
 
-/** Why a command of apk is refused: its syntax is wrong, or it cannot be tried. */
+/** Why a command of apk is refused: its syntax is wrong, or there is another reason. */
 export type Refusal = 'syntax' | 'other';
 
-/** A command of apk that is refused. */
+/** Error for a command of apk that is refused. */
 export class AppletError extends BuildError {
   readonly refusal: Refusal;
 
@@ -76,7 +76,7 @@ const GLOBAL: ParseArgsOptionsConfig = {
 const YES_OR_NO: readonly string[] = ['yes', 'no'];
 const OR_AUTO: readonly string[] = [...YES_OR_NO, 'auto'];
 
-/** Options that are on by default and off with the prefix `no-`; they accept values after `=` (apk(8) of apk 3). */
+/** Options that the prefix `no-` turns off → the values that they accept after `=` (apk(8) of apk 3). */
 const SWITCHES: ReadonlyMap<string, readonly string[]> = new Map([
   ['cache', YES_OR_NO],
   ['cache-packages', YES_OR_NO],

@@ -14,7 +14,7 @@ export class ByteSource {
     this.#where = where;
   }
 
-  /** Number of bytes taken so far. */
+  /** Number of bytes read or skipped so far. */
   get position(): number {
     return this.#position;
   }

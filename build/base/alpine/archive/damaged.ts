@@ -18,7 +18,7 @@ export function damagedArchive(why: string, where: string, cause?: unknown): Bui
 export const MOST_METADATA = 64 * 1024 * 1024;
 
 /**
- * Refuses apk's format v3, which begins with `ADB`, with a message that names it.
+ * Refuses a file in apk's format v3, which begins with `ADB`.
  * @param start the first bytes of a file
  * @throws BuildError if the file is in format v3
  */

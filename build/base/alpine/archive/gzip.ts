@@ -9,11 +9,11 @@ const MAGIC = [0x1f, 0x8b, 0x08];
 const FIXED_HEADER = 10;
 const FLAG = { headerCrc: 2, extra: 4, name: 8, comment: 16, reserved: 0xe0 } as const;
 
-/** A gzip member in the middle of a file. */
+/** A decompressed gzip member of a file. */
 export interface Member {
   /** The decompressed data. */
   readonly content: Buffer;
-  /** Position after its last byte. */
+  /** Position in the file after the member's last byte. */
   readonly end: number;
 }
 
@@ -102,7 +102,7 @@ export function notCompressed(error: unknown, where: string): Error {
   return damagedArchive(`its compressed data is wrong (${why})`, where, error);
 }
 
-/** Checksum and length of a member's content, as its trailer has them. */
+/** Checksum and length of a member's content, as in its trailer. */
 export interface Trailer {
   readonly crc: number;
   /** In bytes. */

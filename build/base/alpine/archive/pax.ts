@@ -81,7 +81,10 @@ function checksum(value: Buffer, where: string): string {
   throw damagedArchive('a checksum in a pax header is not a SHA-1', where);
 }
 
-/** SHA-1 over length and bytes of name and value of each attribute, sorted by name; lengths are 32-bit big-endian. */
+/**
+ * Returns the SHA-1 of all attributes, sorted by name: for each, the length and the bytes of its name, then of its
+ * value. Lengths are 32-bit big-endian.
+ */
 function digest(attributes: Attribute[]): string {
   const hash = createHash('sha1');
   const add = (bytes: Buffer) => {

@@ -18,10 +18,10 @@ const TYPES = {
   '7': 'file',
 } as const;
 
-/** Types of headers in a package that describe the next entry: pax, global pax, GNU long name. */
+/** Types of the headers in a package that describe the next entry: pax, global pax, GNU long name. */
 export const PACKAGE_EXTENSIONS: ReadonlySet<string> = new Set(['x', 'g', 'L']);
 
-/** The same for any tar, such as those of `tarStream`: also GNU long link target. */
+/** Types of such headers in any tar, such as those of `tarStream`: also GNU long link target. */
 export const TAR_EXTENSIONS: ReadonlySet<string> = new Set([...PACKAGE_EXTENSIONS, 'K']);
 
 /** An entry as described by its header and the extension headers before it. Paths are not checked here. */
@@ -47,7 +47,7 @@ export interface TarHeader {
   readonly attributes: Readonly<Record<string, string>> | undefined;
 }
 
-/** Whether a block is part of the end mark of an archive. */
+/** Whether a block is part of the end mark of an archive: all its bytes are zero. */
 export function isEndMark(block: Buffer): boolean {
   return block[0] === 0 && block.equals(ZEROES);
 }
@@ -59,7 +59,7 @@ export function padSize(size: number): number {
   return Math.ceil(size / BLOCK) * BLOCK;
 }
 
-/** The state before any extension header. */
+/** The fields known of the next entry before any extension header. */
 export const NOTHING_KNOWN: Extension = {};
 
 /** A header that describes the next entry; its body is the `size` bytes after it. */
@@ -139,8 +139,8 @@ export function parseHeader(block: Buffer, known: Extension, where: string): Tar
 }
 
 /**
- * A pax header states a size only for files of 8 GiB and more, which does not fit the size field of the entry's own
- * header.
+ * Returns the size of an entry. Refuses a different size in a pax header: only files of 8 GiB and more need one,
+ * because their size does not fit the entry's own header.
  */
 function sizeOf(block: Buffer, known: Extension, where: string): number {
   const size = octal(block, FIELDS.size, where);

@@ -21,7 +21,7 @@ export interface StreamedEntry {
 }
 
 /**
- * Reads a tar entry by entry as it arrives. The zero blocks at its end may be missing, as in apk.
+ * Reads a tar entry by entry as it arrives. The zero blocks at its end may be missing, as apk allows.
  * @param chunks the tar
  * @param where the archive, for messages
  * @param extensions types of headers that describe the next entry

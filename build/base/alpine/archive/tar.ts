@@ -62,7 +62,7 @@ export function readTarBuffer(bytes: Buffer, where: string): TarContents {
 
 /**
  * Refuses data after the end mark, other than more zero blocks.
- * @throws BuildError if there is any
+ * @throws BuildError if there is other data
  */
 export function checkRest(bytes: Buffer, where: string): void {
   if (bytes.length % BLOCK === 0 && bytes.every((byte) => byte === 0)) return;
@@ -71,7 +71,7 @@ export function checkRest(bytes: Buffer, where: string): void {
 
 /**
  * Refuses an archive that ends between an extension header and its entry.
- * @throws BuildError if it does
+ * @throws BuildError if the archive ends there
  */
 export function checkComplete(known: Extension, where: string): void {
   if (known !== NOTHING_KNOWN) throw endsWithin(where);

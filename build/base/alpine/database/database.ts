@@ -25,7 +25,7 @@ const NO_PROVIDERS: Provider[] = [];
 
 /**
  * All known packages, with their names as a graph: installed packages, packages in the cache, and packages that
- * repositories offer. It is filled in this order – world, installed packages, cache, repositories – and then linked;
+ * repositories offer. It must be filled in the order world, installed packages, cache, repositories, and then linked:
  * apk breaks ties by this order.
  */
 export class Database {
@@ -79,7 +79,7 @@ export class Database {
     for (const one of this.#packages.values()) void one.depends;
   }
 
-  /** All known names. */
+  /** Returns all known names. */
   names(): IterableIterator<Name> {
     return this.#names.values();
   }

@@ -1,12 +1,12 @@
 import { formatChecksum, SHA1_BYTES, SHA256_BYTES } from '../checksum.ts';
 
 const SHA1_BASE64 = /^Q1[A-Za-z0-9+/]{27}=$/;
-/** Possible last base64 digits of 20 bytes, whose unused bits are zero. */
+/** Digits that can end the base64 of 20 bytes: their unused bits are zero. */
 const CANONICAL_ENDS = 'AEIMQUYcgkosw048';
 const SHA1_HEX = /^X1[0-9a-fA-F]{40}$/;
 const SHA256_BASE64 = /^Q[12][A-Za-z0-9+/]{43}=$/;
 const SHA256_HEX = /^X[12][0-9a-fA-F]{64}$/;
-/** A SHA-256 as written by apk-tools 3: `Q1` and the first 20 bytes, followed by the other 12 bytes. */
+/** A SHA-256 as written by apk-tools 3: `Q1`, the base64 of the first 20 bytes, and that of the other 12 bytes. */
 const SHA256_CONTINUED = /^Q1([A-Za-z0-9+/]{27}=)([A-Za-z0-9+/]{16})$/;
 
 /**

@@ -42,7 +42,7 @@ export interface Package {
   /** Its position, from 0, in the order in which packages were first read. */
   readonly id: number;
   readonly version: string;
-  /** `C:` — with another identity, the same name and version is a different package. */
+  /** `C:` — packages of the same name and version with different identities are different packages. */
   readonly identity: string;
   /** `A:` — its architecture, or `noarch`; empty if unknown. */
   readonly architecture: string;
@@ -52,7 +52,7 @@ export interface Package {
   readonly provides: readonly Requirement[];
   readonly installIf: readonly Requirement[];
   readonly providerPriority: number;
-  /** Why it can neither be installed nor stay: a dependency cannot be read, or its architecture differs. */
+  /** Why it can neither be installed nor remain installed: a dependency cannot be read, or its architecture differs. */
   readonly defect: string | undefined;
   /** The fields that it was read from. */
   readonly fields: ReadonlyMap<string, string>;
@@ -63,7 +63,7 @@ export interface Package {
   installed: Installed | undefined;
 }
 
-/** `name-version`, as apk calls a package. */
+/** Returns `name-version`, by which apk refers to a package. */
 export function nameAndVersion({ name, version }: Pick<Package, 'name' | 'version'>): string {
   return `${name.name}-${version}`;
 }

@@ -25,7 +25,7 @@ export function sortByTable<N extends { readonly name: string }>(names: readonly
   return ordered;
 }
 
-/** MurmurHash3 (x86, 32 bits) of a text in UTF-8. */
+/** Returns the MurmurHash3 (x86, 32 bits) of a text in UTF-8. */
 export function hashMurmur3(text: string, seed = SEED): number {
   const key = isAscii(text) ? text : Buffer.from(text).toString('latin1');
   const { length } = key;

@@ -3,7 +3,7 @@ import { BuildError } from '../../../error.ts';
 /** Maximum number of tags that a bit set can hold. */
 const MOST_TAGS = 31;
 
-/** The tag of repositories without a tag, and of packages wanted from them. */
+/** Number that stands for no tag. */
 export const NO_TAG = 0;
 
 /** Repository tags, numbered in the order in which world, installed packages and repositories mention them. */
@@ -40,12 +40,12 @@ export class Tags {
     this.#repositories[tag] = this.repositories(tag) | (1 << repository);
   }
 
-  /** Bit set of the repositories that a tag stands for. */
+  /** Returns the bit set of the repositories that a tag stands for. */
   repositories(tag: number): number {
     return this.#repositories[tag] ?? 0;
   }
 
-  /** Bit set of the repositories that any tag of a set stands for. @param set a bit for each tag */
+  /** Returns the bit set of the repositories that any tag of a set stands for. @param set a bit for each tag */
   repositoriesOfSet(set: number): number {
     return this.#repositories.reduce(
       (all, repositories, tag) => ((set & (1 << tag)) === 0 ? all : all | repositories),
@@ -53,7 +53,7 @@ export class Tags {
     );
   }
 
-  /** Returns the first tag of a set that stands for one of some repositories; `NO_TAG` if none does. */
+  /** Returns the first tag of a set that stands for any of the given repositories; `NO_TAG` if none does. */
   firstOf(set: number, repositories: number): number {
     const found = this.#repositories.findIndex(
       (own, tag) => (set & (1 << tag)) !== 0 && (own & repositories) !== 0,

@@ -6,7 +6,7 @@ import { isAutoSelectable } from '../solver/reconsider.ts';
 import type { Solution } from '../solver/solve.ts';
 import { type Demand, Demands } from './chain.ts';
 
-/** Most names that are listed; the others are only counted. */
+/** Maximum number of names that are listed; the others are only counted. */
 const MOST_LISTED = 8;
 /** The bit of the cache in a bit set of repositories. */
 const CACHE = 1;
@@ -82,7 +82,7 @@ function whyUnfit({ state }: Solution, one: Package): string | undefined {
   return `is only in ${listed(names)}: write ${one.name.name}${names[0] ?? ''}`;
 }
 
-/** Names what conflicts with a package, or with a name that it provides without being that name's chosen provider. */
+/** Names the conflict that forbids a package, by its name or by a name that it provides. */
 function whyForbidden(demands: Demands, one: Package): string | undefined {
   const demand = demands.all.find(
     ({ dependency, requirer }) =>
@@ -96,7 +96,7 @@ function isUnfit(solution: Solution, one: Package): boolean {
   return !selectable || !tagAllowed;
 }
 
-/** Names the packages of the solution that a package conflicts with. */
+/** Explains which part of the solution excludes a package. */
 function whyOut({ state }: Solution, one: Package): string {
   for (const dependency of one.depends) {
     const { locked, chosen } = state.of(dependency.name);

@@ -15,8 +15,8 @@ export interface IndexArchive {
 }
 
 /**
- * Opens an index: gzip members, starting with those that hold signatures, and one tar with `APKINDEX`. The result is
- * not trusted yet: `readIndex` checks the signature.
+ * Opens an index: gzip members, first those with signatures, then one with a tar that contains `APKINDEX`. The result
+ * is not trusted yet: `readIndex` checks the signature.
  * @param where the file, for messages
  * @throws BuildError if it is damaged, in another format, too large, or has data after its end
  */

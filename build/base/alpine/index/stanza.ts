@@ -1,13 +1,13 @@
 import { BuildError } from '../../../error.ts';
 
 /**
- * One package of an index (`APKINDEX`) or of the installed database (`/lib/apk/db/installed`).
- * Both are lines of a letter, a colon and a value, with a blank line after each package (apk-tools, format v2).
+ * One package of an index (`APKINDEX`) or of the installed database (`/lib/apk/db/installed`). In both, each line is a
+ * letter, a colon and a value, and a blank line ends each package (apk-tools, format v2).
  */
 export interface Stanza {
   /**
    * Letter → value, including unknown letters. The lists `D p i r` may be spread over several lines, which are joined
-   * with a blank; for any other letter the last line counts. Lines about files (`F M R a Z`) are only in `text`.
+   * with a blank; of any other letter, the last line is used. Lines about files (`F M R a Z`) are only in `text`.
    */
   readonly fields: ReadonlyMap<string, string>;
   /** Number of its first line, from 1. */
@@ -94,7 +94,7 @@ function joined(list: string | undefined, more: string): string {
 }
 
 /**
- * Returns the fields that the solver reads, if possible without `fields`, which a parsed stanza builds on first use.
+ * Returns the fields that the solver reads: `picked` if present, because a parsed stanza has to build `fields` first.
  */
 export function readSolverFields(stanza: Pick<Stanza, 'fields' | 'picked'>): SolverFields {
   if (stanza.picked !== undefined) return stanza.picked;

@@ -20,8 +20,8 @@ const ORIGIN = 'package database';
 const root = { uid: 0, gid: 0, origin: ORIGIN } as const;
 
 /**
- * Directories that `apk --initdb` creates before the first package; packages that contain them agree with these.
- * Device nodes are left out: apk creates them only as root, and a booted system has them in a devtmpfs.
+ * Returns the directories that `apk --initdb` creates before the first package; packages contain them with the same
+ * owner and mode. Device nodes are left out: apk creates them only as root, and a booted system has them in a devtmpfs.
  */
 export function makeInitialDirectories(): DirectoryEntry[] {
   const usual = ['dev', 'etc', 'etc/apk', 'lib', 'lib/apk', 'lib/apk/db', 'var', 'var/cache'];
@@ -32,7 +32,10 @@ export function makeInitialDirectories(): DirectoryEntry[] {
   ];
 }
 
-/** Files of the database and the configuration, as apk 2.14.4 writes them. They are added after all packages. */
+/**
+ * Returns the files of the database and the configuration, as apk 2.14.4 writes them. The caller adds them after all
+ * packages.
+ */
 export function makeDatabaseFiles(database: Database): Entry[] {
   const {
     packages,

@@ -12,7 +12,7 @@ export interface Ownership {
   readonly xattrs?: string | undefined;
 }
 
-/** Defaults, which the database omits. */
+/** Default owner and mode, which the database omits. */
 const DEFAULT_DIRECTORY: Ownership = { uid: 0, gid: 0, mode: 0o755 };
 const DEFAULT_FILE: Ownership = { uid: 0, gid: 0, mode: 0o644 };
 
@@ -38,7 +38,7 @@ export interface OwnedDirectory {
   readonly files: readonly OwnedFile[];
 }
 
-/** Tree path of a file. */
+/** Returns the tree path of a file. */
 export function filePath(
   directory: Pick<OwnedDirectory, 'path'>,
   file: Pick<OwnedFile, 'name'>,
@@ -46,7 +46,7 @@ export function filePath(
   return directory.path === '' ? file.name : `${directory.path}/${file.name}`;
 }
 
-/** Tree paths with extended attributes. Only the database records these; the tree cannot hold them. */
+/** Lists the tree paths with extended attributes. */
 export function listPathsWithAttributes(directories: readonly OwnedDirectory[]): string[] {
   return directories.flatMap((directory) => [
     ...(directory.ownership.xattrs === undefined ? [] : [directory.path]),

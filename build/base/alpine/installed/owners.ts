@@ -44,9 +44,9 @@ export class FileOwners {
 
   /**
    * Claims all files of a package. If two packages have the same file, the owner is chosen as in apk: a package of the
-   * same origin takes the file over; otherwise the package that `replaces` the other gets it; if both do, the one with
-   * the higher priority, and at equal priority the later one.
-   * @returns paths that other packages keep, so that this package does not own them
+   * same origin takes the file over; otherwise the package whose `replaces` matches the other owns it; if both match,
+   * the one with the higher priority, or at equal priority the later one.
+   * @returns the paths of its files that other packages own
    * @throws BuildError if neither package replaces the other
    */
   claim(claimant: InstalledPackage): ReadonlySet<string> {

@@ -7,8 +7,8 @@ const LONGEST_NAME = 99;
 
 /**
  * Returns the bytes of `/lib/apk/db/scripts.tar`: the scripts of all packages, named
- * `<package>-<version>.<identity>.<script>`, in the tar dialect that apk writes (GNU magic, no pax headers). A script
- * has the build time of its package (`t:`).
+ * `<package>-<version>.<identity>.<script>`, in the tar dialect that apk writes (GNU magic, no pax headers). The time
+ * stamp of a script is the build time of its package (`t:`).
  * @param packages in any order
  */
 export function makeScriptsTar(packages: readonly InstalledPackage[]): Buffer {

@@ -18,8 +18,8 @@ export interface PackageData {
 
 /**
  * Reads the files of a package into a sink. Top-level names that start with a dot, and files `.keep_…`, are skipped, as
- * in apk. Stricter than apk: content must match the checksum in its header; anything that apk would leave out with a
- * warning is an error; and names that begin with `./` or `../` are errors, too.
+ * in apk. This is stricter than apk: content must match the checksum in its header; anything that apk would leave out
+ * with a warning is an error; and names that begin with `./` or `../` are errors, too.
  * @returns the package's files, for the installed database
  * @throws BuildError if it is damaged, or has names outside the tree, files without checksum or directory, or content
  *   that does not match its header

@@ -37,7 +37,7 @@ export const EMPTY_RECORD: PackageRecord = {
  */
 const RECORDS = '.apk-record/';
 
-/** Tree path of the record of a package. @param sha1 its identity, hex */
+/** Returns the tree path of the record of a package. @param sha1 its identity, hex */
 export function recordPath(sha1: string): string {
   return `${RECORDS}${sha1}`;
 }

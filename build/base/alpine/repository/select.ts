@@ -34,9 +34,9 @@ export interface Selection {
 export interface SelectionRequest {
   /** In the order in which they are configured. */
   readonly repositories: readonly Pick<Repository, 'url' | 'tag' | 'packages'>[];
-  /** Dependencies as `apk add` takes them: `busybox`, `openssl>3`, `nginx@edge`, `!mdev`. */
+  /** Dependencies in the syntax of `apk add`: `busybox`, `openssl>3`, `nginx@edge`, `!mdev`. */
   readonly wanted: readonly string[];
-  /** Architecture of packages for which the index has none. */
+  /** Architecture of packages without an architecture in the index. */
   readonly architecture: string;
 }
 
@@ -111,7 +111,7 @@ function isUnknown(wanted: string, database: Database): boolean {
   return name !== undefined && (database.lookup(name)?.providers.length ?? 0) === 0;
 }
 
-/** The wanted dependencies cannot be satisfied together. */
+/** Error: the wanted dependencies cannot be satisfied together. */
 export class Unsatisfiable extends BuildError {
   /** The contradictions, one line each. */
   readonly lines: readonly string[];

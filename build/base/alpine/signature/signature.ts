@@ -45,7 +45,7 @@ export function readSignatures(entries: readonly TarEntry[], where: string): Sig
 export type Verdict = 'valid' | 'wrong' | 'untrusted';
 
 /**
- * Checks the first signature whose key is trusted, as apk does; further ones are ignored.
+ * Checks the first signature by a trusted key, as apk does; later signatures are ignored.
  * @param signed the bytes that were signed
  * @returns `untrusted` if no signature is by a trusted key
  */

@@ -99,7 +99,7 @@ class ChangeLister {
     if (before !== undefined) yield* this.#uncountRequirers(before);
   }
 
-  /** Removes the packages that have a name now and will not have it afterwards. */
+  /** Removes installed packages that have or provide a name, unless a package of their own name is chosen. */
   *#clear(state: NameState): Work {
     if (state.processed) return;
     state.processed = true;
@@ -143,7 +143,7 @@ class ChangeLister {
     if (requirers === 0 && chosen === undefined) yield this.#remove(one);
   }
 
-  /** Removes packages that were installed by `install_if` on a package that is removed. */
+  /** Removes installed packages with an `install_if` on a package that is removed, if nothing requires them. */
   *#removeBeside(one: Package): Work {
     for (const name of namesOf(one)) {
       for (const beside of name.reverseInstallIf) {
@@ -159,7 +159,7 @@ class ChangeLister {
     }
   }
 
-  /** Installs packages that have an `install_if` on a package that was installed. */
+  /** Installs chosen packages with an `install_if` on a package that is installed, if all its conditions are met. */
   *#installBeside(one: Package): Work {
     for (const name of namesOf(one)) {
       for (const beside of name.reverseInstallIf) {

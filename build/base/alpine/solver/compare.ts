@@ -6,7 +6,7 @@ import { ONLY_UNTAGGED, type PackageState, type SolverState } from './state.ts';
 /** Two providers of one name, with their state in the solver. */
 interface Pair {
   readonly solver: SolverState;
-  /** Preferences for both. */
+  /** Preferences for either package: bits of `Flag`. */
   readonly flags: number;
   readonly a: Provider;
   readonly b: Provider;
@@ -37,7 +37,7 @@ function prefer(a: boolean, b: boolean): number {
   return Number(a) - Number(b);
 }
 
-/** Whether the newest is wanted even if it breaks something (`--latest`); a tag has precedence. */
+/** Whether the newest version is preferred even if it breaks something (`--latest`); not for packages with a tag. */
 function wantsLatest({ flags, stateA, stateB }: Pair): boolean {
   return (
     (flags & Flag.latest) !== 0 &&

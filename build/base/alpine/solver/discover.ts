@@ -57,9 +57,9 @@ class NameSearch {
   }
 
   /**
-   * Begins a step. If `n` packages have the name, these are: the dependencies of each package (`n` steps), packages
-   * with an `install_if` on the name (1), packages with an `install_if` on each package and the names it provides
-   * (`2n`), the `install_if` of each package (`n`).
+   * Begins a step. If `n` packages have or provide the name, the steps are: the dependencies of each package (`n`
+   * steps), packages with an `install_if` on the name (1), packages with an `install_if` on each package and the names
+   * it provides (`2n`), the `install_if` of each package (`n`).
    * @returns lists in which names may be found; `undefined` after the last step
    */
   #begin(step: number): readonly (Name | Requirement)[] | undefined {

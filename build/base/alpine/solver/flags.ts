@@ -6,13 +6,13 @@ export const Flag = {
   available: 0x02,
   /** Install the installed one again. */
   reinstall: 0x04,
-  /** Prefer the newest, whatever it breaks. */
+  /** Prefer the newest, even if it breaks something. */
   latest: 0x08,
   /** Ignore conflicts. */
   ignoreConflict: 0x10,
   /** Prefer the installed one, even during an upgrade. */
   installed: 0x20,
-  /** The package may be removed even if it is installed. */
+  /** Do not prefer the installed one, which may be removed. */
   remove: 0x40,
 } as const;
 

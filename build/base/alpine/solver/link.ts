@@ -3,9 +3,9 @@ import { sortByTable } from '../database/name-hash.ts';
 import { NO_STATES, type SolverState } from './state.ts';
 
 /**
- * Links the names of a run – discovered names and installed packages – to the names that depend on them. They are
- * linked in the order of apk's table of names, packages that were added later last; this determines the order in which
- * conclusions are drawn.
+ * Records which names depend on each name, for the discovered names and the installed packages. The order is that of
+ * apk's table of names, with packages that were added after `Database.link` last; it determines the order in which
+ * names are reconsidered.
  */
 export function linkReverseDepends(solver: SolverState): void {
   const { installed, nameCount } = solver.database;
@@ -17,7 +17,9 @@ export function linkReverseDepends(solver: SolverState): void {
   if (solver.database.hasLate) for (const name of names) linkLate(solver, name);
 }
 
-/** Links the dependencies of a name's packages to it; for an unneeded name, only those of installed packages. */
+/**
+ * Links the dependencies of a name's packages to it; if the name was not discovered, only those of installed packages.
+ */
 function linkName(solver: SolverState, name: Name): void {
   const dependent = solver.of(name);
   for (let at = 0; at < name.providers.length; at += 1) {

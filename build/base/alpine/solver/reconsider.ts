@@ -3,7 +3,10 @@ import { isProvided } from '../dependency/provided.ts';
 import { constrain, disqualify, inherit, reconsiderRequired } from './constrain.ts';
 import type { NameState, SolverState } from './state.ts';
 
-/** Whether a package may be chosen without being named itself; providing a virtual name is not enough. */
+/**
+ * Whether a provider of a name may be chosen automatically. A provider without version and without priority may not,
+ * unless its own name is required.
+ */
 export function isAutoSelectable(
   solver: SolverState,
   { version, package: one }: Provider,
@@ -12,8 +15,8 @@ export function isAutoSelectable(
 }
 
 /**
- * Draws conclusions for a name that is not decided: which of its packages are excluded, whether one is installed by its
- * `install_if`, and which dependencies all candidates share; these are required right away.
+ * Updates the state of an undecided name: excludes packages, checks the `install_if` of its packages, and requires the
+ * dependencies that all candidates share.
  */
 export function reconsider(solver: SolverState, state: NameState): void {
   const couldBeChosen = state.hasAutoSelectable;
@@ -31,7 +34,7 @@ export function reconsider(solver: SolverState, state: NameState): void {
   solver.awaitDecision(state, state.hasAutoSelectable !== couldBeChosen);
 }
 
-/** Returns the packages that may still be chosen for a name; meanwhile counts the names that these have in common. */
+/** Returns the packages that may still be chosen for a name, and counts the names that they have in common. */
 function findCandidates(solver: SolverState, state: NameState): Package[] {
   const { reconsiderDepends, reconsiderInstallIf } = state;
   state.reconsiderDepends = false;
@@ -100,7 +103,7 @@ function decideSomeTime(solver: SolverState, state: NameState): void {
   solver.awaitDecision(state, false);
 }
 
-/** Counts one more candidate for the names that all earlier candidates have in common. */
+/** Counts a candidate for each name that it depends on or provides, if all earlier candidates do so too. */
 function countCommon(solver: SolverState, provider: Provider, before: number): void {
   const one = provider.package;
   for (const { name, conflict } of one.depends) {
@@ -136,7 +139,7 @@ function requireCommon(solver: SolverState, first: Package, count: number): void
   }
 }
 
-/** Excludes packages that conflict with every candidate because they have a name that all candidates have, too. */
+/** Excludes packages that have a name in common with all candidates, and thus conflict with each of them. */
 function excludeByProvides(
   solver: SolverState,
   state: NameState,

@@ -5,7 +5,7 @@ import { NO_TAG } from '../database/tags.ts';
 /** The set of tags that holds only `NO_TAG`. */
 export const ONLY_UNTAGGED = 1 << NO_TAG;
 
-/** Most names have no dependents; they share one empty list, which nobody writes to. */
+/** Most names have no dependents; they share one empty list, which is never changed. */
 export const NO_STATES: NameState[] = [];
 
 /** State of a name during one run of the solver. */
@@ -20,8 +20,9 @@ export interface NameState {
   /** Number of dependencies that require it. */
   requirers: number;
   /**
-   * Priority for being decided; the largest is decided first. It grows with the order of discovery (the names it
-   * depends on are discovered before it), is larger if a package has this name, and larger still if the user named it.
+   * Names are decided in descending order of this number. It is the position in the order of discovery (a name comes
+   * after the names it depends on), plus a large number if a package has this name, and a larger one if the user named
+   * it.
    */
   order: number;
   /** Whether the user named it. */
@@ -29,22 +30,22 @@ export interface NameState {
   reconsiderDepends: boolean;
   reconsiderInstallIf: boolean;
   queued: boolean;
-  /** The list in which it waits to be decided, if it does. */
+  /** The list of undecided names that it is in, if any. */
   waiting: Waiting | undefined;
-  /** Whether the `install_if` of a provider is satisfied; whether none can be satisfied any more. */
+  /** Whether the `install_if` of a provider is satisfied. */
   hasInstallIf: boolean;
+  /** Whether the `install_if` of no provider can still be satisfied. */
   noInstallIf: boolean;
   /** Whether a package has an `install_if` on the absence of this name. */
   absenceCounts: boolean;
-  /** Whether there is more than one candidate; whether one may be chosen although nothing names it. */
+  /** Whether there is more than one candidate, or one that its tags do not allow. */
   hasOptions: boolean;
+  /** Whether a candidate may be chosen automatically: see `isAutoSelectable`, or its `install_if` is satisfied. */
   hasAutoSelectable: boolean;
   reverseDependsDone: boolean;
-  /**
-   * While candidates are counted: number of candidates that depend on the name, and that provide it. Counting stops at
-   * the first candidate that does not.
-   */
+  /** Number of candidates so far that depend on the name; counting stops at the first one that does not. */
   mergeDepends: number;
+  /** Number of candidates so far that provide the name; counting stops at the first one that does not. */
   mergeProvides: number;
   hasVirtualProvides: boolean;
   /** Used while changes are listed. */
@@ -54,7 +55,10 @@ export interface NameState {
   removed: boolean;
 }
 
-/** Names that wait to be decided: those without a choice, those with a candidate that may be chosen, and the others. */
+/**
+ * Lists of undecided names: those with exactly one possible choice, those with a candidate that may be chosen
+ * automatically, and the others.
+ */
 type Waiting = 'forced' | 'selectable' | 'other';
 
 /** State of a package during one run of the solver. */
@@ -64,8 +68,9 @@ export interface PackageState {
   selectable: boolean;
   /** Whether a repository has it. */
   available: boolean;
-  /** Whether the tags of its requirers allow it; whether they prefer it. */
+  /** Whether the tags of its requirers allow it. */
   tagAllowed: boolean;
+  /** Whether the tags of its requirers prefer it. */
   tagPreferred: boolean;
   allowedTags: number;
   installIfTriggered: boolean;
@@ -92,7 +97,7 @@ export class SolverState {
   inheritedTags = 0;
   errors = 0;
   discovered = 0;
-  /** Names in the order in which they were left without a choice. */
+  /** Names with exactly one possible choice, in the order in which this was found. */
   readonly #forced: NameState[] = [];
   #forcedHead = 0;
   /** Names sorted by `order`; in both lists, the name to decide first is at the end. */
@@ -142,7 +147,10 @@ export class SolverState {
     return made;
   }
 
-  /** Bit set of the repositories that have a package, or that the tag it was installed by stands for. */
+  /**
+   * Returns the bit set of the repositories that have a package or, if it is installed, belong to the tag that it is
+   * pinned to.
+   */
   repositoriesOf({ repositories, installed }: Package): number {
     const own = installed === undefined ? 0 : this.database.tags.repositories(installed.tag);
     return repositories | own;
@@ -177,8 +185,8 @@ export class SolverState {
   }
 
   /**
-   * Adds a name to those that wait to be decided, if it is required.
-   * @param again whether its place among them may have changed
+   * Adds a name to a list of undecided names, if it is required.
+   * @param again whether it may belong in another list than before
    */
   awaitDecision(state: NameState, again: boolean): void {
     if (state.locked || state.waiting === 'forced') return;
@@ -198,9 +206,9 @@ export class SolverState {
   }
 
   /**
-   * Returns the name to decide next: the first one that was left with a single candidate and without undecided
-   * dependents; else the one with the largest `order`, first among those with a candidate that may be chosen, then
-   * among the others.
+   * Returns the name to decide next: the first of those with exactly one possible choice; else, of those with a
+   * candidate that may be chosen automatically, the one with the largest `order`; else, of the others, the one with the
+   * largest `order`.
    */
   nextToDecide(): NameState | undefined {
     for (; this.#forcedHead < this.#forced.length; this.#forcedHead += 1) {

@@ -5,7 +5,7 @@ export type Relation = -1 | 0 | 1;
 
 /**
  * Compares two versions as apk-tools 3 does (the rules are in docs/apk-engine.md). Of an invalid version, only the
- * valid beginning is compared, and it is less than a version that ends there.
+ * valid beginning is compared; the invalid version is less than this beginning alone.
  * @returns -1 if the first is less, 0 if they are equal, 1 if it is greater
  */
 export function compareVersions(a: string, b: string): Relation {
@@ -74,7 +74,7 @@ const VERSION =
 
 /**
  * Whether a text is a version by the rules of apk-tools 3: `digits{.digits}[letter]{_suffix[digits]}[~hash][-rDIGITS]`,
- * nothing empty.
+ * in which no part is empty.
  */
 export function isValidVersion(text: string): boolean {
   return VERSION.test(text);

@@ -51,7 +51,7 @@ const Z = 0x7a;
 export class VersionReader {
   /** The current part. */
   kind: KindOf = Kind.number;
-  /** For a suffix, its rank: negative if it makes a version less than the one without it. */
+  /** For a suffix, its rank: negative if a version with it is less than the same version without it. */
   suffix = 0;
   readonly #text: string;
   #start = 0;

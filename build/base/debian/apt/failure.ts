@@ -46,9 +46,9 @@ const CAUSES: readonly {
 ];
 
 /**
- * Explains why apt could not fetch indexes: by apt's first failure, because the later messages are only consequences of
- * it.
- * @param now the host's time, which apt compares dates with
+ * Explains why apt could not fetch indexes: by a known cause among its messages, else by the first message, because the
+ * later ones are only consequences of it.
+ * @param now the host's time, which apt compares with dates
  */
 export function explainUpdate(error: BuildError, now: Date): BuildError {
   const { complaints } = wordsOf(error);
@@ -65,7 +65,7 @@ export function explainUpdate(error: BuildError, now: Date): BuildError {
   });
 }
 
-/** Explains why apt could not choose packages: by the dependencies that it reports as unmet. */
+/** Explains why apt could not choose packages: names the dependencies that apt reports as unmet. */
 export function explainChoice(error: BuildError, where: string): BuildError {
   const { stdout, complaints } = wordsOf(error);
   const [, listed = ''] = /unmet dependencies:\n((?: .*(?:\n|$))+)/.exec(stdout) ?? [];

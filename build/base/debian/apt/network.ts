@@ -19,7 +19,8 @@ const CERTIFICATES = /^acquire::https?::(?:cainfo|sslcert|sslkey)(?:::.+)?$/;
 
 /**
  * How the host's apt reaches servers: its proxies, trusted certificates, names and passwords. The builder's apt and the
- * builder's own downloads use the same settings. Nothing else of the host's apt configuration is used.
+ * builder's own downloads use the same settings. Of the host's apt configuration, only these settings and the sources
+ * are used.
  */
 export interface AptNetwork {
   /** Settings for the builder's apt: name in lower case → value. */

@@ -18,10 +18,10 @@ export interface Chosen {
 }
 
 /**
- * Lets apt choose the packages that some names need on a system on which nothing is installed except what is declared
- * with `pretendInstalled`.
- * @param wanted several choices, each made independently
- * @returns the packages of each choice, in apt's order
+ * Lets apt choose the named packages and their dependencies, for a system on which only the packages declared with
+ * `pretendInstalled` are installed.
+ * @param wanted lists of names, each resolved independently of the others
+ * @returns for each list, its packages in apt's order
  * @throws BuildError naming the packages that cannot be installed together
  */
 export async function choosePackages(
@@ -89,7 +89,7 @@ export interface Archive {
  * Parses the lines `'URI' NAME_VERSION_ARCHITECTURE.deb SIZE HASH` of `apt-get --print-uris`. Other lines are messages
  * of apt.
  * @returns file name in the pool → archive
- * @throws BuildError if a line begins like these but is malformed: without an error, its package would be missing
+ * @throws BuildError if a line that begins with `'` is malformed: otherwise its package would be missing
  */
 export function parseUris(text: string): Map<string, Archive> {
   const archives = new Map<string, Archive>();

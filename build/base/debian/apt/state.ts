@@ -42,7 +42,7 @@ export class AptState {
     this.#settings = settings;
   }
 
-  /** Creates and fills both folders. */
+  /** Creates both folders, and writes apt's configuration into them. */
   static async prepare(settings: AptSettings): Promise<AptState> {
     const { directory, indexes, sources, components, keyring } = settings;
     const etc = ['apt.conf.d', 'preferences.d', 'sources.list.d', 'trusted.gpg.d'];
