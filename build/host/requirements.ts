@@ -90,8 +90,7 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { name: 'nft', package: 'nftables' },
   { name: 'faketime', package: 'faketime' },
   { name: 'strace', package: 'strace' },
-  // For giving apt a wrong clock, and for keys that sign test archives.
-  { name: 'faketime', package: 'faketime' },
+  // For keys that sign test archives; faketime gives apt a wrong clock.
   { name: 'gpg', package: 'gpg' },
   { name: 'gpgconf', package: 'gpgconf' },
   { name: 'gpg-agent', package: 'gpg-agent' },

@@ -10,7 +10,6 @@ import { BuildError, must } from '../../error.ts';
 import { ContentReader } from '../../tree/content.ts';
 import { Tree } from '../../tree/tree.ts';
 import { installPackages, type PackageToInstall, planInstallation } from './install.ts';
-import { listPathsWithAttributes } from './installed/files.ts';
 import { openPackage, readerVersion } from './package/open.ts';
 import { decodeRecord, EMPTY_RECORD, isRecord } from './package/record.ts';
 import type { RepositoryAddress } from './repository/address.ts';
@@ -66,11 +65,6 @@ export async function assembleRoot(request: AssembleRequest): Promise<AssembledR
   try {
     const opening = { keys, context, store: new OpenedStore(cache, onNote), reader };
     const packages = await openAll(selected, opening);
-    for (const { record } of packages) {
-      for (const path of listPathsWithAttributes(record.directories)) {
-        onNote?.(`${path}: its extended attributes (such as file capabilities) are left out`);
-      }
-    }
     const tree = new Tree(reader);
     installPackages(planInstallation({ packages, world, architecture }), tree);
     return { tree, reader, epoch: newest(selected) };

@@ -46,16 +46,6 @@ export function filePath(
   return directory.path === '' ? file.name : `${directory.path}/${file.name}`;
 }
 
-/** Lists the tree paths with extended attributes. */
-export function listPathsWithAttributes(directories: readonly OwnedDirectory[]): string[] {
-  return directories.flatMap((directory) => [
-    ...(directory.ownership.xattrs === undefined ? [] : [directory.path]),
-    ...directory.files
-      .filter(({ ownership }) => ownership.xattrs !== undefined)
-      .map((file) => filePath(directory, file)),
-  ]);
-}
-
 /**
  * Formats the lines of the installed database that list a package's files: `F:` a directory, `M:` its owner and mode,
  * `R:` a file in it, `a:` its owner and mode, `Z:` its checksum. Default owners and modes are omitted.
