@@ -20,7 +20,7 @@ export interface BaseParts {
   readonly reader: ContentReader;
 }
 
-/** Debian's packages that the ones below are made from, and that are not in the mirror themselves. */
+/** Debian's packages that are not in the mirror themselves, because packages below are made from them. */
 export const MADE_ANEW = new Set(['busybox-static', 'ca-certificates', 'openrc']);
 
 /** Returns the packages of the base system, with the names and contents that they have in Alpine. */

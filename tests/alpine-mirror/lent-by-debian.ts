@@ -11,13 +11,13 @@ import type { PackageRecipe } from './recipe.ts';
 /** Folders in which Debian's programs find their loader and libraries; programs for musl do not use them. */
 const [LOADERS, LIBRARIES] = ['lib64', 'usr/lib/x86_64-linux-gnu'];
 
-/** Paths of the programs that run with Debian's C library on a system with musl, and of its libraries. */
+/** Paths of the programs that use Debian's C library on a system with musl, and of Debian's libraries. */
 export const LENT = ['/usr/sbin/ip', `/${LIBRARIES}`];
 
 const OWNER = { uid: 0, gid: 0, origin: 'fixture' };
 
 /**
- * Makes the packages that are missing from the real ones of Alpine, from Debian's and under Alpine's names: the
+ * Makes the packages that are missing among the real ones of Alpine, from Debian's and with Alpine's names: the
  * statically linked busybox of the initramfs, the modules of GRUB, and iproute2, with the C library that it needs.
  */
 export async function lentByDebian(packages: readonly DebianPackage[]): Promise<PackageRecipe[]> {

@@ -64,7 +64,7 @@ export function mirrorRecipes(parts: MirrorParts): PackageRecipe[] {
   return withoutTwice(recipes).map((one) => ({ ...one, builddate, ...scriptsOf(one.name) }));
 }
 
-/** Debian's kernel is in a package with the release in its name; a package without the release depends on it. */
+/** Returns the name of Debian's package with the kernel: the one with the kernel's release in its name. */
 function kernelPackage(debian: ReadonlyMap<string, readonly Entry[]>): string {
   const [name] = [...debian.keys()].filter((one) => /^linux-image-\d/.test(one));
   if (name === undefined) throw new Error('the lock has no package with a kernel');

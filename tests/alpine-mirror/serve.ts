@@ -10,7 +10,7 @@ export type Fault = 'missing' | 'truncated' | 'slow' | 'wrong';
 export interface Mirror extends AsyncDisposable {
   /** Address of the folder, without a slash at its end. */
   readonly url: string;
-  /** Paths asked for so far, in order. */
+  /** The requested paths so far, in order. */
   readonly asked: readonly string[];
   /** Causes a fault for every path with this ending, a number of times or until `heal`. */
   break(pathEnd: string, fault: Fault, times?: number): void;

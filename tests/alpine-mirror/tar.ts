@@ -12,7 +12,7 @@ export interface TarFields {
   target?: string;
   major?: number;
   minor?: number;
-  /** Names of user and group; `root` for number 0, else none. */
+  /** Names of user and group; if absent, `root` for number 0, else empty. */
   user?: string;
   group?: string;
 }

@@ -42,7 +42,7 @@ export async function measureApk(runs: number): Promise<Figure[]> {
 
 const solvedSchema = z.object({ seconds: z.number(), changes: z.number() });
 
-/** Number of names in the solved world, and bytes of the opened installation; apk does the same. */
+/** Input of both programs: number of names in the world to solve, and bytes of the packages to open. */
 const NAMES = 200;
 const LARGE = 82_000_000;
 

@@ -11,8 +11,8 @@ import { dataDisk } from '../vm/data-disk.ts';
 import { type Figure, median, secondsOf } from './measure.ts';
 
 /**
- * Measures boots of an ISO, by direct kernel boot under TCG, against the same kernel and initramfs going to a shell.
- * @param dataLabel label of a disk for data; if given, the boot that creates the databases is a figure of its own
+ * Measures boots of an ISO, by direct kernel boot under TCG, against boots of its kernel and initramfs into a shell.
+ * @param dataLabel label of a disk for data; if present, the boot that creates the databases is a separate figure
  */
 export async function measureBoots(
   profile: string,

@@ -28,8 +28,8 @@ const TELL_MEMORY = `--import=data:text/javascript,${encodeURIComponent(
 )}`;
 
 /**
- * Measures builds of several profiles together: a build with nothing to do, and the builds of two profiles by two
- * processes at once, whose floor is the longer of the two builds when it runs alone.
+ * Measures builds of two profiles: a build of both with nothing to do, and builds by two processes at the same time. The
+ * floor of the latter is the longer of the two builds by itself.
  */
 export async function measureTogether(
   profiles: readonly string[],
@@ -65,7 +65,7 @@ export async function measureTogether(
   ];
 }
 
-/** Removes all results from the cache; downloads and opened packages stay. */
+/** Removes all results from the cache. Downloads and opened packages stay. */
 export async function forgetAll({ cache, directory }: Workshop): Promise<void> {
   await rm(cache.steps, { recursive: true });
   // The folder does not exist if all built files went elsewhere.
@@ -139,7 +139,10 @@ export async function buildOnce(
   return Number(/maxrss (\d+)/.exec(stderr)?.[1]);
 }
 
-/** Measures the floor of a build: the same tree as a ready tar through mksquashfs, and xorriso, with our flags. */
+/**
+ * Prepares the floor of a build. @returns functions that run mksquashfs, with the finished tar of the same tree, and
+ * xorriso, with the options of a build; and that read the squashfs back
+ */
 async function prepareFloor(
   workshop: Workshop,
   profile: string,

@@ -41,11 +41,11 @@ const MACHINES = 50;
 /** Number of hosts that report at the same time. */
 const AT_ONCE = 10;
 
-/** Number of subscribers to events, and of the events that they wait for one after another. */
+/** Number of subscribers to events, and number of events that they receive, one after another. */
 const LISTENERS = 1_000;
 const EVENTS = 50;
 
-/** Returns the message with a host's full state. */
+/** A host, and the message with its full state. */
 interface Report {
   readonly host: string;
   readonly state: SyncFullStateRequest;

@@ -76,9 +76,9 @@ export async function measureFleet(project: string): Promise<Figure[]> {
 }
 
 /**
- * Restarts nearly all agents at once. @returns seconds until the full states of these agents are recorded, and until a
- * change of another host is recorded; and the seconds of processor time that the control plane, and all agents in this
- * process, have taken for the first
+ * Restarts nearly all agents at once. @returns seconds until the full states of these agents are recorded; seconds
+ * from a change of another host until it is recorded, as the 99th percentile; and the seconds of processor time that the
+ * control plane, and all agents in this process, have used until the full states were recorded
  */
 async function measureFullStates(
   agents: readonly FleetAgent[],
@@ -155,7 +155,7 @@ async function within(began: number): Promise<void> {
 }
 
 /**
- * Estimates a quantile from counts up to limits, as Prometheus does: the values of a class are taken as evenly spread.
+ * Estimates a quantile from counts up to limits, as Prometheus does: values between two limits count as evenly spread.
  */
 function quantile(counts: readonly (readonly [limit: number, count: number])[], share: number) {
   const rank = (counts.at(-1)?.[1] ?? Number.NaN) * share;

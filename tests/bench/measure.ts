@@ -1,16 +1,16 @@
 import { readFile } from 'node:fs/promises';
 
-/** The kernel counts processor time in hundredths of a second for programs (`sysconf(_SC_CLK_TCK)` on Linux). */
+/** The kernel reports processor time in hundredths of a second (`sysconf(_SC_CLK_TCK)` on Linux). */
 const TICKS_A_SECOND = 100;
 
-/** What a task took: by the clock, and of the processors, both in seconds. */
+/** The time that a task took: by the clock, and of the processors, both in seconds. */
 export interface Taken {
   clock: number;
   /** User and system time of this process and of its ended children and theirs. */
   processor: number;
 }
 
-/** Measures what a task takes; its processes have ended when it has. */
+/** Measures what a task takes. All processes of the task must have ended when it ends. */
 export async function takenBy(work: () => Promise<unknown>): Promise<Taken> {
   const before = await processorSeconds();
   const clock = await secondsOf(work);
@@ -71,7 +71,7 @@ export function median(figures: readonly number[]): number {
   return sorted.length % 2 === 1 ? high : (low + high) / 2;
 }
 
-/** Whether a figure keeps its limit. */
+/** Whether a figure is within its limit. */
 export function isWithin({ value, limit, unit }: Figure): boolean {
   return unit === 'MB/s' ? value >= limit : value <= limit;
 }

@@ -66,7 +66,7 @@ export async function measureNetwork(runs: number): Promise<Figure[]> {
   ];
 }
 
-/** Seconds from before an address is changed until the agent's heartbeat with the new one has arrived. */
+/** Measures the seconds from the start of a change of address until the agent's heartbeat with the new one arrives. */
 async function measureToldAddress(runs: number): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'quantix-bench-'));
   try {

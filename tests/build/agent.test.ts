@@ -26,7 +26,7 @@ test('a host that trusts the key installs a signed agent and runs it', async () 
   const host = await makeHost();
   await trust(host, createPublicKey(await readFile(key)), 'built');
   const told: string[] = [];
-  // Nothing becomes ready here: the trial starts, and its end is not awaited.
+  // No agent runs here, so the trial starts but cannot succeed; the command does not wait for its end.
   const options = {
     within: 100,
     say: (line: string) => told.push(line),

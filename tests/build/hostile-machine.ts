@@ -2,18 +2,21 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 
-/** Characters with a meaning to a shell, make, xorriso, mtools, QEMU, esbuild, Docker, a URL or apt. Node bars only `\\`. */
+/**
+ * Characters with a meaning in a shell, make, xorriso, mtools, QEMU, esbuild, Docker, a URL or apt. Only `\\` is left
+ * out, because Node does not support it.
+ */
 export const HOSTILE_FOLDER = `it's a "folder": *, [x]=%7E#?&;$HOME@@1`;
 
 /** A time that no image can have: far from the lock's, and larger than 32 bits. */
 const CLOCK = {
   FAKETIME: '@2100-01-01 00:00:00',
-  // Times of files and time-outs stay unchanged.
+  // Time stamps of files and the clock for time-outs stay real.
   NO_FAKE_STAT: '1',
   FAKETIME_DONT_FAKE_MONOTONIC: '1',
 };
 
-/** Tools that write part of an image. The toolchain gives its children no LD_PRELOAD, so each sets it again. */
+/** Tools that write part of an image. The toolchain does not pass LD_PRELOAD to them, so a wrapper of each sets it. */
 const TOOLS = [
   'fakeroot',
   'grub-mkimage',

@@ -38,7 +38,7 @@ test('a second build runs no step and reports that the image is up to date', asy
 });
 
 describe('qemu', () => {
-  /** Puts a program in QEMU's place that notes its arguments. @returns runs `qx-build qemu` and returns these */
+  /** Makes a program in place of QEMU. @returns a function that runs `qx-build qemu` and returns QEMU's arguments */
   async function recordQemu(): Promise<(options: readonly string[]) => Promise<string[]>> {
     const folder = join(workshop.directory, 'stand-in');
     const [program, noted] = [join(folder, 'qemu-system-x86_64'), join(folder, 'arguments')];

@@ -41,7 +41,7 @@ let commit: string;
 let folder: string;
 let files: readonly ReleaseFile[];
 let tag: string;
-/** What the workflow's job told its service: its summary, and the arguments of `gh`. */
+/** Summary that the workflow's job wrote, and the arguments with which it called `gh`. */
 let summary: string;
 let published: readonly string[];
 /** The events of `qx-build release`, a line each. */
@@ -222,8 +222,8 @@ test('the signed provenance of each image names the commit and every format', as
   const key = join(workshop.directory, '../release.pem');
   const verified = await workshop.run(['verify', '--key', key, folder]);
   expect(verified.stderr).toBe('');
-  // Besides those of the list: the list, its envelope, and for each image the one of the provenance and three charts in
-  // two forms each.
+  // The list does not contain itself, its envelope and, for each architecture, the envelope of the provenance, and three
+  // charts in two formats.
   const others = 2 + 7 * ARCHITECTURE_NAMES.length;
   expect(verified.stdout).toContain(`${files.length + others} files, `);
 });

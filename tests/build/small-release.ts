@@ -20,7 +20,7 @@ function because(paths: readonly string[]): Record<string, string> {
   return Object.fromEntries(paths.map((path) => [path, 'nobody boots it']));
 }
 
-/** An appliance that nobody boots: a kernel, a busybox, and no program of ours. It is built in seconds. */
+/** An appliance that no test boots: a kernel, a busybox, and no program of ours. It is built in seconds. */
 const small: ProfileInput = {
   ...qvdc,
   name: SMALL,

@@ -9,7 +9,7 @@ export function stepsDone({ stdout }: Outcome): string[] {
     .sort();
 }
 
-/** Counts the stages of a build that ran at the same time, at most, by the events of `--json`. */
+/** Returns how many stages of a build ran at the same time at most, according to the events of `--json`. */
 export function mostAtOnce({ stdout }: Outcome): number {
   let [running, most] = [0, 0];
   for (const [, event] of stdout.matchAll(/"event":"(start|done)"/g)) {

@@ -35,7 +35,7 @@ test('an appliance made by docs/your-own-appliance.md in a folder outside the pr
     }
   }
   expect(await readFile(join(folder, 'page.txt'), 'utf8')).toBe('Hello from my appliance\n');
-  // The messages of its boot have its own name.
+  // The messages of the boot contain the name of this appliance.
   const output = await readFile(join(folder, 'console.log'), 'utf8');
   expect(output).toMatch(/hello: root \d+\.\d+/);
   expect(output).not.toMatch(/quantix[.:]/);

@@ -72,7 +72,7 @@ export class AcmeAuthority implements AsyncDisposable {
   valid = { from: -1, to: 90 };
   /** Names in the certificates that it issues; the requested names if absent. */
   names: readonly string[] | undefined;
-  /** Port of the machine to which all names resolve. */
+  /** Port of this host to which it connects to validate a name, whatever the name is. */
   tests = 0;
   readonly #server: Server;
   readonly #nonces = new Set<string>();

@@ -63,7 +63,7 @@ export class Ledger {
     return { applied: true, requestFullSync: false };
   }
 
-  /** Whether another host has this node's key, because a boot that was replaced by a later one reports again. */
+  /** Whether another host uses this node's key: true if a boot reports again after a later boot has reported. */
   isCopy(bootId: string): boolean {
     return this.#formerBoots.has(bootId);
   }

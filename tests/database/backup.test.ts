@@ -610,7 +610,7 @@ test('a power cut at any moment of a restore leaves the old or the new state, an
       while ((await cutPower(machine)) > 0) await wait(5);
       await ended;
       await boot();
-      // The service does this first.
+      // At its start, the service does this first.
       await finishRestore(await site.config(), switchFolders(site.configFile), undefined);
       const isOld = (await readFile(site.authorityFile, 'utf8')) !== old;
       const standing = await site.with(({ db }) => readStanding(db, LATER));

@@ -130,7 +130,7 @@ async function called(...words: string[]): Promise<unknown> {
 
 const firstOf = (list: readonly { id: string }[]): string => list[0]?.id ?? 'none';
 
-/** What an operator writes instead of a word of the document: something that was listed before. */
+/** Placeholders of the document, and functions that return the values that an operator would write instead. */
 const PLACEHOLDERS: Readonly<Record<string, () => Promise<string>>> = {
   TOKEN: async () => firstOf(fleetTokensSchema.parse(await called('token', 'list')).tokens),
   TASK: async () => firstOf(fleetTasksSchema.parse(await called('tasks', 'list')).tasks),

@@ -28,7 +28,7 @@ interface FeedUnderTest extends AsyncDisposable {
   readonly feed: EventFeed;
   /** Writes events with these texts as their ids. */
   say(...texts: string[]): Promise<void>;
-  /** How often the feed has asked the database. */
+  /** Returns the number of queries that the feed has sent. */
   questions(): number;
   /** Listens until the test ends. */
   listen(request?: Omit<ListenRequest, 'signal'>): Promise<AsyncIterator<FleetEvent>>;

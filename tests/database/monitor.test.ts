@@ -46,7 +46,7 @@ function simulated() {
   return { clock, pass };
 }
 
-/** A monitor in simulated time, and what nodes report; both work while `leads` is true. */
+/** A monitor in simulated time, which works only while `leads` is true, and functions that report as nodes do. */
 async function watched() {
   const opened = await openTestDatabase();
   const { database } = opened;

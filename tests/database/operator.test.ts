@@ -97,7 +97,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** Two hosts; `web` runs on the first, `mail` on the second, and the second was last heard of five minutes ago. */
+/** Two hosts: `web` runs on the first, `mail` on the second, whose last heartbeat was five minutes ago. */
 beforeEach(async () => {
   await sql`TRUNCATE nodes, virtual_machines, storage_pools, join_tokens, departed_nodes, tasks CASCADE`.execute(
     db,
@@ -149,7 +149,7 @@ async function run(
 const json = async (command: OperatorCommand, words: string, values: OperatorValues = {}) =>
   JSON.parse((await run(command, words, values, { form: 'json' })).text);
 
-/** Plays the node of a task. */
+/** Waits for a task, and records these reports of its node. */
 async function play(
   reports: readonly Parameters<typeof create<typeof TaskReportSchema>>[1][],
 ): Promise<void> {

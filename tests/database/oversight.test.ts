@@ -58,7 +58,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** Commands with a list, and those whose list can begin after an item. */
+/** Commands that print a list, and those of them whose list can begin after an item. */
 const LISTS = ['events', 'audit', 'alerts'] as const;
 const LISTS_AFTER = ['events', 'audit'] as const;
 

@@ -24,7 +24,7 @@ function start(folder: string): Promise<PostgresqlServer> {
   return startPostgresql(folder, { settings: { fsync: 'off' } });
 }
 
-/** Plays the databases' part of a boot: starts the server, and migrates the database. */
+/** Does what a boot does with the database: starts the server, and migrates the database. */
 async function bootDatabase(folder: string): Promise<PostgresqlServer> {
   const server = await start(folder);
   await migrateUp({
@@ -49,7 +49,7 @@ async function cutDuring(folder: string, after: number, work: Promise<unknown>):
   while ((await cutPower(folder)) > 0 || !isOver) await wait(5);
 }
 
-/** The database has all migrations, and the roles that they make. */
+/** Checks that the database has all migrations, and the roles that they make. */
 async function expectWhole(server: PostgresqlServer): Promise<void> {
   const address = addressOf(server.socketFolder, 'quantix_vdc');
   const { applied, pending } = await readMigrationStatus({

@@ -32,7 +32,7 @@ interface Daemon {
   stop: () => Promise<void>;
 }
 
-/** Debian 13, whatever the host's release is: the other supported one. */
+/** The tests use Debian 13 on every host; the other supported release is Debian 12. */
 const SUITE = 'trixie';
 const BASE = `quantix-test-base:${SUITE}`;
 

@@ -23,7 +23,8 @@ const CHAOS: ChaosOptions = {
 };
 
 /**
- * Thirty agents join, then faults are injected into them and the control plane; in the end all records are correct.
+ * Joins thirty agents, injects faults into them and the control plane, and checks that all records are correct
+ * afterwards.
  * @param meanwhile runs during the faults
  * @param afterwards runs with the fleet after them
  */

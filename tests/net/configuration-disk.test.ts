@@ -33,7 +33,7 @@ interface Kept {
 const service = (name: string) =>
   `RC_SVCNAME=${name} sh /lib/rc/sh/openrc-run.sh /etc/init.d/${name} start`;
 
-/** The commands of sshd's service before it starts sshd. */
+/** The commands that sshd's service runs before it starts sshd. */
 const SSHD =
   '(for part in persistence ssh/host-keys ssh/authorized-keys; do . /usr/lib/quantix/$part.sh; done; set_up_host_keys && install_authorized_keys)';
 

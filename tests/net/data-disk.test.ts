@@ -77,7 +77,8 @@ test.each(['quantix-os', 'qvdc'] as const)(
       (folder) => `${folder}/mark`,
     );
     for (const file of files) await machine.write(file, file);
-    // A folder of the disk may also be a mount point, so files may be the same.
+    // The same folder may be in the list twice, as a folder of the disk and as its mount point, so each file is read
+    // after all were written.
     const written = new Map<string, string | undefined>();
     for (const file of files) written.set(file, await machine.read(file));
     expect([...written.values()]).not.toContain(undefined);

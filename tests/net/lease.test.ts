@@ -35,7 +35,7 @@ test('a lease survives an unplugged cable and a silent server until it expires',
   machine.start('/usr/sbin/qx-network', 'watch');
   await until('the watch is there', () => machine.read('/run/quantix/network/monitor.pid'));
   await lan.stopDhcp();
-  // The watch does not make a client renew its lease right after its start; this client looks older.
+  // The watch does not make a client renew its lease right after its start, so this makes the client look older.
   await machine.succeed(`touch -d @1 ${CLIENT}`);
   await lan.ip('link', 'set', cable, 'down');
   await until('no carrier', async () => !(await machine.statusOf('eth0')).carrier || undefined);

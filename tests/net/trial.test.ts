@@ -14,7 +14,7 @@ async function watch(machine: Machine): Promise<void> {
   await until('the watch is there', () => machine.read('/run/quantix/network/monitor.pid'));
 }
 
-/** Ends the time of a trial. */
+/** Simulates that the time of a trial is over. */
 async function elapse(machine: Machine): Promise<void> {
   await machine.succeed(`sed -i 's/^[0-9]*/0/' ${TRIAL}`);
 }

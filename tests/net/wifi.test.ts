@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { begin, goStatic, type Story } from './world/story.ts';
 import { test } from './world/test.ts';
 
-/** What `iw dev wlan0 scan` tells, shortened. */
+/** Output of `iw dev wlan0 scan`, shortened. */
 const SCAN = `BSS 02:00:00:00:01:00(on wlan0)
 \tsignal: -70.00 dBm
 \tSSID: far

@@ -2,7 +2,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { SEGMENT_GROUP } from '../../build/qemu/machine.ts';
 
-/** Address of this host that machines on a segment use. */
+/** Address of this host through which QEMU connects the machines of a segment. */
 const LOOPBACK = '127.0.0.1';
 
 /** Offsets in bytes: of IPv4 in an Ethernet frame, and of a message's address fields and options (RFC 2131, 2). */
@@ -21,7 +21,7 @@ const [DISCOVER, OFFER, REQUEST, ACK] = [1, 2, 3, 5];
 
 const bytesOf = (address: string) => address.split('.').map(Number);
 
-/** A DHCP server of a /24 network on a segment: QEMU sends the segment's Ethernet frames as datagrams to a group. */
+/** A DHCP server of a /24 network on a segment, whose Ethernet frames QEMU sends as datagrams to a multicast group. */
 export class DhcpServer implements AsyncDisposable {
   readonly #socket: Socket;
   readonly #port: number;
@@ -78,7 +78,7 @@ function messageType(message: Buffer): number | undefined {
   return undefined;
 }
 
-/** The server has the last but one address of the network; nothing else uses it. */
+/** Returns the answer to a request. The server's address is .254, which nothing else uses. */
 function answerTo(request: Buffer, { address, type }: { address: string; type: number }): Buffer {
   const answer = Buffer.alloc(OPTIONS);
   request.copy(answer, 0, 0, MAGIC + 4);
@@ -95,7 +95,7 @@ function answerTo(request: Buffer, { address, type }: { address: string; type: n
   return Buffer.concat([answer, Buffer.from(options)]);
 }
 
-/** Returns a message of the server in a frame to everybody; UDP over IPv4 needs no checksum (RFC 768). */
+/** Returns an Ethernet frame that broadcasts a message of the server; UDP over IPv4 needs no checksum (RFC 768). */
 function broadcast(message: Buffer): Buffer {
   const frame = Buffer.alloc(IP + 28);
   frame.fill(0xff, 0, 6);

@@ -22,38 +22,39 @@ import { DhcpServer } from './dhcp-server.ts';
 /** Milliseconds; both machines are emulated at the same time. */
 const STORY = 1_800_000;
 
-/** The network that both are on, by a UDP port of this host. */
+/** The virtual network of both machines, identified by a UDP port of this host. */
 const SEGMENT = randomInt(49_152, 65_536);
 
-/** The first address of each, and the later one. */
+/** Host: its name, its first address, and a later one. */
 const HOST = { name: 'node7', now: '10.77.0.11/24', later: '10.77.0.12/24' };
+/** QvDC: its first address and a later one, and how hosts reach it. */
 const QVDC = {
   now: '10.77.0.1/24',
   later: '10.77.0.2/24',
   origin: 'https://10.77.0.1:9443',
   laterOrigin: 'https://10.77.0.2:9443',
-  /** Its configuration tells hosts of this one. */
+  /** A further origin that its configuration announces to hosts. */
   announced: 'https://10.77.0.3:9443',
-  /** What DHCP gives it, and gives it after both were off: the host is told of neither. */
+  /** Its address from DHCP, at first and after both machines were off; nobody announces them to the host. */
   leased: '10.77.0.50',
   leasedLater: '10.77.0.60',
 };
 
-/** Address of QvDC that no file gives it: of its card, whose MAC address ends in 1. */
+/** Link-local address of QvDC, which follows from the MAC address of its card. */
 const LINK_LOCAL = 'fe80::5054:ff:fe77:1%eth0';
 
-/** A client certificate on the host's config drive that is signed by itself. */
+/** A self-signed client certificate and its key, on the host's config drive. */
 const FOREIGN = { pem: '/quantix/foreign.pem', key: '/quantix/foreign.key' };
 
 const plain = (address: string) => address.replace(/\/.*/, '');
 
 const VM = '9f1b2c3d-0000-4000-8000-00000000abcd';
 
-/** Machines that are removed, and defined, while QvDC is off. */
+/** Virtual machines: one that is removed while QvDC is off, and one that is defined then. */
 const GONE = '9f1b2c3d-0000-4000-8000-000000009043';
 const BORN = '9f1b2c3d-0000-4000-8000-00000000b043';
 
-/** Defines a machine that stays in its firmware. */
+/** Defines a virtual machine without a disk, which stays in its firmware. */
 async function define(host: Story, id: string, name: string): Promise<void> {
   const definition =
     `<domain type="qemu"><name>${name}</name><uuid>${id}</uuid><memory unit="MiB">32</memory><vcpu>1</vcpu>` +
@@ -61,16 +62,16 @@ async function define(host: Story, id: string, name: string): Promise<void> {
   await succeed(host, `echo '${definition}' >/tmp/vm.xml && virsh -q define /tmp/vm.xml`);
 }
 
-/** Returns the output of a command of the control plane, which is JSON. */
+/** Runs a command of the control plane. @returns its JSON output, parsed */
 async function told<T>(qvdc: Story, command: string, schema: z.ZodType<T>): Promise<T> {
   return schema.parse(JSON.parse(await succeed(qvdc, `qx-controlplane ${command} --json`)));
 }
 
-/** Returns the result of a query of the database, as psql prints it unaligned. */
+/** Returns a command that prints the result of a query of the database, with fields separated by `|`. */
 const query = (sql: string) =>
   `su -s /bin/sh postgres -c "psql -qAt -d quantix_vdc -c \\"${sql}\\""`;
 
-/** Waits until a query finds a line. */
+/** Waits until the result of a query contains a line. */
 const untilFound = (qvdc: Story, sql: string, line: string) =>
   untilSucceeds(qvdc, `${query(sql)} | grep -qxF '${line}'`);
 
@@ -81,12 +82,12 @@ const powerOf = (vm: string) =>
 const MACHINES =
   "SELECT string_agg(name || ' ' || power_state, ', ' ORDER BY name) FROM virtual_machines";
 
-/** Last digit of the hardware address of each one’s card. */
+/** Last digit of the MAC address of each machine’s card. */
 const PLACES = { qvdc: 1, host: 2 };
 
 const macOf = (place: number) => `52:54:00:77:00:0${place}`;
 
-/** A machine of an image, with a config drive and further disks, on the network that both are on. */
+/** A machine that boots an image, with a config drive and further disks, on the network of both machines. */
 async function machine(
   profile: string,
   { label, files, place, disks = [] }: Wanted,
@@ -101,7 +102,7 @@ async function machine(
   };
 }
 
-/** Waits until QvDC has an address of DHCP. */
+/** Waits until QvDC has this address from DHCP. */
 const untilLeased = (qvdc: Story, address: string) =>
   untilSucceeds(qvdc, `ip -4 -o address show dev eth0 | grep -qF ' ${address}/24 '`);
 
@@ -109,7 +110,7 @@ interface Wanted {
   label: string;
   /** Files on its config drive. */
   files: Record<string, string>;
-  /** Last digit of its card's address. */
+  /** Last digit of its card's MAC address. */
   place: number;
   disks?: readonly Disk[];
 }
@@ -141,7 +142,8 @@ async function hostMachine(joinToken: string): Promise<Machine> {
 }
 
 /**
- * Of the ports on which something listens on QvDC, and of a few others, the host can connect to two, by IPv4 and IPv6.
+ * Checks that the host can connect to two ports of QvDC only, by IPv4 and IPv6; tries all ports on which QvDC listens,
+ * and a few others.
  */
 async function expectOpenPorts(host: Story, qvdc: Story): Promise<void> {
   await untilSucceeds(qvdc, 'wget -q -O /dev/null http://127.0.0.1:2379/health');
@@ -156,7 +158,7 @@ async function expectOpenPorts(host: Story, qvdc: Story): Promise<void> {
   for (const address of [plain(QVDC.now), LINK_LOCAL]) {
     await succeed(host, `ping -c 1 -W 5 ${address}`);
     const connect = `timeout 20 bash -c ": </dev/tcp/${address}/$p" 2>/dev/null`;
-    // All at once: what is dropped never answers.
+    // All ports at the same time, because each attempt at a blocked port takes the whole time limit.
     const all = `for p in ${[...ports].join(' ')}; do { ${connect} && echo $p; } & done; wait`;
     const answers = (await succeed(host, `sh -c '${all}'`)).trim().split('\n').map(Number);
     expect(answers.sort((a, b) => a - b)).toEqual([443, 9443]);
@@ -164,7 +166,7 @@ async function expectOpenPorts(host: Story, qvdc: Story): Promise<void> {
 }
 
 /**
- * Sends a request for people's API from the host, with a client certificate that QvDC did not sign.
+ * Sends a request to the API for people from the host, with a client certificate that QvDC did not sign.
  * @returns the answer's status
  */
 async function ask(
@@ -182,7 +184,7 @@ async function ask(
   return Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1]);
 }
 
-/** Guesses of passwords, keys and sessions from the host are refused and recorded, and QvDC still answers. */
+/** Checks that guesses of passwords, keys and sessions from the host are refused and recorded, and QvDC still answers. */
 async function expectGuessesRefused(host: Story, qvdc: Story): Promise<void> {
   const json = 'Content-Type: application/json';
   for (const username of ['admin', "' OR 1=1 --"]) {
@@ -205,7 +207,7 @@ async function expectGuessesRefused(host: Story, qvdc: Story): Promise<void> {
   ]);
 }
 
-/** Waits until hosts have finished all tasks. */
+/** Checks that the tasks are exactly these, and all are done. */
 async function expectTasksDone(qvdc: Story, verbs: readonly string[]): Promise<void> {
   const { tasks } = await told(qvdc, 'tasks list', fleetTasksSchema);
   expect(tasks.map(({ verb, state }) => `${verb} ${state}`)).toEqual(
@@ -213,7 +215,7 @@ async function expectTasksDone(qvdc: Story, verbs: readonly string[]): Promise<v
   );
 }
 
-/** A machine that is started on the host is discovered, and stopped and started from QvDC. */
+/** Checks that a virtual machine that is started on the host is discovered, and can be stopped and started from QvDC. */
 async function expectActions(host: Story, qvdc: Story): Promise<void> {
   await define(host, VM, 'loop');
   await succeed(host, `virsh -q start ${VM}`);
@@ -228,8 +230,8 @@ async function expectActions(host: Story, qvdc: Story): Promise<void> {
 }
 
 /**
- * What happens to machines on the host while QvDC is off for a minute is recorded when it is back, and tasks reach the
- * host again.
+ * Checks that changes of virtual machines while the control plane is stopped for a minute are recorded when it is
+ * started, and that tasks reach the host again.
  */
 async function expectNothingMissed(host: Story, qvdc: Story): Promise<void> {
   await define(host, GONE, 'gone');
@@ -248,7 +250,7 @@ async function expectNothingMissed(host: Story, qvdc: Story): Promise<void> {
   await untilFound(qvdc, MACHINES, 'loop RUNNING');
 }
 
-/** The address of QvDC is changed, and kept because the host comes by the new one. */
+/** Changes the address of QvDC, and checks that it stays changed because the host connects to the new one. */
 async function expectAddressChange(host: Story, qvdc: Story): Promise<void> {
   const change = `address change eth0 ${QVDC.later} --within 5m --yes`;
   const lines = await succeed(qvdc, `qx-controlplane ${change} 2>&1`);
@@ -296,7 +298,7 @@ test(
           await untilFound(qvdc, ADDRESS, `${plain(address)}|READY`);
         }
         host.expectGoodConsole();
-        // Its power is cut soon after its files for QvDC and its network were written.
+        // The host's power is cut here, soon after it has written its files about QvDC and its network.
       }
       await succeed(qvdc, 'qx-network dhcp eth0');
       await untilLeased(qvdc, QVDC.leased);

@@ -109,7 +109,7 @@ export function installerMachine(changes: Partial<Deps> = {}): {
   return { deps, calls };
 }
 
-/** An installation that stays half finished. */
+/** An installation that never finishes. */
 const halfDone: Deps['carryOut'] = (_plan, _answer, { onProgress }) => {
   onProgress({ step: 'image', done: 125 * MIB, total: 250 * MIB });
   return new Promise(() => undefined);

@@ -8,7 +8,7 @@ import { parsePublicKeys } from '../../apps/services/public-key.ts';
 
 const GIB = 1024 ** 3;
 
-/** A machine with two network cards, a failing service and a little of everything. */
+/** A machine with two network cards, a failing service, and examples of everything else that the screens show. */
 export const HOST = {
   product: 'Quantix-OS',
   version: '0.1.0',

@@ -12,7 +12,7 @@ function hasAllKeys(text: string, names: readonly string[]): boolean {
   return names.every((name) => new RegExp(`^\\s*(?:readonly )?'?${name}'?\\??: `, 'm').test(text));
 }
 
-// With more files, somebody who adds a base, format or architecture would have to change each, and might forget one.
+// If more files had such a list, somebody who adds a base, format or architecture might forget one of them.
 test.each([
   ['a base', BASE_NAMES, ['build/base/select.ts', 'build/bases.ts', 'build/profile/schema.ts']],
   ['a format', FORMAT_NAMES, ['build/image/format.ts']],

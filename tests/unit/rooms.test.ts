@@ -154,7 +154,7 @@ function isShared(path: string): boolean {
   return SHARED.some((room) => path.startsWith(room));
 }
 
-/** What the builder itself is called: its command, its variables, and its formats. */
+/** Names of the builder itself: its command, its variables, and its formats. */
 const OF_BUILDER =
   /qx-build|QUANTIX_(?:CACHE|REMOTE_CACHE|QEMU_ACCEL)|vnd\.quantix\.|quantix\.internal|quantix-builder|Quantix appliance builder/g;
 /** The file with the name of the cache's folder. */

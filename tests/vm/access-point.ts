@@ -21,8 +21,8 @@ const SECURITY = {
 const APART = '/sbin/ip netns exec air';
 
 /**
- * Gives the guest radios that hear each other (mac80211_hwsim): `wlan0`, and one for each access point, which starts at
- * once.
+ * Creates simulated radios in the guest that receive each other (mac80211_hwsim): `wlan0`, and one for each access
+ * point. Starts the access points.
  */
 export async function putOnAir(story: Story, points: readonly AccessPoint[]): Promise<void> {
   await succeed(story, `modprobe mac80211_hwsim radios=${points.length + 1}`);

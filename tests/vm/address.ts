@@ -65,7 +65,7 @@ export async function reachableMachine(
   return { machine, otherwise, hostPort };
 }
 
-/** The machine has the address that the network leases it, from its own configuration. */
+/** Checks that the machine has the address that the network leases it, and stores configuration persistently. */
 export async function expectLease(story: Story): Promise<void> {
   await untilSucceeds(story, `qx-network status | grep -q '${LEASED}/24'`);
   expect(await status(story)).toMatchObject({
@@ -76,7 +76,7 @@ export async function expectLease(story: Story): Promise<void> {
   });
 }
 
-/** The machine has its static address, from a file of its configuration, and no client of DHCP. */
+/** Checks that the machine has its static address, from a file of its configuration, and no DHCP client. */
 export async function expectStatic(story: Story): Promise<void> {
   expect(await status(story)).toMatchObject({
     persistent: true,
@@ -89,26 +89,26 @@ export async function expectStatic(story: Story): Promise<void> {
   expect(await succeed(story, 'ps')).not.toContain('udhcpc');
 }
 
-/** A program on the machine is reached at the static address from outside: from this host, through QEMU. */
+/** Checks that this host reaches a program on the machine at its static address, through QEMU. */
 export async function expectReachedFromOutside(story: Story, hostPort: number): Promise<void> {
   await listen(story, PORT);
   expect(await answerAt(hostPort)).toBe('reached\n');
 }
 
-/** Powers the machine off as an operator does. Its console has shown no errors. */
+/** Powers the machine off as an operator does, and checks that its console has shown no errors. */
 export async function powerOff({ guest, expectGoodConsole }: Story): Promise<void> {
   await guest.powerOff();
   expectGoodConsole();
 }
 
-/** The static address no longer appears anywhere on the machine. */
+/** Checks that the static address no longer appears anywhere on the machine. */
 export async function expectNoTrace(story: Story): Promise<void> {
   const traces = 'ip -4 addr; ip route; cat /etc/resolv.conf; find /quantix -type f -exec cat {} +';
   expect(await succeed(story, traces)).not.toContain(STATIC);
   expect(await succeed(story, "ps | grep -c '[u]dhcpc'")).toBe('1\n');
 }
 
-/** All services of the machine run, and its os-release names the profile. */
+/** Checks that all services of the machine run, and that its os-release names the profile. */
 export async function expectGoodServices(story: Story, profile: string): Promise<void> {
   expect(await succeed(story, 'rc-status --nocolor default')).not.toMatch(/stopped|crashed/);
   expect(await succeed(story, 'cat /etc/os-release')).toContain(`ID="${profile}"`);

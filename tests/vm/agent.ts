@@ -24,7 +24,7 @@ const untilListening = (story: Story, times: number) =>
 const untilLogged = (story: Story, line: string) =>
   untilSucceeds(story, `logread | grep -q '${line}'`);
 
-/** The agent, which only root may call, reports when a VM is defined, started and ended, and so does the screen. */
+/** Checks that agent and screen report when a VM is defined, started and ended, and that only root may call the agent. */
 export async function expectVmsTold(story: Story): Promise<void> {
   await untilListening(story, 1);
   expect(await succeed(story, "stat -c '%a %U' /run/quantix/node.sock")).toBe('600 root\n');
@@ -42,7 +42,7 @@ export async function expectVmsTold(story: Story): Promise<void> {
   await untilLogged(story, 'VM loop .* running → shutoff');
 }
 
-/** The agent and the console on the screen are restarted when they are killed; the agent's log continues. */
+/** Kills the agent and the console on the screen, and checks that both are restarted; the agent's log continues. */
 export async function expectToOutliveKills(story: Story): Promise<void> {
   const before = await succeed(story, 'pidof qx-node');
   await succeed(story, 'kill -9 $(pidof qx-node)');
@@ -53,7 +53,7 @@ export async function expectToOutliveKills(story: Story): Promise<void> {
   await succeed(story, killUntilReplaced('pgrep -of ^/usr/sbin/qx-console'));
 }
 
-/** If the agent does not run, qx-node and the screen report this. */
+/** Checks that qx-node and the screen report that the agent does not run. */
 export async function expectToBeMissed(story: Story): Promise<void> {
   await succeed(story, 'rc-service qx-node stop');
   expect(await succeed(story, 'qx-node status; true')).toContain('qx-node is not running');

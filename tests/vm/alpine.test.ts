@@ -20,7 +20,7 @@ import { boot, logIn, type Story, succeed, untilReady, untilSucceeds } from './s
 const real = await buildRealAlpineImage();
 const lacking = typeof real === 'string' ? undefined : real.lacking;
 
-/** Firmware's variable: four bytes of attributes, then 1 where Secure Boot is on (UEFI 2.10, 3.3). */
+/** Firmware variable: four bytes of attributes, then 1 if Secure Boot is on (UEFI 2.10, 3.3). */
 const SECURE_BOOT = '/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c';
 
 const statusSchema = z.object({ health: healthSchema });
@@ -111,7 +111,7 @@ describe.skipIf(lacking !== undefined)(
   },
 );
 
-/** What this host lacks for an image with Alpine’s kernel and an owner’s key. */
+/** What is missing for an image with Alpine’s kernel and an owner’s key. */
 const lackingAny = [...(lacking === undefined ? [] : [lacking]), ...lackingKey];
 
 describe.skipIf(lackingAny.length > 0)(
@@ -142,7 +142,7 @@ describe.skipIf(lackingAny.length > 0)(
   },
 );
 
-/** Without them, Debian's packages under Alpine's names are better than no boot of this base at all. */
+/** If there are no real packages of Alpine, this base is tested with Debian's packages under Alpine's names. */
 describe.runIf(lacking !== undefined)('an image of packages in Alpine’s form', () => {
   let story: Story;
 

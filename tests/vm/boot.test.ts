@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { boot, imageOf, untilReady } from './story.ts';
 
 /**
- * A way to boot that no other test covers. The others are: Quantix-OS on `pc` from an IDE CD under BIOS and on `q35`
+ * This test covers a way to boot that no other test does.
+ * Those of the others are: Quantix-OS on `pc` from an IDE CD under BIOS and on `q35`
  * from an AHCI CD under UEFI with Secure Boot (quantix-os.test.ts), from a SATA disk under both (config-drive.test.ts),
  * from a USB stick with FAT under UEFI (hardware.test.ts); QvDC with two processors from an AHCI CD under UEFI, from a
  * virtio-scsi CD under BIOS and from NVMe under UEFI with Secure Boot (qvdc.test.ts); medium.test.ts has those that

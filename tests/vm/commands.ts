@@ -84,9 +84,9 @@ async function states(story: Story): Promise<Record<Deed, string>> {
 }
 
 /**
- * The host joins a control plane on this machine, and carries out its tasks with libvirt. The agent is killed during
- * each task: its next report is true, and no task is carried out twice. A repeated task has no further effect, and no
- * task begins after its deadline.
+ * Makes the guest join a control plane on this machine, and checks that it carries out its tasks with libvirt. The agent
+ * is killed during each task: its next report must be true, and no task may be carried out twice. A repeated task must
+ * have no further effect, and no task may begin after its deadline.
  */
 export async function expectCommandsCarriedOut(story: Story): Promise<void> {
   const plane = await ControlPlane.open();
@@ -149,7 +149,7 @@ async function expectTrueAfterKill(story: Story, { tasks }: Node): Promise<void>
   }
 }
 
-/** Each task is carried out twice. */
+/** Gives each task twice, and checks that this has the effect of one. */
 async function expectTwiceAsOnce(story: Story, node: Node): Promise<void> {
   expectFailed(await doneAll(node, [verbOf('shutdown')], 10), TaskErrorCode.TIMEOUT);
   expectDone(await doneAll(node, [{ case: 'stopVm', value: { vmId: idOf('shutdown') } }]));
@@ -159,7 +159,7 @@ async function expectTwiceAsOnce(story: Story, node: Node): Promise<void> {
   }
 }
 
-/** A volume is created in the volume group of this host and then deleted, each twice. */
+/** Creates a volume in the guest's volume group and deletes it; gives both tasks twice. */
 async function expectVolume(node: Node): Promise<void> {
   const pool = [...node.ledger.pools.values()].find(({ name }) => name === 'fast');
   const volume = { poolId: pool?.id ?? '', name: 'given' };

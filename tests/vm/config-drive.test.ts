@@ -26,7 +26,7 @@ async function configuredMachine(desk: Desk, hostPort: number): Promise<Machine>
   };
 }
 
-/** A supervised service whose process is killed runs again. */
+/** Kills the process of a supervised service, and checks that the service runs again. */
 async function expectToComeBack(desk: Desk, service: string, process: string): Promise<void> {
   const supervisor = `$(pgrep -f "supervise-daemon ${service}")`;
   const supervised = `pgrep -of "${process}" -P ${supervisor}`;

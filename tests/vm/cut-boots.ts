@@ -22,7 +22,7 @@ const DATA = {
 };
 const PARTITIONS = [CONFIGURATION, DATA];
 
-/** Names the configuration: a configuration that is not on the system's own disk is trusted only if it is named. */
+/** Names the configuration, because one that is not on the disk of the system is trusted only if it is named. */
 const PARAMETERS = `quantix.config=UUID=${CONFIGURATION.uuid}`;
 
 const SECTOR = 512;
@@ -30,7 +30,7 @@ const SECTOR = 512;
 /** Milliseconds for a test that boots once. */
 export const CUT = 900_000;
 
-/** Number of cuts that are tried of each recording; `QUANTIX_POWER_CUTS=20` asks for all, for which a usual run has no time. */
+/** Number of cuts that are tried of each recording. `QUANTIX_POWER_CUTS=20` tries all, which takes long. */
 const TRIED = Number(process.env.QUANTIX_POWER_CUTS ?? 4);
 
 /** Chooses the cuts to try, evenly spread. */
@@ -51,7 +51,7 @@ export interface CutPlace {
   seed?: number | undefined;
 }
 
-/** The recorded writes of a guest to its disk, from which disks are made as they are after a power cut. */
+/** The recorded writes of a guest to its disk, from which a disk is made as a power cut leaves it. */
 export class CutRecording {
   readonly #recording: DiskRecording;
   readonly #medium: (more: string) => Medium;

@@ -21,7 +21,7 @@ const QUICK_REFERENCE = [
   'SELECT id, name, pool_type, phase FROM storage_pools',
 ];
 
-/** The database has all migrations. */
+/** Checks that the database has all migrations. */
 async function expectMigrations(story: Story): Promise<void> {
   const status = await succeed(story, 'qx-controlplane migrate status --json');
   expect(migrationsSchema.parse(JSON.parse(status))).toEqual({
@@ -30,14 +30,14 @@ async function expectMigrations(story: Story): Promise<void> {
   });
 }
 
-/** The database has all migrations, and answers the queries of the quick reference. */
+/** Checks that the database has all migrations, and answers the queries of the quick reference. */
 export async function expectDatabase(story: Story): Promise<void> {
   await expectMigrations(story);
   for (const query of QUICK_REFERENCE) expect(await psql(story, query)).toMatch(/\(\d+ rows?\)/);
 }
 
 /**
- * If all migrations of an empty database are reverted and applied again, the schema is the same, on the image's server.
+ * Reverts all migrations of an empty database and applies them again, on the image's server: the schema must be the same.
  */
 export async function expectMigrationsReversible(story: Story): Promise<void> {
   const dump = 'pg_dump --schema-only --restrict-key=same -d quantix_vdc';
@@ -52,9 +52,7 @@ export async function expectMigrationsReversible(story: Story): Promise<void> {
   await succeed(story, 'rc-service qx-controlplane start');
 }
 
-/**
- * In the document about the control plane's data, every command for an appliance works, in the order of the document.
- */
+/** Checks that every command for an appliance in docs/database.md works, in the order of the document. */
 export async function expectDocumentedCommands(story: Story): Promise<void> {
   for (const { place, command } of await readCommands()) {
     if (place === 'appliance') await succeed(story, command);
@@ -97,7 +95,7 @@ export async function damageThrowAways(story: Story): Promise<void> {
   await succeed(story, `${garbage} >/data/redis/dump.rdb`);
 }
 
-/** The damage was noticed and reported, and both services work again. */
+/** Checks that the damage was noticed and reported, and that both services work again. */
 export async function expectThrowAwaysMended(story: Story): Promise<void> {
   await untilSucceeds(story, 'ls /data/etcd | grep -q damaged');
   const alerts = `su -s /bin/sh postgres -c "psql -d quantix_vdc -c 'SELECT title FROM alerts'"`;

@@ -24,7 +24,7 @@ export async function layWire(story: Story): Promise<void> {
   await succeed(story, steps.join(' && '));
 }
 
-/** Of all TCP ports with a listener, exactly the documented ones answer to the outside. */
+/** Checks that, of all TCP ports with a listener, exactly the documented ones answer to the outside. */
 export async function expectDocumentedPorts(story: Story, documented: number[]): Promise<void> {
   const start = UNASKED.map((port) => `busybox httpd -p [::]:${port} -h /tmp`).join(' && ');
   await succeed(story, `qx-ssh on; ${start}`);
@@ -46,7 +46,7 @@ export async function expectDocumentedPorts(story: Story, documented: number[]):
   await succeed(story, 'killall httpd; qx-ssh off');
 }
 
-/** A machine on libvirt's NAT network gets an address and reaches the outside host, but not the host's own ports. */
+/** Checks that a guest on libvirt's NAT network gets an address, and reaches the outside host, but no host port. */
 export async function expectNatNetwork(story: Story): Promise<void> {
   await untilSucceeds(story, "virsh -q net-list --autostart | grep -q '^ nat  *active'");
   const steps = [
@@ -70,7 +70,7 @@ export async function expectNatNetwork(story: Story): Promise<void> {
   await succeed(story, '/sbin/ip netns del guest');
 }
 
-/** A bond works on when one of its cables is unplugged; a VLAN is on it, and a bridge on that. */
+/** Checks that a bond with a VLAN, and a bridge on that, keeps working when one of its cables is unplugged. */
 export async function expectBond(story: Story): Promise<void> {
   const wires = [1, 2].map(
     (n) =>

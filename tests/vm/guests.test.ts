@@ -22,7 +22,7 @@ const FOLDER = '/data/images';
 /** Log of the guest's serial line. */
 const SAID = '/var/log/libvirt/qemu/web-console.log';
 
-/** The definition in docs/virtual-machines.md, with a kernel of its own in place of an installed disk, and less memory. */
+/** Returns the definition in docs/virtual-machines.md, with a kernel instead of an installed disk, and less memory. */
 async function definition(): Promise<string> {
   const text = await readFile(join(PROJECT, 'docs/virtual-machines.md'), 'utf8');
   const xml = /```xml\n([\s\S]*?)```/.exec(text)?.[1] ?? '';
@@ -37,7 +37,7 @@ async function definition(): Promise<string> {
     .replace('</os>', `${kernel.join('')}</os>`);
 }
 
-/** Waits until the guest has booted so many times, has an address on the NAT network, and answers there. */
+/** Waits until the guest has booted this many times, has an address on the NAT network, and answers there. */
 async function untilUp(story: Story, boots: number): Promise<void> {
   await untilSucceeds(story, `grep -q 'guest: boot ${boots} of this disk' ${SAID}`);
   await untilSucceeds(

@@ -67,7 +67,7 @@ async function diskOf({ bus, sectorSize, dirt }: Way): Promise<Disk> {
   return { file: await dirtyDisk(dirt), format: 'raw', bus, sectorSize };
 }
 
-/** Cuts the power at 1,000 places of an installation: afterwards, either nothing boots or the complete system. */
+/** Cuts the power at 1,000 places of an installation: the disk must then boot nothing or the complete system. */
 async function expectCutsBearable({ profile, dirt }: Way, disk: Disk): Promise<void> {
   const { file, sectorSize = 512, writeLog } = disk;
   const report = await replayCuts(

@@ -6,7 +6,7 @@ import { type Story, succeed } from './story.ts';
 
 const SETTINGS = join(PROJECT, 'overlay/common/etc/sysctl.d/quantix.conf');
 
-/** The running kernel has all settings of the image, and only root can read its messages and addresses. */
+/** Checks that the kernel has all settings of the image, and hides its messages and addresses from other users. */
 export async function expectKernelSettings(story: Story): Promise<void> {
   const wanted = (await readFile(SETTINGS, 'utf8'))
     .split('\n')
@@ -25,7 +25,7 @@ export async function expectKernelSettings(story: Story): Promise<void> {
   expect(await succeed(story, asNobody('head -n 1 /proc/kallsyms'))).toMatch(/^0+ /);
 }
 
-/** The firmware starts only signed programs, and the kernel is locked down: it accepts only signed code. */
+/** Checks that the firmware starts only signed programs, and that the kernel accepts only signed code. */
 export async function expectSecureBoot(story: Story): Promise<void> {
   // Four bytes of attributes, then 1 if it is on (UEFI 2.10, 3.3; efivarfs of the kernel's documentation).
   const variable = 'SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c';
@@ -36,7 +36,7 @@ export async function expectSecureBoot(story: Story): Promise<void> {
   expect(told).toMatch(/^( +\d+){4} +1\nnone \[integrity\] confidentiality\n$/);
 }
 
-/** The board's watchdog is active, and restarts the machine a minute after it was last reset. */
+/** Checks that the board's watchdog is active, and restarts the machine a minute after it was last reset. */
 export async function expectWatchdog(story: Story): Promise<void> {
   const told = 'cd /sys/class/watchdog/watchdog0 && cat state timeout; cd';
   expect(await succeed(story, told)).toBe('active\n60\n');

@@ -6,7 +6,7 @@ import { ISO_BLOCK, reportIso } from '../../build/image/iso-report.ts';
 import { run } from '../../build/process/run.ts';
 import { temporaryFolder } from '../unit/folder.ts';
 
-/** Ways in which people put an image on a disk. */
+/* Ways in which people put an image on a disk. */
 
 const SECTOR = 512;
 const MIB = 1024 * 1024;

@@ -19,7 +19,7 @@ export const lackingKey = [VARIABLES, `${PAIR}.key`, `${PAIR}.pem`].filter(
 );
 
 /**
- * Copies this key into a folder, with the file names of an owner's key.
+ * Copies the key that the firmware trusts into a folder, with the file names of an owner's key.
  * @param finished when the folder is removed; at the end of the test if absent
  * @returns the folder
  */
@@ -32,7 +32,7 @@ export async function layOutKey(finished?: Finished): Promise<string> {
   return folder;
 }
 
-/** Returns a machine whose firmware trusts only this key, and which boots from a disk that is kept. */
+/** Returns a machine whose firmware trusts only this key, and which boots from a disk whose changes are kept. */
 export function machineWith(image: string, memory: number): Machine {
   return {
     ...{ firmware: 'uefi-secure', variables: VARIABLES, memory },

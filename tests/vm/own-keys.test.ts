@@ -28,7 +28,7 @@ import { boot, LONG, logIn, succeed } from './story.ts';
 /** Paths on the medium. */
 const PATHS = makeMediumPaths('quantix');
 
-/** Firmware's variables in which no key is believed: it is in setup mode. */
+/** Firmware variables that trust no key: the firmware is in setup mode. */
 const NO_KEYS = '/usr/share/OVMF/OVMF_VARS_4M.fd';
 describe.skipIf(lackingKey.length > 0)(
   `images with an owner’s key${lackingKey.length > 0 ? `, for which there is no ${lackingKey.join(', ')}` : ''}`,

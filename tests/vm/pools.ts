@@ -40,8 +40,8 @@ async function told(story: Story) {
 const SEES_ALL = "--devicesfile '' --config devices/scan_lvs=1";
 
 /**
- * Empty disks become a file system and a volume group. A volume group that a guest creates on its disk is invisible to
- * the host.
+ * Makes pools of empty disks: a file system and a volume group. Checks that a volume group that a guest creates on its
+ * disk is invisible to the host.
  */
 export async function expectPoolsMade(story: Story): Promise<void> {
   const { files, group } = await told(story);
@@ -65,7 +65,7 @@ async function expectGuestsHidden(story: Story): Promise<void> {
   expect(await succeed(story, 'cat /proc/mdstat 2>/dev/null; true')).not.toContain('active');
 }
 
-/** Pools are up again after a restart, and a removed pool stays removed. */
+/** Checks that pools are up again after a restart, and that a removed pool stays removed. */
 export async function expectPoolsUpAgain(story: Story): Promise<void> {
   expect(await succeed(story, 'cat /pools/files/a.img; [ -b /dev/fast/disk ]')).toBe('kept\n');
   await expectGuestsHidden(story);
@@ -96,7 +96,7 @@ echo 0 >demo_mode_write_protect; echo 1 >$group/enable; cd`;
 
 const POOL = `/sys/kernel/config/target/iscsi/${TARGET}/tpgt_1/enable`;
 
-/** The disk of a target becomes a pool, which is unknown while the server is away and recovers when it is back. */
+/** Makes a pool of a target's disk; checks that it is unknown while the server is stopped, and recovers afterwards. */
 export async function expectIscsiPool(story: Story): Promise<void> {
   await succeed(story, SERVE.replaceAll('\n', '; '));
   expect(

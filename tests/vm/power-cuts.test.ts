@@ -8,8 +8,8 @@ import { CUT, CutRecording, chooseCuts } from './cut-boots.ts';
 import { untilReady } from './story.ts';
 
 /**
- * Moments of a first boot by what the guest says: between them the cluster is made, beside etcd's folder; the server
- * starts; and the database is migrated.
+ * Moments of a first boot, and the console output at each. Between them, the database cluster and etcd's folder are
+ * made; PostgreSQL starts; and the database is migrated.
  */
 const MOMENTS = {
   'the root is mounted': /quantix: root/,
@@ -18,14 +18,14 @@ const MOMENTS = {
   'it is ready': /quantix: ready/,
 };
 
-/** Between which of them the power is cut, and how often: most is written in the first and the last span. */
+/** Spans in which the power is cut, and how often: most writes are in the first and the last one. */
 const SPANS = [
   { from: 'the root is mounted', to: 'PostgreSQL starts', cuts: 9 },
   { from: 'PostgreSQL starts', to: 'the control plane starts', cuts: 2 },
   { from: 'the control plane starts', to: 'it is ready', cuts: 9 },
 ] as const;
 
-/** What is started answers, and then what an operator asks first: migrations, hosts, virtual machines, pools, roles. */
+/** Waits until Redis and the services in the arguments answer; prints counts of migrations, hosts, VMs and pools. */
 const LOOK = `set -e
 until /usr/lib/quantix/vdc/redis ready; do sleep 1; done
 for asked; do
@@ -44,10 +44,10 @@ const random = new Random(12);
 const cuts = SPANS.flatMap(({ from, to, cuts: count }) =>
   Array.from({ length: count }, (_, index) => ({
     ...{ from, to, share: (index + random.below(1000) / 1000) / count },
-    // Each second disk loses some of what was not flushed, as one with a cache does.
+    // Every second cut loses some of the unflushed writes, like a disk with a cache.
     seed: index % 2 === 1 ? random.below(1e6) : undefined,
-    // With a folder whose flushed writes are there, but not the ones after, etcd may wait for ever: it is set aside after
-    // minutes, which tests of its own show, and the doctor names it until then.
+    // If unflushed writes are lost, etcd may hang with its folder, which is set aside only after minutes (tested in
+    // tests/database/throw-aways.test.ts); until then, the doctor reports a problem.
     asked: index % 2 === 0 ? 'etcd doctor' : '',
   })),
 ).map((cut, number) => ({ number, percent: Math.round(cut.share * 100), ...cut }));

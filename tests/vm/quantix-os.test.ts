@@ -20,7 +20,7 @@ import { boot, LONG, logIn, type Story, succeed, untilReady, untilSucceeds } fro
 /** Milliseconds; with emulation, and beside another test, this takes a quarter of an hour. */
 const STORY = 1_800_000;
 
-/** Waits until the agent has noticed this new address of the machine, and checks that it reports no other. */
+/** Waits until the agent reports this address of the machine, and checks that it reports no other. */
 async function untilAgentTells(story: Story, address: string): Promise<void> {
   await untilSucceeds(story, `grep -q '→ ${address}$' /var/log/quantix/node.log`);
   const told = await succeed(story, 'qx-node status');

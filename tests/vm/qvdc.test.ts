@@ -30,7 +30,7 @@ import { boot, imageOf, logIn, type Story, succeed, untilReady } from './story.t
 /** Milliseconds for a story, whose many commands each take seconds on an emulated processor. */
 const STORY = 1_800_000;
 
-/** Milliseconds within which the power is cut at some moment of the migration of the database. */
+/** The power is cut at a random moment within this many milliseconds of the migration of the database. */
 const LONGEST_MIGRATION = 25_000;
 
 /**
@@ -51,7 +51,7 @@ async function cutFirstBoot(): Promise<Disk> {
   return disk;
 }
 
-/** PostgreSQL has refused no connection: the checks that run each minute use a permitted role. */
+/** Checks that PostgreSQL has refused no connection: the checks that run each minute use a permitted role. */
 async function expectNobodyRefused(story: Story): Promise<void> {
   const refusals = "grep -e 'no pg_hba.conf entry' -e 'authentication failed'";
   await succeed(story, `! ${refusals} /data/log/system/messages`);

@@ -8,7 +8,7 @@ import { logIn, succeed, untilReady } from './story.ts';
 
 const PSQL = "su -s /bin/sh postgres -c 'psql -X -q -A -t -v ON_ERROR_STOP=1 -d quantix_vdc'";
 
-/** Gives database and configuration a content that is all of one time: NAME COUNT */
+/** Replaces the content of the database and the configuration, so that both have the same name: NAME COUNT */
 const BECOME = `set -e
 echo "# $1" >/quantix/vdc/config.yaml
 ${PSQL} <<SQL
@@ -18,8 +18,9 @@ SQL
 `;
 
 /**
- * Prints what is there: authority and configuration, what the database has, restores in the audit log, what of the time
- * before a restore is kept; and whether the service says that it went on with a restore. Nothing of a restore is under way.
+ * Fails if a restore is in progress. Prints one line: hashes of authority and configuration; name and number of the
+ * folders, restores in the audit log, and whether the old database exists; the old files; and, after `/`, how often the
+ * service has completed an interrupted restore.
  */
 const LOOK = `set -e
 [ ! -e /quantix/vdc/restore ]
@@ -34,7 +35,7 @@ SQL
 
 const BACKUP = '--passphrase-file /data/passphrase /data/then.backup';
 
-/** Between which moments the power is cut: before the restore is decided, and from there until it says that it is done. */
+/** Spans in which the power is cut: until the restore is decided, and from then on until it is complete. */
 const SPANS = [
   { from: 'it begins', to: 'it is decided' },
   { from: 'it is decided', to: 'it is done' },
@@ -46,21 +47,21 @@ const cuts = SPANS.flatMap(({ from, to }, span) =>
   Array.from({ length: CUTS }, (_, index) => ({
     ...{ from, to, number: span * CUTS + index },
     share: (index + 1 - random.below(1000) / 1000) / CUTS,
-    // Each second disk loses some of what was not flushed, as one with a cache does.
+    // Every second cut loses some of the unflushed writes, like a disk with a cache.
     seed: index % 2 === 1 ? random.below(1e6) : undefined,
   })),
 ).map((cut) => ({ ...cut, percent: Math.round(cut.share * 100) }));
 
 let folder: string;
 let restore: CutRecording;
-/** What is there before the restore, and after it. */
+/** Output of `LOOK` before the restore, and after it. */
 let [before, after] = ['', ''];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'quantix-restore-cuts-'));
   const given = {
     folder,
     scripts: { look: LOOK, become: BECOME },
-    // The last file of the decision.
+    // Text of the file whose write makes the decision final.
     find: { 'it is decided': '"before":"quantix_vdc_before_restore"' },
   };
   restore = await CutRecording.make('qvdc-restore', given, async (story, mark) => {
@@ -78,7 +79,7 @@ beforeAll(async () => {
     await mark('it begins');
     await succeed(story, `qx-controlplane restore --yes ${BACKUP}`);
     await mark('it is done');
-    // The restore is in the audit log, and what was there before is kept.
+    // The restore is in the audit log, and the old database and files are kept.
     after = then.replace('|0|0 / 0', '|1|1 ca.pem config.yaml / 0');
   });
   expect(before).toMatch(/^\w{8} \w{8} now\|400\|0\|0 \/ 0$/);
@@ -87,7 +88,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** What was there after the cuts. */
+/** Outputs of `LOOK` after the cuts. */
 const seen = new Set<string>();
 
 test.each(chooseCuts(cuts))(

@@ -15,7 +15,7 @@ export async function pressInTurn({ guest }: Story, ...chords: readonly Chord[])
   for (const chord of chords) await guest.press(...chord);
 }
 
-/** Empties a field of a form that holds at most so many characters, and types a text. */
+/** Empties a field of a form, which may have at most 20 characters, and types a text. */
 export async function fillIn(story: Story, text: string): Promise<void> {
   const longest = Array.from({ length: 20 }, () => ['backspace']);
   await pressInTurn(story, ['end'], ...longest);

@@ -20,7 +20,7 @@ export async function setStaticOnScreen(story: Story): Promise<void> {
   await untilScreenShows(story, `${STATIC}/24  static`);
 }
 
-/** Goes back to DHCP in the console, by keyboard and screen. */
+/** Selects DHCP again in the console, by keyboard and screen. */
 export async function setDhcpOnScreen(story: Story): Promise<void> {
   await untilScreenShows(story, `eth0  ${STATIC}/24  static`);
   await pressInTurn(story, ['f2']);

@@ -80,7 +80,7 @@ export async function logIn({ guest }: Story): Promise<void> {
   await awaitShell(guest);
 }
 
-/** Does the same after another boot. @param from a mark from before that boot */
+/** Opens such a shell after another boot. @param from a mark from before that boot */
 export async function logInAfter({ guest }: Story, from: number): Promise<void> {
   await guest.waitForMilestone('ready', from);
   await guest.waitFor(/Press Enter to use the console/, from);
@@ -96,7 +96,7 @@ export async function logInAfter({ guest }: Story, from: number): Promise<void> 
   await guest.waitFor(/~ # /, mark);
 }
 
-/** Does the same if root has a password. */
+/** Opens such a shell if root has a password. */
 export async function logInWith(password: string, { guest }: Story): Promise<void> {
   await openShell(guest);
   await guest.waitFor(/Password of root/);

@@ -26,7 +26,7 @@ import {
 
 /** Milliseconds for three boots on an emulated processor, which also hashes an image. */
 const STORY = 2_400_000;
-/** Milliseconds for the same and twelve more boots of a control plane. */
+/** Milliseconds for such a test with twelve more boots of a control plane. */
 const LONG_STORY = 5_400_000;
 
 const { privateKey, publicKey } = generateKeyPairSync('ed25519');

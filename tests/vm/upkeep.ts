@@ -34,7 +34,7 @@ export async function upkeepDisks(): Promise<Disk[]> {
   ];
 }
 
-/** This boot has carried out the requested reset before any program read the removed files. */
+/** Checks that this boot has carried out the requested reset before any program read the removed files. */
 export async function expectReset(story: Story): Promise<void> {
   expect(story.guest.log).toContain('quantix: reset: done');
   expect(await succeed(story, 'hostname; qx-password status; qx-reset status')).toBe(
@@ -43,7 +43,7 @@ export async function expectReset(story: Story): Promise<void> {
   expect(await succeed(story, 'find /quantix -type f')).not.toMatch(/hostname|eth0|shadow|reset/);
 }
 
-/** The support bundle is written to a stick, which is not in use afterwards; the bundle contains no secret. */
+/** Writes the support bundle to a stick, which must not be in use afterwards; the bundle must contain no secret. */
 export async function expectSupportBundle(story: Story): Promise<void> {
   await succeed(story, `mkdir -p /quantix/network; echo PSK='${PSK}' >/quantix/network/wlan7.conf`);
   await succeed(story, `logger 'it said ${PSK} there'`);

@@ -19,7 +19,11 @@ export type Expected =
   | { method: 'dhcp'; lan: Lan }
   | { method: 'static'; lan: Lan; address: string; dns: readonly string[] };
 
-/** Makes a world. @param shell the shell that runs scripts on the machine @param more further programs of the host */
+/**
+ * Makes a machine and its wires.
+ * @param shell the shell that runs scripts on the machine
+ * @param more further programs of the host
+ */
 export async function begin(shell: Shell = 'ash', more: readonly string[] = []): Promise<Story> {
   const stack = new AsyncDisposableStack();
   const template = stack.use(await makeTemplate(shell, more));
@@ -31,7 +35,7 @@ export async function begin(shell: Shell = 'ash', more: readonly string[] = []):
   return { machine, lan, other, cable, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
-/** Sets a static address with the wire's gateway and expects that it was taken. */
+/** Sets a static address with the wire's gateway, and checks that this succeeds. */
 export async function goStatic(
   machine: Machine,
   name: string,
@@ -44,7 +48,7 @@ export async function goStatic(
   return { method: 'static', lan, address, dns };
 }
 
-/** Goes to DHCP and expects a lease. */
+/** Switches to DHCP, and checks that there is a lease. */
 export async function goDhcp(machine: Machine, name: string, lan: Lan): Promise<Expected> {
   const done = await machine.network('dhcp', name);
   expect(done).toMatchObject({ status: 0, stderr: '' });

@@ -144,7 +144,7 @@ test.runIf(isHere('grub-editenv'))('a malformed environment is read as GRUB read
     const values = `${good ?? 'a'},${trial ?? '-'},${left ?? '0'}`;
     const sound = /^[ab],[ab-],[0-3]$/.test(values);
     const state = decodeBootState(block(head + text));
-    // A refused state means GRUB's defaults, as without an environment.
+    // If the state is refused, the defaults of GRUB count, as without an environment.
     const ours = state ?? { good: 'a', trial: null, left: 0 };
     expect(`${ours.good},${ours.trial ?? '-'},${ours.left}`, JSON.stringify(text)).toBe(
       sound ? values : 'a,-,0',

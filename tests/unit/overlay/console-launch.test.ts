@@ -159,7 +159,7 @@ test('an image without a console program reports it, and shows a log-in prompt',
 
 describe('an idle shell', () => {
   /**
-   * Returns the fate of the shell.
+   * Returns the last line that the watcher of the shell prints: when it hangs the shell up, if it does.
    * @param turns shell text for each check, which sets the terminal's last key and whether a command runs
    */
   async function watched(turns: readonly string[]): Promise<string> {
@@ -170,7 +170,7 @@ describe('an idle shell', () => {
       last_key() { echo "$key"; }
       is_in_front() { [ -z "$busy" ]; }
       watch_idle $$`;
-    // Each check is a turn; its values are set before it.
+    // The stand-in for `sleep` sets the values of the next check.
     const looking = script.replace(
       'sleep() {',
       `logger() { echo "$3 $4 $5 $6"; }; kill() { echo "hangs up after $turn"; }; sleep() { case $((turn + 1)) in\n${cases}\nesac;`,

@@ -49,7 +49,7 @@ async function signed(path: string, version: string, signer: Signer = ours.signe
   return signFolder(path, { signer });
 }
 
-/** Returns a provenance of a file of the release with nothing but the file's name and hash. */
+/** Returns a provenance that contains only name and hash of a file of the release. */
 async function statementOf(name: string, more: object = {}): Promise<string> {
   const sha256 = createHash('sha256')
     .update(await readFile(at(name)))

@@ -22,7 +22,7 @@ export function newPair(name = 'test'): Pair {
   return { secret: privateKey, signer: makeKeySigner(privateKey), trusted, pem };
 }
 
-/** Waits until an ssh-agent takes connections: its socket is there a moment earlier. */
+/** Waits until an ssh-agent accepts connections, which is a moment after its socket exists. */
 export async function untilListening(socket: string): Promise<void> {
   const connecting = () =>
     new Promise<void>((resolve, reject) => {

@@ -1,6 +1,6 @@
 import { type ElfContent, elfFile } from '../elf/elf-file.ts';
 
-/** The mark, without its digit, by which Node knows whether it contains programs. */
+/** The mark by which Node recognizes whether it contains programs, without the digit that follows it. */
 export const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2:';
 
 /** A small file that looks like Node to the code that injects programs. */

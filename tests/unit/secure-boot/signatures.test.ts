@@ -26,8 +26,8 @@ async function write(name: string, content: Uint8Array): Promise<string> {
 }
 
 /**
- * Returns the SHA-256 of a program that its signature covers: without the checksum, the table of the signatures and the
- * signatures.
+ * Returns the SHA-256 of the part of a program that its signature covers: all but the checksum, the entry of the
+ * signatures' table, and the signatures.
  */
 function hashOf(bytes: Buffer): string {
   const parts = [bytes.subarray(0, 0xd8), bytes.subarray(0xdc, 0x128), bytes.subarray(0x130)];

@@ -31,7 +31,7 @@ async function workshop() {
   return { folder, cache: new StepCache(folder), counted, make };
 }
 
-/** Writes to a file that is sealed. */
+/** Writes to a read-only file of the cache. */
 async function tamper(file: string, text: string): Promise<void> {
   await chmod(file, 0o644);
   await writeFile(file, text);

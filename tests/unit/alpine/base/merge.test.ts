@@ -16,7 +16,7 @@ beforeEach(async () => {
 
 afterEach(() => place[Symbol.asyncDispose]());
 
-/** Returns a profile as a base receives it. */
+/** Returns a profile in the form in which a base receives it. */
 const handed = (profile: Profile) => ({ ...profile, settings: alpine.settings(profile) });
 
 /** Makes the tree of an image from these packages, with the kernel for virtual machines. */

@@ -70,7 +70,7 @@ export function profileOf(
   );
 }
 
-/** Returns the same in the format of a file in `profiles/`. */
+/** Returns such a profile in the format of a file in `profiles/`. */
 export function profileInput(
   changes: Partial<AlpineInput> = {},
   keys: Record<string, string> = { [KEY.name]: KEY.pem },

@@ -2,7 +2,7 @@ import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import { PROJECT } from '../../../../tasks/project.ts';
 
-/** Runs a program whose output goes where the shell text says, and returns its exit status and complaints. */
+/** Runs a program with its output redirected by shell text. @returns its exit status and standard error */
 async function run(
   program: string,
   redirection: string,

@@ -152,7 +152,7 @@ export function openOn(device: BlockDevice, layout: DiskLayout, booted: Slot): O
   };
 }
 
-/** Plays GRUB: counts a start on trial, and boots a slot. */
+/** Does what GRUB does: counts a start on trial, and boots a slot. @returns the slot, or null if none boots */
 export async function boot(device: BlockDevice, layout: DiskLayout): Promise<Slot | null> {
   const { efi, slots } = openOn(device, layout, 'a');
   const isThere = async (slot: Slot) => (await slots[slot].read(0, 4096)).some((byte) => byte > 0);

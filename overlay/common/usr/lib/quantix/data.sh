@@ -1,9 +1,9 @@
 #!/bin/sh
 # The data disk: data that outlives a restart and is too large for /quantix. `data-folders.sh` of an appliance defines it:
-#   lost                  what a restart removes if there is no disk
+#   lost                  what a restart removes if there is no disk (a clause for a message)
 #   waiting               what is not started if there is a disk that cannot be used
 #   make_folders FOLDER   makes the folders in FOLDER, with their owners
-#   bindings              FOLDER:PLACE … of the disk, and where programs look for them
+#   bindings              FOLDER:PLACE …, folders of the disk, and the places where programs expect them
 # Logs and the last kernel messages before a crash are stored for every appliance.
 
 : "${lost:=all that is kept is gone}" "${waiting:=what needs it is}" "${bindings:=}"
@@ -46,8 +46,8 @@ bind_folders() {
 	done
 }
 
-# Moves crash records of the kernel out of the firmware's memory, which is small. A record is removed there after it has
-# been synced here.
+# Moves crash records of the kernel from the firmware's memory, which is small, to the disk. A record is removed from the
+# firmware's memory after its copy has been synced.
 save_crash_records() {
 	for record in "$pstore"/*; do
 		[ -f "$record" ] || continue

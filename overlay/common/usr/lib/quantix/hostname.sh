@@ -8,7 +8,7 @@ host_name_in() {
 	is_host_name "$word" && echo "$word"
 }
 
-# Gives the machine a name until the next boot, with a loopback address in /etc/hosts: NAME
+# Sets the machine's host name until the next boot, with a loopback address for it in /etc/hosts: NAME
 set_host_name() {
 	hostname "$1" || return 1
 	text=''

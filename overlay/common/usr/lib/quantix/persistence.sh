@@ -12,8 +12,8 @@ is_persistent() {
 	is_writable /quantix
 }
 
-# Replaces a file, which only root can read, by standard input atomically: after a power cut it is completely old or
-# completely new. It is synced below its new name, too, because FAT keeps a file's length in its folder: FILE
+# Replaces a file, which only root can read, by standard input atomically: FILE. After a power cut it is completely old
+# or completely new. It is synced again after the rename, because FAT stores a file's length in the folder.
 keep_file() {
 	keep_folder=${1%/*} keep_name=${1##*/}
 	keep_temporary=$keep_folder/.$keep_name.$$

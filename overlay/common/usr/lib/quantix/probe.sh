@@ -7,12 +7,13 @@
 # SIGTERM does not end a daemon that hangs. Without SIGKILL supervise-daemon would then neither restart nor check it.
 : "${retry:=SIGTERM/20/SIGKILL/5}"
 
-# Repeats a program until it succeeds, for up to a minute, because a daemon may be slow or just starting: PROGRAM…
+# Runs a program up to six times, each for at most ten seconds, until it succeeds: PROGRAM…
+# A daemon may be slow or just starting.
 answers() {
 	comes_true busybox timeout 10 "$@"
 }
 
-# The same for a command that returns at once: COMMAND…
+# The same without the time limit, for a command that returns at once: COMMAND…
 comes_true() {
 	tries=6
 	until "$@" >/dev/null 2>&1; do

@@ -166,7 +166,7 @@ for file in /etc/rc.conf "/etc/conf.d/$RC_SVCNAME" "$RC_SERVICE"; do
 	# shellcheck source=/dev/null # the service's own
 	. "$file" || exit
 done
-# Logs a start to the kernel log, if a chart of the boot is wanted (kernel parameter BOOT_CHART): begin|end
+# Logs the beginning or end of a start to the kernel log, with the kernel parameter BOOT_CHART=yes: begin|end
 chart() {
 	case $BOOT_CHART$action in
 	yesstart) echo "<4>openrc: $1 $RC_SVCNAME" >/dev/kmsg ;;

@@ -18,7 +18,7 @@ provide_definitions() {
 	done
 }
 
-# Mode 711: a guest can open the files that it knows, but cannot list the folder.
+# Mode 711: guests' processes can open files whose names they know, but cannot list the folder.
 make_folders() {
 	mkdir -p "$1/vms" "$1/images" "$1/agent" "$1/libvirt/state" "$1/log/libvirt/qemu" && chown root:root "$1/vms" && chmod 711 "$1/vms" "$1/images" &&
 		chmod 700 "$1/agent" || return

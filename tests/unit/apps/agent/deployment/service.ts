@@ -15,7 +15,11 @@ const PROBE = join(PROJECT, 'overlay/common/usr/lib/quantix/probe.sh');
 const OPENRC_RUN = join(PROJECT, 'overlay/debian/lib/rc/sh/openrc-run.sh');
 const COMPILED = join(PROJECT, 'node_modules/.cache/compiled');
 
-/** Returns the text of an agent that behaves in this way: `well`, `ill`, `lost`, `silent`, `deaf` or `crashes`. */
+/**
+ * Returns the text of a stand-in for the agent.
+ * @param mode `well`; `ill`: reports a problem; `lost`: does not reach the control plane; `silent`: does not answer;
+ *   `deaf`: does not answer, and ignores SIGTERM; `crashes`
+ */
 export function standIn(host: Host, mode: string, version: string): string {
   const start = `export NODE_COMPILE_CACHE=${COMPILED}; exec ${process.execPath} ${STAND_IN} ${host.root} ${mode} ${version}`;
   return `#!/bin/sh\n[ "$1" != --version ] || { echo ${version}; exit; }\n${start}\n`;

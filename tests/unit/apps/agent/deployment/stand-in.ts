@@ -1,4 +1,4 @@
-// A stand-in for the agent that only reports its health: stand-in.ts ROOT MODE VERSION. It ends like a real one.
+// A stand-in for the agent that only reports its health: stand-in.ts ROOT MODE VERSION; `standIn` describes the modes.
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { ID_VARIABLE } from '../../../../../apps/agent/deployment/places.ts';

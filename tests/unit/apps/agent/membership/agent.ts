@@ -200,8 +200,7 @@ async function opened(): Promise<ControlPlane> {
 }
 
 /**
- * Returns the given control plane or a new one, and an agent that has not joined it. Those that it makes end with the
- * test.
+ * Returns the given control plane or a new one, and an agent that has not joined it. The new ones end with the test.
  */
 export async function strangers(
   given?: ControlPlane,
@@ -213,7 +212,7 @@ export async function strangers(
   return { plane, agent };
 }
 
-/** Does the same; the agent has joined, and sent its full state and its first heartbeat. */
+/** Like `strangers`, but the agent has joined, and has sent its full state and its first heartbeat. */
 export async function members(
   given?: ControlPlane,
 ): Promise<{ plane: ControlPlane; agent: Agent }> {

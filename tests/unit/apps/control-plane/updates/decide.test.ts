@@ -134,7 +134,7 @@ function open(rollout: Omit<Rollout, 'state'> & { state: Decision['state'] }): R
 }
 
 /**
- * Plays a roll-out over a fleet with random events: hosts finish, fail, leave and become silent, and an operator
+ * Simulates a roll-out over a fleet with random events: hosts finish, fail, leave and become silent, and an operator
  * resumes.
  */
 function play(seed: number): void {
@@ -171,7 +171,7 @@ function play(seed: number): void {
     const { begin, leaveOut, state, reason } = decideNextStep(open(rollout), fleet);
     for (const { nodeId } of leaveOut) change(nodeId, { state: 'SKIPPED' });
     const failed = before.some((each) => each.state === 'FAILED');
-    // A host is begun only if it waits and is heard, and never during a pause or after a failure.
+    // A host's update begins only if the host waits and sends heartbeats; never during a pause or after a failure.
     for (const nodeId of begin) {
       const begun = before.find((each) => each.nodeId === nodeId);
       expect(begun).toMatchObject({ state: 'WAITING', isHeard: true });
@@ -194,7 +194,7 @@ function play(seed: number): void {
     if (state === 'DONE') expect(count('WAITING', 'UNDER_WAY', 'FAILED')).toBe(0);
     rollout = { ...rollout, state, reason };
   }
-  // If all hosts are heard and the operator always resumes it, the roll-out ends.
+  // If all hosts send heartbeats, and the operator resumes each pause, the roll-out ends.
   for (let step = 0; step < 100 && rollout.state !== 'DONE'; step += 1) {
     for (const each of fleet) {
       const state =

@@ -85,7 +85,7 @@ is_host_name() {
 	[ ${#1} -le 63 ]
 }
 
-# True for a domain of such names: DOMAIN
+# True for a domain name of at most 253 characters: DOMAIN
 is_domain() {
 	case $1 in
 	'' | .* | *. | *..* | -* | *[!a-zA-Z0-9.-]*) return 1 ;;

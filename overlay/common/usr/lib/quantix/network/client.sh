@@ -79,7 +79,7 @@ find_client() {
 	read_process_in "$RUN/$1/udhcpc.pid" && is_alive "$process" && is_client_of "$process" "$1" && client=$process
 }
 
-# True if our client was started in the last seconds: INTERFACE
+# True if our client was started less than five seconds ago: INTERFACE
 is_client_fresh() {
 	started=$(stat -c %Y "$RUN/$1/udhcpc.pid" 2>/dev/null) && [ $(($(date +%s) - started)) -lt 5 ]
 }
@@ -92,7 +92,7 @@ end_clients() {
 	done
 }
 
-# Sends SIGTERM and, after two seconds, SIGKILL, also to the hook that the client waits for.
+# Sends SIGTERM and, after two seconds, SIGKILL, the latter also to the hook that the client waits for.
 end_process() {
 	kill "$1" 2>/dev/null || return 0
 	tries=40

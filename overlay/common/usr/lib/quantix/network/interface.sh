@@ -154,7 +154,7 @@ find_metric() {
 	! read_attribute "$1" ifindex || metric=$((metric + attribute))
 }
 
-# Makes these the only addresses of an interface; existing ones are not touched: INTERFACE ADDRESS/PREFIX…
+# Makes these the only addresses of an interface; those that it already has are not touched: INTERFACE ADDRESS/PREFIX…
 set_addresses() {
 	drop_other_addresses "$@"
 	device=$1

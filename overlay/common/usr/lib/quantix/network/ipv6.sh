@@ -2,15 +2,15 @@
 # IPv6 of an interface: advertised by routers (auto), static, or off.
 # shellcheck disable=SC2154 # the plan is from config.sh
 
-# Sets `knob` to a kernel setting of one digit for an interface's IPv6; false, and empty, without IPv6: INTERFACE NAME
-# The shell reads single bytes, and the kernel returns only the first byte of such a file.
+# Sets `knob` to a kernel setting for an interface's IPv6; false, and empty, without IPv6: INTERFACE NAME
+# It must be one digit: the shell reads byte by byte, and the kernel returns only the first byte of such a file.
 read_knob() {
 	knob=''
 	{ read -r knob <"/proc/sys/net/ipv6/conf/$1/$2"; } 2>/dev/null
 	[ -n "$knob" ]
 }
 
-# INTERFACE NAME VALUE
+# Changes a kernel setting of one digit: INTERFACE NAME VALUE
 set_knob() {
 	read_knob "$1" "$2" || return 1
 	[ "$knob" = "$3" ] || { echo "$3" >"/proc/sys/net/ipv6/conf/$1/$2"; } 2>/dev/null
@@ -157,7 +157,7 @@ apply_routes() {
 	return "$failed"
 }
 
-# True if the routes of the plan are there: INTERFACE
+# True if the routes of the plan are set: INTERFACE
 has_routes() {
 	[ -n "$routes" ] || return 0
 	present=$(/sbin/ip -4 route show dev "$1" proto static 2>/dev/null; /sbin/ip -6 route show dev "$1" proto static 2>/dev/null)

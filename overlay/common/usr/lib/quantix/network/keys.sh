@@ -11,12 +11,12 @@ clear_link_plan() {
 	method6='' address6='' prefix6='' gateway6='' dns6=''
 }
 
-# Settings that make an interface a link.
+# Clears the settings that define a bridge, bond or VLAN.
 clear_link_part() {
 	type='' ports='' bond_mode='' vlan_id='' link=''
 }
 
-# Stores one value in the plan; 2 for a key that is not one of these: KEY VALUE
+# Stores one value in the plan; returns 2 for a key that is not in LINK_KEYS: KEY VALUE
 set_link_key() {
 	case $1 in
 	TYPE) set_type "$2" ;;
@@ -80,7 +80,7 @@ set_mtu() {
 	{ is_number "$1" 9216 && [ "$1" -ge 1280 ]; } || complain "$where: not an MTU from 1280 to 9216: $1"
 }
 
-# `SUBNET/PREFIX via GATEWAY`, with commas between.
+# Routes `SUBNET/PREFIX via GATEWAY`, separated by commas.
 set_routes() {
 	routes='' rest=$1,
 	while [ -n "$rest" ]; do
@@ -193,7 +193,7 @@ complete_plan6() {
 		complain "$where: gateway $gateway6 is outside $address6/$prefix6"
 }
 
-# True for a plan without any of these.
+# True for a plan in which all of these settings have their defaults.
 is_plain_plan() {
 	[ -z "$type$mtu$routes$dns6" ] && [ "${method6:-auto}" = auto ]
 }

@@ -10,7 +10,7 @@ MOST_ROUTES=64
 # Folder of time sources for chronyd, one file per interface.
 TIME_SOURCES=/run/quantix/ntp
 
-# Sets `now` to the seconds since boot; the system clock may be changed meanwhile.
+# Sets `now` to the seconds since boot. The system clock is not used, because it may be changed meanwhile.
 read_uptime() {
 	IFS='. ' read -r now _ </proc/uptime
 }
@@ -81,7 +81,7 @@ await_lease() {
 	done
 }
 
-# Without a lease there is no address, route or name server.
+# Removes the lease and its settings: address, routes, name servers, time servers, MTU.
 drop_lease() {
 	forget_leased
 	rm -f "$RUN/$1/lease"
@@ -94,8 +94,8 @@ drop_lease() {
 }
 
 # Applies the valid parts of the data of udhcpc; settings that are already right are not changed. The lease is written
-# last: who waits for it finds everything else done. The file `taking` contains the id of this process until the end, so
-# that the watch notices if it was killed.
+# after its settings are applied, because `await_lease` waits for its file. The file `taking` contains the id of this
+# process until the end, so that the watch notices if it was killed.
 take_lease() {
 	echo $$ >"$RUN/$1/taking"
 	read_lease "$1"
@@ -176,7 +176,8 @@ class_mask() {
 	fi
 }
 
-# Option 121, and the routers of option 3 only without it (RFC 3442). Routes on the link come first: others need them.
+# Checks the routes of option 121 or, only without it, the routers of option 3 (RFC 3442). Routes on the link come
+# first: others need them.
 check_routes() {
 	if [ -z "$staticroutes" ]; then
 		for one in $router; do
@@ -221,7 +222,7 @@ list_addresses() {
 	done
 }
 
-# Domains to search (option 119, else 15; glibc reads six, resolv.conf(5)), and the host name: its first label.
+# Checks the search domains (option 119, else 15; glibc reads six, resolv.conf(5)) and the first label of the host name.
 check_names() {
 	count=0
 	for one in ${search:-$domain}; do
@@ -238,7 +239,7 @@ is_told() {
 	[ "$1" != bad ]
 }
 
-# Configures an interface by leased_…, for the remaining time; false if there is none: INTERFACE
+# Configures an interface by leased_…, for the remaining time; false if no time remains: INTERFACE
 set_lease() {
 	drop_other_addresses "$1" "$leased_address/$leased_prefix"
 	if [ -n "$leased_until" ]; then
@@ -259,7 +260,7 @@ set_lease() {
 	if [ -n "$leased_mtu" ] && ! grep -qs '^MTU=' "$RUN/$1/plan"; then lend_mtu "$1" "$leased_mtu"; else restore_mtu "$1"; fi
 }
 
-# A route of a lease; a router of 0.0.0.0 stands for the link itself: INTERFACE DESTINATION ROUTER
+# Sets a route of a lease; the router 0.0.0.0 means the link itself: INTERFACE DESTINATION ROUTER
 set_route() {
 	find_metric "$1"
 	case $3 in
@@ -282,7 +283,7 @@ restore_mtu() {
 	! is_number "$former" 65535 || ip link set "$1" mtu "$former"
 }
 
-# Servers that chronyd asks besides its own: INTERFACE ADDRESSES
+# Sets the time servers of an interface's lease for chronyd; none if ADDRESSES is empty: INTERFACE ADDRESSES
 set_time_sources() {
 	text=''
 	for one in $2; do

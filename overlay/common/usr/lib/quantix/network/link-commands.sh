@@ -123,15 +123,15 @@ first_port() {
 	done
 }
 
-# Removes the files of the plan's ports, whose settings the bridge has taken over, from where the bridge's are stored.
+# Removes the files of the plan's ports, whose settings the bridge or bond has taken over.
 forget_ports() {
 	for one in $(split_list "$ports"); do
 		forget_files "$one"
 	done
 }
 
-# Removes the files of a port: INTERFACE. Those of a port that is itself a bridge, bond or VLAN stay, because they
-# define it.
+# Removes the files of a port: INTERFACE. They stay if the change is for the session only, because the next boot needs
+# them, and if the port is itself a bridge, bond or VLAN, because they define it.
 forget_files() {
 	[ "$keep" != session ] || return 0
 	if find_owner "$1" && is_configured_link "$1"; then return 0; fi
@@ -179,7 +179,7 @@ command_remove() {
 	say "$1: removed"
 }
 
-# Removes a link that was made on trial: no file configures it. False if one does: NAME
+# Removes a link that was made for a trial only; false if a file configures it: NAME
 drop_unconfirmed() {
 	[ -f "$RUN/$1/plan" ] && read_config "$RUN/$1/plan" && [ -n "$type" ] || return 1
 	! find_owner "$1" || return 1
@@ -288,7 +288,8 @@ command_arrive() {
 	done
 }
 
-# Creates the links that do not depend on a new interface: those without ports, or whose ports do not exist.
+# Creates the configured links for which no port appears, so that `arrive` does not create them: those without ports, or
+# whose ports do not exist.
 command_links() {
 	configured_links | while read -r one _; do
 		[ -e "$NET/$one" ] || "$0" apply "$one"
@@ -335,7 +336,7 @@ adopt_link() {
 	ensure_link "$1"
 }
 
-# Settings that a change of address keeps.
+# Stores the link's settings, which a change of address keeps.
 remember_link_plan() {
 	kept_link_plan=$(write_link_plan)
 }

@@ -51,7 +51,7 @@ is_configured_link() {
 	return 1
 }
 
-# Prints all links that need an interface, directly or through others, one per line, each after those that it needs:
+# Prints all links that need an interface, directly or through others, one per line, each after one that it needs:
 # INTERFACE
 dependents_of() {
 	configured_links | awk -v first="$1" '
@@ -91,7 +91,7 @@ ensure_link() (
 	exit "$made"
 )
 
-# If a link that this one needs cannot be made, its port is left out, and this is reported: NAME
+# Makes the links that this one needs: NAME. If one cannot be made, this is reported, and the others are made.
 make_needed() {
 	! find_owner "$1" || [ "$owner" != "$1" ] || { complain "$1 needs itself"; return 1; }
 	dependents=" $1 $(dependents_of "$1" | tr '\n' ' ')"
@@ -113,7 +113,7 @@ make_configured() (
 LINE_END='
 '
 
-# The words of a comma list.
+# Prints the words of a list that are separated by commas, one per line.
 split_list() {
 	rest=$1,
 	while [ -n "$rest" ]; do
@@ -152,7 +152,7 @@ first_mac() {
 	done
 }
 
-# Ports are checked ten times a second.
+# The kernel checks the carriers of the ports ten times a second (miimon, in milliseconds).
 make_bond() {
 	if [ -e "$NET/$1" ] && [ ! -d "$NET/$1/bonding" ]; then
 		complain "$1: there is an interface of this name that is not a bond"
@@ -182,7 +182,7 @@ make_vlan() {
 	"$IP" link add link "$link" name "$1" type vlan id "$vlan_id" || complain "$1: the VLAN cannot be made"
 }
 
-# Without the key MTU the previous value is restored; ports have that of their bridge or bond: NAME
+# Sets the MTU of a link and its ports: NAME. If only the previous plan had the key MTU, it becomes 1500.
 set_mtus() {
 	wanted=$mtu
 	[ -n "$wanted" ] || [ ! -e "$RUN/$1/plan" ] || ! grep -qs '^MTU=' "$RUN/$1/plan" || wanted=1500
@@ -220,7 +220,7 @@ claim_port() (
 		echo "link set dev $2 up"
 		moved=$(move_addresses "$1" "$2")
 		printf '%s\n' "$moved" | grep '^addr add'
-		# A bond takes only ports that are down.
+		# A bond accepts only ports that are down.
 		[ "$type" != bond ] || echo "link set dev $1 down"
 		echo "link set dev $1 master $2"
 		echo "link set dev $1 up"
@@ -277,7 +277,7 @@ release_port() {
 	"$0" apply "$1" </dev/null >/dev/null 2>&1 9>&- &
 }
 
-# True if the link of the plan exists and has all of its ports that exist: NAME
+# True if the link of the plan exists, has all of its ports that exist, and has the plan's MTU: NAME
 is_link_enacted() {
 	case $type in
 	'') return 0 ;;

@@ -4,7 +4,8 @@
 
 RESOLVER=/etc/resolv.conf
 
-# Stores the name servers of an interface: INTERFACE NAME-SERVERS [DOMAINS], lists with commas.
+# Stores the name servers, separated by commas, and search domains, separated by blanks, of an interface:
+# INTERFACE NAME-SERVERS [DOMAINS]
 set_name_servers() {
 	resolver_text "$2" "$3" >"$RUN/$1/.resolver.$$" && mv -f "$RUN/$1/.resolver.$$" "$RUN/$1/resolver"
 	write_resolver

@@ -25,7 +25,7 @@ replace_file() {
 	umask 077
 	write_plan >"$temporary"
 	umask 022
-	# It is synced below its new name, too, because FAT keeps a file's length in its folder.
+	# The file is synced again after the rename, because FAT stores a file's length in the folder.
 	is_plan_in "$temporary" && sync "$temporary" && mv -f "$temporary" "$1" && sync "$1" "$folder" && return 0
 	rm -f "$temporary"
 	complain "$1: cannot be written"
@@ -37,8 +37,8 @@ remove_file() {
 	sync "${1%/*}"
 }
 
-# Stores the plan permanently. The session's file, which has priority, is removed last: until then the old configuration
-# is valid.
+# Stores the plan permanently; the default is stored by having no file. The session's file, which has priority, is
+# removed last.
 store_persistent() {
 	if [ "$method" = dhcp ] && [ -z "$ssid" ] && is_plain_plan; then
 		remove_shared "$PERSISTENT" "$1" && remove_file "$PERSISTENT/$1.conf" || return 1

@@ -2,7 +2,7 @@
 # From a plan to a configured interface: check, apply, verify; or restore the previous state.
 # shellcheck disable=SC2154 # the plan is from config.sh, the interface from qx-network
 
-# Seconds before a configuration that could not be applied is tried again: about a minute, with a random part, so that
+# Minimum number of seconds before a configuration that could not be applied is tried again. Up to 9 are added, so that
 # two machines that want one address do not collide again.
 RETRY_AFTER=55
 
@@ -101,7 +101,7 @@ other_owner() {
 		}'
 }
 
-# Reports that two interfaces are in one network. This is no error, but the kernel chooses which one it answers through.
+# Reports other interfaces in the network of the plan. This is no error, but the kernel chooses which of them is used.
 warn_of_overlap() {
 	for one in $(ip -f inet -o addr show 2>/dev/null | awk -v own="$1" '{ sub(/[:@].*/, "", $2); if ($2 != own && $2 != "lo" && $4 ~ "/") print $2 "," $4 }'); do
 		present=${one#*,} least=${one##*/}
@@ -111,14 +111,15 @@ warn_of_overlap() {
 	done
 }
 
-# Stores the state that `undo` restores: addresses with attributes, routes of all tables, name servers, the DHCP client.
+# Stores the state that `undo` restores: addresses with attributes, routes of all tables, MTU, name servers, the DHCP
+# client and its lease.
 remember_state() {
 	old_addresses=$(full_addresses_of "$1") old_routes=$(routes_of "$1") old_client=$(clients_of "$1")
 	read_attribute "$1" mtu && old_mtu=$attribute
 	old_resolver=$(cat "$RUN/$1/resolver" 2>/dev/null) old_lease=$(cat "$RUN/$1/lease" 2>/dev/null)
 }
 
-# Restores the state of `remember_state`. A DHCP client keeps the previous lease, and asks for its address.
+# Restores the state of `remember_state`. A DHCP client is restarted with the previous lease.
 undo() {
 	trap '' INT TERM
 	case $changed in
@@ -202,7 +203,7 @@ apply_static() {
 	set_default_route "$1" "$gateway" || { complain "$1: the default route through $gateway cannot be set"; return 1; }
 }
 
-# Probes again after the address is set: two machines that wanted it at the same instant both found it free before.
+# Probes again after the address is set: two machines that set it at the same time have both found it free before.
 verify_static() {
 	[ "$(addresses_of "$1")" = "$address/$prefix" ] || { complain "$1: $address/$prefix is not there after setting it"; return 1; }
 	has_default_route "$1" "$gateway" || { complain "$1: the default route through ${gateway:-no gateway} is not the only one"; return 1; }
@@ -212,7 +213,8 @@ verify_static() {
 	ask_for_address "$1" "$address" 1
 }
 
-# A valid lease is kept while the client is restarted: the address still belongs to this machine.
+# If the plan is unchanged, a valid lease is kept while the client is restarted: the address still belongs to this
+# machine.
 apply_dhcp() {
 	end_clients "$1"
 	if is_plan_in "$RUN/$1/plan" && has_lease "$1"; then
@@ -238,7 +240,7 @@ verify_off() {
 	[ -z "$(addresses_of "$1")" ] || complain "$1: the old address cannot be removed"
 }
 
-# Routes of a DHCP interface are set again with each lease.
+# Sets the plan's routes. With DHCP and without a lease, this is left to the hook, which sets them with each lease.
 apply_own_routes() {
 	if [ "$method" != dhcp ] || [ -s "$RUN/$1/lease" ]; then apply_routes "$1"; fi
 }
@@ -260,13 +262,13 @@ conclude() {
 	[ "$method" = off ] || announce_address
 }
 
-# Records that a stored configuration could not be applied; the watch tries it again: INTERFACE
+# Records that a stored configuration could not be applied, so that the watch tries it again: INTERFACE
 retry_later() {
 	read_uptime
 	echo $((now + RETRY_AFTER + $$ % 10)) >"$RUN/$1/retry"
 }
 
-# Removes a static address that another machine has: without a carrier it could not be probed before: INTERFACE
+# Probes a static address that was set without a carrier, and removes it if another machine has it: INTERFACE
 yield_address() {
 	rm -f "$RUN/$1/unasked"
 	ask_for_address "$1" "$address" 3 && return 0

@@ -35,7 +35,7 @@ restore_files() {
 	[ ! -e "$RUN/$1/before/static.conf" ] || cp "$RUN/$1/before/static.conf" "$SESSION/"
 }
 
-# Sets `process` to the process of the watch, which undoes the change.
+# Sets `process` to the process id of the watch's `ip monitor`; false if it does not run. The watch undoes the change.
 find_watch() {
 	read_process_in "$RUN/monitor.pid" && is_alive "$process"
 }

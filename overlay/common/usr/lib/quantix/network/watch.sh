@@ -7,7 +7,7 @@ TICK=5
 
 # Handles a line of `ip -o link` or `ip -o monitor link` about one interface: NAME FLAGS MASTER
 # Only changes of its flags or master are handled, because setting a link up or scanning WiFi causes many other
-# messages. For links that files configure, only changes of the carrier are handled.
+# messages. A new interface is configured only if it is physical: links are configured by the command that makes them.
 heed_link() {
 	is_interface_name "$1" || return 0
 	is_physical "$1" || [ -e "$RUN/$1/plan" ] || return 0
@@ -21,7 +21,7 @@ heed_link() {
 	*master*,*master*) return ;;
 	*master*,* | *,*master*) background apply "$1"; return ;;
 	esac
-	# Flags are separated by commas, so each list is matched by itself.
+	# The flags contain commas, so the two lists are matched separately.
 	case $before in
 	*LOWER_UP*) return ;;
 	esac
@@ -61,7 +61,7 @@ is_hook_dead() {
 	read_process_in "$RUN/$1/taking" && ! is_alive "$process" && ! is_client_fresh "$1" && rm -f "$RUN/$1/taking"
 }
 
-# Each interface is handled separately, so that none delays another: COMMAND INTERFACE
+# Runs a command of qx-network in the background, so that no interface delays another: COMMAND INTERFACE
 background() {
 	"$0" "$@" 2>&1 | logger -t qx-network &
 }
@@ -73,8 +73,8 @@ end_monitor() {
 	! grep -qs monitor "/proc/$process/cmdline" || kill "$process" 2>/dev/null
 }
 
-# Prints lines `3: eth0@if2: <FLAGS> …`: first the present interfaces, then each change. Only iproute2 prints changes;
-# without the path some shells run busybox's ip.
+# Handles lines `3: eth0@if2: <FLAGS> …` of ip: first for the present interfaces, then for each change. Only iproute2's
+# ip prints changes; without the path some shells run busybox's.
 watch_links() {
 	events=$RUN/events
 	end_monitor

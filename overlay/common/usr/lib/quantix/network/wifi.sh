@@ -1,5 +1,5 @@
 #!/bin/sh
-# WiFi by wpa_supplicant, which searches and joins the access point; its configuration is derived from the plan.
+# WiFi by wpa_supplicant, which finds and joins the access point; its configuration is derived from the plan.
 # shellcheck disable=SC2154 # the plan is from config.sh, the process from client.sh
 
 # Prints the configuration of wpa_supplicant, wpa_supplicant.conf(5): WPA2 and WPA3 with a password, an open network
@@ -35,7 +35,7 @@ leave_wifi() {
 	rm -f "$RUN/$1/wpa_supplicant.pid" "$RUN/$1/wpa_supplicant.conf"
 }
 
-# Goes back to the network of the plan that was enacted before, or to none.
+# Joins the network of the previous plan again, or none if that plan has none.
 restore_wifi() {
 	[ -n "$ssid" ] || return 0
 	clear_plan
@@ -43,7 +43,7 @@ restore_wifi() {
 	if [ -n "$ssid" ]; then start_wifi "$1"; else leave_wifi "$1"; fi
 }
 
-# Joins the plan's network. wpa_supplicant keeps trying, so a far access point is no error.
+# Joins the plan's network. wpa_supplicant keeps trying, so an access point that is out of reach is no error.
 join_wifi() {
 	is_wifi_joined "$1" && return 0
 	start_wifi "$1" || return 1
@@ -65,7 +65,8 @@ start_wifi() {
 		complain "$1: wpa_supplicant does not start"
 }
 
-# Scans. The interface is busy for one or two seconds while wpa_supplicant itself scans.
+# Prints the result of a scan. While wpa_supplicant scans, which takes a second or two, the interface is busy, and the
+# scan is repeated.
 look_for_wifi() {
 	tries=10
 	until seen=$(iw dev "$1" scan 2>&1); do

@@ -1,5 +1,5 @@
 #!/bin/sh
-# When SSH is turned off automatically, in seconds since boot: the system clock may be changed meanwhile.
+# The time at which SSH is turned off, in seconds since boot, because the system clock may be changed meanwhile.
 
 END=/run/quantix/ssh/end
 
