@@ -88,9 +88,10 @@ export const TEST_REQUIREMENTS: readonly Requirement[] = [
   { name: 'arping', package: 'iputils-arping' },
   { name: 'dnsmasq', package: 'dnsmasq-base' },
   { name: 'nft', package: 'nftables' },
+  // Gives apt a wrong clock.
   { name: 'faketime', package: 'faketime' },
   { name: 'strace', package: 'strace' },
-  // For keys that sign test archives; faketime gives apt a wrong clock.
+  // For keys that sign test archives.
   { name: 'gpg', package: 'gpg' },
   { name: 'gpgconf', package: 'gpgconf' },
   { name: 'gpg-agent', package: 'gpg-agent' },

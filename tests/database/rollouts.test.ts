@@ -279,6 +279,18 @@ describe('a roll-out', () => {
     expect(await states(rollout)).toEqual(['UNDER_WAY', 'SKIPPED', 'DONE']);
   });
 
+  test('leaves no alert open if it failed on a host, and another takes its place', async () => {
+    const first = await start();
+    await advance();
+    await report(ONE, 'the host went back');
+    await advance();
+    expect(await listOpenAlerts(db)).toHaveLength(1);
+    await released(tree, '0.3.0', { now });
+    await start();
+    expect(await show(first)).toMatchObject({ state: 'ENDED' });
+    expect(await listOpenAlerts(db)).toEqual([]);
+  });
+
   test('is the only active one; another can start while it is paused', async () => {
     const first = await start();
     await expect(start()).rejects.toThrow('a roll-out of quantix-os for x86_64 is under way');

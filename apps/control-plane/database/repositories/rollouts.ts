@@ -47,12 +47,12 @@ export async function startRollout(
   const { product, channel, architecture, base, version, serial } = release;
   return await db.transaction().execute(async (transaction) => {
     const reason = `${version} took its place`;
-    await sql`
+    const { rows: ended } = await sql<{ id: string }>`
       UPDATE update_rollouts AS rollout SET state = 'ENDED', reason = ${reason}, finished_at = ${now}
       WHERE product = ${product} AND architecture = ${architecture} AND state = 'PAUSED' AND NOT EXISTS (
-        SELECT FROM update_rollout_hosts WHERE rollout_id = rollout.id AND state = 'UNDER_WAY')`.execute(
-      transaction,
-    );
+        SELECT FROM update_rollout_hosts WHERE rollout_id = rollout.id AND state = 'UNDER_WAY')
+      RETURNING id`.execute(transaction);
+    for (const rollout of ended) await resolveStop(transaction, rollout.id, now);
     const { rows: others } = await sql`
       SELECT id FROM update_rollouts WHERE product = ${product} AND architecture = ${architecture}
         AND finished_at IS NULL`.execute(transaction);
