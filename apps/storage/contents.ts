@@ -111,7 +111,7 @@ async function refuseUsed(
     if (holder !== undefined) throw inUse(`a part of ${holder}`);
   }
   for (const loop of await readNames('/sys/block')) {
-    // The system's own medium may be in use only through a loop device.
+    // The system's own medium need not be mounted: the system may read it through a loop device.
     const backing = (await readText(`/sys/block/${loop}/loop/backing_file`)).trim();
     if (names.includes(backing)) throw inUse(`/dev/${loop} reads ${backing}`);
   }

@@ -7,8 +7,8 @@ import { parseReleaseFiles } from '../release/release-files.ts';
 import { listSignatureNames, RELEASE_LIST } from '../release/sign-folder.ts';
 
 /**
- * Prepares a folder for a release: removes the files that are made after all other files of a release, and would be
- * outdated: the list with its signatures, and charts and licence texts of the images (`qx-build licenses`).
+ * Prepares a folder for a release. Removes the files that are made from finished files of a release, because they would
+ * be outdated: the list with its signatures, and charts and licence texts of the images (`qx-build licenses`).
  * @param planned names of the files of the release
  * @param profiles profiles whose images may be in the folder
  * @throws BuildError if the folder has images of another release; nothing is removed then

@@ -17,7 +17,7 @@ const KEPT = {
   reset: 'configuration\n',
 };
 
-/** A disk with configuration and the mark of a reset, and an empty stick. */
+/** A disk with configuration and a request to reset it, and an empty stick. */
 export async function upkeepDisks(): Promise<Disk[]> {
   const folder = await temporaryFolder();
   const config = await configurationDisk('QUANTIX-CFG');

@@ -51,7 +51,7 @@ const requestSchema = z.object({
  */
 export function makeNetworkVerb(world: NetworkWorld): Executor {
   return {
-    // Changes are made one after another: a second change during the first would alter what undoing the first restores.
+    // One change at a time: a second one would alter the state that undoing the first has to restore.
     objectOf: () => 'network',
     carryOut: async (errand) => {
       const request = check(requestSchema, errand.task.verb.value, 'configure_network');

@@ -52,7 +52,7 @@ export interface PresentCertificate extends ServerCertificate {
   readonly shown: ShownCertificate;
 }
 
-/** What the certificate's management uses. */
+/** Dependencies of `PeopleCertificate`. */
 export interface CertificateSources {
   readonly database: Database;
   readonly authority: Pick<Authority, 'serverCertificate'>;

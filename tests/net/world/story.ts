@@ -10,7 +10,7 @@ export interface Story extends AsyncDisposable {
   lan: Lan;
   /** The wire of eth1. */
   other: Lan;
-  /** Name of eth0's cable on its wire. */
+  /** Name of eth0's cable, an interface of `lan`: setting it down unplugs the cable. */
   cable: string;
 }
 
@@ -22,7 +22,7 @@ export type Expected =
 /**
  * Makes a machine and its wires.
  * @param shell the shell that runs scripts on the machine
- * @param more further programs of the host
+ * @param more further programs to copy from the host
  */
 export async function begin(shell: Shell = 'ash', more: readonly string[] = []): Promise<Story> {
   const stack = new AsyncDisposableStack();
@@ -56,7 +56,7 @@ export async function goDhcp(machine: Machine, name: string, lan: Lan): Promise<
   return { method: 'dhcp', lan };
 }
 
-/** Checks the invariants: one owner, the right addresses, routes, clients, name servers and files. */
+/** Checks what `expectState` checks, and that exactly the static interfaces have a configuration file in `/quantix`. */
 export async function expectInvariant(
   machine: Machine,
   expected: Readonly<Record<string, Expected>>,
@@ -70,7 +70,11 @@ export async function expectInvariant(
   );
 }
 
-/** Like `expectInvariant`, wherever the configuration is stored. */
+/**
+ * Checks that each interface has only the expected address and one default route, with a metric of its own, and that
+ * `qx-network status` agrees; that DHCP clients run for exactly the interfaces with DHCP; and that the name servers are
+ * in the order of the metrics. Where the configuration is stored is not checked.
+ */
 export async function expectState(
   machine: Machine,
   expected: Readonly<Record<string, Expected>>,

@@ -34,7 +34,7 @@ export async function leftovers(store: BlobStore): Promise<string[]> {
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** A server on this machine; `asked` collects method, URL and range of each request. */
+/** A server on this machine; `asked` collects URL and range of each request. */
 export async function serve(handler: Handler): Promise<{ url: string; asked: string[] }> {
   const asked: string[] = [];
   const server = createServer((request, response) => {
@@ -78,7 +78,7 @@ export function downloadOf(content: Uint8Array, urls: string[]): Download {
   return { name: 'package busybox 1.36', urls, sha256, size: content.length };
 }
 
-/** Options of a download that does not wait between rounds; `pauses` collects the waiting times. */
+/** Options of a download that does not wait between rounds; `pauses` collects the requested waits. */
 export async function testContext({
   env = {},
   stallAfter,

@@ -118,7 +118,7 @@ test('the action builds the image of one profile, with annotations and a summary
   ]);
 });
 
-test('builds read the remote cache, and fill it only with the private key, which does not stay', async () => {
+test('builds read the remote cache, and write to it only if they have the private key, which is removed afterwards', async () => {
   const fork = await makeFork(ENVIRONMENT);
   const build = async (key: string) => {
     const cache = { 'inputs.remote-cache': 'https://c/', 'inputs.remote-cache-key': key };
@@ -153,7 +153,7 @@ test('only builds of the default branch, and no pull request, get the private ke
     }
   }
   expect(given).toEqual([
-    // A called workflow; it decides.
+    // Passed to the workflow `build`, which gives it only to builds of the default branch.
     `appliances: \${{ ${secret} }}`,
     `build: \${{ github.ref == ${branch} && ${secret} || '' }}`,
   ]);
@@ -190,7 +190,7 @@ test('a tag that differs from the version makes no release', async () => {
   expect(await commandsOf(fork)).toEqual([]);
 });
 
-/** Runs both jobs of the locks, the second where GitHub would. */
+/** Runs the jobs of the workflow `locks`: `refresh` and, if locks changed, as on GitHub, `propose`. */
 async function refresh(fork: Fork): Promise<void> {
   await fork.job(await stepsOf('locks', 'refresh'));
   const change = join(fork.folder, 'change');

@@ -19,14 +19,16 @@ const MOST_ANSWERS = 4;
 /** Largest number of authorities in a query: there are two while one replaces another. */
 const MOST_AUTHORITIES = 4;
 
-/** Addresses and ports that are used; those of this machine if absent. */
+/** Where to ask, and how long; tests replace the usual values. */
 export interface LanPlaces {
   /** Destination of a query. */
   readonly group?: string;
   readonly port?: number;
   /** Source port, on each address. */
   readonly ownPort?: number;
+  /** Source addresses; those of this host if absent. */
   readonly addresses?: readonly string[];
+  /** Milliseconds to wait for answers. */
   readonly patience?: number;
 }
 

@@ -4,8 +4,9 @@ import { onTestFinished, vi } from 'vitest';
 import { temporaryFolder } from '../../folder.ts';
 
 /**
- * Programs in place of apt-get and apt-cache until the test is over.
- * @param cases pattern of a shell's `case` for all arguments, with a blank at both ends → what the shell does
+ * Replaces apt-get and apt-cache by shell scripts until the test is over.
+ * @param cases pattern of the shell's `case` → what the script does if the pattern matches its arguments, which are
+ *   joined by blanks and have one at both ends
  */
 export async function putAptOnPath(cases: Readonly<Record<string, string>>): Promise<void> {
   const programs = await temporaryFolder();

@@ -113,7 +113,7 @@ describe('the certificate authority', () => {
     });
   });
 
-  test('identifies no node by a certificate of another authority, of a server, or of itself', async () => {
+  test('identifies no node by a certificate of another authority, by a server’s, or by its own', async () => {
     const [authority, other] = [await made(), await made()];
     const foreign = await other.sign(
       await readCertificateRequest(await makeCertificateRequest(nodeKey())),
@@ -161,7 +161,7 @@ describe('a certificate request', () => {
   test.each([
     ['nothing', Buffer.alloc(0)],
     ['noise', Buffer.from('nonsense')],
-    ['more than one needs', Buffer.alloc(5000, 0x30)],
+    ['larger than the limit', Buffer.alloc(5000, 0x30)],
     ['nesting without end', Buffer.from('30'.repeat(2000), 'hex')],
   ])('that is %s is refused', async (_what, der) => {
     await expect(readCertificateRequest(der)).rejects.toThrow(/a certificate request/);
