@@ -3,7 +3,7 @@ import { createServer as createTlsServer } from 'node:https';
 import { ApiError } from './error.ts';
 import { findRoute, makeJsonAnswer, type Route } from './route.ts';
 
-/** Milliseconds that a caller has to send the header and the whole request, and that an idle connection stays open. */
+/** Milliseconds until a caller must have sent the header and the whole request, and until an idle connection ends. */
 const TIME_LIMITS = { head: 10_000, request: 30_000, idle: 5_000 };
 
 /** Maximum number of connections at the same time. */

@@ -27,7 +27,7 @@ export interface VmWatchOptions {
 
 /** A watch of the virtual machines. */
 export interface VmWatch {
-  /** Returns the machines: the last read while libvirt sends events, otherwise a new one. */
+  /** Returns the machines: while events are received, as they were last read; otherwise, reads them now. */
   current: () => Promise<Vms>;
   /** Reads the machines now, for example after a change made by the caller. */
   refresh: () => Promise<Vms>;

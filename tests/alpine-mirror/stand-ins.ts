@@ -6,7 +6,7 @@ export const RENAMED: Readonly<Record<string, string>> = {
   'grub-pc-bin': 'grub-bios',
 };
 
-/** Alpine's name → Debian's packages with the same contents. */
+/** Alpine's name → Debian's packages with the same contents; for exceptions see `MADE_ANEW`. */
 const COUNTERPARTS: Readonly<Record<string, readonly string[]>> = {
   blkid: ['util-linux'],
   'busybox-ifupdown': [],
@@ -71,7 +71,7 @@ const MORE: Readonly<Record<string, Partial<PackageRecipe>>> = {
   },
 };
 
-/** Counterparts that are not packages of Debian. */
+/** Counterparts that are not copied from Debian: the mirror has a package of its own that has or provides the name. */
 const MADE_ANEW = new Set(['busybox', 'initramfs-generator', 'linux-firmware-any', 'postgresql18']);
 
 /** Names that Alpine has in its second repository. */

@@ -28,8 +28,8 @@ const TELL_MEMORY = `--import=data:text/javascript,${encodeURIComponent(
 )}`;
 
 /**
- * Measures builds of two profiles: a build of both with nothing to do, and builds by two processes at the same time. The
- * floor of the latter is the longer of the two builds by itself.
+ * Measures builds of two profiles: one build of both when nothing has changed, and builds by two processes at the same
+ * time. The latter are compared with the longer of the two builds when it runs alone.
  */
 export async function measureTogether(
   profiles: readonly string[],
@@ -140,8 +140,9 @@ export async function buildOnce(
 }
 
 /**
- * Prepares the floor of a build. @returns functions that run mksquashfs, with the finished tar of the same tree, and
- * xorriso, with the options of a build; and that read the squashfs back
+ * Prepares the floor of a build.
+ * @returns `write` runs mksquashfs on the finished tar of the same tree, and then xorriso, both with the options of a
+ *   build; `readBack` reads the squashfs back
  */
 async function prepareFloor(
   workshop: Workshop,

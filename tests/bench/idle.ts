@@ -23,8 +23,8 @@ until [ "$(logread | grep -c 'VM vm-.* new ')" -ge ${GUESTS} ]; do sleep 1; done
 echo "[known]"`;
 
 /**
- * Prints the sum of the ticks of the agent and of the console on the screen, and for each its memory and its private
- * memory in kB.
+ * Prints the ticks that the agent and the console of the machine's screen used together, and for each of the two its
+ * memory and its private memory in kB.
  */
 const LOOK = `set -- $(pgrep -o -f '^/usr/sbin/qx-node run') $(pgrep -o -f '^/usr/sbin/qx-console')
 ticks=$(cat /proc/$1/stat /proc/$2/stat | awk '{ n += $14 + $15 } END { print n }')
@@ -35,8 +35,8 @@ const WORK = "busybox awk 'BEGIN { while (i < 2000000) s += i++ }'";
 
 /**
  * Measures the memory and processor time of an idle agent and console of Quantix-OS, on which 50 virtual machines are
- * defined. The guest's core is emulated; the programs' share of it is divided by the factor by which this core is
- * slower for the same work. Then measures how long another console takes on that core from its start to its first
+ * defined. The guest's core is emulated; so the programs' share of it is divided by the factor by which `WORK` takes
+ * longer on it than on this host. Then measures how long another console takes on that core from its start to its first
  * screen.
  */
 export async function measureIdle(iso: string): Promise<Figure[]> {
@@ -97,7 +97,7 @@ function megabytes(kilobytes: string | undefined): number {
   return (Number(kilobytes) * 1024) / 1e6;
 }
 
-/** All programs are one executable, whose pages they share. */
+/** Describes a program's private memory. The rest is the pages of the one executable, which all programs share. */
 function noteOn(own: string | undefined): string {
   return `${megabytes(own).toFixed(0)} MB its own, the rest of the executable`;
 }

@@ -9,7 +9,7 @@ import { markCache } from '../../build/cache/mark.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 
-/** Lists the files of the project: those of git, with uncommitted changes. */
+/** The files and folders of the project that are copied, with uncommitted changes. */
 const PARTS = [
   'apps',
   'build',
@@ -26,7 +26,7 @@ export interface Workshop extends AsyncDisposable {
   directory: string;
   /** Runs `qx-build`; the result has `exitCode`, `stdout` and `stderr`, also if it fails. */
   run(args: readonly string[], options?: RunOptions): Promise<Outcome>;
-  /** Starts `qx-build iso` and returns the child. */
+  /** Starts `qx-build` and returns the child process. */
   start(args: readonly string[]): ReturnType<typeof startChild>;
   /** The private cache. */
   cache: ReturnType<typeof cacheRooms>;
@@ -80,7 +80,7 @@ export async function openWorkshop({
   await mkdir(cache.steps, { recursive: true });
   for (const room of ['blobs', 'opened', 'apt'] as const) await share(shared[room], cache[room]);
   if (programs === 'shared') await share(join(shared.steps, 'sea'), join(cache.steps, 'sea'));
-  // The builder is started as `make` and npm start it.
+  // `make` and the script `qx-build` start the builder with this variable, too.
   const compiled = { NODE_COMPILE_CACHE: join(directory, 'node_modules/.cache/compiled') };
   const child = (args: readonly string[], { env = {} }: RunOptions = {}) =>
     startChild(directory, args, { ...compiled, QUANTIX_CACHE: cache.root, ...env });

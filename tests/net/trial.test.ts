@@ -68,7 +68,7 @@ test('a change that nobody confirms is undone, even if the process that made it 
     return (ipv6.method === 'auto' && confirm === null) || undefined;
   });
   expect(await machine.addresses6('eth0')).not.toContain(wanted);
-  // The change is killed when it starts its `at`-th program.
+  // The process that makes the change is killed when it starts its `at`-th program.
   for (const at of [12, 24, 36]) {
     const kill = `inject=${FORKS}:signal=KILL:when=${at}`;
     const traced = ['strace', '-o', '/dev/null', '-e', `trace=${FORKS}`, '-e', kill];
@@ -117,7 +117,7 @@ test('a refused change does not end a trial, and a permanent change does', async
   ]);
 });
 
-test('a configuration on standard input is applied as a whole, also on trial, or refused with its line', async () => {
+test('a configuration on standard input is applied as a whole, also on trial, or refused with the reason', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await goStatic(machine, 'eth0', { lan, host: 7 });
@@ -150,7 +150,7 @@ test('a configuration on standard input is applied as a whole, also on trial, or
   expect(await machine.files()).toEqual([]);
 });
 
-test('a bridge that is configured by standard input stays a bridge', async () => {
+test('a bridge that is configured on standard input stays a bridge', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await goStatic(machine, 'eth0', { lan, host: 7 });

@@ -6,7 +6,7 @@ export interface Size {
   rows: number;
 }
 
-/** Style of text; the meaning of a text never depends on it, because some terminals show neither style. */
+/** Style of text; the meaning of a text never depends on it, because some terminals show neither bold nor reverse. */
 export type Style = 'plain' | 'bold' | 'reverse';
 
 /** Text in one style. */

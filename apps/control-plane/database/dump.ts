@@ -21,8 +21,8 @@ const PARTIAL_NAME = /^before-migration-.*\.dump\.\d+\.partial$/;
 
 /**
  * Dumps a database before its schema is changed, in PostgreSQL's custom format (pg_dump(1), `-Fc`), and removes all but
- * the newest of these dumps. The file gets its name once it is complete and on disk. Only one program may dump at a
- * time, because all partial files are removed first: a power failure during another dump leaves one.
+ * the newest of these dumps. The file gets its name once it is complete and on disk. First, all partial files are
+ * removed, because a power failure during an earlier dump leaves one; so only one program may dump at a time.
  * @param version the schema's present version
  * @returns path of the dump
  * @throws ControlPlaneError if it cannot be made

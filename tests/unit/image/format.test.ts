@@ -26,7 +26,7 @@ test('a qcow2 has the same content, and has the same bytes when it is made again
   expect((await readFile(back)).equals(bytes)).toBe(true);
 });
 
-test('a failure for missing content leaves no file', async () => {
+test('a conversion of missing content fails and leaves no file', async () => {
   const folder = await temporaryFolder();
   const [content, file] = [join(folder, 'nothing'), join(folder, 'x.qcow2')];
   await expect(convertTo(FORMATS.qcow2, { content, file })).rejects.toThrow('qemu-img exited with');

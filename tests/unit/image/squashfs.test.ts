@@ -104,7 +104,7 @@ test('the bytes are the same on one thread and on several', async () => {
   expect(makeSquashfsCommand('x', QUICK, { threads: 3 }).join(' ')).toContain(' -processors 3 ');
 });
 
-test('root runs mksquashfs itself', () => {
+test('root runs mksquashfs without fakeroot', () => {
   expect(makeSquashfsCommand('x', QUICK, { root: true })[0]).toBe('mksquashfs');
 });
 

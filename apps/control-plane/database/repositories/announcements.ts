@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Executor } from '../database.ts';
 
-/** What the control plane announces to nodes; `planned-endpoints` become a part of `endpoints`. */
+/** What the control plane announces to nodes: `planned-endpoints` not by itself, but as a part of `endpoints`. */
 export type AnnouncementName = 'endpoints' | 'trust-bundle' | 'planned-endpoints';
 
 /**

@@ -14,7 +14,7 @@ export const listCustomizationSpecs = (
 ): Promise<CustomizationSpec[]> =>
   listRows(db, 'customizationSpecs', sql`project_id = ${projectId}`);
 
-/** @throws RefusedChangeError if the project has one of this name, or its settings belong to the other system */
+/** @throws RefusedChangeError if the project has one of this name, or its settings are not for the system `type` */
 export const createCustomizationSpec = rows.create;
 
 export const updateCustomizationSpec = rows.update;
