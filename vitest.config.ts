@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** Files, and folders of files, that take longest, the longest first: a short one is a better last. */
+/** The files and folders of tests that take longest. They start first, so that no long file is left for the end. */
 const LONGEST = [
   ...['database/power-cut', 'net/walks', 'net/power-cut'],
   ...[
@@ -46,7 +46,7 @@ const COMPILED = {
 /** Awaited conditions may take long beside other work; vitest's default of one second is meant for an idle machine. */
 const POLLED = { poll: { timeout: 30_000 } };
 
-/** For files whose work is done by other processes, builds and guests; both ISOs are built before. */
+/** Settings for files whose work is done by other processes (builds and guests). Both ISOs are built first. */
 const IMAGES = {
   expect: POLLED,
   globalSetup: 'tests/vm/build-images.ts',
@@ -57,9 +57,9 @@ const IMAGES = {
 };
 
 /**
- * Kinds of tests: `unit` is fast and plain, `net` needs root for namespaces, `database` starts real servers, `build` builds real images, `docker` builds
- * one in Docker, `vm` boots them. The last three may run
- * together; `pair` boots two at a time, and runs alone.
+ * Kinds of tests: `unit` is fast and plain, `net` needs root for namespaces, `database` starts real servers, `build`
+ * builds real images, `docker` builds one in Docker, `vm` boots images, and `pair` boots two at a time. `build`,
+ * `docker` and `vm` may run together; `pair` runs alone.
  */
 export default defineConfig({
   test: {
@@ -71,13 +71,13 @@ export default defineConfig({
           include: ['tests/unit/**/*.test.ts'],
           env: COMPILED,
           expect: POLLED,
-          // For hanging tests only: beside other work, a test takes many times as long as alone.
+          // The limits only end tests that hang: beside other work, a test takes many times as long as alone.
           testTimeout: 120_000,
           hookTimeout: 120_000,
           // Otherwise, loading the same modules again would take most of a file's time.
           isolate: false,
           restoreMocks: true,
-          // More than processors: some files wait for programs to end.
+          // More workers than processors, because some files wait for programs to end.
           maxWorkers: 4,
         },
       },
@@ -90,7 +90,7 @@ export default defineConfig({
           globalSetup: 'tests/net/world/announce.ts',
           testTimeout: 240_000,
           sequence: { concurrent: true, groupOrder: 1 },
-          // With more of them, steps exceed the seconds that tests allow them on two processors.
+          // With more tests at a time, their steps take longer on two processors than the tests allow.
           maxConcurrency: 4,
           maxWorkers: 4,
         },

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Resolves the packages of every lock anew. Builds the images whose locks changed, and boots those for x86_64 until they
-# are ready. Writes into FOLDER what a change request needs: locks.patch, change.md, and a chart of each boot. Without
-# locks.patch, no lock changed.
+# are ready. Writes into FOLDER what a change request needs: locks.patch, change.md, and a chart of each boot. If
+# there is no locks.patch, no lock changed.
 # usage: docs/ci/refresh-locks.sh FOLDER [OPTION OF qx-build annotate]...
 set -euo pipefail
 mkdir -p "${1:?the folder for the change is missing}"

@@ -19,7 +19,7 @@ const busybox = 'busybox-static';
 /** Repositories and mirrors, the same for both appliances. */
 export const source = { release, repositories, mirrors, busybox };
 
-/** Settings of one architecture: the kernel, and the keys that sign packages. */
+/** Settings of each architecture: kernels, packages of GRUB, and the keys that sign packages. */
 export const architectures = {
   x86_64: {
     kernel: { virt: 'linux-virt', full: 'linux-lts' },

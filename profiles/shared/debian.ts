@@ -146,7 +146,7 @@ export const drop = {
   '/usr/share/zsh': 'zsh is not in the image',
 };
 
-/** Settings of one architecture, and packages whose names differ. */
+/** Settings of each architecture, with the packages whose names differ between architectures. */
 export const architectures = {
   x86_64: {
     kernel: { virt: 'linux-image-cloud-amd64', full: 'linux-image-amd64' },

@@ -46,7 +46,7 @@ function baselayout({ debian, overlay, links }: BaseParts): PackageRecipe {
   };
 }
 
-/** The files stay in `/bin`, as in Alpine, so that paths through directory links are tested, too. */
+/** Busybox’s files stay in `/bin`, as in Alpine, so that paths through directory links are tested, too. */
 function busybox({ debian, reader }: BaseParts): PackageRecipe[] {
   const program = fileOf(debian.get('busybox-static'), 'usr/bin/busybox');
   const paths = appletPaths(listBusyboxApplets(reader.bytes(program)), debian, reader);

@@ -71,7 +71,7 @@ const MORE: Readonly<Record<string, Partial<PackageRecipe>>> = {
   },
 };
 
-/** Counterparts that are not copied from Debian: the mirror has a package of its own that has or provides the name. */
+/** Names that no copy of a Debian package has: a package that is made for the mirror has or provides each of them. */
 const MADE_ANEW = new Set(['busybox', 'initramfs-generator', 'linux-firmware-any', 'postgresql18']);
 
 /** Names that Alpine has in its second repository. */

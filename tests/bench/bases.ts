@@ -51,9 +51,9 @@ async function measureTimes(profile: string, runs: number): Promise<Figure> {
 }
 
 /**
- * Compares the sizes of a profile from Alpine and from Debian. Without a mirror of Alpine no whole image of real Alpine
- * can be built, so there are two figures, both approximate: images, where Alpine's is made from
- * Debian's packages under Alpine's names; and packages as they are published, before the profile drops parts of them.
+ * Compares a profile's sizes and build times from Alpine and from Debian. Without a mirror of Alpine, no whole image of
+ * real Alpine can be built, so there are two figures for the sizes, both approximate: of images, where Alpine's is made
+ * from Debian's packages under Alpine's names; and of packages as published, before the profile drops parts of them.
  * @param image path of the image from Debian
  */
 export async function measureBases(
@@ -84,7 +84,7 @@ function megabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(1);
 }
 
-/** Packages of Alpine 3.19 that replace newer ones; it lacks etcd, which is not counted on either side. */
+/** Newer packages → those of Alpine 3.19 that replace them. Alpine 3.19 has no etcd, so neither side counts it. */
 const OLDER = new Map([
   ['postgresql18', 'postgresql16'],
   ['postgresql18-contrib', 'postgresql16-contrib'],

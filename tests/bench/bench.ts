@@ -26,8 +26,8 @@ const RUNS = Number(process.env.RUNS ?? 5);
 const builtSchema = z.object({ event: z.literal('built'), image: z.string(), file: z.string() });
 
 /**
- * `make bench`: builds and boots, as medians next to their limits. A figure over its limit does not make the run fail.
- * `PARTS=builds,boots` measures these parts alone.
+ * The parts of `make bench`, which prints figures next to their limits. A figure over its limit does not make the run
+ * fail. `PARTS=builds,boots` measures these parts alone.
  */
 const PARTS: Record<string, () => AsyncGenerator<Figure[]>> = {
   async *apk() {

@@ -46,9 +46,9 @@ export async function measureBoots(
 }
 
 /**
- * Measures boots of a disk that an image is installed on against boots of the image as a CD: both under BIOS, including
- * the seconds for which GRUB shows its menu, under TCG. Before these boots, the disk is started once, because its first
- * start does additional work.
+ * Measures boots of a disk that an image is installed on against boots of the image as a CD, both under BIOS and TCG.
+ * The times include the seconds for which GRUB shows its menu. Before these boots, the disk is started once, because
+ * its first start does additional work.
  * @param dataLabel label of the disk for data that the CD is booted with
  */
 export async function measureInstalledBoots(

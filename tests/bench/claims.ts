@@ -17,7 +17,7 @@ const NODES = 200;
 const MACHINES = 50;
 const AT_ONCE = 10;
 
-/** Upper limit of the time as a multiple of the floor's; it equals 0.8 of the floor's rate. */
+/** Upper limit of the time as a multiple of the floor's: at this limit, the rate is 0.8 of the floor's. */
 const LIMIT = 1 / 0.8;
 
 /** Reports of a node on its virtual machines: the first, and one after all have changed. */
@@ -39,7 +39,7 @@ interface Round {
   readonly changed: number;
 }
 
-/** Changes of a report besides claims: none. */
+/** The changes of a report that are not claims; here, there are none. */
 const NOTHING_ELSE = {
   ...{ unclaimed: [], discovered: [], placed: [], unknown: [], lost: [], removed: [] },
   ...{ conflicts: [], settled: [], rejected: [] },
@@ -72,7 +72,8 @@ export async function measureClaims(
     const recorders = { floor: floorOf(pool), own: ownOf(database) };
     const rounds: { floor: Round; own: Round }[] = [];
     for (let run = 0; run < runs; run += 1) {
-      // They take turns in being first, because the second may have to wait for the first one's pages to be written.
+      // Each of the two recorders is first in every other run, because the second one may have to wait until the pages
+      // of the first one are written.
       if (run % 2 === 0) {
         const floor = await play(recorders.floor, reports);
         rounds.push({ floor, own: await play(recorders.own, reports) });

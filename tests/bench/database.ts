@@ -52,8 +52,8 @@ interface Report {
 }
 
 /**
- * Measures the cost of hosts' reports on a PostgreSQL with the appliance's settings, from the message to its
- * answer; and that of its largest statement against the floor.
+ * Measures the control plane's code on a PostgreSQL with the appliance's settings: hosts' reports, from the message to
+ * its answer; the largest statement of a report against its floor; events; the API for people; and a backup.
  */
 export async function measureDatabase(runs: number): Promise<Figure[]> {
   const folder = await makeServicesFolder('quantix-bench-');

@@ -129,8 +129,9 @@ async function measureChanges(
 }
 
 /**
- * Measures an idle fleet. @returns the control plane's share of a processor and its bytes of memory, and milliseconds of
- * a heartbeat, p99: in the control plane, and from the agent's view, whose process runs all agents
+ * Measures an idle fleet. @returns the control plane's share of a processor and its bytes of memory; and, as the 99th
+ * percentile, the milliseconds of a heartbeat in the control plane, and as measured by the agents, which share one
+ * process
  */
 async function measureSteadyState(agents: readonly FleetAgent[], plane: StackPlane) {
   const heartbeats: number[] = [];

@@ -10,8 +10,9 @@ import { until } from '../net/world/until.ts';
 import { type Figure, median, secondsOf } from './measure.ts';
 
 /**
- * Measures `qx-network` on the host, in namespaces: a static address from call to verified, and carrier to milestone;
- * and for the agent, from the change of an address to the heartbeat that reports it to the control plane.
+ * Measures `qx-network` in network namespaces of this host: the time from the call that sets a static address until the
+ * address is verified, and the time from carrier to milestone. Measures the agent: the time from a change of address to
+ * the heartbeat that reports it to the control plane.
  */
 export async function measureNetwork(runs: number): Promise<Figure[]> {
   if (hindrance !== '') {

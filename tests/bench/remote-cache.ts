@@ -7,8 +7,8 @@ import { buildOnce, forgetAll } from './builds.ts';
 import { compareTaken, type Figure, type Taken, takenBy } from './measure.ts';
 
 /**
- * Measures the build of a second runner with a warm remote cache against a cold one, with the settings of a release. Both
- * have their packages; the server is that of the tests, on this host.
+ * Measures a second runner's build with a warm remote cache against its build without any results, both with the
+ * settings of a release. Both builds have their packages; the server is that of the tests, on this host.
  */
 export async function measureRemoteCache(profile: string, runs: number): Promise<Figure[]> {
   await using workshop = await openWorkshop();

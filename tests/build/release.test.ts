@@ -144,7 +144,7 @@ test('for a tag, the workflow builds, signs, verifies and publishes every file, 
   expect(summary).toContain('Packages&#58; v0.0.1&#58;profiles/small.debian.');
 });
 
-test('a release tells how much of the disk its folder took: little more than is kept', () => {
+test('a release reports how much of the disk its folder took at most: less than two and a half times its files', () => {
   const released = z.object({ event: z.literal('released'), kept: z.number(), peak: z.number() });
   const [told] = events
     .trimEnd()
@@ -222,8 +222,8 @@ test('the signed provenance of each image names the commit and every format', as
   const key = join(workshop.directory, '../release.pem');
   const verified = await workshop.run(['verify', '--key', key, folder]);
   expect(verified.stderr).toBe('');
-  // The list does not contain itself, its envelope and, for each architecture, the envelope of the provenance, and three
-  // charts in two formats.
+  // The list omits two files, itself and its envelope, and seven for each architecture: the envelope of the provenance,
+  // and three charts in two formats each.
   const others = 2 + 7 * ARCHITECTURE_NAMES.length;
   expect(verified.stdout).toContain(`${files.length + others} files, `);
 });

@@ -15,7 +15,7 @@ export const SMALL_LOCKS = ARCHITECTURE_NAMES.map(
   (name) => `profiles/${SMALL}.debian.${name}.lock.json`,
 );
 
-/** Paths that are left out of it. */
+/** Returns paths that the small profile leaves out, each with the reason. */
 function because(paths: readonly string[]): Record<string, string> {
   return Object.fromEntries(paths.map((path) => [path, 'nobody boots it']));
 }

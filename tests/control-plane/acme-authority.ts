@@ -66,7 +66,7 @@ export class AcmeAuthority implements AsyncDisposable {
   readonly instead = new Map<string, (told: Told) => Told | Promise<Told>>();
   /** The requested paths, in order. */
   readonly asked: string[] = [];
-  /** Thumbprints of the keys of its accounts. */
+  /** The keys of its accounts, by their thumbprints. */
   readonly accounts = new Map<string, webcrypto.JsonWebKey>();
   /** Validity of the certificates that it issues, in days from now. */
   valid = { from: -1, to: 90 };

@@ -59,7 +59,7 @@ export class ControlPlane {
   readonly nodes = new Map<string, Node>();
   readonly api: ApiServer;
   readonly authority: Authority;
-  /** Its version of the protocol: the one before the contract's, the contract's, or a later one that no node supports. */
+  /** Its version of the protocol: 1 is the one before the contract's, 2 the contract's, 3 one that no node supports. */
   version: 1 | 2 | 3 = CURRENT;
   /** Seconds between heartbeats that it requests. */
   interval = 30;

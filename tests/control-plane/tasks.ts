@@ -96,7 +96,7 @@ export class Tasks {
     while (this.#stream === undefined) await once(this.#arrivals, 'stream');
   }
 
-  /** Waits for a report of a task that meets a condition. @returns the first one */
+  /** Waits for a report of a task that meets a condition. @returns the first such report */
   async reached(id: string, isFar: (report: TaskReport) => boolean): Promise<TaskReport> {
     for (;;) {
       const report = this.reports.find((one) => one.taskId === id && isFar(one));

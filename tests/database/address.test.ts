@@ -182,7 +182,7 @@ async function network(more = ''): Promise<{ program: string; calls: () => Promi
   return { program, calls: async () => (await readFile(calls, 'utf8')).trim().split('\n') };
 }
 
-test('hosts are notified of a change of address, which is kept once they connect over the new address', async () => {
+test('hosts are notified of a change of address, which becomes permanent once they connect over the new address', async () => {
   await using site = await Site.open();
   const [one, two] = [await site.host(), await site.host()];
   const { program, calls } = await network();
@@ -200,7 +200,7 @@ test('hosts are notified of a change of address, which is kept once they connect
   expect(await calls()).toEqual([put, 'confirm lo']);
   expect(lines.join('')).toContain(`2 hosts get the address ${NEW}.`);
   expect(await site.show()).toMatchObject({ planned: [], nodes: [{ over: NEW }, { over: NEW }] });
-  // Only the plan listed the new address: addresses of `lo` are not listed.
+  // Hosts received the new address only as part of the plan, because addresses of `lo` are not announced.
   await vi.waitFor(() => expect(one.origins).not.toContain(site.origin(NEW)), WITHIN);
   const entries = (await listAudit(site.api.db, { limit: 100 })).map(({ action }) => action);
   expect(entries.filter((action) => action.startsWith('address')).sort()).toEqual([

@@ -130,7 +130,10 @@ class Site implements AsyncDisposable {
     }
   }
 
-  /** Lists the databases whose names begin with this one's name, without that beginning. */
+  /**
+   * Lists the databases whose names begin with the name of this site's database. @returns what follows in each name;
+   *   empty for the database itself
+   */
   async databases(): Promise<string[]> {
     return await withSuperuser(this.made.address.socketFolder, async (client: Client) => {
       const { rows } = await client.query<{ datname: string }>(
@@ -466,7 +469,7 @@ test('each night a backup is made and restored as a check; a failure is an alert
     await writeFile(nightly, '');
     await until({}, alerted(/nightly cannot be read: it is not a folder, .*Move away/));
     await rm(nightly);
-    // A folder that counts as missing when it is read, and cannot be created.
+    // A link to nowhere: the folder seems to be missing when it is read, and cannot be created.
     await symlink(join(site.folder, 'nowhere', 'nightly'), nightly);
     await until({}, alerted(/the last backup failed: .*nightly cannot be written/));
     await rm(nightly);

@@ -151,7 +151,7 @@ test('qx-controlplane shows the certificate, sets one from files and resets it',
   }
 });
 
-test('another program loads the stored certificate when it starts; one that it cannot use is not presented', async () => {
+test('another program loads the stored certificate when it starts; a stored certificate that it cannot use is not presented', async () => {
   await post(given);
   const lines: string[] = [];
   const note = (line: string) => lines.push(line);

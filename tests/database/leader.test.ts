@@ -223,7 +223,7 @@ test('one of two programs leads; the other takes over when it is paused, none le
       .poll(() => standingOf(program), PATIENCE)
       .toMatchObject({ ready: true, leadership: { role: 'unknown' } });
   }
-  // Redis is missing, too.
+  // Redis does not run, either.
   expect(await askProgram(first.program.socket, '/inventory')).toMatchObject({ status: 200 });
   await rm(join(folder, 'etcd'), { recursive: true });
   etcd = await startEtcd(join(folder, 'etcd'), { address: etcd.address });

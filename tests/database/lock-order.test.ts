@@ -76,7 +76,7 @@ const signed = { by: { username: 'a test' }, now: new Date() };
 test.each<[string, Act]>([
   ['disable', (transaction, user) => changeAccount(transaction, user, { enabled: false }, signed)],
   ['remove', (transaction, user) => removeAccount(transaction, user, signed.by)],
-])('two admins who %s one another at the same time do not deadlock', async (_, act) => {
+])('two simultaneous transactions that %s one admin each do not deadlock', async (_, act) => {
   const { db } = opened.database;
   await sql`DELETE FROM users`.execute(db);
   const make = (username: string) => createUser(db, { username, role: 'admin' });

@@ -201,7 +201,7 @@ function missingFrom(whole: Content, part: Content): readonly string[] {
   );
 }
 
-test('each migration keeps existing data when it is applied, undone and applied again, also data that only its schema can hold', async () => {
+test('each migration keeps existing data when it is applied, undone and applied again, even beside data that only its own schema can hold', async () => {
   expect(Object.keys(DATA)).toHaveLength(MIGRATION_NAMES.length);
   await using made = await makeDatabase('empty');
   const { address } = made;

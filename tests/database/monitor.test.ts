@@ -19,7 +19,7 @@ const B = '22222222-2222-8222-8222-222222222222';
 const C = '44444444-4444-8444-8444-444444444444';
 const VM = '33333333-3333-8333-8333-333333333333';
 
-/** Simulated time, which passes on request, one sleep after the other. */
+/** Simulated time: `pass` ends one sleep of the clock after the other, until enough time has passed. */
 function simulated() {
   let now = 0;
   let wake = Promise.withResolvers<void>();

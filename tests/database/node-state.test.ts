@@ -196,7 +196,7 @@ describe('full states', () => {
     const items = Array.from({ length: 50 }, () => vm(randomUUID()));
     const last = ids.at(-1) ?? '';
     const read = await counted(sql`seq_tup_read`, () => sync(last, at(1, 1), { vms: { items } }));
-    // The foreign key of each claim looks for the node.
+    // PostgreSQL looks up the node for each claim, to check the foreign key.
     expect(read.nodes ?? 0).toBeLessThan(items.length * ids.length);
   });
 
@@ -286,7 +286,7 @@ describe('full states', () => {
     });
   });
 
-  test('simultaneous full states have each their own result: without news, with news, outdated, in conflict, and refused', async () => {
+  test('each of several simultaneous full states has its own result: without news, with news, outdated, in conflict, or refused', async () => {
     const [C, D, E] = [3, 4, 5].map((one) => `${one}6666666-6666-8666-8666-666666666666`);
     if (C === undefined || D === undefined || E === undefined) throw new Error('no ids');
     const content = (of: string, powerState = RUNNING) => ({

@@ -273,7 +273,7 @@ describe('nodes, their machines and pools', () => {
     expect(failed).not.toMatch(/[\p{Cc}\p{Cf}]/u);
   });
 
-  test('they are found by id, prefix of an id, or name; an ambiguous or unknown one is refused', async () => {
+  test('they are found by id, prefix of an id, or name; a word that fits several or none of them is refused', async () => {
     expect((await json('nodes', 'show 11111111-1111-8111-8111-111111111111')).id).toBe(ONE);
     expect((await json('nodes', 'show 11112')).id).toBe(TWO);
     await expect(run('nodes', 'show 1111')).rejects.toThrow(

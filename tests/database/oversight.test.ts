@@ -96,7 +96,7 @@ async function run(
 }
 
 describe('events', () => {
-  test('are listed with their subject, from a given number on, and those of one host', async () => {
+  test('are listed with their subject: all, or only those after a number, of one host or of one kind', async () => {
     const { text } = await run('events', 'list');
     expect(text).toMatch(/^EVENT +WHEN +KIND +WHAT$/m);
     expect(text).toMatch(/^1 +.* node\.joined +alpha +phase /m);

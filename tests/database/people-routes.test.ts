@@ -108,7 +108,7 @@ function itemsOf(body: unknown): Record<string, unknown>[] {
 describe('permissions', () => {
   beforeAll(reset);
 
-  /** Answers to a permitted request: the object does not exist, or the body is invalid. */
+  /** Returns the path and the request of a route: its parameters name no existing object, and its body is invalid. */
   const asked = ({ path, method }: { path: string; method: string }) => ({
     path: path.replaceAll(/\{\w+\}/g, NOTHING),
     ask: { method, ...(method === 'GET' || method === 'DELETE' ? {} : { body: { no: 1 } }) },

@@ -67,7 +67,7 @@ async function expectWhole(server: PostgresqlServer): Promise<void> {
 /** Machines that boot at the same time. */
 const MACHINES = [0, 1];
 
-/** Milliseconds that a boot without a power cut takes on each of them, measured now. */
+/** Milliseconds that a boot without a power cut takes on each of these machines, measured before the tests. */
 let duration: number;
 beforeAll(async () => {
   const started = performance.now();

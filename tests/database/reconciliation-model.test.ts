@@ -67,7 +67,7 @@ async function begin(): Promise<string[]> {
   return ids;
 }
 
-/** A node's report on a machine: its index, state and name. */
+/** What a node reports about a machine: the machine's index, power state and name. */
 interface Said {
   readonly machine: number;
   readonly powerState: keyof typeof STATES;
@@ -75,8 +75,8 @@ interface Said {
 }
 
 /**
- * A message of a node; `order` is its position, relative to the node's last one among heartbeats, or among all other
- * messages.
+ * A message of a node. `order` is its position relative to the node's previous message of the same sequence: heartbeats
+ * are one sequence, and all other messages are another.
  */
 interface Sent {
   readonly node: number;

@@ -283,7 +283,7 @@ describe('a task', () => {
     expect(await tasks.findTask(db, id)).toMatchObject({ state: 'QUEUED' });
   });
 
-  test('has the state of its highest report, in any order and repetition of reports; a final state stays', async () => {
+  test('has the state of the report with the highest number, however reports are ordered or repeated; a final state stays', async () => {
     const states = [TaskState.ACCEPTED, TaskState.RUNNING, TaskState.RUNNING, TaskState.DONE];
     const reports = states.map((state, index) =>
       create(TaskReportSchema, { state, number: index + 1, message: `${index + 1}` }),

@@ -279,7 +279,7 @@ describe('a roll-out', () => {
     expect(await states(rollout)).toEqual(['UNDER_WAY', 'SKIPPED', 'DONE']);
   });
 
-  test('leaves no alert open if it failed on a host, and another takes its place', async () => {
+  test('leaves no alert open if it failed on a host, and another roll-out takes its place', async () => {
     const first = await start();
     await advance();
     await report(ONE, 'the host went back');

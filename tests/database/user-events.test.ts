@@ -78,7 +78,8 @@ test('log-ins, log-outs and a changed password write events', async () => {
     ['user.logged-out', 'ada', { address: '127.0.0.1', sessions }],
   ];
   expect(told(await logOut('/v1/session'))).toEqual(out(1));
-  // These sessions end: the one after the change of the password, the one that was left above, and two more.
+  // Four sessions end: the one after the change of the password, the one that the log-out above has left, and the two
+  // that `logOut` begins.
   expect(told(await logOut('/v1/sessions'))).toEqual(out(4));
 });
 

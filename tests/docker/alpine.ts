@@ -34,7 +34,7 @@ export interface AlpineBase extends AsyncDisposable {
   standIns: readonly string[];
 }
 
-/** Contents of the mirror. */
+/** Input of `provideAlpine`: the image to make, and the contents of its mirror. */
 export interface AlpineWish {
   docker: TestDocker['docker'];
   /** Name of the image. */

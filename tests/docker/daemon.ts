@@ -70,7 +70,7 @@ export async function openDaemon(): Promise<(Daemon & Pick<TestDocker, 'docker'>
   return { ...daemon, docker: async (...args) => (await execa('docker', args, { env })).stdout };
 }
 
-/** Removes the images built on the test's base image, then that. */
+/** Removes the images built on the test's base image, and then the base image. */
 async function removeImages(docker: TestDocker['docker']): Promise<void> {
   const filter = `label=org.opencontainers.image.base.name=${BASE}`;
   const built = await docker('image', 'ls', '--quiet', '--filter', filter);

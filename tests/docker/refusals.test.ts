@@ -13,7 +13,7 @@ beforeEach(async () => {
   return () => rm(bin, { recursive: true, force: true });
 });
 
-/** Returns the error of a build in Docker with only these programs on PATH. */
+/** Runs a build in Docker with only the programs of `bin` on PATH. @returns its result */
 const build = () =>
   execa(process.execPath, ['tasks/qx-build.ts', 'docker', '--', 'iso'], {
     cwd: PROJECT,
@@ -21,7 +21,7 @@ const build = () =>
     reject: false,
   });
 
-/** Puts a `docker` on PATH that does this. */
+/** Puts a `docker` on PATH that runs this script. */
 async function installDocker(script: string): Promise<void> {
   await writeFile(join(bin, 'docker'), `#!/bin/sh\n${script}\n`);
   await chmod(join(bin, 'docker'), 0o755);

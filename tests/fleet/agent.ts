@@ -40,7 +40,7 @@ export class FleetAgent {
     return this.#nodeId;
   }
 
-  /** Whether the agent runs and is connected, by its own state. */
+  /** Whether the agent runs, and reports that it is connected. */
   get isConnected(): boolean {
     return this.#membership?.status.state === 'connected';
   }

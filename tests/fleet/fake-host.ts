@@ -47,8 +47,8 @@ export class FakeHost {
   /** Called on each change, as the agent is on libvirt's events. */
   onChange = (): void => undefined;
   /**
-   * Receives the milliseconds from reading the address, before a heartbeat is sent, to reading the virtual machines,
-   * after its answer.
+   * Receives how many milliseconds a heartbeat took. It begins when the agent reads the address, before it sends the
+   * heartbeat, and ends when the agent reads the virtual machines, after the answer.
    */
   onHeartbeat = (_milliseconds: number): void => undefined;
   #lookedAt: number | undefined;

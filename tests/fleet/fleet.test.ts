@@ -62,7 +62,7 @@ test(
   2 * PATIENCE,
 );
 
-/** Restarts the control plane, and changes a virtual machine of each host: nobody sends a full state. */
+/** Restarts the control plane, changes a virtual machine of each host, and checks that no host sends a full state. */
 async function expectCheapRestart(plane: StackPlane, agents: readonly FleetAgent[]): Promise<void> {
   const moment = new Date();
   await plane.killAndRestart();
@@ -76,7 +76,7 @@ async function expectCheapRestart(plane: StackPlane, agents: readonly FleetAgent
 }
 
 test(
-  'the same agents end with all of it in the database of a control plane that is killed meanwhile: nothing of it contradicts itself, no task is open, and after another restart changes alone are sent',
+  'with the same faults, agents of a control plane that is killed meanwhile end with a correct state in its database: no records contradict each other, no task is open, and after another restart hosts send only their changes',
   async () => {
     await using plane = await StackPlane.start();
     await expectRightAfterChaos(

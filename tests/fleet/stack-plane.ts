@@ -187,7 +187,10 @@ export class StackPlane implements Plane, AsyncDisposable {
     await this.#ending.disposeAsync();
   }
 
-  /** Lists virtual machines that are recorded on a node other than the last that reported them, or that no node reported. */
+  /**
+   * Lists virtual machines that are recorded on another node than one that reports them, that no node reports although
+   * they are not lost, or that are in conflict.
+   */
   async #misplaced(): Promise<string[]> {
     const { rows } = await this.#client.query<{ line: string }>(`
       SELECT 'VM ' || vm_id || ' is not on its node ' || reported_vms.node_id AS line

@@ -49,7 +49,10 @@ const TOLD = {
 const vitals = hostSchema.pick({ uptime: true, load: true, memory: true, cpuUsage: true });
 const texts = z.array(z.string());
 
-/** Files of /proc and /sys, heads of disks and images: their parsers refuse nothing, and skip what they cannot parse. */
+/**
+ * Files of /proc and /sys, first bytes of disks and images: their parsers refuse nothing, and skip what they cannot
+ * parse.
+ */
 export const machine: Target = {
   name: 'machine',
   once(random) {

@@ -24,7 +24,7 @@ const record = Buffer.from(
   }),
 );
 
-/** Headers of program files, changed outside and inside of their signature, and the record of deployed agents. */
+/** Headers of program files, changed before or after they are signed, and the record of deployed agents. */
 export const program: Target = {
   name: 'program',
   once(random) {

@@ -12,7 +12,7 @@ const good = release();
 const text = Buffer.from(await signRelease(good, [signer]));
 const payload = Buffer.from(JSON.stringify(good));
 
-/** Signed releases, changed outside and inside of their signature, and files of public keys. */
+/** Signed releases, changed before or after they are signed, and files of public keys. */
 export const signedRelease: Target = {
   name: 'release',
   once(random) {

@@ -59,7 +59,7 @@ export const minisign: Target = {
   },
 };
 
-/** Signatures and public keys of SSH, changed inside and outside of their Base64. */
+/** Public keys of SSH, and its signatures: either their text is changed, or the bytes that it has in Base64. */
 export const sshSignature: Target = {
   name: 'ssh-signature',
   once(random) {

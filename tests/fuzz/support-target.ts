@@ -7,7 +7,7 @@ const SECRET = 'planted5ecret';
 const TEXT = `PSK=${SECRET}\n{"token": "${SECRET}"}\n<a passwd='${SECRET}'>x</a>
 -----BEGIN PRIVATE KEY-----\n${SECRET}\n-----END PRIVATE KEY-----\nhttps://u:${SECRET}@host/\n`;
 
-/** Texts of a support bundle: a known secret is removed, whatever surrounds it; heads of sticks. */
+/** Texts of a support bundle: a known secret is removed, whatever surrounds it. Also the first bytes of sticks. */
 export const support: Target = {
   name: 'support',
   once(random) {

@@ -12,7 +12,7 @@ const owner: OwnerKey = {
   sign: async () => Buffer.alloc(256, 1),
 };
 const signed = await signProgram(uefiProgram(), owner, 'fuzz');
-/** Most changes after the headers do not matter to a reader of headers. */
+/** Bytes of the headers. Half of the runs change only these: most other changes do not matter to a reader of them. */
 const HEADERS = 0x140;
 
 /** UEFI programs: signing changes only the fields and the table of the signatures, which is at the end and can be extended. */

@@ -9,7 +9,7 @@ import { test } from './world/test.ts';
 const KEEPER = resolve(import.meta.dirname, 'world/pool-keeper.ts');
 
 interface Step {
-  /** Shell text that runs before. */
+  /** Shell text that runs before the pools are declared. */
   run?: string;
   declared: object[];
 }

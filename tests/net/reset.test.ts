@@ -40,7 +40,7 @@ async function plant(machine: Machine): Promise<void> {
 const reset = (machine: Machine, ...args: string[]): Promise<Outcome> =>
   machine.by([], ['/usr/sbin/qx-reset', ...args]);
 
-/** Lists all files except the mark of a request. */
+/** Lists all files except the request of a reset and `LEFT`. */
 async function files(machine: Machine): Promise<string[]> {
   const found = await machine.succeed('find /quantix /data -type f ! -path /quantix/reset | sort');
   return found.split('\n').filter((file) => !LEFT.includes(file));

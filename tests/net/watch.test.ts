@@ -34,7 +34,7 @@ test('at boot every physical interface is configured, and the first address is r
   expect(await machine.read('/dev/kmsg')).toMatch(/^<4>quantix: network \d+\.\d+$/);
 });
 
-test('an interface that comes later is configured, also when it was there before', async () => {
+test('an interface that appears after the boot is configured, also when it appears again', async () => {
   await using story = await begin();
   const { machine, lan } = story;
   await machine.write('/quantix/network/card.conf', `IP_ADDRESS=${lan.host(7)}\nPREFIX=24\n`);
@@ -95,7 +95,7 @@ test('a cable that is plugged in after the boot brings a lease at once', async (
   await untilAddress(story, 'eth0');
 });
 
-test('a watch that was killed and is started again drops no address, and only the new one listens', async () => {
+test('a watch that was killed and is started again drops no address, and only the new watch listens', async () => {
   await using story = await begin();
   const { machine, lan, other, cable } = story;
   await Promise.all([lan.serveDhcp(), other.serveDhcp()]);

@@ -49,7 +49,7 @@ test('networks in range are listed, strongest first, with their security (plan o
   ]);
 });
 
-test('a scan waits for one of wpa_supplicant’s own, and a scan that fails reports the reason', async () => {
+test('a scan waits until wpa_supplicant has finished its own scan, and a scan that fails reports the reason', async () => {
   await using story = await beginWifi();
   const { machine } = story;
   const busy = 'echo "command failed: Device or resource busy (-16)"; rm /busy; exit 240';

@@ -35,7 +35,7 @@ const QVDC = {
   laterOrigin: 'https://10.77.0.2:9443',
   /** A further origin that its configuration announces to hosts. */
   announced: 'https://10.77.0.3:9443',
-  /** Its address from DHCP, at first and after both machines were off; nobody announces them to the host. */
+  /** Its addresses from DHCP: at first, and after both machines were off. Nobody announces these to the host. */
   leased: '10.77.0.50',
   leasedLater: '10.77.0.60',
 };
@@ -268,7 +268,7 @@ async function expectAddressChange(host: Story, qvdc: Story): Promise<void> {
 }
 
 test(
-  'a host with a config drive joins QvDC by itself and is READY; a machine that is started there is discovered, is stopped and started from QvDC, all that without Redis and etcd; the host reaches only the ports 443 and 9443 of QvDC, and its guesses of passwords, keys and sessions are refused; what changes on the host while QvDC is off for a minute is recorded afterwards; the address of QvDC is changed, and kept because the host connects to the new one; the address of the host follows; a host whose power is cut is disconnected, its machine as it was seen last; after both were off, it finds QvDC by the LAN at another address of DHCP; once deleted, it stays so',
+  'a host with a config drive joins QvDC by itself and is READY; a machine that is started there is discovered, is stopped and started from QvDC, all of this without Redis and etcd; the host reaches only the ports 443 and 9443 of QvDC, and its guesses of passwords, keys and sessions are refused; what changes on the host while QvDC is off for a minute is recorded afterwards; the address of QvDC is changed, and kept because the host connects to the new one; the address of the host follows; a host whose power is cut is shown as disconnected, and its machine as last seen; after both were off, the host finds QvDC on the LAN at another address from DHCP; once the host is deleted, it stays deleted',
   async () => {
     await using dhcp = await DhcpServer.open(SEGMENT);
     dhcp.lease(macOf(PLACES.qvdc), QVDC.leased);

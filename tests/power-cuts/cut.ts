@@ -89,7 +89,7 @@ function stateKey({ state }: Forecast): string {
   return JSON.stringify(state ?? null);
 }
 
-/** Parts of a disk that are distinguished only by their content. */
+/** Parts of a disk, each with its own checksums; `rest` is everything outside the other parts. */
 const PARTS = ['rest', 'a', 'b', 'configuration', 'data'] as const;
 
 class CutDisk {
@@ -141,7 +141,7 @@ class CutDisk {
     return 0;
   }
 
-  /** Adds a unit's content to the sums; called with the same content again, removes it. */
+  /** Adds a unit's content to the sums; a second call with the same content removes it again. */
   #add(sums: Int32Array, unit: number, content: number): void {
     if (content === 0) return;
     const part = this.#partOf(unit);

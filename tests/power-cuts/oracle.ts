@@ -34,7 +34,7 @@ export interface Known {
   /** Files of the EFI partition that GRUB needs for its decision. */
   loader: { path: string; bytes: Buffer };
   config: { path: string; bytes: Buffer };
-  /** The same under UEFI if the loader is shim: GRUB and its first configuration file; empty if the loader is GRUB. */
+  /** Further such files if the UEFI loader is shim: GRUB and its first configuration file. Empty if it is GRUB. */
   afterShim: readonly { path: string; bytes: Buffer }[];
   /** GRUB for BIOS as it is on disk, except for the location of its second part. */
   core: Buffer | undefined;

@@ -46,7 +46,7 @@ export interface ReplayedCut {
   /** Number of entries of the log before the cut. */
   entry: number;
   seed: number;
-  /** Names of the images that it may boot by BIOS and by UEFI; null for nothing. */
+  /** Names of the images that the disk may then boot by BIOS and by UEFI; null for nothing. */
   bios: readonly (string | null)[];
   uefi: readonly (string | null)[];
   /** Writes the disk as the cut left it. */

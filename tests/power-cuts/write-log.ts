@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { UNIT } from './sectors.ts';
 
-/** The log that QEMU's blklogwrites keeps, in the format of the kernel's dm-log-writes (its docs, log-writes.rst). */
+/** First bytes of a log of QEMU's blklogwrites, which has the format of the kernel's dm-log-writes (log-writes.rst). */
 const MAGIC = 0x6a73_6677_7368_72n;
 /** Flags of an entry. */
 const [FLUSH, FUA, DISCARD] = [1n, 2n, 4n];
@@ -17,9 +17,9 @@ export interface LogEntry {
   data: number | null;
   /** Position in the log at which the entry ends. */
   end: number;
-  /** Whether all earlier operations are on the medium. */
+  /** Whether this operation flushes: all earlier ones are then on the medium. */
   flushes: boolean;
-  /** Whether this operation itself is on the medium. */
+  /** Whether this operation itself is on the medium as soon as it has ended. */
   forced: boolean;
 }
 
@@ -49,7 +49,7 @@ export class WriteLog implements Disposable {
     return buffer;
   }
 
-  /** Yields all entries. The log is read to its end, because the number in its header is that of its last flush. */
+  /** Yields all entries up to the end of the file: the number in the header is that at the last flush. */
   *entries(): Generator<LogEntry> {
     const size = this.#sectorSize;
     for (let at = size; at + size <= this.#bytes; ) {

@@ -81,7 +81,7 @@ export const REPORT: Report = {
   seconds: 41,
 };
 
-/** Returns a generator of consecutive GUIDs. */
+/** Returns the same GUID at each call. */
 function newGuid(): string {
   return '00000000-0000-4000-8000-000000000000';
 }

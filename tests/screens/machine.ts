@@ -251,7 +251,7 @@ export function machine(changes: Partial<Deps> = {}): { deps: Deps; calls: Call[
   return { deps, calls };
 }
 
-/** A newer version is staged. */
+/** The state of updates when a newer version is staged. */
 export const UPDATES: UpdateStatus = {
   product: 'quantix-os',
   version: '0.1.0',

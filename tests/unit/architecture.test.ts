@@ -5,7 +5,7 @@ import { ARCHITECTURES } from '../../build/architecture.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
 
-/** Names of architectures that are long enough not to occur in other words. */
+/** Other programs’ names of architectures that occur in no other words. `arm64` is left out: the builder uses it, too. */
 const names = Object.values(ARCHITECTURES)
   .flatMap(({ debian, triplet, uefi, qemu }) => [
     debian,

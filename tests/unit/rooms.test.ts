@@ -139,7 +139,7 @@ function circles(graph: ReadonlyMap<string, readonly string[]>): string[] {
   return found;
 }
 
-test('the library does not import modules of the command line', () => {
+test('build/ imports no library of the command line', () => {
   const drawing = files.filter(
     (file) =>
       file.startsWith('build/') && imports(file).some((name) => /^(listr2|yargs)/.test(name)),
@@ -157,10 +157,10 @@ function isShared(path: string): boolean {
 /** Names of the builder itself: its command, its variables, and its formats. */
 const OF_BUILDER =
   /qx-build|QUANTIX_(?:CACHE|REMOTE_CACHE|QEMU_ACCEL)|vnd\.quantix\.|quantix\.internal|quantix-builder|Quantix appliance builder/g;
-/** The file with the name of the cache's folder. */
+/** The file that names the folder of the cache, `quantix`. */
 const OF_CACHE = 'build/cache/directory.ts';
 
-test('no file of the library contains a name of one appliance; profiles have these', () => {
+test('no file of build/ contains a name of our appliances; only profiles have such names', () => {
   const named = files
     .filter((file) => file.startsWith('build/') && file !== OF_CACHE)
     .filter((file) => {

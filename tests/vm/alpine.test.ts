@@ -46,7 +46,7 @@ describe.skipIf(lacking !== undefined)(
       await story[Symbol.asyncDispose]();
     });
 
-    test('has Alpine’s C library, kernel and init, and of the package of Node only our programs', async () => {
+    test('has Alpine’s C library, kernel and init, and no Node besides the one in our programs', async () => {
       await succeed(story, 'cat /proc/$(pidof qx-node)/maps | grep -q /lib/ld-musl-');
       expect(await succeed(story, 'uname -r')).toMatch(/-virt$/m);
       expect(await succeed(story, 'openrc --version')).toContain('OpenRC');

@@ -2,7 +2,10 @@ import { connect } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type Story, succeed } from './story.ts';
 
-/** Returns what a listening guest sends to a connection from the host, which the guest's network forwards after a moment. */
+/**
+ * Connects from the host to a listening guest, again and again until the guest's network forwards a connection.
+ * @returns what the guest sends
+ */
 export async function answerAt(hostPort: number): Promise<string> {
   for (;;) {
     const said = await saidAt(hostPort);

@@ -22,7 +22,7 @@ const DATA = {
 };
 const PARTITIONS = [CONFIGURATION, DATA];
 
-/** Names the configuration, because one that is not on the disk of the system is trusted only if it is named. */
+/** Names the partition for configuration: one on another disk than the system is trusted only if it is named. */
 const PARAMETERS = `quantix.config=UUID=${CONFIGURATION.uuid}`;
 
 const SECTOR = 512;

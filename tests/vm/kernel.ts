@@ -36,7 +36,7 @@ export async function expectSecureBoot(story: Story): Promise<void> {
   expect(told).toMatch(/^( +\d+){4} +1\nnone \[integrity\] confidentiality\n$/);
 }
 
-/** Checks that the board's watchdog is active, and restarts the machine a minute after it was last reset. */
+/** Checks that the board's watchdog is active, and restarts the machine a minute after the watchdog was last reset. */
 export async function expectWatchdog(story: Story): Promise<void> {
   const told = 'cd /sys/class/watchdog/watchdog0 && cat state timeout; cd';
   expect(await succeed(story, told)).toBe('active\n60\n');

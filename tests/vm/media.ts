@@ -26,7 +26,7 @@ async function partitionedDisk(file: string, partitions: readonly Partition[]): 
   const record = Buffer.alloc(SECTOR);
   for (const [index, { type, start, size }] of partitions.entries()) {
     const at = 446 + 16 * index;
-    // The cylinder, head and sector numbers are those for places that are too large for them.
+    // Cylinder, head and sector: these numbers stand for a place that is too far on the disk for such numbers.
     record.write('feffff', at + 1, 'hex');
     record.write('feffff', at + 5, 'hex');
     record.writeUInt8(type, at + 4);

@@ -61,7 +61,7 @@ describe.skipIf(lackingKey.length > 0)(
         await guest.reset();
         return from;
       };
-      /** Does the same, and chooses the first menu entry. @returns a mark before the choice */
+      /** Damages a byte, restarts the machine, and chooses the first menu entry. @returns a mark before the choice */
       const restartIntoMenu = async (at: number) => {
         await guest.waitFor(/GNU GRUB/, await restart(at));
         const { mark } = guest;

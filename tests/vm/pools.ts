@@ -85,7 +85,7 @@ export async function expectPoolsUpAgain(story: Story): Promise<void> {
 
 const TARGET = 'iqn.2026-01.example:disks';
 
-/** Makes this machine an iSCSI server, too, with a disk in a file, by its kernel (LIO, configfs). */
+/** Shell commands that make the guest's kernel an iSCSI server, too, with a disk in a file (LIO, configfs). */
 export const SERVE = `mkdir -p /etc/target; modprobe -a target_core_mod target_core_file iscsi_target_mod
 grep -q ' /sys/kernel/config ' /proc/mounts || mount -t configfs configfs /sys/kernel/config
 core=/sys/kernel/config/target/core/fileio_0/disk; group=/sys/kernel/config/target/iscsi/${TARGET}/tpgt_1

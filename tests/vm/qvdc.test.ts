@@ -66,7 +66,7 @@ async function untilConsoleTells({ guest }: Story, text: RegExp): Promise<void> 
 }
 
 test(
-  'QvDC recovers from a power cut in its first migration; it changes from DHCP to a static address and back on the serial console, and keeps address and database over a restart with Secure Boot; damaged etcd data starts empty, with an alert',
+  'QvDC recovers from a power cut in its first migration; it changes from DHCP to a static address and back on the serial console, and keeps address and database over a restart with Secure Boot; etcd with damaged data starts empty, with an alert',
   async () => {
     const { machine, otherwise, hostPort } = await reachableMachine('qvdc', 'QVDC-CFG', {
       bios: { board: 'q35', drive: { as: 'cdrom', bus: 'scsi' } },

@@ -8,7 +8,7 @@ import { logIn, succeed, untilReady } from './story.ts';
 
 const PSQL = "su -s /bin/sh postgres -c 'psql -X -q -A -t -v ON_ERROR_STOP=1 -d quantix_vdc'";
 
-/** Replaces the content of the database and the configuration, so that both have the same name: NAME COUNT */
+/** Writes a new configuration, and COUNT rows into the database; NAME is in both. Arguments: NAME COUNT */
 const BECOME = `set -e
 echo "# $1" >/quantix/vdc/config.yaml
 ${PSQL} <<SQL
@@ -18,9 +18,9 @@ SQL
 `;
 
 /**
- * Fails if a restore is in progress. Prints one line: hashes of authority and configuration; name and number of the
- * folders, restores in the audit log, and whether the old database exists; the old files; and, after `/`, how often the
- * service has completed an interrupted restore.
+ * Fails if a restore is in progress. Prints one line: the hashes of authority and configuration; from the database, the
+ * NAME and the number of the rows, the number of restores in the audit log, and 1 if the old database exists; the old
+ * files; and, after `/`, how often the service has completed an interrupted restore.
  */
 const LOOK = `set -e
 [ ! -e /quantix/vdc/restore ]

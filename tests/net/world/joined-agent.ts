@@ -6,7 +6,7 @@ import { healthSchema } from '../../../apps/api/health.ts';
 import { ControlPlane } from '../../control-plane/control-plane.ts';
 
 /**
- * The agent of a machine, and the control plane that it has joined. Writes the address in each heartbeat, and the
+ * Runs the agent of a machine, and the control plane that it has joined. Writes the address in each heartbeat, and the
  * address that the agent reports on request at that moment. Argument: a folder for the agent's files.
  */
 const [folder = ''] = process.argv.slice(2);

@@ -76,7 +76,7 @@ export class Lan implements AsyncDisposable {
     await this.ip('addr', 'del', `${address}/24`, 'dev', 'wire');
   }
 
-  /** True if a host answers to ping; false confirms a report that it cannot be reached. */
+  /** Whether an address answers to a ping from this wire. */
   async reaches(address: string): Promise<boolean> {
     const ping = ['busybox', 'ping', '-c', '1', '-W', '2', address];
     return (await this.#namespace.exec(ping)).status === 0;

@@ -5,7 +5,7 @@ import type { Machine } from './machine.ts';
 
 /** A program of the host that runs in a machine's network, until it is disposed of. */
 export interface Program extends AsyncDisposable {
-  /** Reads until there is a line. */
+  /** Reads the program's output up to this line. */
   until(wanted: string): Promise<void>;
 }
 

@@ -21,7 +21,7 @@ export type Shell = 'ash' | 'dash';
 /**
  * Makes the parts of the image's root file system that the network needs: busybox, `ip`, `arping` and the overlay.
  * @param more further programs of the host
- * @param product the appliance; the parts that both have if absent
+ * @param product the appliance; if absent, only the overlay that both appliances share is included
  * @returns its folder, and a function that removes it
  */
 export async function makeTemplate(

@@ -134,7 +134,7 @@ test.each([
       'its newest entry is from 2026, whatever its date says',
     ] as const),
   ],
-])('a database %s', (_, date, asOf, outdated) => {
+])('the age of a database %s is judged', (_, date, asOf, outdated) => {
   expect(report(openssl, { date, asOf }).data).toMatchObject([{ outdated, entries: 9 }]);
 });
 

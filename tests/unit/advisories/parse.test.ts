@@ -15,7 +15,7 @@ test.each([
   ],
   ['one that was cut off', JSON.stringify(TRACKER).slice(0, -20), 'it is not JSON'],
   ['invalid packages', JSON.stringify({ ...SECDB, packages: [{}] }), 'packages.0.pkg'],
-  ['a state that is new', JSON.stringify(TRACKER).replace('"open"', '"maybe"'), '.status: '],
+  ['an unknown state', JSON.stringify(TRACKER).replace('"open"', '"maybe"'), '.status: '],
   [
     'a name with an escape',
     JSON.stringify({ '\u001b[2J': TRACKER.openssl }),
@@ -44,7 +44,7 @@ const REVIEW = `- id: CVE-2026-1001
   reviewer: A. Reviewer
 `;
 
-test('a file of reviews without any is empty', () => {
+test('a file of reviews that contains none is read as empty', () => {
   expect(parseReviews('# nothing yet\n', 'x.vex.yaml')).toEqual([]);
 });
 
@@ -58,7 +58,7 @@ test.each([
     ...(['justification: is missing', 1, 3] as const),
   ],
   [
-    'a justification of what needs none',
+    'a justification for a state that has none',
     REVIEW.replace('not_affected', 'exploitable'),
     ...(['justification: is for not_affected only', 4, 3] as const),
   ],
@@ -87,7 +87,7 @@ test.each([
     3,
   ],
 ])(
-  'a file of reviews with %s is refused with line and column',
+  'a file of reviews with %s is refused, and the error names line and column',
   (_, text, message, line, column) => {
     const parse = () => parseReviews(text, 'x.vex.yaml');
     expect(parse).toThrow(message);

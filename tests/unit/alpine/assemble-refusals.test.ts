@@ -8,18 +8,18 @@ import { makeKey } from '../../alpine-mirror/key.ts';
 import { assembled, folder, mirror, world } from './mirror-world.ts';
 import { key } from './opened.ts';
 
-test('it is refused if no package satisfies the request', async () => {
+test('assembling is refused if no package satisfies the request', async () => {
   const { place, cache } = await world();
   const failing = assembled(place, cache, { wanted: ['app', 'unheard-of'] });
   await expect(failing).rejects.toThrow(BuildError);
   await expect(failing).rejects.toThrow('unheard-of');
 });
 
-test('it is refused if the repository is not there, or not for this architecture', async () => {
+test('assembling is refused if the repository is not there, or not for this architecture', async () => {
   await expect(assembled(await folder(), await folder())).rejects.toThrow('there is no repository');
 });
 
-test('it is refused if an untrusted key signed the index', async () => {
+test('assembling is refused if an untrusted key signed the index', async () => {
   const { place, packed, cache } = await world();
   const stanzas = packed.map(({ stanza }) => stanza);
   await writeFile(
@@ -29,7 +29,7 @@ test('it is refused if an untrusted key signed the index', async () => {
   await expect(assembled(place, cache)).rejects.toThrow('stranger, which is not a trusted key');
 });
 
-test('it is refused if a package was swapped, cut or lengthened', async () => {
+test('assembling is refused if a package was swapped, cut or lengthened', async () => {
   const { place, packed } = await world();
   const path = join(place, 'x86_64/app-1-r0.apk');
   const good = await readFile(path);
@@ -45,7 +45,7 @@ test('it is refused if a package was swapped, cut or lengthened', async () => {
   }
 });
 
-test('it is refused if the index says another size than the mirror has', async () => {
+test('assembling is refused if the index says another size than the mirror has', async () => {
   const { place, packed, cache } = await world();
   const stanzas = packed.map(({ stanza }) => stanza.replace(/^S:\d+$/m, 'S:1234'));
   await writeFile(join(place, 'x86_64/APKINDEX.tar.gz'), packIndex({ stanzas }, key));
@@ -56,7 +56,7 @@ test('it is refused if the index says another size than the mirror has', async (
 test.each([
   ['missing', 'is gone'],
   ['wrong', ''],
-] as const)('it is refused if a package of a mirror is %s', async (fault, why) => {
+] as const)('assembling is refused if a package of a mirror is %s', async (fault, why) => {
   const { place, cache } = await world();
   const served = await mirror(place);
   served.break('app-1-r0.apk', fault);
@@ -64,7 +64,7 @@ test.each([
   await expect(assembled(served.url, cache)).rejects.toThrow(why);
 });
 
-test('it is refused if the index of a mirror has wrong bytes, and is right again afterwards', async () => {
+test('assembling is refused while the index of a mirror has wrong bytes, and works again afterwards', async () => {
   const { place, cache } = await world();
   const served = await mirror(place);
   served.break('APKINDEX.tar.gz', 'wrong');
@@ -73,7 +73,7 @@ test('it is refused if the index of a mirror has wrong bytes, and is right again
   await expect(assembled(served.url, cache)).resolves.toBeDefined();
 });
 
-test('it is refused if a key is trusted under another name than the signature gives', async () => {
+test('assembling is refused if a key is trusted under another name than the signature gives', async () => {
   const { place, cache } = await world();
   const trusted = readTrustedKeys([['other-name.rsa.pub', key.pem]]);
   await expect(assembled(place, cache, { trusted })).rejects.toThrow('not a trusted key');

@@ -74,7 +74,7 @@ test('a package is installed if it has the SHA-256 of the index, from a folder a
   }
 });
 
-test('a package of another SHA-256 is refused', async () => {
+test('a package with another SHA-256 than the index lists is refused', async () => {
   const { bytes } = await packPackage({ name: 'a', version: '1', entries: [] }, { key });
   const identity = `Q2${base64(controlDigest(bytes))}`;
   await expect(openBytes(bytes, { identity })).resolves.toBeDefined();

@@ -59,7 +59,7 @@ test('a stored file that was modified is hashed again, and removed if it differs
   expect(notes).toEqual([expect.stringMatching(/has SHA-256 .* will be fetched again$/)]);
 });
 
-test('damage without a write is found by verifying all listed files', async () => {
+test('damage that leaves the time stamp of a file unchanged is found by verifying the file', async () => {
   const { store } = await emptyStore();
   expect(storedBlobs(store)).toEqual([]);
   const { item, content } = sample([]);

@@ -17,7 +17,7 @@ test('QUANTIX_CACHE takes precedence over the usual folder', () => {
   expect(cacheDirectory(undefined, { QUANTIX_CACHE: 'near' }).root).toBe(resolve('near'));
 });
 
-test('without it the cache is in the user cache folder', () => {
+test('without QUANTIX_CACHE the cache is in the user’s folder for caches', () => {
   expect(cacheDirectory(undefined, { XDG_CACHE_HOME: '/xdg', HOME: '/home/a' }).root).toBe(
     '/xdg/quantix',
   );

@@ -267,7 +267,7 @@ test('a reader that is slower than the time limit for servers is waited for', as
   expect(Buffer.concat(got).equals(content)).toBe(true);
 });
 
-test('the message for a silent server says how long it was waited for', async () => {
+test('the message for a silent server says how long nothing arrived', async () => {
   const { url } = await serve(() => {});
   const context = await testContext({ stallAfter: 50 });
   await expect(download(sample([url]).item, context)).rejects.toThrow('nothing arrived for 0.05 s');

@@ -72,7 +72,7 @@ test('progress is reported at most ten times a second', () => {
   expect(reports).toBe(10);
 });
 
-test('a package that is gone is named, and the other downloads end', async () => {
+test('a package that is gone is named, and the other downloads are stopped', async () => {
   const { items, url } = await serveSamples(3);
   const gone = { ...sample([`${url}/none`]).item, name: 'package perl 5.36' };
   const context = await testContext();

@@ -21,7 +21,7 @@ const AUTHOR = {
   ...{ GIT_COMMITTER_NAME: 'a', GIT_COMMITTER_EMAIL: 'a@example.org' },
 };
 
-test('by docs/ci.md a fork gets its workflows, its key, and a release by a tag', async () => {
+test('the commands of docs/ci.md give a fork its workflows, its key, and the tag of a release', async () => {
   const fork = await makeFork(AUTHOR);
   await rm(join(fork.folder, 'release-keys'), { recursive: true });
   await writeFile(join(fork.folder, 'passphrase'), 'secret');

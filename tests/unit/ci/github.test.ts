@@ -190,7 +190,7 @@ test('a tag that differs from the version makes no release', async () => {
   expect(await commandsOf(fork)).toEqual([]);
 });
 
-/** Runs the jobs of the workflow `locks`: `refresh` and, if locks changed, as on GitHub, `propose`. */
+/** Runs the jobs of the workflow `locks` as GitHub does: `refresh`, and then `propose` if locks changed. */
 async function refresh(fork: Fork): Promise<void> {
   await fork.job(await stepsOf('locks', 'refresh'));
   const change = join(fork.folder, 'change');
@@ -238,7 +238,7 @@ test('changed locks are built, booted on x86_64, and proposed with their changes
   expect(await readFile(join(fork.home, 'summary'), 'utf8')).toContain('openssl 1 → 2');
 });
 
-test('a pull request that is open already gets the new text', async () => {
+test('an open pull request gets the new text', async () => {
   const fork = await makeFork(ENVIRONMENT);
   for (const [name, text] of [
     ['moves', ''],

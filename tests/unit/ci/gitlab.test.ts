@@ -34,7 +34,7 @@ const VARIABLES = {
 
 const JOBS = ['.quantix', '.image', 'release', 'locks'];
 
-/** The script of a job: its lines are those of one shell. */
+/** The script of a job as one text, because one shell runs all its lines. */
 const scriptOf = async (job: string) => (await readGitlabJob(job)).script.join('\n');
 
 test('shellcheck finds nothing in the jobs', async () => {

@@ -192,7 +192,7 @@ export async function makeFork(env: Record<string, string>): Promise<Fork> {
   };
 }
 
-/** Returns the lines about a remote cache that a build had: its variables, and mode and content of the private key. */
+/** Returns lines about the remote cache of a build: its variables, and mode and content of the private key. */
 export async function remoteCacheOf(fork: Fork): Promise<string[]> {
   const text = await readFile(join(fork.home, 'remote-cache'), 'utf8');
   return text.replaceAll(fork.home, '~').split('\n').filter(Boolean);

@@ -128,7 +128,7 @@ test('an installed disk, raw or qcow2, equals the ISO that it contains', async (
   expect(await diff(before, raw)).toBe(1);
 });
 
-test('other formats of an image are refused with the file to compare instead', async () => {
+test('other formats of an image are refused, and the error names the files to compare instead', async () => {
   const folder = await temporaryFolder();
   const forms = {
     'an OVA': tarMember('qvdc-0.1.0.ovf', Buffer.from('<Envelope/>'), 0),
@@ -247,7 +247,7 @@ async function half(folder: string): Promise<string> {
   return path;
 }
 
-test('a lock and an image without packages have nothing to compare', async () => {
+test('a lock and an image without packages have nothing in common to compare', async () => {
   const lock = await write(await temporaryFolder(), JSON.stringify(sampleLock()));
   expect(await diff(lock, before)).toBe(2);
   expect(output.complained).toContain('have nothing in common that can be compared');

@@ -88,7 +88,7 @@ test('for an ISO the file at the position is named, and for a tar the member', a
 
 test('for a compressed disk, the position in the disk and the partition are named', async () => {
   const iso = await writeSmallIso(remade, { system: rootfs('1'), build: 'aaaa', module: 'loop' });
-  // The beginning, with the partition table and the beginning of the first partitions.
+  // The beginning of the disk has the partition table and the beginning of the first partitions.
   const disk = Buffer.alloc(8 * MIB);
   {
     await using file = await open(await writeSmallDisk(remade, iso));
@@ -162,7 +162,7 @@ test('every file of both releases is reported, by name', async () => {
   ]);
 });
 
-test('files that are missing locally are compared by hash, and a difference has a reason why it has no position', async () => {
+test('a file that is missing locally is compared by its hash, and a difference says why it has no position', async () => {
   const files = [await put(remade, 'a.iso', 'made')];
   const [file] = files;
   if (file === undefined) throw new Error('no file');

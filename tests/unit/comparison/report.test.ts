@@ -75,7 +75,7 @@ test('sizes of an image, as a tree, beside those of another', async () => {
   expect(root.size - root.before).toBe(90_000 - 100);
   const [usr] = root.parts;
   expect([usr.name, usr.size, usr.before]).toEqual(['usr', 590_000, 500_100]);
-  // A file with two names counts once, and so do packed files of the medium, which are shown unpacked.
+  // A file with two names counts once. A packed file of the medium counts only as what it contains.
   expect(JSON.stringify(data)).not.toContain('system.squashfs');
   expect(hintsIn(svg)).toContain('unpacked/rootfs/usr: 590 kB, +89.9 kB');
   expect(await inDrawing(svg, 'count(//*[@class="bad"])')).not.toBe('0');

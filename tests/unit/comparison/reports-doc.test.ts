@@ -10,7 +10,7 @@ import { rootfs, writeSmallIso } from './images.ts';
 
 const PROJECT = resolve(import.meta.dirname, '../../..');
 
-/** Name, version before and after, bytes before and after: of packages as an update of Debian moves them. */
+/** Packages as an update of Debian changes them: name, version before and after, bytes before and after. */
 const MOVED = [
   ['base-files', '13.8', '13.8+deb13u1', 73_000, 73_400],
   ['libc6', '2.41-12', '2.41-12+deb13u1', 2_847_000, 2_847_500],
@@ -23,7 +23,7 @@ const MOVED = [
 
 const output = captureOutput();
 
-/** The words of a command of the document for `qx-build`, run as in a folder. */
+/** Returns the arguments of `qx-build` in a command of the document; its files are in a folder. */
 function wordsOf(line: string, folder: string): string[] {
   const [, words = ''] = /^npm run -s qx-build -- (.*?)(?: >> \S+)?$/.exec(line) ?? [];
   return words

@@ -20,7 +20,7 @@ function decision(): string {
  * environment can be saved.
  */
 const PLAY = `
-# Of brackets and commas only, between the marks of both ends, it is a pattern of the shell as well.
+# Between ^ and $, the expression has only brackets and commas, so it is also a pattern of the shell.
 regexp() { p=\${1#^}; p=\${p%\\$}; case $2 in $p) true ;; *) false ;; esac; }
 is_file() { case $1 in *gpt3*) test "$a" = 1 ;; *) test "$b" = 1 ;; esac; }
 load_env() {
@@ -38,7 +38,7 @@ while read -r e_good e_try e_left a b save; do
 done
 `;
 
-test('the grub.cfg of an installed disk chooses the same slot as its model, for any environment', () => {
+test('the grub.cfg of an installed disk chooses the same slot as chooseSlot, for any environment', () => {
   const cases: { state: string[]; a: boolean; b: boolean; save: boolean }[] = [];
   for (const good of ['a', 'b', 'c', '.']) {
     for (const trial of ['-', 'a', 'b', 'ab', '.']) {

@@ -44,7 +44,7 @@ async function forge(device: MemoryDevice, change: (header: Buffer, entries: Buf
 }
 
 test.each(SECTORS)(
-  '%i bytes: a table is found by its second copy when the first is damaged',
+  '%i bytes: the second copy of a table is read when the first is damaged',
   async (sectorSize) => {
     const device = new MemoryDevice(DISK_BYTES, sectorSize);
     const layout = await install(device);

@@ -43,7 +43,7 @@ describe.each([512, 4096])('an installed disk of %i-byte sectors', (sectorSize) 
 
   beforeAll(async () => {
     const device = new MemoryDevice(DISK_BYTES, sectorSize);
-    // The second table of the disk has its entries at another place than the first.
+    // A changed table has its entries at the place that the table before it does not use.
     layout = { ...(await install(device)), guid: '01234567-89ab-4cde-8f01-23456789abcd' };
     layout = {
       ...layout,
@@ -88,7 +88,7 @@ describe.each([512, 4096])('an installed disk of %i-byte sectors', (sectorSize) 
     expect(run('grub-fstest', disk, 'ls', '(loop0,gpt2)/grub/')).toContain('grub.cfg grubenv');
   });
 
-  // These tools always assume 512-byte sectors for a file.
+  // sfdisk always assumes 512-byte sectors for a file.
   test.runIf(sectorSize === 512 && isHere('sfdisk'))(
     'sfdisk reads the partitions as planned',
     () => {

@@ -36,7 +36,7 @@ interface Command {
 
 const mounts = (args: readonly string[]) => args.filter((one) => one.startsWith('--mount='));
 
-test('a command runs as the calling user, without privileges, and sees project and cache where they are', () => {
+test('a command runs as the calling user, without privileges, and finds project and cache at the paths of the host', () => {
   expect(argumentsOn({}, { line: ['iso', '--profile', 'qvdc'] })).toEqual([
     'run',
     '--rm',
@@ -96,7 +96,7 @@ test('further flags come after ours, before the image', () => {
   ]);
 });
 
-test("apt's settings and the certificate authorities of the host are there to be read", () => {
+test("apt's settings and the certificate authorities of the host can be read in the container", () => {
   const args = argumentsOn({
     environment: { NODE_EXTRA_CA_CERTS: '/etc/company.pem' },
     exists: () => true,
@@ -152,7 +152,7 @@ test.each([
   expect(argumentsOn({ environment: variables, exists }).join(' ')).not.toContain('netrc');
 });
 
-test('node_modules that is a link is mounted for reading', () => {
+test('a node_modules that is a link is mounted for reading', () => {
   expect(mounts(argumentsOn({ nodeModules: '/srv/modules' }))).toContain(
     '--mount=type=bind,source=/srv/modules,target=/srv/modules,readonly',
   );

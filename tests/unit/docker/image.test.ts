@@ -32,7 +32,7 @@ function installed(command: string): string[] {
   return list.split(/[\s\\]+/).filter((name) => name !== '');
 }
 
-test('the Dockerfile installs what building requires of anyone but root, and what Node and https need', () => {
+test('the Dockerfile installs what a build by anyone but root requires, and what Node and https need', () => {
   const required = [
     ...BASE_NAMES.flatMap(listBaseRequirements),
     ...ARCHITECTURE_NAMES.flatMap(buildRequirements),

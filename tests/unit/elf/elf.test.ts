@@ -79,7 +79,7 @@ test('a section is found by its whole name', () => {
   expect(() => section(bytes, '.modinfo', 2)).toThrow('section .modinfo is too long');
 });
 
-/** The file with a number of `size` bytes at an offset changed. */
+/** Returns the file with the number of `size` bytes at an offset replaced. */
 function patched(at: number, value: number, size = 2, bytes = elfFile(CONTENT)): Buffer {
   bytes.writeUIntLE(value, at, size);
   return bytes;
@@ -131,7 +131,7 @@ test.each<[string, Buffer, string]>([
   expect(() => parse(bytes)).toThrow('(lib/x)');
 });
 
-test('section headers outside the file are an error; no section headers are none', () => {
+test('section headers outside the file are an error; a file without section headers has no sections', () => {
   expect(() => section(patched(40, 0xffff_ffff, 4), '.modinfo')).toThrow('lies outside');
   expect(section(patched(60, 0), '.modinfo')).toBeUndefined();
   expect(section(patched(62, 0xfff), '.modinfo')).toBeUndefined();

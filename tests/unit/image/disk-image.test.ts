@@ -76,13 +76,13 @@ function slice(
 
 test('a disk image is the same, byte for byte, when it is written again', async () => {
   const [one, other] = [await write(512), await write(512)];
-  // Only ranges that exist in one of the files are compared.
+  // qemu-img compares only ranges that are written in one of the files.
   expect(await run('qemu-img', ['compare', '-f', 'raw', '-F', 'raw', one, other])).toContain(
     'Images are identical',
   );
 });
 
-test('an architecture without BIOS has no partition for it, and numbers stay', async () => {
+test('an architecture without BIOS has no partition for it, and the other partitions keep their numbers', async () => {
   await using device = await openBlockDevice(await write(512, { bios: false }));
   const gpt = await readGpt(device);
   expect(gpt?.partitions.map(({ number }) => number)).toEqual([2, 3, 4, 5, 6]);

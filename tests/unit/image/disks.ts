@@ -12,7 +12,7 @@ export interface Write {
   data: Buffer;
 }
 
-/** A disk of 768 MiB whose ranges touch holes, borders of grains and the end of a table. */
+/** Size in bytes of a disk whose written ranges touch holes, borders of grains and the end of a table. */
 export const DISK_BYTES = 768 * MIB;
 export const WRITES: readonly Write[] = [
   { offset: 0, data: Buffer.from('first bytes') },

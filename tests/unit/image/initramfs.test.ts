@@ -131,7 +131,7 @@ async function makeStep(
   return readCpio(archive, 'x').map(({ path }) => path);
 }
 
-test('the initramfs has one kernel and its modules, of one flavour or of both', async () => {
+test('the initramfs has the kernel and its modules, whether one flavour has this kernel or both', async () => {
   const kernel = [...PACKAGES.slice(0, -1), file('boot/vmlinuz-1', 'the kernel')];
   const others = {
     'busybox-static': { entries: [program('bin/busybox', await readFile('/bin/busybox'))] },

@@ -128,7 +128,7 @@ describe('the boot structures', () => {
     ]);
   });
 
-  test('an image without anything lacks everything', () => {
+  test('an empty report has all five findings', () => {
     expect(problems('')).toHaveLength(5);
   });
 });

@@ -99,7 +99,7 @@ describe('an ISO', () => {
     iso = await readFile(await writeSample(loader));
   });
 
-  /** Copies it into a folder that is removed after the test. */
+  /** Writes a copy of the ISO, or other bytes, into a folder that is removed after the test. @returns its path */
   async function copy(bytes = iso): Promise<string> {
     const file = join(await temporaryFolder(), 'copy.iso');
     await writeFile(file, bytes);

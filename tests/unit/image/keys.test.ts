@@ -48,8 +48,8 @@ interface Change {
 }
 
 /**
- * Yields changes of a value: of each scalar, of the first scalar in each list, and an addition to each such list. Not
- * of `base`, which is code, nor of the installed packages, which have a separate test.
+ * Yields changes of a value: of each scalar, of the first scalar in each list, and an addition to each such list.
+ * `base`, which is code, and the installed packages, which have a separate test, are not changed.
  */
 function* changesOf(value: unknown, path: string): Generator<Change> {
   if (typeof value !== 'object' || value === null || value instanceof Map) return;

@@ -33,7 +33,7 @@ test('equal tools, and tools unknown to this version, are not reported', async (
 });
 
 test.each(['', '{', 'null', '{"inputs":{"tools":{"xorriso":1},"node":2}}', '[]'])(
-  'a manifest with %j does not report tools',
+  'with a manifest that contains %j no tools are reported',
   async (text) => {
     expect(await differences(text)).toEqual([]);
     expect(listOtherTools('/nowhere', { toolVersions: TOOLS })).toEqual([]);

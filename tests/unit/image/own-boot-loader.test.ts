@@ -18,7 +18,7 @@ import { temporaryFolder } from '../folder.ts';
 import { newOwner } from '../secure-boot/owners.ts';
 import { hostGrub } from './host-grub.ts';
 
-test('an owner’s boot loader is signed on the medium and on a disk, with the files that enrol the key, and a disk has a menu with its signature', async () => {
+test('the boot loaders of an owner are signed, a medium has the files that enrol the key, and a disk has a signed menu', async () => {
   const { owner } = await newOwner();
   const folder = await temporaryFolder();
   using reader = new ContentReader();
@@ -45,7 +45,7 @@ test('an owner’s boot loader is signed on the medium and on a disk, with the f
   expect(efi.get('/EFI/BOOT/BOOTX64.EFI')?.includes('\nnormal $prefix/menu\n')).toBe(true);
   // GRUB for BIOS reads this, and verifies nothing.
   expect(efi.get('/grub/grub.cfg')?.toString()).toBe(formatDiskConfig('quantix'));
-  // Its file system has names of 8.3 characters only.
+  // The file system of a disk’s EFI partition has names of 8.3 characters only.
   const place = { bytes: 300 * 1024 * 1024, sectorSize: 512, offset: 0 };
   formatFat32({ ...place, label: 'X', serial: 0, files: efi, epoch: 1_700_000_000 });
   expect(bios?.boot.length).toBe(512);

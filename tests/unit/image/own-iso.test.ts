@@ -24,7 +24,7 @@ import { hostGrub } from './host-grub.ts';
 const { owner } = await newOwner(afterAll);
 const LIST = makeMediumPaths('quantix').list;
 const plan = planImage({ ...(await sampleFacts()), owner });
-/** Folder with a folder for each step before the last one, and in it stand-ins for the step's output files. */
+/** Folder with a folder for each step, in which are stand-ins for the output files of the step. */
 let folder: string;
 /** Name of the step → name of the file → SHA-256. */
 const hashes: Record<string, Record<string, string>> = {};

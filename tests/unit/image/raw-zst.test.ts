@@ -15,7 +15,7 @@ async function write(disk: SparseDisk, name = 'disk.raw.zst') {
   return file;
 }
 
-test('zstd decompresses it to the disk, with holes', async () => {
+test('zstd decompresses a raw.zst to the disk, with holes', async () => {
   const disk = await sparseDisk();
   const file = await write(disk);
   const back = `${disk.file}.back`;
@@ -49,7 +49,7 @@ test('a reader that stops early, for example on a full disk, leaves no open file
   expect(open).not.toContain(disk.file);
 });
 
-test('a disk of zeros, and a disk with data up to its end', async () => {
+test('a disk of zeros, and a disk with data up to its end, are decompressed unchanged', async () => {
   const full = [{ offset: 0, data: Buffer.alloc(3 * 1024 * 1024, 'full ') }];
   for (const writes of [[], full]) {
     const disk = await sparseDisk(writes, 3 * 1024 * 1024);

@@ -54,9 +54,12 @@ test('signed programs are on the medium and on an installed disk unchanged, each
   expect(bios?.boot.length).toBe(512);
 });
 
-test.each(Object.keys(SIGNED))('packages without %s are refused by its name', async (path) => {
-  const { [path]: _, ...others } = SIGNED as Record<string, Buffer>;
-  await expect(makeSigned(others)).rejects.toThrow(
-    `the packages with the boot loader have no /${path}`,
-  );
-});
+test.each(Object.keys(SIGNED))(
+  'packages without %s are refused, and the error names it',
+  async (path) => {
+    const { [path]: _, ...others } = SIGNED as Record<string, Buffer>;
+    await expect(makeSigned(others)).rejects.toThrow(
+      `the packages with the boot loader have no /${path}`,
+    );
+  },
+);

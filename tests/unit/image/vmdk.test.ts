@@ -16,7 +16,7 @@ async function write(disk: SparseDisk, name = 'disk.vmdk', identity = '012345678
   return file;
 }
 
-test('qemu-img reads it as a stream-optimised disk with the same content', async () => {
+test('qemu-img reads a VMDK as a stream-optimised disk with the same content', async () => {
   const disk = await sparseDisk();
   const file = await write(disk);
   const compared = ['compare', '-f', 'raw', '-F', 'vmdk', disk.file, file];
@@ -67,7 +67,7 @@ test('holes and zeros take no space', async () => {
   expect((await stat(await write(await sparseDisk()))).size).toBeLessThan(3 * 1024 * 1024);
 });
 
-test('each part is where the previous one says, for a reader from front to back', async () => {
+test('a reader from front to back finds each part where the part before it says', async () => {
   const file = await readFile(await write(await sparseDisk()));
   const kinds: string[] = [];
   let at = 128 * 512;

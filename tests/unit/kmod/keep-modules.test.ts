@@ -35,7 +35,7 @@ test('without a list everything stays', () => {
   expect(left([]).files).toEqual(ALL);
 });
 
-test('dropped modules are removed with their directories, and a path is not a prefix of a longer name', () => {
+test('dropped modules are removed with their directories, and a dropped path does not match longer names that begin with it', () => {
   const { kernel, files } = left(['sound', 'drivers/gpu/drm/amd']);
   expect(files).toEqual(['qxl', 'soundwire']);
   expect(kernel.at(at('sound'))).toBeUndefined();

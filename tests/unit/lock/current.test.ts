@@ -139,7 +139,7 @@ test('a package added by a build is resolved without changing the lock', async (
   );
 });
 
-test('with --frozen, a stale lock is refused with the differences, and a missing one too', async () => {
+test('with --frozen-lock, a stale lock is refused with the differences, and a missing one too', async () => {
   const here = await world();
   await expect(ensureCurrentLock(here.request, true)).rejects.toThrow('there is no lock yet');
   const { packages, ...rest } = requestOf(profile);
@@ -171,7 +171,7 @@ test('of many changed packages six are named and the rest is counted', async () 
   expect(here.said[0]).toContain('+ lib5 1.0 and 3 more. ');
 });
 
-test('with --frozen, a package that the mirror lost is an error with its name', async () => {
+test('with --frozen-lock, a package that the mirror lost is an error with its name', async () => {
   const here = await world();
   await expect(lockWithout(['bash 1.0'], sampleLock(), here.request, true)).rejects.toThrow(
     /^the mirror no longer has bash 1\.0 \(.*qvdc\.debian\.x86_64\.lock\.json\)\. Write the lock again/,

@@ -59,7 +59,7 @@ test('an install-if package has its conditions as reason, once all are installed
   });
 });
 
-test('circular dependencies end, and a package without dependents has no reason', () => {
+test('circular dependencies are followed once, and a package without dependents has no reason', () => {
   const packages = { a: { needs: [['b'], ['gone']] }, b: { needs: [['a']] }, c: {} };
   expect(reasons(['a', 'gone'], packages)).toEqual({ a: 'a', b: 'b ← a' });
 });

@@ -10,7 +10,7 @@ const ED25519 = 'ssh_host_ed25519_key';
 const ECDSA = 'ssh_host_ecdsa_key';
 
 describe.each(SHELLS.map((shell) => ({ name: shell[0], shell })))('$name', ({ shell }) => {
-  /** A machine's two folders. */
+  /** The folders of a machine for its stored keys and for those that sshd uses. */
   async function machine(): Promise<{ cwd: string; kept: string; own: string }> {
     const cwd = await temporaryFolder();
     const [kept, own] = [join(cwd, 'kept'), join(cwd, 'own')];

@@ -35,7 +35,7 @@ test.each([
   ['\tneed', 'need'],
   ['\tneed net; use dns', 'need net; use dns'],
   ["\tneed 'net'", "need 'net'"],
-])('a depend() with %j is refused with its service', (line, shown) => {
+])('a depend() with %j is refused, and the error names the service', (line, shown) => {
   expect(() => parseService('net', `depend() {\n${line}\n}\n`)).toThrow(
     `depend() holds ${JSON.stringify(shown)}, whose result only running it would show (/etc/init.d/net)`,
   );

@@ -26,7 +26,7 @@ interface Run {
   times?: readonly number[];
 }
 
-/** Runs the launcher with such a program. @returns the printed lines */
+/** Runs the launcher with this program. @returns the printed lines */
 async function launch({ program, times = [100] }: Run): Promise<string[]> {
   const folder = await temporaryFolder();
   await mkdir(join(folder, 'run'));

@@ -141,7 +141,7 @@ describe('a file system is recognised by its signature, with its label', () => {
     ['zeros', Buffer.alloc(70_000)],
     ['anything', Buffer.alloc(70_000, 0xa5)],
     ['text', Buffer.alloc(70_000, "'; reboot -f #\n")],
-  ])('a device with %s has neither', async (_, content) => {
+  ])('a device with %s has neither type nor label', async (_, content) => {
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'disk'), content);
     expect(await inInit(folder, 'echo "[$(file_system_of disk)] [$(label_of disk "")]"')).toBe(
@@ -587,7 +587,7 @@ describe('a machine with too little memory', () => {
     );
   });
 
-  test('is not reported if the copy of the system fits, besides half of the memory for files', async () => {
+  test('is not reported if the copy of the system fits; half of the memory is for files, in addition to the copy', async () => {
     const told = await start('toram=yes; stat() { echo 400000000; }; mount_root', 1_000_000);
     expect(told.split('\n').slice(0, 2)).toEqual([
       'mount -t tmpfs -o mode=755,size=870m tmpfs /overlay',

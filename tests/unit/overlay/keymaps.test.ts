@@ -26,7 +26,7 @@ function range(first: number, last: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }
 
-/** Returns the characters that keys send, by names such as `plain 16`; includes the layout that is loaded first. */
+/** Returns the characters that keys send, by names such as `plain 16`; a layout changes keys of `us`. */
 function layout(name: string): Map<string, string> {
   const keys = name === 'us' ? new Map<string, string>() : layout('us');
   for (const line of readFileSync(join(FOLDER, `${name}.map`), 'utf8')

@@ -35,7 +35,7 @@ const sourcesOf = (program: string) =>
   [PROJECT, ...OVERLAYS].map((folder) => join(folder, program)).filter((file) => existsSync(file));
 
 describe('of persistent files', () => {
-  // tests/net/configuration-disk.test.ts checks that they write and read these files.
+  // tests/net/configuration-disk.test.ts checks that the writers write these files, and the readers read them.
   test.each(rows.filter(({ reader }) => reader !== COMING))(
     '$path has an existing writer and reader',
     ({ writer, reader }) => {

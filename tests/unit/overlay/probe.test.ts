@@ -18,7 +18,7 @@ async function probe(code: string): Promise<{ exitCode: number | undefined; line
   return { exitCode, lines: stdout };
 }
 
-/** Writes a sign of life. @param age in seconds */
+/** Writes a heartbeat file. @param age in seconds */
 async function signOfLife(age: number): Promise<string> {
   const file = join(await temporaryFolder(), 'alive');
   await writeFile(file, `${uptime() - age}\n`);
@@ -29,7 +29,7 @@ test('a program counts as working while it updates its heartbeat file, and befor
   expect(await probe(`works ${await signOfLife(20)}`)).toEqual({ exitCode: 0, lines: '' });
   const none = join(await temporaryFolder(), 'alive');
   expect(await probe(`works ${none}`)).toEqual({ exitCode: 0, lines: '' });
-  // An empty file is just being written.
+  // A file is empty while it is being written.
   await writeFile(none, '');
   expect(await probe(`works ${none}`)).toEqual({ exitCode: 0, lines: '' });
   expect(await probe(`works ${await signOfLife(91)}`)).toEqual({

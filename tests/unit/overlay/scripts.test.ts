@@ -54,7 +54,7 @@ test('busybox can parse every script', async () => {
   expect(await complaints('busybox', args, [...scripts, ...services])).toBe('');
 });
 
-/** Parts of a program, which it sources. */
+/** Whether a file is part of programs, which source it. */
 const isPart = (file: string) =>
   /^(?:common|quantix-os|qvdc)\/usr\/lib\/quantix\/.*\.sh$/.test(file);
 

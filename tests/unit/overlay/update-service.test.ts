@@ -84,7 +84,7 @@ describe.each([[['busybox', 'sh']], [['dash']]])('in %j', (shell) => {
     return stdout.split('\n').filter(Boolean);
   }
 
-  test('the guard restarts a machine that is not judged within half an hour, and by force if that hangs', async () => {
+  test('the guard restarts a machine whose version is not judged within half an hour, and forces the restart if it hangs', async () => {
     expect(await guarded(':')).toEqual(['reboot in order 1800', 'reboot -f 1980']);
   });
 
@@ -95,7 +95,7 @@ describe.each([[['busybox', 'sh']], [['dash']]])('in %j', (shell) => {
     ]);
   });
 
-  test('the guard ends when it is judged', async () => {
+  test('the guard ends when the version is judged', async () => {
     expect(await guarded(': >early')).toEqual([]);
   });
 });

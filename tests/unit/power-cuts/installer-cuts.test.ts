@@ -8,7 +8,7 @@ import { install, SECTOR_SIZES, tell } from '../../power-cuts/stories.ts';
 const { signal } = new AbortController();
 
 test.each(SECTOR_SIZES)(
-  '%i bytes: a power cut during an installation over another one leaves the old one, nothing that boots, or the complete new one',
+  '%i bytes: a power cut during an installation over an old system leaves that system, nothing that boots, or the complete new one',
   async (sectorSize) => {
     const story = await tell(
       sectorSize,

@@ -115,7 +115,7 @@ for (const sectorSize of SECTOR_SIZES) {
     });
   });
 
-  test(`${sectorSize} bytes: a power cut during the first start of a disk image leaves one that starts`, async () => {
+  test(`${sectorSize} bytes: a power cut during the first start of a disk image leaves a disk that starts`, async () => {
     const story = await tellFirstStart(sectorSize);
     total += await cutEverywhere(story, {
       each: EACH,

@@ -22,7 +22,7 @@ import { BUGS } from '../../power-cuts/wrong.ts';
 import { installRequest } from '../disk/installed.ts';
 import { temporaryFolder } from '../folder.ts';
 
-/** Makes QEMU repeat the operations on a disk in memory, and record them in its log. */
+/** Makes QEMU repeat the operations that a disk in memory recorded, and write them to its own log. */
 async function record({
   bytes,
   sectorSize,
@@ -111,7 +111,7 @@ test.each([512, 4096])(
     expect(Object.keys(report.outcomes).toSorted()).toEqual(
       expect.arrayContaining(['null', 'one', 'two']),
     );
-    // A disk that was written after a cut has the forecast state.
+    // The disk that `writeTo` wrote for a cut has the state that the cut leaves.
     await using disk = await openBlockDevice(cut, { fileSectorSize: sectorSize });
     const layout = await readLayout(disk);
     const { offset } = findPartition(

@@ -33,7 +33,7 @@ const DEAF = `trap "" TERM; ${STARTS_CHILD}; wait`;
 test.each([
   ['whose child would go on by itself', CHILD_OUTLIVES_LEADER],
   ['that does not heed SIGTERM', DEAF],
-])('a cancelled tool %s ends with it', async (_name, script) => {
+])('a cancelled tool %s ends together with its child', async (_name, script) => {
   const { options, pids } = await toolWithChild(script);
   const cancel = new AbortController();
   const running = run('fakeroot', [], { ...options, signal: cancel.signal });

@@ -15,7 +15,7 @@ syslog          | * Starting syslog ...[   32.500000] openrc: end syslog\r
 [   80.000000] quantix: ready 79.50
 `;
 
-test('a boot is parsed into its stages, and its services by their begin', () => {
+test('a boot is parsed into its stages, and its services in the order in which they begin', () => {
   const bars = parseBootChart(LOG).map(({ kind, name, from, to, ended }) =>
     [kind, name, from, to, ended].join(' '),
   );
@@ -69,7 +69,7 @@ test.each([
   expect(drawTextChart([])).toBe('    from seconds\n');
 });
 
-test('a service that starts twice has its first start, and no service ends before it starts', () => {
+test('of a service that starts twice the first start is drawn, and no service ends before it starts', () => {
   const log = ['1.0] openrc: begin a', '3.0] openrc: end a', '4.0] openrc: begin a'];
   const again = ['5.0] openrc: end a', '9.0] openrc: begin b', '8.0] openrc: end b'];
   const text = [...log, ...again].map((line) => `[    ${line}\n`).join('');

@@ -61,7 +61,7 @@ test('an unanswered command fails when QEMU ends', async () => {
   await expect(waiting).rejects.toThrow('QEMU closed its control socket');
 });
 
-test('a reset connection fails the waiting commands, and nothing else', async () => {
+test('when the connection is reset, the waiting commands fail, and nothing else does', async () => {
   await talkTo(() => undefined);
   const waiting = qmp.execute('system_powerdown');
   far.resetAndDestroy();

@@ -42,7 +42,7 @@ test('a wait ends at once for text that is already there', async () => {
   expect(await transcript.waitFor(find(/login: $/))).toBe('login: ');
 });
 
-test('a wait ends once with new text, even if the text comes in several chunks', async () => {
+test('a wait ends with the chunk that completes the text, and does not look at later ones', async () => {
   const transcript = new Transcript();
   let asked = 0;
   const waiting = transcript.waitFor((text) => {

@@ -22,7 +22,7 @@ function withLines(...lines: string[]): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** The signature's line with its first bytes changed. */
+/** Returns the text with the first bytes of its signature changed. */
 function withMark(mark: string): string {
   const bytes = Buffer.from(marked, 'base64');
   bytes.write(mark, 'latin1');
@@ -81,7 +81,7 @@ describe('a signature for minisign', () => {
     expect(() => readMinisign(old, 'f.minisig')).toThrow('it is of the old kind');
   });
 
-  test('is the same each time; another key and changed bytes are reported differently', async () => {
+  test('is the same each time; another key is reported otherwise than changed bytes', async () => {
     expect(await signMinisign(BYTES, ours.signer, 'quantix 0.2.0, ü')).toBe(text);
     const read = readMinisign(text, 'f.minisig');
     expect(read.trustedComment).toBe('quantix 0.2.0, ü');

@@ -39,7 +39,7 @@ test.each([
   ['a file twice', [file('b.iso'), file('b.iso', { size: 6 })], 'has b.iso twice'],
   ['no file', [], 'has no file'],
   ['half a digest', [file('b.iso', { sha256: 'ab' })], 'must be a SHA-256'],
-  ['less than nothing', [file('b.iso', { size: -1 })], 'size'],
+  ['a negative size', [file('b.iso', { size: -1 })], 'size'],
 ])('%s is refused', (_, files, why) => {
   expect(refusal(() => formatReleaseFiles({ version: '1.2.3', files }))).toContain(why);
   const text = JSON.stringify({ format: 1, version: '1.2.3', files });

@@ -215,7 +215,7 @@ describe('a signed release', () => {
     expect(verdict).toMatchObject({ version: '0.2.0', findings: [] });
   });
 
-  test('may be without a list of its own, such as what a build leaves in dist', async () => {
+  test('may have no list of its own, as the files that a build leaves in dist', async () => {
     await mkdir(folder);
     await writeFile(at('a.iso'), 'a');
     await writeFile(at('.SHA256SUMS.lock'), '');

@@ -31,7 +31,7 @@ async function add(socket: string, ...kind: string[]): Promise<string> {
   return await readFile(`${file}.pub`, 'utf8');
 }
 
-/** An agent that answers each message with bytes of ours, or leaves it unanswered. @returns its socket */
+/** An agent that sends the bytes of `answer` for each message, or nothing if there are none. @returns its socket */
 async function falseAgent(answer: (kind: number) => Uint8Array | undefined): Promise<string> {
   const socket = join(await temporaryFolder(), 'agent');
   const server = createServer((connection) => {
@@ -89,7 +89,7 @@ describe('ssh-agent', () => {
 
   test.each([
     ['unset', undefined, 'SSH_AUTH_SOCK is not set'],
-    ['of none', '/nonexistent/agent', 'it cannot be reached at /nonexistent/agent (ssh-agent)'],
+    ['missing', '/nonexistent/agent', 'it cannot be reached at /nonexistent/agent (ssh-agent)'],
   ])('with a socket that is %s is reported', async (_, socket, why) => {
     await expect(makeAgentSigner({ socket, key: undefined, signal })).rejects.toThrow(why);
   });

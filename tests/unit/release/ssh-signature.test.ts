@@ -19,7 +19,7 @@ const others = newPair('others');
 const BYTES = Buffer.from('aa  quantix.iso\n');
 const text = await signSsh(BYTES, ours.signer);
 
-/** A signature with wrong parts. */
+/** Returns a signature that consists of these parts. */
 function armoured(...parts: (string | Uint8Array)[]): string {
   const base64 = Buffer.concat(parts.map((part) => Buffer.from(part))).toString('base64');
   return `-----BEGIN SSH SIGNATURE-----\n${base64}\n-----END SSH SIGNATURE-----\n`;

@@ -91,7 +91,7 @@ describe('nothing is published', () => {
     expect(await published()).toMatchObject({ version: '0.1.0', serial: 5 });
   });
 
-  test('with a floor above it', async () => {
+  test('with a floor above its serial', async () => {
     await expect(publish(await image('0.1.0'), publication({ floor: 2 }))).rejects.toThrow(/floor/);
     expect(readdirSync(folder)).toEqual(['0.1.0.iso']);
   });
@@ -122,7 +122,7 @@ test('a concurrent reader of the tree always finds a release and its complete im
     expect(statSync(join(tree, named.path)).size).toBe(named.bytes);
     reads += 1;
   }, 0);
-  // Also if the test exceeds its time limit, and its folder is removed.
+  // The reads must also end if the test exceeds its time limit, because its folder is then removed.
   onTestFinished(() => clearInterval(reading));
   for (let at = 2; at < 30; at += 1) await publish(await image(`0.${at}.0`), publication());
   expect(reads).toBeGreaterThan(0);

@@ -28,7 +28,7 @@ import {
 
 vi.setConfig({ testTimeout: TIME });
 
-/** Milliseconds for tests that wait for something that never happens. */
+/** Time limits in milliseconds, for tests that wait for something that never happens. */
 const HURRIED: Patience = { firstAnswer: 200, answer: 200, least: 200, most: 200, bringing: 200 };
 
 type Instead = NonNullable<CacheServerOptions['instead']>;
@@ -120,7 +120,7 @@ test.each<[string, Instead, { refused: number; givenUp?: RegExp }]>([
   expect(`${report.givenUp}`).toMatch(expected.givenUp ?? /^undefined$/);
 });
 
-test('a redirect of a server is not followed, neither to another place nor back', async () => {
+test('a redirect to another server is not followed', async () => {
   const elsewhere = await serve((_request, response) => response.end('mine'));
   const server = await filledServer({
     instead: insteadOf('cas', (_request, response) =>
@@ -184,7 +184,7 @@ test('a server that reports misses slowly is given up when the time adds up', as
   expect(server.answers.length).toBeLessThan(1 + ALL.length);
 });
 
-test('a server without a listener is given up, and reported', async () => {
+test('an address at which no server listens is given up, and reported', async () => {
   const { made, report } = await (await Runner.open()).build(writer({ url: 'http://127.0.0.1:9' }));
   expect([made, report.givenUp]).toEqual([ALL, 'the connection was refused']);
 });

@@ -64,21 +64,25 @@ test('name and password are read from .netrc, for https', async () => {
 test.each<[string, () => Record<string, string>, RegExp]>([
   ['an invalid address', () => ({ '': 'cache.example', _KEYS: keys }), /not the address/],
   ['another protocol', () => ({ '': 'grpc://cache.example', _KEYS: keys }), /not the address/],
-  ['a question in it', () => ({ '': 'https://c/?x', _KEYS: keys }), /not the address/],
+  ['an address with a query', () => ({ '': 'https://c/?x', _KEYS: keys }), /not the address/],
   ['no keys', () => ({ '': 'https://c' }), /no key is trusted.*QUANTIX_REMOTE_CACHE_KEYS/],
   ['a folder without keys', () => ({ '': 'https://c', _KEYS: folder }), /no public key, \*\.pem/],
   ['a key that is not there', () => ({ '': 'https://c', _KEY: '/nowhere' }), /cannot be read/],
   [
-    'to write without a key',
+    'a request to write without a key',
     () => ({ '': 'https://c', _KEYS: keys, _WRITE: 'yes' }),
     /no key to sign them with/,
   ],
   [
-    'neither yes nor no',
+    'a value that is neither yes nor no',
     () => ({ '': 'https://c', _KEYS: keys, _WRITE: '1' }),
     /"1" is neither yes nor no/,
   ],
-  ['no certificate', () => ({ '': 'https://c', _KEYS: keys, _CA: key }), /no certificate in PEM/],
+  [
+    'a file without a certificate',
+    () => ({ '': 'https://c', _KEYS: keys, _CA: key }),
+    /no certificate in PEM/,
+  ],
 ])('%s is reported before anything is built', async (_, variables, message) => {
   await expect(settings(variables())).rejects.toThrow(message);
 });

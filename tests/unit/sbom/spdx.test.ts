@@ -43,7 +43,7 @@ test('the document is valid according to the schema of SPDX 2.3, also with licen
   expect(schemaErrors('spdx', wrong)).not.toEqual([]);
 });
 
-test('it has the packages of the CycloneDX bill, by the same package URLs and hashes', () => {
+test('the document has the packages of the CycloneDX bill, by the same package URLs and hashes', () => {
   const { components } = z
     .object({
       components: z.array(
@@ -67,7 +67,7 @@ test('it has the packages of the CycloneDX bill, by the same package URLs and ha
   expect(ours.map(String).sort()).toEqual(theirs.map(String).sort());
 });
 
-test('it describes the appliance, which contains everything else, each with its own identifier', () => {
+test('the document describes the appliance, which contains everything else, each with its own identifier', () => {
   const { packages, relationships, creationInfo } = read(materials);
   const [image, ...parts] = packages;
   expect(image).toMatchObject({ name: 'qvdc', versionInfo: '1.2.3' });

@@ -7,7 +7,7 @@ import { readSources, type Sources } from '../../../build/step/source.ts';
 import { temporaryFolder } from '../folder.ts';
 import { PROJECT } from '../profile/profiles.ts';
 
-/** A project with this program, and the npm packages of this one. */
+/** Makes a project with this program, and with the npm packages of ours. */
 async function projectOf(program: string, deeper = ''): Promise<string> {
   const folder = join(await temporaryFolder(), deeper);
   await mkdir(join(folder, 'apps'), { recursive: true });
@@ -77,7 +77,7 @@ test('no line of the bundle is long enough to flood the console in a crash', asy
 test.each([
   ['a package that is not there', "import 'nowhere';", /"nowhere".*\(apps\/qx\.ts:1\)/],
   ['a mistake', '\nlet = ;', /\(apps\/qx\.ts:2\)/],
-  ['code that waits at its top', '\n\nawait 1; export {};', /await.*\(apps\/qx\.ts:3\)/],
+  ['an await at the top level', '\n\nawait 1; export {};', /await.*\(apps\/qx\.ts:3\)/],
 ])('%s is reported with file and line', async (_, program, message) => {
   await expect(bundled(await projectOf(program))).rejects.toThrow(message);
 });

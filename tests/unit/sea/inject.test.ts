@@ -76,7 +76,7 @@ test.each<[string, Buffer, RegExp]>([
   ['that is cut off', node.subarray(0, 400), /it is cut off/],
   ['with memory without end', smallNode({ zeros: 2 ** 40 }), /its last segment is damaged/],
   [
-    'that is none',
+    'that is no ELF file',
     Buffer.from('#!/bin/sh\n'.repeat(20)),
     /it does not start with the ELF magic number/,
   ],

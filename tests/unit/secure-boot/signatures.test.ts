@@ -75,7 +75,7 @@ describe('a program that is signed', () => {
       'signatures that begin at an odd byte',
       withNumber(withNumber(uefiProgram(1003), 0x128, 995), 0x12c, 8),
     ],
-    ['signatures that are all of it', withNumber(uefiProgram(1000), 0x12c, 1000)],
+    ['signatures that fill the whole file', withNumber(uefiProgram(1000), 0x12c, 1000)],
   ])('%s is refused', async (_, bytes) => {
     await expect(signProgram(bytes, made.owner, 'the kernel')).rejects.toThrow(
       /cannot be signed \(the kernel\)/,
@@ -153,7 +153,7 @@ test('the enrolment files have the certificate, and openssl verifies the ownerâ€
   }
 });
 
-/** SignedData as openssl reads it. */
+/** Returns the ContentInfo of a SignedData. */
 function asContentInfo(signedData: Buffer): Buffer {
   const long = (tag: number, content: Buffer) => {
     const head = Buffer.from([tag, 0x82, content.length >> 8, content.length & 0xff]);

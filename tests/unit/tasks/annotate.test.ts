@@ -158,7 +158,7 @@ test.each([
   ['x\0y', undefined],
   ['a'.repeat(100_000), undefined],
   ['https://mirror.example/:12', undefined],
-])('an error with %j names a file of the project', async (where, place) => {
+])('an error at %j names the file if that is in the project', async (where, place) => {
   const project = join(await temporaryFolder(), 'project');
   await mkdir(join(project, 'profiles'), { recursive: true });
   for (const file of ['profiles/a.ts', '../outside.ts']) await writeFile(join(project, file), '');

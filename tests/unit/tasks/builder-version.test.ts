@@ -10,7 +10,7 @@ import { captureOutput } from './captured-output.ts';
 
 const output = captureOutput();
 
-/** Creates a folder with a builder of version 1.2.3, as a git repository or not. */
+/** Creates a folder with a builder of version 1.2.3. @returns the folder, and a function that runs git in it */
 async function builder(): Promise<{ folder: string; git: (...args: string[]) => Promise<string> }> {
   const folder = await mkdtemp(join(tmpdir(), 'quantix-version-'));
   onTestFinished(() => rm(folder, { recursive: true }));

@@ -18,10 +18,14 @@ test('a command uses each named profile once, or all if none is named', () => {
 });
 
 test.each([
-  ['images of two profiles of one name', 'iso', ['a/mine.ts', 'b/mine.ts']],
-  ['an image of a profile named as one of the project', 'iso', ['qvdc', 'a/other.ts']],
-  ['root filesystems of two', 'rootfs', ['a/mine.ts', 'b/mine.ts']],
-  ['locks of two in one folder', 'lock', ['a/mine.ts', 'a/again.ts']],
+  ['images of two profiles with the same name', 'iso', ['a/mine.ts', 'b/mine.ts']],
+  [
+    'images of a profile of the project and of another one with its name',
+    'iso',
+    ['qvdc', 'a/other.ts'],
+  ],
+  ['root filesystems of two profiles with the same name', 'rootfs', ['a/mine.ts', 'b/mine.ts']],
+  ['locks of two profiles with the same name, in one folder,', 'lock', ['a/mine.ts', 'a/again.ts']],
 ])('%s in one command are refused before one replaces the other', async (_, command, wanted) => {
   const folder = await temporaryFolder();
   const names = { 'a/mine.ts': 'mine', 'a/again.ts': 'mine', 'b/mine.ts': 'mine' };

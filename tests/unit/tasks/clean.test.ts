@@ -63,7 +63,7 @@ test('clean works in the current folder, and removes the images of a profile tha
   expect(await readdir(join(folder, 'dist'))).toEqual(names.slice(1));
 });
 
-/** A release of one image in two formats, signed, and a provenance that its builder signed. */
+/** Makes a signed release of one image in three formats, with a provenance that its builder signed. */
 async function plantRelease(directory: string): Promise<void> {
   const documents = [`${ISO}.manifest.json`, `${ISO}.intoto.json`, `${ISO}.intoto.jsonl`];
   const images = [

@@ -160,7 +160,7 @@ test('a stage begins when the stages that it needs have ended, whatever else is 
 });
 
 test.each([1, 2])(
-  'of stages side by side no more than %i run at once, and all do',
+  'of stages side by side at most %i run at once, and in the end all have run',
   async (atOnce) => {
     const stages = stagesOf(undefined, atOnce);
     let [running, most] = [0, 0];

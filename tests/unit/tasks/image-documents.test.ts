@@ -39,7 +39,7 @@ test('an ISO with an owner’s key is up to date only if all files that enrol th
 });
 
 test.each(['SHA256SUMS', 'x.iso.manifest.json', 'x.iso.cdx.json', 'x.iso.spdx.json'])(
-  'an ISO whose %s was deleted gets it again',
+  'an ISO whose %s was deleted is not up to date',
   async (name) => {
     const file = await isoWithDocuments();
     await rm(join(file, '..', name));

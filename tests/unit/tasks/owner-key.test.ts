@@ -18,7 +18,7 @@ const { signal } = new AbortController();
 const output = captureOutput();
 const bytes = Buffer.from('what is signed');
 
-test('a key made by docs/secure-boot.md signs from its file and by the page’s command, and its id needs no secret', async () => {
+test('a key made by docs/secure-boot.md signs from its file and by the page’s command, and its certificate can be read without the private key', async () => {
   const folder = await temporaryFolder();
   await execa('bash', ['-euc', make], { cwd: folder });
   const secureBoot = join(folder, 'keys');

@@ -168,13 +168,17 @@ test('the other formats of an image are further subjects', async () => {
 });
 
 test.each([
-  ['of no commit', { source: null }, 'its manifest names no commit'],
+  ['whose manifest names no commit', { source: null }, 'its manifest names no commit'],
   [
-    'of another manifest',
+    'with the manifest of another image',
     { iso: { sha256: '0'.repeat(64) } },
     'the manifest is that of another image',
   ],
-  ['of an older version', { release: undefined }, 'it is not as this version writes it'],
+  [
+    'with the manifest of an older version',
+    { release: undefined },
+    'it is not as this version writes it',
+  ],
 ])('an image %s is refused, and nothing is written', async (_, changes, message) => {
   const file = await built(changes);
   expect(await main(['provenance', file])).toBe(1);
@@ -217,7 +221,7 @@ test.each([
   ['a file was changed', COMMIT, true, true],
   ['another commit was checked out', COMMIT.replace('0', 'f'), false, true],
 ])(
-  'where %s during a build, its sources are named by the commit before it',
+  'if %s during a build, its sources are named by the commit from before the build',
   (_, commit, changed, dirty) => {
     const before = { commit: COMMIT, dirty: false };
     const state = combineStates(before, { commit, dirty: changed });

@@ -246,7 +246,7 @@ test('the run that made a release is derived from its images: products, CPUs and
   expect(() => plan({ 'qvdc x86_64': some, 'small arm64': some })).toThrow('by one run');
 });
 
-describe('nothing is built', () => {
+describe('a release is not rebuilt', () => {
   test('if the commit is not in the clone, or there is no clone', async () => {
     const commit = await publish();
     await git('commit', '-q', '--amend', '-m', 'another one');
@@ -331,7 +331,7 @@ describe('nothing is built', () => {
     expect(await readFile(at('words'), 'utf8')).not.toContain('--release-keys');
   });
 
-  test('if the build fails, and nothing of it is left', async () => {
+  test('if its build fails, and nothing of the build is left', async () => {
     await publish();
     vi.stubEnv('OF_RUN', 'fails');
     await expect(check()).rejects.toThrow('the release could not be made again: node ended with 1');

@@ -21,7 +21,7 @@ const THEN: Lock = { ...NOW, packages: [locked('bash'), locked('linux', { flavou
 
 let project = '';
 
-/** Of a profile of the project. */
+/** Returns the image of a profile of the project. */
 const imageOf = (name: string): ChartedImage => ({
   file: join(project, `dist/${name}.iso`),
   facts: {

@@ -21,7 +21,10 @@ beforeEach(async () => {
   folder = await temporaryFolder();
 });
 
-/** Creates an ISO with its manifest, as `qx-build iso` does, that trusts some release keys. @param owner whose key signed it */
+/**
+ * Creates an ISO that trusts some release keys, with its manifest, as `qx-build iso` does.
+ * @param owner SHA-256 of the certificate of the owner whose key signed the boot files
+ */
 async function built(
   name: string,
   version: string,

@@ -15,7 +15,7 @@ test('the result of a remote cache is one line if nothing failed', () => {
   expect(describeRemote(report)).toEqual(['remote cache: 4 of 5 steps, 212 MB down, 0 refused']);
 });
 
-test('it counts packages and uploads if there are any', () => {
+test('the line counts packages and uploads if there are any', () => {
   const [line] = describeRemote({
     ...report,
     packages: { asked: 7, had: 3, brought: 4 },
@@ -27,7 +27,7 @@ test('it counts packages and uploads if there are any', () => {
   );
 });
 
-test('its problem follows, with its address', () => {
+test('problems follow in lines of their own, those of the server with its address', () => {
   const lines = describeRemote({
     ...report,
     refused: ['sea: it is not signed', 'b', 'c', 'd', 'e'],

@@ -34,7 +34,7 @@ const signal = new AbortController().signal;
 const sign = (...words: string[]) => main(['sign', at('r'), ...words]);
 const verify = (...words: string[]) => main(['verify', at('r'), ...words]);
 
-describe('who signs a release', { timeout: TIME }, () => {
+describe('the signer of a release', { timeout: TIME }, () => {
   test('is a key in a file, and any form of the public key verifies it', async () => {
     await newKey();
     expect(await sign('--key', at('release.key'))).toBe(0);

@@ -9,7 +9,7 @@ import { directory, symlink, treeOf } from './trees.ts';
 const good = member({ name: './usr/bin/tool', mode: 0o4755, uid: 7 }, 'content');
 const longName = `usr/${'ü'.repeat(60)}/${'x'.repeat(200)}`;
 
-/** Returns the error with which an archive of these parts is refused; it must be one for people. */
+/** Returns the message of the error with which an archive of these parts is refused; it must be a `BuildError`. */
 async function refusal(...parts: Uint8Array[]): Promise<string> {
   const failure = await readParts(parts).then(
     (taken) => new Error(`taken: ${JSON.stringify(taken.entries)}`),
@@ -108,7 +108,7 @@ describe('of a valid archive', () => {
   });
 });
 
-describe('an archive is refused', () => {
+describe('a damaged or hostile archive', () => {
   test.each([
     ['../etc/passwd', 'leaves the tree'],
     ['usr/../../etc/passwd', 'leaves the tree'],
@@ -116,17 +116,20 @@ describe('an archive is refused', () => {
     ['/etc/passwd', 'is absolute'],
     [`${'x'.repeat(256)}`, 'more than 255 bytes'],
     [`${'y/'.repeat(2100)}z`, 'longer than 4095 bytes'],
-  ])('for the name %j, plain or long', async (name, why) => {
+  ])('is refused for the name %j, plain or long', async (name, why) => {
     expect(await refusal(pax({ path: name }), good, END)).toContain(why);
     expect(await refusal(member({ type: 'L' }, `${name}\0`), good, END)).toContain(why);
     if (name.length < 100) expect(await refusal(member({ name }), END)).toContain(why);
   });
 
-  test.each(['../../etc/shadow', '/etc/shadow'])('for a hard link to %j', async (link) => {
-    expect(await refusal(good, member({ name: 'x', type: '1', link }), END)).toMatch(
-      /leaves the tree|is absolute/,
-    );
-  });
+  test.each(['../../etc/shadow', '/etc/shadow'])(
+    'is refused for a hard link to %j',
+    async (link) => {
+      expect(await refusal(good, member({ name: 'x', type: '1', link }), END)).toMatch(
+        /leaves the tree|is absolute/,
+      );
+    },
+  );
 
   test.each([
     ['a hard link to nothing', member({ name: 'x', type: '1' })],
@@ -135,7 +138,7 @@ describe('an archive is refused', () => {
     ['a wrong checksum', Buffer.from(good).fill(0x41, 20, 21)],
     ['a sparse file', member({ name: 'x', type: 'S' }, 'abc')],
     ['a type that nobody knows', member({ name: 'x', type: 'Z' }, 'abc')],
-    ['a volume of several', member({ name: 'x', type: 'M' }, 'abc')],
+    ['one volume of several', member({ name: 'x', type: 'M' }, 'abc')],
     ['a size below zero', member({ size: Buffer.alloc(12, 0xff) }, 'abc')],
     ['a size beyond numbers', header({ size: Buffer.from([0x80, ...Array(11).fill(0xff)]) })],
     ['a size larger than any package', header({ size: '77777777777\0' })],
@@ -151,11 +154,11 @@ describe('an archive is refused', () => {
       'a device without a number, as GNU’s format hides it',
       member({ type: '3', magic: 'ustar  ' }),
     ],
-  ])('for %s', async (_, part) => {
+  ])('is refused for %s', async (_, part) => {
     expect(await refusal(good, part, good, END)).not.toBe('');
   });
 
-  test('if a link of it is used as a folder to leave the tree', async () => {
+  test('cannot leave the tree by a link that it uses as a folder', async () => {
     const tree = treeOf(directory('etc'), symlink('out', '../../..'), symlink('abs', '/etc'));
     const { entries } = await readParts([
       member({ name: 'out/etc/passwd' }, 'x'),
@@ -172,19 +175,22 @@ describe('an archive is refused', () => {
     ]);
   });
 
-  test.each([0, 1, 511, 512, 513, 1023, 1024, 1535])('when it ends at byte %i', async (length) => {
-    expect(await refusal(Buffer.concat([good, END]).subarray(0, length))).toContain('damaged');
-  });
+  test.each([0, 1, 511, 512, 513, 1023, 1024, 1535])(
+    'is refused when it ends at byte %i',
+    async (length) => {
+      expect(await refusal(Buffer.concat([good, END]).subarray(0, length))).toContain('damaged');
+    },
+  );
 
   test.each(['SCHILY.xattr.security.capability', 'LIBARCHIVE.xattr.user.a'])(
-    'when a file in it has the attribute %s, which dpkg would not set',
+    'is refused when a file in it has the attribute %s, which dpkg would not set',
     async (name) => {
       const told = await refusal(Buffer.concat([pax({ [name]: 'x' }), good, END]));
       expect(told).toContain(`it has extended attributes (${name})`);
     },
   );
 
-  test('when it is not a tar', async () => {
+  test('is refused when it is not a tar', async () => {
     expect(await refusal(Buffer.alloc(4096, 'no tar'))).toContain('archive is damaged');
     expect(await refusal(Buffer.alloc(3, '!'))).toContain('archive is damaged');
   });
@@ -192,13 +198,13 @@ describe('an archive is refused', () => {
   test.each([
     ['gzip', gzipSync],
     ['zstd', zstdCompressSync],
-  ])('when it is compressed with %s, whole or cut', async (_, compress) => {
+  ])('is refused when it is compressed with %s, whole or cut', async (_, compress) => {
     const packed = compress(Buffer.concat([good, END]));
     expect(await refusal(packed)).toContain('archive is damaged');
     expect(await refusal(packed.subarray(0, packed.length - 9))).toContain('archive is damaged');
   });
 
-  test('when the stream fails, with the stream’s error', async () => {
+  test('is refused when the stream fails, with the stream’s error', async () => {
     async function* broken() {
       yield good;
       throw new Error('the pipe broke');
@@ -206,7 +212,7 @@ describe('an archive is refused', () => {
     await expect(readTar(broken(), new Collection(), 'x')).rejects.toThrow('the pipe broke');
   });
 
-  test('when the receiver of its entries throws, and reading stops', async () => {
+  test('is refused when the receiver of its entries throws, and reading stops', async () => {
     let read = 0;
     async function* endless() {
       const file = member({ name: 'big' }, Buffer.alloc(1_000_000));
@@ -223,7 +229,7 @@ describe('an archive is refused', () => {
   test.each([
     ['zeros', Buffer.alloc(1 << 20)],
     ['anything', Buffer.alloc(1 << 20, 0xa5)],
-  ])('when endless %s follow its end mark', async (_, more) => {
+  ])('is refused when endless %s follow its end mark', async (_, more) => {
     async function* endless() {
       yield Buffer.concat([good, END]);
       for (;;) yield more;

@@ -41,11 +41,14 @@ describe('adding', () => {
     ['another size', file('etc/x', 'aa', { origin: 'package two' })],
     ['another mode', file('etc/x', 'a', { mode: 0o600, origin: 'package two' })],
     ['a directory', { ...directory('etc/x'), origin: 'package two' }],
-    ['something below a file', file('etc/x/y', '', { origin: 'package two' })],
-  ])('%s at one path names both origins', (_, second) => {
-    const tree = treeOf(file('etc/x', 'a', { origin: 'package one' }));
-    expect(() => tree.add(second)).toThrow(/package one .*package two .*both claim one path/);
-  });
+    ['something below the file', file('etc/x/y', '', { origin: 'package two' })],
+  ])(
+    'a second claim to the path of a file is refused, and the error names both origins: %s',
+    (_, second) => {
+      const tree = treeOf(file('etc/x', 'a', { origin: 'package one' }));
+      expect(() => tree.add(second)).toThrow(/package one .*package two .*both claim one path/);
+    },
+  );
 
   test('a merged /usr is followed, whether the link or the directory is added second', () => {
     const tree = treeOf(directory('usr/bin'), symlink('bin', 'usr/bin'), file('bin/ls'));

@@ -90,7 +90,7 @@ test('a package that replaces another gets the common file, whatever their order
   expect(tree.text('usr/bin/library')).toBe('new');
 });
 
-test('two packages with one file are refused, with the names of both', async () => {
+test('two packages with the same file are refused, and the error names the file', async () => {
   const other = program('another', { entries: program('library').entries ?? [] });
   const profile = profileOf({ packages: ['base', 'another'] });
   await expect(merged([...PACKAGES, other], profile)).rejects.toThrow(/usr\/bin\/library/);

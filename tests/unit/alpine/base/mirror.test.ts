@@ -84,11 +84,14 @@ test.each([
       .export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' })
       .toString(),
   ],
-])('a file %s is refused before anything is downloaded, and nobody is asked', async (_, text) => {
-  const file = join(place.directory, 'site.rsa');
-  await writeFile(file, text);
-  expect(await main(['mirror', '--key', file, '--output', join(place.directory, 'm')])).toBe(1);
-  expect(output.complained).toBe(
-    `qx-build: the key cannot sign: it is not an RSA private key in PEM without a passphrase (${file}). Make one: openssl genrsa -out me.rsa 4096\n`,
-  );
-});
+])(
+  'a file %s is refused as a key before anything is downloaded, and no passphrase is asked for',
+  async (_, text) => {
+    const file = join(place.directory, 'site.rsa');
+    await writeFile(file, text);
+    expect(await main(['mirror', '--key', file, '--output', join(place.directory, 'm')])).toBe(1);
+    expect(output.complained).toBe(
+      `qx-build: the key cannot sign: it is not an RSA private key in PEM without a passphrase (${file}). Make one: openssl genrsa -out me.rsa 4096\n`,
+    );
+  },
+);

@@ -97,7 +97,7 @@ export interface Workplace extends AsyncDisposable {
   /** Makes a mirror of one repository, signed by `KEY` or by an untrusted key; returns its address. */
   mirror(name: string, packages: readonly PackageRecipe[], signed?: 'stranger'): Promise<string>;
   request(more?: Partial<ResolveRequest>): ResolveRequest;
-  /** Packages of a lock, opened, from a mirror. */
+  /** Opens the packages of a lock, which are at a mirror. */
   open(lock: Pick<Lock, 'packages'>, mirror: string, profile: Profile): Promise<OpenedPackage[]>;
 }
 

@@ -43,7 +43,7 @@ test('a mirror whose Node is too old is refused in one line', async () => {
   );
 });
 
-test('a profile with programs but without Node is refused with the line to add', async () => {
+test('a profile with programs but without Node is refused, and the error says what to add', async () => {
   const { resolution } = await resolve('24.19.0-r0', ['base']);
   await expect(resolution).rejects.toThrow(
     'the programs need nodejs among bases.alpine.packages, or an archive of Node: bases.alpine.architectures.x86_64.node',

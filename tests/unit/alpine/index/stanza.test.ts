@@ -48,7 +48,7 @@ test('the fields for the solver are read without parsing the others', () => {
   expect(readSolverFields(unread)).toMatchObject({ P: 'a', V: '1', D: 'b c', unknown: undefined });
 });
 
-test('lines about files stay in the text', () => {
+test('lines about files are in the text of a stanza, and are no fields', () => {
   const [stanza] = parseStanzas('P:a\nF:etc\nM:0:0:700\nR:x\na:0:0:600\nZ:Q1\n', 'x');
   expect([...(stanza?.fields.keys() ?? [])]).toEqual(['P']);
   expect(stanza?.text).toContain('R:x\n');
@@ -61,7 +61,7 @@ test('a line of any length is read', () => {
 });
 
 test.each(['no colon', 'x', 'PP:a', ' P:a', '\r'])(
-  'the line %j is refused with its number',
+  'the line %j is refused, and the error has its number',
   (line) => {
     expect(() => parseStanzas(`P:a\n${line}\n`, 'APKINDEX')).toThrow(BuildError);
     expect(() => parseStanzas(`P:a\n${line}\n`, 'APKINDEX')).toThrow('line 2 is not');
@@ -73,7 +73,7 @@ test('empty text has no stanzas', () => {
   expect(parseStanzas('\n\n\n', 'x')).toEqual([]);
 });
 
-test('a package without a required field is refused with its name and line', () => {
+test('a package without a required field is refused, and the error names package and line', () => {
   const [stanza] = parseStanzas('\nP:a\nV:\n', 'x');
   if (stanza === undefined) throw new Error('no stanza');
   expect(requireField(stanza, 'P', 'x')).toBe('a');

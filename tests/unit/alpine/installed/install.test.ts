@@ -64,7 +64,7 @@ test('an empty root gets the database, apk’s directories, and the files of the
   expect(owned(tree, 'a')).toEqual(['x', 'y']);
 });
 
-describe('two packages with one file', () => {
+describe('two packages with the same file', () => {
   const one = file('etc/x', 'of one');
   const two = file('etc/x', 'of two');
 

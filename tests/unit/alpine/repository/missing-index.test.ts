@@ -20,7 +20,7 @@ async function refusals(place: string): Promise<[local: string, served: string]>
   return [await reason(place), await reason(url)];
 }
 
-test('a mirror that lacks the architecture is reported with those that it has', async () => {
+test('a mirror that lacks the architecture is reported with the architectures that it has', async () => {
   const place = await withoutIndex();
   await mkdir(join(place, 'aarch64'));
   await rename(join(place, 'APKINDEX.tar.gz'), join(place, 'aarch64/APKINDEX.tar.gz'));

@@ -3,8 +3,8 @@ import { changes, details } from './situation.ts';
 
 /** Cases in which apk-tools 3.0.8 decides differently from 2.14, each checked with the real program. */
 
-describe('which name is decided first', () => {
-  test('is a name that a package has, before one that is only provided', () => {
+describe('the order of decisions', () => {
+  test('a name that a package has is decided before one that is only provided', () => {
     const repository = `
       lua5.3 1
       p:lua
@@ -28,12 +28,12 @@ describe('which name is decided first', () => {
     ]);
   });
 
-  test('is a name on the command line', () => {
+  test('a name on the command line is decided first', () => {
     const given = { world: 'd', installed: 'g 2\np:d=3', repository: 'd 2\n\ng 3' };
     expect(changes(given, 'add -u g')).toEqual(['install d 2', 'upgrade g 2 3', 'OK 2']);
   });
 
-  test('and an install-if package keeps its version, even if the request is then unsatisfiable', () => {
+  test('an install-if package keeps its version, even if the request is then unsatisfiable', () => {
     const repository = `
       c 2-r1
       D:g<=3.0_pre1
@@ -48,8 +48,8 @@ describe('which name is decided first', () => {
   });
 });
 
-describe('which provider is chosen', () => {
-  test('is one that provides a version, before one that does not', () => {
+describe('the choice of a provider', () => {
+  test('a provider with a version is chosen before one without', () => {
     const repository = `
       pg16 1
       k:16
@@ -64,7 +64,7 @@ describe('which provider is chosen', () => {
     expect(changes({ repository }, 'add a')).toEqual(['install bdr 1', 'install a 1', 'OK 2']);
   });
 
-  test('is one of higher priority, before the installed one on an upgrade', () => {
+  test('on an upgrade a provider of higher priority is chosen before the installed one', () => {
     const given = {
       world: 'x',
       installed: 'x-b 2\np:x\nk:1',
@@ -74,7 +74,7 @@ describe('which provider is chosen', () => {
     expect(changes(given, 'add x')).toEqual(['OK 1']);
   });
 
-  test('is the one of highest priority, even if it was to be deleted', () => {
+  test('the provider of highest priority is chosen, even if it was to be deleted', () => {
     const installed = 'x-b 2\np:x\nk:3';
     const world = 'x x-b';
     const higher = { world, installed, repository: 'x-a 3\np:x\nk:2\n\nx-b 2\np:x\nk:3' };
@@ -114,7 +114,7 @@ describe('a package that cannot be installed', () => {
   test.each([
     ['depends on an invalid version', 'D:owfs=3.2p4-r0', '"owfs=3.2p4-r0"'],
     ['depends on the tag of a repository', 'D:owfs@edge', '"owfs@edge"'],
-    ['has a field nobody knows, a capital', 'X:1', 'X:'],
+    ['has an unknown field whose letter is a capital', 'X:1', 'X:'],
   ])('%s', (_, field, said) => {
     const given = { repository: `dev 1\n${field}\n\nowfs 3.2p4-r0\n\nx 1` };
     expect(changes(given, 'add dev')).toEqual(['ERROR unsatisfiable']);

@@ -3,25 +3,25 @@ import { details } from './situation.ts';
 
 test.each([
   [
-    'a missing name is reported with the way to it, and with its likely spelling',
+    'a missing name is reported with the dependencies that lead to it, and with its likely spelling',
     'app 1\nD:libfo\n\nlibfoo 1',
     'add app',
     'world wants app, app-1 needs libfo, but nothing is called or provides libfo (did you mean libfoo?)',
   ],
   [
-    'a version that nobody has is reported with those there are',
+    'a version that does not exist is reported with the existing ones',
     'a 1\n\na 2',
     'add a>2',
     'world wants a>2, but there is only a-1, a-2',
   ],
   [
-    'two sides that want different versions are reported with both ways',
+    'two packages that need different versions are reported with the dependencies that lead to each',
     'app 1\nD:lib>1\n\ntool 1\nD:lib<2\n\nlib 1\n\nlib 2',
     'add app tool',
     'world wants tool, tool-1 needs lib<2, but lib-2 is to be installed (world wants app, app-1 needs lib>1)',
   ],
   [
-    'who forbids is reported',
+    'the package that forbids another one is reported',
     'a 1\nD:!b\n\nb 1\n\nc 1\nD:b',
     'add a c',
     'world wants a, a-1 forbids b, but b-1 is to be installed (world wants c, c-1 needs b)',
@@ -39,7 +39,7 @@ test.each([
     'world wants a, but a-1 claims the name x twice',
   ],
   [
-    'a virtual name is reported with those to choose from',
+    'a virtual name is reported with the packages to choose from',
     'a 1\np:x\n\nb 1\np:x\n\nc 1\nD:x',
     'add c',
     'world wants c, c-1 needs x, but a, b provide it only as a virtual name: add the one you want',

@@ -97,7 +97,7 @@ test.each([
     'routes eth0 10.9.0.0/16 via 10.0.0.254,2001:db8:9::/48 via fe80::9',
   ],
   ['a bridge', 'b', /new bridge/, '\r', 'bridge br0 eth0 --confirm 120'],
-  ['a bridge of guests alone', 'b', /new bridge/, `\t${LEFT_EMPTY}\t\t \r`, 'bridge br0 none'],
+  ['a bridge for guests only', 'b', /new bridge/, `\t${LEFT_EMPTY}\t\t \r`, 'bridge br0 none'],
   [
     'a bond',
     'n',

@@ -136,8 +136,8 @@ describe('an archive', () => {
   });
 
   test.each([
-    ['no JSON', Buffer.from([0, 0, 0, 1, 0x7b]), 'its manifest is not JSON'],
-    ['not a manifest', Buffer.from('\0\0\0\x02{}', 'latin1'), 'cannot be read'],
+    ['a manifest that is not JSON', Buffer.from([0, 0, 0, 1, 0x7b]), 'its manifest is not JSON'],
+    ['JSON that is not a manifest', Buffer.from('\0\0\0\x02{}', 'latin1'), 'cannot be read'],
     ['a manifest of 4 GiB', Buffer.from([255, 255, 255, 255]), 'its manifest is too long'],
     ['nothing', Buffer.alloc(0), 'it ends before its dump'],
   ])('that holds %s is refused, even though its seal is valid', async (_name, content, told) => {

@@ -67,10 +67,10 @@ describe('config.yaml of the control plane', () => {
       `alerts: { syslog: [{ name: a, host: h }], webhooks: [{ name: a, url: "https://a/", secret: "${SECRET}" }] }`,
       'two receivers have one name',
     ],
-    ['no host', 'alerts: { syslog: [{ name: a, host: "a b" }] }', 'alerts.syslog.0.host'],
-    ['tasks that are kept for no day', 'tasks: { days: 0 }', 'config.yaml, tasks.days'],
-    ['what is no YAML', 'a: [', 'config.yaml, line'],
-    ['what is no list of keys', '- 1', 'config.yaml'],
+    ['an invalid host', 'alerts: { syslog: [{ name: a, host: "a b" }] }', 'alerts.syslog.0.host'],
+    ['tasks that are kept for zero days', 'tasks: { days: 0 }', 'config.yaml, tasks.days'],
+    ['text that is not YAML', 'a: [', 'config.yaml, line'],
+    ['a list in place of keys', '- 1', 'config.yaml'],
     ['aliases without end', `a: &a [x]\n${'b: *a\n'.repeat(3)}`, 'config.yaml'],
   ])('is refused in one line: %s', async (_what, text, told) => {
     const error = await parseConfig(text, FILE).catch((one: unknown) => one);

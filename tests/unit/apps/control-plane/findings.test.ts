@@ -61,7 +61,7 @@ describe('doctor reports a problem with a fix:', () => {
     });
   });
 
-  test('an ordered certificate, which may last only a day, once it has expired', () => {
+  test('a certificate from an ACME server, which may last only a day, once it has expired', () => {
     const people = { port: 443, whom: 'people', certificate: 'acme' } as const;
     expect(judgePort({ endsAt: 1.5 * DAY }, people, DAY)).toMatchObject({ isWell: true, fix: '' });
     expect(judgePort({ endsAt: DAY - 1 }, people, DAY)).toMatchObject({

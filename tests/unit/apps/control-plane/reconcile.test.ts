@@ -52,7 +52,7 @@ test('applying a report twice changes nothing', () => {
   });
 });
 
-test('names and managers of machines stay unchanged', () => {
+test('a report changes neither the name of a machine nor whether it is managed', () => {
   check(world, anyReport, (before, report) => {
     const { vms } = before as World;
     for (const [id, after] of take(before as World, report as VmReport).world.vms) {
@@ -175,7 +175,7 @@ test('a machine that several hosts run is a conflict, and stays on its host', ()
   });
 });
 
-test('the stored fields of a node are those that it reports', () => {
+test('the stored machines of a node are exactly those that it reports, with the same fields', () => {
   check(world, list, (before, present) => {
     const report = { nodeId: 'a', isComplete: true, absent: [], present: present as ReportedVm[] };
     const own = take(before as World, report).world.claims.get('a');

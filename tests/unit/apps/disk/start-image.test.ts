@@ -25,7 +25,7 @@ async function imageOn(bytes: number, sectorSize: number): Promise<MemoryDevice>
   return disk;
 }
 
-/** The relevant state of a started disk: its new file systems, and its partition table. */
+/** Starts a disk. @returns whether it was the first start, the file systems that were made, and the partition table */
 async function start(disk: MemoryDevice) {
   const made: string[] = [];
   const started = await startImage(disk, async ({ name, bytes }) => {
@@ -35,7 +35,7 @@ async function start(disk: MemoryDevice) {
 }
 
 test.each([512, 4096])(
-  'the first start gives the rest of the disk to data, and generates all identifiers, sectors of %d bytes',
+  'on sectors of %d bytes, the first start gives the rest of the disk to data, and generates all identifiers',
   async (sectorSize) => {
     const disk = await imageOn(2048 * MIB, sectorSize);
     const before = await readGpt(disk);
@@ -63,7 +63,7 @@ test('a disk as large as the image is started too', async () => {
   expect([started, gpt?.bothCopies, isDerivedGuid(gpt?.guid ?? '')]).toEqual([true, true, false]);
 });
 
-test('a disk that is smaller than the image, or not of an appliance, is not changed', async () => {
+test('a disk that is not of an appliance is not changed', async () => {
   const empty = new MemoryDevice(DISK_BYTES, 512);
   await expect(start(empty)).rejects.toThrow('not the disk of an appliance');
   expect([...empty.written()]).toEqual([]);

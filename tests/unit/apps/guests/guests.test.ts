@@ -71,7 +71,7 @@ async function deafGuest({ virsh, define }: Daemon): Promise<void> {
 }
 
 here(
-  'guests are asked to shut down, and those are saved whose policy says so or that are paused',
+  'guests are asked to shut down; paused ones, and those whose policy says so, are saved instead',
   async () => {
     const { daemon, stop, said } = await world();
     await daemon.define(definition('mail', 1));
@@ -88,15 +88,18 @@ here(
   },
 );
 
-here('a guest that does not hear loses its power when its time is over, and is named', async () => {
-  const { daemon, stop, said } = await world();
-  await deafGuest(daemon);
-  await expect(stop(1)).resolves.toEqual(['deaf']);
-  expect(await running(daemon)).toEqual([]);
-  expect(said.at(-1)).toBe('cutting the power of deaf');
-});
+here(
+  'a guest that does not shut down is powered off when its time is over, and is named',
+  async () => {
+    const { daemon, stop, said } = await world();
+    await deafGuest(daemon);
+    await expect(stop(1)).resolves.toEqual(['deaf']);
+    expect(await running(daemon)).toEqual([]);
+    expect(said.at(-1)).toBe('cutting the power of deaf');
+  },
+);
 
-here('waiting is reported while it lasts, and can be cut short', async () => {
+here('the wait for guests is reported while it lasts, and can be ended early', async () => {
   const { daemon, stop, places } = await world();
   await deafGuest(daemon);
   const stopped = stop(600);
@@ -112,7 +115,7 @@ here('waiting is reported while it lasts, and can be cut short', async () => {
 });
 
 here(
-  'after a boot guests start in their order; what does not start holds up no other',
+  'after a boot, the guests that are marked for it start in their order, and only once',
   async () => {
     const { daemon, start, said, places } = await world();
     await daemon.define(definition('third', 1));
@@ -130,7 +133,7 @@ here(
 );
 
 here(
-  'where it is configured what ran before is started; what was saved goes on in any case',
+  'guests that ran before are started if that is configured; saved guests go on in any case',
   async () => {
     const { daemon, start, stop, places } = await world();
     await daemon.define(definition('ran', 1));
@@ -146,14 +149,14 @@ here(
   },
 );
 
-here('without libvirt nothing is taken for stopped', async () => {
+here('without libvirt, guests do not count as stopped', async () => {
   const { daemon, stop } = await world();
   await daemon.kill();
   await expect(stop(1)).rejects.toThrow('libvirt is not running');
 });
 
 here(
-  'a libvirt that is away when the host goes down is waited for, and no guest loses its power',
+  'if libvirt is away when the host shuts down, it is waited for, and no guest is powered off',
   async () => {
     const { daemon, stop, said } = await world();
     await daemon.define(definition('mail', 1));
@@ -170,7 +173,7 @@ here(
 );
 
 here(
-  'a libvirt that goes away while guests shut down is waited for, unless that is cut short',
+  'if libvirt goes away while guests shut down, it is waited for, unless the wait is ended early',
   async () => {
     const { daemon, stop, said, places } = await world();
     await deafGuest(daemon);
@@ -202,26 +205,29 @@ async function libvirtCanBeAway() {
   return { begin: () => writeFile(sign, ''), end: () => rm(sign) };
 }
 
-here('a libvirt that answers late is waited for, and the guests start then', async () => {
-  const { daemon, common, said } = await world();
-  await daemon.kill();
-  const { promise: isBack, resolve: goOn } = Promise.withResolvers<void>();
-  const clock = { sleep: () => isBack };
-  const started = startGuests({ ...common, settings: { startWhatRan: false }, clock });
-  await vi.waitFor(
-    () => expect(said).toEqual([expect.stringMatching(/^waiting for libvirt: /)]),
-    30_000,
-  );
-  await daemon.start();
-  await daemon.virsh('destroy', 'test');
-  await daemon.define(definition('mail', 1));
-  await daemon.virsh('autostart', 'mail');
-  goOn();
-  await expect(started).resolves.toEqual([]);
-  expect(await running(daemon)).toEqual(['mail']);
-});
+here(
+  'if libvirt answers late after a boot, it is waited for, and then the guests start',
+  async () => {
+    const { daemon, common, said } = await world();
+    await daemon.kill();
+    const { promise: isBack, resolve: goOn } = Promise.withResolvers<void>();
+    const clock = { sleep: () => isBack };
+    const started = startGuests({ ...common, settings: { startWhatRan: false }, clock });
+    await vi.waitFor(
+      () => expect(said).toEqual([expect.stringMatching(/^waiting for libvirt: /)]),
+      30_000,
+    );
+    await daemon.start();
+    await daemon.virsh('destroy', 'test');
+    await daemon.define(definition('mail', 1));
+    await daemon.virsh('autostart', 'mail');
+    goOn();
+    await expect(started).resolves.toEqual([]);
+    expect(await running(daemon)).toEqual(['mail']);
+  },
+);
 
-here('a host that goes down waits for no libvirt', async () => {
+here('the start of guests does not wait for libvirt if the host shuts down meanwhile', async () => {
   const { daemon, common, places } = await world();
   await daemon.kill();
   await mkdir(dirname(places.stopping));

@@ -24,10 +24,7 @@ test.each([
     '<domain><quantix:guest xmlns:quantix="urn:quantix:guest:1" order="7"/></domain>',
   ],
   ['another namespace', within('<q:guest xmlns:q="urn:quantix:guest:2" order="7" stop="save"/>')],
-  [
-    'values of no meaning',
-    within('<q:guest xmlns:q="urn:quantix:guest:1" order="-1" stop="never"/>'),
-  ],
+  ['invalid values', within('<q:guest xmlns:q="urn:quantix:guest:1" order="-1" stop="never"/>')],
   ['a number too large', within('<q:guest xmlns:q="urn:quantix:guest:1" order="100000"/>')],
   [
     'an element that does not end',

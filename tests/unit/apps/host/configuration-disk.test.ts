@@ -11,7 +11,7 @@ const mount = (type: string, options: string) =>
 const look = async (files: Record<string, string>) =>
   await readConfigurationProblem(await plant(files));
 
-test('a writable configuration disk is no problem, and neither is none at all', async () => {
+test('a writable configuration disk is no problem, and neither is a missing one', async () => {
   expect(await look({ 'proc/self/mountinfo': mount('ext4', 'rw') })).toBeUndefined();
   expect(await look({})).toBeUndefined();
 });

@@ -102,13 +102,13 @@ test('values of os-release are unquoted; lines that are not assignments are igno
 });
 
 describe("a disk's serial number", () => {
-  test('ends where the page says', () => {
+  test('has the length that its page states', () => {
     expect(parseUnitSerial(Buffer.from('\0\x80\0\x04 AB1junk', 'latin1'))).toBe('AB1');
   });
 
   test.each([
     ['an empty page', ''],
-    ['a head alone', '\0\x80\0\xff'],
+    ['a header only', '\0\x80\0\xff'],
     ['another page', '\0\x83\0\x04ABCD'],
     ['no text', '\0\x80\0\x04\x01\x02\x03\xff'],
   ])('is missing with %s', (_, page) => {

@@ -1,6 +1,6 @@
 import { type Files, inside } from './plant.ts';
 
-/** A thread of a machine with 2 sockets of 4 cores of 2 threads, numbered as Intel's firmware does. */
+/** A thread of a machine with 2 sockets, 8 cores and 16 threads, which are numbered as by Intel's firmware. */
 function thread(cpu: number): Files {
   const [socket, core] = [Math.floor((cpu % 8) / 4), cpu % 4];
   return inside(`sys/devices/system/cpu/cpu${cpu}`, {
@@ -30,7 +30,7 @@ bogomips\t: 7200.00
 
 const threads = Array.from({ length: 16 }, (_, cpu) => cpu);
 
-/** The page 0x80 of a SAS disk. */
+/** The VPD page 0x80 of a SAS disk, which contains its serial number. */
 const UNIT_SERIAL = Buffer.concat([Buffer.from([0, 0x80, 0, 8]), Buffer.from('WFK1A2B3')]);
 
 const NVME = 'sys/devices/pci0000:3a/0000:3a:00.0/0000:3b:00.0/nvme/nvme0';
@@ -56,7 +56,7 @@ function card(name: string, number: number): Files {
   };
 }
 
-/** A server with two sockets, an NVMe and a SAS disk, a USB stick and two cards in a bond that a bridge is on. */
+/** A server with two sockets, an NVMe and a SAS disk, a USB stick, a bridge, and two network cards in a bond. */
 export const SERVER: Files = {
   'etc/os-release':
     'NAME="Quantix-OS"\nID=quantix\nVERSION_ID="0.1.0"\nQUANTIX_BASE="alpine"\nPRETTY_NAME=\'Q "1"\'\n',

@@ -58,7 +58,7 @@ function layout(sectorSize = 512): DiskLayout {
   });
 }
 
-/** Installs. @param before what was installed on the disk */
+/** Updates the boot menu as an installation does. @param before the layout of the disk before it */
 async function installed(now: DiskLayout, before?: DiskLayout): Promise<void> {
   const partitions: OldPartition[] = [...(before?.partitions ?? [])];
   const plan = { disk: disk({ partitions }), layout: now };
@@ -78,7 +78,7 @@ async function menu(): Promise<(string | undefined)[]> {
 
 describe('the boot menu of UEFI', () => {
   test.each([512, 4096])(
-    'begins with a disk of %i-byte sectors that was installed',
+    'begins with the disk that was installed, which has sectors of %i bytes',
     async (size) => {
       const now = layout(size);
       await installed(now);
@@ -126,7 +126,7 @@ describe('the boot menu of UEFI', () => {
       expect(kept).toContain(`Boot${number}-${VENDOR}`);
   });
 
-  test('gets an entry again that was removed from the boot order', async () => {
+  test('gets back an entry that was removed from the boot order', async () => {
     const now = layout();
     await installed(now);
     await put('BootOrder', Buffer.from('0000', 'hex'));
@@ -155,7 +155,7 @@ describe('the boot menu of UEFI', () => {
 });
 
 test('an entry has the bytes of the specification', () => {
-  // Of UEFI 2.10, 3.1.3, 10.3.5.1 and 10.3.5.4; efibootmgr 17 prints it as
+  // Sections 3.1.3, 10.3.5.1 and 10.3.5.4 of UEFI 2.10. efibootmgr 17 prints this entry as
   // HD(2,GPT,81635ccd-1b4f-4d3f-b7b7-f78a5b029f35,0x1000,0x96000)/File(\EFI\BOOT\BOOTX64.EFI).
   const bytes = encodeLoadOption({
     ...{ isActive: true, label: 'QvDC', loader: '\\EFI\\BOOT\\BOOTX64.EFI' },

@@ -24,7 +24,7 @@ export function disk(changes: Partial<DiskFacts> = {}): DiskFacts {
   };
 }
 
-/** A machine with such disks. */
+/** A machine with these disks. */
 export function machineWith(disks: DiskFacts[], changes: Partial<MachineFacts> = {}): MachineFacts {
   return {
     firmware: 'uefi',

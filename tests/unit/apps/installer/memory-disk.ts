@@ -10,7 +10,7 @@ export class MemoryDisk implements BlockDevice {
   readonly sectorSize: number;
   readonly bytes: number;
   readonly #pages = new Map<number, Buffer>();
-  /** Writes that are accepted and lost, as by a faulty disk. */
+  /** Whether a write at this offset is accepted but lost, as by a faulty disk. */
   readonly #forgets: (offset: number) => boolean;
 
   constructor(bytes: number, sectorSize = 512, forgets: (offset: number) => boolean = () => false) {

@@ -149,8 +149,8 @@ describe('an installation', () => {
   });
 
   test.each([
-    ['neither', 0],
-    ['no data', 1],
+    ['neither configuration nor data', 0],
+    ['configuration only', 1],
   ])('that a power cut interrupted, with file systems for %s, has nothing to keep', (_, made) => {
     const before = installed();
     const cut = { ...before, contents: before.contents.slice(0, 1 + made) };
@@ -214,7 +214,7 @@ const machines = fc
     ),
   );
 
-/** Properties that select a disk, mostly one, of an existing or a missing disk. */
+/** Properties by which an answer selects a disk, mostly a single one; there may be no disk with them. */
 const choices = fc.oneof(
   fc.constantFrom('A', 'B', 'C', 'D').map((serial) => ({ serial })),
   fc.constantFrom('naa.1', '0x1', 'eui.3').map((wwn) => ({ wwn })),
@@ -248,13 +248,13 @@ test('for thousands of random machines no plan destroys data without permission,
       // Never the medium, a disk in use, or a disk that cannot boot here.
       expect(taken.isMedium || taken.readOnly || taken.uses.length > 0).toBe(false);
       expect(machine.firmware === 'bios' && taken.sectorSize !== 512).toBe(false);
-      // A disk with foreign data only by its serial number.
+      // A disk with data is overwritten only if the answer names its serial number or, if it has none, its path.
       const holds = taken.contents.length > 0 || taken.partitions.length > 0;
       if (holds && plan.kind === 'install') expect(answer.erase).toBe(determineProof(taken));
       if (plan.kind === 'reinstall') {
         expect(layout.partitions.map(({ role: _, ...one }) => one)).toEqual(taken.partitions);
       }
-      // Exactly one disk matches.
+      // The disk has the properties that the answer names, and a disk with several paths is chosen only by its WWN.
       const { serial, wwn, path } = answer.disk;
       expect(serial ?? taken.serial).toBe(taken.serial);
       expect(path ?? taken.path).toBe(taken.path);

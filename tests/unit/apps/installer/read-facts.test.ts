@@ -126,7 +126,7 @@ test('disks are reported with their contents, the devices built on them, and the
   });
 });
 
-/** Returns the facts about a disk of the simulated machine with these properties. */
+/** Returns the facts about the NVMe disk of the simulated machine. @param nvme the disk, or the error of opening it */
 async function toldOf(nvme: MemoryDisk | Error) {
   const disks = new Map<string, MemoryDisk | Error>([
     ['/dev/sda', new MemoryDisk(20 * GIB)],
@@ -148,7 +148,7 @@ async function toldOf(nvme: MemoryDisk | Error) {
 
 test.each([
   ['at its beginning', 0],
-  ['behind a first MiB of nothing', MIB + 100 * 1024],
+  ['after a first MiB that is empty', MIB + 100 * 1024],
   ['at its end', 40 * GIB - 4096],
 ])('unknown data %s is reported: the disk is not empty', async (_, offset) => {
   const disk = new MemoryDisk(40 * GIB, 4096);

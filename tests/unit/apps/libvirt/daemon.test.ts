@@ -93,7 +93,7 @@ here(
 );
 
 here(
-  'what can be no VM is refused with the words of libvirt',
+  'a definition that libvirt rejects is refused with the message of libvirt',
   AT_ONCE,
   async ({ onTestFinished }) => {
     const { uri } = await startedDaemon(onTestFinished);
@@ -128,7 +128,7 @@ here('a watch shows what other clients of libvirt do', AT_ONCE, async ({ onTestF
 });
 
 here(
-  'libvirt tells of each change of a VM until it goes away',
+  'libvirt reports each change of a VM until its daemon ends',
   AT_ONCE,
   async ({ onTestFinished }) => {
     const { uri, virsh, kill } = await startedDaemon(onTestFinished);
@@ -146,7 +146,7 @@ here(
 );
 
 here(
-  'a daemon that dies takes the VMs out of sight, and one that comes back brings them',
+  'without a daemon no VMs are reported, and once it is back they are reported again',
   AT_ONCE,
   async ({ onTestFinished }) => {
     const daemon = await libvirtDaemon(onTestFinished);

@@ -12,7 +12,7 @@ test('an event shows what happened to which VM', () => {
   ).toEqual({ event: 'reboot', name: "we ird 'ev' vm=1", detail: '' });
 });
 
-test('a quoted name that reads like an event is a name', () => {
+test('a quoted name that looks like an event is read as a name', () => {
   const name = "a': event 'b' for domain 'c";
   expect(parseEvent(`event 'lifecycle' for domain '${name}': Stopped Destroyed`)).toEqual({
     event: 'lifecycle',

@@ -22,7 +22,7 @@ test('a message is one line with its level, and in the file also with its time',
   );
 });
 
-test('a file never grows beyond its limit; one generation before it is kept', async () => {
+test('a log file never exceeds its limit, and one older file is kept', async () => {
   const folder = await temporaryFolder();
   const path = join(folder, 'log');
   using file = new BoundedFile(path, 100);

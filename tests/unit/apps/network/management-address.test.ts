@@ -15,7 +15,7 @@ import { temporaryFolder } from '../../folder.ts';
 
 type Link = [name: string, kind: LinkKind, address: string];
 
-/** Names of interfaces with a default route, the preferred one first; those of IPv6 begin with `6:`. */
+/** Chooses an address. @param routes interfaces with a default route, the preferred one first; `6:NAME` for IPv6 */
 function choose(interfaces: Link[], ...routes: string[]): string | null {
   const ranked = routes.map((name, metric) => ({ interface: name, metric }));
   return chooseManagementAddress({
@@ -62,7 +62,7 @@ describe('the management address', () => {
     expect(choose(two)).toBe('fd00::7');
   });
 
-  test('is that of the interface with a default route, among equal ones', () => {
+  test('among interfaces of one kind is that of the interface with a default route', () => {
     const bonds: Link[] = [
       ['bond0', 'bond', '10.0.0.2'],
       ['bond1', 'bond', '10.1.0.2'],

@@ -4,7 +4,7 @@ import { run } from '../../../../apps/process/run.ts';
 
 const sh = (text: string, ...args: string[]) => ['-c', text, 'sh', ...args];
 
-/** Whether a process is running; a zombie is not. */
+/** Whether a process exists; a zombie does until it is reaped. */
 function lives(pid: number): boolean {
   try {
     process.kill(pid, 0);

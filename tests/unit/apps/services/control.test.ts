@@ -49,7 +49,7 @@ test.each(['--list', '', '../../bin/sh', 'a b', 'a\n'])(
   },
 );
 
-test('SSH is turned on and off through qx-ssh, which keeps the time', async () => {
+test('SSH is turned on, for good or for some minutes, and off through qx-ssh', async () => {
   const { program, calls } = await standIn(
     '[ "$1" != on ] || echo "qx-ssh: no public key may log in yet" >&2',
   );
@@ -64,7 +64,7 @@ test('an error of qx-ssh is reported with its message', async () => {
   await expect(enableSsh({ program })).rejects.toThrow(/^only root can turn SSH on or off$/);
 });
 
-test('the state of SSH has its end', async () => {
+test('the state of SSH includes the time at which it is turned off', async () => {
   const status = '{"state":"on","until":1795000000,"enabled_at_boot":false}';
   const { program } = await standIn(`echo '${status}'`);
   expect(await readSshState({ program })).toEqual({

@@ -3,7 +3,7 @@ import { parseMounts } from '../../../../apps/host/mounts.ts';
 import { findCandidates } from '../../../../apps/storage/candidates.ts';
 import type { PoolDeclaration } from '../../../../apps/storage/declaration.ts';
 
-/** Mounts as `DEVICE ROOT PATH TYPE SOURCE`, after those that every appliance has. */
+/** Finds pools. @param mounts `DEVICE ROOT PATH TYPE SOURCE` each, in addition to those that every appliance has */
 function find(mounts: string[], declarations: PoolDeclaration[] = []) {
   const always = [
     '0:40 / / overlay overlay',
@@ -44,7 +44,7 @@ describe('discovered pools', () => {
     expect(pools.map(({ isOurs }) => isOurs)).toEqual([true, false, false, false]);
   });
 
-  test('have a file system once, wherever else it or its folders are mounted', () => {
+  test('include each file system once, even if it or its folders are mounted elsewhere, too', () => {
     const pools = find([
       DATA,
       '8:5 /postgresql /var/lib/postgresql xfs /dev/sda5',
@@ -66,7 +66,7 @@ describe('discovered pools', () => {
 });
 
 describe('declared pools', () => {
-  test('are unmounted if nothing is mounted on their folder, even if a parent folder is', () => {
+  test('are unmounted if nothing is mounted on their folder, even if something is on a parent folder', () => {
     const [pool, ...others] = find([DATA], [{ name: 'fast', path: '/data/pools/fast' }]);
     expect(pool).toMatchObject({ name: 'fast', id: 'declared:fast', mount: null });
     expect(others.map(({ name }) => name)).toEqual(['data']);

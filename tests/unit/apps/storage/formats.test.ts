@@ -33,8 +33,8 @@ describe('the format of a volume', () => {
 
   test.each([
     ['cut short', qcow2().subarray(0, 20)],
-    ['of a version that is not there', qcow2({ version: 9 })],
-    ['larger than can be counted', qcow2({ capacity: 2n ** 64n - 1n })],
+    ['of an unknown version', qcow2({ version: 9 })],
+    ['too large for an exact number', qcow2({ capacity: 2n ** 64n - 1n })],
   ])('qcow2 that is %s is unknown, with the size of its file', (_, head) => {
     expect(determineVolumeFormat({ name: 'a', size, head, descriptor: none })).toEqual({
       format: 'unknown',

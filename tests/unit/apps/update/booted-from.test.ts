@@ -22,7 +22,7 @@ async function put(name: string, content: string): Promise<void> {
   await writeFile(join(root, name), content);
 }
 
-/** A machine with an empty disk and then an installed one; both are files. */
+/** A machine with two disks, an empty one and an installed one; both are files. */
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'quantix-installation-'));
   for (const disk of ['sda', 'vda']) {

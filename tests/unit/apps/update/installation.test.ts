@@ -8,7 +8,7 @@ import { writeGpt } from '../../../../build/disk/write-installed-disk.ts';
 import { DISK_BYTES, smallLayout } from '../../disk/installed.ts';
 import { temporaryFolder } from '../../folder.ts';
 
-/** A machine that was booted from slot A of a layout, with this layout on each of some disks. */
+/** A machine whose disks all have the same layout, and which was booted from slot A of that layout. */
 async function machine(layout: DiskLayout, disks: readonly string[]): Promise<string> {
   const root = await temporaryFolder();
   await mkdir(join(root, 'proc'));

@@ -23,7 +23,7 @@ const STEPS = [
 ] as const;
 type Step = (typeof STEPS)[number];
 
-/** Requests of people may be refused with an ExplainedError. */
+/** Waits for a request of an operator, which may be refused with an ExplainedError. */
 async function mayBeRefused(done: Promise<unknown>): Promise<void> {
   await done.catch((error: unknown) => {
     if (!(error instanceof ExplainedError)) throw error;

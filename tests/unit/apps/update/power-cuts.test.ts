@@ -84,7 +84,7 @@ const STORIES = {
   },
 };
 
-/** Continues after a cut: the update ends, and its image is booted. */
+/** Continues after a cut: one update after the other completes, and the last image is booted. */
 async function goOn({ shape, layout }: Story, sectors: Sectors): Promise<void> {
   const device = new RecordingDevice(shape, sectors);
   const booted = await bootOnce(device, layout);
@@ -115,7 +115,7 @@ for (const sectorSize of SECTOR_SIZES) {
   );
 }
 
-/** The order of qx-update with one wrong step. */
+/** Updates like those of qx-update, each with one wrong step. */
 const BUGS: Readonly<
   Record<string, (device: BlockDevice, layout: DiskLayout, to: To) => Promise<unknown>>
 > = {

@@ -192,7 +192,7 @@ describe('from a server', () => {
   });
 });
 
-/** Asks a server for its release, for a minute. */
+/** Requests the release from a server, for a minute at most. */
 async function asked(
   address: string,
   { signal = new AbortController().signal, clock = hastyClock(), patience = 30_000 } = {},
@@ -280,7 +280,7 @@ describe('a download of release.json', () => {
   });
 });
 
-test('repeats after waits that double up to a minute, and differ from machine to machine', () => {
+test('failed requests are repeated after waits that double up to a minute, and differ from machine to machine', () => {
   expect([1, 2, 3, 7, 30].map((failures) => computeBackOff(failures, 0))).toEqual([
     1_000, 2_000, 4_000, 60_000, 60_000,
   ]);

@@ -256,7 +256,7 @@ describe('before an activation', () => {
     expect(() => expectGood('a', undefined)).toThrow('the boot state of this disk is damaged');
   });
 
-  test('a full disk for the configuration is reported, and nothing is activated', async () => {
+  test('if the configuration cannot be written, nothing is activated', async () => {
     await staged('a');
     const machine = world.machine({ configuration: '/dev/null/nowhere' });
     await expect(activate(machine, world.open('a'), WANTED)).rejects.toThrow();
@@ -386,17 +386,20 @@ describe('an old version', () => {
         await activate(newVersion(), world.open('b'), { ...WANTED, to: 'before' });
       },
     ],
-  ])('that got its configuration back and %s leaves the newer version its own', async (_, end) => {
-    await upToTwo({ floor: 0 });
-    await writeFile(join(world.configuration, 'hostname'), 'of the new version\n');
-    const wanted = { ...WANTED, restoreConfiguration: true };
-    await rollBack(newVersion(), world.open('b'), wanted);
-    expect(await hostname()).toBe('node7\n');
-    await end();
-    expect(await hostname()).toBe('of the new version\n');
-  });
+  ])(
+    'that got its configuration back and %s: the newer version has its own configuration again',
+    async (_, end) => {
+      await upToTwo({ floor: 0 });
+      await writeFile(join(world.configuration, 'hostname'), 'of the new version\n');
+      const wanted = { ...WANTED, restoreConfiguration: true };
+      await rollBack(newVersion(), world.open('b'), wanted);
+      expect(await hostname()).toBe('node7\n');
+      await end();
+      expect(await hostname()).toBe('of the new version\n');
+    },
+  );
 
-  test('without a copy of its configuration is not activated with it', async () => {
+  test('is not activated with its configuration if there is no copy of that', async () => {
     await upToTwo({ floor: 0 });
     await rm(join(world.configuration, '.before'), { recursive: true });
     const wanted = { ...WANTED, restoreConfiguration: true };
@@ -414,7 +417,7 @@ describe('a slot that was chosen in the menu', () => {
     expect(await boot(device, world.layout)).toBe('a');
   });
 
-  test('that is confirmed already changes nothing: the result of the last update stays', async () => {
+  test('can be confirmed although it is good already; the result of the last update stays', async () => {
     await staged('a');
     await tried();
     await judged('b', ['qx-node is crashed']);

@@ -103,7 +103,7 @@ export interface World extends AsyncDisposable {
   machine(changes?: Partial<Machine>): Machine & { told: string[]; restarts: number };
 }
 
-/** A disk with a version in slot A, and a folder that is `/quantix`. @param more as of `install` */
+/** A disk with a version in slot A, and a folder in place of `/quantix`. @param more as for `install` */
 export async function worldOn(
   device: BlockDevice,
   more: Parameters<typeof install>[1] = {},

@@ -3,7 +3,7 @@ import { AutoResetEvent } from '../../../../apps/watch/auto-reset-event.ts';
 import { processInBatches } from '../../../../apps/watch/in-batches.ts';
 import { runOneAtATime } from '../../../../apps/watch/one-at-a-time.ts';
 
-test('a hundred callers during a read share the next one', async () => {
+test('a hundred callers that ask during a read share the next read', async () => {
   const looks: PromiseWithResolvers<number>[] = [];
   const ask = runOneAtATime(() => {
     const look = Promise.withResolvers<number>();

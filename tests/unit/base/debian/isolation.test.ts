@@ -121,7 +121,7 @@ describe('whatever the host’s apt is configured with,', () => {
     await expect(resolve()).rejects.toThrow('it is not signed with one of Debian’s keys (file:');
   });
 
-  test('an expired index is refused, unless outdated ones are accepted', async () => {
+  test('an expired index is refused, unless outdated indexes are accepted', async () => {
     await place({
       key,
       date: new Date(Date.now() - 9 * DAY),
@@ -242,7 +242,7 @@ describe('with a wrong clock', () => {
   const setClock = (date: string) =>
     wrapApt(`case PROGRAM in *config) exec PROGRAM "$@" ;; esac; exec faketime '${date}' PROGRAM`);
 
-  test('in 1970 the lock is the same, and one line says that the age is unknown', async () => {
+  test('in 1970 the lock is the same, and a line for each index says that it may be outdated', async () => {
     await place({ key, validUntil: new Date(Date.now() + DAY) });
     const right = await resolve();
     await setClock('1970-01-02 00:00:00');
@@ -264,7 +264,7 @@ describe('with a wrong clock', () => {
 });
 
 describe('the date of an index', () => {
-  test('may not be before that in the lock, unless outdated ones are accepted', async () => {
+  test('must not be before the date in the lock, unless outdated indexes are accepted', async () => {
     await place({ key, date: new Date('2026-03-01T00:00:00Z') });
     const { repositories } = await resolve();
     const older = join(folder, 'older');

@@ -31,7 +31,7 @@ function stanza(name: string, changes: Record<string, string> = {}): string {
     .join('');
 }
 
-/** Resolves a profile of bash and two kernels with an apt that describes packages in this way. */
+/** Resolves a profile of bash and two kernels with an apt that prints these descriptions of packages. */
 async function resolve(
   described: ReadonlyMap<string, string> = stanzas,
   release = 'Origin: Debian\nDate: Sat, 10 Feb 2024 11:07:25 UTC\n',
@@ -65,7 +65,7 @@ async function resolve(
 
 const known = ({ name, flavour }: LockedPackage) => [name, flavour];
 
-test('packages of every kernel are locked once, the kernels for their flavour', async () => {
+test('a package for both kernels is locked once, and each kernel for its flavour', async () => {
   const { packages } = await resolve();
   expect(packages.map(known)).toEqual([
     ['bash', undefined],

@@ -5,7 +5,7 @@ import type { LockedPackage } from '../../../../build/contract/lock.ts';
 import { locked } from '../../lock/locks.ts';
 import { directory, symlink, treeOf } from '../../tree/trees.ts';
 
-/** A package with a folder, and links into itself. */
+/** A package with a folder, and links whose target tells from which package they are. */
 function opened(name: string, paths: string[], more: Partial<LockedPackage> = {}): OpenedPackage {
   const entries = [directory('usr'), ...paths.map((path) => symlink(path, `/from/${name}`))];
   return { locked: locked(name, more), entries };

@@ -96,7 +96,7 @@ describe('the proxy of an address', () => {
     expect(proxies(dump, { NO_PROXY: '*' })).toEqual([undefined, undefined]);
   });
 
-  test('has apt’s name and password', () => {
+  test('has the name and the password of apt’s log-in for it', () => {
     expect(proxies('Acquire::http::Proxy=http://p:1')[0]).toBe('http://u:w@p:1');
   });
 

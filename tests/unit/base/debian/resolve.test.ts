@@ -109,12 +109,12 @@ describe('with a stand-in for apt', () => {
 
   test.each([
     [
-      'does not describe one',
+      'does not describe a chosen package',
       { show: stanza('bash') },
       'apt chose libc6 (libc6_1.0.deb) but does not describe it',
     ],
     ['describes another version', { show: stanza('bash', '2') + stanza('libc6') }, 'apt chose'],
-    ['describes one without a file', { show: 'Package: bash\n' }, 'has no field filename'],
+    ['describes a package without its file', { show: 'Package: bash\n' }, 'has no field filename'],
     ['writes what is no description', { show: 'Segmentation fault' }, 'not a field'],
   ])('an apt that %s is refused', async (_, odd, message) => {
     const apt = await fakeApt({ ...answers, ...odd });

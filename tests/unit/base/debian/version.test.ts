@@ -22,7 +22,7 @@ test.each([
   expect(compareDebianVersions(b, a)).toBe(0 - relation);
 });
 
-test('relations of control files', () => {
+test('the relations of control files are evaluated', () => {
   expect(isRelated('1.0', '<<', '1.0')).toBe(false);
   expect(isRelated('1.0', '<=', '1.0')).toBe(true);
   expect(isRelated('1.0', '=', '1.0-0')).toBe(true);

@@ -4,7 +4,7 @@
 
 SHADOW=/etc/shadow
 
-# True for 8 to 128 printable ASCII characters: others are typed differently on other keyboards: PASSWORD
+# True for 8 to 128 printable ASCII characters; others are typed differently on other keyboards: PASSWORD
 is_password() {
 	case $1 in
 	*[!\ -~]*) return 1 ;;

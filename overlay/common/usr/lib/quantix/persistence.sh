@@ -12,8 +12,9 @@ is_persistent() {
 	is_writable /quantix
 }
 
-# Replaces a file, which only root can read, by standard input atomically: FILE. After a power cut it is completely old
-# or completely new. It is synced again after the rename, because FAT stores a file's length in the folder.
+# Atomically replaces a file by standard input: FILE. Only root can read the new file. After a power cut the file is
+# completely old or completely new. It is synced again after the rename, because FAT stores a file's length in the
+# folder.
 keep_file() {
 	keep_folder=${1%/*} keep_name=${1##*/}
 	keep_temporary=$keep_folder/.$keep_name.$$

@@ -2,7 +2,8 @@
 # Health checks of daemons, sourced by services: supervise-daemon runs `healthcheck`, and restarts a daemon that fails
 # it.
 
-# Seconds between two checks. A daemon that answers no requests sets more, because each check starts a shell.
+# Seconds between two checks. A daemon that answers no requests sets a longer time, because each check
+# starts a shell.
 : "${healthcheck_timer:=60}"
 # SIGTERM does not end a daemon that hangs. Without SIGKILL supervise-daemon would then neither restart nor check it.
 : "${retry:=SIGTERM/20/SIGKILL/5}"

@@ -42,7 +42,7 @@ const soon = { timeout: 30_000, interval: 50 };
 const here = test.runIf(LIBVIRT_IS_HERE);
 
 here(
-  'a machine is defined, started, shut down, stopped, changed and undefined, each doubled; what cannot be is refused',
+  'a machine is defined, started, shut down, stopped, changed and undefined; most tasks may be repeated, and impossible ones are refused',
   AT_ONCE,
   async ({ onTestFinished }) => {
     const agent = await realAgent(onTestFinished);
@@ -96,7 +96,7 @@ here(
 );
 
 here(
-  'a pool is brought up, a volume made in it and given to a machine; what is in use stays',
+  'a pool is mounted, and a volume is made in it and given to a machine; neither can be removed while it is in use',
   AT_ONCE,
   async ({ onTestFinished }) => {
     const agent = await realAgent(onTestFinished);
@@ -141,7 +141,7 @@ here(
 );
 
 here(
-  'a guest that does not care to be shut down makes the task end as a timeout, and runs on',
+  'if a guest ignores the request to shut down, the task ends as a timeout, and the guest runs on',
   AT_ONCE,
   async ({ onTestFinished }) => {
     const agent = await realAgent(onTestFinished, {
@@ -163,7 +163,7 @@ here(
 );
 
 here(
-  'a start during which the agent was killed is not made twice',
+  'a start during which the agent was killed is not repeated',
   AT_ONCE,
   async ({ onTestFinished }) => {
     // libvirt starts the machine, but the agent never learns of it.
@@ -196,7 +196,7 @@ const HOLDING = `case "$*" in
 esac`;
 
 here(
-  'each deed during which the agent was killed is reported as it is, and done once; after its deadline none is begun',
+  'an action during which the agent was killed is done once, and reported as done or interrupted; after its deadline no action begins',
   { ...AT_ONCE, timeout: 600_000 },
   async ({ onTestFinished }) => {
     const agent = await realAgent(onTestFinished, { virsh: HOLDING });
@@ -218,7 +218,7 @@ here(
       await rm(hold);
       await agent.start();
       const report = await agent.node().tasks.ended(id);
-      // A definition is written twice: the second one contains the machine's own account.
+      // A machine is defined twice: the second definition adds the user that it runs as.
       if (word !== 'define') expect(await times(word)).toBe(1);
       return report;
     };
@@ -257,7 +257,7 @@ here(
 );
 
 here(
-  'in maintenance nothing is started; what is given while the agent is away is done when it is back',
+  'in maintenance no machine is started; a task that is given while the agent is away is carried out when it is back',
   AT_ONCE,
   async ({ onTestFinished }) => {
     const agent = await realAgent(onTestFinished);

@@ -29,7 +29,7 @@ function idOf(index: number): string {
   return `00000000-0000-4000-8000-${String(index + 1).padStart(12, '0')}`;
 }
 
-/** A commander that runs `work` when it starts a machine. */
+/** A commander that runs `work` for each task that starts a machine. */
 async function commander(folder: string, work: (errand: Errand) => Promise<void>) {
   const stop = new AbortController();
   onTestFinished(() => stop.abort());

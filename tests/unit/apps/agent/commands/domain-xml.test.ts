@@ -118,7 +118,7 @@ test('settings that this host does not support are refused, not replaced', () =>
   expect(formatDomainXml(checkSpec(spec()), emulated)).toMatch(/mode='maximum'/);
 });
 
-test('more than 26 disks have names as the kernel counts them', () => {
+test('disks after the 26th are named as the kernel does: vdaa, vdab', () => {
   const disks = Array.from({ length: 30 }, (_, index) => ({
     volume: { poolId: 'a', name: `disk${index}` },
     format: VolumeFormat.RAW,

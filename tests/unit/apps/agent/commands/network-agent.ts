@@ -10,7 +10,7 @@ import { type Agent, strangers } from '../membership/agent.ts';
 export interface NetworkAgent {
   readonly plane: ControlPlane;
   readonly agent: Agent;
-  /** Gives a task. @returns its end */
+  /** Gives a task, and waits for its end. @returns its last report */
   configure: (settings: readonly string[], confirmWithinSeconds?: number) => Promise<TaskReport>;
   /** Gives a task. @returns its id */
   give: (settings: readonly string[], confirmWithinSeconds?: number) => string;

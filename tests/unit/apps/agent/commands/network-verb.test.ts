@@ -73,7 +73,7 @@ test('a configuration is on trial until a later heartbeat is answered, and then 
 });
 
 test.each([
-  ['no line KEY=value', ['METHOD'], 0, /KEY=value/],
+  ['a line that is not KEY=value', ['METHOD'], 0, /KEY=value/],
   ['two lines in one', ['METHOD=dhcp\nPSK=x'], 0, /KEY=value/],
   ['control characters', ['SSID=\u001b[2J'], 0, /KEY=value/],
   ['a trial of nine seconds', ['METHOD=dhcp'], 9, /10 to 600/],
@@ -86,7 +86,7 @@ test.each([
   expect(await read('calls')).toBe('');
 });
 
-test('an error of qx-network is reported with its message, as an invalid request or as a state of the host', async () => {
+test('an error of qx-network is reported with its message: mistakes in the settings as INVALID, all others as CONFLICT', async () => {
   const { configure, folder, read } = await host();
   await writeFile(`${folder}/complaint`, 'qx-network: settings:2: unknown key\n');
   const mistake = await configure(['METHOD=dhcp', 'COLOUR=red']);

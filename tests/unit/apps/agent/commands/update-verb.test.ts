@@ -15,8 +15,9 @@ import { writeFileAtomically } from '../../../../../build/process/atomic-write.t
 import { temporaryFolder } from '../../../folder.ts';
 
 /*
- * Tests the order of steps, with a stand-in for qx-update that records its calls. After each `stage` or `activate`, its
- * answer to `status` changes to `status.1`, `status.2` and so on.
+ * Tests the order of steps, with a stand-in for qx-update that records its calls. Its answers to `status` and `check`
+ * are the files `status` and `checked`; `stage` replaces `status` by the file `staged`, and `activate` by `activated`,
+ * if that exists.
  */
 const STAND_IN = `
 folder=\${0%/*}
@@ -134,7 +135,7 @@ describe('a host that was installed from a medium, without a release', () => {
   test.each([
     ['another image of that version', { serial: 2, runs: false }],
     ['another release', { serial: 3, runs: true }],
-    ['what an older qx-update does not tell', { serial: 2 }],
+    ['an older qx-update, which does not tell whether the image runs', { serial: 2 }],
   ])('gets the release, with a reported reason, if it has %s', async (_what, answer) => {
     await told('status', MEDIUM);
     await checked(answer);

@@ -72,21 +72,24 @@ async function host(
   };
 }
 
-here('a volume is made, found and removed; each twice comes to the same', async () => {
-  const { folder, make, remove, place } = await host();
-  for (let times = 0; times < 2; times += 1) {
-    expect(await make('a.qcow2', VolumeFormat.QCOW2, 64n * MIB)).toBe('done');
-    expect(await make('b.img', VolumeFormat.RAW, 64n * MIB)).toBe('done');
-  }
-  expect((await readdir(folder)).sort()).toEqual(['a.qcow2', 'b.img']);
-  expect(await place('a.qcow2', 'qcow2')).toMatchObject({
-    path: join(folder, 'a.qcow2'),
-    isDevice: false,
-  });
-  expect(await make('a.qcow2', VolumeFormat.QCOW2, 65n * MIB)).toBe('CONFLICT');
-  for (let times = 0; times < 2; times += 1) expect(await remove('a.qcow2')).toBe('done');
-  expect(await readdir(folder)).toEqual(['b.img']);
-});
+here(
+  'a volume is made, found and removed; making or removing it twice changes nothing more',
+  async () => {
+    const { folder, make, remove, place } = await host();
+    for (let times = 0; times < 2; times += 1) {
+      expect(await make('a.qcow2', VolumeFormat.QCOW2, 64n * MIB)).toBe('done');
+      expect(await make('b.img', VolumeFormat.RAW, 64n * MIB)).toBe('done');
+    }
+    expect((await readdir(folder)).sort()).toEqual(['a.qcow2', 'b.img']);
+    expect(await place('a.qcow2', 'qcow2')).toMatchObject({
+      path: join(folder, 'a.qcow2'),
+      isDevice: false,
+    });
+    expect(await make('a.qcow2', VolumeFormat.QCOW2, 65n * MIB)).toBe('CONFLICT');
+    for (let times = 0; times < 2; times += 1) expect(await remove('a.qcow2')).toBe('done');
+    expect(await readdir(folder)).toEqual(['b.img']);
+  },
+);
 
 here('a volume in use by a machine stays, and so does a file that is not a volume', async () => {
   const { folder, make, remove, place } = await host(['a.img']);
@@ -98,7 +101,7 @@ here('a volume in use by a machine stays, and so does a file that is not a volum
   await expect(place('missing', 'raw')).rejects.toThrow(/no volume missing/);
 });
 
-here('a volume from which a snapshot or a linked clone takes contents stays', async () => {
+here('a volume that backs a snapshot or a linked clone is not removed', async () => {
   const { folder, make, remove } = await host();
   await make('base.qcow2', VolumeFormat.QCOW2, MIB);
   const clone = (name: string, backing: string) =>
@@ -124,20 +127,17 @@ here('a volume from which a snapshot or a linked clone takes contents stays', as
   expect(await remove('base.qcow2')).toBe('done');
 });
 
-here(
-  'a volume from which an image in another pool takes contents stays, while that pool answers',
-  async () => {
-    const other = { ...DATA, id: 'other', path: await temporaryFolder() };
-    const { folder, make, remove } = await host([], { others: [other] });
-    await make('base.qcow2', VolumeFormat.QCOW2, MIB);
-    const base = join(folder, 'base.qcow2');
-    const clone = join(other.path, 'clone');
-    execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', base, clone]);
-    expect(await remove('base.qcow2')).toBe('CONFLICT');
-    await rm(clone);
-    expect(await remove('base.qcow2')).toBe('done');
-  },
-);
+here('a volume that backs an image in another pool is not removed', async () => {
+  const other = { ...DATA, id: 'other', path: await temporaryFolder() };
+  const { folder, make, remove } = await host([], { others: [other] });
+  await make('base.qcow2', VolumeFormat.QCOW2, MIB);
+  const base = join(folder, 'base.qcow2');
+  const clone = join(other.path, 'clone');
+  execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', base, clone]);
+  expect(await remove('base.qcow2')).toBe('CONFLICT');
+  await rm(clone);
+  expect(await remove('base.qcow2')).toBe('done');
+});
 
 test('a logical volume that backs an image, or has snapshots, is not removed', async () => {
   const programs = await temporaryFolder();
@@ -156,7 +156,7 @@ test('a logical volume that backs an image, or has snapshots, is not removed', a
   expect(await remove('web')).toBe('done');
 });
 
-here('of an image that takes contents from a device any name of the device is found', async () => {
+here('an image that a device backs is found', async () => {
   const folder = await temporaryFolder();
   const image = join(folder, 'clone');
   // Another path of the same device.
@@ -179,22 +179,19 @@ test.each([
   expect(parseBackingFile(name)).toEqual(paths);
 });
 
-here(
-  'an image that takes contents from another file is refused, in whatever way it does',
-  async () => {
-    const { folder, place } = await host();
-    const image = (name: string, ...args: string[]) =>
-      execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', ...args, join(folder, name), '1M']);
-    image('backed', '-b', '/etc/passwd', '-F', 'raw', '-u');
-    image('external', '-o', `data_file=${folder}/data,data_file_raw=on`);
-    for (const name of ['backed', 'external']) {
-      await expect(place(name, 'qcow2')).rejects.toThrow(/has a backing file/);
-    }
-    await writeFile(join(folder, 'short'), 'QFI\u00fb');
-    await truncate(join(folder, 'short'), 10);
-    await expect(place('short', 'qcow2')).rejects.toThrow(/is not qcow2/);
-  },
-);
+here('an image with a backing file or an external data file is refused', async () => {
+  const { folder, place } = await host();
+  const image = (name: string, ...args: string[]) =>
+    execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', ...args, join(folder, name), '1M']);
+  image('backed', '-b', '/etc/passwd', '-F', 'raw', '-u');
+  image('external', '-o', `data_file=${folder}/data,data_file_raw=on`);
+  for (const name of ['backed', 'external']) {
+    await expect(place(name, 'qcow2')).rejects.toThrow(/has a backing file/);
+  }
+  await writeFile(join(folder, 'short'), 'QFI\u00fb');
+  await truncate(join(folder, 'short'), 10);
+  await expect(place('short', 'qcow2')).rejects.toThrow(/is not qcow2/);
+});
 
 test.each([
   ['../a', VolumeFormat.RAW, MIB, 'INVALID'],

@@ -62,7 +62,7 @@ test.each([
   ['an address without https', 'controlPlane: http://a\n', /Write https:.*controlPlane/],
   ['a broken token', 'joinToken: abc\n', /not a join token.*joinToken/],
   ['a key given twice', 'pools: []\npools: []\n', /line 2/],
-  ['an invalid guests’ time', 'guests:\n  stopWithin: -1\n', /guests\.stopWithin/],
+  ['an invalid time for guests', 'guests:\n  stopWithin: -1\n', /guests\.stopWithin/],
   ['broken YAML', 'pools: [\n', /node\.yaml, line/],
   ['a list', '- a\n', /node\.yaml/],
   ['a number', '42\n', /node\.yaml/],

@@ -1,4 +1,4 @@
-// qx-node's commands about deployments, on a host in a folder: command.ts ROOT COMMAND ….
+// Runs qx-node's commands for deployments, on a host that is simulated in a folder: command.ts ROOT COMMAND ….
 import { chooseAgent } from '../../../../../apps/agent/deployment/choose.ts';
 import { deployAgent, undoDeployment } from '../../../../../apps/agent/deployment/deploy.ts';
 import { settle } from '../../../../../apps/agent/deployment/settle.ts';

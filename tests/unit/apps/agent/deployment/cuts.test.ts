@@ -47,7 +47,7 @@ test('a power cut anywhere in a deployment leaves the previous or the new agent 
   expect(whole).toBeGreaterThan(20);
 });
 
-test('a power cut anywhere in the choice of an agent counts the start or not, and a complete agent starts', async () => {
+test('after a power cut anywhere in the choice of an agent, the start is counted or not, and a complete agent starts', async () => {
   for (let at = 0, ended = false; !ended; at += 1) {
     const host = await makeHost();
     await deployed(host, '0.2.0', 2);

@@ -61,7 +61,7 @@ describe('an agent on trial', () => {
 
   test.each<[string, Answers, string | undefined]>([
     ['does not answer', { silent: 'nothing listens' }, 'nothing listens'],
-    ['is not who answers', told(null, 1000), 'another agent answers, qx-node 1'],
+    ['is not the one that answers', told(null, 1000), 'another agent answers, qx-node 1'],
     ['has lost the control plane', told(id, 20, unreachable), 'does not reach the control plane'],
     ['has more problems', told(id, 20, { problems: ['a', 'b'] }), 'a; b'],
     ['has as many problems as the one before', told(id, 20, { problems: ['c'] }), undefined],
@@ -140,7 +140,7 @@ test('after any order of deployments, starts, verdicts and power cuts, the runni
         default:
           record = random.pick([record, record, undo(record), takeBack(record, 'damaged', now())]);
       }
-      // Only an agent that was once healthy is confirmed, or is the one to go back to.
+      // The confirmed agent and the one to go back to were healthy at some time.
       const sure = [record.previous, record.trial === null ? record.active : null];
       const broken = [
         sure.some((one) => one !== null && !well.has(one.id)) &&

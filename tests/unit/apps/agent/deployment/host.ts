@@ -12,14 +12,14 @@ export const BUILD = '0123456789abcdef';
 /** A key pair for releases. All tests share it, because making one takes a moment. */
 export const KEYS = generateKeyPairSync('ed25519');
 
-/** A host with an image, a configuration disk and a data disk, in a folder. */
+/** A host with an image, a configuration disk and a data disk, which are all simulated in a folder. */
 export interface Host {
   root: string;
   places: DeploymentPlaces;
 }
 
 /**
- * Makes a host whose service is a child of this process.
+ * Makes a host on which this process supervises the service of the agent.
  * @param root its folder; by default, one that is removed after the test
  */
 export async function makeHost(root?: string): Promise<Host> {

@@ -36,7 +36,7 @@ async function refusal(host: Host, file: string): Promise<string> {
 const other = generateKeyPairSync('ed25519');
 
 test.each<[string, AgentFileParts, string]>([
-  ['of another key', { key: other.privateKey }, 'it is not signed with a key'],
+  ['signed with another key', { key: other.privateKey }, 'it is not signed with a key'],
   ['for QvDC', { says: { product: 'qvdc' } }, 'its product is qvdc, and quantix-os is needed'],
   ['another program', { says: { program: 'qx-console' } }, 'its program is qx-console'],
   ['for another CPU', { says: { architecture: 's390x' } }, 'its architecture is s390x'],

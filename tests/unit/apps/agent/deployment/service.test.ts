@@ -53,8 +53,8 @@ test.concurrent('a deployed agent replaces the image’s, is restarted when kill
   expect(await readdir(host.places.programs)).toEqual([]);
 });
 
-// The time of a trial counts from the start of a process, so one that crashes has a trial that is long compared with a
-// slow start.
+// The time of a trial includes the starts of the agent's processes. The agent that crashes gets much time, so that even
+// on a slow machine it is started three times before the time is over.
 test.concurrent.each([
   ['deaf', 5, 'it was not ready within 5 s'],
   ['crashes', 60, 'it was started 3 times'],
@@ -80,7 +80,7 @@ test.concurrent.each([
   ['well', '0.2.0', 60],
   ['silent', '0.1.0', 5],
 ] as const)(
-  'whichever process is killed meanwhile, after the deployment of an agent that is %s the right one runs: %s',
+  'if command and agent are killed while an agent that is %s is deployed, version %s runs afterwards',
   async (mode, version, within) => {
     await using host = await makeOwnHost();
     await using service = await Service.start(host);

@@ -85,7 +85,7 @@ export const DATA: Pool = {
   volumesSeen: 'now',
 };
 
-/** A host with an agent, of which the client of the control plane is real; a test sets everything else. */
+/** A host with an agent. Its client of the control plane is real; a test sets everything else. */
 export class Agent {
   readonly clock: FakeClock;
   readonly folder: string;

@@ -38,7 +38,7 @@ async function refusedNode(code: Code) {
   return { plane, agent, heartbeat, countCalls };
 }
 
-test('once a heartbeat is answered, the stream of commands is opened again without the rest of a pause', async () => {
+test('an answered heartbeat ends the pause after which the stream of commands is opened again', async () => {
   const { plane, agent, heartbeat, countCalls } = await refusedNode(Code.Unavailable);
   plane.fault = {};
   while (countCalls('watch') === 1) await heartbeat();

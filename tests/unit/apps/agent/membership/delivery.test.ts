@@ -63,7 +63,8 @@ test('a pool that is unmounted is reported at once; one that only fills up is no
 });
 
 /**
- * Returns a node after one message about a change was lost: before it reached the control plane, or with the answer.
+ * Returns a node whose message about a change was lost once, and then sent again.
+ * @param part what was lost: the message (`before`), or only its answer (`after`)
  */
 async function loseOnce(part: 'before' | 'after'): Promise<{ plane: ControlPlane; agent: Agent }> {
   const { plane, agent } = await members();

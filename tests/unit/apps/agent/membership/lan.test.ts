@@ -76,7 +76,7 @@ test('only a control plane of the requested authority answers, with its port', a
   expect(problems).toEqual([]);
 });
 
-test('answers to other questions, of another authority or malformed are ignored', async () => {
+test('answers are ignored that belong to another question, are of another authority, or are malformed', async () => {
   const liar = createSocket('udp4').bind(0, '127.0.0.1');
   await once(liar, 'listening');
   onTestFinished(() => {

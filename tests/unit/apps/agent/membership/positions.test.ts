@@ -53,7 +53,7 @@ test.each(['1\n', '0\n', 'nonsense'])(
   },
 );
 
-test('of two hosts with copies of one disk the reports of both are accepted', async () => {
+test('the reports of two hosts with copies of one disk are both accepted', async () => {
   const { plane, agent } = await members();
   const folder = await temporaryFolder();
   await cp(agent.folder, folder, { recursive: true });
@@ -86,7 +86,7 @@ test('a disk that cannot store the start counter is reported, and the host’s r
     });
 });
 
-test('a host whose state cannot be recorded still sends heartbeats, with the reason', async () => {
+test('a host whose state cannot be recorded still sends heartbeats, and its status has the reason', async () => {
   const { plane, agent } = await members();
   plane.fault.before = ({ method }) => {
     if (method === 'syncFullState') throw new ConnectError('odd machine', Code.Internal);

@@ -196,7 +196,7 @@ test('a certificate that expired too long ago is refused, and a token is request
   await agent.said(/refused: .*expired too long ago/);
 });
 
-test('both machines report a disk that was copied into a second machine', async () => {
+test('if its disk was copied into a second machine, a host reports that another host uses its key', async () => {
   const { plane, agent } = await members();
   const copy = new Agent(agent.folder);
   copy.hardware = { ...agent.hardware, serial: 'B2', bootId: 'boot-2' };

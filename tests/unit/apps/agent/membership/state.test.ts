@@ -27,7 +27,7 @@ test('the line of an object has the documented form', () => {
   );
 });
 
-test('from form 1 on a line has the managing control plane’s data of a machine and a pool', () => {
+test('from form 1 on, the line of a machine or pool also has the data of the control plane that manages it', () => {
   const managed = { ...vms[0]!, managed: true, definitionGeneration: 7n, definitionSha256: 'ab' };
   expect(formatVmLine(managed, 1)).toBe(formatVmLine(managed, 0).replace('\n', '1:1,1:7,2:ab,\n'));
   const assigned = { ...makePoolMessage(DATA), assignedId: 'p1' };
@@ -109,7 +109,7 @@ test('changes during a full state are reported after it', () => {
   );
 });
 
-test('a kind of objects that becomes readable needs a full state; one that becomes unreadable reports no changes', () => {
+test('if a kind of objects becomes readable, a full state is needed; if it becomes unreadable, no changes are reported', () => {
   const known = { vms: mapById([web!]), pools: new Map() };
   const unknown = { vms: undefined, pools: new Map() };
   expect(listChanges(unknown, known)).toBeUndefined();

@@ -43,7 +43,7 @@ function fail(): never {
   throw new Error('not yet');
 }
 
-/** Sends a request: `GET /healthz`. */
+/** Sends a request. @param line method and path, such as `GET /healthz` */
 function send(
   socketPath: string,
   line: string,

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
 import { type Key, listenToKeys } from '../../../../../apps/console/kit/keys.ts';
 
-/** Keys that bytes stand for, in the pieces in which they come. */
+/** Returns the keys that are read from bytes, which arrive in these pieces. */
 async function keysOf(pieces: readonly string[]): Promise<string[]> {
   const input = new PassThrough();
   const keys: Key[] = [];

@@ -44,11 +44,14 @@ describe('an invalid answer of etcd is reported', () => {
     ['no revision', { succeeded: true, header: {}, responses: [range] }],
     ['a revision below 1', { succeeded: true, header: { revision: -1n }, responses: [range] }],
     [
-      'a revision that cannot be told apart from others',
+      'a revision that is too large for an exact number',
       { succeeded: true, header: { revision: 2n ** 62n }, responses: [range] },
     ],
     ['more than was asked for', { succeeded: true, header, responses: [range, range] }],
-    ['what belongs to the other case', { succeeded: false, header, responses: [range] }],
+    [
+      'results of the branch that was not executed',
+      { succeeded: false, header, responses: [range] },
+    ],
     [
       'a key that was never made',
       {
@@ -72,13 +75,13 @@ describe('an invalid answer of etcd is reported', () => {
   test.each([
     ['no id', { TTL: 15n }, 'invalid'],
     ['less time than asked for', { ID: 7n, TTL: 14n }, 'invalid'],
-    ['a reason', { ID: 7n, TTL: 15n, error: 'too many leases' }, 'refused'],
+    ['an error', { ID: 7n, TTL: 15n, error: 'too many leases' }, 'refused'],
   ])('to a request for a lease: %s', async (_what, answer, failure) => {
     const etcd = answering(({ service }) => service(Lease, { leaseGrant: () => answer }));
     expect(await failureOf(etcd.grantLease(15))).toMatchObject({ failure });
   });
 
-  test('to a renewal: only for other leases', async () => {
+  test('to a renewal: an answer for another lease', async () => {
     const etcd = answering(({ service }) =>
       service(Lease, {
         async *leaseKeepAlive() {
@@ -90,14 +93,18 @@ describe('an invalid answer of etcd is reported', () => {
   });
 
   test.each([
-    ['nothing more', [], 'unreachable'],
+    ['an end without an answer', [], 'unreachable'],
     [
-      'that it has forgotten what was asked for',
+      'that it has compacted the requested revision',
       [{ compactRevision: 9n, canceled: true }],
       'forgotten',
     ],
-    ['that it tells no more', [{ canceled: true, cancelReason: 'no leader' }], 'refused'],
-    ['a change of no key', [{ events: [{}] }], 'invalid'],
+    [
+      'that it was ended, with a reason',
+      [{ canceled: true, cancelReason: 'no leader' }],
+      'refused',
+    ],
+    ['a change without a key', [{ events: [{}] }], 'invalid'],
   ])('to a watch: %s', async (_what, answers, failure) => {
     const etcd = answering(({ service }) =>
       service(Watch, {

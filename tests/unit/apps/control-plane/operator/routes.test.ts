@@ -8,7 +8,7 @@ import { temporaryFolder } from '../../../folder.ts';
 
 type Asked = Parameters<ReturnType<typeof explainErrors>>;
 
-test('a database that accepts connections and does not answer has not refused the request', async () => {
+test('a database that accepts connections but does not answer is reported as such, and not as a refusal', async () => {
   const folder = await temporaryFolder();
   const silent = createServer();
   await bind(silent, join(folder, '.s.PGSQL.5432'));

@@ -28,17 +28,17 @@ const hosts = (...states: State[]) => states.map((state, at) => host(String(at),
 describe('a roll-out', () => {
   test.each<[string, Partial<Rollout>, State[], Partial<Decision>]>([
     ['begins with the first host', {}, ['WAITING', 'WAITING'], { begin: ['0'] }],
-    ['waits for it', {}, ['UNDER_WAY', 'WAITING'], { begin: [], state: 'RUNNING' }],
+    ['waits for the host under way', {}, ['UNDER_WAY', 'WAITING'], { begin: [], state: 'RUNNING' }],
     ['goes on with the next', {}, ['DONE', 'WAITING'], { begin: ['1'] }],
     [
-      'takes as many as it may',
+      'updates as many hosts at once as it may',
       { atOnce: 2 },
       ['UNDER_WAY', 'WAITING', 'WAITING'],
       { begin: ['1'] },
     ],
     ['is done after the last', {}, ['DONE', 'SKIPPED'], { begin: [], state: 'DONE' }],
     ['is done without hosts', {}, [], { state: 'DONE' }],
-    ['takes one host at least', { percentage: 1 }, ['WAITING', 'WAITING'], { begin: ['0'] }],
+    ['updates at least one host', { percentage: 1 }, ['WAITING', 'WAITING'], { begin: ['0'] }],
   ])('%s', (_, rollout, states, decision) => {
     expect(decideNextStep({ ...RUNNING, ...rollout }, hosts(...states))).toMatchObject(decision);
   });

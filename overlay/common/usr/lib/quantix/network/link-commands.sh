@@ -288,8 +288,8 @@ command_arrive() {
 	done
 }
 
-# Creates the configured links for which no port appears, so that `arrive` does not create them: those without ports, or
-# whose ports do not exist.
+# Creates the configured links that `arrive` does not create, because none of their ports appears: those without ports,
+# or whose ports do not exist.
 command_links() {
 	configured_links | while read -r one _; do
 		[ -e "$NET/$one" ] || "$0" apply "$one"

@@ -91,8 +91,8 @@ load() {
 	method=dhcp method6=auto source=''
 }
 
-# Lists ignored files, a line each: those set aside, with the mistake for those of the network, and those of interfaces
-# that do not exist.
+# Lists ignored files, a line each: files that were set aside, those of the network with their mistake, and files of
+# interfaces that do not exist.
 unused_files() {
 	set -- "${PERSISTENT%/*}"
 	for file in "$1"/*.rejected "$1"/*.rejected-* "$1"/*/*.rejected "$1"/*/*.rejected-*; do

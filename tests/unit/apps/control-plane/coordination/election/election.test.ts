@@ -73,7 +73,7 @@ function onlyLeader({ leaders }: Stage): Candidate {
   return leader;
 }
 
-test('a lease lives for 15 s, is renewed each 5 s, and counts for 10 s', () => {
+test('a lease lasts 15 s and is renewed every 5 s; a leader that cannot renew it steps down after 10 s', () => {
   expect(ELECTION_TIMES).toEqual({ lease: 15_000, renewEvery: 5_000, stepDownAfter: 10_000 });
 });
 
@@ -91,7 +91,7 @@ test('one program leads, and the others know which one', async () => {
   expect(leader.election.standing().confirmedAgo).toBeLessThanOrEqual(5_000);
 });
 
-test('a leader that ends on request is succeeded at once', async () => {
+test('when a leader ends on request, another program leads at once', async () => {
   const set = stage(STEADY);
   await set.world.runUntil(1_000, ignore);
   const leader = onlyLeader(set);
@@ -153,7 +153,7 @@ test('a leader whose write finds a newer leader steps down at once', async () =>
   expect(set.postgresql.epoch).toBe(epoch + 1);
 });
 
-test('without etcd nobody leads after 10 s; after its empty restart a leader is elected again', async () => {
+test('without etcd nobody leads after 10 s; when etcd is back, without its data, a leader is elected again', async () => {
   const set = stage(STEADY);
   await set.world.runUntil(1_000, ignore);
   set.etcd.stop();

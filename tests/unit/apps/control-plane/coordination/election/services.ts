@@ -22,7 +22,7 @@ const POSTGRESQL_DEADLINE = 15_000;
 
 const SWIFT: Fate = { there: 1, back: 1, lost: 'nothing' };
 
-/** The connections to both services; each call uses the next entry of the list of faults; without an entry it has no fault. */
+/** The connections to both services. Each call has the next fault of the list, or none once the list is used up. */
 export class Ways {
   readonly #world: World;
   readonly #fates: Fate[];
