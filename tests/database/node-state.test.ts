@@ -457,6 +457,18 @@ test('machines of a deleted node that another node runs are not lost, and move t
   expect(await listOpenAlerts(db)).toEqual([]);
 });
 
+test('a conflict ends when one of its two nodes has left: the machine is on the other', async () => {
+  const vms = { items: [vm(ID)] };
+  await sync(A, at(1, 1), { vms });
+  await sync(B, at(1, 1), { vms });
+  expect(await listOpenAlerts(db)).toHaveLength(1);
+  await departNode(db, { nodeId: A, how: 'LEFT', by: 'node', reason: '', now: new Date() });
+  expect(await beat(B, { position: at(1, 2) })).toMatchObject({ requestFullSync: true });
+  await sync(B, at(1, 3), { vms });
+  expect(await machine()).toMatchObject({ nodeId: B, powerState: 'RUNNING' });
+  expect(await listOpenAlerts(db)).toEqual([]);
+});
+
 describe('heartbeats', () => {
   test.each([0, 1])('carry a hash of form %i that equals the recorded one', async (form) => {
     await sync(A, at(1, 1), { vms: { items: [vm(ID)] }, pools: {} });
