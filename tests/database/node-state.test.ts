@@ -528,6 +528,14 @@ describe('heartbeats', () => {
       refused,
     );
   });
+
+  test('another machine with the same key is accepted if the first one was heard before the clock was set back', async () => {
+    const host = { hardware: { smbiosUuid: 'two', bootId: 'boot two' } };
+    await sync(A, at(1, 1), { host: { hardware: { smbiosUuid: 'one', bootId: 'boot one' } } });
+    await beat(A, { position: at(1, 2), bootId: 'boot one' });
+    await sql`UPDATE node_heartbeats SET boot_heard_at = now() + interval '1 year'`.execute(db);
+    expect(await sync(A, at(2, 1), { host })).toMatchObject({ applied: true });
+  });
 });
 
 describe('storage pools', () => {
