@@ -9,6 +9,7 @@ import { departNode } from '../../apps/control-plane/database/repositories/depar
 import * as nodes from '../../apps/control-plane/database/repositories/nodes.ts';
 import * as pools from '../../apps/control-plane/database/repositories/storage-pools.ts';
 import * as machines from '../../apps/control-plane/database/repositories/virtual-machines.ts';
+import { MalformedMessageError } from '../../apps/control-plane/reconciliation/error.ts';
 import type { NodeState } from '../../apps/control-plane/reconciliation/node-state.ts';
 import { openNodeState, readKept } from '../../apps/control-plane/reconciliation/node-state.ts';
 import { hashVmReports } from '../../apps/control-plane/reconciliation/reports.ts';
@@ -535,6 +536,16 @@ describe('heartbeats', () => {
     await beat(A, { position: at(1, 2), bootId: 'boot one' });
     await sql`UPDATE node_heartbeats SET boot_heard_at = now() + interval '1 year'`.execute(db);
     expect(await sync(A, at(2, 1), { host })).toMatchObject({ applied: true });
+  });
+
+  test('of a host with a date that cannot be recorded is refused, without those of other hosts', async () => {
+    const health = { certificateEndsAt: { seconds: 1n << 60n, nanos: 0 } };
+    const beats = [beat(A, { position: at(1, 1), health }), beat(B, { position: at(1, 1) })];
+    const more = [beat(A, { position: at(1, 2), health }), beat(B, { position: at(1, 2) })];
+    const ends = await Promise.allSettled([...beats, ...more]);
+    const applied = { status: 'fulfilled', value: { applied: true } };
+    const malformed = { status: 'rejected', reason: expect.any(MalformedMessageError) };
+    expect(ends).toMatchObject([malformed, applied, malformed, applied]);
   });
 });
 
