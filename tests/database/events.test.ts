@@ -273,6 +273,25 @@ describe('numbers', () => {
     await numberEvents(db, 1000);
     expect(await listEvents(db, { after: last, limit: 9 })).toMatchObject([{ id: last + 1 }]);
   });
+
+  test('events from before a restore stay until they are too many or too old', async () => {
+    await using own = await openTestDatabase();
+    const { db } = own.database;
+    for (const text of ['a', 'b', 'c']) await writeEvent(db, said(text));
+    await numberEvents(db, 1000);
+    await leaveEventNumbersOut(db);
+    const { last } = await readEventBounds(db);
+    for (const text of ['d', 'e']) await writeEvent(db, said(text));
+    await numberEvents(db, 1000);
+    const prune = (keep: number) =>
+      db
+        .transaction()
+        .execute((one) => pruneEvents(one, { keep, before: new Date(0), most: 1000 }));
+    expect(await prune(10)).toBe(0);
+    expect(await prune(4)).toBe(1);
+    const left = (await listNewestEvents(db, { limit: 9 })).map(({ id }) => id);
+    expect(left).toEqual([2, 3, last + 1, last + 2]);
+  });
 });
 
 test('a filter matches the same events in the database and in the program', async () => {

@@ -163,3 +163,28 @@ test('a conflict of two hosts over a machine ends when the one in maintenance fa
   expect(await machines()).toMatchObject([{ nodeId: B, powerState: 'RUNNING' }]);
   expect(await alerts()).toMatchObject([{ sourceId: VM, resolvedAt: expect.any(Date) }]);
 });
+
+test('a host in maintenance that falls silent a second time ends a conflict again', async () => {
+  await using world = await watched();
+  const { db, pass, onHeard, join, beat, machines, alerts } = world;
+  await join(A);
+  await beat(A, 1n);
+  await join(B);
+  await nodes.setNodePhase(db, A, 'MAINTENANCE');
+  const fallSilent = async () => {
+    await sql`UPDATE node_heartbeats SET received_at = now() - interval '150 seconds'`.execute(db);
+    for (let seconds = 0; seconds < 180; seconds += 30) {
+      await pass(30);
+      onHeard(B);
+    }
+  };
+  await fallSilent();
+  expect(await machines()).toMatchObject([{ nodeId: B }]);
+
+  await beat(A, 2n);
+  await pass(30);
+  const isOpen = async () => (await alerts()).some(({ resolvedAt }) => resolvedAt === null);
+  expect(await isOpen()).toBe(true);
+  await fallSilent();
+  expect(await isOpen()).toBe(false);
+});

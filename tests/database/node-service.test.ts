@@ -8,7 +8,10 @@ import { explainFailure } from '../../apps/agent/membership/connection/failure.t
 import { makeCertificateRequest } from '../../apps/agent/membership/identity/certificate-request.ts';
 import { makeCredentials } from '../../apps/agent/membership/identity/credentials.ts';
 import { makeVersionMessage } from '../../apps/agent/membership/version.ts';
-import { notifyStream } from '../../apps/control-plane/database/repositories/announcements.ts';
+import {
+  announce,
+  notifyStream,
+} from '../../apps/control-plane/database/repositories/announcements.ts';
 import { departNode } from '../../apps/control-plane/database/repositories/departed-nodes.ts';
 import {
   adoptNode,
@@ -287,6 +290,16 @@ test('a task that was not sent in time ends as EXPIRED, and one whose outcome wa
     (await findTask(api.db, untold.id))?.errorCode,
   ];
   await expect.poll(codes, WITHIN).toEqual(['EXPIRED', 'TIMEOUT']);
+});
+
+test('a server that fails while it starts leaves its port free for the next attempt', async () => {
+  await using api = await NodeApi.open();
+  await api.stop();
+  await announce(api.db, 'planned-endpoints', 'unreadable');
+  await expect(api.start()).rejects.toThrow();
+  await announce(api.db, 'planned-endpoints', '[]');
+  await api.start();
+  expect(await api.host(await api.token())).toMatchObject({ enrolment: expect.anything() });
 });
 
 test('deleting a node ends its stream', async () => {

@@ -9,6 +9,7 @@ import { departNode } from '../../apps/control-plane/database/repositories/depar
 import * as nodes from '../../apps/control-plane/database/repositories/nodes.ts';
 import * as pools from '../../apps/control-plane/database/repositories/storage-pools.ts';
 import * as machines from '../../apps/control-plane/database/repositories/virtual-machines.ts';
+import { MalformedMessageError } from '../../apps/control-plane/reconciliation/error.ts';
 import type { NodeState } from '../../apps/control-plane/reconciliation/node-state.ts';
 import { openNodeState, readKept } from '../../apps/control-plane/reconciliation/node-state.ts';
 import { hashVmReports } from '../../apps/control-plane/reconciliation/reports.ts';
@@ -457,6 +458,18 @@ test('machines of a deleted node that another node runs are not lost, and move t
   expect(await listOpenAlerts(db)).toEqual([]);
 });
 
+test('a conflict ends when one of its two nodes has left: the machine is on the other', async () => {
+  const vms = { items: [vm(ID)] };
+  await sync(A, at(1, 1), { vms });
+  await sync(B, at(1, 1), { vms });
+  expect(await listOpenAlerts(db)).toHaveLength(1);
+  await departNode(db, { nodeId: A, how: 'LEFT', by: 'node', reason: '', now: new Date() });
+  expect(await beat(B, { position: at(1, 2) })).toMatchObject({ requestFullSync: true });
+  await sync(B, at(1, 3), { vms });
+  expect(await machine()).toMatchObject({ nodeId: B, powerState: 'RUNNING' });
+  expect(await listOpenAlerts(db)).toEqual([]);
+});
+
 describe('heartbeats', () => {
   test.each([0, 1])('carry a hash of form %i that equals the recorded one', async (form) => {
     await sync(A, at(1, 1), { vms: { items: [vm(ID)] }, pools: {} });
@@ -515,6 +528,24 @@ describe('heartbeats', () => {
     await expect(beat(A, { position: at(3, 1), bootId: 'boot one' })).rejects.toMatchObject(
       refused,
     );
+  });
+
+  test('another machine with the same key is accepted if the first one was heard before the clock was set back', async () => {
+    const host = { hardware: { smbiosUuid: 'two', bootId: 'boot two' } };
+    await sync(A, at(1, 1), { host: { hardware: { smbiosUuid: 'one', bootId: 'boot one' } } });
+    await beat(A, { position: at(1, 2), bootId: 'boot one' });
+    await sql`UPDATE node_heartbeats SET boot_heard_at = now() + interval '1 year'`.execute(db);
+    expect(await sync(A, at(2, 1), { host })).toMatchObject({ applied: true });
+  });
+
+  test('of a host with a date that cannot be recorded is refused, without those of other hosts', async () => {
+    const health = { certificateEndsAt: { seconds: 1n << 60n, nanos: 0 } };
+    const beats = [beat(A, { position: at(1, 1), health }), beat(B, { position: at(1, 1) })];
+    const more = [beat(A, { position: at(1, 2), health }), beat(B, { position: at(1, 2) })];
+    const ends = await Promise.allSettled([...beats, ...more]);
+    const applied = { status: 'fulfilled', value: { applied: true } };
+    const malformed = { status: 'rejected', reason: expect.any(MalformedMessageError) };
+    expect(ends).toMatchObject([malformed, applied, malformed, applied]);
   });
 });
 

@@ -33,17 +33,18 @@ export async function dumpBeforeMigration(
 ): Promise<string> {
   const stamp = now.toISOString().replaceAll(/[-:]|\.\d+/g, '');
   const file = join(folder, `before-migration-${stamp}-schema-${version}.dump`);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await removeAll(folder, (names) => names.filter((name) => PARTIAL_NAME.test(name)));
   const temporary = `${file}.${process.pid}.partial`;
   try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await removeAll(folder, (names) => names.filter((name) => PARTIAL_NAME.test(name)));
     await dump(address, temporary);
     const handle = await open(temporary, 'r+');
     await handle.sync();
     await handle.close();
     await rename(temporary, file);
   } catch (cause) {
-    await rm(temporary, { force: true });
+    // The cause is reported, even if the remains cannot be removed.
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw new ControlPlaneError({
       what: `the database cannot be dumped before the migration: ${messageOf(cause)}`,
       where: file,

@@ -73,7 +73,11 @@ export function startMonitor(options: MonitorOptions): Monitor {
       .map(({ id }) => id);
     const left = nowSilent.filter((id) => !silent.has(id));
     const changes = decisions.disconnect.length + left.length + alerts.length + overdue.length;
-    if (changes === 0 && isMassOpen === isMass) return;
+    if (changes === 0 && isMassOpen === isMass) {
+      // Nodes that are heard again must count as newly silent the next time.
+      silent = new Set(nowSilent);
+      return;
+    }
     using held = locks.begin();
     await writeAsLeader(database, epoch, async (transaction) => {
       const now = new Date();

@@ -107,11 +107,11 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
   const { db } = database;
   const version = makeVersion(options.version);
   const throttled = new ThrottledLog(log);
-  const sessions = new Sessions(authority);
   const streams = new CommandStreams(db, version);
   let certificate = await authority.serverCertificate();
   const { version: trustBundleVersion, lost } = await announceAuthority(db, authority);
   if (lost !== undefined) log.error(lost);
+  const sessions = new Sessions(authority);
   const server = createSecureServer(tlsOptions(certificate, authority));
   server.on('session', (session) => sessions.add(session));
   server.on('tlsClientError', (error, socket: TLSSocket) => {
@@ -138,7 +138,12 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
     socket.destroy();
   });
   server.on('sessionError', () => undefined);
-  await listenOn(server, agents, 'agents');
+  try {
+    await listenOn(server, agents, 'agents');
+  } catch (error) {
+    sessions.close();
+    throw error;
+  }
   server.on('error', () => undefined);
   const { port } = server.address() as AddressInfo;
   const endpoints = new EndpointList(db, { ...agents, port, announced: agents.announce });
@@ -183,7 +188,23 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
     onProblem: (line) => log.warning(line),
   });
 
-  let announcedVersion = (await endpoints.refresh()).version;
+  const close = async () => {
+    lan.close();
+    streams.close();
+    sessions.close();
+    for (const socket of files) socket.destroy();
+    const { promise: closed, resolve } = Promise.withResolvers<void>();
+    server.close(() => resolve());
+    await closed;
+  };
+  let announcedVersion: bigint;
+  try {
+    announcedVersion = (await endpoints.refresh()).version;
+  } catch (error) {
+    // The next attempt needs the port.
+    await close();
+    throw error;
+  }
   const announceEndpoints = async () => {
     const list = await endpoints.refresh();
     if (list.version !== announcedVersion) {
@@ -236,13 +257,7 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
       const onNews = (nodeId: string | undefined) => streams.wake(nodeId);
       await Promise.all([lookAgainAndAgain(), listenForNews({ ...news, onNews })]);
     } finally {
-      lan.close();
-      streams.close();
-      sessions.close();
-      for (const socket of files) socket.destroy();
-      const { promise: closed, resolve } = Promise.withResolvers<void>();
-      server.close(() => resolve());
-      await closed;
+      await close();
     }
   };
   return {

@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { timestampFromDate, timestampMs } from '@bufbuild/protobuf/wkt';
 import { sql, type Transaction } from 'kysely';
+import { messageOf } from '../../error.ts';
 import { HostHealthSchema, HostLoadSchema } from '../../proto/gen/quantix/v1/host_pb.js';
 import {
   type HeartbeatRequest,
@@ -15,7 +16,7 @@ import type { Executor } from '../database/database.ts';
 import { type Heartbeat, recordHeartbeats } from '../database/repositories/nodes.ts';
 import type { DB } from '../database/schema.ts';
 import { replaceNul, toMessageJson } from '../database/text.ts';
-import { RefusedCallError } from './error.ts';
+import { MalformedMessageError, RefusedCallError } from './error.ts';
 import {
   explainAbsence,
   isNews,
@@ -38,7 +39,11 @@ export interface Sent {
   readonly nodeId: string;
   readonly request: HeartbeatRequest;
   readonly position: KeptPosition;
+  readonly content: StoredContent;
 }
+
+/** The messages of a heartbeat that are stored as they are. */
+type StoredContent = Pick<Heartbeat, 'load' | 'health' | 'hypervisor' | 'version'>;
 
 /** The result of a heartbeat. */
 export type Outcome = HeartbeatResponse | RefusedCallError;
@@ -46,7 +51,25 @@ export type Outcome = HeartbeatResponse | RefusedCallError;
 /** @throws MalformedMessageError */
 export function readHeartbeat(nodeId: string, request: HeartbeatRequest): Sent {
   if (request.acknowledged !== undefined) readPosition(request.acknowledged);
-  return { nodeId, request, position: readPosition(request.position) };
+  return { nodeId, request, position: readPosition(request.position), content: contentOf(request) };
+}
+
+/**
+ * Converts messages before the heartbeat joins others: one that cannot be stored must not fail theirs.
+ * @throws MalformedMessageError
+ */
+function contentOf({ load, health, hypervisor, version }: HeartbeatRequest): StoredContent {
+  try {
+    return {
+      load: load === undefined ? {} : (toMessageJson(HostLoadSchema, load) as object),
+      health: health === undefined ? {} : (toMessageJson(HostHealthSchema, health) as object),
+      hypervisor:
+        hypervisor === undefined ? {} : (toMessageJson(HypervisorSchema, hypervisor) as object),
+      version: version === undefined ? {} : (toMessageJson(VersionSchema, version) as object),
+    };
+  } catch (error) {
+    throw new MalformedMessageError(`the heartbeat cannot be recorded: ${messageOf(error)}`);
+  }
 }
 
 /** @throws RefusedCallError if another boot has replaced this boot of a node */
@@ -277,15 +300,14 @@ function hashMessage({ vmsHashes, poolsHashes }: NodeRecord, form: number) {
   });
 }
 
-function heartbeatOf({ nodeId, request, position }: Sent, node: NodeRecord, now: Date): Heartbeat {
-  const { load, health, hypervisor, version, clientTime, bootId } = request;
+function heartbeatOf(
+  { nodeId, request, position, content }: Sent,
+  node: NodeRecord,
+  now: Date,
+): Heartbeat {
+  const { clientTime, bootId } = request;
   return {
-    ...{ nodeId, ...position, receivedAt: now },
-    load: load === undefined ? {} : (toMessageJson(HostLoadSchema, load) as object),
-    health: health === undefined ? {} : (toMessageJson(HostHealthSchema, health) as object),
-    hypervisor:
-      hypervisor === undefined ? {} : (toMessageJson(HypervisorSchema, hypervisor) as object),
-    version: version === undefined ? {} : (toMessageJson(VersionSchema, version) as object),
+    ...{ nodeId, ...position, receivedAt: now, ...content },
     clockOffsetMs: clientTime === undefined ? null : offsetOf(timestampMs(clientTime), now),
     trustBundleVersion: toCount(request.trustBundleVersion) ?? 0,
     endpointsVersion: toCount(request.endpointsVersion) ?? 0,

@@ -275,7 +275,7 @@ async function takeFullState(
     const kept = makeKeptMessage(node.state, node.heartbeat);
     return create(SyncFullStateResponseSchema, { ...settings, applied: false, kept });
   }
-  if (isCopy(node, hardware, now.getTime() - COPY_WITHIN * interval * 1000)) throw copyOf(nodeId);
+  if (isCopy(node, hardware, { now, within: COPY_WITHIN * interval * 1000 })) throw copyOf(nodeId);
   const vms =
     state.vms === undefined
       ? undefined
@@ -342,12 +342,15 @@ function keptHashes(hashes: readonly string[]): readonly string[] {
 function isCopy(
   node: NodeRecord,
   hardware: { smbiosUuid: string; serial: string; bootId: string },
-  since: number,
+  { now, within }: { now: Date; within: number },
 ): boolean {
   const differs = (one: string, other: string) => one !== '' && other !== '' && one !== other;
   const isOther =
     differs(node.smbiosUuid, hardware.smbiosUuid) || differs(node.serial, hardware.serial);
-  return isOther && node.bootHeardAt !== null && node.bootHeardAt.getTime() > since;
+  // A time that is far ahead was recorded before the clock was set back: it says nothing.
+  const wasHeard =
+    node.bootHeardAt !== null && Math.abs(now.getTime() - node.bootHeardAt.getTime()) < within;
+  return isOther && wasHeard;
 }
 
 /** Returns the ids, as they were sent, of the objects stored under these keys. */

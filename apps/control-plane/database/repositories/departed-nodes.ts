@@ -21,9 +21,9 @@ export interface Departure {
 /**
  * Records the departure of a node: it is refused from now on, its tasks are removed, and the audit log gets an entry.
  * If the node was deleted, it is removed from the inventory, along with the virtual machines and pools that were known
- * only from its reports; its managed virtual machines are marked as lost. Virtual machines that other nodes report,
- * too, stay: the full states of those nodes are requested, to determine where the virtual machines are. If the node has
- * left, its last reported state stays, and its phase is DISCONNECTED.
+ * only from its reports; its managed virtual machines are marked as lost. If the node has left, its last reported state
+ * stays, and its phase is DISCONNECTED. Virtual machines that other nodes report, too, stay in both cases: the full
+ * states of those nodes are requested, to determine where the virtual machines are.
  * @returns whether the node existed
  */
 export async function departNode(
@@ -46,6 +46,7 @@ export async function departNode(
       .onConflict((conflict) => conflict.column('nodeId').doUpdateSet(departure))
       .execute();
     await transaction.deleteFrom('tasks').where('nodeId', '=', nodeId).execute();
+    await wantFullStatesOfOthers(transaction, nodeId, now);
     if (how === 'DELETED') await removeFromInventory(transaction, nodeId, now);
     else {
       await sql`UPDATE nodes SET phase = 'DISCONNECTED' WHERE id = ${nodeId}`.execute(transaction);
@@ -58,16 +59,20 @@ export async function departNode(
   });
 }
 
-async function removeFromInventory(db: Executor, nodeId: string, now: Date): Promise<void> {
-  const elsewhere = sql`
-    SELECT FROM reported_vms AS other
-    WHERE other.vm_id = virtual_machines.id::text AND other.node_id <> ${nodeId}`;
+/** Requests the full states of the nodes that report virtual machines of a node, too. */
+async function wantFullStatesOfOthers(db: Executor, nodeId: string, now: Date): Promise<void> {
   await sql`
     UPDATE nodes SET full_state_wanted_at = ${now}
     WHERE id IN (
       SELECT other.node_id FROM reported_vms AS other JOIN reported_vms AS own USING (vm_id)
       WHERE own.node_id = ${nodeId} AND other.node_id <> ${nodeId}
     )`.execute(db);
+}
+
+async function removeFromInventory(db: Executor, nodeId: string, now: Date): Promise<void> {
+  const elsewhere = sql`
+    SELECT FROM reported_vms AS other
+    WHERE other.vm_id = virtual_machines.id::text AND other.node_id <> ${nodeId}`;
   await sql`
     DELETE FROM virtual_machines
     WHERE node_id = ${nodeId} AND NOT is_managed AND NOT EXISTS (${elsewhere})`.execute(db);

@@ -104,6 +104,7 @@ export function isWanted(event: FleetEvent, filter: EventFilter): boolean {
 
 /**
  * Removes old events, in a bounded batch: a statement may take only a few seconds, independent of the number of events.
+ * Events are counted: their numbers have a large gap after a restore.
  * @param keep number of newest events to keep
  * @param before older events are removed, too
  * @param most size of the batch
@@ -114,9 +115,10 @@ export async function pruneEvents(
   { keep, before, most }: { keep: number; before: Date; most: number },
 ): Promise<number> {
   const { rows } = await sql<{ through: number | null }>`
-    WITH oldest AS (SELECT id, happened_at FROM events ORDER BY id LIMIT ${most})
+    WITH oldest AS (SELECT id, happened_at FROM events ORDER BY id LIMIT ${most}),
+      surplus AS (SELECT id FROM events ORDER BY id DESC OFFSET ${keep}::bigint LIMIT 1)
     SELECT greatest(
-      least((SELECT last FROM event_numbering) - ${keep}::bigint, (SELECT max(id) FROM oldest)),
+      (SELECT least(surplus.id, (SELECT max(id) FROM oldest)) FROM surplus),
       (SELECT max(id) FROM oldest WHERE happened_at < ${before})) AS through`.execute(db);
   const through = rows[0]?.through ?? 0;
   if (through <= 0) return 0;
