@@ -24,6 +24,7 @@ export interface StartOptions {
  * Starts guests after a boot, one after the other in their order: those marked autostart, those that were saved when
  * the host went down, and, if the settings say so, all that ran then. A guest that does not start does not delay the
  * others. Waits for libvirt without a limit: on a slow host it answers late, and nothing else would start the guests.
+ * Starts no further guest once the host goes down.
  * @returns names of the guests that did not start
  * @throws LibvirtError if libvirt does not answer before the signal is aborted or the host goes down
  */
@@ -60,6 +61,11 @@ async function startRound({ options, seen, failed }: Round): Promise<void> {
   const ran = new Set(await readNames(places.ran));
   for (const guest of guests) {
     if (seen.has(guest.id) || isRunning(guest) || !(await isWanted(guest))) continue;
+    // The stop of the guests would not wait for a guest that starts after it has ended.
+    if (await isThere(places.stopping)) {
+      say('the host goes down: no further guest is started');
+      return;
+    }
     try {
       await runVirsh(libvirt, ['start', guest.id], PATIENCE);
       say(`${guest.name} is started`);

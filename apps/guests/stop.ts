@@ -40,7 +40,7 @@ export async function stopGuests(options: StopOptions): Promise<string[]> {
 
 async function stop({ libvirt, places, within, say }: StopOptions): Promise<string[]> {
   const end = performance.now() + within * 1000;
-  const running = (await patiently(() => readGuests(libvirt))).filter(isRunning);
+  const running = await patiently(() => readRunning(libvirt));
   if (running.length === 0) return [];
   say(`${running.length} guests have ${within} s to shut down`);
   const saves = new Map<string, Promise<void>>();
@@ -113,10 +113,22 @@ function wantsSave({ policy, state, persistent }: Guest): boolean {
   return persistent && (policy.stop === 'save' || state === 'paused' || state === 'pmsuspended');
 }
 
-async function stillRunning(libvirt: Libvirt, guests: readonly Guest[]): Promise<Guest[]> {
+async function readRunning(libvirt: Libvirt): Promise<Guest[]> {
+  return (await readGuests(libvirt)).filter(isRunning);
+}
+
+/**
+ * Returns the guests that still run. A guest whose start was under way when `guests` were read is added to them.
+ */
+async function stillRunning(libvirt: Libvirt, guests: Guest[]): Promise<Guest[]> {
   const listed = (await runVirsh(libvirt, ['list', '--uuid']))
     .split('\n')
-    .map((line) => line.trim());
+    .map((line) => line.trim())
+    .filter((id) => id !== '');
+  if (listed.some((id) => !guests.some((guest) => guest.id === id))) {
+    const known = new Set(guests.map(({ id }) => id));
+    guests.push(...(await readRunning(libvirt)).filter(({ id }) => !known.has(id)));
+  }
   return guests.filter(({ id }) => listed.includes(id));
 }
 

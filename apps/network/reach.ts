@@ -138,9 +138,11 @@ async function askNameServer(server: string, port: number, limit: AbortSignal): 
   const socket = createSocket(isIPv6(server) ? 'udp6' : 'udp4');
   try {
     const answers = once(socket, 'message', { signal: limit });
-    socket.connect(port, server, () => {
+    // Not a callback of `connect`, which would be called for a failure too, for example when there is no route.
+    socket.once('connect', () => {
       socket.send(Buffer.concat([id, Buffer.from([...header, ...question])]));
     });
+    socket.connect(port, server);
     const [answer]: unknown[] = await answers;
     if (!(answer instanceof Buffer) || !answer.subarray(0, 2).equals(id)) {
       throw new Error('its answer does not match the question');

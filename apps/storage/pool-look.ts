@@ -39,7 +39,6 @@ export class PoolLook {
   readonly #write = new WriteProbe();
   readonly #uuid = new LastAnswer<string | null>();
   #knownUuid: string | null = null;
-  #volumes: Answer<Volume[]> = { value: undefined, seen: 'never' };
 
   /** Returns the UUID of the file system on the pool's device; reads the device only until the UUID is known. */
   async uuid(device: string, signal?: AbortSignal): Promise<string | null> {
@@ -68,41 +67,45 @@ export class PoolLook {
       );
       const space = value ?? EMPTY;
       if (seen !== 'now') return this.#unknown(`${source} does not answer`, { space, seen });
-      const error = await this.#readFiles(place, signal);
+      const { error, listed } = await this.#readFiles(place, signal);
       const written = error ?? (await this.#tryWriting(place, signal));
       if (written === undefined) {
-        return this.#unknown(`${source} does not end a write`, { space, seen });
+        return this.#unknown(`${source} does not end a write`, { space, seen, listed });
       }
       return {
         ...space,
         ...assessHealth({ space, readOnly: place.readOnly, error: written }),
         seen,
-        ...this.#listed(),
+        ...toVolumes(listed),
       };
     } catch (error) {
       signal?.throwIfAborted();
       if (!(error instanceof CommandError)) throw error;
       this.#write.doubt();
       const problem = `${source}: ${error.message}`;
-      const nothing = { ...EMPTY, writable: false, seen: 'now', volumesSeen: 'now', volumes: [] };
-      return { ...nothing, health: 'failed', problem };
+      // What it contains is not known, which is different from nothing.
+      const { value: space = EMPTY, seen } = this.#space.before();
+      const last = { ...space, writable: false, seen, ...toVolumes(this.#files.before()) };
+      return { ...last, health: 'failed', problem };
     }
   }
 
-  /** Lists the files. @returns the system error if they cannot be listed */
+  /** Lists the files. @returns the system error if they cannot be listed, with those that were listed last */
   async #readFiles(
     { folder, others }: PoolPlace,
     signal: AbortSignal | undefined,
-  ): Promise<Error | null> {
+  ): Promise<{ error: Error | null; listed: Answer<Volume[]> }> {
     try {
-      this.#volumes = await this.#files.look(FILES_PATIENCE, (onSurvivor) =>
+      const listed = await this.#files.look(FILES_PATIENCE, (onSurvivor) =>
         this.#list.read({ folder, others, signal, onSurvivor }),
       );
-      return null;
+      return { error: null, listed };
     } catch (error) {
       signal?.throwIfAborted();
       const systemError = toSystemError(error);
-      if (systemError instanceof SystemError) return systemError;
+      if (systemError instanceof SystemError) {
+        return { error: systemError, listed: this.#files.before() };
+      }
       throw error;
     }
   }
@@ -115,13 +118,19 @@ export class PoolLook {
     return await this.#write.look(folder, performance.now(), { signal });
   }
 
-  #unknown(problem: string, { space, seen }: { space: Space; seen: string }): PoolState {
+  #unknown(
+    problem: string,
+    {
+      space,
+      seen,
+      listed = this.#files.before(),
+    }: { space: Space; seen: string; listed?: Answer<Volume[]> },
+  ): PoolState {
     this.#write.doubt();
-    return { ...space, health: 'unknown', problem, writable: false, seen, ...this.#listed() };
+    return { ...space, health: 'unknown', problem, writable: false, seen, ...toVolumes(listed) };
   }
+}
 
-  #listed(): Pick<Pool, 'volumes' | 'volumesSeen'> {
-    const { value, seen } = this.#volumes;
-    return { volumes: value ?? [], volumesSeen: seen };
-  }
+function toVolumes({ value, seen }: Answer<Volume[]>): Pick<Pool, 'volumes' | 'volumesSeen'> {
+  return { volumes: value ?? [], volumesSeen: seen };
 }

@@ -1,7 +1,8 @@
 import type { Dirent } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getErrorCode } from '../process/code-of.ts';
+import { MOUNT_POINTS } from './stick-mount.ts';
 
 /** Replaces a secret in a bundle. */
 export const REMOVED = '<removed>';
@@ -128,10 +129,12 @@ async function* textsOf(
   path: string,
   depth: number,
 ): AsyncGenerator<{ path: string; text: string }> {
+  // A stick, such as the one to which the bundle is written, does not belong to this machine.
+  if (join('/', path) === MOUNT_POINTS) return;
   const names = await namesIn(join(root, path));
   if (names === 'file') {
-    const bytes = await readFile(join(root, path));
-    if (bytes.length <= MOST) yield { path, text: bytes.toString('utf8') };
+    const text = await readSmall(join(root, path));
+    if (text !== undefined) yield { path, text };
     return;
   }
   if (depth === 0) return;
@@ -139,6 +142,18 @@ async function* textsOf(
     if (entry.isDirectory() || entry.isFile()) {
       yield* textsOf(root, join(path, entry.name), depth - 1);
     }
+  }
+}
+
+/** Reads a file; returns `undefined` if it is too large, or was removed after its folder was listed. */
+async function readSmall(path: string): Promise<string | undefined> {
+  try {
+    await using file = await open(path);
+    const { size } = await file.stat();
+    return size <= MOST ? await file.readFile('utf8') : undefined;
+  } catch (error) {
+    if (getErrorCode(error) === 'ENOENT') return undefined;
+    throw error;
   }
 }
 

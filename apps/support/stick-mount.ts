@@ -4,7 +4,7 @@ import { run } from '../process/run.ts';
 import { readSticks, type Stick } from './sticks.ts';
 
 /** Folder for the mount points of sticks. */
-const MOUNT_POINTS = '/run/quantix/sticks';
+export const MOUNT_POINTS = '/run/quantix/sticks';
 /** Limits in milliseconds: mounting replays a journal, and unmounting waits until all data is written. */
 const MOUNT_LIMIT = 30_000;
 const UNMOUNT_LIMIT = 300_000;

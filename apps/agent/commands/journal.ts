@@ -80,7 +80,8 @@ export class Journal {
   /**
    * Writes the state of a task to the journal, before the next step depends on it.
    * @param now milliseconds since 1970
-   * @throws errors of the disk; the entry is then unchanged
+   * @throws errors of the disk; the entry is then unchanged, except for the end of a task, which reaches the disk with
+   *   the next write
    */
   async note(
     report: TaskReport,
@@ -92,6 +93,8 @@ export class Journal {
     try {
       await this.#write();
     } catch (error) {
+      // What has been done is not done again in this run of the agent, whether or not it could be written.
+      if (isEnd(report)) throw error;
       if (before === undefined) this.#entries.delete(report.taskId);
       else this.#entries.set(report.taskId, before);
       throw error;

@@ -149,6 +149,37 @@ here(
   },
 );
 
+here(
+  'guests that wait for their turn to start are not started once the host goes down',
+  async () => {
+    const { daemon, start, places, said } = await world();
+    await daemon.define(definition('first', 1, 'order="1"'));
+    await daemon.define(definition('second', 2, 'order="2"'));
+    for (const name of ['first', 'second']) await daemon.virsh('autostart', name);
+    await mkdir(dirname(places.stopping));
+    // The host begins to go down while its first guest starts.
+    await behindVirsh(`for word; do [ "$word" != start ] || : >'${places.stopping}'; done`);
+    await expect(start(false)).resolves.toEqual([]);
+    expect(await running(daemon)).toEqual(['first']);
+    expect(said).toEqual(['first is started', 'the host goes down: no further guest is started']);
+  },
+);
+
+here('a guest that starts while the host stops its guests is stopped too', async () => {
+  const { daemon, stop, said } = await world();
+  await daemon.define(definition('late', 1));
+  await daemon.define(definition('mail', 2));
+  await daemon.virsh('start', 'mail');
+  const uri = `--connect '${daemon.uri}'`;
+  // Its start was under way when the running guests were listed.
+  await behindVirsh(
+    `for word; do [ "$word" != shutdown ] || env PATH="$\{PATH#*:}" virsh ${uri} start late >/dev/null 2>&1; done`,
+  );
+  await expect(stop(30)).resolves.toEqual([]);
+  expect(await running(daemon)).toEqual([]);
+  expect(said.at(-1)).toBe('all guests have shut down');
+});
+
 here('without libvirt, guests do not count as stopped', async () => {
   const { daemon, stop } = await world();
   await daemon.kill();

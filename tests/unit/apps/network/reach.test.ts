@@ -128,6 +128,15 @@ test('a name server that is silent, or answers with garbage, is not reachable, a
   expect(nobody).toMatchObject([{ state: 'not-reached' }]);
 });
 
+test('a name server to which nothing can be sent is not reachable, and the reason is given', async () => {
+  // The kernel refuses this address like one without a route: when the socket is connected.
+  const [one] = await askOnly(['255.255.255.255'], { patience: 200 });
+  expect(one).toMatchObject({
+    state: 'not-reached',
+    detail: expect.stringMatching(/EACCES|ENETUNREACH/) as string,
+  });
+});
+
 test('a control plane is reachable if its port is open', async () => {
   const server = createServer();
   server.listen(0, '127.0.0.1');

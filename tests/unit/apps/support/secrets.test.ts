@@ -1,5 +1,13 @@
+import { truncate } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { findSecrets, hideSecrets, REMOVED } from '../../../../apps/support/secrets.ts';
+import {
+  findSecrets,
+  hideSecrets,
+  REMOVED,
+  readSecrets,
+} from '../../../../apps/support/secrets.ts';
+import { plant } from '../host/plant.ts';
 
 const KEY = 'MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgVhE4kXm2';
 const HASH = `$6$saltsalt$${'aZ09./'.repeat(14)}ab`;
@@ -83,4 +91,15 @@ test('texts made to be slow to match are processed quickly', () => {
   ];
   // A pattern with backtracking would take hours, so the time limit of the test would fail it.
   for (const text of slow) expect(hideSecrets(text).length).toBeLessThanOrEqual(2 * size);
+});
+
+test('what is on a stick is not searched for secrets of this machine, nor is a large file read', async () => {
+  const root = await plant({
+    'quantix/node/node.yaml': 'joinToken: s3cr3t-of-this-host\n',
+    'run/quantix/sticks/Xab12C/notes.txt': 'password: s3cr3t-of-the-stick\n',
+    'run/quantix/large': '',
+  });
+  // As large as an image that somebody keeps there; it takes no space.
+  await truncate(join(root, 'run/quantix/large'), 3 * 1024 ** 3);
+  expect(await readSecrets(root)).toEqual(['s3cr3t-of-this-host']);
 });

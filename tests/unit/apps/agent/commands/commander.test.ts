@@ -1,3 +1,5 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import * as fc from 'fast-check';
@@ -74,6 +76,26 @@ test('a task is executed once, however often it is delivered, also after a resta
   const second = await commander(folder, work);
   second.commands.take(start(idOf(0)), 0);
   expect(await second.end()).toMatchObject({ state: TaskState.DONE });
+  expect(done).toBe(1);
+});
+
+test('a task whose outcome cannot be recorded is not executed again when it is delivered again', async () => {
+  const folder = join(await temporaryFolder(), 'node');
+  await mkdir(folder);
+  let done = 0;
+  const { commands, end } = await commander(folder, async () => {
+    done += 1;
+    // From now on nothing can be written there.
+    await rm(folder, { recursive: true });
+    await writeFile(folder, '');
+  });
+  commands.take(start(idOf(0)), 0);
+  await commands.idle();
+  commands.take(start(idOf(0)), 0);
+  await commands.idle();
+  expect(await end()).toMatchObject({ state: TaskState.DONE });
+  commands.take(start(idOf(0)), 0);
+  expect(await end()).toMatchObject({ state: TaskState.DONE });
   expect(done).toBe(1);
 });
 

@@ -70,8 +70,12 @@ test('the journal is bounded: reported and expired tasks are removed first, runn
 
 test('a note that cannot be written is not in the journal', async () => {
   const journal = await Journal.open('/proc/nowhere/tasks.json', nothing);
-  await expect(journal.note(report(0), { expiresAt: 10, now: 0 })).rejects.toThrow();
+  const times = { expiresAt: 10, now: 0 };
+  await expect(journal.note(report(0, TaskState.RUNNING), times)).rejects.toThrow();
   expect(journal.get(idOf(0))).toBeUndefined();
+  // Except for an end: the task is not to be done again.
+  await expect(journal.note(report(0), times)).rejects.toThrow();
+  expect(journal.get(idOf(0))?.report.state).toBe(TaskState.DONE);
 });
 
 test.each([
