@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { BuildError } from '../../build/error.ts';
 import { errorCode } from '../../build/process/errno.ts';
@@ -111,7 +111,13 @@ async function makePair(
     ...(passphrase === undefined ? {} : { cipher: CIPHER, passphrase }),
   });
   await writeNew(file, secret, 0o600);
-  await writeNew(pem, publicPem(publicKey), 0o644);
+  try {
+    await writeNew(pem, publicPem(publicKey), 0o644);
+  } catch (error) {
+    // Otherwise it would remain beside the public key of another pair, and sign what no host accepts.
+    await rm(file, { force: true });
+    throw error;
+  }
   return { pem, key: publicKey };
 }
 
@@ -141,8 +147,11 @@ async function writeNew(path: string, text: string | Buffer, mode: number): Prom
   try {
     await writeFile(path, text, { mode, flag: 'wx', flush: true });
   } catch (cause) {
+    const isThere = errorCode(cause) === 'EEXIST';
+    // On a full disk, an empty file would remain, and keep the next try from using the name.
+    if (!isThere) await rm(path, { force: true }).catch(() => undefined);
     throw new BuildError({
-      what: errorCode(cause) === 'EEXIST' ? 'there is a file already' : 'it cannot be written',
+      what: isThere ? 'there is a file already' : 'it cannot be written',
       where: path,
       fix: 'Choose another name: what the key of that name has signed could not be followed up.',
       cause,

@@ -8,7 +8,7 @@ import { BuildError } from '../../build/error.ts';
  * Reads a passphrase from the first line of a file or, without a file, from the terminal without echo. There is no
  * option for the passphrase itself, because every program on the host can see command lines.
  * @param question prompt on standard error: `Passphrase of release.key`
- * @throws BuildError if it is empty, the file cannot be read, or there is no terminal
+ * @throws BuildError if it is empty, the file cannot be read, or there is no terminal; the signal's reason
  */
 export async function readPassphrase(
   question: string,
@@ -37,8 +37,14 @@ async function ask(question: string, signal: AbortSignal): Promise<string> {
   process.stderr.write(`${question}: `);
   const unseen = new Writable({ write: (_chunk, _encoding, done) => done() });
   const line = createInterface({ input: process.stdin, output: unseen, terminal: true });
+  // While readline reads keys, Ctrl-C is one of them: the terminal sends no signal.
+  line.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   try {
     return await line.question('', { signal });
+  } catch (cause) {
+    signal.throwIfAborted();
+    // Ctrl-D.
+    throw new BuildError({ what: 'no passphrase was typed', fix: 'Type it.', cause });
   } finally {
     line.close();
     process.stderr.write('\n');

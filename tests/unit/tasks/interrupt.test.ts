@@ -98,6 +98,22 @@ test('a program that ends in an orderly way may do so, however often Ctrl-C is p
   expect(exitCode).toBe(130);
 });
 
+test.each([
+  ['Ctrl-C', '\x03', 130, 'Interrupted. Nothing half-made is left behind.'],
+  ['Ctrl-D', '\x04', 1, 'qx-build: no passphrase was typed. Type it.'],
+])(
+  '%s ends a command that asks for a passphrase, and is no bug of it',
+  async (_, key, code, words) => {
+    const { exitCode, output } = await type('../../../tasks/qx-build.ts key new /proc/nobody.key', [
+      [/Passphrase/, ''],
+      // By then, keys are read one by one, and not as lines.
+      [2000, key],
+    ]);
+    expect(output).toContain(words);
+    expect(exitCode).toBe(code);
+  },
+);
+
 test('shellcheck accepts the script that watches for a hang', async () => {
   const script = join(import.meta.dirname, '../../../tasks/watch-hang.sh');
   const { stdout } = await execa('shellcheck', ['--shell=sh', script], { reject: false });

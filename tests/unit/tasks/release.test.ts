@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { chmod, copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -99,6 +99,14 @@ describe('qx-build key', () => {
     expect(await main([command, action, at(file), ...words])).toBe(1);
     expect(output.complained).toContain(why);
   });
+});
+
+test('a key whose public key would replace another one leaves no private key behind', async () => {
+  await newKey();
+  await rm(at('release.key'));
+  expect(await main(['key', 'new', at('release.key'), '--plain'])).toBe(1);
+  expect(output.complained).toContain(`there is a file already (${at('release.pem')})`);
+  expect(await readdir(folder)).toEqual(['keys', 'release.pem']);
 });
 
 describe('qx-build release-tree', () => {
