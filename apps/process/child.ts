@@ -25,7 +25,7 @@ export interface Ending {
 /** A child process. It counts as ended when it has exited and all its output has been read. */
 export interface Child {
   process: ChildProcess;
-  /** Rejects with a CommandError if the child cannot be started. */
+  /** Rejects with a CommandError if the child cannot be started, for example because its program is missing. */
   ended: Promise<Ending>;
 }
 
@@ -36,6 +36,8 @@ const groups = new Set<number>();
  * Starts a child. Its locale is C with UTF-8, so that its output can be parsed. It has its own session and process
  * group, so that it ends with its children and cannot write to a console. Uses node:child_process, because execa takes
  * 10 MB of memory in each long-running program, and the agent may use only 70 MB.
+ * @throws CommandError if the system refuses to start any child like this, for lack of memory or because an argument is
+ *   too long
  */
 export function startChild({
   command,
@@ -44,11 +46,7 @@ export function startChild({
   signal,
   forceKillAfter = FORCE_KILL_AFTER,
 }: ChildRequest): Child {
-  const child = spawn(command, args, {
-    stdio,
-    detached: true,
-    env: { ...process.env, LC_ALL: 'C.UTF-8' },
-  });
+  const child = begin({ command, args, stdio });
   const { promise, resolve, reject } = Promise.withResolvers<Ending>();
   let force: NodeJS.Timeout | undefined;
   const end = () => {
@@ -72,6 +70,20 @@ export function startChild({
   if (signal.aborted) end();
   else signal.addEventListener('abort', end, { once: true });
   return { process: child, ended: promise };
+}
+
+function begin({ command, args, stdio }: Pick<ChildRequest, 'command' | 'args' | 'stdio'>) {
+  try {
+    return spawn(command, args, {
+      stdio,
+      detached: true,
+      env: { ...process.env, LC_ALL: 'C.UTF-8' },
+    });
+  } catch (error) {
+    // Node emits only some of the system's refusals as events, and throws the others.
+    if (error instanceof Error && 'syscall' in error) throw startError({ command, args }, error);
+    throw error;
+  }
 }
 
 function remember(group: number): void {

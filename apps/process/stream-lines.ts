@@ -36,7 +36,8 @@ export async function* streamLines(
     (error: unknown) => error,
   );
   try {
-    for await (const line of splitLines(textOf(child.process.stdout))) {
+    // Without a free file descriptor for them, Node gives a child no streams at all: not even null.
+    for await (const line of splitLines(textOf(child.process.stdout ?? null))) {
       if (signal.aborted) return;
       yield line;
     }

@@ -516,6 +516,26 @@ test('each night a backup is made and restored as a check; a failure is an alert
   expect(await site.databases()).toEqual(['']);
 });
 
+test('a nightly backup that PostgreSQL itself refuses is an alert that says why', async () => {
+  await using site = await makeSite();
+  const config = await site.config();
+  await site.with(async (database) => {
+    await registerNode(database.db, node(ONE));
+    const files = await readBackupFiles(config.authority, site.configFile);
+    const ending = new AbortController();
+    const backups = new NightlyBackups({
+      ...{ config, database, version: '1.0.0', log: SILENT, signal: ending.signal },
+      secrets: { ...files, passphrase: PASSPHRASE },
+    });
+    // As on a full disk, a query of the backup fails, and others do not.
+    await sql`REVOKE SELECT ON folders FROM current_user`.execute(database.db);
+    const why = 'the last backup failed: permission denied for table folders';
+    await expect(backups.makeNow()).rejects.toThrow(why);
+    expect((await listOpenAlerts(database.db)).map(({ message }) => message)).toEqual([why]);
+    expect(await backups.describe()).toMatchObject({ problem: why });
+  });
+});
+
 test('a restore that is cut off before its decision changes nothing, and the next start reports it', {
   timeout: TIMEOUT,
 }, async () => {

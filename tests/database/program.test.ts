@@ -440,6 +440,27 @@ test('an authority that the hosts do not trust raises an alert, unless they trus
   }
 });
 
+test('an authority that is put back, and that the hosts trust, clears the alert about its loss', async () => {
+  await using made = await makeDatabase('migrated');
+  const database = openDatabase(made.address, { open: 2, idle: 0 }, SILENT);
+  const [first, second, third] = await Promise.all([1, 2, 3].map(makeTemporaryAuthority));
+  const tell = async (roots: readonly string[], isNew = false) => {
+    await announceAuthority(database.db, { where: 'ca.pem', roots: [...roots], isNew });
+    return (await listOpenAlerts(database.db)).map(({ title }) => title);
+  };
+  try {
+    expect(await tell(first!.roots, true)).toEqual([]);
+    const host = { id: randomUUID(), hostname: 'node7', managementIp: null, spec: {} };
+    await registerNode(database.db, host);
+    for (const { roots } of [second!, third!]) expect(await tell(roots, true)).toEqual([TRUSTED]);
+    expect(await tell(third!.roots)).toEqual([TRUSTED]);
+    expect(await tell(first!.roots)).toEqual([]);
+    expect(await tell(first!.roots)).toEqual([]);
+  } finally {
+    await database.close();
+  }
+});
+
 test('a new certificate authority beside a database with hosts raises an alert, until somebody resolves it', async () => {
   await using made = await makeDatabase('migrated');
   const config = await parseConfig(configText(made), 'config.yaml');

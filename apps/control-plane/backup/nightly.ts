@@ -3,7 +3,7 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
 import type { Backups } from '../../api/backups.ts';
-import { ExplainedError, messageOf } from '../../error.ts';
+import { messageOf } from '../../error.ts';
 import { type Access, asDiskError, DiskError } from '../../files/disk-error.ts';
 import { syncFolder } from '../../files/durable-file.ts';
 import type { Logger } from '../../log/logger.ts';
@@ -178,9 +178,11 @@ async function attempt(
     }
     return undefined;
   } catch (error) {
-    if (options.signal.aborted || !(error instanceof ExplainedError)) throw error;
-    log.error(`${step}: ${error.message}`);
-    return `${step}: ${error.message}`;
+    if (options.signal.aborted) throw error;
+    // Not only explained errors: PostgreSQL itself may refuse a query, for example on a full disk.
+    const why = `${step}: ${messageOf(error)}`;
+    log.error(why);
+    return why;
   }
 }
 

@@ -167,17 +167,21 @@ async function* blocksOf(
   size: number,
 ): AsyncGenerator<{ bytes: Buffer; isLast: boolean }> {
   const source = new ByteReader(content);
-  let bytes = await source.read(size);
-  for (;;) {
-    const next = bytes.length < size ? Buffer.alloc(0) : await source.read(size);
-    const isLast = next.length === 0;
-    yield { bytes, isLast };
-    if (isLast) return;
-    bytes = next;
+  try {
+    let bytes = await source.read(size);
+    for (;;) {
+      const next = bytes.length < size ? Buffer.alloc(0) : await source.read(size);
+      const isLast = next.length === 0;
+      yield { bytes, isLast };
+      if (isLast) return;
+      bytes = next;
+    }
+  } finally {
+    await source.end();
   }
 }
 
-/** Reads a stream in pieces of any size. */
+/** Reads a stream in pieces of any size. Unlike a loop over the stream, it does not end it by itself: see `end`. */
 export class ByteReader {
   readonly #source: AsyncIterator<Uint8Array>;
   #pieces: Buffer[] = [];
@@ -201,16 +205,25 @@ export class ByteReader {
     return all.subarray(0, size);
   }
 
-  /** Yields the unread rest as it arrives. */
+  /** Yields the unread rest as it arrives. Ends the stream, also if its reader stops before that. */
   async *rest(): AsyncGenerator<Buffer> {
-    const pieces = this.#pieces;
-    this.#pieces = [];
-    this.#held = 0;
-    yield* pieces;
-    for (;;) {
-      const next = await this.#source.next();
-      if (next.done === true) return;
-      yield Buffer.from(next.value);
+    try {
+      const pieces = this.#pieces;
+      this.#pieces = [];
+      this.#held = 0;
+      yield* pieces;
+      for (;;) {
+        const next = await this.#source.next();
+        if (next.done === true) return;
+        yield Buffer.from(next.value);
+      }
+    } finally {
+      await this.end();
     }
+  }
+
+  /** Ends the stream, so that what makes it stops: a program whose output nobody reads would wait for ever. */
+  async end(): Promise<void> {
+    await this.#source.return?.();
   }
 }

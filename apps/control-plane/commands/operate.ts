@@ -5,6 +5,7 @@ import {
   VM_ACTIONS,
 } from '../../api/fleet.ts';
 import { type IssuedUser, USER_ROLES, type UserRole } from '../../api/users.ts';
+import { AnswerError } from '../../http/ask.ts';
 import { expectOperands, UsageError } from '../../process/command-line.ts';
 import { formatClock } from '../../text/age.ts';
 import { makePrintable } from '../../text/printable.ts';
@@ -203,10 +204,21 @@ async function vms(
   for (const name of operands) found.push(await client.showVm(name, operating));
   const seconds = parseDuration(operating.values.within ?? WITHIN, LONGEST_TASK);
   const begun: FleetTask[] = [];
+  const refusals: AnswerError[] = [];
   for (const { id } of found) {
-    begun.push(await client.actOnVm(id, { action, expiresInSeconds: seconds }, operating));
+    try {
+      begun.push(await client.actOnVm(id, { action, expiresInSeconds: seconds }, operating));
+    } catch (error) {
+      // The tasks of the other VMs are under way, or still to be requested.
+      if (!(error instanceof AnswerError)) throw error;
+      refusals.push(error);
+    }
   }
-  return await follow(begun, operating, new Map(found.map(({ id, name }) => [id, name])));
+  const [refusal] = refusals;
+  if (refusal !== undefined && begun.length === 0) throw refusal;
+  for (const { message } of refusals) operating.tell(`${makePrintable(message)}\n`);
+  const outcome = await follow(begun, operating, new Map(found.map(({ id, name }) => [id, name])));
+  return refusal === undefined ? outcome : { ...outcome, status: 1 };
 }
 
 async function pools(
@@ -384,12 +396,20 @@ async function waitFor(
   const patience = within * 1000 + GRACE;
   let task = begun;
   let shown = '';
+  let reported = '';
   while (!isEnded(task) && !signal.aborted && performance.now() - started < patience) {
     const line = taskLine(task, names);
     if (form === 'text' && line !== shown) tell(`${line}\n`);
     shown = line;
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
-    task = await client.showTask(task.id, { socket: operating.socket });
+    try {
+      task = await client.showTask(task.id, { socket: operating.socket });
+    } catch (error) {
+      // The task continues without the control plane, which may be restarting.
+      if (!(error instanceof AnswerError)) throw error;
+      if (error.message !== reported) tell(`${makePrintable(error.message)}; retrying\n`);
+      reported = error.message;
+    }
   }
   return task;
 }

@@ -91,10 +91,10 @@ export async function changeAddress(
   await means.plan(address);
   const unaware = await waitForAwareness();
   if (signal.aborted || (unaware.length > 0 && !(await means.agree(unaware)))) {
-    await means.end('withdrawn');
+    await endPlan('withdrawn');
     return result('withdrawn', []);
   }
-  const counted = new Map((await means.read()).nodes.map((one) => [one.id, one.heartbeats]));
+  const counted = new Map((await readPlanned()).nodes.map((one) => [one.id, one.heartbeats]));
   const begun = clock.now();
   tell(
     `${change.interface} gets ${address}: undone in ${change.trial} s unless hosts connect to it.`,
@@ -102,31 +102,63 @@ export async function changeAddress(
   try {
     await means.changeNetwork(change.command);
   } catch (error) {
-    await means.end('withdrawn');
+    await endPlan('withdrawn');
     throw error;
   }
   const returned = await waitForHosts();
   const isProven = returned.length * 100 >= concerned.length * percent;
   if (isProven && (await isConfirmed())) {
-    await means.end('changed');
+    await endPlan('changed');
     return result('changed', returned);
   }
   if (signal.aborted) return result('abandoned', returned);
   tell(`Only ${returned.length} of ${count(concerned.length)} returned: the change is undone.`);
   await waitForReturn();
-  await means.end('undone');
+  await endPlan('undone');
   return result('undone', returned);
 
   /** Waits for all hosts to report that they have stored the new address. @returns names of those that have not */
   async function waitForAwareness(): Promise<string[]> {
     const until = clock.now() + AWARE_WITHIN;
     for (;;) {
-      const { nodes } = await means.read();
-      const late = nodes.filter(({ isHeard, isAware }) => isHeard && !isAware);
-      if (late.length === 0 || clock.now() >= until || signal.aborted) {
-        return nodes.filter(({ isAware }) => !isAware).map(({ hostname }) => hostname);
+      const isOver = clock.now() >= until || signal.aborted;
+      try {
+        const { nodes } = await readPlanned();
+        const late = nodes.filter(({ isHeard, isAware }) => isHeard && !isAware);
+        if (late.length === 0 || isOver) {
+          return nodes.filter(({ isAware }) => !isAware).map(({ hostname }) => hostname);
+        }
+      } catch (error) {
+        // The control plane may be restarting: it answers a later request.
+        if (isOver || !(error instanceof ControlPlaneError)) throw error;
       }
       await clock.sleep(LOOK_EVERY, signal);
+    }
+  }
+
+  /** Reads as `means.read`. @throws ControlPlaneError saying that the plan stays, if the control plane does not answer */
+  async function readPlanned(): Promise<FleetAddress> {
+    try {
+      return await means.read();
+    } catch (cause) {
+      if (!(cause instanceof AnswerError)) throw cause;
+      throw new ControlPlaneError({
+        what: `the address is not changed, and hosts still have the new one in their list: ${cause.message}`,
+        fix: 'When it runs again: qx-controlplane address withdraw.',
+        cause,
+      });
+    }
+  }
+
+  /** Ends the plan. If the control plane does not answer, the outcome is the same, and the plan is left to people. */
+  async function endPlan(outcome: AddressOutcome): Promise<void> {
+    try {
+      await means.end(outcome);
+    } catch (error) {
+      if (!(error instanceof AnswerError)) throw error;
+      tell(
+        `The plan is not ended: ${error.message}. When it runs again: qx-controlplane address withdraw.`,
+      );
     }
   }
 

@@ -254,12 +254,13 @@ test('an ISO whose check fails, or that cannot be written, leaves no file', asyn
   const file = join(folder, 'x.iso');
   await writeFile(join(folder, 'part'), 'x');
   const part = join(folder, 'part');
-  const request = { ...expected, files: { '/a': part }, espImage: part, epoch: 1 };
+  const files = { '/boot/grub/a': part };
+  const request = { ...expected, files, espImage: part, epoch: 1 };
   const check = async () => {
     throw new Error('it does not read back');
   };
   await expect(writeIso(file, request, { check })).rejects.toThrow('it does not read back');
-  const gone = { ...request, files: { '/a': join(folder, 'gone') } };
+  const gone = { ...request, files: { '/boot/grub/a': join(folder, 'gone') } };
   await expect(writeIso(file, gone, { check })).rejects.toThrow(/^xorriso exited with/);
   expect(await readdir(folder)).toEqual(['part']);
 });

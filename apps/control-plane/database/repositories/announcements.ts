@@ -1,8 +1,16 @@
 import { sql } from 'kysely';
 import type { Executor } from '../database.ts';
 
-/** What the control plane announces to nodes: `planned-endpoints` not by itself, but as a part of `endpoints`. */
-export type AnnouncementName = 'endpoints' | 'trust-bundle' | 'planned-endpoints';
+/**
+ * What the control plane announces to nodes: `planned-endpoints` not by itself, but as a part of `endpoints`.
+ * `former-trust-bundles` is what was announced before the authority was lost: it is not announced again, but hosts may
+ * still trust it.
+ */
+export type AnnouncementName =
+  | 'endpoints'
+  | 'trust-bundle'
+  | 'planned-endpoints'
+  | 'former-trust-bundles';
 
 /**
  * Records an announcement to nodes, unless its content is unchanged.

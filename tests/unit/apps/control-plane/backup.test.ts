@@ -45,6 +45,25 @@ describe('a sealed stream', () => {
     expect(one.equals(await sealed(Buffer.from('the key of the authority')))).toBe(false);
   });
 
+  test('ends its content if it is not read to its end: pg_dump would otherwise wait for ever on a full disk', async () => {
+    let isEnded = false;
+    const content = async function* () {
+      try {
+        for (;;) yield bytes(BLOCK);
+      } finally {
+        isEnded = true;
+      }
+    };
+    for await (const _ of seal(content(), PASSPHRASE, COST)) break;
+    expect(isEnded, 'after the header').toBe(false);
+    let pieces = 0;
+    for await (const _ of seal(content(), PASSPHRASE, COST)) {
+      pieces += 1;
+      if (pieces === 3) break;
+    }
+    expect(isEnded).toBe(true);
+  });
+
   test('reports a wrong passphrase and damage differently; the Unicode form of an accent makes no difference', async () => {
     const one = await sealed(bytes(10));
     await expect(unsealed(one, 'wrong')).rejects.toThrow('the passphrase is not the one');

@@ -164,6 +164,38 @@ test('a control plane that restarts during the change is polled again', async ()
   expect(await site.change()).toMatchObject({ outcome: 'changed' });
 });
 
+test('a control plane that restarts while hosts are notified is polled again', async () => {
+  site.returning(site.host('alpha'), 20);
+  site.in(1, () => {
+    site.isSilent = true;
+  });
+  site.in(10, () => {
+    site.isSilent = false;
+  });
+  expect(await site.change()).toMatchObject({ outcome: 'changed' });
+});
+
+test('a control plane that stays away while hosts are notified leaves a plan, and the message says how to end it', async () => {
+  site.host('alpha');
+  site.in(1, () => {
+    site.isSilent = true;
+  });
+  await expect(site.change()).rejects.toMatchObject({
+    message: expect.stringContaining('it does not run'),
+    fix: 'When it runs again: qx-controlplane address withdraw.',
+  });
+  expect(site.done).toEqual([`plan ${NEW}`]);
+});
+
+test('a control plane that does not answer once the change is confirmed does not make a failure of it', async () => {
+  site.returning(site.host('alpha'), 20);
+  const end = async () => {
+    throw new AnswerError('it does not run');
+  };
+  expect(await site.change({}, { end })).toMatchObject({ outcome: 'changed' });
+  expect(site.told.at(-1)).toContain('qx-controlplane address withdraw');
+});
+
 describe('hosts that do not know the new address', () => {
   beforeEach(() => {
     site.returning(site.host('alpha'), 5);

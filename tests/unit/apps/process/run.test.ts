@@ -55,6 +55,14 @@ test('a file that is not a program is reported', async () => {
   });
 });
 
+test('a command that the system refuses to start at once is reported', async () => {
+  // Longer than an argument may be (E2BIG); without memory for a child, the refusal is of the same kind.
+  await expect(run('true', ['x'.repeat(256 * 1024)], { timeout: 5_000 })).rejects.toMatchObject({
+    name: 'CommandError',
+    message: 'true could not be started: E2BIG',
+  });
+});
+
 test('a command that a signal ended is reported with the signal', async () => {
   await expect(run('sh', sh('kill -9 $$'), { timeout: 10_000 })).rejects.toMatchObject({
     failure: 'signal',

@@ -1,5 +1,7 @@
+import { resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { run } from '../../../../apps/process/run.ts';
 import { splitLines, streamLines } from '../../../../apps/process/stream-lines.ts';
 
 const sh = (text: string) => ['-c', text];
@@ -34,6 +36,22 @@ test('lines arrive while the command runs, until the signal', async () => {
 test('a successful end of the command ends the loop; a last line without line feed is returned', async () => {
   const lines = streamLines('printf', ['a\\n\\nb'], { signal: never });
   expect(await collect(lines)).toEqual(['a', '', 'b']);
+});
+
+test('a command for which no file descriptor is free is reported', async () => {
+  const file = (name: string) => resolve(import.meta.dirname, '../../../../apps/process', name);
+  const program = `
+    import { openSync } from 'node:fs';
+    import { run } from '${file('run.ts')}';
+    import { streamLines } from '${file('stream-lines.ts')}';
+    await run('true', [], { timeout: 30_000 });
+    try { for (;;) openSync('/dev/null', 'r'); } catch {}
+    try {
+      for await (const _ of streamLines('true', [], { signal: new AbortController().signal }));
+    } catch ({ name, message }) { console.log(name + ': ' + message); }`;
+  const limited = 'ulimit -n 64; exec "$0" --input-type=module -e "$1"';
+  const told = await run('sh', ['-c', limited, process.execPath, program], { timeout: 60_000 });
+  expect(told).toBe('CommandError: true could not be started: EMFILE');
 });
 
 test('a command that fails is reported with its last output, after its lines', async () => {
