@@ -298,6 +298,8 @@ export async function settle(
     },
   });
   await using disk = await open();
+  const decided = await decidedMeanwhile(machine, { disk, state, record });
+  if (decided !== undefined) return decided;
   if (problems.length === 0) {
     await confirm(machine, disk);
     return 'confirmed';
@@ -305,6 +307,29 @@ export async function settle(
   await giveUp(machine, { disk, state, record, problems });
   await machine.restart();
   return 'taken back';
+}
+
+/**
+ * Returns what somebody decided by hand (`qx-update confirm`, `rollback`) while the version on trial was watched;
+ * undefined if nobody did. That decision stays: after a confirmation, the other slot may even have a new image.
+ */
+async function decidedMeanwhile(
+  { configuration, tell }: Machine,
+  { disk, state, record }: { disk: OpenInstallation; state: BootState; record: UpdateRecord },
+): Promise<Settled | undefined> {
+  const now = await readBootState(disk.efi);
+  // A damaged boot state is nobody's decision; it is written again in any case.
+  if (now === undefined) return undefined;
+  if (now.good === disk.booted) return 'confirmed';
+  // A record that cannot be read must not keep an unhealthy version from being taken back.
+  const reason = findReason(await readRecord(configuration, tell).catch(() => record));
+  // In the last boot of a trial no boots are left anyway: then only the record shows that it was rolled back.
+  const isRolledBack = now.left !== state.left || (reason !== '' && reason !== findReason(record));
+  return isRolledBack ? 'taken back' : undefined;
+}
+
+function findReason({ trial }: UpdateRecord): string {
+  return trial?.problems.join('\n') ?? '';
 }
 
 /** Confirms the running version; does nothing if it is confirmed already. @throws UpdateRefusal, ExplainedError */

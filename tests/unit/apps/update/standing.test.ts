@@ -227,6 +227,53 @@ describe('an unhealthy version', () => {
   });
 });
 
+describe('a version on trial about which somebody decides by hand', () => {
+  /** Watches it until the end of its time; `decide` is called during the first check. */
+  const watched = async (problems: readonly string[], decide: () => Promise<unknown>) => {
+    const machine = newVersion();
+    let looks = 0;
+    const settled = await settle(machine, {
+      open: async () => world.open('b'),
+      probeFor: () => async () => {
+        looks += 1;
+        if (looks === 1) await decide();
+        return problems;
+      },
+      signal,
+    });
+    return { settled, restarts: machine.restarts };
+  };
+
+  test('stays if it is confirmed, even if it is not well', async () => {
+    await staged('a');
+    await tried();
+    const end = await watched(['libvirtd is stopped'], () =>
+      confirm(newVersion(), world.open('b')),
+    );
+    expect(end).toEqual({ settled: 'confirmed', restarts: 0 });
+    expect(await state()).toEqual({ good: 'b', trial: null, left: 0 });
+    expect(await boot(device, world.layout)).toBe('b');
+    expect((await record()).last).toMatchObject({ version: '0.2.0', result: 'confirmed' });
+  });
+
+  test.each([1, 3])(
+    'is taken back if it is rolled back in its boot %i, even if it is well',
+    async (boots) => {
+      await staged('a');
+      await tried();
+      for (let more = 1; more < boots; more += 1) await boot(device, world.layout);
+      const end = await watched([], () => rollBack(newVersion(), world.open('b'), WANTED));
+      expect(end).toEqual({ settled: 'taken back', restarts: 0 });
+      expect(await boot(device, world.layout)).toBe('a');
+      expect(await judged('a')).toBe('reported');
+      expect((await record()).last).toMatchObject({
+        result: 'taken-back',
+        reasons: ['somebody went back by hand'],
+      });
+    },
+  );
+});
+
 describe('before an activation', () => {
   test('the configuration of the running version is copied, with its permissions', async () => {
     await staged('a');
