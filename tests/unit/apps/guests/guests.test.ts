@@ -141,6 +141,8 @@ here(
     await daemon.define(definition('had ended', 3));
     await daemon.virsh('start', 'saved');
     await stop(30);
+    // As the service does at the next boot.
+    await rm(places.stopping);
     for (const number of [1, 2]) await writeFile(join(places.ran, idOf(number)), '');
     await start(false);
     expect(await running(daemon)).toEqual(['saved']);
