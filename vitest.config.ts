@@ -50,8 +50,9 @@ const POLLED = { poll: { timeout: 30_000 } };
 const IMAGES = {
   expect: POLLED,
   globalSetup: 'tests/vm/build-images.ts',
-  testTimeout: 300_000,
-  hookTimeout: 300_000,
+  // For hanging tests only: some boot emulated machines for minutes, and on a busy machine for twice as long.
+  testTimeout: 900_000,
+  hookTimeout: 900_000,
   maxWorkers: 2,
   sequence: { groupOrder: 2 },
 };
