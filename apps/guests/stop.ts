@@ -125,8 +125,8 @@ async function stillRunning(libvirt: Libvirt, guests: Guest[]): Promise<Guest[]>
     .split('\n')
     .map((line) => line.trim())
     .filter((id) => id !== '');
-  if (listed.some((id) => !guests.some((guest) => guest.id === id))) {
-    const known = new Set(guests.map(({ id }) => id));
+  const known = new Set(guests.map(({ id }) => id));
+  if (listed.some((id) => !known.has(id))) {
     guests.push(...(await readRunning(libvirt)).filter(({ id }) => !known.has(id)));
   }
   return guests.filter(({ id }) => listed.includes(id));

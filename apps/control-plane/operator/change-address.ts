@@ -21,6 +21,9 @@ const MARGIN = 5000;
 /** Milliseconds after the end of the trial within which the previous address must be back. */
 const BACK_WITHIN = 60_000;
 
+/** What to do about a plan that stays because the control plane does not answer. */
+const WITHDRAW = 'When it runs again: qx-controlplane address withdraw.';
+
 /** A planned change of the control plane's address. */
 export interface AddressChange {
   readonly interface: string;
@@ -144,7 +147,7 @@ export async function changeAddress(
       if (!(cause instanceof AnswerError)) throw cause;
       throw new ControlPlaneError({
         what: `the address is not changed, and hosts still have the new one in their list: ${cause.message}`,
-        fix: 'When it runs again: qx-controlplane address withdraw.',
+        fix: WITHDRAW,
         cause,
       });
     }
@@ -156,9 +159,7 @@ export async function changeAddress(
       await means.end(outcome);
     } catch (error) {
       if (!(error instanceof AnswerError)) throw error;
-      tell(
-        `The plan is not ended: ${error.message}. When it runs again: qx-controlplane address withdraw.`,
-      );
+      tell(`The plan is not ended: ${error.message}. ${WITHDRAW}`);
     }
   }
 

@@ -1,4 +1,4 @@
-import { create } from '@bufbuild/protobuf';
+import { create, type DescMessage, type MessageShape } from '@bufbuild/protobuf';
 import { timestampFromDate, timestampMs } from '@bufbuild/protobuf/wkt';
 import { sql, type Transaction } from 'kysely';
 import { messageOf } from '../../error.ts';
@@ -61,15 +61,19 @@ export function readHeartbeat(nodeId: string, request: HeartbeatRequest): Sent {
 function contentOf({ load, health, hypervisor, version }: HeartbeatRequest): StoredContent {
   try {
     return {
-      load: load === undefined ? {} : (toMessageJson(HostLoadSchema, load) as object),
-      health: health === undefined ? {} : (toMessageJson(HostHealthSchema, health) as object),
-      hypervisor:
-        hypervisor === undefined ? {} : (toMessageJson(HypervisorSchema, hypervisor) as object),
-      version: version === undefined ? {} : (toMessageJson(VersionSchema, version) as object),
+      load: toStored(HostLoadSchema, load),
+      health: toStored(HostHealthSchema, health),
+      hypervisor: toStored(HypervisorSchema, hypervisor),
+      version: toStored(VersionSchema, version),
     };
   } catch (error) {
     throw new MalformedMessageError(`the heartbeat cannot be recorded: ${messageOf(error)}`);
   }
+}
+
+/** Converts a message to JSON; one that was not sent is an empty object. */
+function toStored<D extends DescMessage>(schema: D, message: MessageShape<D> | undefined): object {
+  return message === undefined ? {} : (toMessageJson(schema, message) as object);
 }
 
 /** @throws RefusedCallError if another boot has replaced this boot of a node */

@@ -1,11 +1,10 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { execa } from 'execa';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { startGuests } from '../../../../apps/guests/start.ts';
 import { stopGuests } from '../../../../apps/guests/stop.ts';
 import { temporaryFolder } from '../../folder.ts';
-import { type Daemon, LIBVIRT_IS_HERE, libvirtDaemon } from '../libvirt/daemon.ts';
+import { behindVirsh, type Daemon, LIBVIRT_IS_HERE, libvirtDaemon } from '../libvirt/daemon.ts';
 
 const here = test.runIf(LIBVIRT_IS_HERE);
 
@@ -46,22 +45,6 @@ const running = async ({ virsh }: Daemon) =>
     .split('\n')
     .filter((name) => name.trim() !== '')
     .sort();
-
-/**
- * Makes virsh run other commands first.
- * @param first lines of shell
- */
-async function behindVirsh(first: string): Promise<void> {
-  const folder = await temporaryFolder();
-  const { stdout: real } = await execa('sh', ['-c', 'command -v virsh']);
-  await writeFile(join(folder, 'virsh'), `#!/bin/sh\n${first}\nexec ${real} "$@"\n`, {
-    mode: 0o755,
-  });
-  vi.stubEnv('PATH', `${folder}:${process.env.PATH}`);
-  onTestFinished(() => {
-    vi.unstubAllEnvs();
-  });
-}
 
 /** Starts a guest that ignores requests to shut down, because virsh does not pass them on. */
 async function deafGuest({ virsh, define }: Daemon): Promise<void> {
@@ -175,7 +158,7 @@ here('a guest that starts while the host stops its guests is stopped too', async
   const uri = `--connect '${daemon.uri}'`;
   // Its start was under way when the running guests were listed.
   await behindVirsh(
-    `for word; do [ "$word" != shutdown ] || env PATH="$\{PATH#*:}" virsh ${uri} start late >/dev/null 2>&1; done`,
+    `for word; do [ "$word" != shutdown ] || $virsh ${uri} start late >/dev/null 2>&1; done`,
   );
   await expect(stop(30)).resolves.toEqual([]);
   expect(await running(daemon)).toEqual([]);

@@ -88,3 +88,18 @@ export async function libvirtDaemon(finished: Finished = onTestFinished): Promis
   finished(() => kill());
   return { uri, start, kill: () => kill(), virsh, define };
 }
+
+/**
+ * Makes virsh run other commands first, until the test ends.
+ * @param first lines of shell; `$virsh` is the real program
+ */
+export async function behindVirsh(first: string): Promise<void> {
+  const folder = await temporaryFolder();
+  const { stdout: real } = await execa('sh', ['-c', 'command -v virsh']);
+  const script = `#!/bin/sh\nvirsh=${real}\n${first}\nexec $virsh "$@"\n`;
+  await writeFile(join(folder, 'virsh'), script, { mode: 0o755 });
+  vi.stubEnv('PATH', `${folder}:${process.env.PATH}`);
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+  });
+}

@@ -1,10 +1,6 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { execa } from 'execa';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { readDiskSources } from '../../../../apps/libvirt/disk-sources.ts';
-import { temporaryFolder } from '../../folder.ts';
-import { LIBVIRT_IS_HERE, libvirtDaemon } from './daemon.ts';
+import { behindVirsh, LIBVIRT_IS_HERE, libvirtDaemon } from './daemon.ts';
 
 const definition = (name: string) =>
   `<domain type='test'><name>${name}</name><memory unit='MiB'>64</memory><os><type>hvm</type></os><devices>
@@ -17,15 +13,8 @@ test.runIf(LIBVIRT_IS_HERE)(
     const daemon = await libvirtDaemon();
     await daemon.start();
     for (const name of ['gone', 'mail']) await daemon.define(definition(name));
-    const folder = await temporaryFolder();
-    const { stdout: real } = await execa('sh', ['-c', 'command -v virsh']);
-    const remove = `${real} --connect '${daemon.uri}' undefine gone >/dev/null 2>&1`;
-    const script = `#!/bin/sh\nfor word; do [ "$word" != domblklist ] || ${remove}; done\nexec ${real} "$@"\n`;
-    await writeFile(join(folder, 'virsh'), script, { mode: 0o755 });
-    vi.stubEnv('PATH', `${folder}:${process.env.PATH}`);
-    onTestFinished(() => {
-      vi.unstubAllEnvs();
-    });
+    const remove = `$virsh --connect '${daemon.uri}' undefine gone >/dev/null 2>&1`;
+    await behindVirsh(`for word; do [ "$word" != domblklist ] || ${remove}; done`);
     // The driver has a machine of its own, too.
     const sources = [...(await readDiskSources({ uri: daemon.uri }))];
     expect(sources.filter((source) => source.startsWith('/data/'))).toEqual(['/data/mail.img']);
