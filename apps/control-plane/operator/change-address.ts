@@ -49,7 +49,7 @@ export interface AddressMeans {
   addressesOf(interfaceName: string): readonly string[];
   /** Runs qx-network. @throws NetworkError */
   changeNetwork(command: NetworkCommand): Promise<unknown>;
-  /** Confirms the trial. @throws NetworkError if there is none */
+  /** Confirms the trial. @throws NetworkError if there is none; CommandError if qx-network does not answer */
   confirm(interfaceName: string): Promise<unknown>;
   readonly clock: MonotonicClock;
   /** Ends the waiting. A trial that has begun is then undone by qx-network. */
@@ -110,15 +110,28 @@ export async function changeAddress(
   }
   const returned = await waitForHosts();
   const isProven = returned.length * 100 >= concerned.length * percent;
-  if (isProven && (await isConfirmed())) {
+  const confirmed = isProven ? await confirm() : 'no';
+  if (confirmed === 'yes') return await keep();
+  if (signal.aborted) return result('abandoned', returned);
+  if (!isProven) {
+    tell(`Only ${returned.length} of ${count(concerned.length)} returned: the change is undone.`);
+  }
+  if (await isUndone()) {
+    await endPlan('undone');
+    return result('undone', returned);
+  }
+  if (signal.aborted) return result('abandoned', returned);
+  // The confirmation of which no answer came took effect.
+  if (confirmed === 'unknown') return await keep();
+  throw new ControlPlaneError({
+    what: `${change.interface} still has ${address}`,
+    fix: 'qx-network status shows more; qx-controlplane address withdraw ends the plan.',
+  });
+
+  async function keep(): Promise<AddressResult> {
     await endPlan('changed');
     return result('changed', returned);
   }
-  if (signal.aborted) return result('abandoned', returned);
-  tell(`Only ${returned.length} of ${count(concerned.length)} returned: the change is undone.`);
-  await waitForReturn();
-  await endPlan('undone');
-  return result('undone', returned);
 
   /** Waits for all hosts to report that they have stored the new address. @returns names of those that have not */
   async function waitForAwareness(): Promise<string[]> {
@@ -195,29 +208,30 @@ export async function changeAddress(
     }
   }
 
-  async function isConfirmed(): Promise<boolean> {
+  /** Confirms the change. @returns `unknown` if qx-network was called, but has not answered */
+  async function confirm(): Promise<'yes' | 'no' | 'unknown'> {
     try {
       await means.confirm(change.interface);
-      return true;
+      return 'yes';
     } catch (error) {
-      if (!(error instanceof NetworkError)) throw error;
-      tell(`${error.message}.`);
-      return false;
+      if (error instanceof NetworkError) {
+        tell(`${error.message}: the change is undone.`);
+        return 'no';
+      }
+      if (!(error instanceof CommandError)) throw error;
+      tell(`${error.message}: the end of the trial shows whether the change is confirmed.`);
+      return 'unknown';
     }
   }
 
-  /** Waits until qx-network has undone the change. @throws ControlPlaneError if it does not */
-  async function waitForReturn(): Promise<void> {
+  /** Waits until qx-network has undone the change. @returns false if it does not, or the signal ends the waiting */
+  async function isUndone(): Promise<boolean> {
     const until = begun + change.trial * 1000 + BACK_WITHIN;
     while (means.addressesOf(change.interface).includes(address)) {
-      if (clock.now() >= until || signal.aborted) {
-        throw new ControlPlaneError({
-          what: `${change.interface} still has ${address}`,
-          fix: 'qx-network status shows more; qx-controlplane address withdraw ends the plan.',
-        });
-      }
+      if (clock.now() >= until || signal.aborted) return false;
       await clock.sleep(LOOK_EVERY, signal);
     }
+    return true;
   }
 
   function result(outcome: AddressResult['outcome'], back: readonly string[]): AddressResult {

@@ -7,6 +7,7 @@ import {
 } from '../../../../apps/control-plane/operator/change-address.ts';
 import { AnswerError } from '../../../../apps/http/ask.ts';
 import { NetworkError } from '../../../../apps/network/qx-network.ts';
+import { CommandError } from '../../../../apps/process/command-error.ts';
 
 type Node = FleetAddress['nodes'][number];
 
@@ -231,6 +232,37 @@ test('a confirmation that comes too late has no effect', async () => {
     throw new NetworkError('eth0: no change is waiting to be confirmed');
   };
   expect(await site.change({}, { confirm })).toMatchObject({ outcome: 'undone' });
+  expect(site.told.at(-1)).toBe(
+    'eth0: no change is waiting to be confirmed: the change is undone.',
+  );
+});
+
+describe('a confirmation that qx-network does not answer', () => {
+  const silence = () => {
+    throw new CommandError({
+      ...{ command: 'qx-network', args: ['confirm', 'eth0'], failure: 'timeout', detail: '15 s' },
+    });
+  };
+  beforeEach(() => site.returning(site.host('alpha'), 5));
+
+  test('is undone if the previous address comes back', async () => {
+    const confirm = async () => silence();
+    expect(await site.change({}, { confirm })).toMatchObject({ outcome: 'undone' });
+    expect(site.done.at(-1)).toBe('undone');
+    expect(site.told.at(-1)).toBe(
+      'qx-network did not end within 15 s: the end of the trial shows whether the change is confirmed.',
+    );
+  });
+
+  test('took effect if the new address stays', async () => {
+    const confirm = async () => {
+      site.done.push('confirm eth0');
+      return silence();
+    };
+    expect(await site.change({}, { confirm })).toMatchObject({ outcome: 'changed' });
+    expect(site.addresses).toEqual([NEW]);
+    expect(site.done.at(-1)).toBe('changed');
+  });
 });
 
 test('after Ctrl-C during the trial, the network undoes the change', async () => {

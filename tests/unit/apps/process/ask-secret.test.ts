@@ -28,6 +28,10 @@ test.each([
   [['wrong', '\x15', 'right\rrest'], 'right'],
   [['a\tb\0c\x1b\r'], 'abc'],
   [['ü€😀\x7f\r'], 'ü€'],
+  // Arrows, Home, Delete and F1 of xterm, VT100 and the Linux console.
+  [['a\x1b[Db\x1bOAc\x1b[3~d\x1b[1;5Ce\x1b[[Af\r'], 'abcdef'],
+  [['a', '\x1b', '[', '1', '~', 'b\r'], 'ab'],
+  [['a\x1b[\x7fb\x1bc[O\r'], 'bc[O'],
   [['\r'], undefined],
   [['abc\x03'], undefined],
   [['abc\x04'], undefined],
