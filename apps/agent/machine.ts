@@ -95,7 +95,8 @@ async function readProblems(folder: string, problem: string | undefined): Promis
   return [
     ...present,
     ...others.map(
-      (file) => `${file}: set aside because of a mistake; remove it once that is corrected`,
+      (file) =>
+        `${file}: set aside because it has a mistake; remove this file once the mistake is corrected`,
     ),
   ];
 }

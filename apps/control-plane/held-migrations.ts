@@ -17,5 +17,5 @@ export async function findReasonToHold(
   if (problem === undefined) return undefined;
   const names = pending.map(({ name }) => name).join(', ');
   const wait = pending.length === 1 ? `migration ${names} waits` : `migrations ${names} wait`;
-  return `${wait} until this version is confirmed, and hosts and commands are served then: ${problem}`;
+  return `${wait} until this version is confirmed; until then, hosts and commands are not served: ${problem}`;
 }

@@ -21,13 +21,13 @@ const LABEL = { text: 'LABELONE', sectors: [0, 512, 1024, 1536] };
  */
 export function describeContents(ends: Buffer, partitions: readonly string[]): string | null {
   if (partitions.length > 0) return `partitions (${partitions.join(', ')})`;
-  if (isLvm(ends)) return 'a volume of LVM';
+  if (isLvm(ends)) return 'an LVM physical volume';
   const system = parseFileSystem(ends);
   if (system !== null) return `a file system (${system.type})`;
   return ends.every((byte) => byte === 0) ? null : 'data of another kind';
 }
 
-/** Returns whether the beginning of a disk has a label of LVM. */
+/** Returns whether the beginning of a disk has an LVM label. */
 export function isLvm(start: Buffer): boolean {
   const { text, sectors } = LABEL;
   return sectors.some((at) => start.subarray(at, at + text.length).equals(Buffer.from(text)));
@@ -40,10 +40,10 @@ export async function readEnds(device: string, signal?: AbortSignal): Promise<Bu
   return Buffer.from(text, 'base64');
 }
 
-/** A whole disk that may become a pool. */
-export interface EmptyDisk {
-  /** Whether its present contents have to be wiped. */
-  isForeign: boolean;
+/** A whole disk that may be overwritten. */
+export interface ClaimedDisk {
+  /** Whether it has contents, which must be wiped first. */
+  hasContents: boolean;
   disk: BlockDevice;
 }
 
@@ -56,7 +56,7 @@ export interface EmptyDisk {
 export async function claimDisk(
   path: string,
   { destroy, devices = readBlockDevices, signal }: ClaimOptions,
-): Promise<EmptyDisk> {
+): Promise<ClaimedDisk> {
   const disk = (await devices()).find((one) => one.path === path);
   const folder = join('/sys/class/block', path.slice('/dev/'.length).replaceAll('/', '!'));
   if (disk === undefined || (await readText(join(folder, 'partition'))) !== '') {
@@ -70,7 +70,7 @@ export async function claimDisk(
   );
   await refuseUsed(path, folder, partitions);
   const contents = describeContents(await readEnds(path, signal), partitions);
-  if (contents === null) return { isForeign: false, disk };
+  if (contents === null) return { hasContents: false, disk };
   const proof = disk.serial ?? path;
   if (destroy !== proof) {
     const what =
@@ -80,7 +80,7 @@ export async function claimDisk(
       fix: `${what} confirms that this disk is meant: --destroy ${JSON.stringify(proof)}`,
     });
   }
-  return { isForeign: true, disk };
+  return { hasContents: true, disk };
 }
 
 export interface ClaimOptions {

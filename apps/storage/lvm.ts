@@ -3,7 +3,7 @@ import type { Pool } from '../api/storage.ts';
 import { CommandError } from '../process/command-error.ts';
 import { run } from '../process/run.ts';
 import { FULL } from './health.ts';
-import type { Care } from './probe.ts';
+import type { ChildOptions } from './probe.ts';
 
 /** Milliseconds that LVM may take: it reads the header of every disk. */
 const PATIENCE = 20_000;
@@ -76,9 +76,9 @@ function parseReport<T>(command: string, text: string, schema: z.ZodType<T>): T 
  */
 export async function readVolumeGroups(
   without: readonly string[] = [],
-  care: Care = {},
+  child: ChildOptions = {},
 ): Promise<Pool[]> {
-  const options = { timeout: PATIENCE, ...care };
+  const options = { timeout: PATIENCE, ...child };
   const filter = without.map((disk) => `"r|^${disk}$|"`).join(',');
   const format =
     without.length === 0 ? FORMAT : [...FORMAT, '--config', `devices/global_filter=[${filter}]`];
@@ -110,10 +110,10 @@ const snapshotsSchema = z.object({
 export async function readSnapshots(
   group: string,
   volume: string,
-  care: Care = {},
+  options: ChildOptions = {},
 ): Promise<string[]> {
   const args = [...FORMAT, '-o', 'lv_name,origin,pool_lv', group];
-  const text = await run('lvs', args, { timeout: PATIENCE, ...care });
+  const text = await run('lvs', args, { timeout: PATIENCE, ...options });
   return parseReport('lvs', text, snapshotsSchema)
     .report.flatMap(({ lv }) => lv)
     .filter(({ origin, pool_lv }) => origin === volume && pool_lv === '')

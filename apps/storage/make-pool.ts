@@ -65,7 +65,8 @@ export async function createPool(
       fix: 'Make a volume group of them with --lvm, or name one.',
     });
   }
-  for (const { isForeign, disk } of claimed) if (isForeign) await wipe(disk.path, options.signal);
+  for (const { hasContents, disk } of claimed)
+    if (hasContents) await wipe(disk.path, options.signal);
   return lvm
     ? await makeGroup(pool, paths, options.signal)
     : await makeFileSystem(pool, first.disk, options.signal);

@@ -15,8 +15,8 @@ const TIME_LIMIT = 30_000;
 const WRITE = `rm -f -- "$1" && set -C && umask 077 && echo 'Written to see whether this can be done.' >"$1" &&
 	sync "$1" && rm -f -- "$1"`;
 
-/** A signal that ends a child, and a callback for a child that does not end. */
-export interface Care {
+/** Options of a child process: a signal that ends it, and a callback for when it does not end. */
+export interface ChildOptions {
   signal?: AbortSignal | undefined;
   onSurvivor?: OnSurvivor | undefined;
 }
@@ -25,9 +25,9 @@ export interface Care {
  * Writes a small file to a pool's folder, syncs it to the disk, and removes it.
  * @throws SystemError with the reason if one of these steps fails; CommandError if they take too long
  */
-export async function probePool(folder: string, care: Care = {}): Promise<void> {
+export async function probePool(folder: string, options: ChildOptions = {}): Promise<void> {
   try {
-    await run('sh', ['-c', WRITE, 'sh', join(folder, NAME)], { timeout: TIME_LIMIT, ...care });
+    await run('sh', ['-c', WRITE, 'sh', join(folder, NAME)], { timeout: TIME_LIMIT, ...options });
   } catch (error) {
     throw toSystemError(error);
   }

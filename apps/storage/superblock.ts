@@ -1,5 +1,5 @@
 import { run } from '../process/run.ts';
-import type { Care } from './probe.ts';
+import type { ChildOptions } from './probe.ts';
 
 /** Bytes at the beginning of a device that contain all superblocks known here. */
 const LENGTH = 68 * 1024;
@@ -52,8 +52,11 @@ export function parseFileSystem(start: Buffer): FileSystem | null {
  * file system is unknown.
  * @throws CommandError if it does not answer in time
  */
-export async function readFileSystem(device: string, care: Care = {}): Promise<FileSystem | null> {
+export async function readFileSystem(
+  device: string,
+  options: ChildOptions = {},
+): Promise<FileSystem | null> {
   const script = `dd if="$1" bs=4096 count=${LENGTH / 4096} 2>/dev/null | base64`;
-  const text = await run('sh', ['-c', script, 'sh', device], { timeout: PATIENCE, ...care });
+  const text = await run('sh', ['-c', script, 'sh', device], { timeout: PATIENCE, ...options });
   return parseFileSystem(Buffer.from(text, 'base64'));
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from '../api/storage.ts';
 import { run } from '../process/run.ts';
-import type { Care } from './probe.ts';
+import type { ChildOptions } from './probe.ts';
 import { DESCRIPTOR, determineVolumeFormat, HEAD, isQcow2 } from './volume-format.ts';
 
 export type Volume = Pool['volumes'][number];
@@ -37,12 +37,16 @@ export class FormatReader {
    * @param files all of its files
    * @throws CommandError if reading takes too long; files that have been read by then are not read again
    */
-  async read(folder: string, files: readonly FileFacts[], care: Care = {}): Promise<Volume[]> {
+  async read(
+    folder: string,
+    files: readonly FileFacts[],
+    options: ChildOptions = {},
+  ): Promise<Volume[]> {
     const fresh = files.filter((facts) => !isKnown(this.#known.get(facts.path), facts));
     for (let start = 0; start < fresh.length; start += BATCH) {
       const readAt = Date.now();
       const batch = fresh.slice(start, start + BATCH);
-      const heads = await readHeads(batch, care);
+      const heads = await readHeads(batch, options);
       for (const facts of batch) {
         const volume = toVolume(folder, facts, heads.get(facts.path) ?? NOTHING);
         this.#known.set(facts.path, { facts, readAt, volume });
@@ -95,12 +99,12 @@ done 2>/dev/null
 /** Reads the heads of files, by path; files that cannot be read are missing. */
 async function readHeads(
   files: readonly FileFacts[],
-  care: Care,
+  options: ChildOptions,
 ): Promise<ReadonlyMap<string, Head>> {
-  const heads = await bytesAt(files, 0, HEAD, care);
+  const heads = await bytesAt(files, 0, HEAD, options);
   const others = files.filter(({ path }) => !isQcow2(heads.get(path) ?? NOTHING.head));
   const { at, text } = DESCRIPTOR;
-  const descriptors = await bytesAt(others, at, text.length, care);
+  const descriptors = await bytesAt(others, at, text.length, options);
   return new Map(
     files.map(({ path }) => {
       const { head, descriptor } = NOTHING;
@@ -116,13 +120,13 @@ async function bytesAt(
   files: readonly FileFacts[],
   offset: number,
   count: number,
-  care: Care,
+  options: ChildOptions,
 ): Promise<Map<string, Buffer>> {
   const paths = files.filter(({ size }) => size >= offset + count).map(({ path }) => path);
   if (paths.length === 0) return new Map();
   const token = randomUUID();
   const args = ['-c', BYTES_AT, 'sh', token, String(offset), String(count), ...paths];
-  const stdout = await run('sh', args, { timeout: TIME_LIMIT, ...care });
+  const stdout = await run('sh', args, { timeout: TIME_LIMIT, ...options });
   const pieces = stdout.split(token).slice(1);
   return new Map(
     paths.map((path, index) => [

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { runFully } from '../process/run.ts';
-import type { Care } from './probe.ts';
+import type { ChildOptions } from './probe.ts';
 import { parseSystemError } from './system-error.ts';
 import { type FileFacts, FormatReader, type Volume } from './volume-formats.ts';
 
@@ -15,7 +15,7 @@ const FILES = 20_000;
 const TIME_LIMIT = 300_000;
 
 /** A folder to list. */
-export interface VolumeFolder extends Care {
+export interface VolumeFolder extends ChildOptions {
   /** The pool's folder. */
   folder: string;
   /** Folders on which other file systems are mounted, which are separate pools. */
@@ -32,12 +32,12 @@ export class VolumeList {
    * disappear meanwhile are ignored. All reading is done by children.
    * @throws SystemError if the folder itself cannot be read; CommandError if that takes too long
    */
-  async read({ folder, others, ...care }: VolumeFolder): Promise<Volume[]> {
+  async read({ folder, others, ...options }: VolumeFolder): Promise<Volume[]> {
     const below = [...others].filter((other) => other.startsWith(`${folder}/`));
-    const files = (await listFiles(folder, care)).filter(
+    const files = (await listFiles(folder, options)).filter(
       ({ path }) => !below.some((other) => path.startsWith(`${other}/`)),
     );
-    const volumes = await this.#formats.read(folder, files, care);
+    const volumes = await this.#formats.read(folder, files, options);
     return volumes.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 }
@@ -50,10 +50,10 @@ const LIST = `{
 		-iname '*.img' -o -iname '*.iso' \\) -exec stat -c "$2 %s %b %Y %Z %n" {} +
 } | head -n ${FILES}`;
 
-async function listFiles(folder: string, care: Care): Promise<FileFacts[]> {
+async function listFiles(folder: string, options: ChildOptions): Promise<FileFacts[]> {
   const token = randomUUID();
   const args = ['-c', LIST, 'sh', folder, token];
-  const { stdout, stderr } = await runFully('sh', args, { timeout: TIME_LIMIT, ...care });
+  const { stdout, stderr } = await runFully('sh', args, { timeout: TIME_LIMIT, ...options });
   const complaint = stderr
     .split('\n')
     .find((line) => line.replaceAll(/['‘’]/g, '').startsWith(`find: ${folder}: `));

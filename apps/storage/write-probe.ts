@@ -1,5 +1,5 @@
 import { LastAnswer } from './last-answer.ts';
-import { type Care, probePool } from './probe.ts';
+import { type ChildOptions, probePool } from './probe.ts';
 import { SystemError } from './system-error.ts';
 
 /** Milliseconds after which a pool that can be written is tested again. */
@@ -26,11 +26,15 @@ export class WriteProbe {
    * @param now milliseconds of a monotonic clock
    * @returns why the pool cannot be written; `null` if it can; `undefined` if that is not known
    */
-  async look(folder: string, now: number, care: Care): Promise<Error | null | undefined> {
+  async look(
+    folder: string,
+    now: number,
+    options: ChildOptions,
+  ): Promise<Error | null | undefined> {
     if (now < this.#due) return null;
     const { value, seen } = await this.#answer.look(PATIENCE, async (onSurvivor) => {
       try {
-        await probePool(folder, { ...care, onSurvivor });
+        await probePool(folder, { ...options, onSurvivor });
         return null;
       } catch (error) {
         if (error instanceof SystemError) return error;

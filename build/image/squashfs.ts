@@ -6,7 +6,7 @@ import { makeAtomically } from '../process/atomic-write.ts';
 import { isRoot } from '../process/environment.ts';
 import { feedTool } from '../process/feed.ts';
 import type { Tool } from '../process/tools.ts';
-import type { Meant } from '../readback/compare.ts';
+import type { ExpectedContent } from '../readback/compare.ts';
 import { verifySquashfs } from '../readback/squashfs/verify.ts';
 import { defineStep } from '../step/step.ts';
 import { ContentReader } from '../tree/content.ts';
@@ -73,7 +73,7 @@ async function makeSquashfs(
 }
 
 /** Inputs → the tree that was built from them, until it has been compared with the squashfs. */
-const assembled = new WeakMap<RootfsInputs, Meant>();
+const assembled = new WeakMap<RootfsInputs, ExpectedContent>();
 
 /** Compares the squashfs with its tree; the tree is built again if an earlier build ended before the comparison. */
 async function checkSquashfs(
@@ -81,12 +81,12 @@ async function checkSquashfs(
   inputs: ReturnType<typeof readSquashfs>,
   work: ImageWork,
 ): Promise<void> {
-  const meant = assembled.get(inputs) ?? meantBy(inputs, work);
+  const expected = assembled.get(inputs) ?? expectedBy(inputs, work);
   assembled.delete(inputs);
-  await verifySquashfs(join(directory, SQUASHFS_FILE), meant, work.signal);
+  await verifySquashfs(join(directory, SQUASHFS_FILE), expected, work.signal);
 }
 
-function meantBy(inputs: RootfsInputs, work: ImageWork): Meant {
+function expectedBy(inputs: RootfsInputs, work: ImageWork): ExpectedContent {
   using reader = new ContentReader();
   return { entries: assembleRootfs(inputs, work, reader).entries(), epoch: inputs.epoch };
 }

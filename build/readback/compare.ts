@@ -2,7 +2,7 @@ import type { Entry, FileEntry } from '../tree/entry.ts';
 import type { ImageNode } from './node.ts';
 
 /** The expected content of an image. */
-export interface Meant {
+export interface ExpectedContent {
   /** Every path except the root, once. */
   entries: readonly Entry[];
   /** Time stamp of all entries, in seconds since 1970. */
@@ -29,7 +29,7 @@ export interface Comparison<Node extends ImageNode> {
  */
 export function comparePaths<Node extends ImageNode>(
   nodes: readonly Node[],
-  { entries, epoch }: Meant,
+  { entries, epoch }: ExpectedContent,
 ): Comparison<Node> {
   const byPath = new Map(nodes.map((node) => [node.path, node]));
   const owners = new Map<number, string>();
@@ -81,8 +81,8 @@ function differences(
 ): string[] {
   if (node.type !== entry.type) return [`is a ${node.type}, not a ${entry.type}`];
   const found: string[] = [];
-  const expect = (what: string, is: string | number, meant: string | number): void => {
-    if (is !== meant) found.push(`has ${what} ${is}, not ${meant}`);
+  const expect = (what: string, is: string | number, expected: string | number): void => {
+    if (is !== expected) found.push(`has ${what} ${is}, not ${expected}`);
   };
   expect('mode', node.mode.toString(8), entry.mode.toString(8));
   expect('owner', `${node.uid}:${node.gid}`, `${entry.uid}:${entry.gid}`);

@@ -1,6 +1,6 @@
 import { zstdDecompressSync } from 'node:zlib';
 import type { Tree } from '../tree/tree.ts';
-import { comparePaths, type Meant } from './compare.ts';
+import { comparePaths, type ExpectedContent } from './compare.ts';
 import { Cursor } from './cursor.ts';
 import type { ImageNode } from './node.ts';
 import { unreadable } from './verdict.ts';
@@ -136,7 +136,7 @@ function skipPadding(cursor: Cursor, start: number, where: string): void {
 export function compareCpio(
   archive: Buffer,
   tree: Tree,
-  { epoch, where }: Pick<Meant, 'epoch'> & { where: string },
+  { epoch, where }: Pick<ExpectedContent, 'epoch'> & { where: string },
 ): string[] {
   const nodes = readCpio(archive, where);
   const { problems, files } = comparePaths(nodes, { entries: tree.entries(), epoch });

@@ -42,22 +42,22 @@ export function readFat(image: Buffer, where: string): FatContent {
  */
 export function compareFat(
   image: Buffer,
-  meant: { label: string; files: ReadonlyMap<string, Buffer> },
+  expected: { label: string; files: ReadonlyMap<string, Buffer> },
   where: string,
 ): string[] {
   const { label, files, directories } = readFat(image, where);
-  const problems = label === meant.label ? [] : [`its label is ${JSON.stringify(label)}`];
-  for (const [path, content] of meant.files) {
+  const problems = label === expected.label ? [] : [`its label is ${JSON.stringify(label)}`];
+  for (const [path, content] of expected.files) {
     const found = files.get(path);
     if (found === undefined) problems.push(`${path} is missing`);
     else if (!found.equals(content)) problems.push(`${path} has other content`);
   }
   const folders = new Set<string>();
-  for (const path of meant.files.keys()) {
+  for (const path of expected.files.keys()) {
     for (let up = dirname(path); up !== '/'; up = dirname(up)) folders.add(up);
   }
   const extra = [
-    ...[...files.keys()].filter((path) => !meant.files.has(path)),
+    ...[...files.keys()].filter((path) => !expected.files.has(path)),
     ...directories.filter((path) => !folders.has(path)),
   ];
   return [...problems, ...extra.map((path) => `${path} is unexpected`)];

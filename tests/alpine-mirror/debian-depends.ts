@@ -1,7 +1,8 @@
 import { execa } from 'execa';
 
 /**
- * Returns the names that a package depends on, without missing packages; of alternatives, the first that exists.
+ * Returns the names of the packages that a package depends on. Packages that do not exist are left out; of several
+ * alternatives, the first that exists is returned.
  * Versions are left out, because the mirror's differ.
  * @param field `Depends` of a package: `libc6 (>= 2.36), mawk | awk` (deb-control(5))
  * @param have names of the existing packages

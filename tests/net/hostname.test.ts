@@ -29,7 +29,7 @@ test('an invalid stored host name is set aside and reported, and the image’s i
     '<4>quantix: /quantix/hostname: not a host name; set aside as hostname.rejected',
   );
   expect((await machine.status()).problems).toEqual([
-    '/quantix/hostname.rejected: set aside because of a mistake; remove it once that is corrected',
+    '/quantix/hostname.rejected: set aside because it has a mistake; remove this file once the mistake is corrected',
   ]);
   await machine.write('/quantix/hostname', 'node 9\n');
   expect(await machine.succeed(BOOT)).toBe('quantix');

@@ -42,7 +42,8 @@ test('each of several rejected files with the same name is reported', async () =
   ];
   for (const name of names) await machine.write(name, 'nonsense\n');
   const told = names.map(
-    (name) => `${name}: set aside because of a mistake; remove it once that is corrected`,
+    (name) =>
+      `${name}: set aside because it has a mistake; remove this file once the mistake is corrected`,
   );
   expect((await machine.status()).problems).toEqual(told);
 });

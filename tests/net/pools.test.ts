@@ -180,7 +180,7 @@ printf LABELONE | dd of="$disk" bs=512 seek=1 2>/dev/null
 pool create`);
   expect(told).toEqual([
     expect.stringContaining('holds data of another kind'),
-    expect.stringContaining('holds a volume of LVM'),
+    expect.stringContaining('holds an LVM physical volume'),
   ]);
 });
 

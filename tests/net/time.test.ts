@@ -96,7 +96,7 @@ test('an invalid time server is refused, and a file that names one is set aside 
   expect(await machine.sh('qx-time refresh')).toMatchObject({ status: 0 });
   expect(await sources(machine)).toBe(POOL);
   expect((await machine.status()).problems).toEqual([
-    `${KEPT}.rejected: set aside because of a mistake; remove it once that is corrected`,
+    `${KEPT}.rejected: set aside because it has a mistake; remove this file once the mistake is corrected`,
   ]);
   expect(await servers(machine, '10.0.0.9')).toMatchObject({ status: 0 });
   expect((await machine.status()).problems).toEqual([]);

@@ -12,9 +12,9 @@ import { findFreePort } from '../../tasks/control-plane/free-port.ts';
 import { temporaryFolder } from '../unit/folder.ts';
 import { buildAlpineImage, buildRealAlpineImage } from './alpine-image.ts';
 import { PROJECT } from './build-images.ts';
-import { Desk } from './desk.ts';
 import { damage, lackingKey, layOutKey, machineWith, startsIn } from './own-key.ts';
 import { LEASED, STATIC, setDhcpOnScreen, setStaticOnScreen } from './set-address.ts';
+import { SshClient } from './ssh-client.ts';
 import { boot, logIn, type Story, succeed, untilReady, untilSucceeds } from './story.ts';
 
 const real = await buildRealAlpineImage();
@@ -78,17 +78,17 @@ describe.skipIf(lacking !== undefined)(
     });
 
     test('gets a static address in its console, accepts SSH there, and returns to DHCP', async () => {
-      const desk = await Desk.create(hostPort);
+      const client = await SshClient.create(hostPort);
       await setStaticOnScreen(story);
-      const key = await desk.readPublicKey();
+      const key = await client.readPublicKey();
       await succeed(story, `mkdir -p /quantix/ssh && echo '${key}' >/quantix/ssh/authorized_keys`);
       await succeed(story, 'qx-ssh on --minutes 5');
-      await desk.untilReached();
-      expect(await desk.succeed('hostname; id -un; qx-network status --json')).toMatch(
+      await client.untilReached();
+      expect(await client.succeed('hostname; id -un; qx-network status --json')).toMatch(
         new RegExp(`^quantix\\nroot\\n.*"${STATIC}"`),
       );
       await succeed(story, 'qx-ssh off');
-      expect((await desk.ssh('true')).status).toBe(255);
+      expect((await client.ssh('true')).status).toBe(255);
       await setDhcpOnScreen(story);
     });
 

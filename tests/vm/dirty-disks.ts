@@ -12,7 +12,7 @@ type Dirt = readonly (readonly [offset: number, bytes: Buffer])[];
 
 /** Content that other systems leave, on the whole disk or in a partition that begins at 1 MiB and fills it. */
 const DIRT = {
-  /** A physical volume of LVM over the whole disk, and the backup of an earlier GPT. */
+  /** An LVM physical volume over the whole disk, and the backup of an earlier GPT. */
   lvm: [
     [512, Buffer.from('LABELONE')],
     [SIZE - 512, Buffer.from('EFI PART')],

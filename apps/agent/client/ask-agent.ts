@@ -1,7 +1,7 @@
 import { AGENT_SOCKET } from '../../api/socket.ts';
 import { ask, type Question } from '../../http/ask.ts';
 
-/** A request to the agent, and its socket; AGENT_SOCKET if absent. */
+/** A request to the agent. `socketPath` is the path of its socket; AGENT_SOCKET if absent. */
 export type AgentQuestion<Value> = Omit<Question<Value>, 'whom'> & { socketPath?: string };
 
 /** Sends a request to the agent. @throws AnswerError saying in one line why there is no answer */

@@ -22,7 +22,7 @@ export type Verb = NonNullable<Task['verb']['case']>;
 export type Result = MessageInitShape<typeof TaskResultSchema>;
 
 /** A task to carry out, and its context. */
-export interface Errand {
+export interface TaskRun {
   readonly task: Task;
   /** Aborted when the deadline of the task passes, or the agent ends. */
   readonly signal: AbortSignal;
@@ -39,7 +39,7 @@ export interface Executor {
   /** Returns the object of a task: tasks of the same object run one after the other. */
   objectOf(task: Task): string;
   /** Carries out a task. @throws TaskFailure and any error that `explainFailure` explains */
-  carryOut(errand: Errand): Promise<Result>;
+  carryOut(taskRun: TaskRun): Promise<Result>;
 }
 
 export interface CommanderOptions {

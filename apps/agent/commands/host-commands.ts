@@ -14,9 +14,9 @@ import { Commander, type Executor } from './commander.ts';
 import type { Placement } from './domain-xml.ts';
 import { Journal } from './journal.ts';
 import { KeptSpecs } from './kept-specs.ts';
-import { makeNetworkVerb, type NetworkWorld } from './network-verb.ts';
-import { makePoolVerbs, type PoolWorld } from './pool-verbs.ts';
-import { type UpdateWorld, updateVerb } from './update-verb.ts';
+import { makeNetworkVerb, type NetworkDeps } from './network-verb.ts';
+import { makePoolVerbs, type PoolDeps } from './pool-verbs.ts';
+import { type UpdateDeps, updateVerb } from './update-verb.ts';
 import { type CheckedSpec, check } from './vm-spec.ts';
 import { makeVmVerbs } from './vm-verbs.ts';
 import { makeVolumeVerbs, placeVolume } from './volume-verbs.ts';
@@ -28,9 +28,9 @@ export interface HostCommandsOptions {
   readonly uri: string;
   readonly findPool: (id: string) => Promise<Pool | undefined>;
   readonly listPools: () => Promise<readonly Pool[]>;
-  readonly pools: Pick<PoolWorld, 'mount' | 'unmount'>;
-  readonly network: NetworkWorld;
-  readonly updates: UpdateWorld;
+  readonly pools: Pick<PoolDeps, 'mount' | 'unmount'>;
+  readonly network: NetworkDeps;
+  readonly updates: UpdateDeps;
   /** Called after virtual machines have changed. */
   readonly vmsChanged: () => Promise<unknown>;
   /** Called after pools or volumes have changed. */

@@ -10,12 +10,12 @@ import {
 import { NetworkError, type QxNetworkOptions } from '../../network/qx-network.ts';
 import { readNetwork } from '../../network/status.ts';
 import { TaskErrorCode } from '../../proto/gen/quantix/v1/task_pb.js';
-import type { Errand, Executor } from './commander.ts';
+import type { Executor, TaskRun } from './commander.ts';
 import { TaskFailure } from './failure.ts';
 import { check } from './vm-spec.ts';
 
 /** Dependencies of network configuration. */
-export interface NetworkWorld {
+export interface NetworkDeps {
   /** Resolves once the control plane has answered a message sent after this call, on a new connection. */
   readonly reached: (signal: AbortSignal) => Promise<void>;
   /** Path of qx-network; the appliance's if absent. */
@@ -49,14 +49,14 @@ const requestSchema = z.object({
  * Configures interfaces, with confirmation: a change is kept only if the host reaches its control plane afterwards.
  * Otherwise qx-network undoes it by itself, even if the agent, the task or the connection has ended.
  */
-export function makeNetworkVerb(world: NetworkWorld): Executor {
+export function makeNetworkVerb(deps: NetworkDeps): Executor {
   return {
     // One change at a time: a second one would alter the state that undoing the first has to restore.
     objectOf: () => 'network',
-    carryOut: async (errand) => {
-      const request = check(requestSchema, errand.task.verb.value, 'configure_network');
-      if (errand.again) throw await interrupted(request.interface, world, errand.signal);
-      await configure(request, world, errand);
+    carryOut: async (taskRun) => {
+      const request = check(requestSchema, taskRun.task.verb.value, 'configure_network');
+      if (taskRun.again) throw await interrupted(request.interface, deps, taskRun.signal);
+      await configure(request, deps, taskRun);
       return {};
     },
   };
@@ -64,13 +64,13 @@ export function makeNetworkVerb(world: NetworkWorld): Executor {
 
 async function configure(
   { interface: name, settings, confirmWithinSeconds }: z.infer<typeof requestSchema>,
-  world: NetworkWorld,
-  { signal, progress }: Errand,
+  deps: NetworkDeps,
+  { signal, progress }: TaskRun,
 ): Promise<void> {
   const seconds = confirmWithinSeconds === 0 ? USUAL_TRIAL : confirmWithinSeconds;
   // This timer starts before the timer of qx-network, and therefore expires before it.
   const over = AbortSignal.timeout(seconds * 1000);
-  const options = qxOptions(world, signal);
+  const options = qxOptions(deps, signal);
   progress(10, `configures ${name}`);
   const { warnings } = await changeNetwork(
     makeConfigureCommand(name, settings, seconds),
@@ -80,11 +80,11 @@ async function configure(
   });
   progress(50, [`asks the control plane by way of ${name}`, ...warnings].join('; '));
   try {
-    await world.reached(AbortSignal.any([signal, over]));
+    await deps.reached(AbortSignal.any([signal, over]));
   } catch (error) {
     if (signal.aborted || !over.aborted) throw error;
     progress(75, `undoes the change of ${name}`);
-    throw await unreached(name, seconds, world, signal);
+    throw await unreached(name, seconds, deps, signal);
   }
   await changeNetwork(confirmCommand(name), options).catch((error: unknown) => {
     if (!(error instanceof NetworkError)) throw error;
@@ -103,12 +103,12 @@ function refusal(error: NetworkError): TaskFailure {
 async function unreached(
   name: string,
   seconds: number,
-  world: NetworkWorld,
+  deps: NetworkDeps,
   signal: AbortSignal,
 ): Promise<TaskFailure> {
   const what = `the control plane was not reached within ${seconds} s over the new configuration of ${name}`;
   const until = Date.now() + UNDOING;
-  while (((await look(name, world, signal))?.confirm ?? null) !== null) {
+  while (((await look(name, deps, signal))?.confirm ?? null) !== null) {
     if (Date.now() > until) {
       return new TaskFailure(TaskErrorCode.TIMEOUT, `${what}; it is not undone yet`);
     }
@@ -116,19 +116,19 @@ async function unreached(
   }
   // `confirm` becomes null before the old configuration is restored. Applying the unchanged settings waits until it is
   // restored.
-  await changeNetwork(applyCommand(name), qxOptions(world, signal)).catch((error: unknown) => {
+  await changeNetwork(applyCommand(name), qxOptions(deps, signal)).catch((error: unknown) => {
     if (!(error instanceof NetworkError)) throw error;
   });
-  const outcome = describe(name, await look(name, world, signal));
+  const outcome = describe(name, await look(name, deps, signal));
   return new TaskFailure(TaskErrorCode.TIMEOUT, `${what}; it is undone: ${outcome}`);
 }
 
 async function interrupted(
   name: string,
-  world: NetworkWorld,
+  deps: NetworkDeps,
   signal: AbortSignal,
 ): Promise<TaskFailure> {
-  const now = await look(name, world, signal);
+  const now = await look(name, deps, signal);
   const trial =
     now === undefined || now.confirm === null
       ? ''
@@ -139,10 +139,10 @@ async function interrupted(
 
 async function look(
   name: string,
-  world: NetworkWorld,
+  deps: NetworkDeps,
   signal: AbortSignal,
 ): Promise<Interface | undefined> {
-  const { interfaces } = await readNetwork(qxOptions(world, signal));
+  const { interfaces } = await readNetwork(qxOptions(deps, signal));
   return interfaces.find((one) => one.name === name);
 }
 
@@ -153,6 +153,6 @@ function describe(name: string, now: Interface | undefined): string {
   return `${name} has ${addresses || 'no address'} (${now.method ?? 'not configured'})`;
 }
 
-function qxOptions({ program }: NetworkWorld, signal: AbortSignal): QxNetworkOptions {
+function qxOptions({ program }: NetworkDeps, signal: AbortSignal): QxNetworkOptions {
   return { signal, ...(program === undefined ? {} : { program }) };
 }

@@ -5,8 +5,8 @@ import type { Executor, Verb } from './commander.ts';
 import { TaskFailure } from './failure.ts';
 import { check, uuidSchema } from './vm-spec.ts';
 
-/** Operations on pools. */
-export interface PoolWorld {
+/** Dependencies of operations on pools. */
+export interface PoolDeps {
   /**
    * Mounts a pool in addition to those that are assigned.
    * @returns `StoragePool.id`
@@ -28,7 +28,7 @@ const poolSchema = z.object({
 });
 
 /** Makes the executors for storage pools. */
-export function makePoolVerbs(world: PoolWorld): Partial<Record<Verb, Executor>> {
+export function makePoolVerbs(deps: PoolDeps): Partial<Record<Verb, Executor>> {
   // Tasks on pools run one after another: a pool may be inside another one.
   const objectOf = () => 'pools';
   return {
@@ -37,18 +37,18 @@ export function makePoolVerbs(world: PoolWorld): Partial<Record<Verb, Executor>>
       carryOut: async ({ task }) => {
         const pool = task.verb.case === 'mountPool' ? task.verb.value.pool : undefined;
         check(poolSchema, pool, 'pool');
-        return pool === undefined ? {} : { poolId: await world.mount(pool) };
+        return pool === undefined ? {} : { poolId: await deps.mount(pool) };
       },
     },
     unmountPool: {
       objectOf,
       carryOut: async ({ task, signal }) => {
         const id = check(z.string().min(1).max(256), idOf(task), 'pool_id');
-        if (await world.isInUse(id, signal)) {
+        if (await deps.isInUse(id, signal)) {
           const what = 'a virtual machine of this host has a disk in the pool';
           throw new TaskFailure(TaskErrorCode.CONFLICT, what);
         }
-        await world.unmount(id);
+        await deps.unmount(id);
         return {};
       },
     },

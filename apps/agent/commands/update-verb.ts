@@ -11,12 +11,12 @@ import { deriveServerName } from '../../proto/names.ts';
 import { formatBytes as inWords } from '../../text/amount.ts';
 import { parseCertificates } from '../membership/identity/chain.ts';
 import { computeFingerprint } from '../membership/identity/pin.ts';
-import type { Errand, Executor } from './commander.ts';
+import type { Executor, TaskRun } from './commander.ts';
 import { TaskFailure } from './failure.ts';
 import { check } from './vm-spec.ts';
 
 /** Dependencies of updates. */
-export interface UpdateWorld {
+export interface UpdateDeps {
   /** Returns the control plane that serves updates, and its authorities in PEM; undefined if the host has left it. */
   readonly server: () => Promise<{ origin: string; caCertificates: string } | undefined>;
   /** Path of qx-update; the appliance's if absent. */
@@ -48,29 +48,29 @@ type Request = z.infer<typeof requestSchema>;
  * Updates the host with qx-update, which decides which release may be installed and whether the new version is healthy.
  * An update restarts the host; the agent reads its result after the restart.
  */
-export function updateVerb(world: UpdateWorld): Executor {
+export function updateVerb(deps: UpdateDeps): Executor {
   return {
     objectOf: () => 'update',
-    carryOut: async (errand) => {
-      const request = check(requestSchema, errand.task.verb.value, 'update_host');
-      const status = await readStatus(world, errand.signal);
+    carryOut: async (taskRun) => {
+      const request = check(requestSchema, taskRun.task.verb.value, 'update_host');
+      const status = await readStatus(deps, taskRun.signal);
       if (runs(status, request)) return {};
-      const isUnderWay = errand.again && isSettling(status, request, errand);
+      const isUnderWay = taskRun.again && isSettling(status, request, taskRun);
       if (!isUnderWay && !isStaged(status, request)) {
-        const isHere = await fromServer(world, request, async (server) => {
+        const isHere = await fromServer(deps, request, async (server) => {
           const same = ownVersion(status) === request.version;
-          if (same && (await isWhatRuns(request, { server, world, errand }))) return true;
-          await stage(request, { server, world, errand });
+          if (same && (await isWhatRuns(request, { server, deps, taskRun }))) return true;
+          await stage(request, { server, deps, taskRun });
           return false;
         });
         if (isHere) return {};
       }
       if (request.stageOnly) return {};
       if (!isUnderWay) {
-        errand.progress(80, `restarts into ${request.version}`);
-        await qxUpdate(['activate'], world, errand.signal);
+        taskRun.progress(80, `restarts into ${request.version}`);
+        await qxUpdate(['activate'], deps, taskRun.signal);
       }
-      await settled(request, world, errand);
+      await settled(request, deps, taskRun);
       return {};
     },
   };
@@ -95,8 +95,8 @@ const checkedSchema = z.object({ serial: z.number(), runs: z.boolean().default(f
 interface Staging {
   /** Options of qx-update that name the server. */
   readonly server: readonly string[];
-  readonly world: UpdateWorld;
-  readonly errand: Errand;
+  readonly deps: UpdateDeps;
+  readonly taskRun: TaskRun;
 }
 
 /**
@@ -106,13 +106,13 @@ interface Staging {
  */
 async function isWhatRuns(
   { version, serial }: Request,
-  { server, world, errand }: Staging,
+  { server, deps, taskRun }: Staging,
 ): Promise<boolean> {
   const args = ['check', '--json', ...server];
-  const text = await qxUpdate(args, world, errand.signal, CHECKED_WITHIN);
+  const text = await qxUpdate(args, deps, taskRun.signal, CHECKED_WITHIN);
   const checked = checkedSchema.parse(JSON.parse(text));
   if (checked.serial === Number(serial) && checked.runs) return true;
-  errand.progress(0, `${version} runs, and is not known to be this release`);
+  taskRun.progress(0, `${version} runs, and is not known to be this release`);
   return false;
 }
 
@@ -127,7 +127,7 @@ function isStaged({ slots, booted }: UpdateStatus, { serial, version }: Request)
  * Returns whether the restart into a release has begun: the release is on trial, will be on trial, or its trial has
  * ended.
  */
-function isSettling(status: UpdateStatus, request: Request, { begunAt }: Errand): boolean {
+function isSettling(status: UpdateStatus, request: Request, { begunAt }: TaskRun): boolean {
   return (
     status.state === 'trial' ||
     status.trial !== null ||
@@ -145,11 +145,11 @@ function outcomeOf({ last }: UpdateStatus, { version }: Request, begunAt: Date) 
  * @throws TaskFailure if there is no control plane
  */
 async function fromServer<T>(
-  world: UpdateWorld,
+  deps: UpdateDeps,
   { channel, serial }: Request,
   work: (server: readonly string[]) => Promise<T>,
 ): Promise<T> {
-  const server = await world.server();
+  const server = await deps.server();
   if (server === undefined) {
     throw new TaskFailure(TaskErrorCode.CONFLICT, 'the host belongs to no control plane');
   }
@@ -168,18 +168,18 @@ async function fromServer<T>(
   }
 }
 
-async function stage(request: Request, { server, world, errand }: Staging): Promise<void> {
+async function stage(request: Request, { server, deps, taskRun }: Staging): Promise<void> {
   const watching = new AbortController();
-  const signal = AbortSignal.any([errand.signal, watching.signal]);
-  const watched = reportProgress(request, world, { ...errand, signal });
+  const signal = AbortSignal.any([taskRun.signal, watching.signal]);
+  const watched = reportProgress(request, deps, { ...taskRun, signal });
   try {
-    errand.progress(0, `asks for ${request.version}`);
-    await qxUpdate(['stage', ...server], world, errand.signal);
+    taskRun.progress(0, `asks for ${request.version}`);
+    await qxUpdate(['stage', ...server], deps, taskRun.signal);
   } finally {
     watching.abort();
     await watched;
   }
-  if (isStaged(await readStatus(world, errand.signal), request)) return;
+  if (isStaged(await readStatus(deps, taskRun.signal), request)) return;
   const what = `what was staged is not ${request.version}, serial ${request.serial}`;
   throw new TaskFailure(TaskErrorCode.CONFLICT, what);
 }
@@ -187,13 +187,13 @@ async function stage(request: Request, { server, world, errand }: Staging): Prom
 /** Reports the progress of a download until the signal is aborted. */
 async function reportProgress(
   { version }: Request,
-  world: UpdateWorld,
-  { signal, progress }: Pick<Errand, 'signal' | 'progress'>,
+  deps: UpdateDeps,
+  { signal, progress }: Pick<TaskRun, 'signal' | 'progress'>,
 ): Promise<void> {
   while (!signal.aborted) {
-    await wait(world.lookEvery ?? LOOK_EVERY, undefined, { signal }).catch(() => undefined);
+    await wait(deps.lookEvery ?? LOOK_EVERY, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
-    const status = await readStatus(world, signal).catch(() => undefined);
+    const status = await readStatus(deps, signal).catch(() => undefined);
     const staging = status?.staging;
     if (staging?.running !== true || staging.version !== version || staging.bytes <= 0) continue;
     const share = Math.min(staging.done / staging.bytes, 1);
@@ -205,12 +205,12 @@ async function reportProgress(
 /** Waits until a version is confirmed. @throws TaskFailure if the host went back to its previous version */
 async function settled(
   request: Request,
-  world: UpdateWorld,
-  { signal, progress, begunAt }: Errand,
+  deps: UpdateDeps,
+  { signal, progress, begunAt }: TaskRun,
 ): Promise<void> {
   const { version } = request;
   for (;;) {
-    const status = await readStatus(world, signal);
+    const status = await readStatus(deps, signal);
     if (runs(status, request)) return;
     const outcome = outcomeOf(status, request, begunAt);
     if (outcome !== undefined && outcome.result !== 'confirmed') {
@@ -222,12 +222,12 @@ async function settled(
       throw new TaskFailure(TaskErrorCode.CONFLICT, status.problem ?? 'updates are refused');
     }
     if (status.state === 'trial') progress(90, `${version} is on trial`);
-    await wait(world.lookEvery ?? LOOK_EVERY, undefined, { signal });
+    await wait(deps.lookEvery ?? LOOK_EVERY, undefined, { signal });
   }
 }
 
-async function readStatus(world: UpdateWorld, signal: AbortSignal): Promise<UpdateStatus> {
-  const text = await qxUpdate(['status', '--json'], world, signal, TOLD_WITHIN);
+async function readStatus(deps: UpdateDeps, signal: AbortSignal): Promise<UpdateStatus> {
+  const text = await qxUpdate(['status', '--json'], deps, signal, TOLD_WITHIN);
   try {
     return updateStatusSchema.parse(JSON.parse(text));
   } catch (cause) {
@@ -239,7 +239,7 @@ async function readStatus(world: UpdateWorld, signal: AbortSignal): Promise<Upda
 /** Runs qx-update. @throws TaskFailure with the message of qx-update */
 async function qxUpdate(
   args: readonly string[],
-  { program = QX_UPDATE }: UpdateWorld,
+  { program = QX_UPDATE }: UpdateDeps,
   signal: AbortSignal,
   timeout = LONGEST,
 ): Promise<string> {

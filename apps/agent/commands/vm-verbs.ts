@@ -5,7 +5,7 @@ import { defineVm, destroyVm, shutdownVm, undefineVm } from '../../libvirt/domai
 import { LibvirtError } from '../../libvirt/error.ts';
 import { type Libvirt, runVirsh } from '../../libvirt/virsh.ts';
 import { type Task, TaskErrorCode } from '../../proto/gen/quantix/v1/task_pb.js';
-import type { Errand, Executor, Result, Verb } from './commander.ts';
+import type { Executor, Result, TaskRun, Verb } from './commander.ts';
 import { formatDomainXml, type Placement } from './domain-xml.ts';
 import { TaskFailure } from './failure.ts';
 import type { KeptSpecs } from './kept-specs.ts';
@@ -19,7 +19,7 @@ const ASK_AGAIN = 10_000;
 const STARTING = 600_000;
 
 /** Dependencies of operations on virtual machines. */
-export interface VmWorld {
+export interface VmDeps {
   /** Connection URI of libvirt. */
   readonly uri: string;
   readonly specs: KeptSpecs;
@@ -34,28 +34,28 @@ export interface VmWorld {
 type State = 'absent' | 'off' | 'paused' | 'on';
 
 /** Makes the executors for virtual machines. */
-export function makeVmVerbs(world: VmWorld): Partial<Record<Verb, Executor>> {
-  const verb = (carryOut: (errand: Errand, vm: Vm) => Promise<Result>): Executor => ({
+export function makeVmVerbs(deps: VmDeps): Partial<Record<Verb, Executor>> {
+  const verb = (carryOut: (taskRun: TaskRun, vm: Vm) => Promise<Result>): Executor => ({
     objectOf: (task) => `vm ${idOf(task)}`,
-    carryOut: async (errand) => {
-      const id = check(uuidSchema, idOf(errand.task), 'vm_id');
-      const vm = new Vm(id, { uri: world.uri, signal: errand.signal });
-      await expectGeneration(world.specs, errand.task, id);
-      const result = await carryOut(errand, vm);
-      await world.changed();
+    carryOut: async (taskRun) => {
+      const id = check(uuidSchema, idOf(taskRun.task), 'vm_id');
+      const vm = new Vm(id, { uri: deps.uri, signal: taskRun.signal });
+      await expectGeneration(deps.specs, taskRun.task, id);
+      const result = await carryOut(taskRun, vm);
+      await deps.changed();
       return result;
     },
   });
   return {
-    defineVm: verb((errand, vm) => define(world, errand, vm)),
-    startVm: verb((errand, vm) => start(world, errand, vm)),
+    defineVm: verb((taskRun, vm) => define(deps, taskRun, vm)),
+    startVm: verb((taskRun, vm) => start(deps, taskRun, vm)),
     shutdownVm: verb(shutDown),
     stopVm: verb(async (_, vm) => {
       if ((await vm.expectThere()) !== 'off') await vm.act(destroyVm, 'off');
       return {};
     }),
     rebootVm: verb(reboot),
-    undefineVm: verb((_, vm) => undefine(world, vm)),
+    undefineVm: verb((_, vm) => undefine(deps, vm)),
   };
 }
 
@@ -122,7 +122,7 @@ async function ifThere(answer: Promise<string>): Promise<string | undefined> {
   }
 }
 
-async function define({ specs, place }: VmWorld, { task }: Errand, vm: Vm): Promise<Result> {
+async function define({ specs, place }: VmDeps, { task }: TaskRun, vm: Vm): Promise<Result> {
   const sent = task.verb.case === 'defineVm' ? task.verb.value.spec : undefined;
   const spec = checkSpec(sent);
   const before = await vm.definition();
@@ -150,14 +150,14 @@ async function rename({ libvirt, id }: Vm, name: string): Promise<void> {
   if (old !== name) await runVirsh(libvirt, ['domrename', id, name]);
 }
 
-async function start(world: VmWorld, { again }: Errand, vm: Vm): Promise<Result> {
+async function start(deps: VmDeps, { again }: TaskRun, vm: Vm): Promise<Result> {
   const state = await vm.expectThere();
   if (state === 'on') return {};
   if (again) {
     // An earlier run of this task may have started the machine, which may have ended since: it is not started twice.
     throw interrupted('the VM does not run now');
   }
-  if (await world.isInMaintenance()) {
+  if (await deps.isInMaintenance()) {
     throw new TaskFailure(TaskErrorCode.MAINTENANCE, 'this host is in maintenance');
   }
   if (state === 'paused') await vm.act(resumeVm, 'on');
@@ -174,7 +174,7 @@ async function resumeVm(libvirt: Libvirt, id: string): Promise<void> {
 }
 
 /** Repeats the request until the guest is off; the deadline of the task ends the wait. */
-async function shutDown({ signal, progress }: Errand, vm: Vm): Promise<Result> {
+async function shutDown({ signal, progress }: TaskRun, vm: Vm): Promise<Result> {
   let asked = Number.NEGATIVE_INFINITY;
   const began = performance.now();
   let state = await vm.expectThere();
@@ -197,7 +197,7 @@ async function shutDown({ signal, progress }: Errand, vm: Vm): Promise<Result> {
   return {};
 }
 
-async function reboot({ task, again }: Errand, vm: Vm): Promise<Result> {
+async function reboot({ task, again }: TaskRun, vm: Vm): Promise<Result> {
   const state = await vm.expectThere();
   if (again) throw interrupted('whether the guest was restarted is not known');
   if (state === 'off') throw new TaskFailure(TaskErrorCode.CONFLICT, 'the VM does not run');
@@ -206,7 +206,7 @@ async function reboot({ task, again }: Errand, vm: Vm): Promise<Result> {
   return {};
 }
 
-async function undefine({ specs }: VmWorld, vm: Vm): Promise<Result> {
+async function undefine({ specs }: VmDeps, vm: Vm): Promise<Result> {
   const state = await vm.state();
   if (state === 'on' || state === 'paused') {
     throw new TaskFailure(TaskErrorCode.CONFLICT, 'the VM runs: stop it first');

@@ -10,7 +10,7 @@ import { VolumeFormat, type VolumeRef } from '../../proto/gen/quantix/v1/vm_spec
 import { findImageBackedBy, type ImagePlaces } from '../../storage/backing-file.ts';
 import { readSnapshots } from '../../storage/lvm.ts';
 import { parseQcow2Header, QCOW2_HEADER } from '../../storage/qcow2-header.ts';
-import type { Errand, Executor, Result, Verb } from './commander.ts';
+import type { Executor, Result, TaskRun, Verb } from './commander.ts';
 import type { PlacedVolume } from './domain-xml.ts';
 import { TaskFailure } from './failure.ts';
 import { check, volumeRefSchema } from './vm-spec.ts';
@@ -19,7 +19,7 @@ import { check, volumeRefSchema } from './vm-spec.ts';
 const PATIENCE = 120_000;
 
 /** Dependencies of operations on volumes. */
-export interface VolumeWorld {
+export interface VolumeDeps {
   /** Finds a pool by its id, which may be the host's or the control plane's; undefined if there is none. */
   readonly findPool: (id: string) => Promise<Pool | undefined>;
   /** Returns the pools of this host. */
@@ -41,12 +41,12 @@ const createSchema = z.object({
 });
 
 /** Makes the executors for volumes. */
-export function makeVolumeVerbs(world: VolumeWorld): Partial<Record<Verb, Executor>> {
-  const verb = (carryOut: (world: VolumeWorld, errand: Errand) => Promise<void>): Executor => ({
+export function makeVolumeVerbs(deps: VolumeDeps): Partial<Record<Verb, Executor>> {
+  const verb = (carryOut: (deps: VolumeDeps, taskRun: TaskRun) => Promise<void>): Executor => ({
     objectOf: (task) => `volume ${JSON.stringify(refOf(task))}`,
-    carryOut: async (errand): Promise<Result> => {
-      await carryOut(world, errand);
-      await world.changed();
+    carryOut: async (taskRun): Promise<Result> => {
+      await carryOut(deps, taskRun);
+      await deps.changed();
       return {};
     },
   });
@@ -65,7 +65,7 @@ function refOf({ verb }: Task): Partial<Pick<VolumeRef, 'poolId' | 'name'>> {
  *   of the host
  */
 export async function placeVolume(
-  { findPool }: Pick<VolumeWorld, 'findPool'>,
+  { findPool }: Pick<VolumeDeps, 'findPool'>,
   ref: { poolId: string; name: string },
   format: PlacedVolume['format'],
 ): Promise<PlacedVolume> {
@@ -82,7 +82,7 @@ interface Place {
 }
 
 async function expectPool(
-  findPool: VolumeWorld['findPool'],
+  findPool: VolumeDeps['findPool'],
   { poolId, name }: { poolId: string; name: string },
 ): Promise<Place> {
   const pool = await findPool(poolId);
@@ -142,7 +142,7 @@ async function deviceSize(path: string): Promise<bigint> {
   return BigInt((await run('blockdev', ['--getsize64', path], { timeout: PATIENCE })).trim());
 }
 
-async function create({ findPool }: VolumeWorld, { task, signal }: Errand): Promise<void> {
+async function create({ findPool }: VolumeDeps, { task, signal }: TaskRun): Promise<void> {
   const wanted = check(createSchema, task.verb.value, 'create_volume');
   const place = await expectPool(findPool, wanted.volume);
   const format = wanted.format === VolumeFormat.QCOW2 ? 'qcow2' : 'raw';
@@ -179,15 +179,15 @@ async function create({ findPool }: VolumeWorld, { task, signal }: Errand): Prom
   }
 }
 
-async function remove(world: VolumeWorld, { task, signal }: Errand): Promise<void> {
+async function remove(deps: VolumeDeps, { task, signal }: TaskRun): Promise<void> {
   const { volume } = check(z.object({ volume: volumeRefSchema }), task.verb.value, 'delete_volume');
-  const place = await expectPool(world.findPool, volume);
-  if ((await world.inUse(signal)).has(place.path)) {
-    throw new TaskFailure(TaskErrorCode.CONFLICT, `a VM of this host has ${volume.name}`);
+  const place = await expectPool(deps.findPool, volume);
+  if ((await deps.inUse(signal)).has(place.path)) {
+    throw new TaskFailure(TaskErrorCode.CONFLICT, `a VM of this host uses ${volume.name}`);
   }
-  const image = await findImageBackedBy(place.path, placesOf(await world.pools()));
+  const image = await findImageBackedBy(place.path, placesOf(await deps.pools()));
   if (image !== undefined) {
-    const what = `${image} takes contents from ${volume.name}`;
+    const what = `${image} uses ${volume.name} as its backing file`;
     throw new TaskFailure(TaskErrorCode.CONFLICT, what);
   }
   if (place.group === undefined) {

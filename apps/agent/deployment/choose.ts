@@ -16,7 +16,7 @@ const LOCK_PATIENCE = 30;
 /** Locks the record. */
 export async function lockRecord({ run }: DeploymentPlaces): Promise<AsyncDisposable> {
   await mkdir(run, { recursive: true });
-  const holder = 'another look at which agent is to run';
+  const holder = 'another process that chooses or changes the agent to run';
   return await lockFile(join(run, RUN_FILES.lock), { seconds: LOCK_PATIENCE, holder });
 }
 
@@ -40,14 +40,14 @@ export async function chooseAgent(
   const { active } = record;
   const starts = [...(await readStarts(places, active.id)), moment.uptime];
   const counted = countStart(record, starts.slice(0, -1), moment);
-  const chosen = await firstWhole(counted, { places, keys, moment });
+  const chosen = await firstIntact(counted, { places, keys, moment });
   if (chosen.record.takenBack !== record.takenBack) reportTakenBack(chosen.record, say);
   try {
     if (chosen.record !== record) await writeRecord(places.record, chosen.record);
   } catch (error) {
     say(messageOf(error));
     // Without the record, the starts of a trial cannot be counted.
-    if (chosen.record.trial !== null) return await wholePrevious(record, places, keys);
+    if (chosen.record.trial !== null) return await intactPrevious(record, places, keys);
   }
   if (chosen.record.trial !== null) await markUnsettled(places);
   if (chosen.record.active !== null) {
@@ -67,7 +67,7 @@ interface Checking {
  * Returns the path of the active agent if it is intact on the disk; otherwise takes it back, and tries the previous
  * agent. `file` is `undefined` if the image's own agent remains.
  */
-async function firstWhole(
+async function firstIntact(
   record: DeploymentRecord,
   { places, keys, moment }: Checking,
 ): Promise<{ record: DeploymentRecord; file: string | undefined }> {
@@ -83,7 +83,7 @@ async function firstWhole(
   }
 }
 
-async function wholePrevious(
+async function intactPrevious(
   { previous }: DeploymentRecord,
   { programs }: DeploymentPlaces,
   keys: readonly TrustedKey[],

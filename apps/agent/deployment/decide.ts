@@ -66,8 +66,9 @@ export function undo(record: DeploymentRecord): DeploymentRecord {
 
 /**
  * Counts a start of an agent by the service; this may end a trial. Only starts of an agent on trial are counted in the
- * record. `starts` has the earlier starts of the active agent, in seconds since the boot, and none of earlier boots:
- * power failures never take back a confirmed agent.
+ * record.
+ * @param starts earlier starts of the active agent in this boot, in seconds since the boot; starts in earlier boots are
+ *   not counted, so that a confirmed agent is not taken back because of power failures
  */
 export function countStart(
   record: DeploymentRecord,
@@ -136,6 +137,6 @@ function whyNotReady(active: Deployed, trial: Trial, answers: Answers): string |
   const { problems } = health;
   if (trial.before !== null && problems.length > trial.before.problems) return problems.join('; ');
   if (agent.runningFor < trial.within * STEADY)
-    return `it has run for ${Math.floor(agent.runningFor)} s only`;
+    return `it has run for ${Math.floor(agent.runningFor)} s so far`;
   return undefined;
 }

@@ -14,10 +14,11 @@ import { readNodeConfig } from '../configuration/node-config.ts';
 const KERNEL_LOG = '/dev/kmsg';
 const CONFIGURATION = '/quantix/node/node.yaml';
 
-/** Files and folders of an appliance that the service `quantix-guests` uses. */
-const WORLD: GuestWorld = { places: GUEST_PLACES, uri: SYSTEM_URI, configuration: CONFIGURATION };
+/** What the service `quantix-guests` uses on an appliance. */
+const SETUP: GuestSetup = { places: GUEST_PLACES, uri: SYSTEM_URI, configuration: CONFIGURATION };
 
-export interface GuestWorld {
+/** Where guests and their settings are found. */
+export interface GuestSetup {
   places: GuestPlaces;
   /** Connection URI of libvirt. */
   uri: string;
@@ -34,7 +35,7 @@ export interface GuestWorld {
 export async function runGuests(
   verb: 'start' | 'stop' | 'cut-short',
   signal: AbortSignal,
-  { places, uri, configuration, root = '/' }: GuestWorld = WORLD,
+  { places, uri, configuration, root = '/' }: GuestSetup = SETUP,
 ): Promise<number> {
   if (verb === 'cut-short') {
     await cutShort(places);

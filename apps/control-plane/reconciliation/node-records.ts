@@ -14,7 +14,7 @@ export interface NodeRecord {
   readonly isFullStateWanted: boolean;
   readonly state: KeptPosition | undefined;
   readonly heartbeat: KeptPosition | undefined;
-  /** Hashes by form, starting with form 0; empty before the first full state. */
+  /** Hashes of the state, by version of the hash form, starting with version 0; empty before the first full state. */
   readonly vmsHashes: readonly string[];
   readonly poolsHashes: readonly string[];
   /** Identity of the machine that sent the last full state; empty if unknown. */
@@ -51,9 +51,11 @@ interface Found {
 }
 
 /**
- * Reads nodes, by id.
+ * Reads the records of nodes that have not departed.
  * @param asked nodes, each with the boot id that it reports
- * @param locked whether to lock their reports until the transaction ends
+ * @param locked whether to lock the nodes' rows until the transaction ends, so that reports of a node are recorded one
+ *   after the other
+ * @returns node id → record
  */
 export async function readNodes(
   db: Executor,
@@ -176,7 +178,7 @@ export async function recordNodes(
       OR (NOT sent.wanted AND node.full_state_wanted_at IS NOT NULL))`.execute(db);
 }
 
-/** What is stored of a node's state, besides its reports. */
+/** Position and hashes of a node's last report, stored besides the reported objects. */
 export interface StateRecord extends KeptPosition {
   readonly nodeId: string;
   readonly fullStateAt: Date | null;

@@ -20,9 +20,9 @@ export async function compareContents(
   await visitContents(image, [...entries.keys()], ({ node, from, length, bytes }) => {
     const entry = entries.get(node);
     if (entry === undefined || different.has(entry.path)) return;
-    const meant = scratch.subarray(0, length);
-    reader.read(entry, from, meant);
-    if (!meant.equals(bytes)) different.add(entry.path);
+    const expected = scratch.subarray(0, length);
+    reader.read(entry, from, expected);
+    if (!expected.equals(bytes)) different.add(entry.path);
   });
   return [...different].map((path) => `/${path} has other content`);
 }

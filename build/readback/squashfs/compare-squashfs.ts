@@ -1,5 +1,5 @@
 import { ContentReader } from '../../tree/content.ts';
-import { comparePaths, type Meant } from '../compare.ts';
+import { comparePaths, type ExpectedContent } from '../compare.ts';
 import { FileRange } from '../file-range.ts';
 import { compareContents } from './compare-contents.ts';
 import { readSquashfs } from './image.ts';
@@ -15,12 +15,12 @@ const PADDED_TO = 4096;
  * @returns the differences, one clause each
  * @throws BuildError if it cannot be read
  */
-export async function compareSquashfs(file: string, meant: Meant): Promise<string[]> {
+export async function compareSquashfs(file: string, expected: ExpectedContent): Promise<string[]> {
   using range = FileRange.open(file);
   using reader = new ContentReader();
   const { size } = range;
   const image = await readSquashfs((offset, length) => range.read(offset, length), file);
-  const { problems, files } = comparePaths(image.nodes, meant);
+  const { problems, files } = comparePaths(image.nodes, expected);
   const root = image.nodes[0];
   if (root === undefined || root.mode !== ROOT_MODE || root.uid !== 0 || root.gid !== 0) {
     problems.push('the root directory is not 0755 of root');
@@ -28,6 +28,6 @@ export async function compareSquashfs(file: string, meant: Meant): Promise<strin
   if (size !== Math.ceil(image.superblock.bytesUsed / PADDED_TO) * PADDED_TO) {
     problems.push(`it claims ${image.superblock.bytesUsed} bytes and has ${size}`);
   }
-  if (image.superblock.madeAt !== meant.epoch) problems.push('it was made at another time');
+  if (image.superblock.madeAt !== expected.epoch) problems.push('it was made at another time');
   return [...problems, ...(await compareContents(image, files, reader))];
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { BuildError } from '../../error.ts';
 import { makeIsolatedEnvironment } from '../../process/environment.ts';
-import type { Meant } from '../compare.ts';
+import type { ExpectedContent } from '../compare.ts';
 import { assertNone } from '../verdict.ts';
 import type { Outcome, Task } from './thread.ts';
 
@@ -15,11 +15,11 @@ const THREAD = new URL('./thread.ts', import.meta.url);
  */
 export async function verifySquashfs(
   file: string,
-  meant: Meant,
+  expected: ExpectedContent,
   signal?: AbortSignal,
 ): Promise<void> {
   signal?.throwIfAborted();
-  const workerData: Task = { file, meant };
+  const workerData: Task = { file, expected };
   // The thread does not get the caller's NODE_OPTIONS: the modules that they load are for processes, and may throw in a
   // thread.
   const worker = new Worker(THREAD, { workerData, env: makeIsolatedEnvironment(), execArgv: [] });

@@ -6,7 +6,7 @@ import type { Entry } from '../../../build/tree/entry.ts';
 import { directory, file, program, symlink, treeOf } from '../tree/trees.ts';
 
 const EPOCH = 1_700_000_000;
-const meant = { epoch: EPOCH, where: 'initramfs' };
+const expected = { epoch: EPOCH, where: 'initramfs' };
 const console_: Entry = {
   ...{ type: 'character', path: 'dev/console', mode: 0o600, uid: 0, gid: 5, origin: 'test' },
   ...{ major: 5, minor: 1 },
@@ -23,7 +23,7 @@ const entries = (): Entry[] => [
 const archive = () => makeCpioArchive(treeOf(...entries()), EPOCH);
 
 test('a written archive reads back as the tree', () => {
-  expect(compareCpio(archive(), treeOf(...entries()), meant)).toEqual([]);
+  expect(compareCpio(archive(), treeOf(...entries()), expected)).toEqual([]);
 });
 
 test('every difference from the tree is reported', () => {
@@ -35,7 +35,7 @@ test('every difference from the tree is reported', () => {
   tree.replace({ ...console_, type: 'block' });
   tree.remove('bin/busybox');
   tree.add(file('etc/more'));
-  expect(compareCpio(archive(), tree, meant).sort()).toEqual(
+  expect(compareCpio(archive(), tree, expected).sort()).toEqual(
     [
       '/bin/busybox is unexpected',
       '/bin/sh has target "busybox", not "busybux"',
@@ -71,7 +71,7 @@ test.each<[string, (bytes: Buffer) => Buffer, string]>([
     '/bin/busybox comes before its directory',
   ],
 ])('an archive that is %s is refused', (_, change, message) => {
-  expect(() => compareCpio(change(archive()), treeOf(...entries()), meant)).toThrow(
+  expect(() => compareCpio(change(archive()), treeOf(...entries()), expected)).toThrow(
     `the image cannot be read back: ${message}`,
   );
 });

@@ -61,7 +61,7 @@ const entries = (): Entry[] => [
   ...[device, pipe, capable],
 ];
 
-function meant(tree: Tree) {
+function expected(tree: Tree) {
   return { entries: tree.entries(), epoch: EPOCH };
 }
 
@@ -80,7 +80,7 @@ test.each([QUICK, chooseSmallest(ARCHITECTURES.x86_64)])(
   async (compression) => {
     const image = join(folder, `${compression.algorithm}.squashfs`);
     await writeSquashfs(treeOf(...entries()), image, { compression, epoch: EPOCH });
-    await verifySquashfs(image, meant(treeOf(...entries())));
+    await verifySquashfs(image, expected(treeOf(...entries())));
   },
 );
 
@@ -103,7 +103,7 @@ test('an image without files reads back', async () => {
   const image = join(await temporaryFolder(), 'x.squashfs');
   const tree = treeOf(directory('a/b/c'));
   await writeSquashfs(tree, image, { compression: QUICK, epoch: EPOCH });
-  await verifySquashfs(image, meant(tree));
+  await verifySquashfs(image, expected(tree));
 });
 
 test('a large file that was written to after it was hashed is reported', async () => {
@@ -114,9 +114,9 @@ test('a large file that was written to after it was hashed is reported', async (
   const tree = treeOf({ ...file('large'), size: hashed.size, content });
   const image = join(folder, 'large.squashfs');
   await writeSquashfs(tree, image, { compression: QUICK, epoch: EPOCH });
-  await verifySquashfs(image, meant(tree));
+  await verifySquashfs(image, expected(tree));
   await appendFile(large, 'x');
-  await expect(verifySquashfs(image, meant(tree))).rejects.toThrow(`has changed (${large})`);
+  await expect(verifySquashfs(image, expected(tree))).rejects.toThrow(`has changed (${large})`);
 });
 
 type Change = Partial<FileEntry> | { target: string } | { minor: number };
@@ -144,7 +144,7 @@ test.each<[string, Change, string]>([
   ],
 ])('a difference in %s is reported: %j', async (path, change, message) => {
   const tree = changed(path, change);
-  expect(await compareSquashfs(quick, meant(tree))).toEqual([message]);
+  expect(await compareSquashfs(quick, expected(tree))).toEqual([message]);
 });
 
 test('one changed byte of a file is reported: in a whole block, in a tail, in a hole', async () => {
@@ -158,7 +158,7 @@ test('one changed byte of a file is reported: in a whole block, in a tail, in a 
   tree.replace(file('usr/share/noise', tail));
   tree.replace(file('usr/share/hole', hole));
   tree.replace(file('etc/many/7', 'small 8'));
-  expect((await compareSquashfs(quick, meant(tree))).sort()).toEqual([
+  expect((await compareSquashfs(quick, expected(tree))).sort()).toEqual([
     '/etc/many/7 has other content',
     '/usr/share/hole has other content',
     '/usr/share/noise has other content',
@@ -173,7 +173,7 @@ test('a missing path, an extra path and a swapped name are reported', async () =
   tree.replace(
     file('usr/bin/alias', 'tool '.repeat(100_000), { mode: 0o4755, uid: 9, gid: 70_000 }),
   );
-  expect(await compareSquashfs(quick, meant(tree))).toEqual([
+  expect(await compareSquashfs(quick, expected(tree))).toEqual([
     '/etc/more is missing',
     '/usr/bin/tool and /usr/bin/alias are one file',
     '/etc/many/1 is unexpected',
@@ -197,11 +197,11 @@ test('an image that was damaged on the disk is refused', async () => {
     const damaged = Buffer.from(bytes);
     damaged[at] = ~(damaged[at] ?? 0);
     await writeFile(image, damaged);
-    const told = compareSquashfs(image, meant(tree)).catch(({ message }: Error) => [message]);
+    const told = compareSquashfs(image, expected(tree)).catch(({ message }: Error) => [message]);
     expect(await told, `byte ${at}`).not.toEqual([]);
   }
   await writeFile(image, bytes.subarray(0, bytes.length - 8192));
-  await expect(verifySquashfs(image, meant(tree))).rejects.toThrow(
+  await expect(verifySquashfs(image, expected(tree))).rejects.toThrow(
     'the image cannot be read back: it ends too early',
   );
 });
@@ -211,13 +211,13 @@ test('a change made by the tool itself is detected', async () => {
   const unpacked = join(await temporaryFolder(), 'root');
   await execa('unsquashfs', ['-d', unpacked, quick]);
   await execa('mksquashfs', [unpacked, image, '-all-root', '-quiet', '-no-progress']);
-  await expect(verifySquashfs(image, meant(treeOf(...entries())))).rejects.toThrow(/read back/);
+  await expect(verifySquashfs(image, expected(treeOf(...entries())))).rejects.toThrow(/read back/);
 });
 
 test('reading back ends when the build is cancelled', async () => {
   const tree = treeOf(...entries());
   const stop = new AbortController();
-  const verifying = verifySquashfs(quick, meant(tree), stop.signal);
+  const verifying = verifySquashfs(quick, expected(tree), stop.signal);
   stop.abort();
   await expect(verifying).rejects.toThrow(/abort/i);
 });

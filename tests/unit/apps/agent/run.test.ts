@@ -51,7 +51,9 @@ test('a rejected node.yaml is a reported problem after each start, until the rej
     return { before, after: await aside() };
   };
   expect(await whileItRuns(where, later)).toEqual({
-    before: [`${file}.rejected: set aside because of a mistake; remove it once that is corrected`],
+    before: [
+      `${file}.rejected: set aside because it has a mistake; remove this file once the mistake is corrected`,
+    ],
     after: [],
   });
 });

@@ -9,7 +9,7 @@ function refusal(...pools: unknown[]): string {
 const ISCSI = { target: 'iqn.2026-01.example:disks', portals: ['10.0.0.5', '[fd00::1]:3260'] };
 const UUID = '11111111-2222-4333-8444-555555555555';
 
-test('pools are declared with a name and a path, an export or a folder', () => {
+test('a pool is declared with its name and one of path, NFS export, directory, disk and volume group', () => {
   const pools = [
     { name: 'fast', path: '/data/pools/fast' },
     { name: 'nas', nfs: '[fd00::1]:/' },

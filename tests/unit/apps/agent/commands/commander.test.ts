@@ -4,7 +4,7 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import * as fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
-import { Commander, type Errand } from '../../../../../apps/agent/commands/commander.ts';
+import { Commander, type TaskRun } from '../../../../../apps/agent/commands/commander.ts';
 import { TaskFailure } from '../../../../../apps/agent/commands/failure.ts';
 import { Journal } from '../../../../../apps/agent/commands/journal.ts';
 import {
@@ -32,7 +32,7 @@ function idOf(index: number): string {
 }
 
 /** A commander that runs `work` for each task that starts a machine. */
-async function commander(folder: string, work: (errand: Errand) => Promise<void>) {
+async function commander(folder: string, work: (taskRun: TaskRun) => Promise<void>) {
   const stop = new AbortController();
   onTestFinished(() => stop.abort());
   const lines: string[] = [];
@@ -41,8 +41,8 @@ async function commander(folder: string, work: (errand: Errand) => Promise<void>
     executors: {
       startVm: {
         objectOf: ({ verb }) => (verb.case === 'startVm' ? verb.value.vmId : ''),
-        carryOut: async (errand) => {
-          await work(errand);
+        carryOut: async (taskRun) => {
+          await work(taskRun);
           return {};
         },
       },
@@ -120,8 +120,8 @@ test('an unfinished task is executed again after a restart, and its report numbe
   await begun.promise;
   const told = await first.commands.nextReport(first.stop.signal);
   const again: boolean[] = [];
-  const second = await commander(folder, async (errand) => {
-    again.push(errand.again);
+  const second = await commander(folder, async (taskRun) => {
+    again.push(taskRun.again);
   });
   second.commands.take(start(idOf(0)), 0);
   const end = await second.end();
@@ -198,7 +198,7 @@ test('with any deliveries and restarts each task is executed once, and its end r
     fc.asyncProperty(fc.array(event, { maxLength: 25 }), async (events) => {
       const folder = await temporaryFolder();
       const done = new Map<string, number>();
-      const work = async ({ task }: Errand) => {
+      const work = async ({ task }: TaskRun) => {
         done.set(task.id, (done.get(task.id) ?? 0) + 1);
         if (task.id === idOf(4)) throw new TaskFailure(TaskErrorCode.CONFLICT, 'no');
       };

@@ -3,7 +3,7 @@ import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Errand } from '../../../../../apps/agent/commands/commander.ts';
+import type { TaskRun } from '../../../../../apps/agent/commands/commander.ts';
 import { explainFailure } from '../../../../../apps/agent/commands/failure.ts';
 import { updateVerb } from '../../../../../apps/agent/commands/update-verb.ts';
 import { computeFingerprint } from '../../../../../apps/agent/membership/identity/pin.ts';
@@ -79,7 +79,7 @@ const calls = () => readFile(join(folder, 'calls'), 'utf8').catch(() => '');
 /** Carries out a task. @returns its progress messages, and its outcome */
 async function update(
   value: Partial<{ serial: bigint; version: string; channel: string; stageOnly: boolean }> = {},
-  more: Partial<Errand> = {},
+  more: Partial<TaskRun> = {},
 ): Promise<{ code: TaskErrorCode | 'done'; message: string; steps: string[] }> {
   const steps: string[] = [];
   const whole = { channel: 'stable', serial: 2n, version: '0.2.0', ...value };

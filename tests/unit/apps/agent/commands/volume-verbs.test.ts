@@ -29,13 +29,13 @@ async function host(
 ) {
   const folder = await temporaryFolder();
   const pool = { ...DATA, path: folder, ...own };
-  const world = {
+  const deps = {
     findPool: async (id: string) => (id === pool.id ? pool : undefined),
     pools: async () => [pool, ...others],
     inUse: async () => new Set(inUse.map((name) => join(folder, name))),
     changed: async () => undefined,
   };
-  const executors = makeVolumeVerbs(world);
+  const executors = makeVolumeVerbs(deps);
   /** Carries out a task. @returns `done`, or the code of the failure */
   const carryOut = async (verb: Task['verb']): Promise<string> => {
     const task = create(TaskSchema, { id: crypto.randomUUID(), verb });
@@ -68,7 +68,7 @@ async function host(
         create(TaskSchema, { verb: { case: 'deleteVolume', value: { volume: volume(name) } } })
           .verb,
       ),
-    place: (name: string, format: 'raw' | 'qcow2') => placeVolume(world, volume(name), format),
+    place: (name: string, format: 'raw' | 'qcow2') => placeVolume(deps, volume(name), format),
   };
 }
 

@@ -65,7 +65,7 @@ describe('an agent on trial', () => {
     ['has lost the control plane', told(id, 20, unreachable), 'does not reach the control plane'],
     ['has more problems', told(id, 20, { problems: ['a', 'b'] }), 'a; b'],
     ['has as many problems as the one before', told(id, 20, { problems: ['c'] }), undefined],
-    ['has only just begun', told(id, 9), 'it has run for 9 s only'],
+    ['has only just begun', told(id, 9), 'it has run for 9 s so far'],
     ['is well', told(id, 10), undefined],
   ])('that %s is confirmed or taken back', (_, answers, why) => {
     const judged = judgeTrial(record, answers, moment(150));

@@ -107,7 +107,7 @@ test.each([/\.json$/, /\.iso$/])(
   },
 );
 
-test('from a server without support for ranges the download starts again', async () => {
+test('if the server does not support ranges, the download starts again from the beginning', async () => {
   const { release, bytes } = await released(source, '0.1.0');
   await mkdir(join(tree, 'images'), { recursive: true });
   await writeFile(join(tree, `${release.image.path}.part`), bytes.subarray(0, 3000));

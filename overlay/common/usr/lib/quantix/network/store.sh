@@ -99,7 +99,7 @@ unused_files() {
 		case $file in
 		"$PERSISTENT"/*) continue ;;
 		esac
-		[ ! -e "$file" ] || echo "$file: set aside because of a mistake; remove it once that is corrected"
+		[ ! -e "$file" ] || echo "$file: set aside because it has a mistake; remove this file once the mistake is corrected"
 	done
 	for file in "$SESSION"/*.conf.rejected "$SESSION"/*.conf.rejected-* "$PERSISTENT"/*.conf.rejected \
 		"$PERSISTENT"/*.conf.rejected-*; do

@@ -12,8 +12,8 @@ export interface Answer {
   stderr: string;
 }
 
-/** An operator's own computer: a key, and the host keys that it has seen. */
-export class Desk {
+/** An operator's SSH client: a key pair, and the host keys that it has seen. */
+export class SshClient {
   readonly #folder: string;
   readonly #port: number;
 
@@ -22,10 +22,10 @@ export class Desk {
     this.#port = port;
   }
 
-  static async create(port: number): Promise<Desk> {
-    const desk = new Desk(await temporaryFolder(), port);
-    await execa('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', desk.#key]);
-    return desk;
+  static async create(port: number): Promise<SshClient> {
+    const client = new SshClient(await temporaryFolder(), port);
+    await execa('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', client.#key]);
+    return client;
   }
 
   get publicKey(): string {
