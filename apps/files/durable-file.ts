@@ -101,6 +101,15 @@ export async function isThere(file: string): Promise<boolean> {
   }
 }
 
+/**
+ * Removes a file, if it exists, and syncs its folder, so that the file does not come back after a power failure.
+ * @throws ENOENT if its folder does not exist; other system errors
+ */
+export async function removeDurably(file: string): Promise<void> {
+  await rm(file, { force: true });
+  await syncFolder(dirname(file));
+}
+
 /** Syncs a folder, so that new names in it survive a power failure; files that were renamed need `syncRenamed`. */
 export async function syncFolder(folder: string): Promise<void> {
   await sync(folder);

@@ -1,7 +1,14 @@
 import { copyFile, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { asDiskError } from '../files/disk-error.ts';
-import { readIfThere, syncFolder, syncRenamed, writeDurably } from '../files/durable-file.ts';
+import {
+  isThere,
+  readIfThere,
+  removeDurably,
+  syncFolder,
+  syncRenamed,
+  writeDurably,
+} from '../files/durable-file.ts';
 import { UpdateRefusal } from './accept.ts';
 
 /** Folder below `/quantix` with copies of the configuration, one for each version that wrote it. */
@@ -97,13 +104,15 @@ export async function undoExchange(configuration: string, running: string): Prom
   const note = exchangeNote(configuration);
   if ((await readIfThere(note))?.trim() !== running) return false;
   await restoreConfiguration(configuration, running);
-  await rm(note);
+  // A note that came back after a power failure would put this old copy in place of what was set since.
+  await removeDurably(note);
   return true;
 }
 
 /** Makes the present configuration permanent: removes the note, so that `undoExchange` no longer replaces it. */
 export async function keepExchange(configuration: string): Promise<void> {
-  await rm(exchangeNote(configuration), { force: true });
+  const note = exchangeNote(configuration);
+  if (await isThere(note)) await removeDurably(note);
 }
 
 /**

@@ -47,26 +47,28 @@ export class BlobStore {
     if (stats.size !== blob.size) {
       return this.#remove(path, `has ${stats.size} bytes instead of ${blob.size}`);
     }
-    if (!isSealed(stats)) return this.verify(blob.sha256);
+    if (!isSealed(stats)) return (await this.verify(blob.sha256)) === 'intact';
     await markUsed(path, stats);
     return true;
   }
 
-  /** Hashes a blob again. A damaged one is removed, with a note. @returns whether an intact one exists */
-  async verify(sha256: string, signal?: AbortSignal): Promise<boolean> {
+  /** Hashes a blob again. A damaged one is removed, with a note. */
+  async verify(sha256: string, signal?: AbortSignal): Promise<'intact' | 'damaged' | 'missing'> {
     const path = this.path(sha256);
     const hash = createHash('sha256');
     try {
       const stream = createReadStream(path, { highWaterMark: 1024 * 1024, signal });
       for await (const chunk of stream) hash.update(chunk);
     } catch (error) {
-      if (errorCode(error) === 'ENOENT') return false;
+      if (errorCode(error) === 'ENOENT') return 'missing';
       throw error;
     }
     const got = hash.digest('hex');
-    if (got !== sha256) return this.#remove(path, `has SHA-256 ${got}`);
-    await resealPath(path);
-    return true;
+    if (got !== sha256) {
+      await this.#remove(path, `has SHA-256 ${got}`);
+      return 'damaged';
+    }
+    return (await resealIfThere(path)) ? 'intact' : 'missing';
   }
 
   /**
@@ -115,6 +117,16 @@ export class BlobStore {
 
 function wrongSize({ sha256, size }: Blob, found: string): BuildError {
   return new BuildError({ what: `content has ${found} bytes instead of ${size}`, where: sha256 });
+}
+
+async function resealIfThere(path: string): Promise<boolean> {
+  try {
+    await resealPath(path);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
 }
 
 async function statIfThere(path: string) {

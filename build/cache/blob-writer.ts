@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { chmod, type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { seal } from '../process/seal.ts';
 
 /** Bytes per read when the existing part of a resumed file is hashed. */
@@ -24,6 +24,8 @@ export class BlobWriter {
 
   /** Continues at the end of a file that this process owns; hashes its existing part first. */
   static async resume(path: string): Promise<BlobWriter> {
+    // A process that was killed between sealing and renaming left a read-only file.
+    await chmod(path, 0o644);
     const writer = new BlobWriter(path, await open(path, 'r+'));
     try {
       // Marks the file as in use, so that it is not removed as the leftover of a killed process.

@@ -26,8 +26,11 @@ export async function withFileLock<T>(
   } finally {
     // The file is removed before the lock is released: a process that waits for the lock notices this, and uses a new
     // file.
-    if (kind === 'exclusive') await rm(file, { force: true });
-    await held.close();
+    try {
+      if (kind === 'exclusive') await rm(file, { force: true });
+    } finally {
+      await held.close();
+    }
   }
 }
 

@@ -203,18 +203,22 @@ export class StepCache {
   }
 
   /**
-   * Hashes all results again, and removes damaged ones.
+   * Hashes all results again, and removes damaged ones. Results that another build removes meanwhile do not count.
    * @returns the number of results, and the folders of the removed ones
    */
   async verify(signal?: AbortSignal): Promise<{ checked: number; damaged: string[] }> {
     const damaged: string[] = [];
     const folders = (await this.#folders()).filter((path) => !basename(path).startsWith(MAKING));
+    let checked = 0;
     for (const path of folders) {
-      if (await isWhole(path, signal)) continue;
+      const whole = await isWhole(path, signal);
+      if (!whole && (await ifThere(stat(path))) === undefined) continue;
+      checked += 1;
+      if (whole) continue;
       await rm(path, { recursive: true, force: true });
       damaged.push(path);
     }
-    return { checked: folders.length, damaged };
+    return { checked, damaged };
   }
 
   async #folders(): Promise<string[]> {

@@ -62,14 +62,17 @@ function list(cache: CacheDirectory, limit: number, output: Output): void {
 async function verify(cache: CacheDirectory, output: Output, signal: AbortSignal): Promise<void> {
   const store = new BlobStore(cache, output.say);
   const blobs = listItems(cache).filter(({ room }) => room === 'blobs');
-  let damaged = 0;
+  let [read, damaged] = [0, 0];
   for (const { path } of blobs) {
-    if (!(await store.verify(basename(path), signal))) damaged += 1;
+    const state = await store.verify(basename(path), signal);
+    // Another build may have removed it since the list was made.
+    if (state !== 'missing') read += 1;
+    if (state === 'damaged') damaged += 1;
   }
   const results = await new StepCache(cache.steps).verify(signal);
   for (const folder of results.damaged) output.say(`${folder} was damaged: removed from the cache`);
   damaged += results.damaged.length;
-  output.say(`${blobs.length} downloads and ${results.checked} results of steps were read.`);
+  output.say(`${read} downloads and ${results.checked} results of steps were read.`);
   if (damaged === 0) return;
   throw new BuildError({
     what: `${damaged} of them were damaged and are removed`,

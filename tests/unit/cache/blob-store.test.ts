@@ -68,7 +68,8 @@ test('damage that leaves the time stamp of a file unchanged is found by verifyin
   await utimes(path, 1, 1);
   expect(await store.has(item)).toBe(true);
   expect(storedBlobs(store)).toEqual([item.sha256]);
-  expect(await store.verify(item.sha256)).toBe(false);
+  expect(await store.verify(item.sha256)).toBe('damaged');
+  expect(await store.verify(item.sha256)).toBe('missing');
   expect(storedBlobs(store)).toEqual([]);
   expect(await store.has(item)).toBe(false);
 });

@@ -1,7 +1,8 @@
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { download } from '../../../build/cache/download.ts';
 import { PackageGone } from '../../../build/cache/download-error.ts';
@@ -17,6 +18,8 @@ import {
   temporaryFolder,
   testContext,
 } from './room.ts';
+
+const BLOB_WRITER = join(import.meta.dirname, '../../../build/cache/blob-writer.ts');
 
 /** Sends `bytes`, then closes the connection before the announced end. */
 function cutAfter(bytes: Uint8Array, promised: number): Handler {
@@ -100,6 +103,25 @@ test('a complete download of an earlier run is not requested again', async () =>
   await mkdir(context.store.directory.tmp, { recursive: true });
   await writeFile(makePartPath(context.store.directory, item.sha256), content);
   expect(await readFile(await download(item, context))).toEqual(content);
+});
+
+test('a complete download that was sealed before its process was killed is taken over by a user without privileges', async () => {
+  const { item, content } = sample(['http://127.0.0.1:1/']);
+  const { store } = await testContext();
+  const part = makePartPath(store.directory, item.sha256);
+  await mkdir(store.directory.tmp, { recursive: true });
+  await writeFile(part, content, { mode: 0o444 });
+  const everyone = [part, store.directory.tmp, store.directory.root];
+  const { uid } = process.getuid?.() === 0 ? { uid: 65534 } : { uid: process.getuid?.() ?? 0 };
+  for (const path of everyone) await chown(path, uid, uid);
+  const code = `
+    const { BlobWriter } = await import(${JSON.stringify(BLOB_WRITER)});
+    process.setuid(${uid});
+    const writer = await BlobWriter.resume(${JSON.stringify(part)});
+    await writer.close();
+    console.log(writer.length, writer.digest());`;
+  const { stdout } = await execa(process.execPath, ['--input-type=module', '-e', code]);
+  expect(stdout).toBe(`${item.size} ${item.sha256}`);
 });
 
 test('a resumed part with wrong bytes is noticed at the end, and the file is downloaded anew from the same address', async () => {

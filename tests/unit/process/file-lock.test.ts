@@ -1,4 +1,4 @@
-import { mkdtemp, readdir } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readlink, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -53,6 +53,21 @@ test('the result or the error of the work is passed on, and the lock is free aft
   const lock = { file, kind: 'exclusive' } as const;
   await expect(withFileLock(lock, () => Promise.reject(new Error('mine')))).rejects.toThrow('mine');
   expect(await withFileLock(lock, async () => 42)).toBe(42);
+});
+
+test('a lock whose file cannot be removed is released nevertheless', async () => {
+  const file = join(await temporaryFolder(), 'x.lock');
+  const lock = { file, kind: 'exclusive' } as const;
+  const broken = withFileLock(lock, async () => {
+    await rm(file);
+    await mkdir(join(file, 'inside'), { recursive: true });
+  });
+  await expect(broken).rejects.toMatchObject({ code: 'ERR_FS_EISDIR' });
+  const open = await readdir('/proc/self/fd');
+  const targets = await Promise.all(
+    open.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
+  );
+  expect(targets.filter((target) => target.startsWith(file))).toEqual([]);
 });
 
 test('the lock of a process that is killed is free', async () => {

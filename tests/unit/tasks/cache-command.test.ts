@@ -1,4 +1,4 @@
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { BlobStore } from '../../../build/cache/blob-store.ts';
@@ -62,6 +62,21 @@ test('a damaged download is found, reported and removed; a second check finds no
   expect(printed).toContain('1 of them were damaged and are removed');
   expect(listItems(cache)).toHaveLength(1);
   expect(await main(['cache', 'verify'])).toBe(0);
+});
+
+test('a download that another build removes during the check is not damaged', async () => {
+  const { files } = await filledCache();
+  const verify = vi.spyOn(BlobStore.prototype, 'verify').mockImplementationOnce(async function (
+    this: BlobStore,
+    sha256,
+  ) {
+    await rm(files[0] ?? '');
+    await rm(files[1] ?? '');
+    verify.mockRestore();
+    return this.verify(sha256);
+  });
+  expect(await main(['cache', 'verify'])).toBe(0);
+  expect(printed).toContain('0 downloads and 0 results');
 });
 
 test('an invalid size is an error of one line, and entries in use are not pruned', async () => {
