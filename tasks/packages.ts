@@ -30,12 +30,14 @@ export interface FetchedPackages {
 /**
  * Makes sure that all packages of an image are in the cache, verified and opened.
  * @param remote remote cache that is tried before the mirrors, and receives the packages that it lacks
+ * @param gone packages that no mirror has any more, found so far
  * @throws BuildError if a package cannot be fetched or opened; errors of resolving the image again
  */
 export async function fetchPackages(
   image: PreparedImage,
   report: StageReport,
   remote?: RemoteCache,
+  gone: readonly string[] = [],
 ): Promise<FetchedPackages> {
   const { cache, signal } = image.lockRequest;
   const store = new BlobStore(cache, report.say);
@@ -59,22 +61,23 @@ export async function fetchPackages(
     return { image, ...(await openAll(image, files)), downloaded: came + fetched };
   } catch (error) {
     if (!(error instanceof PackageGone)) throw error;
-    return fetchPackages(await withoutGone(image, error, report), report, remote);
+    const missing = [...gone, error.item.name];
+    return fetchPackages(await withoutGone(image, missing, report), report, remote, missing);
   }
 }
 
 /**
- * Resolves the image again from what the mirror has now. The lock is frozen afterwards: a mirror that changes twice
- * during a build is an error.
+ * Resolves the image again from what the mirror has now. A lock that was resolved just now is frozen: a mirror that
+ * changes twice during a build is an error. What an earlier build resolved may be outdated, too.
  */
 async function withoutGone(
   image: PreparedImage,
-  { item }: PackageGone,
+  gone: readonly string[],
   report: StageReport,
 ): Promise<PreparedImage> {
   const request = { ...image.lockRequest, say: report.say };
-  const lock = await lockWithout([item.name], image.facts.lock, request, image.frozen);
-  return { ...withLock(image, lock), frozen: true };
+  const { lock, remembered } = await lockWithout(gone, image.facts.lock, request, image.frozen);
+  return { ...withLock(image, lock), frozen: !remembered };
 }
 
 /**

@@ -64,8 +64,9 @@ export async function ensureCurrentLock(request: LockRequest, frozen: boolean): 
     });
   }
   const why = `${profile.name}: resolved anew (${differences.join('; ')}).`;
+  const question = [base.request(profile), locked ?? null];
   if (added.length > 0) {
-    const lock = await resolvedAnew(request, locked, [base.request(profile), locked ?? null]);
+    const { lock } = await resolvedAnew(request, { before: locked, question });
     const moved = describeDifferences(locked?.packages ?? [], lock.packages);
     request.say(
       `${why} This is for this build only: ${file} stays as it is. Against the lock: ${shortList(moved)}.`,
@@ -73,12 +74,19 @@ export async function ensureCurrentLock(request: LockRequest, frozen: boolean): 
     return lock;
   }
   request.say(`${why} \`${lockCommand(request)}\` keeps the result.`);
-  return resolvedAnew(request, locked, [base.request(profile), locked ?? null]);
+  return (await resolvedAnew(request, { before: locked, question })).lock;
+}
+
+/** A lock in place of one whose packages are gone. */
+export interface Replacement {
+  lock: Lock;
+  /** Whether an earlier build resolved it: then its packages may be gone, too. */
+  remembered: boolean;
 }
 
 /**
  * Resolves a new lock in place of one whose packages the mirror no longer has.
- * @param gone the missing packages
+ * @param gone the packages that this build has found missing: `bash 5.2-1`
  * @throws BuildError if frozen, and as `Base.resolve` does
  */
 export async function lockWithout(
@@ -86,7 +94,7 @@ export async function lockWithout(
   locked: Lock,
   request: LockRequest,
   frozen: boolean,
-): Promise<Lock> {
+): Promise<Replacement> {
   const { profile, base } = request;
   if (frozen) {
     throw new BuildError({
@@ -95,11 +103,16 @@ export async function lockWithout(
       fix: `Write the lock again with \`${lockCommand(request)}\` and commit it, or name a mirror that has them: MIRROR=…`,
     });
   }
-  const lock = await resolvedAnew(request, locked, [locked, gone]);
+  const replacement = await resolvedAnew(request, {
+    ...{ before: locked, question: [locked, gone] },
+    isUsable: ({ packages }) =>
+      !packages.some(({ name, version }) => gone.includes(`${name} ${version}`)),
+  });
+  const { lock } = replacement;
   const moved = describeDifferences(locked.packages, lock.packages);
   const keep = profile.added === undefined ? ` \`${lockCommand(request)}\` keeps this.` : '';
   request.say(`${profile.name}: the mirror moved: ${shortList(moved)}.${keep}`);
-  return lock;
+  return replacement;
 }
 
 /** Returns the command that writes a profile's lock for its architecture. */
@@ -134,15 +147,22 @@ export async function renewLock(request: LockRequest): Promise<RenewedLock> {
   return { moved: describeDifferences(before?.packages ?? [], lock.packages), scripts };
 }
 
+/** What is resolved. */
+interface Question {
+  before: Lock | undefined;
+  question: readonly unknown[];
+  /** Whether a cached lock may be returned; any if absent. */
+  isUsable?: (known: Lock) => boolean;
+}
+
 /**
  * Resolves packages, or returns the cached lock of an earlier resolution with the same base, architecture, mirror, keys
  * and `question`.
  */
 async function resolvedAnew(
   request: LockRequest,
-  before: Lock | undefined,
-  question: readonly unknown[],
-): Promise<Lock> {
+  { before, question, isUsable = () => true }: Question,
+): Promise<Replacement> {
   const { base, mirror, keysDirectory } = request;
   const asked = computeDigest([
     base.name,
@@ -153,8 +173,9 @@ async function resolvedAnew(
   ]);
   const file = join(request.cache.resolved, `${asked}.json`);
   const known = readRemembered(file);
-  if (known !== undefined) return known;
-  return writeLock(file, (await resolve(request, before)).lock);
+  if (known !== undefined && isUsable(known)) return { lock: known, remembered: true };
+  const lock = await writeLock(file, (await resolve(request, before)).lock);
+  return { lock, remembered: false };
 }
 
 /** Reads a lock from the cache; a damaged one, or one of an older toolchain, is ignored. */

@@ -1,6 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { BuildError } from '../../build/error.ts';
+import { withFileLock } from '../../build/process/file-lock.ts';
 import { computeKeyId, readTrustedKeys } from '../../build/release/keys.ts';
 import { type PublishedImage, publish, releasePath } from '../../build/release/tree.ts';
 import { addSignerOptions, listSignerPaths, openSigner, SIGNER_OPTIONS } from '../signer.ts';
@@ -9,6 +11,9 @@ import { defineCommand, requireOnce } from './define.ts';
 const EPILOGUE = `Any web server, a folder or a stick serves the tree; docs/updating.md says how hosts find it.
 
   qx-build release-tree --key release.key --output /srv/updates dist/*.iso`;
+
+/** File in the root of a tree that is locked while something is published; it is removed afterwards. */
+const LOCK = '.publish.lock';
 
 /** The fields of a build manifest that are read. */
 const manifestSchema = z.object({
@@ -85,16 +90,31 @@ export const releaseTreeCommand = defineCommand({
     refuseTwins(images.map(({ image }) => image));
     const trusted = releaseKeys === undefined ? [] : await readTrustedKeys(releaseKeys);
     const signer = await openSigner(options, signal);
-    for (const { image, takes } of images) {
-      if (!takes.includes(computeKeyId(signer.key))) output.say(warning(image.file, takes));
-      const publication = { tree, channel, signer, trusted, now: new Date(), days, floor, serial };
-      const release = await publish(image, publication);
-      const { product, version, serial: given, expires } = release;
-      const path = releasePath(release);
-      output.say(
-        `${path}: ${product} ${version}, serial ${given}, until ${expires.slice(0, 10)}, ${release.image.path}`,
-      );
-    }
+    const publishAll = async () => {
+      for (const { image, takes } of images) {
+        if (!takes.includes(computeKeyId(signer.key))) output.say(warning(image.file, takes));
+        const publication = {
+          tree,
+          channel,
+          signer,
+          trusted,
+          now: new Date(),
+          days,
+          floor,
+          serial,
+        };
+        const release = await publish(image, publication);
+        const { product, version, serial: given, expires } = release;
+        const path = releasePath(release);
+        output.say(
+          `${path}: ${product} ${version}, serial ${given}, until ${expires.slice(0, 10)}, ${release.image.path}`,
+        );
+      }
+    };
+    await mkdir(tree, { recursive: true });
+    // Two runs that read the same previous release would give two images the same serial.
+    const lock = { file: join(tree, LOCK), kind: 'exclusive', signal } as const;
+    await withFileLock(lock, publishAll);
   },
 });
 

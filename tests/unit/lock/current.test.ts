@@ -155,13 +155,39 @@ test('if the mirror lost a package, the profile is resolved anew, and changes ar
   const here = await world();
   const before = sampleLock({ packages: [locked('bash'), locked('zlib1g')] });
   here.packages = [locked('bash', { version: '1.1' }), locked('zlib1g')];
-  const lock = await lockWithout(['bash 1.0'], before, here.request, false);
+  const { lock } = await lockWithout(['bash 1.0'], before, here.request, false);
   expect(lock.packages).toEqual(here.packages);
   expect(here.said).toEqual([
     'qvdc: the mirror moved: bash 1.0 → 1.1. `make lock BASE=debian` keeps this.',
   ]);
   await lockWithout(['bash 1.0'], before, here.request, false);
   expect(here.resolved).toBe(1);
+});
+
+test('a lock that an earlier build resolved is resolved again if its packages are gone, too', async () => {
+  const here = await world();
+  const bash = (version: string) => [locked('bash', { version })];
+  const [first, second, third] = [bash('1.0'), bash('1.1'), bash('1.2')];
+  const before = sampleLock({ packages: first });
+  here.packages = second;
+  const then = await lockWithout(['bash 1.0'], before, here.request, false);
+  expect(then.remembered).toBe(false);
+  here.packages = third;
+  const known = await lockWithout(['bash 1.0'], before, here.request, false);
+  expect(known).toMatchObject({ remembered: true, lock: { packages: second } });
+  const gone = ['bash 1.0', 'bash 1.1'];
+  const now = await lockWithout(gone, known.lock, here.request, false);
+  expect(now).toMatchObject({ remembered: false, lock: { packages: third } });
+});
+
+test('a cached lock with a package that is gone is not used', async () => {
+  const here = await world();
+  const before = sampleLock({ packages: [locked('bash')] });
+  here.packages = [locked('bash')];
+  await lockWithout(['bash 1.0'], before, here.request, false);
+  here.packages = [locked('bash', { version: '1.1' })];
+  const { lock } = await lockWithout(['bash 1.0'], before, here.request, false);
+  expect(lock.packages).toEqual(here.packages);
 });
 
 test('of many changed packages six are named and the rest is counted', async () => {

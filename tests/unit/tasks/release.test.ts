@@ -145,6 +145,20 @@ describe('qx-build release-tree', () => {
     expect(await read('qvdc')).not.toHaveProperty('owner');
   });
 
+  test('gives two images that are published at the same time different serials', async () => {
+    const key = await newKey();
+    const versions = ['0.2.0', '0.2.1', '0.2.2', '0.2.3'];
+    const images = await Promise.all(
+      versions.map((version) => built('quantix-os', version, [key.id])),
+    );
+    const words = ['release-tree', '--key', key.file, '--output', at('u')];
+    const results = await Promise.all(images.map(({ file }) => main([...words, file])));
+    expect(results).toEqual(versions.map(() => 0));
+    const serials = [...output.printed.matchAll(/serial (\d+)/g)].map(([, serial]) => serial);
+    expect(serials.toSorted()).toEqual(['1', '2', '3', '4']);
+    expect((await readdir(at('u'))).toSorted()).toEqual(['images', 'quantix-os']);
+  });
+
   test('warns of images that do not trust this key', async () => {
     const key = await newKey();
     const { file } = await built('quantix-os', '0.2.0');
