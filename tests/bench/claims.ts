@@ -6,7 +6,7 @@ import { Pool } from 'pg';
 import type { DatabaseAddress } from '../../apps/control-plane/database/connection.ts';
 import type { Database } from '../../apps/control-plane/database/database.ts';
 import { registerNode } from '../../apps/control-plane/database/repositories/nodes.ts';
-import type { ReportedVm } from '../../apps/control-plane/reconciliation/reconcile.ts';
+import type { ReportedVm, VmChanges } from '../../apps/control-plane/reconciliation/reconcile.ts';
 import { readVm } from '../../apps/control-plane/reconciliation/reports.ts';
 import { applyVmChanges } from '../../apps/control-plane/reconciliation/vm-records.ts';
 import { PowerState, VirtualMachineSchema } from '../../apps/proto/gen/quantix/v1/vm_pb.js';
@@ -30,7 +30,12 @@ interface Reports {
 /** Records a node's report on all its virtual machines, in a table that can be emptied. */
 interface Recorder {
   readonly empty: () => Promise<unknown>;
-  readonly record: (node: string, vms: readonly ReportedVm[]) => Promise<unknown>;
+  /** @param kind whether the table has no rows of the node yet, or rows with other reports of the same machines */
+  readonly record: (
+    node: string,
+    vms: readonly ReportedVm[],
+    kind: 'claimed' | 'changed',
+  ) => Promise<unknown>;
 }
 
 /** Seconds of a round. */
@@ -39,9 +44,17 @@ interface Round {
   readonly changed: number;
 }
 
-/** The changes of a report that are not claims; here, there are none. */
-const NOTHING_ELSE = {
-  ...{ unclaimed: [], discovered: [], placed: [], unknown: [], lost: [], removed: [] },
+const NO_CHANGES: VmChanges = {
+  ...{
+    claimed: [],
+    changed: [],
+    unclaimed: [],
+    discovered: [],
+    placed: [],
+    unknown: [],
+    lost: [],
+    removed: [],
+  },
   ...{ conflicts: [], settled: [], rejected: [] },
 };
 
@@ -50,8 +63,8 @@ const NOTHING_ELSE = {
  * SELECT unnest … ON CONFLICT … WHERE distinct` of the same rows into a table with nothing but its key, sent by
  * node-postgres without any program around it. Both write to the same server, by turns, from as many connections.
  *
- * Beyond the floor, the real table has an index by virtual machine and a foreign key. Its statement does not compare
- * rows: the program has compared them before. The other work of a full state (reading the known rows, rows of
+ * Beyond the floor, the real table has an index by virtual machine and a foreign key. Its statements do not compare
+ * rows: the program has compared them before, and knows which are new. The other work of a full state (reading the known rows, rows of
  * discovered virtual machines, events, the position) is not measured here; `measureDatabase` measures whole full
  * states.
  * @param address of the database, for its owner, who may create a table
@@ -118,19 +131,20 @@ function ownOf({ db }: Database): Recorder {
   const now = new Date();
   return {
     empty: () => sql`TRUNCATE reported_vms`.execute(db),
-    record: (node, claimed) => applyVmChanges(db, node, { ...NOTHING_ELSE, claimed }, now),
+    record: (node, vms, kind) => applyVmChanges(db, node, { ...NO_CHANGES, [kind]: vms }, now),
   };
 }
 
 async function play({ empty, record }: Recorder, reports: readonly Reports[]): Promise<Round> {
   await empty();
-  const all = (of: (one: Reports) => readonly ReportedVm[]) => {
+  const all = (work: (one: Reports) => Promise<unknown>) => {
     const limit = pLimit(AT_ONCE);
-    return secondsOf(() =>
-      Promise.all(reports.map((one) => limit(() => record(one.node, of(one))))),
-    );
+    return secondsOf(() => Promise.all(reports.map((one) => limit(() => work(one)))));
   };
-  return { first: await all(({ first }) => first), changed: await all(({ changed }) => changed) };
+  return {
+    first: await all(({ node, first }) => record(node, first, 'claimed')),
+    changed: await all(({ node, changed }) => record(node, changed, 'changed')),
+  };
 }
 
 function figureOf(

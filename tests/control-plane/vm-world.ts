@@ -35,7 +35,7 @@ function known({ vms, claims }: World, nodeId: string): KnownVms {
 function apply(world: World, nodeId: string, changes: VmChanges): World {
   const vms = new Map(world.vms);
   const own = new Map(world.claims.get(nodeId));
-  for (const vm of changes.claimed) own.set(vm.id, vm);
+  for (const vm of [...changes.claimed, ...changes.changed]) own.set(vm.id, vm);
   for (const id of changes.unclaimed) own.delete(id);
   const found = { isLost: false, wasSeen: true };
   for (const vm of changes.discovered) {

@@ -412,12 +412,13 @@ async function reconcileNode(
   const known = await readKnownVms(transaction, nodeId, { ids, own, now });
   const changes = reconcileVms(known, report);
   await applyVmChanges(transaction, nodeId, changes, now);
-  if (changes.claimed.length + changes.unclaimed.length === 0 && vmsHashes.length > 0) {
+  const { claimed, changed, unclaimed } = changes;
+  if (claimed.length + changed.length + unclaimed.length === 0 && vmsHashes.length > 0) {
     return { changes, hashes: vmsHashes };
   }
   const kept = new Map([...own].map(([id, { report: bytes }]) => [id, bytes]));
-  for (const id of changes.unclaimed) kept.delete(id);
-  for (const { id, report: bytes } of changes.claimed) kept.set(id, bytes);
+  for (const id of unclaimed) kept.delete(id);
+  for (const { id, report: bytes } of [...claimed, ...changed]) kept.set(id, bytes);
   return { changes, hashes: hashVmReports([...kept.values()]) };
 }
 

@@ -78,8 +78,10 @@ export interface Placement {
 
 /** The changes to record. */
 export interface VmChanges {
-  /** Claims of the node that are new or different. */
+  /** Claims of the node that are new. */
   readonly claimed: readonly ReportedVm[];
+  /** Claims of the node that it had before, with another report. */
+  readonly changed: readonly ReportedVm[];
   /** Claims of the node that have ended. */
   readonly unclaimed: readonly string[];
   /** Virtual machines to record as discovered. */
@@ -109,16 +111,18 @@ const isName = (name: string) => name !== '' && [...name].length <= 255 && !name
 export function reconcileVms(known: KnownVms, report: VmReport): VmChanges {
   // If one id is reported twice, the last report counts.
   const present = new Map(report.present.map((vm) => [vm.id, vm]));
-  const claimed = [...present.values()].filter(
-    ({ id, report: bytes }) => !isEqual(known.own.get(id)?.report, bytes),
-  );
+  const claimed = [...present.values()].filter(({ id }) => !known.own.has(id));
+  const changed = [...present.values()].filter(({ id, report: bytes }) => {
+    const own = known.own.get(id);
+    return own !== undefined && !isEqual(own.report, bytes);
+  });
   const gone = report.isComplete ? [...known.own.keys()] : report.absent;
   const unclaimed = gone.filter((id) => known.own.has(id) && !present.has(id));
   const rejected = [...present.values()]
     .filter(({ id, name }) => !isUuid(id) || !(known.vms.has(id) || isName(name)))
     .map(({ id }) => id);
   const changes = {
-    ...{ claimed, unclaimed, rejected },
+    ...{ claimed, changed, unclaimed, rejected },
     ...{
       discovered: [],
       placed: [],

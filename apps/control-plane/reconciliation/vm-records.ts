@@ -1,8 +1,8 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Executor } from '../database/database.ts';
 import { raiseAlert } from '../database/repositories/alerts.ts';
 import { computeSilenceLimit, DECIDED } from './phase.ts';
-import type { Claim, KnownVm, KnownVms, PowerState, VmChanges } from './reconcile.ts';
+import type { Claim, KnownVm, KnownVms, PowerState, ReportedVm, VmChanges } from './reconcile.ts';
 
 /** Project and folder of virtual machines that hosts reported and nobody has adopted yet; created by the migrations. */
 const DISCOVERED_PROJECT = '00000000-0000-0000-0000-000000000002';
@@ -70,24 +70,23 @@ export async function readKnownVms(
   };
 }
 
-/** Writes changes with one statement per table and kind of change; kinds without changes need none. */
+/**
+ * Writes changes with one statement per table and kind of change; kinds without changes need none. The transaction must
+ * have locked the node before its claims were read: no other one may have recorded a claim that is new.
+ */
 export async function applyVmChanges(
   db: Executor,
   nodeId: string,
   changes: VmChanges,
   now: Date,
 ): Promise<void> {
-  const { claimed, unclaimed, discovered, placed, unknown, lost, removed } = changes;
-  if (claimed.length > 0) {
-    await sql`
-      INSERT INTO reported_vms (node_id, vm_id, power_state, report)
-      SELECT ${nodeId}, sent.id, sent.power_state, sent.report FROM unnest(
-        ${claimed.map(({ id }) => id)}::text[],
-        ${claimed.map(({ powerState }) => powerState)}::text[],
-        ${claimed.map(({ report }) => Buffer.from(report))}::bytea[]
-      ) AS sent (id, power_state, report)
-      ON CONFLICT (node_id, vm_id) DO UPDATE
-      SET power_state = excluded.power_state, report = excluded.report`.execute(db);
+  const { claimed, changed, unclaimed, discovered, placed, unknown, lost, removed } = changes;
+  // For each row, ON CONFLICT looks into the index before it inserts.
+  if (claimed.length > 0) await insertClaims(nodeId, claimed, sql``).execute(db);
+  if (changed.length > 0) {
+    const replace = sql`
+      ON CONFLICT (node_id, vm_id) DO UPDATE SET power_state = excluded.power_state, report = excluded.report`;
+    await insertClaims(nodeId, changed, replace).execute(db);
   }
   if (unclaimed.length > 0) {
     await sql`
@@ -131,6 +130,20 @@ export async function applyVmChanges(
       WHERE id = ANY (${removed}::uuid[]) AND NOT is_managed`.execute(db);
   }
   await applyConflicts(db, changes, now);
+}
+
+function insertClaims(
+  nodeId: string,
+  vms: readonly ReportedVm[],
+  onConflict: RawBuilder<unknown>,
+): RawBuilder<unknown> {
+  return sql`
+    INSERT INTO reported_vms (node_id, vm_id, power_state, report)
+    SELECT ${nodeId}, sent.id, sent.power_state, sent.report FROM unnest(
+      ${vms.map(({ id }) => id)}::text[],
+      ${vms.map(({ powerState }) => powerState)}::text[],
+      ${vms.map(({ report }) => Buffer.from(report))}::bytea[]
+    ) AS sent (id, power_state, report) ${onConflict}`;
 }
 
 async function markLost(db: Executor, ids: readonly string[], now: Date): Promise<void> {

@@ -38,7 +38,7 @@ const world = fc
   .map((reports) => run(defined(IDS.slice(0, 2)), reports));
 
 const NOTHING: VmChanges = {
-  ...{ claimed: [], unclaimed: [], discovered: [], placed: [], unknown: [], lost: [] },
+  ...{ claimed: [], changed: [], unclaimed: [], discovered: [], placed: [], unknown: [], lost: [] },
   ...{ removed: [], conflicts: [], settled: [], rejected: [] },
 };
 
