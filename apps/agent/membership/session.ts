@@ -213,23 +213,41 @@ export class Session {
     }
   }
 
+  /** Carries out tasks until the signal is aborted. Never rejects. */
   async #takeCommands(signal: AbortSignal): Promise<void> {
-    const { openCommands, log } = this.#options;
-    const commands = await openCommands?.().catch((error: unknown) => {
-      log(`commands cannot be received: ${messageOf(error)}`);
-    });
-    if (!commands) return;
-    this.#stream = new CommandStream({
-      ...this.#options,
-      commands,
-      bootId: (await this.#hardware()).bootId,
-      connection: () => this.#connection,
-      onHeartbeatWanted: () => {
-        this.#heartbeatDue = 0;
-        this.#news.set();
-      },
-    });
-    await this.#stream.run(signal);
+    const stream = await this.#openStream(signal);
+    this.#stream = stream;
+    await stream?.run(signal);
+  }
+
+  /**
+   * Opens the commands; tries again after a failure, as of a disk that gives errors: otherwise, the host would take no
+   * tasks until the session ends. @returns undefined if there are none, or the signal was aborted
+   */
+  async #openStream(signal: AbortSignal): Promise<CommandStream | undefined> {
+    const { openCommands, log, clock, random } = this.#options;
+    if (openCommands === undefined) return undefined;
+    for (let failures = 1, reported = ''; !signal.aborted; failures += 1) {
+      try {
+        const commands = await openCommands();
+        return new CommandStream({
+          ...this.#options,
+          commands,
+          bootId: (await this.#hardware()).bootId,
+          connection: () => this.#connection,
+          onHeartbeatWanted: () => {
+            this.#heartbeatDue = 0;
+            this.#news.set();
+          },
+        });
+      } catch (error) {
+        const line = `commands cannot be received: ${messageOf(error)}`;
+        if (line !== reported) log(line);
+        reported = line;
+        await clock.sleep(computeBackOff(failures, random()), signal);
+      }
+    }
+    return undefined;
   }
 
   /** Performs one step of the exchange. */

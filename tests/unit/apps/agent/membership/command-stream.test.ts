@@ -52,3 +52,29 @@ test('a control plane without commands is not asked for them with each heartbeat
   expect(countCalls('watch')).toBe(1);
   await agent.stop();
 });
+
+test('a journal that cannot be opened is tried again, until the host takes tasks', async () => {
+  const { plane, agent } = await members();
+  await agent.stop();
+  let tries = 0;
+  agent.openCommands = async () => {
+    tries += 1;
+    if (tries < 3) throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
+    return {
+      ...{ verbs: [], take: vi.fn(), cancel: vi.fn(), acknowledge: vi.fn() },
+      nextReport: async (signal) => void (await once(signal, 'abort')),
+    };
+  };
+  await agent.start();
+  const watched = plane.node().tasks.watched();
+  let isWatched = false;
+  void watched.then(() => {
+    isWatched = true;
+  });
+  while (!isWatched) await agent.clock.skip();
+  expect(tries).toBe(3);
+  const said = agent.lines.filter((line) => line.includes('commands cannot be received'));
+  expect(said).toEqual(['commands cannot be received: EIO: i/o error, read']);
+  await watched;
+  await agent.stop();
+});
