@@ -51,9 +51,11 @@ type Request = z.infer<typeof requestSchema>;
 export function updateVerb(deps: UpdateDeps): Executor {
   return {
     objectOf: () => 'update',
-    carryOut: async (taskRun) => {
-      const request = check(requestSchema, taskRun.task.verb.value, 'update_host');
-      const status = await readStatus(deps, taskRun.signal);
+    carryOut: async (errand) => {
+      const request = check(requestSchema, errand.task.verb.value, 'update_host');
+      // A task that an earlier run of the agent began may have restarted the host: its outcome is waited for.
+      const read = errand.again ? readPatiently(request, world, errand) : undefined;
+      const status = await (read ?? readStatus(world, errand.signal));
       if (runs(status, request)) return {};
       const isUnderWay = taskRun.again && isSettling(status, request, taskRun);
       if (!isUnderWay && !isStaged(status, request)) {
@@ -179,7 +181,7 @@ async function stage(request: Request, { server, deps, taskRun }: Staging): Prom
     watching.abort();
     await watched;
   }
-  if (isStaged(await readStatus(deps, taskRun.signal), request)) return;
+  if (isStaged(await readPatiently(request, world, errand), request)) return;
   const what = `what was staged is not ${request.version}, serial ${request.serial}`;
   throw new TaskFailure(TaskErrorCode.CONFLICT, what);
 }
@@ -205,12 +207,13 @@ async function reportProgress(
 /** Waits until a version is confirmed. @throws TaskFailure if the host went back to its previous version */
 async function settled(
   request: Request,
-  deps: UpdateDeps,
-  { signal, progress, begunAt }: TaskRun,
+  world: UpdateWorld,
+  errand: Errand,
 ): Promise<void> {
   const { version } = request;
+  const { signal, progress, begunAt } = errand;
   for (;;) {
-    const status = await readStatus(deps, signal);
+    const status = await readPatiently(request, world, errand);
     if (runs(status, request)) return;
     const outcome = outcomeOf(status, request, begunAt);
     if (outcome !== undefined && outcome.result !== 'confirmed') {
@@ -226,8 +229,43 @@ async function settled(
   }
 }
 
-async function readStatus(deps: UpdateDeps, signal: AbortSignal): Promise<UpdateStatus> {
-  const text = await qxUpdate(['status', '--json'], deps, signal, TOLD_WITHIN);
+/**
+ * Reads the status until it is known. While it is not, the update may go on, so that this is no failure of the task.
+ * @throws TaskFailure TIMEOUT, with the reason, if it is not known at the deadline of the task
+ */
+async function readPatiently(
+  { version }: Request,
+  world: UpdateWorld,
+  { signal, progress }: Errand,
+): Promise<UpdateStatus> {
+  for (let told = ''; ; ) {
+    let why: string;
+    try {
+      const status = await readStatus(world, signal);
+      // qx-update could not read the disk: nothing about it is known.
+      const isUnknown = status.state === 'refused' && status.booted === null;
+      if (!isUnknown) return status;
+      why = status.problem ?? 'qx-update cannot read it';
+    } catch (error) {
+      if (!(error instanceof TaskFailure)) throw error;
+      if (signal.aborted) throw told === '' ? error : failure(told, error);
+      why = error.message.replace(/\.$/, '');
+    }
+    const line = `the state of the update to ${version} is not known: ${why}`;
+    if (line !== told) progress(90, line);
+    told = line;
+    await wait(world.lookEvery ?? LOOK_EVERY, undefined, { signal }).catch((error: unknown) => {
+      throw failure(line, error);
+    });
+  }
+
+  function failure(line: string, cause: unknown): TaskFailure {
+    return new TaskFailure(TaskErrorCode.TIMEOUT, line, cause);
+  }
+}
+
+async function readStatus(world: UpdateWorld, signal: AbortSignal): Promise<UpdateStatus> {
+  const text = await qxUpdate(['status', '--json'], world, signal, TOLD_WITHIN);
   try {
     return updateStatusSchema.parse(JSON.parse(text));
   } catch (cause) {

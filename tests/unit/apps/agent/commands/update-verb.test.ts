@@ -222,6 +222,52 @@ describe('after a restart of the host', () => {
   });
 });
 
+describe('while the state of an update cannot be read', () => {
+  const silent = () => writeFile(join(folder, 'refuses-status'), 'qx-update: EIO: i/o error\n');
+  const answers = () => rm(join(folder, 'refuses-status'));
+  const NOT_KNOWN = '90 the state of the update to 0.2.0 is not known: EIO: i/o error';
+
+  test.each([
+    ['the start of the trial', { again: false }],
+    ['the restart of the host', { again: true }],
+  ])('after %s, the task waits', async (_what, more) => {
+    await told('status', more.again ? TRIAL : STAGED);
+    await told('activated', TRIAL);
+    if (more.again) await silent();
+    const steps: string[] = [];
+    const progress = (percent: number, message: string) => void steps.push(`${percent} ${message}`);
+    const ended = update({}, { ...more, progress });
+    if (!more.again) {
+      await vi.waitFor(() => expect(steps).toContain('90 0.2.0 is on trial'), 30_000);
+      await silent();
+    }
+    await vi.waitFor(() => expect(steps).toContain(NOT_KNOWN), 30_000);
+    await told('status', RUNS);
+    await answers();
+    expect(await ended).toMatchObject({ code: 'done' });
+  });
+
+  test('a disk that qx-update cannot read is no refusal', async () => {
+    const unread: UpdateStatus = { ...OLD, state: 'refused', problem: 'EIO', booted: null };
+    await told('status', unread);
+    const steps: string[] = [];
+    const progress = (_: number, message: string) => void steps.push(message);
+    const ended = update({}, { again: true, progress });
+    await vi.waitFor(() => expect(steps).toHaveLength(1), 30_000);
+    await told('status', RUNS);
+    expect(await ended).toMatchObject({ code: 'done' });
+  });
+
+  test('the task ends at its deadline, and says that the outcome is not known', async () => {
+    await silent();
+    const signal = AbortSignal.timeout(5000);
+    expect(await update({}, { again: true, signal })).toMatchObject({
+      code: TaskErrorCode.TIMEOUT,
+      message: 'the state of the update to 0.2.0 is not known: EIO: i/o error.',
+    });
+  });
+});
+
 describe('a host is not updated', () => {
   test.each(['stage', 'activate'])(
     'if qx-update refuses to %s; its message is reported',
