@@ -120,6 +120,24 @@ export async function readSnapshots(
     .map(({ lv_name }) => lv_name);
 }
 
+const extentSchema = z.object({
+  report: z.array(z.object({ vg: z.array(z.object({ vg_extent_size: bytesSchema })) })),
+});
+
+/**
+ * Reads the extent size of a volume group in bytes: the size of each logical volume is rounded up to a multiple of it.
+ * @throws Error if LVM fails or its output cannot be parsed
+ */
+export async function readExtentSize(group: string, care: Care = {}): Promise<number> {
+  const text = await run('vgs', [...FORMAT, '-o', 'vg_extent_size', group], {
+    timeout: PATIENCE,
+    ...care,
+  });
+  const [size] = parseReport('vgs', text, extentSchema).report.flatMap(({ vg }) => vg);
+  if (size === undefined) throw new Error('the output of vgs cannot be understood');
+  return size.vg_extent_size;
+}
+
 function toPool(group: Group, all: readonly LogicalVolume[]): Pool {
   const { vg_size: total, vg_free: available } = group;
   return {

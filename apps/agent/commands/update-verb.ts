@@ -205,11 +205,7 @@ async function reportProgress(
 }
 
 /** Waits until a version is confirmed. @throws TaskFailure if the host went back to its previous version */
-async function settled(
-  request: Request,
-  world: UpdateWorld,
-  errand: Errand,
-): Promise<void> {
+async function settled(request: Request, world: UpdateWorld, errand: Errand): Promise<void> {
   const { version } = request;
   const { signal, progress, begunAt } = errand;
   for (;;) {

@@ -1,18 +1,20 @@
 import { constants } from 'node:fs';
 import { type FileHandle, link, open, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import * as z from 'zod';
 import type { Pool } from '../../api/storage.ts';
+import { syncFolder } from '../../files/durable-file.ts';
 import { getErrorCode } from '../../process/code-of.ts';
 import { run } from '../../process/run.ts';
 import { type Task, TaskErrorCode } from '../../proto/gen/quantix/v1/task_pb.js';
 import { VolumeFormat, type VolumeRef } from '../../proto/gen/quantix/v1/vm_spec_pb.js';
 import { findImageBackedBy, type ImagePlaces } from '../../storage/backing-file.ts';
-import { readSnapshots } from '../../storage/lvm.ts';
+import { readExtentSize, readSnapshots } from '../../storage/lvm.ts';
 import { parseQcow2Header, QCOW2_HEADER } from '../../storage/qcow2-header.ts';
 import type { Executor, Result, TaskRun, Verb } from './commander.ts';
 import type { PlacedVolume } from './domain-xml.ts';
 import { TaskFailure } from './failure.ts';
+import { nameUnfinished, sweepUnfinished } from './unfinished-volumes.ts';
 import { check, volumeRefSchema } from './vm-spec.ts';
 
 /** Milliseconds that a program may take to make, read or remove a volume. */
@@ -151,9 +153,13 @@ async function create({ findPool }: VolumeDeps, { task, signal }: TaskRun): Prom
   }
   const there = await capacityOf(place, format);
   if (there !== undefined) {
-    if (there === wanted.capacityBytes) return;
-    const what = `there is another volume ${wanted.volume.name}, of ${there} bytes`;
-    throw new TaskFailure(TaskErrorCode.CONFLICT, what);
+    if (!(await isCapacity(there, wanted.capacityBytes, place, signal))) {
+      const what = `there is another volume ${wanted.volume.name}, of ${there} bytes`;
+      throw new TaskFailure(TaskErrorCode.CONFLICT, what);
+    }
+    // An earlier run of the task may have been cut after the volume had its name, and before its folder was synced.
+    if (place.group === undefined) await settleFolder(place.path);
+    return;
   }
   const capacity = String(wanted.capacityBytes);
   if (place.group !== undefined) {
@@ -164,9 +170,9 @@ async function create({ findPool }: VolumeDeps, { task, signal }: TaskRun): Prom
     });
     return;
   }
+  await sweepUnfinished(place.path);
   // The file has a temporary name until it is complete: an interrupted agent leaves nothing that looks like a volume.
-  const temporary = join(place.path, '..', `.${wanted.volume.name}.${task.id}`);
-  await rm(temporary, { force: true });
+  const temporary = nameUnfinished(place.path, task.id);
   try {
     const args = ['create', '-q', '-f', format, temporary, capacity];
     await run('qemu-img', args, { timeout: PATIENCE, signal });
@@ -177,6 +183,24 @@ async function create({ findPool }: VolumeDeps, { task, signal }: TaskRun): Prom
   } finally {
     await rm(temporary, { force: true });
   }
+  await syncFolder(dirname(place.path));
+}
+
+/** Returns whether a volume has the wanted capacity: LVM rounds it up to whole extents. */
+async function isCapacity(
+  there: bigint,
+  wanted: bigint,
+  { group }: Place,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (there === wanted || group === undefined || there < wanted) return there === wanted;
+  return there - wanted < (await readExtentSize(group, { signal }));
+}
+
+/** Makes the folder of a volume as it would be if no task had been cut: synced, and without unfinished files of it. */
+async function settleFolder(path: string): Promise<void> {
+  await sweepUnfinished(path);
+  await syncFolder(dirname(path));
 }
 
 async function remove(deps: VolumeDeps, { task, signal }: TaskRun): Promise<void> {
@@ -192,6 +216,8 @@ async function remove(deps: VolumeDeps, { task, signal }: TaskRun): Promise<void
   }
   if (place.group === undefined) {
     await rm(place.path, { force: true });
+    // A hidden file of a task that was cut may be another name of the same data.
+    await settleFolder(place.path);
     return;
   }
   const [snapshot] = await readSnapshots(place.group, volume.name, { signal });

@@ -1,8 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdir, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
+import promises, { link, mkdir, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Verb } from '../../../../../apps/agent/commands/commander.ts';
 import { explainFailure } from '../../../../../apps/agent/commands/failure.ts';
 import { makeVolumeVerbs, placeVolume } from '../../../../../apps/agent/commands/volume-verbs.ts';
@@ -88,6 +90,107 @@ here(
     expect(await make('a.qcow2', VolumeFormat.QCOW2, 65n * MIB)).toBe('CONFLICT');
     for (let times = 0; times < 2; times += 1) expect(await remove('a.qcow2')).toBe('done');
     expect(await readdir(folder)).toEqual(['b.img']);
+  },
+);
+
+/** Records, in their order, the new and removed names in folders, and the folders and files that are synced. */
+function recordSteps(): string[] {
+  const steps: string[] = [];
+  const { open, link, rm } = promises;
+  Object.assign(promises, {
+    link: async (...[from, to]: Parameters<typeof link>) => {
+      steps.push(`name ${to}`);
+      await link(from, to);
+    },
+    rm: async (...[path, options]: Parameters<typeof rm>) => {
+      steps.push(`remove ${path}`);
+      await rm(path, options);
+    },
+    open: async (...[path, ...rest]: Parameters<typeof open>) => {
+      const file = await open(path, ...rest);
+      const sync = file.sync.bind(file);
+      return Object.assign(file, {
+        sync: async () => {
+          steps.push(`sync ${String(path)}`);
+          await sync();
+        },
+      });
+    },
+  });
+  syncBuiltinESMExports();
+  onTestFinished(() => {
+    Object.assign(promises, { open, link, rm });
+    syncBuiltinESMExports();
+  });
+  return steps;
+}
+
+here('a volume that was reported as made, or as removed, is so after a power cut', async () => {
+  const { folder, make, remove } = await host();
+  const steps = recordSteps();
+  expect(await make('a.img', VolumeFormat.RAW, MIB)).toBe('done');
+  expect(steps.at(-1)).toBe(`sync ${folder}`);
+  expect(steps).toContain(`name ${join(folder, 'a.img')}`);
+  for (let times = 0; times < 2; times += 1) {
+    steps.length = 0;
+    expect(await remove('a.img')).toBe('done');
+    expect(steps.at(-1)).toBe(`sync ${folder}`);
+  }
+  // The agent ended after the volume had its name.
+  await make('a.img', VolumeFormat.RAW, MIB);
+  steps.length = 0;
+  expect(await make('a.img', VolumeFormat.RAW, MIB)).toBe('done');
+  expect(steps).toEqual([`sync ${folder}`]);
+});
+
+here(
+  'what a cut task left of a volume takes no space once a volume is made or removed',
+  async () => {
+    const { folder, make, remove } = await host();
+    const unfinished = (name: string) =>
+      join(folder, `.quantix-new.${crypto.randomUUID()}.${name}`);
+    await writeFile(unfinished('a.img'), 'cut before it was complete');
+    await writeFile(join(folder, '.quantix-new.note'), 'not of this kind');
+    await make('a.img', VolumeFormat.RAW, MIB);
+    expect(await readdir(folder)).toEqual(['.quantix-new.note', 'a.img']);
+    for (const work of [() => make('a.img', VolumeFormat.RAW, MIB), () => remove('a.img')]) {
+      await link(join(folder, 'a.img'), unfinished('a.img'));
+      expect(await work()).toBe('done');
+      expect(await readdir(folder)).not.toContainEqual(
+        expect.stringMatching(/a\.img.+|new.+a\.img/),
+      );
+    }
+    // Another host may be making this one.
+    await writeFile(unfinished('b.img'), '');
+    await make('a.img', VolumeFormat.RAW, MIB);
+    expect(await readdir(folder)).toHaveLength(3);
+    vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 7_200_000);
+    await remove('a.img');
+    expect(await readdir(folder)).toEqual(['.quantix-new.note']);
+  },
+);
+
+/** Names of block devices of this machine that can be opened; one of them stands for a logical volume. */
+const DEVICES = readdirSync('/dev', { withFileTypes: true })
+  .filter((entry) => entry.isBlockDevice() && /^(loop\d|[sv]d[a-z])/.test(entry.name))
+  .map(({ name }) => name);
+
+test.runIf(DEVICES.length > 0)(
+  'making a logical volume twice is done, although LVM rounds its size up',
+  async () => {
+    const programs = await temporaryFolder();
+    const program = (name: string, lines: string) =>
+      writeFile(join(programs, name), `#!/bin/sh\n${lines}\n`, { mode: 0o755 });
+    const report = { report: [{ vg: [{ vg_extent_size: String(4n * MIB) }] }] };
+    await program('vgs', `echo '${JSON.stringify(report)}'`);
+    await program('blockdev', `echo ${68n * MIB}`);
+    vi.stubEnv('PATH', `${programs}:${process.env.PATH}`);
+    const own = { kind: 'lvm', path: null, source: '.' } as const;
+    const { make } = await host([], { own });
+    const [name = ''] = DEVICES;
+    expect(await make(name, VolumeFormat.RAW, 65n * MIB)).toBe('done');
+    expect(await make(name, VolumeFormat.RAW, 64n * MIB)).toBe('CONFLICT');
+    expect(await make(name, VolumeFormat.RAW, 69n * MIB)).toBe('CONFLICT');
   },
 );
 
