@@ -71,7 +71,7 @@ export class StorageReader {
       ),
       this.#readGroups(signal),
     ]);
-    const named = this.#nameGroups(groups.pools, declarations);
+    const named = this.#nameGroups(groups, declarations);
     return { pools: distinct([...pools, ...named]), problems: groups.problems };
   }
 
@@ -93,8 +93,14 @@ export class StorageReader {
     return { ...about, ...(await look.look(place, signal)) };
   }
 
-  /** Gives volume groups their declared names, and adds declared groups that are missing. */
-  #nameGroups(groups: readonly Pool[], declarations: readonly PoolDeclaration[]): Pool[] {
+  /**
+   * Gives volume groups their declared names, and adds declared groups that are missing. If the volume groups, or the
+   * disks of a group, could not be read, it is not known whether the group exists.
+   */
+  #nameGroups(
+    { pools: groups, problems: [problem] }: Storage,
+    declarations: readonly PoolDeclaration[],
+  ): Pool[] {
     const declared = declarations.flatMap(({ name, lvm }) =>
       lvm === undefined ? [] : { name, lvm },
     );
@@ -105,12 +111,12 @@ export class StorageReader {
     const missing = declared
       .filter(({ lvm }) => !groups.some(({ source }) => source === lvm))
       .map(({ name, lvm }) => {
-        const why = this.#options.silenceOf(name);
-        const last = this.#lastGroups.find(({ source }) => source === lvm);
-        if (why !== undefined && last !== undefined)
-          return { ...last, name, ...unknown(why, last.seen) };
         const about = { kind: 'lvm', name, path: null, source: lvm } as const;
-        return { ...absent(about, this.#options.problemOf(name)), id: `lvm:${lvm}` };
+        const missed = { ...absent(about, this.#options.problemOf(name)), id: `lvm:${lvm}` };
+        const why = this.#options.silenceOf(name) ?? problem;
+        if (why === undefined) return missed;
+        const last = this.#lastGroups.find(({ source }) => source === lvm);
+        return { ...(last ?? missed), name, ...unknown(why, last?.seen ?? 'never') };
       });
     return [...there, ...missing];
   }
