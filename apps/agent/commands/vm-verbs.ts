@@ -37,12 +37,13 @@ type State = 'absent' | 'off' | 'paused' | 'on';
 export function makeVmVerbs(deps: VmDeps): Partial<Record<Verb, Executor>> {
   const verb = (carryOut: (taskRun: TaskRun, vm: Vm) => Promise<Result>): Executor => ({
     objectOf: (task) => `vm ${idOf(task)}`,
-    carryOut: async (taskRun) => {
-      const id = check(uuidSchema, idOf(taskRun.task), 'vm_id');
-      const vm = new Vm(id, { uri: deps.uri, signal: taskRun.signal });
-      await expectGeneration(deps.specs, taskRun.task, id);
-      const result = await carryOut(taskRun, vm);
-      await deps.changed();
+    carryOut: async (errand) => {
+      const id = check(uuidSchema, idOf(errand.task), 'vm_id');
+      const vm = new Vm(id, { uri: world.uri, signal: errand.signal });
+      if (await isGone(world, errand.task, vm)) return {};
+      await expectGeneration(world.specs, errand.task, id);
+      const result = await carryOut(errand, vm);
+      await world.changed();
       return result;
     },
   });
@@ -64,10 +65,22 @@ function idOf({ verb }: Task): string {
   return verb.value !== undefined && 'vmId' in verb.value ? verb.value.vmId : '';
 }
 
-async function expectGeneration(specs: KeptSpecs, { generation }: Task, id: string): Promise<void> {
+/** Returns whether a machine that is to be removed is already gone, with its specification. */
+async function isGone({ specs }: VmWorld, { verb }: Task, vm: Vm): Promise<boolean> {
+  if (verb.case !== 'undefineVm' || (await specs.get(vm.id)) !== undefined) return false;
+  return (await vm.state()) === 'absent';
+}
+
+async function expectGeneration(
+  specs: KeptSpecs,
+  { generation, verb }: Task,
+  id: string,
+): Promise<void> {
   if (generation === 0n) return;
   const kept = (await specs.get(id))?.spec.generation ?? 0n;
   if (kept === generation) return;
+  // An earlier run of the task has replaced the generation that the requester saw.
+  if (verb.case === 'defineVm' && verb.value.spec?.generation === kept) return;
   const what = `the task is for generation ${generation} of this VM, and this host has ${kept === 0n ? 'none' : kept}`;
   throw new TaskFailure(kept > generation ? TaskErrorCode.OUTDATED : TaskErrorCode.CONFLICT, what);
 }
