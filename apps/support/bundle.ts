@@ -81,6 +81,7 @@ async function attempt(
 function part(text: string, { keep }: Pick<Item, 'keep'>, most: number): string {
   const bytes = Buffer.from(text, 'utf8');
   if (bytes.length <= most) return text;
+  if (most === 0) return '';
   if (keep === 'begin') {
     const end = bytes.lastIndexOf('\n', most - 1) + 1;
     return bytes.subarray(0, end).toString('utf8');

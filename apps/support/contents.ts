@@ -1,5 +1,6 @@
 import { open, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { messageOf } from '../error.ts';
 import { readHardware } from '../host/hardware.ts';
 import { parseOsRelease } from '../host/os-release.ts';
 import { readNames, readText } from '../host/read.ts';
@@ -139,9 +140,14 @@ function item(name: string, read: Item['read'], rest: Partial<Item> = {}): Item 
   return { name, most: OTHER, keep: 'begin', read, ...rest };
 }
 
-/** Returns an item for each file of a folder of logs. */
+/** Returns an item for each file of a folder of logs, or one that says why the folder cannot be listed. */
 async function folderOf(place: Place, name: string, folder: string): Promise<Item[]> {
-  const files = await filesIn(join(place.root, folder));
+  let files: string[];
+  try {
+    files = await filesIn(join(place.root, folder));
+  } catch (error) {
+    return [item(`${name}list`, () => Promise.reject(error))];
+  }
   return files.slice(-MANY).map((file) =>
     item(`${name}${safeName(file)}`, () => fileOf(place, join(folder, file), 'end'), {
       most: LOG,
@@ -152,7 +158,9 @@ async function folderOf(place: Place, name: string, folder: string): Promise<Ite
 
 async function configurationOf(place: Place): Promise<Item[]> {
   const listed = await listing(join(place.root, 'quantix'));
-  const taken = listed.filter(({ path }) => CONFIGURATION.some((one) => one.test(path)));
+  const taken = listed.filter(
+    (one) => 'bytes' in one && CONFIGURATION.some((name) => name.test(one.path)),
+  );
   return [
     item('configuration/files.json', async () => json(listed)),
     ...taken.map(({ path }) =>
@@ -188,26 +196,34 @@ export function removeGuestTexts(xml: string): string {
     .replaceAll(/\b(passwd|passwordValidTo)=(["']).*?\2/g, '$1=$2$2');
 }
 
-interface Listed {
-  /** Relative to `/quantix`. */
-  path: string;
-  bytes: number;
-  mode: string;
-  changed: string;
-}
+/** A file, by its path relative to `/quantix`, or why nothing is known about it. */
+type Listed = { path: string } & (
+  | { bytes: number; mode: string; changed: string }
+  | { problem: string }
+);
 
 async function listing(folder: string, below = '', depth = 6): Promise<Listed[]> {
-  const entries = await entriesOf(join(folder, below));
   const found: Listed[] = [];
-  for (const entry of entries) {
-    const path = join(below, entry.name);
-    if (entry.isDirectory() && depth > 0) found.push(...(await listing(folder, path, depth - 1)));
-    if (!entry.isFile()) continue;
-    const { size, mode, mtime } = await stat(join(folder, path));
-    const bits = (mode & 0o7777).toString(8);
-    found.push({ path, bytes: size, mode: bits, changed: mtime.toISOString() });
+  try {
+    for (const entry of await entriesOf(join(folder, below))) {
+      const path = join(below, entry.name);
+      if (entry.isDirectory() && depth > 0) found.push(...(await listing(folder, path, depth - 1)));
+      if (entry.isFile()) found.push(await describeFile(folder, path));
+    }
+  } catch (error) {
+    found.push({ path: join(below, '.'), problem: messageOf(error) });
   }
   return found.sort((a, b) => (a.path < b.path ? -1 : 1)).slice(0, 1_000);
+}
+
+async function describeFile(folder: string, path: string): Promise<Listed> {
+  try {
+    const { size, mode, mtime } = await stat(join(folder, path));
+    const bits = (mode & 0o7777).toString(8);
+    return { path, bytes: size, mode: bits, changed: mtime.toISOString() };
+  } catch (error) {
+    return { path, problem: messageOf(error) };
+  }
 }
 
 async function filesIn(folder: string): Promise<string[]> {

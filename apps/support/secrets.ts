@@ -1,6 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf } from '../error.ts';
 import { getErrorCode } from '../process/code-of.ts';
 import { MOUNT_POINTS } from './stick-mount.ts';
 
@@ -108,39 +109,67 @@ const MOST = 1024 * 1024;
 /** Depth of nested folders. */
 const DEPTH = 6;
 
+/** The secrets of this machine. */
+export interface Secrets {
+  /** Longest first, so that they can be replaced wherever they occur. */
+  readonly secrets: readonly string[];
+  /** Files and folders that could not be read, with the reason, one line each: what is secret in them is not known. */
+  readonly unread: readonly string[];
+}
+
 /**
- * Reads the secrets that are stored on this machine, longest first, so that they can be replaced wherever they occur.
+ * Reads the secrets that are stored on this machine.
  * @param root folder that contains the machine's file system
  */
-export async function readSecrets(root = '/'): Promise<string[]> {
+export async function readSecrets(root = '/'): Promise<Secrets> {
   const secrets = new Set<string>();
+  const unread: string[] = [];
+  const search = {
+    root,
+    onUnread: (path: string, error: unknown) => void unread.push(`${path}: ${messageOf(error)}`),
+  };
   for (const place of [...PLACES, 'etc/libvirt/secrets']) {
-    for await (const { path, text } of textsOf(root, place, DEPTH)) {
+    for await (const { path, text } of textsOf(search, place, DEPTH)) {
       for (const secret of findSecrets(text)) secrets.add(secret);
       if (!SECRET_FILES.test(path)) continue;
       for (const word of text.split(/\s+/)) if (word.length >= LEAST) secrets.add(word);
     }
   }
-  return [...secrets].sort((a, b) => b.length - a.length || (a < b ? -1 : 1));
+  const longestFirst = [...secrets].sort((a, b) => b.length - a.length || (a < b ? -1 : 1));
+  return { secrets: longestFirst, unread };
+}
+
+/** A search for texts in the files below a folder. */
+interface Search {
+  readonly root: string;
+  /** Called for a file or folder that cannot be read. */
+  readonly onUnread: (path: string, error: unknown) => void;
 }
 
 async function* textsOf(
-  root: string,
+  search: Search,
   path: string,
   depth: number,
 ): AsyncGenerator<{ path: string; text: string }> {
+  const { root, onUnread } = search;
   // A stick, such as the one to which the bundle is written, does not belong to this machine.
   if (join('/', path) === MOUNT_POINTS) return;
-  const names = await namesIn(join(root, path));
-  if (names === 'file') {
-    const text = await readSmall(join(root, path));
-    if (text !== undefined) yield { path, text };
+  let found: { text: string | undefined } | readonly Dirent[];
+  try {
+    const names = await namesIn(join(root, path));
+    found = names === 'file' ? { text: await readSmall(join(root, path)) } : names;
+  } catch (error) {
+    onUnread(path, error);
+    return;
+  }
+  if ('text' in found) {
+    if (found.text !== undefined) yield { path, text: found.text };
     return;
   }
   if (depth === 0) return;
-  for (const entry of names) {
+  for (const entry of found) {
     if (entry.isDirectory() || entry.isFile()) {
-      yield* textsOf(root, join(path, entry.name), depth - 1);
+      yield* textsOf(search, join(path, entry.name), depth - 1);
     }
   }
 }

@@ -7,7 +7,7 @@ import { createGzip } from 'node:zlib';
 import { ExplainedError } from '../error.ts';
 import { getErrorCode } from '../process/code-of.ts';
 import { tarOf } from './archive.ts';
-import { yieldBundle } from './bundle.ts';
+import { type Item, yieldBundle } from './bundle.ts';
 import { listContents, type Place, THIS_MACHINE } from './contents.ts';
 import { readSecrets } from './secrets.ts';
 import { withStick } from './stick-mount.ts';
@@ -24,12 +24,33 @@ export async function* bundleOf(
   signal: AbortSignal,
   place: Place = THIS_MACHINE,
 ): AsyncGenerator<Buffer> {
-  const [items, secrets] = await Promise.all([listContents(place), readSecrets(place.root)]);
+  const [listed, { secrets, unread }] = await Promise.all([
+    listContents(place),
+    readSecrets(place.root),
+  ]);
+  const items = unread.length === 0 ? listed : [...listed, makeWarning(unread)];
   const archive = Readable.from(tarOf(yieldBundle(items, { secrets, signal }), time));
   const packed = createGzip();
   const done = pipeline(archive, packed, { signal });
+  // If the reader stops early, nobody waits for it.
+  done.catch(() => undefined);
   yield* packed;
   await done;
+}
+
+/** Warns the reader of a bundle about files whose secrets may be in it. */
+function makeWarning(unread: readonly string[]): Item {
+  const text = [
+    'These files could not be read. Secrets of them that other files repeat are not removed here,',
+    'unless they look like secrets: search for them before you hand this bundle on.',
+    ...unread,
+  ].join('\n');
+  return {
+    name: 'READ-THIS-FIRST.txt',
+    most: 65_536,
+    keep: 'begin',
+    read: async () => `${text}\n`,
+  };
 }
 
 /** Returns the file name of a bundle: `support-node7-20260127T101500Z.tar.gz`. */

@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
@@ -151,6 +152,20 @@ describe('the bundle of a machine', () => {
     expect(names.every((name) => /^[\w./-]+$/.test(name))).toBe(true);
   });
 
+  test('is made although a disk gives errors; it says what could not be read', async () => {
+    const { 'etc/shadow': _, 'data/crash/20260101-dmesg': __, ...rest } = FILES;
+    // Where a folder should be, there is a file.
+    const root = await plant({ ...rest, 'data/crash': '' });
+    // A file whose first bytes cannot be read.
+    await symlink('/proc/self/mem', join(root, 'etc/shadow'));
+    const all = await files(root);
+    expect(all.get('logs/system/messages')).toContain('it said <removed> there');
+    expect(all.get('READ-THIS-FIRST.txt')).toMatch(/^etc\/shadow: EIO/m);
+    expect(JSON.parse(all.get('contents.json') ?? '')).toContainEqual(
+      expect.objectContaining({ name: 'crashes/list', problem: expect.any(String) as string }),
+    );
+  });
+
   test('of an empty machine lists what could not be read', async () => {
     const all = await files(await plant({}));
     expect(JSON.parse(all.get('contents.json') ?? '')).toContainEqual(
@@ -161,6 +176,17 @@ describe('the bundle of a machine', () => {
       }),
     );
   });
+});
+
+test('a bundle that cannot be written to its end, as on a full stick, fails only its writer', async () => {
+  const unhandled: unknown[] = [];
+  const note = (error: unknown) => void unhandled.push(error);
+  process.on('unhandledRejection', note);
+  const place: Place = { root: await plant(FILES), run };
+  for await (const _ of bundleOf(new Date(), new AbortController().signal, place)) break;
+  await wait(200);
+  process.off('unhandledRejection', note);
+  expect(unhandled).toEqual([]);
 });
 
 test('a bundle keeps its size limit: logs keep their newest lines, and omitted parts are listed', async () => {
@@ -184,6 +210,19 @@ test('a bundle keeps its size limit: logs keep their newest lines, and omitted p
     { name: 'b', bytes: 24, cut: 776, problem: null },
     { name: 'c', bytes: 0, cut: 800, problem: null },
   ]);
+});
+
+test('a full bundle takes nothing more, and says so', async () => {
+  const item = (name: string): Item => ({
+    ...{ name, keep: 'begin', most: 100 },
+    read: async () => 'four\nmore\n',
+  });
+  const entries = await Array.fromAsync(
+    yieldBundle([item('a'), item('b')], {
+      ...{ secrets: [], signal: new AbortController().signal, most: 10 },
+    }),
+  );
+  expect(entries.map(({ name }) => name)).toEqual(['a', 'contents.json']);
 });
 
 test('the name of a bundle has the host and the time', () => {

@@ -101,5 +101,5 @@ test('what is on a stick is not searched for secrets of this machine, nor is a l
   });
   // As large as an image that somebody keeps there; it takes no space.
   await truncate(join(root, 'run/quantix/large'), 3 * 1024 ** 3);
-  expect(await readSecrets(root)).toEqual(['s3cr3t-of-this-host']);
+  expect(await readSecrets(root)).toEqual({ secrets: ['s3cr3t-of-this-host'], unread: [] });
 });
