@@ -128,10 +128,10 @@ const extentSchema = z.object({
  * Reads the extent size of a volume group in bytes: the size of each logical volume is rounded up to a multiple of it.
  * @throws Error if LVM fails or its output cannot be parsed
  */
-export async function readExtentSize(group: string, care: Care = {}): Promise<number> {
+export async function readExtentSize(group: string, options: ChildOptions = {}): Promise<number> {
   const text = await run('vgs', [...FORMAT, '-o', 'vg_extent_size', group], {
     timeout: PATIENCE,
-    ...care,
+    ...options,
   });
   const [size] = parseReport('vgs', text, extentSchema).report.flatMap(({ vg }) => vg);
   if (size === undefined) throw new Error('the output of vgs cannot be understood');

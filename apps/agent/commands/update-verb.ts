@@ -51,11 +51,11 @@ type Request = z.infer<typeof requestSchema>;
 export function updateVerb(deps: UpdateDeps): Executor {
   return {
     objectOf: () => 'update',
-    carryOut: async (errand) => {
-      const request = check(requestSchema, errand.task.verb.value, 'update_host');
+    carryOut: async (taskRun) => {
+      const request = check(requestSchema, taskRun.task.verb.value, 'update_host');
       // A task that an earlier run of the agent began may have restarted the host: its outcome is waited for.
-      const read = errand.again ? readPatiently(request, world, errand) : undefined;
-      const status = await (read ?? readStatus(world, errand.signal));
+      const read = taskRun.again ? readPatiently(request, deps, taskRun) : undefined;
+      const status = await (read ?? readStatus(deps, taskRun.signal));
       if (runs(status, request)) return {};
       const isUnderWay = taskRun.again && isSettling(status, request, taskRun);
       if (!isUnderWay && !isStaged(status, request)) {
@@ -181,7 +181,7 @@ async function stage(request: Request, { server, deps, taskRun }: Staging): Prom
     watching.abort();
     await watched;
   }
-  if (isStaged(await readPatiently(request, world, errand), request)) return;
+  if (isStaged(await readPatiently(request, deps, taskRun), request)) return;
   const what = `what was staged is not ${request.version}, serial ${request.serial}`;
   throw new TaskFailure(TaskErrorCode.CONFLICT, what);
 }
@@ -205,11 +205,11 @@ async function reportProgress(
 }
 
 /** Waits until a version is confirmed. @throws TaskFailure if the host went back to its previous version */
-async function settled(request: Request, world: UpdateWorld, errand: Errand): Promise<void> {
+async function settled(request: Request, deps: UpdateDeps, taskRun: TaskRun): Promise<void> {
   const { version } = request;
-  const { signal, progress, begunAt } = errand;
+  const { signal, progress, begunAt } = taskRun;
   for (;;) {
-    const status = await readPatiently(request, world, errand);
+    const status = await readPatiently(request, deps, taskRun);
     if (runs(status, request)) return;
     const outcome = outcomeOf(status, request, begunAt);
     if (outcome !== undefined && outcome.result !== 'confirmed') {
@@ -231,13 +231,13 @@ async function settled(request: Request, world: UpdateWorld, errand: Errand): Pr
  */
 async function readPatiently(
   { version }: Request,
-  world: UpdateWorld,
-  { signal, progress }: Errand,
+  deps: UpdateDeps,
+  { signal, progress }: TaskRun,
 ): Promise<UpdateStatus> {
   for (let told = ''; ; ) {
     let why: string;
     try {
-      const status = await readStatus(world, signal);
+      const status = await readStatus(deps, signal);
       // qx-update could not read the disk: nothing about it is known.
       const isUnknown = status.state === 'refused' && status.booted === null;
       if (!isUnknown) return status;
@@ -250,7 +250,7 @@ async function readPatiently(
     const line = `the state of the update to ${version} is not known: ${why}`;
     if (line !== told) progress(90, line);
     told = line;
-    await wait(world.lookEvery ?? LOOK_EVERY, undefined, { signal }).catch((error: unknown) => {
+    await wait(deps.lookEvery ?? LOOK_EVERY, undefined, { signal }).catch((error: unknown) => {
       throw failure(line, error);
     });
   }
@@ -260,8 +260,8 @@ async function readPatiently(
   }
 }
 
-async function readStatus(world: UpdateWorld, signal: AbortSignal): Promise<UpdateStatus> {
-  const text = await qxUpdate(['status', '--json'], world, signal, TOLD_WITHIN);
+async function readStatus(deps: UpdateDeps, signal: AbortSignal): Promise<UpdateStatus> {
+  const text = await qxUpdate(['status', '--json'], deps, signal, TOLD_WITHIN);
   try {
     return updateStatusSchema.parse(JSON.parse(text));
   } catch (cause) {

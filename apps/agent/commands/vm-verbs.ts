@@ -37,13 +37,13 @@ type State = 'absent' | 'off' | 'paused' | 'on';
 export function makeVmVerbs(deps: VmDeps): Partial<Record<Verb, Executor>> {
   const verb = (carryOut: (taskRun: TaskRun, vm: Vm) => Promise<Result>): Executor => ({
     objectOf: (task) => `vm ${idOf(task)}`,
-    carryOut: async (errand) => {
-      const id = check(uuidSchema, idOf(errand.task), 'vm_id');
-      const vm = new Vm(id, { uri: world.uri, signal: errand.signal });
-      if (await isGone(world, errand.task, vm)) return {};
-      await expectGeneration(world.specs, errand.task, id);
-      const result = await carryOut(errand, vm);
-      await world.changed();
+    carryOut: async (taskRun) => {
+      const id = check(uuidSchema, idOf(taskRun.task), 'vm_id');
+      const vm = new Vm(id, { uri: deps.uri, signal: taskRun.signal });
+      if (await isGone(deps, taskRun.task, vm)) return {};
+      await expectGeneration(deps.specs, taskRun.task, id);
+      const result = await carryOut(taskRun, vm);
+      await deps.changed();
       return result;
     },
   });
@@ -66,7 +66,7 @@ function idOf({ verb }: Task): string {
 }
 
 /** Returns whether a machine that is to be removed is already gone, with its specification. */
-async function isGone({ specs }: VmWorld, { verb }: Task, vm: Vm): Promise<boolean> {
+async function isGone({ specs }: VmDeps, { verb }: Task, vm: Vm): Promise<boolean> {
   if (verb.case !== 'undefineVm' || (await specs.get(vm.id)) !== undefined) return false;
   return (await vm.state()) === 'absent';
 }

@@ -28,10 +28,10 @@ async function host() {
   });
   const carryOut = async (verb: Task['verb'], generation: bigint): Promise<string> => {
     const task = create(TaskSchema, { id: crypto.randomUUID(), verb, generation });
-    const errand = { task, again: true, begunAt: new Date(), progress: () => undefined };
+    const taskRun = { task, again: true, begunAt: new Date(), progress: () => undefined };
     try {
       if (verb.case === undefined) return 'no verb';
-      await executors[verb.case]?.carryOut({ ...errand, signal: new AbortController().signal });
+      await executors[verb.case]?.carryOut({ ...taskRun, signal: new AbortController().signal });
       return 'done';
     } catch (error) {
       return TaskErrorCode[explainFailure(error).code] ?? '';
