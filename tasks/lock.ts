@@ -1,6 +1,6 @@
-import type { ArchitectureName } from '../build/architecture.ts';
+import { ARCHITECTURE_NAMES, type ArchitectureName } from '../build/architecture.ts';
 import { type BaseChoice, selectBase } from '../build/base/select.ts';
-import type { BaseName } from '../build/bases.ts';
+import { BASE_NAMES, type BaseName } from '../build/bases.ts';
 import type { CacheDirectory } from '../build/cache/directory.ts';
 import { describeUnreviewed, type PackageScript } from '../build/contract/scripts.ts';
 import {
@@ -11,7 +11,7 @@ import {
 } from '../build/contract/unresolved.ts';
 import { BuildError } from '../build/error.ts';
 import { renewLock } from '../build/lock/current.ts';
-import { isLocked } from '../build/lock/file.ts';
+import { isLocked, lockFile } from '../build/lock/file.ts';
 import { loadProfile } from '../build/profile/load.ts';
 
 /** Options for resolving profiles. */
@@ -54,6 +54,26 @@ export async function lockProfiles(names: readonly string[], options: LockOption
   if (found.some(({ problems }) => problems.length > 0)) throw new Unresolved(found);
   const open = describeUnreviewed(found.flatMap(({ scripts }) => scripts));
   if (open.length > 0) options.say(['', SCRIPTS_HEAD, ...open, '', SCRIPTS_FIX].join('\n'));
+}
+
+/**
+ * Lists the paths of all locks that profiles can have, whether they exist or not: one for each base and architecture of
+ * each profile.
+ * @param names names of profiles in the project, or absolute paths of others
+ */
+export async function listLocks(
+  names: readonly string[],
+  projectDirectory: string,
+): Promise<string[]> {
+  const locks: string[] = [];
+  for (const name of names) {
+    for (const architecture of ARCHITECTURE_NAMES) {
+      const profile = await loadProfile(projectDirectory, name, architecture);
+      const bases = BASE_NAMES.filter((base) => profile.bases[base] !== undefined);
+      locks.push(...bases.map((base) => lockFile(profile, base)));
+    }
+  }
+  return locks.toSorted();
 }
 
 /** Writes the lock of a profile; returns the scripts of its packages. */

@@ -1,9 +1,9 @@
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { openCache } from '../../build/cache/mark.ts';
 import { ensureInstalled } from '../../build/host/install.ts';
 import { lockRequirements } from '../../build/host/requirements.ts';
 import { requireDistinct } from '../../build/profile/load.ts';
-import { lockProfiles } from '../lock.ts';
+import { listLocks, lockProfiles } from '../lock.ts';
 import { PROJECT } from '../project.ts';
 import { addImageOptions, chooseProfiles, listImagePaths, listProfileFolders } from './context.ts';
 import { defineCommand } from './define.ts';
@@ -12,7 +12,12 @@ import { defineCommand } from './define.ts';
 export const lockCommand = defineCommand({
   command: 'lock',
   describe: 'Resolve the packages of profiles and write their lock files',
-  builder: addImageOptions,
+  builder: (yargs) =>
+    addImageOptions(yargs).option('list', {
+      type: 'boolean',
+      default: false,
+      describe: 'Only list the paths of all locks that the profiles can have, for any base and CPU',
+    }),
   paths: (options) => {
     const { reads, writes } = listImagePaths(options);
     return { reads, writes: [...writes, ...listProfileFolders(options.profile)] };
@@ -20,6 +25,12 @@ export const lockCommand = defineCommand({
   handler: async (options, { output, signal }) => {
     const { base, arch: architecture, mirror, keysDir: keysDirectory, update } = options;
     const profiles = chooseProfiles(options);
+    if (options.list) {
+      for (const lock of await listLocks(profiles, PROJECT)) {
+        output.say(relative(process.cwd(), lock));
+      }
+      return;
+    }
     await requireDistinct(PROJECT, profiles, architecture, ({ file, name }) =>
       join(dirname(file), name),
     );

@@ -199,7 +199,7 @@ async function refresh(fork: Fork): Promise<void> {
   if (!moved) return;
   await execa('mv', [change, join(fork.home, 'temp/change')]);
   // The second job has a checkout of its own.
-  await execa('git', ['checkout', '--quiet', '--', '.'], { cwd: fork.folder });
+  await execa('git', ['reset', '--quiet', '--hard'], { cwd: fork.folder });
   await fork.job(await stepsOf('locks', 'propose'));
 }
 
@@ -212,7 +212,7 @@ test('changed locks are built, booted on x86_64, and proposed with their changes
   const commands = await commandsOf(fork);
   const { folder } = fork;
   expect(commands.filter((words) => !/^(annotate|diff|report)/.test(words))).toEqual([
-    ...[`lock ${alpine}`, `lock ${debian}`, `iso ${alpine}`],
+    ...['lock --list', `lock ${alpine}`, `lock ${debian}`, `iso ${alpine}`],
     `qemu ${alpine} --boot-chart ${folder}/change/qvdc.alpine.x86_64/boot.svg`,
     `iso ${debian}`,
   ]);
@@ -237,6 +237,59 @@ test('changed locks are built, booted on x86_64, and proposed with their changes
   );
   expect(await readFile(join(fork.home, 'summary'), 'utf8')).toContain('openssl 1 → 2');
 });
+
+/** Returns the files of the proposed branch in `profiles/`, and the text of the pull request. */
+async function proposal(fork: Fork) {
+  const list = ['ls-tree', '-r', '--name-only', 'refresh-locks', 'profiles'];
+  const { stdout } = await execa('git', list, { cwd: join(fork.home, 'origin.git') });
+  const [, , create] = await programs(fork, 'gh');
+  return { locks: stdout.split('\n'), body: await readFile(create?.at(-1) ?? '', 'utf8') };
+}
+
+const DEBIAN = 'profiles/qvdc.debian.arm64.lock.json';
+const ALPINE = 'profiles/qvdc.alpine.x86_64.lock.json';
+
+test('a base without a lock gets its first one, which is built, booted and proposed', async () => {
+  const fork = await makeFork(ENVIRONMENT, ['debian']);
+  await writeFile(join(fork.home, 'moves'), '');
+  await refresh(fork);
+  const alpine = '--json --profile qvdc --base alpine --arch x86_64';
+  expect(await commandsOf(fork)).toEqual(
+    expect.arrayContaining([`lock ${alpine}`, `iso ${alpine}`]),
+  );
+  const { locks, body } = await proposal(fork);
+  expect(locks).toEqual([ALPINE, DEBIAN]);
+  expect(body).toMatch(
+    /^### First lock: qvdc\.alpine\.x86_64\n\nopenssl 1 → 2\n\nBuilt and booted/,
+  );
+});
+
+test.each(['lock', 'iso', 'qemu'])(
+  'if %s fails with a first lock, the proposal says so and has the other locks',
+  async (command) => {
+    const fork = await makeFork(ENVIRONMENT, ['debian']);
+    await writeFile(join(fork.home, 'moves'), '');
+    await writeFile(join(fork.home, 'fails'), `${command} alpine`);
+    await refresh(fork);
+    const { locks, body } = await proposal(fork);
+    expect(locks).toEqual([DEBIAN]);
+    expect(body).toMatch(
+      /^### No first lock: qvdc\.alpine\.x86_64\n\nThe log says why\.\n\nopenssl/,
+    );
+  },
+);
+
+test.each(['lock', 'iso', 'qemu'])(
+  'if %s fails with a committed lock, nothing is proposed',
+  async (command) => {
+    const fork = await makeFork(ENVIRONMENT);
+    await writeFile(join(fork.home, 'moves'), '');
+    await writeFile(join(fork.home, 'fails'), `${command} alpine`);
+    await expect(refresh(fork)).rejects.toThrow('exit code 1');
+    expect(existsSync(join(fork.folder, 'change/locks.patch'))).toBe(false);
+    expect(await programs(fork, 'gh')).toEqual([]);
+  },
+);
 
 test('an open pull request gets the new text', async () => {
   const fork = await makeFork(ENVIRONMENT);

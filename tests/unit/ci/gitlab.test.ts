@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { expect, test, vi } from 'vitest';
+import type { BaseName } from '../../../build/bases.ts';
 import {
   checkCommand,
   commandsOf,
@@ -116,23 +117,29 @@ test('a tag that differs from the version makes no release', async () => {
   expect(await commandsOf(fork)).toEqual([]);
 });
 
-test('changed locks are proposed with their changes, and the token is in no command line', async () => {
-  const fork = await makeFork(VARIABLES);
-  await writeFile(join(fork.home, 'moves'), '');
-  const git = (...args: string[]) =>
-    execa('git', args, { cwd: fork.folder, env: { HOME: fork.home } });
-  const origin = join(fork.home, 'origin.git');
-  await git('config', '--global', `url.${origin}.insteadOf`, `${VARIABLES.CI_PROJECT_URL}.git`);
-  await execa('git', ['config', 'receive.advertisePushOptions', 'true'], { cwd: origin });
-  await fork.job([{ run: await scriptOf('locks') }]);
-  await commandsOf(fork);
-  const { stdout } = await execa('git', ['log', '--stat', '--format=%B', '-1', 'refresh-locks'], {
-    cwd: origin,
-  });
-  expect(stdout).toMatch(/^Refresh the locks\n\nopenssl 1 → 2\nopenssl 1 → 2\n/);
-  expect(stdout).toContain('2 files changed');
-  expect(await scriptOf('locks')).not.toMatch(/https?:\/\/[^/]*QUANTIX_PUSH_TOKEN/);
-});
+test.each<[string, BaseName[], string]>([
+  ['changed locks are', ['alpine', 'debian'], 'openssl 1 → 2'],
+  ['a first lock is', ['debian'], '### First lock: qvdc\\.alpine\\.x86_64\n'],
+])(
+  '%s proposed with the changes, and the token is in no command line',
+  async (_, bases, alpine) => {
+    const fork = await makeFork(VARIABLES, bases);
+    await writeFile(join(fork.home, 'moves'), '');
+    const git = (...args: string[]) =>
+      execa('git', args, { cwd: fork.folder, env: { HOME: fork.home } });
+    const origin = join(fork.home, 'origin.git');
+    await git('config', '--global', `url.${origin}.insteadOf`, `${VARIABLES.CI_PROJECT_URL}.git`);
+    await execa('git', ['config', 'receive.advertisePushOptions', 'true'], { cwd: origin });
+    await fork.job([{ run: await scriptOf('locks') }]);
+    await commandsOf(fork);
+    const { stdout } = await execa('git', ['log', '--stat', '--format=%B', '-1', 'refresh-locks'], {
+      cwd: origin,
+    });
+    expect(stdout).toMatch(new RegExp(`^Refresh the locks\n\n${alpine}\nopenssl 1 → 2\n`));
+    expect(stdout).toContain('2 files changed');
+    expect(await scriptOf('locks')).not.toMatch(/https?:\/\/[^/]*QUANTIX_PUSH_TOKEN/);
+  },
+);
 
 test('these tests detect a command that qx-build does not accept', async () => {
   await expect(checkCommand(['iso', '--colour'])).rejects.toThrow('Unknown argument: colour');

@@ -4,6 +4,7 @@ import { execa } from 'execa';
 import { parse } from 'yaml';
 import yargs from 'yargs';
 import { z } from 'zod';
+import { BASE_NAMES, type BaseName } from '../../../build/bases.ts';
 import { temporaryFolder } from '../folder.ts';
 import { PROJECT } from '../profile/profiles.ts';
 
@@ -87,6 +88,8 @@ const PROGRAMS = {
       version) git commit --quiet --allow-empty --message "$2"; git tag --annotate --message "$2" "v$2"; exit ;;
     esac
     shift 4
+    [ "$*" = 'lock --list' ] && exec cat "$HOME/locks"
+    [ "$1 $6" = "$(cat "$HOME/fails" 2>/dev/null)" ] && exit 1
     case $1 in
       annotate) exec cat >/dev/null ;;
       lock) [ -e "$HOME/moves" ] && echo '{"moved":1}' >"profiles/$4.$6.$8.lock.json" ;;
@@ -126,10 +129,18 @@ export async function runJob(
   }
 }
 
-/** A fork of the project with locks of both bases, and stand-ins for the programs of a runner. */
+/** Paths of the locks that the profiles of a fork can have. */
+const LOCKS = ['qvdc.alpine.x86_64', 'qvdc.debian.arm64'].map(
+  (name) => `profiles/${name}.lock.json`,
+);
+
+/** A fork of the project, and stand-ins for the programs of a runner. */
 export interface Fork {
   folder: string;
-  /** The home folder. If it has the file `moves`, locks change; `gh pr list` prints the file `proposed`. */
+  /**
+   * The home folder. If it has the file `moves`, locks change; `gh pr list` prints the file `proposed`; a command and a
+   * base in the file `fails`, as `iso alpine`, fail.
+   */
   home: string;
   /** Runs scripts one after the other in one job, each with its environment, until one fails. */
   job(scripts: readonly JobScript[]): Promise<void>;
@@ -139,16 +150,23 @@ export interface Fork {
   calls(): Promise<string[][]>;
 }
 
-/** @param env variables that the service sets in each of its jobs */
-export async function makeFork(env: Record<string, string>): Promise<Fork> {
+/**
+ * @param env variables that the service sets in each of its jobs
+ * @param bases the bases whose lock is committed
+ */
+export async function makeFork(
+  env: Record<string, string>,
+  bases: readonly BaseName[] = BASE_NAMES,
+): Promise<Fork> {
   const [folder, home] = [await temporaryFolder(), await temporaryFolder()];
   const origin = join(home, 'origin.git');
   const git = (...args: string[]) => execa('git', args, { cwd: folder, env: { HOME: home } });
   await cp(KIT, join(folder, 'docs/ci'), { recursive: true });
   for (const path of ['profiles', 'release-keys']) await mkdir(join(folder, path));
   await writeFile(join(folder, 'release-keys/2026.pem'), '');
-  for (const name of ['qvdc.alpine.x86_64', 'qvdc.debian.arm64']) {
-    await writeFile(join(folder, `profiles/${name}.lock.json`), '{}\n');
+  await writeFile(join(home, 'locks'), `${LOCKS.join('\n')}\n`);
+  for (const lock of LOCKS) {
+    if (bases.some((base) => lock.includes(base))) await writeFile(join(folder, lock), '{}\n');
   }
   await git('init', '--quiet', '--bare', origin);
   await git('init', '--quiet', '--initial-branch=main');

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { cacheRooms } from '../../../build/cache/directory.ts';
 import { readLock } from '../../../build/lock/file.ts';
-import { lockProfiles } from '../../../tasks/lock.ts';
+import { listLocks, lockProfiles } from '../../../tasks/lock.ts';
 import type { PackageRecipe } from '../../alpine-mirror/recipe.ts';
 import {
   openWorkplace,
@@ -120,4 +120,14 @@ test('the errors of all profiles are in one list: each unknown name with similar
   expect(message).toMatch(/library: \{ reason: '…', sha256/);
   expect(existsSync(lockOf('good'))).toBe(true);
   expect([lockOf('one'), lockOf('two')].map((file) => existsSync(file))).toEqual([false, false]);
+});
+
+test('a list names the locks of all bases and architectures that a profile has packages for', async () => {
+  const project = resolve(import.meta.dirname, '../../..');
+  const locks = await listLocks(['qvdc'], project);
+  expect(locks.map((lock) => relative(project, lock))).toEqual([
+    'profiles/qvdc.alpine.x86_64.lock.json',
+    'profiles/qvdc.debian.arm64.lock.json',
+    'profiles/qvdc.debian.x86_64.lock.json',
+  ]);
 });
