@@ -10,10 +10,11 @@ import {
 import type { Kept } from '../../proto/gen/quantix/v1/position_pb.js';
 import { RefusalReason } from '../../proto/gen/quantix/v1/refusal_pb.js';
 import type { Version } from '../../proto/gen/quantix/v1/version_pb.js';
+import { processInBatches } from '../../watch/in-batches.ts';
 import type { Database } from '../database/database.ts';
 import { departNode } from '../database/repositories/departed-nodes.ts';
 import { type JoinTokenVerdict, useJoinToken } from '../database/repositories/join-tokens.ts';
-import { readStanding, registerNode } from '../database/repositories/nodes.ts';
+import { readWanted, registerNode } from '../database/repositories/nodes.ts';
 import { recordTaskReport } from '../database/repositories/tasks.ts';
 import { cleanText } from '../database/text.ts';
 import { MalformedMessageError, RefusedCallError } from '../reconciliation/error.ts';
@@ -45,6 +46,9 @@ const FAILED_REGISTRATIONS: Rate = { burst: 20, every: 30_000 };
 /** Limit of calls per node. A node whose guests change all the time makes some ten calls per second. */
 const CALLS: Rate = { burst: 1000, every: 20 };
 
+/** Maximum number of nodes whose standing is read with one statement. */
+const BATCH = 200;
+
 /** Format of a token's secret, as in `node_service.proto`. */
 const SECRET = /^[A-Za-z0-9_-]{16,128}$/;
 
@@ -75,6 +79,10 @@ function nodeService(calls: NodeCalls): ServiceImpl<typeof NodeService> {
   const { db } = database;
   const failed = new Allowance(FAILED_REGISTRATIONS);
   const made = new Allowance(calls.callRate ?? CALLS);
+  const readStanding = processInBatches((ids: readonly string[]) => readWanted(db, ids), {
+    keyOf: (nodeId) => nodeId,
+    most: BATCH,
+  });
 
   /** Runs a call and reports a failure: with one line in the log, and with a code and a refusal to the caller. */
   const answer = async <T>(context: HandlerContext, work: () => Promise<T>): Promise<T> => {
@@ -123,7 +131,8 @@ function nodeService(calls: NodeCalls): ServiceImpl<typeof NodeService> {
    */
   const expectNode = async (context: HandlerContext, expiredFor = 0): Promise<string> => {
     const nodeId = expectCertified(context, expiredFor);
-    if ((await readStanding(db, nodeId)) !== 'member') throw await explainAbsence(db, nodeId);
+    const { standing } = await readStanding(nodeId);
+    if (standing !== 'member') throw await explainAbsence(db, nodeId);
     return nodeId;
   };
   const certify = async (request: CertificateRequest) => ({

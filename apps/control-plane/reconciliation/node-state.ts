@@ -59,6 +59,7 @@ import {
   readPool,
   readVm,
 } from './reports.ts';
+import { Turns } from './turns.ts';
 import { applyVmChanges, readClaims, readClaimsAndPlaced, readKnownVms } from './vm-records.ts';
 
 /**
@@ -75,7 +76,8 @@ import { applyVmChanges, readClaims, readClaimsAndPlaced, readKnownVms } from '.
 export interface NodeState {
   heartbeat(nodeId: string, request: HeartbeatRequest): Promise<HeartbeatResponse>;
   /**
-   * @param parts as they arrive on the stream; their content is applied after the last one, or not at all
+   * @param parts as they arrive on the stream; they are read when it is the node's turn, and their content is applied
+   *   after the last one, or not at all
    * @param signal is aborted when the caller no longer waits: a full state that waits for its turn is not applied then
    */
   syncFullState(
@@ -105,6 +107,12 @@ export interface NodeStateOptions {
 
 /** Maximum number of heartbeats that are recorded together. */
 const BATCH = 200;
+
+/**
+ * Maximum number of full states that are read and not yet applied. The others are read and decoded when it is their
+ * turn: after a restart, all hosts send theirs at once, and heartbeats and changes must not wait for them.
+ */
+const READ_AHEAD = 32;
 
 /**
  * Maximum number of full states that are applied at the same time: after a restart, all hosts send theirs at once, and
@@ -166,6 +174,7 @@ export function openNodeState(options: NodeStateOptions): NodeState {
     },
     { keyOf: ({ nodeId }) => nodeId, most: BATCH },
   );
+  const turns = new Turns(READ_AHEAD);
   const fullStates = pLimit(FULL_STATES);
   const quietFullStates = processInBatches<SentFullState, SyncFullStateResponse | undefined>(
     async (sent) => {
@@ -196,13 +205,17 @@ export function openNodeState(options: NodeStateOptions): NodeState {
       return outcome;
     },
     async syncFullState(nodeId, parts, signal) {
+      await turns.next(nodeId, signal);
+      // A host that sends slowly keeps no other one waiting: what it has not sent yet does not count as unfinished.
       const state = await collectParts(parts);
-      const answer =
-        (await quietFullStates({ nodeId, state, signal })) ??
-        (await fullStates(() => {
-          signal?.throwIfAborted();
-          return asLeader((work) => takeFullState(work, nodeId, state, heartbeatInterval));
-        }));
+      const answer = await turns.during(
+        async () =>
+          (await quietFullStates({ nodeId, state, signal })) ??
+          (await fullStates(() => {
+            signal?.throwIfAborted();
+            return asLeader((work) => takeFullState(work, nodeId, state, heartbeatInterval));
+          })),
+      );
       if (answer.applied) onHeard(nodeId);
       if (answer.rejectedIds.length > 0) {
         log.warning(`${nodeId} reports what cannot be recorded: ${answer.rejectedIds.join(', ')}`);
