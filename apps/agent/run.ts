@@ -66,7 +66,10 @@ async function work(places: Places, log: Logger, stopped: AbortSignal): Promise<
   const ended = Promise.all([machine.ended, port?.ended]);
   const problems = async () => [...(await machine.parts.problems()), ...toList(port?.problem())];
   const served = serve({ parts: { ...machine.parts, problems }, socket, log, signal });
-  const signsOfLife = writeSignsOfLife(join(dirname(socket), 'node.alive'), signal);
+  const signsOfLife = writeSignsOfLife(join(dirname(socket), 'node.alive'), {
+    onProblem: (line) => log.warning(line),
+    signal,
+  });
   try {
     await Promise.all([ended, served, signsOfLife]);
   } finally {

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import pLimit from 'p-limit';
 import type { FirstLogIn } from '../api/users.ts';
 import { messageOf } from '../error.ts';
 import type { Logger } from '../log/logger.ts';
@@ -36,6 +37,7 @@ import type { OpenPort } from './people/port.ts';
 import { announceAuthority } from './trust/announce-authority.ts';
 import type { Authority } from './trust/authority.ts';
 import type { MirrorState } from './updates/keep-mirror.ts';
+import type { TreeTurn } from './updates/tree.ts';
 
 /** Milliseconds between two checks of the services, and between two attempts to reach the database. */
 const LOOK_EVERY = 10_000;
@@ -53,6 +55,8 @@ export interface ControlPlane extends InventorySources {
   readonly events: EventFeed;
   /** Returns the state of the mirroring of updates. */
   mirrored(): readonly MirrorState[];
+  /** For all that changes which releases of the tree of updates are kept. */
+  readonly inTurn: TreeTurn;
   /** Returns the port for people and its certificate; `null` while it is not served. */
   servedPeople(): FirstLogIn['people'];
   /** Returns the nightly backups; `undefined` before they begin, and if there are none. */
@@ -108,6 +112,8 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
   let migrated = false;
   let schemaVersion: number | undefined;
   let mirrored = (): readonly MirrorState[] => [];
+  const turn = pLimit(1);
+  const inTurn: TreeTurn = (work) => turn(work);
   let servedPeople: ControlPlane['servedPeople'] = () => null;
   let servedNodes: NodeServer | undefined;
   let failureToServeNodes: string | undefined;
@@ -197,11 +203,15 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
       log.warning(`alerts cannot be looked at: ${error instanceof Error ? error.message : error}`);
     }
   };
-  const noteState = () => {
+  /** Why the file with the readiness could not be written. */
+  let unwritten: string | undefined;
+  const noteState = async () => {
     const why = problem ?? failureToServeNodes;
     const isWell = isReady({ problem: why, services });
     const reason = isWell ? undefined : (why ?? describeFailure(services));
-    return writeState(config.socket, isWell ? 'ready' : 'failed', reason);
+    const failure = await writeState(config.socket, isWell ? 'ready' : 'failed', reason);
+    if (failure !== undefined && failure !== unwritten) log.warning(failure);
+    unwritten = failure;
   };
   const lead = async () => {
     const { openEtcd } = await import('./coordination/etcd.ts');
@@ -320,7 +330,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     ]);
     const { updates } = config;
     const pinned = () => readPinned(database.db);
-    const keeper = keepMirror({ updates, readPinned: pinned, log, signal });
+    const keeper = keepMirror({ updates, readPinned: pinned, inTurn, log, signal });
     mirrored = keeper.states;
     await keeper.ended;
   };
@@ -390,6 +400,7 @@ export function startControlPlane(options: ControlPlaneOptions): ControlPlane {
     events,
     limited: () => (migrated ? undefined : (limited ?? problem)),
     mirrored: () => mirrored(),
+    inTurn,
     servedPeople: () => servedPeople(),
     servedNodes: () => servedNodes,
     backups: () => backups,

@@ -102,7 +102,8 @@ async function showReason(
   { log, signal }: { log: Logger; signal: AbortSignal },
 ): Promise<void> {
   const { socket } = config;
-  const failed = { reason, version: VERSION, socket, authority, signal };
+  const onProblem = (line: string) => log.warning(line);
+  const failed = { reason, version: VERSION, socket, authority, onProblem, signal };
   try {
     const account = isRoot() ? await findAccount(config.database.user) : undefined;
     let shown = port;
@@ -217,7 +218,10 @@ async function work(
   const listening = bind(server, config.socket).then(() =>
     log.info(`listening on ${config.socket}`),
   );
-  const signsOfLife = writeSignsOfLife(join(dirname(config.socket), 'alive'), signal);
+  const signsOfLife = writeSignsOfLife(join(dirname(config.socket), 'alive'), {
+    onProblem: (line) => log.warning(line),
+    signal,
+  });
   try {
     await Promise.all([controlPlane.ended, listening, signsOfLife]);
   } finally {

@@ -26,6 +26,7 @@ import {
   readReceiver,
   recordDelivery,
   recordFailure,
+  recordSkip,
 } from '../../apps/control-plane/database/repositories/alert-receivers.ts';
 import {
   listOpenAlerts,
@@ -279,6 +280,20 @@ test('a receiver that is unreachable for a minute raises an alert, until it is r
   await forgetReceivers(db, ['one'], minute(3));
   expect(await open()).toEqual([]);
   expect((await listReceivers(db)).map(({ name }) => name)).toEqual(['one']);
+});
+
+test('an event that is not meant for a receiver is no delivery to it', async () => {
+  const { db } = made.database;
+  const at = new Date(Date.UTC(2026, 0, 1));
+  await readReceiver(db, 'one');
+  await recordFailure(db, 'one', { why: 'refused', at });
+  await recordFailure(db, 'one', { why: 'refused', at: new Date(at.getTime() + 60_000) });
+  await recordSkip(db, 'one', 7);
+  expect(await readReceiver(db, 'one')).toMatchObject({
+    ...{ deliveredThrough: 7, deliveredAt: null, problem: 'refused', failingSince: at },
+  });
+  expect((await listOpenAlerts(db)).map(({ sourceName }) => sourceName)).toContain('one');
+  await forgetReceivers(db, [], at);
 });
 
 describe('a syslog server', () => {

@@ -167,6 +167,14 @@ test('another program loads the stored certificate when it starts; a stored cert
   await setPeopleCertificate(api.db, kept);
   expect((await other.look()).shown).toMatchObject({ origin: 'own' });
   expect(lines.join('\n')).toContain('cannot be shown');
+  const open = async () =>
+    (await listOpenAlerts(api.db)).filter(({ title }) => title.endsWith('cannot be used'));
+  expect(await open()).toMatchObject([{ severity: 'CRITICAL', sourceName: 'certificate' }]);
+  await other.look();
+  expect(lines.filter((line) => line.includes('cannot be shown'))).toHaveLength(1);
+  await api.certificate.reset({ username: 'ada' });
+  await other.look();
+  expect(await open()).toEqual([]);
 });
 
 test('a certificate that expires within thirty days raises an alert, and so does one that has expired; another certificate clears it', async () => {

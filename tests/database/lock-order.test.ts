@@ -5,8 +5,13 @@ import {
   acknowledgeAlert,
   clearAlert,
   raiseAlert,
+  resolveAlert,
 } from '../../apps/control-plane/database/repositories/alerts.ts';
-import { enterAudit } from '../../apps/control-plane/database/repositories/audit-log.ts';
+import { enterAudit, holdAudit } from '../../apps/control-plane/database/repositories/audit-log.ts';
+import {
+  pauseRollout,
+  startRollout,
+} from '../../apps/control-plane/database/repositories/rollouts.ts';
 import { createUser, type User } from '../../apps/control-plane/database/repositories/users.ts';
 import type { DB } from '../../apps/control-plane/database/schema.ts';
 import { changeAccount, removeAccount } from '../../apps/control-plane/people/accounts.ts';
@@ -68,6 +73,28 @@ test.each([
     expect(outcomes).toMatchObject([{ status: 'fulfilled', value }]);
   },
 );
+
+test('a roll-out that takes the place of a failed one waits for an operator who acknowledges its alert', async () => {
+  const { db } = opened.database;
+  const release = {
+    ...{ product: 'quantix-os', channel: 'stable', architecture: 'x86_64', base: 'alpine' },
+    ...{ version: '0.2.0', serial: 1 },
+  };
+  const asked = { release, percentage: 100, atOnce: 1, by: 'ada', now: new Date() };
+  const id = (await startRollout(db, asked)) ?? '';
+  await pauseRollout(db, id, { by: 'ada' });
+  const told = { ...ALERT, title: 'A roll-out of an update is paused', sourceName: id };
+  const { id: alert } = await raiseAlert(db, { ...told, message: 'the first host failed' });
+  const starting: Promise<PromiseSettledResult<unknown>[]>[] = [];
+  await db.transaction().execute(async (transaction) => {
+    await holdAudit(transaction);
+    starting.push(Promise.allSettled([startRollout(db, asked)]));
+    await untilWaiting(1);
+    expect(await resolveAlert(transaction, alert, new Date())).toBe(true);
+  });
+  const outcomes = (await Promise.all(starting)).flat();
+  expect(outcomes).toMatchObject([{ status: 'fulfilled', value: expect.any(String) }]);
+});
 
 type Act = (transaction: Transaction<DB>, user: User) => Promise<unknown>;
 

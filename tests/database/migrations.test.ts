@@ -1,6 +1,7 @@
 import { copyFile, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { execa } from 'execa';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -15,7 +16,8 @@ import {
   tryMigrations,
 } from '../../apps/control-plane/database/migrate.ts';
 import { VALUE_SETS } from '../../apps/control-plane/database/values.ts';
-import { MIGRATION_NAMES, MIGRATIONS, makeDatabase, SILENT } from './database.ts';
+import { ControlPlaneError } from '../../apps/control-plane/error.ts';
+import { MIGRATION_NAMES, MIGRATIONS, makeDatabase, SILENT, withSuperuser } from './database.ts';
 import { generateSchema } from './generate-schema.ts';
 
 let folder: string;
@@ -64,6 +66,63 @@ async function query<T>({ socketFolder, ...rest }: DatabaseAddress, sql: string)
     await client.end();
   }
 }
+
+describe('a connection that PostgreSQL ends', () => {
+  /** Ends the connections to a database that wait for a lock; waits until there is one. */
+  async function endWaiting({ socketFolder, database }: DatabaseAddress): Promise<void> {
+    const end = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = '${database}' AND wait_event_type = 'Lock'`;
+    await expect
+      .poll(() => withSuperuser(socketFolder, async (client) => (await client.query(end)).rowCount))
+      .toBeGreaterThan(0);
+  }
+  /** Runs work while another session holds what a statement locks, and ends the connection of the work. */
+  async function cutOff(
+    address: DatabaseAddress,
+    statement: string,
+    work: () => Promise<unknown>,
+  ): Promise<unknown> {
+    const { socketFolder, ...rest } = address;
+    const holder = new Client({ host: socketFolder, ...rest });
+    await holder.connect();
+    try {
+      await holder.query(`BEGIN; ${statement}`);
+      const [error] = await Promise.all([work().catch((one: unknown) => one), endWaiting(address)]);
+      return error;
+    } finally {
+      await holder.end();
+    }
+  }
+  const LOCK_LEDGER = 'LOCK TABLE migrations.ledger IN ACCESS EXCLUSIVE MODE';
+  const LOCK_MIGRATIONS = 'SELECT pg_advisory_xact_lock(7305917620155001)';
+
+  test.each([
+    ['the ledger is read', LOCK_LEDGER, readMigrationStatus],
+    ['the lock is awaited', LOCK_MIGRATIONS, migrateUp],
+    ['the lock is awaited for a trial', LOCK_MIGRATIONS, tryMigrations],
+  ])('while %s is an error for people', async (_when, statement, work) => {
+    await using made = await makeDatabase('migrated');
+    const { address } = made;
+    const error = await cutOff(address, statement, () => work(request(address)));
+    expect(error).toBeInstanceOf(ControlPlaneError);
+    expect(String(error)).toContain('terminating connection');
+  });
+
+  test('between two statements is an error for people', async () => {
+    await using made = await makeDatabase('empty');
+    const { address } = made;
+    await migrateUp(request(address, { folder: await migrationsUpTo(10) }));
+    const dump = async () => {
+      const end = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = '${address.database}'`;
+      await withSuperuser(address.socketFolder, (client) => client.query(end));
+      // The end of the connection arrives.
+      await setTimeout(100);
+    };
+    await expect(migrateUp(request(address, { dump }))).rejects.toBeInstanceOf(ControlPlaneError);
+    expect((await migrateUp(request(address))).length).toBe(MIGRATION_NAMES.length - 10);
+  });
+});
 
 test('the migrations are applied in order, each once', async () => {
   await using made = await makeDatabase('empty');

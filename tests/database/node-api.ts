@@ -144,12 +144,12 @@ export class NodeApi implements AsyncDisposable {
   }
 
   /** Joins a host with a token, as the agent does. @throws the agent's error */
-  async host(token: string, known?: NodeKey): Promise<Host> {
+  async host(token: string, known?: NodeKey, managementAddress = '192.0.2.10'): Promise<Host> {
     const key = known ?? (await loadKey(await temporaryFolder(), () => undefined));
     const enrolment = await joinControlPlane({
       ...{ key, origin: this.origin, token: parseJoinToken(token), host: HOST },
       hardware: create(HardwareIdentitySchema, { bootId: 'boot-1' }),
-      ...{ managementAddress: '192.0.2.10', agentVersion: '1.0.0', now: Date.now() },
+      ...{ managementAddress, agentVersion: '1.0.0', now: Date.now() },
       signal: AbortSignal.timeout(20_000),
     });
     return { key, enrolment, connection: this.connect(enrolment.credentials) };

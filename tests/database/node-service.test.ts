@@ -89,6 +89,14 @@ test('a host joins with a token, which no other host can then use, and keeps the
   );
 });
 
+test('a host joins whatever address it reports; one that cannot be recorded is left out', async () => {
+  await using api = await NodeApi.open();
+  for (const address of ['fe80::1%eth0', 'no address', '']) {
+    const { key } = await api.host(await api.token(), undefined, address);
+    expect(await findNode(api.db, key.nodeId)).toMatchObject({ managementIp: null });
+  }
+});
+
 test('a certificate is renewed for its own key only, up to a year after it expired', async () => {
   await using api = await NodeApi.open();
   const host = await api.host(await api.token());

@@ -350,6 +350,25 @@ describe('full states', () => {
     expect((await rows.execute(db)).rows).toHaveLength(4);
   });
 
+  test('are applied one by one if they cannot be compared together, and the log says why', async () => {
+    const lines: string[] = [];
+    let calls = 0;
+    const leadership = {
+      untilOvertaken: async <T>(work: (epoch: number) => Promise<T>) => {
+        calls += 1;
+        if (calls === 1) throw new Error('a statement failed');
+        return await work(7);
+      },
+    };
+    const log = { ...SILENT, warning: (line: string) => lines.push(line) };
+    const other = openNodeState({ database, leadership, log });
+    const message = create(SyncFullStateRequestSchema, {
+      ...{ position: at(1, 1), part: 1, last: true, vms: { items: [] } },
+    });
+    expect(await other.syncFullState(A, stream(message))).toMatchObject({ applied: true });
+    expect(lines).toEqual([expect.stringContaining('a statement failed')]);
+  });
+
   test('a queued full state is not applied once its caller has disconnected', async () => {
     const leaving = new AbortController();
     let answer: Promise<unknown> | undefined;
@@ -596,6 +615,16 @@ describe('storage pools', () => {
     expect(await pools.findStoragePool(db, shared.id)).toMatchObject({ phase: 'READY' });
     await sync(B, at(1, 2), { pools: {} });
     expect((await pools.listStoragePools(db)).map(({ name }) => name)).toEqual(['path:/data']);
+  });
+
+  test('a pool that loses its name is rejected, and leaves no state of its former pool behind', async () => {
+    const named = pool('path:/data', PoolType.DIRECTORY);
+    await sync(A, at(1, 1), { pools: { items: [named] } });
+    const { rejectedIds } = await sync(A, at(1, 2), { pools: { items: [{ ...named, name: '' }] } });
+    expect(rejectedIds).toEqual(['path:/data']);
+    expect(await pools.listStoragePools(db)).toEqual([]);
+    await sync(A, at(1, 3), { pools: { items: [named] } });
+    expect(await pools.listStoragePools(db)).toMatchObject([{ name: 'path:/data' }]);
   });
 
   test('an assigned pool keeps its name, and heartbeats update its usage', async () => {

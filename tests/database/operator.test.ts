@@ -349,6 +349,19 @@ describe('nodes, their machines and pools', () => {
     await run('nodes', 'maintenance beta off', { 'no-wait': true });
     expect(await findNode(db, TWO)).toMatchObject({ phase: 'DISCONNECTED' });
   });
+
+  test('maintenance whose task cannot be created does not begin', async () => {
+    const { phase } = (await findNode(db, ONE))!;
+    await sql`ALTER TABLE tasks ADD CONSTRAINT none CHECK (verb <> 'setMaintenance') NOT VALID`.execute(
+      db,
+    );
+    try {
+      await expect(run('nodes', 'maintenance alpha on', { 'no-wait': true })).rejects.toThrow();
+    } finally {
+      await sql`ALTER TABLE tasks DROP CONSTRAINT none`.execute(db);
+    }
+    expect(await findNode(db, ONE)).toMatchObject({ phase });
+  });
 });
 
 describe('a task of a virtual machine', () => {

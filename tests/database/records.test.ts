@@ -220,6 +220,20 @@ describe('a task', () => {
     });
   });
 
+  test('that a newer version stored with fields that this one does not know is read without them', async () => {
+    const { id } = await tasks.createTask(db, start());
+    await sql`
+      UPDATE tasks SET request = jsonb_set(request || '{"newer": [1]}', '{startVm,newer}', '{"a": 1}')
+      WHERE id = ${id}`.execute(db);
+    const [entry] = await tasks.listUnfinishedTasks(db, ONE, NOW);
+    expect(entry?.task.verb).toMatchObject({ case: 'startVm', value: { vmId: VM } });
+    await sql`UPDATE tasks SET request = (request - 'startVm') || '{"newVerb": {}}' WHERE id = ${id}`.execute(
+      db,
+    );
+    const [unknown] = await tasks.listUnfinishedTasks(db, ONE, NOW);
+    expect(unknown?.task).toMatchObject({ id, verb: { case: undefined } });
+  });
+
   test('for an unknown node is refused, and leaves no entry in the audit log', async () => {
     const before = (await actions()).length;
     const made = tasks.createTask(db, start({ nodeId: TWO }));

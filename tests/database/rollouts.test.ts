@@ -56,7 +56,10 @@ beforeEach(async () => {
     ...{ architectures: ['x86_64'], limitGiB: 1 },
   };
   server = createApiServer({
-    routes: updateRoutes({ database, updates, mirrored: () => [], now: () => now }),
+    routes: updateRoutes({
+      ...{ database, updates, mirrored: () => [], now: () => now },
+      inTurn: (work) => work(),
+    }),
     explain: () => undefined,
     onBug: (error) => {
       throw error;

@@ -1,3 +1,4 @@
+import type { Transaction } from 'kysely';
 import { messageOf } from '../../error.ts';
 import type { Logger } from '../../log/logger.ts';
 import { AutoResetEvent } from '../../watch/auto-reset-event.ts';
@@ -10,9 +11,11 @@ import {
   readReceiver,
   recordDelivery,
   recordFailure,
+  recordSkip,
 } from '../database/repositories/alert-receivers.ts';
 import { listEvents } from '../database/repositories/events.ts';
 import { FencedError, writeAsLeader } from '../database/repositories/leadership.ts';
+import type { DB } from '../database/schema.ts';
 import type { EventFeed } from '../events/feed.ts';
 import { type AlertReceiver, readAlertEvent } from './receiver.ts';
 import { createSyslogReceiver } from './syslog.ts';
@@ -131,20 +134,20 @@ async function deliverNext(
     ...{ after: state.deliveredThrough, limit: 1, filter: { subjectTypes: ['ALERT'] } },
   });
   if (event === undefined) return false;
-  const record = (why: string | undefined) =>
-    writeAsLeader(database, epoch, async (transaction) => {
-      const at = new Date();
-      if (why === undefined) await recordDelivery(transaction, name, { through: event.id, at });
-      else await recordFailure(transaction, name, { why, at });
-    });
-  if (receiver.severities.has(readAlertEvent(event).severity)) {
-    try {
-      await receiver.deliver(event, signal);
-    } catch (error) {
-      if (!signal.aborted) await record(messageOf(error));
-      throw error;
-    }
+  const { id: through } = event;
+  const record = (note: (transaction: Transaction<DB>) => Promise<void>) =>
+    writeAsLeader(database, epoch, note);
+  if (!receiver.severities.has(readAlertEvent(event).severity)) {
+    await record((transaction) => recordSkip(transaction, name, through));
+    return true;
   }
-  await record(undefined);
+  try {
+    await receiver.deliver(event, signal);
+  } catch (error) {
+    const failure = { why: messageOf(error), at: new Date() };
+    if (!signal.aborted) await record((transaction) => recordFailure(transaction, name, failure));
+    throw error;
+  }
+  await record((transaction) => recordDelivery(transaction, name, { through, at: new Date() }));
   return true;
 }

@@ -1,4 +1,4 @@
-import type { Client } from 'pg';
+import { type Client, DatabaseError } from 'pg';
 import { messageOf } from '../../error.ts';
 import type { Logger } from '../../log/logger.ts';
 import { ControlPlaneError } from '../error.ts';
@@ -13,6 +13,7 @@ import {
   removalStatement,
 } from './ledger.ts';
 import { type Migration, readMigrations } from './migration-files.ts';
+import { isUnavailable } from './refusal.ts';
 
 /** Key of the advisory lock that allows only one program at a time to migrate. */
 const LOCK = 7_305_917_620_155_001;
@@ -43,13 +44,10 @@ export async function readMigrationStatus(
   request: Pick<MigrateRequest, 'address' | 'folder' | 'programVersion'>,
 ): Promise<MigrationStatus> {
   const migrations = await readMigrations(request.folder);
-  const client = await openConnection(request.address);
-  try {
+  return await withConnection(request.address, async (client) => {
     const applied = await readLedger(client);
     return { applied, pending: listPendingMigrations(applied, migrations, request.programVersion) };
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 /**
@@ -78,8 +76,7 @@ export async function migrateUp(request: MigrateRequest): Promise<Migration[]> {
 export async function tryMigrations(request: Omit<MigrateRequest, 'dump'>): Promise<void> {
   const { address, folder, programVersion, log } = request;
   const migrations = await readMigrations(folder);
-  const client = await openConnection(address);
-  try {
+  await withConnection(address, async (client) => {
     // Nothing is committed: the transaction is rolled back when the session ends.
     await client.query(`BEGIN; SELECT pg_advisory_xact_lock(${LOCK})`);
     await ensureLedger(client);
@@ -100,9 +97,7 @@ export async function tryMigrations(request: Omit<MigrateRequest, 'dump'>): Prom
         });
       }
     }
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 /**
@@ -134,13 +129,34 @@ async function withLock<T>(
   work: (client: Client, migrations: Migration[]) => Promise<T>,
 ): Promise<T> {
   const migrations = await readMigrations(folder);
-  const client = await openConnection(address);
-  try {
+  return await withConnection(address, async (client) => {
+    // The lock ends with the session.
     await client.query(`SELECT pg_advisory_lock(${LOCK})`);
     await ensureLedger(client);
     return await work(client, migrations);
+  });
+}
+
+/**
+ * Runs work on a connection of its own, and closes it.
+ * @throws ControlPlaneError if PostgreSQL cannot be reached, or ends the connection or fails during the work
+ */
+async function withConnection<T>(
+  address: DatabaseAddress,
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
+  const client = await openConnection(address);
+  try {
+    return await work(client);
+  } catch (cause) {
+    if (!(cause instanceof DatabaseError) && !isUnavailable(cause)) throw cause;
+    throw new ControlPlaneError({
+      what: `the state of the schema cannot be read or changed: ${firstLineOf(cause)}`,
+      where: `${address.socketFolder}, database ${address.database}`,
+      fix: 'rc-service postgresql status shows its state; its log says why.',
+      cause,
+    });
   } finally {
-    // The lock ends with the session.
     await client.end();
   }
 }
@@ -175,7 +191,7 @@ async function run(client: Client, { migrations, request, direction, count }: Ru
     });
   } catch (cause) {
     throw new ControlPlaneError({
-      what: `migration ${current} failed (${direction}): ${firstLineOf(cause)}`,
+      what: `${current === '' ? 'the first migration' : `migration ${current}`} failed (${direction}): ${firstLineOf(cause)}`,
       where: folder,
       fix: 'Nothing of it was kept. The dump that was made before is in the backup folder.',
       cause,

@@ -74,7 +74,7 @@ export function isUnavailable(error: unknown): boolean {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   return (
     AWAY.test(code) ||
-    /timeout exceeded when trying to connect|timeout expired|Connection terminated/.test(
+    /timeout exceeded when trying to connect|timeout expired|Connection terminated|not queryable/.test(
       error.message,
     )
   );

@@ -19,6 +19,8 @@ export interface FailedStart {
   readonly port: OpenPort | undefined;
   /** Undefined if it could not be read. */
   readonly authority: Authority | undefined;
+  /** Receives a line for the log about what cannot be written. */
+  readonly onProblem: (line: string) => void;
   /** Ends the display of the reason. */
   readonly signal: AbortSignal;
 }
@@ -29,7 +31,7 @@ export interface FailedStart {
  * @throws errors of the disk, or TakenError if another program serves on the socket
  */
 export async function showFailedStart(failed: FailedStart): Promise<void> {
-  const { reason, version, socket, port, authority, signal } = failed;
+  const { reason, version, socket, port, authority, onProblem, signal } = failed;
   const persistent = await isPersistent();
   const facts = async () => ({
     ...{ version, problem: reason, limited: undefined, schemaVersion: undefined, persistent },
@@ -44,7 +46,8 @@ export async function showFailedStart(failed: FailedStart): Promise<void> {
   await bind(server, socket);
   let endRecovery: (() => void) | undefined;
   try {
-    await writeState(socket, 'failed', reason);
+    const unwritten = await writeState(socket, 'failed', reason);
+    if (unwritten !== undefined) onProblem(unwritten);
     if (port !== undefined) {
       const { serveRecovery } = await import('../people/recovery.ts');
       endRecovery = await serveRecovery(
@@ -53,7 +56,7 @@ export async function showFailedStart(failed: FailedStart): Promise<void> {
         () => reason,
       );
     }
-    await writeSignsOfLife(join(dirname(socket), 'alive'), signal);
+    await writeSignsOfLife(join(dirname(socket), 'alive'), { onProblem, signal });
   } finally {
     endRecovery?.();
     server.close();

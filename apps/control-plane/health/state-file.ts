@@ -1,5 +1,6 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { messageOf } from '../../error.ts';
 import { makePrintable } from '../../text/printable.ts';
 
 /** Whether the control plane can serve; the service `qx-controlplane` waits for it and shows it. */
@@ -11,19 +12,28 @@ export function locateStateFile(socket: string): string {
 }
 
 /**
- * Writes whether the control plane can serve.
+ * Writes whether the control plane can serve. If that fails, as when /run is full, the file is removed: an outdated one
+ * must not be shown.
  * @param reason why it cannot, for people; it becomes the second line
+ * @returns why the file cannot be written, for people; the control plane works without it
  */
 export async function writeState(
   socket: string,
   state: Readiness,
   reason: string | undefined,
-): Promise<void> {
+): Promise<string | undefined> {
   const file = locateStateFile(socket);
   const lines = [state, ...(reason === undefined ? [] : [makePrintable(reason)])];
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(`${file}.new`, lines.map((line) => `${line}\n`).join(''));
-  await rename(`${file}.new`, file);
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(`${file}.new`, lines.map((line) => `${line}\n`).join(''));
+    await rename(`${file}.new`, file);
+    return undefined;
+  } catch (error) {
+    // If this fails, too, the file system cannot be changed at all, and the first failure says why.
+    await Promise.allSettled([file, `${file}.new`].map((one) => rm(one, { force: true })));
+    return `the readiness cannot be written, and is tried again: ${messageOf(error)} (${file})`;
+  }
 }
 
 /** Removes the readiness that an earlier process wrote. */

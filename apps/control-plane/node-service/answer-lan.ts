@@ -2,6 +2,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { isIPv4 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { messageOf } from '../../error.ts';
+import { getErrorCode } from '../../process/code-of.ts';
 import {
   formatLanDatagram,
   LAN_GROUP,
@@ -61,18 +62,24 @@ export class LanAnswerer {
     for (const address of this.#joined)
       if (!present.includes(address)) this.#joined.delete(address);
     for (const address of present) {
-      if (this.#joined.has(address)) continue;
-      this.#joined.add(address);
-      try {
-        this.#socket.addMembership(LAN_GROUP, address);
-      } catch {
-        // The address disappeared and came back, and the kernel still has the membership; or it disappeared again.
-      }
+      if (!this.#joined.has(address) && this.#join(address)) this.#joined.add(address);
     }
   }
 
   close(): void {
     this.#socket.close();
+  }
+
+  /** @returns whether this socket is a member of the group on the network of an address */
+  #join(address: string): boolean {
+    try {
+      this.#socket.addMembership(LAN_GROUP, address);
+      return true;
+    } catch (error) {
+      // The address disappeared and came back, and the kernel still has the membership. After any other failure, such as
+      // of an interface that is not ready yet, or a lack of memory, the next look tries again.
+      return getErrorCode(error) === 'EADDRINUSE';
+    }
   }
 
   #may(): boolean {

@@ -1,4 +1,3 @@
-import { isIP } from 'node:net';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { ConnectRouter, HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import type { HostInfo } from '../../proto/gen/quantix/v1/host_pb.js';
@@ -20,7 +19,7 @@ import { cleanText } from '../database/text.ts';
 import { MalformedMessageError, RefusedCallError } from '../reconciliation/error.ts';
 import { explainAbsence } from '../reconciliation/node-records.ts';
 import type { NodeState } from '../reconciliation/node-state.ts';
-import { makeHostSpec } from '../reconciliation/reports.ts';
+import { makeHostSpec, readAddress } from '../reconciliation/reports.ts';
 import type { Authority } from '../trust/authority.ts';
 import {
   type CertificateRequest,
@@ -150,7 +149,7 @@ function nodeService(calls: NodeCalls): ServiceImpl<typeof NodeService> {
     const bearer = { secret, nodeId, hostname, address, now: new Date() };
     const verdict = await useJoinToken(db, bearer);
     if (verdict !== 'accepted') throw tokenRefusal(verdict);
-    const managementIp = isIP(managementAddress) === 0 ? null : managementAddress;
+    const managementIp = readAddress(managementAddress);
     const spec = request.host === undefined ? {} : makeHostSpec(request.host);
     await registerNode(db, { id: nodeId, hostname, managementIp, spec });
     return {

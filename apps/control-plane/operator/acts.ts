@@ -11,9 +11,10 @@ import {
 import type { Database, Executor } from '../database/database.ts';
 import { notifyStream } from '../database/repositories/announcements.ts';
 import { readFleetNodes, readFleetVms, withNodes } from '../database/repositories/fleet.ts';
-import { setNodePhase, wantFullState } from '../database/repositories/nodes.ts';
+import { endMaintenance, setNodePhase, wantFullState } from '../database/repositories/nodes.ts';
 import {
   createTask,
+  enterTask,
   expireTasks,
   findTask,
   type TaskVerb,
@@ -80,16 +81,20 @@ export async function setMaintenance(
 ): Promise<FleetTask> {
   const node = await readNode(db, id, now);
   refuseLeft(node);
-  const { phase, hostname, isHeard } = node;
+  const { hostname, isHeard } = node;
   // MAINTENANCE hides that a node is silent. When it ends, a node that is not heard becomes DISCONNECTED.
   const after = isHeard ? 'READY' : 'DISCONNECTED';
-  if (on) await setNodePhase(db, id, 'MAINTENANCE');
-  else if (phase === 'MAINTENANCE') await setNodePhase(db, id, after);
   const value = create(SetMaintenanceSchema, { enabled: on, reason });
-  const task = await createTask(db, {
-    ...{ nodeId: id, requestedBy: by, objectName: hostname },
-    verb: { case: 'setMaintenance', value },
-    expiresAt: new Date(now.getTime() + MAINTENANCE_LASTS),
+  // Together: a phase without its task would leave the host out of its own maintenance, or in it.
+  const task = await db.transaction().execute(async (transaction) => {
+    await (on
+      ? setNodePhase(transaction, id, 'MAINTENANCE')
+      : endMaintenance(transaction, id, after));
+    return await enterTask(transaction, {
+      ...{ nodeId: id, requestedBy: by, objectName: hostname },
+      verb: { case: 'setMaintenance', value },
+      expiresAt: new Date(now.getTime() + MAINTENANCE_LASTS),
+    });
   });
   return (await withNodes(db, [task]))[0]!;
 }

@@ -37,10 +37,11 @@ import type { Signature } from './accounts.ts';
 
 const DAY = 86_400_000;
 
-/** Source and titles of the alerts about a certificate: before its end, after it, and after a failed renewal. */
+/** Source and titles of the alerts about a certificate: before and after its end, if it cannot be loaded or renewed. */
 const SOURCE = { sourceType: 'CONTROL_PLANE', sourceName: 'certificate' } as const;
 const ENDS_SOON = { ...SOURCE, title: 'The certificate for people ends soon' };
 const HAS_ENDED = { ...SOURCE, title: 'The certificate for people has ended' };
+const UNUSABLE = { ...SOURCE, title: 'The certificate for people cannot be used' };
 const NOT_RENEWED = { ...SOURCE, title: 'The certificate for people cannot be renewed' };
 
 /** Milliseconds from a failed renewal to the next attempt: authorities refuse clients that try too often. */
@@ -78,6 +79,8 @@ export class PeopleCertificate {
   /** Time before which no renewal is tried. */
   #renewAfter = 0;
   #present: PresentCertificate | undefined;
+  /** Why the stored certificate cannot be used. */
+  #unusable: string | undefined;
   #change: (present: PresentCertificate) => void = () => undefined;
 
   constructor(sources: CertificateSources) {
@@ -239,6 +242,7 @@ export class PeopleCertificate {
     }
     // This comes last: its failure must not prevent the use of the certificate.
     await this.#tellEnd(present);
+    await this.#tellUnusable();
     return present;
   }
 
@@ -272,10 +276,22 @@ export class PeopleCertificate {
     });
   }
 
+  /** Raises the alert about a stored certificate that cannot be used, or resolves it. */
+  async #tellUnusable(): Promise<void> {
+    const { db } = this.#sources.database;
+    if (this.#unusable === undefined) return await resolveAlertOf(db, UNUSABLE, this.#now());
+    const fix = 'Set it again: qx-controlplane certificate set; or certificate reset.';
+    const message = `people are shown one of the control plane’s own authority instead: ${this.#unusable}. ${fix}`;
+    await raiseAlert(db, { ...UNUSABLE, severity: 'CRITICAL', message });
+  }
+
+  /** Returns the present certificate, and notes whether the stored one is unusable. */
   async #find(): Promise<PresentCertificate> {
     const { database, authority, log } = this.#sources;
     const present = this.#present;
     const kept = await readPeopleCertificate(database.db);
+    const unusable = this.#unusable;
+    this.#unusable = undefined;
     if (kept !== undefined) {
       const order = await readCertificateOrder(database.db);
       const isSame =
@@ -286,7 +302,10 @@ export class PeopleCertificate {
       try {
         return presentOf(kept, order);
       } catch (error) {
-        log.error(`the certificate that was given for people cannot be shown: ${messageOf(error)}`);
+        this.#unusable = messageOf(error);
+        if (this.#unusable !== unusable) {
+          log.error(`the certificate that was given for people cannot be shown: ${this.#unusable}`);
+        }
       }
     }
     const now = this.#now().getTime();

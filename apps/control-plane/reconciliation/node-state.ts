@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import { sql, type Transaction } from 'kysely';
 import pLimit from 'p-limit';
+import { messageOf } from '../../error.ts';
 import { isUuid } from '../../libvirt/uuid.ts';
 import type { Logger } from '../../log/logger.ts';
 import {
@@ -19,9 +20,9 @@ import {
 } from '../../proto/gen/quantix/v1/node_service_pb.js';
 import type { Kept } from '../../proto/gen/quantix/v1/position_pb.js';
 import { processInBatches } from '../../watch/in-batches.ts';
-import type { Election } from '../coordination/election.ts';
+import { type Election, NotLeaderError } from '../coordination/election.ts';
 import type { Database, Executor } from '../database/database.ts';
-import { writeAsLeader } from '../database/repositories/leadership.ts';
+import { FencedError, writeAsLeader } from '../database/repositories/leadership.ts';
 import type { DB } from '../database/schema.ts';
 import { HEARTBEAT_INTERVAL } from '../heartbeat-times.ts';
 import { ClaimLocks } from './claim-locks.ts';
@@ -182,7 +183,11 @@ export function openNodeState(options: NodeStateOptions): NodeState {
       const before = await leadership
         .untilOvertaken((epoch) => takeQuietFullStates(database.db, sent, { now, epoch }))
         // After a failure, each full state is applied separately, so that it fails or succeeds by itself.
-        .catch(() => new Map<string, NodeRecord>());
+        .catch((error: unknown) => {
+          const isOvertaken = error instanceof NotLeaderError || error instanceof FencedError;
+          if (!isOvertaken) log.warning(`full states are compared one by one: ${messageOf(error)}`);
+          return new Map<string, NodeRecord>();
+        });
       const settings = makeSettings(now, heartbeatInterval);
       return new Map(
         sent.flatMap(({ nodeId, state: { position } }) => {

@@ -74,7 +74,8 @@ export async function applyPoolChanges(
         ) AS sent (host_pool_id, pool_id, report)
       ), left_behind AS (
         SELECT kept.pool_id FROM reported_pools AS kept JOIN sent USING (host_pool_id)
-        WHERE kept.node_id = ${nodeId} AND kept.pool_id <> sent.pool_id
+        WHERE kept.node_id = ${nodeId} AND kept.pool_id IS NOT NULL
+          AND kept.pool_id IS DISTINCT FROM sent.pool_id
       ), statuses AS (
         DELETE FROM pool_host_statuses AS status USING left_behind
         WHERE status.node_id = ${nodeId} AND status.pool_id = left_behind.pool_id

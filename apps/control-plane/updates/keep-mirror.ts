@@ -6,7 +6,7 @@ import { AutoResetEvent } from '../../watch/auto-reset-event.ts';
 import { type Clock, systemClock } from '../../watch/clock.ts';
 import type { Config } from '../config.ts';
 import { mirrorRelease } from './mirror.ts';
-import type { PinnedRelease } from './tree.ts';
+import type { PinnedRelease, TreeTurn } from './tree.ts';
 
 /**
  * Milliseconds between two requests to the update server after success, and after a failure; the latter is doubled with
@@ -37,6 +37,7 @@ export interface MirrorKeeper {
 export interface KeepMirrorOptions {
   readonly updates: Config['updates'];
   readonly readPinned: () => Promise<readonly PinnedRelease[]>;
+  readonly inTurn: TreeTurn;
   readonly log: Logger;
   readonly signal: AbortSignal;
   readonly clock?: Clock;
@@ -57,11 +58,12 @@ export function listConfiguredLines({
 
 /** Asks the update server repeatedly for each line, and downloads new releases; without a server, it does nothing. */
 export function keepMirror(options: KeepMirrorOptions): MirrorKeeper {
-  const { updates, log, signal, clock = systemClock } = options;
+  const { updates, readPinned, inTurn, log, signal, clock = systemClock } = options;
   const states = new Map<string, MirrorState>();
   const news = new AutoResetEvent();
   const failures = new Map<string, number>();
   const due = new Map<string, number>();
+  const coming = new Map<string, string>();
   const bring = async (upstream: string, line: ReleaseLine) => {
     const { folder, keys, limitGiB } = updates;
     const name = nameOf(line);
@@ -71,7 +73,7 @@ export function keepMirror(options: KeepMirrorOptions): MirrorKeeper {
       const brought = await mirrorRelease({
         ...{ upstream, folder, line, signal, now: new Date(), limit: limitGiB * 1024 ** 3 },
         trusted: await readTrustedKeys(keys),
-        pinned: await options.readPinned(),
+        ...{ coming, readPinned, inTurn },
       });
       if (typeof brought !== 'string') {
         log.info(`the release ${brought.version} of ${name} is here, serial ${brought.serial}`);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LONGEST_ENVELOPE } from '../../../build/release/envelope.ts';
 import type { TrustedKey } from '../../../build/release/keys.ts';
@@ -10,7 +10,7 @@ import { type ReleaseLine, releasePath } from '../../../build/release/tree.ts';
 import { syncFolder } from '../../files/durable-file.ts';
 import { formatBytes as inWords } from '../../text/amount.ts';
 import { ControlPlaneError } from '../error.ts';
-import { keep, type PinnedRelease, readKept, readSize, sweep } from './tree.ts';
+import { keep, type PinnedRelease, readKept, readSize, sweep, type TreeTurn } from './tree.ts';
 import { type Fetched, fetchFrom } from './upstream.ts';
 
 /** What to mirror, and from where. */
@@ -23,8 +23,15 @@ export interface MirrorRequest {
   readonly trusted: readonly TrustedKey[];
   /** Maximum number of bytes of all images together. */
   readonly limit: number;
-  /** Releases of unfinished roll-outs: their images stay. */
-  readonly pinned: readonly PinnedRelease[];
+  /** Reads the releases of unfinished roll-outs: their images stay. */
+  readonly readPinned: () => Promise<readonly PinnedRelease[]>;
+  /** See `TreeTurn`. */
+  readonly inTurn: TreeTurn;
+  /**
+   * Path of each line whose image is being downloaded → SHA-256 of the image. An interrupted download stays here, so
+   * that the downloads of other lines do not remove what has arrived of it.
+   */
+  readonly coming: Map<string, string>;
   readonly now: Date;
   readonly signal: AbortSignal;
   /** Time limit in milliseconds for a release, and for each MiB of an image; 10 minutes by default. */
@@ -54,8 +61,10 @@ export async function mirrorRelease(request: MirrorRequest): Promise<Mirrored> {
   const kept = await readKept(folder, line, trusted);
   refuse(release, { address, line, kept: kept?.release, now });
   if (kept?.envelope === envelope && kept.isWhole) return 'same';
+  request.coming.set(releasePath(line), release.image.sha256);
   await bringImage(request, release);
   await keep(folder, release, envelope);
+  request.coming.delete(releasePath(line));
   return release;
 }
 
@@ -112,13 +121,15 @@ async function fetchText(
 }
 
 async function bringImage(request: MirrorRequest, release: Release): Promise<void> {
-  const { folder, upstream, limit, pinned, signal, patience } = request;
+  const { folder, upstream, limit, coming, readPinned, inTurn, signal, patience } = request;
   const { path, bytes, sha256 } = release.image;
   const file = join(folder, path);
   if ((await readSize(file)) === bytes) return;
   const part = `${file}.part`;
   const begun = (await readSize(part)) ?? 0;
-  const others = (await sweep(folder, pinned, [sha256])) - begun;
+  // Read only now: a roll-out may have begun since this release was requested.
+  const kept = await inTurn(async () => sweep(folder, await readPinned(), [...coming.values()]));
+  const others = kept - begun;
   if (others + bytes > limit) {
     throw new ControlPlaneError({
       what: `there is no room for ${release.product} ${release.version}, ${inWords(bytes)}: other images use ${inWords(others)} of the limit of ${inWords(limit)}`,
@@ -172,7 +183,7 @@ async function download({
     if (at + piece.length > bytes) {
       throw new ControlPlaneError({ what: `it has more than ${bytes} bytes`, where: address });
     }
-    await file.write(piece, 0, piece.length, at);
+    await writeAll(file, piece, at);
     hash.update(piece);
     at += piece.length;
     if (at - mark.at >= PROGRESS) mark = { at, time: performance.now() };
@@ -187,6 +198,14 @@ async function download({
     where: address,
     fix: 'The download is continued automatically.',
   });
+}
+
+/** Writes bytes at a position; one write may store only some of them, as on a disk that is nearly full. */
+async function writeAll(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, at + done);
+    done += bytesWritten;
+  }
 }
 
 function tooSlow(bytes: number, patience: number, where: string): ControlPlaneError {

@@ -22,7 +22,7 @@ import {
 import { find } from '../operator/find.ts';
 import { explainErrors } from '../operator/routes.ts';
 import { listConfiguredLines, type MirrorState } from './keep-mirror.ts';
-import { type KeptRelease, listLines, pin, readKept } from './tree.ts';
+import { type KeptRelease, listLines, pin, readKept, type TreeTurn } from './tree.ts';
 
 /** Product of hosts; QvDC itself is updated with qx-update. */
 const PRODUCT = 'quantix-os';
@@ -33,12 +33,13 @@ export interface UpdateSources {
   readonly updates: Config['updates'];
   /** Returns the state of the mirroring of each line. */
   readonly mirrored: () => readonly MirrorState[];
+  readonly inTurn: TreeTurn;
   readonly now?: () => Date;
 }
 
 /** Creates the routes `/v1/updates…` for `qx-controlplane updates`. */
 export function updateRoutes(sources: UpdateSources): Route[] {
-  const { database, now = () => new Date() } = sources;
+  const { database, inTurn, now = () => new Date() } = sources;
   const { db } = database;
   const routes: Route[] = [
     {
@@ -59,10 +60,11 @@ export function updateRoutes(sources: UpdateSources): Route[] {
           rolloutRequestSchema,
         );
         const line = { product: PRODUCT, channel, architecture };
-        const kept = await releaseToStart(sources, line, { version, now: now() });
-        await pin(sources.updates.folder, kept);
-        const { release } = kept;
-        const id = await startRollout(db, { release, ...how, by, now: now() });
+        const id = await inTurn(async () => {
+          const kept = await releaseToStart(sources, line, { version, now: now() });
+          await pin(sources.updates.folder, kept);
+          return await startRollout(db, { release: kept.release, ...how, by, now: now() });
+        });
         if (id !== undefined) return makeJsonAnswer(await readRollout(db, id, now()));
         throw new ApiError(409, `a roll-out of ${PRODUCT} for ${architecture} is under way`, {
           fix: 'qx-controlplane updates list shows which. Pause it first.',

@@ -15,6 +15,12 @@ export interface KeptRelease {
   readonly isWhole: boolean;
 }
 
+/**
+ * Runs work while no other work runs here. To pin a release and begin its roll-out is such a piece of work, and to read
+ * the unfinished roll-outs and sweep the tree is another: otherwise the sweep might remove the new pin and its image.
+ */
+export type TreeTurn = <T>(work: () => Promise<T>) => Promise<T>;
+
 /** A release of an unfinished roll-out. */
 export type PinnedRelease = ReleaseLine & { readonly serial: number };
 
@@ -91,7 +97,8 @@ export async function sweep(
         await rm(join(place, name));
         continue;
       }
-      const named = await readFile(join(place, name), 'utf8').then(imageIn, () => undefined);
+      // One that cannot be read stops the sweep: its image must not be removed.
+      const named = await readFile(join(place, name), 'utf8').then(imageIn, ifMissing(undefined));
       if (named !== undefined) wanted.add(named);
     }
   }

@@ -25,8 +25,14 @@ export async function readReceiver(db: Executor, name: string): Promise<AlertRec
     .executeTakeFirstOrThrow();
 }
 
+/** Records that an event is not meant for a receiver, which says nothing about whether the receiver is reached. */
+export async function recordSkip(db: Executor, name: string, through: number): Promise<void> {
+  await sql`
+    UPDATE alert_receivers SET delivered_through = ${through} WHERE name = ${name}`.execute(db);
+}
+
 /**
- * Records that an event was delivered, or was not meant for this receiver.
+ * Records that an event was delivered.
  * @param name of the receiver
  * @param delivery `through`: number of the event; `at`: time of the delivery
  */

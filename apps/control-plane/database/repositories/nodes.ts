@@ -82,6 +82,12 @@ export function setNodePhase(
   return updateRow(db, 'nodes', id, { phase });
 }
 
+/** Gives a node that is in MAINTENANCE another phase. */
+export async function endMaintenance(db: Executor, id: string, phase: NodePhase): Promise<void> {
+  await sql`
+    UPDATE nodes SET phase = ${phase} WHERE id = ${id} AND phase = 'MAINTENANCE'`.execute(db);
+}
+
 export function setNodeLabels(
   db: Executor,
   id: string,

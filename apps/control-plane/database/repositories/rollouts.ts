@@ -9,7 +9,7 @@ import type { Executor } from '../database.ts';
 import { insertRow, type Row } from '../rows.ts';
 import type { DB } from '../schema.ts';
 import { raiseAlert } from './alerts.ts';
-import { enterAudit } from './audit-log.ts';
+import { enterAudit, holdAudit } from './audit-log.ts';
 import { enterTask } from './tasks.ts';
 
 export type RolloutRow = Row<'updateRollouts'>;
@@ -52,6 +52,7 @@ export async function startRollout(
       WHERE product = ${product} AND architecture = ${architecture} AND state = 'PAUSED' AND NOT EXISTS (
         SELECT FROM update_rollout_hosts WHERE rollout_id = rollout.id AND state = 'UNDER_WAY')
       RETURNING id`.execute(transaction);
+    if (ended.length > 0) await holdAudit(transaction);
     for (const rollout of ended) await resolveStop(transaction, rollout.id, now);
     const { rows: others } = await sql`
       SELECT id FROM update_rollouts WHERE product = ${product} AND architecture = ${architecture}
@@ -147,6 +148,8 @@ export async function advanceRollouts(transaction: Transaction<DB>, now: Date): 
     FROM update_rollouts WHERE finished_at IS NULL ORDER BY created_at FOR UPDATE`.execute(
     transaction,
   );
+  // One roll-out may change alerts before the next one writes to the audit log.
+  if (rows.length > 1) await holdAudit(transaction);
   for (const rollout of rows) await advance(transaction, rollout, now);
 }
 

@@ -41,6 +41,9 @@ export interface TaskObject {
   readonly id: string;
 }
 
+/** A newer version, which was rolled back, may have stored fields that this one does not know. */
+const READING = { ignoreUnknownFields: true };
+
 /** Longest text from a host that is stored, in characters. */
 const LONGEST_TEXT = 4096;
 
@@ -151,7 +154,7 @@ export async function listUnfinishedTasksOf(
     .execute();
   const byNode = new Map<string, UnfinishedTask[]>();
   for (const { nodeId, request, cancelRequestedAt } of rows) {
-    const task = fromJsonString(TaskSchema, JSON.stringify(request));
+    const task = fromJsonString(TaskSchema, JSON.stringify(request), READING);
     const one = { task, isCancelRequested: cancelRequestedAt !== null };
     byNode.set(nodeId, [...(byNode.get(nodeId) ?? []), one]);
   }

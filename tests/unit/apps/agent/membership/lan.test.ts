@@ -1,7 +1,7 @@
-import { createSocket } from 'node:dgram';
+import { createSocket, Socket } from 'node:dgram';
 import { once } from 'node:events';
 import * as fc from 'fast-check';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { askLan } from '../../../../../apps/agent/membership/connection/ask-lan.ts';
 import { LanAnswerer } from '../../../../../apps/control-plane/node-service/answer-lan.ts';
 import { formatLanDatagram, parseLanDatagram } from '../../../../../apps/proto/lan-datagram.ts';
@@ -74,6 +74,24 @@ test('only a control plane of the requested authority answers, with its port', a
   expect(await askLan([OTHER, OURS], never, places)).toEqual(['https://127.0.0.1:9443']);
   expect(await askLan([OTHER], never, places)).toEqual([]);
   expect(problems).toEqual([]);
+});
+
+test('a multicast group that cannot be joined is joined at a later look', async () => {
+  const join = vi.spyOn(Socket.prototype, 'addMembership').mockImplementation(() => {
+    throw Object.assign(new Error('no buffer'), { code: 'ENOBUFS' });
+  });
+  onTestFinished(() => join.mockRestore());
+  const lanPort = await freePort();
+  const given = { fingerprint: OURS, port: 9443, lanPort, onProblem: () => undefined };
+  const answerer = new LanAnswerer(given);
+  onTestFinished(() => answerer.close());
+  await expect.poll(() => join.mock.calls.length).toBeGreaterThan(0);
+  const { length } = join.mock.calls;
+  join.mockImplementation(() => undefined);
+  answerer.look();
+  expect(join).toHaveBeenCalledTimes(2 * length);
+  answerer.look();
+  expect(join).toHaveBeenCalledTimes(2 * length);
 });
 
 test('answers are ignored that belong to another question, are of another authority, or are malformed', async () => {

@@ -31,7 +31,10 @@ async function mirroring() {
   const ending = new AbortController();
   const log = createLogger({ level: 'error', write: () => undefined });
   const start = () =>
-    keepMirror({ updates, readPinned: async () => [], log, signal: ending.signal, clock });
+    keepMirror({
+      ...{ updates, readPinned: async () => [], log, signal: ending.signal, clock },
+      inTurn: (work) => work(),
+    });
   onTestFinished(() => ending.abort());
   return { source, tree, asked, clock, start };
 }

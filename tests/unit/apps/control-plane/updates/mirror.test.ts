@@ -1,14 +1,21 @@
+import { randomBytes } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import pLimit from 'p-limit';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   type MirrorRequest,
   mirrorRelease,
 } from '../../../../../apps/control-plane/updates/mirror.ts';
 import { createUpdatesHandler } from '../../../../../apps/control-plane/updates/serve.ts';
-import { pin, readKept, sweep } from '../../../../../apps/control-plane/updates/tree.ts';
+import {
+  type PinnedRelease,
+  pin,
+  readKept,
+  sweep,
+} from '../../../../../apps/control-plane/updates/tree.ts';
 import { releasePath } from '../../../../../build/release/tree.ts';
 import { temporaryFolder } from '../../../folder.ts';
 import { newPair } from '../../../release/releases.ts';
@@ -36,7 +43,8 @@ beforeEach(async () => {
 function bring(changes: Partial<MirrorRequest> = {}) {
   return mirrorRelease({
     ...{ upstream, folder: tree, line: LINE, trusted: [OURS.trusted], limit: 10_000_000 },
-    ...{ pinned: [], now: NOW, signal: new AbortController().signal },
+    ...{ readPinned: async () => [], inTurn: (work) => work(), coming: new Map() },
+    ...{ now: NOW, signal: new AbortController().signal },
     ...changes,
   });
 }
@@ -205,12 +213,77 @@ test('an image is kept as long as a release or a roll-out names it', async () =>
   await pin(tree, release);
   await released(source, '0.2.0');
   const pinned = [{ ...LINE, serial: 1 }];
-  await bring({ pinned });
+  await bring({ readPinned: async () => pinned });
   expect(images()).toHaveLength(2);
   await sweep(tree, [], []);
   expect(images()).toHaveLength(1);
   expect(await kept()).toBe('0.2.0');
   expect((await readKept(tree, LINE, [OURS.trusted]))?.isWhole).toBe(true);
+});
+
+test('a release whose roll-out begins while a newer one is requested is kept', async () => {
+  await released(source, '0.1.0');
+  await bring();
+  const present = await readKept(tree, LINE, [OURS.trusted]);
+  if (present === undefined) throw new Error('nothing is kept');
+  await released(source, '0.2.0');
+  const pinned: PinnedRelease[] = [];
+  const turn = pLimit(1);
+  const begun = Promise.withResolvers<void>();
+  let start: Promise<void> | undefined;
+  prank = (request) => {
+    if (!/release\.json$/.test(request.url ?? '')) return false;
+    start = turn(async () => {
+      await pin(tree, present);
+      await begun.promise;
+      pinned.push({ ...LINE, serial: 1 });
+    });
+    return false;
+  };
+  const bringing = bring({ readPinned: async () => [...pinned], inTurn: (work) => turn(work) });
+  await expect.poll(() => turn.pendingCount).toBe(1);
+  begun.resolve();
+  await Promise.all([bringing, start]);
+  expect(await kept()).toBe('0.2.0');
+  expect(images()).toHaveLength(2);
+  expect(readdirSync(join(tree, releasePath(LINE), '..'))).toContain('1.json');
+});
+
+test('an interrupted download stays while the image of another line is downloaded', async () => {
+  const coming = new Map<string, string>();
+  const other = { ...LINE, channel: 'beta' };
+  const { release } = await released(source, '0.1.0');
+  await released(source, '0.1.0', { channel: other.channel });
+  prank = (request, response) => {
+    if (request.url?.endsWith(release.image.path) !== true) return false;
+    response.writeHead(200, { 'content-length': release.image.bytes });
+    response.write(randomBytes(20_000));
+    const part = join(tree, `${release.image.path}.part`);
+    void vi
+      .waitFor(() => expect(statSync(part).size).toBe(20_000), { timeout: 30_000 })
+      .finally(() => response.destroy());
+    return true;
+  };
+  await expect(bring({ coming })).rejects.toThrow(/the connection (broke|ended)/);
+  await bring({ coming, line: other });
+  expect(images()).toContain(`${release.image.sha256}.iso.part`);
+});
+
+test('bytes that one write does not store are written by the next', async () => {
+  const { release, bytes } = await released(source, '0.1.0');
+  const file = await open(import.meta.filename);
+  await file.close();
+  const prototype: Pick<FileHandle, 'write'> = Object.getPrototypeOf(file);
+  const { write: whole } = prototype;
+  const write = vi.spyOn(prototype, 'write').mockImplementation(function (
+    this: FileHandle,
+    ...[piece, offset, length, position]: unknown[]
+  ) {
+    return Reflect.apply(whole, this, [piece, offset, Math.min(Number(length), 7000), position]);
+  });
+  onTestFinished(() => void write.mockRestore());
+  await bring();
+  expect(await readFile(join(tree, release.image.path))).toEqual(bytes);
 });
 
 test('files that no release names any more are removed to make room', async () => {
