@@ -1,9 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
+import { sql } from 'kysely';
 import { Client } from 'pg';
 import { inject } from 'vitest';
 import type { DatabaseAddress, PoolSize } from '../../apps/control-plane/database/connection.ts';
-import { type Database, openDatabase } from '../../apps/control-plane/database/database.ts';
+import {
+  type Database,
+  type Executor,
+  openDatabase,
+} from '../../apps/control-plane/database/database.ts';
 import type { Logger } from '../../apps/log/logger.ts';
 
 /** The migrations of the image. */
@@ -74,6 +79,14 @@ export async function makeDatabase(content: 'empty' | 'migrated'): Promise<TestD
       await withSuperuser(socketFolder, (client) => client.query(`DROP DATABASE ${name} (FORCE)`));
     },
   };
+}
+
+/** Counts the transactions of a database that wait for locks. */
+export async function countWaiting(db: Executor): Promise<number | undefined> {
+  const { rows } = await sql<{ waiting: number }>`
+    SELECT count(*)::int AS waiting FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'`.execute(db);
+  return rows[0]?.waiting;
 }
 
 /** A migrated database for one test, opened as the program opens it. */

@@ -15,7 +15,7 @@ import {
 import { createUser, type User } from '../../apps/control-plane/database/repositories/users.ts';
 import type { DB } from '../../apps/control-plane/database/schema.ts';
 import { changeAccount, removeAccount } from '../../apps/control-plane/people/accounts.ts';
-import type { OpenTestDatabase } from './database.ts';
+import { countWaiting, type OpenTestDatabase } from './database.ts';
 import { type Answer, PeopleApi } from './people-api.ts';
 
 let api: PeopleApi;
@@ -32,16 +32,7 @@ afterAll(() => api[Symbol.asyncDispose]());
 
 /** Waits until this number of transactions of the database wait for locks. */
 async function untilWaiting(count: number): Promise<void> {
-  await expect
-    .poll(async () => {
-      const { rows } = await sql<{ waiting: number }>`
-        SELECT count(*)::int AS waiting FROM pg_stat_activity
-        WHERE datname = current_database() AND wait_event_type = 'Lock'`.execute(
-        opened.database.db,
-      );
-      return rows[0]?.waiting;
-    })
-    .toBe(count);
+  await expect.poll(() => countWaiting(opened.database.db)).toBe(count);
 }
 
 const ALERT = {

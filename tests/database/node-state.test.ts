@@ -27,7 +27,7 @@ import {
 } from '../../apps/proto/gen/quantix/v1/storage_pb.js';
 import { PowerState, VirtualMachineSchema } from '../../apps/proto/gen/quantix/v1/vm_pb.js';
 import { hashPools, hashVms } from '../../apps/proto/state-hash.ts';
-import { type OpenTestDatabase, openTestDatabase, SILENT } from './database.ts';
+import { countWaiting, type OpenTestDatabase, openTestDatabase, SILENT } from './database.ts';
 
 const DEFAULT = '00000000-0000-0000-0000-000000000001';
 const A = '11111111-1111-8111-8111-111111111111';
@@ -615,6 +615,30 @@ describe('storage pools', () => {
     expect(await pools.findStoragePool(db, shared.id)).toMatchObject({ phase: 'READY' });
     await sync(B, at(1, 2), { pools: {} });
     expect((await pools.listStoragePools(db)).map(({ name }) => name)).toEqual(['path:/data']);
+  });
+
+  test('a shared pool that fails on two hosts at the same moment has failed, and is well again in the same way', async () => {
+    const nas = pool('nas:/vms', PoolType.NFS);
+    for (const id of [A, B]) await sync(id, at(1, 1), { pools: { items: [nas] } });
+    const notify = (id: string, number: number, health: PoolHealth) => {
+      const change = { case: 'present' as const, value: { ...nas, health } };
+      const request = { position: at(1, number), change };
+      return state.notifyStorageChange(id, create(NotifyStorageChangeRequestSchema, request));
+    };
+    for (const [number, health, phase] of [
+      [2, PoolHealth.FAILED, 'ERROR'],
+      [3, PoolHealth.HEALTHY, 'READY'],
+    ] as const) {
+      let told: Promise<unknown> | undefined;
+      await db.transaction().execute(async (transaction) => {
+        // Both have recorded the state on their host before either derives that of the pool.
+        await sql`SELECT FROM storage_pools FOR NO KEY UPDATE`.execute(transaction);
+        told = Promise.all([notify(A, number, health), notify(B, number, health)]);
+        await expect.poll(() => countWaiting(db), { timeout: 4000 }).toBe(2);
+      });
+      await told;
+      expect(await pools.listStoragePools(db)).toMatchObject([{ phase }]);
+    }
   });
 
   test('a pool that loses its name is rejected, and leaves no state of its former pool behind', async () => {

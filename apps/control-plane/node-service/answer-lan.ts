@@ -39,6 +39,8 @@ export class LanAnswerer {
       onProblem(`hosts that look for this control plane are not heard: ${messageOf(error)}`),
     );
     socket.on('message', (bytes, from) => {
+      // Anybody can send with port 0, to which no answer can be sent: `send` would throw.
+      if (from.port === 0) return;
       const datagram = parseLanDatagram(bytes);
       if (datagram?.kind !== 'question' || datagram.fingerprint !== fingerprint || !this.#may())
         return;

@@ -210,11 +210,21 @@ export async function recordPoolSizes(
  */
 async function summarizePools(db: Executor, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return;
+  // Hosts that share a pool often report its failure at the same moment. One transaction at a time derives the state, in
+  // a later statement than this one: it sees what the others have committed. Reports on several pools lock them in the
+  // same order.
   await sql`
-    DELETE FROM storage_pools AS pool
-    WHERE id = ANY (${ids}::uuid[]) AND NOT is_managed
-      AND NOT EXISTS (SELECT FROM pool_host_statuses WHERE pool_id = pool.id)
-      AND NOT EXISTS (SELECT FROM volumes WHERE pool_id = pool.id)`.execute(db);
+    SELECT FROM storage_pools WHERE id = ANY (${ids}::uuid[]) ORDER BY id FOR NO KEY UPDATE`.execute(
+    db,
+  );
+  // A pool is skipped while another transaction records that its host has it.
+  await sql`
+    DELETE FROM storage_pools WHERE id IN (
+      SELECT id FROM storage_pools AS pool
+      WHERE id = ANY (${ids}::uuid[]) AND NOT is_managed
+        AND NOT EXISTS (SELECT FROM pool_host_statuses WHERE pool_id = pool.id)
+        AND NOT EXISTS (SELECT FROM volumes WHERE pool_id = pool.id)
+      FOR UPDATE SKIP LOCKED)`.execute(db);
   await sql`
     UPDATE storage_pools AS pool
     SET capacity_bytes = size.total_bytes, used_bytes = size.used_bytes, available_bytes = size.available_bytes,

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -169,14 +169,16 @@ async function download({
   signal: AbortSignal;
   patience?: number | undefined;
 }): Promise<string> {
+  // First, because it may take a while, and a server would not wait so long for its answer to be read.
+  let hash = await hashBeginning(part, begun);
   const fetched = begun === bytes ? undefined : await fetchFrom(address, { offset: begun, signal });
   if (fetched === undefined && begun !== bytes) {
     throw new ControlPlaneError({ what: 'the update server has no such image', where: address });
   }
-  const hash = createHash('sha256');
   // A server without ranges sends the whole file.
-  let at = fetched?.isPart === false ? 0 : begun;
-  if (at > 0) for await (const piece of createReadStream(part, { end: at - 1 })) hash.update(piece);
+  const isWhole = fetched?.isPart === false;
+  let at = isWhole ? 0 : begun;
+  if (isWhole) hash = createHash('sha256');
   await using file = await open(part, at === 0 ? 'w' : 'r+');
   let mark = { at, time: performance.now() };
   for await (const piece of bodyOf(fetched, address)) {
@@ -198,6 +200,14 @@ async function download({
     where: address,
     fix: 'The download is continued automatically.',
   });
+}
+
+/** Hashes the first bytes of a file. */
+async function hashBeginning(file: string, bytes: number): Promise<Hash> {
+  const hash = createHash('sha256');
+  if (bytes === 0) return hash;
+  for await (const piece of createReadStream(file, { end: bytes - 1 })) hash.update(piece);
+  return hash;
 }
 
 /** Writes bytes at a position; one write may store only some of them, as on a disk that is nearly full. */

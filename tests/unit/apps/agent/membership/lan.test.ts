@@ -76,6 +76,24 @@ test('only a control plane of the requested authority answers, with its port', a
   expect(problems).toEqual([]);
 });
 
+test('a question from port 0, which no answer can be sent to, is ignored', async () => {
+  const bind = vi.spyOn(Socket.prototype, 'bind');
+  const send = vi.spyOn(Socket.prototype, 'send');
+  onTestFinished(() => [bind, send].forEach((one) => void one.mockRestore()));
+  const given = { fingerprint: OURS, port: 9443, lanPort: await freePort() };
+  const answerer = new LanAnswerer({ ...given, onProblem: () => undefined });
+  onTestFinished(() => answerer.close());
+  const socket = bind.mock.contexts.at(-1);
+  if (!(socket instanceof Socket)) throw new Error('no socket was bound');
+  await once(socket, 'listening');
+  const asked = { kind: 'question', number: '11'.repeat(8), fingerprint: OURS, port: 0 } as const;
+  const from = { address: '127.0.0.1', family: 'IPv4', size: 0 };
+  socket.emit('message', formatLanDatagram(asked), { ...from, port: 0 });
+  expect(send).not.toHaveBeenCalled();
+  socket.emit('message', formatLanDatagram(asked), { ...from, port: 9 });
+  expect(send).toHaveBeenCalledOnce();
+});
+
 test('a multicast group that cannot be joined is joined at a later look', async () => {
   const join = vi.spyOn(Socket.prototype, 'addMembership').mockImplementation(() => {
     throw Object.assign(new Error('no buffer'), { code: 'ENOBUFS' });
