@@ -1,6 +1,8 @@
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf } from '../error.ts';
 import { readIfThere } from '../files/durable-file.ts';
+import { getErrorCode } from '../process/code-of.ts';
 import type { Configuration } from './answer.ts';
 import { InstallError } from './error.ts';
 
@@ -28,7 +30,7 @@ const SESSION = {
  * Returns the running system's configuration for an installed system: the stored one, and what was set for this session
  * only because nothing could be stored.
  * @param root folder that contains quantix and etc
- * @throws InstallError if it is larger than `MOST` bytes
+ * @throws InstallError if it is larger than `MOST` bytes, or a folder cannot be read
  */
 export async function readLiveConfiguration(root = '/'): Promise<ConfigurationFiles> {
   const files = new Map<string, Buffer>();
@@ -64,8 +66,17 @@ async function collect(folder: string, prefix: string, files: Map<string, Buffer
   }
 }
 
+/** Lists the names in a folder; none if it does not exist. @throws InstallError if it cannot be read */
 async function namesIn(folder: string): Promise<string[]> {
-  const names = await readdir(folder).catch(() => []);
+  const names = await readdir(folder).catch((cause: unknown) => {
+    if (getErrorCode(cause) === 'ENOENT') return [];
+    throw new InstallError({
+      what: `the configuration of this system cannot be read: ${messageOf(cause)}`,
+      where: folder,
+      fix: 'Nothing was written. Repair it, or install without carrying it over.',
+      cause,
+    });
+  });
   return names.sort();
 }
 

@@ -35,7 +35,7 @@ export function describeContents({ isMedium, uses, contents, partitions }: DiskF
 
 /** Describes what a plan does, by line. */
 export function planText(plan: InstallPlan): string[] {
-  const { disk, kind, layout, destroys, release, remarks } = plan;
+  const { disk, kind, layout, destroys, release, remarks, warnings } = plan;
   return [
     describeDisk(disk),
     kind === 'reinstall'
@@ -48,6 +48,7 @@ export function planText(plan: InstallPlan): string[] {
       return `  ${name.padEnd(14)} ${formatSize(bytes).padStart(9)}  ${kept ? 'stays' : PURPOSES[role]}`;
     }),
     ...remarks,
+    ...warnings.map((warning) => `Warning: ${warning}`),
   ];
 }
 

@@ -65,4 +65,6 @@ export interface MachineFacts {
   hasBios: boolean;
   image: ImageFacts;
   disks: readonly DiskFacts[];
+  /** Why the configuration of the running system is not mounted; `null` if it is, or if there is none. */
+  unmountedConfiguration: string | null;
 }

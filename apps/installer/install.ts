@@ -75,6 +75,9 @@ export async function install(options: InstallOptions): Promise<string> {
   const sha256 = await hashImage(options, (done, total) => advance('read', done, total));
   for (const holder of plan.release) await machinery.release(holder);
   await using device = await machinery.claim(disk.path);
+  // Reading the medium takes minutes: a disk that was plugged in meanwhile may have the path now. From here on, the
+  // kernel keeps the path for the disk that is claimed.
+  await expectUnchanged({ ...disk, holders: [] }, machinery);
   expectSameSize(disk, device);
   signal.throwIfAborted();
   advance('wipe');

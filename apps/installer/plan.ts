@@ -23,6 +23,8 @@ export interface InstallPlan {
   release: readonly string[];
   /** Remarks for people, one sentence each. */
   remarks: readonly string[];
+  /** Warnings, one sentence each; the report of the installation repeats them. */
+  warnings: readonly string[];
 }
 
 /** A plan, or all reasons why there is none, one clause each. */
@@ -67,8 +69,15 @@ export function planInstall(machine: MachineFacts, answer: Answer, newGuid: () =
         : []),
       ...(disk.transport === 'usb' ? ['It is a USB disk.'] : []),
     ],
+    warnings: keeps ? [] : warnOfConfiguration(machine, answer),
   };
   return { plan };
+}
+
+/** Returns a warning if the configuration of the running system is to be carried over, and is not mounted. */
+function warnOfConfiguration({ unmountedConfiguration: why }: MachineFacts, answer: Answer) {
+  if (why === null || !answer['carry-over']) return [];
+  return [`Of the stored configuration nothing is carried over: ${why}.`];
 }
 
 type Chosen = { disk: DiskFacts; remarks: readonly string[] } | { reasons: readonly string[] };

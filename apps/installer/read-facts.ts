@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { BlockDevice } from '../../build/disk/block-device.ts';
 import { readGpt } from '../../build/disk/gpt.ts';
 import { ExplainedError } from '../error.ts';
+import { readUnmountedConfiguration } from '../host/configuration-disk.ts';
 import { readDisks } from '../host/disks.ts';
 import { type Mount, readMounts } from '../host/mounts.ts';
 import { readAttribute, readNames, readNumber, readTarget, readText } from '../host/read.ts';
@@ -57,7 +58,11 @@ export async function readMachine({
     });
   }
   const hasEfi = (await readNames(join(root, 'sys/firmware/efi'))).length > 0;
-  return { firmware: hasEfi ? 'uefi' : 'bios', hasBios: architecture === 'x64', image, disks };
+  const unmounted = await readUnmountedConfiguration(root);
+  return {
+    ...{ firmware: hasEfi ? 'uefi' : 'bios', hasBios: architecture === 'x64', image, disks },
+    unmountedConfiguration: unmounted ?? null,
+  };
 }
 
 function kernelName(path: string): string {

@@ -81,7 +81,7 @@ export class Session {
         onProgress,
         signal,
       });
-      const warnings = await this.#enterInBootMenu(plan);
+      const warnings = [...plan.warnings, ...(await this.#enterInBootMenu(plan))];
       report = reportOf({ ...common, ended: new Date(), sha256, warnings });
       report = { ...report, warnings: [...warnings, ...(await this.#keepReport(plan, report))] };
     } catch (error) {

@@ -69,6 +69,13 @@ test('an empty configuration is carried over as empty; one that is too large is 
   await expect(readLiveConfiguration(root)).rejects.toThrow(/more than 33554432 bytes \(.*large\)/);
 });
 
+test('a configuration that cannot be read is not carried over as an empty one', async () => {
+  const root = await systemWith({ quantix: 'a file' });
+  await expect(readLiveConfiguration(root)).rejects.toThrow(
+    /the configuration of this system cannot be read: ENOTDIR.*Repair it/,
+  );
+});
+
 test('settings of the answer file replace those carried over', () => {
   const carried = new Map(
     ['hostname', 'network/eth0.conf', 'node/node.key', 'ssh/enabled', 'keyboard'].map((name) => [

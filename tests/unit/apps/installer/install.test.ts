@@ -182,6 +182,33 @@ describe('nothing is written', () => {
     expect((await findSignatures(world.device, [])).map(({ name }) => name)).toEqual(['ext']);
   });
 
+  test('if another disk gets the path while the medium is read', async () => {
+    const world = new World();
+    const plan = await world.plan();
+    const { machinery } = world;
+    let isRead = false;
+    const swapping = Object.create(world, {
+      machinery: {
+        value: {
+          ...machinery,
+          readMachine: async () => {
+            const machine = await world.look();
+            if (!isRead) return machine;
+            return { ...machine, disks: machine.disks.map((one) => ({ ...one, serial: 'other' })) };
+          },
+          readImage: async function* () {
+            yield* machinery.readImage();
+            isRead = true;
+          },
+        },
+      },
+    }) as World;
+    await expect(swapping.install(plan)).rejects.toThrow(
+      /is another disk than when this was planned \(other\)\. Nothing was written/,
+    );
+    expect(await readGpt(world.device)).toBeUndefined();
+  });
+
   test('if the medium cannot be read to its end', async () => {
     const world = new World();
     soil(world.device, 'LVM', { offset: 0, bytes: GIB });

@@ -37,6 +37,7 @@ export function machineWith(disks: DiskFacts[], changes: Partial<MachineFacts> =
       bytes: 250 * MIB,
     },
     disks,
+    unmountedConfiguration: null,
     ...changes,
   };
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Answer, answerFor } from '../../../../apps/installer/answer.ts';
+import { planText } from '../../../../apps/installer/describe.ts';
 import type { DiskFacts, MachineFacts } from '../../../../apps/installer/facts.ts';
 import { determineProof, type InstallPlan, planInstall } from '../../../../apps/installer/plan.ts';
 import { planLayout } from '../../../../build/disk/plan-layout.ts';
@@ -129,6 +130,19 @@ describe('a disk is refused', () => {
 });
 
 describe('an installation', () => {
+  test('warns that an unmounted configuration is not carried over, unless none is to be', () => {
+    const why = 'several file systems are QUANTIX-CFG (/dev/sdb1 /dev/sdc1)';
+    const machine = machineWith([disk()], { unmountedConfiguration: why });
+    const answer = bySerial('S45PNA0M500001');
+    const warning = `Of the stored configuration nothing is carried over: ${why}.`;
+    const plan = expectPlan(machine, answer);
+    expect(plan.warnings).toEqual([warning]);
+    expect(planText(plan)).toContain(`Warning: ${warning}`);
+    expect(expectPlan(machine, { ...answer, 'carry-over': false }).warnings).toEqual([]);
+    expect(expectPlan({ ...machine, disks: [installed()] }, answer).warnings).toEqual([]);
+    expect(expectPlan(machineWith([disk()]), answer).warnings).toEqual([]);
+  });
+
   test('that exists keeps configuration and data, in their places and with their GUIDs', () => {
     const before = installed();
     const plan = expectPlan(machineWith([before]), bySerial('S45PNA0M500001'));

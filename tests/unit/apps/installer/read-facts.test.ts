@@ -94,6 +94,7 @@ test('disks are reported with their contents, the devices built on them, and the
     openToRead: async (path) => disks.get(path) ?? Promise.reject(new Error(path)),
   });
   expect(machine.firmware).toBe('uefi');
+  expect(machine.unmountedConfiguration).toBeNull();
   const [nvme, sda, sdb] = machine.disks;
   expect(machine.disks).toHaveLength(3);
   expect(sda).toMatchObject({
