@@ -1,4 +1,4 @@
-import { copyFile, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, open, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { asDiskError } from '../files/disk-error.ts';
 import {
@@ -96,7 +96,8 @@ export async function exchangeConfiguration(
 }
 
 /**
- * Restores the configuration of the running version, if it was replaced for a version that is no longer tried.
+ * Restores the configuration of the running version, if it was replaced for a version that is no longer tried. Files
+ * that only the other version had are removed again: one may be an SSH key that was withdrawn since.
  * @returns whether it had been replaced
  * @throws UpdateRefusal if its copy is gone; DiskError
  */
@@ -104,6 +105,11 @@ export async function undoExchange(configuration: string, running: string): Prom
   const note = exchangeNote(configuration);
   if ((await readIfThere(note))?.trim() !== running) return false;
   await restoreConfiguration(configuration, running);
+  const [copy, folder] = [placeOf(configuration, running), join(configuration, BEFORE)];
+  for (const other of await readdir(folder)) {
+    if (other === running || other.startsWith('.')) continue;
+    await removeAdded({ other: join(folder, other), own: copy, target: configuration });
+  }
   // A note that came back after a power failure would put this old copy in place of what was set since.
   await removeDurably(note);
   return true;
@@ -151,6 +157,26 @@ async function copyTree(from: string, to: string): Promise<void> {
   await rename(temporary, to);
   // As in writeDurably.
   await file.sync();
+}
+
+/** Removes from a folder the files of another version's copy that are not in the own copy, and folders left empty. */
+async function removeAdded(paths: { other: string; own: string; target: string }): Promise<void> {
+  const { other, own, target } = paths;
+  let removed = false;
+  for (const entry of await readdir(other, { withFileTypes: true })) {
+    const below = {
+      ...{ other: join(other, entry.name), own: join(own, entry.name) },
+      target: join(target, entry.name),
+    };
+    if (entry.isDirectory() && (await isThere(below.target))) {
+      await removeAdded(below);
+      if ((await isThere(below.own)) || (await readdir(below.target)).length > 0) continue;
+      await rmdir(below.target);
+    } else if (await isThere(below.own)) continue;
+    else await rm(below.target, { force: true });
+    removed = true;
+  }
+  if (removed) await syncFolder(target);
 }
 
 /** FAT has no owners: every file there belongs to root. */

@@ -68,3 +68,26 @@ test('there is nothing to make permanent on a system that has never been updated
   await promises.rm(join(configuration, '.before'), { recursive: true });
   await expect(keepExchange(configuration)).resolves.toBeUndefined();
 });
+
+test('files that were removed since the other version ran do not stay after its trial; later ones do', async () => {
+  const at = (name: string) => join(configuration, name);
+  await promises.mkdir(at('ssh'));
+  await promises.mkdir(at('vdc/old'), { recursive: true });
+  for (const name of ['ssh/authorized_keys', 'ssh/enabled', 'vdc/old/token']) {
+    await promises.writeFile(at(name), 'of 0.1.0');
+  }
+  await copyConfiguration(configuration, '0.1.0');
+  await promises.rm(at('ssh/authorized_keys'));
+  await promises.rm(at('vdc'), { recursive: true });
+  await copyConfiguration(configuration, '0.2.0', ['0.1.0']);
+  await exchangeConfiguration(configuration, { running: '0.2.0', to: '0.1.0' });
+  expect((await promises.readdir(at('ssh'))).toSorted()).toEqual(['authorized_keys', 'enabled']);
+  await promises.writeFile(at('ssh/later'), 'of the trial');
+  expect(await undoExchange(configuration, '0.2.0')).toBe(true);
+  expect((await promises.readdir(at('ssh'))).toSorted()).toEqual(['enabled', 'later']);
+  expect((await promises.readdir(configuration)).toSorted()).toEqual([
+    '.before',
+    'hostname',
+    'ssh',
+  ]);
+});
