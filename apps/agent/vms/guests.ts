@@ -1,4 +1,4 @@
-import { appendFile, rm } from 'node:fs/promises';
+import { appendFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { readMaintenance } from '../../guests/maintenance.ts';
 import { cutShort, GUEST_PLACES, type GuestPlaces } from '../../guests/places.ts';
@@ -50,7 +50,7 @@ export async function runGuests(
   };
   try {
     if (verb === 'start') {
-      await rm(places.stopping, { force: true });
+      // The service has removed `places.stopping` of an earlier stop. One that is there now is of a stop that has begun.
       const { on, reason } = await readMaintenance(dirname(configuration), root);
       if (on) {
         const why = reason === null ? '' : ` (${reason})`;

@@ -63,6 +63,18 @@ test('a boot in maintenance starts no guest, and does not call libvirt', async (
   expect(status).toBe(0);
 });
 
+test('a start of the guests leaves the mark of a stop that has begun meanwhile', async () => {
+  const folder = await temporaryFolder();
+  await beginMaintenance(folder, { reason: null, now: NOW });
+  const said = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  const places = { ran: folder, stopping: join(folder, 'stopping'), cutShort: join(folder, 'cut') };
+  await writeFile(places.stopping, 'asking libvirt which guests run\n');
+  const setup = { places, uri: 'test:///nowhere', configuration: join(folder, 'node.yaml') };
+  await runGuests('start', new AbortController().signal, setup);
+  said.mockRestore();
+  expect(await readFile(places.stopping, 'utf8')).toBe('asking libvirt which guests run\n');
+});
+
 test('a host whose configuration disk is not mounted counts as in maintenance', async () => {
   const root = await plant({ 'run/quantix/unmounted-quantix': 'several are labelled so\n' });
   const folder = join(root, 'quantix/node');
