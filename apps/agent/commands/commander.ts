@@ -106,9 +106,12 @@ export class Commander {
     this.#open.set(id, { report, canceled: false });
     this.#queue(report);
     const executor = task.verb.case === undefined ? undefined : executors[task.verb.case];
-    const expiresAt = (task.expiresAt === undefined ? 0 : timestampMs(task.expiresAt)) + ahead;
+    const expiry = (task.expiresAt === undefined ? 0 : timestampMs(task.expiresAt)) + ahead;
+    const expiresAt = Math.max(0, Math.round(expiry));
+    // The clock may be set while the task waits: what counts is how much time it had when it arrived.
+    const dueAt = performance.now() + expiresAt - this.#options.now();
     this.#enqueue(executor?.objectOf(task) ?? id, () =>
-      this.#carryOut(task, executor, { expiresAt, again: noted !== undefined }),
+      this.#carryOut(task, executor, { expiresAt, dueAt, again: noted !== undefined }),
     );
   }
 
@@ -162,7 +165,7 @@ export class Commander {
   async #carryOut(
     task: Task,
     executor: Executor | undefined,
-    { expiresAt, again }: { expiresAt: number; again: boolean },
+    { expiresAt, dueAt, again }: { expiresAt: number; dueAt: number; again: boolean },
   ): Promise<void> {
     const { signal, now, log } = this.#options;
     if (signal.aborted) return;
@@ -172,13 +175,13 @@ export class Commander {
         : `, asked for by ${JSON.stringify(task.requestedBy.slice(0, 80))}`;
     const name = `task ${task.id} (${task.verb.case ?? 'unknown'}${who})`;
     try {
-      const failure = this.#whyNot(task, executor, { expiresAt, again });
+      const failure = this.#whyNot(task, executor, { dueAt, again });
       if (failure !== undefined) throw failure;
       const startedAt = this.#open.get(task.id)?.report.startedAt ?? timestampFromMs(now());
       const begun = { state: TaskState.RUNNING, startedAt };
       if (!again) await this.#note(task.id, begun, expiresAt);
       this.#advance(task.id, begun);
-      const left = Math.min(Math.max(expiresAt - now(), 0), LONGEST_TIMER);
+      const left = Math.min(Math.max(Math.ceil(dueAt - performance.now()), 0), LONGEST_TIMER);
       const deadline = AbortSignal.timeout(left);
       const result = await executor
         ?.carryOut({
@@ -221,13 +224,13 @@ export class Commander {
   #whyNot(
     { id, verb }: Task,
     executor: Executor | undefined,
-    { expiresAt, again }: { expiresAt: number; again: boolean },
+    { dueAt, again }: { dueAt: number; again: boolean },
   ): TaskFailure | undefined {
     if (executor === undefined) {
       const what = verb.case ?? 'what is asked for';
       return new TaskFailure(TaskErrorCode.UNSUPPORTED, `this host does not know ${what}`);
     }
-    const isLate = expiresAt <= this.#options.now();
+    const isLate = dueAt <= performance.now();
     if (again && isLate) {
       const what = 'the agent ended during the task, and the deadline has passed';
       return new TaskFailure(TaskErrorCode.INTERRUPTED, what);

@@ -9,6 +9,7 @@ import {
 } from '../../network/change.ts';
 import { NetworkError, type QxNetworkOptions } from '../../network/qx-network.ts';
 import { readNetwork } from '../../network/status.ts';
+import { CommandError } from '../../process/command-error.ts';
 import { TaskErrorCode } from '../../proto/gen/quantix/v1/task_pb.js';
 import type { Executor, TaskRun } from './commander.ts';
 import { TaskFailure } from './failure.ts';
@@ -107,9 +108,9 @@ async function unreached(
   signal: AbortSignal,
 ): Promise<TaskFailure> {
   const what = `the control plane was not reached within ${seconds} s over the new configuration of ${name}`;
-  const until = Date.now() + UNDOING;
-  while (((await look(name, deps, signal))?.confirm ?? null) !== null) {
-    if (Date.now() > until) {
+  const until = performance.now() + UNDOING;
+  while (await isOnTrial(name, deps, signal)) {
+    if (performance.now() > until) {
       return new TaskFailure(TaskErrorCode.TIMEOUT, `${what}; it is not undone yet`);
     }
     await wait(GLANCE, undefined, { signal });
@@ -135,6 +136,18 @@ async function interrupted(
       : `, and is on trial: that is undone in ${now.confirm} s`;
   const what = `the agent ended while it configured ${name}; ${describe(name, now)}${trial}`;
   return new TaskFailure(TaskErrorCode.INTERRUPTED, what);
+}
+
+/** Returns whether an interface is on trial, or may be: its state may not be readable while the change is undone. */
+async function isOnTrial(name: string, deps: NetworkDeps, signal: AbortSignal): Promise<boolean> {
+  try {
+    return ((await look(name, deps, signal))?.confirm ?? null) !== null;
+  } catch (error) {
+    if (signal.aborted || !(error instanceof NetworkError || error instanceof CommandError)) {
+      throw error;
+    }
+    return true;
+  }
 }
 
 async function look(

@@ -84,9 +84,9 @@ const ENDING = 10_000;
 export async function endAgent(pid: number): Promise<void> {
   const parent = await readParent(pid);
   send(pid, 'SIGTERM');
-  const killed = Date.now() + ENDING;
+  const killed = performance.now() + ENDING;
   for (let forced = false; parent !== undefined && (await readParent(pid)) === parent; ) {
-    if (!forced && Date.now() > killed) forced = send(pid, 'SIGKILL');
+    if (!forced && performance.now() > killed) forced = send(pid, 'SIGKILL');
     await wait(100);
   }
 }

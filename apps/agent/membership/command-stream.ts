@@ -1,4 +1,4 @@
-import { timestampMs } from '@bufbuild/protobuf/wkt';
+import { type Timestamp, timestampMs } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { messageOf } from '../../error.ts';
 import type { Task, TaskReport } from '../../proto/gen/quantix/v1/task_pb.js';
@@ -48,6 +48,8 @@ export class CommandStream {
   readonly #options: CommandStreamOptions;
   /** Aborted to end the pauses after failures. */
   #pauses = new AbortController();
+  /** The control plane's clock, in milliseconds since 1970, when `performance.now()` was 0; undefined until it says. */
+  #serverClock: number | undefined;
 
   constructor(options: CommandStreamOptions) {
     this.#options = options;
@@ -68,6 +70,18 @@ export class CommandStream {
   retry(): void {
     this.#pauses.abort();
     this.#pauses = new AbortController();
+  }
+
+  /** Takes note of the control plane's clock: deadlines are in its time, and either clock may be set at any moment. */
+  compare(serverTime: Timestamp | undefined): void {
+    if (serverTime !== undefined) this.#serverClock = timestampMs(serverTime) - performance.now();
+  }
+
+  /** Returns the milliseconds that this host's clock is ahead of the control plane's now; 0 if that is not known. */
+  #ahead(): number {
+    return this.#serverClock === undefined
+      ? 0
+      : Date.now() - (this.#serverClock + performance.now());
   }
 
   /** Repeats work until the signal is aborted. Pauses after a failure; the pause grows until the work succeeds. */
@@ -102,7 +116,6 @@ export class CommandStream {
       clearTimeout(timer);
       timer = setTimeout(() => silence.abort(), patience * 2000);
     };
-    let ahead = 0;
     try {
       listen();
       const stream = connection().client.watch(
@@ -115,12 +128,12 @@ export class CommandStream {
           case 'opened': {
             const { signOfLifeSeconds: seconds, serverTime } = content.value;
             if (seconds > 0) patience = Math.min(seconds, SIGN_OF_LIFE.most);
-            if (serverTime !== undefined) ahead = Date.now() - timestampMs(serverTime);
+            this.compare(serverTime);
             log('takes commands of the control plane');
             break;
           }
           case 'task':
-            commands.take(content.value, ahead);
+            commands.take(content.value, this.#ahead());
             break;
           case 'cancelTaskId':
             commands.cancel(content.value);

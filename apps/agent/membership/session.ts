@@ -406,6 +406,7 @@ export class Session {
     if (arrival === 'behind') return this.#beginEpoch(answer.kept);
     if (arrival === 'arrived') this.#reported.endFull(position);
     this.#clockWatch.compare(answer.serverTime, clock.now());
+    this.#stream?.compare(answer.serverTime);
     this.#obey(answer.heartbeatIntervalSeconds);
     await this.#assign(answer.assignedPools);
   }
@@ -441,6 +442,7 @@ export class Session {
     this.#obey(answer.heartbeatIntervalSeconds);
     this.#heartbeatDue = began + this.#interval;
     this.#clockWatch.compare(answer.serverTime, clock.now());
+    this.#stream?.compare(answer.serverTime);
     this.#hear(answer.version);
     await this.#standing.learn(answer.endpoints);
     const { greatest } = this.#reported;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import * as fc from 'fast-check';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { Commander, type TaskRun } from '../../../../../apps/agent/commands/commander.ts';
 import { TaskFailure } from '../../../../../apps/agent/commands/failure.ts';
 import { Journal } from '../../../../../apps/agent/commands/journal.ts';
@@ -48,7 +48,7 @@ async function commander(folder: string, work: (taskRun: TaskRun) => Promise<voi
       },
     },
     log: (line) => lines.push(line),
-    now: Date.now,
+    now: () => Date.now(),
     signal: stop.signal,
   });
   const end = async (): Promise<TaskReport> => {
@@ -150,6 +150,26 @@ test('deadlines follow the control plane’s clock, not that of the host', async
   expect(await end()).toMatchObject({ state: TaskState.DONE });
   commands.take(start(idOf(1), { expiresAt: timestampFromMs(Date.now() + hour - 60_000) }), -hour);
   expect(await end()).toMatchObject({ error: { code: TaskErrorCode.EXPIRED } });
+});
+
+test('a task that waits does not expire because the clock is set', async () => {
+  const going = Promise.withResolvers<void>();
+  const { commands, end } = await commander(await temporaryFolder(), () => going.promise);
+  commands.take(start(idOf(0)), 0);
+  commands.take(start(idOf(1)), 0);
+  vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 86_400_000);
+  going.resolve();
+  expect(await end()).toMatchObject({ taskId: idOf(0), state: TaskState.DONE });
+  expect(await end()).toMatchObject({ taskId: idOf(1), state: TaskState.DONE });
+});
+
+test('a task without a deadline, on a host whose clock is behind, does not make the journal unreadable', async () => {
+  const folder = await temporaryFolder();
+  const { commands, end } = await commander(folder, async () => undefined);
+  commands.take(create(TaskSchema, { ...start(idOf(0)), expiresAt: undefined }), -5000.5);
+  expect(await end()).toMatchObject({ error: { code: TaskErrorCode.EXPIRED } });
+  const next = await commander(folder, async () => undefined);
+  expect(next.lines).toEqual([]);
 });
 
 test('a task that misses its deadline ends as a timeout, and the next one begins', async () => {

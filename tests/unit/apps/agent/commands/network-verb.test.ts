@@ -1,6 +1,14 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { expect, test } from 'vitest';
-import { TaskErrorCode, TaskState } from '../../../../../apps/proto/gen/quantix/v1/task_pb.js';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
+import { expect, test, vi } from 'vitest';
+import { makeNetworkVerb } from '../../../../../apps/agent/commands/network-verb.ts';
+import {
+  TaskErrorCode,
+  TaskSchema,
+  TaskState,
+} from '../../../../../apps/proto/gen/quantix/v1/task_pb.js';
+import { temporaryFolder } from '../../../folder.ts';
 import { networkAgent } from './network-agent.ts';
 
 /*
@@ -111,4 +119,38 @@ test('a configuration during which the agent ends is reported as interrupted, an
   expect(end.error).toMatchObject({ code: TaskErrorCode.INTERRUPTED });
   expect(end.error?.message).toMatch(/eth0 has 10\.0\.0\.7\/24 \(static\).*undone in 42 s/);
   expect(await read('calls')).not.toMatch('confirm eth0');
+});
+
+test('the wait until a change is undone does not end early if the clock is set, or the state cannot be read once', async () => {
+  const folder = await temporaryFolder();
+  const program = join(folder, 'qx-network');
+  await writeFile(program, `#!/bin/sh\n${STAND_IN}\n`, { mode: 0o755 });
+  const status = (confirm: number | null) => {
+    const interfaces = STATUS.interfaces.map((one) => ({ ...one, confirm }));
+    return writeFile(`${folder}/status`, JSON.stringify({ ...STATUS, interfaces }));
+  };
+  await status(42);
+  // The trial ends at once.
+  const over = AbortSignal.abort();
+  vi.spyOn(AbortSignal, 'timeout').mockReturnValueOnce(over);
+  const verb = makeNetworkVerb({ program, reached: async () => over.throwIfAborted() });
+  const value = { interface: 'eth0', settings: ['METHOD=dhcp'], confirmWithinSeconds: 10 };
+  const calls = async () => (await readFile(`${folder}/calls`, 'utf8')).match(/^status/gm)?.length;
+  const ended = verb.carryOut({
+    task: create(TaskSchema, { verb: { case: 'configureNetwork', value } }),
+    ...{ signal: new AbortController().signal, again: false, begunAt: new Date() },
+    progress: () => undefined,
+  });
+  const failed = ended.catch((error: unknown) => error);
+  await expect.poll(calls).toBe(1);
+  const now = Date.now() + 3_600_000;
+  vi.spyOn(Date, 'now').mockReturnValue(now);
+  await writeFile(`${folder}/complaint`, 'qx-network: busy\n');
+  await expect.poll(calls).toBe(2);
+  await rm(`${folder}/complaint`);
+  await status(null);
+  expect(await failed).toMatchObject({
+    code: TaskErrorCode.TIMEOUT,
+    message: expect.stringContaining('it is undone: eth0 has 10.0.0.7/24'),
+  });
 });

@@ -78,3 +78,25 @@ test('a journal that cannot be opened is tried again, until the host takes tasks
   await watched;
   await agent.stop();
 });
+
+test('deadlines stay right if the clock of the host is set while the stream is open', async () => {
+  const { plane, agent } = await members();
+  await agent.stop();
+  const taken = Promise.withResolvers<number>();
+  agent.openCommands = async () => ({
+    ...{ verbs: [], cancel: vi.fn(), acknowledge: vi.fn() },
+    take: (_task, ahead) => taken.resolve(ahead),
+    nextReport: async (signal) => void (await once(signal, 'abort')),
+  });
+  await agent.start();
+  await agent.clock.skip();
+  await agent.said(/takes commands/);
+  const hour = 3_600_000;
+  vi.spyOn(Date, 'now').mockReturnValue(Date.now() + hour);
+  plane.node().tasks.give({ verb: { case: 'startVm', value: { vmId: '' } } });
+  const ahead = await taken.promise;
+  expect(ahead).toBeGreaterThan(hour - 60_000);
+  expect(ahead).toBeLessThan(hour + 60_000);
+  vi.restoreAllMocks();
+  await agent.stop();
+});
