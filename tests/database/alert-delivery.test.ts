@@ -21,6 +21,7 @@ import { createSyslogReceiver } from '../../apps/control-plane/alerts/syslog.ts'
 import { createWebhookReceiver } from '../../apps/control-plane/alerts/webhook.ts';
 import { NotLeaderError } from '../../apps/control-plane/coordination/election.ts';
 import {
+  dropOverdueNews,
   forgetReceivers,
   listReceivers,
   readReceiver,
@@ -33,6 +34,7 @@ import {
   raiseAlert,
   resolveAlert,
 } from '../../apps/control-plane/database/repositories/alerts.ts';
+import { numberEvents } from '../../apps/control-plane/database/repositories/events.ts';
 import { enterLeader } from '../../apps/control-plane/database/repositories/leadership.ts';
 import { EventFeed } from '../../apps/control-plane/events/feed.ts';
 import { selfSigned } from '../remote-cache/certificate.ts';
@@ -280,6 +282,20 @@ test('a receiver that is unreachable for a minute raises an alert, until it is r
   await forgetReceivers(db, ['one'], minute(3));
   expect(await open()).toEqual([]);
   expect((await listReceivers(db)).map(({ name }) => name)).toEqual(['one']);
+});
+
+test('only events that are meant for a receiver count as waiting for it', async () => {
+  const { db } = made.database;
+  const receiver = await readReceiver(db, 'one');
+  for (const severity of ['CRITICAL', 'INFO', 'INFO', 'CRITICAL', 'INFO'] as const) {
+    await raise(crypto.randomUUID(), severity);
+  }
+  await numberEvents(db, 100);
+  const drop = (most: number) => dropOverdueNews(db, 'one', { most, severities: ['CRITICAL'] });
+  expect(await drop(2)).toBe(0);
+  expect(await readReceiver(db, 'one')).toEqual(receiver);
+  expect(await drop(1)).toBe(1);
+  await forgetReceivers(db, [], new Date());
 });
 
 test('an event that is not meant for a receiver is no delivery to it', async () => {

@@ -641,6 +641,19 @@ describe('storage pools', () => {
     }
   });
 
+  test('a shared pool that has failed on a host only is well again once that host is deleted', async () => {
+    const nas = pool('nas:/vms', PoolType.NFS);
+    await sync(A, at(1, 1), { pools: { items: [nas] } });
+    const items = [{ ...nas, health: PoolHealth.FAILED }, pool('path:/data', PoolType.DIRECTORY)];
+    await sync(B, at(1, 1), { pools: { items } });
+    const phases = async () =>
+      (await pools.listStoragePools(db)).map(({ name, phase }) => `${name} ${phase}`);
+    expect(await phases()).toEqual(['nas:/vms DEGRADED', 'path:/data READY']);
+    const end = { by: 'admin', reason: '', now: new Date() };
+    await departNode(db, { nodeId: B, how: 'DELETED', ...end });
+    expect(await phases()).toEqual(['nas:/vms READY']);
+  });
+
   test('a pool that loses its name is rejected, and leaves no state of its former pool behind', async () => {
     const named = pool('path:/data', PoolType.DIRECTORY);
     await sync(A, at(1, 1), { pools: { items: [named] } });

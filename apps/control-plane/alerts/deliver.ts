@@ -124,9 +124,9 @@ async function deliverNext(
   epoch: number,
   { database, log, signal, mostWaiting = MOST_WAITING }: DeliverOptions,
 ): Promise<boolean> {
-  const { name } = receiver;
+  const { name, severities } = receiver;
   const state = await writeAsLeader(database, epoch, async (transaction) => {
-    const lost = await dropOverdueNews(transaction, name, mostWaiting);
+    const lost = await dropOverdueNews(transaction, name, { most: mostWaiting, severities });
     if (lost > 0) log.warning(`${lost} events of alerts were given up: too many wait for ${name}`);
     return await readReceiver(transaction, name);
   });
@@ -137,7 +137,7 @@ async function deliverNext(
   const { id: through } = event;
   const record = (note: (transaction: Transaction<DB>) => Promise<void>) =>
     writeAsLeader(database, epoch, note);
-  if (!receiver.severities.has(readAlertEvent(event).severity)) {
+  if (!severities.has(readAlertEvent(event).severity)) {
     await record((transaction) => recordSkip(transaction, name, through));
     return true;
   }

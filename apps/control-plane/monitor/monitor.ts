@@ -9,6 +9,7 @@ import { FencedError, writeAsLeader } from '../database/repositories/leadership.
 import type { NodePhase } from '../database/repositories/nodes.ts';
 import { HEARTBEAT_INTERVAL, MISSED_HEARTBEATS } from '../heartbeat-times.ts';
 import type { ClaimLocks } from '../reconciliation/claim-locks.ts';
+import { lockNodes } from '../reconciliation/node-records.ts';
 import { settleContested } from '../reconciliation/node-state.ts';
 import { DECIDED } from '../reconciliation/phase.ts';
 import { NodeWatch } from './watch.ts';
@@ -154,6 +155,7 @@ async function readAlerts(db: Executor): Promise<{ overdue: unknown[]; isMassOpe
 /** Sets those nodes to DISCONNECTED that are still in a phase that silence ends. @returns their ids */
 async function disconnect(db: Executor, ids: readonly string[]): Promise<string[]> {
   if (ids.length === 0) return [];
+  await lockNodes(db, ids);
   const { rows } = await sql<{ id: string }>`
     UPDATE nodes SET phase = 'DISCONNECTED'
     WHERE id = ANY (${ids}::uuid[]) AND phase IN ('READY', 'NOT_READY')

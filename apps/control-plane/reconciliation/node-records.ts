@@ -146,6 +146,13 @@ export function isNews(facts: NodeFacts, record: NodeRecord): boolean {
   );
 }
 
+/** Locks nodes in a fixed order, so that two transactions that change several of them do not deadlock. */
+export async function lockNodes(db: Executor, ids: readonly string[]): Promise<void> {
+  if (ids.length < 2) return;
+  await sql`
+    SELECT FROM nodes WHERE id = ANY (${ids}::uuid[]) ORDER BY id FOR NO KEY UPDATE`.execute(db);
+}
+
 /** Records reported facts about nodes, in one statement. Unchanged rows are not written. */
 export async function recordNodes(
   db: Executor,
@@ -153,6 +160,10 @@ export async function recordNodes(
   now: Date,
 ): Promise<void> {
   if (facts.length === 0) return;
+  await lockNodes(
+    db,
+    facts.map(({ nodeId }) => nodeId),
+  );
   await sql`
     UPDATE nodes AS node
     SET hostname = coalesce(sent.hostname, node.hostname), management_ip = sent.management_ip,

@@ -208,7 +208,7 @@ export async function recordPoolSizes(
  * hosts that share a pool see the same size. A discovered pool that no host has and that contains no volumes is
  * removed.
  */
-async function summarizePools(db: Executor, ids: readonly string[]): Promise<void> {
+export async function summarizePools(db: Executor, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return;
   // Hosts that share a pool often report its failure at the same moment. One transaction at a time derives the state, in
   // a later statement than this one: it sees what the others have committed. Reports on several pools lock them in the

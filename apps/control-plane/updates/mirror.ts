@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LONGEST_ENVELOPE } from '../../../build/release/envelope.ts';
 import type { TrustedKey } from '../../../build/release/keys.ts';
@@ -8,6 +8,7 @@ import type { Release } from '../../../build/release/release.ts';
 import { verifyRelease } from '../../../build/release/sign.ts';
 import { type ReleaseLine, releasePath } from '../../../build/release/tree.ts';
 import { syncFolder } from '../../files/durable-file.ts';
+import type { Space } from '../../host/file-system-space.ts';
 import { formatBytes as inWords } from '../../text/amount.ts';
 import { ControlPlaneError } from '../error.ts';
 import { keep, type PinnedRelease, readKept, readSize, sweep, type TreeTurn } from './tree.ts';
@@ -34,12 +35,16 @@ export interface MirrorRequest {
   readonly coming: Map<string, string>;
   readonly now: Date;
   readonly signal: AbortSignal;
+  /** Reads the bytes of the file system at a path, and those that are free. */
+  readonly readSpace?: (path: string) => Promise<Pick<Space, 'total' | 'available'>>;
   /** Time limit in milliseconds for a release, and for each MiB of an image; 10 minutes by default. */
   readonly patience?: number;
 }
 
 /** Default of `patience`. Without a limit, a server that sends a byte now and then would block all other lines. */
 const PATIENCE = 10 * 60_000;
+/** Share of the file system that stays free: the database is on the same disk, and stops when that is full. */
+const LEAST_FREE = 0.05;
 /** Number of bytes that count as progress. */
 const PROGRESS = 1024 * 1024;
 
@@ -138,6 +143,14 @@ async function bringImage(request: MirrorRequest, release: Release): Promise<voi
     });
   }
   await mkdir(dirname(file), { recursive: true });
+  const { total, available } = await (request.readSpace ?? readFreeSpace)(folder);
+  if (available - Math.max(0, bytes - begun) < total * LEAST_FREE) {
+    throw new ControlPlaneError({
+      what: `there is no room for ${release.product} ${release.version}, ${inWords(bytes)}: ${inWords(available)} of ${inWords(total)} are free, of which ${inWords(total * LEAST_FREE)} are left to the database`,
+      where: folder,
+      fix: 'Remove backups that nobody needs, lower updates.limitGiB in config.yaml, or use a larger disk.',
+    });
+  }
   const address = `${upstream}/${path}`;
   const from = begun > bytes ? 0 : begun;
   const digest = await download({ address, part, begun: from, bytes, signal, patience });
@@ -151,6 +164,11 @@ async function bringImage(request: MirrorRequest, release: Release): Promise<voi
   }
   await rename(part, file);
   await syncFolder(dirname(file));
+}
+
+async function readFreeSpace(path: string): Promise<Pick<Space, 'total' | 'available'>> {
+  const { bsize, blocks, bavail } = await statfs(path);
+  return { total: bsize * blocks, available: bsize * bavail };
 }
 
 /** Downloads the rest of a file. @returns SHA-256 of the whole file, in hex */

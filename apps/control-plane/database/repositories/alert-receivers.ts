@@ -69,13 +69,19 @@ export async function recordFailure(
 
 /**
  * Drops the oldest alert events that wait for a receiver, beyond a number.
+ * @param severities those that the receiver gets: other events do not wait for it
  * @returns how many were dropped
  */
-export async function dropOverdueNews(db: Executor, name: string, most: number): Promise<number> {
+export async function dropOverdueNews(
+  db: Executor,
+  name: string,
+  { most, severities }: { most: number; severities: Iterable<string> },
+): Promise<number> {
   const { rows } = await sql<{ lost: number }>`
     WITH waiting AS (
       SELECT id, row_number() OVER (ORDER BY id DESC) AS place FROM events
       WHERE subject_type = 'ALERT' AND id > (SELECT delivered_through FROM alert_receivers WHERE name = ${name})
+        AND data ->> 'severity' = ANY (${[...severities]}::text[])
     ), overdue AS (SELECT count(*) AS lost, max(id) AS through FROM waiting WHERE place > ${most})
     UPDATE alert_receivers AS receiver SET lost = receiver.lost + overdue.lost, delivered_through = overdue.through
     FROM overdue WHERE receiver.name = ${name} AND overdue.lost > 0

@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely';
+import { summarizePools } from '../../reconciliation/pool-records.ts';
 import type { Executor } from '../database.ts';
 import type { Row } from '../rows.ts';
 import type { DB } from '../schema.ts';
@@ -80,12 +81,13 @@ async function removeFromInventory(db: Executor, nodeId: string, now: Date): Pro
     UPDATE virtual_machines
     SET power_state = 'UNKNOWN', lost_reason = 'its node was deleted', lost_at = ${now}
     WHERE node_id = ${nodeId} AND lost_at IS NULL AND NOT EXISTS (${elsewhere})`.execute(db);
-  // Keep pools that another host reported too, or that have recorded volumes: they do not belong to this node alone.
-  await sql`
-    DELETE FROM storage_pools AS pool USING pool_host_statuses AS status
-    WHERE status.pool_id = pool.id AND status.node_id = ${nodeId} AND NOT pool.is_managed
-      AND NOT EXISTS (SELECT FROM pool_host_statuses WHERE pool_id = pool.id AND node_id <> ${nodeId})
-      AND NOT EXISTS (SELECT FROM volumes WHERE pool_id = pool.id)`.execute(db);
+  const { rows: pools } = await sql<{ poolId: string }>`
+    DELETE FROM pool_host_statuses WHERE node_id = ${nodeId} RETURNING pool_id`.execute(db);
+  // Also removes those that only this node had. The others may be well again without it.
+  await summarizePools(
+    db,
+    pools.map(({ poolId }) => poolId),
+  );
   await sql`DELETE FROM nodes WHERE id = ${nodeId}`.execute(db);
 }
 

@@ -221,6 +221,16 @@ test('an image is kept as long as a release or a roll-out names it', async () =>
   expect((await readKept(tree, LINE, [OURS.trusted]))?.isWhole).toBe(true);
 });
 
+test('a disk that an image would fill is left to the database', async () => {
+  const { release } = await released(source, '0.1.0');
+  const { bytes } = release.image;
+  const readSpace = async () => ({ total: 10 * bytes, available: 1.4 * bytes });
+  await expect(bring({ readSpace })).rejects.toThrow(/are left to the database/);
+  expect(images()).toEqual([]);
+  await bring({ readSpace: async () => ({ total: 10 * bytes, available: 1.6 * bytes }) });
+  expect(await kept()).toBe('0.1.0');
+});
+
 test('a release whose roll-out begins while a newer one is requested is kept', async () => {
   await released(source, '0.1.0');
   await bring();
