@@ -50,7 +50,7 @@ const POLLED = { poll: { timeout: 30_000 } };
 const IMAGES = {
   expect: POLLED,
   globalSetup: 'tests/vm/build-images.ts',
-  // For hanging tests only: some boot emulated machines for minutes, and on a busy machine for twice as long.
+  // Ends only tests that hang: some boot emulated machines for minutes, and for twice as long on a busy host.
   testTimeout: 900_000,
   hookTimeout: 900_000,
   maxWorkers: 2,

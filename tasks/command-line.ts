@@ -198,14 +198,14 @@ export async function findPaths(words: readonly string[]): Promise<CommandPaths>
 }
 
 /** How `report` prints an error. */
-interface Telling {
+interface ErrorOutput {
   output: Output;
   verbose: boolean;
   /** File with the output of the tools that ran before. */
   log: string | undefined;
 }
 
-function report(error: unknown, { output, verbose, log }: Telling): number {
+function report(error: unknown, { output, verbose, log }: ErrorOutput): number {
   const expected = error instanceof ExplainedError || error instanceof UsageError;
   const message = error instanceof Error ? error.message : String(error);
   const stop = /[.?!]$/.test(message) ? '' : '.';

@@ -55,7 +55,7 @@ export async function runDemo(
     HOSTS.map((host, index) => demo.bootHost(host, { index, token: token.joinToken })),
   );
   await Promise.all(hosts.map((guest, index) => demo.startVm(guest, HOSTS[index]?.vm ?? '')));
-  await demo.untilAllIsTold(qvdc);
+  await demo.untilAllReported(qvdc);
   for (const command of ['qx-controlplane nodes list', 'qx-controlplane vms list']) {
     output.say(`\n# ${command}`);
     output.say((await demo.succeed(qvdc, command)).trimEnd());
@@ -113,7 +113,7 @@ class Demo implements AsyncDisposable {
   }
 
   /** Waits until the control plane reports every host as ready and every virtual machine as running. */
-  async untilAllIsTold(qvdc: Guest): Promise<void> {
+  async untilAllReported(qvdc: Guest): Promise<void> {
     for (;;) {
       const { nodes } = nodesSchema.parse(
         await this.ask(qvdc, 'qx-controlplane nodes list --json'),

@@ -51,7 +51,7 @@ const billSchema = z.object({
 });
 
 /** What a provenance states besides the image, and who signs it. */
-interface Voucher {
+interface ProvenanceRequest {
   /** Other formats of the same image, made from it in the same build. */
   forms?: readonly FileDigest[] | undefined;
   /** URI of the builder. */
@@ -73,7 +73,7 @@ export function locateProvenance(image: string): string {
  */
 export async function writeProvenance(
   image: string,
-  { forms = [], builder, signer, signal }: Voucher,
+  { forms = [], builder, signer, signal }: ProvenanceRequest,
 ): Promise<{ files: string[]; dirty: boolean }> {
   const [billFile, spdxFile, manifestFile] = listDocuments(image);
   const manifest = await readDocument(manifestFile, manifestSchema);

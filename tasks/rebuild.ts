@@ -191,7 +191,7 @@ function requireVersions(
   if (others.length === 0) return;
   const what = `the release was made with other tools: ${others.join('; ')}`;
   if (otherTools) {
-    output.say(`${what}. Other bytes may come of it.`);
+    output.say(`${what}. The rebuilt files may differ because of that.`);
     return;
   }
   throw new BuildError({

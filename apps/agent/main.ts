@@ -126,7 +126,7 @@ async function run(): Promise<number> {
 
 async function guests([verb = '']: readonly string[]): Promise<number> {
   if (verb !== 'start' && verb !== 'stop' && verb !== 'cut-short') {
-    throw new UsageError('guests start, stop or cut-short?');
+    throw new UsageError('guests is followed by start, stop or cut-short');
   }
   const { runGuests } = await import('./vms/guests.ts');
   return await runGuests(verb, createEndingSignal());
@@ -134,7 +134,7 @@ async function guests([verb = '']: readonly string[]): Promise<number> {
 
 async function maintenance([state = '', reason]: readonly string[]): Promise<number> {
   if (state !== 'on' && (state !== 'off' || reason !== undefined)) {
-    throw new UsageError('maintenance on, with a reason or without, or maintenance off?');
+    throw new UsageError('maintenance is followed by on and optionally a reason, or by off');
   }
   const [{ setMaintenance }, { AGENT_SOCKET }] = await Promise.all([
     import('./client/maintenance.ts'),
@@ -192,7 +192,8 @@ async function deploy(
 
 /** Runs a command of the service. `choose` prints only a path on standard output; problems go to standard error. */
 async function deployment([verb = '']: readonly string[]): Promise<number> {
-  if (verb !== 'choose' && verb !== 'settle') throw new UsageError('deployment choose or settle?');
+  if (verb !== 'choose' && verb !== 'settle')
+    throw new UsageError('deployment is followed by choose or settle');
   const { DEPLOYMENT_PLACES } = await import('./deployment/places.ts');
   if (verb === 'settle') {
     const { settle } = await import('./deployment/settle.ts');

@@ -1,17 +1,17 @@
 import { isEscape, showMessage } from './dialogs.ts';
 import type { Key } from './kit/keys.ts';
-import type { Happening } from './kit/program.ts';
+import type { CommonEvent } from './kit/program.ts';
 import { findEntryOfDigit, findEntryOfFunctionKey } from './menu.ts';
 import { acceptFact, poll, requestFacts } from './polling.ts';
 import type { Event, State, Step } from './state.ts';
 import { andThen, back, stay } from './steps.ts';
 
 /** Returns the next step of a console after an event. Outdated facts of the new screen are read. */
-export function update(state: State, event: Event | Happening): Step {
+export function update(state: State, event: Event | CommonEvent): Step {
   return andThen(react(state, event), poll);
 }
 
-function react(state: State, event: Event | Happening): Step {
+function react(state: State, event: Event | CommonEvent): Step {
   switch (event.type) {
     case 'key':
       return onKey(state, event.key);

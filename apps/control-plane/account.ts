@@ -28,7 +28,7 @@ export function isRoot(): boolean {
 }
 
 /** Switches this process from root to another account, permanently. */
-export function becomeAccount({ uid, gid, groups }: Account): void {
+export function switchToAccount({ uid, gid, groups }: Account): void {
   process.setgroups?.([gid, ...groups]);
   process.setgid?.(gid);
   process.setuid?.(uid);

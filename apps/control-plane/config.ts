@@ -230,7 +230,7 @@ export async function parseConfig(text: string, file: string): Promise<Config> {
   throw new ControlPlaneError({
     what: issue?.message ?? 'not a configuration',
     where: key === '' ? file : `${file}, ${key}`,
-    fix: 'Correct the file, or remove it to go by the defaults.',
+    fix: 'Correct the file, or remove it to use the defaults.',
   });
 }
 

@@ -276,7 +276,7 @@ async function migrate(
       return await takeMigrationsBack(config, parseCount(count));
     }
     default:
-      throw new UsageError('migrate status, up or down?');
+      throw new UsageError('migrate is followed by status, up or down');
   }
 }
 

@@ -9,7 +9,7 @@ import { writeToStandardOutput } from '../log/standard-output.ts';
 import { writeSignsOfLife } from '../process/signs-of-life.ts';
 import { openConfirmation } from '../update/confirmation.ts';
 import { VERSION } from '../version.ts';
-import { becomeAccount, findAccount, isRoot } from './account.ts';
+import { findAccount, isRoot, switchToAccount } from './account.ts';
 import { readBackupFiles } from './backup/make-backup.ts';
 import type { BackupSecrets } from './backup/nightly.ts';
 import { readPassphrase } from './backup/passphrase.ts';
@@ -109,7 +109,7 @@ async function showReason(
     let shown = port;
     if (account !== undefined) {
       shown ??= await openEarly(config, log);
-      becomeAccount(account);
+      switchToAccount(account);
     }
     // As root, only the Unix socket is served, and not the port.
     await showFailedStart({ ...failed, port: isRoot() ? undefined : shown });
@@ -255,5 +255,5 @@ async function leaveRoot(name: string): Promise<void> {
   if (account === undefined) {
     throw new ControlPlaneError({ what: `there is no account ${name}`, where: '/etc/passwd' });
   }
-  becomeAccount(account);
+  switchToAccount(account);
 }

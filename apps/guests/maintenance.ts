@@ -49,7 +49,7 @@ export class MaintenanceError extends ExplainedError {
 export async function readMaintenance(folder: string, root = '/'): Promise<Maintenance> {
   const text = await readIfThere(`${folder}/${MAINTENANCE}`);
   if (text === undefined) {
-    const reason = (await readDoubt(root)) ?? null;
+    const reason = (await readUncertainty(root)) ?? null;
     return { on: reason !== null, reason, since: null };
   }
   const note = noteSchema.safeParse(parseJson(text));
@@ -77,8 +77,8 @@ export async function beginMaintenance(
  * @throws MaintenanceError if the host's configuration is not mounted
  */
 export async function endMaintenance(folder: string, root = '/'): Promise<void> {
-  const doubt = await readDoubt(root);
-  if (doubt !== undefined) throw new MaintenanceError(doubt);
+  const uncertainty = await readUncertainty(root);
+  if (uncertainty !== undefined) throw new MaintenanceError(uncertainty);
   const file = `${folder}/${MAINTENANCE}`;
   if ((await readIfThere(file)) === undefined) return;
   await rm(file);
@@ -91,11 +91,12 @@ export async function endMaintenance(folder: string, root = '/'): Promise<void> 
  * @throws MaintenanceError if it is, or may be
  */
 export async function expectNoMaintenance(folder: string, root = '/'): Promise<void> {
-  if ((await readMaintenance(folder, root)).on) throw new MaintenanceError(await readDoubt(root));
+  if ((await readMaintenance(folder, root)).on)
+    throw new MaintenanceError(await readUncertainty(root));
 }
 
 /** Reads why it is not known whether the host is in maintenance; undefined if it is known. */
-async function readDoubt(root: string): Promise<string | undefined> {
+async function readUncertainty(root: string): Promise<string | undefined> {
   const unmounted = await readUnmountedConfiguration(root);
   if (unmounted === undefined) return undefined;
   return `whether the host is in maintenance is not known: ${unmounted}`;

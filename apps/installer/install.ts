@@ -14,7 +14,7 @@ import { wipeDisk } from './wipe.ts';
 export type ClaimedDisk = BlockDevice & AsyncDisposable;
 
 /** Operations of an installation on the machine, besides writing to its disk. */
-export interface Machinery {
+export interface MachineOperations {
   /** Reads the present state of the machine. */
   readMachine(): Promise<MachineFacts>;
   /** Takes apart a device on top of the disk; `DiskFacts.holders` has its name. */
@@ -48,7 +48,7 @@ export interface InstallOptions {
   plan: InstallPlan;
   /** Trailer of the slot; its hash is computed from what is read. */
   trailer: Omit<SlotTrailer, 'sha256'>;
-  machinery: Machinery;
+  operations: MachineOperations;
   /** The initial configuration of the installed system. */
   files: ConfigurationFiles;
   /** Time stamp of the written files, in seconds since 1970. */
@@ -64,20 +64,20 @@ export interface InstallOptions {
  * @throws InstallError, ExplainedError; the disk is then unchanged or does not boot
  */
 export async function install(options: InstallOptions): Promise<string> {
-  const { plan, machinery, onProgress, signal } = options;
+  const { plan, operations, onProgress, signal } = options;
   const { disk, layout, kind } = plan;
   const advance = (step: Progress['step'], done = 0, total = 0) =>
     onProgress({ step, done, total });
   advance('look');
-  await expectUnchanged(disk, machinery);
-  await machinery.checkMedium((done, total) => advance('check', done, total));
-  const boot = await machinery.readBootFiles();
+  await expectUnchanged(disk, operations);
+  await operations.checkMedium((done, total) => advance('check', done, total));
+  const boot = await operations.readBootFiles();
   const sha256 = await hashImage(options, (done, total) => advance('read', done, total));
-  for (const holder of plan.release) await machinery.release(holder);
-  await using device = await machinery.claim(disk.path);
+  for (const holder of plan.release) await operations.release(holder);
+  await using device = await operations.claim(disk.path);
   // Reading the medium takes minutes: a disk that was plugged in meanwhile may have the path now. From here on, the
   // kernel keeps the path for the disk that is claimed.
-  await expectUnchanged({ ...disk, holders: [] }, machinery);
+  await expectUnchanged({ ...disk, holders: [] }, operations);
   expectSameSize(disk, device);
   signal.throwIfAborted();
   advance('wipe');
@@ -85,7 +85,7 @@ export async function install(options: InstallOptions): Promise<string> {
     await wipeDisk(device, [...disk.partitions, ...layout.partitions], signal);
   await writeInstalledDisk(device, {
     layout,
-    image: machinery.readImage(),
+    image: operations.readImage(),
     trailer: { ...options.trailer, sha256 },
     boot,
     epoch: options.epoch,
@@ -98,22 +98,22 @@ export async function install(options: InstallOptions): Promise<string> {
 }
 
 async function makeFileSystem(
-  { plan, machinery, files }: InstallOptions,
+  { plan, operations, files }: InstallOptions,
   partition: LaidPartition,
 ): Promise<void> {
   if (plan.kind === 'reinstall') return;
-  await machinery.makeFileSystem(plan.disk, partition);
-  if (partition.role === 'configuration') await machinery.putFiles(plan.disk, partition, files);
+  await operations.makeFileSystem(plan.disk, partition);
+  if (partition.role === 'configuration') await operations.putFiles(plan.disk, partition, files);
 }
 
 /** Reads the image and returns its hash. @throws InstallError if the medium ends early */
 async function hashImage(
-  { machinery, trailer: { imageBytes }, signal }: InstallOptions,
+  { operations, trailer: { imageBytes }, signal }: InstallOptions,
   onBytes: (done: number, total: number) => void,
 ): Promise<string> {
   const hash = createHash('sha256');
   let done = 0;
-  for await (const piece of machinery.readImage()) {
+  for await (const piece of operations.readImage()) {
     signal.throwIfAborted();
     hash.update(piece);
     done += piece.length;
@@ -123,8 +123,8 @@ async function hashImage(
 }
 
 /** @throws InstallError if the disk is not the planned one, or its content has changed */
-async function expectUnchanged(planned: DiskFacts, machinery: Machinery): Promise<void> {
-  const { disks } = await machinery.readMachine();
+async function expectUnchanged(planned: DiskFacts, operations: MachineOperations): Promise<void> {
+  const { disks } = await operations.readMachine();
   const now = disks.find(({ path }) => path === planned.path);
   if (now !== undefined && JSON.stringify(now) === JSON.stringify(planned)) return;
   const other = now?.serial ?? 'no disk';

@@ -4,13 +4,13 @@ import { makeExt4 } from '../disk/make-ext4.ts';
 import { openBlockDevice } from '../disk/open-block-device.ts';
 import { checkMedium } from './check-medium.ts';
 import { putFiles } from './file-systems.ts';
-import type { Machinery } from './install.ts';
+import type { MachineOperations } from './install.ts';
 import { MEDIUM, type Medium, PATHS, readImage } from './medium.ts';
 import { readMachine } from './read-facts.ts';
 import { releaseDevice } from './release.ts';
 
 /** Creates the operations on this machine. */
-export function createMachinery(medium: Medium, signal: AbortSignal): Machinery {
+export function createMachineOperations(medium: Medium, signal: AbortSignal): MachineOperations {
   return {
     readMachine: () => readMachine({ image: medium.facts, openToRead: openBlockDevice }),
     release: releaseDevice,

@@ -119,7 +119,7 @@ function matches(disk: DiskFacts, choice: DiskChoice): boolean {
     (serial === undefined || disk.serial === serial) &&
     (wwn === undefined || (disk.wwn !== null && bareName(disk.wwn) === bareName(wwn))) &&
     (path === undefined || disk.path === path) &&
-    (model === undefined || (disk.model !== null && isLike(disk.model, model))) &&
+    (model === undefined || (disk.model !== null && modelMatches(disk.model, model))) &&
     (least === undefined || disk.bytes >= least)
   );
 }
@@ -129,7 +129,7 @@ function bareName(wwn: string): string {
   return wwn.toLowerCase().replace(/^(naa\.|eui\.|nvme\.|0x)+/, '');
 }
 
-function isLike(model: string, pattern: string): boolean {
+function modelMatches(model: string, pattern: string): boolean {
   const parts = pattern.toLowerCase().split('*');
   const text = model.toLowerCase();
   const [first = '', ...rest] = parts;

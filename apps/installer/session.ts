@@ -9,8 +9,8 @@ import { keepBootEntry } from './boot-entry.ts';
 import { readLiveConfiguration, withConfiguration } from './configuration.ts';
 import { InstallError } from './error.ts';
 import type { MachineFacts } from './facts.ts';
-import { install, type Machinery, type Progress } from './install.ts';
-import { createMachinery } from './machine.ts';
+import { install, type MachineOperations, type Progress } from './install.ts';
+import { createMachineOperations } from './machine.ts';
 import { findMedium, type Medium } from './medium.ts';
 import { type InstallPlan, type Planned, planInstall } from './plan.ts';
 import { type Report, reportOf, sendReport } from './report.ts';
@@ -28,22 +28,22 @@ const LOCK = `${FOLDER}/lock`;
 /** A session of the installer on this machine. */
 export class Session {
   readonly medium: Medium;
-  readonly #machinery: Machinery;
+  readonly #operations: MachineOperations;
 
-  private constructor(medium: Medium, machinery: Machinery) {
+  private constructor(medium: Medium, operations: MachineOperations) {
     this.medium = medium;
-    this.#machinery = machinery;
+    this.#operations = operations;
   }
 
   /** Opens a session. @throws InstallError if this system was not started from a medium that can be installed */
   static async open(signal: AbortSignal): Promise<Session> {
     const medium = await findMedium();
-    return new Session(medium, createMachinery(medium, signal));
+    return new Session(medium, createMachineOperations(medium, signal));
   }
 
   /** Reads the present state of the machine. */
   look(): Promise<MachineFacts> {
-    return this.#machinery.readMachine();
+    return this.#operations.readMachine();
   }
 
   /** Plans an installation according to an answer. */
@@ -74,7 +74,7 @@ export class Session {
         : new Map<string, Buffer>();
       const sha256 = await install({
         plan,
-        machinery: this.#machinery,
+        operations: this.#operations,
         trailer: { product, version, base, architecture, buildId, imageBytes },
         files: withConfiguration(carried, answer.configuration),
         epoch: Math.floor(started.getTime() / 1000),
@@ -108,7 +108,7 @@ export class Session {
   async #enterInBootMenu(plan: InstallPlan): Promise<string[]> {
     const { title } = this.medium.facts;
     return await warningsOf(async () => {
-      const { efi } = await this.#machinery.readBootFiles();
+      const { efi } = await this.#operations.readBootFiles();
       const loader = [...efi.keys()].find((path) => LOADER.test(path));
       if (loader !== undefined) await keepBootEntry({ title, plan, loader });
     });
@@ -119,7 +119,7 @@ export class Session {
     const text = Buffer.from(`${JSON.stringify(report, null, 2)}\n`);
     const partition = findPartition(plan.layout, 'configuration');
     const files = new Map([[REPORT_FILE, text]]);
-    return await warningsOf(() => this.#machinery.putFiles(plan.disk, partition, files));
+    return await warningsOf(() => this.#operations.putFiles(plan.disk, partition, files));
   }
 }
 

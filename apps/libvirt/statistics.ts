@@ -108,7 +108,7 @@ function parseAddresses(text: string): Map<string, Set<string>> {
     blocks.map((block): [string, Set<string>] => {
       const rows = block.matchAll(/\s(?:ipv4|ipv6)[ \t]+([0-9a-fA-F.:]+)\/\d{1,3}[ \t]*$/gm);
       const all = [...rows].map(([, address = '']) => address.toLowerCase());
-      return [block.slice(0, UUID_LENGTH), new Set(all.filter(isOfUse))];
+      return [block.slice(0, UUID_LENGTH), new Set(all.filter(isRoutable))];
     }),
   );
 }
@@ -120,6 +120,6 @@ function total(facts: ReadonlyMap<string, number>, key: RegExp): number {
 }
 
 /** Returns whether an address is neither loopback nor link-local. */
-function isOfUse(address: string): boolean {
+function isRoutable(address: string): boolean {
   return isIP(address) !== 0 && !/^(?:127\.|::1$|169\.254\.|fe[89ab])/i.test(address);
 }

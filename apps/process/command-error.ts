@@ -38,7 +38,7 @@ export class CommandError extends Error {
   readonly stdout: string;
 
   constructor(facts: CommandErrorFacts) {
-    super(`${facts.command} ${whatItDid(facts)}`, { cause: facts.cause });
+    super(`${facts.command} ${describeFailure(facts)}`, { cause: facts.cause });
     this.command = facts.command;
     this.args = facts.args;
     this.failure = facts.failure;
@@ -48,7 +48,12 @@ export class CommandError extends Error {
   }
 }
 
-function whatItDid({ failure, exitCode, stderr = '', detail = '' }: CommandErrorFacts): string {
+function describeFailure({
+  failure,
+  exitCode,
+  stderr = '',
+  detail = '',
+}: CommandErrorFacts): string {
   switch (failure) {
     case 'missing':
       return 'is not installed';

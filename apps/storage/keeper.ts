@@ -82,7 +82,7 @@ export class PoolKeeper {
     const outermostFirst = declarations.toSorted((a, b) => placeOf(a).length - placeOf(b).length);
     const tries = new Map<PoolDeclaration, Promise<boolean>>();
     for (const declaration of outermostFirst) {
-      const around = [...tries].filter(([other]) => lies(declaration, other));
+      const around = [...tries].filter(([other]) => isNestedIn(declaration, other));
       tries.set(declaration, this.#try(declaration, around, signal));
     }
     const over = new AbortController();
@@ -206,7 +206,7 @@ async function findSilent(declarations: readonly PoolDeclaration[]) {
 }
 
 /** Returns whether a pool's folder is inside another pool's. */
-function lies(inner: PoolDeclaration, outer: PoolDeclaration): boolean {
+function isNestedIn(inner: PoolDeclaration, outer: PoolDeclaration): boolean {
   return placeOf(inner).startsWith(`${placeOf(outer)}/`);
 }
 

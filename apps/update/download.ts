@@ -3,8 +3,8 @@ import type { Clock } from '../watch/clock.ts';
 import type { Part, Source } from './source.ts';
 
 /** A temporary failure of a source; another try may succeed. The message is a clause. */
-export class PassingFailure extends Error {
-  override readonly name = 'PassingFailure';
+export class TemporaryFailure extends Error {
+  override readonly name = 'TemporaryFailure';
 }
 
 /** Settings of a transfer that is tried repeatedly. */
@@ -19,7 +19,7 @@ interface Tries {
 
 /** A download of an image. */
 export interface Download extends Tries {
-  /** Reads the image from an offset on. @throws PassingFailure if another try may succeed */
+  /** Reads the image from an offset on. @throws TemporaryFailure if another try may succeed */
   open: (part: Part) => AsyncIterable<Uint8Array>;
   /** Bytes that exist already, and the total number. */
   from: number;
@@ -80,12 +80,12 @@ export async function* download(fetch: Download): AsyncGenerator<Uint8Array> {
         yield piece;
         if (offset - mark.offset >= PROGRESS) mark = { offset, at: clock.elapsed() };
         else if (clock.elapsed() - mark.at > PROGRESS_WITHIN) {
-          throw new PassingFailure(
+          throw new TemporaryFailure(
             `only ${offset - mark.offset} bytes arrived in ${PROGRESS_WITHIN / 60_000} minutes`,
           );
         }
       }
-      if (offset < bytes) throw new PassingFailure(`it ended after ${offset} of ${bytes} bytes`);
+      if (offset < bytes) throw new TemporaryFailure(`it ended after ${offset} of ${bytes} bytes`);
     } catch (error) {
       failures = offset - start >= PROGRESS ? 1 : failures + 1;
       await awaitNextTry(error, failures, {
@@ -93,7 +93,7 @@ export async function* download(fetch: Download): AsyncGenerator<Uint8Array> {
         isLast: () => failures > MOST_TRIES,
         givenUp: {
           what: `given up after ${failures} tries without progress`,
-          fix: 'Another try goes on where this one ended.',
+          fix: 'Another try continues where this one ended.',
         },
       });
     }
@@ -141,7 +141,7 @@ async function awaitNextTry(
   { source, clock, signal, onFailure, isLast, givenUp }: Tries & End,
 ): Promise<void> {
   signal.throwIfAborted();
-  if (!(failure instanceof PassingFailure)) throw failure;
+  if (!(failure instanceof TemporaryFailure)) throw failure;
   const wait = computeBackOff(failures);
   if (isLast(wait)) {
     const what = `${givenUp.what}: ${failure.message}`;
@@ -162,7 +162,7 @@ function tooMuch(source: string, budget: number): ExplainedError {
 
 function tooLong(source: string, bytes: number): ExplainedError {
   return new ExplainedError({
-    what: `it gives more than the ${bytes} bytes that the release names`,
+    what: `it sends more than the ${bytes} bytes that the release names`,
     where: source,
     fix: 'The server has another file under this name.',
   });

@@ -246,7 +246,7 @@ async function check(places: Places, values: Values): Promise<number> {
   const runs = own?.version === release.version && own.sha256 === release.image.sha256;
   if (values.json) return print(`${JSON.stringify({ ...release, runs })}\n`);
   const { version } = await readRunning(places.root);
-  const state = runs ? 'is what runs' : `can be brought here; ${version} runs`;
+  const state = runs ? 'is what runs' : `can be staged; ${version} runs`;
   return print(`${nameOf(release)} ${state}\n`);
 }
 
@@ -332,7 +332,7 @@ function mebibytes(text: string): number {
 async function cancel(places: Places): Promise<number> {
   if (await cancelStaging(places.root))
     return print('It is ended; `qx-update stage` goes on from there\n');
-  throw new UpdateRefusal({ what: 'no release is being brought here' });
+  throw new UpdateRefusal({ what: 'no release is being staged' });
 }
 
 /** Runs the same command in a separate process, which continues when the caller ends. */
@@ -343,7 +343,7 @@ function startInBackground(args: readonly string[]): number {
     stdio: 'ignore',
   });
   child.unref();
-  return print('It is being brought here; `qx-update status` shows how far it is\n');
+  return print('The release is being staged; `qx-update status` shows the progress\n');
 }
 
 async function withSource<T>(
@@ -495,8 +495,8 @@ async function openDisk(places: Places, access?: { write: boolean }): Promise<Op
   const installation = await findInstallation(places.root);
   if (access?.write && (await isStagingElsewhere(places.root))) {
     throw new UpdateRefusal({
-      what: 'a release is being brought here',
-      fix: '`qx-update status` shows how far it is, and `qx-update cancel` ends it.',
+      what: 'a release is being staged',
+      fix: '`qx-update status` shows the progress, and `qx-update cancel` ends it.',
     });
   }
   if (installation !== null) return await openInstallation(installation, access);

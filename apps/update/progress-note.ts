@@ -71,7 +71,7 @@ export async function writeNote(slot: BlockDevice, note: ProgressNote): Promise<
 }
 
 /** Returns the offset in bytes at which the head of an image is stored. */
-export function computeWaitingPlace(slot: BlockDevice): number {
+export function computeStoredHeadOffset(slot: BlockDevice): number {
   return slot.bytes - RESERVED_BYTES;
 }
 

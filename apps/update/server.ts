@@ -1,7 +1,7 @@
 import { type IncomingMessage, request as plainRequest } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import { ExplainedError, messageOf } from '../error.ts';
-import { PassingFailure } from './download.ts';
+import { TemporaryFailure } from './download.ts';
 import { LONGEST_RELEASE, type Part, type Source } from './source.ts';
 
 /** A server with the tree of `qx-build release-tree`: any web server, or a control plane. */
@@ -23,7 +23,7 @@ export interface Server {
 const PATIENCE = 30_000;
 
 /** 4xx status codes that are temporary (RFC 9110, 15.5.9; RFC 8470, 5.2; RFC 6585, 4). */
-const PASSING = [408, 425, 429];
+const TEMPORARY = [408, 425, 429];
 
 /** Makes a source of releases from a server. */
 export function makeServerSource(server: Server): Source {
@@ -57,7 +57,7 @@ async function readRelease(server: Server, address: string, signal: AbortSignal)
     signal.throwIfAborted();
     if (!tooLate.aborted || cause instanceof ExplainedError) throw cause;
     const what = `the release did not come within ${patience / 1000} s`;
-    throw new PassingFailure(what, { cause });
+    throw new TemporaryFailure(what, { cause });
   }
 }
 
@@ -97,7 +97,7 @@ async function* openImage(
 }
 
 /**
- * Returns the length of the whole file from the response headers; undefined if unknown. @throws PassingFailure if
+ * Returns the length of the whole file from the response headers; undefined if unknown. @throws TemporaryFailure if
  * another part was sent
  */
 function wholeLength({ statusCode, headers }: IncomingMessage, offset: number): number | undefined {
@@ -107,7 +107,7 @@ function wholeLength({ statusCode, headers }: IncomingMessage, offset: number): 
   }
   const [, start, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers['content-range'] ?? '') ?? [];
   if (Number(start) !== offset) {
-    throw new PassingFailure(`the server did not return the range from byte ${offset} on`);
+    throw new TemporaryFailure(`the server did not return the range from byte ${offset} on`);
   }
   return total === '*' ? undefined : Number(total);
 }
@@ -118,7 +118,7 @@ async function* piecesOf(response: IncomingMessage): AsyncGenerator<Buffer> {
       if (Buffer.isBuffer(piece)) yield piece;
     }
   } catch (error) {
-    throw new PassingFailure(`the connection broke: ${messageOf(error)}`, { cause: error });
+    throw new TemporaryFailure(`the connection broke: ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -135,7 +135,7 @@ async function textOf(response: IncomingMessage, where: string): Promise<string>
   return Buffer.concat(pieces).toString('utf8');
 }
 
-/** Requests a file from an offset on. @throws PassingFailure, ExplainedError */
+/** Requests a file from an offset on. @throws TemporaryFailure, ExplainedError */
 async function get(
   { trust, patience = PATIENCE }: Server,
   { address, offset, signal }: Wanted,
@@ -156,14 +156,16 @@ async function get(
     asked.end();
   }).catch((error: unknown) => {
     signal.throwIfAborted();
-    throw new PassingFailure(`the server cannot be reached: ${messageOf(error)}`, { cause: error });
+    throw new TemporaryFailure(`the server cannot be reached: ${messageOf(error)}`, {
+      cause: error,
+    });
   });
   const status = response.statusCode ?? 0;
   const end = () => response.destroy();
   if (status === 200 || status === 206) return { response, end };
   end();
-  if (status >= 500 || PASSING.includes(status)) {
-    throw new PassingFailure(`the server answers ${status}`);
+  if (status >= 500 || TEMPORARY.includes(status)) {
+    throw new TemporaryFailure(`the server answers ${status}`);
   }
   throw new ExplainedError({
     what: `the server answers ${status}${response.headers.location === undefined ? '' : ', and sends elsewhere'}`,

@@ -4,9 +4,9 @@ import type { Release } from '../../build/release/release.ts';
 export interface Source {
   /** Its address or path, for messages. */
   readonly name: string;
-  /** Reads the `release.json` unchanged. @throws PassingFailure, ExplainedError */
+  /** Reads the `release.json` unchanged. @throws TemporaryFailure, ExplainedError */
   readRelease(signal: AbortSignal): Promise<string>;
-  /** Reads a release's image from an offset on. @throws PassingFailure, ExplainedError */
+  /** Reads a release's image from an offset on. @throws TemporaryFailure, ExplainedError */
   openImage(release: Release, part: Part): AsyncIterable<Uint8Array>;
 }
 

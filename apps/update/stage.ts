@@ -15,7 +15,7 @@ import { ExplainedError } from '../error.ts';
 import type { Clock } from '../watch/clock.ts';
 import { UpdateRefusal } from './accept.ts';
 import { download } from './download.ts';
-import { computeWaitingPlace, HEAD_BYTES, readNote, writeNote } from './progress-note.ts';
+import { computeStoredHeadOffset, HEAD_BYTES, readNote, writeNote } from './progress-note.ts';
 import type { Source } from './source.ts';
 
 /** Bytes that are written or read at once. */
@@ -134,7 +134,7 @@ async function preparedFrom(
   const noted = note?.sha256 === image.sha256 && note.done <= image.bytes ? note.done : 0;
   const isWhole = before?.sha256 === image.sha256;
   if (isWhole) {
-    await slot.write(computeWaitingPlace(slot), await slot.read(0, HEAD_BYTES));
+    await slot.write(computeStoredHeadOffset(slot), await slot.read(0, HEAD_BYTES));
     await slot.flush();
   }
   const from = isWhole ? image.bytes : noted;
@@ -148,7 +148,7 @@ async function preparedFrom(
 
 /** Writes the head to its place, after which GRUB finds the image. */
 async function placeHead(slot: BlockDevice): Promise<void> {
-  const head = await slot.read(computeWaitingPlace(slot), HEAD_BYTES);
+  const head = await slot.read(computeStoredHeadOffset(slot), HEAD_BYTES);
   await slot.write(0, head);
   await slot.flush();
   if (head.equals(await slot.read(0, HEAD_BYTES))) return;
@@ -211,7 +211,7 @@ async function write(staging: Staging, from: number): Promise<void> {
 async function writeBlock(slot: BlockDevice, at: number, block: Buffer): Promise<void> {
   const head = block.subarray(0, Math.max(0, HEAD_BYTES - at));
   const rest = block.subarray(head.length);
-  if (head.length > 0) await slot.write(computeWaitingPlace(slot) + at, head);
+  if (head.length > 0) await slot.write(computeStoredHeadOffset(slot) + at, head);
   if (rest.length > 0) await slot.write(at + head.length, rest);
 }
 
@@ -221,7 +221,7 @@ async function writeBlock(slot: BlockDevice, at: number, block: Buffer): Promise
  */
 async function hashOf(slot: BlockDevice, bytes: number, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
-  const head = await slot.read(computeWaitingPlace(slot), HEAD_BYTES);
+  const head = await slot.read(computeStoredHeadOffset(slot), HEAD_BYTES);
   hash.update(head.subarray(0, bytes));
   const end = Math.ceil(bytes / slot.sectorSize) * slot.sectorSize;
   const places = splitRegion({ offset: HEAD_BYTES, bytes: end - HEAD_BYTES }, PIECE);

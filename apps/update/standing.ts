@@ -346,12 +346,12 @@ export async function confirm(machine: Machine, disk: OpenInstallation): Promise
     return;
   }
   await writeBootState(disk.efi, { good: disk.booted, trial: null, left: 0 });
-  await ratchet(machine, { disk, record });
+  await raiseFloor(machine, { disk, record });
   tell(`${running.version} is confirmed`);
 }
 
 /** Records a confirmation: from now on, releases below the floor of the confirmed release are refused. */
-async function ratchet(
+async function raiseFloor(
   { configuration, keys, running, clock }: Machine,
   { disk, record }: { disk: OpenInstallation; record: UpdateRecord },
 ): Promise<void> {
@@ -412,14 +412,14 @@ async function concludeTrial(
   const { trial } = record;
   if (isTrialOf(trial, disk.booted, await readTrailer(disk.slots[disk.booted]))) {
     // The power failed between the two writes of the confirmation.
-    await ratchet(machine, { disk, record });
+    await raiseFloor(machine, { disk, record });
     return 'confirmed';
   }
   if (trial !== null && state.trial === trial.slot && trial.activatedIn === machine.bootId) {
     return 'nothing to do';
   }
   if (trial !== null) {
-    const { result, reasons } = whatBecame(trial, state);
+    const { result, reasons } = resultOf(trial, state);
     const at = new Date(machine.clock.now()).toISOString();
     const { version, before } = trial;
     if (await undoExchange(machine.configuration, machine.running.version)) {
@@ -447,7 +447,7 @@ function isTrialOf(trial: Trial | null, slot: Slot, image: SlotTrailer | undefin
   return image.version === trial.version && cameAlike;
 }
 
-function whatBecame(
+function resultOf(
   trial: Trial,
   state: BootState,
 ): { result: 'taken-back' | 'not-tried'; reasons: string[] } {

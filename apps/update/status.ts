@@ -108,7 +108,7 @@ export function describeUpdate(status: UpdateStatus): string {
     const share = Math.floor((100 * staging.done) / staging.bytes);
     lines.push(
       staging.running
-        ? `${staging.version} is being brought here: ${share} %${staging.problem === null ? '' : `; ${staging.problem}`}`
+        ? `${staging.version} is being staged: ${share} %${staging.problem === null ? '' : `; ${staging.problem}`}`
         : `${staging.version} is not here: ${staging.problem ?? 'it was ended'}; at ${share} %`,
     );
   }

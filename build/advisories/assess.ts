@@ -75,7 +75,7 @@ export function assessAdvisories(assessment: Assessment): AdvisoryReport {
       (advisory): Finding => ({ ...advisory, ...one, review: reviewOf(advisory, one, valid) }),
     ),
   );
-  const known = (review: Review) => findings.some((one) => isAbout(review, one, one));
+  const known = (review: Review) => findings.some((one) => reviewCovers(review, one, one));
   const names = new Set(sources.map(({ source }) => source));
   return {
     data: databases.map((one) => ageOf(one, asOf, maxAge)),
@@ -140,10 +140,10 @@ function reviewOf(
   source: Source,
   reviews: readonly Review[],
 ): Review | undefined {
-  return reviews.find((review) => isAbout(review, advisory, source));
+  return reviews.find((review) => reviewCovers(review, advisory, source));
 }
 
-function isAbout(review: Review, { id }: Advisory, { source }: Source): boolean {
+function reviewCovers(review: Review, { id }: Advisory, { source }: Source): boolean {
   return review.id === id && review.package === source;
 }
 

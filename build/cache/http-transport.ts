@@ -10,7 +10,7 @@ import { createZstdDecompress } from 'node:zlib';
 import type { FindRoute, Route } from '../contract/route.ts';
 import { errorCode } from '../process/errno.ts';
 import { answerFailure, checkStatus, determineBodyStart, redirectTarget } from './response.ts';
-import type { Body, BodyRequest, Sending, ServerManners } from './transfer.ts';
+import type { Body, BodyRequest, Sending, ServerLimits } from './transfer.ts';
 import { TransferFailure } from './transfer-failure.ts';
 
 /** Options of an `HttpTransport`. */
@@ -19,7 +19,7 @@ export interface HttpOptions {
   readonly findRoute: FindRoute;
   /** Milliseconds without data after which a connection is closed. */
   readonly stallAfter: number;
-  readonly manners: ServerManners;
+  readonly limits: ServerLimits;
 }
 
 /**
@@ -31,14 +31,14 @@ export class HttpTransport implements Disposable {
   readonly #agents = new Map<string, Agents>();
   readonly #findRoute: FindRoute;
   readonly #stallAfter: number;
-  readonly #manners: ServerManners;
+  readonly #limits: ServerLimits;
   /** Bytes received for files, as transferred over the network. */
   received = 0;
 
-  constructor({ findRoute, stallAfter, manners }: HttpOptions) {
+  constructor({ findRoute, stallAfter, limits }: HttpOptions) {
     this.#findRoute = findRoute;
     this.#stallAfter = stallAfter;
-    this.#manners = manners;
+    this.#limits = limits;
   }
 
   /**
@@ -47,7 +47,7 @@ export class HttpTransport implements Disposable {
    */
   async open(first: URL, request: BodyRequest): Promise<Body> {
     const { from, signal } = request;
-    const { redirects, encoding } = this.#manners;
+    const { redirects, encoding } = this.#limits;
     let url = first;
     for (let hops = 0; hops <= redirects; hops += 1) {
       // A request for a range accepts no compression, because its positions refer to the file itself.

@@ -4,7 +4,7 @@ import type { BodyRequest } from './transfer.ts';
 import { TransferFailure } from './transfer-failure.ts';
 
 /** Status codes of temporary failures (RFC 9110, RFC 6585). */
-const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
+const TEMPORARY = new Set([408, 425, 429, 500, 502, 503, 504]);
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /** Longest wait that a server may ask for, in milliseconds. */
@@ -62,7 +62,7 @@ function statusFailure(head: Head): TransferFailure {
   if (statusCode === 404 || statusCode === 410) return new TransferFailure('gone', answer);
   // The server's file is shorter than the part already received, so that part is not from the same file.
   if (statusCode === 416) return new TransferFailure('altered', answer);
-  if (!PASSING.has(statusCode)) return new TransferFailure('refused', answer);
+  if (!TEMPORARY.has(statusCode)) return new TransferFailure('refused', answer);
   return new TransferFailure('interrupted', answer, { retryAfter: retryAfter(head) });
 }
 

@@ -26,7 +26,7 @@ export interface Sending {
 }
 
 /** Limits on what servers may do. */
-export interface ServerManners {
+export interface ServerLimits {
   /** Maximum number of redirects per file. */
   readonly redirects: number;
   /** Accepted content encodings, a value of `Accept-Encoding` (RFC 9110, section 12.5.3). */

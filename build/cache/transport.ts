@@ -2,11 +2,11 @@ import type { FindRoute } from '../contract/route.ts';
 import type { HttpTransport } from './http-transport.ts';
 import { openLocalFile } from './local-file.ts';
 import { makeEnvironmentRoute } from './proxy.ts';
-import type { Body, BodyRequest, Sending, ServerManners } from './transfer.ts';
+import type { Body, BodyRequest, Sending, ServerLimits } from './transfer.ts';
 import { TransferFailure } from './transfer-failure.ts';
 
 /** Mirrors send files unchanged; some redirect to another server. */
-const MIRRORS: ServerManners = { redirects: 5, encoding: 'identity' };
+const MIRRORS: ServerLimits = { redirects: 5, encoding: 'identity' };
 
 /**
  * Reads files from `http:`, `https:` and `file:` addresses. Connections are shared until the transport is disposed of.
@@ -14,17 +14,17 @@ const MIRRORS: ServerManners = { redirects: 5, encoding: 'identity' };
 export class Transport implements Disposable {
   readonly #findRoute: FindRoute;
   readonly #stallAfter: number;
-  readonly #manners: ServerManners;
+  readonly #limits: ServerLimits;
   #http: HttpTransport | undefined;
 
   constructor({
     findRoute = makeEnvironmentRoute(),
     stallAfter = 30_000,
-    manners = MIRRORS,
+    limits = MIRRORS,
   }: TransportOptions = {}) {
     this.#findRoute = findRoute;
     this.#stallAfter = stallAfter;
-    this.#manners = manners;
+    this.#limits = limits;
   }
 
   /**
@@ -60,7 +60,7 @@ export class Transport implements Disposable {
     this.#http ??= new HttpTransport({
       findRoute: this.#findRoute,
       stallAfter: this.#stallAfter,
-      manners: this.#manners,
+      limits: this.#limits,
     });
     return this.#http;
   }
@@ -77,5 +77,5 @@ export interface TransportOptions {
   /** Milliseconds without data after which a connection is closed. */
   stallAfter?: number;
   /** What servers may do; the rules for mirrors if absent. */
-  manners?: ServerManners | undefined;
+  limits?: ServerLimits | undefined;
 }

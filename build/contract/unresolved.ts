@@ -46,4 +46,4 @@ export const SCRIPTS_HEAD =
 
 /** Text below that list. */
 export const SCRIPTS_FIX =
-  'See to it that the profile or `finish` does what each would do, then enter each package with the reason in `bases.alpine.scripts` of the profile: profiles/shared/alpine.ts has those of all profiles.';
+  'Make sure that the profile or `finish` does what each script would do, then enter each package with the reason in `bases.alpine.scripts` of the profile: profiles/shared/alpine.ts has those of all profiles.';

@@ -23,7 +23,7 @@ export async function makeEsp(file: string, request: EspRequest): Promise<void> 
   const size = sizes.reduce((sum, one) => sum + one, 0);
   if (size > MOST_BYTES) {
     throw new BuildError({
-      what: `the EFI system partition would need ${size} bytes for its files, and El Torito cannot say more than ${MOST_BYTES}`,
+      what: `the EFI system partition would need ${size} bytes for its files, and El Torito allows at most ${MOST_BYTES}`,
       where: file,
       fix: 'Leave modules out of GRUB.',
     });

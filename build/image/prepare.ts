@@ -224,11 +224,11 @@ function reportAdditions(
   const options = describeAdditions(added);
   if (release) {
     throw new BuildError({
-      what: `a release of ${name} is what profile and lock say, without ${options}`,
-      fix: 'Leave that out, or build without --release.',
+      what: `a release of ${name} cannot be built with ${options}: it must match its profile and lock`,
+      fix: 'Leave out these options, or build without --release.',
     });
   }
-  say(`${name}: this image is not what profile and lock say, but with ${options}`);
+  say(`${name}: this image differs from its profile and lock: it is built with ${options}`);
 }
 
 /** @throws ExplainedError if a folder is given and contains no key, or a file that is not a key */

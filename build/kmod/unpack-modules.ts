@@ -14,7 +14,7 @@ const BATCH_SIZE = 4 * 1024 * 1024;
 const PACKED_MODULE = /\.ko\.(?<by>xz|gz)$/;
 
 /**
- * Passes the entries of a kernel package on with decompressed modules. Debian compresses modules with xz since release
+ * Passes on the entries of a kernel package; modules are decompressed. Debian compresses modules with xz since release
  * 13, Alpine with gzip. Uncompressed modules load faster, and without a kernel message for each, because busybox first
  * passes a compressed module to the kernel unchanged. They can be indexed without decompressing them in every build,
  * and compress better together in the squashfs than individually.

@@ -60,7 +60,7 @@ export function assertUnchanged({ path, stamp }: HashedFile, descriptor: number)
   throw new BuildError({
     what: 'a file that the build reads from has changed',
     where: path,
-    fix: 'It changed under the build; run it again.',
+    fix: 'It changed during the build; run it again.',
   });
 }
 

@@ -42,7 +42,7 @@ export async function loadProfile(
     (cause: unknown) => {
       throw new BuildError({
         what: `profile cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`,
-        where: mistakenLine(cause, file) ?? file,
+        where: findErrorLine(cause, file) ?? file,
         cause,
       });
     },
@@ -91,7 +91,7 @@ export function isOfProject({ file }: Pick<Profile, 'file'>, projectDirectory: s
 }
 
 /** Returns the line of an error, `FILE:3`, if it is in the profile or in a file beside it that it imports. */
-function mistakenLine(error: unknown, profile: string): string | undefined {
+function findErrorLine(error: unknown, profile: string): string | undefined {
   const folder = dirname(profile);
   const stack = error instanceof Error ? (error.stack ?? '') : '';
   const [, ...rest] = stack.replaceAll(pathToFileURL(folder).href, folder).split(`${folder}/`);

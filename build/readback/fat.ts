@@ -113,7 +113,7 @@ class Volume {
       throw unreadable('its table is too short', where);
     }
     this.#next = Array.from({ length: this.#clusters + 2 }, (_, index) =>
-      wide ? table.readUInt16LE(index * 2) : twelveBits(table, index),
+      wide ? table.readUInt16LE(index * 2) : read12BitEntry(table, index),
     );
   }
 
@@ -180,7 +180,7 @@ class Volume {
 }
 
 /** Two adjacent 12-bit entries share three bytes. */
-function twelveBits(table: Buffer, index: number): number {
+function read12BitEntry(table: Buffer, index: number): number {
   const pair = table.readUInt16LE(Math.floor((index * 3) / 2));
   return index % 2 === 0 ? pair & 0xfff : pair >>> 4;
 }

@@ -59,7 +59,7 @@ export class CacheServer implements Disposable {
     const options = {
       findRoute: (url: URL) => ({ ...route(url), authorities }),
       // No redirects, because the answers would come from another server.
-      manners: { redirects: 0, encoding: 'zstd, identity' },
+      limits: { redirects: 0, encoding: 'zstd, identity' },
     } as const;
     this.transport = new Transport({ ...options, stallAfter: patience.answer });
     this.#bringing = new Transport({ ...options, stallAfter: patience.bringing });

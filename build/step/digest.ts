@@ -12,7 +12,7 @@ export function sha256(data: string | Uint8Array): string {
  * @throws TypeError on undefined, and on values whose content cannot be read from outside, such as a function or a Map
  */
 export function computeDigest(value: unknown): string {
-  if (value === undefined) throw new TypeError('nothing has no digest');
+  if (value === undefined) throw new TypeError('undefined has no digest');
   return sha256(JSON.stringify(withoutBytes(value)));
 }
 

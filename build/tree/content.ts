@@ -33,7 +33,7 @@ export class ContentReader implements Disposable {
     throw new BuildError({
       what: `${entry.path} ends ${into.length - got} bytes early`,
       where: placeOf(entry),
-      fix: 'The file changed under the build; run it again.',
+      fix: 'The file changed during the build; run it again.',
     });
   }
 
@@ -120,7 +120,7 @@ function openOrExplain(file: string): number {
     throw new BuildError({
       what: 'a file that the build reads from cannot be opened',
       where: file,
-      fix: 'It changed under the build; run it again.',
+      fix: 'It changed during the build; run it again.',
       cause,
     });
   }

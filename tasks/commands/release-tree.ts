@@ -87,7 +87,7 @@ export const releaseTreeCommand = defineCommand({
       });
     }
     const images = await Promise.all(options.images.map(readImage));
-    refuseTwins(images.map(({ image }) => image));
+    refuseDuplicateReleases(images.map(({ image }) => image));
     const trusted = releaseKeys === undefined ? [] : await readTrustedKeys(releaseKeys);
     const signer = await openSigner(options, signal);
     const publishAll = async () => {
@@ -168,7 +168,7 @@ function parseManifest(text: string, where: string): z.infer<typeof manifestSche
 }
 
 /** @throws BuildError if two images would both be the newest release of a product line */
-function refuseTwins(images: readonly PublishedImage[]): void {
+function refuseDuplicateReleases(images: readonly PublishedImage[]): void {
   const lines = new Map<string, string>();
   for (const { product, architecture, file } of images) {
     const line = `${product} for ${architecture}`;

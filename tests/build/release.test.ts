@@ -232,7 +232,7 @@ test('the signed provenance of each image names the commit and every format', as
 const NOBODY = 65_534;
 
 /** Prefix of a command that runs it on one processor, and as nobody if that user can reach Node. */
-async function asStranger(): Promise<{ words: string[]; isNobody: boolean }> {
+async function asNobody(): Promise<{ words: string[]; isNobody: boolean }> {
   const alone = ['taskset', '-c', '0'];
   const nobody = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];
   const [program = '', ...words] = [...nobody, process.execPath, '--version'];
@@ -278,7 +278,7 @@ test(
     await cp(folder, at('0.2.0'), { recursive: true });
     await copyFile(join(workshop.directory, '../release.pem'), at('release.pem'));
     await downloadsOnly(at('cache'));
-    const { words, isNobody } = await asStranger();
+    const { words, isNobody } = await asNobody();
     if (isNobody) await execa('chown', ['-R', `${NOBODY}:${NOBODY}`, place]);
     const npm = `umask 077\nnpm() { shift 4; '${process.execPath}' tasks/qx-build.ts "$@"; }`;
     const [program = '', ...before] = [...words, 'bash', '-euc', `${npm}\n${lines}`];

@@ -39,7 +39,7 @@ class Site implements AsyncDisposable {
   readonly api: NodeApi;
   readonly socket: string;
   readonly #server: Server;
-  readonly #beating: Beating[] = [];
+  readonly #senders: HeartbeatSender[] = [];
   isServed = true;
 
   private constructor(api: NodeApi, socket: string) {
@@ -73,9 +73,9 @@ class Site implements AsyncDisposable {
   }
 
   /** A host that has joined and is connected over the first address. */
-  async host(): Promise<Beating> {
-    const one = new Beating(this.api, await this.api.host(await this.api.token()));
-    this.#beating.push(one);
+  async host(): Promise<HeartbeatSender> {
+    const one = new HeartbeatSender(this.api, await this.api.host(await this.api.token()));
+    this.#senders.push(one);
     await vi.waitFor(async () => {
       const node = (await this.show()).nodes.find(({ id }) => id === one.host.key.nodeId);
       expect(node).toMatchObject({ isHeard: true, over: OLD });
@@ -102,7 +102,7 @@ class Site implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#beating.map((one) => one.stop()));
+    await Promise.all(this.#senders.map((one) => one.stop()));
     this.#server.close();
     this.#server.closeAllConnections();
     await this.api[Symbol.asyncDispose]();
@@ -110,7 +110,7 @@ class Site implements AsyncDisposable {
 }
 
 /** A host that sends heartbeats every 100 ms, and keeps the answers. */
-class Beating {
+class HeartbeatSender {
   readonly host: Host;
   readonly #api: NodeApi;
   /** Origins that it has received. */
@@ -119,12 +119,12 @@ class Beating {
   #number = 0n;
   #over = OLD;
   readonly #ending = new AbortController();
-  readonly #beating: Promise<void>;
+  readonly #senders: Promise<void>;
 
   constructor(api: NodeApi, host: Host) {
     this.host = host;
     this.#api = api;
-    this.#beating = this.#beat();
+    this.#senders = this.#beat();
   }
 
   /** Connects to another address of the control plane. */
@@ -134,7 +134,7 @@ class Beating {
 
   async stop(): Promise<void> {
     this.#ending.abort();
-    await this.#beating;
+    await this.#senders;
   }
 
   async #beat(): Promise<void> {
@@ -274,7 +274,7 @@ test('a planned change of address survives a restart of the service, until it is
 });
 
 test.each([
-  [['move'], {}, 'address show, change or withdraw?'],
+  [['move'], {}, 'address is followed by show, change or withdraw'],
   [['change', 'lo'], {}, 'an argument is missing'],
   [['change', 'lo', '127.0.0.2'], {}, '"127.0.0.2" is not an address such as 10.0.0.5/24'],
   [['change', 'lo', 'qvdc/24'], {}, '"qvdc/24" is not an address'],

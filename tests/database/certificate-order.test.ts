@@ -167,7 +167,7 @@ test('a certificate is renewed when a third of its lifetime is left, with the sa
   });
 });
 
-test('a renewal that fails keeps the present one, is an alert, and is tried again after an hour until it succeeds', async () => {
+test('if a renewal fails, the present certificate stays, an alert is raised, and the renewal is tried again each hour until it succeeds', async () => {
   authority.valid = { from: -2, to: 0.9 };
   await order();
   const first = api.fingerprint;
@@ -227,8 +227,8 @@ const withChallenges = (challenges: unknown) => (told: Told) => ({
 });
 
 test.each<[string, string, (told: Told) => Told, RegExp]>([
-  ['garbage', '/directory', json('<html>'), /none of an ACME server \(RFC 8555\)/],
-  ['another JSON', '/directory', json([]), /none of an ACME server/],
+  ['garbage', '/directory', json('<html>'), /not the answer of an ACME server \(RFC 8555\)/],
+  ['another JSON', '/directory', json([]), /not the answer of an ACME server/],
   ['nothing that is there', '/directory', () => ({ status: 404 }), /the directory answers 404/],
   ['a redirect', '/directory', moved('http://169.254.169.254/'), /redirects to http:\/\/169/],
   ['a redirect later', '/account', moved('/elsewhere'), /redirects to \/elsewhere/],
@@ -258,8 +258,13 @@ test.each<[string, string, (told: Told) => Told, RegExp]>([
     /refuses it \(403\): no binding/,
   ],
   ['nonces that are never good', '/account', problem('badNonce', 'again'), /\(403\): again/],
-  ['no address of the account', '/account', json({}), /names no address of it/],
-  ['no order', '/order', json({ status: 'pending' }), /names no address of it|none of an ACME/],
+  ['no address of the account', '/account', json({}), /has no address of the created resource/],
+  [
+    'no order',
+    '/order',
+    json({ status: 'pending' }),
+    /has no address of the created resource|not the answer of an ACME/,
+  ],
 ])(
   'a directory that answers with %s is reported, and nothing changes',
   async (_what, path, answer, told) => {
@@ -316,7 +321,7 @@ test.each<[string, (number: number) => [string, (told: Told) => Told], RegExp]>(
         body: { ...(told.body as object), status: 'invalid', error: { detail: 'by CAA' } },
       }),
     ],
-    /gives none: by CAA/,
+    /issues no certificate: by CAA/,
   ],
   [
     'an invalid certificate',

@@ -6,7 +6,7 @@ import { openTestDatabase, withSuperuser } from './database.ts';
 test('a connection that PostgreSQL ends between two statements of a transaction fails this transaction only', async () => {
   await using opened = await openTestDatabase();
   const { db, pool } = opened.database;
-  if (!(pool instanceof Pool)) throw new Error('the connections are none of pg');
+  if (!(pool instanceof Pool)) throw new Error('these are not connections of pg');
   const { promise: ended, resolve } = Promise.withResolvers<void>();
   pool.on('connect', (client) => client.once('end', resolve));
   const transaction = db.transaction().execute(async (one) => {

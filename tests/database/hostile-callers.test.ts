@@ -21,7 +21,7 @@ async function opened(options: Parameters<typeof NodeApi.open>[0] = {}) {
   return { api, host: await api.host(await api.token()) };
 }
 
-async function expectWell(host: Host): Promise<void> {
+async function expectServed(host: Host): Promise<void> {
   expect(await host.connection.client.heartbeat({})).toMatchObject({ applied: true });
 }
 
@@ -95,7 +95,7 @@ test('a client without TLS, with an older TLS or without HTTP/2 is disconnected 
   }
   expect(await handshake(api, { maxVersion: 'TLSv1.2' })).toMatch(/PROTOCOL_VERSION/);
   expect(await handshake(api, { ALPNProtocols: ['http/1.1'] })).toMatch(/ALERT|RESET|ALPN|TLSv1.3/);
-  await expectWell(host);
+  await expectServed(host);
   expect(lines(api, /^127\.0\.0\.1: TLS failed: ERR_SSL_HTTP_REQUEST$/)).toHaveLength(1);
   expect(lines(api, /TLS failed: ERR_SSL_UNSUPPORTED_PROTOCOL/)).toHaveLength(1);
 });
@@ -128,10 +128,10 @@ test('a caller without a certificate, or with one of another authority or of a s
   await expect(async () => connectHttp2(api.origin, stolen)).rejects.toThrow(
     /key values mismatch/i,
   );
-  await expectWell(host);
+  await expectServed(host);
 });
 
-test('a body of 100 MB is cut off early, from strangers and nodes alike', async () => {
+test('a body of 100 MB is cut off early, from nodes and from callers that have not joined', async () => {
   const { api, host } = await opened();
   await using _api = api;
   for (const [caller, method] of [
@@ -157,7 +157,7 @@ test('a body of 100 MB is cut off early, from strangers and nodes alike', async 
     expect(sent).toBeLessThan(20);
     session.destroy();
   }
-  await expectWell(host);
+  await expectServed(host);
 });
 
 test('a request whose body does not arrive in time is cancelled', async () => {
@@ -169,7 +169,7 @@ test('a request whose body does not arrive in time is cancelled', async () => {
   expect((await outcome).status).toBe(0);
   expect(stream.rstCode).toBe(constants.NGHTTP2_CANCEL);
   session.destroy();
-  await expectWell(host);
+  await expectServed(host);
   expect(lines(api, /did not come in time/)).toHaveLength(1);
 });
 
@@ -200,7 +200,7 @@ test('malformed requests are answered, and the server keeps running', async () =
   stream.end(Buffer.from('ffffffffffff', 'hex'));
   expect((await outcome).status).toBeGreaterThanOrEqual(400);
   session.destroy();
-  await expectWell(host);
+  await expectServed(host);
 });
 
 test('10,000 guesses of a token make a few log lines, and nodes are served meanwhile', {
@@ -225,14 +225,14 @@ test('10,000 guesses of a token make a few log lines, and nodes are served meanw
       }
     }
     session.destroy();
-    await expectWell(host);
+    await expectServed(host);
   }
   const { 401: unauthenticated = 0, 429: exhausted = 0 } = Object.fromEntries(statuses);
   expect(unauthenticated + exhausted).toBe(10_000);
   expect(unauthenticated).toBeLessThan(100);
   expect(lines(api, /Register/).length).toBeLessThan(10);
   expect(lines(api, /guess/)).toEqual([]);
-  await expectWell(host);
+  await expectServed(host);
 });
 
 test('callers that disconnect at any moment end only their own requests', async () => {
@@ -253,7 +253,7 @@ test('callers that disconnect at any moment end only their own requests', async 
     if (round % 3 === 0) for (const stream of streams) stream.close(constants.NGHTTP2_CANCEL);
     session.destroy();
   }
-  await expectWell(host);
+  await expectServed(host);
   const watching = begin(await raw(api, host), 'Watch');
   await api.stop();
   expect((await watching.outcome).status).not.toBe(401);
@@ -267,6 +267,6 @@ test('a node that calls too often is told to wait, and other nodes are served', 
     Array.from({ length: 10 }, () => host.connection.client.heartbeat({})),
   );
   expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(5);
-  await expectWell(other);
+  await expectServed(other);
   expect(lines(api, /called too often/)).toHaveLength(1);
 });

@@ -25,7 +25,7 @@ beforeAll(async () => {
   opened = api.opened;
   // No lock timeout: a slow machine must not look like a deadlock.
   const { pool } = opened.database;
-  if (!(pool instanceof Pool)) throw new Error('the connections are none of pg');
+  if (!(pool instanceof Pool)) throw new Error('these are not connections of pg');
   pool.on('acquire', (client) => void client.query('SET lock_timeout = 0'));
 });
 afterAll(() => api[Symbol.asyncDispose]());

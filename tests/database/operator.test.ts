@@ -391,7 +391,7 @@ describe('a task of a virtual machine', () => {
   test('whose host does not connect expires', async () => {
     const { text, status } = await run('vms', 'reboot mail', { within: '1s' });
     expect({ text, status }).toEqual({
-      text: 'mail: reboot vm: failed (EXPIRED): its node did not take it in time\n',
+      text: 'mail: reboot vm: failed (EXPIRED): its node did not receive it in time\n',
       status: 1,
     });
   });
@@ -516,18 +516,18 @@ test.each<[OperatorCommand, string, OperatorValues, string]>([
   ['users', 'add ada', { role: 'root' }, '--role "root" is not one of admin, operator, viewer'],
   ['users', 'list', { role: 'admin' }, '--role is not an option of users list'],
   ['users', 'forget', {}, 'users list, add,'],
-  ['token', '', {}, 'token create, list or revoke?'],
+  ['token', '', {}, 'token is followed by create, list or revoke'],
   ['token', 'create', { uses: '0' }, 'not a number from 1 to 10000'],
   ['token', 'create', { expires: '1 hour' }, 'not a time such as'],
   ['token', 'create', { expires: '366d' }, 'at most 365d'],
   ['token', 'list', { uses: '2' }, '--uses is not an option of token list'],
   ['nodes', 'forget', {}, 'nodes list, show,'],
   ['nodes', 'maintenance alpha', {}, 'an argument is missing'],
-  ['nodes', 'maintenance alpha maybe', {}, 'on or off?'],
+  ['nodes', 'maintenance alpha maybe', {}, 'is followed by on or off'],
   ['vms', 'start', {}, 'an argument is missing'],
   ['vms', 'start web', { yes: true }, '--yes is not an option of vms start'],
   ['pools', 'show a b', {}, '"b" is one argument too many'],
-  ['tasks', 'end', {}, 'tasks list, show or cancel?'],
+  ['tasks', 'end', {}, 'tasks is followed by list, show or cancel'],
 ])('%s %s is wrong usage: %o', async (command, words, values, message) => {
   await expect(run(command, words, values)).rejects.toThrow(message);
 });

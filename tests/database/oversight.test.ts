@@ -309,9 +309,9 @@ describe('events are followed', () => {
 });
 
 test.each([
-  ['events', 'show', 'events list or follow?'],
-  ['alerts', 'raise', 'alerts list, acknowledge or clear?'],
-  ['audit', 'remove', 'audit list or verify?'],
+  ['events', 'show', 'events is followed by list or follow'],
+  ['alerts', 'raise', 'alerts is followed by list, acknowledge or clear'],
+  ['audit', 'remove', 'audit is followed by list or verify'],
 ] as const)('%s knows no %s', async (command, words, told) => {
   await expect(run(command, words)).rejects.toThrow(told);
 });

@@ -166,7 +166,7 @@ test('doctor reports a backup path that is not a folder, and still makes its oth
 });
 
 test.each([
-  [['migrate'], 'migrate status, up or down?'],
+  [['migrate'], 'migrate is followed by status, up or down'],
   [['migrate', 'down', 'all'], '"all" is not a number of migrations'],
   [['migrate', 'up', 'now'], '"now" is one argument too many'],
   [['nonsense'], 'there is no command "nonsense"'],

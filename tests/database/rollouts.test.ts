@@ -147,7 +147,7 @@ describe('a roll-out', () => {
     await advance();
     const whole = create(TaskReportSchema, {
       taskId: (await show(rollout)).hosts[0]?.taskId ?? '',
-      ...{ number: 2, state: TaskState.RUNNING, progressPercent: 37, message: 'brings 0.2.0' },
+      ...{ number: 2, state: TaskState.RUNNING, progressPercent: 37, message: 'downloads 0.2.0' },
     });
     await recordTaskReport(db, ONE, whole, now);
     const text = await run('show 0.2.0');

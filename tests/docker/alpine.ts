@@ -35,7 +35,7 @@ export interface AlpineBase extends AsyncDisposable {
 }
 
 /** Input of `provideAlpine`: the image to make, and the contents of its mirror. */
-export interface AlpineWish {
+export interface AlpineRequest {
   docker: TestDocker['docker'];
   /** Name of the image. */
   image: string;
@@ -51,7 +51,7 @@ export async function provideAlpine({
   image,
   wanted,
   made,
-}: AlpineWish): Promise<AlpineBase> {
+}: AlpineRequest): Promise<AlpineBase> {
   const folder = await mkdtemp(join(tmpdir(), 'quantix-alpine-docker-'));
   const key = makeKey('docker-test.rsa.pub');
   const place = join(folder, 'mirror/x86_64');

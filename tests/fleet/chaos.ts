@@ -38,7 +38,7 @@ const TICK = 100;
  * Injects faults into a fleet for a time. Afterwards every agent runs.
  * @param milliseconds duration
  */
-export async function rage(
+export async function injectFaults(
   { agents, plane, random }: { agents: readonly FleetAgent[]; plane: Plane; random: Random },
   options: ChaosOptions,
   milliseconds: number,

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { ControlPlane } from '../control-plane/control-plane.ts';
 import { Random } from '../fuzz/random.ts';
 import type { FleetAgent } from './agent.ts';
-import { type ChaosOptions, rage } from './chaos.ts';
+import { type ChaosOptions, injectFaults } from './chaos.ts';
 import { parseFleetArguments } from './command-line.ts';
 import { Fleet } from './fleet.ts';
 import { MemoryPlane } from './memory-plane.ts';
@@ -38,7 +38,7 @@ async function expectRightAfterChaos(
   await fleet.join(plane);
   await untilRight(agents, plane, PATIENCE);
   const random = new Random(1);
-  await Promise.all([rage({ agents, plane, random }, CHAOS, 3000), meanwhile()]);
+  await Promise.all([injectFaults({ agents, plane, random }, CHAOS, 3000), meanwhile()]);
   await untilRight(agents, plane, PATIENCE);
   await afterwards(agents);
   const [first] = agents;

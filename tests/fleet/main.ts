@@ -1,7 +1,7 @@
 import { Interrupt } from '../../tasks/interrupt.ts';
 import { ControlPlane } from '../control-plane/control-plane.ts';
 import { Random } from '../fuzz/random.ts';
-import { rage } from './chaos.ts';
+import { injectFaults } from './chaos.ts';
 import { parseFleetArguments, USAGE, type Wanted } from './command-line.ts';
 import { Fleet } from './fleet.ts';
 import { MemoryPlane } from './memory-plane.ts';
@@ -13,7 +13,7 @@ import { StackPlane } from './stack-plane.ts';
 const PATIENCE = 120_000;
 
 /** Runs faults on a fleet and its control plane, and checks the records afterwards. */
-async function tellStory(fleet: Fleet, plane: Plane, wanted: Wanted): Promise<void> {
+async function runStory(fleet: Fleet, plane: Plane, wanted: Wanted): Promise<void> {
   const { agents } = fleet;
   const { chaos, duration, real } = wanted;
   const began = performance.now();
@@ -22,7 +22,7 @@ async function tellStory(fleet: Fleet, plane: Plane, wanted: Wanted): Promise<vo
   console.log(`${agents.length} agents have joined after ${joined.toFixed(0)} ms`);
   const first = await untilRight(agents, plane, PATIENCE);
   console.log(`all hashes are equal ${first.toFixed(0)} ms later`);
-  await rage({ agents, plane, random: new Random(wanted.seed) }, chaos, duration);
+  await injectFaults({ agents, plane, random: new Random(wanted.seed) }, chaos, duration);
   const after = await untilRight(agents, plane, PATIENCE);
   console.log(`all hashes are equal ${after.toFixed(0)} ms after what happened for ${duration} ms`);
   const resident = process.memoryUsage().rss / 2 ** 20;
@@ -34,7 +34,7 @@ async function runFleet(plane: Plane, wanted: Wanted, signal: AbortSignal): Prom
   await using fleet = await Fleet.start(wanted);
   const told = Promise.withResolvers<void>();
   signal.addEventListener('abort', () => told.resolve(), { once: true });
-  await Promise.race([tellStory(fleet, plane, wanted), told.promise]);
+  await Promise.race([runStory(fleet, plane, wanted), told.promise]);
 }
 
 let wanted: Wanted;

@@ -62,7 +62,7 @@ export const backup: Target = {
     const bytes = isSealed ? await sealed(random) : mutateMost(ARCHIVE, random);
     const { dump } = await openArchive(once(bytes), PASSPHRASE);
     for await (const _piece of dump);
-    if (!isSealed && !bytes.equals(ARCHIVE)) throw new Error('a backup that was changed was taken');
+    if (!isSealed && !bytes.equals(ARCHIVE)) throw new Error('a changed backup was accepted');
   },
 };
 

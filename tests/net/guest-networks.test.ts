@@ -60,7 +60,7 @@ test('if the host is on a bridge, guests have its network as `lan`, which follow
   await using stack = new AsyncDisposableStack();
   stack.use(story);
   const { machine, lan } = story;
-  await machine.foresee('br0', 'br1');
+  await machine.linkInSys('br0', 'br1');
   await goStatic(machine, 'eth0', { lan, host: 7 });
   expect((await machine.network('bridge', 'br0', 'eth0')).status).toBe(0);
   await provide();

@@ -18,7 +18,7 @@ for (const shell of ['ash', 'dash'] as const) {
   test(`a bridge takes over the static address of its first port, and no connection notices (${shell})`, async () => {
     await using story = await begin(shell);
     const { machine, lan } = story;
-    await machine.foresee('br0');
+    await machine.linkInSys('br0');
     await goStatic(machine, 'eth0', { lan, host: 7, dns: ['9.9.9.9'] });
     const silence = await lan.longestSilence(lan.host(7), async () => {
       expect(await machine.network('bridge', 'br0', 'eth0')).toMatchObject({
@@ -37,7 +37,7 @@ for (const shell of ['ash', 'dash'] as const) {
     await using story = await begin(shell);
     const { machine, lan } = story;
     await lan.serveDhcp();
-    await machine.foresee('br0');
+    await machine.linkInSys('br0');
     const eth0 = await goDhcp(machine, 'eth0', lan);
     const [leased = ''] = (await machine.state('eth0')).addresses;
     const silence = await lan.longestSilence(leased.replace('/24', ''), async () => {
@@ -61,7 +61,7 @@ for (const shell of ['ash', 'dash'] as const) {
 test('removing a bridge permanently moves its configuration to its first port', async () => {
   await using story = await begin();
   const { machine, lan } = story;
-  await machine.foresee('br0');
+  await machine.linkInSys('br0');
   await goStatic(machine, 'eth0', { lan, host: 7, dns: ['9.9.9.9'] });
   expect((await machine.network('bridge', 'br0', 'eth0')).status).toBe(0);
   const moved = await machine.network(
@@ -87,7 +87,7 @@ test('at boot bridges are made before their ports are configured, and a mistake 
   await using story = await begin();
   const { machine, lan, other } = story;
   await Promise.all([lan.serveDhcp(), other.serveDhcp()]);
-  await machine.foresee('br0', 'br1', 'br2', 'bad');
+  await machine.linkInSys('br0', 'br1', 'br2', 'bad');
   const folder = '/quantix/network';
   await machine.write(`${folder}/br0.conf`, 'TYPE=bridge\nPORTS=eth0,eth9\n');
   await machine.write(`${folder}/eth0.conf`, `IP_ADDRESS=${lan.host(9)}\nPREFIX=24\n`);
@@ -117,7 +117,7 @@ test('a bridge made by other means has no DHCP client on its ports, and stays wh
   await using story = await begin();
   const { machine, lan, cable } = story;
   await lan.serveDhcp();
-  await machine.foresee('br0');
+  await machine.linkInSys('br0');
   boot(story);
   await until(
     'eth0 has a lease',
@@ -148,7 +148,7 @@ test('a bridge made by other means has no DHCP client on its ports, and stays wh
 test('a bridge on trial that nobody confirms is removed, and its port is as before', async () => {
   await using story = await begin();
   const { machine, lan } = story;
-  await machine.foresee('br0');
+  await machine.linkInSys('br0');
   const eth0 = await goStatic(machine, 'eth0', { lan, host: 7 });
   boot(story);
   await until(
@@ -177,7 +177,7 @@ test('a bridge on trial that nobody confirms is removed, and its port is as befo
 test('an invalid bridge is refused, and nothing changes', async () => {
   await using story = await begin();
   const { machine, lan } = story;
-  await machine.foresee('br0', 'br1');
+  await machine.linkInSys('br0', 'br1');
   const eth0 = await goStatic(machine, 'eth0', { lan, host: 7 });
   const refused = async (told: string, ...args: string[]) => {
     const { status, stderr } = await machine.network(...args);

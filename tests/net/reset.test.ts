@@ -25,11 +25,11 @@ async function begin(shell: Shell = 'ash'): Promise<{ machine: Machine } & Async
   const template = stack.use(await makeTemplate(shell));
   const machine = stack.use(await Machine.create(template.root));
   await machine.succeed('mkdir -p /data && mount -t tmpfs tmpfs /data && : >/dev/kmsg');
-  await plant(machine);
+  await resetFiles(machine);
   return { machine, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
-async function plant(machine: Machine): Promise<void> {
+async function resetFiles(machine: Machine): Promise<void> {
   await machine.succeed('rm -rf /quantix/* /quantix/.n* /data/*');
   const left = LEFT.map((file) => [file, 'x'] as const);
   for (const [file, text] of [...Object.entries({ ...CONFIGURATION, ...DATA }), ...left]) {
@@ -66,7 +66,7 @@ test.each(['ash', 'dash'] as const)(
     expect(await files(machine)).toEqual(Object.keys(DATA).sort());
     expect(await status(machine)).toBe('none');
 
-    await plant(machine);
+    await resetFiles(machine);
     expect(await reset(machine, 'carry-out')).toMatchObject({ status: 0 });
     expect(await files(machine)).toEqual(ALL);
     expect(await reset(machine, 'request', 'quantix', '--data')).toMatchObject({ status: 0 });
@@ -123,7 +123,7 @@ test('a reset removes nothing if the data disk is missing or read-only', async (
   expect(await reset(machine, 'carry-out')).toMatchObject({ status: 0 });
   expect(await files(machine)).toEqual([]);
 
-  await plant(machine);
+  await resetFiles(machine);
   await machine.succeed('mount -o remount,ro /quantix');
   expect(await reset(machine, 'request', 'quantix')).toMatchObject({ status: 1 });
   await machine.succeed('mount -o remount,rw /quantix');
@@ -156,7 +156,7 @@ test('a power cut at any moment of a reset leaves either everything or nothing',
   const seen: string[] = [];
   for (const cut of ['request', 'carry-out']) {
     for (let [at, done] = [1, false]; !done; at++) {
-      await plant(machine);
+      await resetFiles(machine);
       if (cut === 'carry-out') await reset(machine, 'request', 'quantix', '--data');
       const args = cut === 'request' ? ['request', 'quantix', '--data'] : ['carry-out'];
       done = (await cutAt(at, ...args)).status === 0;

@@ -154,7 +154,7 @@ test('a bridge that is configured on standard input stays a bridge', async () =>
   await using story = await begin();
   const { machine, lan } = story;
   await goStatic(machine, 'eth0', { lan, host: 7 });
-  await machine.foresee('br0');
+  await machine.linkInSys('br0');
   const configure = (lines: string) =>
     machine.by([], ['/usr/sbin/qx-network', 'configure', 'br0'], lines);
   const bridge = 'TYPE=bridge\nPORTS=eth0\n';

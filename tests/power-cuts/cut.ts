@@ -248,7 +248,8 @@ class CutDisk {
     sums: Int32Array,
     allowed: { boots: readonly (string | null)[]; states: ReadonlySet<string> },
   ): string | undefined {
-    if (seen.lies.length > 0) return `the trailer of slot ${seen.lies} promises another image`;
+    if (seen.mismatched.length > 0)
+      return `the trailer of slot ${seen.mismatched} belongs to another image`;
     const hasBios = this.#story.layout.partitions.some(({ role }) => role === 'bios');
     for (const [firmware, outcomes] of [
       ['BIOS', hasBios ? seen.bios : []],

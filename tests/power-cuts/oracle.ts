@@ -24,7 +24,7 @@ export interface Forecast {
   bios: readonly Outcome[];
   uefi: readonly Outcome[];
   /** Trailers that do not match the content of their slot. */
-  lies: readonly Slot[];
+  mismatched: readonly Slot[];
 }
 
 /** Facts that the partition tables of a disk do not contain. */
@@ -43,7 +43,7 @@ export interface Known {
 /** Offset in GRUB's boot sector of the number of the sector that it loads. */
 const CORE_SECTOR_AT = 0x5c;
 /** Number of leading bytes in core.img's first sector that do not depend on its place. */
-const PLACELESS = 0x1f4;
+const POSITION_INDEPENDENT = 0x1f4;
 
 /**
  * Forecasts what a disk boots, by simulating firmware, GRUB and its `grub.cfg` in the order in which they read the
@@ -53,7 +53,7 @@ const PLACELESS = 0x1f4;
 export async function forecast(device: BlockDevice, known: Known): Promise<Forecast> {
   const gpt = await readGpt(device);
   const layout = gpt === undefined ? undefined : recognizeLayout(gpt, device);
-  const lies: Slot[] = [];
+  const mismatched: Slot[] = [];
   if (layout === undefined || gpt === undefined) {
     const dead = await biosFirst(device, known);
     return {
@@ -61,7 +61,7 @@ export async function forecast(device: BlockDevice, known: Known): Promise<Forec
       state: undefined,
       bios: [dead ?? { broken: 'no table' }],
       uefi: NOTHING,
-      lies,
+      mismatched,
     };
   }
   const part = (role: 'efi' | Slot) => {
@@ -74,7 +74,7 @@ export async function forecast(device: BlockDevice, known: Known): Promise<Forec
     const trailer = await readTrailer(part(slot));
     if (trailer === undefined) continue;
     const content = contents[slot];
-    if (typeof content === 'string' || content.sha256 !== trailer.sha256) lies.push(slot);
+    if (typeof content === 'string' || content.sha256 !== trailer.sha256) mismatched.push(slot);
   }
   const efi = part('efi');
   const loader = await fileIn(efi, known.loader.path);
@@ -90,14 +90,14 @@ export async function forecast(device: BlockDevice, known: Known): Promise<Forec
   const grub = (): readonly Outcome[] => {
     if (gpt.copy !== 'primary') return [{ broken: 'GRUB reads the first table only' }];
     if (typeof config === 'string' || !config.equals(known.config.bytes)) {
-      return [{ broken: 'grub.cfg is not whole' }];
+      return [{ broken: 'grub.cfg is incomplete' }];
     }
     return choices(state, contents);
   };
   const uefi =
     whole === 'unreadable' ? NOTHING : whole === undefined ? grub() : [{ broken: `EFI: ${whole}` }];
   const first = await biosFirst(device, known);
-  return { layout, state, bios: first === undefined ? grub() : [first], uefi, lies };
+  return { layout, state, bios: first === undefined ? grub() : [first], uefi, mismatched };
 }
 
 const NOTHING: readonly Outcome[] = [{ nothing: true }];
@@ -121,7 +121,7 @@ function choices(
         else {
           const content = contents[slot];
           if (typeof content !== 'string') outcomes.push({ image: content.sha256 });
-          else outcomes.push({ broken: `slot ${slot} is not whole` });
+          else outcomes.push({ broken: `slot ${slot} is incomplete` });
         }
       }
     }
@@ -139,10 +139,10 @@ async function biosFirst(device: BlockDevice, { core }: Known): Promise<Outcome 
   if (core === undefined || at + core.length > device.bytes) return { broken: 'core.img' };
   const found = await readBytes(device, at, core.length);
   const same =
-    found.subarray(0, PLACELESS).equals(core.subarray(0, PLACELESS)) &&
+    found.subarray(0, POSITION_INDEPENDENT).equals(core.subarray(0, POSITION_INDEPENDENT)) &&
     found.subarray(512).equals(core.subarray(512)) &&
-    Number(found.readBigUInt64LE(PLACELESS)) * 512 === at + 512;
-  return same ? undefined : { broken: 'core.img is not whole' };
+    Number(found.readBigUInt64LE(POSITION_INDEPENDENT)) * 512 === at + 512;
+  return same ? undefined : { broken: 'core.img is incomplete' };
 }
 
 /** The content of a file, or the reason why there is none. */

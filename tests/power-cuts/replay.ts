@@ -152,7 +152,7 @@ function placesOf(
 }
 
 /** Comparison of a slot with an image, unit by unit. */
-interface Likeness {
+interface SlotComparison {
   slot: Slot;
   sha256: string;
   /** First unit, and the one after the last. */
@@ -167,7 +167,7 @@ interface Likeness {
 
 /** A written request that has not been flushed. */
 interface Waiting extends LogEntry {
-  /** For each likeness, whether each unit equals the image's; null if the request is outside the slot. */
+  /** For each comparison, whether each unit equals the image's; null if the request is outside the slot. */
   equal: (Uint8Array | null)[];
   /** Whether all of it is in an image, in configuration or in data; a forecast reads nothing there. */
   isContent: boolean;
@@ -188,7 +188,7 @@ class ReplayedDisk implements Disposable {
   readonly #layout: DiskLayout;
   readonly #known: Omit<Known, 'contentOf'>;
   readonly #names: ReadonlyMap<string, string>;
-  readonly #likenesses: Likeness[];
+  readonly #comparisons: SlotComparison[];
   #waiting: Waiting[] = [];
   /** Whether two waiting requests overlap. */
   #hasOverlaps = false;
@@ -251,7 +251,7 @@ class ReplayedDisk implements Disposable {
     this.#layout = layout;
     this.#known = known;
     const names = new Map<string, string>();
-    this.#likenesses = [];
+    this.#comparisons = [];
     for (const [name, path] of Object.entries(recording.images)) {
       const content = readFileSync(path);
       const sha256 = createHash('sha256').update(content).digest('hex');
@@ -260,17 +260,17 @@ class ReplayedDisk implements Disposable {
         const from = findPartition(layout, slot).offset / UNIT;
         const to = from + Math.ceil(content.length / UNIT);
         const equal = new Uint8Array(to - from);
-        const likeness: Likeness = {
+        const comparison: SlotComparison = {
           ...{ slot, sha256, from, to, equal, differing: 0 },
           file: openSync(path, 'r'),
           bytes: content.length,
         };
         const found = this.#durable(from * UNIT, (to - from) * UNIT);
-        this.#compare(likeness, from, found).forEach((is, index) => {
+        this.#compare(comparison, from, found).forEach((is, index) => {
           equal[index] = is;
-          if (is === 0) likeness.differing += 1;
+          if (is === 0) comparison.differing += 1;
         });
-        this.#likenesses.push(likeness);
+        this.#comparisons.push(comparison);
       }
     }
     this.#names = names;
@@ -284,9 +284,9 @@ class ReplayedDisk implements Disposable {
   }
 
   /** Returns for each unit of some bytes whether it equals the image's. */
-  #compare(likeness: Likeness, unit: number, found: Buffer): Uint8Array {
+  #compare(comparison: SlotComparison, unit: number, found: Buffer): Uint8Array {
     const wanted = Buffer.alloc(found.length);
-    readSync(likeness.file, wanted, 0, found.length, (unit - likeness.from) * UNIT);
+    readSync(comparison.file, wanted, 0, found.length, (unit - comparison.from) * UNIT);
     const equal = new Uint8Array(found.length / UNIT);
     for (let index = 0; index < equal.length; index += 1) {
       const [at, end] = [index * UNIT, (index + 1) * UNIT];
@@ -301,13 +301,13 @@ class ReplayedDisk implements Disposable {
       const unit = entry.offset / UNIT;
       const units = entry.bytes / UNIT;
       let content: Buffer | undefined;
-      const equal = this.#likenesses.map((likeness) => {
-        if (unit + units <= likeness.from || unit >= likeness.to) return null;
+      const equal = this.#comparisons.map((comparison) => {
+        if (unit + units <= comparison.from || unit >= comparison.to) return null;
         content ??= this.#contentOf(entry);
-        const [from, to] = [Math.max(unit, likeness.from), Math.min(unit + units, likeness.to)];
+        const [from, to] = [Math.max(unit, comparison.from), Math.min(unit + units, comparison.to)];
         const result = new Uint8Array(units);
         const part = content.subarray((from - unit) * UNIT, (to - unit) * UNIT);
-        result.set(this.#compare(likeness, from, part), from - unit);
+        result.set(this.#compare(comparison, from, part), from - unit);
         return result;
       });
       const request = { ...entry, equal, isContent: !this.touchesTables(entry) };
@@ -334,24 +334,24 @@ class ReplayedDisk implements Disposable {
   #settle(request: Waiting): void {
     writeSync(this.#file, this.#contentOf(request), 0, request.bytes, request.offset);
     const unit = request.offset / UNIT;
-    for (const [index, likeness] of this.#likenesses.entries()) {
+    for (const [index, comparison] of this.#comparisons.entries()) {
       const equal = request.equal[index];
       if (equal === null || equal === undefined) continue;
       const [from, to] = [
-        Math.max(unit, likeness.from),
-        Math.min(unit + equal.length, likeness.to),
+        Math.max(unit, comparison.from),
+        Math.min(unit + equal.length, comparison.to),
       ];
       for (let at = from; at < to; at += 1) {
         const is = equal[at - unit] ?? 0;
-        likeness.differing += (likeness.equal[at - likeness.from] ?? 0) - is;
-        likeness.equal[at - likeness.from] = is;
+        comparison.differing += (comparison.equal[at - comparison.from] ?? 0) - is;
+        comparison.equal[at - comparison.from] = is;
       }
     }
   }
 
   /** Whether an entry is outside images, configuration and data. */
   touchesTables({ offset, bytes }: LogEntry): boolean {
-    const most = Math.max(...this.#likenesses.map((likeness) => likeness.bytes));
+    const most = Math.max(...this.#comparisons.map((comparison) => comparison.bytes));
     const image = Math.ceil(most / this.#recording.sectorSize) * this.#recording.sectorSize;
     return !this.#layout.partitions.some((one) => {
       const isSlot = one.role === 'a' || one.role === 'b';
@@ -414,10 +414,10 @@ class ReplayedDisk implements Disposable {
   }
 
   #slotContent(slot: Slot): SlotContent {
-    for (const [number, likeness] of this.#likenesses.entries()) {
-      if (likeness.slot !== slot) continue;
-      const differing = this.#differing(likeness, number);
-      if (differing === 0) return { sha256: likeness.sha256 };
+    for (const [number, comparison] of this.#comparisons.entries()) {
+      if (comparison.slot !== slot) continue;
+      const differing = this.#differing(comparison, number);
+      if (differing === 0) return { sha256: comparison.sha256 };
     }
     // The unit with the descriptor of an ISO 9660 file system, without which GRUB finds no file.
     const { offset } = findPartition(this.#layout, slot);
@@ -427,7 +427,7 @@ class ReplayedDisk implements Disposable {
   }
 
   /** Returns the number of units of a slot that differ from an image's after the chosen writes. */
-  #differing({ from, to, equal: durable, differing }: Likeness, number: number): number {
+  #differing({ from, to, equal: durable, differing }: SlotComparison, number: number): number {
     const now = new Map<number, number>();
     const seen: [number, number][] = [];
     let result = differing;
@@ -490,7 +490,8 @@ class ReplayedDisk implements Disposable {
 
   /** @returns what boots, or a description of a forbidden state */
   check(seen: Forecast, states: ReadonlySet<string>): Pick<ReplayedCut, 'bios' | 'uefi'> | string {
-    if (seen.lies.length > 0) return `the trailer of slot ${seen.lies} promises another image`;
+    if (seen.mismatched.length > 0)
+      return `the trailer of slot ${seen.mismatched} belongs to another image`;
     const hasBios = this.#layout.partitions.some(({ role }) => role === 'bios');
     const names = (outcomes: Forecast['uefi']) => [
       ...new Set(
@@ -570,7 +571,7 @@ class ReplayedDisk implements Disposable {
 
   [Symbol.dispose](): void {
     closeSync(this.#file);
-    for (const { file } of this.#likenesses) closeSync(file);
+    for (const { file } of this.#comparisons) closeSync(file);
     rmSync(this.#path);
   }
 }

@@ -143,7 +143,7 @@ interface Standing {
 }
 
 /** Performs the operations of a story on a disk. */
-export class Teller {
+export class StoryRunner {
   readonly device: RecordingDevice;
   readonly layout: DiskLayout;
   readonly updater: Updater;
@@ -209,13 +209,13 @@ async function makeInstalled(sectorSize: number) {
 /** Makes a story that begins with an installed disk, whose slot A has image `one`. */
 export async function tell(
   sectorSize: number,
-  story: (teller: Teller) => Promise<void>,
+  story: (teller: StoryRunner) => Promise<void>,
   { updater, keeps = true }: { updater?: Updater | undefined; keeps?: boolean } = {},
 ): Promise<Story> {
   const { sectors, shape, layout } = await installedDisk(sectorSize);
   const device = new RecordingDevice(shape, sectors);
   device.mark('one');
-  await story(new Teller(device, layout, updater));
+  await story(new StoryRunner(device, layout, updater));
   return storyOf(device, layout, { start: sectors, keeps });
 }
 

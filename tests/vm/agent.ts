@@ -43,7 +43,7 @@ export async function expectVmsTold(story: Story): Promise<void> {
 }
 
 /** Kills the agent and the console on the screen, and checks that both are restarted; the agent's log continues. */
-export async function expectToOutliveKills(story: Story): Promise<void> {
+export async function expectRestartsAfterKill(story: Story): Promise<void> {
   const before = await succeed(story, 'pidof qx-node');
   await succeed(story, 'kill -9 $(pidof qx-node)');
   await untilListening(story, 2);
@@ -54,7 +54,7 @@ export async function expectToOutliveKills(story: Story): Promise<void> {
 }
 
 /** Checks that qx-node and the screen report that the agent does not run. */
-export async function expectToBeMissed(story: Story): Promise<void> {
+export async function expectEndReported(story: Story): Promise<void> {
   await succeed(story, 'rc-service qx-node stop');
   expect(await succeed(story, 'qx-node status; true')).toContain('qx-node is not running');
   await untilScreenShows(story, 'qx-node is not running');

@@ -20,23 +20,23 @@ const HOST = '10.0.2.2';
  * Tasks on virtual machines during which the agent is killed. The machines stay in their firmware, which ignores the
  * power button.
  */
-const DEEDS = ['define', 'start', 'shutdown', 'stop', 'reboot', 'undefine'] as const;
-type Deed = (typeof DEEDS)[number];
+const VM_TASKS = ['define', 'start', 'shutdown', 'stop', 'reboot', 'undefine'] as const;
+type VmTask = (typeof VM_TASKS)[number];
 
-const idOf = (deed: Deed) => `9f1b2c3d-0000-4000-8000-0000000000a${DEEDS.indexOf(deed)}`;
+const idOf = (task: VmTask) => `9f1b2c3d-0000-4000-8000-0000000000a${VM_TASKS.indexOf(task)}`;
 
-const definition = (deed: Deed): Verb => ({
+const definition = (task: VmTask): Verb => ({
   case: 'defineVm',
-  value: { spec: spec({ id: idOf(deed), name: deed, cpus: 1, memoryBytes: 32n << 20n }) },
+  value: { spec: spec({ id: idOf(task), name: task, cpus: 1, memoryBytes: 32n << 20n }) },
 });
 
-function verbOf(deed: Deed): Verb {
-  if (deed === 'define') return definition(deed);
-  return { case: `${deed}Vm`, value: { vmId: idOf(deed) } };
+function verbOf(task: VmTask): Verb {
+  if (task === 'define') return definition(task);
+  return { case: `${task}Vm`, value: { vmId: idOf(task) } };
 }
 
 /** State of the machine in libvirt after the task. */
-const AFTER: Readonly<Record<Deed, string>> = {
+const AFTER: Readonly<Record<VmTask, string>> = {
   define: 'shut off',
   start: 'running',
   shutdown: 'shut off',
@@ -74,11 +74,11 @@ function expectFailed(reports: readonly TaskReport[], code: TaskErrorCode): void
 }
 
 /** Returns the state of each machine in libvirt. */
-async function states(story: Story): Promise<Record<Deed, string>> {
-  const ask = DEEDS.map((deed) => `virsh -q domstate ${idOf(deed)} 2>/dev/null || echo none`);
+async function states(story: Story): Promise<Record<VmTask, string>> {
+  const ask = VM_TASKS.map((task) => `virsh -q domstate ${idOf(task)} 2>/dev/null || echo none`);
   const said = (await succeed(story, ask.join('; '))).split('\n').filter((line) => line !== '');
-  return Object.fromEntries(DEEDS.map((deed, index) => [deed, said[index]])) as Record<
-    Deed,
+  return Object.fromEntries(VM_TASKS.map((task, index) => [task, said[index]])) as Record<
+    VmTask,
     string
   >;
 }
@@ -96,22 +96,22 @@ export async function expectCommandsCarriedOut(story: Story): Promise<void> {
     await plane.answered('watch', 1);
     const node = plane.node();
     await node.tasks.watched();
-    const others = DEEDS.filter((deed) => deed !== 'define');
+    const others = VM_TASKS.filter((task) => task !== 'define');
     const running = ['shutdown', 'stop', 'reboot'] as const;
-    const start = running.map((deed): Verb => ({ case: 'startVm', value: { vmId: idOf(deed) } }));
+    const start = running.map((task): Verb => ({ case: 'startVm', value: { vmId: idOf(task) } }));
     expectDone(await doneAll(node, others.map(definition)));
     expectDone(await doneAll(node, start));
     await expectTrueAfterKill(story, node);
-    await expectTwiceAsOnce(story, node);
+    await expectRepeatWithoutEffect(story, node);
     await expectVolume(node);
-    expectFailed(await doneAll(node, DEEDS.map(verbOf), -1), TaskErrorCode.EXPIRED);
+    expectFailed(await doneAll(node, VM_TASKS.map(verbOf), -1), TaskErrorCode.EXPIRED);
     expect(await states(story)).toEqual(AFTER);
     expectDone(await doneAll(node, [{ case: 'stopVm', value: { vmId: idOf('start') } }]));
     expectDone(await doneAll(node, [{ case: 'setMaintenance', value: { enabled: true } }]));
     expectFailed(await doneAll(node, [verbOf('start')]), TaskErrorCode.MAINTENANCE);
     expectDone(await doneAll(node, [{ case: 'setMaintenance', value: { enabled: false } }]));
     expectDone(await doneAll(node, [{ case: 'stopVm', value: { vmId: idOf('reboot') } }]));
-    const all = DEEDS.map((deed): Verb => ({ case: 'undefineVm', value: { vmId: idOf(deed) } }));
+    const all = VM_TASKS.map((task): Verb => ({ case: 'undefineVm', value: { vmId: idOf(task) } }));
     expectDone(await doneAll(node, all));
     expect(await succeed(story, 'qx-node leave')).toContain('left');
   } finally {
@@ -123,10 +123,10 @@ export async function expectCommandsCarriedOut(story: Story): Promise<void> {
  * Kills the agent when it has begun all tasks, and compares its reports after the restart with the states in libvirt.
  */
 async function expectTrueAfterKill(story: Story, { tasks }: Node): Promise<void> {
-  const ids = DEEDS.map((deed) => {
+  const ids = VM_TASKS.map((task) => {
     // The guest does not shut down, so this task lasts until its deadline.
-    const seconds = deed === 'shutdown' ? 60 : AMPLE;
-    return tasks.give({ verb: verbOf(deed), ...inSeconds(seconds) });
+    const seconds = task === 'shutdown' ? 60 : AMPLE;
+    return tasks.give({ verb: verbOf(task), ...inSeconds(seconds) });
   });
   await Promise.all(
     ids.map((id) => tasks.reached(id, ({ state }) => state !== TaskState.ACCEPTED)),
@@ -134,27 +134,27 @@ async function expectTrueAfterKill(story: Story, { tasks }: Node): Promise<void>
   await succeed(story, 'kill -9 $(pidof qx-node)');
   const reports = await Promise.all(ids.map((id) => tasks.ended(id)));
   const there = await states(story);
-  for (const [index, deed] of DEEDS.entries()) {
+  for (const [index, task] of VM_TASKS.entries()) {
     const { state, error } = reports[index] ?? {};
-    if (deed === 'shutdown') {
+    if (task === 'shutdown') {
       expect([TaskErrorCode.TIMEOUT, TaskErrorCode.INTERRUPTED]).toContain(error?.code);
-      expect(there[deed]).toBe('running');
+      expect(there[task]).toBe('running');
     } else if (state === TaskState.DONE) {
-      expect(there[deed], deed).toBe(AFTER[deed]);
+      expect(there[task], task).toBe(AFTER[task]);
     } else {
-      expect(error?.code, `${deed}: ${error?.message}`).toBe(TaskErrorCode.INTERRUPTED);
+      expect(error?.code, `${task}: ${error?.message}`).toBe(TaskErrorCode.INTERRUPTED);
       // Only for these tasks, the agent cannot know whether they were carried out; it does not repeat them.
-      expect(['start', 'reboot']).toContain(deed);
+      expect(['start', 'reboot']).toContain(task);
     }
   }
 }
 
 /** Gives each task twice, and checks that this has the effect of one. */
-async function expectTwiceAsOnce(story: Story, node: Node): Promise<void> {
+async function expectRepeatWithoutEffect(story: Story, node: Node): Promise<void> {
   expectFailed(await doneAll(node, [verbOf('shutdown')], 10), TaskErrorCode.TIMEOUT);
   expectDone(await doneAll(node, [{ case: 'stopVm', value: { vmId: idOf('shutdown') } }]));
   for (let times = 0; times < 2; times += 1) {
-    expectDone(await doneAll(node, DEEDS.map(verbOf)));
+    expectDone(await doneAll(node, VM_TASKS.map(verbOf)));
     expect(await states(story)).toEqual(AFTER);
   }
 }

@@ -88,7 +88,7 @@ export async function makeFirstBackup(story: Story): Promise<void> {
 }
 
 /** Damages the folders of etcd and Redis so that neither can start with them. */
-export async function damageThrowAways(story: Story): Promise<void> {
+export async function damageEtcdAndRedis(story: Story): Promise<void> {
   const garbage = 'head -c 20000 /dev/urandom';
   await succeed(story, 'rc-service etcd stop');
   await succeed(story, `for file in /data/etcd/data/member/wal/*; do ${garbage} >$file; done`);
@@ -96,7 +96,7 @@ export async function damageThrowAways(story: Story): Promise<void> {
 }
 
 /** Checks that the damage was noticed and reported, and that both services work again. */
-export async function expectThrowAwaysMended(story: Story): Promise<void> {
+export async function expectEtcdAndRedisRecovered(story: Story): Promise<void> {
   await untilSucceeds(story, 'ls /data/etcd | grep -q damaged');
   const alerts = `su -s /bin/sh postgres -c "psql -d quantix_vdc -c 'SELECT title FROM alerts'"`;
   await untilSucceeds(story, `${alerts} | grep -q 'folder of etcd was damaged'`);

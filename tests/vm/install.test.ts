@@ -68,7 +68,7 @@ async function diskOf({ bus, sectorSize, dirt }: Way): Promise<Disk> {
 }
 
 /** Cuts the power at 1,000 places of an installation: the disk must then boot nothing or the complete system. */
-async function expectCutsBearable({ profile, dirt }: Way, disk: Disk): Promise<void> {
+async function expectPowerCutsSurvived({ profile, dirt }: Way, disk: Disk): Promise<void> {
   const { file, sectorSize = 512, writeLog } = disk;
   const report = await replayCuts(
     {
@@ -140,7 +140,7 @@ describe.each([BIOS_VIRTIO, UEFI_NVME])(
           expect(story.guest.log).toMatch(/quantix: install: .*Destroyed: /);
           story.expectGoodConsole();
         }
-        await expectCutsBearable(way, disk);
+        await expectPowerCutsSurvived(way, disk);
         await expectInstalled(way, disk, 'node7');
       },
       STORY,
@@ -164,7 +164,7 @@ test.skipIf(!LONG)(
       await guest.waitFor(/Esc other disk/);
       guest.send('\r');
       await guest.waitFor(/type its serial number/);
-      // The serial number of another disk erases nothing.
+      // If the typed serial number is that of another disk, nothing is erased.
       guest.send('disk1\r');
       await guest.waitFor(/It is disk0/);
       guest.send(`\x7f0\r`);

@@ -46,7 +46,7 @@ const cuts = SPANS.flatMap(({ from, to, cuts: count }) =>
     ...{ from, to, share: (index + random.below(1000) / 1000) / count },
     // Every second cut loses some of the unflushed writes, like a disk with a cache.
     seed: index % 2 === 1 ? random.below(1e6) : undefined,
-    // If unflushed writes are lost, etcd may hang with its folder, which is set aside only after minutes (tested in
+    // If unflushed writes are lost, etcd may hang. Its folder is set aside only after minutes (tested in
     // tests/database/throw-aways.test.ts); until then, the doctor reports a problem.
     asked: index % 2 === 0 ? 'etcd doctor' : '',
   })),

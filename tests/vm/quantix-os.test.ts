@@ -9,7 +9,7 @@ import {
   powerOff,
   reachableMachine,
 } from './address.ts';
-import { expectToBeMissed, expectToOutliveKills, expectVmsTold } from './agent.ts';
+import { expectEndReported, expectRestartsAfterKill, expectVmsTold } from './agent.ts';
 import { expectCommandsCarriedOut } from './commands.ts';
 import { expectBond, expectDocumentedPorts, expectNatNetwork, layWire } from './guest-networks.ts';
 import { expectKernelSettings, expectSecureBoot, expectWatchdog } from './kernel.ts';
@@ -67,9 +67,9 @@ test(
     await expectNatNetwork(story);
     await expectBond(story);
     await expectVmsTold(story);
-    await expectToOutliveKills(story);
+    await expectRestartsAfterKill(story);
     if (LONG) await expectCommandsCarriedOut(story);
-    await expectToBeMissed(story);
+    await expectEndReported(story);
     story.expectGoodConsole();
   },
   STORY,

@@ -16,11 +16,11 @@ import { dataDisk } from './data-disk.ts';
 import {
   addNode,
   countRows,
-  damageThrowAways,
+  damageEtcdAndRedis,
   expectDatabase,
   expectDocumentedCommands,
+  expectEtcdAndRedisRecovered,
   expectMigrationsReversible,
-  expectThrowAwaysMended,
   makeFirstBackup,
 } from './databases.ts';
 import { expectSecureBoot } from './kernel.ts';
@@ -88,7 +88,7 @@ test(
       await expectNobodyRefused(story);
       rows = await countRows(story);
       await story.screenshot();
-      await damageThrowAways(story);
+      await damageEtcdAndRedis(story);
       await powerOff(story);
     }
     await using story = await boot('qvdc-network-again', { ...otherwise, disks });
@@ -98,7 +98,7 @@ test(
     await expectSecureBoot(story);
     await expectDatabase(story);
     expect(await countRows(story)).toBe(rows);
-    await expectThrowAwaysMended(story);
+    await expectEtcdAndRedisRecovered(story);
     await expectStatic(story);
     await succeed(story, 'qx-network dhcp eth0');
     await expectLease(story);

@@ -33,8 +33,8 @@ export function imageOf(profile: string): Image {
 }
 
 /**
- * Boots a machine for a test. It has one CPU if it names no number: two machines run at a time, each on a processor of
- * the host.
+ * Boots a machine for a test. Without `cpus`, it has one CPU: two machines run at a time, each on a processor of the
+ * host.
  * @param menu what happens at the boot loader's menu: `nobody` waits for its timeout, `enter` skips the timeout, and
  *   `install` chooses the second entry, which installs
  */

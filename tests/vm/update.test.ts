@@ -188,11 +188,11 @@ async function expectUpdated(product: keyof typeof KEPT): Promise<void> {
     expect(await succeed(story, `hostname && ${look}`)).toMatch(/^before\n.*\bkept\b/);
     await succeed(story, 'sync');
   }
-  await expectCutsBearable(product, { log, start, end: image, iso });
+  await expectPowerCutsSurvived(product, { log, start, end: image, iso });
 }
 
 /** Cuts the power at 1,000 places of the recorded writes; with `QUANTIX_LONG`, boots twelve of the resulting disks. */
-async function expectCutsBearable(
+async function expectPowerCutsSurvived(
   product: string,
   { log, start, end, iso }: Record<'log' | 'start' | 'end' | 'iso', string>,
 ): Promise<void> {

@@ -14,7 +14,7 @@ export function nameUnfinished(volume: string, taskId: string): string {
 }
 
 /**
- * Removes the unfinished files that cut tasks left in the folder of a volume: all of this volume, whose tasks run one
+ * Removes the unfinished files that interrupted tasks left in the folder of a volume: all of this volume, whose tasks run one
  * after another, and old ones of others. Otherwise, nothing would ever free their space.
  * @param volume path of the volume
  * @throws errors of the disk

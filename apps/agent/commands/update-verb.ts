@@ -199,7 +199,7 @@ async function reportProgress(
     const staging = status?.staging;
     if (staging?.running !== true || staging.version !== version || staging.bytes <= 0) continue;
     const share = Math.min(staging.done / staging.bytes, 1);
-    const message = `brings ${version}: ${inWords(staging.done)} of ${inWords(staging.bytes)}`;
+    const message = `downloads ${version}: ${inWords(staging.done)} of ${inWords(staging.bytes)}`;
     progress(Math.floor(75 * share), message);
   }
 }

@@ -7,7 +7,7 @@ export class AgentError extends ExplainedError {}
 export class UnreachableError extends AgentError {}
 
 /** The control plane asks for a pause before the next call. */
-export class PassingError extends AgentError {
+export class TemporaryRefusalError extends AgentError {
   /** Milliseconds until the next call. */
   readonly retryAfter: number;
 

@@ -13,7 +13,7 @@ import { lockRecord } from './choose.ts';
 import { beginTrial, undo } from './decide.ts';
 import { readLoss } from './loss.ts';
 import { type DeploymentPlaces, RUN_FILES } from './places.ts';
-import { openAgentFile, PROGRAM, settleDown, sweep, sweepUnfinished } from './programs.ts';
+import { moveIntoPlace, openAgentFile, PROGRAM, sweep, sweepUnfinished } from './programs.ts';
 import {
   type Deployed,
   type DeploymentRecord,
@@ -53,7 +53,7 @@ export async function deployAgent(
   options: DeployOptions,
 ): Promise<string> {
   const { say, within } = options;
-  await using _turn = await takeTurn(places);
+  await using _lock = await lockDeployments(places);
   const image = await readImage(places.root);
   if (image.build === null) throw new ExplainedError({ what: 'this is not a Quantix appliance' });
   await expectSupervisor(places);
@@ -68,8 +68,8 @@ export async function deployAgent(
   await expectRoom(places.programs, program.bytes);
   say(`${program.program} ${program.version}, serial ${program.serial}, signed by ${key.name}`);
   await using _unfinished = { [Symbol.asyncDispose]: () => sweepUnfinished(places.programs) };
-  const folder = await opened.layDown(places.programs);
-  await tryOut(join(folder, PROGRAM), program);
+  const folder = await opened.write(places.programs);
+  await checkRuns(join(folder, PROGRAM), program);
   const answers = await askRunning(places);
   const before =
     'silent' in answers
@@ -80,7 +80,7 @@ export async function deployAgent(
         };
   await change(places, image.build, async (record) => {
     expectNew(record, agent);
-    await settleDown(folder, places.programs, id);
+    await moveIntoPlace(folder, places.programs, id);
     const moment = await readMoment(places);
     return beginTrial(record, agent, { within, before, moment });
   });
@@ -99,7 +99,7 @@ export async function undoDeployment(
   places: DeploymentPlaces,
   options: DeployOptions,
 ): Promise<string> {
-  await using _turn = await takeTurn(places);
+  await using _lock = await lockDeployments(places);
   const image = await readImage(places.root);
   if (image.build === null) throw new ExplainedError({ what: 'this is not a Quantix appliance' });
   const record = await change(places, image.build, async (before) => undo(before));
@@ -111,10 +111,10 @@ export async function undoDeployment(
     : `the agent runs that was deployed before, qx-node ${record.active.version}`;
 }
 
-async function takeTurn({ run }: DeploymentPlaces): Promise<AsyncDisposable> {
+async function lockDeployments({ run }: DeploymentPlaces): Promise<AsyncDisposable> {
   await mkdir(run, { recursive: true });
   const holder = 'another deployment';
-  return await lockFile(join(run, RUN_FILES.turn), { seconds: 0, holder });
+  return await lockFile(join(run, RUN_FILES.deployment), { seconds: 0, holder });
 }
 
 /** Replaces the record by the result of a function. */
@@ -205,14 +205,14 @@ async function expectRoom(programs: string, size: number): Promise<void> {
   const { available } = await readSpace(programs, { timeout: 10_000 });
   if (available >= size + RESERVE) return;
   throw new ExplainedError({
-    what: `it has ${formatBytes(size)}, and ${formatBytes(available)} are free, of which ${formatBytes(RESERVE)} are to stay so`,
+    what: `it has ${formatBytes(size)}; ${formatBytes(available)} are free, and ${formatBytes(RESERVE)} must stay free`,
     where: programs,
     fix: 'Make room there.',
   });
 }
 
 /** Runs an agent with --version: an agent that lacks a library of this image is refused before it replaces another. */
-async function tryOut(file: string, { version }: ProgramRelease): Promise<void> {
+async function checkRuns(file: string, { version }: ProgramRelease): Promise<void> {
   let said: string;
   try {
     said = await run(file, ['--version'], { timeout: TRYING, maxOutput: 10_000 });

@@ -28,7 +28,7 @@ export const RUN_FILES = {
   starts: 'agent-starts.json',
   lock: 'agent-record.lock',
   /** Held during a deployment and its undoing. */
-  turn: 'agent-deploy.lock',
+  deployment: 'agent-deploy.lock',
 } as const;
 
 /** Environment variable in which the launcher passes the id of the deployed agent that it executes. */

@@ -33,7 +33,7 @@ export interface AgentFile extends AsyncDisposable {
    * @returns path of the new folder
    * @throws ExplainedError if the agent does not match its head; DiskError
    */
-  layDown(programs: string): Promise<string>;
+  write(programs: string): Promise<string>;
 }
 
 /**
@@ -60,7 +60,7 @@ export async function openAgentFile(file: string, keys: readonly TrustedKey[]): 
       id,
       program,
       key,
-      layDown: (programs) => layDown({ handle, file, head, programAt, program, id }, programs),
+      write: (programs) => writeProgram({ handle, file, head, programAt, program, id }, programs),
       [Symbol.asyncDispose]: () => handle.close(),
     };
   } catch (error) {
@@ -94,7 +94,7 @@ function noAgent(file: string, why: string): ExplainedError {
   });
 }
 
-interface LaidDown {
+interface WriteInput {
   handle: FileHandle;
   file: string;
   head: Uint8Array;
@@ -106,8 +106,8 @@ interface LaidDown {
 /** Prefix of a folder that is being written. */
 const UNFINISHED = '.new-';
 
-async function layDown(
-  { handle, file, head, programAt, program, id }: LaidDown,
+async function writeProgram(
+  { handle, file, head, programAt, program, id }: WriteInput,
   programs: string,
 ): Promise<string> {
   const folder = join(programs, `${UNFINISHED}${id}`);
@@ -164,7 +164,7 @@ async function writeSynced(file: string, bytes: Uint8Array): Promise<void> {
  * @returns path of the program
  * @throws DiskError
  */
-export async function settleDown(folder: string, programs: string, id: string): Promise<string> {
+export async function moveIntoPlace(folder: string, programs: string, id: string): Promise<string> {
   const place = join(programs, id);
   try {
     await rm(place, { recursive: true, force: true });

@@ -71,9 +71,9 @@ async function register(joining: Joining, caCertificates: string): Promise<Enrol
     const answer = await connection.client.register(request, { signal });
     if (answer.nodeId !== key.nodeId) {
       throw new AgentError({
-        what: `the control plane calls this node ${answer.nodeId}, its key says ${key.nodeId}`,
+        what: `the control plane uses the id ${answer.nodeId} for this node, and its key has the id ${key.nodeId}`,
         where: origin,
-        fix: 'Their versions may not fit each other.',
+        fix: 'The versions of the control plane and this host may be incompatible.',
       });
     }
     const { certificateChain, caCertificates: cas, kept, endpoints, trustBundleVersion } = answer;

@@ -10,8 +10,8 @@ import type { Version } from '../../proto/gen/quantix/v1/version_pb.js';
 import { AutoResetEvent } from '../../watch/auto-reset-event.ts';
 import {
   type AgentError,
-  PassingError,
   RefusedError,
+  TemporaryRefusalError,
   UnreachableError,
 } from '../configuration/error.ts';
 import { CommandStream } from './command-stream.ts';
@@ -25,7 +25,7 @@ import type { Epochs } from './identity/epoch.ts';
 import type { MembershipRecord } from './identity/record.ts';
 import type { MembershipOptions } from './options.ts';
 import { determineArrival, findKeptEpoch } from './reporting/arrival.ts';
-import type { Surroundings } from './reporting/host-message.ts';
+import type { OptionalHostFacts } from './reporting/host-message.ts';
 import type { OutboxEntry } from './reporting/outbox.ts';
 import { Reported } from './reporting/reported.ts';
 import {
@@ -296,7 +296,8 @@ export class Session {
     const before = step.kind === 'heartbeat' ? this.#heartbeats : this.#state;
     if (step.kind !== 'heartbeat' && before.failures === 0) this.#livesWithoutState = false;
     const failures = before.failures + 1;
-    const asked = failure instanceof PassingError ? Math.min(failure.retryAfter, LONGEST_WAIT) : 0;
+    const asked =
+      failure instanceof TemporaryRefusalError ? Math.min(failure.retryAfter, LONGEST_WAIT) : 0;
     const { origins } = this.#standing;
     const pause = Math.max(computeBackOff(Math.ceil(failures / origins.length), random()), asked);
     return { failures, failure, until: clock.elapsed() + pause };
@@ -392,7 +393,7 @@ export class Session {
         hardware: await this.#hardware(),
         version: makeVersionMessage(agentVersion),
         snapshot,
-        surroundings: await this.#surroundings(),
+        optionalFacts: await this.#optionalFacts(),
         form: this.#form,
         now: clock.now(),
       }),
@@ -402,7 +403,7 @@ export class Session {
       { position, again: false, greatest: this.#reported.greatest },
       answer,
     );
-    this.#hear(answer.version);
+    this.#takeVersion(answer.version);
     if (arrival === 'behind') return this.#beginEpoch(answer.kept);
     if (arrival === 'arrived') this.#reported.endFull(position);
     this.#clockWatch.compare(answer.serverTime, clock.now());
@@ -443,7 +444,7 @@ export class Session {
     this.#heartbeatDue = began + this.#interval;
     this.#clockWatch.compare(answer.serverTime, clock.now());
     this.#stream?.compare(answer.serverTime);
-    this.#hear(answer.version);
+    this.#takeVersion(answer.version);
     await this.#standing.learn(answer.endpoints);
     const { greatest } = this.#reported;
     if (determineArrival({ position, again: false, greatest }, answer) === 'behind') {
@@ -497,7 +498,7 @@ export class Session {
   }
 
   /** Handles the control plane's version, which may change during a session. */
-  #hear(version: Version | undefined): void {
+  #takeVersion(version: Version | undefined): void {
     this.#form = hashForm(version);
   }
 
@@ -549,7 +550,7 @@ export class Session {
   }
 
   /** Reads the facts about this host for a scheduler; facts that cannot be read are left out. */
-  async #surroundings(): Promise<Surroundings> {
+  async #optionalFacts(): Promise<OptionalHostFacts> {
     const { facts, log } = this.#options;
     const unknown = (error: unknown): undefined => {
       log(`the hardware of this host cannot be read: ${messageOf(error)}`);

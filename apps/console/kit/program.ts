@@ -8,7 +8,7 @@ export interface Step<State, Effect> {
 }
 
 /** Events of every program. */
-export type Happening =
+export type CommonEvent =
   | { type: 'key'; key: Key }
   | { type: 'resize'; size: Size }
   /** Milliseconds since 1970. */
@@ -17,7 +17,7 @@ export type Happening =
 /** A terminal program: a state, a pure function to the next state, and a pure view of it. */
 export interface Program<State, Event, Effect> {
   start(size: Size, now: number): Step<State, Effect>;
-  update(state: State, event: Event | Happening): Step<State, Effect>;
+  update(state: State, event: Event | CommonEvent): Step<State, Effect>;
   view(state: State): Frame;
   /** Carries out an effect, and resolves with its result; never rejects. Ends early when the signal is aborted. */
   carryOut(effect: Effect, signal: AbortSignal): Promise<Event>;

@@ -1,4 +1,4 @@
-import type { Happening, Program, Step } from './program.ts';
+import type { CommonEvent, Program, Step } from './program.ts';
 import { Terminal, type TerminalStreams } from './terminal.ts';
 
 /** Milliseconds until an event whose drawing can be delayed is drawn. */
@@ -65,7 +65,7 @@ export async function runProgram<State, Event, Effect>(
     interval = milliseconds;
     timer = setInterval(tick, milliseconds);
   };
-  const happen = (happening: Happening) => take(() => program.update(state, happening), show);
+  const happen = (event: CommonEvent) => take(() => program.update(state, event), show);
   const tick = () => happen({ type: 'tick', now: Date.now() });
   const hangUp = () => over.resolve(0);
 

@@ -6,17 +6,17 @@ import { formatCount, formatDuration } from '../../text/amount.ts';
 const CALM: readonly Service['state'][] = ['started', 'stopped'];
 
 /** Runlevels whose services run only while the machine boots or shuts down. */
-const PASSING = ['sysinit', 'shutdown'];
+const TRANSIENT = ['sysinit', 'shutdown'];
 
 /**
  * Selects the services to show: those of the runlevel `default`, and others that are not stopped and are in no runlevel
- * of `PASSING`.
+ * of `TRANSIENT`.
  */
 export function selectServices(services: readonly Service[]): Service[] {
   return services.filter(
     ({ state, runlevels }) =>
       runlevels.includes('default') ||
-      (state !== 'stopped' && !runlevels.some((level) => PASSING.includes(level))),
+      (state !== 'stopped' && !runlevels.some((level) => TRANSIENT.includes(level))),
   );
 }
 

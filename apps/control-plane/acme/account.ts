@@ -153,7 +153,10 @@ export class AcmeAccount {
 /** Returns the address of a created resource from an answer's headers. @throws AcmeError if there is none */
 export function readLocation({ location }: AcmeAnswer['headers'], url: string): string {
   if (location !== undefined && URL.canParse(location)) return location;
-  throw new AcmeError({ what: 'the certificate authority names no address of it', where: url });
+  throw new AcmeError({
+    what: 'the certificate authority’s answer has no address of the created resource',
+    where: url,
+  });
 }
 
 /** Parses the JSON of an answer. @throws AcmeError if it does not match the schema */
@@ -162,7 +165,7 @@ export function read<T>({ text }: AcmeAnswer, url: string, schema: z.ZodType<T>)
   if (parsed.success) return parsed.data;
   const key = parsed.error.issues[0]?.path.join('.') ?? '';
   throw new AcmeError({
-    what: `the answer is none of an ACME server (RFC 8555)${key === '' ? '' : `: ${quoteText(key)}`}`,
+    what: `this is not the answer of an ACME server (RFC 8555)${key === '' ? '' : `: ${quoteText(key)}`}`,
     where: url,
     fix: 'The certificate authority publishes the address of its directory.',
   });

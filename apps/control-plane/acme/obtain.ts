@@ -103,7 +103,10 @@ async function obtain(order: AcmeOrder, signal: AbortSignal): Promise<GivenCerti
       done.error === undefined
         ? `the order is ${quoteText(done.status)}`
         : describeProblem(done.error);
-    throw new AcmeError({ what: `the certificate authority gives none: ${why}`, where: directory });
+    throw new AcmeError({
+      what: `the certificate authority issues no certificate: ${why}`,
+      where: directory,
+    });
   }
   return { chain: (await account.post(done.certificate)).text, key };
 }

@@ -199,6 +199,6 @@ async function expectStopped(beside: Client, database: string): Promise<void> {
   throw new ControlPlaneError({
     what: `${first.name === '' ? 'a program' : first.name} is connected to the database as ${first.user}`,
     where: database,
-    fix: 'rc-service qx-controlplane stop, and leave psql.',
+    fix: 'Stop it: rc-service qx-controlplane stop; end psql sessions, too.',
   });
 }

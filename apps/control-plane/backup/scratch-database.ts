@@ -100,7 +100,7 @@ export async function restoreBeside(
   if (manifest.postgresql > major) {
     throw new ControlPlaneError({
       what: `the backup is of PostgreSQL ${manifest.postgresql}, and this machine has ${major}`,
-      fix: 'Use an image with that version, or a newer one; a dump goes upwards only.',
+      fix: 'Use an image with that version, or a newer one; a dump cannot be restored by an older version.',
     });
   }
   const database = `${address.database}_scratch_${randomBytes(4).toString('hex')}`;

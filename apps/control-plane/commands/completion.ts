@@ -29,7 +29,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
  * @throws UsageError for another shell
  */
 export function formatCompletionScript(shell: string | undefined): string {
-  if (shell !== 'bash') throw new UsageError('completion bash?');
+  if (shell !== 'bash') throw new UsageError('completion is followed by bash');
   return `# Completion of qx-controlplane for bash: source <(qx-controlplane completion bash)
 _qx_controlplane() {
   local word="\${COMP_WORDS[COMP_CWORD]}" words=() option= answers= files= one

@@ -1,4 +1,4 @@
-import { becomeAccount, findAccount, isRoot } from '../account.ts';
+import { findAccount, isRoot, switchToAccount } from '../account.ts';
 import { type Config, readConfig } from '../config.ts';
 
 /**
@@ -9,6 +9,6 @@ import { type Config, readConfig } from '../config.ts';
 export async function readConfigAsAccount(file: string): Promise<Config> {
   const config = await readConfig(file);
   const account = isRoot() ? await findAccount(config.database.user) : undefined;
-  if (account !== undefined) becomeAccount(account);
+  if (account !== undefined) switchToAccount(account);
   return config;
 }

@@ -31,7 +31,7 @@ import {
   judgeSpace,
   tellUnknownSpace,
 } from '../health/findings.ts';
-import { isPersistent, readForgetfulness } from '../health/persistence.ts';
+import { isPersistent, readPersistenceProblem } from '../health/persistence.ts';
 import { askServices } from '../health/probes.ts';
 import { findReasonToHold } from '../held-migrations.ts';
 import { migrateRequest, selectDatabaseAddress } from '../migrate-request.ts';
@@ -183,7 +183,7 @@ async function askTime(): Promise<TimeState | undefined> {
 }
 
 async function examineData(): Promise<Finding> {
-  const reason = await readForgetfulness();
+  const reason = await readPersistenceProblem();
   const isWell = await isPersistent();
   return {
     subject: 'data disk',

@@ -133,7 +133,8 @@ async function nodes(
     case 'maintenance': {
       expectOperands(operands, 2);
       const [name = '', state = ''] = operands;
-      if (state !== 'on' && state !== 'off') throw new UsageError('maintenance on or off?');
+      if (state !== 'on' && state !== 'off')
+        throw new UsageError(`nodes maintenance ${name} is followed by on or off`);
       parseDuration(values.within ?? WITHIN, LONGEST_TASK);
       const request = { on: state === 'on', reason: values.reason ?? '' };
       const task = await client.setNodeMaintenance(name, request, operating);

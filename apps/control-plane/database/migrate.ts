@@ -92,7 +92,7 @@ export async function tryMigrations(request: Omit<MigrateRequest, 'dump'>): Prom
         throw new ControlPlaneError({
           what: `migration ${migration.name} fails when it is tried: ${firstLineOf(cause)}`,
           where: folder,
-          fix: 'The database was not changed: the version before can go on with it.',
+          fix: 'The database was not changed: the previous version can continue to use it.',
           cause,
         });
       }

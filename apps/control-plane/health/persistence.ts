@@ -16,7 +16,7 @@ export async function isPersistent(mounts = '/proc/self/mounts'): Promise<boolea
 }
 
 /** Reads why data does not survive a restart; undefined if no reason was written. */
-export async function readForgetfulness(file = REASON): Promise<string | undefined> {
+export async function readPersistenceProblem(file = REASON): Promise<string | undefined> {
   try {
     return (await readFile(file, 'utf8')).trim();
   } catch (error) {
@@ -42,7 +42,7 @@ export async function updatePersistenceAlert(
   now: Date,
   file = REASON,
 ): Promise<void> {
-  const message = await readForgetfulness(file);
+  const message = await readPersistenceProblem(file);
   if (message === undefined) await resolveAlertOf(db, ALERT, now);
   else await raiseAlert(db, { ...ALERT, severity: 'WARNING', message });
 }

@@ -42,10 +42,10 @@ const REPORT_WITHIN = 300_000;
 const FILE_CONNECTIONS = { all: 256, each: 32 };
 
 /**
- * Largest body of a request in bytes: from a node, which may send a full state in many parts, and from a stranger, such
- * as a host that joins.
+ * Largest body of a request in bytes: from a node, which may send a full state in many parts, and from a caller that
+ * has not joined.
  */
-const LARGEST_BODY = { node: 80 * 1024 * 1024, stranger: 256 * 1024 };
+const LARGEST_BODY = { node: 80 * 1024 * 1024, unjoined: 256 * 1024 };
 
 export interface NodeServiceOptions {
   readonly database: Database;
@@ -166,7 +166,7 @@ export async function serveNodes(options: NodeServiceOptions): Promise<NodeServe
       valuesOf: (session) => createContextValues().set(callerKey, sessions.callerOf(session)),
       largestBody: (session) =>
         sessions.callerOf(session).identity === undefined
-          ? LARGEST_BODY.stranger
+          ? LARGEST_BODY.unjoined
           : LARGEST_BODY.node,
       ...(bodyWithin === undefined ? {} : { bodyWithin }),
       onAnswered: (method, milliseconds) => clock.count(method, milliseconds),

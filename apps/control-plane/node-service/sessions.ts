@@ -4,15 +4,15 @@ import { type Caller, identifyCaller } from './caller.ts';
 
 /** Milliseconds between two checks of the connections. */
 const LOOK_EVERY = 1000;
-/** Milliseconds for which a stranger, a caller that is not a node, may stay connected: joining takes one call. */
-const STRANGERS_FOR = 30_000;
+/** Milliseconds for which a caller that has not joined may stay connected: joining takes one call. */
+const UNJOINED_FOR = 30_000;
 /** Milliseconds for which a node's connection may be idle. */
 const IDLE_FOR = 300_000;
 /** Milliseconds between two pings of a connection, and for which it may be silent afterwards. */
 const PING_EVERY = 30_000;
 
-/** Maximum number of concurrent connections of strangers; the oldest is closed for a new one. */
-const MOST_STRANGERS = 200;
+/** Maximum number of concurrent connections of callers that have not joined; the oldest is closed for a new one. */
+const MOST_UNJOINED = 200;
 
 /** The caller of a closed connection. */
 const GONE: Caller = { address: 'a caller that is gone', over: '', identity: undefined };
@@ -27,7 +27,7 @@ interface Kept {
   isAwaited: boolean;
 }
 
-/** The open connections. Closes dead and idle ones, and those that strangers keep open for too long. */
+/** The open connections. Closes dead and idle ones, and those that callers that have not joined keep open for too long. */
 export class Sessions {
   readonly #authority: Authority;
   readonly #kept = new Map<Http2Session, Kept>();
@@ -54,9 +54,9 @@ export class Sessions {
         kept.streams -= 1;
       });
     });
-    const strangers = [...this.#kept].filter(([, one]) => one.caller.identity === undefined);
-    const [oldest] = strangers;
-    if (strangers.length > MOST_STRANGERS) oldest?.[0].destroy();
+    const unjoinedCallers = [...this.#kept].filter(([, one]) => one.caller.identity === undefined);
+    const [oldest] = unjoinedCallers;
+    if (unjoinedCallers.length > MOST_UNJOINED) oldest?.[0].destroy();
   }
 
   /** Returns the caller of a connection; a placeholder if it is closed. */
@@ -76,7 +76,7 @@ export class Sessions {
       // Its close event follows soon.
       if (session.destroyed) continue;
       const isStranger = kept.caller.identity === undefined;
-      if (isStranger && now - kept.since > STRANGERS_FOR) session.destroy();
+      if (isStranger && now - kept.since > UNJOINED_FOR) session.destroy();
       else if (kept.streams === 0 && now - kept.busyAt > IDLE_FOR) session.close();
       else if (now - kept.pingedAt > PING_EVERY) ask(session, kept, now);
     }

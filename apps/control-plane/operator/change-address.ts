@@ -38,7 +38,7 @@ export interface AddressChange {
 }
 
 /** What a change uses. */
-export interface AddressMeans {
+export interface AddressChangeDeps {
   /** Announces the new address to hosts. */
   plan(address: string): Promise<FleetAddress>;
   /** Reads the addresses, and which hosts have stored them. @throws AnswerError */
@@ -79,21 +79,21 @@ export interface AddressResult {
  */
 export async function changeAddress(
   change: AddressChange,
-  means: AddressMeans,
+  deps: AddressChangeDeps,
 ): Promise<AddressResult> {
   const { address, percent } = change;
-  const { clock, signal, tell } = means;
-  const before = await means.read();
-  const leaving = leavingAddresses(change, means);
+  const { clock, signal, tell } = deps;
+  const before = await deps.read();
+  const leaving = leavingAddresses(change, deps);
   const concerned = before.nodes.filter(
     ({ isHeard, over }) => isHeard && over !== null && leaving.includes(over),
   );
-  expectWitnesses(change, concerned.length);
+  expectConfirmingHosts(change, concerned.length);
   const known = before.nodes.length;
   tell(`${count(known)} ${known === 1 ? 'gets' : 'get'} the address ${address}.`);
-  await means.plan(address);
+  await deps.plan(address);
   const unaware = await waitForAwareness();
-  if (signal.aborted || (unaware.length > 0 && !(await means.agree(unaware)))) {
+  if (signal.aborted || (unaware.length > 0 && !(await deps.agree(unaware)))) {
     await endPlan('withdrawn');
     return result('withdrawn', []);
   }
@@ -103,7 +103,7 @@ export async function changeAddress(
     `${change.interface} gets ${address}: undone in ${change.trial} s unless hosts connect to it.`,
   );
   try {
-    await means.changeNetwork(change.command);
+    await deps.changeNetwork(change.command);
   } catch (error) {
     await endPlan('withdrawn');
     throw error;
@@ -152,10 +152,10 @@ export async function changeAddress(
     }
   }
 
-  /** Reads as `means.read`. @throws ControlPlaneError saying that the plan stays, if the control plane does not answer */
+  /** Reads as `deps.read`. @throws ControlPlaneError saying that the plan stays, if the control plane does not answer */
   async function readPlanned(): Promise<FleetAddress> {
     try {
-      return await means.read();
+      return await deps.read();
     } catch (cause) {
       if (!(cause instanceof AnswerError)) throw cause;
       throw new ControlPlaneError({
@@ -169,7 +169,7 @@ export async function changeAddress(
   /** Ends the plan. If the control plane does not answer, the outcome is the same, and the plan is left to people. */
   async function endPlan(outcome: AddressOutcome): Promise<void> {
     try {
-      await means.end(outcome);
+      await deps.end(outcome);
     } catch (error) {
       if (!(error instanceof AnswerError)) throw error;
       tell(`The plan is not ended: ${error.message}. ${WITHDRAW}`);
@@ -195,7 +195,7 @@ export async function changeAddress(
   async function lookForHosts(): Promise<string[] | undefined> {
     try {
       const ids = new Set(concerned.map(({ id }) => id));
-      const { nodes } = await means.read();
+      const { nodes } = await deps.read();
       return nodes
         .filter(({ id, over, heartbeats }) => {
           return ids.has(id) && over === address && heartbeats !== counted.get(id);
@@ -211,7 +211,7 @@ export async function changeAddress(
   /** Confirms the change. @returns `unknown` if qx-network was called, but has not answered */
   async function confirm(): Promise<'yes' | 'no' | 'unknown'> {
     try {
-      await means.confirm(change.interface);
+      await deps.confirm(change.interface);
       return 'yes';
     } catch (error) {
       if (error instanceof NetworkError) {
@@ -227,7 +227,7 @@ export async function changeAddress(
   /** Waits until qx-network has undone the change. @returns false if it does not, or the signal ends the waiting */
   async function isUndone(): Promise<boolean> {
     const until = begun + change.trial * 1000 + BACK_WITHIN;
-    while (means.addressesOf(change.interface).includes(address)) {
+    while (deps.addressesOf(change.interface).includes(address)) {
       if (clock.now() >= until || signal.aborted) return false;
       await clock.sleep(LOOK_EVERY, signal);
     }
@@ -243,7 +243,7 @@ export async function changeAddress(
 /** Returns the addresses that an interface loses. @throws ControlPlaneError if it has the new one already */
 function leavingAddresses(
   { interface: name, address }: AddressChange,
-  { addressesOf }: AddressMeans,
+  { addressesOf }: AddressChangeDeps,
 ): string[] {
   const present = addressesOf(name);
   if (present.includes(address)) {
@@ -252,7 +252,10 @@ function leavingAddresses(
   return present.filter((one) => one.includes(':') === address.includes(':'));
 }
 
-function expectWitnesses({ interface: name, address }: AddressChange, concerned: number): void {
+function expectConfirmingHosts(
+  { interface: name, address }: AddressChange,
+  concerned: number,
+): void {
   if (concerned > 0) return;
   throw new ControlPlaneError({
     what: `no host is connected to an address of ${name} that ${address} replaces, so none could prove that it works`,
@@ -265,7 +268,7 @@ function count(hosts: number): string {
 }
 
 /** How the address of this machine is changed. */
-export interface ChangingHere extends Pick<AddressMeans, 'signal' | 'tell' | 'agree'> {
+export interface LocalChangeDeps extends Pick<AddressChangeDeps, 'signal' | 'tell' | 'agree'> {
   /** Socket of the control plane; the appliance's if absent. */
   readonly socket?: string;
   /** How qx-network is called. */
@@ -278,7 +281,7 @@ export interface ChangingHere extends Pick<AddressMeans, 'signal' | 'tell' | 'ag
  */
 export async function changeAddressHere(
   change: AddressChange,
-  { socket, network = {}, ...means }: ChangingHere,
+  { socket, network = {}, ...deps }: LocalChangeDeps,
 ): Promise<AddressResult> {
   // These requests do not have the signal: a plan that was begun is ended even if the command is interrupted.
   const asking = socket === undefined ? {} : { socket };
@@ -291,7 +294,7 @@ export async function changeAddressHere(
       changeNetwork: (command) => changeNetwork(command, network),
       confirm: (name) => changeNetwork(confirmCommand(name), network),
       clock: monotonicClock,
-      ...means,
+      ...deps,
     });
   } catch (cause) {
     if (!(cause instanceof NetworkError || cause instanceof CommandError)) throw cause;

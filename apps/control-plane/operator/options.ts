@@ -117,7 +117,9 @@ export function isOperatorCommand(command: string | undefined): command is Opera
 /** Refuses a verb. @throws UsageError that names those of the command */
 export function refuseVerb(command: OperatorCommand): never {
   const verbs = VERBS_OF[command];
-  throw new UsageError(`${command} ${verbs.slice(0, -1).join(', ')} or ${verbs.at(-1)}?`);
+  throw new UsageError(
+    `${command} is followed by ${verbs.slice(0, -1).join(', ')} or ${verbs.at(-1)}`,
+  );
 }
 
 /** @throws UsageError if the command does not have an option */

@@ -94,7 +94,7 @@ function alertRoutes({ database: { db }, now = () => new Date() }: OversightSour
     async (request, given) => {
       const { by } = await readJson(request, byRequestSchema);
       const alert = await does(db, await find(db, 'alert', given), { by, at: now() });
-      if (alert === undefined) throw new ApiError(404, 'the alert is gone by now');
+      if (alert === undefined) throw new ApiError(404, 'the alert no longer exists');
       return makeJsonAnswer(describeAlert(alert));
     };
   return [

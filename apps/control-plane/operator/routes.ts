@@ -224,7 +224,7 @@ function fleetRoutes({ database: { db }, now = () => new Date() }: OperatorSourc
       answer: async (_request, given) => {
         const id = await find(db, 'pool', given);
         const [pool] = await readFleetPools(db, { now: now(), id });
-        if (pool === undefined) throw new ApiError(404, 'the storage pool is gone by now');
+        if (pool === undefined) throw new ApiError(404, 'the storage pool no longer exists');
         return makeJsonAnswer(pool);
       },
     },

@@ -107,7 +107,7 @@ function userRoutes({ db, now }: AccountSources): Route[] {
     }),
     createRoute('user:create', {
       ...{ method: 'POST', path: '/v1/users', status: 201, isSecret: true },
-      summary: 'Make an account, with a password that is shown this once',
+      summary: 'Create an account with a generated password, which is shown only in this answer',
       body: z.strictObject({
         username,
         email: email.default(null),
@@ -134,7 +134,7 @@ function userRoutes({ db, now }: AccountSources): Route[] {
         if (body.role !== undefined) await refuseToGive(db, caller, body.role);
         const changed = await db.transaction().execute(async (transaction) => {
           const user = await lockUser(transaction, id);
-          await refuseMightier(transaction, caller, id);
+          await refuseMorePrivileged(transaction, caller, id);
           requireMatch(headers, describeUser(user));
           return await changeAccount(transaction, user, body, {
             by: selectAuditFields(caller),
@@ -152,7 +152,7 @@ function userRoutes({ db, now }: AccountSources): Route[] {
       handle: async ({ params: { id }, caller, headers }) => {
         await db.transaction().execute(async (transaction) => {
           const user = await lockUser(transaction, id);
-          await refuseMightier(transaction, caller, id);
+          await refuseMorePrivileged(transaction, caller, id);
           requireMatch(headers, describeUser(user));
           await removeAccount(transaction, user, selectAuditFields(caller));
         });
@@ -161,11 +161,12 @@ function userRoutes({ db, now }: AccountSources): Route[] {
     }),
     createRoute('user:update', {
       ...{ method: 'POST', path: '/v1/users/{id}/reset-password', status: 200, isSecret: true },
-      summary: 'Give an account another password, which is shown this once; its sessions end',
+      summary:
+        'Generate another password for an account, which is shown only in this answer; its sessions end',
       params: idParams,
       answer: issuedUserSchema,
       handle: async ({ params: { id }, caller }) => {
-        await refuseMightier(db, caller, id);
+        await refuseMorePrivileged(db, caller, id);
         const { user, password } = await resetPassword(db, await readUser(db, id), {
           ...{ by: selectAuditFields(caller), now: now() },
         });
@@ -180,7 +181,7 @@ function userRoutes({ db, now }: AccountSources): Route[] {
         await db.transaction().execute(async (transaction) => {
           const user = await lockUser(transaction, id);
           const role = await readRole(transaction, roleId);
-          await refuseMightier(transaction, caller, id);
+          await refuseMorePrivileged(transaction, caller, id);
           refuseMore(caller, await permissionsOfRole(transaction, role.id));
           await assignRole(transaction, { userId: id, roleId, assignedBy: caller.userId });
           await enterRoles(transaction, 'user.assign-role', caller, user, role);
@@ -196,7 +197,7 @@ function userRoutes({ db, now }: AccountSources): Route[] {
         await db.transaction().execute(async (transaction) => {
           const user = await lockUser(transaction, id);
           const role = await readRole(transaction, roleId);
-          await refuseMightier(transaction, caller, id);
+          await refuseMorePrivileged(transaction, caller, id);
           await withdrawRole(transaction, id, roleId);
           await enterRoles(transaction, 'user.withdraw-role', caller, user, role);
         });
@@ -292,7 +293,7 @@ function keyRoutes({ db, now }: AccountSources): Route[] {
     createRoute('session', {
       ...{ method: 'POST', path: '/v1/api-keys', status: 201, isSecret: true },
       summary:
-        'Make an API key, which is shown this once and never has more permissions than its owner',
+        'Create an API key, which is shown only in this answer and never has more permissions than its owner',
       body: z.strictObject({
         name: createNameSchema(100),
         permissions: permissions.min(1),
@@ -320,7 +321,7 @@ function keyRoutes({ db, now }: AccountSources): Route[] {
     }),
     createRoute('session', {
       ...{ method: 'DELETE', path: '/v1/api-keys/{id}', status: 204 },
-      summary: 'Make one of one’s own API keys worthless',
+      summary: 'Revoke one of one’s own API keys',
       params: idParams,
       handle: async ({ params: { id }, caller }) => {
         await db.transaction().execute(async (transaction) => {
@@ -394,7 +395,7 @@ async function refuseToGive(db: Executor, caller: Caller, name: string): Promise
  * Everyone may change their own account, but not with an API key, which may have fewer permissions than its owner.
  * @throws ApiError 403 if the account has permissions that the caller does not have: the caller could take it over
  */
-async function refuseMightier(db: Executor, caller: Caller, userId: string): Promise<void> {
+async function refuseMorePrivileged(db: Executor, caller: Caller, userId: string): Promise<void> {
   if (userId === caller.userId && caller.sessionId !== undefined) return;
   const user = await readUser(db, userId);
   const system = (await listRoles(db)).find(

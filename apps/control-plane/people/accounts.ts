@@ -194,6 +194,6 @@ async function enter(
 
 /** Returns the account. @throws ApiError 404 if it is undefined, because the account was removed */
 export function requirePresent(user: User | undefined): User {
-  if (user === undefined) throw new ApiError(404, 'the account is gone by now');
+  if (user === undefined) throw new ApiError(404, 'the account no longer exists');
   return user;
 }

@@ -241,7 +241,7 @@ export class PeopleCertificate {
       this.#change(present);
     }
     // This comes last: its failure must not prevent the use of the certificate.
-    await this.#tellEnd(present);
+    await this.#updateExpiryAlert(present);
     await this.#tellUnusable();
     return present;
   }
@@ -251,7 +251,7 @@ export class PeopleCertificate {
    * is open already is not raised again. Also resolves the alert about a failed renewal, which `renew` raises, once no
    * renewal is due.
    */
-  async #tellEnd(present: PresentCertificate): Promise<void> {
+  async #updateExpiryAlert(present: PresentCertificate): Promise<void> {
     const { shown, validity } = present;
     const { db } = this.#sources.database;
     const now = this.#now();

@@ -107,7 +107,7 @@ function nodeRoutes({ db, now }: FleetSources): Route[] {
     }),
     createRoute('node:delete', {
       ...{ method: 'DELETE', path: '/v1/nodes/{id}', status: 204 },
-      summary: 'Forget a node, and refuse it until it joins anew',
+      summary: 'Delete a node, and refuse it until it joins again',
       params: idParams,
       query: z.strictObject({ reason: createTextSchema(0, 255).default('') }),
       handle: async ({ params: { id }, query: { reason }, caller: { username: by } }) => {
@@ -252,7 +252,7 @@ function tokenRoutes({ db, fingerprint, now }: FleetSources): Route[] {
     }),
     createRoute('node:create', {
       ...{ method: 'POST', path: '/v1/join-tokens', status: 201, isSecret: true },
-      summary: 'Make a join token, which is shown this once',
+      summary: 'Create a join token, which is shown only in this answer',
       body: z.strictObject({
         description: createTextSchema(0, 255).default(''),
         uses: z.int().min(1).max(10_000).default(1),
@@ -272,7 +272,7 @@ function tokenRoutes({ db, fingerprint, now }: FleetSources): Route[] {
     }),
     createRoute('node:create', {
       ...{ method: 'DELETE', path: '/v1/join-tokens/{id}', status: 204 },
-      summary: 'Make a join token worthless; hosts that joined with it stay',
+      summary: 'Revoke a join token; hosts that joined with it stay',
       params: idParams,
       handle: async ({ params: { id }, caller: { username: by } }) => {
         if (await revokeJoinToken(db, id, { by, now: now() })) return {};

@@ -9,7 +9,7 @@ export function createHealthRoutes(facts: () => Promise<HealthFacts>): Route[] {
   return [
     openRoute({
       ...{ method: 'GET', path: '/healthz', status: 200 },
-      summary: 'Whether the program lives',
+      summary: 'Whether the program is alive',
       answer: z.object({ status: z.literal('ok') }),
       handle: async () => ({ body: { status: 'ok' } }),
     }),

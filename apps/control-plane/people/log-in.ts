@@ -150,7 +150,7 @@ export class LogIn {
   ): Promise<Begun> {
     const network = determineNetwork(address);
     const user = await findUser(this.#db, userId);
-    if (user === undefined) throw new ApiError(404, 'the account is gone by now');
+    if (user === undefined) throw new ApiError(404, 'the account no longer exists');
     const { username } = user;
     await this.#allow({ username, network, user });
     const { isRight } = await checkPassword(current, user.passwordHash);

@@ -131,7 +131,7 @@ function refuseOtherSites({ headers }: FastifyRequest): void {
   const isOwn = site === undefined || site === 'same-origin' || site === 'none';
   const { origin, host } = headers;
   if (isOwn && (origin === undefined || origin === `https://${host}`)) return;
-  throw new ApiError(403, 'a page of another site asks');
+  throw new ApiError(403, 'the request comes from a page of another site');
 }
 
 /** Authenticates the caller and checks its access. @throws ApiError 401, 403 if the caller may not use the route */
@@ -143,8 +143,8 @@ async function admit(
   if (access === 'anybody') return undefined;
   const caller = await findCaller(db, request.headers, originOf(request), now());
   if (caller === undefined) {
-    throw new ApiError(401, 'nobody is logged in', {
-      fix: 'Log in by POST /v1/session, or come with an API key.',
+    throw new ApiError(401, 'the request has no valid session', {
+      fix: 'Log in by POST /v1/session, or send an API key.',
     });
   }
   const isOwn = access === 'session' || access === 'session-before-change';
@@ -229,12 +229,20 @@ async function workOnce(
     case 'other':
       throw new ApiError(422, 'the Idempotency-Key was used for another request');
     case 'begun':
-      throw new ApiError(409, 'the request with this Idempotency-Key was begun before', {
-        fix: 'Its outcome is not known yet: check whether it took effect.',
-      });
+      throw new ApiError(
+        409,
+        'an earlier request with this Idempotency-Key has begun and not ended',
+        {
+          fix: 'Its outcome is not known yet: check whether it took effect.',
+        },
+      );
     case 'answered': {
       const { status, body } = earlier;
-      if (body === null) throw new ApiError(409, 'it was done before; its secret was shown once');
+      if (body === null)
+        throw new ApiError(
+          409,
+          'this request was carried out before, and the secret in its answer is shown only once',
+        );
       return await send(reply, status, { text: body });
     }
     case 'new': {

@@ -14,7 +14,7 @@ export interface NodeRecord {
   readonly isFullStateWanted: boolean;
   readonly state: KeptPosition | undefined;
   readonly heartbeat: KeptPosition | undefined;
-  /** Hashes of the state, by version of the hash form, starting with version 0; empty before the first full state. */
+  /** Hash for each `StateHash.form`, starting with form 0; empty before the first full state. */
   readonly vmsHashes: readonly string[];
   readonly poolsHashes: readonly string[];
   /** Identity of the machine that sent the last full state; empty if unknown. */

@@ -61,7 +61,7 @@ export class Authority {
       new ControlPlaneError({
         what: `the certificate authority ${what}`,
         where,
-        fix: 'Put it back from a backup: without it no host can be reached, and all would have to join anew.',
+        fix: 'Restore it from a backup: without it no host can connect, and all would have to join again.',
         cause,
       });
     const texts = [...pem.matchAll(PEM)];
@@ -75,8 +75,9 @@ export class Authority {
       throw fail('cannot be read', cause);
     }
     const [root] = this.#roots;
-    if (keys.length !== 1 || root === undefined) throw fail('is not whole');
-    if (!root.checkPrivateKey(key)) throw fail('has a key that is not its first certificate’s');
+    if (keys.length !== 1 || root === undefined) throw fail('is incomplete');
+    if (!root.checkPrivateKey(key))
+      throw fail('has a key that does not belong to its first certificate');
     if (this.#roots.some((one) => !one.ca)) throw fail('has a certificate that is not of a CA');
     this.#issuer = { certificate: certificates[0] ?? '', key };
   }
@@ -162,7 +163,7 @@ export async function openAuthority(file: string, root = '/'): Promise<Authority
   const unmounted = await readUnmountedConfiguration(root);
   if (unmounted !== undefined) {
     throw new ControlPlaneError({
-      what: `the certificate authority is not here, and no other is made instead: ${unmounted}`,
+      what: `the certificate authority is missing, and no other is created in its place: ${unmounted}`,
       where: file,
     });
   }

@@ -107,10 +107,10 @@ export function listNames({ subjectAltName }: X509Certificate): string[] {
  * @throws CertificateError if one fails
  */
 export async function proveCertificate(examined: ExaminedCertificate): Promise<void> {
-  await Promise.all([greet(examined, 'TLSv1.2'), greet(examined, 'TLSv1.3')]);
+  await Promise.all([testHandshake(examined, 'TLSv1.2'), testHandshake(examined, 'TLSv1.3')]);
 }
 
-async function greet(
+async function testHandshake(
   { certificates, chain, key, names }: ExaminedCertificate,
   version: 'TLSv1.2' | 'TLSv1.3',
 ): Promise<void> {
@@ -201,7 +201,7 @@ function expectOrder(certificates: readonly X509Certificate[]): void {
     if (next === undefined || isSignedBy(one, next)) continue;
     const signer = certificates.find((other) => other !== one && isSignedBy(one, other));
     throw new CertificateError({
-      what: `certificate ${index + 2} (${nameOf(next)}) is not that of who signed certificate ${index + 1} (${nameOf(one)})`,
+      what: `certificate ${index + 2} (${nameOf(next)}) is not the issuer of certificate ${index + 1} (${nameOf(one)})`,
       fix:
         signer === undefined
           ? `Put that of ${one.issuer.replaceAll('\n', ', ')} between them, or leave out what does not belong there.`

@@ -31,7 +31,8 @@ export async function rollOut(options: RollOutOptions): Promise<void> {
       reported = '';
     } catch (error) {
       if (error instanceof NotLeaderError || error instanceof FencedError) continue;
-      if (messageOf(error) !== reported) log.warning(`roll-outs do not go on: ${messageOf(error)}`);
+      if (messageOf(error) !== reported)
+        log.warning(`roll-outs cannot continue: ${messageOf(error)}`);
       reported = messageOf(error);
     }
   }

@@ -109,7 +109,7 @@ export function updateRoutes(sources: UpdateSources): Route[] {
 
 async function readRollout(db: Executor, id: string, now: Date): Promise<FleetRollout> {
   const [rollout] = await readFleetRollouts(db, { now, id });
-  if (rollout === undefined) throw new ApiError(404, 'the roll-out is gone by now');
+  if (rollout === undefined) throw new ApiError(404, 'the roll-out no longer exists');
   return rollout;
 }
 

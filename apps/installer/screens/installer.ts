@@ -75,7 +75,7 @@ async function carryOutAnswer({ onProgress, signal }: Watch): Promise<Report | n
     const report = await session.carryOut(planned.plan, {
       answer,
       ...{ signal, say },
-      onProgress: aloud(onProgress),
+      onProgress: alsoOnConsoles(onProgress),
     });
     if (report.problem === null) await finish(answer, await retireAnswer(found), signal);
     return report;
@@ -86,7 +86,7 @@ async function carryOutAnswer({ onProgress, signal }: Watch): Promise<Report | n
 }
 
 /** Reports progress on all consoles, too. */
-function aloud(onProgress: (progress: Progress) => void): (progress: Progress) => void {
+function alsoOnConsoles(onProgress: (progress: Progress) => void): (progress: Progress) => void {
   let shown = '';
   return (progress) => {
     const text = describeProgress(progress);

@@ -1,7 +1,7 @@
 import { fill, openForm } from '../../console/kit/form.ts';
 import { getLetter, type Key } from '../../console/kit/keys.ts';
 import { getSelected, LIST_START, moveInList } from '../../console/kit/list.ts';
-import type { Happening, Program, Step } from '../../console/kit/program.ts';
+import type { CommonEvent, Program, Step } from '../../console/kit/program.ts';
 import { messageOf } from '../../error.ts';
 import { type Answer, answerFor } from '../answer.ts';
 import type { Progress } from '../install.ts';
@@ -46,7 +46,7 @@ export function createInstallerProgram(product: string, deps: Deps): Program<Sta
   };
 }
 
-function update(state: State, event: Event | Happening): Next {
+function update(state: State, event: Event | CommonEvent): Next {
   switch (event.type) {
     case 'key':
       return press(state, event.key);
@@ -148,13 +148,13 @@ function begin(
   );
 }
 
-interface Means {
+interface EffectContext {
   deps: Deps;
   news: News;
   signal: AbortSignal;
 }
 
-async function carryOut(effect: Effect, { deps, news, signal }: Means): Promise<Event> {
+async function carryOut(effect: Effect, { deps, news, signal }: EffectContext): Promise<Event> {
   const watch = { onProgress: (progress: Progress) => news.report(progress), signal };
   switch (effect.do) {
     case 'begin': {
@@ -196,7 +196,7 @@ function ended(report: Report): Event {
 
 async function plan(
   { machine, list, choices }: Extract<Effect, { do: 'plan' }>,
-  { deps, signal }: Omit<Means, 'news'>,
+  { deps, signal }: Omit<EffectContext, 'news'>,
 ): Promise<Event> {
   const disk = getSelected(list, machine.disks);
   if (disk === undefined) return look(deps, signal);

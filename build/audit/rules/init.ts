@@ -14,7 +14,7 @@ const MOST_INTERPRETERS = 4;
 export function checkInit(survey: Survey, { init }: AuditOptions): Finding[] {
   if (init === undefined) return [];
   const what = problem(survey, init);
-  const fix = 'Without it no system starts: check the package or overlay that brings it.';
+  const fix = 'The system cannot start without it: check the package or overlay that contains it.';
   return what === undefined ? [] : [{ rule: 'init', path: init.path, what, fix }];
 }
 

@@ -262,13 +262,16 @@ async function choose({ apt, profile, sources }: Choosing): Promise<LockedPackag
   );
 }
 
-interface Surroundings {
+interface ResolveContext {
   sources: readonly Source[];
   /** See `findReplaced`. */
   replaced: ReadonlyMap<string, string[]>;
 }
 
-function lockPackage({ stanza, uri }: Chosen, { sources, replaced }: Surroundings): LockedPackage {
+function lockPackage(
+  { stanza, uri }: Chosen,
+  { sources, replaced }: ResolveContext,
+): LockedPackage {
   const path = requireField(stanza, 'filename');
   const from = plainAddress(uri);
   const source = sources.find(({ address }) => from.startsWith(`${plainAddress(address)}/`));

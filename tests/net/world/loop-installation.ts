@@ -3,7 +3,7 @@ import { openBlockDevice } from '../../../apps/disk/open-block-device.ts';
 import { answerFor } from '../../../apps/installer/answer.ts';
 import type { DiskFacts } from '../../../apps/installer/facts.ts';
 import { putFiles } from '../../../apps/installer/file-systems.ts';
-import { install, type Machinery } from '../../../apps/installer/install.ts';
+import { install, type MachineOperations } from '../../../apps/installer/install.ts';
 import { readImage } from '../../../apps/installer/medium.ts';
 import { type InstallPlan, planInstall } from '../../../apps/installer/plan.ts';
 import { findSignatures } from '../../../apps/installer/signatures.ts';
@@ -28,7 +28,7 @@ export async function planOnLoop(
     machine.image.bytes = imageBytes;
     return machine;
   };
-  const machinery: Machinery = {
+  const operations: MachineOperations = {
     readMachine,
     release: () => Promise.reject(new Error('nothing is made of it')),
     claim: (of) => openBlockDevice(of, { write: true }),
@@ -51,7 +51,7 @@ export async function planOnLoop(
     plan,
     carryOut: () =>
       install({
-        ...{ plan, machinery, signal },
+        ...{ plan, operations, signal },
         trailer: { product, version, ...system, imageBytes },
         files: new Map([['ssh/authorized_keys', Buffer.from('a key\n')]]),
         epoch: 0,

@@ -143,7 +143,7 @@ export class Machine implements AsyncDisposable {
 
   async statusOf(name: string): Promise<InterfaceStatus> {
     const found = (await this.status()).interfaces.find((one) => one.name === name);
-    if (found === undefined) throw new Error(`status does not tell of ${name}`);
+    if (found === undefined) throw new Error(`status does not contain ${name}`);
     return found;
   }
 
@@ -178,7 +178,7 @@ export class Machine implements AsyncDisposable {
   /**
    * Makes links with these names visible to the machine as soon as they exist; its /sys/class/net is not the kernel's.
    */
-  async foresee(...names: string[]): Promise<void> {
+  async linkInSys(...names: string[]): Promise<void> {
     for (const name of names) {
       await this.succeed('ln -s /kernel/devices/virtual/net/$1 /sys/class/net/$1', name);
     }

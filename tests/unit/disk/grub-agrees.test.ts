@@ -5,8 +5,8 @@ import { chooseSlot } from '../../../build/disk/choose-slot.ts';
 import { formatDiskConfig } from '../../../build/image/grub-disk.ts';
 
 /**
- * Returns the lines of `grub.cfg` that choose the slot, for a shell: GRUB's language differs from it in how variables
- * are set.
+ * Returns the lines of `grub.cfg` that choose the slot, converted to shell, which sets variables and tests for files in
+ * another way.
  */
 function decision(): string {
   const text = formatDiskConfig('quantix');

@@ -69,7 +69,7 @@ test('no container is privileged, whoever calls', () => {
   }
 });
 
-test('root can write into a project of another user, as outside, and has no other right', () => {
+test('root can write into a project of another user, as it can on the host, and has no other right', () => {
   const args = argumentsOn({ user: { uid: 0, gid: 0 } });
   expect(args.filter((one) => one.startsWith('--cap-add'))).toEqual(['--cap-add=DAC_OVERRIDE']);
 });
@@ -78,7 +78,7 @@ test("under a daemon without root the container's root is the calling user", () 
   expect(argumentsOn({ rootless: true })).toContain('--user=0:0');
 });
 
-test('a terminal is handed on', () => {
+test('the terminal of the caller is passed to the container', () => {
   expect(argumentsOn({ terminal: true })).toEqual(
     expect.arrayContaining(['--interactive', '--tty']),
   );
@@ -118,14 +118,14 @@ test('certificate authorities that two settings name are mounted once', () => {
   expect(mounts(args)).toHaveLength(3);
 });
 
-test('variables are passed on by name, and only those that a command obeys', () => {
+test('variables are passed on by name, and only those that a command reads', () => {
   const environment = { http_proxy: 'http://me:secret@proxy', CI: '1', TERM: '', TOKEN: 'secret' };
   const args = argumentsOn({ environment });
   expect(args).toEqual(expect.arrayContaining(['--env=http_proxy', '--env=CI']));
   expect(args.join(' ')).not.toMatch(/secret|TOKEN|TERM/);
 });
 
-test('the remote cache is available inside: its settings by name, its keys for reading', () => {
+test('the remote cache is available in the container: its settings are passed by name, its keys are mounted read-only', () => {
   const args = argumentsOn({
     environment: {
       QUANTIX_REMOTE_CACHE: 'https://me:secret@cache/',
@@ -143,7 +143,7 @@ test('the remote cache is available inside: its settings by name, its keys for r
 test.each([
   [{ HOME: '/home/me' }, '/home/me/.netrc'],
   [{ HOME: '/home/me', NETRC: '/run/secrets/netrc' }, '/run/secrets/netrc'],
-])('the login to a remote cache works inside as outside: %j', (variables, file) => {
+])('the login to a remote cache works in the container as on the host: %j', (variables, file) => {
   const exists = (path: string) => path === file;
   const QUANTIX_REMOTE_CACHE = 'https://cache/';
   const args = argumentsOn({ environment: { ...variables, QUANTIX_REMOTE_CACHE }, exists });
@@ -152,7 +152,7 @@ test.each([
   expect(argumentsOn({ environment: variables, exists }).join(' ')).not.toContain('netrc');
 });
 
-test('a node_modules that is a link is mounted for reading', () => {
+test('a node_modules that is a link is mounted read-only', () => {
   expect(mounts(argumentsOn({ nodeModules: '/srv/modules' }))).toContain(
     '--mount=type=bind,source=/srv/modules,target=/srv/modules,readonly',
   );
@@ -173,14 +173,14 @@ test('an output folder outside the project is mounted, however its path is writt
   expect(folders('../isos')).toEqual([...usual, '/home/me/isos']);
 });
 
-test('a cache within the project, or around it, is mounted with it', () => {
+test('if the cache is in the project, or the project in the cache, they share one mount', () => {
   const cacheAt = (cache: string) => listWritableFolders({ ...HOST, cache }, []);
   expect(cacheAt('/home/me/quantix/.cache')).toEqual(['/home/me/quantix']);
   expect(cacheAt('/home/me')).toEqual(['/home/me']);
   expect(cacheAt('/home/me/quantix-cache')).toEqual(['/home/me/quantix', '/home/me/quantix-cache']);
 });
 
-test('files that a command reads outside project and cache are mounted for reading', () => {
+test('files outside project and cache that a command reads are mounted read-only', () => {
   const all = { exists: () => true };
   const mount = (path: string) => `--mount=type=bind,source=${path},target=${path},readonly`;
   const reads = ['/media/stick', '/media/stick/keys', '../site.rsa', 'keys', `${HOST.cache}/x`];

@@ -39,15 +39,15 @@ test('additions to a build are reported; a release refuses them, and a frozen lo
   expect(profile.cmdline.at(-1)).toBe('nomodeset');
   expect(lock).toEqual((await prepareLock('qvdc', options)).lock);
   expect(said).toEqual([
-    'qvdc: this image is not what profile and lock say, but with --cmdline "nomodeset"',
+    'qvdc: this image differs from its profile and lock: it is built with --cmdline "nomodeset"',
   ]);
   const release = { ...options, release: true };
   await expect(prepareLock('qvdc', { ...release, added: cmdline })).rejects.toThrow(
-    'a release of qvdc is what profile and lock say, without --cmdline "nomodeset"',
+    'a release of qvdc cannot be built with --cmdline "nomodeset"',
   );
   const added = { packages: ['htop'], cmdline: [] };
   await expect(prepareLock('qvdc', { ...release, added })).rejects.toThrow(
-    'without --package htop',
+    'cannot be built with --package htop',
   );
   await expect(prepareLock('qvdc', { ...options, frozenLock: true, added })).rejects.toThrow(
     'in which htop cannot be added',

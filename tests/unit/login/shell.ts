@@ -22,7 +22,7 @@ export interface Outcome {
 }
 
 /** Environment in which shell text runs. */
-export interface Surroundings {
+export interface ShellEnvironment {
   shell: Shell;
   /** Parts of the appliance's programs that are read first, such as `ssh/host-keys`. */
   parts: readonly string[];
@@ -31,8 +31,8 @@ export interface Surroundings {
 }
 
 /** Runs shell text after parts of the appliance's programs, whatever its exit status. */
-export async function inShell(text: string, surroundings: Surroundings): Promise<Outcome> {
-  const { shell, parts, cwd, env } = surroundings;
+export async function inShell(text: string, environment: ShellEnvironment): Promise<Outcome> {
+  const { shell, parts, cwd, env } = environment;
   const [program, ...words] = shell;
   const read = parts.map((part) => `. ${LIBRARY}/${part}.sh\n`).join('');
   const { exitCode, stdout } = await execa(

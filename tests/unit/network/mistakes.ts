@@ -29,7 +29,7 @@ export const MISTAKES: [name: string, text: string, told: RegExp][] = [
   ['netmask and prefix', `${GOOD}NETMASK=255.255.255.0`, /:3: both PREFIX and NETMASK$/],
   ['no prefix', 'IP_ADDRESS=10.0.0.5', /: IP_ADDRESS without PREFIX or NETMASK$/],
   [
-    'a gateway outside',
+    'a gateway outside the subnet',
     `${GOOD}GATEWAY=10.0.1.1`,
     /: gateway 10\.0\.1\.1 is outside 10\.0\.0\.5\/24$/,
   ],
@@ -82,12 +82,12 @@ export const MISTAKES: [name: string, text: string, told: RegExp][] = [
   ['/129', 'IP_ADDRESS6=fd00::7\nPREFIX6=129', /:2: not a prefix from 1 to 128: 129$/],
   ['no prefix of IPv6', 'IP_ADDRESS6=fd00::7', /: IP_ADDRESS6 without PREFIX6$/],
   [
-    'a gateway of IPv6 outside',
+    'an IPv6 gateway outside the subnet',
     'IP_ADDRESS6=fd00::7\nPREFIX6=64\nGATEWAY6=fd01::1',
     /fd01::1 is outside fd00::7\/64$/,
   ],
   [
-    'itself as gateway, written otherwise',
+    'its own address as gateway, in another notation',
     'IP_ADDRESS6=fd00::7\nPREFIX6=64\nGATEWAY6=FD00:0::0007',
     /is the machine itself$/,
   ],

@@ -11,7 +11,7 @@ import {
   RIGHT,
   reinstall,
   SECTOR_SIZES,
-  type Teller,
+  type StoryRunner,
   tell,
   tellFirstStart,
   tellInstall,
@@ -22,25 +22,25 @@ const A = { good: { slot: 'a', name: 'one' } } as const;
 
 /** Stories that begin with an installed disk. */
 const STORIES = {
-  async reinstall({ device, layout }: Teller) {
+  async reinstall({ device, layout }: StoryRunner) {
     device.mark('one', null, 'two');
     await reinstall(device, layout, 'two');
     device.mark('two');
     await device.flush();
   },
-  async update(teller: Teller) {
+  async update(teller: StoryRunner) {
     const trial = await teller.update(A, 'two');
     await teller.boot();
     await teller.confirm(trial);
     await teller.boot();
   },
-  async 'update and the next one, into the first slot'(teller: Teller) {
+  async 'update and the next one, into the first slot'(teller: StoryRunner) {
     const good = await teller.confirm(await teller.update(A, 'two'));
     const trial = await teller.update(good, 'three');
     await teller.boot();
     await teller.confirm(trial);
   },
-  async 'update that never gets well'(teller: Teller) {
+  async 'update that never gets well'(teller: StoryRunner) {
     await teller.update(A, 'two');
     for (let boots = 0; boots < 5; boots += 1) await teller.boot();
     teller.device.mark('one', 'two');
@@ -49,14 +49,14 @@ const STORIES = {
     await teller.boot();
     await teller.device.flush();
   },
-  async 'update taken back, and another'(teller: Teller) {
+  async 'update taken back, and another'(teller: StoryRunner) {
     await teller.update(A, 'two');
     await teller.boot();
     await teller.updater.writeState(teller.efi, { good: 'a', trial: null, left: 0 });
     teller.device.mark('one');
     await teller.confirm(await teller.update(A, 'three'));
   },
-  async 'configuration that changes around an update'(teller: Teller) {
+  async 'configuration that changes around an update'(teller: StoryRunner) {
     await teller.changeConfiguration();
     const trial = await teller.update(A, 'two');
     await teller.changeConfiguration();
@@ -64,14 +64,14 @@ const STORIES = {
     await teller.changeConfiguration();
     await teller.confirm(trial);
   },
-  async 'going back to the version before'(teller: Teller) {
+  async 'going back to the version before'(teller: StoryRunner) {
     const good = await teller.confirm(await teller.update(A, 'two'));
     teller.device.mark(good.good.name, 'one');
     await teller.updater.writeState(teller.efi, { good: 'b', trial: 'a', left: 3 });
     await teller.boot();
     await teller.confirm({ slot: 'a', name: 'one' });
   },
-} satisfies Readonly<Record<string, (teller: Teller) => Promise<void>>>;
+} satisfies Readonly<Record<string, (teller: StoryRunner) => Promise<void>>>;
 
 /** Number of cuts after each operation; 100,000 in all. */
 const EACH = 155;

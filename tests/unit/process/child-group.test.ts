@@ -28,11 +28,11 @@ async function living(pids: () => Promise<number[]>): Promise<boolean[]> {
 
 const STARTS_CHILD = 'sleep 1000 & echo "$$\n$!" >pids';
 const CHILD_OUTLIVES_LEADER = `${STARTS_CHILD}; wait`;
-const DEAF = `trap "" TERM; ${STARTS_CHILD}; wait`;
+const IGNORES_TERM = `trap "" TERM; ${STARTS_CHILD}; wait`;
 
 test.each([
   ['whose child would go on by itself', CHILD_OUTLIVES_LEADER],
-  ['that does not heed SIGTERM', DEAF],
+  ['that does not heed SIGTERM', IGNORES_TERM],
 ])('a cancelled tool %s ends together with its child', async (_name, script) => {
   const { options, pids } = await toolWithChild(script);
   const cancel = new AbortController();

@@ -90,7 +90,7 @@ test.each<[string, (iso: Buffer) => void, string]>([
   ],
   ['a name twice', (iso) => iso.write('a', recordOf(iso, 'b').letter), '/a is in it twice'],
   [
-    'a file behind the end',
+    'a file past the end',
     (iso) => iso.writeUInt32LE(99_999, recordOf(iso, 'b').record + 2),
     '/b is cut off',
   ],

@@ -26,7 +26,7 @@ beforeEach(async () => {
   onTestFinished(() => void vi.unstubAllEnvs());
 });
 
-async function plant(directory: string, names: readonly string[]): Promise<void> {
+async function writeFiles(directory: string, names: readonly string[]): Promise<void> {
   await mkdir(directory, { recursive: true });
   for (const name of names) await writeFile(join(directory, name), name);
 }
@@ -37,7 +37,7 @@ test('clean leaves files that builds did not write in the output folder, and lis
   const leftOver = `.${ISO}.7-0123456789ab.tmp`;
   const documents = [`${ISO}.cdx.json`, `${ISO}.spdx.json`, `${ISO}.manifest.json`];
   const ours = [ISO, ...documents, leftOver];
-  await plant(dist, [...others, ...ours]);
+  await writeFiles(dist, [...others, ...ours]);
   await writeFile(join(dist, 'SHA256SUMS'), `${SUM}  debian-13.iso\n${SUM}  ${ISO}\n`);
   expect(await main(['clean', '--output', dist])).toBe(0);
   expect((await readdir(dist)).sort()).toEqual(['SHA256SUMS', ...others]);
@@ -46,7 +46,7 @@ test('clean leaves files that builds did not write in the output folder, and lis
 
 test('clean removes all of a folder that only builds wrote to', async () => {
   const dist = join(folder, 'dist');
-  await plant(dist, [ISO, `${ISO}.cdx.json`]);
+  await writeFiles(dist, [ISO, `${ISO}.cdx.json`]);
   await writeFile(join(dist, 'SHA256SUMS'), `${SUM}  ${ISO}\n`);
   expect(await main(['clean', '--output', dist])).toBe(0);
   expect(await readdir(dist)).toEqual([]);
@@ -54,7 +54,7 @@ test('clean removes all of a folder that only builds wrote to', async () => {
 
 test('clean works in the current folder, and removes the images of a profile that is there', async () => {
   const names = ['mine-0.1.0-debian-x86_64-dev-rootfs.tar', 'others-0.1.0-rootfs.tar'];
-  await plant(join(folder, 'dist'), names);
+  await writeFiles(join(folder, 'dist'), names);
   const shipped = JSON.stringify(join(PROJECT, 'profiles/qvdc.ts'));
   const text = `import qvdc from ${shipped};\nexport default { ...qvdc, name: 'mine' };\n`;
   await writeFile(join(folder, 'mine.ts'), text);
@@ -64,7 +64,7 @@ test('clean works in the current folder, and removes the images of a profile tha
 });
 
 /** Makes a signed release of one image in three formats, with a provenance that its builder signed. */
-async function plantRelease(directory: string): Promise<void> {
+async function makeSignedRelease(directory: string): Promise<void> {
   const documents = [`${ISO}.manifest.json`, `${ISO}.intoto.json`, `${ISO}.intoto.jsonl`];
   const images = [
     ISO,
@@ -72,7 +72,12 @@ async function plantRelease(directory: string): Promise<void> {
     ISO.replace('.iso', '.ova'),
     ...documents,
   ];
-  await plant(directory, [...images, 'release.dsse.json', 'SHA256SUMS.minisig', 'SHA256SUMS.sig']);
+  await writeFiles(directory, [
+    ...images,
+    'release.dsse.json',
+    'SHA256SUMS.minisig',
+    'SHA256SUMS.sig',
+  ]);
   const files = images.map((path) => ({ path, size: 1, sha256: SUM, kind: 'iso' as const }));
   const list = formatReleaseFiles({ version: '0.2.0', files });
   await writeFile(join(directory, 'release.json'), list);
@@ -83,8 +88,12 @@ async function plantRelease(directory: string): Promise<void> {
 
 test('clean removes release folders with their contents, whether signed or unfinished', async () => {
   const dist = join(folder, 'dist');
-  await plantRelease(join(dist, '0.2.0'));
-  await plant(join(dist, '0.3.0'), [ISO, `${ISO}.manifest.json`, ISO.replace('.iso', '-oci.tar')]);
+  await makeSignedRelease(join(dist, '0.2.0'));
+  await writeFiles(join(dist, '0.3.0'), [
+    ISO,
+    `${ISO}.manifest.json`,
+    ISO.replace('.iso', '-oci.tar'),
+  ]);
   expect(await main(['clean', '--output', dist])).toBe(0);
   expect(await readdir(dist)).toEqual([]);
   expect(printed).toContain(`${dist}: removed 14 files.`);
@@ -93,10 +102,10 @@ test('clean removes release folders with their contents, whether signed or unfin
 
 test('clean leaves files that builds did not write in release folders, and folders that are no releases', async () => {
   const dist = join(folder, 'dist');
-  await plantRelease(join(dist, '0.2.0'));
-  await plant(join(dist, '0.2.0'), ['notes.txt']);
-  await plant(join(dist, 'mine'), [ISO, `${ISO}.manifest.json`]);
-  await plant(join(dist, '1.0.0'), ['release.json', 'SHA256SUMS.sig']);
+  await makeSignedRelease(join(dist, '0.2.0'));
+  await writeFiles(join(dist, '0.2.0'), ['notes.txt']);
+  await writeFiles(join(dist, 'mine'), [ISO, `${ISO}.manifest.json`]);
+  await writeFiles(join(dist, '1.0.0'), ['release.json', 'SHA256SUMS.sig']);
   await symlink(join(dist, 'mine'), join(dist, '4.0.0'));
   expect(await main(['clean', '--output', dist])).toBe(0);
   expect(await readdir(join(dist, '0.2.0'))).toEqual(['notes.txt']);
@@ -107,15 +116,15 @@ test('clean leaves files that builds did not write in release folders, and folde
 
 test('clean removes nothing at all if the checksums of a release are malformed', async () => {
   const dist = join(folder, 'dist');
-  await plant(dist, [ISO, `${ISO}.manifest.json`]);
-  await plant(join(dist, '0.2.0'), ['SHA256SUMS']);
+  await writeFiles(dist, [ISO, `${ISO}.manifest.json`]);
+  await writeFiles(join(dist, '0.2.0'), ['SHA256SUMS']);
   expect(await main(['clean', '--output', dist])).toBe(1);
   expect(await readdir(dist)).toHaveLength(3);
 });
 
 test('clean removes nothing from a folder that is not a cache', async () => {
   const cache = join(folder, 'cache');
-  await plant(join(cache, 'images'), ['holiday.jpg']);
+  await writeFiles(join(cache, 'images'), ['holiday.jpg']);
   expect(await main(['clean', '--output', join(folder, 'dist')])).toBe(1);
   expect(printed).toContain('does not carry the mark');
   expect(await readdir(join(cache, 'images'))).toEqual(['holiday.jpg']);
@@ -124,19 +133,19 @@ test('clean removes nothing from a folder that is not a cache', async () => {
 test('a cache with its mark is cleaned, but its downloads stay', async () => {
   const cache = cacheRooms(join(folder, 'cache'));
   markCache(cache);
-  await plant(cache.steps, ['x']);
-  await plant(cache.blobs, ['y']);
+  await writeFiles(cache.steps, ['x']);
+  await writeFiles(cache.blobs, ['y']);
   expect(await main(['clean', '--output', join(folder, 'dist')])).toBe(0);
   expect((await readdir(cache.root)).sort()).toEqual(['CACHEDIR.TAG', 'blobs']);
 });
 
 test('a folder with other things does not become a cache', async () => {
   const cache = cacheRooms(join(folder, 'home'));
-  await plant(cache.root, ['letter.txt']);
+  await writeFiles(cache.root, ['letter.txt']);
   expect(() => markCache(cache)).toThrow(
     /not a cache of qx-build: it has letter\.txt .*QUANTIX_CACHE/,
   );
   const pictures = cacheRooms(join(folder, 'srv'));
-  await plant(pictures.images, ['holiday.jpg']);
+  await writeFiles(pictures.images, ['holiday.jpg']);
   expect(() => markCache(pictures)).toThrow(/it has images/);
 });

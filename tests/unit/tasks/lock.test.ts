@@ -26,7 +26,7 @@ afterEach(() => place[Symbol.asyncDispose]());
 
 type Changes = Parameters<typeof profileInput>[0];
 
-interface Odds {
+interface MirrorFaults {
   /** A mirror to use instead of the one with the packages. */
   mirror?: string;
   /** A package that the mirror lacks, although its index lists it. */
@@ -37,7 +37,7 @@ interface Odds {
 async function lock(
   profiles: Record<string, Changes>,
   packages: readonly PackageRecipe[],
-  { mirror: other, lost }: Odds = {},
+  { mirror: other, lost }: MirrorFaults = {},
 ) {
   const mirror = other ?? (await place.mirror('mirror', packages));
   if (lost !== undefined) {

@@ -40,7 +40,7 @@ test('the additions of a build are shown, and reported as not being in profile a
   expect(await main(['show', 'profile', ...IMAGE, ...added])).toBe(0);
   const [line = '', ...yaml] = output.printed.split('\n');
   expect(line).toBe(
-    'qvdc: this image is not what profile and lock say, but with --cmdline "nomodeset quantix.debug"',
+    'qvdc: this image differs from its profile and lock: it is built with --cmdline "nomodeset quantix.debug"',
   );
   const profile = parse(yaml.join('\n'));
   expect(profile.added).toEqual({ packages: [], cmdline: ['nomodeset', 'quantix.debug'] });

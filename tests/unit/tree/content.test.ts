@@ -29,7 +29,7 @@ test('a file that became shorter is reported with the host’s path', async () =
   await writeFile(host, 'head');
   using reader = new ContentReader();
   expect(() => reader.bytes(slice(host, 2, 5))).toThrow(
-    /^etc\/x ends 3 bytes early \(.*archive\)\. The file changed under the build; run it again/,
+    /^etc\/x ends 3 bytes early \(.*archive\)\. The file changed during the build; run it again/,
   );
   const promised = { ...file('a', 'abc'), size: 5 };
   expect(() => reader.bytes(promised)).toThrow('a ends 2 bytes early (package test)');

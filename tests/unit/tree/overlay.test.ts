@@ -175,7 +175,7 @@ test('a large file that changes during the build is reported, whether it was ope
   using after = new ContentReader();
   for (const reader of [before, after]) {
     expect(() => reader.read(entry, 0, Buffer.alloc(1))).toThrow(
-      `has changed (${folder}/large). It changed under the build; run it again.`,
+      `has changed (${folder}/large). It changed during the build; run it again.`,
     );
   }
 });

@@ -37,12 +37,12 @@ const LARGEST_ANSWER = 4 * 1024 * 1024;
  * example when the server closes it (connect-es #1768); without another handler, that error ends the agent. Callers
  * still get the error of their calls.
  */
-const heard = new WeakSet<object>();
+const handled = new WeakSet<object>();
 subscribe('http2.client.stream.created', (message) => {
   if (!isCreated(message)) return;
   const { session } = message.stream;
-  if (session === undefined || heard.has(session)) return;
-  heard.add(session);
+  if (session === undefined || handled.has(session)) return;
+  handled.add(session);
   session.on('error', () => undefined);
 });
 

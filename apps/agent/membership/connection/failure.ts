@@ -8,8 +8,8 @@ import {
 } from '../../../proto/gen/quantix/v1/refusal_pb.js';
 import {
   AgentError,
-  PassingError,
   RefusedError,
+  TemporaryRefusalError,
   UnreachableError,
 } from '../../configuration/error.ts';
 
@@ -27,7 +27,7 @@ const REFUSALS: Readonly<Partial<Record<RefusalReason, readonly [what: string, f
   [RefusalReason.TOKEN_EXPIRED]: ['the join token has expired', 'Make a new one.'],
   [RefusalReason.REQUEST_INVALID]: [
     'the control plane does not sign this certificate request',
-    'Its version may not fit this host’s.',
+    'Its version may be incompatible with this host’s.',
   ],
   [RefusalReason.NODE_UNKNOWN]: [
     'the control plane does not know this node',
@@ -110,11 +110,11 @@ function explainRefusal(
   const said = REFUSALS[reason];
   if (said === undefined) {
     const what = `the control plane refuses this node for a reason that is not known here (${reason})`;
-    return new PassingError({ ...rest, what, retryAfter });
+    return new TemporaryRefusalError({ ...rest, what, retryAfter });
   }
   const [what, fix] = said;
   if (reason === RefusalReason.TOO_MANY_CALLS) {
-    return new PassingError({ ...rest, what, fix, retryAfter });
+    return new TemporaryRefusalError({ ...rest, what, fix, retryAfter });
   }
   return new RefusedError({
     ...rest,

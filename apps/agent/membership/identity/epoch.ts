@@ -44,7 +44,7 @@ export class Epochs {
   async next(above: bigint = 0n): Promise<bigint> {
     const last = this.#last ?? (await this.#read());
     const epoch = (above > last ? above : last) + 1n;
-    if (epoch > MOST) throw new AgentError({ what: `there is no run after ${last}` });
+    if (epoch > MOST) throw new AgentError({ what: `the number of a run cannot exceed ${last}` });
     this.#last = epoch;
     await this.#keep(epoch);
     return epoch;
@@ -71,7 +71,7 @@ export class Epochs {
       this.#problem = null;
     } catch (error) {
       if (getErrorCode(error) === undefined) throw error;
-      this.#problem = `the count of starts cannot be kept: ${messageOf(error)}`;
+      this.#problem = `the number of this run cannot be stored: ${messageOf(error)}`;
       this.#options.log(this.#problem);
     }
   }

@@ -36,7 +36,7 @@ const LINKS = {
 const CARDS = { ethernet: NetworkCardType.ETHERNET, wifi: NetworkCardType.WIFI } as const;
 
 /** Optional facts about a host; facts that could not be read are absent. */
-export interface Surroundings {
+export interface OptionalHostFacts {
   readonly build?: Build | undefined;
   /** Names of libvirt's networks. */
   readonly networks?: readonly string[] | undefined;
@@ -47,7 +47,7 @@ export function makeHostInfo(
   host: Host,
   agentVersion: string,
   hardware: HardwareIdentity,
-  { build, networks }: Surroundings = {},
+  { build, networks }: OptionalHostFacts = {},
 ): HostInfo {
   const { cpu, memory } = host;
   return create(HostInfoSchema, {

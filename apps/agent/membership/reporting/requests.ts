@@ -34,7 +34,7 @@ import {
   makeHealthMessage,
   makeHostInfo,
   makeHostLoad,
-  type Surroundings,
+  type OptionalHostFacts,
 } from './host-message.ts';
 import { type Change, computeStateHash } from './inventory.ts';
 import { toUint64 } from './numbers.ts';
@@ -50,8 +50,8 @@ export interface FullState {
   readonly hardware: HardwareIdentity;
   readonly version: Version;
   readonly snapshot: Snapshot;
-  readonly surroundings?: Surroundings | undefined;
-  /** Form of the hashes. */
+  readonly optionalFacts?: OptionalHostFacts | undefined;
+  /** `StateHash.form` of the hashes. */
   readonly form: number;
   /** Milliseconds since 1970, by this host's clock. */
   readonly now: number;
@@ -73,7 +73,7 @@ export async function* splitFullState(
 ): AsyncGenerator<SyncFullStateRequest> {
   const { position, snapshot } = full;
   const { vms, pools, hypervisor } = snapshot;
-  const host = makeHostInfo(full.host, full.version.program, full.hardware, full.surroundings);
+  const host = makeHostInfo(full.host, full.version.program, full.hardware, full.optionalFacts);
   let request = create(SyncFullStateRequestSchema, {
     position,
     part: 1,
@@ -127,7 +127,7 @@ export async function* splitFullState(
   yield request;
 }
 
-export interface Pulse {
+export interface HeartbeatInput {
   readonly position: Position;
   readonly managementAddress: string | null;
   readonly host: Host;
@@ -163,7 +163,7 @@ function useMessage(use: VmUse): MessageInitShape<typeof VmStatisticsSchema> {
 }
 
 /** Makes the request for a heartbeat. */
-export function makeHeartbeatRequest(pulse: Pulse): HeartbeatRequest {
+export function makeHeartbeatRequest(pulse: HeartbeatInput): HeartbeatRequest {
   const { position, host, snapshot, acknowledged } = pulse;
   const pools = [...(snapshot?.pools?.values() ?? [])];
   return create(HeartbeatRequestSchema, {

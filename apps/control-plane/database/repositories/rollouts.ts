@@ -201,7 +201,7 @@ async function noteEnds(transaction: Transaction<DB>, id: string, now: Date): Pr
     WHERE rollout_id = ${id} AND state IN ('WAITING', 'UNDER_WAY', 'FAILED')
       AND EXISTS (SELECT FROM departed_nodes WHERE node_id = host.node_id)`.execute(transaction);
   await sql`
-    UPDATE update_rollout_hosts SET state = 'FAILED', message = 'its task is gone', finished_at = ${now}
+    UPDATE update_rollout_hosts SET state = 'FAILED', message = 'its task no longer exists', finished_at = ${now}
     WHERE rollout_id = ${id} AND state = 'UNDER_WAY' AND task_id IS NULL`.execute(transaction);
 }
 

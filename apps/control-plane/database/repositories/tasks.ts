@@ -271,7 +271,7 @@ export async function endOverdueTasks(db: Executor, now: Date, grace: number): P
 export async function expireTasks(db: Executor, now: Date): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     UPDATE tasks SET state = 'FAILED', error_code = 'EXPIRED', finished_at = ${now},
-      error_message = 'its node did not take it in time'
+      error_message = 'its node did not receive it in time'
     WHERE finished_at IS NULL AND state = 'QUEUED' AND expires_at <= ${now} RETURNING id`.execute(
     db,
   );

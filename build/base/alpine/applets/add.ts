@@ -1,6 +1,11 @@
 import type { Database } from '../database/database.ts';
 import type { Name, Requirement } from '../database/model.ts';
-import { type Dependency, formatDependency, isSound, parseAtom } from '../dependency/dependency.ts';
+import {
+  type Dependency,
+  formatDependency,
+  hasValidVersion,
+  parseAtom,
+} from '../dependency/dependency.ts';
 import { Flag, type NameFlags } from '../solver/flags.ts';
 import { ANY, EQUAL } from '../version/operator.ts';
 import type { AppletContext, AppletPlan } from './plan.ts';
@@ -37,7 +42,11 @@ function dependencyOf(text: string, { virtual }: AppletCall, database: Database)
   }
   const dependency = parseAtom<Name>(text, database.intern);
   const tagged = dependency?.tag !== undefined;
-  if (dependency !== undefined && isSound(dependency) && (virtual === undefined || !tagged)) {
+  if (
+    dependency !== undefined &&
+    hasValidVersion(dependency) &&
+    (virtual === undefined || !tagged)
+  ) {
     database.tags.number(dependency.tag ?? '');
     return dependency;
   }
@@ -79,7 +88,7 @@ function addVirtual(
 
 function isVirtualSpec(spec: Dependency<Name>): boolean {
   const { operator, conflict } = spec;
-  return !conflict && isSound(spec) && (operator === ANY || operator === EQUAL);
+  return !conflict && hasValidVersion(spec) && (operator === ANY || operator === EQUAL);
 }
 
 /** Returns the version that apk gives a virtual package: the current time in UTC. */

@@ -1,5 +1,5 @@
 import type { Requirement } from '../database/model.ts';
-import { isSound, parseAtom, splitList } from '../dependency/dependency.ts';
+import { hasValidVersion, parseAtom, splitList } from '../dependency/dependency.ts';
 import { isProvided } from '../dependency/provided.ts';
 import { Flag, type NameFlags } from '../solver/flags.ts';
 import { compareVersions } from '../version/compare.ts';
@@ -49,7 +49,7 @@ export function planSelfUpgrade({ call, database, world }: AppletContext): Apple
 /** Returns the name of a dependency if an installed package satisfies it and a newer one exists; else nothing. */
 function toUpgrade(database: AppletContext['database'], text: string): string[] {
   const dependency = parseAtom(text, database.intern);
-  if (dependency === undefined || !isSound(dependency) || dependency.conflict) return [];
+  if (dependency === undefined || !hasValidVersion(dependency) || dependency.conflict) return [];
   const { name } = dependency;
   const own = name.providers.map((provider) => provider.package).filter((one) => one.name === name);
   const present = own.find(({ installed }) => installed !== undefined);

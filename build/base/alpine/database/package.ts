@@ -1,7 +1,7 @@
 import { BuildError } from '../../../error.ts';
 import {
   formatDependency,
-  isSound,
+  hasValidVersion,
   makePlainDependency,
   parseAtoms,
 } from '../dependency/dependency.ts';
@@ -142,7 +142,7 @@ function firstDefect({ atoms, unreadable }: ReturnType<typeof listOf>): string |
   if (unreadable !== undefined) return unreadable;
   for (const atom of atoms) {
     if (atom.version === undefined && atom.tag === undefined) continue;
-    if (atom.tag !== undefined || !isSound(atom)) return formatDependency(atom);
+    if (atom.tag !== undefined || !hasValidVersion(atom)) return formatDependency(atom);
   }
   return undefined;
 }

@@ -107,7 +107,7 @@ export function splitList(text: string): string[] {
 }
 
 /** Whether an atom has no version, or one that is valid by apk's rules. */
-export function isSound({ operator, version }: Dependency<unknown>): boolean {
+export function hasValidVersion({ operator, version }: Dependency<unknown>): boolean {
   return version === undefined || operator === CHECKSUM || isValidVersion(version);
 }
 
@@ -118,7 +118,7 @@ export function isSound({ operator, version }: Dependency<unknown>): boolean {
  */
 export function parseDependency(text: string, where: string): Dependency {
   const dependency = parseAtom(text, (name) => name);
-  if (dependency !== undefined && isSound(dependency)) return dependency;
+  if (dependency !== undefined && hasValidVersion(dependency)) return dependency;
   throw new BuildError({
     what: `${JSON.stringify(text)} is not a valid dependency`,
     where,

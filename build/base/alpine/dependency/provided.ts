@@ -24,10 +24,10 @@ export function isProvided(
 }
 
 /** How a package relates to a dependency. */
-export type Bearing = 'satisfied' | 'broken' | 'none';
+export type DependencyRelation = 'satisfied' | 'broken' | 'none';
 
 /** Whether a package satisfies a dependency, violates it, or is unrelated to it. */
-export function classifyProvider(dependency: Requirement, provider: Package): Bearing {
+export function classifyProvider(dependency: Requirement, provider: Package): DependencyRelation {
   const version = versionUnder(dependency, provider);
   if (version === null) return 'none';
   return isProvided(dependency, { package: provider, version }) ? 'satisfied' : 'broken';

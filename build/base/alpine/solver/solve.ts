@@ -1,6 +1,6 @@
 import type { Database } from '../database/database.ts';
 import type { Requirement } from '../database/model.ts';
-import { isSound } from '../dependency/dependency.ts';
+import { hasValidVersion } from '../dependency/dependency.ts';
 import { type Change, listChanges } from './changes.ts';
 import { constrain } from './constrain.ts';
 import { discover } from './discover.ts';
@@ -43,7 +43,7 @@ export interface Solution {
  * gives the same solution.
  */
 export function solve(request: SolveRequest): Solution {
-  let world = sorted(request.world.filter(isSound));
+  let world = sorted(request.world.filter(hasValidVersion));
   for (let nameFlags = request.nameFlags ?? []; ; nameFlags = []) {
     const solution = run(request, { world, nameFlags });
     if (solution.errors === 0 || request.dropBroken !== true) return solution;

@@ -49,7 +49,7 @@ test('a mirror that is not there is skipped, and the next one is asked', async (
   expect(said).toEqual([expect.stringMatching(/missing.*the next mirror is asked/)]);
 });
 
-test('a mirror whose index a stranger signed is skipped', async () => {
+test('a mirror whose index is signed with an unknown key is skipped', async () => {
   const bad = await place.mirror('bad', [program('base', { version: '9-r0' })], 'stranger');
   const good = await place.mirror('good', PACKAGES);
   const profile = profileOf({ mirrors: [bad, good] });

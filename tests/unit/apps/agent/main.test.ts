@@ -34,7 +34,7 @@ test.each([
   [['deploy'], 'an argument is missing'],
   [['deploy', 'x.agent', '--undo'], '"x.agent" is one argument too many'],
   [['deploy', 'x.agent', '--within', '1e9'], '--within takes whole seconds'],
-  [['deployment', 'dance'], 'deployment choose or settle?'],
+  [['deployment', 'dance'], 'deployment is followed by choose or settle'],
   [['pool'], 'pool is followed by create, import, remove or up'],
   [['pool', 'create', 'a'], 'a pool needs exactly one of --disk, --iscsi, --nfs and --directory'],
   [['pool', 'create', '--lvm'], 'an argument is missing'],

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { AddressOutcome, FleetAddress } from '../../../../apps/api/address.ts';
 import {
-  type AddressMeans,
+  type AddressChangeDeps,
   changeAddress,
   describeAddressResult,
 } from '../../../../apps/control-plane/operator/change-address.ts';
@@ -52,11 +52,11 @@ class Site {
     this.later.push({ at: this.now + seconds * 1000, work });
   }
 
-  change(given: Partial<typeof CHANGE> = {}, means: Partial<AddressMeans> = {}) {
+  change(given: Partial<typeof CHANGE> = {}, means: Partial<AddressChangeDeps> = {}) {
     return changeAddress({ ...CHANGE, ...given }, { ...this.#means(), ...means });
   }
 
-  #means(): AddressMeans {
+  #means(): AddressChangeDeps {
     const read = async () => {
       if (this.isSilent) throw new AnswerError('it does not run');
       return { port: 9443, origins: [], planned: [], nodes: this.nodes.map((one) => ({ ...one })) };

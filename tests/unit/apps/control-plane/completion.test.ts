@@ -62,7 +62,7 @@ test('each command has the completed verbs, and names them when it refuses anoth
   };
   for (const [name, verbs] of Object.entries(VERBS_OF)) {
     const command = name as keyof typeof VERBS_OF;
-    const refusal = `${name} ${verbs.slice(0, -1).join(', ')} or ${verbs.at(-1)}?`;
+    const refusal = `${name} is followed by ${verbs.slice(0, -1).join(', ')} or ${verbs.at(-1)}`;
     await expect(operate(command, ['nothing'], operating)).rejects.toThrow(refusal);
     for (const verb of verbs) {
       await expect(operate(command, [verb, 'a', 'b'], operating)).rejects.not.toThrow(refusal);
@@ -75,6 +75,6 @@ test('another shell is refused', async () => {
     reject: false,
   });
   expect({ exitCode, stderr }).toMatchObject({
-    ...{ exitCode: 2, stderr: expect.stringContaining('completion bash?') },
+    ...{ exitCode: 2, stderr: expect.stringContaining('completion is followed by bash') },
   });
 });

@@ -51,7 +51,7 @@ test.each([512, 4096])(
     expect(guids.filter(isDerivedGuid)).toEqual([]);
     expect(new Set(guids).size).toBe(guids.length);
     const layout = await readLayout(disk);
-    if (layout === undefined) throw new Error('the disk is none of an appliance');
+    if (layout === undefined) throw new Error('this is not the disk of an appliance');
     const { offset, bytes } = findPartition(layout, 'a');
     expect(await readTrailer(sliceDevice(disk, offset, bytes))).toEqual(TRAILER);
     expect(await start(disk)).toEqual({ started: false, made: [], gpt });

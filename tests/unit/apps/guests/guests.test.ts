@@ -47,7 +47,7 @@ const running = async ({ virsh }: Daemon) =>
     .sort();
 
 /** Starts a guest that ignores requests to shut down, because virsh does not pass them on. */
-async function deafGuest({ virsh, define }: Daemon): Promise<void> {
+async function unresponsiveGuest({ virsh, define }: Daemon): Promise<void> {
   await behindVirsh('for word; do [ "$word" != shutdown ] || exit 0; done');
   await define(definition('deaf', 9));
   await virsh('start', 'deaf');
@@ -75,7 +75,7 @@ here(
   'a guest that does not shut down is powered off when its time is over, and is named',
   async () => {
     const { daemon, stop, said } = await world();
-    await deafGuest(daemon);
+    await unresponsiveGuest(daemon);
     await expect(stop(1)).resolves.toEqual(['deaf']);
     expect(await running(daemon)).toEqual([]);
     expect(said.at(-1)).toBe('cutting the power of deaf');
@@ -84,7 +84,7 @@ here(
 
 here('the wait for guests is reported while it lasts, and can be ended early', async () => {
   const { daemon, stop, places } = await world();
-  await deafGuest(daemon);
+  await unresponsiveGuest(daemon);
   const stopped = stop(600);
   const told = () => readFile(places.stopping, 'utf8');
   await vi.waitFor(
@@ -192,7 +192,7 @@ here(
   'if libvirt goes away while guests shut down, it is waited for, unless the wait is ended early',
   async () => {
     const { daemon, stop, said, places } = await world();
-    await deafGuest(daemon);
+    await unresponsiveGuest(daemon);
     const away = await libvirtCanBeAway();
     const stopped = stop(600);
     const waits = () => expect(said.at(-1)).toMatch(/^libvirt is waited for: /);

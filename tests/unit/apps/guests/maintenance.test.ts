@@ -10,7 +10,7 @@ import {
   readMaintenance,
 } from '../../../../apps/guests/maintenance.ts';
 import { temporaryFolder } from '../../folder.ts';
-import { plant } from '../host/plant.ts';
+import { makeRootFolder } from '../host/root-folder.ts';
 
 const NOW = new Date('2026-01-27T10:15:00Z');
 
@@ -76,7 +76,9 @@ test('a start of the guests leaves the mark of a stop that has begun meanwhile',
 });
 
 test('a host whose configuration disk is not mounted counts as in maintenance', async () => {
-  const root = await plant({ 'run/quantix/unmounted-quantix': 'several are labelled so\n' });
+  const root = await makeRootFolder({
+    'run/quantix/unmounted-quantix': 'several are labelled so\n',
+  });
   const folder = join(root, 'quantix/node');
   const reason = 'whether the host is in maintenance is not known: several are labelled so';
   expect(await readMaintenance(folder, root)).toEqual({ on: true, reason, since: null });

@@ -3,13 +3,13 @@ import { readNumaNodes } from '../../../../apps/host/build.ts';
 import { parseCpuFeatures } from '../../../../apps/host/cpuinfo.ts';
 import { readPciDevices } from '../../../../apps/host/devices.ts';
 import { readLinks } from '../../../../apps/host/links.ts';
-import { inside, plant } from './plant.ts';
+import { inside, makeRootFolder } from './root-folder.ts';
 
 const PCI = 'sys/bus/pci/devices';
 const NET = 'sys/class/net';
 
 test('devices are reported with driver, IOMMU group and virtual functions, except PCI bridges', async () => {
-  const root = await plant({
+  const root = await makeRootFolder({
     ...inside(`${PCI}/0000:3b:00.0`, {
       vendor: '0x8086\n',
       device: '0x1572\n',
@@ -47,7 +47,7 @@ test('devices are reported with driver, IOMMU group and virtual functions, excep
       physicalFunction: '0000:3b:00.0',
     },
   ]);
-  expect(await readPciDevices(await plant({ 'sys/': '' }))).toEqual([]);
+  expect(await readPciDevices(await makeRootFolder({ 'sys/': '' }))).toEqual([]);
 });
 
 test('NUMA nodes are reported with their memory and processors, by number', async () => {
@@ -56,12 +56,12 @@ test('NUMA nodes are reported with their memory and processors, by number', asyn
       cpulist,
       meminfo: `Node ${number} MemTotal:       65536000 kB\nNode ${number} MemFree: 1 kB\n`,
     });
-  const root = await plant({ ...node(10, '8-15\n'), ...node(2, '0-7\n') });
+  const root = await makeRootFolder({ ...node(10, '8-15\n'), ...node(2, '0-7\n') });
   expect(await readNumaNodes(root)).toEqual([
     { number: 2, cpus: '0-7', memory: 65_536_000 * 1024 },
     { number: 10, cpus: '8-15', memory: 65_536_000 * 1024 },
   ]);
-  expect(await readNumaNodes(await plant({ 'sys/': '' }))).toEqual([]);
+  expect(await readNumaNodes(await makeRootFolder({ 'sys/': '' }))).toEqual([]);
 });
 
 test('links are reported with kind, ports, VLAN and addresses, except those of guests', async () => {
@@ -73,7 +73,7 @@ test('links are reported with kind, ports, VLAN and addresses, except those of g
     cidr,
     family: 'IPv4' as const,
   });
-  const root = await plant({
+  const root = await makeRootFolder({
     ...inside(`${NET}/eth0`, { address: '52:54:00:AA:00:01\n', mtu: '1500\n', carrier: '1\n' }),
     [`${NET}/eth0/device/`]: '',
     ...inside(`${NET}/br0`, { address: '52:54:00:aa:00:01\n', mtu: '1500\n', carrier: '1\n' }),

@@ -3,13 +3,13 @@ import {
   readConfigurationProblem,
   readUnmountedConfiguration,
 } from '../../../../apps/host/configuration-disk.ts';
-import { plant } from './plant.ts';
+import { makeRootFolder } from './root-folder.ts';
 
 const mount = (type: string, options: string) =>
   `30 1 253:1 / /quantix rw,noatime - ${type} /dev/vdb1 ${options}\n`;
 
 const look = async (files: Record<string, string>) =>
-  await readConfigurationProblem(await plant(files));
+  await readConfigurationProblem(await makeRootFolder(files));
 
 test('a writable configuration disk is no problem, and neither is a missing one', async () => {
   expect(await look({ 'proc/self/mountinfo': mount('ext4', 'rw') })).toBeUndefined();
@@ -17,7 +17,9 @@ test('a writable configuration disk is no problem, and neither is a missing one'
 });
 
 test('a configuration disk that was not mounted is reported with the message of the boot', async () => {
-  const root = await plant({ 'run/quantix/unmounted-quantix': 'several are labelled so\n' });
+  const root = await makeRootFolder({
+    'run/quantix/unmounted-quantix': 'several are labelled so\n',
+  });
   expect(await readConfigurationProblem(root)).toBe('several are labelled so');
   expect(await readUnmountedConfiguration(root)).toBe('several are labelled so');
 });

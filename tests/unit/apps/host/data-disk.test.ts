@@ -1,12 +1,14 @@
 import { expect, test } from 'vitest';
 import { readDataDisk } from '../../../../apps/host/data-disk.ts';
-import { plant } from './plant.ts';
+import { makeRootFolder } from './root-folder.ts';
 
 const mount = (device: string, folder: string, path: string, options = 'rw') =>
   `30 1 ${device} ${folder} ${path} rw,noatime - ext4 /dev/vdb ${options}`;
 
 const look = async (mounts: string[], files: Record<string, string> = {}) =>
-  await readDataDisk(await plant({ 'proc/self/mountinfo': `${mounts.join('\n')}\n`, ...files }));
+  await readDataDisk(
+    await makeRootFolder({ 'proc/self/mountinfo': `${mounts.join('\n')}\n`, ...files }),
+  );
 
 const DISK = mount('253:16', '/', '/data');
 const DEFINITIONS = mount('253:16', '/libvirt/qemu', '/etc/libvirt/qemu');

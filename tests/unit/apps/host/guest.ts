@@ -1,4 +1,4 @@
-import { type Files, inside } from './plant.ts';
+import { type Files, inside } from './root-folder.ts';
 
 const DISK = 'sys/devices/pci0000:00/0000:00:04.0/virtio1';
 const CARD = 'sys/devices/pci0000:00/0000:00:03.0/virtio0';

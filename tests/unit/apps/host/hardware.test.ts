@@ -2,10 +2,10 @@ import { expect, test } from 'vitest';
 import { cleanFirmwareText, readFirmware } from '../../../../apps/host/firmware.ts';
 import { readSensors } from '../../../../apps/host/sensors.ts';
 import { parseSmart } from '../../../../apps/host/smart.ts';
-import { inside, plant } from './plant.ts';
+import { inside, makeRootFolder } from './root-folder.ts';
 
 test('a machine is described by its firmware, without placeholder texts', async () => {
-  const root = await plant(
+  const root = await makeRootFolder(
     inside('sys/class/dmi/id', {
       sys_vendor: 'Dell Inc.\n',
       product_name: 'PowerEdge R650\n',
@@ -29,12 +29,12 @@ test('a machine is described by its firmware, without placeholder texts', async 
 });
 
 test('a machine without SMBIOS is described by its device tree, and one without both has no description', async () => {
-  const root = await plant(
+  const root = await makeRootFolder(
     inside('proc/device-tree', { model: 'ARM Board\0', 'serial-number': '1000000abc\0' }),
   );
   expect(await readFirmware(root)).toMatchObject({ model: 'ARM Board', serial: '1000000abc' });
   const nothing = { vendor: null, model: null, serial: null, uuid: null, board: null };
-  expect(await readFirmware(await plant({}))).toMatchObject(nothing);
+  expect(await readFirmware(await makeRootFolder({}))).toMatchObject(nothing);
 });
 
 test.each([
@@ -51,7 +51,7 @@ test.each([
 });
 
 test('sensors are shown with units, in the order of their numbers', async () => {
-  const root = await plant({
+  const root = await makeRootFolder({
     ...inside('sys/class/hwmon/hwmon10', { name: 'acpi\n', power1_average: '95000000\n' }),
     ...inside('sys/class/hwmon/hwmon2', {
       name: 'core\x1btemp\n',
@@ -76,7 +76,7 @@ test('sensors are shown with units, in the order of their numbers', async () => 
     { chip: 'core?temp', label: 'temp10', unit: 'celsius', value: -5, alarm: null },
     { chip: 'acpi', label: 'power1', unit: 'watt', value: 95, alarm: null },
   ]);
-  expect(await readSensors(await plant({}))).toEqual([]);
+  expect(await readSensors(await makeRootFolder({}))).toEqual([]);
 });
 
 test.each([

@@ -4,11 +4,11 @@ import { hostSchema } from '../../../../apps/api/host.ts';
 import { CpuMeter } from '../../../../apps/host/cpu-usage.ts';
 import { readHost } from '../../../../apps/host/host.ts';
 import { GUEST } from './guest.ts';
-import { type Files, plant } from './plant.ts';
+import { type Files, makeRootFolder } from './root-folder.ts';
 import { SERVER } from './server.ts';
 
 async function look(files: Files) {
-  const root = await plant(files);
+  const root = await makeRootFolder(files);
   return await readHost({ root, meter: new CpuMeter(root), managementAddress: '192.0.2.7' });
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { readKeyboard } from '../../../../apps/host/keyboard.ts';
-import { plant } from './plant.ts';
+import { makeRootFolder } from './root-folder.ts';
 
 const MAPS = {
   'usr/share/quantix/keymaps/de.map': '# German\n# more\nkeycode 21 = z\n',
@@ -14,7 +14,7 @@ test.each([
   ['de\nfr\n', 'us'],
 ])('with the stored value %j the layout is %s', async (kept, chosen) => {
   const files = kept === undefined ? MAPS : { ...MAPS, 'quantix/keyboard': kept };
-  expect(await readKeyboard(await plant(files))).toEqual({
+  expect(await readKeyboard(await makeRootFolder(files))).toEqual({
     chosen,
     layouts: [
       { name: 'de', title: 'German' },

@@ -6,7 +6,7 @@ import { parseSpace, readSpace } from '../../../../apps/host/file-system-space.t
 import { isWritableMount, parseMounts } from '../../../../apps/host/mounts.ts';
 import { parseOsRelease } from '../../../../apps/host/os-release.ts';
 import { temporaryFolder } from '../../folder.ts';
-import { plant } from './plant.ts';
+import { makeRootFolder } from './root-folder.ts';
 
 describe('mounts', () => {
   test('names with spaces and backslashes are unescaped', () => {
@@ -66,7 +66,7 @@ describe('processors', () => {
   });
 
   test('a meter gives all callers the usage of the last seconds', async () => {
-    const root = await plant({ 'proc/stat': 'cpu  30 0 0 10 0 0 0 0\n' });
+    const root = await makeRootFolder({ 'proc/stat': 'cpu  30 0 0 10 0 0 0 0\n' });
     let seconds = 0;
     const meter = new CpuMeter(root, () => seconds * 1000);
     /** Lets seconds pass. @param busy total of busy ticks */

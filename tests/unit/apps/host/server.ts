@@ -1,4 +1,4 @@
-import { type Files, inside } from './plant.ts';
+import { type Files, inside } from './root-folder.ts';
 
 /** A thread of a machine with 2 sockets, 8 cores and 16 threads, which are numbered as by Intel's firmware. */
 function thread(cpu: number): Files {

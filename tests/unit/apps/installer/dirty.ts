@@ -3,7 +3,7 @@ import type { Region } from '../../../../build/disk/block-device.ts';
 import type { MemoryDisk } from './memory-disk.ts';
 
 /** Writes all signatures of a file system or partition table into a region. @returns their number */
-export function soil(disk: MemoryDisk, name: string, { offset, bytes }: Region): number {
+export function writeSignatures(disk: MemoryDisk, name: string, { offset, bytes }: Region): number {
   let count = 0;
   for (const { marks, places } of SIGNATURES.filter((one) => one.name === name)) {
     for (const [index, place] of places({ bytes, sectorSize: disk.sectorSize }).entries()) {

@@ -2,7 +2,11 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { type Answer, answerFor } from '../../../../apps/installer/answer.ts';
 import type { DiskFacts, MachineFacts } from '../../../../apps/installer/facts.ts';
-import { install, type Machinery, type Progress } from '../../../../apps/installer/install.ts';
+import {
+  install,
+  type MachineOperations,
+  type Progress,
+} from '../../../../apps/installer/install.ts';
 import { type InstallPlan, planInstall } from '../../../../apps/installer/plan.ts';
 import { findSignatures } from '../../../../apps/installer/signatures.ts';
 import { sliceDevice } from '../../../../build/disk/block-device.ts';
@@ -10,7 +14,7 @@ import { readBootState } from '../../../../build/disk/boot-state.ts';
 import { readGpt } from '../../../../build/disk/gpt.ts';
 import { findPartition } from '../../../../build/disk/layout.ts';
 import { readTrailer } from '../../../../build/disk/slot-trailer.ts';
-import { SYSTEMS, soil } from './dirty.ts';
+import { SYSTEMS, writeSignatures } from './dirty.ts';
 import { counting, disk, GIB, MIB, machineWith } from './machines.ts';
 import { MemoryDisk } from './memory-disk.ts';
 
@@ -51,7 +55,7 @@ class World {
     throw new Error(planned.reasons.join('\n'));
   }
 
-  get machinery(): Machinery {
+  get operations(): MachineOperations {
     return {
       readMachine: () => this.look(),
       release: async (holder) => {
@@ -92,7 +96,7 @@ class World {
         buildId: 'abc',
         imageBytes: IMAGE.length,
       },
-      machinery: this.machinery,
+      operations: this.operations,
       files: new Map([['hostname', Buffer.from('node7\n')]]),
       epoch: 0,
       onProgress: (progress) => told.push(progress),
@@ -140,7 +144,7 @@ describe.each([512, 4096])('on sectors of %i bytes', (sectorSize) => {
     const world = new World(sectorSize);
     const whole = { offset: 0, bytes: world.device.bytes };
     const within = { offset: 5 * GIB, bytes: 10 * GIB };
-    for (const system of SYSTEMS) soil(world.device, system, whole);
+    for (const system of SYSTEMS) writeSignatures(world.device, system, whole);
     await world.install(await world.plan());
     const names = (await findSignatures(world.device, [within])).map(({ name }) => name);
     expect([...new Set(names)]).toEqual(['GPT']);
@@ -185,19 +189,19 @@ describe('nothing is written', () => {
   test('if another disk gets the path while the medium is read', async () => {
     const world = new World();
     const plan = await world.plan();
-    const { machinery } = world;
+    const { operations } = world;
     let isRead = false;
     const swapping = Object.create(world, {
-      machinery: {
+      operations: {
         value: {
-          ...machinery,
+          ...operations,
           readMachine: async () => {
             const machine = await world.look();
             if (!isRead) return machine;
             return { ...machine, disks: machine.disks.map((one) => ({ ...one, serial: 'other' })) };
           },
           readImage: async function* () {
-            yield* machinery.readImage();
+            yield* operations.readImage();
             isRead = true;
           },
         },
@@ -211,13 +215,13 @@ describe('nothing is written', () => {
 
   test('if the medium cannot be read to its end', async () => {
     const world = new World();
-    soil(world.device, 'LVM', { offset: 0, bytes: GIB });
+    writeSignatures(world.device, 'LVM', { offset: 0, bytes: GIB });
     const plan = await world.plan();
-    const { machinery } = world;
+    const { operations } = world;
     const failing = Object.create(world, {
-      machinery: {
+      operations: {
         value: {
-          ...machinery,
+          ...operations,
           readImage: async function* () {
             yield IMAGE.subarray(0, MIB);
             throw new Error('a scratch');
@@ -233,7 +237,7 @@ describe('nothing is written', () => {
     const world = new World();
     const checkMedium = () => Promise.reject(new Error('/boot/vmlinuz is not as it was made'));
     const failing = Object.create(world, {
-      machinery: { value: { ...world.machinery, checkMedium } },
+      operations: { value: { ...world.operations, checkMedium } },
     }) as World;
     await expect(failing.install(await world.plan())).rejects.toThrow('/boot/vmlinuz');
     expect(await readGpt(world.device)).toBeUndefined();
@@ -251,10 +255,10 @@ describe.each(['rest', 'none'] as const)(
   (data) => {
     test('leaves an unfinished installation, which the next one completes', async () => {
       const world = new World();
-      const { machinery } = world;
+      const { operations } = world;
       const cut = Object.create(world, {
-        machinery: {
-          value: { ...machinery, putFiles: () => Promise.reject(new Error('the power was cut')) },
+        operations: {
+          value: { ...operations, putFiles: () => Promise.reject(new Error('the power was cut')) },
         },
       }) as World;
       await expect(cut.install(await world.plan({ data }))).rejects.toThrow('the power was cut');

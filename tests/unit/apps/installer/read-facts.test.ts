@@ -4,14 +4,14 @@ import { expect, test } from 'vitest';
 import { readMachine } from '../../../../apps/installer/read-facts.ts';
 import { ExplainedError } from '../../../../build/explained-error.ts';
 import { temporaryFolder } from '../../folder.ts';
-import { soil } from './dirty.ts';
+import { writeSignatures } from './dirty.ts';
 import { GIB, MIB, machineWith } from './machines.ts';
 import { MemoryDisk } from './memory-disk.ts';
 
 const PCI = 'sys/devices/pci0000:00/0000:00:1f.2';
 
 /** Files of /sys and /proc of a machine with a SATA disk in LVM, the stick that it runs from, and an NVMe disk. */
-async function plant(): Promise<string> {
+async function makeRootFolder(): Promise<string> {
   const root = await temporaryFolder();
   const put = async (path: string, text: string) => {
     await mkdir(dirname(join(root, path)), { recursive: true });
@@ -86,10 +86,10 @@ test('disks are reported with their contents, the devices built on them, and the
     ['/dev/sdb', new MemoryDisk(4 * GIB)],
     ['/dev/nvme0n1', new MemoryDisk(40 * GIB, 4096)],
   ]);
-  soil(disks.get('/dev/sda') ?? new MemoryDisk(MIB), 'LVM', { offset: MIB, bytes: GIB });
+  writeSignatures(disks.get('/dev/sda') ?? new MemoryDisk(MIB), 'LVM', { offset: MIB, bytes: GIB });
   const machine = await readMachine({
     image: machineWith([]).image,
-    root: await plant(),
+    root: await makeRootFolder(),
     architecture: 'x64',
     openToRead: async (path) => disks.get(path) ?? Promise.reject(new Error(path)),
   });
@@ -136,7 +136,7 @@ async function toldOf(nvme: MemoryDisk | Error) {
   ]);
   const { disks: told } = await readMachine({
     image: machineWith([]).image,
-    root: await plant(),
+    root: await makeRootFolder(),
     architecture: 'x64',
     openToRead: async (path) => {
       const disk = disks.get(path) ?? new Error(path);

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { findSignatures, wipeRegions } from '../../../../apps/installer/signatures.ts';
 import { overwriteWithZeros, wipeDisk } from '../../../../apps/installer/wipe.ts';
 import { temporaryFolder } from '../../folder.ts';
-import { SYSTEMS, soil } from './dirty.ts';
+import { SYSTEMS, writeSignatures } from './dirty.ts';
 import { MemoryDisk } from './memory-disk.ts';
 
 const MIB = 1024 ** 2;
@@ -29,7 +29,7 @@ describe('signatures', () => {
       const disk = new MemoryDisk(4 * GIB);
       const region = { offset: 100 * MIB, bytes: GIB };
       expect(await findSignatures(disk, [region])).toEqual([]);
-      soil(disk, system, region);
+      writeSignatures(disk, system, region);
       const names = (await findSignatures(disk, [region])).map(({ name }) => name);
       expect(names, system).toContain(system);
     }
@@ -41,7 +41,7 @@ describe('signatures', () => {
         const disk = new MemoryDisk(sectors * sectorSize, sectorSize);
         const old = { offset: start * sectorSize, bytes: length * sectorSize };
         const whole = { offset: 0, bytes: disk.bytes };
-        const marks = soil(disk, system, old) + soil(disk, system, whole);
+        const marks = writeSignatures(disk, system, old) + writeSignatures(disk, system, whole);
         const found = await findSignatures(disk, [old]);
         expect(marks === 0 || found.length > 0).toBe(true);
         await wipeDisk(disk, [old], signal);
@@ -54,7 +54,7 @@ describe('signatures', () => {
   test('at high offsets of a disk of many terabytes are found and wiped, too', async () => {
     const disk = new MemoryDisk(8 * 1024 * GIB, 4096);
     const old = { offset: GIB, bytes: 4 * 1024 * GIB };
-    expect(soil(disk, 'btrfs', old)).toBe(3);
+    expect(writeSignatures(disk, 'btrfs', old)).toBe(3);
     expect(await findSignatures(disk, [old])).toHaveLength(3);
     await wipeDisk(disk, [old], signal);
     expect(await findSignatures(disk, [old])).toEqual([]);

@@ -14,7 +14,7 @@ import {
 } from '../../../../apps/network/reach.ts';
 import { NETWORK } from '../../../screens/machine.ts';
 import { temporaryFolder } from '../../folder.ts';
-import { plant } from '../host/plant.ts';
+import { makeRootFolder } from '../host/root-folder.ts';
 
 const { signal } = new AbortController();
 
@@ -71,7 +71,7 @@ test('without a gateway, name server and control plane the result is not known',
 });
 
 test('a gateway is reachable if it answers a ping or ARP', async () => {
-  const root = await plant({
+  const root = await makeRootFolder({
     'proc/net/arp':
       'IP address HW type Flags HW address Mask Device\n10.0.0.1 0x1 0x2 52:54:00:00:00:01 * eth0\n10.0.0.2 0x1 0x0 00:00:00:00:00:00 * eth0\n',
   });

@@ -9,7 +9,7 @@ import { parsePublicKey, parsePublicKeys } from '../../../../apps/services/publi
 import { fetchKeys, readHostKeys, readLogInKeys } from '../../../../apps/services/ssh-keys.ts';
 import { readKeysInFolder } from '../../../../apps/support/keys.ts';
 import { temporaryFolder } from '../../folder.ts';
-import { plant } from '../host/plant.ts';
+import { makeRootFolder } from '../host/root-folder.ts';
 
 /** Returns ssh-keygen's verdict on a line: its fingerprint, or that it is not a key. */
 async function keygenSays(line: string, file: string): Promise<string | undefined> {
@@ -86,7 +86,7 @@ test('a line is accepted as a key, with its fingerprint, exactly if ssh-keygen a
 
 test('keys of this machine are read from its files, each as permanent or for the session', async () => {
   const [one = '', two = ''] = lines;
-  const root = await plant({
+  const root = await makeRootFolder({
     'quantix/ssh/authorized_keys': `# desk\n${one}\nhello\n`,
     'root/.ssh/authorized_keys': two,
     'etc/ssh/ssh_host_ed25519_key.pub': one,
@@ -104,7 +104,7 @@ test('keys of this machine are read from its files, each as permanent or for the
 
 test('keys on a stick are read from authorized_keys and files *.pub, each once', async () => {
   const [one = '', two = '', three = ''] = lines;
-  const folder = await plant({
+  const folder = await makeRootFolder({
     authorized_keys: `${one}\n${two}\n`,
     'ID.PUB': one,
     'c.pub': three,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { readService, readServices } from '../../../../apps/services/state.ts';
-import { type Files, plant } from '../host/plant.ts';
+import { type Files, makeRootFolder } from '../host/root-folder.ts';
 
 /** OpenRC's record of a daemon (librc-daemon.c). */
 const note = (pidFile: string) => `exec=/usr/sbin/x\nargv_0=/usr/sbin/x\nname=\npidfile=${pidFile}`;
@@ -30,7 +30,7 @@ const MACHINE: Files = {
 };
 
 test('services are reported with OpenRC’s state, or as crashed if their process is gone', async () => {
-  const services = await readServices(await plant(MACHINE));
+  const services = await readServices(await makeRootFolder(MACHINE));
   expect(Object.fromEntries(services.map(({ name, state }) => [name, state]))).toEqual({
     libvirtd: 'crashed',
     net: 'stopping',
@@ -44,7 +44,7 @@ test('services are reported with OpenRC’s state, or as crashed if their proces
 });
 
 test('a single service can be read; an unknown one is missing', async () => {
-  const root = await plant(MACHINE);
+  const root = await makeRootFolder(MACHINE);
   expect(await readService('syslog', root)).toEqual({
     name: 'syslog',
     state: 'started',
@@ -58,12 +58,12 @@ test('a single service can be read; an unknown one is missing', async () => {
 test.each(['', '\0\xff', 'pidfile=', 'pidfile=relative', 'x'.repeat(100_000)])(
   'with a daemon file like %j the service counts as running',
   async (text) => {
-    const root = await plant({ ...MACHINE, 'run/openrc/daemons/syslog/001': text });
+    const root = await makeRootFolder({ ...MACHINE, 'run/openrc/daemons/syslog/001': text });
     expect((await readService('syslog', root))?.state).toBe('started');
   },
 );
 
 test('with an invalid pid file the service counts as crashed', async () => {
-  const root = await plant({ ...MACHINE, 'run/syslog.pid': '../70\n' });
+  const root = await makeRootFolder({ ...MACHINE, 'run/syslog.pid': '../70\n' });
   expect((await readService('syslog', root))?.state).toBe('crashed');
 });

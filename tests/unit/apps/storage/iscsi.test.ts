@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { isSilent, readSessions, readTargetDisks } from '../../../../apps/storage/iscsi.ts';
-import { plant } from '../host/plant.ts';
+import { makeRootFolder } from '../host/root-folder.ts';
 
 const DISKS = 'iqn.2026-01.example:disks';
 
@@ -15,7 +15,7 @@ function session(number: number, { target = DISKS, state = 'LOGGED_IN', disk = '
 }
 
 test('sessions and disks of a target are separate from those of another', async () => {
-  const root = await plant({
+  const root = await makeRootFolder({
     ...session(1),
     ...session(2, { target: `${DISKS}2`, disk: 'sdc' }),
     ...session(3, { disk: 'sdd' }),
@@ -27,7 +27,9 @@ test('sessions and disks of a target are separate from those of another', async 
 
 test('a target is silent if none of its sessions is logged in', async () => {
   const failed = { state: 'FAILED' };
-  expect(await isSilent(DISKS, await plant(session(1, failed)))).toBe(true);
-  expect(await isSilent(DISKS, await plant({ ...session(1, failed), ...session(2) }))).toBe(false);
-  expect(await isSilent(DISKS, await plant({}))).toBe(false);
+  expect(await isSilent(DISKS, await makeRootFolder(session(1, failed)))).toBe(true);
+  expect(
+    await isSilent(DISKS, await makeRootFolder({ ...session(1, failed), ...session(2) })),
+  ).toBe(false);
+  expect(await isSilent(DISKS, await makeRootFolder({}))).toBe(false);
 });

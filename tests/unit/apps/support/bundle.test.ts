@@ -8,7 +8,7 @@ import { type Item, yieldBundle } from '../../../../apps/support/bundle.ts';
 import type { Place } from '../../../../apps/support/contents.ts';
 import { bundleName, bundleOf } from '../../../../apps/support/write.ts';
 import { temporaryFolder } from '../../folder.ts';
-import { plant } from '../host/plant.ts';
+import { makeRootFolder } from '../host/root-folder.ts';
 
 /** Secrets of all kinds; none has a recognizable form, unless its format requires one. */
 const SECRETS = {
@@ -117,7 +117,7 @@ describe('the bundle of a machine', () => {
           : text,
       ]),
     );
-    const root = await plant(logged);
+    const root = await makeRootFolder(logged);
     const all = await files(root);
     const text = [...all].flat().join('\n');
     for (const [name, secret] of Object.entries(SECRETS)) {
@@ -142,7 +142,7 @@ describe('the bundle of a machine', () => {
   });
 
   test('is the same for the same machine and time, in the order of names', async () => {
-    const root = await plant(FILES);
+    const root = await makeRootFolder(FILES);
     const packed = await packedOf(root);
     expect(packed.equals(await packedOf(root))).toBe(true);
     const { stdout } = await execa('tar', ['-tf', '-'], { input: gunzipSync(packed) });
@@ -155,7 +155,7 @@ describe('the bundle of a machine', () => {
   test('is made although a disk gives errors; it says what could not be read', async () => {
     const { 'etc/shadow': _, 'data/crash/20260101-dmesg': __, ...rest } = FILES;
     // Where a folder should be, there is a file.
-    const root = await plant({ ...rest, 'data/crash': '' });
+    const root = await makeRootFolder({ ...rest, 'data/crash': '' });
     // A file whose first bytes cannot be read.
     await symlink('/proc/self/mem', join(root, 'etc/shadow'));
     const all = await files(root);
@@ -167,7 +167,7 @@ describe('the bundle of a machine', () => {
   });
 
   test('of an empty machine lists what could not be read', async () => {
-    const all = await files(await plant({}));
+    const all = await files(await makeRootFolder({}));
     expect(JSON.parse(all.get('contents.json') ?? '')).toContainEqual(
       expect.objectContaining({
         name: 'kernel/version.txt',
@@ -182,7 +182,7 @@ test('a bundle that cannot be written to its end, as on a full stick, fails only
   const unhandled: unknown[] = [];
   const note = (error: unknown) => void unhandled.push(error);
   process.on('unhandledRejection', note);
-  const place: Place = { root: await plant(FILES), run };
+  const place: Place = { root: await makeRootFolder(FILES), run };
   for await (const _ of bundleOf(new Date(), new AbortController().signal, place)) break;
   await wait(200);
   process.off('unhandledRejection', note);

@@ -7,7 +7,7 @@ import {
   REMOVED,
   readSecrets,
 } from '../../../../apps/support/secrets.ts';
-import { plant } from '../host/plant.ts';
+import { makeRootFolder } from '../host/root-folder.ts';
 
 const KEY = 'MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgVhE4kXm2';
 const HASH = `$6$saltsalt$${'aZ09./'.repeat(14)}ab`;
@@ -94,7 +94,7 @@ test('texts made to be slow to match are processed quickly', () => {
 });
 
 test('what is on a stick is not searched for secrets of this machine, nor is a large file read', async () => {
-  const root = await plant({
+  const root = await makeRootFolder({
     'quantix/node/node.yaml': 'joinToken: s3cr3t-of-this-host\n',
     'run/quantix/sticks/Xab12C/notes.txt': 'password: s3cr3t-of-the-stick\n',
     'run/quantix/large': '',

@@ -4,7 +4,7 @@ import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { parseStick, readSticks } from '../../../../apps/support/sticks.ts';
 import { temporaryFolder } from '../../folder.ts';
-import { inside, plant } from '../host/plant.ts';
+import { inside, makeRootFolder } from '../host/root-folder.ts';
 
 /** Returns the first bytes of a 64 MiB file after a program has formatted it. */
 async function madeBy(...[command, ...args]: [string, ...string[]]): Promise<Buffer> {
@@ -41,7 +41,7 @@ test('only unused file systems on removable disks are offered', async () => {
     ),
   });
   const devices = ['sda1', 'sdb', 'sdc1', 'sdc2', 'sdc3', 'sdd1'];
-  const root = await plant({
+  const root = await makeRootFolder({
     ...disk('sda', '0\n', ['sda1']),
     ...disk('sdb', '1\n'),
     ...disk('sdc', '1\n', ['sdc1', 'sdc2', 'sdc3']),

@@ -11,7 +11,7 @@ import {
   type ImageName,
   RIGHT,
   SECTOR_SIZES,
-  type Teller,
+  type StoryRunner,
   tell,
   trailer,
   type Updater,
@@ -60,18 +60,18 @@ const OURS: Updater = {
 };
 
 const STORIES = {
-  async 'an update, tried and confirmed'(teller: Teller) {
+  async 'an update, tried and confirmed'(teller: StoryRunner) {
     const trial = await teller.update(A, 'two');
     await teller.boot();
     await teller.confirm(trial);
     await teller.boot();
   },
-  async 'an update and the next one'(teller: Teller) {
+  async 'an update and the next one'(teller: StoryRunner) {
     const good = await teller.confirm(await teller.update(A, 'two'));
     await teller.confirm(await teller.update(good, 'three'));
   },
   async 'an update that is cancelled, another one in its place, and the first one again'(
-    teller: Teller,
+    teller: StoryRunner,
   ) {
     const { device, layout } = teller;
     const cancel = new AbortController();
@@ -85,7 +85,7 @@ const STORIES = {
 };
 
 /** Continues after a cut: one update after the other completes, and the last image is booted. */
-async function goOn({ shape, layout }: Story, sectors: Sectors): Promise<void> {
+async function resumeUpdates({ shape, layout }: Story, sectors: Sectors): Promise<void> {
   const device = new RecordingDevice(shape, sectors);
   const booted = await bootOnce(device, layout);
   if (booted === null) throw new Error('it boots nothing');
@@ -109,7 +109,7 @@ for (const sectorSize of SECTOR_SIZES) {
     `${sectorSize} bytes: a power cut during %s leaves either the old or the new system complete, and able to continue`,
     async (_name, told) => {
       const story = await tell(sectorSize, told, { updater: OURS });
-      const resume = (sectors: Sectors) => goOn(story, sectors);
+      const resume = (sectors: Sectors) => resumeUpdates(story, sectors);
       total += await cutEverywhere(story, { each: EACH, seed: 3, resume, resumeEvery: 400 });
     },
   );

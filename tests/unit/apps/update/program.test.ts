@@ -126,7 +126,7 @@ test('a machine is updated from a server and rolled back with the commands only'
   expect(await update('check')).toMatch(/no update server is set.*\[1\]/s);
   expect(await update('server', address)).toBe('');
   expect(await update('server')).toBe(`${address}, channel stable\n`);
-  expect(await update('check')).toBe('qvdc 0.2.0, stable 2 can be brought here; 0.1.0 runs\n');
+  expect(await update('check')).toBe('qvdc 0.2.0, stable 2 can be staged; 0.1.0 runs\n');
   expect(await update('activate')).toMatch(/there is no whole image in slot b/);
   expect(await update('stage')).toMatch(/^qvdc 0\.2\.0, stable 2 is staged/);
   expect(await update('stage')).toMatch(/was staged already/);
@@ -185,11 +185,11 @@ process.exitCode = await main(['stage', '--server', ${JSON.stringify(address)}],
     { timeout: 30_000, interval: 200 },
   );
   expect(await update('status')).toContain(
-    'the release is being brought here: 0 %; the server answers 503',
+    'the release is being staged: 0 %; the server answers 503',
   );
   for (const command of ['stage', 'activate', 'confirm', 'rollback']) {
     expect(await update(command, ...(command === 'stage' ? ['--server', address] : []))).toMatch(
-      /a release is being brought here\. .*`qx-update cancel` ends it.*\[1\]/s,
+      /a release is being staged\. .*`qx-update cancel` ends it.*\[1\]/s,
     );
   }
   expect(await update('cancel')).toMatch(/^It is ended/);
@@ -198,7 +198,7 @@ process.exitCode = await main(['stage', '--server', ${JSON.stringify(address)}],
 
   const checking = update('check', '--server', address);
   isOverloaded = false;
-  expect(await checking).toMatch(/qvdc 0\.2\.0, stable 2 can be brought here/);
+  expect(await checking).toMatch(/qvdc 0\.2\.0, stable 2 can be staged/);
 });
 
 test('a release that is tampered with, expired or for another product is refused with the reason, from a folder too', async () => {

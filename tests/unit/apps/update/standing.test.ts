@@ -244,7 +244,7 @@ describe('a version on trial about which somebody decides by hand', () => {
     return { settled, restarts: machine.restarts };
   };
 
-  test('stays if it is confirmed, even if it is not well', async () => {
+  test('stays if it is confirmed, even if it is not healthy', async () => {
     await staged('a');
     await tried();
     const end = await watched(['libvirtd is stopped'], () =>
@@ -257,7 +257,7 @@ describe('a version on trial about which somebody decides by hand', () => {
   });
 
   test.each([1, 3])(
-    'is taken back if it is rolled back in its boot %i, even if it is well',
+    'is taken back if it is rolled back in its boot %i, even if it is healthy',
     async (boots) => {
       await staged('a');
       await tried();
@@ -408,7 +408,7 @@ describe('an old version', () => {
 
   test.each<[string, () => Promise<unknown>]>([
     [
-      'is not well',
+      'is not healthy',
       async () => {
         await boot(device, world.layout);
         await judged('a', ['qx-node is crashed'], world.machine());

@@ -4,7 +4,7 @@ import { Journal } from '../../../../../apps/agent/commands/journal.ts';
 import { makeNetworkVerb } from '../../../../../apps/agent/commands/network-verb.ts';
 import type { TaskReport } from '../../../../../apps/proto/gen/quantix/v1/task_pb.js';
 import type { ControlPlane } from '../../../../control-plane/control-plane.ts';
-import { type Agent, strangers } from '../membership/agent.ts';
+import { type Agent, unjoined } from '../membership/agent.ts';
 
 /** A node that supports only the verb `configure_network`. */
 export interface NetworkAgent {
@@ -18,7 +18,7 @@ export interface NetworkAgent {
 
 /** @param script shell text that runs as qx-network */
 export async function networkAgent(script: string): Promise<NetworkAgent> {
-  const { plane, agent } = await strangers();
+  const { plane, agent } = await unjoined();
   const program = `${agent.folder}/qx-network`;
   await writeFile(program, `#!/bin/sh\n${script}\n`);
   await chmod(program, 0o755);

@@ -202,7 +202,7 @@ async function opened(): Promise<ControlPlane> {
 /**
  * Returns the given control plane or a new one, and an agent that has not joined it. The new ones end with the test.
  */
-export async function strangers(
+export async function unjoined(
   given?: ControlPlane,
 ): Promise<{ plane: ControlPlane; agent: Agent }> {
   const plane = given ?? (await opened());
@@ -212,11 +212,11 @@ export async function strangers(
   return { plane, agent };
 }
 
-/** Like `strangers`, but the agent has joined, and has sent its full state and its first heartbeat. */
+/** Like `unjoined`, but the agent has joined, and has sent its full state and its first heartbeat. */
 export async function members(
   given?: ControlPlane,
 ): Promise<{ plane: ControlPlane; agent: Agent }> {
-  const { plane, agent } = await strangers(given);
+  const { plane, agent } = await unjoined(given);
   await agent.membership.join({ controlPlane: plane.api.origin, token: plane.token() });
   await agent.clock.skip();
   await plane.answered('heartbeat', 1);

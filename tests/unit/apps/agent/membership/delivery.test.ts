@@ -8,7 +8,7 @@ import {
 } from '../../../../../apps/proto/gen/quantix/v1/node_service_pb.js';
 import type { ControlPlane } from '../../../../control-plane/control-plane.ts';
 import { Ledger } from '../../../../control-plane/ledger.ts';
-import { type Agent, DATA, members, strangers, WEB } from './agent.ts';
+import { type Agent, DATA, members, unjoined, WEB } from './agent.ts';
 
 const MAIL = { ...WEB, id: '7b0a5a3c-1111-4222-8333-944444444444', name: 'mail' };
 
@@ -237,7 +237,7 @@ test('volumes of pools are sent sorted, in parts of at most 1 MiB; pools that we
 });
 
 test('a host reports capacity for a scheduler, usage of its guests, its services and the state of assigned pools', async () => {
-  const { plane, agent } = await strangers();
+  const { plane, agent } = await unjoined();
   agent.more = {
     build: async () => ({
       cpuFeatures: ['avx2', 'vmx'],

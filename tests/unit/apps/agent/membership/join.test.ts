@@ -2,10 +2,10 @@ import { readFile, stat } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { parseJoinToken } from '../../../../../apps/agent/configuration/join-token.ts';
 import { Authority } from '../../../../control-plane/authority.ts';
-import { strangers } from './agent.ts';
+import { unjoined } from './agent.ts';
 
 test('a host joins with a token, and never sends its private key', async () => {
-  const { plane, agent } = await strangers();
+  const { plane, agent } = await unjoined();
   const joined = await agent.membership.join({
     controlPlane: plane.api.origin,
     token: plane.token(),
@@ -19,7 +19,7 @@ test('a host joins with a token, and never sends its private key', async () => {
 });
 
 test('a control plane whose CA does not match the token does not get the token', async () => {
-  const { plane, agent } = await strangers();
+  const { plane, agent } = await unjoined();
   const { secret } = parseJoinToken(plane.token());
   const other = await Authority.create('another');
   const token = `qxj1.${secret}.${other.fingerprint}`;
@@ -31,7 +31,7 @@ test('a control plane whose CA does not match the token does not get the token',
 });
 
 test('a server certificate of another CA is refused, even if the server also sends the token’s CA', async () => {
-  const { plane, agent } = await strangers();
+  const { plane, agent } = await unjoined();
   const stranger = await (await Authority.create('Quantix control plane')).server();
   await plane.api.close();
   const leaf = stranger.cert.slice(0, stranger.cert.indexOf('-----END'));
@@ -44,10 +44,10 @@ test('a server certificate of another CA is refused, even if the server also sen
 });
 
 test('a token that another node has used is refused', async () => {
-  const { plane, agent } = await strangers();
+  const { plane, agent } = await unjoined();
   const token = plane.token();
   await agent.membership.join({ controlPlane: plane.api.origin, token });
-  const { agent: second } = await strangers();
+  const { agent: second } = await unjoined();
   await expect(second.membership.join({ controlPlane: plane.api.origin, token })).rejects.toThrow(
     /the join token was used by another node/,
   );
@@ -55,7 +55,7 @@ test('a token that another node has used is refused', async () => {
 });
 
 test('the same host may use its token again after a lost answer', async () => {
-  const { plane, agent } = await strangers();
+  const { plane, agent } = await unjoined();
   const token = plane.token();
   plane.fault.after = () => {
     plane.api.cut();
@@ -68,7 +68,7 @@ test('the same host may use its token again after a lost answer', async () => {
 });
 
 test('a clock that is far off is reported before the join', async () => {
-  const { plane, agent } = await strangers();
+  const { plane, agent } = await unjoined();
   agent.clock.set(-40 * 365 * 86_400_000);
   await expect(
     agent.membership.join({ controlPlane: plane.api.origin, token: plane.token() }),
@@ -76,15 +76,15 @@ test('a clock that is far off is reported before the join', async () => {
 });
 
 test('a control plane that answers with another node id is not joined', async () => {
-  const { plane, agent } = await strangers();
+  const { plane, agent } = await unjoined();
   plane.nameNode = () => '00000000-0000-8000-8000-000000000000';
   await expect(
     agent.membership.join({ controlPlane: plane.api.origin, token: plane.token() }),
-  ).rejects.toThrow(/calls this node 00000000.*its key says/);
+  ).rejects.toThrow(/the id 00000000.* for this node, and its key has the id/);
 });
 
 test('without a configuration disk a host joins for this session, with a warning', async () => {
-  const { plane, agent } = await strangers();
+  const { plane, agent } = await unjoined();
   agent.persistent = false;
   const joined = await agent.membership.join({
     controlPlane: plane.api.origin,
@@ -102,6 +102,6 @@ test.each([
   ['https://192.0.2.1', 'qxj1.short.00', /not a join token/],
   ['https://192.0.2.1', '', /not a join token/],
 ])('%s with token %s is refused before anything is sent', async (controlPlane, token, message) => {
-  const { agent } = await strangers();
+  const { agent } = await unjoined();
   await expect(agent.membership.join({ controlPlane, token })).rejects.toThrow(message);
 });

@@ -82,7 +82,7 @@ test('a disk that cannot store the start counter is reported, and the host’s r
     .poll(() => agent.membership.status)
     .toMatchObject({
       state: 'connected',
-      problem: expect.stringMatching(/the count of starts cannot be kept/),
+      problem: expect.stringMatching(/the number of this run cannot be stored/),
     });
 });
 

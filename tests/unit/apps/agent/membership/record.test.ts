@@ -4,7 +4,7 @@ import { makeCertificateRequest } from '../../../../../apps/agent/membership/ide
 import { loadKey } from '../../../../../apps/agent/membership/identity/key.ts';
 import { Authority } from '../../../../control-plane/authority.ts';
 import { ControlPlane } from '../../../../control-plane/control-plane.ts';
-import { type Agent, members, strangers } from './agent.ts';
+import { type Agent, members, unjoined } from './agent.ts';
 import { failAfter } from './failing-disk.ts';
 
 const DAY = 86_400_000;
@@ -55,7 +55,7 @@ test('a join interrupted at any write leaves a complete membership of one contro
 });
 
 test('a token is not used if the membership cannot be stored', async () => {
-  const { plane, agent } = await strangers();
+  const { plane, agent } = await unjoined();
   const request = { controlPlane: plane.api.origin, token: plane.token() };
   const disk = failAfter(5, 'ENOSPC');
   await expect(agent.membership.join(request)).rejects.toThrow(
@@ -67,7 +67,7 @@ test('a token is not used if the membership cannot be stored', async () => {
 });
 
 test('a node can join in spite of a malformed node.yaml', async () => {
-  const { plane, agent } = await strangers();
+  const { plane, agent } = await unjoined();
   await writeFile(`${agent.folder}/node.yaml`, 'a: [');
   await agent.membership.join({ controlPlane: plane.api.origin, token: plane.token() });
   await agent.said(/node\.yaml still says what it said before/);

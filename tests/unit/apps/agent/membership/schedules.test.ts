@@ -23,13 +23,13 @@ type Request =
   | NotifyStorageChangeRequest;
 
 /** Fates of a message. */
-const FATES = ['lost', 'answer lost', 'doubled', 'late', 'delivered'] as const;
-type Fate = (typeof FATES)[number];
+const DELIVERIES = ['lost', 'answer lost', 'doubled', 'late', 'delivered'] as const;
+type Delivery = (typeof DELIVERIES)[number];
 
 type Step =
   | { readonly kind: 'machines'; readonly states: readonly number[] }
   | { readonly kind: 'address'; readonly last: number }
-  | { readonly kind: 'messages'; readonly fates: readonly Fate[] }
+  | { readonly kind: 'messages'; readonly deliveries: readonly Delivery[] }
   | { readonly kind: 'arrival of what is late'; readonly which: number }
   | { readonly kind: 'restart'; readonly count: 'kept' | 'lost' | 'put back' }
   | { readonly kind: 'forgetful control plane' };
@@ -55,7 +55,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 5,
     arbitrary: fc.record({
       kind: fc.constant('messages' as const),
-      fates: fc.array(fc.constantFrom(...FATES), { minLength: 1, maxLength: 4 }),
+      deliveries: fc.array(fc.constantFrom(...DELIVERIES), { minLength: 1, maxLength: 4 }),
     }),
   },
   {
@@ -93,21 +93,21 @@ function apply(ledger: Ledger, message: Message): void {
 /** A network that loses, doubles and delays messages by a schedule, and works afterwards. */
 class Network {
   readonly late: Message[] = [];
-  fates: Fate[] = [];
+  deliveries: Delivery[] = [];
   readonly #plane: ControlPlane;
 
   constructor(plane: ControlPlane) {
     this.#plane = plane;
     plane.fault = {
       before: ({ request }) => {
-        const [fate] = this.fates;
-        if (fate === 'late') this.late.push(request);
-        if (fate === 'lost' || fate === 'late') this.#lose();
+        const [delivery] = this.deliveries;
+        if (delivery === 'late') this.late.push(request);
+        if (delivery === 'lost' || delivery === 'late') this.#lose();
       },
       after: ({ request }) => {
-        const fate = this.fates.shift();
-        if (fate === 'doubled') apply(this.#plane.node().ledger, request);
-        if (fate === 'answer lost') throw new ConnectError('lost', Code.Unavailable);
+        const delivery = this.deliveries.shift();
+        if (delivery === 'doubled') apply(this.#plane.node().ledger, request);
+        if (delivery === 'answer lost') throw new ConnectError('lost', Code.Unavailable);
       },
     };
   }
@@ -118,7 +118,7 @@ class Network {
   }
 
   #lose(): never {
-    this.fates.shift();
+    this.deliveries.shift();
     throw new ConnectError('lost', Code.Unavailable);
   }
 }
@@ -139,7 +139,7 @@ async function take(step: Step, agent: Agent, plane: ControlPlane, network: Netw
       agent.membership.addressChanged();
       break;
     case 'messages':
-      network.fates = [...step.fates];
+      network.deliveries = [...step.deliveries];
       break;
     case 'arrival of what is late':
       network.arrive(step.which);
@@ -187,7 +187,7 @@ test('after any loss of messages, counters and records, the control plane ends w
       await cp(`${agent.folder}/epoch`, `${agent.folder}/epoch.first`);
       const network = new Network(plane);
       for (const one of steps) await take(one, agent, plane, network);
-      network.fates = [];
+      network.deliveries = [];
       while (network.late.length > 0) network.arrive(0);
       for (let pauses = 0; pauses < 12; pauses += 1) await agent.clock.skip();
       await expect.poll(() => recorded(plane)).toEqual(real(agent));

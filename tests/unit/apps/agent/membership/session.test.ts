@@ -11,7 +11,7 @@ import {
 import { RefusalReason } from '../../../../../apps/proto/gen/quantix/v1/refusal_pb.js';
 import type { Call, ControlPlane } from '../../../../control-plane/control-plane.ts';
 import { refusal } from '../../../../control-plane/server.ts';
-import { type Agent, members, strangers, WEB } from './agent.ts';
+import { type Agent, members, unjoined, WEB } from './agent.ts';
 
 function heartbeat({ request }: Call): HeartbeatRequest {
   if (!isMessage(request, HeartbeatRequestSchema)) throw new Error(request.$typeName);
@@ -31,7 +31,7 @@ async function nextHeartbeat(plane: ControlPlane, agent: Agent): Promise<Heartbe
 }
 
 test('after joining a host waits a while, sends its full state, then a heartbeat', async () => {
-  const { plane, agent } = await strangers();
+  const { plane, agent } = await unjoined();
   await agent.membership.join({ controlPlane: plane.api.origin, token: plane.token() });
   expect(await agent.clock.skip()).toBe(2500);
   await plane.answered('heartbeat', 1);

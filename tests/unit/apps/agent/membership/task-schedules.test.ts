@@ -16,7 +16,7 @@ import { members } from './agent.ts';
 const VM = '9f1b2c3d-0000-4000-8000-00000000abcd';
 
 /** Fates of the next report of a task. */
-const FATES = ['lost', 'answer lost', 'doubled'] as const;
+const DELIVERIES = ['lost', 'answer lost', 'doubled'] as const;
 
 const event = fc.oneof(
   { weight: 4, arbitrary: fc.constant({ kind: 'task' as const }) },
@@ -25,7 +25,7 @@ const event = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       kind: fc.constant('report' as const),
-      fate: fc.constantFrom(...FATES),
+      delivery: fc.constantFrom(...DELIVERIES),
     }),
   },
   { weight: 1, arbitrary: fc.constant({ kind: 'cut' as const }) },
@@ -64,17 +64,17 @@ test('after any loss of tasks and reports, each task is executed once, and its e
       };
       await start();
       const { tasks } = plane.node();
-      const fates: (typeof FATES)[number][] = [];
+      const deliveries: (typeof DELIVERIES)[number][] = [];
       plane.fault = {
         before: ({ method }) => {
-          if (method !== 'reportTask' || fates[0] !== 'lost') return;
-          fates.shift();
+          if (method !== 'reportTask' || deliveries[0] !== 'lost') return;
+          deliveries.shift();
           throw new ConnectError('lost', Code.Unavailable);
         },
         after: ({ method, request }) => {
-          if (method !== 'reportTask' || fates.length === 0) return;
-          const fate = fates.shift();
-          if (fate === 'answer lost') throw new ConnectError('lost', Code.Unavailable);
+          if (method !== 'reportTask' || deliveries.length === 0) return;
+          const delivery = deliveries.shift();
+          if (delivery === 'answer lost') throw new ConnectError('lost', Code.Unavailable);
           if (isMessage(request, ReportTaskRequestSchema)) tasks.report(request.report);
         },
       };
@@ -88,7 +88,7 @@ test('after any loss of tasks and reports, each task is executed once, and its e
           const task = given[one.which % Math.max(given.length, 1)];
           if (task !== undefined) tasks.send({ case: 'task', value: task });
         } else if (one.kind === 'report') {
-          if (fates.length === 0) fates.push(one.fate);
+          if (deliveries.length === 0) deliveries.push(one.delivery);
         } else if (one.kind === 'cut') plane.api.cut();
         else {
           await agent.stop();

@@ -17,7 +17,7 @@ import { readCertificateRequest } from '../../../../../apps/control-plane/trust/
 import { issueServer, makeRoot } from '../../../../../apps/control-plane/trust/issue.ts';
 import { deriveNodeId, deriveServerName } from '../../../../../apps/proto/names.ts';
 import { temporaryFolder } from '../../../folder.ts';
-import { plant } from '../../host/plant.ts';
+import { makeRootFolder } from '../../host/root-folder.ts';
 
 const DAY = 86_400_000;
 
@@ -43,10 +43,12 @@ describe('the certificate authority', () => {
   });
 
   test('is not made again while the configuration disk that may hold it is not mounted', async () => {
-    const root = await plant({ 'run/quantix/unmounted-quantix': 'several are labelled so\n' });
+    const root = await makeRootFolder({
+      'run/quantix/unmounted-quantix': 'several are labelled so\n',
+    });
     const file = `${root}/vdc/ca.pem`;
     await expect(openAuthority(file, root)).rejects.toThrow(
-      /no other is made.*several are labelled so/,
+      /no other is created.*several are labelled so/,
     );
     await expect(stat(file)).rejects.toThrow('ENOENT');
   });
@@ -67,7 +69,9 @@ describe('the certificate authority', () => {
     expect(() => new Authority(`${a.key}\n${b.certificate}`, 'ca.pem')).toThrow(
       /first certificate/,
     );
-    expect(() => new Authority(`${a.key}\n${a.certificate}\n${b.key}`, 'ca.pem')).toThrow(/whole/);
+    expect(() => new Authority(`${a.key}\n${a.certificate}\n${b.key}`, 'ca.pem')).toThrow(
+      /incomplete/,
+    );
   });
 
   test('that cannot be read is reported with its file name', async () => {

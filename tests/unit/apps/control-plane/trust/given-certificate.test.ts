@@ -85,7 +85,7 @@ describe('a certificate is refused', () => {
 
   test('whose chain is out of order, with the right place of each', () => {
     expect(refused(chainOf(own, root, middle), own.key)).toMatch(
-      /certificate 2 \(CN=root\) is not .* signed certificate 1 .*Certificate 3 is: put it there/,
+      /certificate 2 \(CN=root\) is not the issuer of certificate 1 .*Certificate 3 is: put it there/,
     );
     expect(refused(chainOf(own, root), own.key)).toContain('Put that of CN=middle between them');
   });

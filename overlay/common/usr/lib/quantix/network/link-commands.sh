@@ -23,7 +23,7 @@ command_bond() {
 	finish_link "$@"
 }
 
-# NAME INTERFACE ID
+# Creates or changes a VLAN: NAME INTERFACE ID [OPTION …]
 command_vlan() {
 	[ $# -ge 3 ] || usage
 	begin_link "$1" vlan ''

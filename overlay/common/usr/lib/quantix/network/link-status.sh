@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prints the part of the status about bridges, bonds, VLANs, ports and IPv6.
-# shellcheck disable=SC2154 # the plan is from config.sh, what is looked at from status.sh
+# shellcheck disable=SC2154 # variables of the plan are from config.sh, those of the state from status.sh
 
 # Sets `master` to the bridge or bond that an interface is a port of, the last component of the kernel's symbolic link;
 # empty if none: INTERFACE
@@ -9,7 +9,7 @@ find_master() {
 	! is_port "$1" || { master=$(readlink -f "$NET/$1/master") && master=${master##*/}; }
 }
 
-# INTERFACE
+# Prints the part of the JSON object of an interface: INTERFACE
 json_link() {
 	find_master "$1"
 	read_attribute "$1" mtu
@@ -34,7 +34,7 @@ json_link() {
 	printf '],"gateway":%s}' "$(json "${present%%[!0-9a-fA-F:]*}")"
 }
 
-# For people: INTERFACE
+# Prints the same for people: INTERFACE
 tell_link() {
 	case $type in
 	bridge) say "	bridge of ${ports:-no port}" ;;

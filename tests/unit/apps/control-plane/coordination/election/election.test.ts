@@ -201,13 +201,13 @@ test('a leader whose lease etcd lost is elected again', async () => {
 });
 
 /** Milliseconds with faults: long enough for all kinds of faults to overlap. */
-const TROUBLE = 150_000;
+const FAULTY = 150_000;
 const LONGEST_PAUSE = 60_000;
 
 /** Milliseconds without faults at the end. */
-const PEACE = 60_000;
+const CALM = 60_000;
 
-const moment = fc.integer({ min: 0, max: TROUBLE });
+const moment = fc.integer({ min: 0, max: FAULTY });
 const delay = fc.oneof(
   { weight: 3, arbitrary: fc.constant(1) },
   fc.integer({ min: 0, max: 20_000 }),
@@ -236,7 +236,7 @@ const losses = fc.array(moment, { maxLength: 3 });
 const RUNS = { numRuns: 50, endOnFailure: true };
 
 /** Simulates all faults and writes. @param look called after each event */
-async function suffer(
+async function simulateFaults(
   { rates, fates, pauses, outages, writes }: typeof chaos extends fc.Arbitrary<infer T> ? T : never,
   emptied: readonly number[],
   look: (set: Stage) => void,
@@ -259,8 +259,8 @@ async function suffer(
     if (candidate === undefined) continue;
     world.at(at, () => void set.write(candidate, how), candidate.program);
   }
-  world.at(TROUBLE, () => ways.calm());
-  await world.runUntil(TROUBLE + LONGEST_PAUSE + PEACE, () => look(set));
+  world.at(FAULTY, () => ways.calm());
+  await world.runUntil(FAULTY + LONGEST_PAUSE + CALM, () => look(set));
   return set;
 }
 
@@ -277,7 +277,7 @@ function checkWritten({ postgresql: { written } }: Stage): void {
 }
 
 /** Checks that a minute after the last fault, there is one leader, and its writes are accepted. */
-async function checkPeace(set: Stage): Promise<void> {
+async function checkRecovery(set: Stage): Promise<void> {
   const leader = onlyLeader(set);
   const writing = set.write(leader);
   await set.world.runUntil(set.world.now + 10, ignore);
@@ -290,11 +290,11 @@ async function checkPeace(set: Stage): Promise<void> {
 test('with any delays, losses, pauses and outages two never lead at once, and in the end one leads', async () => {
   await fc.assert(
     fc.asyncProperty(chaos, async (trouble) => {
-      const set = await suffer(trouble, [], ({ leaders }) => {
+      const set = await simulateFaults(trouble, [], ({ leaders }) => {
         expect(leaders().length).toBeLessThanOrEqual(1);
       });
       checkWritten(set);
-      await checkPeace(set);
+      await checkRecovery(set);
     }),
     RUNS,
   );
@@ -303,9 +303,9 @@ test('with any delays, losses, pauses and outages two never lead at once, and in
 test('if etcd loses its leases two may believe that they lead, but only the newer one can write', async () => {
   await fc.assert(
     fc.asyncProperty(chaos, losses, async (trouble, emptied) => {
-      const set = await suffer(trouble, emptied, ignore);
+      const set = await simulateFaults(trouble, emptied, ignore);
       checkWritten(set);
-      await checkPeace(set);
+      await checkRecovery(set);
     }),
     RUNS,
   );

@@ -6,7 +6,7 @@ import { temporaryFolder } from '../../folder.ts';
 export type Files = Readonly<Record<string, string | Uint8Array>>;
 
 /** Makes a folder that looks like a machine's root. @returns the folder, which is removed after the test */
-export async function plant(files: Files): Promise<string> {
+export async function makeRootFolder(files: Files): Promise<string> {
   const root = await temporaryFolder();
   for (const [path, content] of Object.entries(files)) {
     const place = join(root, path);
