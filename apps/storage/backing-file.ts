@@ -8,6 +8,8 @@ import { parseQcow2Header, QCOW2_HEADER } from './qcow2-header.ts';
 export interface ImagePlaces {
   /** Folders whose own files are examined, without those of subfolders. */
   readonly folders: readonly string[];
+  /** Images in subfolders to examine. */
+  readonly images?: readonly string[];
   /** Devices to examine, such as logical volumes: a device can contain a qcow2 image itself. */
   readonly devices: readonly string[];
 }
@@ -21,16 +23,14 @@ export interface ImagePlaces {
  */
 export async function findImageBackedBy(
   file: string,
-  { folders, devices }: ImagePlaces,
+  { folders, images = [], devices }: ImagePlaces,
 ): Promise<string | undefined> {
-  const isDevice = file.startsWith('/dev/');
-  const mayBe = (name: string) =>
-    isDevice ? name.startsWith('/dev/') : basename(name) === basename(file);
   const isBackedByIt = async (image: string) => {
-    for (const name of (await readBackingFile(image)).filter(mayBe)) {
-      if (await isSameFile(resolve(dirname(image), name), file)) return true;
-    }
-    return false;
+    const names = await readBackingFile(image);
+    return await isAmong(
+      file,
+      names.map((name) => resolve(dirname(image), name)),
+    );
   };
   for (const folder of folders) {
     for (const name of await readdir(folder)) {
@@ -40,10 +40,29 @@ export async function findImageBackedBy(
       }
     }
   }
+  for (const image of images) {
+    if ((await lstatIfThere(image))?.isFile() && (await isBackedByIt(image))) return image;
+  }
   for (const device of devices) {
     if (device !== file && (await isBackedByIt(device))) return device;
   }
   return undefined;
+}
+
+/**
+ * Returns whether a file or device is one of those at some paths, also by another path: `/dev/mapper/vg0-web` is
+ * `/dev/vg0/web`. Only devices, and files of the same name, are looked at: other paths may be on a server that does not
+ * answer.
+ * @throws errors of the disk
+ */
+export async function isAmong(file: string, paths: Iterable<string>): Promise<boolean> {
+  const isDevice = file.startsWith('/dev/');
+  for (const path of paths) {
+    if (path === file) return true;
+    const mayBe = isDevice ? path.startsWith('/dev/') : basename(path) === basename(file);
+    if (mayBe && (await isSameFile(path, file))) return true;
+  }
+  return false;
 }
 
 /** Reads the paths of the backing files of a qcow2 image; returns none for any other file. */

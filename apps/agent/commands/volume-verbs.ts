@@ -8,7 +8,7 @@ import { getErrorCode } from '../../process/code-of.ts';
 import { run } from '../../process/run.ts';
 import { type Task, TaskErrorCode } from '../../proto/gen/quantix/v1/task_pb.js';
 import { VolumeFormat, type VolumeRef } from '../../proto/gen/quantix/v1/vm_spec_pb.js';
-import { findImageBackedBy, type ImagePlaces } from '../../storage/backing-file.ts';
+import { findImageBackedBy, type ImagePlaces, isAmong } from '../../storage/backing-file.ts';
 import { readExtentSize, readSnapshots } from '../../storage/lvm.ts';
 import { parseQcow2Header, QCOW2_HEADER } from '../../storage/qcow2-header.ts';
 import type { Executor, Result, TaskRun, Verb } from './commander.ts';
@@ -206,7 +206,7 @@ async function settleFolder(path: string): Promise<void> {
 async function remove(deps: VolumeDeps, { task, signal }: TaskRun): Promise<void> {
   const { volume } = check(z.object({ volume: volumeRefSchema }), task.verb.value, 'delete_volume');
   const place = await expectPool(deps.findPool, volume);
-  if ((await deps.inUse(signal)).has(place.path)) {
+  if (await isAmong(place.path, await deps.inUse(signal))) {
     throw new TaskFailure(TaskErrorCode.CONFLICT, `a VM of this host uses ${volume.name}`);
   }
   const image = await findImageBackedBy(place.path, placesOf(await deps.pools()));
@@ -234,6 +234,10 @@ function placesOf(pools: readonly Pool[]): ImagePlaces {
   const answering = pools.filter(({ health }) => health === 'healthy' || health === 'degraded');
   return {
     folders: answering.flatMap(({ path }) => (path === null ? [] : [path])),
+    images: answering
+      .filter(({ kind }) => kind !== 'lvm')
+      .flatMap(({ path, volumes }) => volumes.filter((one) => dirname(one.path) !== path))
+      .map(({ path }) => path),
     devices: answering
       .filter(({ kind }) => kind === 'lvm')
       .flatMap(({ volumes }) => volumes.map(({ path }) => path)),

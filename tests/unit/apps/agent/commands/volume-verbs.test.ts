@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import promises, { link, mkdir, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { Verb } from '../../../../../apps/agent/commands/commander.ts';
@@ -240,6 +240,29 @@ here('a volume that backs an image in another pool is not removed', async () => 
   expect(await remove('base.qcow2')).toBe('CONFLICT');
   await rm(clone);
   expect(await remove('base.qcow2')).toBe('done');
+});
+
+here('a volume that backs an image in a subfolder is not removed', async () => {
+  const own: { volumes: Pool['volumes'] } = { volumes: [] };
+  const { folder, make, remove } = await host([], { own });
+  await make('base.qcow2', VolumeFormat.QCOW2, MIB);
+  await mkdir(join(folder, 'clones'));
+  const clone = join(folder, 'clones', 'web.qcow2');
+  const args = ['create', '-q', '-f', 'qcow2', '-F', 'qcow2', '-b', '../base.qcow2', clone];
+  execFileSync('qemu-img', args);
+  const listed = { name: 'clones/web.qcow2', path: clone, format: 'qcow2' } as const;
+  own.volumes.push({ ...listed, allocated: 0, capacity: Number(MIB) });
+  expect(await remove('base.qcow2')).toBe('CONFLICT');
+  await rm(clone);
+  expect(await remove('base.qcow2')).toBe('done');
+});
+
+here('a volume that a machine uses by another path is not removed', async () => {
+  const other = await temporaryFolder();
+  const { folder, make, remove } = await host([`../${join(basename(other), 'pool', 'a.img')}`]);
+  await make('a.img', VolumeFormat.RAW, MIB);
+  await symlink(folder, join(other, 'pool'));
+  expect(await remove('a.img')).toBe('CONFLICT');
 });
 
 test('a logical volume that backs an image, or has snapshots, is not removed', async () => {
