@@ -59,9 +59,15 @@ export class PoolKeeper {
 
   /** Returns what prevents pools that are no longer declared from being unmounted, one line each. */
   lingering(): string[] {
-    return [...this.#lingering].map(
-      ([path, why]) => `${path} is no longer a pool, but is still mounted: ${why}`,
-    );
+    return [...this.#lingering.keys()].flatMap((path) => this.lingeringAt(path) ?? []);
+  }
+
+  /** Returns the line of `lingering` about one mount point; undefined if there is none. */
+  lingeringAt(path: string): string | undefined {
+    const why = this.#lingering.get(path);
+    return why === undefined
+      ? undefined
+      : `${path} is no longer a pool, but is still mounted: ${why}`;
   }
 
   /** Makes the next call of `bringUp` activate a volume group again. */

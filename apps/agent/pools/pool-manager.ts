@@ -1,7 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PoolRequest as ApiRequest } from '../../api/storage.ts';
 import type { AssignedPool } from '../../proto/gen/quantix/v1/storage_pb.js';
-import { type PoolDeclaration, poolDeclarationsSchema } from '../../storage/declaration.ts';
+import {
+  type PoolDeclaration,
+  placeOf,
+  poolDeclarationsSchema,
+} from '../../storage/declaration.ts';
 import { StorageError } from '../../storage/error.ts';
 import { logOut } from '../../storage/iscsi.ts';
 import type { PoolKeeper } from '../../storage/keeper.ts';
@@ -94,9 +98,7 @@ export class PoolManager {
       if (problem !== undefined) throw new StorageError({ what: problem });
       await this.#reassign([...others, ...pools], async () => {
         await keeper.bringUp(this.declared(), { patience: PATIENCE, signal });
-        const why = keeper.problemOf(pool.name);
-        if (why === undefined) return;
-        throw new StorageError({ what: `the pool ${pool.name} does not come up: ${why}` });
+        this.#expectUp(pool.name);
       });
       this.#names.set(pool.id, pool.name);
     });
@@ -109,11 +111,12 @@ export class PoolManager {
   withdraw(name: string): Promise<void> {
     return this.#inTurn(async () => {
       const { keeper, signal } = this.#options;
-      const others = this.#assignment.pools.filter((pool) => pool.name !== name);
-      if (others.length === this.#assignment.pools.length) return;
+      const gone = this.#assignment.pools.find((pool) => pool.name === name);
+      if (gone === undefined) return;
+      const others = this.#assignment.pools.filter((pool) => pool !== gone);
       await this.#reassign(others, async () => {
         await keeper.bringUp(this.declared(), { patience: PATIENCE, signal });
-        const [lingering] = keeper.lingering();
+        const lingering = keeper.lingeringAt(placeOf(gone));
         if (lingering !== undefined) throw new StorageError({ what: lingering });
       });
     });
@@ -151,10 +154,7 @@ export class PoolManager {
       const after = check([...before, declaration]);
       await this.#change([...this.#declared, declaration], async () => {
         await keeper.bringUp(after, { patience: PATIENCE, signal });
-        const problem = keeper.problemOf(name);
-        if (problem !== undefined) {
-          throw new StorageError({ what: `the pool ${name} does not come up: ${problem}` });
-        }
+        this.#expectUp(name);
         await declarePool(file, declaration);
       });
     });
@@ -179,7 +179,7 @@ export class PoolManager {
           keeper.forget(gone.lvm);
         }
         await keeper.bringUp(this.declared(), { patience: PATIENCE, signal });
-        const [lingering] = keeper.lingering();
+        const lingering = keeper.lingeringAt(placeOf(gone));
         if (lingering !== undefined) throw new StorageError({ what: lingering });
         if (target !== undefined && !after.some(({ iscsi }) => iscsi?.target === target)) {
           await logOut(target, signal);
@@ -203,6 +203,15 @@ export class PoolManager {
     } finally {
       onChange();
     }
+  }
+
+  /** Checks that a pool is up after the wait for it. @throws StorageError that says why it is not */
+  #expectUp(name: string): void {
+    const { keeper } = this.#options;
+    const isLate = keeper.trying().some((one) => one.name === name);
+    const why = isLate ? `not within ${PATIENCE / 1000} s` : keeper.problemOf(name);
+    if (why === undefined) return;
+    throw new StorageError({ what: `the pool ${name} does not come up: ${why}` });
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
