@@ -85,7 +85,10 @@ interface Building {
   options?: readonly string[];
 }
 
-/** `make lock BASE=alpine && make iso BASE=alpine` in a copy of the project in which nothing is edited. */
+/**
+ * Runs what `make lock BASE=alpine && make iso BASE=alpine` run, with a mirror and its key, in a copy of the project: an
+ * unchanged one, or one in which the small profile replaces those of the project.
+ */
 async function build(profile: string, building: Building): Promise<string> {
   const { project, cache, keys, options = [] } = building;
   await using mirror = await serve(building.mirror);

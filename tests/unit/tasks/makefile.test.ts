@@ -100,13 +100,22 @@ test.each([
     ['--jobs 2', '--format qcow2', '--flavour virt', '--arch arm64', '--release'],
   ],
 ])('make %j passes each variable on', async (words, options) => {
-  const { stdout } = await execa(
-    'make',
-    ['--dry-run', '--old-file=node_modules/.ready', ...words],
-    {
-      cwd: PROJECT,
-    },
-  );
-  const line = ` ${stdout.replaceAll(/[\\\s]+/g, ' ')} `;
+  const line = ` ${await commandOf(...words)} `;
   for (const option of options) expect(line).toContain(` ${option} `);
 });
+
+test.each([
+  [['lock', 'BASE=alpine'], 'lock --base alpine'],
+  [['iso', 'BASE=alpine'], 'iso --base alpine'],
+  [['lock'], 'lock --base auto'],
+  [['iso'], 'iso --base auto'],
+])('make %j passes nothing on that was not given', async (words, expected) => {
+  expect((await commandOf(...words)).split(' tasks/qx-build.ts ')[1]).toBe(expected);
+});
+
+/** Returns the command that make would run, in one line. */
+async function commandOf(...words: readonly string[]): Promise<string> {
+  const dry = ['--dry-run', '--old-file=node_modules/.ready', ...words];
+  const { stdout } = await execa('make', dry, { cwd: PROJECT });
+  return stdout.replaceAll(/[\\\s]+/g, ' ').trim();
+}
