@@ -122,7 +122,8 @@ describe('a package that cannot be installed', () => {
     expect(changes(given, 'add x')).toEqual(['install x 1', 'OK 1']);
   });
 
-  test('cannot stay installed either', () => {
+  // Of an installed database that is inconsistent with valid versions, nothing is claimed.
+  test('cannot stay installed either, if it depends on an invalid version', () => {
     const given = {
       world: 'zlib-dev',
       installed: 'zlib-dev r2\nD:zlib=r3\n\nzlib r2',
