@@ -16,6 +16,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { LONGEST_OF_FOLDER, openEnvelope, sealBy } from '../../../build/release/envelope.ts';
 import { formatMinisignPublicKey, signMinisign } from '../../../build/release/minisign.ts';
 import { STATEMENT_TYPE } from '../../../build/release/provenance.ts';
+import { formatRebuild } from '../../../build/release/rebuild.ts';
 import { formatReleaseFiles } from '../../../build/release/release-files.ts';
 import { RELEASE_LIST_TYPE, signFolder } from '../../../build/release/sign-folder.ts';
 import type { Signer } from '../../../build/release/signer.ts';
@@ -136,6 +137,40 @@ describe('a signed release', () => {
     const expected = { payloadType: RELEASE_LIST_TYPE, trusted: [ours.trusted], where: 'f' };
     const { payload } = openEnvelope(await readFile(at('release.dsse.json')), expected);
     expect(payload).toEqual(await readFile(at('release.json')));
+  });
+
+  test('may have the record of a rebuild that somebody else has signed, which is verified with their key', async () => {
+    await signed(folder, '0.2.0');
+    const digest = async (name: string) =>
+      createHash('sha256')
+        .update(await readFile(at(name)))
+        .digest('hex');
+    const image = { path: 'qvdc.ova', sha256: await digest('qvdc.ova') };
+    const record = formatRebuild({
+      ...{ version: '0.2.0', commit: 'ab'.repeat(20), tools: {}, node: '26.0.0' },
+      list: { name: 'release.json', sha256: await digest('release.json') },
+      files: [{ ...image, result: 'same', remade: image.sha256 }],
+    });
+    const sealed = (text: string) =>
+      sealBy(STATEMENT_TYPE, Buffer.from(text), [others.signer], LONGEST_OF_FOLDER);
+    await writeFile(at('rebuild.intoto.json'), record);
+    await writeFile(at('rebuild.intoto.jsonl'), await sealed(record));
+    await signFolder(folder, { signer: ours.signer });
+    expect(await told({ trusted: [ours.trusted, others.trusted] })).toEqual([]);
+    expect(await told()).toEqual([
+      expect.stringMatching('not trusted: rebuild.intoto.jsonl: it is not signed with a key'),
+    ]);
+    const tampered = record.replace(await digest('release.json'), '0'.repeat(64));
+    await writeFile(at('rebuild.intoto.jsonl'), await sealed(tampered));
+    await signSums();
+    expect(await told({ trusted: [ours.trusted, others.trusted] })).toEqual([
+      'mixed up: rebuild.intoto.jsonl: others has signed it, but rebuild.intoto.json differs from it',
+    ]);
+    await rm(at('rebuild.intoto.json'));
+    await signSums();
+    expect(await told({ trusted: [ours.trusted, others.trusted] })).toEqual([
+      'mixed up: rebuild.intoto.jsonl: others has signed it, but the release.json that it describes is not the one in SHA256SUMS',
+    ]);
   });
 
   test('has each provenance in an envelope, byte for byte', async () => {
