@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, readFile } from 'node:fs/promises';
+import { open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { execa } from 'execa';
@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { type OciImage, writeOciArchive } from '../../../build/image/oci.ts';
 import { temporaryFolder } from '../folder.ts';
+import { PROJECT } from '../profile/profiles.ts';
 
 const IMAGE: OciImage = {
   ...{ name: 'qvdc', title: 'QvDC', version: '0.1.0', architecture: 'amd64', init: '/sbin/init' },
@@ -62,12 +63,14 @@ async function write(folder: string, name = 'image.tar') {
   return path;
 }
 
-/** Reads the layout in an archive, and checks the hash of each blob. */
+/** Unpacks an archive by docs/releasing.md, reads the layout, and checks the hash of each blob. */
 async function unpack() {
+  const page = await readFile(join(PROJECT, 'docs/releasing.md'), 'utf8');
+  const [, lines = ''] = /^```sh of the layout\n([\s\S]*?)^```/m.exec(page) ?? [];
   const folder = await temporaryFolder();
+  await write(folder, 'qvdc-0.2.0-debian-x86_64-oci.tar');
+  await execa('bash', ['-euc', lines], { cwd: folder });
   const layout = join(folder, 'layout');
-  await mkdir(layout);
-  await execa('tar', ['-xf', await write(folder), '-C', layout]);
   const blobs = join(layout, 'blobs/sha256');
   const names = await readdir(blobs);
   for (const name of names) {
@@ -86,7 +89,7 @@ async function unpack() {
   return { names, seen, blob, json };
 }
 
-test('the archive is an image layout: every descriptor names a blob with its size and digest, and there are no other blobs', async () => {
+test('the archive, unpacked by docs/releasing.md, is an image layout: every descriptor names a blob with its size and digest, and there are no other blobs', async () => {
   const { names, seen, blob, json } = await unpack();
   schemas.layout.parse(await json('oci-layout'));
   const [entry] = schemas.index.parse(await json('index.json')).manifests;
