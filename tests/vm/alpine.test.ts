@@ -1,4 +1,4 @@
-import { copyFile } from 'node:fs/promises';
+import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -24,6 +24,9 @@ const lacking = typeof real === 'string' ? undefined : real.lacking;
 const SECURE_BOOT = '/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c';
 
 const statusSchema = z.object({ health: healthSchema });
+const billSchema = z.object({
+  components: z.array(z.object({ name: z.string(), purl: z.string().optional() })),
+});
 
 describe.skipIf(lacking !== undefined)(
   `an image of real packages of Alpine${lacking === undefined ? '' : `, for which there is no ${lacking}`}`,
@@ -53,6 +56,15 @@ describe.skipIf(lacking !== undefined)(
       expect(await succeed(story, "sed -n 's/^P://p' /lib/apk/db/installed")).toMatch(/^nodejs$/m);
       await succeed(story, 'test ! -e /usr/bin/node && test ! -e /script-was-run');
       expect(await succeed(story, 'cat /etc/os-release')).toContain('QUANTIX_BASE="alpine"');
+    });
+
+    test('has Node among the packages of its bill of materials', async () => {
+      const { components } = billSchema.parse(
+        JSON.parse(await readFile(`${String(real)}.cdx.json`, 'utf8')),
+      );
+      const [node, ...more] = components.filter(({ name }) => name === 'nodejs');
+      expect(node?.purl).toMatch(/^pkg:apk\/alpine\/nodejs@24\./);
+      expect(more).toEqual([]);
     });
 
     test('runs its services, and creates device nodes with the right permissions', async () => {
