@@ -67,7 +67,7 @@ export async function ensureLastingDisk(
     throw new BuildError({
       what: `there is no disk ${name}`,
       where: file,
-      fix: `Give it a size, and it is made: --disk ${name}=20G`,
+      fix: `Give a size to create it: --disk ${name}=20G`,
     });
   }
   await mkdir(dirname(file), { recursive: true });

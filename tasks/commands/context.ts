@@ -134,7 +134,7 @@ export function addStepOptions(yargs: Argv) {
     type: 'boolean',
     default: true,
     describe:
-      'Take results of others from the cache at $QUANTIX_REMOTE_CACHE; with --no-remote-cache none may be in it',
+      'Take results of others from the cache at $QUANTIX_REMOTE_CACHE; with --no-remote-cache the image contains none of them',
   });
 }
 
@@ -167,7 +167,7 @@ export function addJobsOption<T>(yargs: Argv<T>) {
     .option('jobs', {
       type: 'number',
       describe:
-        'Most stages that run at the same time, and most threads of a tool that has several',
+        'Maximum number of stages at the same time, and of threads of a tool that has several',
       defaultDescription: 'no limit, and as many threads as processors',
     })
     .check(requireOnce('jobs'))

@@ -216,7 +216,7 @@ describe('the audit log', () => {
     expect(text).toMatch(/^Entries 1 to \d+ were removed for their age\.\nhead \d+:/m);
     const head = `1:${'0'.repeat(64)}`;
     await expect(run('audit', 'verify', { head })).rejects.toThrow(
-      /entry 1 was removed for its age\. Entries up to \d+ were: note the present head/,
+      /entry 1 was removed for its age\. All entries up to \d+ were removed: note the present head/,
     );
   });
 });

@@ -53,7 +53,7 @@ export async function readTask(db: Executor, id: string, now: Date): Promise<Fle
   const row = await findTask(db, id);
   const [task] = row === undefined ? [] : await withNodes(db, [row]);
   if (task === undefined)
-    throw new ApiError(404, 'there is no such task, or it went with its node');
+    throw new ApiError(404, 'there is no such task, or it was removed together with its node');
   return task;
 }
 

@@ -147,7 +147,7 @@ function auditRoutes({ database: { db } }: OversightSources): Route[] {
         const { anchor } = verdict;
         if (noted !== undefined && noted.sequence < anchor.sequence) {
           throw new ApiError(400, `entry ${noted.sequence} was removed for its age`, {
-            fix: `Entries up to ${anchor.sequence} were: note the present head.`,
+            fix: `All entries up to ${anchor.sequence} were removed: note the present head.`,
           });
         }
         return makeJsonAnswer(verdict);
