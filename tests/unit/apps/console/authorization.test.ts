@@ -1,13 +1,39 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { Deps } from '../../../../apps/console/deps.ts';
 import { EXIT } from '../../../../apps/console/exit-status.ts';
-import { KEYS, machine } from '../../../screens/machine.ts';
+import { CONTROL_PLANE, HYPERVISOR, INVITATION, KEYS, machine } from '../../../screens/machine.ts';
 import { runConsole } from './run.ts';
 
 const WITH_PASSWORD: Partial<Deps> = { passwordState: async () => 'set' };
 
-/** Every change, and the keys that lead to it. */
-const CHANGES = [
+/** Screens wait for their facts; once the status is shown, all have been read. */
+const READ = /Management +10[\s\S]*backup/;
+
+/** Facts about a host in maintenance, and about a control plane with a planned address. */
+const IN_MAINTENANCE: Partial<Deps> = {
+  facts: {
+    ...HYPERVISOR,
+    health: async (signal) => ({
+      ...(await HYPERVISOR.health(signal)),
+      maintenance: { on: true, reason: null, since: null },
+    }),
+  },
+};
+const WITH_PLAN: Partial<Deps> = {
+  facts: {
+    ...CONTROL_PLANE,
+    address: async (signal) => ({
+      ...(await CONTROL_PLANE.address!(signal)),
+      planned: ['https://10.0.0.8:9443'],
+    }),
+  },
+};
+
+/**
+ * Every change, the keys that lead to it, and facts that it needs. Those of QvDC that show their result on a screen of
+ * their own are in operate.test.ts.
+ */
+const CHANGES: readonly [string, readonly (string | RegExp)[], Partial<Deps>?][] = [
   ['a static address', ['2', /Hardware/, 's', /comes back/, '\r']],
   ['DHCP', ['2', /Hardware/, 'd', /asks for/, '\r']],
   ['IPv6', ['2', /Hardware/, 'i', /IPv4 stays/, '\r']],
@@ -30,11 +56,31 @@ const CHANGES = [
   ['another password', ['6p', /Once/, 'new password\tnew password\r']],
   ['a restart', ['7', /Shut/, 'r', /Restart/, 'y']],
   ['a shut-down', ['7', /Shut/, 's', /Shut/, 'y']],
-] as const;
+  ['the start of a VM', [READ, '6v', /shut off/, 's']],
+  ['the shut-down of a VM', [READ, '6v', /shut off/, 'd']],
+  ['a VM without power', [READ, '6v', /shut off/, 'x', /Cut the power/, 'y']],
+  ['a new pool', [READ, '6s', /nvme0n1/, 'c', /written over/, 'fast\t \t/dev/sdb\r']],
+  ['a known pool', [READ, '6s', /nvme0n1/, 'i', /is changed/, 'isos\t  \t/data/isos\r']],
+  ['one pool less', [READ, '6s', /nvme0n1/, 'r', /Take the pool/, 'y']],
+  ['maintenance', [READ, '6m', /as usual/, 'b', /Why/, '\r']],
+  ['the end of maintenance', ['6m', /nobody said/, 'e'], IN_MAINTENANCE],
+  [
+    'a control plane',
+    [READ, '6c', /j Join/, 'j', /good for one/, `a.example\t${INVITATION.token}\r`, /0123/, 'y'],
+  ],
+  ['no control plane', [READ, '6c', /j Join/, 'l', /Leave 10/, 'y']],
+  ['a search for updates', [READ, '6u', /serial 4/, 'c']],
+  ['an update to stage', [READ, '6u', /serial 4/, 'b']],
+  ['an update from a stick', [READ, '6u', /serial 4/, 'f', /LOGS/, '\r']],
+  ['an update', [READ, '6u', /serial 4/, 'a', /Restart into/, 'y']],
+  ['a support bundle', [READ, '6b', /LOGS/, '\r']],
+  ['a factory reset', [READ, '6f', /stays as it is/, '\tnode7\r']],
+  ['no planned address', ['6r', /w Withdraw/, 'w'], WITH_PLAN],
+];
 
-describe.each(CHANGES)('once root has a password, %s', (_, acts) => {
+describe.each(CHANGES)('once root has a password, %s', (_, acts, facts) => {
   test('is refused without the password, and carried out with it', async () => {
-    const { deps, calls } = machine(WITH_PASSWORD);
+    const { deps, calls } = machine({ ...WITH_PASSWORD, ...facts });
     const { terminal } = runConsole(deps);
     const scan = ['scanWifi', 'wlan0'];
     const changes = () => calls.filter(([name]) => name !== scan[0]);
