@@ -145,8 +145,14 @@ export function startMachine(options: MachineOptions): Machine {
   /** Assigns a separate Unix user to a guest that the agent did not define. */
   async function ownAccount({ id, name }: Vm): Promise<void> {
     try {
-      const account = await giveAccount(libvirt, id);
-      if (account !== undefined) log.info(`VM ${name} runs as user ${account} when it starts`);
+      const given = await giveAccount(libvirt, id);
+      if (given === undefined) return;
+      const { account, fromNextStart } = given;
+      if (fromNextStart) {
+        log.warning(
+          `VM ${name} was started before it had its own user: it runs as libvirt-qemu, and as user ${account} from its next start`,
+        );
+      } else log.info(`VM ${name} runs as user ${account} when it starts`);
     } catch (error) {
       if (!signal.aborted) log.warning(`VM ${name} has no user of its own: ${messageOf(error)}`);
     }

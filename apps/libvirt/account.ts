@@ -22,10 +22,10 @@ export function computeAccount(id: string): number {
 /**
  * Makes a guest run as its own user (libvirt's security driver `dac`), so that a guest that breaks out of QEMU cannot
  * open the disks of another guest. A definition that already names a user is left unchanged.
- * @returns the user ID; undefined if the definition names a user
+ * @returns undefined if the definition names a user
  * @throws LibvirtError with libvirt's message
  */
-export async function giveAccount(libvirt: Libvirt, id: string): Promise<number | undefined> {
+export async function giveAccount(libvirt: Libvirt, id: string): Promise<GivenAccount | undefined> {
   const uuid = parseUuid(id);
   const dump = ['dumpxml', uuid, '--inactive', '--security-info'];
   const account = computeAccount(uuid);
@@ -33,9 +33,21 @@ export async function giveAccount(libvirt: Libvirt, id: string): Promise<number 
   const labelled = withAccount(definition, account);
   if (labelled === undefined) return undefined;
   // A definition that has changed since it was read is not overwritten.
-  if ((await runVirsh(libvirt, dump)) === definition) await defineFrom(libvirt, labelled);
-  return account;
+  if ((await runVirsh(libvirt, dump)) !== definition) return await giveAccount(libvirt, id);
+  await defineFrom(libvirt, labelled);
+  const current = await runVirsh(libvirt, ['dumpxml', uuid]);
+  return { account, fromNextStart: !current.includes(makeLabel(account)) };
 }
+
+/** The user of a guest. */
+export interface GivenAccount {
+  /** User ID. */
+  readonly account: number;
+  /** Whether the guest was started before it had this user, and runs as the shared one until its next start. */
+  readonly fromNextStart: boolean;
+}
+
+const makeLabel = (account: number) => `<label>+${account}:+${account}</label>`;
 
 /**
  * Adds the user of a guest to its definition; returns undefined if it already names one.
@@ -46,6 +58,6 @@ export function withAccount(definition: string, account: number): string | undef
   if (/<seclabel\b[^>]*\smodel=(["'])dac\1/.test(definition)) return undefined;
   const end = definition.lastIndexOf('</domain>');
   if (end === -1) return undefined;
-  const label = `  <seclabel type='static' model='dac' relabel='yes'>\n    <label>+${account}:+${account}</label>\n  </seclabel>\n`;
+  const label = `  <seclabel type='static' model='dac' relabel='yes'>\n    ${makeLabel(account)}\n  </seclabel>\n`;
   return `${definition.slice(0, end)}${label}${definition.slice(end)}`;
 }

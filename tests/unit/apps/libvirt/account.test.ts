@@ -36,10 +36,30 @@ test.runIf(LIBVIRT_IS_HERE)(
     expect(await virsh('dumpxml', ID)).toContain(label(computeAccount(ID)));
     await define(definition('mail', OTHER));
     expect(await virsh('dumpxml', OTHER)).not.toContain('seclabel');
-    await expect(giveAccount({ uri }, OTHER)).resolves.toBe(computeAccount(OTHER));
+    await expect(giveAccount({ uri }, OTHER)).resolves.toEqual({
+      account: computeAccount(OTHER),
+      fromNextStart: false,
+    });
     await expect(giveAccount({ uri }, OTHER)).resolves.toBeUndefined();
     const told = await virsh('dumpxml', OTHER);
     expect(told.match(/<seclabel/g)).toHaveLength(1);
     expect(told).toContain(label(computeAccount(OTHER)));
+  },
+);
+
+test.runIf(LIBVIRT_IS_HERE)(
+  'a guest that was started before it had its own user has it from its next start, which is said',
+  async () => {
+    const { uri, start, define, virsh } = await libvirtDaemon();
+    await start();
+    await define(definition('hasty', ID));
+    await virsh('start', ID);
+    await expect(giveAccount({ uri }, ID)).resolves.toEqual({
+      account: computeAccount(ID),
+      fromNextStart: true,
+    });
+    expect(await virsh('dumpxml', ID)).not.toContain('seclabel');
+    await virsh('destroy', ID);
+    expect(await virsh('dumpxml', ID)).toContain(label(computeAccount(ID)));
   },
 );
