@@ -31,8 +31,10 @@ for (let hour = 1; hour <= Number(hours); hour++) {
     globalThis.gc?.();
     await turn();
   }
+  const { heapUsed, external } = process.memoryUsage();
   const told = {
-    heap: process.memoryUsage().heapUsed,
+    // Buffers are outside of the heap; `external` includes them.
+    memory: heapUsed + external,
     descriptors: readdirSync('/proc/self/fd').length,
     children: children(),
     lines: readFileSync(logFile, 'utf8').split('\n').length,
