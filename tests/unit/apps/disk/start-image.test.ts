@@ -21,7 +21,9 @@ async function imageOn(bytes: number, sectorSize: number): Promise<MemoryDevice>
   const partitions = layout.partitions.map((one) => ({ ...one, guid: newGuid() }));
   await writeInstalledDisk(image, installRequest({ ...layout, guid, partitions }));
   const disk = new MemoryDevice(bytes, sectorSize);
-  for (const { offset, bytes: piece } of image.written()) await disk.write(offset, piece);
+  for (const { offset, bytes: piece } of image.written()) {
+    if (offset + piece.length <= bytes) await disk.write(offset, piece);
+  }
   return disk;
 }
 
@@ -61,6 +63,23 @@ test.each([512, 4096])(
 test('a disk as large as the image is started too', async () => {
   const { started, gpt } = await start(await imageOn(DISK_BYTES, 512));
   expect([started, gpt?.bothCopies, isDerivedGuid(gpt?.guid ?? '')]).toEqual([true, true, false]);
+});
+
+test.each([
+  ['that ends within the data partition', DISK_BYTES - 8 * MIB],
+  ['that lacks only the backup of the table', DISK_BYTES - MIB],
+])('a disk %s is refused, and nothing is written to it', async (_, bytes) => {
+  const disk = await imageOn(bytes, 512);
+  const before = [...disk.written()].map(({ offset, bytes: page }) => [
+    offset,
+    page.toString('hex'),
+  ]);
+  await expect(start(disk)).rejects.toThrow('not the disk of an appliance');
+  const after = [...disk.written()].map(({ offset, bytes: page }) => [
+    offset,
+    page.toString('hex'),
+  ]);
+  expect(after).toEqual(before);
 });
 
 test('a disk that is not of an appliance is not changed', async () => {

@@ -1,7 +1,7 @@
-import { mkdir, rename, symlink, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { probePool } from '../../../../apps/storage/probe.ts';
 import { type FileFacts, FormatReader } from '../../../../apps/storage/volume-formats.ts';
 import { parseFiles, VolumeList } from '../../../../apps/storage/volumes.ts';
@@ -31,6 +31,19 @@ test('volumes are the files of a folder and images in its subfolders, with their
   ]);
   expect(volumes[0]?.allocated).toBeLessThan(1024 * 1024);
   expect(volumes[1]?.path).toBe(join(folder, 'vms/web/disk.img'));
+});
+
+test('links to files and folders of another device are not volumes', async () => {
+  const folder = await temporaryFolder();
+  const elsewhere = await mkdtemp('/dev/shm/volumes-');
+  onTestFinished(() => rm(elsewhere, { recursive: true }));
+  expect((await stat(elsewhere)).dev).not.toBe((await stat(folder)).dev);
+  await writeFile(join(elsewhere, 'other.raw'), '');
+  await mkdir(join(folder, 'vms'));
+  await symlink(elsewhere, join(folder, 'vms/elsewhere'));
+  await symlink(join(elsewhere, 'other.raw'), join(folder, 'vms/other.raw'));
+  await writeFile(join(folder, 'vms/own.raw'), '');
+  expect((await listVolumes(folder)).map(({ name }) => name)).toEqual(['vms/own.raw']);
 });
 
 test('files that appear or vanish during the listing do not cause an error', async () => {
