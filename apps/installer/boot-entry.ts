@@ -150,7 +150,8 @@ async function writeEntry(folder: string, { title, plan, loader }: WantedEntry):
     },
   };
   const content = encodeLoadOption(own);
-  const gone = new Set(disk.partitions.map((partition) => partition.guid));
+  // Partitions of a table without GUIDs have an empty one.
+  const gone = new Set(disk.partitions.flatMap((partition) => partition.guid || []));
   const { options, used, order } = await readMenu(folder);
   const ours = options.filter(
     ({ option }) =>

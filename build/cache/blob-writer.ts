@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { chmod, type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { errorCode } from '../process/errno.ts';
 import { seal } from '../process/seal.ts';
 
 /** Bytes per read when the existing part of a resumed file is hashed. */
@@ -24,9 +25,7 @@ export class BlobWriter {
 
   /** Continues at the end of a file that this process owns; hashes its existing part first. */
   static async resume(path: string): Promise<BlobWriter> {
-    // A process that was killed between sealing and renaming left a read-only file.
-    await chmod(path, 0o644);
-    const writer = new BlobWriter(path, await open(path, 'r+'));
+    const writer = new BlobWriter(path, await openSealed(path));
     try {
       // Marks the file as in use, so that it is not removed as the leftover of a killed process.
       await writer.#file.utimes(new Date(), new Date());
@@ -92,5 +91,16 @@ export class BlobWriter {
       this.#hash.update(buffer.subarray(0, bytesRead));
       this.#length += bytesRead;
     }
+  }
+}
+
+/** Opens a file for writing, also one that a process sealed before it was killed, and which is therefore read-only. */
+async function openSealed(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'r+');
+  } catch (error) {
+    if (errorCode(error) !== 'EACCES') throw error;
+    await chmod(path, 0o644);
+    return await open(path, 'r+');
   }
 }

@@ -126,6 +126,17 @@ describe('the boot menu of UEFI', () => {
       expect(kept).toContain(`Boot${number}-${VENDOR}`);
   });
 
+  test('keeps an entry of our name for another medium, if the disk had partitions without GUIDs', async () => {
+    const ours = Buffer.from('Quantix-OS\0', 'utf16le');
+    const end = Buffer.from('7fff0400', 'hex');
+    const head = Buffer.from('010000000400', 'hex');
+    await put('Boot0005', Buffer.concat([head, ours, end]));
+    const here = layout();
+    const partitions = here.partitions.map((one) => ({ ...one, guid: '' }));
+    await installed(layout(), { ...here, partitions });
+    expect(await readdir(variables)).toContain(`Boot0005-${VENDOR}`);
+  });
+
   test('gets back an entry that was removed from the boot order', async () => {
     const now = layout();
     await installed(now);
