@@ -17,7 +17,10 @@ export function toMessageJson<D extends DescMessage>(
   schema: D,
   message: MessageShape<D>,
 ): JsonValue {
-  const text = JSON.stringify(toJson(schema, message));
+  const json = toJson(schema, message);
+  const text = JSON.stringify(json);
+  // Nearly all messages have none: JSON writes a NUL as this escape.
+  if (!text.includes('\\u0000')) return json;
   return JSON.parse(text, (_, value: unknown) =>
     typeof value === 'string' ? replaceNul(value) : value,
   ) as JsonValue;
