@@ -172,6 +172,27 @@ describe('full states', () => {
     });
   });
 
+  test.each(['full state', 'change'])(
+    'a %s that waits for its node while a later message is applied changes nothing',
+    async (kind) => {
+      await sync(A, at(1, 1), { vms: { items: [vm(ID)] } });
+      let answer: Promise<unknown> | undefined;
+      await db.transaction().execute(async (holder) => {
+        await sql`SELECT FROM nodes WHERE id = ${A} FOR NO KEY UPDATE`.execute(holder);
+        const late =
+          kind === 'change'
+            ? present(A, at(1, 2), vm(ID, SHUT_OFF))
+            : sync(A, at(1, 2), { vms: { items: [vm(ID, SHUT_OFF)] } });
+        answer = expect(late).resolves.toMatchObject({ applied: false, kept: { state: at(1, 3) } });
+        await untilAwaited(holder, 1);
+        await sql`UPDATE node_states SET sequence = 3 WHERE node_id = ${A}`.execute(holder);
+      });
+      await answer;
+      expect(await machine()).toMatchObject({ powerState: 'RUNNING' });
+      expect((await readKept(db, A)).state).toMatchObject(at(1, 3));
+    },
+  );
+
   test('a repeated report writes only its position, and an older one nothing', async () => {
     const items = Array.from({ length: 50 }, (_, index) =>
       vm(`33333333-3333-8333-8333-${String(index).padStart(12, '0')}`),

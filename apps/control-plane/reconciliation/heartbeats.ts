@@ -158,7 +158,7 @@ async function judgeHeartbeats(
   { now, interval }: Timing,
 ): Promise<Judged> {
   const asked = sent.map(({ nodeId, request }) => ({ nodeId, bootId: replaceNul(request.bootId) }));
-  const nodes = await readNodes(db, asked, { locked: false });
+  const nodes = await readNodes(db, asked);
   const pools = await readPools(db, sent);
   const outcomes = new Map<string, Outcome>();
   const facts: NodeFacts[] = [];

@@ -1,7 +1,8 @@
-import { sql } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 import { RefusalReason } from '../../proto/gen/quantix/v1/refusal_pb.js';
 import type { Executor } from '../database/database.ts';
 import type { NodePhase } from '../database/repositories/nodes.ts';
+import type { DB } from '../database/schema.ts';
 import { RefusedCallError } from './error.ts';
 import type { KeptPosition } from './position.ts';
 
@@ -51,16 +52,21 @@ interface Found {
 }
 
 /**
+ * Locks the reports of a node until the transaction ends. Its record must be read by a later statement: one that waits
+ * for the lock goes on to read other tables as they were before its wait.
+ */
+export async function lockNode(transaction: Transaction<DB>, nodeId: string): Promise<void> {
+  await sql`SELECT FROM nodes WHERE id = ${nodeId} FOR NO KEY UPDATE`.execute(transaction);
+}
+
+/**
  * Reads the records of nodes that have not departed.
  * @param asked nodes, each with the boot id that it reports
- * @param locked whether to lock the nodes' rows until the transaction ends, so that reports of a node are recorded one
- *   after the other
  * @returns node id → record
  */
 export async function readNodes(
   db: Executor,
   asked: readonly { nodeId: string; bootId: string }[],
-  { locked }: { locked: boolean },
 ): Promise<Map<string, NodeRecord>> {
   const { rows } = await sql<Found>`
     SELECT node.id AS node_id, node.hostname, host(node.management_ip) AS management_ip, node.phase,
@@ -78,8 +84,7 @@ export async function readNodes(
     JOIN nodes AS node ON node.id = asked.node_id
     LEFT JOIN departed_nodes AS gone ON gone.node_id = node.id
     LEFT JOIN node_states AS state ON state.node_id = node.id
-    LEFT JOIN node_heartbeats AS beat ON beat.node_id = node.id
-    ${locked ? sql`FOR NO KEY UPDATE OF node` : sql``}`.execute(db);
+    LEFT JOIN node_heartbeats AS beat ON beat.node_id = node.id`.execute(db);
   return new Map(
     rows.filter(({ departed }) => !departed).map((row) => [row.nodeId, recordOf(row)]),
   );

@@ -37,6 +37,7 @@ import {
 } from './heartbeats.ts';
 import {
   explainAbsence,
+  lockNode,
   type NodeRecord,
   readNodes,
   recordFormerBoot,
@@ -261,17 +262,18 @@ export function openNodeState(options: NodeStateOptions): NodeState {
 
 /** Reads the stored positions of a node, for `RegisterResponse.kept`; both are unset for an unknown node. */
 export async function readKept(db: Executor, nodeId: string): Promise<Kept> {
-  const node = (await readNodes(db, [{ nodeId, bootId: '' }], { locked: false })).get(nodeId);
+  const node = (await readNodes(db, [{ nodeId, bootId: '' }])).get(nodeId);
   return makeKeptMessage(node?.state, node?.heartbeat);
 }
 
-/** Finds the record of a node. @throws RefusedCallError if it does not exist, or its key was copied */
+/** Locks a node, and finds its record. @throws RefusedCallError if it does not exist, or its key was copied */
 async function findNode(
   { transaction }: Work,
   nodeId: string,
   bootId: string,
 ): Promise<NodeRecord> {
-  const nodes = await readNodes(transaction, [{ nodeId, bootId }], { locked: true });
+  await lockNode(transaction, nodeId);
+  const nodes = await readNodes(transaction, [{ nodeId, bootId }]);
   const node = nodes.get(nodeId);
   if (node === undefined) throw await explainAbsence(transaction, nodeId);
   expectOriginal(node);

@@ -58,7 +58,7 @@ export async function takeQuietFullStates(
     nodeId,
     bootId: readHardware(host).bootId,
   }));
-  const nodes = await readNodes(db, asked, { locked: false });
+  const nodes = await readNodes(db, asked);
   const candidates = awaited.flatMap(({ nodeId, state }) => {
     const node = nodes.get(nodeId);
     return node === undefined ? [] : (makeCandidate(node, state) ?? []);
