@@ -3,6 +3,9 @@ import { begin, expectInvariant, goDhcp, goStatic, type Story } from './world/st
 import { test } from './world/test.ts';
 import { until } from './world/until.ts';
 
+// Bonds and VLANs are tested in tests/vm/guest-networks.ts: the kernel of a test machine may lack their modules, which a
+// namespace cannot load.
+
 function boot({ machine }: Story): void {
   machine.start('/usr/sbin/qx-network', 'watch');
 }
@@ -81,6 +84,26 @@ test('removing a bridge permanently moves its configuration to its first port', 
   const eth0 = { method: 'static', lan, address: `${lan.host(8)}/24`, dns: ['9.9.9.9'] } as const;
   await expectInvariant(machine, { eth0 });
   expect((await machine.sh('ip link show br0')).status).not.toBe(0);
+});
+
+test('a bridge that is removed while the watch handles its making stays removed', async () => {
+  await using story = await begin();
+  const { machine, lan, other } = story;
+  await machine.linkInSys('br0');
+  await Promise.all([lan.serveDhcp(), other.serveDhcp()]);
+  boot(story);
+  const sound = async () => {
+    const method = 'dhcp' as const;
+    await expectInvariant(machine, { eth0: { method, lan }, eth1: { method, lan: other } });
+    return true;
+  };
+  await until('both have a lease', sound);
+  for (let times = 0; times < 3; times++) {
+    expect(await machine.network('bridge', 'br0', 'eth0')).toMatchObject({ status: 0 });
+    expect(await machine.network('remove', 'br0')).toMatchObject({ status: 0 });
+    await until('the lease is eth0’s again', sound);
+    expect((await machine.sh('ip link show br0')).status).not.toBe(0);
+  }
 });
 
 test('at boot bridges are made before their ports are configured, and a mistake in one leaves the others working', async () => {

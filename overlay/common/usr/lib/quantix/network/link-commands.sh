@@ -171,9 +171,13 @@ command_remove() {
 			store "$first" "$keep"
 		) || exit 1
 	fi
-	unmake_link "$1" "$first" || { complain "$1: it cannot be removed"; exit 1; }
-	remove_file "$SESSION/$1.conf"
-	[ ! -e "$PERSISTENT/$1.conf" ] || remove_file "$PERSISTENT/$1.conf" || exit 1
+	# The lock is kept until the file is removed: otherwise the watch would make the link again by the file.
+	(
+		lock "$RUN/links.lock" 60 || exit 1
+		take_apart "$1" "$first" || { complain "$1: it cannot be removed"; exit 1; }
+		remove_file "$SESSION/$1.conf"
+		[ ! -e "$PERSISTENT/$1.conf" ] || remove_file "$PERSISTENT/$1.conf"
+	) || exit 1
 	interface=''
 	apply_ports "$all_ports"
 	say "$1: removed"
@@ -300,10 +304,13 @@ command_links() {
 # that lock, and after `find_owner`: INTERFACE
 prepare_link() (
 	is_configured_link "$1" || exit 0
-	mkdir -p "$RUN/$1"
+	mkdir -p "$RUN/$1" && lock "$RUN/links.lock" 60 || exit 1
+	# `remove` may have removed link and file meanwhile.
+	find_owner "$1" || :
+	is_configured_link "$1" || exit 0
 	interface=$1
 	load "$1" || exit 1
-	[ -z "$type" ] || ensure_link "$1"
+	[ -z "$type" ] || { make_needed "$1" && make_link "$1"; }
 )
 
 # Removes addresses and DHCP clients from a port, also if another program made it one. False if the interface is not a

@@ -293,7 +293,11 @@ is_link_enacted() {
 
 # Removes a bridge, bond or VLAN, and moves its settings to a port: NAME [PORT]
 unmake_link() (
-	lock "$RUN/links.lock" 60 || exit 1
+	lock "$RUN/links.lock" 60 && take_apart "$@"
+)
+
+# The same, while the caller has the lock of links.
+take_apart() (
 	end_clients "$1"
 	{
 		for one in $(split_list "$ports"); do
@@ -311,6 +315,5 @@ unmake_link() (
 		[ "$file" = "$RUN/$1/lock" ] || rm -f "$file"
 	done
 	write_resolver
-	unlock "$RUN/links.lock"
 	[ ! -e "$NET/$1" ]
 )
