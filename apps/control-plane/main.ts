@@ -28,7 +28,8 @@ The control plane.
   migrate status [--json]   show which migrations the database has
   migrate up                apply the missing migrations, after a dump of the database
   migrate down [COUNT]      revert the newest migrations (one without COUNT), after a dump of the database
-  backup [FILE]             make an encrypted backup of database, certificate authority and configuration
+  backup [FILE]             make an encrypted backup of database, certificate authority and configuration;
+                            --overwrite replaces FILE
   backup verify FILE        restore one into a scratch database, and list its content
   restore FILE              replace the present data by one, while the service is stopped; --yes asks no question,
                             --keep-configuration leaves config.yaml as it is
@@ -105,6 +106,7 @@ export async function main(args: string[]): Promise<number> {
     json: { type: 'boolean', default: false },
     'passphrase-file': { type: 'string' },
     'keep-configuration': { type: 'boolean' },
+    overwrite: { type: 'boolean' },
     ...OPERATOR_OPTIONS,
   } as const;
   return await runCommandLine(
@@ -170,11 +172,12 @@ async function dispatch(
 }
 
 /** Options of `backup` and `restore`. */
-const BACKUP_OPTIONS = ['passphrase-file', 'keep-configuration'] as const;
+const BACKUP_OPTIONS = ['passphrase-file', 'keep-configuration', 'overwrite'] as const;
 
 interface BackupValues extends OperatorValues {
   readonly 'passphrase-file'?: string | undefined;
   readonly 'keep-configuration'?: boolean | undefined;
+  readonly overwrite?: boolean | undefined;
 }
 
 /** Runs a command about backups. */
@@ -191,6 +194,8 @@ async function secure(
   if (foreign !== undefined) throw new UsageError(`--${foreign} is not an option of ${command}`);
   if (keeps && command !== 'restore')
     throw new UsageError('--keep-configuration is an option of restore');
+  if (values.overwrite === true && (command !== 'backup' || operands[0] === 'verify'))
+    throw new UsageError('--overwrite is an option of backup FILE');
   const { makeOne, restoreOne, verifyOne } = await import('./commands/backup.ts');
   const given = {
     ...{ configFile: config, form, signal: createEndingSignal() },
@@ -199,7 +204,8 @@ async function secure(
   const [first, second] = operands;
   if (command === 'backup' && first !== 'verify') {
     expectOperands(operands, 0, 1);
-    return print(await makeOne(first, given));
+    const existing = values.overwrite === true ? 'replace' : 'keep';
+    return print(await makeOne(first, { ...given, existing }));
   }
   if (command === 'backup') {
     expectOperands(operands, 2);

@@ -11,6 +11,7 @@ const MEANINGS: Readonly<Record<string, readonly [what: string, fix: string]>> =
   EPERM: ['permission is denied', 'Look at its owner and its permissions.'],
   ENOTDIR: ['it is not a folder, or not in one', 'Move away what is in its place.'],
   EEXIST: ['it is not a folder', 'Move away what is in its place.'],
+  EISDIR: ['it is a folder', 'Name a file.'],
   ERR_FS_EISDIR: ['it is a folder', 'Move it away.'],
 };
 

@@ -8,6 +8,7 @@ import {
   readdir,
   readFile,
   rm,
+  rmdir,
   stat,
   symlink,
   writeFile,
@@ -200,6 +201,11 @@ test('restoring a backup brings back database, certificate authority and configu
   expect(made.stdout).toContain(`${backup}: 1 hosts, 0 virtual machines`);
   expect((await stat(backup)).mode & 0o777).toBe(0o600);
   expect((await readFile(backup)).includes('PRIVATE KEY')).toBe(false);
+  const again = await site.call('backup', backup);
+  expect(again.stderr).toContain(`there is a file of this name already (${backup})`);
+  expect(again.exitCode).toBe(1);
+  expect((await site.call('backup', backup, '--overwrite')).exitCode).toBe(0);
+  expect((await site.call('backup', site.folder, '--overwrite')).stderr).toContain('is a folder');
   const verified = await site.call('backup', 'verify', backup);
   expect(verified.stderr).toBe('');
   expect(verified.stdout).toMatch(/^ {7}1 {2}nodes$/m);
@@ -387,6 +393,42 @@ describe('what cannot be restored is refused, and changes nothing', () => {
     await refused(await forge(site, backup, () => ({ dump })), 'cannot be restored: pg_restore');
   });
 
+  test('a folder', async () => {
+    await refused(site.folder, `${site.folder} cannot be read: it is a folder`);
+  });
+
+  test('an archive, while somebody is connected to the database before the last restore', async () => {
+    const { socketFolder, database } = site.made.address;
+    const before = `${database}_before_restore`;
+    await withSuperuser(socketFolder, (client) => client.query(`CREATE DATABASE ${before}`));
+    const client = new Client({ host: socketFolder, user: 'postgres', database: before });
+    await client.connect();
+    const { exitCode, stderr } = await site.call('restore', backup, '--yes');
+    await client.end();
+    expect(stderr).toMatch(/is connected to the database as postgres.*_before_restore/);
+    expect(exitCode).toBe(1);
+    expect(await site.with(({ db }) => readStanding(db, LATER))).toBe('member');
+    await withSuperuser(socketFolder, (one) => one.query(`DROP DATABASE ${before}`));
+  });
+
+  test('an archive, beside the database of an interrupted restore, which is removed', async () => {
+    const { socketFolder, database } = site.made.address;
+    const left = `${database}_restored`;
+    await withSuperuser(socketFolder, (one) =>
+      one.query(`CREATE DATABASE ${left} OWNER quantix TEMPLATE template0`),
+    );
+    const client = new Client({ host: socketFolder, user: 'postgres', database: left });
+    await client.connect();
+    const { exitCode, stderr } = await site.call('restore', backup, '--yes');
+    await client.end();
+    expect(stderr).toMatch(/an old database cannot be removed: .*_restored.*psql/);
+    expect(exitCode).toBe(1);
+    const damaged = await forge(site, backup, ({ manifest }) => ({
+      manifest: { ...manifest, counts: { nodes: 5 } },
+    }));
+    await refused(damaged, 'is damaged');
+  });
+
   test.each(['quantix', 'postgres'])(
     'any archive, while somebody is connected to the database as %s',
     async (user) => {
@@ -491,6 +533,21 @@ test('each night a backup is made and restored as a check; a failure is an alert
       await expect(backups.makeNow()).rejects.toThrow('the last backup failed');
     });
     expect((await readdir(nightly)).filter((name) => name.endsWith('.backup')).sort()).toEqual(old);
+    await until({}, async () => expect(await messages()).toEqual([]));
+    // A backup that cannot be removed is an alert, and no reason to call the new one bad; it is tried again.
+    const stuck = join(nightly, old[0] ?? '');
+    await mkdir(stuck);
+    await until(
+      {},
+      alerted(/qvdc-20200101T023000Z.backup cannot be written: it is a folder/),
+      async (backups) => {
+        expect((await listOpenAlerts(db)).map(({ title }) => title)).toEqual(['Old backups stay']);
+        expect(await backups.describe()).toMatchObject({
+          problem: expect.stringMatching(/^old backups stay: .* it is a folder/),
+        });
+        await rmdir(stuck);
+      },
+    );
     await until({}, async () => expect(await messages()).toEqual([]));
     const [newest, ...rest] = (await readdir(nightly)).sort().reverse();
     expect(rest).toEqual(['notes.txt']);

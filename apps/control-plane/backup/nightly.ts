@@ -29,10 +29,10 @@ import { verifyBackup } from './verify.ts';
 const LOOK_EVERY = 60_000;
 const RETRY_AFTER = 3_600_000;
 
-/** Identifies the alert about backups. */
-const ALERT = {
-  ...{ title: 'There is no good backup', sourceType: 'CONTROL_PLANE', sourceName: 'backup' },
-} as const;
+/** Identify the alerts about backups. */
+const SOURCE = { sourceType: 'CONTROL_PLANE', sourceName: 'backup' } as const;
+const NO_BACKUP = { ...SOURCE, title: 'There is no good backup' };
+const OLD_STAY = { ...SOURCE, title: 'Old backups stay' };
 
 /** Names of unfinished backups that an interrupted attempt left; other files in the folder are not touched. */
 const CUT_OFF = /^qvdc-\d{8}T\d{6}Z\.backup\.unverified(\.\d+\.partial)?$/;
@@ -67,6 +67,8 @@ export class NightlyBackups {
   readonly #turn = pLimit(1);
   /** What failed in the last attempt, as a clause. */
   #failure: string | undefined;
+  /** Why outdated backups could not be removed at the last check; undefined if they could. */
+  #stuck: string | undefined;
   #tried = Number.NEGATIVE_INFINITY;
 
   constructor(options: NightlyOptions) {
@@ -112,7 +114,7 @@ export class NightlyBackups {
         newest === undefined
           ? null
           : { name: newest.name, madeAt: new Date(newest.time).toISOString() },
-      problem: problem ?? null,
+      problem: problem ?? (this.#stuck === undefined ? null : `old backups stay: ${this.#stuck}`),
       hasPassphrase: secrets.passphrase !== undefined,
       at: config.backup.at,
     };
@@ -130,13 +132,34 @@ export class NightlyBackups {
     const isTime = performance.now() - this.#tried >= RETRY_AFTER;
     if (isDue && isTime && secrets.passphrase !== undefined && (await hasHosts(database))) {
       await this.#attempt(secrets.passphrase, new Date(now));
-    } else await this.#updateAlert();
+      return;
+    }
+    // While a backup is due, nothing is removed: there may be no better one than the old ones.
+    if (!isDue && there.unreadable === undefined) await this.#prune(now);
+    await this.#updateAlerts();
   }
 
   async #attempt(passphrase: string, now: Date): Promise<void> {
     this.#tried = performance.now();
     this.#failure = await attempt({ ...this.#options, passphrase, now });
-    await this.#updateAlert();
+    if (this.#failure === undefined) await this.#prune(now.getTime());
+    await this.#updateAlerts();
+  }
+
+  /** Removes outdated backups. What cannot be removed is tried again at each check. @param now milliseconds since 1970 */
+  async #prune(now: number): Promise<void> {
+    const { config, log } = this.#options;
+    let stuck: string | undefined;
+    for (const name of selectOutdated(await listNightly(config), config.backup, now)) {
+      try {
+        await removeFile(join(locateNightlyFolder(config), name));
+      } catch (error) {
+        if (!(error instanceof DiskError)) throw error;
+        stuck ??= error.message;
+      }
+    }
+    if (stuck !== undefined && stuck !== this.#stuck) log.error(`old backups stay: ${stuck}`);
+    this.#stuck = stuck;
   }
 
   async #judge(
@@ -152,13 +175,18 @@ export class NightlyBackups {
     return { newest, problem: backupProblem(standing, config.backup, now) };
   }
 
-  /** Raises the alert about backups if there is a problem, and clears it otherwise. */
-  async #updateAlert(): Promise<void> {
+  /** Raises the alerts about backups if there are problems, and clears them otherwise. */
+  async #updateAlerts(): Promise<void> {
     const now = Date.now();
-    const { problem: message } = await this.#judge(now);
+    const { problem } = await this.#judge(now);
     const { db } = this.#options.database;
-    if (message === undefined) await resolveAlertOf(db, ALERT, new Date(now));
-    else await raiseAlert(db, { ...ALERT, severity: 'WARNING', message });
+    for (const [alert, message] of [
+      [NO_BACKUP, problem],
+      [OLD_STAY, this.#stuck],
+    ] as const) {
+      if (message === undefined) await resolveAlertOf(db, alert, new Date(now));
+      else await raiseAlert(db, { ...alert, severity: 'WARNING', message });
+    }
   }
 }
 
@@ -166,21 +194,15 @@ export class NightlyBackups {
 async function attempt(
   options: NightlyOptions & { passphrase: string; now: Date },
 ): Promise<string | undefined> {
-  const { config, log, now } = options;
-  let step = 'the last backup failed';
+  const { log } = options;
   try {
     const file = await makeGoodBackup(options);
     log.info(`a backup was made and restored once: ${file}`);
-    step = 'there is a new backup, but old ones stay';
-    const folder = locateNightlyFolder(config);
-    for (const name of selectOutdated(await listNightly(config), config.backup, now.getTime())) {
-      await removeFile(join(folder, name));
-    }
     return undefined;
   } catch (error) {
     if (options.signal.aborted) throw error;
     // Not only explained errors: PostgreSQL itself may refuse a query, for example on a full disk.
-    const why = `${step}: ${messageOf(error)}`;
+    const why = `the last backup failed: ${messageOf(error)}`;
     log.error(why);
     return why;
   }

@@ -88,15 +88,21 @@ export async function restoreBackup(request: RestoreRequest): Promise<Counts> {
   const files = await newFiles(request);
   const present = selectDatabaseAddress(config);
   const restored = { ...present, database: `${present.database}_restored` };
+  const before = `${present.database}_before_restore`;
   const folders = switchFolders(configFile);
   const beside = await asAccount(account, () => openBeside(present));
+  const unneeded = [restored.database];
   try {
     await finishSwitch(folders, beside);
     await expectStopped(beside, present.database);
+    await expectUnused(beside, before);
+    // An interrupted restore leaves this database if it had not decided to use it.
+    await dropDatabase(beside, restored.database);
     await beginRestore(folders);
     await asAccount(account, async () => {
       const scratch = await restoreBeside(beside, present, archive, signal);
       const { address } = scratch;
+      unneeded.push(address.database);
       if (lacking.length > 0) {
         const { folder, dump } = { folder: own.migrations, dump: async () => undefined };
         await migrateUp({ address, folder, programVersion: program, log, dump });
@@ -105,24 +111,23 @@ export async function restoreBackup(request: RestoreRequest): Promise<Counts> {
       await beginGeneration(database, { madeAt: manifest.madeAt, by, now }).finally(() =>
         database.close(),
       );
-      await dropDatabase(beside, restored.database);
       await renameDatabase(beside, address.database, restored.database);
     });
     await expectStopped(beside, present.database);
     await orderSwitch(
       folders,
-      {
-        restored: restored.database,
-        present: present.database,
-        before: `${present.database}_before_restore`,
-      },
+      { restored: restored.database, present: present.database, before },
       files,
     );
     await finishSwitch(folders, beside);
     return manifest.counts;
   } catch (error) {
-    // Without an order, the restore cannot be continued: its files are not needed.
-    if (!(await isSwitchOrdered(folders))) await removeUndecided(folders);
+    // Without an order, the restore cannot be continued: its files and databases are not needed.
+    if (!(await isSwitchOrdered(folders))) {
+      await removeUndecided(folders);
+      // The first error is reported. What cannot be removed now, the next restore removes.
+      for (const name of unneeded) await dropDatabase(beside, name).catch(() => undefined);
+    }
     throw error;
   } finally {
     await beside.end();
@@ -188,6 +193,19 @@ async function renameDatabase(beside: Client, from: string, to: string): Promise
  * @throws ControlPlaneError naming a session: the control plane's or a person's
  */
 async function expectStopped(beside: Client, database: string): Promise<void> {
+  await expectUnused(
+    beside,
+    database,
+    'Stop it: rc-service qx-controlplane stop; end psql sessions, too.',
+  );
+}
+
+/** Checks that nobody is connected to a database, which may be missing. @throws ControlPlaneError naming a session */
+async function expectUnused(
+  beside: Client,
+  database: string,
+  fix = 'End that program, for example psql.',
+): Promise<void> {
   const { rows } = await beside.query<{ name: string; user: string }>(
     // PostgreSQL hides the backend type of other accounts' sessions; the server's own processes have no account.
     `SELECT application_name AS name, usename AS user FROM pg_stat_activity
@@ -199,6 +217,6 @@ async function expectStopped(beside: Client, database: string): Promise<void> {
   throw new ControlPlaneError({
     what: `${first.name === '' ? 'a program' : first.name} is connected to the database as ${first.user}`,
     where: database,
-    fix: 'Stop it: rc-service qx-controlplane stop; end psql sessions, too.',
+    fix,
   });
 }

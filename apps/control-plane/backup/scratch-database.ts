@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
-import type { Client, ClientBase } from 'pg';
+import { type Client, type ClientBase, DatabaseError } from 'pg';
 import { messageOf } from '../../error.ts';
 import { startChild } from '../../process/child.ts';
 import { explainEnding } from '../../process/ending-error.ts';
@@ -24,6 +24,9 @@ const LOCK = 730_591;
 /** Milliseconds to wait for another verification or restore to end. */
 const LOCK_TIMEOUT = 60_000;
 
+/** Code of PostgreSQL (its appendix A) for a database with sessions. */
+const OBJECT_IN_USE = '55006';
+
 /** Returns the major version of the server, such as 15 or 18. */
 export async function readMajorVersion(client: ClientBase): Promise<number> {
   const { rows } = await client.query<{ number: string }>(
@@ -44,7 +47,8 @@ export async function openBeside(address: DatabaseAddress): Promise<Client> {
     await client.query(`SET lock_timeout = ${LOCK_TIMEOUT}`);
     await client.query(`SELECT pg_advisory_lock(${LOCK}, hashtext($1))`, [address.database]);
     const { rows } = await client.query<{ name: string }>(
-      `SELECT datname AS name FROM pg_database WHERE datname ~ ('^' || $1 || '_scratch_[0-9a-f]{8}$')`,
+      `SELECT datname AS name FROM pg_database
+       WHERE starts_with(datname, $1) AND substr(datname, length($1) + 1) ~ '^_scratch_[0-9a-f]{8}$'`,
       [address.database],
     );
     for (const { name } of rows) await dropDatabase(client, name);
@@ -72,10 +76,21 @@ export async function endSessions(client: Client, databases: readonly string[]):
 /**
  * Drops a database if it exists. Does not use FORCE, which fails while the server's autovacuum works there; without it,
  * PostgreSQL ends the autovacuum.
+ * @throws ControlPlaneError if another account is connected to it
  */
 export async function dropDatabase(client: Client, name: string): Promise<void> {
   await endSessions(client, [name]);
-  await client.query(`DROP DATABASE IF EXISTS ${client.escapeIdentifier(name)}`);
+  try {
+    await client.query(`DROP DATABASE IF EXISTS ${client.escapeIdentifier(name)}`);
+  } catch (cause) {
+    if (!(cause instanceof DatabaseError) || cause.code !== OBJECT_IN_USE) throw cause;
+    throw new ControlPlaneError({
+      what: `an old database cannot be removed: ${cause.detail ?? cause.message}`,
+      where: name,
+      fix: 'End what is connected to it, for example psql.',
+      cause,
+    });
+  }
 }
 
 /** A database that a backup was restored into. */

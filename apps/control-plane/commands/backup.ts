@@ -1,9 +1,12 @@
-import { open } from 'node:fs/promises';
+import type { ReadStream, Stats } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { messageOf } from '../../error.ts';
+import { asDiskError } from '../../files/disk-error.ts';
 import { createLogger } from '../../log/logger.ts';
 import { askLine } from '../../process/ask-line.ts';
 import { askSecret } from '../../process/ask-secret.ts';
+import { getErrorCode } from '../../process/code-of.ts';
 import { openConfirmation } from '../../update/confirmation.ts';
 import { VERSION } from '../../version.ts';
 import { type Account, asAccount, findAccount, isRoot } from '../account.ts';
@@ -33,13 +36,17 @@ export interface BackupOptions {
  * @param given path of the file; by default it is in the folder of backups and named by the time
  * @returns the text to print
  */
-export async function makeOne(given: string | undefined, options: BackupOptions): Promise<string> {
+export async function makeOne(
+  given: string | undefined,
+  { existing, ...options }: BackupOptions & { existing: 'keep' | 'replace' },
+): Promise<string> {
   const { configFile, form, signal } = options;
   const config = await readConfig(configFile);
-  const passphrase = await findPassphrase(config, options, askNewPassphrase);
-  const files = await readBackupFiles(config.authority, configFile);
   const now = new Date();
   const file = resolve(given ?? join(config.backup.folder, backupName(now)));
+  await expectFree(file, existing);
+  const passphrase = await findPassphrase(config, options, askNewPassphrase);
+  const files = await readBackupFiles(config.authority, configFile);
   const address = selectDatabaseAddress(config);
   const request = { ...files, address, passphrase, program: VERSION, now, signal };
   const counts = await makeBackup(file, { ...request, account: await accountOf(config) });
@@ -107,6 +114,27 @@ The database before is kept as ${database}_before_restore until it is dropped, o
   });
 }
 
+/** @throws ControlPlaneError if there is something of this name that must not be replaced */
+async function expectFree(file: string, existing: 'keep' | 'replace'): Promise<void> {
+  let found: Stats | undefined;
+  try {
+    found = await stat(file);
+  } catch (error) {
+    if (getErrorCode(error) === 'ENOENT') return;
+    throw asDiskError(file, error);
+  }
+  if (!found.isFile()) {
+    const what = found.isDirectory() ? 'this is a folder' : 'this is not an ordinary file';
+    throw new ControlPlaneError({ what, where: file, fix: 'Name a new file for the backup.' });
+  }
+  if (existing === 'replace') return;
+  throw new ControlPlaneError({
+    what: 'there is a file of this name already',
+    where: file,
+    fix: 'Give another name, or --overwrite.',
+  });
+}
+
 async function expectAgreement(madeAt: string): Promise<void> {
   const question = `All that happened after ${madeAt} is lost. Type "restore" to go on: `;
   if ((await askLine(question)) === 'restore') return;
@@ -126,9 +154,18 @@ async function withArchive<T>(
   await using _ = handle;
   const content = handle.createReadStream({ autoClose: false });
   try {
-    return await work(await openArchive(content, passphrase));
+    return await work(await openArchive(readPieces(content, file), passphrase));
   } finally {
     content.destroy();
+  }
+}
+
+/** @throws DiskError if the file cannot be read, for example because it is a folder */
+async function* readPieces(content: ReadStream, file: string): AsyncGenerator<Buffer, void, void> {
+  try {
+    yield* content;
+  } catch (error) {
+    throw asDiskError(file, error, 'read');
   }
 }
 

@@ -11,7 +11,7 @@ const SECOND_WORDS: Readonly<Record<string, readonly string[]>> = {
 
 /** Options of commands, besides those of all. */
 const COMMANDS_OPTIONS: Readonly<Record<string, readonly string[]>> = {
-  backup: ['passphrase-file'],
+  backup: ['passphrase-file', 'overwrite'],
   restore: ['passphrase-file', 'keep-configuration', 'yes'],
   ...OPTIONS_OF,
 };
