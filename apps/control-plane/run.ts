@@ -20,7 +20,7 @@ import { startControlPlane } from './control-plane.ts';
 import { monotonicClock } from './coordination/clock.ts';
 import { ControlPlaneError } from './error.ts';
 import { showFailedStart } from './health/failed-start.ts';
-import { createHealthRoutes, refuseWhileLimited } from './health/routes.ts';
+import { createHealthRoutes, refuseWhileLimited, refuseWhileSilent } from './health/routes.ts';
 import type { Confirmed } from './held-migrations.ts';
 import { createInventoryRoutes } from './inventory/routes.ts';
 import { createAddressRoutes } from './operator/address-routes.ts';
@@ -196,19 +196,22 @@ async function work(
     routes: [
       ...createHealthRoutes(() => controlPlane.facts()),
       ...refuseWhileLimited(
-        [
-          ...createInventoryRoutes(controlPlane),
-          ...createOperatorRoutes({
-            database: controlPlane.database,
-            fingerprint: authority.fingerprint,
-          }),
-          ...createOversightRoutes(controlPlane),
-          ...createAddressRoutes(controlPlane),
-          ...backupRoutes(controlPlane),
-          ...createUserRoutes(controlPlane),
-          ...createLocalCertificateRoutes(controlPlane.certificate),
-          ...updateRoutes({ ...controlPlane, updates: config.updates }),
-        ],
+        refuseWhileSilent(
+          [
+            ...createInventoryRoutes(controlPlane),
+            ...createOperatorRoutes({
+              database: controlPlane.database,
+              fingerprint: authority.fingerprint,
+            }),
+            ...createOversightRoutes(controlPlane),
+            ...createAddressRoutes(controlPlane),
+            ...backupRoutes(controlPlane),
+            ...createUserRoutes(controlPlane),
+            ...createLocalCertificateRoutes(controlPlane.certificate),
+            ...updateRoutes({ ...controlPlane, updates: config.updates }),
+          ],
+          controlPlane.database,
+        ),
         controlPlane.limited,
       ),
     ],

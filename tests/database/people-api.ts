@@ -147,7 +147,7 @@ export class PeopleApi implements AsyncDisposable {
         response.setEncoding('utf8');
         // A stream is read until it has sent the requested number of events.
         const isStream = response.headers['content-type'] === 'text/event-stream';
-        const isRead = () => isStream && text.split('\nid: ').length > events;
+        const isRead = () => isStream && text.split('\ndata: ').length > events;
         response.on('data', (piece: string) => {
           text += piece;
           if (isRead()) response.destroy();

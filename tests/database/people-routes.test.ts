@@ -10,6 +10,7 @@ import { listAudit } from '../../apps/control-plane/database/repositories/audit-
 import {
   leaveEventNumbersOut,
   readEventBounds,
+  writeEvent,
 } from '../../apps/control-plane/database/repositories/events.ts';
 import {
   registerNode,
@@ -613,14 +614,27 @@ describe('events', () => {
     const raised = setInterval(() => void raise(), 200);
     const first = await listening.finally(() => clearInterval(raised));
     expect(first.status).toBe(200);
-    const [seen = 0] = idsOf(first);
+    const seen = idsOf(first)[1] ?? 0;
     await raise();
     await raise();
     const headers = { 'last-event-id': String(seen) };
     const then = await asAdmin('/v1/events?kind=alert', { headers, events: 2 });
-    expect(idsOf(then)[0]).toBeGreaterThan(seen);
+    expect(idsOf(then)[0]).toBe(seen);
+    expect(idsOf(then)[1]).toBeGreaterThan(seen);
     expect(idsOf(then)).toEqual(idsOf(then).toSorted((a, b) => a - b));
     expect(then.text).toMatch(/^event: alert\.\S+\ndata: \{.*"subject":\{"type":"ALERT"/m);
+  });
+
+  test('of which none was sent yet are not missed by a client that reconnects', async () => {
+    const nodeId = 'abababab-abab-4bab-8bab-abababababab';
+    const path = `/v1/events?kind=alert&nodeId=${nodeId.toUpperCase()}`;
+    const [position] = idsOf(await asAdmin(path));
+    expect(position).toBe((await readEventBounds(api.db)).last);
+    const subject = { type: 'ALERT', id: NOTHING, name: '' } as const;
+    await writeEvent(api.db, { kind: 'alert.raised', subject, nodeId });
+    const headers = { 'last-event-id': String(position) };
+    const then = await asAdmin(path, { headers, events: 1 });
+    expect(idsOf(then)).toEqual([position, (position ?? 0) + 1]);
   });
 
   test('with an old or unknown id are reported as lost; an id that is not a number is refused', async () => {

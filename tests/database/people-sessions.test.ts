@@ -241,13 +241,17 @@ describe('an issued password', () => {
     });
     expect((await api.ask('/v1/sessions', { cookie })).status).toBe(403);
     const change = (body: object) =>
-      api.ask('/v1/session/password', { method: 'POST', cookie, body });
+      api.ask('/v1/session/password', {
+        ...{ method: 'POST', cookie, body, headers: { 'idempotency-key': 'again' } },
+      });
     expect((await change({ current: 'another', next: PASSWORD })).status).toBe(403);
     expect((await change({ current: password, next: password })).status).toBe(400);
     expect((await change({ current: password, next: 'short' })).status).toBe(400);
     expect((await change({ current: password, next: 'aaaaaaaaaaaa' })).status).toBe(400);
     const changed = await change({ current: password, next: PASSWORD });
     expect(changed.status).toBe(204);
+    // Not even a hash of the passwords is kept for a repetition.
+    expect(await api.db.selectFrom('idempotentRequests').selectAll().execute()).toEqual([]);
     expect((await api.ask('/v1/session', { cookie })).status).toBe(401);
     const fresh = (changed.headers['set-cookie']?.[0] ?? '').split(';', 1)[0];
     expect((await api.ask('/v1/sessions', { cookie: fresh })).status).toBe(200);

@@ -2,6 +2,7 @@ import { CamelCasePlugin, Kysely, PostgresDialect, type Transaction } from 'kyse
 import { type CustomTypesConfig, type Pool, types } from 'pg';
 import type { Logger } from '../../log/logger.ts';
 import { createPool, type DatabaseAddress, type PoolSize } from './connection.ts';
+import { createPatience } from './patience.ts';
 import { prepareFrequent } from './prepare.ts';
 import type { DB } from './schema.ts';
 
@@ -13,6 +14,11 @@ export interface Database {
   readonly db: Kysely<DB>;
   /** The pool's counts, for metrics. */
   readonly pool: Pick<Pool, 'totalCount' | 'idleCount' | 'waitingCount'>;
+  /**
+   * Awaits work on the database for as long as the server answers; see `createPatience`.
+   * @throws SilentDatabaseError within seconds after the server fell silent; the work itself goes on
+   */
+  whileItAnswers<T>(work: () => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -24,7 +30,7 @@ export function openDatabase(address: DatabaseAddress, size: PoolSize, log: Logg
     dialect: new PostgresDialect({ pool: prepareFrequent(pool) }),
     plugins,
   });
-  return { db, pool, close: () => db.destroy() };
+  return { db, pool, whileItAnswers: createPatience(address), close: () => db.destroy() };
 }
 
 /** Object identifier of a PostgreSQL type (pg_type.dat). */

@@ -70,6 +70,12 @@ export interface ListenRequest {
   readonly signal: AbortSignal;
 }
 
+/** The events of a subscriber, in order. */
+export interface Subscription extends AsyncIterable<FleetEvent> {
+  /** Number of the last event that it was offered, whether it matched the filter or not: it may resume from there. */
+  readonly position: number;
+}
+
 export interface EventFeedOptions {
   readonly database: Database;
   /** Address of the same database, for subscribing to notifications. */
@@ -185,7 +191,7 @@ export class EventFeed {
    *   falls behind, and an EventsGoneError if events are removed while it catches up
    * @throws EventsGoneError
    */
-  async listen({ after, filter = {}, signal }: ListenRequest): Promise<AsyncIterable<FleetEvent>> {
+  async listen({ after, filter = {}, signal }: ListenRequest): Promise<Subscription> {
     await this.#begun.promise;
     if (after !== undefined && (after < this.#floor || after > this.#last)) {
       const bounds = await readEventBounds(this.#options.database.db);
@@ -194,36 +200,43 @@ export class EventFeed {
       }
     }
     const either = AbortSignal.any([signal, this.#options.signal]);
-    return this.#deliver(after ?? this.#last, filter, either);
+    const cursor = { position: after ?? this.#last };
+    const events = this.#deliver(cursor, filter, either);
+    return {
+      [Symbol.asyncIterator]: () => events,
+      get position() {
+        return cursor.position;
+      },
+    };
   }
 
+  /** @param cursor is moved */
   async *#deliver(
-    after: number,
+    cursor: { position: number },
     filter: EventFilter,
     signal: AbortSignal,
   ): AsyncGenerator<FleetEvent, void, void> {
     this.#listeners += 1;
     try {
-      let cursor = after;
-      while (cursor < this.#floor && !signal.aborted) {
-        const page = await this.#catchUp(() => this.#readPage(cursor));
+      while (cursor.position < this.#floor && !signal.aborted) {
+        const page = await this.#catchUp(() => this.#readPage(cursor.position));
         for (const event of page) {
           if (signal.aborted) return;
-          cursor = event.id;
+          cursor.position = event.id;
           if (isWanted(event, filter)) yield event;
         }
       }
       while (!signal.aborted) {
-        if (cursor < this.#floor) {
+        if (cursor.position < this.#floor) {
           this.#cutOff += 1;
-          throw new SlowListenerError(cursor, this.#mostBehind);
+          throw new SlowListenerError(cursor.position, this.#mostBehind);
         }
-        const event = this.#recent[cursor - this.#floor];
+        const event = this.#recent[cursor.position - this.#floor];
         if (event === undefined) {
           await this.#news(signal);
           continue;
         }
-        cursor = event.id;
+        cursor.position = event.id;
         if (isWanted(event, filter)) yield event;
       }
     } finally {

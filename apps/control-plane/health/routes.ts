@@ -2,6 +2,8 @@ import { ApiError } from '../../http/error.ts';
 import { EXPOSITION_TYPE, formatExposition, type Metric } from '../../http/exposition.ts';
 import { makeJsonAnswer, type Route } from '../../http/route.ts';
 import type { AgedStanding } from '../coordination/election.ts';
+import type { Database } from '../database/database.ts';
+import { SilentDatabaseError } from '../database/patience.ts';
 import type { Alert } from '../database/repositories/alerts.ts';
 import type { CallTimes } from '../node-service/call-times.ts';
 import type { ServiceHealth } from './probes.ts';
@@ -82,6 +84,25 @@ export function refuseWhileLimited(
       const reason = limited();
       if (reason !== undefined) throw new ApiError(503, reason);
       return await route.answer(request, id);
+    },
+  }));
+}
+
+/** Makes routes answer with status 503 if the database falls silent, instead of never. */
+export function refuseWhileSilent(
+  routes: readonly Route[],
+  { whileItAnswers }: Pick<Database, 'whileItAnswers'>,
+): Route[] {
+  return routes.map((route) => ({
+    ...route,
+    answer: async (request, id) => {
+      try {
+        return await whileItAnswers(() => route.answer(request, id));
+      } catch (error) {
+        if (!(error instanceof SilentDatabaseError)) throw error;
+        const { what, fix } = error;
+        throw new ApiError(503, what, fix === undefined ? {} : { fix });
+      }
     },
   }));
 }

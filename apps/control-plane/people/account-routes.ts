@@ -39,6 +39,7 @@ import {
   createNameSchema,
   createRoute,
   createTextSchema,
+  givenId,
   idParams,
   type Route,
   requireMatch,
@@ -122,6 +123,7 @@ function userRoutes({ db, now }: AccountSources): Route[] {
     }),
     createRoute('user:update', {
       ...{ method: 'PATCH', path: '/v1/users/{id}', status: 200 },
+      heeds: ['If-Match'],
       summary: 'Change an account; while it is disabled, its sessions and API keys do not work',
       params: idParams,
       body: z.strictObject({
@@ -147,6 +149,7 @@ function userRoutes({ db, now }: AccountSources): Route[] {
     }),
     createRoute('user:delete', {
       ...{ method: 'DELETE', path: '/v1/users/{id}', status: 204 },
+      heeds: ['If-Match'],
       summary: 'Remove an account with its sessions and API keys',
       params: idParams,
       handle: async ({ params: { id }, caller, headers }) => {
@@ -169,6 +172,8 @@ function userRoutes({ db, now }: AccountSources): Route[] {
         await refuseMorePrivileged(db, caller, id);
         const { user, password } = await resetPassword(db, await readUser(db, id), {
           ...{ by: selectAuditFields(caller), now: now() },
+          // It may have got more permissions while the password was hashed.
+          allow: (transaction) => refuseMightier(transaction, caller, id),
         });
         return { body: { ...describeUser(user), password } };
       },
@@ -176,7 +181,7 @@ function userRoutes({ db, now }: AccountSources): Route[] {
     createRoute('user:update', {
       ...{ method: 'POST', path: '/v1/users/{id}/roles/{roleId}', status: 204 },
       summary: 'Give an account a further role',
-      params: z.strictObject({ id: z.guid(), roleId: z.guid() }),
+      params: z.strictObject({ id: givenId, roleId: givenId }),
       handle: async ({ params: { id, roleId }, caller }) => {
         await db.transaction().execute(async (transaction) => {
           const user = await lockUser(transaction, id);
@@ -192,7 +197,7 @@ function userRoutes({ db, now }: AccountSources): Route[] {
     createRoute('user:update', {
       ...{ method: 'DELETE', path: '/v1/users/{id}/roles/{roleId}', status: 204 },
       summary: 'Take a further role from an account',
-      params: z.strictObject({ id: z.guid(), roleId: z.guid() }),
+      params: z.strictObject({ id: givenId, roleId: givenId }),
       handle: async ({ params: { id, roleId }, caller }) => {
         await db.transaction().execute(async (transaction) => {
           const user = await lockUser(transaction, id);
@@ -239,6 +244,7 @@ function roleRoutes({ db }: AccountSources): Route[] {
     }),
     createRoute('user:update', {
       ...{ method: 'PATCH', path: '/v1/roles/{id}', status: 200 },
+      heeds: ['If-Match'],
       summary: 'Change a role of one’s own',
       params: idParams,
       body: z.strictObject({
@@ -263,6 +269,7 @@ function roleRoutes({ db }: AccountSources): Route[] {
     }),
     createRoute('user:update', {
       ...{ method: 'DELETE', path: '/v1/roles/{id}', status: 204 },
+      heeds: ['If-Match'],
       summary: 'Delete a role of one’s own, which everybody loses',
       params: idParams,
       handle: async ({ params: { id }, caller, headers }) => {

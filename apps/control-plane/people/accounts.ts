@@ -69,25 +69,35 @@ export async function addAccount(
   return { user, password };
 }
 
-/** Sets a generated password for an account; its sessions end. */
+/**
+ * Sets a generated password for an account; its sessions end.
+ * @param allow checks in the same transaction that it may be done; the account may have changed since it was read
+ * @throws ApiError 404 if the account was removed meanwhile, and what `allow` throws
+ */
 export async function resetPassword(
   db: Kysely<DB>,
   user: User,
-  { by, now }: { by: Signature; now: Date },
+  {
+    by,
+    now,
+    allow,
+  }: { by: Signature; now: Date; allow?: (transaction: Transaction<DB>) => Promise<void> },
 ): Promise<Issued> {
   const password = drawPassword();
   const passwordHash = await hashPassword(password);
   const changed = await db.transaction().execute(async (transaction) => {
-    const after = await updateUser(transaction, user.id, {
-      ...{ passwordHash, mustChangePassword: true },
-    });
+    await lockAdmins(transaction);
+    await allow?.(transaction);
+    const after = requirePresent(
+      await updateUser(transaction, user.id, { passwordHash, mustChangePassword: true }),
+    );
     await endSessions(transaction, user.id, { now });
     await enter(transaction, 'user.reset-password', user, by);
     const data = { changed: ['password'], by: by.username };
     await writeUserEvent(transaction, 'changed', user, data);
     return after;
   });
-  return { user: requirePresent(changed), password };
+  return { user: changed, password };
 }
 
 /** Fields of an account that can be changed. */

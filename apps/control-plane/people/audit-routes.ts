@@ -7,7 +7,7 @@ import {
   listAudit,
 } from '../database/repositories/audit-log.ts';
 import { createPage, createPageSchema, invalidCursor, pageQuery, parsePage } from './page.ts';
-import { createRoute, createTextSchema, type Route } from './route.ts';
+import { createRoute, createTextSchema, givenId, type Route } from './route.ts';
 
 const time = z.iso.datetime();
 
@@ -23,7 +23,7 @@ export function createAuditRoutes({ db }: { db: Database['db'] }): Route[] {
         action: createTextSchema(1, 100).optional(),
         username: createTextSchema(1, 255).optional(),
         /** Id of the affected object. */
-        resourceId: z.guid().optional(),
+        resourceId: givenId.optional(),
         result: z.enum(['success', 'failure']).optional(),
         /** Entries from the time `since` on, and before the time `until`. */
         since: time.optional(),
@@ -37,7 +37,7 @@ export function createAuditRoutes({ db }: { db: Database['db'] }): Route[] {
           limit: choice.limit + 1,
           filter: {
             ...query,
-            resourceId: resourceId?.toLowerCase(),
+            resourceId,
             since: since === undefined ? undefined : new Date(since),
             until: until === undefined ? undefined : new Date(until),
           },

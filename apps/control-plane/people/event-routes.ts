@@ -1,15 +1,15 @@
 import { Readable } from 'node:stream';
 import * as z from 'zod';
-import { EVENT_SUBJECTS, type FleetEvent } from '../../api/events.ts';
+import { EVENT_SUBJECTS } from '../../api/events.ts';
 import { ApiError } from '../../http/error.ts';
-import { type EventFeed, EventsGoneError } from '../events/feed.ts';
-import { createRoute, createTextSchema, type Route } from './route.ts';
+import { type EventFeed, EventsGoneError, type Subscription } from '../events/feed.ts';
+import { createRoute, createTextSchema, givenId, type Route } from './route.ts';
 
 /** Milliseconds after which a stream ends: the client reconnects, and its permissions are checked again. */
 const LISTENED_FOR = 120_000;
 
-/** First text of a stream: milliseconds before a reconnect. It also makes the server send the response's head at once. */
-const FIRST = 'retry: 1000\n\n';
+/** Milliseconds before a client reconnects. */
+const RECONNECT_AFTER = 1000;
 
 /**
  * Creates the routes of events, as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
@@ -17,13 +17,13 @@ const FIRST = 'retry: 1000\n\n';
 export function createEventRoutes({ events }: { events: Pick<EventFeed, 'listen'> }): Route[] {
   return [
     createRoute('event:read', {
-      ...{ method: 'GET', path: '/v1/events', status: 200 },
+      ...{ method: 'GET', path: '/v1/events', status: 200, heeds: ['Last-Event-ID'] },
       summary:
         'What happens, as server-sent events; Last-Event-ID resumes after an event, 410 says that events are gone',
       query: z.strictObject({
         /** A kind, or its first word, such as `vm`. */
         kind: createTextSchema(1, 100).optional(),
-        nodeId: z.guid().optional(),
+        nodeId: givenId.optional(),
       }),
       answer: z.string().meta({ contentMediaType: 'text/event-stream' }),
       handle: async ({ query: { kind, nodeId }, headers, caller, signal }) => {
@@ -56,7 +56,7 @@ function lastSeen(header: string | string[] | undefined): number | undefined {
 async function listen(
   events: Pick<EventFeed, 'listen'>,
   request: Parameters<EventFeed['listen']>[0],
-): Promise<AsyncIterable<FleetEvent>> {
+): Promise<Subscription> {
   try {
     return await events.listen(request);
   } catch (error) {
@@ -66,9 +66,14 @@ async function listen(
   }
 }
 
-async function* frames(events: AsyncIterable<FleetEvent>): AsyncGenerator<string> {
-  yield FIRST;
+/**
+ * Formats a stream. It begins and ends with its position, which is not an event: a client to which no event was sent
+ * reconnects with it, too, and misses nothing. The beginning makes the server send the response's head at once.
+ */
+async function* frames(events: Subscription): AsyncGenerator<string> {
+  yield `retry: ${RECONNECT_AFTER}\nid: ${events.position}\n\n`;
   for await (const event of events) {
     yield `id: ${event.id}\nevent: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`;
   }
+  yield `id: ${events.position}\n\n`;
 }

@@ -33,7 +33,7 @@ import {
   setMaintenance,
 } from '../operator/acts.ts';
 import { createPage, createPageSchema, pageQuery, parsePage } from './page.ts';
-import { createRoute, createTextSchema, idParams, type Route } from './route.ts';
+import { createRoute, createTextSchema, givenId, idParams, type Route } from './route.ts';
 
 /** Seconds within which a task must end: by default, and at most. */
 const TASK_SECONDS = { usual: 120, most: 24 * 60 * 60 };
@@ -126,7 +126,7 @@ function vmRoutes({ db, now }: FleetSources): Route[] {
       summary: 'Virtual machines',
       query: z.strictObject({
         ...pageQuery,
-        nodeId: z.guid().optional(),
+        nodeId: givenId.optional(),
         powerState: z.enum(VALUE_SETS.virtual_machines_power_state).optional(),
         /** Prefix of their names. */
         name: createTextSchema(1, 255).optional(),
@@ -201,7 +201,7 @@ function taskRoutes({ db, now }: FleetSources): Route[] {
       summary: 'Tasks, the newest first',
       query: z.strictObject({
         ...pageQuery,
-        nodeId: z.guid().optional(),
+        nodeId: givenId.optional(),
         /** Id of the virtual machine or other object. */
         objectId: createTextSchema(1, 500).optional(),
         state: fleetTaskSchema.shape.state.optional(),

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { Access, Route } from './route.ts';
+import { type Access, isRepeatable, type Route } from './route.ts';
 
 /** Schema of the errors of all routes: RFC 9457, with advice for the reader. */
 const problemSchema = z.object({
@@ -56,7 +56,7 @@ export function describeApi(routes: readonly Route[]): { [key: string]: Json } {
 }
 
 function describeRoute(route: Route): Json {
-  const { method, summary, access, params, query, body, status, answer } = route;
+  const { summary, access, params, query, body, status, answer, heeds } = route;
   return {
     summary,
     'x-access': access,
@@ -64,8 +64,8 @@ function describeRoute(route: Route): Json {
     parameters: [
       ...parametersOf('path', params),
       ...parametersOf('query', query),
-      ...(method === 'POST' && access !== 'anybody' ? [headerOf('Idempotency-Key')] : []),
-      ...(method === 'PATCH' ? [headerOf('If-Match')] : []),
+      ...(isRepeatable(route) ? [headerOf('Idempotency-Key')] : []),
+      ...heeds.map(headerOf),
     ],
     requestBody:
       body === undefined

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { ApiError } from '../../http/error.ts';
+import { SilentDatabaseError } from '../database/patience.ts';
 import { isUnavailable, type RefusalReason, RefusedChangeError } from '../database/refusal.ts';
 import { ControlPlaneError } from '../error.ts';
 
@@ -46,6 +47,10 @@ export function explain(error: unknown): ApiError | undefined {
   if (error instanceof ApiError) return error;
   if (error instanceof RefusedChangeError) {
     return new ApiError(STATUS_OF[error.reason], error.what);
+  }
+  if (error instanceof SilentDatabaseError) {
+    const { what, fix = '' } = error;
+    return new ApiError(503, what, { fix, headers: { 'retry-after': '5' } });
   }
   if (error instanceof ControlPlaneError)
     return new ApiError(409, error.what, error.fix === undefined ? {} : { fix: error.fix });

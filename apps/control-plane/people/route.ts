@@ -20,6 +20,11 @@ export type Access =
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
+/** Whether repeated requests with the same Idempotency-Key get the answer of the first. */
+export function isRepeatable({ method, access, hasPassword }: Route): boolean {
+  return method === 'POST' && access !== 'anybody' && !hasPassword;
+}
+
 /** Input of a route: values parsed by its schemas, and the caller. */
 export interface Given<Params, Query, Body, Who> {
   readonly params: Params;
@@ -57,8 +62,12 @@ export interface Definition<
   /** Status of success and schema of its body. 204 has no body. */
   readonly status: 200 | 201 | 202 | 204;
   readonly answer?: z.ZodType;
+  /** Headers of the request that the route heeds, for its description. */
+  readonly heeds?: readonly ('If-Match' | 'Last-Event-ID')[];
   /** Whether the answer contains a secret that is shown only once: it is not stored for repeated requests. */
   readonly isSecret?: boolean;
+  /** Whether the request contains a password: nothing of it is stored, and an Idempotency-Key has no effect. */
+  readonly hasPassword?: boolean;
   readonly handle: (
     given: Given<z.output<Params>, z.output<Query>, z.output<Body>, Who>,
   ) => Promise<Reply>;
@@ -75,7 +84,9 @@ export interface Route {
   readonly body: z.ZodType | undefined;
   readonly status: number;
   readonly answer: z.ZodType | undefined;
+  readonly heeds: readonly string[];
   readonly isSecret: boolean;
+  readonly hasPassword: boolean;
   /** @throws ApiError 400 naming what does not match the schemas */
   readonly handle: (given: Given<unknown, unknown, unknown, Caller | undefined>) => Promise<Reply>;
 }
@@ -108,10 +119,12 @@ function erase<Params extends z.ZodType, Query extends z.ZodType, Body extends z
   definition: Definition<Params, Query, Body, Who>,
   who: (caller: Caller | undefined) => Who,
 ): Route {
-  const { method, path, summary, params, query, body, status, answer, isSecret } = definition;
+  const { method, path, summary, params, query, body, status, answer, heeds = [] } = definition;
   return {
     ...{ method, path, summary, access, params, query, body, status, answer },
-    isSecret: isSecret === true,
+    heeds,
+    isSecret: definition.isSecret === true,
+    hasPassword: definition.hasPassword === true,
     handle: async (given) =>
       await definition.handle({
         ...given,
@@ -149,8 +162,11 @@ export function createNameSchema(longest: number) {
   return createTextSchema(1, longest).refine((one) => /\S/.test(one), 'is blank');
 }
 
+/** Schema of an id in a request, where letters may be upper case (RFC 9562, 4); it is compared in lower case. */
+export const givenId = z.guid().toLowerCase();
+
 /** Path parameters of a single object. */
-export const idParams = z.strictObject({ id: z.guid() });
+export const idParams = z.strictObject({ id: givenId });
 
 /** Returns the entity tag of a state of an object (RFC 9110, 8.8.3). */
 export function computeEntityTag(body: object): string {

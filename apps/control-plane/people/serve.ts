@@ -113,7 +113,7 @@ export async function servePeople(options: ServePeopleOptions): Promise<PeopleSe
   };
   const app = await createPeopleServer({
     ...{
-      db: database.db,
+      database,
       routes: createPeopleRoutes({ ...options, fingerprint: authority.fingerprint, now }),
       now,
       serverOf,

@@ -3,7 +3,8 @@ import { type RequestListener, type Server, STATUS_CODES } from 'node:http';
 import { Readable } from 'node:stream';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { ApiError } from '../../http/error.ts';
-import type { Executor } from '../database/database.ts';
+import type { Database } from '../database/database.ts';
+import { SilentDatabaseError } from '../database/patience.ts';
 import {
   beginRequest,
   forgetRequest,
@@ -13,7 +14,7 @@ import {
 import { type Caller, findCaller } from './caller.ts';
 import type { Origin } from './log-in.ts';
 import { explain, formatProblem, HEADERS, PROBLEM_TYPE } from './problem.ts';
-import { computeEntityTag, type Reply, type Route } from './route.ts';
+import { computeEntityTag, isRepeatable, type Reply, type Route } from './route.ts';
 
 /** Largest body of a request, in bytes. */
 const LARGEST_BODY = 64 * 1024;
@@ -23,7 +24,7 @@ const LONGEST_PARAMETER = 100;
 
 /** What the server needs. */
 export interface PeopleServing {
-  readonly db: Executor;
+  readonly database: Pick<Database, 'db' | 'whileItAnswers'>;
   readonly routes: readonly Route[];
   readonly now: () => Date;
   /** Receives errors of the program itself. */
@@ -92,16 +93,17 @@ export async function createPeopleServer(serving: PeopleServing): Promise<Fastif
       // Runs before the body is read, so that the body of an unauthorized caller is not read.
       onRequest: async (request) => {
         refuseOtherSites(request);
-        callers.set(request, await admit(serving, route, request));
+        const { whileItAnswers } = serving.database;
+        callers.set(request, await whileItAnswers(() => admit(serving, route, request)));
       },
       handler: async (request, reply) => {
         const caller = callers.get(request);
         const key = request.headers['idempotency-key'];
-        if (caller !== undefined && route.method === 'POST' && key !== undefined) {
+        if (caller !== undefined && isRepeatable(route) && key !== undefined) {
           await workOnce(serving, route, { caller, key, request, reply });
           return reply;
         }
-        const outcome = await work(route, caller, request, reply);
+        const outcome = await work(serving, route, { caller, request, reply });
         const { body } = outcome;
         if (body instanceof Readable) {
           await reply
@@ -136,7 +138,7 @@ function refuseOtherSites({ headers }: FastifyRequest): void {
 
 /** Authenticates the caller and checks its access. @throws ApiError 401, 403 if the caller may not use the route */
 async function admit(
-  { db, now }: PeopleServing,
+  { database: { db }, now }: PeopleServing,
   { access }: Route,
   request: FastifyRequest,
 ): Promise<Caller | undefined> {
@@ -174,17 +176,21 @@ function originOf(request: FastifyRequest): Origin {
 
 /** Runs the handler of a route. */
 async function work(
+  { database }: PeopleServing,
   route: Route,
-  caller: Caller | undefined,
-  request: FastifyRequest,
-  reply: FastifyReply,
+  {
+    caller,
+    request,
+    reply,
+  }: { caller: Caller | undefined; request: FastifyRequest; reply: FastifyReply },
 ): Promise<Reply> {
   const gone = new AbortController();
   reply.raw.once('close', () => gone.abort());
-  return await route.handle({
+  const given = {
     ...{ params: request.params, query: request.query, body: request.body, caller },
     ...{ origin: originOf(request), headers: request.headers, signal: gone.signal },
-  });
+  };
+  return await database.whileItAnswers(() => route.handle(given));
 }
 
 async function send(
@@ -208,7 +214,7 @@ function textOf({ body }: Reply): string {
  * the first (draft-ietf-httpapi-idempotency-key-header).
  */
 async function workOnce(
-  { db, now }: PeopleServing,
+  serving: PeopleServing,
   route: Route,
   {
     caller,
@@ -224,7 +230,11 @@ async function workOnce(
     .update(JSON.stringify([request.method, request.url, request.body ?? null]))
     .digest();
   const once: IdempotentRequest = { userId: caller.userId, key, requestHash };
-  const earlier = await beginRequest(db, once, now());
+  const {
+    database: { db, whileItAnswers },
+    now,
+  } = serving;
+  const earlier = await whileItAnswers(() => beginRequest(db, once, now()));
   switch (earlier.kind) {
     case 'other':
       throw new ApiError(422, 'the Idempotency-Key was used for another request');
@@ -246,12 +256,16 @@ async function workOnce(
       return await send(reply, status, { text: body });
     }
     case 'new': {
-      const outcome = await work(route, caller, request, reply).catch(async (error: unknown) => {
-        await forgetRequest(db, once);
-        throw error;
-      });
+      const outcome = await work(serving, route, { caller, request, reply }).catch(
+        async (error: unknown) => {
+          // A change may still take effect once the database answers again: the request is not repeated.
+          if (!(error instanceof SilentDatabaseError)) await forgetRequest(db, once);
+          throw error;
+        },
+      );
       const text = textOf(outcome);
-      await keepAnswer(db, once, { status: route.status, body: route.isSecret ? null : text });
+      const answer = { status: route.status, body: route.isSecret ? null : text };
+      await whileItAnswers(() => keepAnswer(db, once, answer));
       await send(reply, route.status, { ...outcome, text });
     }
   }

@@ -89,7 +89,7 @@ export function createSessionRoutes({
       },
     }),
     createRoute('session-before-change', {
-      ...{ method: 'POST', path: '/v1/session/password', status: 204 },
+      ...{ method: 'POST', path: '/v1/session/password', status: 204, hasPassword: true },
       summary: 'Change one’s own password: all sessions end, and a new one begins',
       body: z.strictObject({
         current: createTextSchema(1, LONGEST_PASSWORD),
