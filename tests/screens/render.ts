@@ -31,12 +31,27 @@ export async function play<State, Event, Effect>(
   const ended = runProgram(program, terminal, ending.signal);
   for (const [keys, seen] of acts) {
     terminal.type(keys);
-    await Promise.race([terminal.see(seen), ended.then(failEarly)]);
+    const late = new AbortController();
+    const patience = failLate(seen, terminal, late.signal);
+    await Promise.race([terminal.see(seen), ended.then(failEarly), patience]);
+    late.abort();
   }
   const text = await terminal.text();
   ending.abort();
   await ended;
   return text.replace(CLOCK, '2126-11-24 22:15:09 UTC');
+}
+
+/** Milliseconds within which a screen must show a text, also on a busy machine. */
+const SEEN_WITHIN = 60_000;
+
+/** @throws Error with the screen after that time; it waits for ever once the signal is aborted */
+async function failLate(seen: RegExp, terminal: FakeTerminal, signal: AbortSignal): Promise<never> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, SEEN_WITHIN);
+    signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+  });
+  throw new Error(`the screen does not show ${seen}:\n${await terminal.text()}`);
 }
 
 function failEarly(status: number): never {

@@ -26,7 +26,7 @@ function ofControlPlane(
   facts: Partial<Deps['facts']> = {},
 ): Scene {
   const { deps } = machine({ facts: { ...CONTROL_PLANE, ...facts } });
-  return { name, product: 'QvDC', deps, acts: [['', /this machine forgets/], ...acts] };
+  return { name, product: 'QvDC', deps, acts: [['', /data is lost at a restart/], ...acts] };
 }
 
 const NETWORK: Act = ['2', /Hardware address/];
@@ -69,7 +69,7 @@ export const SCENES: readonly Scene[] = [
     name: 'status-qvdc',
     product: 'QvDC',
     deps: machine({ facts: CONTROL_PLANE }).deps,
-    acts: [['', /this machine forgets/]],
+    acts: [['', /data is lost at a restart/]],
   },
   ofControlPlane('nodes', [
     ['6n', /node7/],
@@ -116,20 +116,20 @@ export const SCENES: readonly Scene[] = [
     ['s', /comes back/],
     ['\t\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f11.0.0.1', /Outside/],
   ]),
-  scene('network-dhcp', [NETWORK, ['d', /asks for address/]]),
-  scene('network-trial', [NETWORK, ['d', /asks for address/], ['\r', /unless you confirm/]]),
+  scene('network-dhcp', [NETWORK, ['d', /gets address, gateway/]]),
+  scene('network-trial', [NETWORK, ['d', /gets address, gateway/], ['\r', /unless you confirm/]]),
   scene('network-refused', [NETWORK, ['s', /comes back/], ['\r', /Failed/]], {
     changeNetwork: async () => {
       throw new Error('eth0: 10.0.0.7 is in use by 52:54:00:99:99:99');
     },
   }),
-  scene('network-interface', [NETWORK, ['\r', /New VLAN on it/]]),
+  scene('network-interface', [NETWORK, ['\r', /New VLAN on this interface/]]),
   scene('network-ipv6', [NETWORK, ['i', /IPv4 stays/]]),
   scene('network-bridge', [NETWORK, ['b', /new bridge/]]),
   scene('network-bond', [NETWORK, ['n', /new bond/]]),
   scene('network-vlan', [NETWORK, ['v', /new VLAN/]]),
   scene('network-mtu', [NETWORK, ['m', /Switches/]]),
-  scene('network-routes', [NETWORK, ['r', /Networks that/]]),
+  scene('network-routes', [NETWORK, ['r', /behind another gateway/]]),
   scene('network-test', [NETWORK, ['t', /none is joined/]]),
   scene('wifi', [NETWORK, WIFI]),
   scene('wifi-join', [NETWORK, WIFI, ['\r', /asked for by DHCP/]]),
@@ -175,13 +175,13 @@ export const SCENES: readonly Scene[] = [
   scene('storage', [['6s', /nvme0n1/]]),
   scene('storage-create', [
     ['6s', /nvme0n1/],
-    ['c', /written over/],
+    ['c', /that is not empty/],
   ]),
   scene(
     'storage-refused',
     [
       ['6s', /nvme0n1/],
-      ['c', /written over/],
+      ['c', /that is not empty/],
       ['fast\t\t/dev/sdb\r', /Failed/],
     ],
     {
@@ -193,17 +193,17 @@ export const SCENES: readonly Scene[] = [
   scene('maintenance', [['6m', /as usual/]]),
   scene('maintenance-on', [['6m', /new memory/]], IN_MAINTENANCE),
   scene('password', [['6p', /Once more/]]),
-  scene('host-name', [['6h', /at once and after/]]),
+  scene('host-name', [['6h', /takes effect at once/]]),
   scene('keyboard', [['6l', /German/]]),
   scene('time', [['6t', /sets the clock/]]),
   scene('time-servers', [
     ['6t', /sets the clock/],
-    ['s', /closed network/],
+    ['s', /without Internet access/],
   ]),
   scene('control-plane', [['6c', /j Join/]]),
   scene('control-plane-join', [
     ['6c', /j Join/],
-    ['j', /good for one/],
+    ['j', /Each host needs a token/],
     ['qvdc\tqxj', /not a join token/],
   ]),
   scene('control-plane-stick', [
@@ -241,7 +241,7 @@ export const SCENES: readonly Scene[] = [
     acts: [
       ['', /Going down/],
       ['7', /is going down/],
-      ['c', /Wait no longer\?/],
+      ['c', /Stop waiting\?/],
     ],
   },
   scene(

@@ -36,7 +36,7 @@ function describeHealth(health: Health): string[] {
       ? []
       : [`                ${takenBack.version} was taken back: ${takenBack.reason}`]),
     `Management      ${managementAddress ?? 'no address'}`,
-    `Data disk       ${dataDisk.persistent ? 'in use' : `virtual machines do not outlive a restart: ${dataDisk.problem}`}`,
+    `Data disk       ${dataDisk.persistent ? 'in use' : `virtual machines are lost at a restart: ${dataDisk.problem}`}`,
     ...(maintenance.on ? [`Maintenance     ${describeMaintenance(maintenance)}`] : []),
     `Control plane   ${state}${where}${problem === null ? '' : `: ${problem}`}`,
   ];

@@ -85,7 +85,7 @@ export async function deployAgent(
     return beginTrial(record, agent, { within, before, moment });
   });
   const lost = await readLoss(places);
-  if (lost !== null) say(`it is gone at the next restart: ${lost}`);
+  if (lost !== null) say(`it is lost at the next restart: ${lost}`);
   await untilConfirmed(places, id, options);
   return `qx-node ${version} runs, in place of the image's agent`;
 }

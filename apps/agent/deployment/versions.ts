@@ -36,7 +36,7 @@ export function describeVersions({ image, agent, problem }: Versions): string {
   const { runs = null, takenBack = null, lost = null } = agent?.deployment ?? {};
   if (runs !== null) {
     lines.push(`        ${[...facts(runs), runs.state].join(', ')}; \`qx-node deploy --undo\``);
-    if (lost !== null) lines.push(`        gone at the next restart: ${lost}`);
+    if (lost !== null) lines.push(`        lost at the next restart: ${lost}`);
   }
   if (takenBack !== null) {
     const what = [`qx-node ${takenBack.version}`, ...facts(takenBack)].join(', ');

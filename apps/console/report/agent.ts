@@ -16,7 +16,7 @@ export function describeDeployment({ deployment }: Health): string[] {
     runs === null
       ? []
       : [`not the image's own (${imageVersion}): deployed ${runs.since ?? ''}, ${runs.state}`];
-  const gone = lost === null ? [] : [`gone at the next restart: ${lost}`];
+  const gone = lost === null ? [] : [`lost at the next restart: ${lost}`];
   const failed =
     takenBack === null ? [] : [`${takenBack.version} was taken back: ${takenBack.reason}`];
   return [...own, ...gone, ...failed];
@@ -25,7 +25,7 @@ export function describeDeployment({ deployment }: Health): string[] {
 /** Describes that virtual machines do not survive a restart, and why; empty if they do. */
 export function describeDataDisk({ dataDisk: { persistent, problem } }: Health): string[] {
   if (persistent) return [];
-  return [`virtual machines do not outlive a restart: ${problem ?? 'why is not known'}`];
+  return [`virtual machines are lost at a restart: ${problem ?? 'why is not known'}`];
 }
 
 /** Describes that the host is in maintenance and starts no virtual machines, and why; empty if it is not. */

@@ -37,9 +37,7 @@ export function describeDatabases({ services }: Readiness, now: number): string[
 /** Describes whether the control plane's data survives a restart. */
 export function describePersistence({ persistent }: Readiness): string {
   if (persistent === undefined) return 'not known';
-  return persistent
-    ? 'on a disk'
-    : 'in memory: this machine forgets all at a restart (no data disk)';
+  return persistent ? 'on a disk' : 'in memory: all data is lost at a restart (no data disk)';
 }
 
 /** Describes open alerts about the control plane itself. */

@@ -44,7 +44,7 @@ function viewBackups({ facts, now }: State, { columns }: Size): Body {
   }
   const keys = value.hasPassphrase ? 'm Make one now   Esc Back' : 'Esc Back';
   const hint = value.hasPassphrase
-    ? 'A backup is worth nothing without its passphrase, and is lost with this disk: keep copies of both elsewhere.'
+    ? 'A backup cannot be used without its passphrase, and is lost with this disk: keep copies of both elsewhere.'
     : 'Without a passphrase no backup is made: write one to /quantix/vdc/backup.passphrase in a shell, and restart the service qx-controlplane.';
   return createBody(TITLE, keys, [
     ...formatRows(rowsOf(value, now), columns, LABELS),

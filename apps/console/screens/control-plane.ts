@@ -55,9 +55,7 @@ function viewControlPlane({ facts }: State, { columns }: Size): Body {
     [
       ...lines,
       line(''),
-      ...wrap('Joining another control plane takes the place of the one that it has.', columns).map(
-        line,
-      ),
+      ...wrap('Joining another control plane replaces the present one.', columns).map(line),
     ],
   );
 }
@@ -73,7 +71,7 @@ function askToLeave(state: State, how: 'notifying' | 'forced'): Step {
     how === 'forced' ? ' The control plane is not notified, and still lists this host.' : '';
   return confirm(state, {
     title: `Leave ${address}?`,
-    text: `Virtual machines and what the host keeps stay. To come back it needs a new token.${forced}`,
+    text: `Virtual machines and settings of this host stay. To join again, it needs a new token.${forced}`,
     next: (sure) =>
       requestChange(sure, {
         title: `Leaving ${address}`,
@@ -88,7 +86,7 @@ function joinScreen(): Screen {
   return createFormScreen<Name>(
     {
       title: 'Join a control plane',
-      purpose: ['The control plane gives out a token for each host. It is good for one.'],
+      purpose: ['Each host needs a token. The control plane makes it.'],
       fields: [
         createTextField<Name>({
           name: 'address',
@@ -124,7 +122,7 @@ function complaintOf(parse: () => unknown): string | null {
 function compare(state: State, { address, token }: Invitation): Step {
   return confirm(state, {
     title: `Is this the fingerprint that ${address} shows?`,
-    text: `${formatFingerprint(parseJoinToken(token).fingerprint)} If it shows another one, the token is somebody else's.`,
+    text: `${formatFingerprint(parseJoinToken(token).fingerprint)} If it shows a different one, the token is from somebody else.`,
     next: (sure) =>
       requestChange(sure, {
         title: `Joining ${address}`,

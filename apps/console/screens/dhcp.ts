@@ -13,8 +13,8 @@ export function createDhcpScreen(name: string, network: Network): Screen {
     {
       title: `Network: DHCP on ${name}`,
       purpose: [
-        `${name} asks for address, gateway and DNS servers.`,
-        'A static address that it has now goes, with its gateway and DNS servers.',
+        `${name} gets address, gateway and DNS servers by DHCP.`,
+        'A static address is removed, with its gateway and DNS servers.',
       ],
       fields: [keepField, confirmField],
       facts: ['network'],

@@ -36,7 +36,7 @@ function viewOffer({ facts }: State, { columns }: Size): Body {
     return createBody(TITLE, 'Esc Back', [
       ...paragraphs(
         'Somebody has logged in already: there is no first password any more.',
-        'Who has lost a password gets another one by this command, in a shell of this machine:',
+        'To replace a lost password, run this command in a shell of this machine:',
       ),
       line(''),
       ...wrap(RESET, columns).map(bold),
@@ -47,7 +47,7 @@ function viewOffer({ facts }: State, { columns }: Size): Body {
     'Enter Show it   Esc Back',
     paragraphs(
       'Nobody has logged in yet. The first administrator gets a password here. It is shown once, and has to be changed at the first log-in.',
-      'Each time it is another one: one that was shown before is worthless then.',
+      'Each new password replaces the one before.',
     ),
   );
 }

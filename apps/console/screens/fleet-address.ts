@@ -73,7 +73,7 @@ function changeScreen(addressed: readonly Interface[], first: Interface): Screen
           label: 'If a host is off',
           choices: [
             { value: 'stop', label: 'change nothing' },
-            { value: 'continue', label: 'continue: it searches its network later' },
+            { value: 'continue', label: 'continue: it finds the address later' },
           ],
         }),
       ],

@@ -14,7 +14,7 @@ export function createHostNameScreen({ facts }: State): Screen {
     {
       title: 'Host name',
       purpose: [
-        'The name of this machine, at once and after a restart. Names from DHCP do not count then.',
+        'The name takes effect at once and stays after a restart. Names from DHCP are ignored.',
       ],
       fields: [
         createTextField<'name'>({

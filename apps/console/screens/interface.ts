@@ -43,22 +43,22 @@ export function listInterfaceCommands(one: Interface, network: Network): Command
     { letter: 'r', text: 'Routes', run: (state) => enter(state, createRoutesScreen(one, network)) },
     kind === 'wifi' && {
       letter: 'w',
-      text: 'WiFi networks in reach',
+      text: 'Choose a WiFi network',
       run: (state) => lookForWifi(state, one),
     },
     kind !== 'wifi' && {
       letter: 'b',
-      text: 'New bridge over it',
+      text: 'New bridge with this interface',
       run: (state) => enter(state, createBridgeScreen(name, network)),
     },
     kind !== 'wifi' && {
       letter: 'n',
-      text: 'New bond of it and others',
+      text: 'New bond with this interface',
       run: (state) => enter(state, createBondScreen(name, network)),
     },
     kind !== 'wifi' && {
       letter: 'v',
-      text: 'New VLAN on it',
+      text: 'New VLAN on this interface',
       run: (state) => enter(state, createVlanScreen(name, network)),
     },
     type !== null && {
@@ -119,10 +119,10 @@ function askForNone(state: State, name: string, network: Network): Step {
   const lasting = { keep: chooseDefaultKeep(network) };
   return confirm(state, {
     title: `No IPv4 address on ${name}?`,
-    text: 'Address, routes and name servers of IPv4 go. The machine is not reached by them any more.',
+    text: 'Its IPv4 address, routes and name servers are removed. The machine can no longer be reached by them.',
     next: (sure) =>
       makeChange(sure, {
-        title: `Taking IPv4 off ${name}`,
+        title: `Removing IPv4 from ${name}`,
         name,
         command: makeOffCommand(name, lasting),
         lasting,
@@ -133,7 +133,7 @@ function askForNone(state: State, name: string, network: Network): Step {
 function askToRemove(state: State, name: string): Step {
   return confirm(state, {
     title: `Remove ${name}?`,
-    text: 'Its address and routes are those of its first port then.',
+    text: 'Its first port takes over its address and routes.',
     next: (sure) =>
       makeChange(sure, {
         title: `Removing ${name}`,

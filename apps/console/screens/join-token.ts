@@ -23,7 +23,7 @@ export function joinTokenScreen(): Screen {
       fields: [
         createTextField<Name>({
           name: 'hours',
-          label: 'Good for, hours',
+          label: 'Valid for, hours',
           hint: '',
           longest: 4,
           problem: ({ hours }) => (isNumber(hours, 8760) ? null : 'A number from 1 to 8760.'),
@@ -37,8 +37,8 @@ export function joinTokenScreen(): Screen {
         }),
         createTextField<Name>({
           name: 'description',
-          label: 'What for',
-          hint: 'for others who look; may be empty',
+          label: 'Description',
+          hint: 'for other administrators; may be empty',
           problem: () => null,
         }),
       ],

@@ -45,9 +45,7 @@ export function createKeyUrlScreen(): Screen {
   return createFormScreen<'url' | 'sha256'>(
     {
       title: 'SSH: keys from a URL',
-      purpose: [
-        'What is fetched counts only if it has this SHA-256: sha256sum tells it of a file.',
-      ],
+      purpose: ['The keys are accepted only if the file has this SHA-256. sha256sum computes it.'],
       fields: [
         createTextField<'url' | 'sha256'>({
           name: 'url',

@@ -42,13 +42,16 @@ function viewKeyboard({ facts }: State, list: List, room: Size): Body {
   const { value, problem } = facts.keyboard;
   const title = 'Keyboard layout';
   if (value === null) return createBody(title, 'Esc Back', [line(problem ?? '...')]);
-  const above = [line('Of the keyboard at the screen; a serial line gets characters.'), line('')];
+  const above = [
+    line('For the keyboard at this screen. Serial consoles are not affected.'),
+    line(''),
+  ];
   const entries = value.layouts.map(
     (layout) =>
       `${layout.name === value.chosen ? '*' : ' '} ${fitColumn(layout.name, 4)} ${layout.title}`,
   );
   const rows = Math.max(room.rows - above.length, 1);
-  return createBody(title, 'Enter Take it   Esc Back', [
+  return createBody(title, 'Enter Use it   Esc Back', [
     ...above,
     ...drawList(list, entries, { ...room, rows }),
   ]);

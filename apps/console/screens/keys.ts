@@ -53,7 +53,7 @@ function askToRemove(state: State, { fingerprint, comment }: PublicKey, count: n
         run: async (deps, signal) => {
           const args = ['keys', 'remove', fingerprint];
           const notices = await deps.run({ program: 'qx-ssh', args }, signal);
-          return withNotices('The key is removed. Sessions that are open go on.', notices);
+          return withNotices('The key is removed. Open sessions continue.', notices);
         },
       }),
   });

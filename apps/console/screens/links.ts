@@ -24,7 +24,7 @@ const BRIDGE: Fields<Bridge> = [
   createTextField<Bridge>({
     name: 'ports',
     label: 'Ports',
-    hint: 'interfaces with commas; nothing for a bridge of guests alone',
+    hint: 'interfaces with commas; empty for guests only',
     problem: ({ ports }) => findPortsProblem(ports),
   }),
   keepField,
@@ -76,7 +76,7 @@ export function createBridgeScreen(port: string, network: Network): Screen {
     {
       title: 'Network: new bridge',
       purpose: [
-        'Guests are connected to it. It takes over address, route and name servers of its first port in one step.',
+        'Connects guests to the network. It takes over the address, routes and name servers of its first port.',
       ],
       fields: BRIDGE,
       facts: ['network'],
@@ -93,7 +93,7 @@ export function createBondScreen(port: string, network: Network): Screen {
     {
       title: 'Network: new bond',
       purpose: [
-        'Several cards as one. It takes over address, route and name servers of its first port in one step.',
+        'Joins several cards into one. It takes over the address, routes and name servers of its first port.',
       ],
       fields: BOND,
       facts: ['network'],
@@ -111,7 +111,7 @@ export function createVlanScreen(link: string, network: Network): Screen {
   return createFormScreen<Vlan>(
     {
       title: 'Network: new VLAN',
-      purpose: ['An interface of its own for one VLAN; it asks for an address by DHCP.'],
+      purpose: ['A separate interface for one VLAN; it gets its address by DHCP.'],
       fields: VLAN,
       facts: ['network'],
       send: (state, values) => {

@@ -28,7 +28,7 @@ function onMaintenanceKey(state: State, key: Key): Step {
       leads: 'stay',
       run: async (deps, signal) => {
         await deps.setMaintenance({ on: false }, signal);
-        return 'Virtual machines can be started again; none is by this.';
+        return 'Virtual machines can be started again. None is started automatically.';
       },
     });
   }
@@ -39,12 +39,14 @@ function reasonScreen(): Screen {
   return createFormScreen(
     {
       title: 'Maintenance mode',
-      purpose: ['The host starts no virtual machine, at a boot neither. What runs goes on.'],
+      purpose: [
+        'The host starts no virtual machines, not even at boot. Running ones keep running.',
+      ],
       fields: [
         createTextField<'reason'>({
           name: 'reason',
           label: 'Why',
-          hint: 'for others who look; may be empty',
+          hint: 'for other administrators; may be empty',
           problem: ({ reason }) =>
             reason.length > LONGEST_REASON ? `At most ${LONGEST_REASON} characters.` : null,
         }),
@@ -77,7 +79,7 @@ function viewMaintenance({ facts }: State, { columns }: Size): Body {
     ? [
         'This host is in maintenance: it starts no virtual machine.',
         `Since  ${since ?? 'not known'}`,
-        `Why    ${reason ?? 'nobody said'}`,
+        `Why    ${reason ?? 'no reason was given'}`,
       ]
     : ['This host starts virtual machines as usual.'];
   const vms = facts.vms.value;

@@ -19,13 +19,13 @@ export function createMtuScreen({ name, mtu }: Interface, network: Network): Scr
     {
       title: `Network: MTU of ${name}`,
       purpose: [
-        'The ports of a bridge or bond have the same. Switches must let packets of this size through.',
+        'The ports of a bridge or bond get the same MTU. Switches must allow packets of this size.',
       ],
       fields: [
         createTextField<Name>({
           name: 'mtu',
           label: 'Bytes',
-          hint: `${LEAST} to ${MOST}; nothing for what is usual`,
+          hint: `${LEAST} to ${MOST}; empty for the default`,
           problem: (values) =>
             values.mtu === '' || isNumber(values.mtu, LEAST, MOST)
               ? null

@@ -77,7 +77,7 @@ export function createTrialDialog({ name, said, seconds, until }: Shown): Dialog
     moves: 1_000,
     view: (state, columns) => {
       const left = secondsLeft(state);
-      const over = 'The time is over: what nobody confirmed is undone.';
+      const over = 'The time is over: the change was not confirmed, and is undone.';
       const text = left > 0 ? `Undone in ${left} s, unless you confirm it (c).` : over;
       const paragraphs = [...said.filter((one) => !UNDONE.test(one)), '', text];
       const lines = paragraphs.flatMap((one) => wrap(one, computeBoxWidth(columns))).map(line);

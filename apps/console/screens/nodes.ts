@@ -85,7 +85,7 @@ function rowsOfNode(node: FleetNode, now: number): Row[] {
     },
     {
       label: 'Machines',
-      text: isHeard ? String(vms) : `${vms} when it was heard of last; how they fare is not known`,
+      text: isHeard ? String(vms) : `${vms} at its last report; their present state is not known`,
     },
   ];
 }

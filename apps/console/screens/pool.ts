@@ -8,10 +8,8 @@ type Name = 'name' | 'kind' | 'place' | 'serial';
 type Action = PoolRequest['action'];
 
 const PURPOSE: Readonly<Record<Action, readonly string[]>> = {
-  create: [
-    'A new storage pool. A disk that holds something is written over only if its serial number is typed; for an empty one leave that empty.',
-  ],
-  import: ['A storage pool of what is there already. Nothing on it is changed.'],
+  create: ['A new storage pool. To overwrite a disk that is not empty, type its serial number.'],
+  import: ['Adds existing storage as a pool. Its data is not changed.'],
 };
 
 /** Pattern of the place for each kind of pool, and the message if it does not match. */
@@ -79,9 +77,9 @@ function fieldsOf(action: Action): Fields<Name> {
     createTextField<Name>({
       name: 'serial',
       label: 'Destroy',
-      hint: 'serial number of a disk that holds something',
+      hint: 'serial number of the disk, if it is not empty',
       problem: ({ kind, serial }) =>
-        serial === '' || kind === 'disk' || kind === 'lvm' ? null : 'Only a disk is written over.',
+        serial === '' || kind === 'disk' || kind === 'lvm' ? null : 'Only for a disk.',
     }),
   ];
 }

@@ -80,8 +80,8 @@ function ask(state: State, { question, title, done, go }: Ending): Step {
 
 function askToCutShort(state: State): Step {
   return confirm(state, {
-    title: 'Wait no longer?',
-    text: 'Virtual machines that still run lose their power.',
+    title: 'Stop waiting?',
+    text: 'The power of virtual machines that still run is cut.',
     next: (sure) =>
       requestChange(sure, {
         title: 'Cutting the power of virtual machines',
@@ -89,7 +89,7 @@ function askToCutShort(state: State): Step {
         leads: 'stay',
         run: async (deps, signal) => {
           await deps.cutShort(signal);
-          return 'Virtual machines are not waited for any longer.';
+          return 'The power of the virtual machines is cut.';
         },
       }),
   });
@@ -118,13 +118,13 @@ function viewPower(state: State, list: List, room: Size): Body {
       : [
           bold('The machine is going down.'),
           ...wrap(waits, room.columns).map(line),
-          line('c  Wait no longer'),
+          line('c  Stop waiting'),
           line(''),
         ];
   return createBody('Power', 'Enter or letter Do it   Esc Back', [
     ...down,
     ...drawCommands(list, COMMANDS, room),
     line(''),
-    line('Each is asked for once more.'),
+    line('Each asks for confirmation.'),
   ]);
 }

@@ -22,11 +22,11 @@ function resetScreen(hostname: string, isControlPlane: boolean) {
     {
       title: 'Factory reset',
       purpose: [
-        'The machine restarts and is then as it came: no address, no host name, no password, no SSH key, no control plane, no storage pool. Pools on disks of their own keep what is on them.',
+        'The machine restarts with factory settings: no address, no host name, no password, no SSH key, no control plane, no storage pool. Pools on separate disks keep their data.',
         'On the data disk are virtual machines with their disks, or the databases of a control plane.',
         ...(isControlPlane
           ? [
-              'The certificate authority goes, too: hosts have to join again, unless /quantix/vdc/ca.pem is put back from a copy or a backup.',
+              'The certificate authority is removed, too: hosts have to join again, unless /quantix/vdc/ca.pem is put back from a copy or a backup.',
             ]
           : []),
       ],

@@ -18,7 +18,7 @@ export function createRoutesScreen({ name, routes }: Interface, network: Network
     {
       title: `Network: routes of ${name}`,
       purpose: [
-        'Networks that are reached by another gateway than the default one. These, and no others.',
+        'Networks behind another gateway than the default one. This list replaces the present routes.',
       ],
       fields: [
         createTextField<Name>({

@@ -52,7 +52,7 @@ function minutesScreen(): Screen {
   return createFormScreen<'minutes'>(
     {
       title: 'SSH',
-      purpose: ['SSH goes off by itself after this time, also when this console is left.'],
+      purpose: ['SSH is switched off after this time, even if you leave this console.'],
       fields: [
         createTextField<'minutes'>({
           name: 'minutes',
@@ -101,7 +101,7 @@ function viewSsh(state: State, list: List, room: Size): Body {
     ...drawCommands(list, COMMANDS, room),
     line(''),
     line(loginText(state)),
-    line('The time counts on when this console is left.'),
+    line('The time also runs when you leave this console.'),
     line(''),
     ...hostKeyLines(state),
   ]);

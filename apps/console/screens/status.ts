@@ -85,7 +85,7 @@ function statusRows(state: State): Row[] {
   const all: Row[] = [
     ...createRows(
       'Going down',
-      waits === null ? [] : [`${waits} (c on the screen Power waits no longer)`],
+      waits === null ? [] : [`${waits} (c on the Power screen stops waiting)`],
     ),
     ...createRows('Update', facts.update.value === null ? [] : updateTexts(facts.update.value)),
     ...createFactRows('Management', facts.host, (host) => [

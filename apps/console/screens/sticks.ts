@@ -53,7 +53,8 @@ function viewSticks(
   const { value: sticks, problem } = state.facts.sticks;
   const above = [...tell(state, room.columns), line('')];
   if (sticks === null || sticks.length === 0) {
-    const none = 'There is no stick with a FAT or ext4 file system. One that is put in is seen.';
+    const none =
+      'There is no stick with a FAT or ext4 file system. A stick that is plugged in appears here.';
     const unread = explainMissing('Sticks are being looked for', problem);
     const text = sticks === null ? unread : none;
     return createBody(title, 'Esc Back', [...above, ...wrap(text, room.columns).map(line)]);

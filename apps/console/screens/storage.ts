@@ -39,11 +39,11 @@ function onStorageKey(state: State, list: List, key: Key): Step {
 
 function askToRemove(state: State, { name }: Pool): Step {
   return confirm(state, {
-    title: `Take the pool ${plain(name)} away?`,
-    text: 'What is on it stays, and can be imported again.',
+    title: `Remove the pool ${plain(name)}?`,
+    text: 'Its data stays, and can be imported again.',
     next: (sure) =>
       requestChange(sure, {
-        title: `Taking ${plain(name)} away`,
+        title: `Removing ${plain(name)}`,
         facts: ['pools'],
         leads: 'stay',
         run: async (deps, signal) => {
@@ -57,7 +57,7 @@ function askToRemove(state: State, { name }: Pool): Step {
 function viewStorage({ facts }: State, list: List, room: Size): Body {
   const pools = poolLines(facts.pools.value, facts.pools.problem, list, room);
   const disks = diskLines(facts.host.value?.disks ?? null, facts.host.problem, room.columns);
-  const keys = 'c Create   i Import   r Take away   Esc Back';
+  const keys = 'c Create   i Import   r Remove   Esc Back';
   return createBody('Disks and pools', keys, [
     bold('Storage pools'),
     ...pools,

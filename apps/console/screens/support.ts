@@ -10,8 +10,8 @@ export const SUPPORT = createSticksScreen({
   above: ({ facts }, columns) => {
     const address = facts.host.value?.managementAddress ?? 'ADDRESS';
     const purpose = [
-      'Logs, versions, state and configuration of this machine, without a secret, in one file for',
-      'whoever is to find out what is wrong. It goes to a stick, or over SSH:',
+      'Logs, versions, state and configuration of this machine, without secrets, in one file for',
+      'troubleshooting. Write it to a stick, or copy it over SSH:',
     ].join(' ');
     return [
       ...wrap(purpose, columns).map(line),

@@ -109,7 +109,7 @@ function serversScreen({ facts }: State): Screen {
   return createFormScreen<Name>(
     {
       title: 'Time servers',
-      purpose: ['A closed network has no pool.ntp.org: name its own servers, or none.'],
+      purpose: ['In a network without Internet access, name its own time servers, or none.'],
       fields: FIELDS,
       facts: ['time'],
       send: setServers,

@@ -27,7 +27,7 @@ const STICK = createSticksScreen({
       'A stick with release.json and its image, or with a copy of an update server’s files.',
       columns,
     ).map(line),
-  enter: 'Bring it here',
+  enter: 'Copy it to this machine',
   choose: (state, { path }) => bring(state, ['--from', path]),
 });
 
@@ -43,9 +43,9 @@ function onUpdateKey(state: State, key: Key): Step {
     case 'f':
       return isGood ? enter(state, STICK) : stay(state);
     case 'a':
-      return isGood ? ask(state, 'Restart into what was brought here?', ['activate']) : stay(state);
+      return isGood ? ask(state, 'Restart into the new version?', ['activate']) : stay(state);
     case 'k':
-      return isGood ? stay(state) : call(state, 'Staying with what runs', ['confirm']);
+      return isGood ? stay(state) : call(state, 'Keeping the running version', ['confirm']);
     case 'r':
       return status.state === 'refused'
         ? stay(state)
@@ -56,13 +56,13 @@ function onUpdateKey(state: State, key: Key): Step {
 }
 
 function bring(state: State, args: readonly string[]): Step {
-  return call(state, 'Beginning to bring it here', ['stage', '--background', ...args]);
+  return call(state, 'Starting to copy it', ['stage', '--background', ...args]);
 }
 
 function ask(state: State, title: string, args: readonly string[]): Step {
   return confirm(state, {
     title,
-    text: 'The machine restarts. The version is tried, and taken back by itself if it is not well.',
+    text: 'The machine restarts. The new version is tried, and rolled back by itself if it does not work.',
     next: (sure) => call(sure, 'Telling the boot loader', args),
   });
 }
@@ -81,7 +81,7 @@ const KEYS = {
   live: 'Esc Back',
   good: 'c Check  b Bring  f From stick  a Activate  r Roll back  Esc Back',
   trial: 'k Keep it   r Roll back   Esc Back',
-  refused: 'k Keep what runs   Esc Back',
+  refused: 'k Keep the running version   Esc Back',
 } as const;
 
 function viewUpdate({ facts }: State, { columns }: Size): Body {

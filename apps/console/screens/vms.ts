@@ -77,7 +77,7 @@ function act(state: State, { id, name }: Vm, { verb, doing, done }: Act): Step {
 function askToStop(state: State, vm: Vm): Step {
   return confirm(state, {
     title: `Cut the power of ${plain(vm.name)}?`,
-    text: 'What it has not written to its disks is lost.',
+    text: 'Data that it has not written to its disks is lost.',
     next: (sure) =>
       act(sure, vm, { verb: 'destroy', doing: 'Cutting the power of', done: 'has no power' }),
   });

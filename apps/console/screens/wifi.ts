@@ -42,7 +42,7 @@ function viewWifi(
 ): Body {
   const title = `Network: WiFi on ${interfaceName}`;
   if (found.length === 0) {
-    return createBody(title, 'o Other name   Esc Back', [line('No network is in reach.')]);
+    return createBody(title, 'o Other name   Esc Back', [line('No network was found.')]);
   }
   const entries = found.map(
     ({ ssid, signal, security }) =>

@@ -35,7 +35,7 @@ const WITH_PLAN: Partial<Deps> = {
  */
 const CHANGES: readonly [string, readonly (string | RegExp)[], Partial<Deps>?][] = [
   ['a static address', ['2', /Hardware/, 's', /comes back/, '\r']],
-  ['DHCP', ['2', /Hardware/, 'd', /asks for/, '\r']],
+  ['DHCP', ['2', /Hardware/, 'd', /gets/, '\r']],
   ['IPv6', ['2', /Hardware/, 'i', /IPv4 stays/, '\r']],
   ['an MTU', ['2', /Hardware/, 'm', /Switches/, '\r']],
   ['routes', ['2', /Hardware/, 'r', /Networks/, '\r']],
@@ -52,7 +52,7 @@ const CHANGES: readonly [string, readonly (string | RegExp)[], Partial<Deps>?][]
   ['a service', ['4', /chronyd/, 'r', /Restart/, 'y']],
   ['a host name', [/backup/, '6h', /at once/, '\r']],
   ['a keyboard layout', ['6l', /German/, '\r']],
-  ['time servers', ['6t', /sets the/, 's', /closed network/, '\r']],
+  ['time servers', ['6t', /sets the/, 's', /without Internet access/, '\r']],
   ['another password', ['6p', /Once/, 'new password\tnew password\r']],
   ['a restart', ['7', /Shut/, 'r', /Restart/, 'y']],
   ['a shut-down', ['7', /Shut/, 's', /Shut/, 'y']],

@@ -37,7 +37,7 @@ test('a change of address is on trial by default, and is confirmed by one key', 
   terminal.type('2');
   await terminal.see(/Hardware address/);
   terminal.type('d');
-  await terminal.see(/asks for address/);
+  await terminal.see(/gets address, gateway/);
   terminal.type('\r');
   await terminal.see(/Password of root/);
   terminal.type('right password\r');
@@ -92,7 +92,7 @@ test.each([
   [
     'routes',
     'r',
-    /Networks that are reached/,
+    /Networks behind another/,
     `${LEFT_EMPTY}10.9.0.0/16 via 10.0.0.254,2001:db8:9::/48 via fe80::9\r`,
     'routes eth0 10.9.0.0/16 via 10.0.0.254,2001:db8:9::/48 via fe80::9',
   ],
@@ -112,7 +112,7 @@ test.each([
   terminal.type('2');
   await terminal.see(/Hardware address/);
   terminal.type('\r');
-  await terminal.see(/New VLAN on it/);
+  await terminal.see(/New VLAN on this interface/);
   terminal.type(key);
   await terminal.see(form);
   terminal.type(typed);
@@ -331,7 +331,7 @@ test('the host name is typed and set, and an invalid one is refused', async () =
   const { terminal } = runConsole(deps);
   await terminal.see(/backup/);
   terminal.type('6h');
-  await terminal.see(/at once and after/);
+  await terminal.see(/takes effect at once/);
   terminal.type('-\r');
   await terminal.see(/! Letters, digits and -/);
   terminal.type('8\r');
@@ -355,13 +355,13 @@ test('time servers are typed and set, or switched off', async () => {
   terminal.type('6t');
   expect(await terminal.see(/sets the clock/)).toMatch(/set by 10\.0\.0\.9, and off by 12 ms/);
   terminal.type('s');
-  await terminal.see(/closed network/);
+  await terminal.see(/without Internet access/);
   terminal.type('\t, 10.0.0.256\r');
   await terminal.see(/! Not a name or address: 10\.0\.0\.256/);
   terminal.type('\x7f\x7f\x7f7\r');
   await terminal.see(/The time servers are set/);
   terminal.type('\rs');
-  await terminal.see(/closed network/);
+  await terminal.see(/without Internet access/);
   terminal.type(' \r');
   await terminal.see(/The time servers are set/);
   expect(calls).toEqual([

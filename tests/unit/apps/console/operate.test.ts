@@ -97,7 +97,7 @@ test('maintenance is begun with a reason, and ended', async () => {
     ...(await HYPERVISOR.health(new AbortController().signal)),
     maintenance: note,
   });
-  const other = await on('6m', /nobody said/, { facts: { ...HYPERVISOR, health } });
+  const other = await on('6m', /no reason was given/, { facts: { ...HYPERVISOR, health } });
   other.terminal.type('e');
   await other.terminal.see(/can be started again/);
   expect([...calls, ...other.calls]).toEqual([
@@ -119,21 +119,21 @@ test('maintenance is shown as not known while the agent does not answer', async 
 test('a pool is created on a disk after its serial number is typed, imported, and removed', async () => {
   const { terminal, calls } = await on('6s', /nvme0n1/);
   terminal.type('c');
-  await terminal.see(/written over/);
+  await terminal.see(/that is not empty/);
   terminal.type('fast\t \t/dev/sdb\t S1 2\r');
   await terminal.see(/fast filesystem/);
   terminal.type('\ri');
-  await terminal.see(/Nothing on it is changed/);
+  await terminal.see(/Its data is not changed/);
   terminal.type('isos\t  \tdata\r');
   await terminal.see(/! A folder/);
   terminal.type('\x7f\x7f\x7f\x7f/data/isos\r');
   await terminal.see(/fast filesystem/);
   terminal.type('\ri');
-  await terminal.see(/Nothing on it is changed/);
+  await terminal.see(/Its data is not changed/);
   terminal.type('nas\t\x1b[D\tnas:/pool\r');
   await terminal.see(/fast filesystem/);
   terminal.type(`\r${DOWN}r`);
-  await terminal.see(/Take the pool backup away\?/);
+  await terminal.see(/Remove the pool backup\?/);
   terminal.type('y');
   await terminal.see(/is no longer a pool/);
   expect(calls).toEqual([
@@ -193,13 +193,13 @@ test('hardware is read only while a screen shows it', async () => {
 test('a control plane is joined with a token, after a comparison of its fingerprint', async () => {
   const { terminal, calls } = await on('6c', /j Join/);
   terminal.type('j');
-  await terminal.see(/good for one/);
+  await terminal.see(/Each host needs a token/);
   terminal.type(`qvdc.example\t${INVITATION.token.slice(0, -1)}\r`);
   await terminal.see(/! This is not a join token|! this is not a join token/);
   terminal.type('F\r');
   await terminal.see(/0123 4567 89AB CDEF 0123/);
   terminal.type('n');
-  await terminal.see(/good for one/);
+  await terminal.see(/Each host needs a token/);
   expect(calls).toEqual([]);
   terminal.type('\r');
   await terminal.see(/0123 4567/);
@@ -292,7 +292,7 @@ test('the address of the control plane is changed after root’s password, even 
   terminal.type('c');
   await terminal.see(/up to two minutes/);
   terminal.type('\t\x1b[F\x7f\x7f\x7f\x7f8/24\t\t\t ');
-  await terminal.see(/10\.0\.0\.8\/24[\s\S]*searches its network/);
+  await terminal.see(/10\.0\.0\.8\/24[\s\S]*finds the address later/);
   terminal.type('\r');
   await terminal.see(/Password of root/);
   expect(calls).toEqual([]);
@@ -375,7 +375,7 @@ test('an update is searched for, staged from its server or a stick, tried, and t
     ['\r', /c Check/],
     ['f', /LOGS/],
     ['\r', /Done/],
-    ['\r', /Enter Bring it here/],
+    ['\r', /Enter Copy it to this machine/],
     ['\x1b', /c Check/],
     ['a', /Restart into/],
     ['y', /Done/],

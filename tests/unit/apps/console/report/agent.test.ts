@@ -8,7 +8,7 @@ test('a line is shown only if virtual machines are lost at a restart', async () 
   expect(describeDataDisk(health)).toEqual([]);
   const dataDisk = { persistent: false, problem: 'there is no data disk' };
   expect(describeDataDisk({ ...health, dataDisk })).toEqual([
-    'virtual machines do not outlive a restart: there is no data disk',
+    'virtual machines are lost at a restart: there is no data disk',
   ]);
 });
 

@@ -53,7 +53,9 @@ test('the reason why it is not ready, and each failed service, are shown with th
     'etcd, redis ready (2 minutes ago)',
     'postgresql does not answer: refused',
   ]);
-  expect(describePersistence({ ...READY, persistent: false })).toMatch(/this machine forgets/);
+  expect(describePersistence({ ...READY, persistent: false })).toMatch(
+    /all data is lost at a restart/,
+  );
 });
 
 test('a control plane that waits for its confirmation is shown as not serving', () => {
