@@ -34,13 +34,22 @@ export function drawForm<Name extends string>(
   });
   const field = fields[form.focus];
   if (field === undefined || field.kind === 'choice') return { lines, cursor: null };
-  const offset = form.cursor - scrolled(form.cursor, room);
+  const cells = countCellsBefore(form, field);
+  const offset = cells - scrolled(cells, room);
   return { lines, cursor: { column: labels + FRAME_CELLS - 1 + offset, row: form.focus * 2 } };
 }
 
-/** Returns the number of characters of a value that are scrolled out of view on the left. */
-function scrolled(cursor: number, room: number): number {
-  return Math.max(cursor - room + 1, 0);
+/** Returns the number of cells left of the cursor: each character is drawn in one. */
+function countCellsBefore<Name extends string>(
+  { values, cursor }: Form<Name>,
+  { name }: Field<Name>,
+): number {
+  return [...values[name].slice(0, cursor)].length;
+}
+
+/** Returns the number of cells of a value that are scrolled out of view on the left. */
+function scrolled(cells: number, room: number): number {
+  return Math.max(cells - room + 1, 0);
 }
 
 function shown<Name extends string>(
@@ -54,8 +63,9 @@ function shown<Name extends string>(
     const choice = field.choices.find((one) => one.value === value);
     return index === form.focus ? `< ${choice?.label ?? value} >` : (choice?.label ?? value);
   }
-  const text = field.kind === 'secret' ? '*'.repeat(value.length) : [...value].map(plain).join('');
-  return index === form.focus ? text.slice(scrolled(form.cursor, room)) : cut(text, room);
+  const text = [...value].map((one) => (field.kind === 'secret' ? '*' : plain(one))).join('');
+  if (index !== form.focus) return cut(text, room);
+  return text.slice(scrolled(countCellsBefore(form, field), room));
 }
 
 function remark<Name extends string>(form: Form<Name>, field: Field<Name>): string {

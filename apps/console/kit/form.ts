@@ -6,7 +6,7 @@ export interface Form<Name extends string> {
   values: Values<Name>;
   /** Index of the focused field. */
   focus: number;
-  /** Characters left of the cursor in that field. */
+  /** UTF-16 code units left of the cursor in that field; never in the middle of a character. */
   cursor: number;
   /** True after an attempt to submit: then empty fields show their problems, too. */
   asked: boolean;
@@ -88,16 +88,17 @@ function type<Name extends string>(form: Form<Name>, field: Field<Name>, key: Ke
   const value = form.values[field.name];
   const { cursor } = form;
   const [left, right] = [value.slice(0, cursor), value.slice(cursor)];
-  if (key.name === 'left') return { ...form, cursor: Math.max(cursor - 1, 0) };
-  if (key.name === 'right') return { ...form, cursor: Math.min(cursor + 1, value.length) };
+  const [before = '', after = ''] = [[...left].at(-1), [...right][0]];
+  if (key.name === 'left') return { ...form, cursor: cursor - before.length };
+  if (key.name === 'right') return { ...form, cursor: cursor + after.length };
   if (key.name === 'home') return { ...form, cursor: 0 };
   if (key.name === 'end') return { ...form, cursor: value.length };
   if (key.name === 'backspace') {
-    const kept = left.slice(0, -1);
+    const kept = left.slice(0, left.length - before.length);
     return { ...withValue(form, field, kept + right), cursor: kept.length };
   }
-  if (key.name === 'delete') return withValue(form, field, left + right.slice(1));
-  if (key.name !== 'character' || value.length >= field.longest) return form;
+  if (key.name === 'delete') return withValue(form, field, left + right.slice(after.length));
+  if (key.name !== 'character' || [...value].length >= field.longest) return form;
   const typed = left + key.character;
   return { ...withValue(form, field, typed + right), cursor: typed.length };
 }

@@ -56,6 +56,18 @@ test('typed text is inserted at the cursor', () => {
   expect(erased.form.values.name).toBe('b');
 });
 
+test('a character outside the Basic Multilingual Plane is moved over and removed as a whole', () => {
+  const left = { key: 'left' } as const;
+  expect(press('a😀b', left, left, 'c').form.values.name).toBe('ac😀b');
+  expect(press('a😀b', left, { key: 'backspace' }).form.values.name).toBe('ab');
+  expect(press('a😀b', { key: 'home' }, { key: 'right' }, { key: 'delete' }).form.values.name).toBe(
+    'ab',
+  );
+  expect(drawForm(press('😀b').form, FIELDS, 80).cursor).toEqual(
+    drawForm(press('ab').form, FIELDS, 80).cursor,
+  );
+});
+
 test('an empty field is no mistake until the form is sent, which focuses the first mistake', () => {
   const [field] = FIELDS;
   const empty = press({ key: 'tab' });
