@@ -49,6 +49,7 @@ function isDue(state: State, name: FactName): boolean {
   const asked = state.asked[name];
   if (asked === undefined) return true;
   const rest = Math.max(FACTS[name].age, asked.took * REST);
-  // A tick may come a little early.
-  return asked.answered && state.now - asked.at >= rest - 500;
+  const age = state.now - asked.at;
+  // A tick may come a little early. If the clock was set back, the age is not known.
+  return asked.answered && (age >= rest - 500 || age < 0);
 }

@@ -245,6 +245,9 @@ describe('an issued password', () => {
         ...{ method: 'POST', cookie, body, headers: { 'idempotency-key': 'again' } },
       });
     expect((await change({ current: 'another', next: PASSWORD })).status).toBe(403);
+    expect((await listAudit(api.db, { limit: 1 }))[0]).toMatchObject({
+      ...{ action: 'user.change-password', status: 'failure', username: 'admin' },
+    });
     expect((await change({ current: password, next: password })).status).toBe(400);
     expect((await change({ current: password, next: 'short' })).status).toBe(400);
     expect((await change({ current: password, next: 'aaaaaaaaaaaa' })).status).toBe(400);

@@ -154,7 +154,15 @@ export class LogIn {
     const { username } = user;
     await this.#allow({ username, network, user });
     const { isRight } = await checkPassword(current, user.passwordHash);
-    if (!isRight) throw new ApiError(403, 'the present password is wrong');
+    const entry = {
+      ...{ action: 'user.change-password', username, userId, ipAddress: address, userAgent },
+      ...{ resourceType: 'user', resourceId: userId, resourceName: username },
+    };
+    if (!isRight) {
+      // Somebody may try passwords with a stolen session.
+      await enterAudit(this.#db, { ...entry, status: 'failure' });
+      throw new ApiError(403, 'the present password is wrong');
+    }
     this.#pair.forget(pairOf(username, network));
     if (next === current) throw new ApiError(400, 'the new password is the present one');
     refuseWeak(username, next);
@@ -169,10 +177,7 @@ export class LogIn {
       });
       await endSessions(transaction, userId, { now });
       const begun = await beginSession(transaction, { userId, address, network, userAgent, now });
-      await enterAudit(transaction, {
-        ...{ action: 'user.change-password', username, userId, ipAddress: address, userAgent },
-        ...{ resourceType: 'user', resourceId: userId, resourceName: username },
-      });
+      await enterAudit(transaction, entry);
       await writeUserEvent(transaction, 'changed', user, { changed: ['password'], by: username });
       return { ...begun, user: changed ?? user };
     });

@@ -54,6 +54,12 @@ test('old facts are read again, except those with change notifications', () => {
   expect(namesOf(tick(state, 60_000).effects)).toContain('network');
 });
 
+test('facts are read again at once after the clock of the machine was set back', () => {
+  const start = program.start(SIZE, 7_200_000);
+  const state = answered(start.state, start.effects);
+  expect(namesOf(tick(state, 1_000).effects)).toContain('vms');
+});
+
 test('a fact that took long to read is read less often', () => {
   const start = program.start(SIZE, 0);
   const slow = start.effects.reduce((reached, effect) => {
