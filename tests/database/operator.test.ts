@@ -334,6 +334,9 @@ describe('nodes, their machines and pools', () => {
   });
 
   test('maintenance sets the phase of the node at once, and creates a task for the host', async () => {
+    const refused = run('nodes', 'maintenance alpha on', { 'no-wait': true, reason: 'a\0b' });
+    await expect(refused).rejects.toThrow();
+    expect((await findNode(db, ONE))?.phase).toBe('READY');
     const on = { 'no-wait': true, reason: 'new memory' };
     expect((await run('nodes', 'maintenance alpha on', on)).text).toBe(
       'alpha: set maintenance: waits for its host\n',
