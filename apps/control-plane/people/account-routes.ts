@@ -173,7 +173,7 @@ function userRoutes({ db, now }: AccountSources): Route[] {
         const { user, password } = await resetPassword(db, await readUser(db, id), {
           ...{ by: selectAuditFields(caller), now: now() },
           // It may have got more permissions while the password was hashed.
-          allow: (transaction) => refuseMightier(transaction, caller, id),
+          allow: (transaction) => refuseMorePrivileged(transaction, caller, id),
         });
         return { body: { ...describeUser(user), password } };
       },
