@@ -58,6 +58,10 @@ export class DefinitionReader {
   #known: ReadonlyMap<string, Definition> = new Map();
   #key = '';
   #readAt = Number.NEGATIVE_INFINITY;
+  /** How often `expire` was called. */
+  #expiries = 0;
+  /** The last call of `read`: one ends before the next begins, so that an older answer never replaces a newer one. */
+  #last: Promise<unknown> = Promise.resolve();
 
   /** @param now milliseconds of a monotonic clock */
   constructor(libvirt: Libvirt, now: () => number = () => performance.now()) {
@@ -67,6 +71,7 @@ export class DefinitionReader {
 
   /** Makes the next call of `read` read all definitions again. */
   expire(): void {
+    this.#expiries += 1;
     this.#key = '';
   }
 
@@ -74,7 +79,15 @@ export class DefinitionReader {
    * Returns the definitions of these machines, by UUID. If libvirt does not answer, returns those that were read last.
    * A definition that cannot be read is left out.
    */
-  async read(vms: readonly Vm[]): Promise<ReadonlyMap<string, Definition>> {
+  read(vms: readonly Vm[]): Promise<ReadonlyMap<string, Definition>> {
+    const work = () => this.#readNow(vms);
+    const next = this.#last.then(work, work);
+    this.#last = next;
+    return next;
+  }
+
+  async #readNow(vms: readonly Vm[]): Promise<ReadonlyMap<string, Definition>> {
+    const expiries = this.#expiries;
     const key = JSON.stringify(
       vms.map(({ state, ...rest }) => ({ ...rest, runs: state !== 'shutoff' })),
     );
@@ -85,7 +98,8 @@ export class DefinitionReader {
         vms.filter(({ id }) => isUuid(id)),
       );
       this.#known = read;
-      this.#key = key;
+      // After a call of `expire` meanwhile, the next call reads again: the answer may be older than what has changed.
+      this.#key = this.#expiries === expiries ? key : '';
       this.#readAt = this.#now();
     } catch (error) {
       if (!(error instanceof LibvirtError)) throw error;

@@ -1,11 +1,14 @@
-import { readFile } from 'node:fs/promises';
-import { expect, test } from 'vitest';
+import { access, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test, vi } from 'vitest';
 import {
   DefinitionReader,
   parseDefinition,
   parseDefinitions,
 } from '../../../../apps/libvirt/definitions.ts';
 import { readVms } from '../../../../apps/libvirt/read-vms.ts';
+import { temporaryFolder } from '../../folder.ts';
+import { WEB } from '../agent/membership/agent.ts';
 import { LIBVIRT_IS_HERE, libvirtDaemon } from './daemon.ts';
 
 const ID = '9f1b2c3d-0000-4000-8000-00000000abcd';
@@ -59,3 +62,29 @@ test.runIf(LIBVIRT_IS_HERE)(
     expect(await sha256()).toBe(second);
   },
 );
+
+test('a definition that changes while definitions are read is read again, and an older answer never replaces a newer one', async () => {
+  const folder = await temporaryFolder();
+  const wait = `while [ ! -e ${folder}/go ]; do sleep 0.02; done`;
+  const script = `#!/bin/sh\ncat ${folder}/xml\n: >${folder}/asked\n${wait}\n`;
+  await writeFile(join(folder, 'virsh'), script, { mode: 0o755 });
+  vi.stubEnv('PATH', `${folder}:${process.env.PATH}`);
+  const define = (memory: number) =>
+    writeFile(
+      join(folder, 'xml'),
+      `<domain type='kvm'>\n<uuid>${WEB.id}</uuid>\n<memory>${memory}</memory>\n</domain>\n`,
+    );
+  const reader = new DefinitionReader({ uri: 'test:///default' });
+  const memory = async () =>
+    /<memory>(\d+)/.exec((await reader.read([WEB])).get(WEB.id)?.xml ?? '')?.[1];
+  await define(1);
+  const during = memory();
+  await vi.waitFor(() => access(join(folder, 'asked')), 30_000);
+  await define(2);
+  reader.expire();
+  const after = memory();
+  await writeFile(join(folder, 'go'), '');
+  await during;
+  expect(await after).toBe('2');
+  expect(await memory()).toBe('2');
+});
