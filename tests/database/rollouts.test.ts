@@ -215,6 +215,18 @@ describe('a roll-out', () => {
     expect((await show(rollout)).state).toBe('PAUSED');
   });
 
+  test('that an operator has paused raises an alert, too, if a host that was under way fails', async () => {
+    const rollout = await start();
+    await advance();
+    await run('pause 0.2.0');
+    await report(ONE, 'the host went back');
+    await advance();
+    expect(await show(rollout)).toMatchObject({ state: 'PAUSED' });
+    expect(await listOpenAlerts(db)).toMatchObject([
+      { message: expect.stringContaining('host1 failed: the host went back') },
+    ]);
+  });
+
   test('skips a host that is not connected, and excludes one that has left', async () => {
     await setNodePhase(db, ONE, 'DISCONNECTED');
     const rollout = await start();

@@ -83,6 +83,11 @@ export function decideNextStep(rollout: Rollout, hosts: readonly RolloutHost[]):
   return { leaveOut, ...goOn(rollout, left) };
 }
 
+/** Says which host failed, and why. */
+export function describeFailure({ hostname, message }: RolloutHost): string {
+  return `${hostname} failed: ${message}`;
+}
+
 /** Decides the next step for the remaining hosts. */
 function goOn(rollout: Rollout, hosts: readonly RolloutHost[]): Omit<Decision, 'leaveOut'> {
   const of = (...states: RolloutHost['state'][]) =>
@@ -95,8 +100,7 @@ function goOn(rollout: Rollout, hosts: readonly RolloutHost[]): Omit<Decision, '
   }
   if (rollout.state === 'PAUSED') return { begin: [], state: 'PAUSED', reason: rollout.reason };
   if (failed !== undefined) {
-    const reason = `${failed.hostname} failed: ${failed.message}`;
-    return { begin: [], state: 'PAUSED', reason };
+    return { begin: [], state: 'PAUSED', reason: describeFailure(failed) };
   }
   const taking = hosts.length - of('SKIPPED').length;
   const begun = taking - waiting.length;

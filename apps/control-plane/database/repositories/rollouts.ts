@@ -3,7 +3,13 @@ import { type Kysely, sql, type Transaction } from 'kysely';
 import type { FleetRollout } from '../../../api/fleet.ts';
 import { UpdateHostSchema } from '../../../proto/gen/quantix/v1/task_pb.js';
 import { HEARTBEAT_INTERVAL, MISSED_HEARTBEATS } from '../../heartbeat-times.ts';
-import { type Decision, decideNextStep, fitOf, type MadeFor } from '../../updates/decide.ts';
+import {
+  type Decision,
+  decideNextStep,
+  describeFailure,
+  fitOf,
+  type MadeFor,
+} from '../../updates/decide.ts';
 import type { PinnedRelease } from '../../updates/tree.ts';
 import type { Executor } from '../database.ts';
 import { insertRow, type Row } from '../rows.ts';
@@ -159,7 +165,7 @@ async function advance(
   now: Date,
 ): Promise<void> {
   const { id, version, channel, serial, createdBy } = rollout;
-  await noteEnds(transaction, id, now);
+  const isNewFailure = await noteEnds(transaction, id, now);
   const hosts = await readHosts(transaction, [id], now);
   const { begin, leaveOut, state, reason } = decideNextStep(rollout, hosts);
   await leaveOutOthers(transaction, id, leaveOut, now);
@@ -174,35 +180,43 @@ async function advance(
       UPDATE update_rollout_hosts SET state = 'UNDER_WAY', task_id = ${task.id}, started_at = ${now}
       WHERE rollout_id = ${id} AND node_id = ${nodeId}`.execute(transaction);
   }
-  if (state === rollout.state && reason === rollout.reason) return;
-  await sql`
-    UPDATE update_rollouts SET state = ${state}, reason = ${reason},
-      finished_at = ${state === 'DONE' ? now : null}::timestamptz
-    WHERE id = ${id}`.execute(transaction);
+  const isChanged = state !== rollout.state || reason !== rollout.reason;
+  if (isChanged) {
+    await sql`
+      UPDATE update_rollouts SET state = ${state}, reason = ${reason},
+        finished_at = ${state === 'DONE' ? now : null}::timestamptz
+      WHERE id = ${id}`.execute(transaction);
+  }
   if (state === 'DONE') await resolveStop(transaction, id, now);
-  if (state !== 'PAUSED' || !hosts.some((host) => host.state === 'FAILED')) return;
+  const failed = hosts.find((host) => host.state === 'FAILED');
+  // A roll-out that an operator has paused keeps that reason when a host that was under way fails.
+  if (failed === undefined || !(isChanged || isNewFailure)) return;
+  const message = `${rollout.product} ${version}: ${describeFailure(failed)}`;
   await raiseAlert(transaction, {
-    ...{ severity: 'WARNING', title: STOPPED, message: `${rollout.product} ${version}: ${reason}` },
+    ...{ severity: 'WARNING', title: STOPPED, message },
     ...{ sourceType: 'CONTROL_PLANE', sourceName: id },
   });
 }
 
-/** Records ended tasks, and hosts that have left. */
-async function noteEnds(transaction: Transaction<DB>, id: string, now: Date): Promise<void> {
-  await sql`
+/** Records ended tasks, and hosts that have left. @returns whether a host has failed */
+async function noteEnds(transaction: Transaction<DB>, id: string, now: Date): Promise<boolean> {
+  const { rows: ended } = await sql<{ state: string }>`
     UPDATE update_rollout_hosts AS host
     SET state = CASE WHEN task.state = 'DONE' THEN 'DONE' ELSE 'FAILED' END,
       message = coalesce(task.error_message, ''), finished_at = ${now}
     FROM tasks AS task
     WHERE host.rollout_id = ${id} AND host.state = 'UNDER_WAY' AND task.id = host.task_id
-      AND task.finished_at IS NOT NULL`.execute(transaction);
+      AND task.finished_at IS NOT NULL
+    RETURNING host.state`.execute(transaction);
   await sql`
     UPDATE update_rollout_hosts AS host SET state = 'SKIPPED', message = 'it has left', finished_at = ${now}
     WHERE rollout_id = ${id} AND state IN ('WAITING', 'UNDER_WAY', 'FAILED')
       AND EXISTS (SELECT FROM departed_nodes WHERE node_id = host.node_id)`.execute(transaction);
-  await sql`
+  const { rows: gone } = await sql`
     UPDATE update_rollout_hosts SET state = 'FAILED', message = 'its task no longer exists', finished_at = ${now}
-    WHERE rollout_id = ${id} AND state = 'UNDER_WAY' AND task_id IS NULL`.execute(transaction);
+    WHERE rollout_id = ${id} AND state = 'UNDER_WAY' AND task_id IS NULL
+    RETURNING state`.execute(transaction);
+  return gone.length > 0 || ended.some(({ state }) => state === 'FAILED');
 }
 
 /** Records that hosts are left out of a roll-out, each with the reason. */
