@@ -152,7 +152,7 @@ describe('a roll-out', () => {
     await recordTaskReport(db, ONE, whole, now);
     const text = await run('show 0.2.0');
     expect(text).toMatch(
-      /host1 +under way +0\.1\.0 +\d\d:\d\d \(\d+ s ago\) +37 %: brings 0\.2\.0/,
+      /host1 +under way +0\.1\.0 +\d\d:\d\d \(\d+ s ago\) +37 %: downloads 0\.2\.0/,
     );
     expect(text).toMatch(/host2 +waiting +0\.1\.0/);
   });
