@@ -115,7 +115,9 @@ test.each([
 
 /** Returns the command that make would run, in one line. */
 async function commandOf(...words: readonly string[]): Promise<string> {
-  const dry = ['--dry-run', '--old-file=node_modules/.ready', ...words];
-  const { stdout } = await execa('make', dry, { cwd: PROJECT });
+  const options = ['--dry-run', '--no-print-directory', '--old-file=node_modules/.ready'];
+  // Otherwise, the variables of a make that runs this test would be passed on.
+  const env = { MAKEFLAGS: '' };
+  const { stdout } = await execa('make', [...options, ...words], { cwd: PROJECT, env });
   return stdout.replaceAll(/[\\\s]+/g, ' ').trim();
 }

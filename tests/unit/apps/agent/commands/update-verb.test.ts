@@ -168,7 +168,7 @@ test('the progress of the download is reported', async () => {
     if (percent > 0) void writeFile(join(folder, 'go'), '');
   };
   expect(await update({ stageOnly: true }, { progress })).toMatchObject({ code: 'done' });
-  expect(steps[1]).toMatch(/^37 brings 0\.2\.0: 512 \S+ of 1\.0 KiB$/);
+  expect(steps[1]).toMatch(/^37 downloads 0\.2\.0: 512 \S+ of 1\.0 KiB$/);
 });
 
 test('a task for the version that runs is done at once', async () => {
