@@ -116,8 +116,11 @@ test.each([
 /** Returns the command that make would run, in one line. */
 async function commandOf(...words: readonly string[]): Promise<string> {
   const options = ['--dry-run', '--no-print-directory', '--old-file=node_modules/.ready'];
-  // Otherwise, the variables of a make that runs this test would be passed on.
-  const env = { MAKEFLAGS: '' };
-  const { stdout } = await execa('make', [...options, ...words], { cwd: PROJECT, env });
+  const { stdout } = await execa('make', [...options, ...words], {
+    cwd: PROJECT,
+    // Otherwise, the variables of a make that runs this test would be passed on.
+    extendEnv: false,
+    env: { PATH: process.env.PATH },
+  });
   return stdout.replaceAll(/[\\\s]+/g, ' ').trim();
 }
