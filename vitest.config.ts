@@ -89,7 +89,8 @@ export default defineConfig({
           env: COMPILED,
           expect: POLLED,
           globalSetup: 'tests/net/world/announce.ts',
-          testTimeout: 240_000,
+          // For hanging tests only: beside the tests of the databases, some take minutes.
+          testTimeout: 600_000,
           sequence: { concurrent: true, groupOrder: 1 },
           // With more tests at a time, their steps take longer on two processors than the tests allow.
           maxConcurrency: 4,
