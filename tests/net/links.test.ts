@@ -218,6 +218,22 @@ test('an invalid bridge is refused, and nothing changes', async () => {
   expect((await machine.sh('ip link show br1')).status).not.toBe(0);
 });
 
+test('an MTU that is set on a bridge takes effect at once, on its ports, too', async () => {
+  await using story = await begin('ash');
+  const { machine, lan } = story;
+  await machine.linkInSys('br0');
+  await goStatic(machine, 'eth0', { lan, host: 7, dns: [] });
+  expect(await machine.network('bridge', 'br0', 'eth0')).toMatchObject({ status: 0 });
+  for (const [given, mtu] of [
+    ['1400', 1400],
+    ['default', 1500],
+  ] as const) {
+    expect(await machine.network('mtu', 'br0', given)).toMatchObject({ status: 0 });
+    expect(await machine.statusOf('br0')).toMatchObject({ mtu });
+    expect(await machine.statusOf('eth0')).toMatchObject({ mtu });
+  }
+});
+
 test('static routes and the MTU are stored, shown and removed', async () => {
   await using story = await begin();
   const { machine, lan } = story;

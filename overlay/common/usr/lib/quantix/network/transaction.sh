@@ -14,7 +14,7 @@ enact() {
 	changed=''
 	refuse_redirects "$1"
 	is_enacted "$1" && is_link_enacted "$1" && is_ipv6_enacted "$1" && has_routes "$1" && return 0
-	[ -n "$type" ] || set_mtus "$1" || return 1
+	set_mtus "$1" || return 1
 	raise_link "$1" || { complain "$1: the link cannot be raised"; return 1; }
 	echo $$ >"$RUN/$1/changing"
 	remember_state "$1"
