@@ -64,8 +64,8 @@ export interface MachineOptions {
 const PERSISTENT = '/quantix';
 
 /** Marks all virtual machines as not persistent if their definitions are stored in memory. */
-async function kept(look: Promise<Vms>): Promise<Vms> {
-  const [vms, disk] = await Promise.all([look, readDataDisk()]);
+async function withPersistence(reading: Promise<Vms>): Promise<Vms> {
+  const [vms, disk] = await Promise.all([reading, readDataDisk()]);
   if (disk.state === 'used') return vms;
   return { ...vms, vms: vms.vms.map((vm) => ({ ...vm, persistent: false })) };
 }
@@ -180,7 +180,7 @@ export function startMachine(options: MachineOptions): Machine {
   });
   const host = async () =>
     await readHost({ meter, managementAddress: await detectManagementAddress() });
-  /** Finds a pool by its id, which may be the host's or the control plane's. */
+  /** Finds a pool by the id that the host or the control plane uses for it. */
   const findPool = async (id: string) => {
     const name = manager.nameOf(id);
     return (await pools.last()).pools.find((pool) => pool.id === id || pool.name === name);
@@ -195,7 +195,7 @@ export function startMachine(options: MachineOptions): Machine {
       managementAddress: detectManagementAddress,
       host,
       hardware: readHardwareIdentity,
-      vms: () => kept(vms.current()),
+      vms: () => withPersistence(vms.current()),
       health: () => readHealth(parts),
       definitions: (listed) => definitions.read(listed),
       pools: async () => (await pools.last()).pools,
@@ -269,8 +269,8 @@ export function startMachine(options: MachineOptions): Machine {
     network: () => readNetwork({ signal }),
     managementAddress: detectManagementAddress,
     vms: {
-      current: () => kept(vms.current()),
-      refresh: () => kept(vms.refresh()),
+      current: () => withPersistence(vms.current()),
+      refresh: () => withPersistence(vms.refresh()),
       define: (xml) => defineVm(libvirt, xml),
       start: async (id) => {
         await expectNoMaintenance(folder);

@@ -28,7 +28,8 @@ The agent of this host.
   pool create NAME …    make a storage pool: of an empty disk (--disk /dev/sdb, with --lvm a volume
                         group), of the disk of an iSCSI target (--iscsi TARGET --portal ADDRESS),
                         of a folder (--directory PATH), of an export (--nfs SERVER:/EXPORT);
-                        a disk with content is overwritten only with --destroy SERIAL
+                        a disk with content is overwritten only with --destroy SERIAL, or with
+                        --destroy PATH if it has no serial number
   pool import NAME …    use the content of such a disk, folder or export
   pool remove NAME      remove a pool; its data stays
   pool up               mount the pools; used by the service quantix-pools

@@ -62,7 +62,7 @@ export const poolRequestSchema = z.strictObject({
     .optional(),
   /** Whether to create a volume group on them. */
   lvm: z.boolean().optional(),
-  /** Serial number of the disk whose content may be destroyed. */
+  /** Serial number of the disk whose content may be destroyed, or its path if it has none. */
   destroy: z.string().optional(),
 });
 

@@ -16,7 +16,8 @@ export interface ImagePlaces {
 
 /**
  * Finds an image that has a file or device as its backing file, as a snapshot or a linked clone does. A raw disk counts
- * as such an image if its guest has written a qcow2 header to it; `file` is then kept although nothing needs it.
+ * as such an image if its guest has written a qcow2 header to it; the caller then refuses to remove `file`, although
+ * nothing needs it.
  * @param file path of the file or device
  * @returns path of the image; undefined if there is none
  * @throws errors of the disk
@@ -50,7 +51,7 @@ export async function findImageBackedBy(
 }
 
 /**
- * Returns whether a file or device is one of those at some paths, also by another path: `/dev/mapper/vg0-web` is
+ * Returns whether one of the paths leads to the file or device, even under another name: `/dev/mapper/vg0-web` is
  * `/dev/vg0/web`. Only devices, and files of the same name, are looked at: other paths may be on a server that does not
  * answer.
  * @throws errors of the disk

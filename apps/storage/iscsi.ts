@@ -7,7 +7,7 @@ import { StorageError } from './error.ts';
 
 /**
  * Milliseconds that iscsiadm(8) may take (it waits 15 s for a target), and milliseconds within which the disks of a new
- * session must appear.
+ * session and their multipath devices must appear.
  */
 const LOGIN_LIMIT = 30_000;
 const DISKS_LIMIT = 10_000;
@@ -120,4 +120,56 @@ export async function readTargetDisks(target: string, root = '/'): Promise<strin
     }
   }
   return disks.sort();
+}
+
+/** The multipath devices that consist of the disks of a target. */
+export interface TargetMultipaths {
+  /** Names of the multipath devices, such as `dm-0`. */
+  devices: string[];
+  /** Names of the disks that are not part of a multipath device. */
+  without: string[];
+}
+
+/** Reads the multipath devices of the disks that a target provides. */
+export async function readTargetMultipaths(target: string, root = '/'): Promise<TargetMultipaths> {
+  const devices = new Set<string>();
+  const without: string[] = [];
+  for (const disk of await readTargetDisks(target, root)) {
+    const device = await readMultipathOf(disk, root);
+    if (device === undefined) without.push(disk);
+    else devices.add(device);
+  }
+  return { devices: [...devices].sort(), without };
+}
+
+async function readMultipathOf(disk: string, root: string): Promise<string | undefined> {
+  const folder = join(root, 'sys/class/block');
+  for (const holder of await readNames(join(folder, disk, 'holders'))) {
+    const id = await readAttribute(join(folder, holder, 'dm/uuid'));
+    if (id?.startsWith('mpath-') === true) return holder;
+  }
+  return undefined;
+}
+
+/**
+ * Waits until each disk that a target provides is part of a multipath device. The service multipathd must run.
+ * @returns the names of the multipath devices
+ * @throws StorageError if a disk stays on its own
+ */
+export async function awaitTargetMultipaths(
+  target: string,
+  signal?: AbortSignal,
+): Promise<string[]> {
+  const end = performance.now() + DISKS_LIMIT;
+  for (;;) {
+    const { devices, without } = await readTargetMultipaths(target);
+    if (without.length === 0) return devices;
+    if (performance.now() > end) {
+      throw new StorageError({
+        what: `no multipath device contains ${without.join(', ')} of ${target}`,
+        fix: 'Check that the target answers at two or more of its addresses. See the paths with: multipath -ll',
+      });
+    }
+    await wait(PAUSE, undefined, { signal });
+  }
 }

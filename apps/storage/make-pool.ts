@@ -7,7 +7,7 @@ import { findCandidates } from './candidates.ts';
 import { claimDisk, isLvm, readEnds, wipe } from './contents.ts';
 import type { PoolDeclaration } from './declaration.ts';
 import { StorageError } from './error.ts';
-import { logIn, readTargetDisks } from './iscsi.ts';
+import { awaitTargetMultipaths, logIn, readTargetDisks } from './iscsi.ts';
 import { hasPaths } from './keeper.ts';
 import { parseFileSystem } from './superblock.ts';
 
@@ -24,11 +24,14 @@ export interface PoolRequest {
     PoolDeclaration,
     'name' | 'path' | 'nfs' | 'directory' | 'iscsi' | 'multipath' | 'options'
   >;
-  /** Paths of its disks, if it is on disks; those of the iSCSI target, if absent. */
+  /**
+   * Paths of its disks. If absent, a pool with `iscsi` uses the disks that the target provides; any other pool is not on
+   * disks.
+   */
   disks?: readonly string[] | undefined;
   /** Whether to make a volume group of the disks, instead of a file system on one disk. */
   lvm?: boolean | undefined;
-  /** Serial number of the disk whose contents may be lost. */
+  /** Serial number of the disk whose contents may be lost, or its path if it has none. */
   destroy?: string | undefined;
 }
 
@@ -39,8 +42,8 @@ export interface MakeOptions {
 }
 
 /**
- * Makes a pool: a file system or a volume group on empty disks, or a folder. For an NFS export, which must exist,
- * nothing is made.
+ * Makes a pool: a file system or a volume group on disks, or a folder. A disk with contents is wiped first, if
+ * `destroy` permits it. For an NFS export, which must exist, nothing is made.
  * @returns the declaration of the pool
  * @throws StorageError, CommandError that say why the pool was not made
  */
@@ -50,12 +53,11 @@ export async function createPool(
 ): Promise<PoolDeclaration> {
   const { pool, lvm = false, destroy } = request;
   if (pool.directory !== undefined) {
-    await refuseNoDisk(pool);
+    await expectOnDisk(pool);
     await run('mkdir', ['-p', '--', pool.directory], { timeout: MAKE_LIMIT, ...options });
   }
   if (!isOnDisks(request)) return pool;
-  const devices = options.devices ?? readBlockDevices;
-  const paths = await disksOf(request, devices, options.signal);
+  const paths = await disksOf(request, options.signal);
   const claimed = [];
   for (const path of paths) claimed.push(await claimDisk(path, { destroy, ...options }));
   const [first] = claimed;
@@ -83,10 +85,10 @@ export async function importPool(
   options: MakeOptions = {},
 ): Promise<PoolDeclaration> {
   const { pool } = request;
-  if (pool.directory !== undefined) await refuseNoDisk(pool);
+  if (pool.directory !== undefined) await expectOnDisk(pool);
   if (!isOnDisks(request)) return pool;
   const devices = options.devices ?? readBlockDevices;
-  const paths = await disksOf(request, devices, options.signal);
+  const paths = await disksOf(request, options.signal);
   const heads = await Promise.all(
     paths.map(async (path) => ({ path, ends: await readEnds(path, options.signal) })),
   );
@@ -110,7 +112,6 @@ function isOnDisks({ pool, disks = [] }: PoolRequest): boolean {
 /** Returns the disks of a request, or those that its target provides. */
 async function disksOf(
   { pool, disks = [] }: PoolRequest,
-  devices: () => Promise<readonly BlockDevice[]>,
   signal: AbortSignal | undefined,
 ): Promise<readonly string[]> {
   const { iscsi } = pool;
@@ -119,13 +120,14 @@ async function disksOf(
   await startService('iscsid', { signal });
   await logIn(iscsi, signal);
   if (disks.length > 0) return disks;
-  if (!hasPaths(pool)) return (await readTargetDisks(iscsi.target)).map((name) => `/dev/${name}`);
-  const several = (await devices()).filter(({ isMultipath }) => isMultipath);
-  return several.map(({ path }) => path);
+  const names = hasPaths(pool)
+    ? await awaitTargetMultipaths(iscsi.target, signal)
+    : await readTargetDisks(iscsi.target);
+  return names.map((name) => `/dev/${name}`);
 }
 
-/** Checks that a folder is on a disk. @throws StorageError if it is not */
-async function refuseNoDisk(pool: PoolRequest['pool']): Promise<void> {
+/** Checks that the folder of a pool is on a disk. @throws StorageError if it is in memory */
+async function expectOnDisk(pool: PoolRequest['pool']): Promise<void> {
   const [candidate] = findCandidates(await readMounts(), [pool]);
   if (candidate?.mount !== null) return;
   throw new StorageError({

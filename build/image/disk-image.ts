@@ -41,7 +41,7 @@ export interface DiskImageRequest {
 }
 
 /**
- * Writes a disk with an image installed into a sparse file, as the installer writes it to a disk. The partitions for
+ * Writes a sparse file with the contents of a disk on which the installer has installed the image. The partitions for
  * configuration and data are empty: the first boot makes their file systems, extends data to the rest of the disk, and
  * generates new identifiers. The same request gives the same bytes.
  * @param file path of the new file, which must not exist

@@ -31,7 +31,9 @@ function describeHealth(health: Health): string[] {
   return [
     `Agent           qx-node ${version}, ${ok ? 'well' : 'with problems:'}`,
     ...problems.map((one) => `  ! ${one}`),
-    ...(runs === null ? [] : [`                deployed, not the image's own: qx-node version`]),
+    ...(runs === null
+      ? []
+      : [`                deployed, not the image's own; for details: qx-node version`]),
     ...(takenBack === null
       ? []
       : [`                ${takenBack.version} was taken back: ${takenBack.reason}`]),

@@ -16,7 +16,9 @@ export function makePoolRequest(
   const { nfs, directory, path } = values;
   const kinds = [disks ?? target, nfs, directory].filter((one) => one !== undefined);
   if (kinds.length !== 1) {
-    throw new UsageError('a pool needs exactly one of --disk, --iscsi, --nfs and --directory');
+    throw new UsageError(
+      'a pool needs one of --disk, --iscsi, --nfs and --directory; only --disk and --iscsi can be combined',
+    );
   }
   if ((target === undefined) !== (portals === undefined)) {
     throw new UsageError('--iscsi TARGET and --portal ADDRESS go together');

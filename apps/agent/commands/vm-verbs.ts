@@ -65,7 +65,7 @@ function idOf({ verb }: Task): string {
   return verb.value !== undefined && 'vmId' in verb.value ? verb.value.vmId : '';
 }
 
-/** Returns whether a machine that is to be removed is already gone, with its specification. */
+/** Returns whether the task removes a machine of which neither a definition nor a kept specification exists. */
 async function isGone({ specs }: VmDeps, { verb }: Task, vm: Vm): Promise<boolean> {
   if (verb.case !== 'undefineVm' || (await specs.get(vm.id)) !== undefined) return false;
   return (await vm.state()) === 'absent';

@@ -4,7 +4,7 @@ import { MEMBERSHIP } from './identity/record.ts';
 import type { Membership } from './membership.ts';
 import type { JoinRequest, MembershipOptions, MembershipStatus } from './options.ts';
 
-/** The membership of a node, loaded as soon as there is a control plane. */
+/** The membership of a node, whose libraries are loaded only when they are needed. */
 export interface LazyMembership {
   status: () => MembershipStatus;
   /** @throws AgentError for the operator */
@@ -20,8 +20,8 @@ export interface LazyMembership {
 }
 
 /**
- * Makes the membership of a node. The libraries for the connection are loaded only for a node that belongs to a control
- * plane or joins one.
+ * Makes the membership of a node. The libraries for the connection are loaded at once if a control plane is configured or
+ * joined, otherwise only by a call of `join`, `leave` or `reached`.
  */
 export function makeLazyMembership(options: MembershipOptions): LazyMembership {
   const { signal, config, folder } = options;

@@ -50,7 +50,7 @@ export class NewerSchemaError extends ControlPlaneError {
 
   constructor(newest: LedgerEntry, knownVersion: number, programVersion: string) {
     super({
-      what: `the database has schema version ${newest.version}, made by qx-controlplane ${newest.programVersion}, and this is ${programVersion}, which knows versions up to ${knownVersion}`,
+      what: `the database has schema version ${newest.version}, made by qx-controlplane ${newest.programVersion}; this program is version ${programVersion} and knows schema versions up to ${knownVersion}`,
       fix: 'Start the newer image again, or restore a backup that this version made.',
     });
     this.schemaVersion = newest.version;

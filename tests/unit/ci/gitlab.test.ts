@@ -44,7 +44,7 @@ test('shellcheck finds nothing in the jobs', async () => {
   expect(await shellComplaints(scripts)).toBe('');
 });
 
-test('each image is built, and its problems are reported', async () => {
+test('the job of an image builds it, reports its problems and sizes, and prunes the cache', async () => {
   const fork = await makeFork(VARIABLES);
   await fork.job([{ run: await scriptOf('.image') }]);
   expect((await commandsOf(fork)).toSorted()).toEqual([

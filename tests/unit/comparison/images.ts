@@ -70,7 +70,10 @@ export async function writeSmallIso(
   return iso;
 }
 
-/** Installs an ISO on a disk, as for an image in a disk format. @returns path of the raw disk */
+/**
+ * Writes a raw disk with an ISO installed, as the build does for images in a disk format.
+ * @returns path of the disk
+ */
 export async function writeSmallDisk(folder: string, iso: string): Promise<string> {
   const bootLoader = join(folder, 'loader');
   await mkdir(bootLoader);

@@ -43,7 +43,7 @@ describe.each([512, 4096])('an installed disk of %i-byte sectors', (sectorSize) 
 
   beforeAll(async () => {
     const device = new MemoryDevice(DISK_BYTES, sectorSize);
-    // A changed table has its entries at the place that the table before it does not use.
+    // When the table is rewritten, its entries go to the place that the previous table did not use.
     layout = { ...(await install(device)), guid: '01234567-89ab-4cde-8f01-23456789abcd' };
     layout = {
       ...layout,
@@ -110,13 +110,16 @@ describe.each([512, 4096])('an installed disk of %i-byte sectors', (sectorSize) 
   );
 });
 
-test.runIf(isHere('grub-editenv'))('grub-editenv writes the same bytes as a new state', () => {
-  const state = { good: 'a', trial: 'b', left: 3 } as const;
-  writeFileSync(join(folder, 'env'), encodeBootState(state));
-  run('grub-editenv', 'env', 'set', 'left=2', 'try=-', 'good=b');
-  const bytes = readFileSync(join(folder, 'env'));
-  expect(bytes).toEqual(encodeBootState({ good: 'b', trial: null, left: 2 }));
-});
+test.runIf(isHere('grub-editenv'))(
+  'a state changed by grub-editenv has the same bytes as that state encoded anew',
+  () => {
+    const state = { good: 'a', trial: 'b', left: 3 } as const;
+    writeFileSync(join(folder, 'env'), encodeBootState(state));
+    run('grub-editenv', 'env', 'set', 'left=2', 'try=-', 'good=b');
+    const bytes = readFileSync(join(folder, 'env'));
+    expect(bytes).toEqual(encodeBootState({ good: 'b', trial: null, left: 2 }));
+  },
+);
 
 test.runIf(isHere('grub-editenv'))('a malformed environment is read as GRUB reads it', () => {
   const block = (text: string) => Buffer.alloc(1024, '#').fill(text, 0, text.length);

@@ -47,7 +47,7 @@ test.each(['SHA256SUMS', 'x.iso.manifest.json', 'x.iso.cdx.json', 'x.iso.spdx.js
   },
 );
 
-test('an unreadable list of checksums is an error before anything is built', async () => {
+test('a malformed list of checksums is an error before anything is built', async () => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, 'SHA256SUMS'), 'no checksum\n');
   const said: string[] = [];

@@ -36,7 +36,7 @@ test.each([
   [['deploy', 'x.agent', '--within', '1e9'], '--within takes whole seconds'],
   [['deployment', 'dance'], 'deployment is followed by choose or settle'],
   [['pool'], 'pool is followed by create, import, remove or up'],
-  [['pool', 'create', 'a'], 'a pool needs exactly one of --disk, --iscsi, --nfs and --directory'],
+  [['pool', 'create', 'a'], 'a pool needs one of --disk, --iscsi, --nfs and --directory; only'],
   [['pool', 'create', '--lvm'], 'an argument is missing'],
 ])('%j is refused in one line', async (args, what) => {
   expect(await main(args)).toBe(2);

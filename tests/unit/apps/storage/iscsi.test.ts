@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest';
-import { isSilent, readSessions, readTargetDisks } from '../../../../apps/storage/iscsi.ts';
+import {
+  isSilent,
+  readSessions,
+  readTargetDisks,
+  readTargetMultipaths,
+} from '../../../../apps/storage/iscsi.ts';
 import { makeRootFolder } from '../host/root-folder.ts';
 
 const DISKS = 'iqn.2026-01.example:disks';
@@ -14,7 +19,7 @@ function session(number: number, { target = DISKS, state = 'LOGGED_IN', disk = '
   };
 }
 
-test('sessions and disks of a target are separate from those of another', async () => {
+test('only the sessions and disks of the named target are read', async () => {
   const root = await makeRootFolder({
     ...session(1),
     ...session(2, { target: `${DISKS}2`, disk: 'sdc' }),
@@ -23,6 +28,32 @@ test('sessions and disks of a target are separate from those of another', async 
   expect(await readSessions(DISKS, root)).toEqual(['session1', 'session3']);
   expect(await readTargetDisks(DISKS, root)).toEqual(['sdb', 'sdd']);
   expect(await readSessions('iqn.2026-01.example:other', root)).toEqual([]);
+});
+
+/** A mapping of the device mapper in /sys that consists of disks. */
+function mapping(name: string, uuid: string, parts: readonly string[]) {
+  return {
+    [`sys/class/block/${name}/dm/uuid`]: `${uuid}\n`,
+    [`sys/class/block/${name}/size`]: '8\n',
+    ...Object.fromEntries(parts.map((part) => [`sys/class/block/${part}/holders/${name}/`, ''])),
+  };
+}
+
+test('only whole multipath devices that consist of disks of a target belong to it', async () => {
+  const root = await makeRootFolder({
+    ...session(1),
+    ...session(2, { disk: 'sdc' }),
+    ...session(3, { target: `${DISKS}2`, disk: 'sdd' }),
+    ...session(4, { target: `${DISKS}2`, disk: 'sde' }),
+    ...session(5, { disk: 'sdf' }),
+    ...mapping('dm-0', 'mpath-36001405', ['sdb', 'sdc']),
+    ...mapping('dm-1', 'part1-mpath-36001405', ['dm-0']),
+    ...mapping('dm-2', 'mpath-36001406', ['sdd', 'sde']),
+    ...mapping('dm-3', 'LVM-x', ['sdf']),
+    ...mapping('dm-4', 'mpath-3500a', ['sda']),
+  });
+  expect(await readTargetMultipaths(DISKS, root)).toEqual({ devices: ['dm-0'], without: ['sdf'] });
+  expect(await readTargetMultipaths(`${DISKS}2`, root)).toEqual({ devices: ['dm-2'], without: [] });
 });
 
 test('a target is silent if none of its sessions is logged in', async () => {

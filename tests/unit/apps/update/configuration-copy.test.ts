@@ -50,7 +50,7 @@ test.each([
   ['undone', () => undoExchange(configuration, '0.2.0')],
   ['made permanent', () => keepExchange(configuration)],
 ])(
-  'after an exchange is %s, a power failure does not bring its note back: it would undo later changes',
+  'once an exchange is %s, its note stays removed after a power failure: a note that came back would undo later changes',
   async (_name, end) => {
     await exchangeConfiguration(configuration, { running: '0.2.0', to: '0.1.0' });
     const steps = recordSteps();
@@ -69,7 +69,7 @@ test('there is nothing to make permanent on a system that has never been updated
   await expect(keepExchange(configuration)).resolves.toBeUndefined();
 });
 
-test('files that were removed since the other version ran do not stay after its trial; later ones do', async () => {
+test('after a trial is undone, files that only the copy of the other version had are gone again; files written during the trial stay', async () => {
   const at = (name: string) => join(configuration, name);
   await promises.mkdir(at('ssh'));
   await promises.mkdir(at('vdc/old'), { recursive: true });

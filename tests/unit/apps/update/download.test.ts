@@ -23,7 +23,7 @@ async function received(clock: QuickClock, piece: number, every: number): Promis
     async *open({ offset }) {
       for (let at = offset; at < bytes; at += piece) {
         await clock.sleep(every);
-        if (clock.passed > 100 * 24 * HOUR) throw new Error('it is waited for for ever');
+        if (clock.passed > 100 * 24 * HOUR) throw new Error('the download never gives up');
         yield Buffer.alloc(Math.min(piece, bytes - at));
       }
     },

@@ -12,9 +12,12 @@ test('options of the command line become the pool of an API request', () => {
   });
   const iscsi = makePoolRequest('create', 'san', { ...TARGET, lvm: true });
   expect(iscsi.pool.iscsi).toEqual({ target: TARGET.iscsi, portals: TARGET.portal });
+  const oneDisk = makePoolRequest('create', 'san', { ...TARGET, disk: ['/dev/dm-0'] });
+  expect(oneDisk).toMatchObject({ pool: { iscsi: iscsi.pool.iscsi }, disks: ['/dev/dm-0'] });
   const nfs = makePoolRequest('import', 'nas', { nfs: 'nas:/b', option: ['nfsvers=3'] });
   for (const request of [
     iscsi,
+    oneDisk,
     nfs,
     makePoolRequest('create', 'isos', { directory: '/data/isos' }),
   ]) {
@@ -25,8 +28,9 @@ test('options of the command line become the pool of an API request', () => {
 });
 
 test.each([
-  [{}, 'a pool needs exactly one of'],
-  [{ nfs: 'a:/b', directory: '/c' }, 'a pool needs exactly one of'],
+  [{}, 'a pool needs one of'],
+  [{ nfs: 'a:/b', directory: '/c' }, 'a pool needs one of'],
+  [{ ...TARGET, nfs: 'a:/b' }, 'only --disk and --iscsi can be combined'],
   [{ iscsi: TARGET.iscsi }, 'go together'],
   [{ disk: ['/dev/sdb'], portal: ['a'] }, 'go together'],
   [{ disk: ['/dev/sdb'], destroy: 'S1' }, 'of create only'],
