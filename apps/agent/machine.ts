@@ -74,7 +74,7 @@ async function withPersistence(reading: Promise<Vms>): Promise<Vms> {
 const POOLS_PATIENCE = 3_000;
 
 /** Returns persistent guests that did not exist before. */
-function newIn({ vms }: Vms, before: Vms | undefined): Vm[] {
+function findNewGuests({ vms }: Vms, before: Vms | undefined): Vm[] {
   const known = new Set(before?.vms.map(({ id }) => id));
   return vms.filter(({ id, persistent }) => persistent && !known.has(id));
 }
@@ -138,12 +138,12 @@ export function startMachine(options: MachineOptions): Machine {
     signal,
     onChange: (after, before) => {
       for (const line of describeVmChanges(before, after)) log.info(line);
-      for (const vm of newIn(after, before)) void ownAccount(vm);
+      for (const vm of findNewGuests(after, before)) void assignAccount(vm);
       membership.changed();
     },
   });
   /** Assigns a separate Unix user to a guest that the agent did not define. */
-  async function ownAccount({ id, name }: Vm): Promise<void> {
+  async function assignAccount({ id, name }: Vm): Promise<void> {
     try {
       const given = await giveAccount(libvirt, id);
       if (given === undefined) return;

@@ -70,7 +70,7 @@ export class PoolLook {
       const { error, listed } = await this.#readFiles(place, signal);
       const written = error ?? (await this.#tryWriting(place, signal));
       if (written === undefined) {
-        return this.#unknown(`${source} does not end a write`, { space, seen, listed });
+        return this.#unknown(`${source} does not complete a write`, { space, seen, listed });
       }
       return {
         ...space,
@@ -83,14 +83,14 @@ export class PoolLook {
       if (!(error instanceof CommandError)) throw error;
       this.#write.doubt();
       const problem = `${source}: ${error.message}`;
-      // What it contains is not known, which is different from nothing.
+      // The contents are not known: the pool must not be shown as empty.
       const { value: space = EMPTY, seen } = this.#space.before();
       const last = { ...space, writable: false, seen, ...toVolumes(this.#files.before()) };
       return { ...last, health: 'failed', problem };
     }
   }
 
-  /** Lists the files. @returns the system error if they cannot be listed, with those that were listed last */
+  /** Lists the files. @returns the system error if they cannot be listed, with the files that were listed last */
   async #readFiles(
     { folder, others }: PoolPlace,
     signal: AbortSignal | undefined,

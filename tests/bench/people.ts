@@ -49,7 +49,7 @@ export async function measurePeople({
   const api = await servePeople({
     ...{ database, authority, certificate, events: feed, log: SILENT, signal: ending.signal },
     people: { listen: '127.0.0.1', port: 0 },
-    health: () => Promise.reject(new Error('nobody asks for it')),
+    health: () => Promise.reject(new Error('no request for the health is expected')),
   });
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const ask = (path: string, { body, cookie }: { body?: object; cookie?: string } = {}) =>
@@ -76,8 +76,8 @@ export async function measurePeople({
       asked.on('error', reject);
       asked.end(body === undefined ? undefined : JSON.stringify(body));
     });
-  /** Sends a request. @throws Error with the answer if it fails */
-  const askWell = async (...asked: Parameters<typeof ask>) => {
+  /** Sends a request. @throws Error with the answer if its status is not that of a success */
+  const expectAnswer = async (...asked: Parameters<typeof ask>) => {
     const answer = await ask(...asked);
     if (answer.status >= 300) throw new Error(`${asked[0]}: ${answer.status}: ${answer.text}`);
     return answer;
@@ -90,14 +90,14 @@ export async function measurePeople({
     for (let count = 0; count < LOG_INS; count += 1) {
       const body = { username: 'ada', password: PASSWORD };
       const seconds = await secondsOf(async () => {
-        cookie = (await askWell('/v1/session', { body })).cookie;
+        cookie = (await expectAnswer('/v1/session', { body })).cookie;
       });
       logIns.push(seconds * 1000);
     }
     const lists: number[] = [];
     for (let count = 0; count < REQUESTS; count += 1) {
       for (const list of LISTS) {
-        lists.push(1000 * (await secondsOf(() => askWell(`/v1/vms${list}`, { cookie }))));
+        lists.push(1000 * (await secondsOf(() => expectAnswer(`/v1/vms${list}`, { cookie }))));
       }
     }
     const slowest = lists.sort((a, b) => a - b)[Math.floor(0.99 * lists.length)] ?? 0;

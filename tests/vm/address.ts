@@ -40,7 +40,7 @@ export interface Way {
 
 /**
  * Returns a machine with a configuration disk, in two variants: one boots under BIOS, the other under UEFI with Secure
- * Boot, and possibly from another drive. A port of the host is forwarded to its static address.
+ * Boot, and possibly from another drive. A port of the host is forwarded to the machine's static address.
  */
 export async function reachableMachine(
   profile: string,

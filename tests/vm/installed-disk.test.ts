@@ -20,7 +20,7 @@ const MIB = 1024 * 1024;
  * @param from a mark
  * @returns a mark after the menu
  */
-async function pastMenu({ guest }: Story, from: number, keys = '\r'): Promise<number> {
+async function passMenu({ guest }: Story, from: number, keys = '\r'): Promise<number> {
   await guest.waitFor(/GNU GRUB[\s\S]*Power off/, from);
   const { mark } = guest;
   guest.send(keys);
@@ -50,7 +50,7 @@ test.skipIf(!LONG)(
     );
     const { guest } = story;
     const again = await untilStartedFirst(story);
-    const first = await pastMenu(story, again);
+    const first = await passMenu(story, again);
     expect(guest.log.slice(again)).not.toContain('slot B');
     await guest.waitForMilestone('ready', first);
     await logIn(story);
@@ -65,14 +65,14 @@ test.skipIf(!LONG)(
     expect(Number(await succeed(story, 'cat /sys/class/block/vda6/size')) / 2048).toBeGreaterThan(
       3000,
     );
-    // The same image in the other slot, under another version; the state is lost.
+    // Copy the image to the other slot, and change the version there.
     await succeed(story, 'dd if=/dev/vda3 of=/dev/vda4 bs=1048576 count=400 2>/dev/null && sync');
     const digits = await versionsIn(imageOf('quantix-os').iso);
     const write = digits.map((at) => `printf 9 | dd of=/dev/vda4 bs=1 seek=${at} conv=notrunc`);
     await succeed(story, `(${write.join(' && ')} && sync) 2>/dev/null`);
     const before = guest.mark;
     guest.send('reboot -f\r');
-    const menu = await pastMenu(story, before, '\x1b[B\r');
+    const menu = await passMenu(story, before, '\x1b[B\r');
     expect(guest.log.slice(before, menu)).toContain('Quantix-OS 9.1.0, slot B');
     await logInAfter(story, menu);
     expect(await succeed(story, 'cat /proc/cmdline')).toContain('quantix.slot=b');
@@ -127,7 +127,7 @@ test.skipIf(!LONG)(
     );
     const { guest } = story;
     const again = await untilStartedFirst(story);
-    const menu = await pastMenu(story, again);
+    const menu = await passMenu(story, again);
     expect(guest.log.slice(again, menu)).not.toContain('slot A');
     await guest.waitForMilestone('ready', menu);
     await logIn(story);
@@ -147,7 +147,7 @@ test.skipIf(!LONG)(
 async function versionsIn(iso: string): Promise<number[]> {
   const { files } = await reportIso(iso);
   const config = files.find(({ path }) => path === SLOT_CONFIG_PATH);
-  if (config === undefined) throw new Error(`${iso} has nothing for the menu`);
+  if (config === undefined) throw new Error(`${iso} has no ${SLOT_CONFIG_PATH}`);
   const begin = config.block * ISO_BLOCK;
   const text = (await partOf(iso, begin, config.size)).toString('latin1');
   return [...text.matchAll(/(?<='Quantix-OS )\d/g)].map(({ index }) => begin + index);

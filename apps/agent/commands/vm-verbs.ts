@@ -186,7 +186,7 @@ async function resumeVm(libvirt: Libvirt, id: string): Promise<void> {
   await runVirsh(libvirt, ['resume', id]);
 }
 
-/** Repeats the request until the guest is off; the deadline of the task ends the wait. */
+/** Asks the guest to shut down, and again until it is off; the deadline of the task ends the wait. */
 async function shutDown({ signal, progress }: TaskRun, vm: Vm): Promise<Result> {
   let asked = Number.NEGATIVE_INFINITY;
   const began = performance.now();

@@ -62,6 +62,6 @@ function lines({ name, attributes, children }: Element, indent: string): string[
 
 function escapeXml(text: string): string {
   const [bad] = FORBIDDEN.exec(text) ?? [];
-  if (bad !== undefined) throw new RangeError(`XML cannot hold ${JSON.stringify(bad)}`);
+  if (bad !== undefined) throw new RangeError(`XML cannot contain ${JSON.stringify(bad)}`);
   return text.replace(/[&<>"'\t\n\r]/g, (one) => ENTITIES[one] ?? one);
 }

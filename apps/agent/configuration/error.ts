@@ -17,7 +17,7 @@ export class TemporaryRefusalError extends AgentError {
   }
 }
 
-/** The control plane refused, or is not the one that the token names: another try soon would not help. */
+/** The control plane refused, or is not the one that the token names: a retry soon would not help. */
 export class RefusedError extends AgentError {
   /** Milliseconds after which another try is reasonable; `undefined` if the answer does not say. */
   readonly retryAfter: number | undefined;

@@ -80,7 +80,7 @@ export async function readRunning(places: DeploymentPlaces): Promise<Running | u
 /** Milliseconds that an agent has to end after SIGTERM. */
 const ENDING = 10_000;
 
-/** Ends an agent, so that its supervisor starts the chosen one; returns when it has ended. */
+/** Ends an agent, so that its supervisor starts the chosen agent; returns when the process has ended. */
 export async function endAgent(pid: number): Promise<void> {
   const parent = await readParent(pid);
   send(pid, 'SIGTERM');
@@ -141,12 +141,12 @@ export async function writeStarts(
   await writeFile(join(places.run, RUN_FILES.starts), text, { mode: 0o600 });
 }
 
-/** Makes the service check from now on whether the running agent is the chosen one and whether it is ready. */
+/** Makes the service check from now on whether the chosen agent runs and is ready. */
 export async function markUnsettled({ run }: Pick<DeploymentPlaces, 'run'>): Promise<void> {
   await writeFile(join(run, RUN_FILES.unsettled), '', { mode: 0o600 });
 }
 
-/** Ends these checks, because the chosen agent runs and is confirmed. */
+/** Ends the checks of `markUnsettled`, because the chosen agent runs and is confirmed. */
 export async function markSettled({ run }: Pick<DeploymentPlaces, 'run'>): Promise<void> {
   await rm(join(run, RUN_FILES.unsettled), { force: true });
 }

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Database } from '../database/database.ts';
 import { enterAudit } from '../database/repositories/audit-log.ts';
-import { leaveEventNumbersOut } from '../database/repositories/events.ts';
+import { skipEventNumbers } from '../database/repositories/events.ts';
 
 /**
  * Least increase of the leader's epoch: more than it can grow between a backup and its restore, so that a leader that
@@ -51,7 +51,7 @@ export async function beginGeneration(
       sql`UPDATE nodes SET full_state_wanted_at = ${now}`,
     ];
     for (const statement of statements) await statement.execute(transaction);
-    await leaveEventNumbersOut(transaction);
+    await skipEventNumbers(transaction);
     await enterAudit(transaction, {
       ...{ action: 'control-plane.restore', username: by, resourceType: 'control-plane' },
       details: { madeAt },

@@ -101,7 +101,7 @@ export async function tryMigrations(request: Omit<MigrateRequest, 'dump'>): Prom
 }
 
 /**
- * Reverts the newest migrations; data that only they can hold is lost. The database is dumped first.
+ * Reverts the newest migrations; data in tables and columns that they added is lost. The database is dumped first.
  * @param count how many, at least 1
  * @returns the reverted migrations, newest first
  */
@@ -111,7 +111,7 @@ export async function migrateDown(request: MigrateRequest, count: number): Promi
     listPendingMigrations(applied, migrations, request.programVersion);
     if (count > applied.length) {
       throw new ControlPlaneError({
-        what: `${count} migrations cannot be taken back, ${applied.length} were applied`,
+        what: `${count} migrations cannot be reverted: only ${applied.length} were applied`,
       });
     }
     await request.dump(applied.length);

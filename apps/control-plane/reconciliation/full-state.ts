@@ -23,7 +23,7 @@ export interface FullState {
   readonly host: HostInfo | undefined;
   /** Whether the host can run virtual machines; true if it does not report it. */
   readonly isAvailable: boolean;
-  /** All that exist; undefined if the host could not read them. */
+  /** All virtual machines of the host; undefined if it could not read them. `pools` likewise. */
   readonly vms: readonly VirtualMachine[] | undefined;
   readonly pools: readonly StoragePool[] | undefined;
   readonly volumes: readonly ReportedVolumes[];

@@ -45,25 +45,25 @@ test('a message that the cache serialized again, in another order, is accepted',
 });
 
 test.each<[string, Uint8Array, RegExp]>([
-  ['nothing', Buffer.alloc(0), /is not signed/],
+  ['an empty message', Buffer.alloc(0), /is not signed/],
   ['a page of HTML', Buffer.from('<!doctype html><p>Log in'), /is not an ActionResult/],
   ['half of an entry', entry.subarray(0, entry.length / 2), /is not an ActionResult/],
   ['zeros', Buffer.alloc(100), /is not an ActionResult/],
-  ['more than any entry has', Buffer.alloc(LONGEST_ENTRY + 1), /is longer than/],
+  ['a message longer than any entry', Buffer.alloc(LONGEST_ENTRY + 1), /is longer than/],
   [
     'another build system’s result',
     toBinary(ActionResultSchema, create(ActionResultSchema, { exitCode: 1 })),
     /is not signed/,
   ],
   [
-    'another file than was signed',
+    'a file other than the signed one',
     changed(({ outputFiles: [first] }) => {
       if (first?.digest !== undefined) first.digest.hash = 'ef'.repeat(32);
     }),
     /are not those that were signed/,
   ],
   [
-    'one file less',
+    'one file fewer than was signed',
     changed(({ outputFiles }) => outputFiles.pop()),
     /are not those that were signed/,
   ],

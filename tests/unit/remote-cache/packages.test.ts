@@ -53,7 +53,7 @@ test('a package with wrong bytes in the cache is refused, and downloaded from th
   expect(bytes.equals(content)).toBe(true);
 });
 
-test('with a failing cache packages are downloaded from the mirrors', async () => {
+test('with a failing cache, packages are downloaded from the mirrors', async () => {
   const server = await cacheServer({
     instead: (_request, response) => {
       response.writeHead(500).end();

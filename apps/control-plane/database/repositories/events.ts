@@ -5,8 +5,8 @@ import { insertRow } from '../rows.ts';
 import type { DB } from '../schema.ts';
 
 /**
- * An event to write. Most events are written by triggers of migration 11; this one is for events that no row of another
- * table shows.
+ * An event to write. Most events are written by triggers of migration 11; `writeEvent` is for events that no row of
+ * another table shows.
  */
 export interface NewEvent {
   /** Two words with a dot: `user.logged-in`. */
@@ -30,12 +30,12 @@ export interface EventFilter {
 export interface EventBounds {
   /** Number of the last event; 0 if there was none. */
   readonly last: number;
-  /** The smallest number to resume after: after a smaller one, events have been removed. */
+  /** The smallest number after which no event has been removed. */
   readonly resumableFrom: number;
 }
 
 /** Least number of event numbers that a restore skips: more than there can be events between two backups. */
-const NUMBERS_LEFT_OUT = 1_000_000_000;
+const SKIPPED_NUMBERS = 1_000_000_000;
 
 /**
  * Writes an event; it is published when the transaction commits.
@@ -51,7 +51,7 @@ export async function writeEvent(
   });
 }
 
-/** Numbers events that have no number yet. @param most how many at most @returns how many were numbered */
+/** Numbers events that have no number yet. @param most maximum of events @returns how many were numbered */
 export async function numberEvents(db: Executor, most: number): Promise<number> {
   const { rows: waiting } = await sql`SELECT FROM unnumbered_events LIMIT 1`.execute(db);
   if (waiting.length === 0) return 0;
@@ -60,7 +60,7 @@ export async function numberEvents(db: Executor, most: number): Promise<number> 
   return rows[0]!.numbered;
 }
 
-/** Reads the numbers of the last event and of the first one to resume after. */
+/** Reads the range of numbers from which a subscriber may resume. */
 export async function readEventBounds(db: Executor): Promise<EventBounds> {
   return await db
     .selectFrom('eventNumbering')
@@ -130,16 +130,16 @@ export async function pruneEvents(
 }
 
 /**
- * Skips event numbers, so that those assigned after a backup, which a restore loses, are not assigned again: a
+ * Skips event numbers after a restore, so that numbers that were assigned after the backup are not assigned again: a
  * subscriber that resumes from one of them must first list the objects again. Call it once after each restore. Numbers
  * that were assigned after an earlier restore of the same backup are not known; therefore numbers continue from the
  * time in microseconds, which grows faster than event numbers do.
  */
-export async function leaveEventNumbersOut(db: Executor): Promise<void> {
+export async function skipEventNumbers(db: Executor): Promise<void> {
   await sql`
     UPDATE event_numbering SET last = first, resumable_from = first
     FROM (
-      SELECT greatest(last + ${NUMBERS_LEFT_OUT}::bigint, floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint) AS first
+      SELECT greatest(last + ${SKIPPED_NUMBERS}::bigint, floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint) AS first
       FROM event_numbering
     ) AS beginning`.execute(db);
 }

@@ -9,7 +9,7 @@ export const findNetwork = rows.find;
 
 export const listNetworks = (db: Executor) => listRows(db, 'virtualNetworks');
 
-/** @throws RefusedChangeError if there is one of this name, or its gateway or DHCP range does not fit the network */
+/** @throws RefusedChangeError if there is a network of this name, or the gateway or DHCP range does not fit the network */
 export const createNetwork = rows.create;
 
 export const updateNetwork = rows.update;

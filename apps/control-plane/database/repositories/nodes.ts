@@ -96,7 +96,7 @@ export function setNodeLabels(
   return updateRow(db, 'nodes', id, { labels });
 }
 
-/** Requests a node's full state with the answer to its next heartbeat, and records that in the audit log. */
+/** Requests a node's full state with the answer to its next heartbeat, and records the request in the audit log. */
 export async function wantFullState(
   db: Kysely<DB>,
   id: string,
@@ -207,7 +207,7 @@ export async function readStanding(db: Executor, id: string): Promise<Standing> 
 /** Values of a node that are read again while its stream of commands is open. */
 export interface Wanted {
   readonly standing: Standing;
-  /** Since when a full state is requested from it; null if it is not. */
+  /** Since when a full state is requested from the node; null if none is requested. */
   readonly fullStateWantedAt: Date | null;
   /** Whether it has tasks whose end was not reported. */
   readonly hasTasks: boolean;

@@ -32,7 +32,7 @@ export const updateVolume = (db: Executor, id: string, changes: RowChanges<'volu
   updateRow(db, 'volumes', id, changes);
 
 /**
- * Attaches a volume to a virtual machine, unless it is attached to another one.
+ * Attaches a volume to a virtual machine, unless it is attached to another machine.
  * @returns the volume; `undefined` if it does not exist or is attached elsewhere
  */
 export async function attachVolume(

@@ -74,8 +74,8 @@ function compareFitting({ solver, flags, a, b, stateA, stateB }: Pair): number {
 }
 
 /**
- * Compares the versions under a name (a missing version is less than any version), then the versions of packages of the
- * same name.
+ * Compares the versions with which two packages provide a name (a missing version is less than any version), then, if
+ * the packages have the same name, their own versions.
  */
 function compareVersionsOf({ a, b }: Pair): number {
   const asked = compareVersions(a.version ?? '', b.version ?? '');

@@ -26,7 +26,7 @@ export function constrain(
   }
 }
 
-/** Queues the names whose state depends on whether this one is required. */
+/** Queues the names whose state depends on whether a name is required. */
 export function reconsiderRequired(solver: SolverState, state: NameState): void {
   solver.awaitDecision(state, false);
   reconsiderReverseInstallIf(solver, state.name);

@@ -41,7 +41,7 @@ test('a fact that cannot be read is shown as not known, with the reason', async 
   await terminal.see(/Virtual machines +not known: the agent does not answer/);
 });
 
-test('the screen is drawn again after a change of the terminal’s size, however small', async () => {
+test('the screen is drawn again after each change of the terminal’s size, even to a single cell', async () => {
   const { terminal } = runConsole(machine().deps);
   await terminal.see(/backup/);
   terminal.resize({ columns: 132, rows: 43 });
@@ -61,7 +61,7 @@ test('the screen is drawn again after a change of the terminal’s size, however
   await terminal.see(/- Status[\s\S]*9 Log-in/);
 });
 
-test('a screen that does not change is not written again', async () => {
+test('two changes of the screen write less than the whole screen twice', async () => {
   const { terminal } = runConsole(machine().deps);
   await terminal.see(/backup[\s\S]*SSH +off/);
   const before = terminal.written.length;

@@ -228,7 +228,7 @@ describe('an unhealthy version', () => {
 });
 
 describe('a version on trial about which somebody decides by hand', () => {
-  /** Watches it until the end of its time; `decide` is called during the first check. */
+  /** Watches the version until the end of its trial; `decide` is called during the first check. */
   const watched = async (problems: readonly string[], decide: () => Promise<unknown>) => {
     const machine = newVersion();
     let looks = 0;
@@ -257,7 +257,7 @@ describe('a version on trial about which somebody decides by hand', () => {
   });
 
   test.each([1, 3])(
-    'is taken back if it is rolled back in its boot %i, even if it is healthy',
+    'is taken back if somebody rolls it back in boot %i of the trial, even if it is healthy',
     async (boots) => {
       await staged('a');
       await tried();
@@ -354,13 +354,13 @@ describe('an old version', () => {
     await judged('b');
   };
 
-  test('is refused if its serial is below the floor, or below the highest seen', async () => {
+  test('is limited by the floor and the serial of the confirmed version', async () => {
     await upToTwo();
     const limits = await computeLimits(world.machine(), world.open('b'));
     expect(limits).toMatchObject({ floor: 5, seen: { stable: 7 } });
   });
 
-  test('stays refused if the record is lost, because the running release has the floor too', async () => {
+  test('is limited even if the record is lost, because the running release has the floor too', async () => {
     await upToTwo();
     await writeFile(join(world.configuration, 'update/record.json'), 'not JSON');
     const machine = newVersion();
@@ -446,7 +446,7 @@ describe('an old version', () => {
     },
   );
 
-  test('is not activated with its configuration if there is no copy of that', async () => {
+  test('is not activated if its configuration is to be restored but was not copied', async () => {
     await upToTwo({ floor: 0 });
     await rm(join(world.configuration, '.before'), { recursive: true });
     const wanted = { ...WANTED, restoreConfiguration: true };
@@ -464,7 +464,7 @@ describe('a slot that was chosen in the menu', () => {
     expect(await boot(device, world.layout)).toBe('a');
   });
 
-  test('can be confirmed although it is good already; the result of the last update stays', async () => {
+  test('can be confirmed although it is already good; the result of the last update stays', async () => {
     await staged('a');
     await tried();
     await judged('b', ['qx-node is crashed']);

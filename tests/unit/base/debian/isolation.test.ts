@@ -378,7 +378,7 @@ test('the address of the mirror may have percent signs', async () => {
   }
 });
 
-test('the host’s proxy is used, also one written as host and port, or known only to its apt', async () => {
+test('the host’s proxy is used, even if it is written as host and port, or only apt’s configuration names it', async () => {
   await place();
   const proxy = await serve((_, response) => response.writeHead(407).end());
   const through = { mirror: 'http://mirror.invalid/debian' };

@@ -42,7 +42,7 @@ test('a service that was not checked is not shown as healthy', () => {
   expect(describePersistence({ ...READY, persistent: undefined })).toBe('not known');
 });
 
-test('the reason why it is not ready, and each failed service, are shown with the age of the answer', () => {
+test('the reason why a control plane is not ready, each failed service, and data that a restart loses are shown', () => {
   expect(describeReadiness({ ...READY, ready: false, problem: 'a newer schema' })).toEqual([
     'not ready (1.2.0), schema version 10',
     'a newer schema',
@@ -58,7 +58,7 @@ test('the reason why it is not ready, and each failed service, are shown with th
   );
 });
 
-test('a control plane that waits for its confirmation is shown as not serving', () => {
+test('a control plane that waits to be confirmed is shown as not serving hosts', () => {
   expect(describeReadiness({ ...READY, limited: 'migration 000011_more waits' })).toEqual([
     'no hosts are served yet (1.2.0), schema version 10',
     'migration 000011_more waits',
