@@ -134,22 +134,22 @@ describe.skipIf(lackingAny.length > 0)(
       const iso = String(await buildRealAlpineImage('--secure-boot', keys));
       const disk = join(await temporaryFolder(), 'disk.raw');
       await copyFile(iso, disk);
-      await using story = await boot('alpine-own-keys', machineWith(disk, 1024));
-      const { guest } = story;
-      await guest.waitForMilestone('ready');
-      await logIn(story);
-      expect(await succeed(story, 'uname -r')).toMatch(/-virt$/m);
-      expect(await succeed(story, `od -An -tu1 ${SECURE_BOOT}`)).toMatch(/^( +\d+){4} +1$/m);
+      {
+        await using story = await boot('alpine-own-keys', machineWith(disk, 1024));
+        await story.guest.waitForMilestone('ready');
+        await logIn(story);
+        expect(await succeed(story, 'uname -r')).toMatch(/-virt$/m);
+        expect(await succeed(story, `od -An -tu1 ${SECURE_BOOT}`)).toMatch(/^( +\d+){4} +1$/m);
+      }
       {
         await using device = await openBlockDevice(disk, { write: true });
         await damage(device, (await startsIn(iso))(KERNEL_PATH) + 100_000);
       }
-      const from = guest.mark;
-      await guest.reset();
-      await guest.waitFor(/GNU GRUB/, from);
-      guest.send('\r');
-      await guest.waitFor(/bad signature/, from);
-      expect(guest.log.slice(from)).not.toContain('quantix: ');
+      // A second machine, because a reset is slow: Alpine's kernel is where UEFI firmware unpacks itself, and QEMU 7.2
+      // (Debian 12) spends minutes on writes to pages from which it has translated code.
+      await using changed = await boot('alpine-own-keys-changed', machineWith(disk, 1024));
+      await changed.guest.waitFor(/bad signature/);
+      expect(changed.guest.log).not.toContain('quantix: ');
     });
   },
 );

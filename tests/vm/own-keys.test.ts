@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, open, readFile, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openBlockDevice } from '../../apps/disk/open-block-device.ts';
 import { type BlockDevice, sliceDevice } from '../../build/disk/block-device.ts';
@@ -47,37 +47,31 @@ describe.skipIf(lackingKey.length > 0)(
       const disk = join(await temporaryFolder(), 'disk.raw');
       await copyFile(iso, disk);
       const startOf = await startsIn(iso);
-      await using story = await boot('qvdc-own-keys', machineWith(disk, 1024));
-      const { guest } = story;
-      await guest.waitForMilestone('root');
-      expect(guest.log).not.toContain('with a shell');
-
-      const restart = async (at: number) => {
-        {
-          await using device = await openBlockDevice(disk, { write: true });
-          await damage(device, at);
-        }
-        const from = guest.mark;
-        await guest.reset();
-        return from;
-      };
-      /** Damages a byte, restarts the machine, and chooses the first menu entry. @returns a mark before the choice */
-      const restartIntoMenu = async (at: number) => {
-        await guest.waitFor(/GNU GRUB/, await restart(at));
-        const { mark } = guest;
-        guest.send('\r');
-        return mark;
-      };
-      let from = await restartIntoMenu(startOf(PATHS.system) + 100);
-      await guest.waitFor(/has the mark of this build and another or a damaged system/, from);
-      for (const path of [INITRAMFS_PATH, KERNEL_PATH]) {
-        from = await restartIntoMenu(startOf(path) + 100_000);
-        await guest.waitFor(/bad signature/, from);
-        expect(guest.log.slice(from), path).not.toContain('quantix: ');
+      const machine = machineWith(disk, 1024);
+      {
+        await using story = await boot('qvdc-own-keys', machine);
+        await story.guest.waitForMilestone('root');
+        expect(story.guest.log).not.toContain('with a shell');
       }
-      from = await restart(startOf('/boot/grub/grub.cfg'));
-      await guest.waitFor(/Enter username/, from);
-      expect(guest.log.slice(from)).not.toContain('Power off');
+      const damageDisk = async (at: number) => {
+        await using device = await openBlockDevice(disk, { write: true });
+        await damage(device, at);
+      };
+      await damageDisk(startOf(PATHS.system) + 100);
+      {
+        await using story = await boot('qvdc-own-keys-system', machine);
+        await story.guest.waitFor(/has the mark of this build and another or a damaged system/);
+      }
+      for (const path of [INITRAMFS_PATH, KERNEL_PATH]) {
+        await damageDisk(startOf(path) + 100_000);
+        await using story = await boot(`qvdc-own-keys-${basename(path)}`, machine);
+        await story.guest.waitFor(/bad signature/);
+        expect(story.guest.log, path).not.toContain('quantix: ');
+      }
+      await damageDisk(startOf('/boot/grub/grub.cfg'));
+      await using story = await boot('qvdc-own-keys-menu', machine, 'nobody');
+      await story.guest.waitFor(/Enter username/);
+      expect(story.guest.log).not.toContain('Power off');
     });
 
     test.skipIf(!LONG)(
