@@ -47,6 +47,15 @@ export class PoolKeeper {
     return [...this.#running.values()].map(({ declaration }) => declaration);
   }
 
+  /** Returns whether a pool is up: mounted at this moment, or a volume group that was activated. */
+  async isUp(declaration: PoolDeclaration): Promise<boolean> {
+    const { nfs, disk, lvm, name } = declaration;
+    if (lvm !== undefined) return this.#active.has(lvm);
+    if (nfs === undefined && disk === undefined) return true;
+    const [candidate] = findCandidates(await readMounts(), [declaration]);
+    return candidate?.mount !== null && candidate?.name === name;
+  }
+
   /** Returns why a pool that is up does not answer, according to its connection. */
   silenceOf(name: string): string | undefined {
     return this.#silent.get(name)?.why;
@@ -136,11 +145,9 @@ export class PoolKeeper {
   }
 
   async #ensure(declaration: PoolDeclaration, signal: AbortSignal | undefined): Promise<void> {
-    const { nfs, disk, lvm, name } = declaration;
+    if (await this.isUp(declaration)) return;
+    const { nfs, disk, lvm } = declaration;
     if (lvm !== undefined) return await this.#activate(declaration, lvm, signal);
-    if (nfs === undefined && disk === undefined) return;
-    const [candidate] = findCandidates(await readMounts(), [declaration]);
-    if (candidate?.mount !== null && candidate?.name === name) return;
     const path = placeOf(declaration);
     await coverFolder(path, signal);
     if (nfs !== undefined) {
@@ -170,7 +177,6 @@ export class PoolKeeper {
     group: string,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    if (this.#active.has(group)) return;
     await this.#connect(declaration, signal);
     await run('vgchange', ['--activate', 'y', '--', group], {
       timeout: ACTIVATION_LIMIT,

@@ -98,7 +98,7 @@ export class PoolManager {
       if (problem !== undefined) throw new StorageError({ what: problem });
       await this.#reassign([...others, ...pools], async () => {
         await keeper.bringUp(this.declared(), { patience: PATIENCE, signal });
-        this.#expectUp(pool.name);
+        await this.#expectUp(pool.name);
       });
       this.#names.set(pool.id, pool.name);
     });
@@ -154,7 +154,7 @@ export class PoolManager {
       const after = check([...before, declaration]);
       await this.#change([...this.#declared, declaration], async () => {
         await keeper.bringUp(after, { patience: PATIENCE, signal });
-        this.#expectUp(name);
+        await this.#expectUp(name);
         await declarePool(file, declaration);
       });
     });
@@ -206,9 +206,10 @@ export class PoolManager {
   }
 
   /** Checks that a pool is up after the wait for it. @throws StorageError that says why it is not */
-  #expectUp(name: string): void {
+  async #expectUp(name: string): Promise<void> {
     const { keeper } = this.#options;
-    const isLate = keeper.trying().some((one) => one.name === name);
+    const late = keeper.trying().find((one) => one.name === name);
+    const isLate = late !== undefined && !(await keeper.isUp(late));
     const why = isLate ? `not within ${PATIENCE / 1000} s` : keeper.problemOf(name);
     if (why === undefined) return;
     throw new StorageError({ what: `the pool ${name} does not come up: ${why}` });

@@ -26,7 +26,7 @@ async function host(assigned: (typeof NAS)[]) {
   return { keeper, manager, stored: () => readAssigned(assignedFile) };
 }
 
-test('a pool that is still being brought up after the wait for it is not reported as mounted', async () => {
+test('a pool that is still being brought up after the wait for it is reported as mounted only if it is', async () => {
   const { keeper, manager, stored } = await host([]);
   vi.spyOn(keeper, 'trying').mockReturnValue([NAS]);
   const pool = create(AssignedPoolSchema, {
@@ -36,6 +36,10 @@ test('a pool that is still being brought up after the wait for it is not reporte
     'the pool nas does not come up: not within 40 s',
   );
   expect(await stored()).toEqual([]);
+  vi.spyOn(keeper, 'isUp').mockResolvedValueOnce(true);
+  await manager.assignAlso(pool);
+  expect(await stored()).toEqual([NAS]);
+  await manager.withdraw('nas');
   vi.spyOn(keeper, 'trying').mockReturnValue([]);
   await manager.assignAlso(pool);
   expect(await stored()).toEqual([NAS]);
