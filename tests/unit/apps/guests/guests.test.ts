@@ -207,6 +207,11 @@ here(
       30_000,
     );
     await away.begin();
+    await vi.waitFor(
+      async () =>
+        expect(await readFile(places.stopping, 'utf8')).toMatch(/^libvirt is waited for: /),
+      30_000,
+    );
     await writeFile(places.cutShort, '');
     await expect(stopped).rejects.toMatchObject({ failure: 'unavailable' });
   },
