@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm, statfs } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LONGEST_ENVELOPE } from '../../../build/release/envelope.ts';
 import type { TrustedKey } from '../../../build/release/keys.ts';
@@ -8,7 +8,7 @@ import type { Release } from '../../../build/release/release.ts';
 import { verifyRelease } from '../../../build/release/sign.ts';
 import { type ReleaseLine, releasePath } from '../../../build/release/tree.ts';
 import { syncFolder } from '../../files/durable-file.ts';
-import type { Space } from '../../host/file-system-space.ts';
+import { readSpace, type Space } from '../../host/file-system-space.ts';
 import { formatBytes as inWords } from '../../text/amount.ts';
 import { ControlPlaneError } from '../error.ts';
 import { keep, type PinnedRelease, readKept, readSize, sweep, type TreeTurn } from './tree.ts';
@@ -45,6 +45,8 @@ export interface MirrorRequest {
 const PATIENCE = 10 * 60_000;
 /** Share of the file system that stays free: the database is on the same disk, and stops when that is full. */
 const LEAST_FREE = 0.05;
+/** Milliseconds that the file system has to answer how much space is left. */
+const SPACE_PATIENCE = 10_000;
 /** Number of bytes that count as progress. */
 const PROGRESS = 1024 * 1024;
 
@@ -143,7 +145,8 @@ async function bringImage(request: MirrorRequest, release: Release): Promise<voi
     });
   }
   await mkdir(dirname(file), { recursive: true });
-  const { total, available } = await (request.readSpace ?? readFreeSpace)(folder);
+  const readHere = (path: string) => readSpace(path, { timeout: SPACE_PATIENCE, signal });
+  const { total, available } = await (request.readSpace ?? readHere)(folder);
   if (available - Math.max(0, bytes - begun) < total * LEAST_FREE) {
     throw new ControlPlaneError({
       what: `there is no room for ${release.product} ${release.version}, ${inWords(bytes)}: ${inWords(available)} of ${inWords(total)} are free, of which ${inWords(total * LEAST_FREE)} are left to the database`,
@@ -164,11 +167,6 @@ async function bringImage(request: MirrorRequest, release: Release): Promise<voi
   }
   await rename(part, file);
   await syncFolder(dirname(file));
-}
-
-async function readFreeSpace(path: string): Promise<Pick<Space, 'total' | 'available'>> {
-  const { bsize, blocks, bavail } = await statfs(path);
-  return { total: bsize * blocks, available: bsize * bavail };
 }
 
 /** Downloads the rest of a file. @returns SHA-256 of the whole file, in hex */
