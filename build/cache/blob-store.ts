@@ -42,7 +42,7 @@ export class BlobStore {
   /** Whether a blob exists and can be trusted; a damaged one is removed, with a note. */
   async has(blob: Blob): Promise<boolean> {
     const path = this.path(blob.sha256);
-    const stats = await statIfThere(path);
+    const stats = await ifThere(stat(path));
     if (stats === undefined) return false;
     if (stats.size !== blob.size) {
       return this.#remove(path, `has ${stats.size} bytes instead of ${blob.size}`);
@@ -68,7 +68,8 @@ export class BlobStore {
       await this.#remove(path, `has SHA-256 ${got}`);
       return 'damaged';
     }
-    return (await resealIfThere(path)) ? 'intact' : 'missing';
+    const isSealedAgain = await ifThere(resealPath(path).then(() => true));
+    return isSealedAgain === undefined ? 'missing' : 'intact';
   }
 
   /**
@@ -119,19 +120,10 @@ function wrongSize({ sha256, size }: Blob, found: string): BuildError {
   return new BuildError({ what: `content has ${found} bytes instead of ${size}`, where: sha256 });
 }
 
-async function resealIfThere(path: string): Promise<boolean> {
+/** Returns the result of a file system call, or `undefined` if the file does not exist. */
+async function ifThere<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
-    await resealPath(path);
-    return true;
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return false;
-    throw error;
-  }
-}
-
-async function statIfThere(path: string) {
-  try {
-    return await stat(path);
+    return await answer;
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
